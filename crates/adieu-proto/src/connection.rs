@@ -341,8 +341,19 @@ impl Connection {
 
     /// Our output took `n` bytes.
     pub fn handle_output(&mut self, now: Time, n: u64) {
-        debug_assert!(self.counts.written + n <= self.counts.received, "more written than was received");
         self.counts.written += n;
+        self.handed_on(now);
+    }
+
+    /// `n` received bytes were thrown away: our output's reader wanted no more, which is no failure.
+    pub fn handle_discarded(&mut self, now: Time, n: u64) {
+        self.counts.discarded += n;
+        self.handed_on(now);
+    }
+
+    fn handed_on(&mut self, now: Time) {
+        let Counts { received, written, discarded, .. } = self.counts;
+        debug_assert!(written + discarded <= received, "more handed on than was received");
         if self.flushed() {
             self.conclude(now);
         }
@@ -366,11 +377,15 @@ impl Connection {
         self.decide(now, Ending::Reset { by: Side::Us });
     }
 
-    /// The program gives up receiving: close, whatever the peer still has to say.
+    /// The program waits no longer: close, whatever the peer still has to say or to acknowledge.
     pub fn handle_give_up(&mut self, now: Time) {
-        if !self.both_ended() {
-            self.decide(now, Ending::Indeterminate { missing: Missing::PeerEof });
-        }
+        let missing = if self.both_ended() { Missing::Acknowledgement } else { Missing::PeerEof };
+        self.decide(now, Ending::Indeterminate { missing });
+    }
+
+    /// The driver saw an error or a hang-up on the socket that no call has told: look at SO_ERROR.
+    pub fn handle_alert(&mut self) {
+        self.sample_due |= self.connected && self.verdict.is_none();
     }
 
     /// The handle has been given back.
@@ -419,7 +434,7 @@ impl Connection {
 
     /// Everything received has been handed on.
     fn flushed(&self) -> bool {
-        self.counts.written == self.counts.received
+        self.counts.written + self.counts.discarded == self.counts.received
     }
 
     fn both_ended(&self) -> bool {
