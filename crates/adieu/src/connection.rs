@@ -96,13 +96,13 @@ impl Connection {
         let link = &mut self.link;
         link.core.handle_input_eof();
         link.act();
-        if link.core.milestones().shutdown_send.is_none() && link.outcome().is_none() {
+        if link.core.milestones().shutdown_send.is_some() {
+            return Ok(HalfClosed { link: self.link });
+        }
+        if link.outcome().is_none() {
             link.give_up();
         }
-        match link.outcome() {
-            Some(_) => Err(ShutdownError { report: Box::new(report(link)) }),
-            None => Ok(HalfClosed { link: self.link }),
-        }
+        Err(ShutdownError { report: Box::new(report(link)) })
     }
 
     /// Closes abortively: the peer sees a reset, and what it has not received is lost.
