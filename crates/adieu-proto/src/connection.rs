@@ -53,6 +53,8 @@ pub struct Connection {
     timers: Timers,
     sample_due: bool,
     looked_last: bool,
+    /// The program says when to close; until then an ended connection stays open.
+    held: bool,
     in_flight: Option<Action>,
     verdict: Option<Verdict>,
     closed: bool,
@@ -77,6 +79,7 @@ impl Connection {
             timers: Timers::default(),
             sample_due: false,
             looked_last: false,
+            held: false,
             in_flight: None,
             verdict: None,
             closed: false,
@@ -127,7 +130,7 @@ impl Connection {
             receive: self.receive == ReceiveHalf::Open,
             send: sendable && self.pending() > 0,
             input: sendable && self.input_open,
-            acknowledgement: self.both_ended() && self.flushed() && !self.sample_due,
+            acknowledgement: self.both_ended() && self.flushed() && !self.held && !self.sample_due,
         }
     }
 
@@ -372,6 +375,18 @@ impl Connection {
         self.decide(now, Ending::Interrupted { signal });
     }
 
+    /// The program will say when to close, with [`Connection::handle_close`]: an API that hands the connection to
+    /// its user. Without this, a connection whose directions have both ended is closed at once.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The program wants to close as soon as both directions have ended.
+    pub fn handle_close(&mut self, now: Time) {
+        self.held = false;
+        self.conclude(now);
+    }
+
     /// The program wants to abort: the peer shall see a reset.
     pub fn handle_abort(&mut self, now: Time) {
         self.decide(now, Ending::Reset { by: Side::Us });
@@ -513,7 +528,7 @@ impl Connection {
 
     /// Both directions have ended and all is handed on: is it graceful?
     fn judge_close(&mut self, now: Time, sample: Sample) {
-        if !(self.both_ended() && self.flushed()) {
+        if !(self.both_ended() && self.flushed()) || self.held {
             return;
         }
         let missing = match (sample.socket_error, sample.unacknowledged) {
@@ -554,7 +569,7 @@ impl Connection {
             if self.receive != ReceiveHalf::Open && !self.sample_due {
                 self.decide(now, fault.ending());
             }
-        } else if self.both_ended() {
+        } else if self.both_ended() && !self.held {
             self.sample_due = true;
         }
     }

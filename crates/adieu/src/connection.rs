@@ -63,7 +63,8 @@ pub struct HalfClosed {
 }
 
 impl Connection {
-    pub(crate) fn new(link: Link<Socket>) -> Self {
+    pub(crate) fn new(mut link: Link<Socket>) -> Self {
+        link.core.hold();
         Self { link }
     }
 
@@ -87,7 +88,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// If the call fails the socket is closed, nothing is leaked, and the error holds the report.
+    /// If the call fails the socket is closed, nothing is leaked, and the error holds the report and what the peer
+    /// had said by then.
     ///
     /// # RFC
     ///
@@ -99,10 +101,11 @@ impl Connection {
         if link.core.milestones().shutdown_send.is_some() {
             return Ok(HalfClosed { link: self.link });
         }
+        let received = link.receive_rest();
         if link.outcome().is_none() {
             link.give_up();
         }
-        Err(ShutdownError { report: Box::new(report(link)) })
+        Err(ShutdownError { report: Box::new(report(link)), received })
     }
 
     /// Closes abortively: the peer sees a reset, and what it has not received is lost.
@@ -150,6 +153,8 @@ impl HalfClosed {
         link.act();
         // An EOF that is there already counts, also if nobody has asked for it yet.
         link.receive(&mut [0]);
+        let now = link.now();
+        link.core.handle_close(now);
         link.act();
         while link.outcome().is_none() && link.core.wants().acknowledgement {
             if wait(link, Waiting { acknowledgement: true, ..Waiting::default() }).is_err() {

@@ -105,9 +105,15 @@ impl ListenError {
 #[error("shutdown failed: {report}")]
 pub struct ShutdownError {
     pub(crate) report: Box<Report>,
+    pub(crate) received: Vec<u8>,
 }
 
 impl ShutdownError {
+    /// What the peer had said and nobody had received yet: at most what our kernel's receive buffer held.
+    pub fn received(&self) -> &[u8] {
+        &self.received
+    }
+
     /// The report of the closed connection.
     pub fn report(&self) -> &Report {
         &self.report

@@ -49,8 +49,13 @@ impl<H: Handle> Link<H> {
     }
 
     pub(crate) fn observe(&self, event: &Event<'_>) {
+        self.observe_at(self.now(), event);
+    }
+
+    /// Tells a step with the time at which its call began: the peer may see its effect before it returns.
+    fn observe_at(&self, at: Time, event: &Event<'_>) {
         if let Some(observer) = &self.options.observer {
-            observer(self.now(), event);
+            observer(at, event);
         }
     }
 
@@ -86,12 +91,13 @@ impl<H: Handle> Link<H> {
     }
 
     fn shutdown_send(&mut self) {
+        let at = self.now();
         let result = match &self.handle {
             Some(handle) => handle.socket().shutdown(std::net::Shutdown::Write),
             None => Err(io::ErrorKind::NotConnected.into()),
         };
         let result = result.map_err(|error| fault(Call::Shutdown, &error));
-        self.observe(&Event::ShutdownSend { fault: result.err() });
+        self.observe_at(at, &Event::ShutdownSend { fault: result.err() });
         self.core.handle_shutdown(self.now(), result);
     }
 
@@ -171,6 +177,7 @@ impl<H: Handle> Link<H> {
     /// program itself, and is read and accepted at once.
     pub(crate) fn send(&mut self, buffer: &[u8]) -> Moved {
         let Some(handle) = &self.handle else { return Moved::Ended };
+        let at = self.now();
         let result = loop {
             match handle.socket().send_with_flags(buffer, os::SEND_FLAGS) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -179,13 +186,13 @@ impl<H: Handle> Link<H> {
         };
         match result {
             Ok(n) => {
-                self.observe(&Event::Sent { bytes: n as u64 });
+                self.observe_at(at, &Event::Sent { bytes: n as u64 });
                 let counts = self.core.counts();
                 let unknown = (counts.accepted + n as u64).saturating_sub(counts.read);
                 if unknown > 0 {
                     self.core.handle_input(unknown);
                 }
-                self.core.handle_accepted(self.now(), n as u64);
+                self.core.handle_accepted(at, n as u64);
                 Moved::Bytes(n)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Moved::Blocked,
@@ -194,6 +201,21 @@ impl<H: Handle> Link<H> {
                 Moved::Ended
             }
         }
+    }
+
+    /// After a fault: what the kernel still holds, so that nothing the peer said is lost with the socket.
+    pub(crate) fn receive_rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        if self.core.evidence().fault.is_none() {
+            return rest;
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        while let Moved::Bytes(n) = self.receive(&mut buffer) {
+            rest.extend_from_slice(&buffer[..n]);
+            self.core.handle_output(self.now(), n as u64);
+        }
+        self.act();
+        rest
     }
 
     /// Closes without waiting for anything more, with an abort if our sending side is still open.

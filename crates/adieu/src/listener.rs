@@ -3,7 +3,7 @@
 use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::{self, Watch};
-use crate::{Connection, Endpoint, Options, Role, handle, resolve};
+use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -38,6 +38,8 @@ pub struct Listener {
     socket: Socket,
     endpoint: Endpoint,
     options: Options,
+    /// Stops the wait for a connection.
+    accepting: Option<Interrupt>,
     /// The socket file to remove when we are done.
     path: Option<PathBuf>,
 }
@@ -73,7 +75,17 @@ impl Listener {
         };
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
         let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
-        Ok(Self { socket, endpoint, options: options.clone(), path })
+        let accepting = options.interrupt.clone();
+        Ok(Self { socket, endpoint, options: options.clone(), accepting, path })
+    }
+
+    /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
+    /// that accepting can be stopped without stopping what was accepted.
+    #[must_use]
+    pub fn with_options(mut self, options: &Options, accepting: &Interrupt) -> Self {
+        self.options = options.clone();
+        self.accepting = Some(accepting.clone());
+        self
     }
 
     /// Where it listens, with the port that the system chose.
@@ -122,7 +134,7 @@ impl Listener {
     }
 
     fn wait(&self) -> io::Result<()> {
-        let interrupt = self.options.interrupt.as_ref();
+        let interrupt = self.accepting.as_ref();
         if interrupt.is_some_and(|i| i.raised().is_some()) {
             return Err(io::ErrorKind::Interrupted.into());
         }

@@ -288,8 +288,7 @@ impl Report {
                 format!("our output failed while {during}: {error}")
             }
             Ending::LocalFailure { end } if phase == Phase::Connecting => {
-                let end = if end == LocalEnd::Input { "input" } else { "output" };
-                return format!("our {end} cannot be used, nothing was sent: {error}");
+                return format!("our {} cannot be used, nothing was sent: {error}", end.name());
             }
             Ending::LocalFailure { .. } => {
                 let call = fault.map_or("the socket", |f| f.call.name());

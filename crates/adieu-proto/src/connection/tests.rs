@@ -260,3 +260,15 @@ fn no_connection_has_an_ending_too() {
     c.handle_timeout(Config::CONNECT_TIMEOUT);
     assert_eq!(c.poll_action(), Some(Action::Close));
 }
+
+#[test]
+fn a_held_connection_is_closed_when_the_program_says_so() {
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.hold();
+    c.handle_eof(ms(3));
+    assert_eq!(c.poll_action(), None);
+    assert!(!c.wants().acknowledgement);
+    c.handle_end_mark();
+    c.handle_close(ms(4));
+    assert_eq!(finish(&mut c, ms(4), clear(0)).ending, Ending::Graceful);
+}

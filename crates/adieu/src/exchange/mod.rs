@@ -97,6 +97,8 @@ impl Exchange {
     }
 
     fn run(mut self) -> Report {
+        let now = self.link.now();
+        self.link.core.handle_close(now);
         while self.link.outcome().is_none() {
             self.link.act();
             // Receive first: whatever a failing send would tell, the peer may have said before.
