@@ -7,7 +7,7 @@ use crate::{Connection, Endpoint, Event, Options, Role, handle, resolve};
 use adieu_proto::{Call, Fault, FaultKind, Race, RaceStep};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -61,6 +61,9 @@ fn establish(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<(Socket, &'
             Err(ConnectCause::Local(error))
         }
         Endpoint::Tcp { host, port } => {
+            if let Ok(ip) = host.parse::<IpAddr>() {
+                return race(link, &[SocketAddr::new(ip, *port)]).map(|socket| (socket, "tcp"));
+            }
             let addresses = match resolve::addresses(link, host, *port) {
                 Some(Ok(addresses)) => addresses,
                 Some(Err(error)) => return Err(ConnectCause::Resolve(error)),
@@ -181,12 +184,12 @@ fn note_failure(
     failed.push(Attempt { address, error });
 }
 
-enum Started {
+pub(crate) enum Started {
     Connected(Socket),
     Running(Socket),
 }
 
-fn start(address: SocketAddr) -> io::Result<Started> {
+pub(crate) fn start(address: SocketAddr) -> io::Result<Started> {
     let socket = handle::open(Domain::for_address(address))?;
     match socket.connect(&address.into()) {
         Ok(()) => finished(&socket).map(|()| Started::Connected(socket)),
@@ -201,7 +204,7 @@ fn in_progress(error: &io::Error) -> bool {
 }
 
 /// Whether an attempt that is ready has connected.
-fn finished(socket: &Socket) -> io::Result<()> {
+pub(crate) fn finished(socket: &Socket) -> io::Result<()> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }

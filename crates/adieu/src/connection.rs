@@ -1,6 +1,7 @@
 //! The blocking connection: its types are the procedure's steps.
 
 use crate::error::{Ended, ShutdownError};
+use crate::handle::Handle;
 use crate::link::{Link, Moved};
 use crate::os::{self, Watch};
 use crate::{Options, Report, Role};
@@ -194,7 +195,7 @@ impl HalfClosed {
     }
 }
 
-pub(crate) fn report(link: &Link<Socket>) -> Report {
+pub(crate) fn report<H: Handle>(link: &Link<H>) -> Report {
     link.report().expect("a link with an outcome has its report").clone()
 }
 

@@ -23,7 +23,7 @@ pub enum ConnectCause {
     #[error("the name was not found: {}", .0)]
     Resolve(#[source] io::Error),
     /// Every address was tried.
-    #[error("{}", list(.0))]
+    #[error("{}", list_or_one(.0))]
     Attempts(Vec<Attempt>),
     /// A socket could not be made, or the endpoint cannot be used on this platform.
     #[error("{}", describe_error(.0))]
@@ -53,6 +53,14 @@ impl fmt::Display for Attempt {
 
 fn list(attempts: &[Attempt]) -> String {
     attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The one address of an endpoint without a choice need not be said twice.
+fn list_or_one(attempts: &[Attempt]) -> String {
+    match attempts {
+        [one] => describe_error(&one.error),
+        more => list(more),
+    }
 }
 
 fn after(attempts: &[Attempt]) -> String {

@@ -114,9 +114,19 @@ impl Listener {
     ///
     /// As [`accept`](Self::accept).
     pub fn try_accept(&self) -> Result<Option<Connection>, ListenError> {
+        let Some((socket, is_tcp)) = self.try_accept_socket()? else { return Ok(None) };
+        let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
+        link.connected(socket, if is_tcp { "tcp" } else { "unix" });
+        Ok(Some(Connection::new(link)))
+    }
+
+    pub(crate) fn try_accept_socket(&self) -> Result<Option<(Socket, bool)>, ListenError> {
         loop {
             match self.socket.accept() {
-                Ok((socket, _)) => return self.take(socket).map(Some).map_err(|e| self.error(e)),
+                Ok((socket, _)) => {
+                    socket.set_nonblocking(true).map_err(|e| self.error(e))?;
+                    return Ok(Some((socket, self.path.is_none())));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 // It was reset while it waited: there is nothing to accept, and nothing is wrong with us.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -124,13 +134,6 @@ impl Listener {
                 Err(error) => return Err(self.error(error)),
             }
         }
-    }
-
-    fn take(&self, socket: Socket) -> io::Result<Connection> {
-        socket.set_nonblocking(true)?;
-        let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
-        link.connected(socket, if self.path.is_some() { "unix" } else { "tcp" });
-        Ok(Connection::new(link))
     }
 
     fn wait(&self) -> io::Result<()> {
@@ -154,6 +157,20 @@ impl Drop for Listener {
             // Somebody may have removed it before us.
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Listener {
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl std::os::fd::AsRawFd for Listener {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.socket.as_raw_fd()
     }
 }
 

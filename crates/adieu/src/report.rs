@@ -281,14 +281,14 @@ impl Report {
             }
             Ending::TimedOut { .. } => format!("timed out while {during}, our kernel gave up: {error}"),
             Ending::Truncated => "truncated, the stream stopped before its end mark".to_owned(),
+            Ending::LocalFailure { end } if phase == Phase::Connecting => {
+                return format!("our {} cannot be used, nothing was sent: {error}", end.name());
+            }
             Ending::LocalFailure { end: LocalEnd::Input } => {
                 format!("our input failed while {during}: {error}")
             }
             Ending::LocalFailure { end: LocalEnd::Output } => {
                 format!("our output failed while {during}: {error}")
-            }
-            Ending::LocalFailure { end } if phase == Phase::Connecting => {
-                return format!("our {} cannot be used, nothing was sent: {error}", end.name());
             }
             Ending::LocalFailure { .. } => {
                 let call = fault.map_or("the socket", |f| f.call.name());

@@ -5,21 +5,18 @@ use crate::os::{self, Watch};
 use adieu_proto::interleave;
 use socket2::Socket;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc;
 
-/// The addresses of a host in the order in which to try them. `None`: a timer or the interrupt was faster.
+/// The addresses of a name in the order in which to try them. `None`: a timer or the interrupt was faster.
 ///
 /// `getaddrinfo` cannot be bounded, so a name is resolved on a thread of its own, which is left behind when its
-/// time is up. An address needs no thread.
+/// time is up.
 pub(crate) fn addresses(
     link: &mut Link<Socket>,
     host: &str,
     port: u16,
 ) -> Option<io::Result<Vec<SocketAddr>>> {
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Some(Ok(vec![SocketAddr::new(ip, port)]));
-    }
     let (done, woken) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
         Ok((reader, writer)) => (writer, reader),
         Err(error) => return Some(Err(error.into())),

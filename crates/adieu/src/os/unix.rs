@@ -127,3 +127,17 @@ pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::
     }
     Ok(())
 }
+
+/// A descriptor that stays the same for the life of its owner.
+#[cfg(feature = "tokio")]
+pub(crate) trait Steady: std::os::fd::AsRawFd {}
+
+/// Registers a descriptor with tokio, to wait until it is readable.
+#[cfg(feature = "tokio")]
+pub(crate) fn register<T: Steady>(inner: T) -> io::Result<tokio::io::unix::AsyncFd<T>> {
+    #[expect(unsafe_code, reason = "tokio has no safe way to register a type of one's own")]
+    // SAFETY: a `Steady` type owns its descriptor, keeps it open and never changes it.
+    let registered =
+        unsafe { tokio::io::unix::AsyncFd::register_with_interest(inner, tokio::io::Interest::READABLE) };
+    Ok(registered?)
+}
