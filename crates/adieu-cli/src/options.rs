@@ -2,6 +2,7 @@
 
 use adieu::{Endpoint, Options};
 use anyhow::{Context, anyhow};
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -77,11 +78,13 @@ pub(crate) struct Reporting {
     pub(crate) report_file: Option<PathBuf>,
 
     /// Tell each step as it happens
-    #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet")]
+    #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(crate) verbose: bool,
 
     /// Say nothing on stderr of what went well
-    #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, action = ArgAction::SetTrue)]
+    #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
     pub(crate) quiet: bool,
 }
 
