@@ -17,16 +17,15 @@
 //! script, feeds a [`pattern::Reader`], collects into a [`pattern::Verifier`], fills an
 //! [`program::Outcome`] and asks [`judge::judge`].
 
-// pub mod arguments;
-// pub mod judge;
+#![cfg(unix)]
 
-// pub mod namespace;
-#[cfg(unix)]
+pub mod arguments;
+pub mod judge;
+#[cfg(target_os = "linux")]
+pub mod namespace;
 mod os;
 pub mod pattern;
-#[cfg(unix)]
 pub mod peer;
-#[cfg(unix)]
-// pub mod program;
+pub mod program;
 pub mod progress;
-// pub mod scenario;
+pub mod scenario;

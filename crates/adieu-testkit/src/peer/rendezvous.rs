@@ -46,13 +46,9 @@ impl Listener {
         socket.bind(&address)?;
         socket.listen(1)?;
         let bound = socket.local_addr()?;
-        let endpoint = match bound.as_socket() {
-            Some(address) => Endpoint::of(address),
-            None => {
-                let path = bound.as_pathname().ok_or_else(|| io::Error::other("a socket without a path"))?;
-                Endpoint::Unix(path.to_owned())
-            }
-        };
+        let tcp = bound.as_socket().map(Endpoint::of);
+        let unix = || bound.as_pathname().map(|path| Endpoint::Unix(path.to_owned()));
+        let endpoint = tcp.or_else(unix).ok_or_else(|| io::Error::other("a socket without an address"))?;
         Ok(Self { socket, endpoint, directory })
     }
 
