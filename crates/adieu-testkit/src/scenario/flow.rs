@@ -2,8 +2,8 @@
 
 use super::{Input, KIB, MIB, Output, Scenario, Target, ms};
 use crate::peer::Step::{
-    Close, Duplex, Echo, Receive, ReceiveBuffer, ReceiveSlowly, ReceiveToEof, Send, ShutdownReceive,
-    ShutdownSend, Silence, Trickle, Urgent,
+    AwaitAcknowledged, Close, Duplex, Echo, Receive, ReceiveBuffer, ReceiveSlowly, ReceiveToEof, Send,
+    ShutdownReceive, ShutdownSend, Silence, Trickle, Urgent,
 };
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -134,13 +134,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
         "peer_closes_and_our_input_stays_open_and_silent",
         "The peer has closed and can take nothing more, and our input gives no EOF: a script must not wait for ever.",
-        &[Send(1_000), ReceiveToEof, Close],
+        &[Send(1_000), AwaitAcknowledged, Close],
     )
     .input(Input::OpenSilent(0))
     .writes(1_000)
-    .input_grace(ms(300))
-    // The peer looks for our EOF before it closes, which needs the grace of a half-closed connection.
-    .without_netcats(),
+    .peer_does_not_look()
+    .input_grace(ms(300)),
     Scenario::new(
         "peer_reads_slowly_but_lives",
         "The upload takes far longer than the idle timeout, but acknowledgements keep coming: that is progress.",
