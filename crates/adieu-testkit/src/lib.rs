@@ -6,6 +6,7 @@
 //! | [`peer`] | a real peer on loopback whose behaviour is data: a list of [`peer::Step`]s |
 //! | [`scenario`] | the closing matrix: what the peer does, what we are given, what must hold |
 //! | [`program`] | runs any program against a scenario and notes what happened |
+//! | [`matrix`] | every scenario on a built adieu, in one call |
 //! | [`judge`] | compares what happened with what must hold |
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
@@ -21,6 +22,7 @@
 
 pub mod arguments;
 pub mod judge;
+pub mod matrix;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 mod os;

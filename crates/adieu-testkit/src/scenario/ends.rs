@@ -113,15 +113,17 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .ends(Ending::Reset, None),
     Scenario::new(
         "reply_and_fin_then_close_leaving_our_bytes_unread",
-        "Data, FIN, then RST while our reader is slow: an EOF alone does not prove a graceful end.",
+        "Data, FIN, then RST while our input is still open and our reader slow: an EOF alone does not prove a \
+         graceful end.",
         &[AwaitClientBytes(100), Send(48 * KIB), ShutdownSend, AwaitAcknowledged, CloseUnread(100)],
     )
-    .input(Input::Pipe(100))
+    // Were our FIN out too, both streams would be over for TCP, and the RST would be told to nobody.
+    .input(Input::OpenSilent(100))
     .output(Output::HeldUntilPeerEnds)
     .writes(48 * KIB)
     .peer_gets(0)
     .peer_does_not_look()
-    .ends(Ending::Reset, None),
+    .ends(Ending::Reset, Some(Phase::Sending)),
     Scenario::new(
         "unix_peer_closes_leaving_our_bytes_unread",
         "On a Unix socket too, a close with our bytes unread is a reset.",
@@ -188,6 +190,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     )
     .input(Input::Pipe(14))
     .writes_between(1, 399)
+    // It saw our EOF, and its next byte after our close is answered by an RST.
+    .peer_does_not_look()
     .deadline(ms(600))
     .ends(Ending::TimedOut, Some(Phase::Draining)),
     Scenario::new(
