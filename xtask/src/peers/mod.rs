@@ -122,7 +122,8 @@ fn measure(tool: Tool, arguments: &Arguments) -> Result<Column> {
 /// One scenario with one tool. A tool that cannot be asked for it (no IPv6, say) is not run.
 fn one(tool: &Tool, scenario: &Scenario) -> Result<(Cell, Option<Outcome>)> {
     let mut cannot = None;
-    let ran = program::run(scenario, |scenario, endpoint| match tool.arguments(scenario, endpoint) {
+    let patient = Scenario { hang_limit: scenario.hang_limit + tool.patience, ..scenario.clone() };
+    let ran = program::run(&patient, |scenario, endpoint| match tool.arguments(scenario, endpoint) {
         Ok(argv) => argv,
         Err(why) => {
             cannot = Some(why);

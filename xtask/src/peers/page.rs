@@ -43,7 +43,8 @@ const MEANING: &str = "\
 
 In this order; the first that applies is the one that stands in the cell.
 
-- `hang`: the tool still ran at the scenario's hang limit (last column) and was killed.
+- `hang`: the tool still ran at the scenario's hang limit (last column) and was killed. Where its command line
+  tells it to wait (`-q 1`, `-t 10`), that time is added to the limit.
 - `lost n bytes`: n bytes that could be had did not arrive. Counted are the bytes missing at its output, of those
   that the peer sent and that the kernel could hand over whatever happened later, and the bytes missing at the
   peer, of those that the tool was given and the peer was willing to take. Where timing decides, only what must
@@ -151,7 +152,9 @@ fn tools(page: &mut String, columns: &[Column]) {
         "\nVersions are what the tools say of themselves. For a Unix socket the target is `-U PATH`, \
          `UNIX-CONNECT:PATH` or `unix:PATH`.\nScenarios whose point is a total deadline are left out: no netcat has one. \
          No netcat has a grace for an input that stays\nopen, either; those scenarios are kept, because a script that \
-         meets such a peer meets them all the same.\n",
+         meets such a peer meets them all the same.\n\
+         `nc.openbsd` without `-N` never shuts down its sending side, as its manual says; its column shows what \
+         that costs\nwhoever leaves the option out.\n",
     );
     let mut reasons = BTreeSet::new();
     for column in columns {

@@ -73,6 +73,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .writes(100)
     .heavy(),
     Scenario::new(
+        "upload_without_a_reply",
+        "The peer takes all and has nothing to say.",
+        &[ReceiveToEof, Close],
+    )
+    .input(Input::Pipe(300 * KIB)),
+    Scenario::new(
         "full_duplex_of_64_mib_both_ways",
         "Both sides send 64 MiB at the same time.",
         &[Duplex { send: 64 * MIB }, Close],
