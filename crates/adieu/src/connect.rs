@@ -46,15 +46,18 @@ pub fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, Con
 pub(crate) fn connect_link(endpoint: &Endpoint, options: &Options) -> Result<Link<Socket>, ConnectError> {
     let mut link = Link::new(options.clone(), Role::Connect, endpoint.to_string());
     match establish(&mut link, endpoint) {
-        Ok((socket, transport)) => {
-            link.connected(socket, transport);
+        Ok((established, transport)) => {
+            link.connected(established, transport);
             Ok(link)
         }
         Err(cause) => Err(fail(link, endpoint, cause)),
     }
 }
 
-fn establish(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<(Socket, &'static str), ConnectCause> {
+fn establish(
+    link: &mut Link<Socket>,
+    endpoint: &Endpoint,
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to");
@@ -62,7 +65,7 @@ fn establish(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<(Socket, &'
         }
         Endpoint::Tcp { host, port } => {
             if let Ok(ip) = host.parse::<IpAddr>() {
-                return race(link, &[SocketAddr::new(ip, *port)]).map(|socket| (socket, "tcp"));
+                return race(link, &[SocketAddr::new(ip, *port)]).map(|established| (established, "tcp"));
             }
             let addresses = match resolve::addresses(link, host, *port) {
                 Some(Ok(addresses)) => addresses,
@@ -71,11 +74,12 @@ fn establish(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<(Socket, &'
             };
             link.facts.resolved = Some(link.now());
             link.observe(&Event::Resolved { addresses: &addresses });
-            race(link, &addresses).map(|socket| (socket, "tcp"))
+            race(link, &addresses).map(|established| (established, "tcp"))
         }
         Endpoint::Unix { path } => {
             let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
-            connect_unix(link, &address).map(|socket| (socket, "unix"))
+            let socket = connect_unix(link, &address)?;
+            Ok((Established { socket, fault: None }, "unix"))
         }
     }
 }
@@ -126,7 +130,7 @@ struct Running {
     socket: Socket,
 }
 
-fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Socket, ConnectCause> {
+fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Established<Socket>, ConnectCause> {
     let mut race = Race::new(addresses.len());
     let mut running: Vec<Running> = Vec::new();
     let mut failed: Vec<Attempt> = Vec::new();
@@ -140,7 +144,7 @@ fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Socket, Con
                 let address = addresses[index];
                 link.observe(&Event::Connecting { address: &address.to_string() });
                 match start(address) {
-                    Ok(Started::Connected(socket)) => return Ok(socket),
+                    Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => running.push(Running { address, socket }),
                     Err(error) => note_failure(link, &mut race, &mut failed, address, error),
                 }
@@ -163,8 +167,11 @@ fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Socket, Con
                 running.push(Running { address, socket });
                 continue;
             }
-            match finished(&socket) {
-                Ok(()) => return Ok(socket),
+            match finished(socket) {
+                Ok(established) => {
+                    link.facts.peer_address = Some(address.to_string());
+                    return Ok(established);
+                }
                 Err(error) => note_failure(link, &mut race, &mut failed, address, error),
             }
         }
@@ -185,14 +192,14 @@ fn note_failure(
 }
 
 pub(crate) enum Started {
-    Connected(Socket),
+    Connected(Established<Socket>),
     Running(Socket),
 }
 
 pub(crate) fn start(address: SocketAddr) -> io::Result<Started> {
     let socket = handle::open(Domain::for_address(address))?;
     match socket.connect(&address.into()) {
-        Ok(()) => finished(&socket).map(|()| Started::Connected(socket)),
+        Ok(()) => finished(socket).map(Started::Connected),
         Err(error) if in_progress(&error) => Ok(Started::Running(socket)),
         Err(error) => Err(error),
     }
@@ -203,15 +210,28 @@ fn in_progress(error: &io::Error) -> bool {
         || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS)
 }
 
+/// A connection, and the fault that has already come over it.
+pub(crate) struct Established<S> {
+    pub(crate) socket: S,
+    pub(crate) fault: Option<Fault>,
+}
+
 /// Whether an attempt that is ready has connected.
-pub(crate) fn finished(socket: &Socket) -> io::Result<()> {
+///
+/// A reset while connecting is told as ECONNREFUSED. So ECONNRESET says that there was a connection, and that the peer
+/// has reset it before we looked.
+pub(crate) fn finished(socket: Socket) -> io::Result<Established<Socket>> {
     if let Some(error) = socket.take_error()? {
-        return Err(error);
+        let fault = fault(Call::SocketError, &error);
+        return match fault.kind {
+            FaultKind::Reset | FaultKind::BrokenPipe => Ok(Established { socket, fault: Some(fault) }),
+            _ => Err(error),
+        };
     }
-    if handle::is_connected_to_itself(socket) {
+    if handle::is_connected_to_itself(&socket) {
         return Err(rustix::io::Errno::CONNREFUSED.into());
     }
-    Ok(())
+    Ok(Established { socket, fault: None })
 }
 
 /// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.

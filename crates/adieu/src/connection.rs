@@ -1,5 +1,6 @@
 //! The blocking connection: its types are the procedure's steps.
 
+use crate::connect::Established;
 use crate::error::{Ended, ShutdownError};
 use crate::handle::Handle;
 use crate::link::{Link, Moved};
@@ -80,7 +81,7 @@ impl Connection {
         stream.set_nonblocking(true)?;
         let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
         let mut link = Link::new(options.clone(), Role::Connect, endpoint);
-        link.connected(stream.into(), "tcp");
+        link.connected(Established { socket: stream.into(), fault: None }, "tcp");
         Ok(Self::new(link))
     }
 

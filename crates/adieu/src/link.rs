@@ -3,6 +3,7 @@
 //! Every call here is non-blocking, so the blocking driver, the exchange and the async driver share it; only
 //! how they wait is their own.
 
+use crate::connect::Established;
 use crate::handle::{self, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
@@ -64,18 +65,25 @@ impl<H: Handle> Link<H> {
     }
 
     /// Takes a connected, non-blocking socket over.
-    pub(crate) fn connected(&mut self, socket: H, transport: &'static str) {
+    pub(crate) fn connected(&mut self, established: Established<H>, transport: &'static str) {
+        let Established { socket, fault } = established;
         self.facts.transport = Some(transport);
         let sock = socket.socket();
         handle::set_options(&sock, self.is_tcp());
         self.facts.local_address = sock.local_addr().ok().as_ref().and_then(handle::describe);
-        self.facts.peer_address = sock.peer_addr().ok().as_ref().and_then(handle::describe);
+        // After a reset there is no peer name any more; what was dialled is.
+        let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);
+        self.facts.peer_address = peer.or(self.facts.peer_address.take());
         self.handle = Some(socket);
         self.core.handle_connected(self.now());
         self.observe(&Event::Connected {
             local: self.facts.local_address.as_deref(),
             peer: self.facts.peer_address.as_deref(),
         });
+        if let Some(fault) = fault {
+            self.observe(&Event::Fault { fault });
+            self.core.handle_fault(self.now(), fault);
+        }
     }
 
     /// Performs everything the core asks for. Afterwards it asks for nothing until it is told something.

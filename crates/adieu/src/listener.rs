@@ -1,5 +1,6 @@
 //! Listening: the other side of the same procedure.
 
+use crate::connect::Established;
 use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::{self, Watch};
@@ -116,7 +117,7 @@ impl Listener {
     pub fn try_accept(&self) -> Result<Option<Connection>, ListenError> {
         let Some((socket, is_tcp)) = self.try_accept_socket()? else { return Ok(None) };
         let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
-        link.connected(socket, if is_tcp { "tcp" } else { "unix" });
+        link.connected(Established { socket, fault: None }, if is_tcp { "tcp" } else { "unix" });
         Ok(Some(Connection::new(link)))
     }
 

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::{Started, fail, finished, start};
+use crate::connect::{Established, Started, fail, finished, start};
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
 use crate::{Endpoint, Event, Options, Role, handle};
@@ -39,12 +39,13 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connectio
         link.tick();
         Err(ConnectCause::TimedOut(failed))
     });
-    let registered = result.and_then(|(socket, is_tcp)| {
-        Stream::new(socket, is_tcp).map(|stream| (stream, is_tcp)).map_err(ConnectCause::Local)
+    let registered = result.and_then(|(Established { socket, fault }, is_tcp)| {
+        let stream = Stream::new(socket, is_tcp).map_err(ConnectCause::Local)?;
+        Ok((Established { socket: stream, fault }, is_tcp))
     });
     match registered {
-        Ok((stream, is_tcp)) => {
-            link.connected(stream, if is_tcp { "tcp" } else { "unix" });
+        Ok((established, is_tcp)) => {
+            link.connected(established, if is_tcp { "tcp" } else { "unix" });
             Ok(Connection::new(link))
         }
         Err(cause) => Err(fail(link, endpoint, cause)),
@@ -55,7 +56,7 @@ async fn establish(
     link: &mut Link<Stream>,
     endpoint: &Endpoint,
     failed: &mut Vec<Attempt>,
-) -> Result<(Socket, bool), ConnectCause> {
+) -> Result<(Established<Socket>, bool), ConnectCause> {
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to");
@@ -67,11 +68,12 @@ async fn establish(
             let addresses = interleave(&addresses);
             link.facts.resolved = Some(link.now());
             link.observe(&Event::Resolved { addresses: &addresses });
-            race(link, &addresses, failed).await.map(|socket| (socket, true))
+            race(link, &addresses, failed).await.map(|established| (established, true))
         }
         Endpoint::Unix { path } => {
             let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
-            connect_unix(&address).await.map(|socket| (socket, false))
+            let socket = connect_unix(&address).await?;
+            Ok((Established { socket, fault: None }, false))
         }
     }
 }
@@ -80,7 +82,7 @@ async fn race(
     link: &Link<Stream>,
     addresses: &[SocketAddr],
     failed: &mut Vec<Attempt>,
-) -> Result<Socket, ConnectCause> {
+) -> Result<Established<Socket>, ConnectCause> {
     let mut race = Race::new(addresses.len());
     let mut running = JoinSet::new();
     let mut note = |race: &mut Race, address: SocketAddr, error: io::Error| {
@@ -95,7 +97,7 @@ async fn race(
                 let address = addresses[index];
                 link.observe(&Event::Connecting { address: &address.to_string() });
                 match start(address) {
-                    Ok(Started::Connected(socket)) => return Ok(socket),
+                    Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => {
                         running.spawn(async move { (address, until_finished(socket).await) });
                     }
@@ -115,7 +117,7 @@ async fn race(
         tokio::select! {
             // The losers are closed with the set.
             Some(Ok((address, result))) = running.join_next() => match result {
-                Ok(socket) => return Ok(socket),
+                Ok(established) => return Ok(established),
                 Err(error) => note(&mut race, address, error),
             },
             () = pause => {}
@@ -124,12 +126,10 @@ async fn race(
 }
 
 /// Waits until an attempt has connected or failed.
-async fn until_finished(socket: Socket) -> io::Result<Socket> {
+async fn until_finished(socket: Socket) -> io::Result<Established<Socket>> {
     let stream = TcpStream::from_std(socket.into())?;
     stream.writable().await?;
-    let socket = Socket::from(stream.into_std()?);
-    finished(&socket)?;
-    Ok(socket)
+    finished(Socket::from(stream.into_std()?))
 }
 
 /// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.
