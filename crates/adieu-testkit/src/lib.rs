@@ -10,6 +10,7 @@
 //! | [`judge`] | compares what happened with what must hold |
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
+//! | [`skip`] | how a test is skipped: loudly |
 //!
 //! The kit knows nothing of the other adieu crates, so that it can judge them, and any netcat, alike. Nothing
 //! here retries, nothing waits without a bound, and every port is chosen by the kernel.
@@ -31,3 +32,4 @@ pub mod peer;
 pub mod program;
 pub mod progress;
 pub mod scenario;
+pub mod skip;
