@@ -1,0 +1,600 @@
+//! The state machine of one connection: two half-connections, the counts, and the one outcome.
+
+use crate::timers::{Situation, Timers};
+use crate::{
+    Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
+    Phase, Sample, Side, Signal, SocketError, Time, Timer, Unacknowledged, Waiting, Wants,
+};
+
+/// Our sending half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum SendHalf {
+    Open,
+    Shut,
+    Failed,
+}
+
+/// Our receiving half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum ReceiveHalf {
+    Open,
+    Eof,
+    Failed,
+}
+
+/// What is decided before the last look and the close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Verdict {
+    ending: Ending,
+    phase: Phase,
+    at: Time,
+}
+
+/// One connection, from the start of connecting to its one [`Outcome`].
+///
+/// The grammar of its use stands in the [crate's documentation](crate).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Connection {
+    config: Config,
+    connected: bool,
+    send: SendHalf,
+    receive: ReceiveHalf,
+    input_open: bool,
+    input_abandoned: bool,
+    counts: Counts,
+    milestones: Milestones,
+    evidence: Evidence,
+    /// The phase in which the first fault was told; it is there exactly if `evidence.fault` is.
+    fault_phase: Phase,
+    /// Octets of sequence space known to be acknowledged.
+    acknowledged_octets: u64,
+    /// There is nothing to acknowledge on this transport.
+    same_kernel: bool,
+    timers: Timers,
+    sample_due: bool,
+    looked_last: bool,
+    /// The program says when to close; until then an ended connection stays open.
+    held: bool,
+    in_flight: Option<Action>,
+    verdict: Option<Verdict>,
+    closed: bool,
+}
+
+impl Connection {
+    /// A connection whose connecting begins now, at time zero.
+    pub fn new(config: Config) -> Self {
+        Self {
+            evidence: Evidence { end_mark: config.end_mark.then_some(false), ..Evidence::default() },
+            config,
+            connected: false,
+            send: SendHalf::Open,
+            receive: ReceiveHalf::Open,
+            input_open: true,
+            input_abandoned: false,
+            counts: Counts::default(),
+            milestones: Milestones::default(),
+            fault_phase: Phase::Connecting,
+            acknowledged_octets: 0,
+            same_kernel: false,
+            timers: Timers::default(),
+            sample_due: false,
+            looked_last: false,
+            held: false,
+            in_flight: None,
+            verdict: None,
+            closed: false,
+        }
+    }
+
+    // ---- outputs ----
+
+    /// The next thing to do, each once. Ask again after its answer.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if self.closed || self.in_flight.is_some() {
+            return None;
+        }
+        self.in_flight = self.next_action();
+        self.in_flight
+    }
+
+    fn next_action(&self) -> Option<Action> {
+        match self.verdict {
+            Some(_) if self.connected && !self.looked_last => Some(Action::Sample),
+            Some(verdict) if self.must_abort(verdict.ending) => Some(Action::Abort),
+            Some(_) => Some(Action::Close),
+            None if !self.connected => None,
+            None if self.may_shut_down() => Some(Action::ShutdownSend),
+            None if self.sample_due => Some(Action::Sample),
+            None => None,
+        }
+    }
+
+    /// When [`Connection::handle_timeout`] must be called at the latest. `None`: never.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        if self.verdict.is_some() {
+            return None;
+        }
+        let connect = self.config.connect_timeout.filter(|_| !self.connected);
+        let idle = self.timers.idle_at(&self.config);
+        let grace = self.timers.grace_at(&self.config);
+        [connect, self.config.deadline, idle, grace, self.timers.check_at()].into_iter().flatten().min()
+    }
+
+    /// What may be done now without blocking.
+    pub fn wants(&self) -> Wants {
+        if !self.connected || self.verdict.is_some() {
+            return Wants::default();
+        }
+        let sendable = self.send == SendHalf::Open && self.evidence.fault.is_none();
+        Wants {
+            receive: self.receive == ReceiveHalf::Open,
+            send: sendable && self.pending() > 0,
+            input: sendable && self.input_open,
+            acknowledgement: self.both_ended() && self.flushed() && !self.held && !self.sample_due,
+        }
+    }
+
+    /// The outcome, once the handle has been given back.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let verdict = self.verdict.filter(|_| self.closed)?;
+        let Verdict { ending, phase, at } = verdict;
+        Some(Outcome { ending, phase, evidence: self.evidence, at })
+    }
+
+    /// Whether the ending is decided: only the last look and the close are left.
+    pub fn is_decided(&self) -> bool {
+        self.verdict.is_some()
+    }
+
+    /// The part of the procedure the connection is in.
+    pub fn phase(&self) -> Phase {
+        match (self.connected, self.send, self.receive) {
+            (false, ..) => Phase::Connecting,
+            (true, SendHalf::Open | SendHalf::Failed, _) => Phase::Sending,
+            (true, SendHalf::Shut, ReceiveHalf::Open) => Phase::Draining,
+            (true, SendHalf::Shut, _) => Phase::Closing,
+        }
+    }
+
+    /// Bytes counted so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bytes of ours that the peer's TCP has acknowledged, as of the last look. `None`: cannot be told.
+    pub fn acknowledged(&self) -> Option<u64> {
+        self.evidence.unacknowledged.map(|missing| self.counts.accepted.saturating_sub(missing))
+    }
+
+    /// When each step was seen done.
+    pub fn milestones(&self) -> Milestones {
+        self.milestones
+    }
+
+    /// What has been seen so far.
+    pub fn evidence(&self) -> Evidence {
+        self.evidence
+    }
+
+    /// Who ended its direction first. `None`: nobody has ended one.
+    pub fn ended_first(&self) -> Option<Side> {
+        match (self.milestones.shutdown_send, self.milestones.peer_eof) {
+            (None, None) => None,
+            (Some(_), None) => Some(Side::Us),
+            (None, Some(_)) => Some(Side::Peer),
+            (Some(ours), Some(peers)) => Some(if ours <= peers { Side::Us } else { Side::Peer }),
+        }
+    }
+
+    /// Whether our input was given up unfinished: silent for longer than the input grace after the peer's end.
+    pub fn input_abandoned(&self) -> bool {
+        self.input_abandoned
+    }
+
+    // ---- inputs: connecting ----
+
+    /// The connection is there.
+    pub fn handle_connected(&mut self, now: Time) {
+        if self.verdict.is_none() && !self.connected {
+            self.connected = true;
+            self.milestones.connected = Some(now);
+        }
+    }
+
+    /// No address could be connected to.
+    pub fn handle_connect_failed(&mut self, now: Time, fault: Fault) {
+        self.evidence.fault.get_or_insert(fault);
+        let ending = match fault.kind {
+            FaultKind::TimedOut => Ending::TimedOut { timer: Timer::Kernel },
+            _ => Ending::NoConnection,
+        };
+        self.decide(now, ending);
+    }
+
+    // ---- inputs: the peer ----
+
+    /// `recv` gave `n` bytes.
+    pub fn handle_received(&mut self, now: Time, n: u64) {
+        self.counts.received += n;
+        self.milestones.first_received.get_or_insert(now);
+        self.timers.peer_acted(now);
+    }
+
+    /// `recv` returned 0. After a fault this proves nothing, and changes nothing but that no more will come.
+    pub fn handle_eof(&mut self, now: Time) {
+        if self.receive != ReceiveHalf::Open {
+            return;
+        }
+        self.receive = ReceiveHalf::Eof;
+        if self.evidence.fault.is_none() {
+            self.evidence.eof = true;
+            self.milestones.peer_eof = Some(now);
+        }
+        self.timers.peer_acted(now);
+        self.conclude(now);
+    }
+
+    /// Our kernel accepted `n` bytes for sending.
+    pub fn handle_accepted(&mut self, now: Time, n: u64) {
+        debug_assert!(self.counts.accepted + n <= self.counts.read, "more accepted than was read");
+        self.counts.accepted += n;
+        self.milestones.first_accepted.get_or_insert(now);
+        self.timers.peer_acted(now);
+    }
+
+    /// A call told an error. Only the first counts; what was received before it is still to be handed on.
+    pub fn handle_fault(&mut self, now: Time, fault: Fault) {
+        if self.evidence.fault.is_none() {
+            self.fault_phase = self.phase();
+            self.evidence.fault = Some(fault);
+        }
+        if self.send == SendHalf::Open {
+            self.send = SendHalf::Failed;
+        }
+        if fault.call == Call::Receive && self.receive == ReceiveHalf::Open {
+            self.receive = ReceiveHalf::Failed;
+        }
+        self.conclude(now);
+    }
+
+    /// After a fault, `recv` has nothing more to give.
+    pub fn handle_exhausted(&mut self, now: Time) {
+        if self.evidence.fault.is_some() && self.receive == ReceiveHalf::Open {
+            self.receive = ReceiveHalf::Failed;
+            self.conclude(now);
+        }
+    }
+
+    /// The stream's own end mark was seen.
+    pub fn handle_end_mark(&mut self) {
+        if let Some(seen) = &mut self.evidence.end_mark {
+            *seen = true;
+        }
+    }
+
+    /// The answer to [`Action::ShutdownSend`].
+    pub fn handle_shutdown(&mut self, now: Time, result: Result<(), Fault>) {
+        self.answered(Action::ShutdownSend);
+        match result {
+            Ok(()) => {
+                self.send = SendHalf::Shut;
+                self.milestones.shutdown_send = Some(now);
+                self.timers.peer_acted(now);
+                self.conclude(now);
+            }
+            Err(fault) => {
+                // A reset is told once: SO_ERROR may still have the true cause of a bare ENOTCONN.
+                if fault.kind == FaultKind::NotConnected && self.evidence.fault.is_none() {
+                    self.sample_due = true;
+                }
+                self.handle_fault(now, fault);
+            }
+        }
+    }
+
+    /// The answer to [`Action::Sample`].
+    pub fn handle_sample(&mut self, now: Time, sample: Sample) {
+        self.answered(Action::Sample);
+        self.sample_due = false;
+        self.looked_last |= self.verdict.is_some();
+        self.timers.checked();
+        self.note_acknowledgements(now, sample.unacknowledged);
+        match sample.socket_error {
+            SocketError::Clear => {
+                self.evidence.socket_error_clear = Some(self.evidence.socket_error_clear != Some(false));
+            }
+            SocketError::Unknown => {}
+            SocketError::Fault(fault) => {
+                self.evidence.socket_error_clear = Some(false);
+                self.note_late_fault(fault);
+                self.handle_fault(now, fault);
+            }
+        }
+        if self.verdict.is_none() && self.evidence.fault.is_none() {
+            self.judge_close(now, sample);
+            self.judge_silence(now, sample.last_heard);
+        } else if self.evidence.fault.is_some() {
+            self.conclude(now);
+        }
+        self.update_timers(now);
+    }
+
+    /// The peer's TCP may have acknowledged our FIN: look.
+    pub fn handle_acknowledged(&mut self) {
+        self.sample_due |= self.wants().acknowledgement;
+    }
+
+    // ---- inputs: our own ends ----
+
+    /// Our input gave `n` bytes.
+    pub fn handle_input(&mut self, n: u64) {
+        self.counts.read += n;
+        self.timers.input_acted();
+    }
+
+    /// Our input has ended: everything read is to be sent, then our sending side shut down.
+    pub fn handle_input_eof(&mut self) {
+        self.input_open = false;
+    }
+
+    /// Our input failed: what was sent is not the whole.
+    pub fn handle_input_failed(&mut self, now: Time, code: Option<i32>) {
+        self.handle_local_failure(now, LocalEnd::Input, code);
+    }
+
+    /// Our output took `n` bytes.
+    pub fn handle_output(&mut self, now: Time, n: u64) {
+        self.counts.written += n;
+        self.handed_on(now);
+    }
+
+    /// `n` received bytes were thrown away: our output's reader wanted no more, which is no failure.
+    pub fn handle_discarded(&mut self, now: Time, n: u64) {
+        self.counts.discarded += n;
+        self.handed_on(now);
+    }
+
+    fn handed_on(&mut self, now: Time) {
+        let Counts { received, written, discarded, .. } = self.counts;
+        debug_assert!(written + discarded <= received, "more handed on than was received");
+        if self.flushed() {
+            self.conclude(now);
+        }
+    }
+
+    /// One of our own ends failed.
+    pub fn handle_local_failure(&mut self, now: Time, end: LocalEnd, code: Option<i32>) {
+        if self.verdict.is_none() && self.evidence.fault.is_none() {
+            self.evidence.local_code = code;
+        }
+        self.decide(now, Ending::LocalFailure { end });
+    }
+
+    /// A signal asked us to stop.
+    pub fn handle_interrupt(&mut self, now: Time, signal: Signal) {
+        self.decide(now, Ending::Interrupted { signal });
+    }
+
+    /// The program will say when to close, with [`Connection::handle_close`]: an API that hands the connection to
+    /// its user. Without this, a connection whose directions have both ended is closed at once.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The program wants to close as soon as both directions have ended.
+    pub fn handle_close(&mut self, now: Time) {
+        self.held = false;
+        self.conclude(now);
+    }
+
+    /// The program wants to abort: the peer shall see a reset.
+    pub fn handle_abort(&mut self, now: Time) {
+        self.decide(now, Ending::Reset { by: Side::Us });
+    }
+
+    /// The program waits no longer: close, whatever the peer still has to say or to acknowledge.
+    pub fn handle_give_up(&mut self, now: Time) {
+        let missing = if self.both_ended() { Missing::Acknowledgement } else { Missing::PeerEof };
+        self.decide(now, Ending::Indeterminate { missing });
+    }
+
+    /// The driver saw an error or a hang-up on the socket that no call has told: look at SO_ERROR.
+    pub fn handle_alert(&mut self) {
+        self.sample_due |= self.connected && self.verdict.is_none();
+    }
+
+    /// The handle has been given back.
+    pub fn handle_closed(&mut self, now: Time) {
+        self.in_flight = None;
+        if self.verdict.is_some() && !self.closed {
+            self.closed = true;
+            self.milestones.closed = Some(now);
+        }
+    }
+
+    // ---- inputs: time ----
+
+    /// What the driver is blocked on, just before it sleeps.
+    pub fn handle_waiting(&mut self, now: Time, waiting: Waiting) {
+        let situation = self.situation();
+        self.timers.wait(now, waiting, &self.config, situation);
+    }
+
+    /// The time of [`Connection::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.verdict.is_some() {
+            return;
+        }
+        let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        if due(self.config.deadline) {
+            self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
+        } else if !self.connected && due(self.config.connect_timeout) {
+            self.decide(now, Ending::TimedOut { timer: Timer::Connect });
+        } else if due(self.timers.grace_at(&self.config)) {
+            self.input_open = false;
+            self.input_abandoned = true;
+            self.update_timers(now);
+        } else if due(self.timers.check_at()) || due(self.timers.idle_at(&self.config)) {
+            // Silence is judged on fresh evidence only: acknowledgements are progress, and wake nobody.
+            self.sample_due = true;
+        }
+    }
+
+    // ---- the decisions ----
+
+    /// Bytes read from our input that the kernel has not accepted.
+    fn pending(&self) -> u64 {
+        self.counts.read - self.counts.accepted
+    }
+
+    /// Everything received has been handed on.
+    fn flushed(&self) -> bool {
+        self.counts.written + self.counts.discarded == self.counts.received
+    }
+
+    fn both_ended(&self) -> bool {
+        self.send == SendHalf::Shut && self.receive == ReceiveHalf::Eof
+    }
+
+    fn may_shut_down(&self) -> bool {
+        self.send == SendHalf::Open
+            && !self.input_open
+            && self.pending() == 0
+            && self.evidence.fault.is_none()
+    }
+
+    /// Octets of sequence space that our kernel has taken: the bytes, and our FIN.
+    fn taken_octets(&self) -> u64 {
+        self.counts.accepted + u64::from(self.send == SendHalf::Shut)
+    }
+
+    fn situation(&self) -> Situation {
+        Situation {
+            outstanding: self.connected
+                && !self.same_kernel
+                && self.evidence.fault.is_none()
+                && self.verdict.is_none()
+                && self.acknowledged_octets < self.taken_octets(),
+            input_holds: self.receive == ReceiveHalf::Eof && self.input_open && self.pending() == 0,
+        }
+    }
+
+    fn update_timers(&mut self, now: Time) {
+        let situation = self.situation();
+        self.timers.update(now, &self.config, situation);
+    }
+
+    fn answered(&mut self, action: Action) {
+        debug_assert_eq!(self.in_flight, Some(action), "an answer without its action");
+        self.in_flight = None;
+    }
+
+    fn note_acknowledgements(&mut self, now: Time, unacknowledged: Unacknowledged) {
+        match unacknowledged {
+            Unacknowledged::Octets(octets) => {
+                let shut = self.send == SendHalf::Shut;
+                // The FIN is the last octet, so whatever is missing includes it.
+                let bytes = octets.saturating_sub(u64::from(shut));
+                self.evidence.unacknowledged = Some(bytes.min(self.counts.accepted));
+                self.evidence.fin_acknowledged = shut.then_some(octets == 0);
+                let known = self.taken_octets().saturating_sub(octets);
+                if known > self.acknowledged_octets {
+                    self.acknowledged_octets = known;
+                    self.timers.peer_acted(now);
+                }
+                if shut && octets == 0 {
+                    self.milestones.acknowledged.get_or_insert(now);
+                }
+            }
+            Unacknowledged::NotApplicable => self.same_kernel = true,
+            Unacknowledged::Unknown => {
+                self.evidence.unacknowledged = None;
+                self.evidence.fin_acknowledged = None;
+            }
+        }
+    }
+
+    /// A fault that only SO_ERROR told, after an uncertain verdict or a bare ENOTCONN: it is the true cause.
+    fn note_late_fault(&mut self, fault: Fault) {
+        if self.evidence.fault.is_some_and(|known| known.kind == FaultKind::NotConnected) {
+            self.evidence.fault = Some(fault);
+        }
+        if let Some(verdict) = &mut self.verdict
+            && matches!(verdict.ending, Ending::Indeterminate { .. })
+        {
+            verdict.ending = fault.ending();
+        }
+    }
+
+    /// Both directions have ended and all is handed on: is it graceful?
+    fn judge_close(&mut self, now: Time, sample: Sample) {
+        if !(self.both_ended() && self.flushed()) || self.held {
+            return;
+        }
+        let missing = match (sample.socket_error, sample.unacknowledged) {
+            (SocketError::Unknown, _) => Some(Missing::SocketError),
+            (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
+            // Not yet: wait for the acknowledgement, bounded by the timers.
+            (_, Unacknowledged::Octets(octets)) if octets > 0 => return,
+            _ => None,
+        };
+        self.looked_last = true;
+        let ending = match missing {
+            _ if self.evidence.end_mark == Some(false) => Ending::Truncated,
+            Some(missing) => Ending::Indeterminate { missing },
+            None => Ending::Graceful,
+        };
+        self.decide(now, ending);
+    }
+
+    /// The peer has been silent: is it too long?
+    fn judge_silence(&mut self, now: Time, last_heard: Option<Time>) {
+        self.update_timers(now);
+        if self.timers.idle_at(&self.config).is_some_and(|at| at <= now) {
+            self.looked_last = true;
+            self.decide(now, Ending::TimedOut { timer: Timer::Idle });
+        } else if self.situation().outstanding && self.timers.peer_is_dead(now, last_heard, &self.config) {
+            self.looked_last = true;
+            self.decide(now, Ending::TimedOut { timer: Timer::DeadPeer });
+        }
+    }
+
+    /// Decides what the inputs so far decide.
+    fn conclude(&mut self, now: Time) {
+        if self.verdict.is_some() || !self.flushed() {
+            return;
+        }
+        if let Some(fault) = self.evidence.fault {
+            // Whatever came before the fault is still to be received. A look that is due comes first.
+            if self.receive != ReceiveHalf::Open && !self.sample_due {
+                self.decide(now, fault.ending());
+            }
+        } else if self.both_ended() && !self.held {
+            self.sample_due = true;
+        }
+    }
+
+    /// The first cause wins: a fault that was told before is the ending, whatever asks for one now.
+    fn decide(&mut self, now: Time, ending: Ending) {
+        if self.verdict.is_some() {
+            return;
+        }
+        let (ending, phase) = match self.evidence.fault {
+            Some(fault) if self.connected => (fault.ending(), self.fault_phase),
+            _ => (ending, self.phase()),
+        };
+        self.verdict = Some(Verdict { ending, phase, at: now });
+    }
+
+    /// Whether a FIN would now tell the peer that a cut stream is whole.
+    fn must_abort(&self, ending: Ending) -> bool {
+        match ending {
+            Ending::Reset { by: Side::Us } => self.connected,
+            Ending::Graceful | Ending::NoConnection | Ending::Reset { .. } => false,
+            _ => self.connected && self.send != SendHalf::Shut,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! The machine by itself, one input at a time, in virtual time.
+
+use super::*;
+use core::time::Duration;
+
+const fn ms(n: u64) -> Time {
+    Duration::from_millis(n)
+}
+
+const RESET: Fault = Fault { call: Call::Receive, kind: FaultKind::Reset, code: Some(104) };
+
+fn sample(octets: u64, socket_error: SocketError) -> Sample {
+    Sample { unacknowledged: Unacknowledged::Octets(octets), last_heard: None, socket_error }
+}
+
+fn clear(octets: u64) -> Sample {
+    sample(octets, SocketError::Clear)
+}
+
+/// Connected at 1 ms, 14 bytes sent, shut down at 2 ms.
+fn half_closed(config: Config) -> Connection {
+    let mut c = Connection::new(config);
+    c.handle_connected(ms(1));
+    c.handle_input(14);
+    c.handle_accepted(ms(1), 14);
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(2), Ok(()));
+    c
+}
+
+fn finish(c: &mut Connection, now: Time, last: Sample) -> Outcome {
+    loop {
+        match c.poll_action() {
+            Some(Action::Sample) => c.handle_sample(now, last),
+            Some(Action::Close | Action::Abort) => c.handle_closed(now),
+            other => panic!("{other:?} on the way to the close"),
+        }
+        if let Some(outcome) = c.outcome() {
+            return outcome;
+        }
+    }
+}
+
+#[test]
+fn all_ended_and_acknowledged_is_graceful() {
+    let mut c = half_closed(Config::default());
+    c.handle_received(ms(3), 5);
+    c.handle_output(ms(3), 5);
+    c.handle_eof(ms(4));
+    let outcome = finish(&mut c, ms(5), clear(0));
+    assert_eq!((outcome.ending, outcome.phase), (Ending::Graceful, Phase::Closing));
+    assert_eq!(c.acknowledged(), Some(14));
+    assert_eq!(c.ended_first(), Some(Side::Us));
+}
+
+#[test]
+fn eof_after_a_reset_stays_a_reset_while_draining() {
+    let mut c = half_closed(Config::default());
+    c.handle_received(ms(3), 5);
+    c.handle_fault(ms(4), RESET);
+    c.handle_eof(ms(4));
+    assert_eq!(c.poll_action(), None, "received bytes are handed on first");
+    c.handle_output(ms(5), 5);
+    let outcome = finish(&mut c, ms(5), clear(0));
+    assert_eq!((outcome.ending, outcome.phase), (Ending::Reset { by: Side::Peer }, Phase::Draining));
+    assert!(!outcome.evidence.eof);
+}
+
+#[test]
+fn eof_with_so_error_set_is_a_reset() {
+    let mut c = half_closed(Config::default());
+    c.handle_eof(ms(4));
+    let epipe = Fault { call: Call::SocketError, kind: FaultKind::BrokenPipe, code: Some(32) };
+    let outcome = finish(&mut c, ms(5), sample(0, SocketError::Fault(epipe)));
+    assert_eq!((outcome.ending, outcome.phase), (Ending::Reset { by: Side::Peer }, Phase::Closing));
+}
+
+#[test]
+fn the_fin_must_be_acknowledged_before_it_is_graceful() {
+    let mut c = half_closed(Config::default());
+    c.handle_eof(ms(4));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(4), clear(1));
+    assert_eq!(c.poll_action(), None);
+    assert!(c.wants().acknowledgement);
+    assert_eq!(c.acknowledged(), Some(14), "only the FIN is missing");
+    c.handle_acknowledged();
+    assert_eq!(finish(&mut c, ms(9), clear(0)).ending, Ending::Graceful);
+}
+
+#[test]
+fn after_a_failed_send_what_the_peer_said_is_still_received() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_input(100);
+    c.handle_fault(ms(2), Fault { call: Call::Send, kind: FaultKind::BrokenPipe, code: Some(32) });
+    assert_eq!(c.wants(), Wants { receive: true, ..Wants::default() });
+    c.handle_received(ms(2), 7);
+    c.handle_output(ms(2), 7);
+    c.handle_exhausted(ms(2));
+    let outcome = finish(&mut c, ms(2), clear(0));
+    assert_eq!((outcome.ending, outcome.phase), (Ending::Reset { by: Side::Peer }, Phase::Sending));
+}
+
+#[test]
+fn a_bare_enotconn_asks_so_error_for_the_cause() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    let bare = Fault { call: Call::Shutdown, kind: FaultKind::NotConnected, code: Some(107) };
+    c.handle_shutdown(ms(2), Err(bare));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(2), sample(0, SocketError::Fault(Fault { call: Call::SocketError, ..RESET })));
+    c.handle_eof(ms(2));
+    assert_eq!(finish(&mut c, ms(2), clear(0)).ending, Ending::Reset { by: Side::Peer });
+}
+
+fn idle_of(config_ms: u64) -> Config {
+    Config { idle_timeout: Some(ms(config_ms)), ..Config::default() }
+}
+
+#[test]
+fn a_silent_peer_times_out_only_after_a_fresh_look() {
+    let mut c = half_closed(idle_of(100));
+    c.handle_waiting(ms(10), Waiting { receive: true, ..Waiting::default() });
+    let mut now = ms(10);
+    while !c.is_decided() {
+        now = c.poll_timeout().expect("a timer runs");
+        c.handle_timeout(now);
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(now, clear(0));
+        c.handle_waiting(now, Waiting { receive: true, ..Waiting::default() });
+    }
+    // The first look found everything acknowledged: that was progress.
+    assert!(now >= ms(110) && now <= ms(135), "{now:?}");
+    assert_eq!(finish(&mut c, now, clear(0)).ending, Ending::TimedOut { timer: Timer::Idle });
+}
+
+#[test]
+fn a_slow_reader_that_acknowledges_does_not_time_out() {
+    let mut c = Connection::new(idle_of(100));
+    c.handle_connected(ms(1));
+    c.handle_input(1000);
+    c.handle_accepted(ms(1), 500);
+    let blocked = Waiting { send: true, receive: true, ..Waiting::default() };
+    c.handle_waiting(ms(1), blocked);
+    for missing in (0..50).rev() {
+        let now = c.poll_timeout().expect("a timer runs");
+        c.handle_timeout(now);
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(now, clear(missing * 10));
+        c.handle_waiting(now, blocked);
+        assert!(!c.is_decided());
+    }
+}
+
+#[test]
+fn our_own_silence_is_not_the_peers() {
+    let mut c = half_closed(idle_of(100));
+    c.handle_received(ms(3), 5);
+    c.handle_waiting(ms(3), Waiting { output: true, ..Waiting::default() });
+    let look = c.poll_timeout().expect("the 14 bytes were never looked at");
+    c.handle_timeout(look);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(look, clear(0));
+    assert_eq!(c.poll_timeout(), None, "a blocked output of ours runs no timer");
+
+    let mut c = Connection::new(idle_of(100));
+    c.handle_connected(ms(1));
+    c.handle_waiting(ms(1), Waiting { input: true, receive: true, ..Waiting::default() });
+    assert_eq!(c.poll_timeout(), None, "a silent input of ours runs no timer");
+}
+
+#[test]
+fn a_stalled_peer_that_answers_probes_is_not_dead_and_one_that_does_not_is() {
+    let blocked = Waiting { send: true, receive: true, ..Waiting::default() };
+    for (heard, dead) in [(ms(900), false), (ms(500_000), true)] {
+        let mut c = Connection::new(Config::default());
+        c.handle_connected(ms(1));
+        c.handle_input(1000);
+        c.handle_accepted(ms(1), 500);
+        c.handle_waiting(ms(1), blocked);
+        for _ in 0..20 {
+            let Some(now) = c.poll_timeout() else { break };
+            c.handle_timeout(now);
+            assert_eq!(c.poll_action(), Some(Action::Sample));
+            c.handle_sample(now, Sample { last_heard: Some(heard), ..clear(500) });
+            c.handle_waiting(now, blocked);
+        }
+        assert_eq!(c.is_decided(), dead);
+        if dead {
+            assert_eq!(c.poll_action(), Some(Action::Abort));
+        }
+    }
+}
+
+#[test]
+fn the_peer_ended_first_and_our_silent_input_is_given_up_after_its_grace() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_eof(ms(5));
+    let waiting = Waiting { input: true, ..Waiting::default() };
+    c.handle_waiting(ms(5), waiting);
+    assert_eq!(c.poll_timeout(), Some(ms(2005)));
+    c.handle_input(3);
+    c.handle_accepted(ms(1000), 3);
+    c.handle_waiting(ms(1000), waiting);
+    let mut now = ms(1000);
+    while c.wants().input {
+        now = c.poll_timeout().expect("the grace runs");
+        c.handle_timeout(now);
+        if c.poll_action() == Some(Action::Sample) {
+            c.handle_sample(now, clear(0));
+        }
+    }
+    assert_eq!(now, ms(3000), "what the input gave began its silence anew");
+    assert!(c.input_abandoned());
+}
+
+#[test]
+fn an_interrupted_upload_is_aborted_and_an_interrupted_download_closed() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_interrupt(ms(2), Signal::Interrupt);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(2), clear(0));
+    assert_eq!(c.poll_action(), Some(Action::Abort));
+
+    let mut c = half_closed(Config::default());
+    c.handle_interrupt(ms(3), Signal::Terminate);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(3), clear(0));
+    assert_eq!(c.poll_action(), Some(Action::Close));
+}
+
+#[test]
+fn a_stream_without_its_end_mark_is_truncated() {
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.handle_eof(ms(3));
+    assert_eq!(finish(&mut c, ms(3), clear(0)).ending, Ending::Truncated);
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.handle_end_mark();
+    c.handle_eof(ms(3));
+    assert_eq!(finish(&mut c, ms(3), clear(0)).ending, Ending::Graceful);
+}
+
+#[test]
+fn no_connection_has_an_ending_too() {
+    let refused = Fault { call: Call::Connect, kind: FaultKind::Refused, code: Some(111) };
+    let mut c = Connection::new(Config::default());
+    c.handle_connect_failed(ms(1), refused);
+    assert_eq!(c.poll_action(), Some(Action::Close));
+    c.handle_closed(ms(1));
+    assert_eq!(c.outcome().map(|o| (o.ending, o.phase)), Some((Ending::NoConnection, Phase::Connecting)));
+
+    let mut c = Connection::new(Config::default());
+    assert_eq!(c.poll_timeout(), Some(Config::CONNECT_TIMEOUT));
+    c.handle_timeout(Config::CONNECT_TIMEOUT);
+    assert_eq!(c.poll_action(), Some(Action::Close));
+}
+
+#[test]
+fn a_held_connection_is_closed_when_the_program_says_so() {
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.hold();
+    c.handle_eof(ms(3));
+    assert_eq!(c.poll_action(), None);
+    assert!(!c.wants().acknowledgement);
+    c.handle_end_mark();
+    c.handle_close(ms(4));
+    assert_eq!(finish(&mut c, ms(4), clear(0)).ending, Ending::Graceful);
+}

@@ -1,0 +1,227 @@
+//! The words for how a connection ended. Data, not errors.
+
+use crate::{Evidence, Time};
+
+/// How a connection ended. Every connection has exactly one.
+///
+/// Source of the words: RFC 9293 and Winsock's "Graceful Shutdown, Linger Options, and Socket Closure".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ending {
+    /// Both directions ended by EOF, every byte and our FIN were acknowledged, and nothing up to our close said
+    /// otherwise.
+    ///
+    /// It does not say that the peer's application has processed anything: only a receipt could.
+    Graceful,
+    /// An RST ended it: the peer's, or ours because the user asked for it.
+    Reset {
+        /// Whose RST it was.
+        by: Side,
+    },
+    /// The peer was silent too long, or the total time was up.
+    TimedOut {
+        /// Which timer ran out.
+        timer: Timer,
+    },
+    /// The stream stopped before its own end mark (TLS `close_notify`, a receipt, a protocol's last line).
+    Truncated,
+    /// Our own input, output or system failed; the peer is not to blame.
+    LocalFailure {
+        /// Which of our ends failed.
+        end: LocalEnd,
+    },
+    /// A signal or the program asked us to stop.
+    Interrupted {
+        /// What asked.
+        signal: Signal,
+    },
+    /// A fact that is needed for [`Ending::Graceful`] could not be had.
+    Indeterminate {
+        /// The fact that is missing.
+        missing: Missing,
+    },
+    /// There never was a connection: refused, unreachable, no such name.
+    NoConnection,
+}
+
+/// One of the two ends of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// This program.
+    Us,
+    /// The other end.
+    Peer,
+}
+
+/// A timer that can end a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timer {
+    /// No address answered within the connect timeout.
+    Connect,
+    /// The peer took nothing, sent nothing and acknowledged nothing while we waited for it.
+    Idle,
+    /// The user's total time is up.
+    Deadline,
+    /// The peer's TCP did not answer at all, not even probes, while data was outstanding.
+    DeadPeer,
+    /// Our kernel gave up by itself: keep-alive or retransmission (`ETIMEDOUT`).
+    Kernel,
+}
+
+/// One of our own ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LocalEnd {
+    /// Where the bytes to send come from.
+    Input,
+    /// Where the received bytes go.
+    Output,
+    /// The command whose standard input and output are the two directions.
+    Command,
+    /// Our own system: out of memory or buffers, forbidden by a local rule.
+    Socket,
+}
+
+/// What asked us to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Signal {
+    /// SIGINT, Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// A fact that is needed for [`Ending::Graceful`] and is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Missing {
+    /// We closed before the peer had ended its side.
+    PeerEof,
+    /// This platform or transport cannot tell what was acknowledged.
+    Acknowledgement,
+    /// SO_ERROR could not be read.
+    SocketError,
+    /// The connection was gone and no call said why.
+    Cause,
+}
+
+/// The part of the procedure a connection was in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// No connection yet.
+    Connecting,
+    /// Our sending side is open.
+    Sending,
+    /// Our sending side is shut down; the peer's is open.
+    Draining,
+    /// Both directions have ended; acknowledgements and the close are left.
+    Closing,
+}
+
+/// The one result of a connection: the ending, the phase it happened in, and the evidence it rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// In which phase the cause of the ending came.
+    pub phase: Phase,
+    /// What was seen.
+    pub evidence: Evidence,
+    /// When the ending was decided.
+    pub at: Time,
+}
+
+impl Ending {
+    /// The ending's name in reports: `graceful`, `reset`, `timed_out`, …
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Graceful => "graceful",
+            Self::Reset { .. } => "reset",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Truncated => "truncated",
+            Self::LocalFailure { .. } => "local_failure",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Indeterminate { .. } => "indeterminate",
+            Self::NoConnection => "no_connection",
+        }
+    }
+}
+
+impl Phase {
+    /// The phase's name in reports: `connecting`, `sending`, `draining`, `closing`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Sending => "sending",
+            Self::Draining => "draining",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+impl Side {
+    /// The side's name in reports: `us`, `peer`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Us => "us",
+            Self::Peer => "peer",
+        }
+    }
+}
+
+impl Timer {
+    /// The timer's name in reports: `connect`, `idle`, `deadline`, `dead_peer`, `kernel`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Idle => "idle",
+            Self::Deadline => "deadline",
+            Self::DeadPeer => "dead_peer",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
+impl LocalEnd {
+    /// The end's name in reports: `input`, `output`, `command`, `socket`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Command => "command",
+            Self::Socket => "socket",
+        }
+    }
+}
+
+impl Missing {
+    /// The fact's name in reports: `peer_eof`, `acknowledgement`, `socket_error`, `cause`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PeerEof => "peer_eof",
+            Self::Acknowledgement => "acknowledgement",
+            Self::SocketError => "socket_error",
+            Self::Cause => "cause",
+        }
+    }
+}
+
+impl Signal {
+    /// The signal's number on Unix, which makes the exit status 128 + n.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
+        }
+    }
+
+    /// The signal's name: `SIGINT`, `SIGTERM`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What was seen: faults told by calls, samples of the kernel's state, and their sum.
+
+use crate::{Ending, LocalEnd, Missing, Side, Time, Timer};
+
+/// The call that told something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Call {
+    /// `connect`.
+    Connect,
+    /// `recv`.
+    Receive,
+    /// `send`.
+    Send,
+    /// `shutdown(SHUT_WR)`, `shutdown(SD_SEND)`.
+    Shutdown,
+    /// `getsockopt(SO_ERROR)`, which also clears the error.
+    SocketError,
+}
+
+impl Call {
+    /// The call's name as manual pages have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Receive => "recv",
+            Self::Send => "send",
+            Self::Shutdown => "shutdown",
+            Self::SocketError => "getsockopt(SO_ERROR)",
+        }
+    }
+}
+
+/// What kind of fault a system error is, so that the core needs no platform's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// `ECONNRESET`, `WSAECONNRESET`.
+    Reset,
+    /// `EPIPE`: on Linux what an RST becomes after the peer's FIN was received.
+    BrokenPipe,
+    /// `ECONNABORTED`, `WSAECONNABORTED`: our own system ended it.
+    Aborted,
+    /// `ETIMEDOUT`.
+    TimedOut,
+    /// `EHOSTUNREACH`, `ENETUNREACH` and their like. On an established connection: our kernel gave up
+    /// retransmitting, and the last it heard was this.
+    Unreachable,
+    /// `ENOTCONN`: the connection is gone, and the cause was told to somebody else or to nobody.
+    NotConnected,
+    /// `ECONNREFUSED`.
+    Refused,
+    /// Anything else: our own system's trouble.
+    Other,
+}
+
+/// An error told by a call, once; the core keeps the first for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// The call that told it.
+    pub call: Call,
+    /// What it means.
+    pub kind: FaultKind,
+    /// The raw number of the operating system; absent where the call gave none.
+    pub code: Option<i32>,
+}
+
+impl Fault {
+    /// The ending that this fault is, on a connection that was there.
+    pub(crate) const fn ending(self) -> Ending {
+        match self.kind {
+            FaultKind::Reset | FaultKind::BrokenPipe => Ending::Reset { by: Side::Peer },
+            FaultKind::Aborted => Ending::Reset { by: Side::Us },
+            FaultKind::TimedOut | FaultKind::Unreachable => Ending::TimedOut { timer: Timer::Kernel },
+            FaultKind::NotConnected => Ending::Indeterminate { missing: Missing::Cause },
+            FaultKind::Refused | FaultKind::Other => Ending::LocalFailure { end: LocalEnd::Socket },
+        }
+    }
+}
+
+/// How much of what our kernel accepted the peer's TCP has not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unacknowledged {
+    /// So many octets of sequence space: bytes, and one for our FIN once it is queued (Linux: `SIOCOUTQ`).
+    Octets(u64),
+    /// There is nothing to acknowledge: both ends are in one kernel (Unix sockets), which has the bytes.
+    NotApplicable,
+    /// This platform cannot tell.
+    Unknown,
+}
+
+/// What reading SO_ERROR gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SocketError {
+    /// It was read and is zero.
+    Clear,
+    /// It was read and told a fault (and is cleared by that).
+    Fault(Fault),
+    /// It could not be read.
+    Unknown,
+}
+
+/// The kernel's state at one moment. A driver reads the acknowledgements first and SO_ERROR last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sample {
+    /// What the peer's TCP has not acknowledged yet.
+    pub unacknowledged: Unacknowledged,
+    /// How long ago the peer's TCP last acknowledged anything, a probe included (Linux:
+    /// `tcpi_last_ack_recv`). `None` where the platform does not say.
+    pub last_heard: Option<Time>,
+    /// SO_ERROR.
+    pub socket_error: SocketError,
+}
+
+/// Everything that was seen up to the close. What is not known is absent, never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Evidence {
+    /// `recv` returned 0 before any fault was told: the peer ended its sending side.
+    pub eof: bool,
+    /// The first fault that any call told.
+    pub fault: Option<Fault>,
+    /// SO_ERROR at the last look: clear, or not. `None`: never read, or unreadable.
+    pub socket_error_clear: Option<bool>,
+    /// Bytes that our kernel accepted and the peer's TCP has not acknowledged, at the last look. `None`: the
+    /// platform or transport cannot tell.
+    pub unacknowledged: Option<u64>,
+    /// Our FIN was acknowledged. `None`: not sent, or cannot be told.
+    pub fin_acknowledged: Option<bool>,
+    /// The system's error number of our own failed end.
+    pub local_code: Option<i32>,
+    /// The stream's own end mark was seen. `None`: this stream has none.
+    pub end_mark: Option<bool>,
+}

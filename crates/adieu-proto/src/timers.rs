@@ -1,0 +1,161 @@
+//! The four timers and the watch over a peer that may be dead.
+//!
+//! The idle timer runs only while we wait for the peer. Our own silent input or blocked output stops it,
+//! because then the silence is ours.
+
+use crate::{Time, Waiting};
+use core::time::Duration;
+
+/// What bounds a connection. `None` is no bound.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// From the start until a connection is there.
+    pub connect_timeout: Option<Duration>,
+    /// The peer took nothing, sent nothing and acknowledged nothing for this long while we waited for it.
+    pub idle_timeout: Option<Duration>,
+    /// From the start to the end of all.
+    pub deadline: Option<Duration>,
+    /// After the peer's EOF, our input may be silent for this long before we half-close. `None` waits for
+    /// the input's own end.
+    pub input_grace: Option<Duration>,
+    /// Data is outstanding and the peer's TCP did not answer, not even to probes, for this long. A stalled
+    /// peer whose system is alive answers probes and is never taken for dead.
+    pub dead_peer: Option<Duration>,
+    /// The stream has an end mark of its own, and EOF before it is a truncation.
+    pub end_mark: bool,
+}
+
+impl Config {
+    /// How long a dead peer goes unnoticed by default.
+    pub const DEAD_PEER: Duration = Duration::from_secs(120);
+    /// How long our silent input may hold up the end by default, once the peer has ended.
+    pub const INPUT_GRACE: Duration = Duration::from_secs(2);
+    /// How long connecting may take by default.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Some(Self::CONNECT_TIMEOUT),
+            idle_timeout: None,
+            deadline: None,
+            input_grace: Some(Self::INPUT_GRACE),
+            dead_peer: Some(Self::DEAD_PEER),
+            end_mark: false,
+        }
+    }
+}
+
+/// What the timers need to know of the connection at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Situation {
+    /// Octets may be unacknowledged.
+    pub(crate) outstanding: bool,
+    /// The peer has ended, and our input is the only thing that keeps our side open.
+    pub(crate) input_holds: bool,
+}
+
+/// The moments the timers count from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Timers {
+    pub(crate) waiting: Waiting,
+    idle_since: Option<Time>,
+    outstanding_since: Option<Time>,
+    grace_since: Option<Time>,
+    check_at: Option<Time>,
+}
+
+impl Timers {
+    /// The peer did something.
+    pub(crate) fn peer_acted(&mut self, now: Time) {
+        if self.idle_since.is_some() {
+            self.idle_since = Some(now);
+        }
+    }
+
+    /// Our input gave something: its silence begins anew.
+    pub(crate) fn input_acted(&mut self) {
+        self.grace_since = None;
+    }
+
+    /// What everything is blocked on, just before sleeping.
+    pub(crate) fn wait(&mut self, now: Time, waiting: Waiting, config: &Config, situation: Situation) {
+        self.waiting = waiting;
+        self.update(now, config, situation);
+    }
+
+    /// Starts and stops the clocks after the situation has changed.
+    pub(crate) fn update(&mut self, now: Time, config: &Config, situation: Situation) {
+        let any = self.waiting.any();
+        let awaits_peer = self.awaits_peer(situation);
+        keep(&mut self.idle_since, now, awaits_peer);
+        keep(&mut self.outstanding_since, now, situation.outstanding);
+        keep(&mut self.grace_since, now, self.waiting.input && situation.input_holds);
+        match self.check_interval(config, situation).filter(|_| any) {
+            None => self.check_at = None,
+            Some(interval) => {
+                let at = now + interval;
+                // A later check than the interval asks for is brought forward; a sooner one stays.
+                self.check_at = Some(self.check_at.map_or(at, |old| old.min(at)));
+            }
+        }
+    }
+
+    /// A look at the kernel's state was taken: the next one is a whole interval away.
+    pub(crate) fn checked(&mut self) {
+        self.check_at = None;
+    }
+
+    /// Whether the silence is the peer's.
+    fn awaits_peer(&self, situation: Situation) -> bool {
+        let w = self.waiting;
+        w.any()
+            && !w.output
+            && (w.send || w.acknowledgement || (w.receive && !w.input) || situation.outstanding)
+    }
+
+    /// How often acknowledgements must be looked at: they make no descriptor ready.
+    fn check_interval(&self, config: &Config, situation: Situation) -> Option<Duration> {
+        if !situation.outstanding {
+            return None;
+        }
+        let idle = config.idle_timeout.filter(|_| self.idle_since.is_some()).map(|t| t / 4);
+        let dead = config.dead_peer.map(|t| t / 8);
+        [idle, dead].into_iter().flatten().min().map(|t| t.max(Duration::from_millis(1)))
+    }
+
+    /// When the peer's silence is too long.
+    pub(crate) fn idle_at(&self, config: &Config) -> Option<Time> {
+        Some(self.idle_since? + config.idle_timeout?)
+    }
+
+    /// When our silent input has held up the end for too long.
+    pub(crate) fn grace_at(&self, config: &Config) -> Option<Time> {
+        Some(self.grace_since? + config.input_grace?)
+    }
+
+    /// When the kernel's state must be looked at next.
+    pub(crate) fn check_at(&self) -> Option<Time> {
+        self.check_at
+    }
+
+    /// Whether the peer's TCP has been silent for too long with octets outstanding.
+    pub(crate) fn peer_is_dead(&self, now: Time, last_heard: Option<Time>, config: &Config) -> bool {
+        let (Some(limit), Some(since), Some(heard)) = (config.dead_peer, self.outstanding_since, last_heard)
+        else {
+            return false;
+        };
+        // The last answer may be hours old only because nothing was asked.
+        heard.min(now.saturating_sub(since)) >= limit
+    }
+}
+
+/// A clock that runs while `on`: it keeps its start, and forgets it when stopped.
+fn keep(clock: &mut Option<Time>, now: Time, on: bool) {
+    if on {
+        clock.get_or_insert(now);
+    } else {
+        *clock = None;
+    }
+}
