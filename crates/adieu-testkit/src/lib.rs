@@ -10,6 +10,7 @@
 //! | [`judge`] | compares what happened with what must hold |
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
+//! | [`skip`] | how a test is skipped: loudly |
 //!
 //! The kit knows nothing of the other adieu crates, so that it can judge them, and any netcat, alike. Nothing
 //! here retries, nothing waits without a bound, and every port is chosen by the kernel.
@@ -17,17 +18,27 @@
 //! A test of the library drives a connection itself: it starts [`peer::PeerHandle::listen`] with a scenario's
 //! script, feeds a [`pattern::Reader`], collects into a [`pattern::Verifier`], fills an
 //! [`program::Outcome`] and asks [`judge::judge`].
+//!
+//! # Platforms
+//!
+//! The peers and all that runs against them need Unix; [`pattern`], [`progress`] and [`skip`] do not.
 
-#![cfg(unix)]
-
+#[cfg(unix)]
 pub mod arguments;
+#[cfg(unix)]
 pub mod judge;
+#[cfg(unix)]
 pub mod matrix;
 #[cfg(target_os = "linux")]
 pub mod namespace;
+#[cfg(unix)]
 mod os;
 pub mod pattern;
+#[cfg(unix)]
 pub mod peer;
+#[cfg(unix)]
 pub mod program;
 pub mod progress;
+#[cfg(unix)]
 pub mod scenario;
+pub mod skip;

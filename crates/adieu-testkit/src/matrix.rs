@@ -8,9 +8,9 @@
 
 use crate::{
     arguments, judge,
-    namespace::skip,
     program::{self, Outcome},
     scenario::Scenario,
+    skip,
 };
 use std::{env, io, path::Path};
 
@@ -56,7 +56,7 @@ impl Command {
 }
 
 /// Runs every scenario that makes sense, and gives a line for each that did not hold, with the reasons and what
-/// adieu said. A scenario that this machine cannot run is skipped loudly; see [`crate::namespace::REQUIRE`].
+/// adieu said. A scenario that this machine cannot run is skipped loudly; see [`crate::skip::REQUIRE`].
 ///
 /// # Panics
 ///
@@ -71,7 +71,7 @@ pub fn failures(adieu: &Path, command: Command) -> Vec<String> {
                 .then(|| format!("{}: {verdict}\n    it said: {}", scenario.name, outcome.stderr.trim()))
         }
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            skip(scenario.name, &error);
+            skip::loudly(scenario.name, &error);
             None
         }
         Err(error) => Some(format!("{}: the harness failed: {error}", scenario.name)),

@@ -25,15 +25,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::peer::Place;
+use crate::{peer::Place, skip};
 
 const PROGRAM_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const PEER_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 /// Not the address of either end; locally administered.
 const SOMEBODY_ELSE: &str = "02:00:00:00:00:99";
-
-/// If this variable is 1, a skipped namespace test is a failed one.
-pub const REQUIRE: &str = "ADIEU_REQUIRE_NETNS";
 
 /// Two joined network namespaces; removed when dropped, after a panic too.
 #[derive(Debug)]
@@ -64,12 +61,12 @@ impl Namespaces {
     ///
     /// # Panics
     ///
-    /// If the namespaces cannot be had and [`REQUIRE`] is 1, as it is in CI: there a skip is a failure.
+    /// If the namespaces cannot be had and [`crate::skip::REQUIRE`] is 1, as it is in CI: there a skip is a failure.
     pub fn or_skip(test: &str) -> Option<Self> {
         match Self::new() {
             Ok(pair) => Some(pair),
             Err(error) => {
-                skip(test, &error);
+                skip::loudly(test, &error);
                 None
             }
         }
@@ -150,17 +147,6 @@ impl Drop for Namespaces {
         let _ = ip(&["netns", "delete", &self.program]);
         let _ = ip(&["netns", "delete", &self.peer]);
     }
-}
-
-/// Says on stderr that a test is skipped.
-///
-/// # Panics
-///
-/// If [`REQUIRE`] is 1.
-#[expect(clippy::print_stderr, reason = "a skipped test must be seen in the test's output")]
-pub fn skip(test: &str, why: &io::Error) {
-    assert!(std::env::var_os(REQUIRE).is_none_or(|value| value != "1"), "{test} may not be skipped: {why}");
-    eprintln!("SKIPPED {test}: {why}");
 }
 
 fn cut_wire(peer: &str) -> io::Result<()> {

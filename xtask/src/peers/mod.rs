@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// Where the page is written; by default docs/peers.md, or nowhere if only a part is run
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// This adieu, instead of building one
+    #[arg(long, value_name = "FILE")]
+    adieu: Option<PathBuf>,
     /// Prints what every run of a tool left behind
     #[arg(short, long)]
     verbose: bool,
@@ -50,9 +53,10 @@ struct Column {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let adieu = root()?.join("target/release/adieu");
+    let built = root()?.join("target/release/adieu");
+    let adieu = arguments.adieu.clone().unwrap_or(built);
     let tools = chosen(tools::all(&adieu), &arguments.tools)?;
-    if tools.iter().any(|tool| tool.is_adieu) {
+    if arguments.adieu.is_none() && tools.iter().any(|tool| tool.is_adieu) {
         build_adieu()?;
     }
     let mut columns = Vec::new();

@@ -58,6 +58,9 @@ In this order; the first that applies is the one that stands in the cell.
   and was ended by a FIN, so the peer must take it for whole. Only where the peer was still receiving.
 - `ok`: none of these.
 - `—`: the tool cannot be asked for this (see below). `not measured`: this machine could not ask.
+
+The page shows one run. Where a tool's own timing decides how many bytes it loses, or whether it loses any before it
+lies, a cell varies from run to run; none is picked from several.
 ";
 
 /// The page.

@@ -105,8 +105,10 @@ impl fmt::Display for Cell {
         match self {
             Self::Ok => f.write_str("ok"),
             Self::Hang => f.write_str("hang"),
-            Self::Lost { bytes, exit: 0 } => write!(f, "lost {bytes} bytes, exit 0"),
-            Self::Lost { bytes, .. } => write!(f, "lost {bytes} bytes"),
+            Self::Lost { bytes, exit } => {
+                let (s, lie) = (if *bytes == 1 { "" } else { "s" }, if *exit == 0 { ", exit 0" } else { "" });
+                write!(f, "lost {bytes} byte{s}{lie}")
+            }
             Self::Corrupt { exit: 0 } => f.write_str("corrupt, exit 0"),
             Self::Corrupt { .. } => f.write_str("corrupt"),
             Self::Lied { exit } => write!(f, "lied: exit {exit}"),
@@ -169,6 +171,7 @@ mod tests {
         assert_eq!(of(GOOD, &Seen { output: 0, ..ALL }), "lost 20480 bytes, exit 0");
         assert_eq!(of(GOOD, &Seen { output: 480, at_peer: 4, ..ALL }), "lost 20010 bytes, exit 0");
         assert_eq!(of(GOOD, &Seen { output: 0, exit: 1, ..ALL }), "lost 20480 bytes");
+        assert_eq!(of(GOOD, &Seen { output: 20_479, ..ALL }), "lost 1 byte, exit 0");
         assert_eq!(of(RESET, &Seen { output: 20_000, ..ALL }), "lost 480 bytes, exit 0");
     }
 

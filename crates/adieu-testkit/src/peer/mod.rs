@@ -21,8 +21,9 @@ use std::{
     time::Duration,
 };
 
-/// A wait of the peer that sees no progress for this long fails its step.
-pub const STEP_BOUND: Duration = Duration::from_secs(25);
+/// A wait of the peer that sees no progress for this long fails its step. Longer than any scenario's hang limit:
+/// a peer that gave up first would end a hang that is to be seen.
+pub const STEP_BOUND: Duration = Duration::from_secs(45);
 
 /// What the peer does, step by step. At the end of its script it closes, if it has not before.
 pub type Script = [Step];

@@ -155,7 +155,7 @@ impl Scenario {
 
     /// Moves so much that a debug build on a busy machine needs its time.
     pub(super) const fn heavy(mut self) -> Self {
-        self.hang_limit = Duration::from_secs(30);
+        self.hang_limit = Duration::from_secs(20);
         self
     }
 

@@ -15,7 +15,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .input(Input::Pipe(14))
     .peer_gets(0)
     .peer_does_not_look()
-    // The RST may come before our 14 bytes, or before connect has even returned.
+    // The RST may come before our 14 bytes, or before connect has returned. Then connect fails with ECONNRESET,
+    // not ECONNREFUSED: there was a connection, and it was reset.
+    .ends(Ending::Reset, None),
+    Scenario::new(
+        "peer_resets_with_our_request_unread",
+        "The peer lets our request arrive and resets without reading it.",
+        &[AwaitClientBytes(14), Reset],
+    )
+    .input(Input::Pipe(14))
+    .peer_gets(0)
+    .peer_does_not_look()
+    // Our FIN follows the request so closely that either may be seen first.
     .ends(Ending::Reset, None),
     Scenario::new(
         "peer_closes_at_once",

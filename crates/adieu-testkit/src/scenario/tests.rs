@@ -63,3 +63,10 @@ fn what_the_script_sends_is_what_may_be_written() {
         }
     }
 }
+
+#[test]
+fn no_peer_gives_up_before_a_hang_is_seen() {
+    // Room for the tools that wait by their own options.
+    let room = Duration::from_secs(20);
+    assert!(all().all(|scenario| scenario.hang_limit + room < crate::peer::STEP_BOUND));
+}
