@@ -85,7 +85,7 @@ fn no_flag_of_a_shared_stdin_or_stdout_is_changed() {
         .spawn()
         .expect("the built binary starts");
     // More than a pipe holds, so that stdout blocks and its own way is taken.
-    let feeding = std::thread::spawn(move || feed.write_all(&[1; 1_000_000]));
+    let feeding = std::thread::spawn(move || feed.write_all(&vec![1; 1_000_000]));
     let reading = std::thread::spawn(move || std::io::copy(&mut { tap }, &mut std::io::sink()));
     assert_eq!(child.wait().expect("it can be waited for").code(), Some(0));
     feeding.join().expect("feeding does not panic").expect("adieu reads all");

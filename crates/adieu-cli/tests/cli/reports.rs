@@ -43,7 +43,7 @@ fn every_kind_of_ending_fits_the_schema() {
     server.finish();
 
     let server = Server::start(&["--exec", "kill -9 $PPID"]);
-    let report = checked(&run(&["connect", &server.address, "--report", "json"], &[0; 10_000_000]));
+    let report = checked(&run(&["connect", &server.address, "--report", "json"], &vec![0; 10_000_000]));
     assert_eq!((&report["ending"], &report["reset_by"]), (&"reset".into(), &"peer".into()));
 
     let directory = std::fs::File::open("/").expect("there is a root");

@@ -20,6 +20,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Listen: the same as connect, from the other side
@@ -173,6 +174,8 @@ struct Server {
     stop: Interrupt,
     /// A token lets one more connection be accepted.
     tokens: Option<mpsc::Sender<()>>,
+    /// Holds the listening socket.
+    accepting: Option<JoinHandle<()>>,
     messages: mpsc::Receiver<Message>,
     sender: mpsc::Sender<Message>,
     /// Who is being served.
@@ -226,7 +229,7 @@ impl Server {
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();
         let listener = listener.with_options(&options, &stop_accepting);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("adieu-accept".into())
             .spawn(move || accept(&listener, &may_accept, &to_main))
             .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
@@ -241,6 +244,7 @@ impl Server {
             stop_accepting,
             stop,
             tokens: Some(tokens),
+            accepting: Some(thread),
             messages,
             sender,
             open: BTreeMap::new(),
@@ -250,8 +254,28 @@ impl Server {
     }
 
     fn run(mut self) -> ExitStatus {
+        let status = self.serve_all();
+        self.stop_listening(Signal::Terminate);
+        status
+    }
+
+    /// Closes the listening socket, and removes its file if it has one.
+    fn stop_listening(&mut self, signal: Signal) {
+        self.tokens = None;
+        self.stop_accepting.raise(signal);
+        if let Some(thread) = self.accepting.take() {
+            // A thread that panicked has dropped the socket too.
+            let _ = thread.join();
+        }
+    }
+
+    fn serve_all(&mut self) -> ExitStatus {
         for _ in 0..self.at_once {
             self.grant();
+        }
+        if !self.keep_open {
+            // The listening socket is closed as soon as it has given its one connection.
+            self.tokens = None;
         }
         let started = Instant::now();
         loop {
@@ -333,9 +357,8 @@ impl Server {
     }
 
     /// A signal came: accept no more, and let the open connections finish, each in its own way.
-    fn finish(mut self, signal: Signal) -> ExitStatus {
-        self.tokens = None;
-        self.stop_accepting.raise(signal);
+    fn finish(&mut self, signal: Signal) -> ExitStatus {
+        self.stop_listening(signal);
         let by_signal = ExitStatus::Ending(adieu::exit_code(adieu::Ending::Interrupted { signal }));
         if self.served == 0 {
             return self.never(NeverConnected::Interrupted { signal });
