@@ -33,9 +33,18 @@ pub(crate) struct Timers {
     pub(crate) deadline: Option<Duration>,
 
     /// Once the peer has ended, half-close when our input has been silent for this long; "none" waits for its
-    /// end [default: 2s, and 0s on a terminal]
+    /// end [default: 2s; 0s on a terminal, none with --exec]
     #[arg(long, value_name = "DURATION", env = "ADIEU_INPUT_GRACE", value_parser = grace, hide_env_values = true)]
     pub(crate) input_grace: Option<Grace>,
+}
+
+/// What our input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    /// Standard input, or none.
+    Stdin,
+    /// A command's output.
+    Command,
 }
 
 /// How long a silent input may hold up the end.
@@ -100,7 +109,7 @@ pub(crate) enum ReportFormat {
 
 impl Timers {
     /// The library's options. A listener waits for ever for a connection unless told otherwise.
-    pub(crate) fn options(&self) -> Options {
+    pub(crate) fn options(&self, input: InputKind) -> Options {
         let mut options = Options::new().idle_timeout(self.idle_timeout).deadline(self.deadline);
         if self.connect_timeout.is_some() {
             options = options.connect_timeout(self.connect_timeout);
@@ -108,6 +117,8 @@ impl Timers {
         options.input_grace(match self.input_grace {
             Some(Grace::For(grace)) => Some(grace),
             Some(Grace::Unlimited) => None,
+            // A command that works on what it was sent is silent until it answers.
+            None if input == InputKind::Command => None,
             // At a terminal the peer's end is the user's cue, and a person will not type the end by himself.
             None if crate::stdio::stdin_is_terminal() => Some(Duration::ZERO),
             None => Some(Duration::from_secs(2)),

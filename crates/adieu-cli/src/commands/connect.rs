@@ -1,7 +1,7 @@
 //! `adieu connect`: stdin to the peer, the peer to stdout, and a good end.
 
 use crate::exit::ExitStatus;
-use crate::options::{Shared, endpoint};
+use crate::options::{InputKind, Shared, endpoint};
 use crate::printer::{Printer, complain};
 use crate::{exit, signals, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(output) => output,
         Err(error) => return failed(LocalEnd::Output, &error),
     };
-    let mut options = args.shared.timers.options();
+    let mut options = args.shared.timers.options(InputKind::Stdin);
     let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
     match interrupt {
         Ok(interrupt) => options = options.interrupt(&interrupt),

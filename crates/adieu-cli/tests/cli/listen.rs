@@ -38,6 +38,13 @@ fn a_command_gets_one_direction_and_gives_the_other() {
 }
 
 #[test]
+fn a_command_may_think_for_longer_than_the_input_grace() {
+    let server = Server::start(&["--exec", "sort; sleep 2.3; echo done"]);
+    assert_eq!(ask(server.connect(), b"b\na\n"), b"a\nb\ndone\n");
+    assert_eq!(server.finish().0.code(), Some(0));
+}
+
+#[test]
 fn a_command_that_fails_is_a_local_failure() {
     let server = Server::start(&["--exec", "cat; exit 3"]);
     assert_eq!(ask(server.connect(), b"x"), b"x");

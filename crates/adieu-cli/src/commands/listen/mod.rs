@@ -7,7 +7,7 @@ mod command;
 mod port_file;
 
 use crate::exit::{self, ExitStatus};
-use crate::options::{Shared, endpoint};
+use crate::options::{InputKind, Shared, endpoint};
 use crate::printer::{Printer, complain};
 use crate::stdio;
 use adieu::exchange::Output;
@@ -92,6 +92,10 @@ impl Service {
             Some(path) => File::create(path).map(Self::File).map_err(|e| (LocalEnd::Output, e)),
             None => stdio::output().map(|_| Self::Standard).map_err(|e| (LocalEnd::Output, e)),
         }
+    }
+
+    fn input_kind(&self) -> InputKind {
+        if let Self::Command(_) = self { InputKind::Command } else { InputKind::Stdin }
     }
 
     /// How many connections it serves at once by default.
@@ -221,7 +225,7 @@ impl Server {
         }
         printer.say(&format!("listening on {endpoint}"));
 
-        let mut options = args.shared.timers.options().interrupt(&stop);
+        let mut options = args.shared.timers.options(service.input_kind()).interrupt(&stop);
         if printer.watches() {
             let printer = Arc::clone(printer);
             options = options.observer(move |at, event| printer.step(at, event));
