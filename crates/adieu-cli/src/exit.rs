@@ -22,6 +22,8 @@ Exit status:
 pub(crate) enum ExitStatus {
     /// All is well, and there was no connection to speak of.
     Success,
+    /// adieu has a bug: it panicked.
+    Bug,
     /// The arguments are wrong (clap uses the same number).
     Usage,
     /// Our own input or output failed, outside of a connection.
@@ -34,6 +36,7 @@ impl ExitStatus {
     pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Success => 0,
+            Self::Bug => 1,
             Self::Usage => 2,
             Self::LocalFailure => 7,
             Self::Ending(number) => number,
@@ -67,7 +70,7 @@ mod tests {
         ];
         let numbers: Vec<u8> = endings.into_iter().map(adieu::exit_code).collect();
         assert_eq!(numbers, [0, 3, 4, 5, 6, 7, 8, 130, 143]);
-        for number in numbers.into_iter().chain([ExitStatus::Usage.number()]) {
+        for number in numbers.into_iter().chain([ExitStatus::Bug.number(), ExitStatus::Usage.number()]) {
             assert!(
                 TABLE.lines().any(|line| line.trim_start().starts_with(&format!("{number} "))),
                 "{number}"

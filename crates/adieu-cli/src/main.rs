@@ -34,6 +34,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        printer::complain(&format!("this is a bug in adieu, please report it: {panic}"));
+        std::process::exit(exit::ExitStatus::Bug.number().into());
+    }));
     let status = match Cli::parse().command {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),

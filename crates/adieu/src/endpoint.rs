@@ -79,6 +79,12 @@ pub enum ParseEndpointError {
         /// What was given.
         given: String,
     },
+    /// A port alone.
+    #[error("'{given}' is only a port: write 127.0.0.1:{given}, or localhost:{given}")]
+    OnlyPort {
+        /// What was given.
+        given: String,
+    },
     /// There is no host.
     #[error("the endpoint has no host: write host:port, for example 127.0.0.1:27015")]
     NoHost,
@@ -136,6 +142,7 @@ impl FromStr for Endpoint {
             };
         }
         match text.split_once(':') {
+            None if parse_port(text).is_ok() => Err(ParseEndpointError::OnlyPort { given: given() }),
             None => Err(ParseEndpointError::NoPort { given: given() }),
             Some((_, rest)) if rest.contains(':') => {
                 Err(ParseEndpointError::NeedsBrackets { given: given() })
@@ -182,6 +189,7 @@ mod tests {
         for (text, error) in [
             ("", E::Empty),
             ("host", E::NoPort { given: given("host") }),
+            ("8080", E::OnlyPort { given: given("8080") }),
             (":80", E::NoHost),
             ("host:", E::BadPort { given: given("") }),
             ("host:http", E::BadPort { given: given("http") }),

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// What the server does wrong
-    #[arg(long, value_name = "FAULT")]
+    #[arg(long, value_name = "FAULT", env = "ADIEU_FAULT", hide_env_values = true)]
     fault: Option<Fault>,
 }
 

@@ -178,6 +178,30 @@ fn after_the_grace_the_rest_is_aborted_and_named() {
 }
 
 #[test]
+fn a_second_signal_exits_at_once() {
+    let mut server = Server::start(&["--echo", "--keep-open", "--grace", "1h"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the server answers");
+    server.line();
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
+    server.signal(Signal::INT);
+    assert_eq!(server.finish().0.code(), Some(130));
+}
+
+#[test]
+fn every_option_has_a_variable() {
+    let help = run(&["listen", "--help"], b"");
+    let help = text(&help.stdout);
+    let options =
+        help.lines().map(str::trim_start).filter(|l| l.starts_with('-') && !l.starts_with("- ")).count();
+    let variables = help.lines().filter(|l| l.contains("[env: ADIEU_")).count();
+    // All but --help.
+    assert_eq!(variables, options - 1, "{help}");
+}
+
+#[test]
 fn sigint_does_not_wait() {
     let mut server = Server::start(&["--echo"]);
     let mut stream = server.connect();

@@ -15,6 +15,8 @@ use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
     describe_error,
 };
+use clap::ArgAction;
+use clap::builder::BoolishValueParser;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -38,27 +40,37 @@ pub(crate) struct Args {
     endpoint: Vec<String>,
 
     /// Serve connections until a signal comes
-    #[arg(short, long)]
+    #[arg(short, long, env = "ADIEU_KEEP_OPEN", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
     keep_open: bool,
 
     /// With --keep-open: how many connections are served at once [default: 1; 1024 with --echo or --exec]
-    #[arg(long, value_name = "N", requires = "keep_open", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", requires = "keep_open", env = "ADIEU_MAX_CONNECTIONS",
+          hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
     /// Send back what comes, and half-close after the peer did
-    #[arg(long, conflicts_with_all = ["output", "exec"])]
+    #[arg(long, conflicts_with_all = ["output", "exec"], env = "ADIEU_ECHO", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
     echo: bool,
 
     /// Write what comes to this file instead of stdout; with --keep-open, one connection after another
-    #[arg(short, long, value_name = "FILE", conflicts_with = "exec")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        conflicts_with = "exec",
+        env = "ADIEU_OUTPUT",
+        hide_env_values = true
+    )]
     output: Option<PathBuf>,
 
     /// Run this command with the shell for each connection: its stdin and stdout are the two directions
-    #[arg(short, long, value_name = "COMMAND")]
+    #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true)]
     exec: Option<String>,
 
     /// Write the port (or the socket's path) to this file once it listens
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
     port_file: Option<PathBuf>,
 
     /// After SIGTERM: how long the open connections may take to finish
