@@ -56,4 +56,18 @@ mod tests {
     fn the_definitions_of_the_options_are_sound() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn every_option_has_a_variable() {
+        let definition = Cli::command();
+        let options = definition.get_subcommands().flat_map(clap::Command::get_opts);
+        let mut count = 0;
+        for option in options {
+            let name = option.get_long().expect("every option has a long name");
+            let variable = format!("ADIEU_{}", name.to_uppercase().replace('-', "_"));
+            assert_eq!(option.get_env().and_then(|v| v.to_str()), Some(variable.as_str()));
+            count += 1;
+        }
+        assert!(count > 15, "{count}");
+    }
 }

@@ -191,17 +191,6 @@ fn a_second_signal_exits_at_once() {
 }
 
 #[test]
-fn every_option_has_a_variable() {
-    let help = run(&["listen", "--help"], b"");
-    let help = text(&help.stdout);
-    let options =
-        help.lines().map(str::trim_start).filter(|l| l.starts_with('-') && !l.starts_with("- ")).count();
-    let variables = help.lines().filter(|l| l.contains("[env: ADIEU_")).count();
-    // All but --help.
-    assert_eq!(variables, options - 1, "{help}");
-}
-
-#[test]
 fn sigint_does_not_wait() {
     let mut server = Server::start(&["--echo"]);
     let mut stream = server.connect();
