@@ -67,24 +67,12 @@ impl Surroundings {
 
     /// Gives the name its addresses in an `/etc/hosts` that only the program sees (a mount namespace).
     fn of_name(scenario: &Scenario, resolves_to: &[&str], alive: &str) -> io::Result<Self> {
-        let address = |ip: &str, port| -> io::Result<SocketAddr> {
-            let ip: IpAddr = ip.parse().map_err(io::Error::other)?;
-            Ok(SocketAddr::new(ip, port))
-        };
-        let mut held: Vec<Box<dyn Any>> = Vec::new();
-        let mut peer = None;
-        let mut port = 0;
-        if !alive.is_empty() {
-            let listening = PeerHandle::listen(Bind::Tcp(address(alive, 0)?), scenario.script)?;
-            port = listening.endpoint().address().map_or(0, |address| address.port());
-            peer = Some(listening);
-        }
-        for ip in resolves_to.iter().filter(|ip| **ip != alive) {
-            // Bound and not listening: nobody else can answer there, and the kernel refuses.
-            let (refusing, socket) = bound(address(ip, port)?)?;
-            port = refusing.port();
-            held.push(Box::new(socket));
-        }
+        // The kernel chooses a port that is free on one address; on another it may be taken.
+        let claimed = (0..32).find_map(|_| match claim(scenario, resolves_to, alive) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+            other => Some(other),
+        });
+        let (port, peer, mut held) = claimed.unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into()))?;
         let mut hosts = tempfile::NamedTempFile::new()?;
         for ip in resolves_to {
             writeln!(hosts, "{ip} {NAME}")?;
@@ -124,6 +112,31 @@ impl Surroundings {
         let _ = scenario;
         Err(io::Error::new(io::ErrorKind::Unsupported, "network namespaces are Linux's"))
     }
+}
+
+type Claimed = (u16, Option<PeerHandle>, Vec<Box<dyn Any>>);
+
+/// One port on every address of a name: the peer listens on the one that is alive, the others refuse.
+fn claim(scenario: &Scenario, resolves_to: &[&str], alive: &str) -> io::Result<Claimed> {
+    let address = |ip: &str, port| -> io::Result<SocketAddr> {
+        let ip: IpAddr = ip.parse().map_err(io::Error::other)?;
+        Ok(SocketAddr::new(ip, port))
+    };
+    let mut held: Vec<Box<dyn Any>> = Vec::new();
+    let mut peer = None;
+    let mut port = 0;
+    if !alive.is_empty() {
+        let listening = PeerHandle::listen(Bind::Tcp(address(alive, 0)?), scenario.script)?;
+        port = listening.endpoint().address().map_or(0, |address| address.port());
+        peer = Some(listening);
+    }
+    for ip in resolves_to.iter().filter(|ip| **ip != alive) {
+        // Bound and not listening: nobody else can answer there, and the kernel refuses.
+        let (refusing, socket) = bound(address(ip, port)?)?;
+        port = refusing.port();
+        held.push(Box::new(socket));
+    }
+    Ok((port, peer, held))
 }
 
 /// A port that is taken and refuses.
