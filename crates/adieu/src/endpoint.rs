@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 /// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `unix:path`.
 ///
-/// A name is not resolved here; [`connect`](crate::connect) does that.
+/// A name is not resolved here; [`connect`](crate::connect()) does that.
 ///
 /// # Examples
 ///

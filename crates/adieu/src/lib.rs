@@ -6,7 +6,7 @@
 //!
 //! | step | call | here |
 //! | --- | --- | --- |
-//! | try each address until one connects | `getaddrinfo`, `connect` | [`connect`] |
+//! | try each address until one connects | `getaddrinfo`, `connect` | [`connect()`] |
 //! | send | `send` | [`Connection`] is [`Write`](std::io::Write) |
 //! | no more to send | `shutdown(SD_SEND)`, `shutdown(SHUT_WR)` | [`Connection::shutdown_send`] |
 //! | its error path: report, close, clean up | `WSAGetLastError`, `closesocket` | [`ShutdownError`] |

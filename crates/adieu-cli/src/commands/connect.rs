@@ -18,8 +18,8 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
-    /// Where to: host:port, [::1]:port, host port, or unix:path
-    #[arg(value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    /// The endpoint, in one word or two
+    #[arg(help = "Where to: host:port, [::1]:port, host port, or unix:path", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
     endpoint: Vec<String>,
 
     #[command(flatten)]
