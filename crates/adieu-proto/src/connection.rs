@@ -43,6 +43,7 @@ pub struct Connection {
     input_abandoned: bool,
     counts: Counts,
     milestones: Milestones,
+    ended_first: Option<Side>,
     evidence: Evidence,
     /// The phase in which the first fault was told; it is there exactly if `evidence.fault` is.
     fault_phase: Phase,
@@ -71,6 +72,7 @@ impl Connection {
             input_abandoned: false,
             counts: Counts::default(),
             milestones: Milestones::default(),
+            ended_first: None,
             fault_phase: Phase::Connecting,
             acknowledged_octets: 0,
             same_kernel: false,
@@ -175,12 +177,7 @@ impl Connection {
 
     /// Who ended its direction first. `None`: nobody has ended one.
     pub fn ended_first(&self) -> Option<Side> {
-        match (self.milestones.shutdown_send, self.milestones.peer_eof) {
-            (None, None) => None,
-            (Some(_), None) => Some(Side::Us),
-            (None, Some(_)) => Some(Side::Peer),
-            (Some(ours), Some(peers)) => Some(if ours <= peers { Side::Us } else { Side::Peer }),
-        }
+        self.ended_first
     }
 
     /// Whether our input was given up unfinished: silent for longer than the input grace after the peer's end.
@@ -226,6 +223,7 @@ impl Connection {
         if self.evidence.fault.is_none() {
             self.evidence.eof = true;
             self.milestones.peer_eof = Some(now);
+            self.ended_first.get_or_insert(Side::Peer);
         }
         self.timers.peer_acted(now);
         self.conclude(now);
@@ -276,6 +274,7 @@ impl Connection {
             Ok(()) => {
                 self.send = SendHalf::Shut;
                 self.milestones.shutdown_send = Some(now);
+                self.ended_first.get_or_insert(Side::Us);
                 self.timers.peer_acted(now);
                 self.conclude(now);
             }

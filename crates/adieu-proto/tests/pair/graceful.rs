@@ -90,6 +90,15 @@ fn the_peer_ends_first_and_still_takes_everything() {
 }
 
 #[test]
+fn who_ended_first_is_known_even_when_both_ended_at_the_same_moment() {
+    // The server answers the client's EOF with its own half-close, without any time between.
+    let answer = Input::new([InputStep::Pause(ms(2)), InputStep::Give(5), InputStep::End]);
+    let run = Simulation::pair(sends(0), sends(0).input(answer)).run();
+    assert_eq!(run.peer.milestones.shutdown_send, run.peer.milestones.peer_eof);
+    assert_eq!(run.peer.ended_first, Some(Side::Peer));
+}
+
+#[test]
 fn much_goes_both_ways_at_once_through_small_windows() {
     let mut simulation = Simulation::pair(sends(3_000_000), sends(2_000_000));
     simulation.our_kernel.receive_buffer = 5000;

@@ -1,7 +1,7 @@
 //! Peers that are slow, stubborn or silent, and what is not their fault.
 
 use super::*;
-use adieu_testkit::sim::{Input, InputStep, Output, Simulation, Step};
+use adieu_testkit::sim::{Acknowledgements, Input, InputStep, LinkFault, Output, Simulation, Step};
 
 #[test]
 fn a_slow_reader_that_lives_does_not_time_out() {
