@@ -128,3 +128,18 @@ fn a_reset_that_nobody_was_woken_for_is_found_by_the_looks() {
     assert_eq!(ending(&run.us), (RESET_BY_PEER, Phase::Sending));
     assert_eq!(run.us.counts.written, 50);
 }
+
+#[test]
+fn durations_without_end_are_no_bounds() {
+    let config = Config {
+        idle_timeout: Some(Duration::MAX),
+        deadline: Some(Duration::MAX),
+        input_grace: Some(Duration::MAX),
+        dead_peer: Some(Duration::MAX),
+        connect_timeout: Some(Duration::MAX),
+        end_mark: false,
+    };
+    let run = Simulation::pair(Core::new(config.clone(), 10), Core::new(config, 20)).run();
+    assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
+    assert_eq!(ending(&run.peer), (Ending::Graceful, Phase::Closing));
+}
