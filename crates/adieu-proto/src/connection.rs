@@ -49,8 +49,8 @@ pub struct Connection {
     fault_phase: Phase,
     /// Octets of sequence space known to be acknowledged.
     acknowledged_octets: u64,
-    /// There is nothing to acknowledge on this transport.
-    same_kernel: bool,
+    /// No octets are waited for: there are none to acknowledge, or this platform cannot tell.
+    untold: bool,
     timers: Timers,
     sample_due: bool,
     looked_last: bool,
@@ -75,7 +75,7 @@ impl Connection {
             ended_first: None,
             fault_phase: Phase::Connecting,
             acknowledged_octets: 0,
-            same_kernel: false,
+            untold: false,
             timers: Timers::default(),
             sample_due: false,
             looked_last: false,
@@ -440,7 +440,7 @@ impl Connection {
     fn situation(&self) -> Situation {
         Situation {
             outstanding: self.connected
-                && !self.same_kernel
+                && !self.untold
                 && self.evidence.fault.is_none()
                 && self.verdict.is_none()
                 && self.acknowledged_octets < self.taken_octets(),
@@ -459,6 +459,8 @@ impl Connection {
     }
 
     fn note_acknowledgements(&mut self, now: Time, unacknowledged: Unacknowledged) {
+        // Octets that nobody can count would be outstanding for ever, and our own silence the peer's.
+        self.untold = !matches!(unacknowledged, Unacknowledged::Octets(_));
         match unacknowledged {
             Unacknowledged::Octets(octets) => {
                 let shut = self.send == SendHalf::Shut;
@@ -475,7 +477,7 @@ impl Connection {
                     self.milestones.acknowledged.get_or_insert(now);
                 }
             }
-            Unacknowledged::NotApplicable => self.same_kernel = true,
+            Unacknowledged::NotApplicable => {}
             Unacknowledged::Unknown => {
                 self.evidence.unacknowledged = None;
                 self.evidence.fin_acknowledged = None;

@@ -91,3 +91,18 @@ fn both_ends_with_silent_inputs_and_no_grace_wait_for_ever_and_use_no_timer() {
     assert!(run.hung);
     assert_eq!(run.end, ms(2), "nothing happened after the connection was there");
 }
+
+#[test]
+fn our_slow_input_is_not_the_peers_silence() {
+    let rounds = [InputStep::Give(10), InputStep::Pause(secs(5))];
+    let input = Input::new(rounds.into_iter().cycle().take(20).chain([InputStep::End]));
+    for acknowledgements in
+        [Acknowledgements::Octets, Acknowledgements::Unknown, Acknowledgements::NotApplicable]
+    {
+        let mut us = Core::new(idle(secs(1)), 0).input(input.clone());
+        us.platform.acknowledgements = acknowledgements;
+        let run = Simulation::pair(us, sends(0)).run();
+        assert_eq!(run.peer.counts.written, 100, "{acknowledgements:?}");
+        assert_eq!(ending(&run.peer), (Ending::Graceful, Phase::Closing), "{acknowledgements:?}");
+    }
+}
