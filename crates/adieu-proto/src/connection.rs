@@ -234,7 +234,10 @@ impl Connection {
         debug_assert!(self.counts.accepted + n <= self.counts.read, "more accepted than was read");
         self.counts.accepted += n;
         self.milestones.first_accepted.get_or_insert(now);
-        self.timers.peer_acted(now);
+        // Our kernel's room says nothing of the peer where acknowledgements do: it is megabytes.
+        if self.evidence.unacknowledged.is_none() {
+            self.timers.peer_acted(now);
+        }
     }
 
     /// A call told an error. Only the first counts; what was received before it is still to be handed on.

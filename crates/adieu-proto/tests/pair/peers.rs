@@ -106,3 +106,14 @@ fn our_slow_input_is_not_the_peers_silence() {
         assert_eq!(ending(&run.peer), (Ending::Graceful, Phase::Closing), "{acknowledgements:?}");
     }
 }
+
+#[test]
+fn a_trickling_input_does_not_hide_a_black_hole() {
+    // Our kernel accepts what the peer never takes: only acknowledgements are the peer's.
+    let rounds = [InputStep::Give(1), InputStep::Pause(ms(500))];
+    let input = Input::new(rounds.into_iter().cycle().take(2000).chain([InputStep::End]));
+    let cut = LinkFault::Cut { at: ms(700) };
+    let run = Simulation::pair(Core::new(idle(secs(2)), 0).input(input), sends(0)).with(cut).run();
+    assert_eq!(ending(&run.us), (IDLE, Phase::Sending));
+    assert!(run.us.milestones.closed.is_some_and(|at| at < secs(5)), "{:?}", run.us.milestones);
+}
