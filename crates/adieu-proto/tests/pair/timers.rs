@@ -130,6 +130,16 @@ fn a_reset_that_nobody_was_woken_for_is_found_by_the_looks() {
 }
 
 #[test]
+fn acknowledgements_that_arrived_before_the_deadline_count_although_nobody_was_woken() {
+    // The FIN is acknowledged at 12 ms; a driver without that wake-up has not looked since.
+    let mut us = Core::new(Config { dead_peer: Some(secs(120)), ..deadline(secs(5)) }, 0);
+    us.input = Input::new([InputStep::Pause(ms(10)), InputStep::Give(3), InputStep::End]);
+    us.platform.wakes_on_acknowledgement = false;
+    let run = Simulation::new(us, [Step::ShutdownSend, Step::ReceiveToEof]).run();
+    assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
+}
+
+#[test]
 fn durations_without_end_are_no_bounds() {
     let config = Config {
         idle_timeout: Some(Duration::MAX),
