@@ -535,7 +535,11 @@ impl Connection {
         } else if self.timers.idle_at(&self.config).is_some_and(|at| at <= now) {
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.situation().outstanding && self.timers.peer_is_dead(now, last_heard, &self.config) {
+        } else if self.flushed()
+            && self.situation().outstanding
+            && self.timers.peer_is_dead(now, last_heard, &self.config)
+        {
+            // What a dead peer said is handed on first, like what came before a fault.
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::DeadPeer });
         }

@@ -140,6 +140,18 @@ fn acknowledgements_that_arrived_before_the_deadline_count_although_nobody_was_w
 }
 
 #[test]
+fn what_was_received_is_handed_on_before_the_peer_is_taken_for_dead() {
+    // Our output blocks for longer than it takes to notice.
+    let output = Output::new([OutputStep::Take(1), OutputStep::Pause(secs(300))]);
+    let us = Core::new(dead_peer(secs(60)), 500_000).output(output);
+    let mut simulation = Simulation::new(us, [Step::Send(1000), Step::Hold]);
+    simulation.our_kernel.retransmissions = 1000;
+    let run = simulation.with(LinkFault::Cut { at: ms(100) }).run();
+    assert_eq!(ending(&run.us), (DEAD_PEER, Phase::Sending));
+    assert_eq!(run.us.counts.written, 1000);
+}
+
+#[test]
 fn durations_without_end_are_no_bounds() {
     let config = Config {
         idle_timeout: Some(Duration::MAX),
