@@ -56,7 +56,7 @@ pub struct Connection {
     looked_last: bool,
     in_flight: Option<Action>,
     verdict: Option<Verdict>,
-    closed: bool,
+    outcome: Option<Outcome>,
 }
 
 impl Connection {
@@ -81,7 +81,7 @@ impl Connection {
             looked_last: false,
             in_flight: None,
             verdict: None,
-            closed: false,
+            outcome: None,
         }
     }
 
@@ -89,7 +89,7 @@ impl Connection {
 
     /// The next thing to do, each once. Ask again after its answer.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if self.closed || self.in_flight.is_some() {
+        if self.outcome.is_some() || self.in_flight.is_some() {
             return None;
         }
         self.in_flight = self.next_action();
@@ -135,9 +135,7 @@ impl Connection {
 
     /// The outcome, once the handle has been given back.
     pub fn outcome(&self) -> Option<Outcome> {
-        let verdict = self.verdict.filter(|_| self.closed)?;
-        let Verdict { ending, phase, at } = verdict;
-        Some(Outcome { ending, phase, evidence: self.evidence, at })
+        self.outcome
     }
 
     /// Whether the ending is decided: only the last look and the close are left.
@@ -378,8 +376,9 @@ impl Connection {
     /// The handle has been given back.
     pub fn handle_closed(&mut self, now: Time) {
         self.in_flight = None;
-        if self.verdict.is_some() && !self.closed {
-            self.closed = true;
+        // Kept as it is now: whatever still comes in after the close is no evidence.
+        if let (Some(Verdict { ending, phase, at }), None) = (self.verdict, self.outcome) {
+            self.outcome = Some(Outcome { ending, phase, evidence: self.evidence, at });
             self.milestones.closed = Some(now);
         }
     }

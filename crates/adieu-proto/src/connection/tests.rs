@@ -260,3 +260,13 @@ fn no_connection_has_an_ending_too() {
     c.handle_timeout(Config::CONNECT_TIMEOUT);
     assert_eq!(c.poll_action(), Some(Action::Close));
 }
+
+#[test]
+fn what_comes_after_the_close_changes_nothing() {
+    let mut c = half_closed(Config::default());
+    c.handle_eof(ms(4));
+    let outcome = finish(&mut c, ms(5), clear(0));
+    c.handle_fault(ms(6), RESET);
+    c.handle_interrupt(ms(6), Signal::Interrupt);
+    assert_eq!(c.outcome(), Some(outcome));
+}
