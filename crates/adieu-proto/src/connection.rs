@@ -244,6 +244,7 @@ impl Connection {
             self.fault_phase = self.phase();
             self.evidence.fault = Some(fault);
         }
+        self.note_late_fault(fault);
         if self.send == SendHalf::Open {
             self.send = SendHalf::Failed;
         }
@@ -303,7 +304,10 @@ impl Connection {
             SocketError::Unknown => {}
             SocketError::Fault(fault) => {
                 self.evidence.socket_error_clear = Some(false);
-                self.note_late_fault(fault);
+                // The true cause of a bare ENOTCONN.
+                if self.evidence.fault.is_some_and(|known| known.kind == FaultKind::NotConnected) {
+                    self.evidence.fault = Some(fault);
+                }
                 self.handle_fault(now, fault);
             }
         }
@@ -492,13 +496,10 @@ impl Connection {
         }
     }
 
-    /// A fault that only SO_ERROR told, after an uncertain verdict or a bare ENOTCONN: it is the true cause.
+    /// A fault that was told between the verdict and the close: nothing is graceful or uncertain after it.
     fn note_late_fault(&mut self, fault: Fault) {
-        if self.evidence.fault.is_some_and(|known| known.kind == FaultKind::NotConnected) {
-            self.evidence.fault = Some(fault);
-        }
         if let Some(verdict) = &mut self.verdict
-            && matches!(verdict.ending, Ending::Indeterminate { .. })
+            && matches!(verdict.ending, Ending::Graceful | Ending::Indeterminate { .. })
         {
             verdict.ending = fault.ending();
         }

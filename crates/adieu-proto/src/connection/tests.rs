@@ -270,3 +270,14 @@ fn what_comes_after_the_close_changes_nothing() {
     c.handle_interrupt(ms(6), Signal::Interrupt);
     assert_eq!(c.outcome(), Some(outcome));
 }
+
+#[test]
+fn a_fault_between_the_verdict_and_the_close_is_not_graceful() {
+    let mut c = half_closed(Config::default());
+    c.handle_eof(ms(4));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(5), clear(0));
+    assert!(c.is_decided());
+    c.handle_fault(ms(5), Fault { call: Call::SocketError, ..RESET });
+    assert_eq!(finish(&mut c, ms(5), clear(0)).ending, Ending::Reset { by: Side::Peer });
+}
