@@ -391,6 +391,8 @@ impl Connection {
 
     /// What the driver is blocked on, just before it sleeps.
     pub fn handle_waiting(&mut self, now: Time, waiting: Waiting) {
+        // Until there is a peer, only the connect timeout and the deadline run.
+        let waiting = if self.connected { waiting } else { Waiting::default() };
         let situation = self.situation();
         self.timers.wait(now, waiting, &self.config, situation);
     }

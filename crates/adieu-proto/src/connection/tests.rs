@@ -281,3 +281,10 @@ fn a_fault_between_the_verdict_and_the_close_is_not_graceful() {
     c.handle_fault(ms(5), Fault { call: Call::SocketError, ..RESET });
     assert_eq!(finish(&mut c, ms(5), clear(0)).ending, Ending::Reset { by: Side::Peer });
 }
+
+#[test]
+fn the_idle_timer_does_not_run_while_connecting() {
+    let mut c = Connection::new(idle_of(100));
+    c.handle_waiting(ms(1), Waiting { send: true, ..Waiting::default() });
+    assert_eq!(c.poll_timeout(), Some(Config::CONNECT_TIMEOUT), "or it would be due without end");
+}
