@@ -391,8 +391,6 @@ impl Connection {
 
     /// What the driver is blocked on, just before it sleeps.
     pub fn handle_waiting(&mut self, now: Time, waiting: Waiting) {
-        // Until there is a peer, only the connect timeout and the deadline run.
-        let waiting = if self.connected { waiting } else { Waiting::default() };
         let situation = self.situation();
         self.timers.wait(now, waiting, &self.config, situation);
     }
@@ -451,12 +449,10 @@ impl Connection {
     }
 
     fn situation(&self) -> Situation {
+        let alive = self.connected && self.evidence.fault.is_none() && self.verdict.is_none();
         Situation {
-            outstanding: self.connected
-                && !self.untold
-                && self.evidence.fault.is_none()
-                && self.verdict.is_none()
-                && self.acknowledged_octets < self.taken_octets(),
+            alive,
+            outstanding: alive && !self.untold && self.acknowledged_octets < self.taken_octets(),
             input_holds: self.receive == ReceiveHalf::Eof && self.input_open && self.pending() == 0,
         }
     }

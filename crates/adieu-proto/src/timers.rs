@@ -50,6 +50,8 @@ impl Default for Config {
 /// What the timers need to know of the connection at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation {
+    /// There is a peer to wait for: connected, and no fault told.
+    pub(crate) alive: bool,
     /// Octets may be unacknowledged.
     pub(crate) outstanding: bool,
     /// The peer has ended, and our input is the only thing that keeps our side open.
@@ -110,7 +112,8 @@ impl Timers {
     /// Whether the silence is the peer's.
     fn awaits_peer(&self, situation: Situation) -> bool {
         let w = self.waiting;
-        w.any()
+        situation.alive
+            && w.any()
             && !w.output
             && (w.send || w.acknowledgement || (w.receive && !w.input) || situation.outstanding)
     }

@@ -288,3 +288,15 @@ fn the_idle_timer_does_not_run_while_connecting() {
     c.handle_waiting(ms(1), Waiting { send: true, ..Waiting::default() });
     assert_eq!(c.poll_timeout(), Some(Config::CONNECT_TIMEOUT), "or it would be due without end");
 }
+
+#[test]
+fn after_a_fault_the_idle_timer_asks_for_no_more_looks() {
+    let mut c = half_closed(idle_of(100));
+    c.handle_waiting(ms(3), Waiting { receive: true, ..Waiting::default() });
+    c.handle_fault(ms(4), Fault { call: Call::SocketError, ..RESET });
+    let look = c.poll_timeout().expect("the 14 bytes were never looked at");
+    c.handle_timeout(look);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(look, clear(0));
+    assert_eq!(c.poll_timeout(), None, "only receiving what is left can end it now");
+}
