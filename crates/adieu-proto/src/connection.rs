@@ -238,11 +238,16 @@ impl Connection {
         }
     }
 
-    /// A call told an error. Only the first counts; what was received before it is still to be handed on.
+    /// A call told an error. Only the first that names a cause counts; what was received before it is still to be handed on.
     pub fn handle_fault(&mut self, now: Time, fault: Fault) {
-        if self.evidence.fault.is_none() {
-            self.fault_phase = self.phase();
-            self.evidence.fault = Some(fault);
+        match self.evidence.fault {
+            None => {
+                self.fault_phase = self.phase();
+                self.evidence.fault = Some(fault);
+            }
+            // The true cause of a bare ENOTCONN, whichever call tells it.
+            Some(known) if known.kind == FaultKind::NotConnected => self.evidence.fault = Some(fault),
+            Some(_) => {}
         }
         self.note_late_fault(fault);
         if self.send == SendHalf::Open {
@@ -304,10 +309,6 @@ impl Connection {
             SocketError::Unknown => {}
             SocketError::Fault(fault) => {
                 self.evidence.socket_error_clear = Some(false);
-                // The true cause of a bare ENOTCONN.
-                if self.evidence.fault.is_some_and(|known| known.kind == FaultKind::NotConnected) {
-                    self.evidence.fault = Some(fault);
-                }
                 self.handle_fault(now, fault);
             }
         }

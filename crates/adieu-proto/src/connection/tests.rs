@@ -300,3 +300,16 @@ fn after_a_fault_the_idle_timer_asks_for_no_more_looks() {
     c.handle_sample(look, clear(0));
     assert_eq!(c.poll_timeout(), None, "only receiving what is left can end it now");
 }
+
+#[test]
+fn the_cause_of_a_bare_enotconn_may_be_told_by_recv() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(2), Err(Fault { call: Call::Shutdown, kind: FaultKind::NotConnected, code: None }));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(2), sample(0, SocketError::Unknown));
+    c.handle_fault(ms(2), RESET);
+    assert_eq!(finish(&mut c, ms(2), clear(0)).ending, Ending::Reset { by: Side::Peer });
+}
