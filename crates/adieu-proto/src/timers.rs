@@ -120,7 +120,8 @@ impl Timers {
 
     /// How often acknowledgements must be looked at: they make no descriptor ready.
     fn check_interval(&self, config: &Config, situation: Situation) -> Option<Duration> {
-        if !situation.outstanding {
+        // While our output holds received bytes up, no look can decide anything.
+        if !situation.outstanding || self.waiting.output {
             return None;
         }
         let idle = config.idle_timeout.filter(|_| self.idle_since.is_some()).map(|t| t / 4);
