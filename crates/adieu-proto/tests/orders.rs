@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 /// One input, or one question to the core.
 #[derive(Debug, Clone)]
-enum Input {
+enum Happening {
     Connected,
     ConnectFailed(FaultKind),
     Received(u64),
@@ -93,32 +93,32 @@ fn waiting() -> impl Strategy<Value = Waiting> {
     })
 }
 
-fn input() -> impl Strategy<Value = Input> {
+fn input() -> impl Strategy<Value = Happening> {
     let call = prop::sample::select(vec![Call::Receive, Call::Send, Call::Shutdown, Call::SocketError]);
     prop_oneof![
-        4 => Just(Input::Connected),
-        12 => Just(Input::Ask),
-        12 => answer().prop_map(Input::Answer),
-        4 => (1_u64..3).prop_map(Input::Received),
-        4 => (1_u64..3).prop_map(Input::Written),
-        3 => (1_u64..3).prop_map(Input::Read),
-        4 => Just(Input::Accepted),
-        3 => Just(Input::Eof),
-        3 => Just(Input::InputEof),
-        3 => waiting().prop_map(Input::Sleep),
-        3 => Just(Input::Timeout),
-        2 => (0_u64..40).prop_map(Input::Pass),
-        2 => Just(Input::Acknowledged),
-        1 => Just(Input::EndMark),
-        1 => (call, kind()).prop_map(|(call, kind)| Input::Fault(call, kind)),
-        1 => Just(Input::Exhausted),
+        4 => Just(Happening::Connected),
+        12 => Just(Happening::Ask),
+        12 => answer().prop_map(Happening::Answer),
+        4 => (1_u64..3).prop_map(Happening::Received),
+        4 => (1_u64..3).prop_map(Happening::Written),
+        3 => (1_u64..3).prop_map(Happening::Read),
+        4 => Just(Happening::Accepted),
+        3 => Just(Happening::Eof),
+        3 => Just(Happening::InputEof),
+        3 => waiting().prop_map(Happening::Sleep),
+        3 => Just(Happening::Timeout),
+        2 => (0_u64..40).prop_map(Happening::Pass),
+        2 => Just(Happening::Acknowledged),
+        1 => Just(Happening::EndMark),
+        1 => (call, kind()).prop_map(|(call, kind)| Happening::Fault(call, kind)),
+        1 => Just(Happening::Exhausted),
         1 => prop::sample::select(vec![
-            Input::InputFailed,
-            Input::OutputFailed,
-            Input::Interrupt,
-            Input::Abort,
-            Input::GiveUp,
-            Input::ConnectFailed(FaultKind::Refused),
+            Happening::InputFailed,
+            Happening::OutputFailed,
+            Happening::Interrupt,
+            Happening::Abort,
+            Happening::GiveUp,
+            Happening::ConnectFailed(FaultKind::Refused),
         ]),
     ]
 }
@@ -172,54 +172,54 @@ impl Told {
         }
     }
 
-    fn input(&mut self, input: &Input) {
+    fn input(&mut self, input: &Happening) {
         let now = self.now;
         let connected = self.core.milestones().connected.is_some();
         match *input {
-            Input::Connected => self.core.handle_connected(now),
-            Input::ConnectFailed(kind) if !connected => {
+            Happening::Connected => self.core.handle_connected(now),
+            Happening::ConnectFailed(kind) if !connected => {
                 self.fault = true;
                 self.core.handle_connect_failed(now, Fault { call: Call::Connect, kind, code: None });
             }
-            Input::Received(n) if connected && !self.receive_ended => {
+            Happening::Received(n) if connected && !self.receive_ended => {
                 self.unwritten += n;
                 self.core.handle_received(now, n);
             }
-            Input::Eof if connected => {
+            Happening::Eof if connected => {
                 self.eof_first |= !self.receive_ended && !self.fault;
                 self.receive_ended = true;
                 self.core.handle_eof(now);
             }
-            Input::Accepted if self.core.wants().send => {
+            Happening::Accepted if self.core.wants().send => {
                 self.core.handle_accepted(now, core::mem::take(&mut self.unsent));
             }
-            Input::Fault(call, kind) if connected => self.fault(Fault { call, kind, code: None }),
-            Input::Exhausted => self.core.handle_exhausted(now),
-            Input::Acknowledged => self.core.handle_acknowledged(),
-            Input::EndMark => self.core.handle_end_mark(),
-            Input::Read(n) if self.core.wants().input => {
+            Happening::Fault(call, kind) if connected => self.fault(Fault { call, kind, code: None }),
+            Happening::Exhausted => self.core.handle_exhausted(now),
+            Happening::Acknowledged => self.core.handle_acknowledged(),
+            Happening::EndMark => self.core.handle_end_mark(),
+            Happening::Read(n) if self.core.wants().input => {
                 self.unsent += n;
                 self.core.handle_input(n);
             }
-            Input::InputEof if self.core.wants().input => self.core.handle_input_eof(),
-            Input::InputFailed => self.core.handle_input_failed(now, Some(5)),
-            Input::Written(n) => {
+            Happening::InputEof if self.core.wants().input => self.core.handle_input_eof(),
+            Happening::InputFailed => self.core.handle_input_failed(now, Some(5)),
+            Happening::Written(n) => {
                 let n = n.min(self.unwritten);
                 self.unwritten -= n;
                 self.core.handle_output(now, n);
             }
-            Input::OutputFailed => self.core.handle_local_failure(now, LocalEnd::Output, Some(28)),
-            Input::Interrupt => self.core.handle_interrupt(now, Signal::Interrupt),
-            Input::Abort => self.core.handle_abort(now),
-            Input::GiveUp => self.core.handle_give_up(now),
-            Input::Ask => self.ask(),
-            Input::Answer(answer) => self.answer(answer),
-            Input::Sleep(waiting) => self.core.handle_waiting(now, waiting),
-            Input::Pass(ms) => {
+            Happening::OutputFailed => self.core.handle_local_failure(now, LocalEnd::Output, Some(28)),
+            Happening::Interrupt => self.core.handle_interrupt(now, Signal::Interrupt),
+            Happening::Abort => self.core.handle_abort(now),
+            Happening::GiveUp => self.core.handle_give_up(now),
+            Happening::Ask => self.ask(),
+            Happening::Answer(answer) => self.answer(answer),
+            Happening::Sleep(waiting) => self.core.handle_waiting(now, waiting),
+            Happening::Pass(ms) => {
                 self.now += Duration::from_millis(ms);
                 self.core.handle_timeout(self.now);
             }
-            Input::Timeout => {
+            Happening::Timeout => {
                 self.now = self.core.poll_timeout().map_or(now, |at| at.max(now));
                 self.core.handle_timeout(self.now);
             }
@@ -315,18 +315,18 @@ impl Told {
         };
         for _ in 0..4 {
             let inputs = [
-                Input::Connected,
-                Input::Answer(last),
-                Input::InputEof,
-                Input::Accepted,
-                Input::Written(u64::MAX),
-                Input::Ask,
-                Input::Answer(last),
-                Input::Eof,
-                Input::Ask,
-                Input::Answer(last),
-                Input::Ask,
-                Input::Answer(last),
+                Happening::Connected,
+                Happening::Answer(last),
+                Happening::InputEof,
+                Happening::Accepted,
+                Happening::Written(u64::MAX),
+                Happening::Ask,
+                Happening::Answer(last),
+                Happening::Eof,
+                Happening::Ask,
+                Happening::Answer(last),
+                Happening::Ask,
+                Happening::Answer(last),
             ];
             for input in inputs {
                 self.input(&input);
@@ -375,11 +375,11 @@ proptest! {
         };
         let (mut steps, last) = (0, deadline.max(told.now));
         while told.core.outcome().is_none() {
-            told.input(&Input::Answer(nothing));
-            told.input(&Input::Ask);
+            told.input(&Happening::Answer(nothing));
+            told.input(&Happening::Ask);
             if told.in_flight.is_none() && told.core.outcome().is_none() {
                 prop_assert!(told.core.poll_timeout().is_some(), "waits for ever: {:?}", told.core);
-                told.input(&Input::Timeout);
+                told.input(&Happening::Timeout);
                 prop_assert!(told.now <= last, "the deadline passed");
             }
             told.check();
