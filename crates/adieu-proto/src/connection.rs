@@ -43,13 +43,14 @@ pub struct Connection {
     input_abandoned: bool,
     counts: Counts,
     milestones: Milestones,
+    ended_first: Option<Side>,
     evidence: Evidence,
     /// The phase in which the first fault was told; it is there exactly if `evidence.fault` is.
     fault_phase: Phase,
     /// Octets of sequence space known to be acknowledged.
     acknowledged_octets: u64,
-    /// There is nothing to acknowledge on this transport.
-    same_kernel: bool,
+    /// No octets are waited for: there are none to acknowledge, or this platform cannot tell.
+    untold: bool,
     timers: Timers,
     sample_due: bool,
     looked_last: bool,
@@ -57,7 +58,7 @@ pub struct Connection {
     held: bool,
     in_flight: Option<Action>,
     verdict: Option<Verdict>,
-    closed: bool,
+    outcome: Option<Outcome>,
 }
 
 impl Connection {
@@ -73,16 +74,17 @@ impl Connection {
             input_abandoned: false,
             counts: Counts::default(),
             milestones: Milestones::default(),
+            ended_first: None,
             fault_phase: Phase::Connecting,
             acknowledged_octets: 0,
-            same_kernel: false,
+            untold: false,
             timers: Timers::default(),
             sample_due: false,
             looked_last: false,
             held: false,
             in_flight: None,
             verdict: None,
-            closed: false,
+            outcome: None,
         }
     }
 
@@ -90,7 +92,7 @@ impl Connection {
 
     /// The next thing to do, each once. Ask again after its answer.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if self.closed || self.in_flight.is_some() {
+        if self.outcome.is_some() || self.in_flight.is_some() {
             return None;
         }
         self.in_flight = self.next_action();
@@ -136,9 +138,7 @@ impl Connection {
 
     /// The outcome, once the handle has been given back.
     pub fn outcome(&self) -> Option<Outcome> {
-        let verdict = self.verdict.filter(|_| self.closed)?;
-        let Verdict { ending, phase, at } = verdict;
-        Some(Outcome { ending, phase, evidence: self.evidence, at })
+        self.outcome
     }
 
     /// Whether the ending is decided: only the last look and the close are left.
@@ -178,12 +178,7 @@ impl Connection {
 
     /// Who ended its direction first. `None`: nobody has ended one.
     pub fn ended_first(&self) -> Option<Side> {
-        match (self.milestones.shutdown_send, self.milestones.peer_eof) {
-            (None, None) => None,
-            (Some(_), None) => Some(Side::Us),
-            (None, Some(_)) => Some(Side::Peer),
-            (Some(ours), Some(peers)) => Some(if ours <= peers { Side::Us } else { Side::Peer }),
-        }
+        self.ended_first
     }
 
     /// Whether our input was given up unfinished: silent for longer than the input grace after the peer's end.
@@ -229,6 +224,7 @@ impl Connection {
         if self.evidence.fault.is_none() {
             self.evidence.eof = true;
             self.milestones.peer_eof = Some(now);
+            self.ended_first.get_or_insert(Side::Peer);
         }
         self.timers.peer_acted(now);
         self.conclude(now);
@@ -239,15 +235,24 @@ impl Connection {
         debug_assert!(self.counts.accepted + n <= self.counts.read, "more accepted than was read");
         self.counts.accepted += n;
         self.milestones.first_accepted.get_or_insert(now);
-        self.timers.peer_acted(now);
+        // Our kernel's room says nothing of the peer where acknowledgements do: it is megabytes.
+        if self.evidence.unacknowledged.is_none() {
+            self.timers.peer_acted(now);
+        }
     }
 
-    /// A call told an error. Only the first counts; what was received before it is still to be handed on.
+    /// A call told an error. Only the first that names a cause counts; what was received before it is still to be handed on.
     pub fn handle_fault(&mut self, now: Time, fault: Fault) {
-        if self.evidence.fault.is_none() {
-            self.fault_phase = self.phase();
-            self.evidence.fault = Some(fault);
+        match self.evidence.fault {
+            None => {
+                self.fault_phase = self.phase();
+                self.evidence.fault = Some(fault);
+            }
+            // The true cause of a bare ENOTCONN, whichever call tells it.
+            Some(known) if known.kind == FaultKind::NotConnected => self.evidence.fault = Some(fault),
+            Some(_) => {}
         }
+        self.note_late_fault(fault);
         if self.send == SendHalf::Open {
             self.send = SendHalf::Failed;
         }
@@ -279,6 +284,7 @@ impl Connection {
             Ok(()) => {
                 self.send = SendHalf::Shut;
                 self.milestones.shutdown_send = Some(now);
+                self.ended_first.get_or_insert(Side::Us);
                 self.timers.peer_acted(now);
                 self.conclude(now);
             }
@@ -306,7 +312,6 @@ impl Connection {
             SocketError::Unknown => {}
             SocketError::Fault(fault) => {
                 self.evidence.socket_error_clear = Some(false);
-                self.note_late_fault(fault);
                 self.handle_fault(now, fault);
             }
         }
@@ -406,8 +411,9 @@ impl Connection {
     /// The handle has been given back.
     pub fn handle_closed(&mut self, now: Time) {
         self.in_flight = None;
-        if self.verdict.is_some() && !self.closed {
-            self.closed = true;
+        // Kept as it is now: whatever still comes in after the close is no evidence.
+        if let (Some(Verdict { ending, phase, at }), None) = (self.verdict, self.outcome) {
+            self.outcome = Some(Outcome { ending, phase, evidence: self.evidence, at });
             self.milestones.closed = Some(now);
         }
     }
@@ -427,7 +433,12 @@ impl Connection {
         }
         let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
         if due(self.config.deadline) {
-            self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
+            if self.both_ended() && self.flushed() && self.evidence.fault.is_none() {
+                // Only acknowledgements are missing, and they wake nobody: they may be there.
+                self.sample_due = true;
+            } else {
+                self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
+            }
         } else if !self.connected && due(self.config.connect_timeout) {
             self.decide(now, Ending::TimedOut { timer: Timer::Connect });
         } else if due(self.timers.grace_at(&self.config)) {
@@ -469,12 +480,10 @@ impl Connection {
     }
 
     fn situation(&self) -> Situation {
+        let alive = self.connected && self.evidence.fault.is_none() && self.verdict.is_none();
         Situation {
-            outstanding: self.connected
-                && !self.same_kernel
-                && self.evidence.fault.is_none()
-                && self.verdict.is_none()
-                && self.acknowledged_octets < self.taken_octets(),
+            alive,
+            outstanding: alive && !self.untold && self.acknowledged_octets < self.taken_octets(),
             input_holds: self.receive == ReceiveHalf::Eof && self.input_open && self.pending() == 0,
         }
     }
@@ -490,6 +499,8 @@ impl Connection {
     }
 
     fn note_acknowledgements(&mut self, now: Time, unacknowledged: Unacknowledged) {
+        // Octets that nobody can count would be outstanding for ever, and our own silence the peer's.
+        self.untold = !matches!(unacknowledged, Unacknowledged::Octets(_));
         match unacknowledged {
             Unacknowledged::Octets(octets) => {
                 let shut = self.send == SendHalf::Shut;
@@ -506,7 +517,7 @@ impl Connection {
                     self.milestones.acknowledged.get_or_insert(now);
                 }
             }
-            Unacknowledged::NotApplicable => self.same_kernel = true,
+            Unacknowledged::NotApplicable => {}
             Unacknowledged::Unknown => {
                 self.evidence.unacknowledged = None;
                 self.evidence.fin_acknowledged = None;
@@ -514,13 +525,10 @@ impl Connection {
         }
     }
 
-    /// A fault that only SO_ERROR told, after an uncertain verdict or a bare ENOTCONN: it is the true cause.
+    /// A fault that was told between the verdict and the close: nothing is graceful or uncertain after it.
     fn note_late_fault(&mut self, fault: Fault) {
-        if self.evidence.fault.is_some_and(|known| known.kind == FaultKind::NotConnected) {
-            self.evidence.fault = Some(fault);
-        }
         if let Some(verdict) = &mut self.verdict
-            && matches!(verdict.ending, Ending::Indeterminate { .. })
+            && matches!(verdict.ending, Ending::Graceful | Ending::Indeterminate { .. })
         {
             verdict.ending = fault.ending();
         }
@@ -550,10 +558,17 @@ impl Connection {
     /// The peer has been silent: is it too long?
     fn judge_silence(&mut self, now: Time, last_heard: Option<Time>) {
         self.update_timers(now);
-        if self.timers.idle_at(&self.config).is_some_and(|at| at <= now) {
+        if self.config.deadline.is_some_and(|at| at <= now) {
+            self.looked_last = true;
+            self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
+        } else if self.timers.idle_at(&self.config).is_some_and(|at| at <= now) {
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.situation().outstanding && self.timers.peer_is_dead(now, last_heard, &self.config) {
+        } else if self.flushed()
+            && self.situation().outstanding
+            && self.timers.peer_is_dead(now, last_heard, &self.config)
+        {
+            // What a dead peer said is handed on first, like what came before a fault.
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::DeadPeer });
         }

@@ -50,6 +50,8 @@ impl Default for Config {
 /// What the timers need to know of the connection at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation {
+    /// There is a peer to wait for: connected, and no fault told.
+    pub(crate) alive: bool,
     /// Octets may be unacknowledged.
     pub(crate) outstanding: bool,
     /// The peer has ended, and our input is the only thing that keeps our side open.
@@ -95,7 +97,7 @@ impl Timers {
         match self.check_interval(config, situation).filter(|_| any) {
             None => self.check_at = None,
             Some(interval) => {
-                let at = now + interval;
+                let at = now.saturating_add(interval);
                 // A later check than the interval asks for is brought forward; a sooner one stays.
                 self.check_at = Some(self.check_at.map_or(at, |old| old.min(at)));
             }
@@ -110,14 +112,16 @@ impl Timers {
     /// Whether the silence is the peer's.
     fn awaits_peer(&self, situation: Situation) -> bool {
         let w = self.waiting;
-        w.any()
+        situation.alive
+            && w.any()
             && !w.output
             && (w.send || w.acknowledgement || (w.receive && !w.input) || situation.outstanding)
     }
 
     /// How often acknowledgements must be looked at: they make no descriptor ready.
     fn check_interval(&self, config: &Config, situation: Situation) -> Option<Duration> {
-        if !situation.outstanding {
+        // While our output holds received bytes up, no look can decide anything.
+        if !situation.outstanding || self.waiting.output {
             return None;
         }
         let idle = config.idle_timeout.filter(|_| self.idle_since.is_some()).map(|t| t / 4);
@@ -127,12 +131,12 @@ impl Timers {
 
     /// When the peer's silence is too long.
     pub(crate) fn idle_at(&self, config: &Config) -> Option<Time> {
-        Some(self.idle_since? + config.idle_timeout?)
+        Some(self.idle_since?.saturating_add(config.idle_timeout?))
     }
 
     /// When our silent input has held up the end for too long.
     pub(crate) fn grace_at(&self, config: &Config) -> Option<Time> {
-        Some(self.grace_since? + config.input_grace?)
+        Some(self.grace_since?.saturating_add(config.input_grace?))
     }
 
     /// When the kernel's state must be looked at next.

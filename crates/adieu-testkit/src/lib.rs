@@ -10,10 +10,11 @@
 //! | [`judge`] | compares what happened with what must hold |
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
+//! | [`sim`] | a network, sockets and peers in virtual time, for the core |
 //! | [`skip`] | how a test is skipped: loudly |
 //!
-//! The kit knows nothing of the other adieu crates, so that it can judge them, and any netcat, alike. Nothing
-//! here retries, nothing waits without a bound, and every port is chosen by the kernel.
+//! But for [`sim`], which runs the core itself, the kit knows nothing of the other adieu crates, so that it can judge
+//! them, and any netcat, alike. Nothing here retries, nothing waits without a bound, and every port is chosen by the kernel.
 //!
 //! A test of the library drives a connection itself: it starts [`peer::PeerHandle::listen`] with a scenario's
 //! script, feeds a [`pattern::Reader`], collects into a [`pattern::Verifier`], fills an
@@ -41,4 +42,5 @@ pub mod program;
 pub mod progress;
 #[cfg(unix)]
 pub mod scenario;
+pub mod sim;
 pub mod skip;

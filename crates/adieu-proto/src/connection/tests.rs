@@ -161,11 +161,7 @@ fn our_own_silence_is_not_the_peers() {
     let mut c = half_closed(idle_of(100));
     c.handle_received(ms(3), 5);
     c.handle_waiting(ms(3), Waiting { output: true, ..Waiting::default() });
-    let look = c.poll_timeout().expect("the 14 bytes were never looked at");
-    c.handle_timeout(look);
-    assert_eq!(c.poll_action(), Some(Action::Sample));
-    c.handle_sample(look, clear(0));
-    assert_eq!(c.poll_timeout(), None, "a blocked output of ours runs no timer");
+    assert_eq!(c.poll_timeout(), None, "a blocked output of ours runs no timer, and no look");
 
     let mut c = Connection::new(idle_of(100));
     c.handle_connected(ms(1));
@@ -271,4 +267,57 @@ fn a_held_connection_is_closed_when_the_program_says_so() {
     c.handle_end_mark();
     c.handle_close(ms(4));
     assert_eq!(finish(&mut c, ms(4), clear(0)).ending, Ending::Graceful);
+}
+
+#[test]
+fn what_comes_after_the_close_changes_nothing() {
+    let mut c = half_closed(Config::default());
+    c.handle_eof(ms(4));
+    let outcome = finish(&mut c, ms(5), clear(0));
+    c.handle_fault(ms(6), RESET);
+    c.handle_interrupt(ms(6), Signal::Interrupt);
+    assert_eq!(c.outcome(), Some(outcome));
+}
+
+#[test]
+fn a_fault_between_the_verdict_and_the_close_is_not_graceful() {
+    let mut c = half_closed(Config::default());
+    c.handle_eof(ms(4));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(5), clear(0));
+    assert!(c.is_decided());
+    c.handle_fault(ms(5), Fault { call: Call::SocketError, ..RESET });
+    assert_eq!(finish(&mut c, ms(5), clear(0)).ending, Ending::Reset { by: Side::Peer });
+}
+
+#[test]
+fn the_idle_timer_does_not_run_while_connecting() {
+    let mut c = Connection::new(idle_of(100));
+    c.handle_waiting(ms(1), Waiting { send: true, ..Waiting::default() });
+    assert_eq!(c.poll_timeout(), Some(Config::CONNECT_TIMEOUT), "or it would be due without end");
+}
+
+#[test]
+fn after_a_fault_the_idle_timer_asks_for_no_more_looks() {
+    let mut c = half_closed(idle_of(100));
+    c.handle_waiting(ms(3), Waiting { receive: true, ..Waiting::default() });
+    c.handle_fault(ms(4), Fault { call: Call::SocketError, ..RESET });
+    let look = c.poll_timeout().expect("the 14 bytes were never looked at");
+    c.handle_timeout(look);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(look, clear(0));
+    assert_eq!(c.poll_timeout(), None, "only receiving what is left can end it now");
+}
+
+#[test]
+fn the_cause_of_a_bare_enotconn_may_be_told_by_recv() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(2), Err(Fault { call: Call::Shutdown, kind: FaultKind::NotConnected, code: None }));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(2), sample(0, SocketError::Unknown));
+    c.handle_fault(ms(2), RESET);
+    assert_eq!(finish(&mut c, ms(2), clear(0)).ending, Ending::Reset { by: Side::Peer });
 }

@@ -1,0 +1,390 @@
+//! Any order of inputs into one core: what it promises holds whatever a driver, a kernel and a peer do.
+//!
+//! The one rule that these inputs keep is the driver's: an action is answered before the next one is asked
+//! for, and no more is accepted than was read. `PROPTEST_CASES=100000 cargo test -p adieu-proto` runs more.
+
+use adieu_proto::{
+    Action, Call, Config, Connection, Ending, Fault, FaultKind, LocalEnd, Outcome, Sample, Signal,
+    SocketError, Time, Unacknowledged, Waiting,
+};
+use core::time::Duration;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// One input, or one question to the core.
+#[derive(Debug, Clone)]
+enum Happening {
+    Connected,
+    ConnectFailed(FaultKind),
+    Received(u64),
+    Eof,
+    Accepted,
+    Fault(Call, FaultKind),
+    Exhausted,
+    Acknowledged,
+    EndMark,
+    Read(u64),
+    InputEof,
+    InputFailed,
+    Written(u64),
+    OutputFailed,
+    Interrupt,
+    Abort,
+    GiveUp,
+    /// Asks for an action; it is answered later.
+    Ask,
+    /// Answers the action that is asked for.
+    Answer(Answer),
+    Sleep(Waiting),
+    /// So much time passes, and the timers are asked.
+    Pass(u64),
+    /// Time passes until the next timer.
+    Timeout,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    shutdown: Result<(), FaultKind>,
+    unacknowledged: Unacknowledged,
+    socket_error: Option<Result<(), FaultKind>>,
+    last_heard: Option<u64>,
+}
+
+fn kind() -> impl Strategy<Value = FaultKind> {
+    use FaultKind::{Aborted, BrokenPipe, NotConnected, Other, Refused, Reset, TimedOut, Unreachable};
+    prop::sample::select(vec![
+        Reset,
+        BrokenPipe,
+        Aborted,
+        TimedOut,
+        Unreachable,
+        NotConnected,
+        Refused,
+        Other,
+    ])
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let result = || prop_oneof![8 => Just(Ok(())), 1 => kind().prop_map(Err)];
+    let socket_error = prop_oneof![12 => result().prop_map(Some), 1 => Just(None)];
+    let unacknowledged = prop_oneof![
+        8 => Just(Unacknowledged::Octets(0)),
+        3 => (1_u64..4).prop_map(Unacknowledged::Octets),
+        1 => Just(Unacknowledged::NotApplicable),
+        1 => Just(Unacknowledged::Unknown),
+    ];
+    (result(), unacknowledged, socket_error, prop::option::of(0_u64..300)).prop_map(
+        |(shutdown, unacknowledged, socket_error, last_heard)| Answer {
+            shutdown,
+            unacknowledged,
+            socket_error,
+            last_heard,
+        },
+    )
+}
+
+fn waiting() -> impl Strategy<Value = Waiting> {
+    any::<[bool; 5]>().prop_map(|[receive, send, input, output, acknowledgement]| Waiting {
+        receive,
+        send,
+        input,
+        output,
+        acknowledgement,
+    })
+}
+
+fn input() -> impl Strategy<Value = Happening> {
+    let call = prop::sample::select(vec![Call::Receive, Call::Send, Call::Shutdown, Call::SocketError]);
+    prop_oneof![
+        4 => Just(Happening::Connected),
+        12 => Just(Happening::Ask),
+        12 => answer().prop_map(Happening::Answer),
+        4 => (1_u64..3).prop_map(Happening::Received),
+        4 => (1_u64..3).prop_map(Happening::Written),
+        3 => (1_u64..3).prop_map(Happening::Read),
+        4 => Just(Happening::Accepted),
+        3 => Just(Happening::Eof),
+        3 => Just(Happening::InputEof),
+        3 => waiting().prop_map(Happening::Sleep),
+        3 => Just(Happening::Timeout),
+        2 => (0_u64..40).prop_map(Happening::Pass),
+        2 => Just(Happening::Acknowledged),
+        1 => Just(Happening::EndMark),
+        1 => (call, kind()).prop_map(|(call, kind)| Happening::Fault(call, kind)),
+        1 => Just(Happening::Exhausted),
+        1 => prop::sample::select(vec![
+            Happening::InputFailed,
+            Happening::OutputFailed,
+            Happening::Interrupt,
+            Happening::Abort,
+            Happening::GiveUp,
+            Happening::ConnectFailed(FaultKind::Refused),
+        ]),
+    ]
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let timer = || prop::option::of((1_u64..200).prop_map(Duration::from_millis));
+    (timer(), timer(), timer(), timer(), timer(), any::<bool>()).prop_map(
+        |(connect_timeout, idle_timeout, deadline, input_grace, dead_peer, end_mark)| Config {
+            connect_timeout,
+            idle_timeout,
+            deadline,
+            input_grace,
+            dead_peer,
+            end_mark,
+        },
+    )
+}
+
+/// A core, and what was truly told to it.
+struct Told {
+    core: Connection,
+    now: Time,
+    in_flight: Option<Action>,
+    unsent: u64,
+    unwritten: u64,
+    receive_ended: bool,
+    eof_first: bool,
+    fault: bool,
+    shut_down: bool,
+    asked_to_shut_down: bool,
+    /// What the last look said before the ending was decided.
+    last_look: Option<Sample>,
+    outcome: Option<Outcome>,
+}
+
+impl Told {
+    fn new(config: Config) -> Self {
+        Self {
+            core: Connection::new(config),
+            now: Time::ZERO,
+            in_flight: None,
+            unsent: 0,
+            unwritten: 0,
+            receive_ended: false,
+            eof_first: false,
+            fault: false,
+            shut_down: false,
+            asked_to_shut_down: false,
+            last_look: None,
+            outcome: None,
+        }
+    }
+
+    fn input(&mut self, input: &Happening) {
+        let now = self.now;
+        let connected = self.core.milestones().connected.is_some();
+        match *input {
+            Happening::Connected => self.core.handle_connected(now),
+            Happening::ConnectFailed(kind) if !connected => {
+                self.fault = true;
+                self.core.handle_connect_failed(now, Fault { call: Call::Connect, kind, code: None });
+            }
+            Happening::Received(n) if connected && !self.receive_ended => {
+                self.unwritten += n;
+                self.core.handle_received(now, n);
+            }
+            Happening::Eof if connected => {
+                self.eof_first |= !self.receive_ended && !self.fault;
+                self.receive_ended = true;
+                self.core.handle_eof(now);
+            }
+            Happening::Accepted if self.core.wants().send => {
+                self.core.handle_accepted(now, core::mem::take(&mut self.unsent));
+            }
+            Happening::Fault(call, kind) if connected => self.fault(Fault { call, kind, code: None }),
+            Happening::Exhausted => self.core.handle_exhausted(now),
+            Happening::Acknowledged => self.core.handle_acknowledged(),
+            Happening::EndMark => self.core.handle_end_mark(),
+            Happening::Read(n) if self.core.wants().input => {
+                self.unsent += n;
+                self.core.handle_input(n);
+            }
+            Happening::InputEof if self.core.wants().input => self.core.handle_input_eof(),
+            Happening::InputFailed => self.core.handle_input_failed(now, Some(5)),
+            Happening::Written(n) => {
+                let n = n.min(self.unwritten);
+                self.unwritten -= n;
+                self.core.handle_output(now, n);
+            }
+            Happening::OutputFailed => self.core.handle_local_failure(now, LocalEnd::Output, Some(28)),
+            Happening::Interrupt => self.core.handle_interrupt(now, Signal::Interrupt),
+            Happening::Abort => self.core.handle_abort(now),
+            Happening::GiveUp => self.core.handle_give_up(now),
+            Happening::Ask => self.ask(),
+            Happening::Answer(answer) => self.answer(answer),
+            Happening::Sleep(waiting) => self.core.handle_waiting(now, waiting),
+            Happening::Pass(ms) => {
+                self.now += Duration::from_millis(ms);
+                self.core.handle_timeout(self.now);
+            }
+            Happening::Timeout => {
+                self.now = self.core.poll_timeout().map_or(now, |at| at.max(now));
+                self.core.handle_timeout(self.now);
+            }
+            _ => {}
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.fault = true;
+        self.receive_ended |= fault.call == Call::Receive;
+        self.core.handle_fault(self.now, fault);
+    }
+
+    fn ask(&mut self) {
+        let action = self.core.poll_action();
+        assert!(action.is_none() || self.in_flight.is_none(), "two actions at once");
+        self.in_flight = action.or(self.in_flight);
+        if action == Some(Action::ShutdownSend) {
+            assert!(!self.asked_to_shut_down, "shut down twice");
+            assert_eq!(self.unsent, 0, "shut down with bytes unsent");
+            self.asked_to_shut_down = true;
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let now = self.now;
+        let told = |call| move |kind| Fault { call, kind, code: None };
+        match self.in_flight.take() {
+            None => {}
+            Some(Action::ShutdownSend) => {
+                self.shut_down = answer.shutdown.is_ok();
+                self.fault |= answer.shutdown.is_err();
+                self.core.handle_shutdown(now, answer.shutdown.map_err(told(Call::Shutdown)));
+            }
+            Some(Action::Sample) => {
+                let socket_error = match answer.socket_error {
+                    None => SocketError::Unknown,
+                    Some(Ok(())) => SocketError::Clear,
+                    Some(Err(kind)) => SocketError::Fault(told(Call::SocketError)(kind)),
+                };
+                let last_heard = answer.last_heard.map(Duration::from_millis);
+                let sample = Sample { unacknowledged: answer.unacknowledged, last_heard, socket_error };
+                self.last_look = Some(sample);
+                self.fault |= matches!(socket_error, SocketError::Fault(_));
+                self.core.handle_sample(now, sample);
+            }
+            Some(Action::Close | Action::Abort) => self.core.handle_closed(now),
+        }
+    }
+
+    fn check(&mut self) {
+        let (wants, counts) = (self.core.wants(), self.core.counts());
+        if self.asked_to_shut_down {
+            assert!(!wants.send && !wants.input, "sending is wanted after the shutdown");
+        }
+        assert!(counts.accepted <= counts.read && counts.written <= counts.received);
+        assert!(self.core.acknowledged().is_none_or(|n| n <= counts.accepted));
+        let outcome = self.core.outcome();
+        if let Some(before) = self.outcome {
+            assert_eq!(outcome, Some(before), "an outcome changed");
+            assert_eq!(self.core.poll_timeout(), None);
+            assert_eq!(self.core.wants(), adieu_proto::Wants::default());
+        } else if let Some(outcome) = outcome {
+            self.check_outcome(outcome);
+        }
+        self.outcome = outcome;
+    }
+
+    fn check_outcome(&self, outcome: Outcome) {
+        let (evidence, counts) = (outcome.evidence, self.core.counts());
+        assert_eq!(evidence.fault.is_some(), self.fault);
+        if outcome.ending != Ending::Graceful {
+            return;
+        }
+        assert!(self.eof_first && evidence.eof, "graceful without an EOF");
+        assert!(!self.fault && evidence.fault.is_none(), "graceful after a fault");
+        assert!(self.shut_down, "graceful without our FIN");
+        assert_eq!((counts.accepted, counts.written), (counts.read, counts.received));
+        let look = self.last_look.expect("graceful without a look");
+        assert_eq!(look.socket_error, SocketError::Clear);
+        assert!(matches!(look.unacknowledged, Unacknowledged::Octets(0) | Unacknowledged::NotApplicable));
+        assert_ne!(evidence.end_mark, Some(false), "graceful without the end mark");
+        assert_eq!(evidence.socket_error_clear, Some(true));
+    }
+
+    /// Lets everything end that has not: there must be an outcome then.
+    fn end(&mut self) {
+        let last = Answer {
+            shutdown: Ok(()),
+            unacknowledged: Unacknowledged::Octets(0),
+            socket_error: Some(Ok(())),
+            last_heard: None,
+        };
+        for _ in 0..4 {
+            let inputs = [
+                Happening::Connected,
+                Happening::Answer(last),
+                Happening::InputEof,
+                Happening::Accepted,
+                Happening::Written(u64::MAX),
+                Happening::Ask,
+                Happening::Answer(last),
+                Happening::Eof,
+                Happening::Ask,
+                Happening::Answer(last),
+                Happening::Ask,
+                Happening::Answer(last),
+            ];
+            for input in inputs {
+                self.input(&input);
+                self.check();
+            }
+        }
+        assert!(self.outcome.is_some(), "everything has ended, and there is no outcome: {:?}", self.core);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_inputs_keeps_every_promise(
+        config in config(),
+        inputs in vec(input(), 0..80),
+        late in vec(input(), 0..20),
+    ) {
+        let mut told = Told::new(config);
+        told.check();
+        for input in &inputs {
+            told.input(input);
+            told.check();
+        }
+        told.end();
+        for input in &late {
+            told.input(input);
+            told.check();
+        }
+    }
+
+    #[test]
+    fn timers_end_whatever_is_left_to_them(config in config(), inputs in vec(input(), 0..80)) {
+        let deadline = Duration::from_millis(200);
+        let mut told = Told::new(Config { deadline: Some(deadline), ..config });
+        for input in &inputs {
+            told.input(input);
+        }
+        // From here on nothing happens but time; the kernel says that octets are missing.
+        let nothing = Answer {
+            shutdown: Ok(()),
+            unacknowledged: Unacknowledged::Octets(1),
+            socket_error: Some(Ok(())),
+            last_heard: Some(0),
+        };
+        let (mut steps, last) = (0, deadline.max(told.now));
+        while told.core.outcome().is_none() {
+            told.input(&Happening::Answer(nothing));
+            told.input(&Happening::Ask);
+            if told.in_flight.is_none() && told.core.outcome().is_none() {
+                prop_assert!(told.core.poll_timeout().is_some(), "waits for ever: {:?}", told.core);
+                told.input(&Happening::Timeout);
+                prop_assert!(told.now <= last, "the deadline passed");
+            }
+            told.check();
+            steps += 1;
+            prop_assert!(steps < 1000, "never ends: {:?}", told.core);
+        }
+    }
+}

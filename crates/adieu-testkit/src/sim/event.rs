@@ -1,0 +1,64 @@
+//! What a party did and saw, as a list that tests compare.
+
+use super::party::Ask;
+use adieu_proto::{Action, Call, Ending, Fault, FaultKind, LocalEnd, Sample, Side};
+
+/// One thing that a party did or saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The connection was there.
+    Connected,
+    /// `recv` gave so many bytes.
+    Received(u64),
+    /// `recv` gave 0.
+    Eof,
+    /// The kernel accepted so many bytes.
+    Accepted(u64),
+    /// A call told a fault.
+    Fault(Fault),
+    /// Our input ended.
+    InputEnded,
+    /// One of our own ends failed.
+    LocalFailure(LocalEnd),
+    /// Our output took so many bytes.
+    Written(u64),
+    /// An action was done. [`Action::Sample`] is [`Event::Looked`].
+    Did(Action),
+    /// The kernel's state was looked at.
+    Looked(Sample),
+    /// A timer had come.
+    Timeout,
+    /// The program or a signal asked for something.
+    Asked(Ask),
+    /// This is the ending.
+    Ended(Ending),
+}
+
+/// A fault as Linux tells it, with its number.
+pub const fn fault(call: Call, kind: FaultKind) -> Fault {
+    let code = match kind {
+        FaultKind::Reset => Some(104),
+        FaultKind::BrokenPipe => Some(32),
+        FaultKind::Aborted => Some(103),
+        FaultKind::TimedOut => Some(110),
+        FaultKind::Unreachable => Some(113),
+        FaultKind::NotConnected => Some(107),
+        FaultKind::Refused => Some(111),
+        _ => None,
+    };
+    Fault { call, kind, code }
+}
+
+pub(crate) const fn index(side: Side) -> usize {
+    match side {
+        Side::Us => 0,
+        Side::Peer => 1,
+    }
+}
+
+pub(crate) const fn other(side: Side) -> Side {
+    match side {
+        Side::Us => Side::Peer,
+        Side::Peer => Side::Us,
+    }
+}
