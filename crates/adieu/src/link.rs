@@ -9,6 +9,7 @@ use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
 use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time};
+use socket2::SockRef;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
@@ -148,16 +149,22 @@ impl<H: Handle> Link<H> {
 
     /// Receives into `buffer`, without blocking.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Moved {
+        self.receive_with(|socket| {
+            loop {
+                match (&**socket).read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    other => return other,
+                }
+            }
+        })
+    }
+
+    fn receive_with(&mut self, receive: impl FnOnce(&SockRef<'_>) -> io::Result<usize>) -> Moved {
         if !self.core.wants().receive {
             return Moved::Ended;
         }
         let Some(handle) = &self.handle else { return Moved::Ended };
-        let result = loop {
-            match (&*handle.socket()).read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
+        let result = receive(&handle.socket());
         let now = self.now();
         match result {
             Ok(0) => {
@@ -179,6 +186,43 @@ impl<H: Handle> Link<H> {
                 Moved::Ended
             }
         }
+    }
+
+    /// Bytes went from our input to the peer by a call that began at `at`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn moved_to_peer(&mut self, at: Time, bytes: u64) {
+        self.observe_at(at, &Event::Sent { bytes });
+        self.core.handle_input(bytes);
+        self.core.handle_accepted(at, bytes);
+    }
+
+    /// Bytes came from the peer by a call that was not ours.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn received(&mut self, bytes: u64) {
+        self.observe(&Event::Received { bytes });
+        self.core.handle_received(self.now(), bytes);
+    }
+
+    /// Receives and throws away, without copying: at most `buffer`'s length, which is not written to.
+    ///
+    /// Source: tcp(7), MSG_TRUNC.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> Moved {
+        self.receive_with(|socket| {
+            let flags = rustix::net::RecvFlags::TRUNC;
+            Ok(rustix::io::retry_on_intr(|| rustix::net::recv(&**socket, &mut *buffer, flags))
+                .map(|(_, n)| n)?)
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn send_failed(&mut self, error: &io::Error) {
+        self.fault(Call::Send, error);
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn receive_failed(&mut self, error: &io::Error) {
+        self.fault(Call::Receive, error);
     }
 
     /// Sends from `buffer`, without blocking. What the core does not know as read from an input comes from the

@@ -30,13 +30,26 @@ impl AsFd for Fd {
 
 /// How a descriptor can be moved to and from without blocking for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A file or a device such as /dev/null: always ready.
+pub(super) enum Kind {
+    /// A file or a device: always ready.
     File,
-    /// A pipe or a terminal: ready when `poll` says so.
-    Stream,
+    /// Nothing, or /dev/null.
+    Null,
+    /// Bytes in memory.
+    Memory,
+    /// A pipe: ready when `poll` says so.
+    Pipe,
+    /// A terminal: ready when `poll` says so.
+    Terminal,
     /// A socket: non-blocking call by call.
     Socket,
+}
+
+impl Kind {
+    /// Whether only `poll` knows when it is ready.
+    const fn is_stream(self) -> bool {
+        matches!(self, Self::Pipe | Self::Terminal)
+    }
 }
 
 /// A pipe or terminal that `poll` calls writable takes so much without blocking (PIPE_BUF, pipe(7)).
@@ -45,12 +58,18 @@ const ATOMIC_WRITE: usize = 4096;
 fn kind_of(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     let stat = rustix::fs::fstat(fd)?;
     Ok(match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Fifo => Kind::Stream,
+        FileType::Fifo => Kind::Pipe,
         FileType::Socket => Kind::Socket,
-        FileType::CharacterDevice if rustix::termios::isatty(fd) => Kind::Stream,
+        FileType::CharacterDevice if rustix::termios::isatty(fd) => Kind::Terminal,
+        FileType::CharacterDevice if is_dev_null(&stat) => Kind::Null,
         FileType::Directory => return Err(Errno::ISDIR.into()),
         _ => Kind::File,
     })
+}
+
+/// Source: null(4).
+fn is_dev_null(stat: &rustix::fs::Stat) -> bool {
+    cfg!(target_os = "linux") && stat.st_rdev == rustix::fs::makedev(1, 3)
 }
 
 /// The descriptor must be open for what it is to be used for; found out before anything is sent.
@@ -91,7 +110,7 @@ impl Input {
     fn of(fd: Fd) -> io::Result<Self> {
         check_access(fd.as_fd(), OFlags::WRONLY)?;
         let kind = kind_of(fd.as_fd())?;
-        Ok(Self { source: Source::Fd { fd, kind, ready: kind != Kind::Stream } })
+        Ok(Self { source: Source::Fd { fd, kind, ready: !kind.is_stream() } })
     }
 
     /// Bytes in memory.
@@ -125,6 +144,32 @@ impl Input {
         }
     }
 
+    /// What it is, which says what ways there are.
+    #[cfg(target_os = "linux")]
+    pub(super) fn kind(&self) -> Kind {
+        match &self.source {
+            Source::Fd { kind, .. } => *kind,
+            Source::Bytes { .. } => Kind::Memory,
+        }
+    }
+
+    /// The descriptor, for a direct way.
+    #[cfg(target_os = "linux")]
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.source {
+            Source::Fd { fd, .. } => Some(fd.as_fd()),
+            Source::Bytes { .. } => None,
+        }
+    }
+
+    /// It has nothing now: only `poll` knows when it has.
+    #[cfg(target_os = "linux")]
+    pub(super) fn set_blocked(&mut self) {
+        if let Source::Fd { ready, .. } = &mut self.source {
+            *ready = false;
+        }
+    }
+
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.source {
@@ -142,7 +187,7 @@ impl Input {
                     _ => rustix::io::read(&*fd, &mut *buffer),
                 });
                 // A stream that gave something may be empty now: only `poll` knows without blocking.
-                *ready = *kind == Kind::File || (*kind == Kind::Socket && result.is_ok());
+                *ready = !kind.is_stream() && (*kind != Kind::Socket || result.is_ok());
                 Ok(result?)
             }
         }
@@ -199,7 +244,7 @@ impl Output {
     fn of(fd: Fd) -> io::Result<Self> {
         check_access(fd.as_fd(), OFlags::RDONLY)?;
         let kind = kind_of(fd.as_fd())?;
-        let sink = Sink::Fd { fd, kind, ready: kind != Kind::Stream, own: Own::NotTried };
+        let sink = Sink::Fd { fd, kind, ready: !kind.is_stream(), own: Own::NotTried };
         Ok(Self { sink, may_refuse: false, on_cut: None })
     }
 
@@ -252,6 +297,41 @@ impl Output {
         }
     }
 
+    /// What it is, which says what ways there are.
+    #[cfg(target_os = "linux")]
+    pub(super) fn kind(&self) -> Kind {
+        match &self.sink {
+            Sink::Fd { kind, .. } => *kind,
+            Sink::Null | Sink::Ended => Kind::Null,
+        }
+    }
+
+    /// The descriptor, for a direct way.
+    #[cfg(target_os = "linux")]
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.sink {
+            Sink::Fd { fd, .. } => Some(fd.as_fd()),
+            Sink::Null | Sink::Ended => None,
+        }
+    }
+
+    /// It takes nothing now: only `poll` knows when it does.
+    #[cfg(target_os = "linux")]
+    pub(super) fn set_blocked(&mut self) {
+        if let Sink::Fd { ready, .. } = &mut self.sink {
+            *ready = false;
+        }
+    }
+
+    /// Whether `poll` says that it takes something.
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_writable_now(&self) -> bool {
+        let Some(fd) = self.fd() else { return true };
+        let mut watches = [Watch::new(fd, false, true)];
+        // A failure says nothing, and then a write will tell.
+        crate::os::wait(&mut watches, Some(std::time::Duration::ZERO)).is_err() || watches[0].ready.any
+    }
+
     /// Whether a failed write only says that the reader wants no more.
     pub(crate) fn is_refusal(&self, error: &io::Error) -> bool {
         self.may_refuse && Errno::from_io_error(error) == Some(Errno::PIPE)
@@ -262,20 +342,22 @@ impl Output {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
             Sink::Fd { fd, kind, ready, own } => {
-                if *kind == Kind::Stream && bytes.len() > ATOMIC_WRITE && matches!(own, Own::NotTried) {
+                if kind.is_stream() && bytes.len() > ATOMIC_WRITE && matches!(own, Own::NotTried) {
                     *own = open_anew(fd.as_fd()).map_or(Own::Impossible, Own::Open);
                 }
                 let (result, may_go_on) = match (kind, &*own) {
-                    (Kind::File, _) => (retry(|| rustix::io::write(&*fd, bytes)), true),
                     (Kind::Socket, _) => {
                         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
                         (retry(|| rustix::net::send(&*fd, bytes, flags)), true)
                     }
-                    (Kind::Stream, Own::Open(own)) => (retry(|| rustix::io::write(own, bytes)), true),
-                    (Kind::Stream, _) => {
+                    (Kind::Pipe | Kind::Terminal, Own::Open(own)) => {
+                        (retry(|| rustix::io::write(own, bytes)), true)
+                    }
+                    (Kind::Pipe | Kind::Terminal, _) => {
                         let piece = &bytes[..bytes.len().min(ATOMIC_WRITE)];
                         (retry(|| rustix::io::write(&*fd, piece)), false)
                     }
+                    _ => (retry(|| rustix::io::write(&*fd, bytes)), true),
                 };
                 *ready = may_go_on && result.is_ok();
                 match result {

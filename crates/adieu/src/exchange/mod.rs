@@ -7,7 +7,9 @@
 //! Nothing here decides how a connection ends: it moves bytes and tells the core.
 
 mod buffer;
+mod download;
 mod ends;
+mod upload;
 
 pub use ends::{Input, Output};
 
@@ -16,11 +18,12 @@ use crate::link::{Link, Moved};
 use crate::os::{self, AcknowledgementWatch, Watch};
 use crate::{Connection, Event, Report};
 use adieu_proto::{LocalEnd, Time, Waiting, Wants};
-use buffer::Buffer;
+use download::Download;
 use socket2::Socket;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
+use upload::{Pass, Upload};
 
 /// Sends `input` to the peer and the peer's bytes to `output` at the same time, half-closes at the input's EOF,
 /// drains, waits until everything is acknowledged, closes, and reports.
@@ -45,7 +48,7 @@ use std::time::Duration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn exchange(connection: Connection, input: Input, output: Output) -> Report {
-    Exchange::new(connection.link, Ends::Local { input, output, down: Buffer::new() }).run()
+    Exchange::new(connection.link, Ends::Local { input, output }).run()
 }
 
 /// Sends back what the peer sends, half-closes after the peer did, waits until everything is acknowledged, closes,
@@ -61,8 +64,20 @@ const FIRST_NOTICE: Duration = Duration::from_secs(3);
 /// is rare, and asking costs a system call.
 const RECEIVE_EVERY: u32 = 16;
 
+/// How much a pipe is made to hold, so that fewer calls move more.
+#[cfg(target_os = "linux")]
+const PIPE_SIZE: usize = 1024 * 1024;
+
+/// Makes a pipe larger. It stays as it is where the system's limit for the user is reached.
+#[cfg(target_os = "linux")]
+fn enlarge(pipe: impl AsFd) {
+    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < PIPE_SIZE) {
+        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE_SIZE);
+    }
+}
+
 enum Ends {
-    Local { input: Input, output: Output, down: Buffer },
+    Local { input: Input, output: Output },
     Echo,
 }
 
@@ -70,10 +85,9 @@ struct Exchange {
     link: Link<Socket>,
     ends: Ends,
     /// From our input to the peer; in an echo, from the peer to the peer.
-    up: Buffer,
-    /// The socket may have something to receive, or room to send.
-    may_receive: bool,
-    may_send: bool,
+    up: Upload,
+    /// From the peer to our output.
+    down: Download,
     sends_since_receive: u32,
     /// `poll` reports a hang-up that has been looked into; it would do so for ever.
     hang_up_known: bool,
@@ -86,9 +100,8 @@ impl Exchange {
         Self {
             link,
             ends,
-            up: Buffer::new(),
-            may_receive: false,
-            may_send: true,
+            up: Upload::new(),
+            down: Download::new(),
             sends_since_receive: 0,
             hang_up_known: false,
             acknowledgements: None,
@@ -102,7 +115,7 @@ impl Exchange {
         while self.link.outcome().is_none() {
             self.link.act();
             // Receive first: whatever a failing send would tell, the peer may have said before.
-            let moved = self.receive() | self.write_output() | self.read_input() | self.send();
+            let moved = self.receive() | self.hand_on() | self.upload();
             if self.link.options.interrupt.as_ref().is_some_and(|i| i.raised().is_some()) {
                 self.hand_on_what_is_there();
             }
@@ -119,110 +132,63 @@ impl Exchange {
     }
 
     fn receive(&mut self) -> bool {
-        self.may_receive |=
+        self.down.may_receive |=
             self.link.core.evidence().fault.is_some() || self.sends_since_receive >= RECEIVE_EVERY;
-        let room = match &mut self.ends {
-            Ends::Local { down, .. } => down,
-            Ends::Echo => &mut self.up,
-        };
-        if !(self.may_receive && room.has_room() && self.link.core.wants().receive) {
+        if self.down.may_receive {
+            self.sends_since_receive = 0;
+        }
+        match &mut self.ends {
+            Ends::Local { output, .. } => self.down.receive(&mut self.link, output),
+            Ends::Echo => self.receive_to_echo(),
+        }
+    }
+
+    /// What comes is at once what is to be sent.
+    fn receive_to_echo(&mut self) -> bool {
+        if !(self.down.may_receive && self.up.buffer.has_room() && self.link.core.wants().receive) {
             return false;
         }
-        self.sends_since_receive = 0;
-        match self.link.receive(room.room()) {
+        match self.link.receive(self.up.buffer.room()) {
             Moved::Bytes(n) => {
-                room.fill(n);
-                if let Ends::Echo = self.ends {
-                    let now = self.link.now();
-                    self.link.core.handle_output(now, n as u64);
-                    self.link.core.handle_input(n as u64);
-                }
+                self.up.buffer.fill(n);
+                let now = self.link.now();
+                self.link.core.handle_output(now, n as u64);
+                self.link.core.handle_input(n as u64);
                 true
             }
             Moved::Blocked => {
-                self.may_receive = false;
+                self.down.may_receive = false;
                 false
             }
             Moved::Ended => {
-                if let Ends::Echo = self.ends {
-                    self.link.core.handle_input_eof();
-                }
+                self.link.core.handle_input_eof();
                 true
             }
         }
     }
 
-    fn write_output(&mut self) -> bool {
-        let Ends::Local { output, down, .. } = &mut self.ends else { return false };
-        if down.is_empty() {
-            if self.link.core.evidence().eof {
-                output.end();
-            }
-            return false;
-        }
-        if !output.is_ready() {
-            return false;
-        }
-        match output.write(down.filled()) {
-            Ok(n) => {
-                down.consume(n);
-                let now = self.link.now();
-                self.link.core.handle_output(now, n as u64);
-                true
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-            Err(error) if output.is_refusal(&error) => {
-                let n = down.filled().len();
-                down.consume(n);
-                let now = self.link.now();
-                self.link.core.handle_discarded(now, n as u64);
-                true
-            }
-            Err(error) => {
-                self.link.local_failure(LocalEnd::Output, &error);
-                true
-            }
+    fn hand_on(&mut self) -> bool {
+        match &mut self.ends {
+            Ends::Local { output, .. } => self.down.write(&mut self.link, output),
+            Ends::Echo => false,
         }
     }
 
-    fn read_input(&mut self) -> bool {
-        let Ends::Local { input, .. } = &mut self.ends else { return false };
-        if !(self.link.core.wants().input && self.up.has_room() && input.is_ready()) {
-            return false;
-        }
-        match input.read(self.up.room()) {
-            Ok(0) => self.link.core.handle_input_eof(),
-            Ok(n) => {
-                self.up.fill(n);
-                self.link.core.handle_input(n as u64);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            Err(error) => {
+    fn upload(&mut self) -> bool {
+        let pass = match &mut self.ends {
+            Ends::Local { input, .. } => self.up.pass(&mut self.link, input),
+            Ends::Echo if self.up.send(&mut self.link) => Pass::Moved,
+            Ends::Echo => Pass::Blocked,
+        };
+        match pass {
+            Pass::Blocked => return false,
+            Pass::Moved => self.sends_since_receive += 1,
+            Pass::InputFailed => {
                 self.hand_on_what_is_there();
-                self.link.local_failure(LocalEnd::Input, &error);
+                self.up.fail(&mut self.link);
             }
         }
         true
-    }
-
-    fn send(&mut self) -> bool {
-        if !(self.may_send && self.link.core.wants().send) {
-            return false;
-        }
-        self.sends_since_receive += 1;
-        match self.link.send(self.up.filled()) {
-            Moved::Bytes(n) => {
-                // A part taken says that the kernel's buffer is full.
-                self.may_send = n == self.up.filled().len();
-                self.up.consume(n);
-                true
-            }
-            Moved::Blocked => {
-                self.may_send = false;
-                false
-            }
-            Moved::Ended => true,
-        }
     }
 
     /// Before we stop for a reason of our own: what the peer has said and can be handed on without waiting, is.
@@ -230,14 +196,14 @@ impl Exchange {
         if self.link.core.is_decided() {
             return;
         }
-        self.may_receive = true;
+        self.down.may_receive = true;
         // Bounded: an endless stream into /dev/null would never let us go.
         for _ in 0..64 {
-            if !(self.receive() | self.write_output()) {
+            if !(self.receive() | self.hand_on()) {
                 break;
             }
         }
-        while self.write_output() {}
+        while self.hand_on() {}
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -257,7 +223,7 @@ impl Exchange {
 
         let acknowledged = self.acknowledgements.as_ref().filter(|_| wants.acknowledgement);
         let (input, output) = match &self.ends {
-            Ends::Local { input, output, .. } => (
+            Ends::Local { input, output } => (
                 if waiting.input { input.watch() } else { Watch::none() },
                 if waiting.output { output.watch() } else { Watch::none() },
             ),
@@ -285,14 +251,14 @@ impl Exchange {
         let [socket, input, output, acknowledged, _] = watches.map(|w| w.ready);
 
         if socket.any {
-            self.may_receive = true;
-            self.may_send = true;
+            self.down.may_receive = true;
+            self.up.socket_is_ready();
             if socket.alert && !(waiting.receive || waiting.send) {
                 self.hang_up_known = true;
                 self.link.core.handle_alert();
             }
         }
-        if let Ends::Local { input: i, output: o, .. } = &mut self.ends {
+        if let Ends::Local { input: i, output: o } = &mut self.ends {
             if input.any {
                 i.set_ready();
             }
@@ -312,14 +278,18 @@ impl Exchange {
 
     /// What nothing could be done about just now.
     fn waiting(&self, wants: Wants) -> Waiting {
-        let (room, output) = match &self.ends {
-            Ends::Local { down, .. } => (down.has_room(), !down.is_empty()),
-            Ends::Echo => (self.up.has_room(), false),
+        let (room, input, output) = match &self.ends {
+            Ends::Local { output, .. } => (
+                self.down.has_room(output),
+                self.up.waits_for_input(wants.input),
+                self.down.waits_for_output(output),
+            ),
+            Ends::Echo => (self.up.buffer.has_room(), false, false),
         };
         Waiting {
             receive: wants.receive && room,
-            send: wants.send,
-            input: matches!(self.ends, Ends::Local { .. }) && wants.input && self.up.has_room(),
+            send: self.up.waits_to_send(wants.send),
+            input,
             output,
             acknowledgement: wants.acknowledgement,
         }

@@ -1,0 +1,318 @@
+//! From the peer to our output: the ways, and which one is taken.
+//!
+//! | output | way | a byte costs |
+//! | --- | --- | --- |
+//! | anything | recv, write | two copies |
+//! | a pipe (Linux) | `splice` | no copy |
+//! | a file (Linux) | `splice` through a pipe of ours | one copy |
+//! | none, /dev/null (Linux, TCP) | `recv` with MSG_TRUNC | no copy |
+//!
+//! A direct way is taken once a download has shown to be more than a few bytes, and left for good when the kernel
+//! refuses it; what is still in our pipe then goes through the buffer. A direct way never decides that the peer has
+//! ended, or that there is nothing: `splice` says 0 and EAGAIN for more reasons than that (an urgent byte stops it, and
+//! EAGAIN does not say which side). A plain `recv` is asked instead.
+
+use super::buffer::Buffer;
+use super::ends::Output;
+use crate::link::{Link, Moved};
+use adieu_proto::LocalEnd;
+use socket2::Socket;
+use std::io;
+
+#[cfg(target_os = "linux")]
+use super::{
+    ends::Kind,
+    upload::{PIECE, WORTH_IT},
+};
+#[cfg(target_os = "linux")]
+use rustix::{
+    io::Errno,
+    pipe::{SpliceFlags, splice},
+};
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
+
+enum Way {
+    Buffered,
+    /// Straight into the output's pipe.
+    #[cfg(target_os = "linux")]
+    Splice,
+    /// Through a pipe of ours, which holds so many bytes.
+    #[cfg(target_os = "linux")]
+    Through {
+        pipe: Pipe,
+        held: usize,
+        /// The output takes no splice: what is held goes through the buffer, and then this way is left.
+        refused: bool,
+    },
+    /// Nowhere.
+    #[cfg(target_os = "linux")]
+    Discard,
+}
+
+#[cfg(target_os = "linux")]
+struct Pipe {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    capacity: usize,
+}
+
+pub(super) struct Download {
+    pub(super) buffer: Buffer,
+    way: Way,
+    /// The direct way has not been tried and refused.
+    may_be_direct: bool,
+    /// The socket may have something.
+    pub(super) may_receive: bool,
+}
+
+impl Download {
+    pub(super) fn new() -> Self {
+        Self { buffer: Buffer::new(), way: Way::Buffered, may_be_direct: true, may_receive: false }
+    }
+
+    /// Whether received bytes are held up by our output. On the way straight into a pipe they are held up in the
+    /// kernel.
+    pub(super) fn waits_for_output(&self, output: &Output) -> bool {
+        match &self.way {
+            #[cfg(target_os = "linux")]
+            Way::Through { held, .. } => *held > 0 || !self.buffer.is_empty(),
+            #[cfg(target_os = "linux")]
+            Way::Splice => !self.buffer.is_empty() || !output.is_ready(),
+            _ => {
+                let _ = output;
+                !self.buffer.is_empty()
+            }
+        }
+    }
+
+    /// Whether there is room for more from the peer.
+    pub(super) fn has_room(&self, output: &Output) -> bool {
+        match &self.way {
+            #[cfg(target_os = "linux")]
+            Way::Through { pipe, held, refused } => {
+                *held < pipe.capacity && self.buffer.is_empty() && !refused
+            }
+            #[cfg(target_os = "linux")]
+            Way::Splice => output.is_ready() && self.buffer.is_empty(),
+            _ => {
+                let _ = output;
+                self.buffer.has_room()
+            }
+        }
+    }
+
+    /// Receives what can be received: at most one piece. True: something moved, or ended.
+    pub(super) fn receive(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
+        if !(self.may_receive && link.core.wants().receive) {
+            return false;
+        }
+        self.choose(link, output);
+        #[cfg(target_os = "linux")]
+        if let Some(moved) = self.receive_directly(link, output) {
+            return moved;
+        }
+        self.receive_into_buffer(link)
+    }
+
+    fn receive_into_buffer(&mut self, link: &mut Link<Socket>) -> bool {
+        if !self.buffer.has_room() {
+            return false;
+        }
+        match link.receive(self.buffer.room()) {
+            Moved::Bytes(n) => {
+                self.buffer.fill(n);
+                true
+            }
+            Moved::Blocked => {
+                self.may_receive = false;
+                false
+            }
+            Moved::Ended => true,
+        }
+    }
+
+    /// Hands on what is held. True: something moved, or failed.
+    pub(super) fn write(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.buffer.is_empty()
+            && let Some(moved) = self.write_from_pipe(link, output)
+        {
+            return moved;
+        }
+        if self.buffer.is_empty() {
+            if link.core.evidence().eof {
+                output.end();
+            }
+            return false;
+        }
+        if !output.is_ready() {
+            return false;
+        }
+        match output.write(self.buffer.filled()) {
+            Ok(n) => {
+                self.buffer.consume(n);
+                let now = link.now();
+                link.core.handle_output(now, n as u64);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => {
+                self.output_failed(link, output, &error);
+                true
+            }
+        }
+    }
+
+    /// The output failed, or its reader wants no more; what is held is then thrown away.
+    fn output_failed(&mut self, link: &mut Link<Socket>, output: &mut Output, error: &io::Error) {
+        if !output.is_refusal(error) {
+            link.local_failure(LocalEnd::Output, error);
+            return;
+        }
+        let held = self.buffer.filled().len();
+        self.buffer.consume(held);
+        let now = link.now();
+        link.core.handle_discarded(now, held as u64);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Download {
+    fn choose(&mut self, _: &Link<Socket>, _: &Output) {}
+}
+
+#[cfg(target_os = "linux")]
+impl Download {
+    /// Takes the direct way that fits the output, when it is worth it.
+    fn choose(&mut self, link: &Link<Socket>, output: &Output) {
+        let buffered = matches!(self.way, Way::Buffered);
+        if !(buffered && self.may_be_direct) || link.core.counts().received < WORTH_IT {
+            return;
+        }
+        self.may_be_direct = false;
+        self.way = match output.kind() {
+            Kind::Null if link.is_tcp() => Way::Discard,
+            Kind::Pipe => match output.fd() {
+                Some(fd) => {
+                    super::enlarge(fd);
+                    Way::Splice
+                }
+                None => Way::Buffered,
+            },
+            Kind::File => {
+                Pipe::new().map_or(Way::Buffered, |pipe| Way::Through { pipe, held: 0, refused: false })
+            }
+            _ => Way::Buffered,
+        };
+    }
+
+    /// `None`: the portable way is to be taken, at least this time.
+    fn receive_directly(&mut self, link: &mut Link<Socket>, output: &mut Output) -> Option<bool> {
+        if !self.buffer.is_empty() {
+            return None;
+        }
+        let socket = link.handle.as_ref()?;
+        let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
+        let result = match &mut self.way {
+            Way::Buffered => return None,
+            Way::Discard => return Some(self.discard(link)),
+            Way::Splice if !output.is_ready() => return Some(false),
+            Way::Splice => splice(socket, None, output.fd()?, None, PIECE, flags),
+            Way::Through { pipe, held, refused: false } if *held < pipe.capacity => {
+                splice(socket, None, &pipe.writer, None, pipe.capacity - *held, flags)
+            }
+            Way::Through { .. } => return Some(false),
+        };
+        match result {
+            Ok(n) if n > 0 => {
+                link.received(n as u64);
+                if let Way::Through { held, .. } = &mut self.way {
+                    *held += n;
+                } else {
+                    let now = link.now();
+                    link.core.handle_output(now, n as u64);
+                }
+                Some(true)
+            }
+            // A reset is told once. (The output's EPIPE is told again by a write, if anything comes for it.)
+            Err(error @ (Errno::CONNRESET | Errno::TIMEDOUT | Errno::HOSTUNREACH)) => {
+                link.receive_failed(&error.into());
+                Some(true)
+            }
+            // Whatever else it is, what our pipe holds came before it.
+            _ if matches!(self.way, Way::Through { held: 1.., .. }) => {
+                self.may_receive = false;
+                Some(false)
+            }
+            Err(Errno::AGAIN) if matches!(self.way, Way::Splice) && !output.is_writable_now() => {
+                output.set_blocked();
+                Some(false)
+            }
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => None,
+            Err(_) => {
+                self.way = Way::Buffered;
+                None
+            }
+        }
+    }
+
+    fn discard(&mut self, link: &mut Link<Socket>) -> bool {
+        match link.discard(self.buffer.room()) {
+            Moved::Bytes(n) => {
+                let now = link.now();
+                link.core.handle_output(now, n as u64);
+                true
+            }
+            Moved::Blocked => {
+                self.may_receive = false;
+                false
+            }
+            Moved::Ended => true,
+        }
+    }
+
+    /// Hands on what our pipe holds. `None`: it holds nothing.
+    fn write_from_pipe(&mut self, link: &mut Link<Socket>, output: &mut Output) -> Option<bool> {
+        let Way::Through { pipe, held, refused } = &mut self.way else { return None };
+        if *held == 0 {
+            return None;
+        }
+        let fd = output.fd()?;
+        let result =
+            rustix::io::retry_on_intr(|| splice(&pipe.reader, None, fd, None, *held, SpliceFlags::MOVE));
+        match result {
+            Ok(n) if n > 0 => {
+                *held -= n;
+                // There is room again.
+                self.may_receive = true;
+                let now = link.now();
+                link.core.handle_output(now, n as u64);
+                Some(true)
+            }
+            // A file that takes no splice (O_APPEND), or that fails: the portable way will tell which.
+            _ => {
+                *refused = true;
+                let n = rustix::io::read(&pipe.reader, self.buffer.room()).unwrap_or(0);
+                *held -= n.min(*held);
+                self.buffer.fill(n);
+                if *held == 0 {
+                    self.way = Way::Buffered;
+                    self.may_receive = true;
+                }
+                None
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Pipe {
+    fn new() -> io::Result<Self> {
+        let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
+        let (reader, writer) = rustix::pipe::pipe_with(flags)?;
+        super::enlarge(&writer);
+        let capacity = rustix::pipe::fcntl_getpipe_size(&writer)?;
+        Ok(Self { reader, writer, capacity })
+    }
+}
