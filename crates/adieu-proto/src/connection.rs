@@ -397,6 +397,9 @@ impl Connection {
     }
 
     /// The time of [`Connection::poll_timeout`] has come.
+    ///
+    /// A silence is believed only when everything was tried after its end, so this may do nothing until
+    /// [`Connection::handle_waiting`] was called once more.
     pub fn handle_timeout(&mut self, now: Time) {
         if self.verdict.is_some() {
             return;
@@ -411,11 +414,13 @@ impl Connection {
             }
         } else if !self.connected && due(self.config.connect_timeout) {
             self.decide(now, Ending::TimedOut { timer: Timer::Connect });
-        } else if due(self.timers.grace_at(&self.config)) {
+        } else if self.timers.lasted(self.timers.grace_at(&self.config)) {
             self.input_open = false;
             self.input_abandoned = true;
             self.update_timers(now);
-        } else if due(self.timers.check_at()) || due(self.timers.idle_at(&self.config)) {
+        } else if self.timers.lasted(self.timers.check_at())
+            || self.timers.lasted(self.timers.idle_at(&self.config))
+        {
             // Silence is judged on fresh evidence only: acknowledgements are progress, and wake nobody.
             self.sample_due = true;
         }
@@ -531,7 +536,7 @@ impl Connection {
         if self.config.deadline.is_some_and(|at| at <= now) {
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
-        } else if self.timers.idle_at(&self.config).is_some_and(|at| at <= now) {
+        } else if self.timers.lasted(self.timers.idle_at(&self.config)) {
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::Idle });
         } else if self.flushed()

@@ -277,6 +277,7 @@ impl Told {
         }
         assert!(counts.accepted <= counts.read && counts.written <= counts.received);
         assert!(self.core.acknowledged().is_none_or(|n| n <= counts.accepted));
+        assert_eq!(self.core.evidence().eof, self.eof_first, "an EOF after a fault proves nothing");
         let outcome = self.core.outcome();
         if let Some(before) = self.outcome {
             assert_eq!(outcome, Some(before), "an outcome changed");
@@ -366,6 +367,8 @@ proptest! {
         for input in &inputs {
             told.input(input);
         }
+        let slept = |input: &Happening| if let Happening::Sleep(waiting) = input { Some(*waiting) } else { None };
+        let waiting = inputs.iter().rev().find_map(slept).unwrap_or_default();
         // From here on nothing happens but time; the kernel says that octets are missing.
         let nothing = Answer {
             shutdown: Ok(()),
@@ -380,6 +383,8 @@ proptest! {
             if told.in_flight.is_none() && told.core.outcome().is_none() {
                 prop_assert!(told.core.poll_timeout().is_some(), "waits for ever: {:?}", told.core);
                 told.input(&Happening::Timeout);
+                // Everything was tried again, and is as blocked as it was.
+                told.input(&Happening::Sleep(waiting));
                 prop_assert!(told.now <= last, "the deadline passed");
             }
             told.check();
