@@ -1,2 +1,81 @@
-//! Placeholder of the skeleton.
-fn main() {}
+//! `cargo xtask`: the one door for what people and CI run on this repository.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose output is for people")]
+
+mod ci;
+mod peers;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that must hold before a change lands: format, lints, tests, documentation, licences
+    Ci,
+    /// Runs the closing matrix against the installed netcats and adieu, and writes docs/peers.md
+    Peers(peers::Arguments),
+    /// Measures throughput, memory and start-up (not there yet)
+    Bench,
+    /// Checks the Windows code from another system (not there yet)
+    Windows,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Ci => ci::run(),
+        Task::Peers(arguments) => peers::run(&arguments),
+        Task::Bench => not_yet("bench"),
+        Task::Windows => not_yet("windows"),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A task that does nothing must not look as if it had passed.
+fn not_yet(task: &str) -> Result<()> {
+    bail!("`cargo xtask {task}` is not there yet")
+}
+
+/// The workspace's directory.
+fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.parent().context("xtask stands in the workspace")?.to_owned())
+}
+
+/// The cargo that runs this task, at the workspace's directory.
+fn cargo() -> Result<Command> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()?);
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_task_that_is_not_there_fails() {
+        assert!(not_yet("bench").is_err());
+    }
+}

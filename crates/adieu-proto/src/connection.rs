@@ -54,6 +54,8 @@ pub struct Connection {
     timers: Timers,
     sample_due: bool,
     looked_last: bool,
+    /// The program says when to close; until then an ended connection stays open.
+    held: bool,
     in_flight: Option<Action>,
     verdict: Option<Verdict>,
     outcome: Option<Outcome>,
@@ -79,6 +81,7 @@ impl Connection {
             timers: Timers::default(),
             sample_due: false,
             looked_last: false,
+            held: false,
             in_flight: None,
             verdict: None,
             outcome: None,
@@ -129,7 +132,7 @@ impl Connection {
             receive: self.receive == ReceiveHalf::Open,
             send: sendable && self.pending() > 0,
             input: sendable && self.input_open,
-            acknowledgement: self.both_ended() && self.flushed() && !self.sample_due,
+            acknowledgement: self.both_ended() && self.flushed() && !self.held && !self.sample_due,
         }
     }
 
@@ -346,8 +349,19 @@ impl Connection {
 
     /// Our output took `n` bytes.
     pub fn handle_output(&mut self, now: Time, n: u64) {
-        debug_assert!(self.counts.written + n <= self.counts.received, "more written than was received");
         self.counts.written += n;
+        self.handed_on(now);
+    }
+
+    /// `n` received bytes were thrown away: our output's reader wanted no more, which is no failure.
+    pub fn handle_discarded(&mut self, now: Time, n: u64) {
+        self.counts.discarded += n;
+        self.handed_on(now);
+    }
+
+    fn handed_on(&mut self, now: Time) {
+        let Counts { received, written, discarded, .. } = self.counts;
+        debug_assert!(written + discarded <= received, "more handed on than was received");
         if self.flushed() {
             self.conclude(now);
         }
@@ -366,16 +380,32 @@ impl Connection {
         self.decide(now, Ending::Interrupted { signal });
     }
 
+    /// The program will say when to close, with [`Connection::handle_close`]: an API that hands the connection to
+    /// its user. Without this, a connection whose directions have both ended is closed at once.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The program wants to close as soon as both directions have ended.
+    pub fn handle_close(&mut self, now: Time) {
+        self.held = false;
+        self.conclude(now);
+    }
+
     /// The program wants to abort: the peer shall see a reset.
     pub fn handle_abort(&mut self, now: Time) {
         self.decide(now, Ending::Reset { by: Side::Us });
     }
 
-    /// The program gives up receiving: close, whatever the peer still has to say.
+    /// The program waits no longer: close, whatever the peer still has to say or to acknowledge.
     pub fn handle_give_up(&mut self, now: Time) {
-        if !self.both_ended() {
-            self.decide(now, Ending::Indeterminate { missing: Missing::PeerEof });
-        }
+        let missing = if self.both_ended() { Missing::Acknowledgement } else { Missing::PeerEof };
+        self.decide(now, Ending::Indeterminate { missing });
+    }
+
+    /// The driver saw an error or a hang-up on the socket that no call has told: look at SO_ERROR.
+    pub fn handle_alert(&mut self) {
+        self.sample_due |= self.connected && self.verdict.is_none();
     }
 
     /// The handle has been given back.
@@ -435,7 +465,7 @@ impl Connection {
 
     /// Everything received has been handed on.
     fn flushed(&self) -> bool {
-        self.counts.written == self.counts.received
+        self.counts.written + self.counts.discarded == self.counts.received
     }
 
     fn both_ended(&self) -> bool {
@@ -511,7 +541,7 @@ impl Connection {
 
     /// Both directions have ended and all is handed on: is it graceful?
     fn judge_close(&mut self, now: Time, sample: Sample) {
-        if !(self.both_ended() && self.flushed()) {
+        if !(self.both_ended() && self.flushed()) || self.held {
             return;
         }
         let missing = match (sample.socket_error, sample.unacknowledged) {
@@ -559,7 +589,7 @@ impl Connection {
             if self.receive != ReceiveHalf::Open && !self.sample_due {
                 self.decide(now, fault.ending());
             }
-        } else if self.both_ended() {
+        } else if self.both_ended() && !self.held {
             self.sample_due = true;
         }
     }

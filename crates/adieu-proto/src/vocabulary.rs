@@ -61,6 +61,8 @@ pub struct Counts {
     pub received: u64,
     /// Written to our output.
     pub written: u64,
+    /// Received and thrown away, because our output's reader wanted no more.
+    pub discarded: u64,
 }
 
 /// When each step of the procedure was first seen done. `None`: it was not.

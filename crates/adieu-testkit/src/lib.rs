@@ -1,3 +1,46 @@
-//! Placeholder of the skeleton.
+//! Misbehaving peers and the closing matrix: what adieu's tests, and `cargo xtask peers`, hold programs against.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`pattern`] | byte streams that are generated and verified without being held |
+//! | [`peer`] | a real peer on loopback whose behaviour is data: a list of [`peer::Step`]s |
+//! | [`scenario`] | the closing matrix: what the peer does, what we are given, what must hold |
+//! | [`program`] | runs any program against a scenario and notes what happened |
+//! | [`matrix`] | every scenario on a built adieu, in one call |
+//! | [`judge`] | compares what happened with what must hold |
+//! | [`arguments`] | a scenario's options in adieu's own words |
+//! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
+//! | [`sim`] | a network, sockets and peers in virtual time, for the core |
+//! | [`skip`] | how a test is skipped: loudly |
+//!
+//! But for [`sim`], which runs the core itself, the kit knows nothing of the other adieu crates, so that it can judge
+//! them, and any netcat, alike. Nothing here retries, nothing waits without a bound, and every port is chosen by the kernel.
+//!
+//! A test of the library drives a connection itself: it starts [`peer::PeerHandle::listen`] with a scenario's
+//! script, feeds a [`pattern::Reader`], collects into a [`pattern::Verifier`], fills an
+//! [`program::Outcome`] and asks [`judge::judge`].
+//!
+//! # Platforms
+//!
+//! The peers and all that runs against them need Unix; [`pattern`], [`progress`] and [`skip`] do not.
 
+#[cfg(unix)]
+pub mod arguments;
+#[cfg(unix)]
+pub mod judge;
+#[cfg(unix)]
+pub mod matrix;
+#[cfg(target_os = "linux")]
+pub mod namespace;
+#[cfg(unix)]
+mod os;
+pub mod pattern;
+#[cfg(unix)]
+pub mod peer;
+#[cfg(unix)]
+pub mod program;
+pub mod progress;
+#[cfg(unix)]
+pub mod scenario;
 pub mod sim;
+pub mod skip;

@@ -1,1 +1,85 @@
-//! Placeholder of the skeleton.
+//! adieu finishes network connections properly.
+//!
+//! It connects, sends, shuts down its sending side, keeps receiving until the peer has finished too, closes the
+//! socket, and then says truthfully how the connection ended. The types are the procedure of the Winsock page
+//! "Disconnecting the client":
+//!
+//! | step | call | here |
+//! | --- | --- | --- |
+//! | try each address until one connects | `getaddrinfo`, `connect` | [`connect()`] |
+//! | send | `send` | [`Connection`] is [`Write`](std::io::Write) |
+//! | no more to send | `shutdown(SD_SEND)`, `shutdown(SHUT_WR)` | [`Connection::shutdown_send`] |
+//! | its error path: report, close, clean up | `WSAGetLastError`, `closesocket` | [`ShutdownError`] |
+//! | receive until the peer has finished | `recv` until 0 | [`HalfClosed`] is [`Read`](std::io::Read) |
+//! | close | `closesocket`, `close` | [`HalfClosed::close`], which gives the [`Report`] |
+//!
+//! ```no_run
+//! use adieu::{Endpoint, Options};
+//! use std::io::{Read, Write};
+//!
+//! let mut connection = adieu::connect(&"localhost:27015".parse()?, &Options::new())?;
+//! connection.write_all(b"this is a test")?;
+//! let mut half_closed = connection.shutdown_send()?; // sending from here on does not compile
+//! let mut answer = Vec::new();
+//! half_closed.read_to_end(&mut answer)?;
+//! let report = half_closed.close();
+//! assert!(report.is_graceful(), "{report}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The ending
+//!
+//! A [`Report`] names one [`Ending`]. [`Ending::Graceful`] means that both directions ended by EOF, that the peer's
+//! TCP acknowledged every byte and our FIN, and that SO_ERROR was clear at the end. It does not say that the peer's
+//! application processed anything: no transport can.
+//!
+//! # Both directions at once
+//!
+//! [`exchange()`] moves an input to the peer and the peer to an output at the same time, on one thread, and ends
+//! the connection. It is what the command-line tool runs.
+//!
+//! # Features
+//!
+//! - `tokio`: the same procedure in async, in [`mod@tokio`].
+//! - `serde`: `Serialize` for [`Report`].
+//!
+//! # Platforms
+//!
+//! | | Linux | macOS, BSD | Windows |
+//! | --- | --- | --- | --- |
+//! | builds | yes | yes, untested | not yet |
+//! | acknowledgements | SIOCOUTQ, TCP_INFO | not yet: `Indeterminate` | |
+
+#[cfg(not(unix))]
+compile_error!("adieu runs on Unix so far; Windows is being built");
+
+mod connect;
+mod connection;
+mod endpoint;
+mod error;
+mod event;
+pub mod exchange;
+mod handle;
+mod interrupt;
+mod link;
+mod listener;
+mod options;
+mod os;
+mod report;
+mod resolve;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
+pub use adieu_proto::{
+    Call, Counts, Ending, Fault, FaultKind, LocalEnd, Missing, Phase, Side, Signal, Timer,
+};
+pub use connect::connect;
+pub use connection::{Connection, HalfClosed};
+pub use endpoint::{Endpoint, ParseEndpointError};
+pub use error::{Attempt, ConnectCause, ConnectError, Ended, ListenError, ShutdownError};
+pub use event::Event;
+pub use exchange::exchange;
+pub use interrupt::Interrupt;
+pub use listener::Listener;
+pub use options::Options;
+pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};

@@ -268,6 +268,18 @@ fn no_connection_has_an_ending_too() {
 }
 
 #[test]
+fn a_held_connection_is_closed_when_the_program_says_so() {
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.hold();
+    c.handle_eof(ms(3));
+    assert_eq!(c.poll_action(), None);
+    assert!(!c.wants().acknowledgement);
+    c.handle_end_mark();
+    c.handle_close(ms(4));
+    assert_eq!(finish(&mut c, ms(4), clear(0)).ending, Ending::Graceful);
+}
+
+#[test]
 fn what_comes_after_the_close_changes_nothing() {
     let mut c = half_closed(Config::default());
     c.handle_eof(ms(4));

@@ -1,0 +1,71 @@
+//! `adieu connect`: stdin to the peer, the peer to stdout, and a good end.
+
+use crate::exit::ExitStatus;
+use crate::options::{InputKind, Shared, endpoint};
+use crate::printer::{Printer, complain};
+use crate::{exit, signals, stdio};
+use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
+use std::sync::Arc;
+
+/// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
+///
+/// Everything read from stdin is sent. At its end our sending side is shut down, so that the peer reads EOF while we
+/// still receive. When the peer has ended too and everything is acknowledged, the connection is closed and its ending
+/// reported on stderr. stdout carries the peer's bytes and nothing else.
+///
+/// If adieu must stop before stdin has ended (a signal, a time limit, a failing stdin or stdout), the peer sees a
+/// reset and not an end, so that it cannot take a cut stream for a whole one.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = exit::TABLE)]
+pub(crate) struct Args {
+    /// The endpoint, in one word or two
+    #[arg(help = "Where to: host:port, [::1]:port, host port, or unix:path", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    endpoint: Vec<String>,
+
+    #[command(flatten)]
+    shared: Shared,
+}
+
+pub(crate) fn run(args: &Args) -> ExitStatus {
+    let endpoint = match endpoint(&args.endpoint) {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            return ExitStatus::Usage;
+        }
+    };
+    let printer = match Printer::new(&args.shared.reporting) {
+        Ok(printer) => Arc::new(printer),
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
+    };
+    let failed = |end, error: &std::io::Error| {
+        let cause = NeverConnected::LocalFailure { end, error };
+        printer.report(&Report::never_connected(&endpoint, Role::Connect, cause))
+    };
+    // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
+    let input = match stdio::input() {
+        Ok(input) => input,
+        Err(error) => return failed(LocalEnd::Input, &error),
+    };
+    let output = match stdio::output() {
+        Ok(output) => output,
+        Err(error) => return failed(LocalEnd::Output, &error),
+    };
+    let mut options = args.shared.timers.options(InputKind::Stdin);
+    let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
+    match interrupt {
+        Ok(interrupt) => options = options.interrupt(&interrupt),
+        Err(error) => return failed(LocalEnd::Socket, &error),
+    }
+    if printer.watches() {
+        let printer = Arc::clone(&printer);
+        options = options.observer(move |at, event| printer.step(at, event));
+    }
+    match adieu::connect(&endpoint, &options) {
+        Ok(connection) => printer.report(&adieu::exchange(connection, input, output)),
+        Err(error) => printer.report(error.report()),
+    }
+}

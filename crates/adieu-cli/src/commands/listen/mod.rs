@@ -1,0 +1,467 @@
+//! `adieu listen`: the same procedure from the other side, once or again and again.
+//!
+//! A thread accepts, each connection has a thread, and the main thread hears of everything through one channel:
+//! connections, their ends, and signals. So nothing here polls, and nothing is shared but the printer.
+
+mod command;
+mod port_file;
+
+use crate::exit::{self, ExitStatus};
+use crate::options::{InputKind, Shared, endpoint};
+use crate::printer::{Printer, complain};
+use crate::stdio;
+use adieu::exchange::Output;
+use adieu::{
+    Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
+    describe_error,
+};
+use clap::ArgAction;
+use clap::builder::BoolishValueParser;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Listen: the same as connect, from the other side
+///
+/// One connection is served like connect serves one, unless --keep-open, --echo, --output or --exec say otherwise.
+/// The address is told on stderr, and its port in --port-file.
+///
+/// SIGTERM stops accepting, lets the open connections finish within --grace, then aborts the rest. SIGINT aborts at
+/// once. Either makes the exit status that of the signal; otherwise it is that of the connection.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = exit::TABLE)]
+pub(crate) struct Args {
+    /// The endpoint, in one word or two
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    endpoint: Vec<String>,
+
+    /// Serve connections until a signal comes
+    #[arg(short, long, env = "ADIEU_KEEP_OPEN", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    keep_open: bool,
+
+    /// With --keep-open: how many connections are served at once [default: 1; 1024 with --echo or --exec]
+    #[arg(long, value_name = "N", requires = "keep_open", env = "ADIEU_MAX_CONNECTIONS",
+          hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
+
+    /// Send back what comes, and half-close after the peer did
+    #[arg(long, conflicts_with_all = ["output", "exec"], env = "ADIEU_ECHO", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    echo: bool,
+
+    /// Write what comes to this file instead of stdout; with --keep-open, one connection after another
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        conflicts_with = "exec",
+        env = "ADIEU_OUTPUT",
+        hide_env_values = true
+    )]
+    output: Option<PathBuf>,
+
+    /// Run this command with the shell for each connection: its stdin and stdout are the two directions
+    #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true)]
+    exec: Option<String>,
+
+    /// Write the port (or the socket's path) to this file once it listens
+    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
+    port_file: Option<PathBuf>,
+
+    /// After SIGTERM: how long the open connections may take to finish
+    #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
+          value_parser = humantime::parse_duration)]
+    grace: Duration,
+
+    #[command(flatten)]
+    shared: Shared,
+}
+
+/// What is done with a connection. Resolved from the arguments, with everything opened that can be.
+enum Service {
+    Standard,
+    Echo,
+    File(File),
+    Command(String),
+}
+
+impl Service {
+    fn new(args: &Args) -> Result<Self, (LocalEnd, io::Error)> {
+        if args.echo {
+            return Ok(Self::Echo);
+        }
+        if let Some(command) = &args.exec {
+            return Ok(Self::Command(command.clone()));
+        }
+        // Found out now, and not when somebody has connected.
+        stdio::input().map_err(|e| (LocalEnd::Input, e))?;
+        match &args.output {
+            Some(path) => File::create(path).map(Self::File).map_err(|e| (LocalEnd::Output, e)),
+            None => stdio::output().map(|_| Self::Standard).map_err(|e| (LocalEnd::Output, e)),
+        }
+    }
+
+    fn input_kind(&self) -> InputKind {
+        if let Self::Command(_) = self { InputKind::Command } else { InputKind::Stdin }
+    }
+
+    /// How many connections it serves at once by default.
+    fn at_once(&self) -> u32 {
+        match self {
+            Self::Standard | Self::File(_) => 1,
+            Self::Echo | Self::Command(_) => 1024,
+        }
+    }
+
+    fn serve(&self, connection: Connection, stop: &Interrupt) -> Result<Report, (LocalEnd, io::Error)> {
+        let input = || stdio::input().map_err(|e| (LocalEnd::Input, e));
+        let output = |result: io::Result<Output>| result.map_err(|e| (LocalEnd::Output, e));
+        Ok(match self {
+            Self::Echo => adieu::exchange::echo(connection),
+            Self::Standard => adieu::exchange(connection, input()?, output(stdio::output())?),
+            Self::File(file) => {
+                let file = output(file.try_clone().and_then(Output::from_fd))?;
+                adieu::exchange(connection, input()?, file)
+            }
+            Self::Command(line) => return command::serve(connection, line, stop),
+        })
+    }
+}
+
+/// What the main thread hears of.
+enum Message {
+    Accepted(Box<Connection>),
+    AcceptFailed(adieu::ListenError),
+    Finished { id: u64, status: ExitStatus },
+    Signal(Signal),
+}
+
+pub(crate) fn run(args: &Args) -> ExitStatus {
+    let printer = match Printer::new(&args.shared.reporting) {
+        Ok(printer) => Arc::new(printer),
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
+    };
+    let endpoint = match endpoint(&args.endpoint) {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            return ExitStatus::Usage;
+        }
+    };
+    let service = match Service::new(args) {
+        Ok(service) => service,
+        Err((end, error)) => {
+            let cause = NeverConnected::LocalFailure { end, error: &error };
+            return printer.report(&Report::never_connected(&endpoint, Role::Listen, cause));
+        }
+    };
+    let at_once = args.max_connections.unwrap_or_else(|| service.at_once());
+    if at_once > 1 && service.at_once() == 1 {
+        complain(
+            "--max-connections above 1 needs --echo or --exec: one stdin and stdout serve one peer at a time",
+        );
+        return ExitStatus::Usage;
+    }
+    match Server::start(args, &endpoint, service, at_once, &printer) {
+        Ok(server) => server.run(),
+        Err(status) => status,
+    }
+}
+
+struct Server {
+    endpoint: Endpoint,
+    service: Arc<Service>,
+    printer: Arc<Printer>,
+    keep_open: bool,
+    at_once: u32,
+    grace: Duration,
+    connect_timeout: Option<Duration>,
+    /// Stops the thread that accepts.
+    stop_accepting: Interrupt,
+    /// Aborts the connections.
+    stop: Interrupt,
+    /// A token lets one more connection be accepted.
+    tokens: Option<mpsc::Sender<()>>,
+    /// Holds the listening socket.
+    accepting: Option<JoinHandle<()>>,
+    messages: mpsc::Receiver<Message>,
+    sender: mpsc::Sender<Message>,
+    /// Who is being served.
+    open: BTreeMap<u64, String>,
+    served: u64,
+    /// Tokens that were used up by an accept that failed.
+    owed: u32,
+}
+
+impl Server {
+    fn start(
+        args: &Args,
+        endpoint: &Endpoint,
+        service: Service,
+        at_once: u32,
+        printer: &Arc<Printer>,
+    ) -> Result<Self, ExitStatus> {
+        let fail = |text: &str| {
+            complain(text);
+            ExitStatus::LocalFailure
+        };
+        raise_descriptor_limit();
+        let interrupts = Interrupt::new().and_then(|a| Interrupt::new().map(|b| (a, b)));
+        let (stop_accepting, stop) =
+            interrupts.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
+        let (sender, messages) = mpsc::channel();
+        listen_for_signals(&sender)
+            .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
+
+        let accepting = Options::new().interrupt(&stop_accepting);
+        let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
+            complain(&error.to_string());
+            if let Some(hint) = listen_hint(error.io_error()) {
+                complain(&format!("hint: {hint}"));
+            }
+            ExitStatus::Ending(adieu::exit_code(adieu::Ending::NoConnection))
+        })?;
+        let endpoint = listener.local_endpoint().clone();
+        if let Some(path) = &args.port_file {
+            port_file::write(path, &endpoint).map_err(|e| {
+                fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
+            })?;
+        }
+        printer.say(&format!("listening on {endpoint}"));
+
+        let mut options = args.shared.timers.options(service.input_kind()).interrupt(&stop);
+        if printer.watches() {
+            let printer = Arc::clone(printer);
+            options = options.observer(move |at, event| printer.step(at, event));
+        }
+        let (tokens, may_accept) = mpsc::channel();
+        let to_main = sender.clone();
+        let listener = listener.with_options(&options, &stop_accepting);
+        let thread = std::thread::Builder::new()
+            .name("adieu-accept".into())
+            .spawn(move || accept(&listener, &may_accept, &to_main))
+            .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
+        Ok(Self {
+            endpoint,
+            service: Arc::new(service),
+            printer: Arc::clone(printer),
+            keep_open: args.keep_open,
+            at_once: if args.keep_open { at_once } else { 1 },
+            grace: args.grace,
+            connect_timeout: args.shared.timers.connect_timeout,
+            stop_accepting,
+            stop,
+            tokens: Some(tokens),
+            accepting: Some(thread),
+            messages,
+            sender,
+            open: BTreeMap::new(),
+            served: 0,
+            owed: 0,
+        })
+    }
+
+    fn run(mut self) -> ExitStatus {
+        let status = self.serve_all();
+        self.stop_listening(Signal::Terminate);
+        status
+    }
+
+    /// Closes the listening socket, and removes its file if it has one.
+    fn stop_listening(&mut self, signal: Signal) {
+        self.tokens = None;
+        self.stop_accepting.raise(signal);
+        if let Some(thread) = self.accepting.take() {
+            // A thread that panicked has dropped the socket too.
+            let _ = thread.join();
+        }
+    }
+
+    fn serve_all(&mut self) -> ExitStatus {
+        for _ in 0..self.at_once {
+            self.grant();
+        }
+        if !self.keep_open {
+            // The listening socket is closed as soon as it has given its one connection.
+            self.tokens = None;
+        }
+        let started = Instant::now();
+        loop {
+            let message = match self.connect_timeout.filter(|_| self.served == 0) {
+                None => self.messages.recv().ok(),
+                Some(limit) => match self.messages.recv_timeout(limit.saturating_sub(started.elapsed())) {
+                    Err(mpsc::RecvTimeoutError::Timeout) => return self.never(NeverConnected::TimedOut),
+                    other => other.ok(),
+                },
+            };
+            // We hold a sender ourselves, so the channel never ends.
+            let Some(message) = message else { return ExitStatus::Success };
+            match message {
+                Message::Accepted(connection) => {
+                    if let Err(status) = self.serve(*connection) {
+                        return status;
+                    }
+                }
+                Message::AcceptFailed(error) => {
+                    complain(&error.to_string());
+                    if self.open.is_empty() {
+                        return ExitStatus::LocalFailure;
+                    }
+                    // Descriptors come back when a connection ends; then it is tried again.
+                    self.owed += 1;
+                }
+                Message::Finished { id, status } => {
+                    self.open.remove(&id);
+                    if !self.keep_open {
+                        return status;
+                    }
+                    for _ in 0..=std::mem::take(&mut self.owed) {
+                        self.grant();
+                    }
+                }
+                Message::Signal(signal) => return self.finish(signal),
+            }
+        }
+    }
+
+    fn grant(&self) {
+        if let Some(tokens) = &self.tokens {
+            // The accepting thread ends only after it has told us why.
+            let _ = tokens.send(());
+        }
+    }
+
+    fn serve(&mut self, connection: Connection) -> Result<(), ExitStatus> {
+        let id = self.served;
+        self.served += 1;
+        let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
+        self.printer.say(&format!("connection from {peer}"));
+        let (service, printer) = (Arc::clone(&self.service), Arc::clone(&self.printer));
+        let (stop, sender, endpoint) = (self.stop.clone(), self.sender.clone(), self.endpoint.clone());
+        let thread =
+            std::thread::Builder::new().name(format!("adieu-{id}")).stack_size(256 * 1024).spawn(move || {
+                let report = service.serve(connection, &stop).unwrap_or_else(|(end, error)| {
+                    let cause = NeverConnected::LocalFailure { end, error: &error };
+                    Report::never_connected(&endpoint, Role::Listen, cause)
+                });
+                let status = printer.report(&report);
+                // The main thread may have gone by now, after its grace.
+                let _ = sender.send(Message::Finished { id, status });
+            });
+        match thread {
+            Ok(_) => {
+                self.open.insert(id, peer);
+                Ok(())
+            }
+            Err(error) => {
+                complain(&format!("cannot start a thread: {}", describe_error(&error)));
+                Err(ExitStatus::LocalFailure)
+            }
+        }
+    }
+
+    fn never(&self, cause: NeverConnected<'_>) -> ExitStatus {
+        self.printer.report(&Report::never_connected(&self.endpoint, Role::Listen, cause))
+    }
+
+    /// A signal came: accept no more, and let the open connections finish, each in its own way.
+    fn finish(&mut self, signal: Signal) -> ExitStatus {
+        self.stop_listening(signal);
+        let by_signal = ExitStatus::Ending(adieu::exit_code(adieu::Ending::Interrupted { signal }));
+        if self.served == 0 {
+            return self.never(NeverConnected::Interrupted { signal });
+        }
+        let grace = if signal == Signal::Terminate { self.grace } else { Duration::ZERO };
+        if !(grace.is_zero() || self.open.is_empty()) {
+            let number = self.open.len();
+            self.printer.say(&format!("{}: waiting for {number} to finish", signal.name()));
+        }
+        self.await_ends(grace);
+        if !self.open.is_empty() {
+            let rest: Vec<&str> = self.open.values().map(String::as_str).collect();
+            self.printer.say(&format!("{}: aborting {}", signal.name(), rest.join(", ")));
+            self.stop.raise(signal);
+            self.await_ends(Duration::from_millis(1500));
+        }
+        by_signal
+    }
+
+    /// Waits for the open connections, at most so long. Whoever was accepted meanwhile is served too.
+    fn await_ends(&mut self, limit: Duration) {
+        let until = Instant::now() + limit;
+        while !self.open.is_empty() {
+            match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Message::Finished { id, .. }) => {
+                    self.open.remove(&id);
+                }
+                Ok(Message::Accepted(connection)) => {
+                    if self.serve(*connection).is_err() {
+                        return;
+                    }
+                }
+                Ok(Message::AcceptFailed(_) | Message::Signal(_)) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Accepts one connection for each token.
+fn accept(listener: &Listener, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<Message>) {
+    for () in tokens {
+        let message = match listener.accept() {
+            Ok(connection) => Message::Accepted(Box::new(connection)),
+            // Raised by the main thread, which knows.
+            Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return,
+            Err(error) => Message::AcceptFailed(error),
+        };
+        if main.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+fn listen_for_signals(main: &mpsc::Sender<Message>) -> io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let main = main.clone();
+    std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
+        let mut first = true;
+        for number in signals.forever() {
+            let signal = if number == SIGINT { Signal::Interrupt } else { Signal::Terminate };
+            if !first {
+                std::process::exit(i32::from(128 + signal.number()));
+            }
+            first = false;
+            // The main thread lives as long as the process.
+            let _ = main.send(Message::Signal(signal));
+        }
+    })?;
+    Ok(())
+}
+
+/// A thousand clients are more descriptors than the usual soft limit.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // A refusal leaves the limit that there was, and `accept` will say when it is reached.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+fn listen_hint(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error().and_then(adieu::error_name)? {
+        "EADDRINUSE" => Some("something listens there already; choose another port, or port 0"),
+        "EACCES" => Some("a port below 1024 needs privileges; choose a higher one"),
+        "EADDRNOTAVAIL" => Some("this machine does not have that address"),
+        _ => None,
+    }
+}

@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub(crate) mod completions;
+pub(crate) mod connect;
+pub(crate) mod demo;
+pub(crate) mod listen;
+pub(crate) mod man;

@@ -1,0 +1,33 @@
+//! What to try next: one sentence for the endings where there is something to try.
+
+use adieu::Report;
+
+pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
+    match (report.ending, report.error_name, report.timer, report.local_end) {
+        ("no_connection", Some("ECONNREFUSED"), ..) => {
+            Some("nothing listens there: is the server running, and is this its port?")
+        }
+        ("no_connection", Some("ENETUNREACH" | "EHOSTUNREACH"), ..) => {
+            Some("there is no route: check the address and this machine's network")
+        }
+        ("no_connection", Some("ENOENT"), ..) => Some("there is no such socket file: is the server running?"),
+        ("no_connection", Some("EACCES" | "EPERM"), ..) => Some("a permission or a firewall rule forbids it"),
+        ("no_connection", None, ..) => Some("check the name, or give an address"),
+        ("timed_out", _, Some("connect"), _) if report.role == "connect" => {
+            Some("a firewall may drop the packets; check the address, or raise --connect-timeout")
+        }
+        ("timed_out", _, Some("connect"), _) => Some("nobody connected; raise --connect-timeout"),
+        ("timed_out", _, Some("idle"), _) => Some("raise --idle-timeout if the peer may take longer"),
+        ("local_failure", Some("EBADF"), _, Some("input")) => {
+            Some("stdin is closed or not readable; for nothing to send, use </dev/null")
+        }
+        ("local_failure", Some("EBADF"), _, Some("output")) => {
+            Some("stdout is closed or not writable; to throw the answer away, use >/dev/null")
+        }
+        ("local_failure", Some("EPIPE"), _, Some("output")) => {
+            Some("whoever reads our output left before the end, so the rest of the answer is lost")
+        }
+        ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
+        _ => None,
+    }
+}

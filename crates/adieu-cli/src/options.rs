@@ -1,0 +1,161 @@
+//! The options that every command shares: one definition for help, man page, completions and environment.
+
+use adieu::{Endpoint, Options};
+use anyhow::{Context, anyhow};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Shared {
+    #[command(flatten)]
+    pub(crate) timers: Timers,
+    #[command(flatten)]
+    pub(crate) reporting: Reporting,
+}
+
+/// What bounds a connection.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Time limits")]
+pub(crate) struct Timers {
+    /// Give up if there is no connection after this long [default: 30s for connect, none for listen]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true)]
+    pub(crate) connect_timeout: Option<Duration>,
+
+    /// End the connection if the peer takes nothing, sends nothing and acknowledges nothing for this long while we
+    /// wait for it; our own slow input or output does not count [default: none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true)]
+    pub(crate) idle_timeout: Option<Duration>,
+
+    /// End the connection after this long, whatever happens [default: none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// Once the peer has ended, half-close when our input has been silent for this long; "none" waits for its
+    /// end [default: 2s; 0s on a terminal, none with --exec]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_INPUT_GRACE", value_parser = grace, hide_env_values = true)]
+    pub(crate) input_grace: Option<Grace>,
+}
+
+/// What our input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    /// Standard input, or none.
+    Stdin,
+    /// A command's output.
+    Command,
+}
+
+/// How long a silent input may hold up the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grace {
+    /// For so long.
+    For(Duration),
+    /// For ever.
+    Unlimited,
+}
+
+fn duration(text: &str) -> anyhow::Result<Duration> {
+    humantime::parse_duration(text)
+        .map_err(|error| anyhow!("{error}; write a duration such as 500ms, 2s or 1m30s"))
+}
+
+/// A duration that bounds something, so it cannot be zero.
+fn limit(text: &str) -> anyhow::Result<Duration> {
+    let limit = duration(text)?;
+    if limit.is_zero() {
+        return Err(anyhow!("it must be more than zero; leave the option out for no limit"));
+    }
+    Ok(limit)
+}
+
+fn grace(text: &str) -> anyhow::Result<Grace> {
+    if text == "none" { Ok(Grace::Unlimited) } else { duration(text).map(Grace::For) }
+}
+
+/// What is said of a connection, and where.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reporting")]
+pub(crate) struct Reporting {
+    /// How to report the ending, on stderr [default: text]
+    #[arg(long, value_name = "FORMAT", env = "ADIEU_REPORT", hide_env_values = true)]
+    pub(crate) report: Option<ReportFormat>,
+
+    /// Write the report to this file instead; a name that ends in .json makes JSON the default format
+    #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true)]
+    pub(crate) report_file: Option<PathBuf>,
+
+    /// Tell each step as it happens
+    #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub(crate) verbose: bool,
+
+    /// Say nothing on stderr of what went well
+    #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// One sentence: the ending, then the numbers
+    Text,
+    /// One line of JSON, described by docs/report.schema.json
+    Json,
+    /// No report: only the exit status
+    None,
+}
+
+impl Timers {
+    /// The library's options. A listener waits for ever for a connection unless told otherwise.
+    pub(crate) fn options(&self, input: InputKind) -> Options {
+        let mut options = Options::new().idle_timeout(self.idle_timeout).deadline(self.deadline);
+        if self.connect_timeout.is_some() {
+            options = options.connect_timeout(self.connect_timeout);
+        }
+        options.input_grace(match self.input_grace {
+            Some(Grace::For(grace)) => Some(grace),
+            Some(Grace::Unlimited) => None,
+            // A command that works on what it was sent is silent until it answers.
+            None if input == InputKind::Command => None,
+            // At a terminal the peer's end is the user's cue, and a person will not type the end by himself.
+            None if crate::stdio::stdin_is_terminal() => Some(Duration::ZERO),
+            None => Some(Duration::from_secs(2)),
+        })
+    }
+}
+
+/// An endpoint from one word (`host:port`) or two (`host port`).
+pub(crate) fn endpoint(words: &[String]) -> anyhow::Result<Endpoint> {
+    match words {
+        [one] => one.parse().with_context(|| format!("'{one}' is not an endpoint")),
+        [host, port] => Endpoint::from_host_and_port(host, port)
+            .with_context(|| format!("'{host} {port}' is not an endpoint")),
+        _ => Err(anyhow!("an endpoint is one word (host:port) or two (host port)")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_people_write_them() {
+        assert_eq!(limit("1m30s").ok(), Some(Duration::from_secs(90)));
+        assert_eq!(limit("500ms").ok(), Some(Duration::from_millis(500)));
+        for wrong in ["", "0s", "2", "-1s", "soon"] {
+            assert!(limit(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(grace("none").ok(), Some(Grace::Unlimited));
+        assert_eq!(grace("0s").ok(), Some(Grace::For(Duration::ZERO)));
+    }
+
+    #[test]
+    fn an_endpoint_is_one_word_or_two() {
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(endpoint(&words(&["h:1"])).ok(), Some(Endpoint::tcp("h", 1)));
+        assert_eq!(endpoint(&words(&["::1", "1"])).ok(), Some(Endpoint::tcp("::1", 1)));
+        assert!(endpoint(&words(&["h", "x"])).is_err());
+    }
+}

@@ -1,0 +1,170 @@
+//! Everything that is said, and where: stdout carries the peer's bytes and nothing else.
+
+use crate::exit::ExitStatus;
+use crate::hints;
+use crate::options::{ReportFormat, Reporting};
+use adieu::{Event, Report, describe_error};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::Duration;
+
+pub(crate) struct Printer {
+    format: ReportFormat,
+    /// Where reports go instead of stderr. Behind a lock: a listener's connections report each.
+    file: Option<(String, Mutex<File>)>,
+    quiet: bool,
+    verbose: bool,
+    is_terminal: bool,
+}
+
+impl Printer {
+    /// Opens the report's file, so that a file that cannot be written is known before anything is sent.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the file.
+    pub(crate) fn new(reporting: &Reporting) -> Result<Self, String> {
+        let file = match &reporting.report_file {
+            None => None,
+            Some(path) => {
+                let name = path.display().to_string();
+                match File::create(path) {
+                    Ok(file) => Some((name, Mutex::new(file))),
+                    Err(error) => {
+                        return Err(format!("cannot write the report to {name}: {}", describe_error(&error)));
+                    }
+                }
+            }
+        };
+        let is_json =
+            reporting.report_file.as_ref().is_some_and(|p| p.extension().is_some_and(|e| e == "json"));
+        let default = if is_json { ReportFormat::Json } else { ReportFormat::Text };
+        Ok(Self {
+            format: reporting.report.unwrap_or(default),
+            file,
+            quiet: reporting.quiet,
+            verbose: reporting.verbose,
+            is_terminal: io::stderr().is_terminal(),
+        })
+    }
+
+    /// Says how a connection ended, and gives the exit status.
+    pub(crate) fn report(&self, report: &Report) -> ExitStatus {
+        let status = ExitStatus::Ending(report.exit_code);
+        let text = match self.format {
+            ReportFormat::None => return status,
+            ReportFormat::Json => {
+                serde_json::to_string(report).expect("a flat struct of plain values is JSON")
+            }
+            ReportFormat::Text => format!("adieu: {report}"),
+        };
+        let Some((name, file)) = &self.file else {
+            if !(self.quiet && report.is_graceful()) {
+                line(&text);
+                self.hint(report);
+            }
+            return status;
+        };
+        let text = text.strip_prefix("adieu: ").unwrap_or(&text);
+        let written = match file.lock() {
+            Ok(mut file) => writeln!(file, "{text}"),
+            Err(_) => Err(io::Error::other("another thread failed while writing it")),
+        };
+        if let Err(error) = written {
+            complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
+            if report.is_graceful() {
+                return ExitStatus::LocalFailure;
+            }
+        }
+        if !report.is_graceful() {
+            line(&format!("adieu: {report}"));
+            self.hint(report);
+        }
+        status
+    }
+
+    fn hint(&self, report: &Report) {
+        if self.format == ReportFormat::Json && self.file.is_none() {
+            return;
+        }
+        if let Some(hint) = hints::for_report(report) {
+            line(&format!("  hint: {hint}"));
+        }
+    }
+
+    /// Says something that is no report and no complaint.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            line(&format!("adieu: {text}"));
+        }
+    }
+
+    /// Whether steps are to be told.
+    pub(crate) fn watches(&self) -> bool {
+        self.verbose || (self.is_terminal && !self.quiet)
+    }
+
+    /// Tells a step.
+    pub(crate) fn step(&self, at: Duration, event: &Event<'_>) {
+        if let Event::StillWaiting { waited, for_acknowledgement } = event
+            && self.is_terminal
+        {
+            let what = if *for_acknowledgement { "acknowledge our end" } else { "end its side" };
+            line(&format!(
+                "adieu: still waiting for the peer to {what}, {} s after our half-close; --idle-timeout or \
+                 --deadline bounds this, Ctrl-C ends it",
+                waited.as_secs()
+            ));
+        }
+        if self.verbose
+            && let Some(text) = step_text(event)
+        {
+            line(&format!("adieu: {:>9.3} ms  {text}", at.as_secs_f64() * 1000.0));
+        }
+    }
+}
+
+/// A step in words, with the call that makes it. Bytes have no line of their own: there may be a million calls.
+fn step_text(event: &Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::Resolved { addresses } => {
+            let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            format!("getaddrinfo: {}", list.join(", "))
+        }
+        Event::Connecting { address } => format!("connect {address}"),
+        Event::AttemptFailed { address, error } => {
+            format!("connect {address} failed: {}", describe_error(error))
+        }
+        Event::Connected { local, peer } => {
+            format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
+        }
+        Event::ShutdownSend { fault: None } => "shutdown(SHUT_WR): our sending side is shut down".to_owned(),
+        Event::ShutdownSend { fault: Some(fault) } => {
+            format!("shutdown(SHUT_WR) failed: {}", fault_text(fault))
+        }
+        Event::Eof => "recv returned 0: the peer has ended its side".to_owned(),
+        Event::Fault { fault } => format!("{} failed: {}", fault.call.name(), fault_text(fault)),
+        Event::LocalFailure { end } => format!("our {} failed", end.name()),
+        Event::Closed { aborted: true, .. } => "close, with zero linger: the peer sees a reset".to_owned(),
+        Event::Closed { aborted: false, .. } => "close".to_owned(),
+        _ => return None,
+    })
+}
+
+fn fault_text(fault: &adieu::Fault) -> String {
+    fault.code.map_or_else(
+        || "no error number".to_owned(),
+        |code| describe_error(&io::Error::from_raw_os_error(code)),
+    )
+}
+
+/// An error of ours, said also when quiet.
+pub(crate) fn complain(text: &str) {
+    line(&format!("adieu: {text}"));
+}
+
+/// A line on stderr, in one write. There is nowhere to say that stderr is gone.
+fn line(text: &str) {
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+}

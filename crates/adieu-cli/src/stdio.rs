@@ -1,0 +1,64 @@
+//! The standard descriptors as the shell gave them.
+//!
+//! Rust's runtime opens /dev/null for a standard descriptor that is closed, before `main`, so that no socket can
+//! become descriptor 1; but then writing there looks like success and the answer is lost. Whether one was closed is
+//! noted earlier still, when the loader runs the initialisers.
+
+use std::io::{self, IsTerminal};
+
+#[cfg(unix)]
+mod at_start {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    /// Bit n: descriptor n was closed.
+    static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+    extern "C" fn look() {
+        let mut closed = 0;
+        for (bit, fd) in [(1, rustix::stdio::raw_stdin()), (2, rustix::stdio::raw_stdout())] {
+            #[expect(unsafe_code, reason = "whether a descriptor is open can only be asked with one")]
+            // SAFETY: the borrow is used for F_GETFD only, which is sound for a closed descriptor: it fails.
+            let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+            if rustix::io::fcntl_getfd(borrowed).is_err() {
+                closed |= bit;
+            }
+        }
+        CLOSED.store(closed, Ordering::Relaxed);
+    }
+
+    #[used]
+    #[expect(unsafe_code, reason = "only an initialiser runs before Rust's runtime opens /dev/null")]
+    // SAFETY: an initialiser takes no arguments it needs, runs once, and `look` uses nothing that must be set up.
+    #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+    #[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
+    static LOOK: extern "C" fn() = look;
+
+    pub(super) fn was_closed(bit: u8) -> bool {
+        CLOSED.load(Ordering::Relaxed) & bit != 0
+    }
+}
+
+fn check(bit: u8) -> io::Result<()> {
+    #[cfg(unix)]
+    if at_start::was_closed(bit) {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    let _ = bit;
+    Ok(())
+}
+
+/// Standard input as the connection's input.
+pub(crate) fn input() -> io::Result<adieu::exchange::Input> {
+    check(1)?;
+    adieu::exchange::Input::stdin()
+}
+
+/// Standard output as the connection's output.
+pub(crate) fn output() -> io::Result<adieu::exchange::Output> {
+    check(2)?;
+    adieu::exchange::Output::stdout()
+}
+
+pub(crate) fn stdin_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}

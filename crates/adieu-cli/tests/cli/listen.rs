@@ -1,0 +1,273 @@
+//! `adieu listen`: services, keep-open, signals.
+
+use crate::{Server, ask, run, text};
+use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+#[test]
+fn echo_answers_with_what_came_and_half_closes_after_the_client() {
+    let server = Server::start(&["--echo"]);
+    let request = vec![7; 3_000_000];
+    let mut stream = server.connect();
+    let mut writing = stream.try_clone().expect("a socket can be cloned");
+    let sent = request.clone();
+    let feeding = std::thread::spawn(move || {
+        writing.write_all(&sent).expect("the server takes it");
+        writing.shutdown(Shutdown::Write).expect("half-closing works");
+    });
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the server ends its side");
+    feeding.join().expect("feeding does not panic");
+    assert!(answer == request);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("graceful: 3000000 bytes received, 3000000 of 3000000 bytes acknowledged"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_command_gets_one_direction_and_gives_the_other() {
+    let server = Server::start(&["--exec", "tr a-z A-Z", "--report", "json"]);
+    assert_eq!(ask(server.connect(), b"shout\n"), b"SHOUT\n");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.contains("\"command_exit_code\":0"), "{said}");
+}
+
+#[test]
+fn a_command_may_think_for_longer_than_the_input_grace() {
+    let server = Server::start(&["--exec", "sort; sleep 2.3; echo done"]);
+    assert_eq!(ask(server.connect(), b"b\na\n"), b"a\nb\ndone\n");
+    assert_eq!(server.finish().0.code(), Some(0));
+}
+
+#[test]
+fn a_command_that_fails_is_a_local_failure() {
+    let server = Server::start(&["--exec", "cat; exit 3"]);
+    assert_eq!(ask(server.connect(), b"x"), b"x");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(7), "{said}");
+    assert!(said.contains("the command exited with 3"), "{said}");
+}
+
+#[test]
+fn a_command_that_does_not_read_its_input_still_answers_whole() {
+    let server = Server::start(&["--exec", "exec <&-; seq 100000", "--report", "json"]);
+    let answer = ask(server.connect(), &vec![b'x'; 100_000]);
+    let wanted: Vec<String> = (1..=100_000).map(|n| n.to_string()).collect();
+    let wanted = wanted.join("\n") + "\n";
+    assert!(answer == wanted.as_bytes());
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let number = |key: &str| -> u64 {
+        let (_, rest) = said.split_once(&format!("\"{key}\":")).expect("the report has it");
+        rest.split(',').next().and_then(|n| n.parse().ok()).expect("it is a number")
+    };
+    // What the pipe took before the command closed it counts as written.
+    assert!(number("bytes_discarded") > 0, "{said}");
+    assert_eq!(number("bytes_written") + number("bytes_discarded"), 100_000, "{said}");
+}
+
+#[test]
+fn a_cut_stream_does_not_look_whole_to_the_command() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let (whole, cut) = (directory.path().join("whole"), directory.path().join("cut"));
+    let line = |path: &std::path::Path| format!("cat >/dev/null && touch {}", path.display());
+
+    let server = Server::start(&["--exec", &line(&whole)]);
+    ask(server.connect(), b"all of it");
+    assert_eq!(server.finish().0.code(), Some(0));
+    assert!(whole.exists());
+
+    let server = Server::start(&["--exec", &line(&cut)]);
+    let mut stream = server.connect();
+    stream.write_all(b"half of").expect("the server takes it");
+    socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).expect("linger can be set");
+    drop(stream);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(4), "{said}");
+    assert!(!cut.exists(), "the command took a reset for the end");
+}
+
+#[test]
+fn the_output_goes_to_a_file_one_connection_after_another() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let file = directory.path().join("out");
+    let mut server =
+        Server::start(&["--keep-open", "--output", file.to_str().expect("a UTF-8 path"), "--report", "json"]);
+    for part in ["one ", "two ", "three"] {
+        ask(server.connect(), part.as_bytes());
+        while !server.line().contains("\"ending\":\"graceful\"") {}
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+    assert_eq!(std::fs::read_to_string(file).expect("the file is there"), "one two three");
+}
+
+#[test]
+fn many_are_served_at_once() {
+    let server = Server::start(&["--echo", "--keep-open", "--report", "none"]);
+    let mut streams: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    for stream in &mut streams {
+        stream.write_all(b"x").expect("the server takes it");
+    }
+    // All are open, and each is answered.
+    for stream in &mut streams {
+        stream.read_exact(&mut [0; 1]).expect("the server answers");
+    }
+    for stream in streams {
+        assert_eq!(ask(stream, b"bye"), b"bye");
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[test]
+fn no_more_than_asked_for_are_served_at_once() {
+    let mut server = Server::start(&["--echo", "--keep-open", "--max-connections", "1"]);
+    let (mut first, mut second) = (server.connect(), server.connect());
+    first.write_all(b"1").expect("the server takes it");
+    first.read_exact(&mut [0; 1]).expect("the server answers");
+    second.write_all(b"2").expect("the kernel takes it");
+    second.set_read_timeout(Some(std::time::Duration::from_millis(50))).expect("a timeout can be set");
+    second.read_exact(&mut [0; 1]).expect_err("the second has to wait");
+    drop(first);
+    second.set_read_timeout(Some(crate::BOUND)).expect("a timeout can be set");
+    second.read_exact(&mut [0; 1]).expect("now it is served");
+    server.line();
+    drop(second);
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[test]
+fn sigterm_lets_the_open_connections_finish() {
+    let mut server = Server::start(&["--echo", "--keep-open"]);
+    let mut stream = server.connect();
+    stream.write_all(b"before").expect("the server takes it");
+    stream.read_exact(&mut [0; 6]).expect("the server answers");
+    server.line();
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
+    assert!(std::net::TcpStream::connect(&server.address).is_err(), "it still accepts");
+    assert_eq!(ask(stream, b"after"), b"after");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(143), "{said}");
+    assert!(said.contains("graceful: 11 bytes received"), "{said}");
+}
+
+#[test]
+fn after_the_grace_the_rest_is_aborted_and_named() {
+    let mut server = Server::start(&["--echo", "--keep-open", "--grace", "50ms"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the server answers");
+    server.line();
+    server.signal(Signal::TERM);
+    let mut rest = Vec::new();
+    let error = stream.read_to_end(&mut rest).expect_err("it is aborted");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let us = stream.local_addr().expect("we have an address").to_string();
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(143), "{said}");
+    assert!(said.contains(&format!("aborting {us}")), "{said}");
+    assert!(said.contains("interrupted by SIGTERM while sending"), "{said}");
+}
+
+#[test]
+fn a_second_signal_exits_at_once() {
+    let mut server = Server::start(&["--echo", "--keep-open", "--grace", "1h"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the server answers");
+    server.line();
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
+    server.signal(Signal::INT);
+    assert_eq!(server.finish().0.code(), Some(130));
+}
+
+#[test]
+fn sigint_does_not_wait() {
+    let mut server = Server::start(&["--echo"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the server answers");
+    server.line();
+    server.signal(Signal::INT);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(130), "{said}");
+}
+
+#[test]
+fn a_signal_before_anybody_connects_is_told() {
+    let server = Server::start(&[]);
+    server.signal(Signal::INT);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(130));
+    assert!(said.contains("interrupted by SIGINT while connecting"), "{said}");
+}
+
+#[test]
+fn nobody_connects_in_time() {
+    let server = Server::start(&["--connect-timeout", "20ms"]);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(5), "{said}");
+}
+
+#[test]
+fn the_port_file_has_the_port_and_a_taken_port_is_an_error() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let file = directory.path().join("port");
+    let server = Server::start(&["--port-file", file.to_str().expect("a UTF-8 path")]);
+    let port = std::fs::read_to_string(&file).expect("the file is there");
+    assert!(server.address.ends_with(&format!(":{}", port.trim())));
+    let second = run(&["listen", &server.address], b"");
+    assert_eq!(second.status.code(), Some(3));
+    let said = text(&second.stderr);
+    assert!(said.contains("cannot listen on 127.0.0.1:") && said.contains("EADDRINUSE"), "{said}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[test]
+fn a_unix_socket_is_served_and_its_file_removed() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let path = directory.path().join("socket");
+    let endpoint = format!("unix:{}", path.display());
+    let mut child = crate::adieu(&["listen", &endpoint, "--echo"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the built binary starts");
+    let mut stderr = std::io::BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+    std::io::BufRead::read_line(&mut stderr, &mut String::new()).expect("it says where it listens");
+    let client = run(&["connect", &endpoint, "--report", "json"], b"over there");
+    assert_eq!(client.stdout, b"over there");
+    assert_eq!(client.status.code(), Some(0));
+    assert!(
+        text(&client.stderr).contains("\"bytes_acknowledged\":null"),
+        "a Unix socket acknowledges nothing"
+    );
+    assert_eq!(child.wait().expect("it can be waited for").code(), Some(0));
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for args in [
+        &["listen", "--max-connections", "2"][..],
+        &["listen", "--keep-open", "--max-connections", "2"],
+        &["listen", "--keep-open", "--echo", "--max-connections", "0"],
+        &["listen", "--echo", "--exec", "cat"],
+        &["listen", "--exec", "cat", "--output", "x"],
+        &["listen", "nowhere"],
+        &["listen", "127.0.0.1:99999"],
+    ] {
+        let output = run(args, b"");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}

@@ -1,0 +1,113 @@
+//! The built binary, as a person at a terminal and a script's author use it.
+
+#![cfg(unix)]
+
+mod listen;
+mod ordinary;
+mod reports;
+mod resources;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+pub(crate) const ADIEU: &str = env!("CARGO_BIN_EXE_adieu");
+
+/// No wait in these tests is longer.
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
+
+pub(crate) fn adieu(args: &[&str]) -> Command {
+    let mut command = Command::new(ADIEU);
+    command.args(args);
+    for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("ADIEU_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs it to its end, with this on stdin.
+pub(crate) fn run(args: &[&str], input: &[u8]) -> Output {
+    let mut child = adieu(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the built binary starts");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    let input = input.to_vec();
+    let feeding = std::thread::spawn(move || {
+        // Whoever does not want our input may leave.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().expect("it can be waited for");
+    feeding.join().expect("feeding does not panic");
+    output
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("what adieu says is UTF-8")
+}
+
+/// A running `adieu listen`.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Server {
+    /// Starts it with nothing on stdin, and waits until it says where it listens.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut all = vec!["listen", "127.0.0.1:0"];
+        all.extend(args);
+        let mut child = adieu(&all)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the built binary starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        let mut line = String::new();
+        stderr.read_line(&mut line).expect("stderr is readable");
+        let address = line.trim().strip_prefix("adieu: listening on ").expect("it says where").to_owned();
+        Self { child, address, stderr }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+        stream
+    }
+
+    /// The next line it says.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).expect("stderr is readable");
+        line.trim_end().to_owned()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)
+            .expect("it is there to be signalled");
+    }
+
+    /// Waits for its end: status, stdout, and the rest of stderr.
+    pub(crate) fn finish(mut self) -> (ExitStatus, Vec<u8>, String) {
+        let mut stdout = Vec::new();
+        let mut pipe = self.child.stdout.take().expect("stdout is a pipe");
+        pipe.read_to_end(&mut stdout).expect("stdout is readable");
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).expect("stderr is readable");
+        (self.child.wait().expect("it can be waited for"), stdout, said)
+    }
+}
+
+/// Sends, half-closes, and receives to the end, on plain std sockets.
+pub(crate) fn ask(mut stream: TcpStream, request: &[u8]) -> Vec<u8> {
+    stream.write_all(request).expect("the server takes it");
+    stream.shutdown(std::net::Shutdown::Write).expect("half-closing works");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the server ends its side");
+    answer
+}

@@ -1,0 +1,58 @@
+//! A scenario's options in adieu's own words.
+
+use crate::{
+    peer::Endpoint,
+    scenario::{Options, Scenario},
+};
+use std::{ffi::OsString, path::Path, time::Duration};
+
+/// The arguments of `adieu connect` for a scenario, with a JSON report on stderr; the program's path is not
+/// among them.
+pub fn connect(scenario: &Scenario, endpoint: &Endpoint) -> Vec<OsString> {
+    let mut all = vec!["connect".into()];
+    all.extend(options(&scenario.options));
+    all.push(endpoint.to_string().into());
+    all
+}
+
+/// The arguments of `adieu listen` for a scenario: a port of the kernel's choice, written into `port_file`.
+pub fn listen(scenario: &Scenario, port_file: &Path) -> Vec<OsString> {
+    let mut all = vec!["listen".into()];
+    all.extend(options(&scenario.options));
+    all.extend(["--port-file".into(), port_file.into(), "127.0.0.1:0".into()]);
+    all
+}
+
+fn options(options: &Options) -> Vec<OsString> {
+    let mut all: Vec<OsString> = vec!["--report".into(), "json".into()];
+    for (name, time) in [
+        ("--connect-timeout", options.connect_timeout),
+        ("--idle-timeout", options.idle_timeout),
+        ("--deadline", options.deadline),
+        ("--input-grace", options.input_grace),
+    ] {
+        if let Some(time) = time {
+            all.extend([name.into(), in_milliseconds(time).into()]);
+        }
+    }
+    all
+}
+
+fn in_milliseconds(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::named;
+
+    #[test]
+    fn options_that_are_set_are_written() {
+        let endpoint = Endpoint::Tcp { host: "::1".into(), port: 80 };
+        let all = connect(named("black_hole_swallows_the_upload"), &endpoint);
+        assert_eq!(all, ["connect", "--report", "json", "--idle-timeout", "1000ms", "[::1]:80"]);
+        let all = listen(named("exchange_of_nothing"), Path::new("/p"));
+        assert_eq!(all, ["listen", "--report", "json", "--port-file", "/p", "127.0.0.1:0"]);
+    }
+}

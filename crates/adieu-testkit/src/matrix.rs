@@ -1,0 +1,81 @@
+//! The whole closing matrix on a built adieu: what adieu-cli's tests call.
+//!
+//! ```no_run
+//! # use adieu_testkit::matrix::{Command, failures};
+//! let failed = failures("target/debug/adieu".as_ref(), Command::Connect);
+//! assert!(failed.is_empty(), "{}", failed.join("\n"));
+//! ```
+
+use crate::{
+    arguments, judge,
+    program::{self, Outcome},
+    scenario::Scenario,
+    skip,
+};
+use std::{env, io, path::Path};
+
+/// If this variable is set, only scenarios whose name contains its value are run.
+pub const ONLY: &str = "ADIEU_SCENARIO";
+
+/// Scenarios at a time. Nearly all of a scenario's time is waiting.
+const WORKERS: usize = 12;
+
+/// Which of adieu's commands is held against the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `adieu connect`; the peer listens.
+    Connect,
+    /// `adieu listen`; the peer connects.
+    Listen,
+}
+
+impl Command {
+    /// Whether a scenario makes sense with it.
+    pub fn takes(self, scenario: &Scenario) -> bool {
+        match self {
+            Self::Connect => scenario.arms.connect,
+            Self::Listen => scenario.arms.listen,
+        }
+    }
+
+    /// Runs one scenario.
+    ///
+    /// # Errors
+    ///
+    /// As [`program::run`].
+    pub fn run(self, adieu: &Path, scenario: &Scenario) -> io::Result<Outcome> {
+        match self {
+            Self::Connect => program::run(scenario, |scenario, endpoint| {
+                program::argv(adieu, arguments::connect(scenario, endpoint))
+            }),
+            Self::Listen => program::run_listening(scenario, |scenario, port_file| {
+                program::argv(adieu, arguments::listen(scenario, port_file))
+            }),
+        }
+    }
+}
+
+/// Runs every scenario that makes sense, and gives a line for each that did not hold, with the reasons and what
+/// adieu said. A scenario that this machine cannot run is skipped loudly; see [`crate::skip::REQUIRE`].
+///
+/// # Panics
+///
+/// If [`ONLY`] picks no scenario: a run of nothing must not look like a success.
+pub fn failures(adieu: &Path, command: Command) -> Vec<String> {
+    let only = env::var(ONLY).unwrap_or_default();
+    let wanted = |scenario: &Scenario| command.takes(scenario) && scenario.name.contains(&only);
+    let done = program::for_each(WORKERS, wanted, |scenario| match command.run(adieu, scenario) {
+        Ok(outcome) => {
+            let verdict = judge::judge(scenario, &outcome);
+            (!verdict.passed())
+                .then(|| format!("{}: {verdict}\n    it said: {}", scenario.name, outcome.stderr.trim()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            skip::loudly(scenario.name, &error);
+            None
+        }
+        Err(error) => Some(format!("{}: the harness failed: {error}", scenario.name)),
+    });
+    assert!(!done.is_empty() || !only.is_empty(), "there are no scenarios for {command:?}");
+    done.into_iter().filter_map(|(_, failure)| failure).collect()
+}

@@ -1,0 +1,251 @@
+//! A wire that can be cut silently: two network namespaces, joined by a veth pair.
+//!
+//! The program runs in one (`ip netns exec`), the peer's thread enters the other (setns(2), which is per
+//! thread), and the wire between them can be made to swallow every packet: no ICMP, no RST, no carrier lost. For
+//! that no packet filter is needed, only iproute2:
+//!
+//! - to the peer: the peer's interface takes another link address, so packets arrive addressed to somebody
+//!   else and are ignored, as on any shared wire;
+//! - from the peer: a `blackhole` route in the peer's namespace.
+//!
+//! Neighbour entries are permanent, so that no address resolution fails in the meantime and tells on the hole.
+//!
+//! # Platforms
+//!
+//! Linux, as root, with `ip` and the veth driver. Elsewhere [`Namespaces::new`] says why not.
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::fd::AsFd,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::{peer::Place, skip};
+
+const PROGRAM_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const PEER_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+/// Not the address of either end; locally administered.
+const SOMEBODY_ELSE: &str = "02:00:00:00:00:99";
+
+/// Two joined network namespaces; removed when dropped, after a panic too.
+#[derive(Debug)]
+pub struct Namespaces {
+    program: String,
+    peer: String,
+}
+
+impl Namespaces {
+    /// Makes the two namespaces and the wire.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, with the reason, if this machine or user cannot.
+    pub fn new() -> io::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if !rustix::process::geteuid().is_root() {
+            return Err(unsupported("network namespaces need root".into()));
+        }
+        let id = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let pair = Self { program: format!("adieu-a-{id}"), peer: format!("adieu-b-{id}") };
+        // From here on Drop cleans up whatever has come to be.
+        pair.make().map_err(|error| unsupported(format!("network namespaces cannot be made: {error}")))?;
+        Ok(pair)
+    }
+
+    /// As [`Namespaces::new`], but says loudly on stderr that a test is skipped, and gives `None`.
+    ///
+    /// # Panics
+    ///
+    /// If the namespaces cannot be had and [`crate::skip::REQUIRE`] is 1, as it is in CI: there a skip is a failure.
+    pub fn or_skip(test: &str) -> Option<Self> {
+        match Self::new() {
+            Ok(pair) => Some(pair),
+            Err(error) => {
+                skip::loudly(test, &error);
+                None
+            }
+        }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let (a, b) = (&*self.program, &*self.peer);
+        ip(&["netns", "add", a])?;
+        ip(&["netns", "add", b])?;
+        ip(&["-n", a, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", b])?;
+        for (namespace, address) in [(a, PROGRAM_ADDRESS), (b, PEER_ADDRESS)] {
+            ip(&["-n", namespace, "link", "set", "lo", "up"])?;
+            ip(&["-n", namespace, "address", "add", &format!("{address}/30"), "dev", "wire"])?;
+            ip(&["-n", namespace, "link", "set", "wire", "up"])?;
+        }
+        for (here, there, address) in [(a, b, PEER_ADDRESS), (b, a, PROGRAM_ADDRESS)] {
+            let link_address = link_address(there)?;
+            let address = address.to_string();
+            ip(&[
+                "-n",
+                here,
+                "neighbour",
+                "replace",
+                &address,
+                "lladdr",
+                &link_address,
+                "dev",
+                "wire",
+                "nud",
+                "permanent",
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// An address that a peer in its namespace can listen on, and the program reach; the kernel chooses the port.
+    pub fn peer_address(&self) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(PEER_ADDRESS), 0)
+    }
+
+    /// For a peer: enters the peer's namespace, and can cut the wire.
+    pub fn place_of_peer(&self) -> Place {
+        let (enter, cut) = (self.peer.clone(), self.peer.clone());
+        Place {
+            enter: Some(Box::new(move || enter_namespace(&enter))),
+            cut: Some(Box::new(move || cut_wire(&cut))),
+        }
+    }
+
+    /// Moves the calling thread into the program's namespace: for a driver that runs in this process. Use a
+    /// thread that ends with the test.
+    ///
+    /// # Errors
+    ///
+    /// What setns(2) says.
+    pub fn enter_programs(&self) -> io::Result<()> {
+        enter_namespace(&self.program)
+    }
+
+    /// What to put before a program's arguments to run it in its namespace.
+    pub fn prefix(&self) -> Vec<OsString> {
+        ["ip", "netns", "exec", &self.program].map(OsString::from).into()
+    }
+
+    /// From now on every packet between the two is dropped silently.
+    ///
+    /// # Errors
+    ///
+    /// What `ip` says.
+    pub fn cut(&self) -> io::Result<()> {
+        cut_wire(&self.peer)
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        // The wire goes with the namespaces. An error here means that making them failed half-way.
+        let _ = ip(&["netns", "delete", &self.program]);
+        let _ = ip(&["netns", "delete", &self.peer]);
+    }
+}
+
+fn cut_wire(peer: &str) -> io::Result<()> {
+    ip(&["-n", peer, "link", "set", "wire", "address", SOMEBODY_ELSE])?;
+    ip(&["-n", peer, "route", "replace", "blackhole", &format!("{PROGRAM_ADDRESS}/32")])?;
+    Ok(())
+}
+
+fn enter_namespace(name: &str) -> io::Result<()> {
+    // Where iproute2 keeps the namespaces it names.
+    let namespace = File::open(format!("/run/netns/{name}"))?;
+    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+    Ok(())
+}
+
+fn link_address(namespace: &str) -> io::Result<String> {
+    let shown = ip(&["-n", namespace, "-brief", "link", "show", "dev", "wire"])?;
+    // wire@if3 UP 02:42:…:01 <BROADCAST,…>
+    shown
+        .split_whitespace()
+        .find(|word| word.matches(':').count() == 5)
+        .map(str::to_owned)
+        .ok_or_else(|| io::Error::other(format!("no link address in {shown:?}")))
+}
+
+fn ip<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<String> {
+    let done = Command::new("ip").args(arguments).stdin(Stdio::null()).output()?;
+    if done.status.success() {
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    } else {
+        let words: Vec<_> = arguments.iter().map(|word| word.as_ref().to_string_lossy()).collect();
+        let said = String::from_utf8_lossy(&done.stderr);
+        Err(io::Error::other(format!("ip {}: {}", words.join(" "), said.trim())))
+    }
+}
+
+fn unsupported(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        os,
+        pattern::Pattern,
+        peer::{Bind, FailureKind, PeerHandle, Step},
+    };
+    use std::{
+        net::{Shutdown, TcpStream},
+        path::Path,
+        thread,
+        time::Duration,
+    };
+
+    const BOUND: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_cut_wire_swallows_the_upload_and_says_nothing() {
+        let Some(pair) = Namespaces::or_skip("a_cut_wire_swallows_the_upload_and_says_nothing") else {
+            return;
+        };
+        let bind = Bind::Tcp(pair.peer_address());
+        let script = &[Step::Receive(1_000), Step::DropPackets, Step::Hold, Step::ReceiveToEof];
+        let peer =
+            PeerHandle::listen_at(bind, script, pair.place_of_peer()).expect("a peer in its namespace");
+        let address = peer.endpoint().address().expect("TCP");
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                pair.enter_programs().expect("the namespace is there");
+                let mut stream = TcpStream::connect(address).expect("the wire is whole");
+                io::copy(&mut Pattern::of_program().reader(1_000), &mut stream).expect("the peer takes it");
+                assert!(peer.wait_for_step(2, BOUND), "the wire is cut");
+                let rest = &mut Pattern::of_program().reader_from(1_000, 50_000);
+                io::copy(rest, &mut stream).expect("our kernel accepts it");
+                stream.shutdown(Shutdown::Write).expect("connected");
+                // Enough for a first retransmission: an RST or an ICMP error would have come by then.
+                stream.set_read_timeout(Some(Duration::from_millis(400))).expect("a time-out");
+                let error = io::copy(&mut stream, &mut io::sink()).expect_err("nothing comes");
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
+                // The FIN counts as one.
+                assert_eq!(os::unacknowledged(&stream).expect("SIOCOUTQ"), 50_001);
+            });
+        });
+        let log = peer.finish();
+        assert_eq!((log.received, log.first_wrong, log.end()), (1_000, None, None), "{log:?}");
+        assert_eq!(log.failure.map(|failure| failure.kind), Some(FailureKind::NoProgress));
+    }
+
+    #[test]
+    fn namespaces_are_removed_after_a_panic_too() {
+        let Some(pair) = Namespaces::or_skip("namespaces_are_removed_after_a_panic_too") else { return };
+        let path = format!("/run/netns/{}", pair.peer);
+        assert!(Path::new(&path).exists());
+        let panicked = thread::spawn(move || {
+            let _pair = pair;
+            std::panic::resume_unwind(Box::new("as a failed test does"));
+        });
+        assert!(panicked.join().is_err());
+        assert!(!Path::new(&path).exists());
+    }
+}

@@ -1,0 +1,33 @@
+//! What the kernel knows of a socket and no safe call tells: the only unsafe code of the test kit.
+
+use rustix::fd::AsFd;
+use std::io;
+
+/// Bytes sent on this socket that the other side's TCP has not acknowledged (Unix sockets: not yet read there).
+///
+/// # Platforms
+///
+/// Linux: `SIOCOUTQ`, tcp(7). Elsewhere `Unsupported`.
+pub(crate) fn unacknowledged(socket: impl AsFd) -> io::Result<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::ffi::c_int;
+        // SIOCOUTQ is the socket name of TIOCOUTQ.
+        const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
+        #[expect(unsafe_code, reason = "rustix has no safe SIOCOUTQ; the kernel writes one c_int")]
+        // SAFETY: on a socket SIOCOUTQ writes exactly one c_int to the pointer that Getter passes.
+        let queued =
+            unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<SIOCOUTQ, c_int>::new()) }?;
+        Ok(u64::try_from(queued).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = socket;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Received bytes that wait unread in our kernel.
+pub(crate) fn unread(socket: impl AsFd) -> io::Result<u64> {
+    Ok(rustix::io::ioctl_fionread(socket)?)
+}

@@ -1,0 +1,194 @@
+//! The two ends of a program's standard streams: what feeds its input, what takes its output.
+
+use super::Running;
+use crate::{
+    pattern::{Pattern, Verifier},
+    scenario::{Input, Output},
+};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, PipeReader, PipeWriter, Read, Write},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+/// Small enough that a few kilobytes already block the writer.
+const SMALL_PIPE: usize = 4_096;
+
+/// Longer than any scenario's hang limit; every wait for it ends with the program.
+const LONG: Duration = Duration::from_secs(120);
+
+/// Gives the program its input.
+pub(super) struct Feed {
+    input: Input,
+    pipe: Option<PipeWriter>,
+}
+
+impl Feed {
+    /// What the program gets as descriptor 0 (`None`: nothing), and what to run beside it.
+    pub(super) fn of(input: Input, scratch: &Path) -> io::Result<(Option<Stdio>, Self)> {
+        let file = |file: File| Ok((Some(file.into()), Self { input, pipe: None }));
+        match input {
+            Input::File(n) => {
+                let path = scratch.join("input");
+                io::copy(&mut Pattern::of_program().reader(n), &mut File::create(&path)?)?;
+                file(File::open(path)?)
+            }
+            Input::Directory => file(File::open(scratch)?),
+            Input::IoError => file(File::open("/proc/self/mem")?),
+            Input::Closed => Ok((None, Self { input, pipe: None })),
+            Input::Pipe(_) | Input::SlowPipe { .. } | Input::OpenSilent(_) | Input::Paced { .. } => {
+                let (reader, writer) = io::pipe()?;
+                Ok((Some(reader.into()), Self { input, pipe: Some(writer) }))
+            }
+        }
+    }
+
+    pub(super) fn run(self, run: Running<'_>) -> io::Result<()> {
+        let Some(mut pipe) = self.pipe else { return Ok(()) };
+        let mut given = 0;
+        let mut give = |n: u64| {
+            let copied = io::copy(&mut Pattern::of_program().reader_from(given, n), &mut pipe);
+            given += n;
+            match copied {
+                Ok(_) => Ok(true),
+                // The program has left, or does not want more: its right.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        match self.input {
+            Input::Pipe(n) => {
+                give(n)?;
+            }
+            Input::SlowPipe { chunk, pause, total } => {
+                let mut left = total;
+                while left > 0 && run.exited.now() == 0 && give(chunk.clamp(1, left))? {
+                    left -= chunk.clamp(1, left);
+                    if left > 0 {
+                        run.pause(pause);
+                    }
+                }
+            }
+            Input::OpenSilent(n) => {
+                give(n)?;
+                run.pause(LONG);
+            }
+            Input::Paced { first, until_step, then } => {
+                if give(first)? {
+                    let peer = run.peer.ok_or_else(|| io::Error::other("no peer to wait for"))?;
+                    while run.exited.now() == 0 && !peer.wait_for_step(until_step, super::POLL) {}
+                    give(then)?;
+                }
+            }
+            Input::File(_) | Input::Closed | Input::Directory | Input::IoError => {}
+        }
+        Ok(())
+    }
+}
+
+/// Takes the program's output.
+pub(super) struct Tap {
+    output: Output,
+    from: From,
+    verifier: Verifier,
+}
+
+enum From {
+    Pipe(PipeReader),
+    File(PathBuf),
+    Nothing,
+}
+
+impl Tap {
+    /// What the program gets as descriptor 1 (`None`: nothing), and what to run beside it.
+    pub(super) fn of(output: Output, scratch: &Path, pattern: Pattern) -> io::Result<(Option<Stdio>, Self)> {
+        let tap = |from| Self { output, from, verifier: Verifier::new(pattern) };
+        match output {
+            Output::File => {
+                let path = scratch.join("output");
+                let file = File::create(&path)?;
+                Ok((Some(file.into()), tap(From::File(path))))
+            }
+            Output::DevFull => {
+                let file = OpenOptions::new().write(true).open("/dev/full")?;
+                Ok((Some(file.into()), tap(From::Nothing)))
+            }
+            Output::Closed => Ok((None, tap(From::Nothing))),
+            Output::Pipe
+            | Output::LeavesAfter(_)
+            | Output::SlowPipe { .. }
+            | Output::Stalled(_)
+            | Output::HeldUntilPeerEnds
+            | Output::NeverRead => {
+                let (reader, writer) = io::pipe()?;
+                #[cfg(target_os = "linux")]
+                if !matches!(output, Output::Pipe | Output::LeavesAfter(_)) {
+                    rustix::pipe::fcntl_setpipe_size(&writer, SMALL_PIPE)?;
+                }
+                Ok((Some(writer.into()), tap(From::Pipe(reader))))
+            }
+        }
+    }
+
+    /// The verified output; `None` where nobody can see it.
+    pub(super) fn run(mut self, run: Running<'_>) -> io::Result<Option<Verifier>> {
+        let mut pipe = match self.from {
+            From::Nothing => return Ok(None),
+            From::File(path) => {
+                run.pause(LONG);
+                io::copy(&mut File::open(path)?, &mut self.verifier)?;
+                return Ok(Some(self.verifier));
+            }
+            From::Pipe(pipe) => pipe,
+        };
+        let (mut chunk, mut pause) = (64 * 1024, None);
+        match self.output {
+            Output::Stalled(time) => run.pause(time),
+            Output::HeldUntilPeerEnds => {
+                if let Some(peer) = run.peer {
+                    while run.exited.now() == 0 && !peer.wait_for_end(super::POLL) {}
+                }
+            }
+            Output::NeverRead => run.pause(LONG),
+            Output::SlowPipe { chunk: size, pause: time } => (chunk, pause) = (size, Some(time)),
+            Output::LeavesAfter(n) => {
+                let mut some = pipe.take(n);
+                io::copy(&mut some, &mut Counted { verifier: &mut self.verifier, run })?;
+                return Ok(Some(self.verifier));
+            }
+            Output::Pipe | Output::File | Output::DevFull | Output::Closed => {}
+        }
+        let mut buffer = vec![0; chunk];
+        let mut counted = Counted { verifier: &mut self.verifier, run };
+        loop {
+            if let Some(pause) = pause {
+                run.pause(pause);
+            }
+            let n = pipe.read(&mut buffer)?;
+            if n == 0 {
+                return Ok(Some(self.verifier));
+            }
+            counted.write_all(&buffer[..n])?;
+        }
+    }
+}
+
+/// Verifies, and tells who waits for a number of bytes.
+struct Counted<'a> {
+    verifier: &'a mut Verifier,
+    run: Running<'a>,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.verifier.take(bytes);
+        self.run.written.reach(self.verifier.count());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

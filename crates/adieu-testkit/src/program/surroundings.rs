@@ -1,0 +1,189 @@
+//! What a scenario's target needs to exist while the program runs.
+
+use super::{Endpoint, PeerHandle};
+use crate::{
+    peer::Bind,
+    scenario::{Scenario, Target},
+};
+use socket2::{Domain, Socket, Type};
+use std::{
+    any::Any,
+    ffi::OsString,
+    io::{self, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// The name that `Target::Name` gives its addresses to.
+const NAME: &str = "adieu-peer";
+
+/// The target, and what keeps it as it is.
+pub(super) struct Surroundings {
+    pub(super) endpoint: Endpoint,
+    pub(super) peer: Option<PeerHandle>,
+    /// What stands before the program's arguments, to run it where the target is.
+    pub(super) prefix: Vec<OsString>,
+    /// Held until the program has exited.
+    #[expect(dead_code, reason = "held, not used: what is dropped here would be gone too early")]
+    held: Vec<Box<dyn Any>>,
+}
+
+impl Surroundings {
+    pub(super) fn of(scenario: &Scenario) -> io::Result<Self> {
+        match scenario.target {
+            Target::Tcp4 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP4, scenario.script)?)),
+            Target::Tcp6 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP6, scenario.script)?)),
+            Target::Unix => Ok(Self::of_peer(PeerHandle::listen(Bind::Unix, scenario.script)?)),
+            Target::Refused => {
+                let (address, socket) = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                Ok(Self::without_peer(Endpoint::of(address), vec![Box::new(socket)]))
+            }
+            Target::NoSuchPath => {
+                let directory = tempfile::Builder::new().prefix("adieu-peer-").tempdir()?;
+                let path = directory.path().join("nobody");
+                Ok(Self::without_peer(Endpoint::Unix(path), vec![Box::new(directory)]))
+            }
+            Target::NameNotFound => {
+                let host = format!("{}.invalid", "x".repeat(64));
+                Ok(Self::without_peer(Endpoint::Tcp { host, port: 27_015 }, Vec::new()))
+            }
+            Target::NeverAnswers => {
+                let (address, held) = full_backlog()?;
+                Ok(Self::without_peer(Endpoint::of(address), held))
+            }
+            Target::Name { resolves_to, alive } => Self::of_name(scenario, resolves_to, alive),
+            Target::Namespace => Self::of_namespace(scenario),
+        }
+    }
+
+    fn of_peer(peer: PeerHandle) -> Self {
+        let endpoint = peer.endpoint().clone();
+        Self { endpoint, peer: Some(peer), prefix: Vec::new(), held: Vec::new() }
+    }
+
+    fn without_peer(endpoint: Endpoint, held: Vec<Box<dyn Any>>) -> Self {
+        Self { endpoint, peer: None, prefix: Vec::new(), held }
+    }
+
+    /// Gives the name its addresses in an `/etc/hosts` that only the program sees (a mount namespace).
+    fn of_name(scenario: &Scenario, resolves_to: &[&str], alive: &str) -> io::Result<Self> {
+        // The kernel chooses a port that is free on one address; on another it may be taken.
+        let claimed = (0..32).find_map(|_| match claim(scenario, resolves_to, alive) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+            other => Some(other),
+        });
+        let (port, peer, mut held) = claimed.unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into()))?;
+        let mut hosts = tempfile::NamedTempFile::new()?;
+        for ip in resolves_to {
+            writeln!(hosts, "{ip} {NAME}")?;
+        }
+        let mut prefix = vec![OsString::from("unshare"), "--mount".into()];
+        if !rustix::process::geteuid().is_root() {
+            prefix.push("--map-root-user".into());
+        }
+        // --bind leaves the file that everyone else sees untouched.
+        let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        prefix.extend(["sh".into(), "-c".into(), script.into(), hosts.path().into()]);
+        let can = std::process::Command::new(&prefix[0])
+            .args(&prefix[1..])
+            .arg("true")
+            .stdin(std::process::Stdio::null())
+            .output()?;
+        if !can.status.success() {
+            let said = String::from_utf8_lossy(&can.stderr).trim().to_owned();
+            let why = format!("no /etc/hosts of its own for a program here: {said}");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        held.push(Box::new(hosts));
+        Ok(Self { endpoint: Endpoint::Tcp { host: NAME.into(), port }, peer, prefix, held })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
+        let pair = crate::namespace::Namespaces::new()?;
+        let bind = Bind::Tcp(pair.peer_address());
+        let peer = PeerHandle::listen_at(bind, scenario.script, pair.place_of_peer())?;
+        let prefix = pair.prefix();
+        Ok(Self { prefix, held: vec![Box::new(pair)], ..Self::of_peer(peer) })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
+        let _ = scenario;
+        Err(io::Error::new(io::ErrorKind::Unsupported, "network namespaces are Linux's"))
+    }
+}
+
+type Claimed = (u16, Option<PeerHandle>, Vec<Box<dyn Any>>);
+
+/// One port on every address of a name: the peer listens on the one that is alive, the others refuse.
+fn claim(scenario: &Scenario, resolves_to: &[&str], alive: &str) -> io::Result<Claimed> {
+    let address = |ip: &str, port| -> io::Result<SocketAddr> {
+        let ip: IpAddr = ip.parse().map_err(io::Error::other)?;
+        Ok(SocketAddr::new(ip, port))
+    };
+    let mut held: Vec<Box<dyn Any>> = Vec::new();
+    let mut peer = None;
+    let mut port = 0;
+    if !alive.is_empty() {
+        let listening = PeerHandle::listen(Bind::Tcp(address(alive, 0)?), scenario.script)?;
+        port = listening.endpoint().address().map_or(0, |address| address.port());
+        peer = Some(listening);
+    }
+    for ip in resolves_to.iter().filter(|ip| **ip != alive) {
+        // Bound and not listening: nobody else can answer there, and the kernel refuses.
+        let (refusing, socket) = bound(address(ip, port)?)?;
+        port = refusing.port();
+        held.push(Box::new(socket));
+    }
+    Ok((port, peer, held))
+}
+
+/// A port that is taken and refuses.
+fn bound(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    let bound = socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address"))?;
+    Ok((bound, socket))
+}
+
+/// A listener whose backlog is full drops every SYN; tcp(7), listen(2).
+fn full_backlog() -> io::Result<(SocketAddr, Vec<Box<dyn Any>>)> {
+    let (address, listener) = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    listener.listen(0)?;
+    let mut held: Vec<Box<dyn Any>> = vec![Box::new(listener)];
+    for _ in 0..16 {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(150)) {
+            Ok(stream) => held.push(Box::new(stream)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((address, held)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("a backlog of 0 took 16 connections"))
+}
+
+/// The backlog fills, and then nobody answers.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_backlog_does_not_answer() {
+        let (address, _held) = full_backlog().expect("loopback");
+        let error = TcpStream::connect_timeout(&address, Duration::from_millis(100)).expect_err("dropped");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_bound_port_refuses() {
+        for ip in ["127.0.0.1", "::1"] {
+            let ip: IpAddr = ip.parse().expect("an address");
+            let (address, _socket) = bound(SocketAddr::new(ip, 0)).expect("loopback");
+            let error = TcpStream::connect(address).expect_err("refused");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        }
+    }
+}

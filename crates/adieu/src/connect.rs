@@ -1,0 +1,262 @@
+//! Connecting: every address is tried, the Happy Eyeballs way (RFC 8305), until one connects.
+
+use crate::error::{Attempt, ConnectCause, ConnectError};
+use crate::link::{Link, fault};
+use crate::os::{self, Watch};
+use crate::{Connection, Endpoint, Event, Options, Role, handle, resolve};
+use adieu_proto::{Call, Fault, FaultKind, Race, RaceStep};
+use socket2::{Domain, SockAddr, Socket};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Connects to `endpoint`: resolves its name and tries every address until one connects.
+///
+/// The next address is tried when the last has failed or has been silent for 250 ms, families in turn. The
+/// page's "try each address until one connects", without its waits.
+///
+/// # Errors
+///
+/// [`ConnectError`] lists what each address said.
+///
+/// # RFC
+///
+/// RFC 8305; RFC 9293, section 3.5.
+///
+/// # Examples
+///
+/// ```no_run
+/// use adieu::{Endpoint, Options};
+/// use std::io::{Read, Write};
+///
+/// let mut connection = adieu::connect(&Endpoint::tcp("127.0.0.1", 27015), &Options::new())?;
+/// connection.write_all(b"this is a test")?;
+/// let mut half_closed = connection.shutdown_send()?;
+/// let mut answer = Vec::new();
+/// half_closed.read_to_end(&mut answer)?;
+/// let report = half_closed.close();
+/// println!("{report}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
+    connect_link(endpoint, options).map(Connection::new)
+}
+
+pub(crate) fn connect_link(endpoint: &Endpoint, options: &Options) -> Result<Link<Socket>, ConnectError> {
+    let mut link = Link::new(options.clone(), Role::Connect, endpoint.to_string());
+    match establish(&mut link, endpoint) {
+        Ok((established, transport)) => {
+            link.connected(established, transport);
+            Ok(link)
+        }
+        Err(cause) => Err(fail(link, endpoint, cause)),
+    }
+}
+
+fn establish(
+    link: &mut Link<Socket>,
+    endpoint: &Endpoint,
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    match endpoint {
+        Endpoint::Tcp { port: 0, .. } => {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to");
+            Err(ConnectCause::Local(error))
+        }
+        Endpoint::Tcp { host, port } => {
+            if let Ok(ip) = host.parse::<IpAddr>() {
+                return race(link, &[SocketAddr::new(ip, *port)]).map(|established| (established, "tcp"));
+            }
+            let addresses = match resolve::addresses(link, host, *port) {
+                Some(Ok(addresses)) => addresses,
+                Some(Err(error)) => return Err(ConnectCause::Resolve(error)),
+                None => return Err(out_of_time(link, Vec::new())),
+            };
+            link.facts.resolved = Some(link.now());
+            link.observe(&Event::Resolved { addresses: &addresses });
+            race(link, &addresses).map(|established| (established, "tcp"))
+        }
+        Endpoint::Unix { path } => {
+            let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
+            let socket = connect_unix(link, &address)?;
+            Ok((Established { socket, fault: None }, "unix"))
+        }
+    }
+}
+
+/// Ends a link that has no connection.
+pub(crate) fn fail<H: handle::Handle>(
+    mut link: Link<H>,
+    endpoint: &Endpoint,
+    cause: ConnectCause,
+) -> ConnectError {
+    let fault = connect_fault(&cause);
+    link.facts.failure = match &cause {
+        ConnectCause::TimedOut(attempts) if attempts.is_empty() => None,
+        ConnectCause::Interrupted => None,
+        cause => Some(cause.to_string()),
+    };
+    link.core.handle_connect_failed(link.now(), fault);
+    link.act();
+    let report = link.report().expect("a connection that failed is closed by `act`").clone();
+    ConnectError::new(endpoint.clone(), cause, report)
+}
+
+/// The one fault that stands for all the attempts: a time-out only if every address timed out.
+fn connect_fault(cause: &ConnectCause) -> Fault {
+    let of = |error: &io::Error| fault(Call::Connect, error);
+    let none = Fault { call: Call::Connect, kind: FaultKind::Other, code: None };
+    match cause {
+        ConnectCause::Attempts(attempts) => {
+            let faults: Vec<Fault> = attempts.iter().map(|a| of(&a.error)).collect();
+            let answered = faults.iter().find(|f| f.kind != FaultKind::TimedOut);
+            answered.or(faults.last()).copied().unwrap_or(none)
+        }
+        ConnectCause::Local(error) => of(error),
+        _ => none,
+    }
+}
+
+/// The core has decided while connecting: the interrupt, or a timer.
+fn out_of_time(link: &Link<Socket>, attempts: Vec<Attempt>) -> ConnectCause {
+    match link.options.interrupt.as_ref().and_then(crate::Interrupt::raised) {
+        Some(_) => ConnectCause::Interrupted,
+        None => ConnectCause::TimedOut(attempts),
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    socket: Socket,
+}
+
+fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Established<Socket>, ConnectCause> {
+    let mut race = Race::new(addresses.len());
+    let mut running: Vec<Running> = Vec::new();
+    let mut failed: Vec<Attempt> = Vec::new();
+    loop {
+        link.tick();
+        if link.core.is_decided() {
+            return Err(out_of_time(link, failed));
+        }
+        let next_at = match race.poll(link.now()) {
+            RaceStep::Start(index) => {
+                let address = addresses[index];
+                link.observe(&Event::Connecting { address: &address.to_string() });
+                match start(address) {
+                    Ok(Started::Connected(established)) => return Ok(established),
+                    Ok(Started::Running(socket)) => running.push(Running { address, socket }),
+                    Err(error) => note_failure(link, &mut race, &mut failed, address, error),
+                }
+                continue;
+            }
+            RaceStep::Lost => return Err(ConnectCause::Attempts(failed)),
+            RaceStep::Wait(at) => at,
+        };
+        let until_next = next_at.map(|at| at.saturating_sub(link.now()));
+        let timeout = [until_next, link.time_left()].into_iter().flatten().min();
+        let mut watches: Vec<Watch<'_>> =
+            running.iter().map(|r| Watch::new(r.socket.as_fd(), false, true)).collect();
+        watches.push(Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd)));
+        os::wait(&mut watches, timeout).map_err(ConnectCause::Local)?;
+        let ready: Vec<bool> = watches.iter().map(|w| w.ready.any).collect();
+        drop(watches);
+        // The last of `ready` is the interrupt's, which `tick` looks at.
+        for (Running { address, socket }, is_ready) in std::mem::take(&mut running).into_iter().zip(ready) {
+            if !is_ready {
+                running.push(Running { address, socket });
+                continue;
+            }
+            match finished(socket) {
+                Ok(established) => {
+                    link.facts.peer_address = Some(address.to_string());
+                    return Ok(established);
+                }
+                Err(error) => note_failure(link, &mut race, &mut failed, address, error),
+            }
+        }
+    }
+}
+
+fn note_failure(
+    link: &Link<Socket>,
+    race: &mut Race,
+    failed: &mut Vec<Attempt>,
+    address: SocketAddr,
+    error: io::Error,
+) {
+    let address = address.to_string();
+    link.observe(&Event::AttemptFailed { address: &address, error: &error });
+    race.handle_failed(link.now());
+    failed.push(Attempt { address, error });
+}
+
+pub(crate) enum Started {
+    Connected(Established<Socket>),
+    Running(Socket),
+}
+
+pub(crate) fn start(address: SocketAddr) -> io::Result<Started> {
+    let socket = handle::open(Domain::for_address(address))?;
+    match socket.connect(&address.into()) {
+        Ok(()) => finished(socket).map(Started::Connected),
+        Err(error) if in_progress(&error) => Ok(Started::Running(socket)),
+        Err(error) => Err(error),
+    }
+}
+
+fn in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+        || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS)
+}
+
+/// A connection, and the fault that has already come over it.
+pub(crate) struct Established<S> {
+    pub(crate) socket: S,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// Whether an attempt that is ready has connected.
+///
+/// A reset while connecting is told as ECONNREFUSED. So ECONNRESET says that there was a connection, and that the peer
+/// has reset it before we looked.
+pub(crate) fn finished(socket: Socket) -> io::Result<Established<Socket>> {
+    if let Some(error) = socket.take_error()? {
+        let fault = fault(Call::SocketError, &error);
+        return match fault.kind {
+            FaultKind::Reset | FaultKind::BrokenPipe => Ok(Established { socket, fault: Some(fault) }),
+            _ => Err(error),
+        };
+    }
+    if handle::is_connected_to_itself(&socket) {
+        return Err(rustix::io::Errno::CONNREFUSED.into());
+    }
+    Ok(Established { socket, fault: None })
+}
+
+/// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
+
+fn connect_unix(link: &mut Link<Socket>, address: &SockAddr) -> Result<Socket, ConnectCause> {
+    let name = handle::describe(address).unwrap_or_default();
+    link.observe(&Event::Connecting { address: &name });
+    let socket = handle::open(Domain::UNIX).map_err(ConnectCause::Local)?;
+    loop {
+        link.tick();
+        if link.core.is_decided() {
+            return Err(out_of_time(link, Vec::new()));
+        }
+        match socket.connect(address) {
+            Ok(()) => return Ok(socket),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let pause = link.time_left().map_or(BACKLOG_PAUSE, |left| left.min(BACKLOG_PAUSE));
+                let mut watches = [Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd))];
+                os::wait(&mut watches, Some(pause)).map_err(ConnectCause::Local)?;
+            }
+            Err(error) => {
+                link.observe(&Event::AttemptFailed { address: &name, error: &error });
+                return Err(ConnectCause::Attempts(vec![Attempt { address: name, error }]));
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The blocking connection: its types are the procedure's steps.
+
+use crate::connect::Established;
+use crate::error::{Ended, ShutdownError};
+use crate::handle::Handle;
+use crate::link::{Link, Moved};
+use crate::os::{self, Watch};
+use crate::{Options, Report, Role};
+use adieu_proto::{Counts, Outcome, Waiting};
+use socket2::Socket;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// An open connection: it sends and receives.
+///
+/// [`shutdown_send`](Self::shutdown_send) consumes it and gives a [`HalfClosed`] that can only receive, and
+/// [`HalfClosed::close`] consumes that and gives the [`Report`]. So sending after the shutdown does not compile:
+///
+/// ```compile_fail,E0382
+/// # use std::io::Write;
+/// # fn f(mut connection: adieu::Connection) -> Result<(), Box<dyn std::error::Error>> {
+/// let half_closed = connection.shutdown_send()?;
+/// connection.write_all(b"too late")?; // the value has moved
+/// # Ok(()) }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use std::io::Write;
+/// # fn f(mut half_closed: adieu::HalfClosed) -> Result<(), Box<dyn std::error::Error>> {
+/// write!(&mut half_closed as &mut dyn Write, "too late")?; // HalfClosed is not Write
+/// # Ok(()) }
+/// ```
+///
+/// Reading and writing block, bounded by the [`Options`]' timers. A write waits for the peer to take the bytes
+/// and receives nothing meanwhile: if the peer may send much before it reads, use
+/// [`exchange`](crate::exchange()), which does both at once.
+///
+/// # Dropping
+///
+/// Dropped unfinished, the connection is closed abortively: the peer sees a reset, because a FIN would tell it
+/// that what was sent is the whole.
+#[must_use = "a connection that is dropped unfinished is reset; use shutdown_send, then close"]
+#[derive(Debug)]
+pub struct Connection {
+    pub(crate) link: Link<Socket>,
+}
+
+/// A connection whose sending side is shut down: it receives until the peer has finished too.
+///
+/// Receiving after [`close`](Self::close) does not compile:
+///
+/// ```compile_fail,E0382
+/// # use std::io::Read;
+/// # fn f(mut half_closed: adieu::HalfClosed) -> std::io::Result<()> {
+/// let report = half_closed.close();
+/// let mut buffer = [0; 512];
+/// half_closed.read(&mut buffer)?; // the value has moved
+/// # Ok(()) }
+/// ```
+#[must_use = "drain and close it to learn how the connection ended"]
+#[derive(Debug)]
+pub struct HalfClosed {
+    pub(crate) link: Link<Socket>,
+}
+
+impl Connection {
+    pub(crate) fn new(mut link: Link<Socket>) -> Self {
+        link.core.hold();
+        Self { link }
+    }
+
+    /// Takes over a connected TCP stream, so that it ends well.
+    ///
+    /// The counts and times of its report begin here. The stream is made non-blocking; clones of it share that.
+    ///
+    /// # Errors
+    ///
+    /// The stream could not be made non-blocking.
+    pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
+        let mut link = Link::new(options.clone(), Role::Connect, endpoint);
+        link.connected(Established { socket: stream.into(), fault: None }, "tcp");
+        Ok(Self::new(link))
+    }
+
+    /// Shuts down the sending side: queues our FIN, so that the peer reads EOF and can free what it holds for our
+    /// requests, while we still receive. `shutdown(SHUT_WR)`; in Winsock `shutdown(SD_SEND)`.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails the socket is closed, nothing is leaked, and the error holds the report and what the peer
+    /// had said by then.
+    ///
+    /// # RFC
+    ///
+    /// RFC 9293, section 3.6 (CLOSE call); shutdown(2).
+    pub fn shutdown_send(mut self) -> Result<HalfClosed, ShutdownError> {
+        let link = &mut self.link;
+        link.core.handle_input_eof();
+        link.act();
+        if link.core.milestones().shutdown_send.is_some() {
+            return Ok(HalfClosed { link: self.link });
+        }
+        let received = link.receive_rest();
+        if link.outcome().is_none() {
+            link.give_up();
+        }
+        Err(ShutdownError { report: Box::new(report(link)), received })
+    }
+
+    /// Closes abortively: the peer sees a reset, and what it has not received is lost.
+    ///
+    /// # RFC
+    ///
+    /// RFC 9293, section 3.6 (ABORT call); socket(7), SO_LINGER.
+    pub fn abort(mut self) -> Report {
+        let link = &mut self.link;
+        let now = link.now();
+        link.core.handle_abort(now);
+        link.act();
+        report(link)
+    }
+
+    /// The stream's own end mark was seen; see [`Options::expect_end_mark`].
+    pub fn mark_end(&mut self) {
+        self.link.core.handle_end_mark();
+    }
+
+    /// Our address. `None`: it has none, or the system did not say.
+    pub fn local_address(&self) -> Option<&str> {
+        self.link.facts.local_address.as_deref()
+    }
+
+    /// The peer's address. `None`: it has none, or the system did not say.
+    pub fn peer_address(&self) -> Option<&str> {
+        self.link.facts.peer_address.as_deref()
+    }
+
+    /// Bytes so far.
+    pub fn counts(&self) -> Counts {
+        self.link.core.counts()
+    }
+}
+
+impl HalfClosed {
+    /// Closes and reports.
+    ///
+    /// If the peer has ended its side, this waits until it has acknowledged everything, our FIN included,
+    /// bounded by the timers. If it has not, the connection is closed early and the ending is
+    /// [`Indeterminate`](crate::Ending::Indeterminate).
+    pub fn close(mut self) -> Report {
+        let link = &mut self.link;
+        link.act();
+        // An EOF that is there already counts, also if nobody has asked for it yet.
+        link.receive(&mut [0]);
+        let now = link.now();
+        link.core.handle_close(now);
+        link.act();
+        while link.outcome().is_none() && link.core.wants().acknowledgement {
+            if wait(link, Waiting { acknowledgement: true, ..Waiting::default() }).is_err() {
+                break;
+            }
+        }
+        if link.outcome().is_none() {
+            link.give_up();
+        }
+        report(link)
+    }
+
+    /// Receives until EOF, throws away what comes, closes and reports.
+    pub fn drain(mut self) -> Report {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match self.read(&mut buffer) {
+                Ok(0) | Err(_) => return self.close(),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Closes abortively: the peer sees a reset, and what it has not received is lost.
+    pub fn abort(self) -> Report {
+        Connection { link: self.link }.abort()
+    }
+
+    /// The stream's own end mark was seen; see [`Options::expect_end_mark`].
+    pub fn mark_end(&mut self) {
+        self.link.core.handle_end_mark();
+    }
+
+    /// Bytes so far.
+    pub fn counts(&self) -> Counts {
+        self.link.core.counts()
+    }
+}
+
+pub(crate) fn report<H: Handle>(link: &Link<H>) -> Report {
+    link.report().expect("a link with an outcome has its report").clone()
+}
+
+/// Why a read or write cannot go on.
+pub(crate) fn ended(outcome: Option<Outcome>, evidence: adieu_proto::Evidence) -> io::Error {
+    if let Some(code) = evidence.fault.and_then(|f| f.code) {
+        return io::Error::from_raw_os_error(code);
+    }
+    match outcome.map(|o| o.ending) {
+        Some(ending @ adieu_proto::Ending::TimedOut { .. }) => {
+            io::Error::new(io::ErrorKind::TimedOut, Ended { ending })
+        }
+        Some(ending) => io::Error::new(io::ErrorKind::ConnectionAborted, Ended { ending }),
+        None => io::ErrorKind::NotConnected.into(),
+    }
+}
+
+/// Sleeps until what is waited for may be there, a timer has come or the interrupt was raised.
+fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
+    let now = link.now();
+    link.core.handle_waiting(now, waiting);
+    link.tick();
+    link.act();
+    let Some(socket) = link.handle.as_ref().map(AsFd::as_fd) else { return Ok(()) };
+    if waiting.acknowledgement {
+        let watch = os::AcknowledgementWatch::new(socket)?;
+        // What came before the watch began is not news to it, so look again before sleeping.
+        link.core.handle_acknowledged();
+        link.act();
+        if link.outcome().is_none() {
+            let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd));
+            os::wait(&mut [Watch::readable(Some(watch.as_fd())), interrupt], link.time_left())?;
+            link.core.handle_acknowledged();
+        }
+    } else {
+        let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd));
+        let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
+        os::wait(&mut watches, link.time_left())?;
+    }
+    link.tick();
+    link.act();
+    Ok(())
+}
+
+fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
+    if buffer.is_empty() {
+        return Ok(0);
+    }
+    loop {
+        link.act();
+        match link.receive(buffer) {
+            Moved::Bytes(n) => {
+                let now = link.now();
+                link.core.handle_output(now, n as u64);
+                return Ok(n);
+            }
+            Moved::Blocked => wait(link, Waiting { receive: true, ..Waiting::default() })?,
+            Moved::Ended => {
+                link.act();
+                // A clean EOF is the end of what there is to read, also once it is closed and graceful.
+                let evidence = link.core.evidence();
+                let graceful = link.outcome().is_none_or(|o| o.ending == adieu_proto::Ending::Graceful);
+                if evidence.eof && evidence.fault.is_none() && graceful {
+                    return Ok(0);
+                }
+                return Err(ended(link.outcome(), evidence));
+            }
+        }
+    }
+}
+
+fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
+    if buffer.is_empty() {
+        return Ok(0);
+    }
+    loop {
+        link.act();
+        if !link.core.wants().input {
+            return Err(ended(link.outcome(), link.core.evidence()));
+        }
+        match link.send(buffer) {
+            Moved::Bytes(n) => return Ok(n),
+            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() })?,
+            Moved::Ended => return Err(ended(link.outcome(), link.core.evidence())),
+        }
+    }
+}
+
+impl Read for Connection {
+    /// Receives. `Ok(0)` is the peer's EOF: it sends no more, but may still be reading.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read(&mut self.link, buffer)
+    }
+}
+
+impl Read for HalfClosed {
+    /// Receives. `Ok(0)` is the peer's EOF.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read(&mut self.link, buffer)
+    }
+}
+
+impl Write for Connection {
+    /// Sends. `Ok(n)` says that our kernel accepted n bytes, no more.
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        write(&mut self.link, buffer)
+    }
+
+    /// Does nothing: nothing is held back.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        handle_of(&self.link)
+    }
+}
+
+fn handle_of(link: &Link<Socket>) -> BorrowedFd<'_> {
+    link.handle.as_ref().expect("an open connection holds its socket").as_fd()
+}

@@ -1,0 +1,208 @@
+//! Where to connect to, or listen: the words a user writes, parsed.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `unix:path`.
+///
+/// A name is not resolved here; [`connect`](crate::connect()) does that.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::Endpoint;
+///
+/// let endpoint: Endpoint = "[::1]:27015".parse()?;
+/// assert_eq!(endpoint, Endpoint::tcp("::1", 27015));
+/// assert!("::1:27015".parse::<Endpoint>().is_err());
+/// # Ok::<(), adieu::ParseEndpointError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// A TCP port of a host: a name, an IPv4 or an IPv6 address (without brackets).
+    Tcp {
+        /// The name or address.
+        host: String,
+        /// The port; 0 lets the system choose one to listen on.
+        port: u16,
+    },
+    /// A Unix socket in the file system.
+    Unix {
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+impl Endpoint {
+    /// A TCP endpoint.
+    pub fn tcp(host: impl Into<String>, port: u16) -> Self {
+        Self::Tcp { host: host.into(), port }
+    }
+
+    /// A Unix socket's path.
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self::Unix { path: path.into() }
+    }
+
+    /// A TCP endpoint from its two words, as in `host port`.
+    ///
+    /// # Errors
+    ///
+    /// The host is empty, or the port is not a number from 0 to 65535.
+    pub fn from_host_and_port(host: &str, port: &str) -> Result<Self, ParseEndpointError> {
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        if bare.is_empty() {
+            return Err(ParseEndpointError::NoHost);
+        }
+        Ok(Self::tcp(bare, parse_port(port)?))
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, ParseEndpointError> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(port) if digits => Ok(port),
+        _ => Err(ParseEndpointError::BadPort { given: text.to_owned() }),
+    }
+}
+
+/// Why a text is not an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseEndpointError {
+    /// Nothing was given.
+    #[error("the endpoint is empty: write host:port, [::1]:port or unix:path")]
+    Empty,
+    /// There is no port.
+    #[error("'{given}' has no port: write {given}:PORT")]
+    NoPort {
+        /// What was given.
+        given: String,
+    },
+    /// A port alone.
+    #[error("'{given}' is only a port: write 127.0.0.1:{given}, or localhost:{given}")]
+    OnlyPort {
+        /// What was given.
+        given: String,
+    },
+    /// There is no host.
+    #[error("the endpoint has no host: write host:port, for example 127.0.0.1:27015")]
+    NoHost,
+    /// The port is not a number.
+    #[error("'{given}' is not a port: a port is a number from 0 to 65535")]
+    BadPort {
+        /// What was given.
+        given: String,
+    },
+    /// An IPv6 address without brackets cannot be told from its port.
+    #[error("'{given}' looks like an IPv6 address: put it in brackets, as in [::1]:27015")]
+    NeedsBrackets {
+        /// What was given.
+        given: String,
+    },
+    /// A bracket is not closed, or what follows is not a port.
+    #[error("'{given}' is not well formed: write [address]:port, as in [::1]:27015")]
+    BadBrackets {
+        /// What was given.
+        given: String,
+    },
+    /// There is no path.
+    #[error("'unix:' needs a path, as in unix:/run/app.sock")]
+    NoPath,
+    /// A scheme that is not spoken.
+    #[error("the scheme '{scheme}' is not supported: write host:port, [::1]:port or unix:path")]
+    UnknownScheme {
+        /// The scheme.
+        scheme: String,
+    },
+}
+
+impl FromStr for Endpoint {
+    type Err = ParseEndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err(ParseEndpointError::Empty);
+        }
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() { Err(ParseEndpointError::NoPath) } else { Ok(Self::unix(path)) };
+        }
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(ParseEndpointError::UnknownScheme { scheme: scheme.to_owned() });
+        }
+        let given = || text.to_owned();
+        if let Some(rest) = text.strip_prefix('[') {
+            return match rest.split_once(']') {
+                Some((host, port)) if !host.is_empty() => match port.strip_prefix(':') {
+                    Some(port) => Ok(Self::tcp(host, parse_port(port)?)),
+                    None if port.is_empty() => Err(ParseEndpointError::NoPort { given: given() }),
+                    None => Err(ParseEndpointError::BadBrackets { given: given() }),
+                },
+                _ => Err(ParseEndpointError::BadBrackets { given: given() }),
+            };
+        }
+        match text.split_once(':') {
+            None if parse_port(text).is_ok() => Err(ParseEndpointError::OnlyPort { given: given() }),
+            None => Err(ParseEndpointError::NoPort { given: given() }),
+            Some((_, rest)) if rest.contains(':') => {
+                Err(ParseEndpointError::NeedsBrackets { given: given() })
+            }
+            Some((host, port)) => Self::from_host_and_port(host, port),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix { path } => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<std::net::SocketAddr> for Endpoint {
+    fn from(address: std::net::SocketAddr) -> Self {
+        Self::tcp(address.ip().to_string(), address.port())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_is_shown() {
+        for text in
+            ["127.0.0.1:80", "example.test:0", "[::1]:65535", "unix:/run/a b.sock", "[fe80::1%eth0]:1"]
+        {
+            assert_eq!(text.parse::<Endpoint>().expect("well formed").to_string(), text);
+        }
+        assert_eq!(Endpoint::from_host_and_port("::1", "80"), Ok(Endpoint::tcp("::1", 80)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        use ParseEndpointError as E;
+        let given = |text: &str| text.to_owned();
+        for (text, error) in [
+            ("", E::Empty),
+            ("host", E::NoPort { given: given("host") }),
+            ("8080", E::OnlyPort { given: given("8080") }),
+            (":80", E::NoHost),
+            ("host:", E::BadPort { given: given("") }),
+            ("host:http", E::BadPort { given: given("http") }),
+            ("host:+80", E::BadPort { given: given("+80") }),
+            ("host:65536", E::BadPort { given: given("65536") }),
+            ("::1:80", E::NeedsBrackets { given: given("::1:80") }),
+            ("[::1:80", E::BadBrackets { given: given("[::1:80") }),
+            ("[::1]80", E::BadBrackets { given: given("[::1]80") }),
+            ("[::1]", E::NoPort { given: given("[::1]") }),
+            ("unix:", E::NoPath),
+            ("gopher://host:70", E::UnknownScheme { scheme: given("gopher") }),
+        ] {
+            assert_eq!(text.parse::<Endpoint>(), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What can fail: one enum or struct per operation, the system's error kept.
+
+use crate::{Endpoint, Report, describe_error};
+use adieu_proto::Ending;
+use std::{fmt, io};
+
+/// There is no connection, and why: what the resolver or every address said.
+///
+/// It carries the [`Report`] that the connection would have had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot connect to {endpoint}: {cause}")]
+pub struct ConnectError {
+    endpoint: Endpoint,
+    cause: ConnectCause,
+    report: Box<Report>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectCause {
+    /// The name could not be resolved.
+    #[error("the name was not found: {}", .0)]
+    Resolve(#[source] io::Error),
+    /// Every address was tried.
+    #[error("{}", list_or_one(.0))]
+    Attempts(Vec<Attempt>),
+    /// A socket could not be made, or the endpoint cannot be used on this platform.
+    #[error("{}", describe_error(.0))]
+    Local(#[source] io::Error),
+    /// The connect timeout or the deadline passed; the attempts that had failed by then.
+    #[error("nothing answered in time{}", after(.0))]
+    TimedOut(Vec<Attempt>),
+    /// The interrupt was raised.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// One address that could not be connected to.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The address.
+    pub address: String,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, describe_error(&self.error))
+    }
+}
+
+fn list(attempts: &[Attempt]) -> String {
+    attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The one address of an endpoint without a choice need not be said twice.
+fn list_or_one(attempts: &[Attempt]) -> String {
+    match attempts {
+        [one] => describe_error(&one.error),
+        more => list(more),
+    }
+}
+
+fn after(attempts: &[Attempt]) -> String {
+    if attempts.is_empty() { String::new() } else { format!(" ({})", list(attempts)) }
+}
+
+impl ConnectError {
+    pub(crate) fn new(endpoint: Endpoint, cause: ConnectCause, report: Report) -> Self {
+        Self { endpoint, cause, report: Box::new(report) }
+    }
+
+    /// What was to be connected to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Why it could not be.
+    pub fn cause(&self) -> &ConnectCause {
+        &self.cause
+    }
+
+    /// The report of the connection that never was.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// A listener could not be made, or could not accept.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {endpoint}: {}", describe_error(source))]
+pub struct ListenError {
+    /// What failed: `listen on`, `accept on`, `resolve`.
+    pub(crate) operation: &'static str,
+    pub(crate) endpoint: Endpoint,
+    #[source]
+    pub(crate) source: io::Error,
+}
+
+impl ListenError {
+    /// The system's error.
+    pub fn io_error(&self) -> &io::Error {
+        &self.source
+    }
+}
+
+/// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.
+///
+/// It is the error path of the Winsock page: report the error, close the socket, clean up.
+#[derive(Debug, thiserror::Error)]
+#[error("shutdown failed: {report}")]
+pub struct ShutdownError {
+    pub(crate) report: Box<Report>,
+    pub(crate) received: Vec<u8>,
+}
+
+impl ShutdownError {
+    /// What the peer had said and nobody had received yet: at most what our kernel's receive buffer held.
+    pub fn received(&self) -> &[u8] {
+        &self.received
+    }
+
+    /// The report of the closed connection.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The report of the closed connection, to keep.
+    pub fn into_report(self) -> Report {
+        *self.report
+    }
+
+    /// The error of the system call that told the fault. `None`: a timer or the interrupt ended it.
+    pub fn io_error(&self) -> Option<io::Error> {
+        self.report.error_code.map(io::Error::from_raw_os_error)
+    }
+}
+
+/// The error inside the [`io::Error`] of a read or write on a connection that has ended otherwise than by EOF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection has ended: {}", ending.name())]
+pub struct Ended {
+    /// How it ended.
+    pub ending: Ending,
+}

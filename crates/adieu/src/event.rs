@@ -1,0 +1,76 @@
+//! The steps of a connection, told to an observer as they happen.
+
+use crate::Report;
+use adieu_proto::{Fault, LocalEnd};
+use std::{io, net::SocketAddr, time::Duration};
+
+/// A step of a connection. [`Options::observer`](crate::Options::observer) is told each, with its time.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A name was resolved to these addresses, in the order in which they will be tried.
+    Resolved {
+        /// The addresses.
+        addresses: &'a [SocketAddr],
+    },
+    /// `connect` was called for an address.
+    Connecting {
+        /// The address.
+        address: &'a str,
+    },
+    /// An address could not be connected to.
+    AttemptFailed {
+        /// The address.
+        address: &'a str,
+        /// What the system said.
+        error: &'a io::Error,
+    },
+    /// The connection is there.
+    Connected {
+        /// Our address.
+        local: Option<&'a str>,
+        /// The peer's.
+        peer: Option<&'a str>,
+    },
+    /// Our kernel accepted bytes.
+    Sent {
+        /// How many.
+        bytes: u64,
+    },
+    /// Bytes were received.
+    Received {
+        /// How many.
+        bytes: u64,
+    },
+    /// `shutdown(SHUT_WR)` was called.
+    ShutdownSend {
+        /// The fault, if it failed.
+        fault: Option<Fault>,
+    },
+    /// `recv` returned 0.
+    Eof,
+    /// A call told a fault.
+    Fault {
+        /// The first one is the connection's.
+        fault: Fault,
+    },
+    /// One of our own ends failed.
+    LocalFailure {
+        /// Which.
+        end: LocalEnd,
+    },
+    /// We have been waiting for the peer for so long after our half-close.
+    StillWaiting {
+        /// Since our half-close.
+        waited: Duration,
+        /// What has not come: the peer's EOF, or the acknowledgement of our FIN.
+        for_acknowledgement: bool,
+    },
+    /// The handle was given back, with zero linger or without.
+    Closed {
+        /// With zero linger: the peer sees a reset.
+        aborted: bool,
+        /// The connection's one report.
+        report: &'a Report,
+    },
+}

@@ -1,0 +1,339 @@
+//! Our own two ends: where the bytes to send come from, and where the received bytes go.
+//!
+//! A descriptor that was given to us may be shared with other processes (a shell's terminal, a pipe's other
+//! holder), and O_NONBLOCK belongs to the open file, not to the descriptor: setting it here would leave it set
+//! there. So it is never set. What can block is asked with `poll` first, and written to in pieces that a pipe
+//! takes whole, or through an open file of our own.
+
+use crate::os::Watch;
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// A descriptor of ours, or a standard one that stays open after us.
+enum Fd {
+    Owned(OwnedFd),
+    Standard(BorrowedFd<'static>),
+}
+
+impl AsFd for Fd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Owned(fd) => fd.as_fd(),
+            Self::Standard(fd) => *fd,
+        }
+    }
+}
+
+/// How a descriptor can be moved to and from without blocking for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A file or a device such as /dev/null: always ready.
+    File,
+    /// A pipe or a terminal: ready when `poll` says so.
+    Stream,
+    /// A socket: non-blocking call by call.
+    Socket,
+}
+
+/// A pipe or terminal that `poll` calls writable takes so much without blocking (PIPE_BUF, pipe(7)).
+const ATOMIC_WRITE: usize = 4096;
+
+fn kind_of(fd: BorrowedFd<'_>) -> io::Result<Kind> {
+    let stat = rustix::fs::fstat(fd)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Fifo => Kind::Stream,
+        FileType::Socket => Kind::Socket,
+        FileType::CharacterDevice if rustix::termios::isatty(fd) => Kind::Stream,
+        FileType::Directory => return Err(Errno::ISDIR.into()),
+        _ => Kind::File,
+    })
+}
+
+/// The descriptor must be open for what it is to be used for; found out before anything is sent.
+fn check_access(fd: BorrowedFd<'_>, unwanted: OFlags) -> io::Result<()> {
+    let mode = rustix::fs::fcntl_getfl(fd)? & OFlags::ACCMODE;
+    if mode == unwanted { Err(Errno::BADF.into()) } else { Ok(()) }
+}
+
+/// Where the bytes to send come from.
+pub struct Input {
+    source: Source,
+}
+
+enum Source {
+    Fd { fd: Fd, kind: Kind, ready: bool },
+    Bytes { bytes: Vec<u8>, taken: usize },
+}
+
+impl Input {
+    /// Standard input. It stays as it is: no flag of it is changed.
+    ///
+    /// # Errors
+    ///
+    /// It is closed, a directory, or not open for reading.
+    pub fn stdin() -> io::Result<Self> {
+        Self::of(Fd::Standard(rustix::stdio::stdin()))
+    }
+
+    /// A file, or the reading end of a pipe.
+    ///
+    /// # Errors
+    ///
+    /// It is a directory, or not open for reading.
+    pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Self> {
+        Self::of(Fd::Owned(fd.into()))
+    }
+
+    fn of(fd: Fd) -> io::Result<Self> {
+        check_access(fd.as_fd(), OFlags::WRONLY)?;
+        let kind = kind_of(fd.as_fd())?;
+        Ok(Self { source: Source::Fd { fd, kind, ready: kind != Kind::Stream } })
+    }
+
+    /// Bytes in memory.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { source: Source::Bytes { bytes: bytes.into(), taken: 0 } }
+    }
+
+    /// Nothing to send.
+    pub fn empty() -> Self {
+        Self::from_bytes(Vec::new())
+    }
+
+    /// Whether it may be read now.
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.source {
+            Source::Fd { ready, .. } => *ready,
+            Source::Bytes { .. } => true,
+        }
+    }
+
+    pub(crate) fn set_ready(&mut self) {
+        if let Source::Fd { ready, .. } = &mut self.source {
+            *ready = true;
+        }
+    }
+
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        match &self.source {
+            Source::Fd { fd, ready: false, .. } => Watch::new(fd.as_fd(), true, false),
+            _ => Watch::none(),
+        }
+    }
+
+    /// Reads; only when ready. `WouldBlock`: it was not ready after all.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.source {
+            Source::Bytes { bytes, taken } => {
+                let n = buffer.len().min(bytes.len() - *taken);
+                buffer[..n].copy_from_slice(&bytes[*taken..*taken + n]);
+                *taken += n;
+                Ok(n)
+            }
+            Source::Fd { fd, kind, ready } => {
+                let result = rustix::io::retry_on_intr(|| match kind {
+                    Kind::Socket => {
+                        rustix::net::recv(&*fd, &mut *buffer, RecvFlags::DONTWAIT).map(|(n, _)| n)
+                    }
+                    _ => rustix::io::read(&*fd, &mut *buffer),
+                });
+                // A stream that gave something may be empty now: only `poll` knows without blocking.
+                *ready = *kind == Kind::File || (*kind == Kind::Socket && result.is_ok());
+                Ok(result?)
+            }
+        }
+    }
+}
+
+/// Where the received bytes go.
+pub struct Output {
+    sink: Sink,
+    /// A reader that wants no more is no failure.
+    may_refuse: bool,
+    /// Called before the descriptor is closed although the peer has not ended.
+    on_cut: Option<Box<dyn FnOnce() + Send>>,
+}
+
+enum Sink {
+    Fd {
+        fd: Fd,
+        kind: Kind,
+        ready: bool,
+        /// The same pipe or terminal opened anew, as a non-blocking open file that nobody shares.
+        own: Own,
+    },
+    Null,
+    /// Ended: closed by us, after the peer's EOF.
+    Ended,
+}
+
+enum Own {
+    NotTried,
+    Impossible,
+    Open(OwnedFd),
+}
+
+impl Output {
+    /// Standard output. It stays as it is: no flag of it is changed.
+    ///
+    /// # Errors
+    ///
+    /// It is closed, or not open for writing.
+    pub fn stdout() -> io::Result<Self> {
+        Self::of(Fd::Standard(rustix::stdio::stdout()))
+    }
+
+    /// A file, or the writing end of a pipe, which is closed after the peer's EOF.
+    ///
+    /// # Errors
+    ///
+    /// It is not open for writing.
+    pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Self> {
+        Self::of(Fd::Owned(fd.into()))
+    }
+
+    fn of(fd: Fd) -> io::Result<Self> {
+        check_access(fd.as_fd(), OFlags::RDONLY)?;
+        let kind = kind_of(fd.as_fd())?;
+        let sink = Sink::Fd { fd, kind, ready: kind != Kind::Stream, own: Own::NotTried };
+        Ok(Self { sink, may_refuse: false, on_cut: None })
+    }
+
+    /// The reader may close before the end: the rest is then thrown away, and counted as that, instead of being a
+    /// failure. For a command that does not read all its input.
+    #[must_use]
+    pub fn may_refuse(mut self) -> Self {
+        self.may_refuse = true;
+        self
+    }
+
+    /// Calls `f` before the descriptor is closed although the peer has not ended its side: its reader would take
+    /// the EOF that follows for the end of a whole stream, so this is the moment to stop it.
+    #[must_use]
+    pub fn on_cut(mut self, f: impl FnOnce() + Send + 'static) -> Self {
+        self.on_cut = Some(Box::new(f));
+        self
+    }
+
+    /// Throws everything away.
+    pub fn null() -> Self {
+        Self { sink: Sink::Null, may_refuse: false, on_cut: None }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.sink {
+            Sink::Fd { ready, .. } => *ready,
+            Sink::Null | Sink::Ended => true,
+        }
+    }
+
+    pub(crate) fn set_ready(&mut self) {
+        if let Sink::Fd { ready, .. } = &mut self.sink {
+            *ready = true;
+        }
+    }
+
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        match &self.sink {
+            Sink::Fd { fd, ready: false, .. } => Watch::new(fd.as_fd(), false, true),
+            _ => Watch::none(),
+        }
+    }
+
+    /// The peer has ended: so does a pipe or file of ours, for whoever reads it.
+    pub(crate) fn end(&mut self) {
+        self.on_cut = None;
+        if matches!(self.sink, Sink::Fd { fd: Fd::Owned(_), .. }) {
+            self.sink = Sink::Ended;
+        }
+    }
+
+    /// Whether a failed write only says that the reader wants no more.
+    pub(crate) fn is_refusal(&self, error: &io::Error) -> bool {
+        self.may_refuse && Errno::from_io_error(error) == Some(Errno::PIPE)
+    }
+
+    /// Writes; only when ready. `WouldBlock`: it was not ready after all.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Null | Sink::Ended => Ok(bytes.len()),
+            Sink::Fd { fd, kind, ready, own } => {
+                if *kind == Kind::Stream && bytes.len() > ATOMIC_WRITE && matches!(own, Own::NotTried) {
+                    *own = open_anew(fd.as_fd()).map_or(Own::Impossible, Own::Open);
+                }
+                let (result, may_go_on) = match (kind, &*own) {
+                    (Kind::File, _) => (retry(|| rustix::io::write(&*fd, bytes)), true),
+                    (Kind::Socket, _) => {
+                        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                        (retry(|| rustix::net::send(&*fd, bytes, flags)), true)
+                    }
+                    (Kind::Stream, Own::Open(own)) => (retry(|| rustix::io::write(own, bytes)), true),
+                    (Kind::Stream, _) => {
+                        let piece = &bytes[..bytes.len().min(ATOMIC_WRITE)];
+                        (retry(|| rustix::io::write(&*fd, piece)), false)
+                    }
+                };
+                *ready = may_go_on && result.is_ok();
+                match result {
+                    Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                    other => Ok(other?),
+                }
+            }
+        }
+    }
+}
+
+fn retry(call: impl FnMut() -> rustix::io::Result<usize>) -> rustix::io::Result<usize> {
+    rustix::io::retry_on_intr(call)
+}
+
+/// Opens what a descriptor leads to once more, non-blocking, as an open file of our own.
+///
+/// Source: proc(5), /proc/pid/fd: opening it for a pipe or a terminal gives a new open file.
+///
+/// # Errors
+///
+/// There is no /proc, or the pipe belongs to another user.
+fn open_anew(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    if cfg!(not(target_os = "linux")) {
+        // Elsewhere /dev/fd/N is a dup, which shares the flag.
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some(on_cut) = self.on_cut.take() {
+            on_cut();
+        }
+    }
+}
+
+impl From<Vec<u8>> for Input {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from_bytes(bytes)
+    }
+}
+
+impl TryFrom<File> for Input {
+    type Error = io::Error;
+
+    fn try_from(file: File) -> io::Result<Self> {
+        Self::from_fd(file)
+    }
+}
+
+impl TryFrom<File> for Output {
+    type Error = io::Error;
+
+    fn try_from(file: File) -> io::Result<Self> {
+        Self::from_fd(file)
+    }
+}

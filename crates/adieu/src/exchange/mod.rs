@@ -1,0 +1,348 @@
+//! Moving bytes both ways at once, and ending the connection: the data path.
+//!
+//! One thread, one `poll`: our input to the peer and the peer to our output, with two buffers whose size does not
+//! depend on the length of the streams. At the input's EOF the sending side is shut down; the connection is closed
+//! when the peer has ended too and everything is acknowledged.
+//!
+//! Nothing here decides how a connection ends: it moves bytes and tells the core.
+
+mod buffer;
+mod ends;
+
+pub use ends::{Input, Output};
+
+use crate::connection::report;
+use crate::link::{Link, Moved};
+use crate::os::{self, AcknowledgementWatch, Watch};
+use crate::{Connection, Event, Report};
+use adieu_proto::{LocalEnd, Time, Waiting, Wants};
+use buffer::Buffer;
+use socket2::Socket;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Sends `input` to the peer and the peer's bytes to `output` at the same time, half-closes at the input's EOF,
+/// drains, waits until everything is acknowledged, closes, and reports.
+///
+/// What can go wrong is in the report; there is no other error.
+///
+/// # Platforms
+///
+/// Unix. The input and output may be files, pipes, terminals, sockets, or memory; no flag of them is changed.
+///
+/// # Examples
+///
+/// ```no_run
+/// use adieu::exchange::{Input, Output};
+/// use adieu::{Endpoint, Options};
+///
+/// let connection = adieu::connect(&Endpoint::tcp("localhost", 80), &Options::new())?;
+/// let request = Input::from_bytes("GET / HTTP/1.0\r\n\r\n");
+/// let report = adieu::exchange(connection, request, Output::stdout()?);
+/// eprintln!("{report}");
+/// std::process::exit(report.exit_code.into());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn exchange(connection: Connection, input: Input, output: Output) -> Report {
+    Exchange::new(connection.link, Ends::Local { input, output, down: Buffer::new() }).run()
+}
+
+/// Sends back what the peer sends, half-closes after the peer did, waits until everything is acknowledged, closes,
+/// and reports.
+pub fn echo(connection: Connection) -> Report {
+    Exchange::new(connection.link, Ends::Echo).run()
+}
+
+/// When somebody who watches is first told that we still wait for the peer.
+const FIRST_NOTICE: Duration = Duration::from_secs(3);
+
+/// How often the socket is asked for received bytes while sending does not block. A reply to an unfinished upload
+/// is rare, and asking costs a system call.
+const RECEIVE_EVERY: u32 = 16;
+
+enum Ends {
+    Local { input: Input, output: Output, down: Buffer },
+    Echo,
+}
+
+struct Exchange {
+    link: Link<Socket>,
+    ends: Ends,
+    /// From our input to the peer; in an echo, from the peer to the peer.
+    up: Buffer,
+    /// The socket may have something to receive, or room to send.
+    may_receive: bool,
+    may_send: bool,
+    sends_since_receive: u32,
+    /// `poll` reports a hang-up that has been looked into; it would do so for ever.
+    hang_up_known: bool,
+    acknowledgements: Option<AcknowledgementWatch>,
+    next_notice: Duration,
+}
+
+impl Exchange {
+    fn new(link: Link<Socket>, ends: Ends) -> Self {
+        Self {
+            link,
+            ends,
+            up: Buffer::new(),
+            may_receive: false,
+            may_send: true,
+            sends_since_receive: 0,
+            hang_up_known: false,
+            acknowledgements: None,
+            next_notice: FIRST_NOTICE,
+        }
+    }
+
+    fn run(mut self) -> Report {
+        let now = self.link.now();
+        self.link.core.handle_close(now);
+        while self.link.outcome().is_none() {
+            self.link.act();
+            // Receive first: whatever a failing send would tell, the peer may have said before.
+            let moved = self.receive() | self.write_output() | self.read_input() | self.send();
+            if self.link.options.interrupt.as_ref().is_some_and(|i| i.raised().is_some()) {
+                self.hand_on_what_is_there();
+            }
+            self.link.tick();
+            self.link.act();
+            if !moved
+                && self.link.outcome().is_none()
+                && let Err(error) = self.wait()
+            {
+                self.link.local_failure(LocalEnd::Socket, &error);
+            }
+        }
+        report(&self.link)
+    }
+
+    fn receive(&mut self) -> bool {
+        self.may_receive |=
+            self.link.core.evidence().fault.is_some() || self.sends_since_receive >= RECEIVE_EVERY;
+        let room = match &mut self.ends {
+            Ends::Local { down, .. } => down,
+            Ends::Echo => &mut self.up,
+        };
+        if !(self.may_receive && room.has_room() && self.link.core.wants().receive) {
+            return false;
+        }
+        self.sends_since_receive = 0;
+        match self.link.receive(room.room()) {
+            Moved::Bytes(n) => {
+                room.fill(n);
+                if let Ends::Echo = self.ends {
+                    let now = self.link.now();
+                    self.link.core.handle_output(now, n as u64);
+                    self.link.core.handle_input(n as u64);
+                }
+                true
+            }
+            Moved::Blocked => {
+                self.may_receive = false;
+                false
+            }
+            Moved::Ended => {
+                if let Ends::Echo = self.ends {
+                    self.link.core.handle_input_eof();
+                }
+                true
+            }
+        }
+    }
+
+    fn write_output(&mut self) -> bool {
+        let Ends::Local { output, down, .. } = &mut self.ends else { return false };
+        if down.is_empty() {
+            if self.link.core.evidence().eof {
+                output.end();
+            }
+            return false;
+        }
+        if !output.is_ready() {
+            return false;
+        }
+        match output.write(down.filled()) {
+            Ok(n) => {
+                down.consume(n);
+                let now = self.link.now();
+                self.link.core.handle_output(now, n as u64);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) if output.is_refusal(&error) => {
+                let n = down.filled().len();
+                down.consume(n);
+                let now = self.link.now();
+                self.link.core.handle_discarded(now, n as u64);
+                true
+            }
+            Err(error) => {
+                self.link.local_failure(LocalEnd::Output, &error);
+                true
+            }
+        }
+    }
+
+    fn read_input(&mut self) -> bool {
+        let Ends::Local { input, .. } = &mut self.ends else { return false };
+        if !(self.link.core.wants().input && self.up.has_room() && input.is_ready()) {
+            return false;
+        }
+        match input.read(self.up.room()) {
+            Ok(0) => self.link.core.handle_input_eof(),
+            Ok(n) => {
+                self.up.fill(n);
+                self.link.core.handle_input(n as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(error) => {
+                self.hand_on_what_is_there();
+                self.link.local_failure(LocalEnd::Input, &error);
+            }
+        }
+        true
+    }
+
+    fn send(&mut self) -> bool {
+        if !(self.may_send && self.link.core.wants().send) {
+            return false;
+        }
+        self.sends_since_receive += 1;
+        match self.link.send(self.up.filled()) {
+            Moved::Bytes(n) => {
+                // A part taken says that the kernel's buffer is full.
+                self.may_send = n == self.up.filled().len();
+                self.up.consume(n);
+                true
+            }
+            Moved::Blocked => {
+                self.may_send = false;
+                false
+            }
+            Moved::Ended => true,
+        }
+    }
+
+    /// Before we stop for a reason of our own: what the peer has said and can be handed on without waiting, is.
+    fn hand_on_what_is_there(&mut self) {
+        if self.link.core.is_decided() {
+            return;
+        }
+        self.may_receive = true;
+        // Bounded: an endless stream into /dev/null would never let us go.
+        for _ in 0..64 {
+            if !(self.receive() | self.write_output()) {
+                break;
+            }
+        }
+        while self.write_output() {}
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let wants = self.link.core.wants();
+        let waiting = self.waiting(wants);
+        let now = self.link.now();
+        self.link.core.handle_waiting(now, waiting);
+        if wants.acknowledgement && self.acknowledgements.is_none() {
+            if let Some(socket) = &self.link.handle {
+                self.acknowledgements = Some(AcknowledgementWatch::new(socket.as_fd())?);
+            }
+            // What came before the watch began is not news to it.
+            self.link.core.handle_acknowledged();
+            return Ok(());
+        }
+        let timeout = [self.link.time_left(), self.until_notice(now, waiting)].into_iter().flatten().min();
+
+        let acknowledged = self.acknowledgements.as_ref().filter(|_| wants.acknowledgement);
+        let (input, output) = match &self.ends {
+            Ends::Local { input, output, .. } => (
+                if waiting.input { input.watch() } else { Watch::none() },
+                if waiting.output { output.watch() } else { Watch::none() },
+            ),
+            Ends::Echo => (Watch::none(), Watch::none()),
+        };
+        let socket = match &self.link.handle {
+            Some(socket) if waiting.receive || waiting.send => {
+                Watch::new(socket.as_fd(), waiting.receive, waiting.send)
+            }
+            // With nothing to move, a reset is still news.
+            Some(socket) if !wants.acknowledgement && !self.hang_up_known => {
+                Watch::new(socket.as_fd(), false, false)
+            }
+            _ => Watch::none(),
+        };
+        let interrupt = self.link.options.interrupt.as_ref();
+        let mut watches = [
+            socket,
+            input,
+            output,
+            Watch::readable(acknowledged.map(AsFd::as_fd)),
+            Watch::readable(interrupt.map(AsFd::as_fd)),
+        ];
+        os::wait(&mut watches, timeout)?;
+        let [socket, input, output, acknowledged, _] = watches.map(|w| w.ready);
+
+        if socket.any {
+            self.may_receive = true;
+            self.may_send = true;
+            if socket.alert && !(waiting.receive || waiting.send) {
+                self.hang_up_known = true;
+                self.link.core.handle_alert();
+            }
+        }
+        if let Ends::Local { input: i, output: o, .. } = &mut self.ends {
+            if input.any {
+                i.set_ready();
+            }
+            if output.any {
+                o.set_ready();
+            }
+        }
+        if acknowledged.any {
+            if let Some(watch) = &mut self.acknowledgements {
+                watch.consume();
+            }
+            self.link.core.handle_acknowledged();
+        }
+        self.notice(waiting);
+        Ok(())
+    }
+
+    /// What nothing could be done about just now.
+    fn waiting(&self, wants: Wants) -> Waiting {
+        let (room, output) = match &self.ends {
+            Ends::Local { down, .. } => (down.has_room(), !down.is_empty()),
+            Ends::Echo => (self.up.has_room(), false),
+        };
+        Waiting {
+            receive: wants.receive && room,
+            send: wants.send,
+            input: matches!(self.ends, Ends::Local { .. }) && wants.input && self.up.has_room(),
+            output,
+            acknowledgement: wants.acknowledgement,
+        }
+    }
+
+    /// How long until an observer is told that we still wait. `None`: nobody watches, or we do not wait for the peer.
+    fn until_notice(&self, now: Time, waiting: Waiting) -> Option<Duration> {
+        let since = self.link.core.milestones().shutdown_send?;
+        let for_peer = (waiting.receive && !waiting.output) || waiting.acknowledgement;
+        let watched = self.link.options.observer.is_some();
+        (watched && for_peer).then(|| (since + self.next_notice).saturating_sub(now))
+    }
+
+    fn notice(&mut self, waiting: Waiting) {
+        let now = self.link.now();
+        if self.until_notice(now, waiting) == Some(Duration::ZERO) {
+            let since = self.link.core.milestones().shutdown_send.unwrap_or(now);
+            let event = Event::StillWaiting {
+                waited: now.saturating_sub(since),
+                for_acknowledgement: waiting.acknowledgement,
+            };
+            self.link.observe(&event);
+            self.next_notice *= 2;
+        }
+    }
+}

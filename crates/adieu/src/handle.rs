@@ -1,0 +1,79 @@
+//! The socket under a connection: one method, one system call.
+
+use crate::Endpoint;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::io;
+use std::time::Duration;
+
+/// Something that owns a socket: socket2's for the blocking driver, tokio's for the async one.
+pub(crate) trait Handle {
+    /// The socket, for a call on it.
+    fn socket(&self) -> SockRef<'_>;
+}
+
+impl Handle for Socket {
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(self)
+    }
+}
+
+/// Keep-alive finds a peer that died while nothing was outstanding: 60 s of silence, then 6 probes 10 s apart.
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_PROBES: u32 = 6;
+
+/// A non-blocking stream socket.
+pub(crate) fn open(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Sets what every connection of adieu has.
+///
+/// - `SO_OOBINLINE`: an urgent byte stays in the stream, where otherwise it is lost.
+/// - `TCP_NODELAY`: what was read is sent; a line protocol does not wait for Nagle's algorithm.
+/// - `SO_KEEPALIVE`: a dead peer is noticed.
+///
+/// A system that refuses one of these still has a working connection, so a refusal is not an error.
+pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool) {
+    if !is_tcp {
+        return;
+    }
+    let _ = socket.set_out_of_band_inline(true);
+    let _ = socket.set_tcp_nodelay(true);
+    let keep_alive = socket2::TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_IDLE)
+        .with_interval(KEEP_ALIVE_INTERVAL)
+        .with_retries(KEEP_ALIVE_PROBES);
+    let _ = socket.set_tcp_keepalive(&keep_alive);
+}
+
+/// Gives the handle back so that the peer sees an RST: zero linger, then close.
+///
+/// Source: socket(7), SO_LINGER; Winsock's closesocket, "abortive disconnect".
+pub(crate) fn set_abort(socket: &SockRef<'_>) {
+    // On a socket that is dead already there is nothing to reset.
+    let _ = socket.set_linger(Some(Duration::ZERO));
+}
+
+/// An address as [`Endpoint`] writes it. `None`: an unnamed Unix socket.
+pub(crate) fn describe(address: &SockAddr) -> Option<String> {
+    if let Some(ip) = address.as_socket() {
+        return Some(ip.to_string());
+    }
+    #[cfg(unix)]
+    if let Some(path) = address.as_pathname() {
+        return Some(Endpoint::unix(path).to_string());
+    }
+    None
+}
+
+/// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as
+/// the source port, and TCP's simultaneous open then succeeds with nobody there.
+pub(crate) fn is_connected_to_itself(socket: &Socket) -> bool {
+    match (socket.local_addr(), socket.peer_addr()) {
+        (Ok(local), Ok(peer)) => local.as_socket().is_some() && local.as_socket() == peer.as_socket(),
+        _ => false,
+    }
+}

@@ -1,0 +1,284 @@
+//! A core and its socket: performs the core's actions and translates each call's result into an input.
+//!
+//! Every call here is non-blocking, so the blocking driver, the exchange and the async driver share it; only
+//! how they wait is their own.
+
+use crate::connect::Established;
+use crate::handle::{self, Handle};
+use crate::os;
+use crate::report::{Facts, Report, Role};
+use crate::{Event, Options};
+use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time};
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+/// What a non-blocking receive or send came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now.
+    Blocked,
+    /// Nothing any more: EOF, or a fault the core has been told.
+    Ended,
+}
+
+pub(crate) struct Link<H: Handle> {
+    pub(crate) core: Core,
+    pub(crate) handle: Option<H>,
+    pub(crate) facts: Facts,
+    pub(crate) options: Options,
+    start: Instant,
+    report: Option<Report>,
+}
+
+impl<H: Handle> Link<H> {
+    /// A link whose connecting begins now.
+    pub(crate) fn new(options: Options, role: Role, endpoint: String) -> Self {
+        Self {
+            core: Core::new(options.timers.clone()),
+            handle: None,
+            facts: Facts { role: role.name(), endpoint, ..Facts::default() },
+            options,
+            start: Instant::now(),
+            report: None,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.start.elapsed()
+    }
+
+    pub(crate) fn observe(&self, event: &Event<'_>) {
+        self.observe_at(self.now(), event);
+    }
+
+    /// Tells a step with the time at which its call began: the peer may see its effect before it returns.
+    fn observe_at(&self, at: Time, event: &Event<'_>) {
+        if let Some(observer) = &self.options.observer {
+            observer(at, event);
+        }
+    }
+
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.facts.transport == Some("tcp")
+    }
+
+    /// Takes a connected, non-blocking socket over.
+    pub(crate) fn connected(&mut self, established: Established<H>, transport: &'static str) {
+        let Established { socket, fault } = established;
+        self.facts.transport = Some(transport);
+        let sock = socket.socket();
+        handle::set_options(&sock, self.is_tcp());
+        self.facts.local_address = sock.local_addr().ok().as_ref().and_then(handle::describe);
+        // After a reset there is no peer name any more; what was dialled is.
+        let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);
+        self.facts.peer_address = peer.or(self.facts.peer_address.take());
+        self.handle = Some(socket);
+        self.core.handle_connected(self.now());
+        self.observe(&Event::Connected {
+            local: self.facts.local_address.as_deref(),
+            peer: self.facts.peer_address.as_deref(),
+        });
+        if let Some(fault) = fault {
+            self.observe(&Event::Fault { fault });
+            self.core.handle_fault(self.now(), fault);
+        }
+    }
+
+    /// Performs everything the core asks for. Afterwards it asks for nothing until it is told something.
+    pub(crate) fn act(&mut self) {
+        while let Some(action) = self.core.poll_action() {
+            match action {
+                Action::ShutdownSend => self.shutdown_send(),
+                Action::Sample => self.sample(),
+                Action::Close => self.close(false),
+                Action::Abort => self.close(true),
+            }
+        }
+    }
+
+    fn shutdown_send(&mut self) {
+        let at = self.now();
+        let result = match &self.handle {
+            Some(handle) => handle.socket().shutdown(std::net::Shutdown::Write),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        let result = result.map_err(|error| fault(Call::Shutdown, &error));
+        self.observe_at(at, &Event::ShutdownSend { fault: result.err() });
+        self.core.handle_shutdown(self.now(), result);
+    }
+
+    fn sample(&mut self) {
+        let Some(handle) = &self.handle else {
+            // A core that is connected has a handle; without one there is nothing to look at.
+            return;
+        };
+        let (sample, tcp) = os::sample(&handle.socket(), self.is_tcp());
+        self.facts.tcp = tcp;
+        if let adieu_proto::SocketError::Fault(fault) = sample.socket_error {
+            self.observe(&Event::Fault { fault });
+        }
+        self.core.handle_sample(self.now(), sample);
+    }
+
+    fn close(&mut self, abort: bool) {
+        if let Some(handle) = self.handle.take()
+            && abort
+        {
+            handle::set_abort(&handle.socket());
+        }
+        self.core.handle_closed(self.now());
+        if let Some(outcome) = self.core.outcome() {
+            let report = Report::new(&self.core, &outcome, &self.facts);
+            self.observe(&Event::Closed { aborted: abort, report: &report });
+            self.report = Some(report);
+        }
+    }
+
+    /// The outcome, once closed.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.core.outcome()
+    }
+
+    /// The report, once closed.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+
+    /// Receives into `buffer`, without blocking.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Moved {
+        if !self.core.wants().receive {
+            return Moved::Ended;
+        }
+        let Some(handle) = &self.handle else { return Moved::Ended };
+        let result = loop {
+            match (&*handle.socket()).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let now = self.now();
+        match result {
+            Ok(0) => {
+                self.observe(&Event::Eof);
+                self.core.handle_eof(now);
+                Moved::Ended
+            }
+            Ok(n) => {
+                self.observe(&Event::Received { bytes: n as u64 });
+                self.core.handle_received(now, n as u64);
+                Moved::Bytes(n)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.core.handle_exhausted(now);
+                if self.core.wants().receive { Moved::Blocked } else { Moved::Ended }
+            }
+            Err(error) => {
+                self.fault(Call::Receive, &error);
+                Moved::Ended
+            }
+        }
+    }
+
+    /// Sends from `buffer`, without blocking. What the core does not know as read from an input comes from the
+    /// program itself, and is read and accepted at once.
+    pub(crate) fn send(&mut self, buffer: &[u8]) -> Moved {
+        let Some(handle) = &self.handle else { return Moved::Ended };
+        let at = self.now();
+        let result = loop {
+            match handle.socket().send_with_flags(buffer, os::SEND_FLAGS) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match result {
+            Ok(n) => {
+                self.observe_at(at, &Event::Sent { bytes: n as u64 });
+                let counts = self.core.counts();
+                let unknown = (counts.accepted + n as u64).saturating_sub(counts.read);
+                if unknown > 0 {
+                    self.core.handle_input(unknown);
+                }
+                self.core.handle_accepted(at, n as u64);
+                Moved::Bytes(n)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Moved::Blocked,
+            Err(error) => {
+                self.fault(Call::Send, &error);
+                Moved::Ended
+            }
+        }
+    }
+
+    /// After a fault: what the kernel still holds, so that nothing the peer said is lost with the socket.
+    pub(crate) fn receive_rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        if self.core.evidence().fault.is_none() {
+            return rest;
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        while let Moved::Bytes(n) = self.receive(&mut buffer) {
+            rest.extend_from_slice(&buffer[..n]);
+            self.core.handle_output(self.now(), n as u64);
+        }
+        self.act();
+        rest
+    }
+
+    /// Closes without waiting for anything more, with an abort if our sending side is still open.
+    pub(crate) fn give_up(&mut self) {
+        self.core.handle_give_up(self.now());
+        self.act();
+    }
+
+    fn fault(&mut self, call: Call, error: &io::Error) {
+        let fault = fault(call, error);
+        self.observe(&Event::Fault { fault });
+        self.core.handle_fault(self.now(), fault);
+    }
+
+    pub(crate) fn local_failure(&mut self, end: LocalEnd, error: &io::Error) {
+        self.observe(&Event::LocalFailure { end });
+        self.core.handle_local_failure(self.now(), end, error.raw_os_error());
+    }
+
+    /// How long the core lets its driver sleep. `None`: for ever.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.core.poll_timeout().map(|at| at.saturating_sub(self.now()))
+    }
+
+    /// Tells the core the time, if it has been waiting for it, and of an interrupt.
+    pub(crate) fn tick(&mut self) {
+        let now = self.now();
+        if let Some(signal) = self.options.interrupt.as_ref().and_then(crate::Interrupt::raised) {
+            self.core.handle_interrupt(now, signal);
+        }
+        if self.core.poll_timeout().is_some_and(|at| at <= now) {
+            self.core.handle_timeout(now);
+        }
+    }
+}
+
+/// A link that is dropped unfinished closes its socket, with an abort if its sending side is still open.
+impl<H: Handle> Drop for Link<H> {
+    fn drop(&mut self) {
+        if self.handle.is_some() {
+            self.give_up();
+        }
+    }
+}
+
+impl<H: Handle> std::fmt::Debug for Link<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("local", &self.facts.local_address)
+            .field("peer", &self.facts.peer_address)
+            .field("phase", &self.core.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn fault(call: Call, error: &io::Error) -> Fault {
+    Fault { call, kind: os::fault_kind(error), code: error.raw_os_error() }
+}

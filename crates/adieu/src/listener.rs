@@ -1,0 +1,203 @@
+//! Listening: the other side of the same procedure.
+
+use crate::connect::Established;
+use crate::error::ListenError;
+use crate::link::Link;
+use crate::os::{self, Watch};
+use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
+use socket2::{Domain, SockAddr, Socket};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+/// Listens on an endpoint and accepts connections.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{Endpoint, Listener, Options};
+/// use std::io::{Read, Write};
+///
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new())?;
+/// let endpoint = listener.local_endpoint().clone();
+/// let client = std::thread::spawn(move || {
+///     let connection = adieu::connect(&endpoint, &Options::new()).map_err(|e| e.to_string())?;
+///     connection.shutdown_send().map(|half_closed| half_closed.drain()).map_err(|e| e.to_string())
+/// });
+/// let mut connection = listener.accept()?;
+/// let mut request = Vec::new();
+/// connection.read_to_end(&mut request)?;
+/// connection.write_all(b"bye")?;
+/// let report = connection.shutdown_send()?.close();
+/// assert!(report.is_graceful(), "{report}");
+/// let client_report = client.join().expect("the client does not panic")?;
+/// assert_eq!(client_report.bytes_received, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    endpoint: Endpoint,
+    options: Options,
+    /// Stops the wait for a connection.
+    accepting: Option<Interrupt>,
+    /// The socket file to remove when we are done.
+    path: Option<PathBuf>,
+}
+
+/// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
+impl Listener {
+    /// Binds and listens. The options go to every connection that is accepted.
+    ///
+    /// Port 0 lets the system choose; [`local_endpoint`](Self::local_endpoint) tells which. A name is bound at the
+    /// first of its addresses that can be.
+    ///
+    /// # Errors
+    ///
+    /// The name was not found, or no address could be bound.
+    ///
+    /// # Platforms
+    ///
+    /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again.
+    pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
+        let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
+        let (socket, path) = match endpoint {
+            Endpoint::Tcp { host, port } => {
+                let addresses = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;
+                let socket = first_bound(&addresses).map_err(|e| fail("listen on", e))?;
+                (socket, None)
+            }
+            Endpoint::Unix { path } => {
+                let bound = SockAddr::unix(path).and_then(|address| bind(Domain::UNIX, &address));
+                (bound.map_err(|e| fail("listen on", e))?, Some(path.clone()))
+            }
+        };
+        let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
+        let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
+        let accepting = options.interrupt.clone();
+        Ok(Self { socket, endpoint, options: options.clone(), accepting, path })
+    }
+
+    /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
+    /// that accepting can be stopped without stopping what was accepted.
+    #[must_use]
+    pub fn with_options(mut self, options: &Options, accepting: &Interrupt) -> Self {
+        self.options = options.clone();
+        self.accepting = Some(accepting.clone());
+        self
+    }
+
+    /// Where it listens, with the port that the system chose.
+    pub fn local_endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Accepts one connection; waits for it. `None` from [`Options::interrupt`] is an error of the kind
+    /// [`Interrupted`](io::ErrorKind::Interrupted).
+    ///
+    /// # Errors
+    ///
+    /// The system could not accept (no descriptors left), or the interrupt was raised.
+    pub fn accept(&self) -> Result<Connection, ListenError> {
+        loop {
+            if let Some(connection) = self.try_accept()? {
+                return Ok(connection);
+            }
+            self.wait().map_err(|e| self.error(e))?;
+        }
+    }
+
+    /// Accepts a connection if one is waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn try_accept(&self) -> Result<Option<Connection>, ListenError> {
+        let Some((socket, is_tcp)) = self.try_accept_socket()? else { return Ok(None) };
+        let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
+        link.connected(Established { socket, fault: None }, if is_tcp { "tcp" } else { "unix" });
+        Ok(Some(Connection::new(link)))
+    }
+
+    pub(crate) fn try_accept_socket(&self) -> Result<Option<(Socket, bool)>, ListenError> {
+        loop {
+            match self.socket.accept() {
+                Ok((socket, _)) => {
+                    socket.set_nonblocking(true).map_err(|e| self.error(e))?;
+                    return Ok(Some((socket, self.path.is_none())));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                // It was reset while it waited: there is nothing to accept, and nothing is wrong with us.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error(error)),
+            }
+        }
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        let interrupt = self.accepting.as_ref();
+        if interrupt.is_some_and(|i| i.raised().is_some()) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let mut watches =
+            [Watch::readable(Some(self.socket.as_fd())), Watch::readable(interrupt.map(AsFd::as_fd))];
+        os::wait(&mut watches, None)
+    }
+
+    fn error(&self, source: io::Error) -> ListenError {
+        ListenError { operation: "accept on", endpoint: self.endpoint.clone(), source }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // Somebody may have removed it before us.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Listener {
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl std::os::fd::AsRawFd for Listener {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match bind(Domain::for_address(*address), &(*address).into()) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn bind(domain: Domain, address: &SockAddr) -> io::Result<Socket> {
+    let socket = handle::open(domain)?;
+    if domain != Domain::UNIX {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}

@@ -1,0 +1,88 @@
+//! What bounds a connection, who watches it and what may interrupt it.
+
+use crate::{Event, Interrupt};
+use std::{fmt, sync::Arc, time::Duration};
+
+type Observer = Arc<dyn Fn(Duration, &Event<'_>) + Send + Sync>;
+
+/// How a connection is made and bounded. The same for the blocking and the async driver.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let options = adieu::Options::new().idle_timeout(Duration::from_secs(10)).deadline(Duration::from_secs(60));
+/// ```
+#[derive(Clone, Default)]
+pub struct Options {
+    pub(crate) timers: adieu_proto::Config,
+    pub(crate) observer: Option<Observer>,
+    pub(crate) interrupt: Option<Interrupt>,
+}
+
+impl Options {
+    /// The defaults: 30 s to connect, 2 s of input grace, a dead peer noticed within about two minutes, no idle
+    /// timeout, no deadline.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bounds connecting, name resolution included. `None`: as long as the system takes. Default: 30 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timers.connect_timeout = timeout.into();
+        self
+    }
+
+    /// Ends the connection when the peer took nothing, sent nothing and acknowledged nothing for this long
+    /// while we waited for it. Our own silent input or blocked output does not count. Default: none.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timers.idle_timeout = timeout.into();
+        self
+    }
+
+    /// Ends the connection when so much time has passed since connecting began, whatever happens. Default: none.
+    #[must_use]
+    pub fn deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
+        self.timers.deadline = deadline.into();
+        self
+    }
+
+    /// In an [exchange](crate::exchange()), how long a silent input may hold up the end once the peer has ended
+    /// its side. `None`: for ever. Default: 2 s.
+    #[must_use]
+    pub fn input_grace(mut self, grace: impl Into<Option<Duration>>) -> Self {
+        self.timers.input_grace = grace.into();
+        self
+    }
+
+    /// The stream has an end mark of its own; an EOF before
+    /// [`mark_end`](crate::HalfClosed::mark_end) is [`Truncated`](crate::Ending::Truncated).
+    #[must_use]
+    pub fn expect_end_mark(mut self) -> Self {
+        self.timers.end_mark = true;
+        self
+    }
+
+    /// Calls `observer` with each step and the time since the start, on the thread that makes the step.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Fn(Duration, &Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Lets `interrupt` stop the connection in whatever it waits for.
+    #[must_use]
+    pub fn interrupt(mut self, interrupt: &Interrupt) -> Self {
+        self.interrupt = Some(interrupt.clone());
+        self
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("timers", &self.timers).finish_non_exhaustive()
+    }
+}

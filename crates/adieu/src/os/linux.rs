@@ -1,0 +1,110 @@
+//! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
+
+use adieu_proto::{Sample, Unacknowledged};
+use rustix::event::epoll;
+use socket2::SockRef;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::{io, time::Duration};
+
+/// What TCP_INFO adds to a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TcpFacts {
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) retransmitted_segments: Option<u64>,
+}
+
+/// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
+pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
+    let (unacknowledged, info) = if is_tcp {
+        let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
+        (octets, tcp_info(socket.as_fd()).ok())
+    } else {
+        (Unacknowledged::NotApplicable, None)
+    };
+    let socket_error = super::socket_error(socket);
+    let last_heard = info.map(|i| Duration::from_millis(i.tcpi_last_ack_recv.into()));
+    let facts = TcpFacts {
+        rtt: info.map(|i| Duration::from_micros(i.tcpi_rtt.into())).filter(|rtt| !rtt.is_zero()),
+        retransmitted_segments: info.map(|i| i.tcpi_total_retrans.into()),
+    };
+    (Sample { unacknowledged, last_heard, socket_error }, facts)
+}
+
+/// Octets of sequence space that are not acknowledged: bytes, and our FIN.
+///
+/// Source: tcp(7), SIOCOUTQ. The kernel answers with `write_seq - snd_una`, and a queued FIN has advanced
+/// `write_seq` by one (`tcp_send_fin`).
+fn outq(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut octets: libc::c_int = 0;
+    #[expect(unsafe_code, reason = "SIOCOUTQ has no safe wrapper")]
+    // SAFETY: the descriptor is open for the call, and SIOCOUTQ (TIOCOUTQ) writes one int to the pointer.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut octets) };
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    u64::try_from(octets).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// Source: tcp(7), TCP_INFO. An older kernel fills less of the struct; what it leaves out stays zero.
+fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
+    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = libc::socklen_t::try_from(size_of::<libc::tcp_info>())
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    #[expect(unsafe_code, reason = "TCP_INFO has no safe wrapper")]
+    // SAFETY: the pointer and the length describe `info`, which is plain integers, valid when zeroed and
+    // whatever part of it the kernel writes.
+    let (result, info) = unsafe {
+        let result = libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        );
+        (result, info.assume_init())
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info) }
+}
+
+/// Wakes when a socket's TCP state changes, which the acknowledgement of our FIN makes it do.
+///
+/// Once both directions have ended, `poll` reports a hang-up for good, so it cannot wait any more. An
+/// edge-triggered epoll can: the kernel wakes it on every state change (FIN-WAIT-1 to FIN-WAIT-2, CLOSING to
+/// TIME-WAIT, LAST-ACK to CLOSE).
+///
+/// Source: epoll(7), "Level-triggered and edge-triggered".
+pub(crate) struct AcknowledgementWatch {
+    epoll: OwnedFd,
+}
+
+impl AcknowledgementWatch {
+    pub(crate) fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let flags = epoll::EventFlags::ET | epoll::EventFlags::IN | epoll::EventFlags::OUT;
+        epoll::add(&epoll, socket, epoll::EventData::new_u64(0), flags)?;
+        let mut watch = Self { epoll };
+        // The edge of the state as it is now: what comes after it is news.
+        watch.consume();
+        Ok(watch)
+    }
+
+    /// Takes the edge that made the descriptor readable, so that it waits for the next one.
+    pub(crate) fn consume(&mut self) {
+        let mut events = [MaybeUninit::uninit(); 1];
+        // A failure takes nothing, and then the caller merely looks once more.
+        let _ = epoll::wait(&self.epoll, &mut events, Some(&rustix::event::Timespec::default()));
+    }
+}
+
+impl AsFd for AcknowledgementWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+impl AsRawFd for AcknowledgementWatch {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.epoll.as_raw_fd()
+    }
+}

@@ -1,0 +1,39 @@
+//! Unix systems other than Linux: SO_ERROR is the only evidence so far; acknowledgements are not known.
+
+use adieu_proto::{Sample, Unacknowledged};
+use socket2::SockRef;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{io, time::Duration};
+
+/// What TCP_INFO adds to a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TcpFacts {
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) retransmitted_segments: Option<u64>,
+}
+
+/// Reads SO_ERROR, which clears it.
+pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
+    let unacknowledged = if is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
+    let socket_error = super::socket_error(socket);
+    (Sample { unacknowledged, last_heard: None, socket_error }, TcpFacts::default())
+}
+
+/// Never needed here: what cannot be known is not waited for.
+pub(crate) struct AcknowledgementWatch {
+    socket: OwnedFd,
+}
+
+impl AcknowledgementWatch {
+    pub(crate) fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
+        Ok(Self { socket: socket.try_clone_to_owned()? })
+    }
+
+    pub(crate) fn consume(&mut self) {}
+}
+
+impl AsFd for AcknowledgementWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

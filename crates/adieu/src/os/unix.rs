@@ -1,0 +1,143 @@
+//! Unix: error numbers and `poll`.
+
+use adieu_proto::{Call, Fault, FaultKind, SocketError};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use socket2::SockRef;
+use std::os::fd::BorrowedFd;
+use std::{io, time::Duration};
+
+/// What a system error means for a connection.
+pub(crate) fn fault_kind(error: &io::Error) -> FaultKind {
+    match Errno::from_io_error(error) {
+        Some(Errno::CONNRESET) => FaultKind::Reset,
+        Some(Errno::PIPE) => FaultKind::BrokenPipe,
+        Some(Errno::CONNABORTED) => FaultKind::Aborted,
+        Some(Errno::TIMEDOUT) => FaultKind::TimedOut,
+        Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN | Errno::NETDOWN) => {
+            FaultKind::Unreachable
+        }
+        Some(Errno::NOTCONN) => FaultKind::NotConnected,
+        Some(Errno::CONNREFUSED) => FaultKind::Refused,
+        _ => FaultKind::Other,
+    }
+}
+
+/// Reads SO_ERROR, which clears it.
+pub(crate) fn socket_error(socket: &SockRef<'_>) -> SocketError {
+    match socket.take_error() {
+        Ok(None) => SocketError::Clear,
+        Ok(Some(error)) => SocketError::Fault(Fault {
+            call: Call::SocketError,
+            kind: fault_kind(&error),
+            code: error.raw_os_error(),
+        }),
+        Err(_) => SocketError::Unknown,
+    }
+}
+
+/// The symbolic name of a system error, as manual pages have it. `None`: not one that connections meet.
+pub(crate) fn error_name(code: i32) -> Option<&'static str> {
+    macro_rules! names {
+        ($($name:literal $errno:ident),* $(,)?) => {
+            match Errno::from_raw_os_error(code) {
+                $(Errno::$errno => Some($name),)*
+                _ => None,
+            }
+        };
+    }
+    names! {
+        "EPERM" PERM, "ENOENT" NOENT, "EINTR" INTR, "EIO" IO, "EBADF" BADF, "EAGAIN" AGAIN, "ENOMEM" NOMEM,
+        "EACCES" ACCESS, "EEXIST" EXIST, "ENOTDIR" NOTDIR, "EISDIR" ISDIR, "EINVAL" INVAL, "ENFILE" NFILE,
+        "EMFILE" MFILE, "EFBIG" FBIG, "ENOSPC" NOSPC, "EROFS" ROFS, "EPIPE" PIPE, "ENAMETOOLONG" NAMETOOLONG,
+        "EDQUOT" DQUOT, "ENOTSOCK" NOTSOCK, "EAFNOSUPPORT" AFNOSUPPORT, "EADDRINUSE" ADDRINUSE,
+        "EADDRNOTAVAIL" ADDRNOTAVAIL, "ENETDOWN" NETDOWN, "ENETUNREACH" NETUNREACH,
+        "ECONNABORTED" CONNABORTED, "ECONNRESET" CONNRESET, "ENOBUFS" NOBUFS, "EISCONN" ISCONN,
+        "ENOTCONN" NOTCONN, "ETIMEDOUT" TIMEDOUT, "ECONNREFUSED" CONNREFUSED, "EHOSTDOWN" HOSTDOWN,
+        "EHOSTUNREACH" HOSTUNREACH, "EINPROGRESS" INPROGRESS, "EPROTOTYPE" PROTOTYPE,
+    }
+}
+
+/// A failed send tells its error and raises no SIGPIPE, also in programs that do not ignore it.
+#[cfg(target_os = "linux")]
+pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+/// socket2 sets SO_NOSIGPIPE where there is no flag.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const SEND_FLAGS: i32 = 0;
+
+/// One thing to wait for, and what came.
+pub(crate) struct Watch<'a> {
+    fd: Option<BorrowedFd<'a>>,
+    readable: bool,
+    writable: bool,
+    pub(crate) ready: Ready,
+}
+
+/// What `poll` said of a descriptor.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ready {
+    /// Anything at all.
+    pub(crate) any: bool,
+    /// An error or a hang-up, which `poll` reports whether asked for or not.
+    pub(crate) alert: bool,
+}
+
+impl<'a> Watch<'a> {
+    /// Waits for reading or writing; with neither, for an error or hang-up only.
+    pub(crate) fn new(fd: BorrowedFd<'a>, readable: bool, writable: bool) -> Self {
+        Self { fd: Some(fd), readable, writable, ready: Ready::default() }
+    }
+
+    /// A place in the list that waits for nothing.
+    pub(crate) fn none() -> Self {
+        Self { fd: None, readable: false, writable: false, ready: Ready::default() }
+    }
+
+    pub(crate) fn readable(fd: Option<BorrowedFd<'a>>) -> Self {
+        fd.map_or_else(Self::none, |fd| Self::new(fd, true, false))
+    }
+}
+
+/// Sleeps until one of `watches` is ready or `timeout` has passed, and notes which. A signal only wakes early.
+///
+/// Source: poll(2).
+pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<()> {
+    let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(watches.len());
+    for watch in watches.iter() {
+        if let Some(fd) = watch.fd {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::IN, watch.readable);
+            flags.set(PollFlags::OUT, watch.writable);
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+        }
+    }
+    let timeout = timeout.and_then(|t| Timespec::try_from(t).ok());
+    match rustix::event::poll(&mut fds, timeout.as_ref()) {
+        Ok(_) => {}
+        Err(Errno::INTR) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let mut results = fds.iter().map(PollFd::revents);
+    for watch in watches.iter_mut().filter(|w| w.fd.is_some()) {
+        let flags = results.next().unwrap_or(PollFlags::empty());
+        watch.ready = Ready {
+            any: !flags.is_empty(),
+            alert: flags.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL),
+        };
+    }
+    Ok(())
+}
+
+/// A descriptor that stays the same for the life of its owner.
+#[cfg(feature = "tokio")]
+pub(crate) trait Steady: std::os::fd::AsRawFd {}
+
+/// Registers a descriptor with tokio, to wait until it is readable.
+#[cfg(feature = "tokio")]
+pub(crate) fn register<T: Steady>(inner: T) -> io::Result<tokio::io::unix::AsyncFd<T>> {
+    #[expect(unsafe_code, reason = "tokio has no safe way to register a type of one's own")]
+    // SAFETY: a `Steady` type owns its descriptor, keeps it open and never changes it.
+    let registered =
+        unsafe { tokio::io::unix::AsyncFd::register_with_interest(inner, tokio::io::Interest::READABLE) };
+    Ok(registered?)
+}

@@ -1,0 +1,414 @@
+//! What is said of a connection when it has ended: one flat struct, its sentence, its exit status.
+
+use adieu_proto::{Ending, Fault, LocalEnd, Missing, Outcome, Phase, Side, Signal, Time, Timer};
+use std::fmt;
+
+use crate::Endpoint;
+
+/// Everything known of one connection after its end.
+///
+/// Counts are bytes, times are microseconds since the start of connecting (of `accept`, on a listener). What is
+/// not known is `None`, never zero. Displayed, it is one sentence: the ending, then the numbers.
+///
+/// Its JSON form (feature `serde`) is described by `docs/report.schema.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Report {
+    /// The version of this struct's JSON form.
+    pub report_version: u32,
+    /// The ending's name: `graceful`, `reset`, `timed_out`, `truncated`, `local_failure`, `interrupted`,
+    /// `indeterminate`, `no_connection`.
+    pub ending: &'static str,
+    /// The phase in which the cause of the ending came: `connecting`, `sending`, `draining`, `closing`.
+    pub phase: &'static str,
+    /// The exit status that goes with the ending.
+    pub exit_code: u8,
+    /// The sentence for people.
+    pub message: String,
+    /// Of a reset: whose RST it was, `peer` or `us`.
+    pub reset_by: Option<&'static str>,
+    /// Of a time-out: `connect`, `idle`, `deadline`, `dead_peer`, `kernel`.
+    pub timer: Option<&'static str>,
+    /// Of a local failure: `input`, `output`, `command`, `socket`.
+    pub local_end: Option<&'static str>,
+    /// Of an indeterminate ending: `peer_eof`, `acknowledgement`, `socket_error`, `cause`.
+    pub missing: Option<&'static str>,
+    /// Of an interruption: `SIGINT` or `SIGTERM`.
+    pub signal: Option<&'static str>,
+    /// The system call that told the first error; `None` if no error was told.
+    pub error_call: Option<&'static str>,
+    /// The first error's number.
+    pub error_code: Option<i32>,
+    /// The first error's symbolic name, such as `ECONNRESET`.
+    pub error_name: Option<&'static str>,
+    /// The first error in words.
+    pub error: Option<String>,
+    /// `connect` or `listen`: which side began.
+    pub role: &'static str,
+    /// `tcp` or `unix`; `None` if there was no connection.
+    pub transport: Option<&'static str>,
+    /// What the user asked for.
+    pub endpoint: String,
+    /// Our address.
+    pub local_address: Option<String>,
+    /// The peer's address. `None` also for the unnamed client of a Unix socket.
+    pub peer_address: Option<String>,
+    /// Who ended its direction first: `us` or `peer`. `None`: neither did.
+    pub ended_first: Option<&'static str>,
+    /// Our input was still open when it was given up: the peer had ended, and it was silent for the input grace.
+    pub input_abandoned: bool,
+    /// Bytes read from our input.
+    pub bytes_read: u64,
+    /// Bytes our kernel accepted for sending.
+    pub bytes_accepted: u64,
+    /// Bytes the peer's TCP acknowledged, at the last look. `None`: the transport or platform cannot tell. It
+    /// never says that the peer's application has them.
+    pub bytes_acknowledged: Option<u64>,
+    /// Bytes accepted and not acknowledged, at the last look. `None` as above.
+    pub bytes_unacknowledged: Option<u64>,
+    /// Bytes received from the peer.
+    pub bytes_received: u64,
+    /// Bytes written to our output.
+    pub bytes_written: u64,
+    /// Bytes received and thrown away, because the command that was to read them wanted no more.
+    pub bytes_discarded: u64,
+    /// `recv` returned 0, before any error was told.
+    pub eof_received: bool,
+    /// Our FIN was acknowledged. `None`: it was not sent, or cannot be told.
+    pub fin_acknowledged: Option<bool>,
+    /// SO_ERROR was read as clear up to the end. `None`: it was not read.
+    pub socket_error_clear: Option<bool>,
+    /// The stream's own end mark was seen. `None`: it has none.
+    pub end_mark_seen: Option<bool>,
+    /// When the name was resolved.
+    pub resolved_us: Option<u64>,
+    /// When the connection was there.
+    pub connected_us: Option<u64>,
+    /// When our kernel first accepted a byte.
+    pub first_accepted_us: Option<u64>,
+    /// When a byte was first received.
+    pub first_received_us: Option<u64>,
+    /// When our sending side was shut down.
+    pub shutdown_send_us: Option<u64>,
+    /// When `recv` returned 0.
+    pub peer_eof_us: Option<u64>,
+    /// When everything was seen acknowledged, our FIN included; the fact itself may be older.
+    pub acknowledged_us: Option<u64>,
+    /// When the ending was decided.
+    pub ended_us: u64,
+    /// When the handle was given back.
+    pub closed_us: Option<u64>,
+    /// The smoothed round-trip time at the end.
+    pub rtt_us: Option<u64>,
+    /// Segments sent again, over the whole connection.
+    pub retransmitted_segments: Option<u64>,
+    /// The exit code of the command whose input and output were the two directions.
+    pub command_exit_code: Option<i32>,
+    /// The signal that ended that command.
+    pub command_signal: Option<i32>,
+}
+
+/// Which side begins a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// This side connects.
+    Connect,
+    /// This side listens.
+    Listen,
+}
+
+impl Role {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Listen => "listen",
+        }
+    }
+}
+
+/// Why there never was a connection, where the reason is ours; for [`Report::never_connected`].
+#[derive(Debug, Clone, Copy)]
+pub enum NeverConnected<'a> {
+    /// One of our own ends cannot be used.
+    LocalFailure {
+        /// Which.
+        end: LocalEnd,
+        /// What the system said.
+        error: &'a std::io::Error,
+    },
+    /// A signal came first.
+    Interrupted {
+        /// Which.
+        signal: Signal,
+    },
+    /// Nobody connected in time.
+    TimedOut,
+}
+
+/// What a report is made from, besides the core.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    pub(crate) role: &'static str,
+    pub(crate) transport: Option<&'static str>,
+    pub(crate) endpoint: String,
+    pub(crate) local_address: Option<String>,
+    pub(crate) peer_address: Option<String>,
+    pub(crate) resolved: Option<Time>,
+    pub(crate) tcp: crate::os::TcpFacts,
+    /// Of a connection that never was: what every address said.
+    pub(crate) failure: Option<String>,
+}
+
+fn micros(time: Time) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Report {
+    pub(crate) fn new(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Facts) -> Self {
+        let Outcome { ending, phase, evidence, at } = *outcome;
+        let (counts, times) = (core.counts(), core.milestones());
+        let number = evidence.fault.and_then(|f| f.code).or(evidence.local_code);
+        let mut report = Self {
+            report_version: 1,
+            ending: ending.name(),
+            phase: phase.name(),
+            exit_code: exit_code(ending),
+            message: String::new(),
+            reset_by: if let Ending::Reset { by } = ending { Some(by.name()) } else { None },
+            timer: if let Ending::TimedOut { timer } = ending { Some(timer.name()) } else { None },
+            local_end: if let Ending::LocalFailure { end } = ending { Some(end.name()) } else { None },
+            missing: if let Ending::Indeterminate { missing } = ending { Some(missing.name()) } else { None },
+            signal: if let Ending::Interrupted { signal } = ending { Some(signal.name()) } else { None },
+            error_call: evidence.fault.map(|f| f.call.name()),
+            error_code: number,
+            error_name: number.and_then(crate::os::error_name),
+            error: facts.failure.clone().or_else(|| number.map(describe_code)),
+            role: facts.role,
+            transport: facts.transport,
+            endpoint: facts.endpoint.clone(),
+            local_address: facts.local_address.clone(),
+            peer_address: facts.peer_address.clone(),
+            ended_first: core.ended_first().map(Side::name),
+            input_abandoned: core.input_abandoned(),
+            bytes_read: counts.read,
+            bytes_accepted: counts.accepted,
+            bytes_acknowledged: core.acknowledged(),
+            bytes_unacknowledged: evidence.unacknowledged,
+            bytes_received: counts.received,
+            bytes_written: counts.written,
+            bytes_discarded: counts.discarded,
+            eof_received: evidence.eof,
+            fin_acknowledged: evidence.fin_acknowledged,
+            socket_error_clear: evidence.socket_error_clear,
+            end_mark_seen: evidence.end_mark,
+            resolved_us: facts.resolved.map(micros),
+            connected_us: times.connected.map(micros),
+            first_accepted_us: times.first_accepted.map(micros),
+            first_received_us: times.first_received.map(micros),
+            shutdown_send_us: times.shutdown_send.map(micros),
+            peer_eof_us: times.peer_eof.map(micros),
+            acknowledged_us: times.acknowledged.map(micros),
+            ended_us: micros(at),
+            closed_us: times.closed.map(micros),
+            rtt_us: facts.tcp.rtt.map(micros),
+            retransmitted_segments: facts.tcp.retransmitted_segments,
+            command_exit_code: None,
+            command_signal: None,
+        };
+        report.message = report.sentence(ending, phase, evidence.fault);
+        report
+    }
+
+    /// The report of a connection that never was, because of us: our input cannot be read, a signal came, or
+    /// nobody connected in time.
+    #[expect(clippy::missing_panics_doc, reason = "each of the three causes decides, so it cannot")]
+    pub fn never_connected(endpoint: &Endpoint, role: Role, cause: NeverConnected<'_>) -> Self {
+        let start = Time::ZERO;
+        let mut core = adieu_proto::Connection::new(adieu_proto::Config {
+            connect_timeout: Some(start),
+            ..adieu_proto::Config::default()
+        });
+        match cause {
+            NeverConnected::LocalFailure { end, error } => {
+                core.handle_local_failure(start, end, error.raw_os_error());
+            }
+            NeverConnected::Interrupted { signal } => core.handle_interrupt(start, signal),
+            NeverConnected::TimedOut => core.handle_timeout(start),
+        }
+        core.poll_action();
+        core.handle_closed(start);
+        let outcome = core.outcome().expect("a decided core that is closed has its outcome");
+        let facts = Facts { role: role.name(), endpoint: endpoint.to_string(), ..Facts::default() };
+        Self::new(&core, &outcome, &facts)
+    }
+
+    /// The command whose input and output were the two directions has ended. If it failed, an ending that was
+    /// graceful so far is a local failure: what the peer sent was not processed.
+    pub fn command_ended(&mut self, exit_code: Option<i32>, signal: Option<i32>) {
+        (self.command_exit_code, self.command_signal) = (exit_code, signal);
+        if self.is_graceful() && exit_code != Some(0) {
+            let ending = Ending::LocalFailure { end: LocalEnd::Command };
+            self.ending = ending.name();
+            self.local_end = Some(LocalEnd::Command.name());
+            self.exit_code = self::exit_code(ending);
+            self.message = format!("{}: {}", self.command_sentence(), self.numbers());
+        }
+    }
+
+    fn sentence(&self, ending: Ending, phase: Phase, fault: Option<Fault>) -> String {
+        let during = phase.name();
+        let error = self.error.as_deref().unwrap_or("no error was told");
+        let what = match ending {
+            Ending::NoConnection => return format!("no connection to {}: {error}", self.endpoint),
+            Ending::Graceful => "graceful".to_owned(),
+            Ending::Reset { by: Side::Peer } => format!("reset by the peer while {during}"),
+            Ending::Reset { by: Side::Us } => format!("reset by us while {during}"),
+            Ending::TimedOut { timer: Timer::Connect } => {
+                let tried = self.error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default();
+                return format!("timed out while connecting to {}: nothing answered{tried}", self.endpoint);
+            }
+            Ending::TimedOut { .. } if phase == Phase::Connecting => {
+                let cause = self.error.as_deref().unwrap_or("the deadline has passed");
+                return format!("timed out while connecting to {}: {cause}", self.endpoint);
+            }
+            Ending::TimedOut { timer: Timer::Idle } => {
+                format!("timed out while {during}, the peer was silent for the whole idle timeout")
+            }
+            Ending::TimedOut { timer: Timer::Deadline } => format!("the deadline passed while {during}"),
+            Ending::TimedOut { timer: Timer::DeadPeer } => {
+                format!("timed out while {during}, the peer's system has stopped answering")
+            }
+            Ending::TimedOut { .. } => format!("timed out while {during}, our kernel gave up: {error}"),
+            Ending::Truncated => "truncated, the stream stopped before its end mark".to_owned(),
+            Ending::LocalFailure { end } if phase == Phase::Connecting => {
+                return format!("our {} cannot be used, nothing was sent: {error}", end.name());
+            }
+            Ending::LocalFailure { end: LocalEnd::Input } => {
+                format!("our input failed while {during}: {error}")
+            }
+            Ending::LocalFailure { end: LocalEnd::Output } => {
+                format!("our output failed while {during}: {error}")
+            }
+            Ending::LocalFailure { .. } => {
+                let call = fault.map_or("the socket", |f| f.call.name());
+                format!("{call} failed while {during}: {error}")
+            }
+            Ending::Interrupted { signal } if phase == Phase::Connecting => {
+                return format!("interrupted by {} while connecting to {}", signal.name(), self.endpoint);
+            }
+            Ending::Interrupted { signal } => format!("interrupted by {} while {during}", signal.name()),
+            Ending::Indeterminate { missing } => format!(
+                "indeterminate while {during}, {}",
+                match missing {
+                    Missing::PeerEof => "we closed before the peer had ended its side",
+                    Missing::Acknowledgement => "it cannot be told here what the peer acknowledged",
+                    Missing::SocketError => "SO_ERROR could not be read",
+                    _ => "the connection was gone and no call said why",
+                }
+            ),
+            _ => self.ending.to_owned(),
+        };
+        format!("{what}: {}", self.numbers())
+    }
+
+    fn command_sentence(&self) -> String {
+        match (self.command_exit_code, self.command_signal) {
+            (Some(code), _) => format!("the command exited with {code}"),
+            (None, Some(signal)) => format!("the command was ended by signal {signal}"),
+            (None, None) => "the command could not be run to its end".to_owned(),
+        }
+    }
+
+    /// The counts, in words.
+    fn numbers(&self) -> String {
+        let mut text = format!("{} received", bytes(self.bytes_received));
+        if self.bytes_discarded > 0 {
+            text += &format!(" ({} of them not wanted by the command)", self.bytes_discarded);
+        } else if self.bytes_written != self.bytes_received {
+            text += &format!(" ({} of them written)", self.bytes_written);
+        }
+        text += &match self.bytes_acknowledged {
+            Some(n) => format!(", {n} of {} acknowledged", bytes(self.bytes_accepted)),
+            None => format!(", {} accepted by our kernel", bytes(self.bytes_accepted)),
+        };
+        if self.bytes_read != self.bytes_accepted {
+            text += &format!(", {} more read and not sent", self.bytes_read - self.bytes_accepted);
+        }
+        if self.input_abandoned {
+            text += ", our input was still open";
+        }
+        text
+    }
+
+    /// Whether the connection ended gracefully: both directions by EOF, everything acknowledged, nothing against
+    /// it.
+    pub fn is_graceful(&self) -> bool {
+        self.ending == Ending::Graceful.name()
+    }
+}
+
+fn bytes(n: u64) -> String {
+    if n == 1 { "1 byte".to_owned() } else { format!("{n} bytes") }
+}
+
+/// A system error in the system's words, with its name and number.
+pub(crate) fn describe_code(code: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(code).to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    match crate::os::error_name(code) {
+        Some(name) => format!("{words} ({name} {code})"),
+        None => format!("{words} (error {code})"),
+    }
+}
+
+/// An I/O error in the system's words, with its name and number if it has one.
+///
+/// # Examples
+///
+/// ```
+/// let error = std::io::Error::from_raw_os_error(13);
+/// # if cfg!(target_os = "linux") {
+/// assert_eq!(adieu::describe_error(&error), "Permission denied (EACCES 13)");
+/// # }
+/// ```
+pub fn describe_error(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), describe_code)
+}
+
+/// The symbolic name of a system error's number, such as `ECONNRESET`. `None`: not one that connections meet.
+pub fn error_name(code: i32) -> Option<&'static str> {
+    crate::os::error_name(code)
+}
+
+/// The exit status that goes with an ending.
+///
+/// | status | ending |
+/// | --- | --- |
+/// | 0 | graceful |
+/// | 3 | no connection |
+/// | 4 | reset |
+/// | 5 | timed out, or the deadline passed |
+/// | 6 | truncated |
+/// | 7 | our own input or output failed |
+/// | 8 | indeterminate |
+/// | 128 + n | interrupted by signal n |
+pub const fn exit_code(ending: Ending) -> u8 {
+    match ending {
+        Ending::Graceful => 0,
+        Ending::NoConnection => 3,
+        Ending::Reset { .. } => 4,
+        Ending::TimedOut { .. } => 5,
+        Ending::Truncated => 6,
+        Ending::LocalFailure { .. } => 7,
+        Ending::Interrupted { signal } => 128 + signal.number(),
+        // A variant that this version does not know is a fact that it does not have.
+        _ => 8,
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

@@ -1,0 +1,65 @@
+//! Names to addresses, bounded by the connection's timers.
+
+use crate::link::Link;
+use crate::os::{self, Watch};
+use adieu_proto::interleave;
+use socket2::Socket;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+
+/// The addresses of a name in the order in which to try them. `None`: a timer or the interrupt was faster.
+///
+/// `getaddrinfo` cannot be bounded, so a name is resolved on a thread of its own, which is left behind when its
+/// time is up.
+pub(crate) fn addresses(
+    link: &mut Link<Socket>,
+    host: &str,
+    port: u16,
+) -> Option<io::Result<Vec<SocketAddr>>> {
+    let (done, woken) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
+        Ok((reader, writer)) => (writer, reader),
+        Err(error) => return Some(Err(error.into())),
+    };
+    let (sender, receiver) = mpsc::channel();
+    let name = host.to_owned();
+    let spawned = std::thread::Builder::new().name("adieu-resolve".into()).spawn(move || {
+        // Nobody listens any more when the connection's time is up.
+        let _ = sender.send(look_up(&name, port));
+        drop(done);
+    });
+    if let Err(error) = spawned {
+        return Some(Err(error));
+    }
+    loop {
+        link.tick();
+        if link.core.is_decided() {
+            return None;
+        }
+        match receiver.try_recv() {
+            Ok(result) => return Some(result.map(|found| interleave(&found))),
+            Err(mpsc::TryRecvError::Disconnected) => {
+                return Some(Err(io::Error::other("the resolver's thread has died")));
+            }
+            Err(mpsc::TryRecvError::Empty) => {}
+        }
+        let interrupt = link.options.interrupt.as_ref();
+        let mut watches = [
+            Watch::readable(Some(std::os::fd::AsFd::as_fd(&woken))),
+            Watch::readable(interrupt.map(std::os::fd::AsFd::as_fd)),
+        ];
+        if let Err(error) = os::wait(&mut watches, link.time_left()) {
+            return Some(Err(error));
+        }
+    }
+}
+
+/// `getaddrinfo`.
+pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let mut found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    found.dedup();
+    if found.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(found)
+}

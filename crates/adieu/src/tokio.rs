@@ -1,0 +1,32 @@
+//! The same procedure in async, on tokio: the same words, the same core, the same report.
+//!
+//! ```no_run
+//! use adieu::{Endpoint, Options};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut connection = adieu::tokio::connect(&Endpoint::tcp("localhost", 27015), &Options::new()).await?;
+//! connection.write_all(b"this is a test").await?;
+//! let mut half_closed = connection.shutdown_send().await?;
+//! let mut answer = Vec::new();
+//! half_closed.read_to_end(&mut answer).await?;
+//! let report = half_closed.close().await;
+//! # Ok(()) }
+//! ```
+//!
+//! [`Options::interrupt`] is for the blocking driver: a future is interrupted by dropping it, which closes the
+//! connection.
+
+mod connect;
+mod connection;
+mod exchange;
+mod listener;
+mod stream;
+
+pub use connect::connect;
+pub use connection::{Connection, HalfClosed};
+pub use exchange::exchange;
+pub use listener::Listener;
+
+#[expect(unused_imports, reason = "the documentation links to it")]
+use crate::Options;

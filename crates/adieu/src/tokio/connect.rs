@@ -1,0 +1,152 @@
+//! Connecting: the same race over the addresses, with tokio's clock and sockets.
+
+use super::connection::Connection;
+use super::stream::Stream;
+use crate::connect::{Established, Started, fail, finished, start};
+use crate::error::{Attempt, ConnectCause, ConnectError};
+use crate::link::Link;
+use crate::{Endpoint, Event, Options, Role, handle};
+use adieu_proto::{Race, RaceStep, interleave};
+use socket2::{Domain, SockAddr, Socket};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Connects to `endpoint`: resolves its name and tries every address until one connects, as
+/// [`adieu::connect`](crate::connect()) does.
+///
+/// # Errors
+///
+/// [`ConnectError`] lists what each address said.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime with I/O and time enabled.
+pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
+    let mut link = Link::<Stream>::new(options.clone(), Role::Connect, endpoint.to_string());
+    let limit = link.time_left();
+    let mut failed = Vec::new();
+    let established = {
+        let attempt = establish(&mut link, endpoint, &mut failed);
+        match limit {
+            None => Some(attempt.await),
+            Some(limit) => tokio::time::timeout(limit, attempt).await.ok(),
+        }
+    };
+    let result = established.unwrap_or_else(|| {
+        link.tick();
+        Err(ConnectCause::TimedOut(failed))
+    });
+    let registered = result.and_then(|(Established { socket, fault }, is_tcp)| {
+        let stream = Stream::new(socket, is_tcp).map_err(ConnectCause::Local)?;
+        Ok((Established { socket: stream, fault }, is_tcp))
+    });
+    match registered {
+        Ok((established, is_tcp)) => {
+            link.connected(established, if is_tcp { "tcp" } else { "unix" });
+            Ok(Connection::new(link))
+        }
+        Err(cause) => Err(fail(link, endpoint, cause)),
+    }
+}
+
+async fn establish(
+    link: &mut Link<Stream>,
+    endpoint: &Endpoint,
+    failed: &mut Vec<Attempt>,
+) -> Result<(Established<Socket>, bool), ConnectCause> {
+    match endpoint {
+        Endpoint::Tcp { port: 0, .. } => {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to");
+            Err(ConnectCause::Local(error))
+        }
+        Endpoint::Tcp { host, port } => {
+            let found = tokio::net::lookup_host((host.as_str(), *port)).await;
+            let addresses: Vec<SocketAddr> = found.map_err(ConnectCause::Resolve)?.collect();
+            let addresses = interleave(&addresses);
+            link.facts.resolved = Some(link.now());
+            link.observe(&Event::Resolved { addresses: &addresses });
+            race(link, &addresses, failed).await.map(|established| (established, true))
+        }
+        Endpoint::Unix { path } => {
+            let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
+            let socket = connect_unix(&address).await?;
+            Ok((Established { socket, fault: None }, false))
+        }
+    }
+}
+
+async fn race(
+    link: &Link<Stream>,
+    addresses: &[SocketAddr],
+    failed: &mut Vec<Attempt>,
+) -> Result<Established<Socket>, ConnectCause> {
+    let mut race = Race::new(addresses.len());
+    let mut running = JoinSet::new();
+    let mut note = |race: &mut Race, address: SocketAddr, error: io::Error| {
+        let address = address.to_string();
+        link.observe(&Event::AttemptFailed { address: &address, error: &error });
+        race.handle_failed(link.now());
+        failed.push(Attempt { address, error });
+    };
+    loop {
+        let next_at = match race.poll(link.now()) {
+            RaceStep::Start(index) => {
+                let address = addresses[index];
+                link.observe(&Event::Connecting { address: &address.to_string() });
+                match start(address) {
+                    Ok(Started::Connected(established)) => return Ok(established),
+                    Ok(Started::Running(socket)) => {
+                        running.spawn(async move { (address, until_finished(socket).await) });
+                    }
+                    Err(error) => note(&mut race, address, error),
+                }
+                continue;
+            }
+            RaceStep::Lost => return Err(ConnectCause::Attempts(std::mem::take(failed))),
+            RaceStep::Wait(at) => at,
+        };
+        let pause = async {
+            match next_at {
+                Some(at) => tokio::time::sleep(at.saturating_sub(link.now())).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // The losers are closed with the set.
+            Some(Ok((address, result))) = running.join_next() => match result {
+                Ok(established) => return Ok(established),
+                Err(error) => note(&mut race, address, error),
+            },
+            () = pause => {}
+        }
+    }
+}
+
+/// Waits until an attempt has connected or failed.
+async fn until_finished(socket: Socket) -> io::Result<Established<Socket>> {
+    let stream = TcpStream::from_std(socket.into())?;
+    stream.writable().await?;
+    finished(Socket::from(stream.into_std()?))
+}
+
+/// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.
+const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
+
+async fn connect_unix(address: &SockAddr) -> Result<Socket, ConnectCause> {
+    let socket = handle::open(Domain::UNIX).map_err(ConnectCause::Local)?;
+    loop {
+        match socket.connect(address) {
+            Ok(()) => return Ok(socket),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(BACKLOG_PAUSE).await;
+            }
+            Err(error) => {
+                let address = handle::describe(address).unwrap_or_default();
+                return Err(ConnectCause::Attempts(vec![Attempt { address, error }]));
+            }
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! The async connection: the same steps as the blocking one.
+
+use super::stream::Stream;
+use crate::connection::{ended, report};
+use crate::error::ShutdownError;
+use crate::link::{Link, Moved};
+use crate::os::{self, AcknowledgementWatch};
+use crate::{Counts, Report};
+use adieu_proto::{Ending, Waiting};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// An open connection: it sends and receives. The async [`adieu::Connection`](crate::Connection).
+///
+/// Sending after the shutdown does not compile:
+///
+/// ```compile_fail,E0382
+/// # use tokio::io::AsyncWriteExt;
+/// # async fn f(mut connection: adieu::tokio::Connection) -> Result<(), Box<dyn std::error::Error>> {
+/// let half_closed = connection.shutdown_send().await?;
+/// connection.write_all(b"too late").await?; // the value has moved
+/// # Ok(()) }
+/// ```
+///
+/// Both directions at once: `tokio::io::split`, or [`exchange`](super::exchange()).
+/// [`AsyncWrite::poll_shutdown`] shuts down the sending side too, for code that knows only the trait.
+///
+/// Dropped unfinished, it is closed abortively: the peer sees a reset.
+#[must_use = "a connection that is dropped unfinished is reset; use shutdown_send, then close"]
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) inner: Inner,
+}
+
+/// A connection whose sending side is shut down. The async [`adieu::HalfClosed`](crate::HalfClosed).
+///
+/// Receiving after the close does not compile:
+///
+/// ```compile_fail,E0382
+/// # use tokio::io::AsyncReadExt;
+/// # async fn f(mut half_closed: adieu::tokio::HalfClosed) -> std::io::Result<()> {
+/// let report = half_closed.close().await;
+/// half_closed.read_u8().await?; // the value has moved
+/// # Ok(()) }
+/// ```
+#[must_use = "drain and close it to learn how the connection ended"]
+#[derive(Debug)]
+pub struct HalfClosed {
+    inner: Inner,
+}
+
+/// The link, and the one timer that the core asks for.
+pub(super) struct Inner {
+    pub(super) link: Link<Stream>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// What the two directions wait for; the core is told the sum.
+    waiting: Waiting,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.link.fmt(f)
+    }
+}
+
+impl Inner {
+    /// Tells the core what is waited for, and arranges to be woken when its time comes. True: it came, try again.
+    pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
+        let now = self.link.now();
+        self.link.core.handle_waiting(now, waiting);
+        let Some(left) = self.link.time_left() else {
+            self.timer = None;
+            return false;
+        };
+        let until = Instant::now() + left;
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                timer.as_mut().reset(until);
+                timer
+            }
+            empty => empty.insert(Box::pin(tokio::time::sleep_until(until))),
+        };
+        if timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.link.tick();
+        self.link.act();
+        true
+    }
+
+    /// Waits for readiness or time. Ready: try again.
+    fn poll_wait(&mut self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
+        if let Some(stream) = &self.link.handle {
+            stream.clear_ready(interest);
+            if stream.poll_ready(cx, interest).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        if interest.is_readable() {
+            self.waiting.receive = true;
+        } else {
+            self.waiting.send = true;
+        }
+        if self.poll_time(cx, self.waiting) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            self.link.act();
+            match self.link.receive(buffer.initialize_unfilled()) {
+                Moved::Bytes(n) => {
+                    self.waiting.receive = false;
+                    let now = self.link.now();
+                    self.link.core.handle_output(now, n as u64);
+                    buffer.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Moved::Blocked => ready!(self.poll_wait(cx, Interest::READABLE)),
+                Moved::Ended => {
+                    self.waiting.receive = false;
+                    self.link.act();
+                    let evidence = self.link.core.evidence();
+                    let graceful = self.link.outcome().is_none_or(|o| o.ending == Ending::Graceful);
+                    let clean = evidence.eof && evidence.fault.is_none() && graceful;
+                    return Poll::Ready(if clean {
+                        Ok(())
+                    } else {
+                        Err(ended(self.link.outcome(), evidence))
+                    });
+                }
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            self.link.act();
+            if !self.link.core.wants().input {
+                return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
+            }
+            match self.link.send(buffer) {
+                Moved::Bytes(n) => {
+                    self.waiting.send = false;
+                    return Poll::Ready(Ok(n));
+                }
+                Moved::Blocked => ready!(self.poll_wait(cx, Interest::WRITABLE)),
+                Moved::Ended => {
+                    return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
+                }
+            }
+        }
+    }
+
+    /// Shuts down the sending side. False: it could not be, and the link has its fault.
+    pub(super) fn shutdown_send(&mut self) -> bool {
+        self.link.core.handle_input_eof();
+        self.link.act();
+        self.link.core.milestones().shutdown_send.is_some()
+    }
+
+    /// Both directions have ended: waits for the acknowledgement, and lets the core close.
+    pub(super) async fn finish(&mut self) {
+        let now = self.link.now();
+        self.link.core.handle_close(now);
+        self.link.act();
+        let mut watch: Option<AsyncFd<AcknowledgementWatch>> = None;
+        while self.link.outcome().is_none() && self.link.core.wants().acknowledgement {
+            if let Some(watch) = &mut watch {
+                poll_fn(|cx| {
+                    if let Poll::Ready(Ok(mut guard)) = watch.poll_read_ready_mut(cx) {
+                        guard.get_inner_mut().consume();
+                        guard.clear_ready();
+                        return Poll::Ready(());
+                    }
+                    let waiting = Waiting { acknowledgement: true, ..Waiting::default() };
+                    if self.poll_time(cx, waiting) { Poll::Ready(()) } else { Poll::Pending }
+                })
+                .await;
+            } else {
+                let Some(stream) = &self.link.handle else { break };
+                let new = AcknowledgementWatch::new(std::os::fd::AsFd::as_fd(stream)).and_then(os::register);
+                match new {
+                    Ok(new) => watch = Some(new),
+                    Err(_) => break,
+                }
+            }
+            self.link.core.handle_acknowledged();
+            self.link.act();
+        }
+        if self.link.outcome().is_none() {
+            self.link.give_up();
+        }
+    }
+
+    pub(super) fn report(&self) -> Report {
+        report(&self.link)
+    }
+}
+
+impl Connection {
+    pub(super) fn new(mut link: Link<Stream>) -> Self {
+        link.core.hold();
+        Self { inner: Inner { link, timer: None, waiting: Waiting::default() } }
+    }
+
+    /// Shuts down the sending side: queues our FIN. Async for the sake of transports whose end takes a round of
+    /// writing; a TCP half-close does not wait.
+    ///
+    /// # Errors
+    ///
+    /// If the call fails the socket is closed, nothing is leaked, and the error holds the report and what the peer
+    /// had said by then.
+    #[expect(clippy::unused_async, reason = "the signature is the promise; a TLS end has to wait")]
+    pub async fn shutdown_send(mut self) -> Result<HalfClosed, ShutdownError> {
+        if self.inner.shutdown_send() {
+            return Ok(HalfClosed { inner: self.inner });
+        }
+        let link = &mut self.inner.link;
+        let received = link.receive_rest();
+        if link.outcome().is_none() {
+            link.give_up();
+        }
+        Err(ShutdownError { report: Box::new(report(link)), received })
+    }
+
+    /// Closes abortively: the peer sees a reset.
+    pub fn abort(mut self) -> Report {
+        self.inner.abort()
+    }
+
+    /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
+    pub fn mark_end(&mut self) {
+        self.inner.link.core.handle_end_mark();
+    }
+
+    /// Our address. `None`: it has none, or the system did not say.
+    pub fn local_address(&self) -> Option<&str> {
+        self.inner.link.facts.local_address.as_deref()
+    }
+
+    /// The peer's address. `None`: it has none, or the system did not say.
+    pub fn peer_address(&self) -> Option<&str> {
+        self.inner.link.facts.peer_address.as_deref()
+    }
+
+    /// Bytes so far.
+    pub fn counts(&self) -> Counts {
+        self.inner.link.core.counts()
+    }
+}
+
+impl Inner {
+    fn abort(&mut self) -> Report {
+        let now = self.link.now();
+        self.link.core.handle_abort(now);
+        self.link.act();
+        self.report()
+    }
+}
+
+impl HalfClosed {
+    /// Closes and reports; waits until everything is acknowledged if the peer has ended its side.
+    ///
+    /// If it has not, the connection is closed early and the ending is
+    /// [`Indeterminate`](crate::Ending::Indeterminate).
+    pub async fn close(mut self) -> Report {
+        self.inner.link.act();
+        // An EOF that is there already counts, also if nobody has asked for it yet.
+        self.inner.link.receive(&mut [0]);
+        self.inner.finish().await;
+        self.inner.report()
+    }
+
+    /// Receives until EOF, throws away what comes, closes and reports.
+    pub async fn drain(mut self) -> Report {
+        let mut bytes = [0; 16 * 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match poll_fn(|cx| self.inner.poll_read(cx, &mut buffer)).await {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return self.close().await,
+            }
+        }
+    }
+
+    /// Closes abortively: the peer sees a reset.
+    pub fn abort(mut self) -> Report {
+        self.inner.abort()
+    }
+
+    /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
+    pub fn mark_end(&mut self) {
+        self.inner.link.core.handle_end_mark();
+    }
+
+    /// Bytes so far.
+    pub fn counts(&self) -> Counts {
+        self.inner.link.core.counts()
+    }
+}
+
+impl os::Steady for AcknowledgementWatch {}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.inner.poll_read(cx, buffer)
+    }
+}
+
+impl AsyncRead for HalfClosed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.inner.poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.inner.poll_write(cx, buffer)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.inner.shutdown_send() {
+            return Poll::Ready(Ok(()));
+        }
+        let link = &self.inner.link;
+        Poll::Ready(Err(ended(link.outcome(), link.core.evidence())))
+    }
+}
