@@ -320,6 +320,8 @@ impl Connection {
             self.judge_silence(now, sample.last_heard);
         } else if self.evidence.fault.is_some() {
             self.conclude(now);
+        } else {
+            self.judge_given_up(sample);
         }
         self.update_timers(now);
     }
@@ -541,23 +543,39 @@ impl Connection {
 
     /// Both directions have ended and all is handed on: is it graceful?
     fn judge_close(&mut self, now: Time, sample: Sample) {
-        if !(self.both_ended() && self.flushed()) || self.held {
-            return;
+        if let Some(ending) = self.close_ending(sample).filter(|_| !self.held) {
+            self.looked_last = true;
+            self.decide(now, ending);
+        }
+    }
+
+    /// Given up while only acknowledgements were missing: the last look may find them there.
+    fn judge_given_up(&mut self, sample: Sample) {
+        let ending = self.close_ending(sample);
+        if let (Some(verdict), Some(ending)) = (&mut self.verdict, ending)
+            && verdict.ending == (Ending::Indeterminate { missing: Missing::Acknowledgement })
+        {
+            verdict.ending = ending;
+        }
+    }
+
+    /// How it ends if nothing is waited for any more. `None`: something is.
+    fn close_ending(&self, sample: Sample) -> Option<Ending> {
+        if !(self.both_ended() && self.flushed()) {
+            return None;
         }
         let missing = match (sample.socket_error, sample.unacknowledged) {
             (SocketError::Unknown, _) => Some(Missing::SocketError),
             (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
             // Not yet: wait for the acknowledgement, bounded by the timers.
-            (_, Unacknowledged::Octets(octets)) if octets > 0 => return,
+            (_, Unacknowledged::Octets(octets)) if octets > 0 => return None,
             _ => None,
         };
-        self.looked_last = true;
-        let ending = match missing {
+        Some(match missing {
             _ if self.evidence.end_mark == Some(false) => Ending::Truncated,
             Some(missing) => Ending::Indeterminate { missing },
             None => Ending::Graceful,
-        };
-        self.decide(now, ending);
+        })
     }
 
     /// The peer has been silent: is it too long?

@@ -373,3 +373,16 @@ fn input_that_was_there_while_we_were_stopped_is_not_given_up() {
     c.handle_timeout(ms(60_000));
     assert!(c.wants().input && !c.input_abandoned());
 }
+
+#[test]
+fn given_up_with_everything_acknowledged_nothing_is_missing() {
+    for (octets, expected) in
+        [(0, Ending::Graceful), (1, Ending::Indeterminate { missing: Missing::Acknowledgement })]
+    {
+        let mut c = half_closed(Config::default());
+        c.hold();
+        c.handle_eof(ms(3));
+        c.handle_give_up(ms(4));
+        assert_eq!(finish(&mut c, ms(4), clear(octets)).ending, expected);
+    }
+}
