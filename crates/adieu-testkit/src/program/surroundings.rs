@@ -1,6 +1,6 @@
 //! What a scenario's target needs to exist while the program runs.
 
-use super::{Endpoint, PeerHandle};
+use super::{Endpoint, PeerHandle, in_process::Enter};
 use crate::{
     peer::Bind,
     scenario::{Scenario, Target},
@@ -23,6 +23,8 @@ pub(super) struct Surroundings {
     pub(super) peer: Option<PeerHandle>,
     /// What stands before the program's arguments, to run it where the target is.
     pub(super) prefix: Vec<OsString>,
+    /// The same for a thread of this process.
+    pub(super) enter: Option<Enter>,
     /// Held until the program has exited.
     #[expect(dead_code, reason = "held, not used: what is dropped here would be gone too early")]
     held: Vec<Box<dyn Any>>,
@@ -58,11 +60,11 @@ impl Surroundings {
 
     fn of_peer(peer: PeerHandle) -> Self {
         let endpoint = peer.endpoint().clone();
-        Self { endpoint, peer: Some(peer), prefix: Vec::new(), held: Vec::new() }
+        Self { endpoint, peer: Some(peer), prefix: Vec::new(), enter: None, held: Vec::new() }
     }
 
     fn without_peer(endpoint: Endpoint, held: Vec<Box<dyn Any>>) -> Self {
-        Self { endpoint, peer: None, prefix: Vec::new(), held }
+        Self { endpoint, peer: None, prefix: Vec::new(), enter: None, held }
     }
 
     /// Gives the name its addresses in an `/etc/hosts` that only the program sees (a mount namespace).
@@ -106,17 +108,22 @@ impl Surroundings {
             let why = format!("no /etc/hosts of its own for a program here: {said}");
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
+        let path = hosts.path().to_owned();
+        let enter: Enter = Box::new(move || crate::os::see_own_file(&path, "/etc/hosts"));
         held.push(Box::new(hosts));
-        Ok(Self { endpoint: Endpoint::Tcp { host: NAME.into(), port }, peer, prefix, held })
+        let endpoint = Endpoint::Tcp { host: NAME.into(), port };
+        Ok(Self { endpoint, peer, prefix, enter: Some(enter), held })
     }
 
     #[cfg(target_os = "linux")]
     fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
-        let pair = crate::namespace::Namespaces::new()?;
+        let pair = std::sync::Arc::new(crate::namespace::Namespaces::new()?);
         let bind = Bind::Tcp(pair.peer_address());
         let peer = PeerHandle::listen_at(bind, scenario.script, pair.place_of_peer())?;
         let prefix = pair.prefix();
-        Ok(Self { prefix, held: vec![Box::new(pair)], ..Self::of_peer(peer) })
+        let entered = std::sync::Arc::clone(&pair);
+        let enter: Enter = Box::new(move || entered.enter_programs());
+        Ok(Self { prefix, enter: Some(enter), held: vec![Box::new(pair)], ..Self::of_peer(peer) })
     }
 
     #[cfg(not(target_os = "linux"))]
