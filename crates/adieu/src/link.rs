@@ -248,6 +248,14 @@ impl<H: Handle> Link<H> {
         self.core.poll_timeout().map(|at| at.saturating_sub(self.now()))
     }
 
+    /// A moment of the core's on tokio's clock; one beyond that clock's end is far enough away.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn instant_of(&self, at: Time) -> tokio::time::Instant {
+        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+        let at = self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR);
+        tokio::time::Instant::from_std(at)
+    }
+
     /// Tells the core the time, if it has been waiting for it, and of an interrupt.
     pub(crate) fn tick(&mut self) {
         let now = self.now();

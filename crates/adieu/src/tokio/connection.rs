@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 /// An open connection: it sends and receives. The async [`adieu::Connection`](crate::Connection).
 ///
@@ -73,14 +73,23 @@ impl Inner {
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
         let now = self.link.now();
         self.link.core.handle_waiting(now, waiting);
-        let Some(left) = self.link.time_left() else {
+        let Some(at) = self.link.core.poll_timeout() else {
             self.timer = None;
             return false;
         };
-        let until = Instant::now() + left;
+        // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
+        // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
+        if at <= now {
+            self.link.tick();
+            self.link.act();
+            return true;
+        }
+        let until = self.link.instant_of(at);
         let timer = match &mut self.timer {
             Some(timer) => {
-                timer.as_mut().reset(until);
+                if timer.deadline() != until {
+                    timer.as_mut().reset(until);
+                }
                 timer
             }
             empty => empty.insert(Box::pin(tokio::time::sleep_until(until))),
