@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`pattern`] | byte streams that are generated and verified without being held |
 //! | [`peer`] | a real peer on loopback whose behaviour is data: a list of [`peer::Step`]s |
+//! | [`places`] | ports that refuse, addresses that never answer, names of a test's own |
 //! | [`scenario`] | the closing matrix: what the peer does, what we are given, what must hold |
 //! | [`program`] | runs any program, or a driver in this process, against a scenario and notes what happened |
 //! | [`matrix`] | every scenario on a built adieu or a driver, in one call |
@@ -34,6 +35,8 @@ mod os;
 pub mod pattern;
 #[cfg(unix)]
 pub mod peer;
+#[cfg(unix)]
+pub mod places;
 #[cfg(unix)]
 pub mod program;
 pub mod progress;

@@ -128,6 +128,13 @@ impl Connection {
         self.link.core.handle_end_mark();
     }
 
+    /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
+    ///
+    /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.link.handle.as_ref().map(AsFd::as_fd)
+    }
+
     /// Our address. `None`: it has none, or the system did not say.
     pub fn local_address(&self) -> Option<&str> {
         self.link.facts.local_address.as_deref()
@@ -309,14 +316,4 @@ impl Write for Connection {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-impl AsFd for Connection {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        handle_of(&self.link)
-    }
-}
-
-fn handle_of(link: &Link<Socket>) -> BorrowedFd<'_> {
-    link.handle.as_ref().expect("an open connection holds its socket").as_fd()
 }

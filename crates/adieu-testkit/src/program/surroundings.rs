@@ -3,15 +3,14 @@
 use super::{Endpoint, PeerHandle, in_process::Enter};
 use crate::{
     peer::Bind,
+    places,
     scenario::{Scenario, Target},
 };
-use socket2::{Domain, Socket, Type};
 use std::{
     any::Any,
     ffi::OsString,
     io::{self, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
-    time::Duration,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 /// The name that `Target::Name` gives its addresses to.
@@ -37,7 +36,7 @@ impl Surroundings {
             Target::Tcp6 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP6, scenario.script)?)),
             Target::Unix => Ok(Self::of_peer(PeerHandle::listen(Bind::Unix, scenario.script)?)),
             Target::Refused => {
-                let (address, socket) = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                let (address, socket) = places::refusing(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
                 Ok(Self::without_peer(Endpoint::of(address), vec![Box::new(socket)]))
             }
             Target::NoSuchPath => {
@@ -50,7 +49,7 @@ impl Surroundings {
                 Ok(Self::without_peer(Endpoint::Tcp { host, port: 27_015 }, Vec::new()))
             }
             Target::NeverAnswers => {
-                let (address, held) = full_backlog()?;
+                let (address, held) = places::unanswering(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
                 Ok(Self::without_peer(Endpoint::of(address), held))
             }
             Target::Name { resolves_to, alive } => Self::of_name(scenario, resolves_to, alive),
@@ -83,7 +82,7 @@ impl Surroundings {
         }
         for ip in resolves_to.iter().filter(|ip| **ip != alive) {
             // Bound and not listening: nobody else can answer there, and the kernel refuses.
-            let (refusing, socket) = bound(address(ip, port)?)?;
+            let (refusing, socket) = places::refusing(address(ip, port)?)?;
             port = refusing.port();
             held.push(Box::new(socket));
         }
@@ -130,54 +129,5 @@ impl Surroundings {
     fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
         let _ = scenario;
         Err(io::Error::new(io::ErrorKind::Unsupported, "network namespaces are Linux's"))
-    }
-}
-
-/// A port that is taken and refuses.
-fn bound(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    let bound = socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address"))?;
-    Ok((bound, socket))
-}
-
-/// A listener whose backlog is full drops every SYN; tcp(7), listen(2).
-fn full_backlog() -> io::Result<(SocketAddr, Vec<Box<dyn Any>>)> {
-    let (address, listener) = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    listener.listen(0)?;
-    let mut held: Vec<Box<dyn Any>> = vec![Box::new(listener)];
-    for _ in 0..16 {
-        match TcpStream::connect_timeout(&address, Duration::from_millis(150)) {
-            Ok(stream) => held.push(Box::new(stream)),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((address, held)),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other("a backlog of 0 took 16 connections"))
-}
-
-/// The backlog fills, and then nobody answers.
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_backlog_does_not_answer() {
-        let (address, _held) = full_backlog().expect("loopback");
-        let error = TcpStream::connect_timeout(&address, Duration::from_millis(100)).expect_err("dropped");
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[test]
-    fn a_bound_port_refuses() {
-        for ip in ["127.0.0.1", "::1"] {
-            let ip: IpAddr = ip.parse().expect("an address");
-            let (address, _socket) = bound(SocketAddr::new(ip, 0)).expect("loopback");
-            let error = TcpStream::connect(address).expect_err("refused");
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        }
     }
 }

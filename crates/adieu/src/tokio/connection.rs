@@ -1,18 +1,21 @@
 //! The async connection: the same steps as the blocking one.
 
 use super::stream::Stream;
+use crate::connect::Established;
 use crate::connection::{ended, report};
 use crate::error::ShutdownError;
 use crate::link::{Link, Moved};
 use crate::os::{self, AcknowledgementWatch};
-use crate::{Counts, Report};
+use crate::{Counts, Options, Report, Role};
 use adieu_proto::{Ending, Waiting};
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// An open connection: it sends and receives. The async [`adieu::Connection`](crate::Connection).
@@ -198,7 +201,7 @@ impl Inner {
                 .await;
             } else {
                 let Some(stream) = &self.link.handle else { break };
-                let new = AcknowledgementWatch::new(std::os::fd::AsFd::as_fd(stream)).and_then(os::register);
+                let new = AcknowledgementWatch::new(stream.as_fd()).and_then(os::register);
                 match new {
                     Ok(new) => watch = Some(new),
                     Err(_) => break,
@@ -221,6 +224,20 @@ impl Connection {
     pub(super) fn new(mut link: Link<Stream>) -> Self {
         link.core.hold();
         Self { inner: Inner { link, timer: None, waiting: Waiting::default() } }
+    }
+
+    /// Takes over a connected TCP stream, so that it ends well.
+    ///
+    /// The counts and times of its report begin here.
+    ///
+    /// # Errors
+    ///
+    /// None so far; a stream whose transport needs more than a socket may have some.
+    pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
+        let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
+        let mut link = Link::new(options.clone(), Role::Connect, endpoint);
+        link.connected(Established { socket: Stream::Tcp(stream), fault: None }, "tcp");
+        Ok(Self::new(link))
     }
 
     /// Shuts down the sending side: queues our FIN. Async for the sake of transports whose end takes a round of
@@ -251,6 +268,13 @@ impl Connection {
     /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
     pub fn mark_end(&mut self) {
         self.inner.link.core.handle_end_mark();
+    }
+
+    /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
+    ///
+    /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.link.handle.as_ref().map(AsFd::as_fd)
     }
 
     /// Our address. `None`: it has none, or the system did not say.
