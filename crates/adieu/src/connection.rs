@@ -161,7 +161,7 @@ impl HalfClosed {
         let link = &mut self.link;
         link.act();
         // An EOF that is there already counts, also if nobody has asked for it yet.
-        link.receive(&mut [0]);
+        link.receive_eof();
         let now = link.now();
         link.core.handle_close(now);
         link.act();

@@ -10,6 +10,7 @@ use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
 use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time};
 use std::io::{self, Read};
+use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 /// What a non-blocking receive or send came to.
@@ -178,6 +179,28 @@ impl<H: Handle> Link<H> {
                 self.fault(Call::Receive, &error);
                 Moved::Ended
             }
+        }
+    }
+
+    /// Takes an EOF that stands in our kernel already, but no byte that stands before it.
+    pub(crate) fn receive_eof(&mut self) {
+        let Some(handle) = self.handle.as_ref().filter(|_| self.core.wants().receive) else { return };
+        let peeked = loop {
+            match handle.socket().peek(&mut [MaybeUninit::uninit()]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match peeked {
+            Ok(0) => {
+                self.receive(&mut [0]);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.core.handle_exhausted(self.now());
+            }
+            // A peek takes an error out like any other call, so it is told here or never.
+            Err(error) => self.fault(Call::Receive, &error),
         }
     }
 
