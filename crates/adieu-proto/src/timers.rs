@@ -95,7 +95,7 @@ impl Timers {
         match self.check_interval(config, situation).filter(|_| any) {
             None => self.check_at = None,
             Some(interval) => {
-                let at = now + interval;
+                let at = now.saturating_add(interval);
                 // A later check than the interval asks for is brought forward; a sooner one stays.
                 self.check_at = Some(self.check_at.map_or(at, |old| old.min(at)));
             }
@@ -127,12 +127,12 @@ impl Timers {
 
     /// When the peer's silence is too long.
     pub(crate) fn idle_at(&self, config: &Config) -> Option<Time> {
-        Some(self.idle_since? + config.idle_timeout?)
+        Some(self.idle_since?.saturating_add(config.idle_timeout?))
     }
 
     /// When our silent input has held up the end for too long.
     pub(crate) fn grace_at(&self, config: &Config) -> Option<Time> {
-        Some(self.grace_since? + config.input_grace?)
+        Some(self.grace_since?.saturating_add(config.input_grace?))
     }
 
     /// When the kernel's state must be looked at next.
