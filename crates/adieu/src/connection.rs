@@ -243,7 +243,7 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
         let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
         os::wait(&mut watches, link.time_left())?;
     }
-    link.tick();
+    // Whether time is up is judged on the way into the next wait, once the socket was asked again.
     link.act();
     Ok(())
 }
@@ -253,6 +253,7 @@ fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
         return Ok(0);
     }
     loop {
+        link.check_stop();
         link.act();
         match link.receive(buffer) {
             Moved::Bytes(n) => {
@@ -280,6 +281,7 @@ fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
         return Ok(0);
     }
     loop {
+        link.check_stop();
         link.act();
         if !link.core.wants().input {
             return Err(ended(link.outcome(), link.core.evidence()));

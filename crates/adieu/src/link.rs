@@ -279,6 +279,16 @@ impl<H: Handle> Link<H> {
         tokio::time::Instant::from_std(at)
     }
 
+    /// Ends what must end although there is more to move: the interrupt, and the deadline. The other timers judge the
+    /// peer's silence, which is known only once it was asked.
+    pub(crate) fn check_stop(&mut self) {
+        let raised = self.options.interrupt.as_ref().is_some_and(|i| i.raised().is_some());
+        let over = self.options.timers.deadline.is_some_and(|at| at <= self.now());
+        if raised || over {
+            self.tick();
+        }
+    }
+
     /// Tells the core the time, if it has been waiting for it, and of an interrupt.
     pub(crate) fn tick(&mut self) {
         let now = self.now();

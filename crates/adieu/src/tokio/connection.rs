@@ -126,6 +126,7 @@ impl Inner {
             return Poll::Ready(Ok(()));
         }
         loop {
+            self.link.check_stop();
             self.link.act();
             match self.link.receive(buffer.initialize_unfilled()) {
                 Moved::Bytes(n) => {
@@ -157,6 +158,7 @@ impl Inner {
             return Poll::Ready(Ok(0));
         }
         loop {
+            self.link.check_stop();
             self.link.act();
             if !self.link.core.wants().input {
                 return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));

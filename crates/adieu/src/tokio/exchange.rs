@@ -62,6 +62,7 @@ impl Exchange {
         mut output: Pin<&mut (impl AsyncWrite + ?Sized)>,
     ) -> Poll<()> {
         loop {
+            self.link().check_stop();
             self.link().act();
             let mut waiting = Waiting::default();
             // Receive first: whatever a failing send would tell, the peer may have said before.
