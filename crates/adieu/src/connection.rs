@@ -223,8 +223,7 @@ pub(crate) fn ended(outcome: Option<Outcome>, evidence: adieu_proto::Evidence) -
 
 /// Sleeps until what is waited for may be there, a timer has come or the interrupt was raised.
 fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
-    let now = link.now();
-    link.core.handle_waiting(now, waiting);
+    link.wait_for(waiting);
     link.tick();
     link.act();
     let Some(socket) = link.handle.as_ref().map(AsFd::as_fd) else { return Ok(()) };
@@ -252,6 +251,12 @@ fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
     }
+    let result = read_waiting(link, buffer);
+    link.wait_for(Waiting::default());
+    result
+}
+
+fn read_waiting(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         link.check_stop();
         link.act();
@@ -280,6 +285,12 @@ fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
     }
+    let result = write_waiting(link, buffer);
+    link.wait_for(Waiting::default());
+    result
+}
+
+fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
     loop {
         link.check_stop();
         link.act();

@@ -8,7 +8,7 @@ use crate::handle::{self, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
-use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time};
+use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time, Waiting};
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ pub(crate) struct Link<H: Handle> {
     pub(crate) handle: Option<H>,
     pub(crate) facts: Facts,
     pub(crate) options: Options,
+    /// What the core was last told that we wait for.
+    waiting: Waiting,
     start: Instant,
     report: Option<Report>,
 }
@@ -41,6 +43,7 @@ impl<H: Handle> Link<H> {
             handle: None,
             facts: Facts { role: role.name(), endpoint, ..Facts::default() },
             options,
+            waiting: Waiting::default(),
             start: Instant::now(),
             report: None,
         }
@@ -277,6 +280,16 @@ impl<H: Handle> Link<H> {
         const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
         let at = self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR);
         tokio::time::Instant::from_std(at)
+    }
+
+    /// Tells the core what is waited for from now on. Nothing: the program is busy, and what the peer leaves unsaid
+    /// meanwhile is not its silence.
+    pub(crate) fn wait_for(&mut self, waiting: Waiting) {
+        let nothing = Waiting::default();
+        if waiting != nothing || self.waiting != nothing {
+            self.waiting = waiting;
+            self.core.handle_waiting(self.now(), waiting);
+        }
     }
 
     /// Ends what must end although there is more to move: the interrupt, and the deadline. The other timers judge the

@@ -75,7 +75,7 @@ impl Inner {
     /// Tells the core what is waited for, and arranges to be woken when its time comes. True: it came, try again.
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
         let now = self.link.now();
-        self.link.core.handle_waiting(now, waiting);
+        self.link.wait_for(waiting);
         let Some(at) = self.link.core.poll_timeout() else {
             self.timer = None;
             return false;
@@ -125,12 +125,18 @@ impl Inner {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        let result = ready!(self.poll_read_waiting(cx, buffer));
+        self.waiting.receive = false;
+        self.link.wait_for(self.waiting);
+        Poll::Ready(result)
+    }
+
+    fn poll_read_waiting(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             self.link.check_stop();
             self.link.act();
             match self.link.receive(buffer.initialize_unfilled()) {
                 Moved::Bytes(n) => {
-                    self.waiting.receive = false;
                     let now = self.link.now();
                     self.link.core.handle_output(now, n as u64);
                     buffer.advance(n);
@@ -138,7 +144,6 @@ impl Inner {
                 }
                 Moved::Blocked => ready!(self.poll_wait(cx, Interest::READABLE)),
                 Moved::Ended => {
-                    self.waiting.receive = false;
                     self.link.act();
                     let evidence = self.link.core.evidence();
                     let graceful = self.link.outcome().is_none_or(|o| o.ending == Ending::Graceful);
@@ -157,6 +162,13 @@ impl Inner {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        let result = ready!(self.poll_write_waiting(cx, buffer));
+        self.waiting.send = false;
+        self.link.wait_for(self.waiting);
+        Poll::Ready(result)
+    }
+
+    fn poll_write_waiting(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         loop {
             self.link.check_stop();
             self.link.act();
@@ -164,10 +176,7 @@ impl Inner {
                 return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
             }
             match self.link.send(buffer) {
-                Moved::Bytes(n) => {
-                    self.waiting.send = false;
-                    return Poll::Ready(Ok(n));
-                }
+                Moved::Bytes(n) => return Poll::Ready(Ok(n)),
                 Moved::Blocked => ready!(self.poll_wait(cx, Interest::WRITABLE)),
                 Moved::Ended => {
                     return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
