@@ -4,7 +4,7 @@
 //! how they wait is their own.
 
 use crate::connect::Established;
-use crate::handle::{self, Handle};
+use crate::handle::{self, Direction, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
@@ -157,7 +157,7 @@ impl<H: Handle> Link<H> {
         }
         let Some(handle) = &self.handle else { return Moved::Ended };
         let result = loop {
-            match (&*handle.socket()).read(buffer) {
+            match handle.attempt(Direction::Receive, |socket| (&**socket).read(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -213,7 +213,7 @@ impl<H: Handle> Link<H> {
         let Some(handle) = &self.handle else { return Moved::Ended };
         let at = self.now();
         let result = loop {
-            match handle.socket().send_with_flags(buffer, os::SEND_FLAGS) {
+            match handle.attempt(Direction::Send, |socket| socket.send_with_flags(buffer, os::SEND_FLAGS)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }

@@ -4,6 +4,7 @@ use super::stream::Stream;
 use crate::connect::Established;
 use crate::connection::{ended, report};
 use crate::error::ShutdownError;
+use crate::handle::Direction;
 use crate::link::{Link, Moved};
 use crate::os::{self, AcknowledgementWatch};
 use crate::{Counts, Options, Report, Role};
@@ -14,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
@@ -106,17 +107,15 @@ impl Inner {
     }
 
     /// Waits for readiness or time. Ready: try again.
-    fn poll_wait(&mut self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
-        if let Some(stream) = &self.link.handle {
-            stream.clear_ready(interest);
-            if stream.poll_ready(cx, interest).is_ready() {
-                return Poll::Ready(());
-            }
+    fn poll_wait(&mut self, cx: &mut Context<'_>, direction: Direction) -> Poll<()> {
+        if let Some(stream) = &self.link.handle
+            && stream.poll_ready(cx, direction).is_ready()
+        {
+            return Poll::Ready(());
         }
-        if interest.is_readable() {
-            self.waiting.receive = true;
-        } else {
-            self.waiting.send = true;
+        match direction {
+            Direction::Receive => self.waiting.receive = true,
+            Direction::Send => self.waiting.send = true,
         }
         if self.poll_time(cx, self.waiting) { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -142,7 +141,7 @@ impl Inner {
                     buffer.advance(n);
                     return Poll::Ready(Ok(()));
                 }
-                Moved::Blocked => ready!(self.poll_wait(cx, Interest::READABLE)),
+                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Receive)),
                 Moved::Ended => {
                     self.link.act();
                     let evidence = self.link.core.evidence();
@@ -177,7 +176,7 @@ impl Inner {
             }
             match self.link.send(buffer) {
                 Moved::Bytes(n) => return Poll::Ready(Ok(n)),
-                Moved::Blocked => ready!(self.poll_wait(cx, Interest::WRITABLE)),
+                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
                 Moved::Ended => {
                     return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
                 }

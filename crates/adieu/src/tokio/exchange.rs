@@ -3,12 +3,13 @@
 use super::connection::{Connection, Inner};
 use super::stream::Stream;
 use crate::Report;
+use crate::handle::Direction;
 use crate::link::{Link, Moved};
 use adieu_proto::{LocalEnd, Waiting};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How much one direction holds at most.
 const CAPACITY: usize = 64 * 1024;
@@ -94,7 +95,7 @@ impl Exchange {
             }
             Moved::Blocked => {
                 waiting.receive = true;
-                self.poll_ready(cx, Interest::READABLE)
+                self.poll_ready(cx, Direction::Receive)
             }
             Moved::Ended => true,
         }
@@ -111,17 +112,16 @@ impl Exchange {
             }
             Moved::Blocked => {
                 waiting.send = true;
-                self.poll_ready(cx, Interest::WRITABLE)
+                self.poll_ready(cx, Direction::Send)
             }
             Moved::Ended => true,
         }
     }
 
     /// Arranges to be woken. True: there is something already.
-    fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> bool {
+    fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let Some(stream) = &self.inner.link.handle else { return false };
-        stream.clear_ready(interest);
-        stream.poll_ready(cx, interest).is_ready()
+        stream.poll_ready(cx, direction).is_ready()
     }
 
     fn write(

@@ -278,3 +278,40 @@ fn the_listener_accepts_and_serves() {
         assert_eq!(client.join().expect("it does not panic"), "bye");
     });
 }
+
+/// Between a call that finds nothing and the wait for more, another thread's driver may bring the news.
+#[test]
+fn no_wake_up_is_lost_between_threads() {
+    const TASKS: usize = 16;
+    const TURNS: usize = 2_000;
+    bounded("the tasks", || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let any = Endpoint::tcp("127.0.0.1", 0);
+            let listener = adieu::tokio::Listener::bind(&any, &Options::new()).expect("loopback");
+            let endpoint = listener.local_endpoint().clone();
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..TASKS {
+                let mut near = connect(&endpoint, &Options::new()).await.expect("it listens");
+                let mut far = listener.accept().await.expect("it has connected");
+                tasks.spawn(async move {
+                    for _ in 0..TURNS {
+                        near.write_all(b"x").await.expect("the other side reads");
+                        near.read_exact(&mut [0]).await.expect("the other side answers");
+                    }
+                    near.shutdown_send().await.expect("connected").drain().await
+                });
+                tasks.spawn(async move {
+                    while far.read(&mut [0]).await.expect("no reset") == 1 {
+                        far.write_all(b"x").await.expect("the other side reads");
+                    }
+                    far.shutdown_send().await.expect("connected").close().await
+                });
+            }
+            while let Some(report) = tasks.join_next().await {
+                let report = report.expect("it does not panic");
+                assert!(report.is_graceful(), "{report}");
+            }
+        });
+    });
+}
