@@ -1,6 +1,7 @@
 //! The async connection: the same steps as the blocking one.
 
 use super::stream::Stream;
+use super::waiters::Waiters;
 use crate::connect::Established;
 use crate::connection::{ended, report};
 use crate::error::ShutdownError;
@@ -13,7 +14,8 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -64,6 +66,7 @@ pub(super) struct Inner {
     timer: Option<Pin<Box<Sleep>>>,
     /// What the two directions wait for; the core is told the sum.
     waiting: Waiting,
+    waiters: Arc<Waiters>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -75,35 +78,34 @@ impl std::fmt::Debug for Inner {
 impl Inner {
     /// Tells the core what is waited for, and arranges to be woken when its time comes. True: it came, try again.
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
-        let now = self.link.now();
         self.link.wait_for(waiting);
-        let Some(at) = self.link.core.poll_timeout() else {
-            self.timer = None;
-            return false;
-        };
-        // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
-        // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
-        if at <= now {
-            self.link.tick();
-            self.link.act();
-            return true;
-        }
-        let until = self.link.instant_of(at);
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                if timer.deadline() != until {
-                    timer.as_mut().reset(until);
-                }
-                timer
+        loop {
+            let Some(at) = self.link.core.poll_timeout() else {
+                self.timer = None;
+                return false;
+            };
+            // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
+            // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
+            if at <= self.link.now() {
+                self.link.tick();
+                self.link.act();
+                return true;
             }
-            empty => empty.insert(Box::pin(tokio::time::sleep_until(until))),
-        };
-        if timer.as_mut().poll(cx).is_pending() {
-            return false;
+            let until = self.link.instant_of(at);
+            let timer = match &mut self.timer {
+                Some(timer) => {
+                    // One that fires too early is set again then; setting it at every byte would cost more.
+                    if until < timer.deadline() || timer.is_elapsed() {
+                        timer.as_mut().reset(until);
+                    }
+                    timer
+                }
+                empty => empty.insert(Box::pin(tokio::time::sleep_until(until))),
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return false;
+            }
         }
-        self.link.tick();
-        self.link.act();
-        true
     }
 
     /// Waits for readiness or time. Ready: try again.
@@ -117,7 +119,31 @@ impl Inner {
             Direction::Receive => self.waiting.receive = true,
             Direction::Send => self.waiting.send = true,
         }
-        if self.poll_time(cx, self.waiting) { Poll::Ready(()) } else { Poll::Pending }
+        self.waiters.note(direction, cx.waker());
+        if self.poll_time_for_all() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The timer, on behalf of every task that waits.
+    fn poll_time_for_all(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.waiters));
+        let came = self.poll_time(&mut Context::from_waker(&waker), self.waiting);
+        if came {
+            // The other half's task may sleep until this very moment.
+            waker.wake();
+        }
+        came
+    }
+
+    /// A call of one half is done. What it did may be news to the other half: the connection's end, or a timer that
+    /// has not been needed so far.
+    fn done(&mut self) {
+        if self.waiting == Waiting::default() {
+            self.link.wait_for(self.waiting);
+        } else if self.link.core.is_decided() || self.link.core.evidence().fault.is_some() {
+            self.waiters.wake_by_ref();
+        } else {
+            self.poll_time_for_all();
+        }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -126,7 +152,7 @@ impl Inner {
         }
         let result = ready!(self.poll_read_waiting(cx, buffer));
         self.waiting.receive = false;
-        self.link.wait_for(self.waiting);
+        self.done();
         Poll::Ready(result)
     }
 
@@ -163,7 +189,7 @@ impl Inner {
         }
         let result = ready!(self.poll_write_waiting(cx, buffer));
         self.waiting.send = false;
-        self.link.wait_for(self.waiting);
+        self.done();
         Poll::Ready(result)
     }
 
@@ -188,6 +214,7 @@ impl Inner {
     pub(super) fn shutdown_send(&mut self) -> bool {
         self.link.core.handle_input_eof();
         self.link.act();
+        self.done();
         self.link.core.milestones().shutdown_send.is_some()
     }
 
@@ -233,7 +260,7 @@ impl Inner {
 impl Connection {
     pub(super) fn new(mut link: Link<Stream>) -> Self {
         link.core.hold();
-        Self { inner: Inner { link, timer: None, waiting: Waiting::default() } }
+        Self { inner: Inner { link, timer: None, waiting: Waiting::default(), waiters: Arc::default() } }
     }
 
     /// Takes over a connected TCP stream, so that it ends well.
