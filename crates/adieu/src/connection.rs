@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use crate::link::{Link, Moved};
 use crate::os::{self, Watch};
 use crate::{Options, Report, Role};
-use adieu_proto::{Counts, Outcome, Waiting};
+use adieu_proto::{Counts, Waiting};
 use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -208,15 +208,19 @@ pub(crate) fn report<H: Handle>(link: &Link<H>) -> Report {
 }
 
 /// Why a read or write cannot go on.
-pub(crate) fn ended(outcome: Option<Outcome>, evidence: adieu_proto::Evidence) -> io::Error {
-    if let Some(code) = evidence.fault.and_then(|f| f.code) {
+pub(crate) fn ended<H: Handle>(link: &Link<H>) -> io::Error {
+    if let Some(code) = link.core.evidence().fault.and_then(|f| f.code) {
         return io::Error::from_raw_os_error(code);
     }
-    match outcome.map(|o| o.ending) {
+    match link.outcome().map(|o| o.ending) {
         Some(ending @ adieu_proto::Ending::TimedOut { .. }) => {
             io::Error::new(io::ErrorKind::TimedOut, Ended { ending })
         }
         Some(ending) => io::Error::new(io::ErrorKind::ConnectionAborted, Ended { ending }),
+        // Only a trait's shutdown leaves something that can still be written to.
+        None if link.core.milestones().shutdown_send.is_some() => {
+            io::Error::new(io::ErrorKind::BrokenPipe, "the sending side is shut down")
+        }
         None => io::ErrorKind::NotConnected.into(),
     }
 }
@@ -275,7 +279,7 @@ fn read_waiting(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize>
                 if evidence.eof && evidence.fault.is_none() && graceful {
                     return Ok(0);
                 }
-                return Err(ended(link.outcome(), evidence));
+                return Err(ended(link));
             }
         }
     }
@@ -295,12 +299,12 @@ fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
         link.check_stop();
         link.act();
         if !link.core.wants().input {
-            return Err(ended(link.outcome(), link.core.evidence()));
+            return Err(ended(link));
         }
         match link.send(buffer) {
             Moved::Bytes(n) => return Ok(n),
             Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() })?,
-            Moved::Ended => return Err(ended(link.outcome(), link.core.evidence())),
+            Moved::Ended => return Err(ended(link)),
         }
     }
 }

@@ -173,11 +173,7 @@ impl Inner {
                     let evidence = self.link.core.evidence();
                     let graceful = self.link.outcome().is_none_or(|o| o.ending == Ending::Graceful);
                     let clean = evidence.eof && evidence.fault.is_none() && graceful;
-                    return Poll::Ready(if clean {
-                        Ok(())
-                    } else {
-                        Err(ended(self.link.outcome(), evidence))
-                    });
+                    return Poll::Ready(if clean { Ok(()) } else { Err(ended(&self.link)) });
                 }
             }
         }
@@ -198,13 +194,13 @@ impl Inner {
             self.link.check_stop();
             self.link.act();
             if !self.link.core.wants().input {
-                return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
+                return Poll::Ready(Err(ended(&self.link)));
             }
             match self.link.send(buffer) {
                 Moved::Bytes(n) => return Poll::Ready(Ok(n)),
                 Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
                 Moved::Ended => {
-                    return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
+                    return Poll::Ready(Err(ended(&self.link)));
                 }
             }
         }
@@ -415,7 +411,6 @@ impl AsyncWrite for Connection {
         if self.inner.shutdown_send() {
             return Poll::Ready(Ok(()));
         }
-        let link = &self.inner.link;
-        Poll::Ready(Err(ended(link.outcome(), link.core.evidence())))
+        Poll::Ready(Err(ended(&self.inner.link)))
     }
 }
