@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::poll_proceed;
 use tokio::time::Sleep;
 
 /// An open connection: it sends and receives. The async [`adieu::Connection`](crate::Connection).
@@ -150,7 +151,10 @@ impl Inner {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        // A task that always finds something would else never let another run.
+        let turn = ready!(poll_proceed(cx));
         let result = ready!(self.poll_read_waiting(cx, buffer));
+        turn.made_progress();
         self.waiting.receive = false;
         self.done();
         Poll::Ready(result)
@@ -183,7 +187,9 @@ impl Inner {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        let turn = ready!(poll_proceed(cx));
         let result = ready!(self.poll_write_waiting(cx, buffer));
+        turn.made_progress();
         self.waiting.send = false;
         self.done();
         Poll::Ready(result)

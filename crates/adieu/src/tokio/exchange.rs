@@ -8,8 +8,9 @@ use crate::link::{Link, Moved};
 use adieu_proto::{LocalEnd, Waiting};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
 
 /// How much one direction holds at most.
 const CAPACITY: usize = 64 * 1024;
@@ -63,6 +64,8 @@ impl Exchange {
         mut output: Pin<&mut (impl AsyncWrite + ?Sized)>,
     ) -> Poll<()> {
         loop {
+            // An exchange that always finds something would else never let another task run.
+            let turn = ready!(poll_proceed(cx));
             self.link().check_stop();
             self.link().act();
             let mut waiting = Waiting::default();
@@ -80,6 +83,7 @@ impl Exchange {
             if !moved && !self.inner.poll_time(cx, waiting) {
                 return Poll::Pending;
             }
+            turn.made_progress();
         }
     }
 
