@@ -214,8 +214,9 @@ fn a_reset_is_noticed_while_only_our_input_is_waited_for() {
             assert!(peer.wait_for_step(2, BOUND));
             peer.finish()
         });
-        // Nothing more of ours comes that a failing send could tell it by.
-        let report: Report = moving.await.expect("it does not panic");
+        // Nothing more of ours comes that a failing send could tell it by, and no check for a dead peer is due yet.
+        let soon = tokio::time::timeout(BOUND / 4, moving).await.expect("it is noticed at once");
+        let report: Report = soon.expect("it does not panic");
         assert_eq!((report.ending, report.phase), ("reset", "sending"), "{report}");
         assert!(resetting.await.expect("it does not panic").completed);
         drop(input);
