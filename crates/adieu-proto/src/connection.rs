@@ -320,6 +320,8 @@ impl Connection {
             self.judge_silence(now, sample.last_heard);
         } else if self.evidence.fault.is_some() {
             self.conclude(now);
+        } else {
+            self.judge_given_up(sample);
         }
         self.update_timers(now);
     }
@@ -427,6 +429,9 @@ impl Connection {
     }
 
     /// The time of [`Connection::poll_timeout`] has come.
+    ///
+    /// A silence is believed only when everything was tried after its end, so this may do nothing until
+    /// [`Connection::handle_waiting`] was called once more.
     pub fn handle_timeout(&mut self, now: Time) {
         if self.verdict.is_some() {
             return;
@@ -441,11 +446,13 @@ impl Connection {
             }
         } else if !self.connected && due(self.config.connect_timeout) {
             self.decide(now, Ending::TimedOut { timer: Timer::Connect });
-        } else if due(self.timers.grace_at(&self.config)) {
+        } else if self.timers.lasted(self.timers.grace_at(&self.config)) {
             self.input_open = false;
             self.input_abandoned = true;
             self.update_timers(now);
-        } else if due(self.timers.check_at()) || due(self.timers.idle_at(&self.config)) {
+        } else if self.timers.lasted(self.timers.check_at())
+            || self.timers.lasted(self.timers.idle_at(&self.config))
+        {
             // Silence is judged on fresh evidence only: acknowledgements are progress, and wake nobody.
             self.sample_due = true;
         }
@@ -536,23 +543,39 @@ impl Connection {
 
     /// Both directions have ended and all is handed on: is it graceful?
     fn judge_close(&mut self, now: Time, sample: Sample) {
-        if !(self.both_ended() && self.flushed()) || self.held {
-            return;
+        if let Some(ending) = self.close_ending(sample).filter(|_| !self.held) {
+            self.looked_last = true;
+            self.decide(now, ending);
+        }
+    }
+
+    /// Given up while only acknowledgements were missing: the last look may find them there.
+    fn judge_given_up(&mut self, sample: Sample) {
+        let ending = self.close_ending(sample);
+        if let (Some(verdict), Some(ending)) = (&mut self.verdict, ending)
+            && verdict.ending == (Ending::Indeterminate { missing: Missing::Acknowledgement })
+        {
+            verdict.ending = ending;
+        }
+    }
+
+    /// How it ends if nothing is waited for any more. `None`: something is.
+    fn close_ending(&self, sample: Sample) -> Option<Ending> {
+        if !(self.both_ended() && self.flushed()) {
+            return None;
         }
         let missing = match (sample.socket_error, sample.unacknowledged) {
             (SocketError::Unknown, _) => Some(Missing::SocketError),
             (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
             // Not yet: wait for the acknowledgement, bounded by the timers.
-            (_, Unacknowledged::Octets(octets)) if octets > 0 => return,
+            (_, Unacknowledged::Octets(octets)) if octets > 0 => return None,
             _ => None,
         };
-        self.looked_last = true;
-        let ending = match missing {
+        Some(match missing {
             _ if self.evidence.end_mark == Some(false) => Ending::Truncated,
             Some(missing) => Ending::Indeterminate { missing },
             None => Ending::Graceful,
-        };
-        self.decide(now, ending);
+        })
     }
 
     /// The peer has been silent: is it too long?
@@ -561,7 +584,7 @@ impl Connection {
         if self.config.deadline.is_some_and(|at| at <= now) {
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
-        } else if self.timers.idle_at(&self.config).is_some_and(|at| at <= now) {
+        } else if self.timers.lasted(self.timers.idle_at(&self.config)) {
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::Idle });
         } else if self.flushed()

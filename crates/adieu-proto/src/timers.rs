@@ -62,6 +62,7 @@ pub(crate) struct Situation {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Timers {
     pub(crate) waiting: Waiting,
+    waited_at: Time,
     idle_since: Option<Time>,
     outstanding_since: Option<Time>,
     grace_since: Option<Time>,
@@ -84,6 +85,7 @@ impl Timers {
     /// What everything is blocked on, just before sleeping.
     pub(crate) fn wait(&mut self, now: Time, waiting: Waiting, config: &Config, situation: Situation) {
         self.waiting = waiting;
+        self.waited_at = now;
         self.update(now, config, situation);
     }
 
@@ -127,6 +129,14 @@ impl Timers {
         let idle = config.idle_timeout.filter(|_| self.idle_since.is_some()).map(|t| t / 4);
         let dead = config.dead_peer.map(|t| t / 8);
         [idle, dead].into_iter().flatten().min().map(|t| t.max(Duration::from_millis(1)))
+    }
+
+    /// Whether a silence that is over then is known to have lasted: everything was tried since, and blocked.
+    ///
+    /// A process can be stopped for hours (SIGSTOP, a closed lid). When it wakes, its timers are due, and what
+    /// the peer said in time is still unread.
+    pub(crate) fn lasted(&self, until: Option<Time>) -> bool {
+        until.is_some_and(|until| until <= self.waited_at)
     }
 
     /// When the peer's silence is too long.

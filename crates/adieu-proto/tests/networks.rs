@@ -189,6 +189,7 @@ fn check(core: &Core, us: &Told, peer: &Told) {
         || story.iter().any(|event| matches!(event, Event::Asked(_) | Event::LocalFailure(_)));
     if by_peer && !cut_short && us.milestones.connected.is_some() {
         assert_eq!(counts.written, counts.received, "received bytes are handed on before the ending");
+        assert_eq!(counts.received, us.kernel.received, "all that arrived is received before the ending");
     }
 }
 

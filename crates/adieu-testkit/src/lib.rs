@@ -4,9 +4,10 @@
 //! | --- | --- |
 //! | [`pattern`] | byte streams that are generated and verified without being held |
 //! | [`peer`] | a real peer on loopback whose behaviour is data: a list of [`peer::Step`]s |
+//! | [`places`] | ports that refuse, addresses that never answer, names of a test's own |
 //! | [`scenario`] | the closing matrix: what the peer does, what we are given, what must hold |
-//! | [`program`] | runs any program against a scenario and notes what happened |
-//! | [`matrix`] | every scenario on a built adieu, in one call |
+//! | [`program`] | runs any program, or a driver in this process, against a scenario and notes what happened |
+//! | [`matrix`] | every scenario on a built adieu or a driver, in one call |
 //! | [`judge`] | compares what happened with what must hold |
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
@@ -16,9 +17,7 @@
 //! But for [`sim`], which runs the core itself, the kit knows nothing of the other adieu crates, so that it can judge
 //! them, and any netcat, alike. Nothing here retries, nothing waits without a bound, and every port is chosen by the kernel.
 //!
-//! A test of the library drives a connection itself: it starts [`peer::PeerHandle::listen`] with a scenario's
-//! script, feeds a [`pattern::Reader`], collects into a [`pattern::Verifier`], fills an
-//! [`program::Outcome`] and asks [`judge::judge`].
+//! A library's own driver runs in this process in place of a program: [`program::run_in_process`].
 //!
 //! # Platforms
 //!
@@ -37,6 +36,8 @@ mod os;
 pub mod pattern;
 #[cfg(unix)]
 pub mod peer;
+#[cfg(unix)]
+pub mod places;
 #[cfg(unix)]
 pub mod program;
 pub mod progress;

@@ -1,4 +1,4 @@
-//! The whole closing matrix on a built adieu: what adieu-cli's tests call.
+//! The whole closing matrix on a built adieu, or on a driver in this process: what the tests of each arm call.
 //!
 //! ```no_run
 //! # use adieu_testkit::matrix::{Command, failures};
@@ -55,16 +55,30 @@ impl Command {
     }
 }
 
-/// Runs every scenario that makes sense, and gives a line for each that did not hold, with the reasons and what
-/// adieu said. A scenario that this machine cannot run is skipped loudly; see [`crate::skip::REQUIRE`].
+/// Runs every scenario that makes sense for the command, and gives what [`failures_of`] does.
 ///
 /// # Panics
 ///
-/// If [`ONLY`] picks no scenario: a run of nothing must not look like a success.
+/// As [`failures_of`].
 pub fn failures(adieu: &Path, command: Command) -> Vec<String> {
+    failures_of(|scenario| command.takes(scenario), |scenario| command.run(adieu, scenario))
+}
+
+/// Runs every scenario that is wanted, and gives a line for each that did not hold, with the reasons and what adieu
+/// said. A scenario that this machine cannot run is skipped loudly; see [`crate::skip::REQUIRE`].
+///
+/// # Panics
+///
+/// If nothing is wanted, or [`ONLY`] picks no scenario at all: a run of nothing must not look like a success.
+pub fn failures_of(
+    wanted: impl Fn(&Scenario) -> bool,
+    run: impl Fn(&'static Scenario) -> io::Result<Outcome> + Sync,
+) -> Vec<String> {
     let only = env::var(ONLY).unwrap_or_default();
-    let wanted = |scenario: &Scenario| command.takes(scenario) && scenario.name.contains(&only);
-    let done = program::for_each(WORKERS, wanted, |scenario| match command.run(adieu, scenario) {
+    let known = crate::scenario::all().any(|scenario| scenario.name.contains(&only));
+    assert!(known, "there is no scenario whose name contains {only:?}");
+    let wanted = |scenario: &Scenario| wanted(scenario) && scenario.name.contains(&only);
+    let done = program::for_each(WORKERS, wanted, |scenario| match run(scenario) {
         Ok(outcome) => {
             let verdict = judge::judge(scenario, &outcome);
             (!verdict.passed())
@@ -76,6 +90,6 @@ pub fn failures(adieu: &Path, command: Command) -> Vec<String> {
         }
         Err(error) => Some(format!("{}: the harness failed: {error}", scenario.name)),
     });
-    assert!(!done.is_empty() || !only.is_empty(), "there are no scenarios for {command:?}");
+    assert!(!done.is_empty() || !only.is_empty(), "no scenario is wanted");
     done.into_iter().filter_map(|(_, failure)| failure).collect()
 }

@@ -31,3 +31,32 @@ pub(crate) fn unacknowledged(socket: impl AsFd) -> io::Result<u64> {
 pub(crate) fn unread(socket: impl AsFd) -> io::Result<u64> {
     Ok(rustix::io::ioctl_fionread(socket)?)
 }
+
+/// From now on the calling thread, and threads that it starts, see `own` in place of `path`; nobody else does.
+///
+/// # Platforms
+///
+/// Linux, as root: a mount namespace of the thread's own, unshare(2). Elsewhere `Unsupported`.
+pub(crate) fn see_own_file(own: &std::path::Path, path: &str) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::{
+            mount::{MountPropagationFlags, mount_bind, mount_change},
+            thread::{UnshareFlags, unshare_unsafe},
+        };
+        #[expect(
+            unsafe_code,
+            reason = "unshare is unsafe for the sake of CLONE_FILES, which is not asked for"
+        )]
+        // SAFETY: descriptors stay shared; only the view of the file system becomes the thread's own.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+        // Without this the mount would be seen by everyone.
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        Ok(mount_bind(own, path)?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (own, path);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

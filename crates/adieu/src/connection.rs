@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use crate::link::{Link, Moved};
 use crate::os::{self, Watch};
 use crate::{Options, Report, Role};
-use adieu_proto::{Counts, Outcome, Waiting};
+use adieu_proto::{Counts, Waiting};
 use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -128,6 +128,13 @@ impl Connection {
         self.link.core.handle_end_mark();
     }
 
+    /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
+    ///
+    /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.link.handle.as_ref().map(AsFd::as_fd)
+    }
+
     /// Our address. `None`: it has none, or the system did not say.
     pub fn local_address(&self) -> Option<&str> {
         self.link.facts.local_address.as_deref()
@@ -154,7 +161,7 @@ impl HalfClosed {
         let link = &mut self.link;
         link.act();
         // An EOF that is there already counts, also if nobody has asked for it yet.
-        link.receive(&mut [0]);
+        link.receive_eof();
         let now = link.now();
         link.core.handle_close(now);
         link.act();
@@ -201,23 +208,26 @@ pub(crate) fn report<H: Handle>(link: &Link<H>) -> Report {
 }
 
 /// Why a read or write cannot go on.
-pub(crate) fn ended(outcome: Option<Outcome>, evidence: adieu_proto::Evidence) -> io::Error {
-    if let Some(code) = evidence.fault.and_then(|f| f.code) {
+pub(crate) fn ended<H: Handle>(link: &Link<H>) -> io::Error {
+    if let Some(code) = link.core.evidence().fault.and_then(|f| f.code) {
         return io::Error::from_raw_os_error(code);
     }
-    match outcome.map(|o| o.ending) {
+    match link.outcome().map(|o| o.ending) {
         Some(ending @ adieu_proto::Ending::TimedOut { .. }) => {
             io::Error::new(io::ErrorKind::TimedOut, Ended { ending })
         }
         Some(ending) => io::Error::new(io::ErrorKind::ConnectionAborted, Ended { ending }),
+        // Only a trait's shutdown leaves something that can still be written to.
+        None if link.core.milestones().shutdown_send.is_some() => {
+            io::Error::new(io::ErrorKind::BrokenPipe, "the sending side is shut down")
+        }
         None => io::ErrorKind::NotConnected.into(),
     }
 }
 
 /// Sleeps until what is waited for may be there, a timer has come or the interrupt was raised.
 fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
-    let now = link.now();
-    link.core.handle_waiting(now, waiting);
+    link.wait_for(waiting);
     link.tick();
     link.act();
     let Some(socket) = link.handle.as_ref().map(AsFd::as_fd) else { return Ok(()) };
@@ -236,7 +246,7 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
         let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
         os::wait(&mut watches, link.time_left())?;
     }
-    link.tick();
+    // Whether time is up is judged on the way into the next wait, once the socket was asked again.
     link.act();
     Ok(())
 }
@@ -245,7 +255,14 @@ fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
     }
+    let result = read_waiting(link, buffer);
+    link.wait_for(Waiting::default());
+    result
+}
+
+fn read_waiting(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
+        link.check_stop();
         link.act();
         match link.receive(buffer) {
             Moved::Bytes(n) => {
@@ -262,7 +279,7 @@ fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
                 if evidence.eof && evidence.fault.is_none() && graceful {
                     return Ok(0);
                 }
-                return Err(ended(link.outcome(), evidence));
+                return Err(ended(link));
             }
         }
     }
@@ -272,15 +289,22 @@ fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
     }
+    let result = write_waiting(link, buffer);
+    link.wait_for(Waiting::default());
+    result
+}
+
+fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
     loop {
+        link.check_stop();
         link.act();
         if !link.core.wants().input {
-            return Err(ended(link.outcome(), link.core.evidence()));
+            return Err(ended(link));
         }
         match link.send(buffer) {
             Moved::Bytes(n) => return Ok(n),
             Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() })?,
-            Moved::Ended => return Err(ended(link.outcome(), link.core.evidence())),
+            Moved::Ended => return Err(ended(link)),
         }
     }
 }
@@ -309,14 +333,4 @@ impl Write for Connection {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-impl AsFd for Connection {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        handle_of(&self.link)
-    }
-}
-
-fn handle_of(link: &Link<Socket>) -> BorrowedFd<'_> {
-    link.handle.as_ref().expect("an open connection holds its socket").as_fd()
 }

@@ -9,6 +9,18 @@ use std::time::Duration;
 pub(crate) trait Handle {
     /// The socket, for a call on it.
     fn socket(&self) -> SockRef<'_>;
+
+    /// Makes a call that may find the socket not ready; who waits by readiness then notes that it is not.
+    fn attempt<T>(&self, _: Direction, mut call: impl FnMut(&SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+        call(&self.socket())
+    }
+}
+
+/// Which readiness a call uses up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Receive,
+    Send,
 }
 
 impl Handle for Socket {

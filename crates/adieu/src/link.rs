@@ -4,13 +4,14 @@
 //! how they wait is their own.
 
 use crate::connect::Established;
-use crate::handle::{self, Handle};
+use crate::handle::{self, Direction, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
-use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time};
+use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time, Waiting};
 use socket2::SockRef;
 use std::io::{self, Read};
+use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 /// What a non-blocking receive or send came to.
@@ -29,6 +30,8 @@ pub(crate) struct Link<H: Handle> {
     pub(crate) handle: Option<H>,
     pub(crate) facts: Facts,
     pub(crate) options: Options,
+    /// What the core was last told that we wait for.
+    waiting: Waiting,
     start: Instant,
     report: Option<Report>,
 }
@@ -41,6 +44,7 @@ impl<H: Handle> Link<H> {
             handle: None,
             facts: Facts { role: role.name(), endpoint, ..Facts::default() },
             options,
+            waiting: Waiting::default(),
             start: Instant::now(),
             report: None,
         }
@@ -149,22 +153,20 @@ impl<H: Handle> Link<H> {
 
     /// Receives into `buffer`, without blocking.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Moved {
-        self.receive_with(|socket| {
-            loop {
-                match (&**socket).read(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    other => return other,
-                }
-            }
-        })
+        self.receive_with(|socket| (&**socket).read(buffer))
     }
 
-    fn receive_with(&mut self, receive: impl FnOnce(&SockRef<'_>) -> io::Result<usize>) -> Moved {
+    fn receive_with(&mut self, mut receive: impl FnMut(&SockRef<'_>) -> io::Result<usize>) -> Moved {
         if !self.core.wants().receive {
             return Moved::Ended;
         }
         let Some(handle) = &self.handle else { return Moved::Ended };
-        let result = receive(&handle.socket());
+        let result = loop {
+            match handle.attempt(Direction::Receive, &mut receive) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
         let now = self.now();
         match result {
             Ok(0) => {
@@ -210,8 +212,7 @@ impl<H: Handle> Link<H> {
     pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> Moved {
         self.receive_with(|socket| {
             let flags = rustix::net::RecvFlags::TRUNC;
-            Ok(rustix::io::retry_on_intr(|| rustix::net::recv(&**socket, &mut *buffer, flags))
-                .map(|(_, n)| n)?)
+            Ok(rustix::net::recv(&**socket, &mut *buffer, flags).map(|(_, n)| n)?)
         })
     }
 
@@ -225,13 +226,35 @@ impl<H: Handle> Link<H> {
         self.fault(Call::Receive, error);
     }
 
+    /// Takes an EOF that stands in our kernel already, but no byte that stands before it.
+    pub(crate) fn receive_eof(&mut self) {
+        let Some(handle) = self.handle.as_ref().filter(|_| self.core.wants().receive) else { return };
+        let peeked = loop {
+            match handle.socket().peek(&mut [MaybeUninit::uninit()]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match peeked {
+            Ok(0) => {
+                self.receive(&mut [0]);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.core.handle_exhausted(self.now());
+            }
+            // A peek takes an error out like any other call, so it is told here or never.
+            Err(error) => self.fault(Call::Receive, &error),
+        }
+    }
+
     /// Sends from `buffer`, without blocking. What the core does not know as read from an input comes from the
     /// program itself, and is read and accepted at once.
     pub(crate) fn send(&mut self, buffer: &[u8]) -> Moved {
         let Some(handle) = &self.handle else { return Moved::Ended };
         let at = self.now();
         let result = loop {
-            match handle.socket().send_with_flags(buffer, os::SEND_FLAGS) {
+            match handle.attempt(Direction::Send, |socket| socket.send_with_flags(buffer, os::SEND_FLAGS)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -290,6 +313,34 @@ impl<H: Handle> Link<H> {
     /// How long the core lets its driver sleep. `None`: for ever.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         self.core.poll_timeout().map(|at| at.saturating_sub(self.now()))
+    }
+
+    /// A moment of the core's on tokio's clock; one beyond that clock's end is far enough away.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn instant_of(&self, at: Time) -> tokio::time::Instant {
+        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+        let at = self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR);
+        tokio::time::Instant::from_std(at)
+    }
+
+    /// Tells the core what is waited for from now on. Nothing: the program is busy, and what the peer leaves unsaid
+    /// meanwhile is not its silence.
+    pub(crate) fn wait_for(&mut self, waiting: Waiting) {
+        let nothing = Waiting::default();
+        if waiting != nothing || self.waiting != nothing {
+            self.waiting = waiting;
+            self.core.handle_waiting(self.now(), waiting);
+        }
+    }
+
+    /// Ends what must end although there is more to move: the interrupt, and the deadline. The other timers judge the
+    /// peer's silence, which is known only once it was asked.
+    pub(crate) fn check_stop(&mut self) {
+        let raised = self.options.interrupt.as_ref().is_some_and(|i| i.raised().is_some());
+        let over = self.options.timers.deadline.is_some_and(|at| at <= self.now());
+        if raised || over {
+            self.tick();
+        }
     }
 
     /// Tells the core the time, if it has been waiting for it, and of an interrupt.

@@ -22,6 +22,7 @@ mod connection;
 mod exchange;
 mod listener;
 mod stream;
+mod waiters;
 
 pub use connect::connect;
 pub use connection::{Connection, HalfClosed};

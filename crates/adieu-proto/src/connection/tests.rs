@@ -117,6 +117,16 @@ fn a_bare_enotconn_asks_so_error_for_the_cause() {
     assert_eq!(finish(&mut c, ms(2), clear(0)).ending, Ending::Reset { by: Side::Peer });
 }
 
+/// The timer has come, and everything was tried once more.
+fn time_out(c: &mut Connection, now: Time, waiting: Waiting) {
+    c.handle_timeout(now);
+    c.handle_waiting(now, waiting);
+    c.handle_timeout(now);
+}
+
+const RECEIVING: Waiting =
+    Waiting { receive: true, send: false, input: false, output: false, acknowledgement: false };
+
 fn idle_of(config_ms: u64) -> Config {
     Config { idle_timeout: Some(ms(config_ms)), ..Config::default() }
 }
@@ -124,14 +134,14 @@ fn idle_of(config_ms: u64) -> Config {
 #[test]
 fn a_silent_peer_times_out_only_after_a_fresh_look() {
     let mut c = half_closed(idle_of(100));
-    c.handle_waiting(ms(10), Waiting { receive: true, ..Waiting::default() });
+    c.handle_waiting(ms(10), RECEIVING);
     let mut now = ms(10);
     while !c.is_decided() {
         now = c.poll_timeout().expect("a timer runs");
-        c.handle_timeout(now);
+        time_out(&mut c, now, RECEIVING);
         assert_eq!(c.poll_action(), Some(Action::Sample));
         c.handle_sample(now, clear(0));
-        c.handle_waiting(now, Waiting { receive: true, ..Waiting::default() });
+        c.handle_waiting(now, RECEIVING);
     }
     // The first look found everything acknowledged: that was progress.
     assert!(now >= ms(110) && now <= ms(135), "{now:?}");
@@ -148,7 +158,7 @@ fn a_slow_reader_that_acknowledges_does_not_time_out() {
     c.handle_waiting(ms(1), blocked);
     for missing in (0..50).rev() {
         let now = c.poll_timeout().expect("a timer runs");
-        c.handle_timeout(now);
+        time_out(&mut c, now, blocked);
         assert_eq!(c.poll_action(), Some(Action::Sample));
         c.handle_sample(now, clear(missing * 10));
         c.handle_waiting(now, blocked);
@@ -180,7 +190,7 @@ fn a_stalled_peer_that_answers_probes_is_not_dead_and_one_that_does_not_is() {
         c.handle_waiting(ms(1), blocked);
         for _ in 0..20 {
             let Some(now) = c.poll_timeout() else { break };
-            c.handle_timeout(now);
+            time_out(&mut c, now, blocked);
             assert_eq!(c.poll_action(), Some(Action::Sample));
             c.handle_sample(now, Sample { last_heard: Some(heard), ..clear(500) });
             c.handle_waiting(now, blocked);
@@ -206,7 +216,7 @@ fn the_peer_ended_first_and_our_silent_input_is_given_up_after_its_grace() {
     let mut now = ms(1000);
     while c.wants().input {
         now = c.poll_timeout().expect("the grace runs");
-        c.handle_timeout(now);
+        time_out(&mut c, now, waiting);
         if c.poll_action() == Some(Action::Sample) {
             c.handle_sample(now, clear(0));
         }
@@ -300,12 +310,10 @@ fn the_idle_timer_does_not_run_while_connecting() {
 #[test]
 fn after_a_fault_the_idle_timer_asks_for_no_more_looks() {
     let mut c = half_closed(idle_of(100));
-    c.handle_waiting(ms(3), Waiting { receive: true, ..Waiting::default() });
+    c.handle_waiting(ms(3), RECEIVING);
     c.handle_fault(ms(4), Fault { call: Call::SocketError, ..RESET });
-    let look = c.poll_timeout().expect("the 14 bytes were never looked at");
-    c.handle_timeout(look);
-    assert_eq!(c.poll_action(), Some(Action::Sample));
-    c.handle_sample(look, clear(0));
+    time_out(&mut c, ms(200), RECEIVING);
+    assert_eq!(c.poll_action(), None);
     assert_eq!(c.poll_timeout(), None, "only receiving what is left can end it now");
 }
 
@@ -320,4 +328,61 @@ fn the_cause_of_a_bare_enotconn_may_be_told_by_recv() {
     c.handle_sample(ms(2), sample(0, SocketError::Unknown));
     c.handle_fault(ms(2), RESET);
     assert_eq!(finish(&mut c, ms(2), clear(0)).ending, Ending::Reset { by: Side::Peer });
+}
+
+#[test]
+fn a_look_while_our_output_holds_bytes_up_decides_nothing() {
+    let mut c = half_closed(Config::default());
+    c.handle_waiting(ms(3), RECEIVING);
+    let look = c.poll_timeout().expect("the 14 bytes were never looked at");
+    time_out(&mut c, look, RECEIVING);
+    c.handle_received(look, 5);
+    c.handle_eof(look);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(look, clear(0));
+    assert!(!c.is_decided());
+    c.handle_output(look, 5);
+    assert_eq!(finish(&mut c, look, clear(0)).ending, Ending::Graceful);
+}
+
+#[test]
+fn what_arrived_while_we_were_stopped_is_received_before_the_timers_are_believed() {
+    let mut c = half_closed(idle_of(100));
+    c.handle_waiting(ms(3), RECEIVING);
+    // Stopped for a minute; meanwhile the peer has said everything, and our driver asks the timers first.
+    c.handle_timeout(ms(60_000));
+    assert_eq!(c.poll_action(), None, "nothing is decided before everything was tried");
+    c.handle_received(ms(60_000), 5);
+    c.handle_output(ms(60_000), 5);
+    c.handle_eof(ms(60_000));
+    assert_eq!(finish(&mut c, ms(60_000), clear(0)).ending, Ending::Graceful);
+}
+
+#[test]
+fn input_that_was_there_while_we_were_stopped_is_not_given_up() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_eof(ms(2));
+    let waiting = Waiting { input: true, ..Waiting::default() };
+    c.handle_waiting(ms(3), waiting);
+    c.handle_timeout(ms(60_000));
+    assert!(c.wants().input, "it may have given something in time");
+    c.handle_input(5);
+    c.handle_accepted(ms(60_000), 5);
+    c.handle_waiting(ms(60_000), waiting);
+    c.handle_timeout(ms(60_000));
+    assert!(c.wants().input && !c.input_abandoned());
+}
+
+#[test]
+fn given_up_with_everything_acknowledged_nothing_is_missing() {
+    for (octets, expected) in
+        [(0, Ending::Graceful), (1, Ending::Indeterminate { missing: Missing::Acknowledgement })]
+    {
+        let mut c = half_closed(Config::default());
+        c.hold();
+        c.handle_eof(ms(3));
+        c.handle_give_up(ms(4));
+        assert_eq!(finish(&mut c, ms(4), clear(octets)).ending, expected);
+    }
 }

@@ -101,7 +101,7 @@ pub(crate) struct World {
     unsent: u64,
     unwritten: u64,
     // Our kernel.
-    unread: u64,
+    pub(crate) unread: u64,
     pub(crate) fin_received: bool,
     pub(crate) fin_sent: bool,
     pub(crate) error: Option<FaultKind>,

@@ -59,6 +59,15 @@ fn a_peer_that_never_closes_but_lives_is_not_dead() {
 }
 
 #[test]
+fn a_peer_that_was_not_asked_for_hours_is_not_dead() {
+    let hour = InputStep::Pause(secs(3600));
+    let input = Input::new([InputStep::Give(3), hour, InputStep::Give(4), InputStep::End]);
+    let run = Simulation::pair(Core::new(dead_peer(secs(120)), 0).input(input), sends(0)).run();
+    // The look right after the half-close finds octets missing, and the last answer an hour old.
+    assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
+}
+
+#[test]
 fn a_peer_that_never_reads_but_answers_probes_is_not_dead() {
     let mut simulation = Simulation::new(Core::new(dead_peer(secs(125)), 500_000), [Step::Hold]);
     simulation.horizon = secs(7200);

@@ -1,34 +1,35 @@
-//! Runs any program against a scenario, as a shell would, and notes what happened: the binary arm.
+//! Runs any program against a scenario, as a shell would, and notes what happened: the binary arm. A library's driver
+//! runs in its place on a thread of this process, between the same two ends: its own arms.
 //!
 //! It does not judge: [`crate::judge`] does, by what is true of adieu, and `cargo xtask peers` by what may be asked of
 //! any netcat.
 
+mod in_process;
+mod process;
 mod stdio;
 mod surroundings;
+
+pub use in_process::Given;
 
 use crate::{
     peer::{Endpoint, PeerHandle, PeerLog, pattern_sent_by},
     progress::Progress,
     scenario::{Scenario, Signal, When},
 };
-use rustix::process::{Pid, kill_process, kill_process_group};
+use in_process::InProcess;
+use process::Process;
 use serde_json::Value;
 use std::{
     ffi::{OsStr, OsString},
-    fs,
-    io::{self, Read},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    fs, io,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::Path,
-    process::{Command, ExitStatus, Stdio},
-    sync::mpsc,
+    process::ExitStatus,
     thread,
     time::{Duration, Instant},
 };
 use stdio::{Feed, Tap};
 use surroundings::Surroundings;
-
-/// Most of a program's stderr that is kept.
-const STDERR_KEPT: u64 = 64 * 1024;
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +58,11 @@ impl Exit {
 }
 
 /// What happened in one run of one scenario.
-///
-/// A library's own arm fills one by hand: `ending`, `phase`, `output_bytes`, `output_first_wrong` and `peer`, and
-/// leaves the rest at its default.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// How the program ended; `None` if it had to be killed, or if there was no program.
+    /// How the program ended; `None` if it had to be killed. In this process: the exit status that its report names.
     pub exit: Option<Exit>,
-    /// It ran longer than the scenario's hang limit and was killed.
+    /// It ran longer than the scenario's hang limit and was killed; a thread is left behind.
     pub hung: bool,
     /// Bytes it wrote; `None` where nobody can count them (`/dev/full`, closed).
     pub output_bytes: Option<u64>,
@@ -102,7 +100,34 @@ pub fn run(
     let mut argv = std::mem::take(&mut surroundings.prefix);
     argv.extend(arguments(scenario, &surroundings.endpoint));
     let peer = surroundings.peer.take();
-    let outcome = supervise(scenario, &argv, peer, &surroundings.endpoint)?;
+    let outcome = supervise(scenario, peer, &surroundings.endpoint, |stdin, stdout| {
+        Process::start(&argv, stdin, stdout)
+    })?;
+    drop(surroundings);
+    Ok(outcome)
+}
+
+/// Runs `drive` in this process, on a thread of its own that stands where the target is (its network namespace, its
+/// `/etc/hosts`), between the ends that a program would have. It gives the report in its JSON form. `stop` is called in
+/// place of a signal.
+///
+/// # Errors
+///
+/// As [`run`]; also if the scenario leaves a program without an end, which a thread cannot be.
+pub fn run_in_process(
+    scenario: &Scenario,
+    stop: impl Fn(Signal) + Clone + Send,
+    drive: impl FnOnce(Given) -> Value + Send + 'static,
+) -> io::Result<Outcome> {
+    let mut surroundings = Surroundings::of(scenario)?;
+    let (enter, peer) = (surroundings.enter.take(), surroundings.peer.take());
+    let endpoint = surroundings.endpoint.clone();
+    let outcome = supervise(scenario, peer, &surroundings.endpoint, |stdin, stdout| {
+        let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
+            return Err(io::Error::other("a closed standard descriptor is the binary's arm alone"));
+        };
+        InProcess::start(scenario.name, enter, Given { endpoint, stdin, stdout }, stop, drive)
+    })?;
     drop(surroundings);
     Ok(outcome)
 }
@@ -126,61 +151,44 @@ pub fn run_listening(
     };
     let peer = PeerHandle::connect(find, scenario.script)?;
     let nowhere = Endpoint::Tcp { host: "127.0.0.1".into(), port: 0 };
-    supervise(scenario, &argv, Some(peer), &nowhere)
+    supervise(scenario, Some(peer), &nowhere, |stdin, stdout| Process::start(&argv, stdin, stdout))
 }
 
-fn supervise(
+/// Something under way between two ends.
+trait Program {
+    /// Sends it a signal, while it is waited for.
+    fn signaller(&self) -> impl FnOnce(Signal) -> io::Result<()> + Send + use<Self>;
+
+    /// Waits for its end, at most for `limit`, and notes how it ended. What has not ended by then is stopped.
+    fn wait(self, limit: Duration, outcome: &mut Outcome);
+}
+
+fn supervise<P: Program>(
     scenario: &Scenario,
-    argv: &[OsString],
     peer: Option<PeerHandle>,
     endpoint: &Endpoint,
+    start: impl FnOnce(Option<OwnedFd>, Option<OwnedFd>) -> io::Result<P>,
 ) -> io::Result<Outcome> {
     let scratch = tempfile::Builder::new().prefix("adieu-run-").tempdir()?;
     let (stdin, feed) = Feed::of(scenario.input, scratch.path())?;
     let (stdout, tap) = Tap::of(scenario.output, scratch.path(), pattern_sent_by(scenario.script))?;
-    let argv = with_closed_descriptors(argv, stdin.is_none(), stdout.is_none());
-    let [program, arguments @ ..] = &*argv else { return Err(io::Error::other("no program to run")) };
 
     let began = Instant::now();
-    let mut command = Command::new(program);
-    command.args(arguments).stderr(Stdio::piped());
-    command.stdin(stdin.unwrap_or_else(Stdio::null)).stdout(stdout.unwrap_or_else(Stdio::null));
-    // A group of its own, so that whatever it starts goes when it does.
-    let mut child = command.process_group(0).spawn()?;
-    // Our copies of its descriptors: as long as they are open no pipe ends.
-    drop(command);
-
-    let pid = Pid::from_child(&child);
-    let stderr = child.stderr.take();
+    let program = start(stdin, stdout)?;
+    let signaller = program.signaller();
     let exited = Progress::new();
     let written = Progress::new();
-    let limit = scenario.hang_limit;
     let mut outcome = Outcome::default();
     thread::scope(|scope| {
         let run = Running { scenario, peer: peer.as_ref(), exited: &exited, written: &written };
         let feeding = scope.spawn(move || feed.run(run));
         let tapping = scope.spawn(move || tap.run(run));
-        let said = scope.spawn(move || kept(stderr));
-        let signalling = scope.spawn(move || run.signal(pid, endpoint));
-        let (tell, told) = mpsc::channel();
-        scope.spawn(move || tell.send(child.wait()));
-        let status = told.recv_timeout(limit).or_else(|_| {
-            outcome.hung = true;
-            let _ = kill_process_group(pid, rustix::process::Signal::KILL);
-            told.recv()
-        });
+        let signalling = scope.spawn(move || run.signal(endpoint, signaller));
+        program.wait(scenario.hang_limit, &mut outcome);
         outcome.wall = began.elapsed();
-        // What a program left running would hold its pipes open.
-        let _ = kill_process_group(pid, rustix::process::Signal::KILL);
         exited.reach(1);
         if let Some(peer) = &peer {
             peer.release();
-        }
-        match status {
-            Ok(Ok(status)) if !outcome.hung => outcome.exit = Some(Exit::of(status)),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => outcome.trouble.push(format!("wait: {error}")),
-            Err(error) => outcome.trouble.push(format!("wait: {error}")),
         }
         for (what, thread) in [("input", feeding), ("signal", signalling)] {
             match thread.join() {
@@ -197,7 +205,6 @@ fn supervise(
             Ok(Err(error)) => outcome.trouble.push(format!("output: {error}")),
             Err(_) => outcome.trouble.push("output: its thread panicked".into()),
         }
-        outcome.stderr = said.join().unwrap_or_default();
     });
     outcome.peer = peer.map(PeerHandle::finish);
     outcome.read_report();
@@ -232,7 +239,7 @@ impl Running<'_> {
         let _exited = self.exited.wait_for(1, time);
     }
 
-    fn signal(&self, pid: Pid, endpoint: &Endpoint) -> io::Result<()> {
+    fn signal(&self, endpoint: &Endpoint, send: impl FnOnce(Signal) -> io::Result<()>) -> io::Result<()> {
         let Some(signalling) = self.scenario.signal else { return Ok(()) };
         let end = Instant::now() + self.scenario.hang_limit;
         loop {
@@ -248,12 +255,7 @@ impl Running<'_> {
                 break;
             }
         }
-        let signal = match signalling.signal {
-            Signal::Interrupt => rustix::process::Signal::INT,
-            Signal::Terminate => rustix::process::Signal::TERM,
-        };
-        // To the program alone, as `kill` sends it: what it started is its own business.
-        Ok(kill_process(pid, signal)?)
+        send(signalling.signal)
     }
 }
 
@@ -270,29 +272,6 @@ fn is_connecting(endpoint: &Endpoint) -> io::Result<bool> {
         // remote address, state; 02 is TCP_SYN_SENT
         fields.next().is_some_and(|remote| remote.ends_with(&to)) && fields.next() == Some("02")
     }))
-}
-
-fn with_closed_descriptors(argv: &[OsString], stdin: bool, stdout: bool) -> Vec<OsString> {
-    let redirections = match (stdin, stdout) {
-        (false, false) => return argv.to_vec(),
-        (true, false) => "exec \"$@\" <&-",
-        (false, true) => "exec \"$@\" >&-",
-        (true, true) => "exec \"$@\" <&- >&-",
-    };
-    // std cannot start a program without a descriptor; a shell can.
-    let mut all: Vec<OsString> = ["sh", "-c", redirections, "sh"].map(OsString::from).into();
-    all.extend(argv.iter().cloned());
-    all
-}
-
-fn kept(stderr: Option<impl Read>) -> String {
-    let mut said = Vec::new();
-    if let Some(mut stderr) = stderr {
-        let _ = stderr.by_ref().take(STDERR_KEPT).read_to_end(&mut said);
-        // A chatty program must not block on a full pipe.
-        let _ = io::copy(&mut stderr, &mut io::sink());
-    }
-    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// Runs `each` on every scenario that `wanted` picks, `workers` at a time, and gives the results in the matrix's

@@ -5,12 +5,13 @@ use crate::{
     pattern::{Pattern, Verifier},
     scenario::{Input, Output},
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
     fs::{File, OpenOptions},
     io::{self, PipeReader, PipeWriter, Read, Write},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Small enough that a few kilobytes already block the writer.
@@ -27,7 +28,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// What the program gets as descriptor 0 (`None`: nothing), and what to run beside it.
-    pub(super) fn of(input: Input, scratch: &Path) -> io::Result<(Option<Stdio>, Self)> {
+    pub(super) fn of(input: Input, scratch: &Path) -> io::Result<(Option<OwnedFd>, Self)> {
         let file = |file: File| Ok((Some(file.into()), Self { input, pipe: None }));
         match input {
             Input::File(n) => {
@@ -46,7 +47,8 @@ impl Feed {
     }
 
     pub(super) fn run(self, run: Running<'_>) -> io::Result<()> {
-        let Some(mut pipe) = self.pipe else { return Ok(()) };
+        let Some(pipe) = self.pipe else { return Ok(()) };
+        let mut pipe = Patient::new(pipe, run)?;
         let mut given = 0;
         let mut give = |n: u64| {
             let copied = io::copy(&mut Pattern::of_program().reader_from(given, n), &mut pipe);
@@ -103,7 +105,11 @@ enum From {
 
 impl Tap {
     /// What the program gets as descriptor 1 (`None`: nothing), and what to run beside it.
-    pub(super) fn of(output: Output, scratch: &Path, pattern: Pattern) -> io::Result<(Option<Stdio>, Self)> {
+    pub(super) fn of(
+        output: Output,
+        scratch: &Path,
+        pattern: Pattern,
+    ) -> io::Result<(Option<OwnedFd>, Self)> {
         let tap = |from| Self { output, from, verifier: Verifier::new(pattern) };
         match output {
             Output::File => {
@@ -134,7 +140,7 @@ impl Tap {
 
     /// The verified output; `None` where nobody can see it.
     pub(super) fn run(mut self, run: Running<'_>) -> io::Result<Option<Verifier>> {
-        let mut pipe = match self.from {
+        let pipe = match self.from {
             From::Nothing => return Ok(None),
             From::File(path) => {
                 run.pause(LONG);
@@ -143,6 +149,7 @@ impl Tap {
             }
             From::Pipe(pipe) => pipe,
         };
+        let mut pipe = Patient::new(pipe, run)?;
         let (mut chunk, mut pause) = (64 * 1024, None);
         match self.output {
             Output::Stalled(time) => run.pause(time),
@@ -186,6 +193,61 @@ impl Write for Counted<'_> {
         self.verifier.take(bytes);
         self.run.written.reach(self.verifier.count());
         Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How long an end may still be held once its program has ended. A process's are closed by then, and those that a
+/// driver in this process leaks, or holds while it hangs, must not hold the suite.
+const AFTER_EXIT: Duration = Duration::from_secs(2);
+
+/// Our end of a pipe, waited for no longer than the program's end could matter.
+struct Patient<'a, P> {
+    pipe: P,
+    run: Running<'a>,
+}
+
+impl<'a, P: AsFd> Patient<'a, P> {
+    fn new(pipe: P, run: Running<'a>) -> io::Result<Self> {
+        // A pipe's two ends are two open files: the program's stays as it is.
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok(Self { pipe, run })
+    }
+
+    /// Calls until the call does not block.
+    fn patiently(
+        &mut self,
+        flags: PollFlags,
+        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut ended: Option<Instant> = None;
+        loop {
+            match call(self.pipe.as_fd()) {
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                other => return Ok(other?),
+            }
+            if self.run.exited.now() > 0 && ended.get_or_insert_with(Instant::now).elapsed() > AFTER_EXIT {
+                let why = "the program has ended, and its end of the pipe is still open";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+            let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(super::POLL.subsec_nanos()) };
+            poll(&mut [PollFd::new(&self.pipe, flags)], Some(&tick))?;
+        }
+    }
+}
+
+impl Read for Patient<'_, PipeReader> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.patiently(PollFlags::IN, |pipe| rustix::io::read(pipe, &mut *buffer))
+    }
+}
+
+impl Write for Patient<'_, PipeWriter> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.patiently(PollFlags::OUT, |pipe| rustix::io::write(pipe, bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

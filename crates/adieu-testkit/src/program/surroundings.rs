@@ -1,17 +1,16 @@
 //! What a scenario's target needs to exist while the program runs.
 
-use super::{Endpoint, PeerHandle};
+use super::{Endpoint, PeerHandle, in_process::Enter};
 use crate::{
     peer::Bind,
+    places,
     scenario::{Scenario, Target},
 };
-use socket2::{Domain, Socket, Type};
 use std::{
     any::Any,
     ffi::OsString,
     io::{self, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
-    time::Duration,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 /// The name that `Target::Name` gives its addresses to.
@@ -23,6 +22,8 @@ pub(super) struct Surroundings {
     pub(super) peer: Option<PeerHandle>,
     /// What stands before the program's arguments, to run it where the target is.
     pub(super) prefix: Vec<OsString>,
+    /// The same for a thread of this process.
+    pub(super) enter: Option<Enter>,
     /// Held until the program has exited.
     #[expect(dead_code, reason = "held, not used: what is dropped here would be gone too early")]
     held: Vec<Box<dyn Any>>,
@@ -35,7 +36,7 @@ impl Surroundings {
             Target::Tcp6 => Ok(Self::of_peer(PeerHandle::listen(Bind::TCP6, scenario.script)?)),
             Target::Unix => Ok(Self::of_peer(PeerHandle::listen(Bind::Unix, scenario.script)?)),
             Target::Refused => {
-                let (address, socket) = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                let (address, socket) = places::refusing(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
                 Ok(Self::without_peer(Endpoint::of(address), vec![Box::new(socket)]))
             }
             Target::NoSuchPath => {
@@ -48,7 +49,7 @@ impl Surroundings {
                 Ok(Self::without_peer(Endpoint::Tcp { host, port: 27_015 }, Vec::new()))
             }
             Target::NeverAnswers => {
-                let (address, held) = full_backlog()?;
+                let (address, held) = places::unanswering(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
                 Ok(Self::without_peer(Endpoint::of(address), held))
             }
             Target::Name { resolves_to, alive } => Self::of_name(scenario, resolves_to, alive),
@@ -58,11 +59,11 @@ impl Surroundings {
 
     fn of_peer(peer: PeerHandle) -> Self {
         let endpoint = peer.endpoint().clone();
-        Self { endpoint, peer: Some(peer), prefix: Vec::new(), held: Vec::new() }
+        Self { endpoint, peer: Some(peer), prefix: Vec::new(), enter: None, held: Vec::new() }
     }
 
     fn without_peer(endpoint: Endpoint, held: Vec<Box<dyn Any>>) -> Self {
-        Self { endpoint, peer: None, prefix: Vec::new(), held }
+        Self { endpoint, peer: None, prefix: Vec::new(), enter: None, held }
     }
 
     /// Gives the name its addresses in an `/etc/hosts` that only the program sees (a mount namespace).
@@ -94,17 +95,22 @@ impl Surroundings {
             let why = format!("no /etc/hosts of its own for a program here: {said}");
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
+        let path = hosts.path().to_owned();
+        let enter: Enter = Box::new(move || crate::os::see_own_file(&path, "/etc/hosts"));
         held.push(Box::new(hosts));
-        Ok(Self { endpoint: Endpoint::Tcp { host: NAME.into(), port }, peer, prefix, held })
+        let endpoint = Endpoint::Tcp { host: NAME.into(), port };
+        Ok(Self { endpoint, peer, prefix, enter: Some(enter), held })
     }
 
     #[cfg(target_os = "linux")]
     fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
-        let pair = crate::namespace::Namespaces::new()?;
+        let pair = std::sync::Arc::new(crate::namespace::Namespaces::new()?);
         let bind = Bind::Tcp(pair.peer_address());
         let peer = PeerHandle::listen_at(bind, scenario.script, pair.place_of_peer())?;
         let prefix = pair.prefix();
-        Ok(Self { prefix, held: vec![Box::new(pair)], ..Self::of_peer(peer) })
+        let entered = std::sync::Arc::clone(&pair);
+        let enter: Enter = Box::new(move || entered.enter_programs());
+        Ok(Self { prefix, enter: Some(enter), held: vec![Box::new(pair)], ..Self::of_peer(peer) })
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -132,58 +138,9 @@ fn claim(scenario: &Scenario, resolves_to: &[&str], alive: &str) -> io::Result<C
     }
     for ip in resolves_to.iter().filter(|ip| **ip != alive) {
         // Bound and not listening: nobody else can answer there, and the kernel refuses.
-        let (refusing, socket) = bound(address(ip, port)?)?;
+        let (refusing, socket) = places::refusing(address(ip, port)?)?;
         port = refusing.port();
         held.push(Box::new(socket));
     }
     Ok((port, peer, held))
-}
-
-/// A port that is taken and refuses.
-fn bound(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    let bound = socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address"))?;
-    Ok((bound, socket))
-}
-
-/// A listener whose backlog is full drops every SYN; tcp(7), listen(2).
-fn full_backlog() -> io::Result<(SocketAddr, Vec<Box<dyn Any>>)> {
-    let (address, listener) = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    listener.listen(0)?;
-    let mut held: Vec<Box<dyn Any>> = vec![Box::new(listener)];
-    for _ in 0..16 {
-        match TcpStream::connect_timeout(&address, Duration::from_millis(150)) {
-            Ok(stream) => held.push(Box::new(stream)),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((address, held)),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other("a backlog of 0 took 16 connections"))
-}
-
-/// The backlog fills, and then nobody answers.
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_backlog_does_not_answer() {
-        let (address, _held) = full_backlog().expect("loopback");
-        let error = TcpStream::connect_timeout(&address, Duration::from_millis(100)).expect_err("dropped");
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[test]
-    fn a_bound_port_refuses() {
-        for ip in ["127.0.0.1", "::1"] {
-            let ip: IpAddr = ip.parse().expect("an address");
-            let (address, _socket) = bound(SocketAddr::new(ip, 0)).expect("loopback");
-            let error = TcpStream::connect(address).expect_err("refused");
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        }
-    }
 }

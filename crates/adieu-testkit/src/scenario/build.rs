@@ -53,7 +53,7 @@ impl Scenario {
         if !matches!(input, Input::Pipe(_)) {
             self.arms.simulation = false;
         }
-        if matches!(input, Input::Closed | Input::Directory | Input::IoError) {
+        if matches!(input, Input::Closed) {
             self = self.binary_only();
         }
         self
@@ -64,7 +64,7 @@ impl Scenario {
         if !matches!(output, Output::Pipe) {
             self.arms.simulation = false;
         }
-        if matches!(output, Output::DevFull | Output::Closed) {
+        if matches!(output, Output::Closed) {
             self = self.binary_only();
         }
         self
@@ -137,7 +137,9 @@ impl Scenario {
 
     pub(super) const fn signal(mut self, signal: Signal, when: When) -> Self {
         self.signal = Some(Signalling { signal, when });
-        self = self.binary_only();
+        self.arms.simulation = false;
+        // A future is interrupted by dropping it, which gives no report: its own tests show what the peer sees.
+        self.arms.tokio = false;
         // A listener that is told to stop lets its connections finish first.
         self.arms.listen = false;
         self.expect.ending = Ending::Interrupted;
@@ -159,6 +161,7 @@ impl Scenario {
         self
     }
 
+    /// Only a program is started without a descriptor: a driver in this process is always given both.
     pub(super) const fn binary_only(mut self) -> Self {
         self.arms.simulation = false;
         self.arms.blocking = false;

@@ -178,12 +178,10 @@ impl Upload {
             return Pass::Blocked;
         }
         let at = link.now();
+        let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
         let result = rustix::io::retry_on_intr(|| match self.way {
             Way::SendFile => rustix::fs::sendfile(socket, fd, None, PIECE),
-            _ => {
-                let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
-                rustix::pipe::splice(fd, None, socket, None, PIECE, flags)
-            }
+            Way::Splice | Way::Buffered => rustix::pipe::splice(fd, None, socket, None, PIECE, flags),
         });
         match result {
             Ok(0) => link.core.handle_input_eof(),

@@ -2,7 +2,7 @@
 
 use adieu_proto::{Sample, Unacknowledged};
 use socket2::SockRef;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{io, time::Duration};
 
 /// What TCP_INFO adds to a report.
@@ -35,5 +35,11 @@ impl AcknowledgementWatch {
 impl AsFd for AcknowledgementWatch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for AcknowledgementWatch {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.socket.as_raw_fd()
     }
 }

@@ -5,11 +5,11 @@ use super::stream::Stream;
 use crate::connect::{Established, Started, fail, finished, start};
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
-use crate::{Endpoint, Event, Options, Role, handle};
+use crate::{Endpoint, Event, Options, Role, handle, resolve};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -63,9 +63,11 @@ async fn establish(
             Err(ConnectCause::Local(error))
         }
         Endpoint::Tcp { host, port } => {
-            let found = tokio::net::lookup_host((host.as_str(), *port)).await;
-            let addresses: Vec<SocketAddr> = found.map_err(ConnectCause::Resolve)?.collect();
-            let addresses = interleave(&addresses);
+            if let Ok(ip) = host.parse::<IpAddr>() {
+                let only = [SocketAddr::new(ip, *port)];
+                return race(link, &only, failed).await.map(|established| (established, true));
+            }
+            let addresses = addresses(host, *port).await.map_err(ConnectCause::Resolve)?;
             link.facts.resolved = Some(link.now());
             link.observe(&Event::Resolved { addresses: &addresses });
             race(link, &addresses, failed).await.map(|established| (established, true))
@@ -78,14 +80,21 @@ async fn establish(
     }
 }
 
+/// The addresses of a name in the order in which to try them; `getaddrinfo` blocks, so on a thread of the runtime's.
+async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let host = host.to_owned();
+    let found = tokio::task::spawn_blocking(move || resolve::look_up(&host, port)).await;
+    Ok(interleave(&found.map_err(io::Error::other)??))
+}
+
 async fn race(
-    link: &Link<Stream>,
+    link: &mut Link<Stream>,
     addresses: &[SocketAddr],
     failed: &mut Vec<Attempt>,
 ) -> Result<Established<Socket>, ConnectCause> {
     let mut race = Race::new(addresses.len());
     let mut running = JoinSet::new();
-    let mut note = |race: &mut Race, address: SocketAddr, error: io::Error| {
+    let mut note = |link: &Link<Stream>, race: &mut Race, address: SocketAddr, error: io::Error| {
         let address = address.to_string();
         link.observe(&Event::AttemptFailed { address: &address, error: &error });
         race.handle_failed(link.now());
@@ -101,7 +110,7 @@ async fn race(
                     Ok(Started::Running(socket)) => {
                         running.spawn(async move { (address, until_finished(socket).await) });
                     }
-                    Err(error) => note(&mut race, address, error),
+                    Err(error) => note(link, &mut race, address, error),
                 }
                 continue;
             }
@@ -117,8 +126,11 @@ async fn race(
         tokio::select! {
             // The losers are closed with the set.
             Some(Ok((address, result))) = running.join_next() => match result {
-                Ok(established) => return Ok(established),
-                Err(error) => note(&mut race, address, error),
+                Ok(established) => {
+                    link.facts.peer_address = Some(address.to_string());
+                    return Ok(established);
+                }
+                Err(error) => note(link, &mut race, address, error),
             },
             () = pause => {}
         }

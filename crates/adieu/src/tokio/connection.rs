@@ -1,19 +1,26 @@
 //! The async connection: the same steps as the blocking one.
 
 use super::stream::Stream;
+use super::waiters::Waiters;
+use crate::connect::Established;
 use crate::connection::{ended, report};
 use crate::error::ShutdownError;
+use crate::handle::Direction;
 use crate::link::{Link, Moved};
 use crate::os::{self, AcknowledgementWatch};
-use crate::{Counts, Report};
+use crate::{Counts, Options, Report, Role};
 use adieu_proto::{Ending, Waiting};
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::coop::poll_proceed;
+use tokio::time::Sleep;
 
 /// An open connection: it sends and receives. The async [`adieu::Connection`](crate::Connection).
 ///
@@ -60,6 +67,7 @@ pub(super) struct Inner {
     timer: Option<Pin<Box<Sleep>>>,
     /// What the two directions wait for; the core is told the sum.
     waiting: Waiting,
+    waiters: Arc<Waiters>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -71,70 +79,105 @@ impl std::fmt::Debug for Inner {
 impl Inner {
     /// Tells the core what is waited for, and arranges to be woken when its time comes. True: it came, try again.
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
-        let now = self.link.now();
-        self.link.core.handle_waiting(now, waiting);
-        let Some(left) = self.link.time_left() else {
-            self.timer = None;
-            return false;
-        };
-        let until = Instant::now() + left;
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                timer.as_mut().reset(until);
-                timer
+        self.link.wait_for(waiting);
+        loop {
+            let Some(at) = self.link.core.poll_timeout() else {
+                self.timer = None;
+                return false;
+            };
+            // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
+            // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
+            if at <= self.link.now() {
+                self.link.tick();
+                self.link.act();
+                return true;
             }
-            empty => empty.insert(Box::pin(tokio::time::sleep_until(until))),
-        };
-        if timer.as_mut().poll(cx).is_pending() {
-            return false;
+            let until = self.link.instant_of(at);
+            let timer = match &mut self.timer {
+                Some(timer) => {
+                    // One that fires too early is set again then; setting it at every byte would cost more.
+                    if until < timer.deadline() || timer.is_elapsed() {
+                        timer.as_mut().reset(until);
+                    }
+                    timer
+                }
+                empty => empty.insert(Box::pin(tokio::time::sleep_until(until))),
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return false;
+            }
         }
-        self.link.tick();
-        self.link.act();
-        true
     }
 
     /// Waits for readiness or time. Ready: try again.
-    fn poll_wait(&mut self, cx: &mut Context<'_>, interest: Interest) -> Poll<()> {
-        if let Some(stream) = &self.link.handle {
-            stream.clear_ready(interest);
-            if stream.poll_ready(cx, interest).is_ready() {
-                return Poll::Ready(());
-            }
+    fn poll_wait(&mut self, cx: &mut Context<'_>, direction: Direction) -> Poll<()> {
+        if let Some(stream) = &self.link.handle
+            && stream.poll_ready(cx, direction).is_ready()
+        {
+            return Poll::Ready(());
         }
-        if interest.is_readable() {
-            self.waiting.receive = true;
+        match direction {
+            Direction::Receive => self.waiting.receive = true,
+            Direction::Send => self.waiting.send = true,
+        }
+        self.waiters.note(direction, cx.waker());
+        if self.poll_time_for_all() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The timer, on behalf of every task that waits.
+    fn poll_time_for_all(&mut self) -> bool {
+        let waker = Waker::from(Arc::clone(&self.waiters));
+        let came = self.poll_time(&mut Context::from_waker(&waker), self.waiting);
+        if came {
+            // The other half's task may sleep until this very moment.
+            waker.wake();
+        }
+        came
+    }
+
+    /// A call of one half is done. What it did may be news to the other half: the connection's end, or a timer that
+    /// has not been needed so far.
+    fn done(&mut self) {
+        if self.waiting == Waiting::default() {
+            self.link.wait_for(self.waiting);
+        } else if self.link.core.is_decided() || self.link.core.evidence().fault.is_some() {
+            self.waiters.wake_by_ref();
         } else {
-            self.waiting.send = true;
+            self.poll_time_for_all();
         }
-        if self.poll_time(cx, self.waiting) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        // A task that always finds something would else never let another run.
+        let turn = ready!(poll_proceed(cx));
+        let result = ready!(self.poll_read_waiting(cx, buffer));
+        turn.made_progress();
+        self.waiting.receive = false;
+        self.done();
+        Poll::Ready(result)
+    }
+
+    fn poll_read_waiting(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
+            self.link.check_stop();
             self.link.act();
             match self.link.receive(buffer.initialize_unfilled()) {
                 Moved::Bytes(n) => {
-                    self.waiting.receive = false;
                     let now = self.link.now();
                     self.link.core.handle_output(now, n as u64);
                     buffer.advance(n);
                     return Poll::Ready(Ok(()));
                 }
-                Moved::Blocked => ready!(self.poll_wait(cx, Interest::READABLE)),
+                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Receive)),
                 Moved::Ended => {
-                    self.waiting.receive = false;
                     self.link.act();
                     let evidence = self.link.core.evidence();
                     let graceful = self.link.outcome().is_none_or(|o| o.ending == Ending::Graceful);
                     let clean = evidence.eof && evidence.fault.is_none() && graceful;
-                    return Poll::Ready(if clean {
-                        Ok(())
-                    } else {
-                        Err(ended(self.link.outcome(), evidence))
-                    });
+                    return Poll::Ready(if clean { Ok(()) } else { Err(ended(&self.link)) });
                 }
             }
         }
@@ -144,19 +187,26 @@ impl Inner {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        let turn = ready!(poll_proceed(cx));
+        let result = ready!(self.poll_write_waiting(cx, buffer));
+        turn.made_progress();
+        self.waiting.send = false;
+        self.done();
+        Poll::Ready(result)
+    }
+
+    fn poll_write_waiting(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         loop {
+            self.link.check_stop();
             self.link.act();
             if !self.link.core.wants().input {
-                return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
+                return Poll::Ready(Err(ended(&self.link)));
             }
             match self.link.send(buffer) {
-                Moved::Bytes(n) => {
-                    self.waiting.send = false;
-                    return Poll::Ready(Ok(n));
-                }
-                Moved::Blocked => ready!(self.poll_wait(cx, Interest::WRITABLE)),
+                Moved::Bytes(n) => return Poll::Ready(Ok(n)),
+                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
                 Moved::Ended => {
-                    return Poll::Ready(Err(ended(self.link.outcome(), self.link.core.evidence())));
+                    return Poll::Ready(Err(ended(&self.link)));
                 }
             }
         }
@@ -166,6 +216,7 @@ impl Inner {
     pub(super) fn shutdown_send(&mut self) -> bool {
         self.link.core.handle_input_eof();
         self.link.act();
+        self.done();
         self.link.core.milestones().shutdown_send.is_some()
     }
 
@@ -189,7 +240,7 @@ impl Inner {
                 .await;
             } else {
                 let Some(stream) = &self.link.handle else { break };
-                let new = AcknowledgementWatch::new(std::os::fd::AsFd::as_fd(stream)).and_then(os::register);
+                let new = AcknowledgementWatch::new(stream.as_fd()).and_then(os::register);
                 match new {
                     Ok(new) => watch = Some(new),
                     Err(_) => break,
@@ -211,7 +262,21 @@ impl Inner {
 impl Connection {
     pub(super) fn new(mut link: Link<Stream>) -> Self {
         link.core.hold();
-        Self { inner: Inner { link, timer: None, waiting: Waiting::default() } }
+        Self { inner: Inner { link, timer: None, waiting: Waiting::default(), waiters: Arc::default() } }
+    }
+
+    /// Takes over a connected TCP stream, so that it ends well.
+    ///
+    /// The counts and times of its report begin here.
+    ///
+    /// # Errors
+    ///
+    /// None so far; a stream whose transport needs more than a socket may have some.
+    pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
+        let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
+        let mut link = Link::new(options.clone(), Role::Connect, endpoint);
+        link.connected(Established { socket: Stream::Tcp(stream), fault: None }, "tcp");
+        Ok(Self::new(link))
     }
 
     /// Shuts down the sending side: queues our FIN. Async for the sake of transports whose end takes a round of
@@ -242,6 +307,13 @@ impl Connection {
     /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
     pub fn mark_end(&mut self) {
         self.inner.link.core.handle_end_mark();
+    }
+
+    /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
+    ///
+    /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.link.handle.as_ref().map(AsFd::as_fd)
     }
 
     /// Our address. `None`: it has none, or the system did not say.
@@ -277,7 +349,7 @@ impl HalfClosed {
     pub async fn close(mut self) -> Report {
         self.inner.link.act();
         // An EOF that is there already counts, also if nobody has asked for it yet.
-        self.inner.link.receive(&mut [0]);
+        self.inner.link.receive_eof();
         self.inner.finish().await;
         self.inner.report()
     }
@@ -345,7 +417,6 @@ impl AsyncWrite for Connection {
         if self.inner.shutdown_send() {
             return Poll::Ready(Ok(()));
         }
-        let link = &self.inner.link;
-        Poll::Ready(Err(ended(link.outcome(), link.core.evidence())))
+        Poll::Ready(Err(ended(&self.inner.link)))
     }
 }

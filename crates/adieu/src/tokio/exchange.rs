@@ -3,12 +3,17 @@
 use super::connection::{Connection, Inner};
 use super::stream::Stream;
 use crate::Report;
+use crate::handle::{Direction, Handle};
 use crate::link::{Link, Moved};
+use crate::os::{self, Watch};
 use adieu_proto::{LocalEnd, Waiting};
 use std::future::poll_fn;
+use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
 
 /// How much one direction holds at most.
 const CAPACITY: usize = 64 * 1024;
@@ -19,8 +24,13 @@ const CAPACITY: usize = 64 * 1024;
 /// `output` is shut down after the peer's EOF. What can go wrong is in the report; there is no other error.
 pub async fn exchange(connection: Connection, input: impl AsyncRead, output: impl AsyncWrite) -> Report {
     let (mut input, mut output) = (pin!(input), pin!(output));
-    let mut exchange =
-        Exchange { inner: connection.inner, up: Store::new(), down: Store::new(), output_ended: false };
+    let mut exchange = Exchange {
+        inner: connection.inner,
+        up: Store::new(),
+        down: Store::new(),
+        output_ended: false,
+        hang_up_known: false,
+    };
     poll_fn(|cx| exchange.poll(cx, input.as_mut(), output.as_mut())).await;
     exchange.inner.finish().await;
     exchange.inner.report()
@@ -47,6 +57,8 @@ struct Exchange {
     up: Store,
     down: Store,
     output_ended: bool,
+    /// A hang-up has been looked into; tokio would report it for ever.
+    hang_up_known: bool,
 }
 
 impl Exchange {
@@ -62,6 +74,9 @@ impl Exchange {
         mut output: Pin<&mut (impl AsyncWrite + ?Sized)>,
     ) -> Poll<()> {
         loop {
+            // An exchange that always finds something would else never let another task run.
+            let turn = ready!(poll_proceed(cx));
+            self.link().check_stop();
             self.link().act();
             let mut waiting = Waiting::default();
             // Receive first: whatever a failing send would tell, the peer may have said before.
@@ -75,9 +90,10 @@ impl Exchange {
             if self.inner.link.core.is_decided() || (idle && self.output_ended) {
                 return Poll::Ready(());
             }
-            if !moved && !self.inner.poll_time(cx, waiting) {
+            if !moved && !self.hangs_up(cx, waiting) && !self.inner.poll_time(cx, waiting) {
                 return Poll::Pending;
             }
+            turn.made_progress();
         }
     }
 
@@ -93,7 +109,7 @@ impl Exchange {
             }
             Moved::Blocked => {
                 waiting.receive = true;
-                self.poll_ready(cx, Interest::READABLE)
+                self.poll_ready(cx, Direction::Receive)
             }
             Moved::Ended => true,
         }
@@ -110,17 +126,38 @@ impl Exchange {
             }
             Moved::Blocked => {
                 waiting.send = true;
-                self.poll_ready(cx, Interest::WRITABLE)
+                self.poll_ready(cx, Direction::Send)
             }
             Moved::Ended => true,
         }
     }
 
     /// Arranges to be woken. True: there is something already.
-    fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> bool {
+    fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let Some(stream) = &self.inner.link.handle else { return false };
-        stream.clear_ready(interest);
-        stream.poll_ready(cx, interest).is_ready()
+        stream.poll_ready(cx, direction).is_ready()
+    }
+
+    /// The peer has ended and only our input is waited for: a reset would still be news, and no call would tell it.
+    /// Arranges to be woken by it. True: it is there, and the core has been told to look.
+    fn hangs_up(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
+        let wants = self.inner.link.core.wants();
+        let Some(stream) = &self.inner.link.handle else { return false };
+        if self.hang_up_known || wants.receive || waiting.send || !wants.input {
+            return false;
+        }
+        // Room to send is no news here. Clearing it harms nobody: a send is tried whatever is known.
+        let _ = stream.attempt(Direction::Send, |_| Err::<(), _>(std::io::ErrorKind::WouldBlock.into()));
+        if stream.poll_ready(cx, Direction::Send).is_pending() {
+            return false;
+        }
+        let mut watches = [Watch::new(stream.as_fd(), false, false)];
+        self.hang_up_known = os::wait(&mut watches, Some(Duration::ZERO)).is_err() || watches[0].ready.alert;
+        if self.hang_up_known {
+            self.inner.link.core.handle_alert();
+        }
+        // If it was only room that has just come, the next turn clears that.
+        true
     }
 
     fn write(

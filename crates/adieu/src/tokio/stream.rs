@@ -1,6 +1,6 @@
 //! tokio's two kinds of stream as one handle: tokio says when, our own calls do it.
 
-use crate::handle::Handle;
+use crate::handle::{Direction, Handle};
 use socket2::{SockRef, Socket};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,6 +19,30 @@ impl Handle for Stream {
             Self::Tcp(stream) => SockRef::from(stream),
             Self::Unix(stream) => SockRef::from(stream),
         }
+    }
+
+    /// tokio clears the readiness that stood before the call, if the call finds nothing: what another thread's driver
+    /// brings during the call is then not lost. Where no readiness is known the call is made all the same, because
+    /// "nothing there" after a fault must be the kernel's own word.
+    fn attempt<T>(
+        &self,
+        direction: Direction,
+        mut call: impl FnMut(&SockRef<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let interest = match direction {
+            Direction::Receive => Interest::READABLE,
+            Direction::Send => Interest::WRITABLE,
+        };
+        let mut called = false;
+        let attempt = || {
+            called = true;
+            call(&self.socket())
+        };
+        let result = match self {
+            Self::Tcp(stream) => stream.try_io(interest, attempt),
+            Self::Unix(stream) => stream.try_io(interest, attempt),
+        };
+        if called { result } else { call(&self.socket()) }
     }
 }
 
@@ -41,22 +65,13 @@ impl Stream {
         }
     }
 
-    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<()>> {
-        match (self, interest.is_readable()) {
-            (Self::Tcp(stream), true) => stream.poll_read_ready(cx),
-            (Self::Tcp(stream), false) => stream.poll_write_ready(cx),
-            (Self::Unix(stream), true) => stream.poll_read_ready(cx),
-            (Self::Unix(stream), false) => stream.poll_write_ready(cx),
+    /// Arranges to be woken when the next call in this direction may find something. Ready: it may already.
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
+        match (self, direction) {
+            (Self::Tcp(stream), Direction::Receive) => stream.poll_read_ready(cx),
+            (Self::Tcp(stream), Direction::Send) => stream.poll_write_ready(cx),
+            (Self::Unix(stream), Direction::Receive) => stream.poll_read_ready(cx),
+            (Self::Unix(stream), Direction::Send) => stream.poll_write_ready(cx),
         }
-    }
-
-    /// The call found nothing: wait for the next edge, and not for the one that is known.
-    pub(crate) fn clear_ready(&self, interest: Interest) {
-        let blocked = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-        // Only the error of our own closure comes back.
-        let _ = match self {
-            Self::Tcp(stream) => stream.try_io(interest, blocked),
-            Self::Unix(stream) => stream.try_io(interest, blocked),
-        };
     }
 }

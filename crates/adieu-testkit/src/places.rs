@@ -1,0 +1,82 @@
+//! Places without a peer: ports that refuse, addresses that never answer, and names of the test's own.
+
+use socket2::{Domain, Socket, Type};
+use std::{
+    any::Any,
+    io::{self, Write},
+    net::{IpAddr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// A port that is taken and refuses, as long as the socket lives; port 0 lets the kernel choose.
+///
+/// # Errors
+///
+/// What the system says when it cannot be bound.
+pub fn refusing(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    let bound = socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address"))?;
+    Ok((bound, socket))
+}
+
+/// An address that never answers, as long as what comes with it is held: a listener whose backlog is full drops every
+/// SYN; tcp(7), listen(2).
+///
+/// # Errors
+///
+/// What the system says when it cannot be bound, or connected to until the backlog is full.
+pub fn unanswering(address: SocketAddr) -> io::Result<(SocketAddr, Vec<Box<dyn Any>>)> {
+    let (address, listener) = refusing(address)?;
+    listener.listen(0)?;
+    let mut held: Vec<Box<dyn Any>> = vec![Box::new(listener)];
+    for _ in 0..16 {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(150)) {
+            Ok(stream) => held.push(Box::new(stream)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((address, held)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("a backlog of 0 took 16 connections"))
+}
+
+/// Gives the calling thread, and threads that it starts, an `/etc/hosts` of its own with these addresses of `name`.
+/// Use a thread that ends with the test.
+///
+/// # Errors
+///
+/// What the system says: it takes Linux and root.
+pub fn own_hosts(name: &str, addresses: &[IpAddr]) -> io::Result<tempfile::NamedTempFile> {
+    let mut hosts = tempfile::NamedTempFile::new()?;
+    for address in addresses {
+        writeln!(hosts, "{address} {name}")?;
+    }
+    crate::os::see_own_file(hosts.path(), "/etc/hosts")?;
+    Ok(hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn a_full_backlog_does_not_answer() {
+        let (address, _held) = unanswering(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("loopback");
+        let error = TcpStream::connect_timeout(&address, Duration::from_millis(100)).expect_err("dropped");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_bound_port_refuses() {
+        for ip in ["127.0.0.1", "::1"] {
+            let ip: IpAddr = ip.parse().expect("an address");
+            let (address, _socket) = refusing(SocketAddr::new(ip, 0)).expect("loopback");
+            let error = TcpStream::connect(address).expect_err("refused");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        }
+    }
+}

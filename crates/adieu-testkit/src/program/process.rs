@@ -1,0 +1,105 @@
+//! A scenario's program as a child process.
+
+use super::{Exit, Outcome, Program};
+use crate::scenario::Signal;
+use rustix::process::{Pid, kill_process, kill_process_group};
+use std::{
+    ffi::OsString,
+    io::{self, Read},
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Most of a program's stderr that is kept.
+const STDERR_KEPT: u64 = 64 * 1024;
+
+pub(super) struct Process {
+    child: Child,
+    pid: Pid,
+    said: JoinHandle<String>,
+}
+
+impl Process {
+    /// Starts the program that `argv` names; an end that is absent is closed at its start.
+    pub(super) fn start(
+        argv: &[OsString],
+        stdin: Option<OwnedFd>,
+        stdout: Option<OwnedFd>,
+    ) -> io::Result<Self> {
+        let argv = with_closed_descriptors(argv, stdin.is_none(), stdout.is_none());
+        let [program, arguments @ ..] = &*argv else { return Err(io::Error::other("no program to run")) };
+        let mut command = Command::new(program);
+        command.args(arguments).stderr(Stdio::piped());
+        command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
+        command.stdout(stdout.map_or_else(Stdio::null, Stdio::from));
+        // A group of its own, so that whatever it starts goes when it does.
+        let mut child = command.process_group(0).spawn()?;
+        // Our copies of its descriptors: as long as they are open no pipe ends.
+        drop(command);
+        let stderr = child.stderr.take();
+        let said = thread::spawn(move || kept(stderr));
+        Ok(Self { pid: Pid::from_child(&child), child, said })
+    }
+}
+
+impl Program for Process {
+    fn signaller(&self) -> impl FnOnce(Signal) -> io::Result<()> + Send + use<> {
+        let pid = self.pid;
+        move |signal| {
+            let signal = match signal {
+                Signal::Interrupt => rustix::process::Signal::INT,
+                Signal::Terminate => rustix::process::Signal::TERM,
+            };
+            // To the program alone, as `kill` sends it: what it started is its own business.
+            Ok(kill_process(pid, signal)?)
+        }
+    }
+
+    fn wait(mut self, limit: Duration, outcome: &mut Outcome) {
+        let pid = self.pid;
+        let (tell, told) = mpsc::channel();
+        let waiting = thread::spawn(move || tell.send(self.child.wait()));
+        let status = told.recv_timeout(limit).or_else(|_| {
+            outcome.hung = true;
+            let _ = kill_process_group(pid, rustix::process::Signal::KILL);
+            told.recv()
+        });
+        // What a program left running would hold its pipes open.
+        let _ = kill_process_group(pid, rustix::process::Signal::KILL);
+        match status {
+            Ok(Ok(status)) if !outcome.hung => outcome.exit = Some(Exit::of(status)),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => outcome.trouble.push(format!("wait: {error}")),
+            Err(error) => outcome.trouble.push(format!("wait: {error}")),
+        }
+        // It has told what it has waited for.
+        let _ = waiting.join();
+        outcome.stderr = self.said.join().unwrap_or_default();
+    }
+}
+
+fn with_closed_descriptors(argv: &[OsString], stdin: bool, stdout: bool) -> Vec<OsString> {
+    let redirections = match (stdin, stdout) {
+        (false, false) => return argv.to_vec(),
+        (true, false) => "exec \"$@\" <&-",
+        (false, true) => "exec \"$@\" >&-",
+        (true, true) => "exec \"$@\" <&- >&-",
+    };
+    // std cannot start a program without a descriptor; a shell can.
+    let mut all: Vec<OsString> = ["sh", "-c", redirections, "sh"].map(OsString::from).into();
+    all.extend(argv.iter().cloned());
+    all
+}
+
+fn kept(stderr: Option<impl Read>) -> String {
+    let mut said = Vec::new();
+    if let Some(mut stderr) = stderr {
+        let _ = stderr.by_ref().take(STDERR_KEPT).read_to_end(&mut said);
+        // A chatty program must not block on a full pipe.
+        let _ = io::copy(&mut stderr, &mut io::sink());
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}

@@ -1,0 +1,222 @@
+//! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
+
+use adieu::{ConnectError, Counts, Endpoint, Options, Report, ShutdownError};
+use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Runtime;
+
+/// No test of ours takes so long, on however busy a machine.
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arm {
+    Blocking,
+    Tokio,
+}
+
+/// Runs a test's body on each driver, bounded: a hang fails the test by name and is left behind.
+pub(crate) fn on_both(body: fn(Arm)) {
+    for arm in [Arm::Blocking, Arm::Tokio] {
+        bounded(&format!("{arm:?}"), move || body(arm));
+    }
+}
+
+/// Runs `body` on a thread of its own, bounded.
+pub(crate) fn bounded(what: &str, body: impl FnOnce() + Send + 'static) {
+    let (tell, told) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        body();
+        let _ = tell.send(());
+    });
+    match told.recv_timeout(BOUND) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what} hangs"),
+        Ok(()) => {}
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            let panic = thread.join().expect_err("it told nothing, so it panicked");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// An open connection of either driver.
+pub(crate) enum Open {
+    Blocking(adieu::Connection),
+    Tokio(Rc<Runtime>, adieu::tokio::Connection),
+}
+
+/// A half-closed one.
+pub(crate) enum Half {
+    Blocking(adieu::HalfClosed),
+    Tokio(Rc<Runtime>, adieu::tokio::HalfClosed),
+}
+
+fn run<T>(runtime: &Runtime, future: impl Future<Output = T>) -> T {
+    runtime.block_on(future)
+}
+
+impl Arm {
+    pub(crate) fn connect(self, endpoint: &Endpoint, options: &Options) -> Result<Open, ConnectError> {
+        match self {
+            Self::Blocking => adieu::connect(endpoint, options).map(Open::Blocking),
+            Self::Tokio => {
+                let runtime = Rc::new(runtime());
+                let connection = run(&runtime, adieu::tokio::connect(endpoint, options))?;
+                Ok(Open::Tokio(runtime, connection))
+            }
+        }
+    }
+
+    /// Connects to a peer that performs `script`.
+    pub(crate) fn to_peer(self, script: &'static Script, options: &Options) -> (Open, PeerHandle) {
+        let peer = PeerHandle::listen(Bind::TCP4, script).expect("a peer on loopback");
+        let endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
+        (self.connect(&endpoint, options).expect("the peer accepts"), peer)
+    }
+
+    /// Connects to a socket of the standard library.
+    pub(crate) fn to_std(self, options: &Options) -> (Open, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+        let open = self.connect(&endpoint, options).expect("it listens");
+        let (stream, _) = listener.accept().expect("it has connected");
+        stream.set_read_timeout(Some(BOUND)).expect("not zero");
+        stream.set_write_timeout(Some(BOUND)).expect("not zero");
+        (open, stream)
+    }
+
+    /// Takes a standard stream over.
+    pub(crate) fn adopt(self, stream: TcpStream, options: &Options) -> Open {
+        match self {
+            Self::Blocking => {
+                Open::Blocking(adieu::Connection::from_stream(stream, options).expect("a connected stream"))
+            }
+            Self::Tokio => {
+                let runtime = Rc::new(runtime());
+                let adopted = run(&runtime, async {
+                    stream.set_nonblocking(true)?;
+                    adieu::tokio::Connection::from_stream(tokio::net::TcpStream::from_std(stream)?, options)
+                });
+                Open::Tokio(runtime, adopted.expect("a connected stream"))
+            }
+        }
+    }
+}
+
+impl Open {
+    pub(crate) fn shutdown_send(self) -> Result<Half, ShutdownError> {
+        match self {
+            Self::Blocking(open) => open.shutdown_send().map(Half::Blocking),
+            Self::Tokio(runtime, open) => {
+                let half = run(&runtime, open.shutdown_send())?;
+                Ok(Half::Tokio(runtime, half))
+            }
+        }
+    }
+
+    pub(crate) fn abort(self) -> Report {
+        match self {
+            Self::Blocking(open) => open.abort(),
+            Self::Tokio(_, open) => open.abort(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        match self {
+            Self::Blocking(open) => open.counts(),
+            Self::Tokio(_, open) => open.counts(),
+        }
+    }
+
+    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Blocking(open) => open.socket(),
+            Self::Tokio(_, open) => open.socket(),
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            Self::Blocking(open) => (open.local_address(), open.peer_address()),
+            Self::Tokio(_, open) => (open.local_address(), open.peer_address()),
+        }
+    }
+}
+
+impl Half {
+    pub(crate) fn close(self) -> Report {
+        match self {
+            Self::Blocking(half) => half.close(),
+            Self::Tokio(runtime, half) => run(&runtime, half.close()),
+        }
+    }
+
+    pub(crate) fn drain(self) -> Report {
+        match self {
+            Self::Blocking(half) => half.drain(),
+            Self::Tokio(runtime, half) => run(&runtime, half.drain()),
+        }
+    }
+
+    pub(crate) fn abort(self) -> Report {
+        match self {
+            Self::Blocking(half) => half.abort(),
+            Self::Tokio(_, half) => half.abort(),
+        }
+    }
+
+    pub(crate) fn mark_end(&mut self) {
+        match self {
+            Self::Blocking(half) => half.mark_end(),
+            Self::Tokio(_, half) => half.mark_end(),
+        }
+    }
+}
+
+impl Read for Open {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Blocking(open) => open.read(buffer),
+            Self::Tokio(runtime, open) => runtime.block_on(open.read(buffer)),
+        }
+    }
+}
+
+impl Read for Half {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Blocking(half) => half.read(buffer),
+            Self::Tokio(runtime, half) => runtime.block_on(half.read(buffer)),
+        }
+    }
+}
+
+impl Write for Open {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Blocking(open) => open.write(buffer),
+            Self::Tokio(runtime, open) => runtime.block_on(open.write(buffer)),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The peer's log once it has seen how our stream ended.
+pub(crate) fn log_of(peer: PeerHandle) -> PeerLog {
+    assert!(peer.wait_for_end(BOUND), "the peer's script does not end");
+    peer.finish()
+}

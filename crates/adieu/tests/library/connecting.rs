@@ -1,0 +1,166 @@
+//! Connecting: every address, none of them, and what each said.
+
+use crate::arms::{BOUND, on_both};
+use adieu::{ConnectCause, Endpoint, Event, Options};
+use adieu_testkit::{places, skip};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const NAME: &str = "adieu-peer";
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// Gives this thread the name; if that cannot be, says so and gives false.
+fn name_is(addresses: &[IpAddr], held: &mut Vec<Box<dyn std::any::Any>>) -> bool {
+    match places::own_hosts(NAME, addresses) {
+        Ok(hosts) => held.push(Box::new(hosts)),
+        Err(error) => {
+            skip::loudly("a name with several addresses", &error);
+            return false;
+        }
+    }
+    true
+}
+
+#[test]
+fn the_error_lists_what_every_address_said() {
+    on_both(|arm| {
+        let mut held = Vec::new();
+        if !name_is(&[V6, V4], &mut held) {
+            return;
+        }
+        let (v4, socket4) = places::refusing(SocketAddr::new(V4, 0)).expect("loopback");
+        let (_, socket6) = places::refusing(SocketAddr::new(V6, v4.port())).expect("loopback");
+        held.push(Box::new((socket4, socket6)));
+        let error = arm.connect(&Endpoint::tcp(NAME, v4.port()), &Options::new()).err().expect("refused");
+        let ConnectCause::Attempts(attempts) = error.cause() else { panic!("{error}") };
+        let mut addresses: Vec<&str> = attempts.iter().map(|attempt| &*attempt.address).collect();
+        addresses.sort_unstable();
+        assert_eq!(addresses, [format!("127.0.0.1:{}", v4.port()), format!("[::1]:{}", v4.port())]);
+        assert!(attempts.iter().all(|attempt| attempt.error.kind() == io::ErrorKind::ConnectionRefused));
+        let said = error.to_string();
+        assert!(addresses.iter().all(|address| said.contains(address)), "{said}");
+        assert_eq!(
+            (error.report().ending, error.report().error_name),
+            ("no_connection", Some("ECONNREFUSED"))
+        );
+    });
+}
+
+#[test]
+fn an_address_that_never_answers_holds_the_next_one_up_for_a_moment_only() {
+    on_both(|arm| {
+        let mut held = Vec::new();
+        if !name_is(&[V6, V4], &mut held) {
+            return;
+        }
+        let (silent, silence) = places::unanswering(SocketAddr::new(V6, 0)).expect("a full backlog");
+        held.extend(silence);
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, silent.port())).expect("the port is ours");
+        let tried = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&tried);
+        let options = Options::new().observer(move |_, event| {
+            if let Event::Connecting { address } = event {
+                noted.lock().expect("nobody panics with it").push((*address).to_owned());
+            }
+        });
+        let began = Instant::now();
+        let open = arm.connect(&Endpoint::tcp(NAME, silent.port()), &options).expect("one address answers");
+        let took = began.elapsed();
+        let tried = tried.lock().expect("nobody panics with it").clone();
+        assert_eq!(tried, [silent.to_string(), format!("127.0.0.1:{}", silent.port())]);
+        assert!(took < Duration::from_millis(900), "{took:?}");
+        assert!(took >= Duration::from_millis(250), "the attempt delay of RFC 8305: {took:?}");
+        assert_eq!(open.addresses().1, Some(&*tried[1]));
+        let report = open.abort();
+        assert!(report.resolved_us.is_some_and(|at| Some(at) < report.connected_us), "{report}");
+    });
+}
+
+#[test]
+fn addresses_that_fail_and_never_answer_are_told_apart_when_time_is_up() {
+    on_both(|arm| {
+        let mut held = Vec::new();
+        if !name_is(&[V6, V4], &mut held) {
+            return;
+        }
+        let (silent, silence) = places::unanswering(SocketAddr::new(V6, 0)).expect("a full backlog");
+        held.extend(silence);
+        let (refusing, socket) = places::refusing(SocketAddr::new(V4, silent.port())).expect("loopback");
+        held.push(Box::new(socket));
+        let options = Options::new().connect_timeout(Duration::from_millis(600));
+        let error = arm.connect(&Endpoint::tcp(NAME, silent.port()), &options).err().expect("nobody accepts");
+        let ConnectCause::TimedOut(attempts) = error.cause() else { panic!("{error}") };
+        assert_eq!(attempts.len(), 1);
+        assert_eq!(attempts[0].address, refusing.to_string());
+        assert_eq!(error.report().timer, Some("connect"));
+    });
+}
+
+#[test]
+fn one_address_is_not_said_twice() {
+    on_both(|arm| {
+        let (address, _held) = places::refusing(SocketAddr::new(V4, 0)).expect("loopback");
+        let error = arm.connect(&address.into(), &Options::new()).err().expect("refused");
+        assert_eq!(error.to_string().matches(&address.to_string()).count(), 1, "{error}");
+        assert_eq!(error.endpoint(), &Endpoint::from(address));
+    });
+}
+
+#[test]
+fn a_name_that_cannot_be_is_a_resolver_failure() {
+    on_both(|arm| {
+        let endpoint = Endpoint::tcp(format!("{}.invalid", "x".repeat(64)), 80);
+        let error = arm.connect(&endpoint, &Options::new()).err().expect("no such name");
+        assert!(matches!(error.cause(), ConnectCause::Resolve(_)), "{error}");
+        assert_eq!((error.report().ending, error.report().phase), ("no_connection", "connecting"));
+        assert_eq!(error.report().resolved_us, None);
+    });
+}
+
+#[test]
+fn port_0_cannot_be_connected_to() {
+    on_both(|arm| {
+        for host in ["127.0.0.1", "localhost"] {
+            let error = arm.connect(&Endpoint::tcp(host, 0), &Options::new()).err().expect("no such port");
+            assert!(matches!(error.cause(), ConnectCause::Local(_)), "{error}");
+            assert!(error.to_string().contains("port 0"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_unix_path_without_a_socket_is_told_with_its_path() {
+    on_both(|arm| {
+        let endpoint = Endpoint::unix("/nonexistent/adieu.sock");
+        let error = arm.connect(&endpoint, &Options::new()).err().expect("no such path");
+        let ConnectCause::Attempts(attempts) = error.cause() else { panic!("{error}") };
+        assert_eq!(attempts[0].error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("/nonexistent/adieu.sock"), "{error}");
+    });
+}
+
+#[test]
+fn a_full_unix_backlog_is_waited_for() {
+    on_both(|arm| {
+        let directory = tempfile::tempdir().expect("a scratch directory");
+        let path = directory.path().join("socket");
+        let socket =
+            socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&socket2::SockAddr::unix(&path).expect("a short path")).expect("a new path");
+        socket.listen(0).expect("bound");
+        let first = std::os::unix::net::UnixStream::connect(&path).expect("a backlog of 0 takes one");
+        let options = Options::new().connect_timeout(Duration::from_millis(150));
+        let error = arm.connect(&Endpoint::unix(&path), &options).err().expect("nobody accepts");
+        assert_eq!(error.report().ending, "timed_out", "{error}");
+        let accepting = std::thread::spawn(move || {
+            let accepted = socket.accept().expect("the first");
+            (accepted, socket)
+        });
+        let options = Options::new().connect_timeout(BOUND);
+        let open = arm.connect(&Endpoint::unix(&path), &options).expect("there is room");
+        drop((open, first, accepting.join().expect("it does not panic")));
+    });
+}

@@ -1,0 +1,218 @@
+//! The procedure as it should go: connect, send, shut down, receive to EOF, close.
+
+use crate::arms::{Arm, log_of, on_both};
+use adieu::{Endpoint, Options};
+use adieu_testkit::pattern::{Pattern, Verifier};
+use adieu_testkit::peer::Step::{AwaitAcknowledged, Close, Hold, Receive, ReceiveToEof, Send, ShutdownSend};
+use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd};
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+#[test]
+fn the_procedure_of_the_page_ends_graceful() {
+    on_both(|arm| {
+        let (mut open, peer) = arm.to_peer(&[ReceiveToEof, Send(20_000), Close], &Options::new());
+        io::copy(&mut Pattern::of_program().reader(100_000), &mut open).expect("the peer takes it");
+        let mut half = open.shutdown_send().expect("connected");
+        let mut answer = Verifier::new(Pattern::of_peer());
+        io::copy(&mut half, &mut answer).expect("the peer answers");
+        assert_eq!(half.read(&mut [0; 8]).expect("EOF stays EOF"), 0);
+        let report = half.close();
+        assert_eq!((answer.count(), answer.first_wrong()), (20_000, None));
+        assert!(report.is_graceful(), "{report}");
+        let log = log_of(peer);
+        assert_eq!((log.received, log.first_wrong, log.end()), (100_000, None, Some(ReceivedEnd::Eof)));
+    });
+}
+
+#[test]
+fn the_report_has_every_byte_and_every_step_in_its_order() {
+    on_both(|arm| {
+        let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(20_000), Close], &Options::new());
+        open.write_all(&[0; 1_000]).expect("the peer takes it");
+        let report = open.shutdown_send().expect("connected").drain();
+        assert_eq!((report.ending, report.phase, report.exit_code), ("graceful", "closing", 0));
+        assert_eq!((report.bytes_read, report.bytes_accepted), (1_000, 1_000));
+        assert_eq!((report.bytes_acknowledged, report.bytes_unacknowledged), (Some(1_000), Some(0)));
+        assert_eq!(
+            (report.bytes_received, report.bytes_written, report.bytes_discarded),
+            (20_000, 20_000, 0)
+        );
+        assert_eq!((report.ended_first, report.eof_received), (Some("us"), true));
+        assert_eq!((report.fin_acknowledged, report.socket_error_clear), (Some(true), Some(true)));
+        assert_eq!((report.role, report.transport), ("connect", Some("tcp")));
+        assert_eq!(report.resolved_us, None, "an address is not resolved");
+        let steps = [
+            report.connected_us,
+            report.first_accepted_us,
+            report.shutdown_send_us,
+            report.first_received_us,
+            report.peer_eof_us,
+            report.acknowledged_us,
+            Some(report.ended_us),
+            report.closed_us,
+        ];
+        assert!(steps.iter().all(Option::is_some), "{steps:?}");
+        assert!(steps.is_sorted(), "{steps:?}");
+    });
+}
+
+#[test]
+fn what_differs_between_the_drivers_reports_is_time_and_ports_alone() {
+    let reports = [Arm::Blocking, Arm::Tokio].map(|arm| {
+        let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(3_000), Close], &Options::new());
+        open.write_all(&[0; 1_000]).expect("the peer takes it");
+        let report = open.shutdown_send().expect("connected").drain();
+        let mut json = serde_json::to_value(report).expect("plain data");
+        let fields = json.as_object_mut().expect("a flat struct");
+        for (name, value) in fields.iter_mut() {
+            let varies = name.ends_with("_us") || name.ends_with("address") || name == "endpoint";
+            if varies && !value.is_null() {
+                *value = "some".into();
+            }
+        }
+        json
+    });
+    assert_eq!(reports[0], reports[1]);
+}
+
+#[test]
+fn whoever_ends_first_is_said() {
+    on_both(|arm| {
+        let (mut open, _peer) = arm.to_peer(&[Send(10), ShutdownSend, ReceiveToEof, Close], &Options::new());
+        assert_eq!(open.read_to_end(&mut Vec::new()).expect("the peer ends"), 10);
+        open.write_all(b"more").expect("the peer has only half-closed");
+        let report = open.shutdown_send().expect("connected").close();
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!(report.ended_first, Some("peer"));
+    });
+}
+
+#[test]
+fn an_eof_that_stands_unread_in_our_kernel_counts_at_the_close() {
+    on_both(|arm| {
+        let script = &[Receive(4), Send(5), ShutdownSend, AwaitAcknowledged, ReceiveToEof, Close];
+        let (mut open, peer) = arm.to_peer(script, &Options::new());
+        open.write_all(&program_bytes::<4>()).expect("the peer takes it");
+        // Its FIN is acknowledged, so it is here; nobody has asked for it.
+        assert!(peer.wait_for_step(4, crate::arms::BOUND));
+        open.read_exact(&mut [0; 5]).expect("the answer");
+        let report = open.shutdown_send().expect("connected").close();
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!(report.bytes_received, 5);
+    });
+}
+
+#[test]
+fn a_close_before_the_peers_eof_is_indeterminate() {
+    on_both(|arm| {
+        let (open, _peer) = arm.to_peer(&[ReceiveToEof, Hold], &Options::new());
+        let report = open.shutdown_send().expect("connected").close();
+        assert_eq!((report.ending, report.missing), ("indeterminate", Some("peer_eof")), "{report}");
+        assert_eq!((report.phase, report.exit_code), ("draining", 8));
+    });
+}
+
+#[test]
+fn a_close_with_an_answer_unread_is_not_graceful() {
+    on_both(|arm| {
+        let (open, peer) =
+            arm.to_peer(&[Send(5), ShutdownSend, AwaitAcknowledged, ReceiveToEof, Close], &Options::new());
+        assert!(peer.wait_for_step(3, crate::arms::BOUND));
+        let report = open.shutdown_send().expect("connected").close();
+        assert_eq!((report.ending, report.missing), ("indeterminate", Some("peer_eof")), "{report}");
+        assert_eq!((report.bytes_received, report.bytes_written), (0, 0), "nobody received anything");
+    });
+}
+
+#[test]
+fn a_standard_stream_is_taken_over_and_ends_well() {
+    on_both(|arm| {
+        let peer = PeerHandle::listen(Bind::TCP4, &[ReceiveToEof, Send(100), Close]).expect("loopback");
+        let address = peer.endpoint().address().expect("TCP");
+        let stream = TcpStream::connect(address).expect("it listens");
+        let mut open = arm.adopt(stream, &Options::new());
+        let (local, remote) = open.addresses();
+        assert_eq!(remote, Some(&*address.to_string()));
+        assert!(local.is_some());
+        open.write_all(b"hello").expect("the peer takes it");
+        assert_eq!(open.counts().accepted, 5);
+        let report = open.shutdown_send().expect("connected").drain();
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.bytes_received, report.endpoint), (100, address.to_string()));
+    });
+}
+
+#[test]
+fn an_end_mark_that_was_seen_is_graceful_and_one_that_was_not_is_a_truncation() {
+    on_both(|arm| {
+        for (marked, ending) in [(true, "graceful"), (false, "truncated")] {
+            let (open, _peer) =
+                arm.to_peer(&[ReceiveToEof, Send(9), Close], &Options::new().expect_end_mark());
+            let mut half = open.shutdown_send().expect("connected");
+            half.read_to_end(&mut Vec::new()).expect("a clean EOF");
+            if marked {
+                half.mark_end();
+            }
+            let report = half.close();
+            assert_eq!((report.ending, report.end_mark_seen), (ending, Some(marked)), "{report}");
+        }
+    });
+}
+
+#[test]
+fn a_unix_socket_goes_the_same_way() {
+    on_both(|arm| {
+        let peer = PeerHandle::listen(Bind::Unix, &[ReceiveToEof, Send(100), Close]).expect("a socket file");
+        let endpoint: Endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
+        let mut open = arm.connect(&endpoint, &Options::new()).expect("it listens");
+        open.write_all(&[0; 10]).expect("the peer takes it");
+        let report = open.shutdown_send().expect("connected").drain();
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.transport, report.bytes_acknowledged), (Some("unix"), None));
+    });
+}
+
+#[test]
+fn writing_and_reading_nothing_waits_for_nothing() {
+    on_both(|arm| {
+        let (mut open, _peer) = arm.to_peer(&[Hold], &Options::new());
+        assert_eq!(open.read(&mut []).expect("nothing to do"), 0);
+        assert_eq!(open.write(&[]).expect("nothing to do"), 0);
+        assert_eq!(open.counts().accepted, 0);
+        drop(open);
+    });
+}
+
+#[test]
+fn a_listeners_connection_goes_the_same_way_and_says_its_role() {
+    let options = Options::new();
+    let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    let client = std::thread::spawn(move || {
+        let mut open = Arm::Blocking.connect(&endpoint, &Options::new()).expect("it listens");
+        open.write_all(b"ping").expect("taken");
+        open.shutdown_send().expect("connected").drain()
+    });
+    let mut served = listener.accept().expect("a client comes");
+    let mut request = Vec::new();
+    served.read_to_end(&mut request).expect("the client ends");
+    let report = served.shutdown_send().expect("connected").close();
+    assert_eq!((&*request, report.role, report.ending), (&b"ping"[..], "listen", "graceful"), "{report}");
+    assert!(client.join().expect("the client does not panic").is_graceful());
+}
+
+#[test]
+fn a_port_in_use_is_an_error_that_names_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let endpoint = Endpoint::from(taken.local_addr().expect("bound"));
+    let error = adieu::Listener::bind(&endpoint, &Options::new()).expect_err("it is taken");
+    assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().contains(&endpoint.to_string()), "{error}");
+}
+
+fn program_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    Pattern::of_program().fill(0, &mut bytes);
+    bytes
+}

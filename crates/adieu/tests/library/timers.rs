@@ -1,0 +1,234 @@
+//! Every wait is bounded by what its user asked for, and by nothing else.
+
+use crate::arms::{Arm, BOUND, bounded, log_of, on_both};
+use adieu::{Ended, Ending, Endpoint, Interrupt, Options, Signal, Timer};
+use adieu_testkit::peer::Step::{Close, Hold, ReceiveToEof, Send, Silence};
+use adieu_testkit::peer::{ReceivedEnd, Step};
+use adieu_testkit::places;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn timer_of(error: &io::Error) -> Option<Timer> {
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+    match error.get_ref()?.downcast_ref::<Ended>()?.ending {
+        Ending::TimedOut { timer } => Some(timer),
+        _ => None,
+    }
+}
+
+/// More than the kernels' buffers take.
+fn write_until_it_fails(to: &mut impl Write) -> io::Error {
+    let chunk = vec![0; 1 << 20];
+    loop {
+        if let Err(error) = to.write_all(&chunk) {
+            return error;
+        }
+    }
+}
+
+#[test]
+fn a_silent_peer_times_a_read_out() {
+    on_both(|arm| {
+        for (options, timer) in [
+            (Options::new().idle_timeout(ms(150)), Timer::Idle),
+            (Options::new().deadline(ms(150)), Timer::Deadline),
+        ] {
+            let (mut open, peer) = arm.to_peer(&[Hold, ReceiveToEof], &options);
+            let error = open.read(&mut [0; 8]).expect_err("nothing comes");
+            assert_eq!(timer_of(&error), Some(timer));
+            let error = open.read(&mut [0; 8]).expect_err("and it stays so");
+            assert_eq!(timer_of(&error), Some(timer));
+            let error = open.shutdown_send().err().expect("the connection has ended");
+            assert_eq!((error.report().ending, error.report().phase), ("timed_out", "sending"));
+            assert!(error.io_error().is_none(), "no call failed");
+            assert_eq!(peer.finish().end(), Some(ReceivedEnd::Reset), "our stream was cut");
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_never_reads_times_a_write_out() {
+    on_both(|arm| {
+        for (options, timer) in [
+            (Options::new().idle_timeout(ms(200)), Timer::Idle),
+            (Options::new().deadline(ms(200)), Timer::Deadline),
+        ] {
+            let (mut open, peer) = arm.to_peer(&[Hold, ReceiveToEof], &options);
+            let error = write_until_it_fails(&mut open);
+            assert_eq!(timer_of(&error), Some(timer));
+            drop(open);
+            assert_eq!(peer.finish().end(), Some(ReceivedEnd::Reset), "our stream was cut");
+        }
+    });
+}
+
+const SPEAKS_TWICE: &[Step] = &[Send(10), Silence(ms(900)), Send(10), ReceiveToEof, Close];
+
+#[test]
+fn our_own_pause_between_two_reads_is_not_the_peers_silence() {
+    on_both(|arm| {
+        let (mut open, _peer) = arm.to_peer(SPEAKS_TWICE, &Options::new().idle_timeout(ms(600)));
+        // A first read that waits, so that the idle clock has run.
+        open.read_exact(&mut [0; 10]).expect("the peer speaks");
+        // The program is busy; the peer speaks again 200 ms after we ask again.
+        thread::sleep(ms(700));
+        open.read_exact(&mut [0; 10]).expect("it was silent for 900 ms, and we waited for 200 of them");
+        assert!(open.shutdown_send().expect("connected").drain().is_graceful());
+    });
+}
+
+/// A peer that sends without end, and whoever reads it byte by byte never waits.
+fn endless(stream: TcpStream) -> thread::JoinHandle<io::Result<u64>> {
+    thread::spawn(move || io::copy(&mut io::repeat(b'x'), &mut { stream }))
+}
+
+fn read_byte_by_byte(from: &mut impl Read) -> io::Error {
+    loop {
+        if let Err(error) = from.read(&mut [0]) {
+            return error;
+        }
+    }
+}
+
+#[test]
+fn the_deadline_ends_a_stream_that_never_pauses() {
+    on_both(|arm| {
+        let (open, stream) = arm.to_std(&Options::new().deadline(ms(300)));
+        let sending = endless(stream);
+        let mut half = open.shutdown_send().expect("connected");
+        assert_eq!(timer_of(&read_byte_by_byte(&mut half)), Some(Timer::Deadline));
+        let report = half.close();
+        assert_eq!((report.ending, report.timer), ("timed_out", Some("deadline")), "{report}");
+        assert!(
+            sending.join().expect("it does not panic").is_err(),
+            "our close is a reset to who still sends"
+        );
+    });
+}
+
+#[test]
+fn the_deadline_ends_an_upload_that_never_pauses() {
+    on_both(|arm| {
+        let (mut open, mut stream) = arm.to_std(&Options::new().deadline(ms(300)));
+        let taking = thread::spawn(move || io::copy(&mut stream, &mut io::sink()));
+        let error = loop {
+            if let Err(error) = open.write(b"x") {
+                break error;
+            }
+        };
+        assert_eq!(timer_of(&error), Some(Timer::Deadline));
+        drop(open);
+        let cut = taking.join().expect("it does not panic").expect_err("a cut upload is no end");
+        assert_eq!(cut.kind(), io::ErrorKind::ConnectionReset);
+    });
+}
+
+const SPEAKS_LATE: &[Step] = &[Silence(ms(50)), Send(10), ReceiveToEof, Close];
+
+#[test]
+fn a_timer_without_end_is_no_timer() {
+    on_both(|arm| {
+        let options = Options::new()
+            .idle_timeout(Duration::MAX)
+            .deadline(Duration::MAX)
+            .connect_timeout(Duration::MAX)
+            .input_grace(Duration::MAX);
+        let (mut open, _peer) = arm.to_peer(SPEAKS_LATE, &options);
+        open.read_exact(&mut [0; 10]).expect("the peer speaks");
+        assert!(open.shutdown_send().expect("connected").drain().is_graceful());
+    });
+}
+
+#[test]
+fn connecting_to_an_address_that_never_answers_times_out() {
+    on_both(|arm| {
+        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (address, _held) = places::unanswering(nobody).expect("a full backlog");
+        for (options, timer) in [
+            (Options::new().connect_timeout(ms(200)), "connect"),
+            (Options::new().connect_timeout(None).deadline(ms(200)), "deadline"),
+        ] {
+            let error = arm.connect(&address.into(), &options).err().expect("nobody answers");
+            assert!(matches!(error.cause(), adieu::ConnectCause::TimedOut(_)), "{error}");
+            let report = error.report();
+            assert_eq!((report.ending, report.timer, report.phase), ("timed_out", Some(timer), "connecting"));
+        }
+    });
+}
+
+#[test]
+fn an_interrupt_wakes_a_blocked_read() {
+    bounded("read", || {
+        let interrupt = Interrupt::new().expect("a pipe");
+        let (mut open, peer) =
+            Arm::Blocking.to_peer(&[Hold, ReceiveToEof], &Options::new().interrupt(&interrupt));
+        let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
+        let error = open.read(&mut [0; 8]).expect_err("interrupted");
+        // Not `Interrupted`, which std's own loops take for "try again".
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        let report = open.abort();
+        assert_eq!((report.ending, report.signal), ("interrupted", Some("SIGINT")));
+        raising.join().expect("it does not panic");
+        assert_eq!(peer.finish().end(), Some(ReceivedEnd::Reset));
+    });
+}
+
+#[test]
+fn an_interrupt_ends_a_stream_that_never_pauses() {
+    bounded("drain", || {
+        let interrupt = Interrupt::new().expect("a pipe");
+        let (open, stream) = Arm::Blocking.to_std(&Options::new().interrupt(&interrupt));
+        let sending = endless(stream);
+        let mut half = open.shutdown_send().expect("connected");
+        half.read_exact(&mut [0; 100_000]).expect("the stream flows");
+        interrupt.raise(Signal::Terminate);
+        let error = read_byte_by_byte(&mut half);
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        let report = half.close();
+        assert_eq!((report.ending, report.signal, report.exit_code), ("interrupted", Some("SIGTERM"), 143));
+        assert!(sending.join().expect("it does not panic").is_err());
+    });
+}
+
+#[test]
+fn an_interrupt_wakes_accept_and_connect() {
+    bounded("accept", || {
+        let interrupt = Interrupt::new().expect("a pipe");
+        let options = Options::new().interrupt(&interrupt);
+        let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+        let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
+        let error = listener.accept().expect_err("nobody comes");
+        assert_eq!(error.io_error().kind(), io::ErrorKind::Interrupted);
+        raising.join().expect("it does not panic");
+    });
+    bounded("connect", || {
+        let interrupt = Interrupt::new().expect("a pipe");
+        let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (address, _held) = places::unanswering(nobody).expect("a full backlog");
+        let options = Options::new().interrupt(&interrupt);
+        let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
+        let error = adieu::connect(&address.into(), &options).expect_err("nobody answers");
+        assert!(matches!(error.cause(), adieu::ConnectCause::Interrupted), "{error}");
+        assert_eq!((error.report().ending, error.report().exit_code), ("interrupted", 130));
+        raising.join().expect("it does not panic");
+    });
+}
+
+#[test]
+fn closing_waits_for_the_acknowledgement_and_for_no_timer() {
+    on_both(|arm| {
+        let (mut open, peer) = arm.to_peer(&[ReceiveToEof, Close], &Options::new());
+        open.write_all(&[0; 100]).expect("taken");
+        let began = Instant::now();
+        let report = open.shutdown_send().expect("connected").drain();
+        assert!(report.is_graceful(), "{report}");
+        assert!(began.elapsed() < BOUND / 4, "{:?}", began.elapsed());
+        assert!(log_of(peer).completed);
+    });
+}

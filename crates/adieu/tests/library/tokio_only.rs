@@ -1,0 +1,318 @@
+//! What only an async driver can get wrong: wakers, split halves, fairness, traits.
+
+use crate::arms::{BOUND, bounded, log_of, runtime};
+use adieu::tokio::{Connection, connect, exchange};
+use adieu::{Endpoint, Options, Report};
+use adieu_testkit::pattern::{Pattern, Verifier};
+use adieu_testkit::peer::Step::{Close, Duplex, Hold, Receive, ReceiveToEof, Reset, Send, ShutdownSend};
+use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Script};
+use std::future::Future;
+use std::io::{self, Read};
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Runs an async body on one thread, bounded from outside: a runtime that is starved cannot bound itself.
+fn run<F: Future<Output = ()>>(body: impl FnOnce() -> F + std::marker::Send + 'static) {
+    bounded("the task", || runtime().block_on(body()));
+}
+
+fn peer(script: &'static Script) -> (PeerHandle, Endpoint) {
+    let peer = PeerHandle::listen(Bind::TCP4, script).expect("a peer on loopback");
+    let endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
+    (peer, endpoint)
+}
+
+async fn to_peer(script: &'static Script, options: &Options) -> (PeerHandle, Connection) {
+    let (peer, endpoint) = peer(script);
+    (peer, connect(&endpoint, options).await.expect("the peer accepts"))
+}
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn split_halves_move_8_mib_both_ways_at_once() {
+    run(|| async {
+        let (peer, open) = to_peer(&[Duplex { send: 8 * MIB }, Close], &Options::new()).await;
+        let (mut reader, mut writer) = tokio::io::split(open);
+        let upload = tokio::spawn(async move {
+            let mut bytes = vec![0; usize::try_from(8 * MIB).expect("it fits")];
+            Pattern::of_program().fill(0, &mut bytes);
+            writer.write_all(&bytes).await.expect("the peer takes it");
+            writer.shutdown().await.expect("connected");
+            writer
+        });
+        let mut verifier = Verifier::new(Pattern::of_peer());
+        let mut buffer = vec![0; 100_000];
+        loop {
+            match reader.read(&mut buffer).await.expect("the peer sends") {
+                0 => break,
+                n => verifier.take(&buffer[..n]),
+            }
+        }
+        assert_eq!((verifier.count(), verifier.first_wrong()), (8 * MIB, None));
+        let open = reader.unsplit(upload.await.expect("it does not panic"));
+        let report = open.shutdown_send().await.expect("it is shut down already").close().await;
+        assert!(report.is_graceful(), "{report}");
+        let log = log_of(peer);
+        assert_eq!((log.received, log.first_wrong, log.end()), (8 * MIB, None, Some(ReceivedEnd::Eof)));
+    });
+}
+
+#[test]
+fn the_traits_shutdown_is_a_half_close() {
+    run(|| async {
+        let (peer, mut open) = to_peer(&[ReceiveToEof, Send(100), Close], &Options::new()).await;
+        let mut request = [0; 14];
+        Pattern::of_program().fill(0, &mut request);
+        open.write_all(&request).await.expect("the peer takes it");
+        open.shutdown().await.expect("connected");
+        open.shutdown().await.expect("once more changes nothing");
+        let error = open.write(b"too late").await.expect_err("the sending side is shut down");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "as std says of its own streams");
+        let mut answer = Vec::new();
+        open.read_to_end(&mut answer).await.expect("the peer answers");
+        assert_eq!(answer.len(), 100);
+        let report = open.shutdown_send().await.expect("it is shut down already").close().await;
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!(log_of(peer).received, 14);
+    });
+}
+
+/// Both halves wait, each in a task of its own; when one finds that the connection has ended, so must the other.
+async fn both_halves_end(options: Options) {
+    let (_peer, open) = to_peer(&[Hold], &options).await;
+    let (mut reader, mut writer) = tokio::io::split(open);
+    let reading = tokio::spawn(async move { reader.read(&mut [0; 8]).await });
+    // The reader is the first to wait, so the writer's is the last word on the timer.
+    tokio::task::yield_now().await;
+    let writing = tokio::spawn(async move {
+        let chunk = vec![0; 1 << 20];
+        loop {
+            if let Err(error) = writer.write_all(&chunk).await {
+                return error;
+            }
+        }
+    });
+    let error = writing.await.expect("it does not panic");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    let error = reading.await.expect("it does not panic").expect_err("it has ended");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+}
+
+#[test]
+fn a_timer_wakes_both_halves() {
+    run(|| both_halves_end(Options::new().idle_timeout(Duration::from_millis(300))));
+    run(|| both_halves_end(Options::new().deadline(Duration::from_millis(300))));
+}
+
+#[test]
+fn a_half_that_gave_up_waiting_does_not_take_the_timer_with_it() {
+    run(|| async {
+        let options = Options::new().deadline(Duration::from_millis(400));
+        let (_peer, open) = to_peer(&[Hold], &options).await;
+        let (mut reader, mut writer) = tokio::io::split(open);
+        let reading = tokio::spawn(async move { reader.read(&mut [0; 8]).await });
+        tokio::task::yield_now().await;
+        // A write that blocks, is the last to have set the timer, and is then forgotten.
+        let (kept, forgotten) = tokio::sync::oneshot::channel::<()>();
+        let writing = tokio::spawn(async move {
+            let chunk = vec![0; 64 << 20];
+            let short = Duration::from_millis(100);
+            assert!(tokio::time::timeout(short, writer.write_all(&chunk)).await.is_err(), "nobody reads");
+            // The task lives on, with other things to do.
+            let _ = forgotten.await;
+        });
+        let error = reading.await.expect("it does not panic").expect_err("the deadline");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(kept);
+        writing.await.expect("it does not panic");
+    });
+}
+
+/// Always ready for one byte more: with a peer that is faster than that, nothing ever waits.
+struct ByteByByte;
+
+impl AsyncWrite for ByteByByte {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len().min(1)))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A peer that sends without end.
+fn endless() -> (Endpoint, JoinHandle<io::Result<u64>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+    let sending = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("we connect");
+        io::copy(&mut io::repeat(b'x'), &mut stream)
+    });
+    (endpoint, sending)
+}
+
+#[test]
+fn an_exchange_that_never_waits_does_not_starve_the_runtime() {
+    run(|| async {
+        let (endpoint, sending) = endless();
+        let open = connect(&endpoint, &Options::new()).await.expect("it listens");
+        let moving = tokio::spawn(exchange(open, tokio::io::empty(), ByteByByte));
+        // On the one thread of the runtime: this goes on only if the exchange lets go of it.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        moving.abort();
+        assert!(moving.await.expect_err("it was stopped").is_cancelled());
+        assert!(sending.join().expect("it does not panic").is_err());
+    });
+}
+
+#[test]
+fn reads_that_never_wait_do_not_starve_the_runtime() {
+    run(|| async {
+        let (endpoint, sending) = endless();
+        let mut open = connect(&endpoint, &Options::new()).await.expect("it listens");
+        let reading = tokio::spawn(async move { while open.read(&mut [0]).await.is_ok() {} });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        reading.abort();
+        assert!(reading.await.expect_err("it was stopped").is_cancelled());
+        assert!(sending.join().expect("it does not panic").is_err());
+    });
+}
+
+#[test]
+fn an_exchange_that_never_waits_has_its_deadline() {
+    run(|| async {
+        let (endpoint, sending) = endless();
+        let options = Options::new().deadline(Duration::from_millis(300));
+        let open = connect(&endpoint, &options).await.expect("it listens");
+        let report = exchange(open, tokio::io::empty(), ByteByByte).await;
+        assert_eq!((report.ending, report.timer), ("timed_out", Some("deadline")), "{report}");
+        assert!(sending.join().expect("it does not panic").is_err());
+    });
+}
+
+#[test]
+fn a_reset_is_noticed_while_only_our_input_is_waited_for() {
+    run(|| async {
+        let options = Options::new().input_grace(None);
+        let (peer, open) = to_peer(&[Receive(4), ShutdownSend, Hold, Reset], &options).await;
+        let (mut input, end) = tokio::io::duplex(64);
+        let mut request = [0; 4];
+        Pattern::of_program().fill(0, &mut request);
+        input.write_all(&request).await.expect("there is room");
+        let moving = tokio::spawn(exchange(open, end, tokio::io::sink()));
+        let resetting = tokio::task::spawn_blocking(move || {
+            assert!(peer.wait_for_step(2, BOUND));
+            peer.finish()
+        });
+        // Nothing more of ours comes that a failing send could tell it by, and no check for a dead peer is due yet.
+        let soon = tokio::time::timeout(BOUND / 4, moving).await.expect("it is noticed at once");
+        let report: Report = soon.expect("it does not panic");
+        assert_eq!((report.ending, report.phase), ("reset", "sending"), "{report}");
+        assert!(resetting.await.expect("it does not panic").completed);
+        drop(input);
+    });
+}
+
+#[test]
+fn a_dropped_future_is_a_reset_to_the_peer() {
+    run(|| async {
+        let (peer, open) = to_peer(&[Receive(4), ReceiveToEof], &Options::new()).await;
+        let (mut input, end) = tokio::io::duplex(64);
+        let mut request = [0; 4];
+        Pattern::of_program().fill(0, &mut request);
+        input.write_all(&request).await.expect("there is room");
+        let moving = tokio::spawn(exchange(open, end, tokio::io::sink()));
+        let peer = tokio::task::spawn_blocking(move || {
+            assert!(peer.wait_for_step(1, BOUND));
+            peer
+        });
+        let peer = peer.await.expect("it does not panic");
+        moving.abort();
+        assert!(moving.await.expect_err("it was stopped").is_cancelled());
+        assert_eq!(log_of(peer).end(), Some(ReceivedEnd::Reset));
+    });
+}
+
+#[test]
+fn a_writer_with_a_buffer_is_flushed_while_the_peer_thinks() {
+    run(|| async {
+        let (_peer, open) = to_peer(&[Send(10), Hold], &Options::new().input_grace(None)).await;
+        let (sink, mut out) = tokio::io::duplex(1_024);
+        let (input, end) = tokio::io::duplex(64);
+        let moving = tokio::spawn(exchange(open, end, tokio::io::BufWriter::new(sink)));
+        out.read_exact(&mut [0; 10]).await.expect("the answer, though more may come");
+        moving.abort();
+        drop(input);
+    });
+}
+
+#[test]
+fn the_listener_accepts_and_serves() {
+    run(|| async {
+        let any = Endpoint::tcp("127.0.0.1", 0);
+        let listener = adieu::tokio::Listener::bind(&any, &Options::new()).expect("loopback");
+        let address = listener.local_endpoint().to_string();
+        let client = std::thread::spawn(move || {
+            let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+            stream.shutdown(std::net::Shutdown::Write).expect("connected");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            answer
+        });
+        let mut open = listener.accept().await.expect("a client comes");
+        assert_eq!(open.read(&mut [0; 8]).await.expect("its EOF"), 0);
+        open.write_all(b"bye").await.expect("it takes it");
+        let report = open.shutdown_send().await.expect("connected").close().await;
+        // The client may not have closed yet, and need not for this: its side has ended.
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.role, report.bytes_accepted), ("listen", 3));
+        assert_eq!(client.join().expect("it does not panic"), "bye");
+    });
+}
+
+/// Between a call that finds nothing and the wait for more, another thread's driver may bring the news.
+#[test]
+fn no_wake_up_is_lost_between_threads() {
+    const TASKS: usize = 16;
+    const TURNS: usize = 2_000;
+    bounded("the tasks", || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let any = Endpoint::tcp("127.0.0.1", 0);
+            let listener = adieu::tokio::Listener::bind(&any, &Options::new()).expect("loopback");
+            let endpoint = listener.local_endpoint().clone();
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..TASKS {
+                let mut near = connect(&endpoint, &Options::new()).await.expect("it listens");
+                let mut far = listener.accept().await.expect("it has connected");
+                tasks.spawn(async move {
+                    for _ in 0..TURNS {
+                        near.write_all(b"x").await.expect("the other side reads");
+                        near.read_exact(&mut [0]).await.expect("the other side answers");
+                    }
+                    near.shutdown_send().await.expect("connected").drain().await
+                });
+                tasks.spawn(async move {
+                    while far.read(&mut [0]).await.expect("no reset") == 1 {
+                        far.write_all(b"x").await.expect("the other side reads");
+                    }
+                    far.shutdown_send().await.expect("connected").close().await
+                });
+            }
+            while let Some(report) = tasks.join_next().await {
+                let report = report.expect("it does not panic");
+                assert!(report.is_graceful(), "{report}");
+            }
+        });
+    });
+}

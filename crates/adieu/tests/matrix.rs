@@ -1,0 +1,117 @@
+//! The closing matrix on the library's two drivers, in this process.
+
+use adieu::exchange::{Input, Output};
+use adieu::{Endpoint, Interrupt, LocalEnd, NeverConnected, Options, Report, Role, Signal};
+use adieu_testkit::matrix::failures_of;
+use adieu_testkit::program::{Given, Outcome, run_in_process};
+use adieu_testkit::scenario::{self, Scenario};
+use serde_json::Value;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
+use std::pin::Pin;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::unix::pipe;
+
+/// One of the drivers: the whole of what a user would write.
+type Driver = fn(&Endpoint, OwnedFd, OwnedFd, &Options) -> Report;
+
+/// Both arms' one body.
+fn holds(wanted: fn(&Scenario) -> bool, driver: Driver) {
+    let failed = failures_of(wanted, |scenario| run(scenario, driver));
+    assert!(failed.is_empty(), "{} scenarios failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+fn run(scenario: &Scenario, driver: Driver) -> io::Result<Outcome> {
+    let interrupt = Interrupt::new()?;
+    let options = options(scenario.options).interrupt(&interrupt);
+    let stop = move |signal| {
+        interrupt.raise(match signal {
+            scenario::Signal::Interrupt => Signal::Interrupt,
+            scenario::Signal::Terminate => Signal::Terminate,
+        });
+    };
+    run_in_process(scenario, stop, move |Given { endpoint, stdin, stdout }| {
+        let endpoint = endpoint.to_string().parse().expect("the test kit writes endpoints as adieu does");
+        json(&driver(&endpoint, stdin, stdout, &options))
+    })
+}
+
+fn options(given: scenario::Options) -> Options {
+    let mut options = Options::new().idle_timeout(given.idle_timeout).deadline(given.deadline);
+    // Of these the default is not to be without.
+    if let Some(time) = given.connect_timeout {
+        options = options.connect_timeout(time);
+    }
+    if let Some(time) = given.input_grace {
+        options = options.input_grace(time);
+    }
+    options
+}
+
+fn json(report: &Report) -> Value {
+    serde_json::to_value(report).expect("a report is plain data")
+}
+
+fn blocking(endpoint: &Endpoint, stdin: OwnedFd, stdout: OwnedFd, options: &Options) -> Report {
+    let unusable = |end, error: &io::Error| {
+        Report::never_connected(endpoint, Role::Connect, NeverConnected::LocalFailure { end, error })
+    };
+    let input = match Input::from_fd(stdin) {
+        Ok(input) => input,
+        Err(error) => return unusable(LocalEnd::Input, &error),
+    };
+    let output = match Output::from_fd(stdout) {
+        Ok(output) => output,
+        Err(error) => return unusable(LocalEnd::Output, &error),
+    };
+    match adieu::connect(endpoint, options) {
+        Ok(connection) => adieu::exchange(connection, input, output),
+        Err(error) => error.report().clone(),
+    }
+}
+
+fn on_tokio(endpoint: &Endpoint, stdin: OwnedFd, stdout: OwnedFd, options: &Options) -> Report {
+    // One thread, which stands where the target is, as do those that it starts.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let (input, output) = (reader(stdin), writer(stdout));
+        match adieu::tokio::connect(endpoint, options).await {
+            Ok(connection) => adieu::tokio::exchange(connection, input, output).await,
+            Err(error) => error.report().clone(),
+        }
+    })
+}
+
+fn reader(fd: OwnedFd) -> Pin<Box<dyn AsyncRead>> {
+    let file = File::from(fd);
+    if is_pipe(&file) {
+        Box::pin(pipe::Receiver::from_file(file).expect("a reading end"))
+    } else {
+        Box::pin(tokio::fs::File::from_std(file))
+    }
+}
+
+fn writer(fd: OwnedFd) -> Pin<Box<dyn AsyncWrite>> {
+    let file = File::from(fd);
+    if is_pipe(&file) {
+        Box::pin(pipe::Sender::from_file(file).expect("a writing end"))
+    } else {
+        Box::pin(tokio::fs::File::from_std(file))
+    }
+}
+
+fn is_pipe(file: &File) -> bool {
+    file.metadata().expect("an open descriptor").file_type().is_fifo()
+}
+
+#[test]
+fn the_closing_matrix_holds_for_the_blocking_driver() {
+    holds(|scenario| scenario.arms.blocking, blocking);
+}
+
+#[test]
+fn the_closing_matrix_holds_for_the_tokio_driver() {
+    holds(|scenario| scenario.arms.tokio, on_tokio);
+}
