@@ -26,8 +26,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// How long a dead peer goes unnoticed by default.
-    pub const DEAD_PEER: Duration = Duration::from_secs(120);
+    /// How long a dead peer goes unnoticed by default. More than TCP_RTO_MAX (120 s on Linux): a living peer with a
+    /// closed window is probed, and so heard, no more often than that in the end.
+    pub const DEAD_PEER: Duration = Duration::from_secs(130);
     /// How long our silent input may hold up the end by default, once the peer has ended.
     pub const INPUT_GRACE: Duration = Duration::from_secs(2);
     /// How long connecting may take by default.

@@ -4,7 +4,7 @@ use socket2::{Domain, Socket, Type};
 use std::{
     any::Any,
     io::{self, Write},
-    net::{IpAddr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
     time::Duration,
 };
 
@@ -58,10 +58,25 @@ pub fn own_hosts(name: &str, addresses: &[IpAddr]) -> io::Result<tempfile::Named
     Ok(hosts)
 }
 
+/// Gives the calling thread, and threads that it starts, a resolver that never answers, as long as what is given back is
+/// held. Use a thread that ends with the test.
+///
+/// # Errors
+///
+/// What the system says: it takes Linux and root.
+pub fn own_silent_resolver() -> io::Result<Box<dyn Any>> {
+    // A port 53 that nobody else has: 127.0.0.0/8 is all this machine's.
+    let server = Ipv4Addr::new(127, 97, 100, 105);
+    let silent = UdpSocket::bind((server, 53))?;
+    let mut configuration = tempfile::NamedTempFile::new()?;
+    writeln!(configuration, "nameserver {server}\noptions timeout:30 attempts:1")?;
+    crate::os::see_own_file(configuration.path(), "/etc/resolv.conf")?;
+    Ok(Box::new((silent, configuration)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
 
     #[test]
     fn a_full_backlog_does_not_answer() {

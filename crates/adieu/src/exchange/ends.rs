@@ -98,7 +98,7 @@ impl Input {
         Self::of(Fd::Standard(rustix::stdio::stdin()))
     }
 
-    /// A file, or the reading end of a pipe.
+    /// A file, the reading end of a pipe, or a socket.
     ///
     /// # Errors
     ///
@@ -232,7 +232,8 @@ impl Output {
         Self::of(Fd::Standard(rustix::stdio::stdout()))
     }
 
-    /// A file, or the writing end of a pipe, which is closed after the peer's EOF.
+    /// A file, the writing end of a pipe, or a socket. It is closed after the peer's EOF, and a socket's sending side
+    /// shut down.
     ///
     /// # Errors
     ///
@@ -292,7 +293,12 @@ impl Output {
     /// The peer has ended: so does a pipe or file of ours, for whoever reads it.
     pub(crate) fn end(&mut self) {
         self.on_cut = None;
-        if matches!(self.sink, Sink::Fd { fd: Fd::Owned(_), .. }) {
+        if let Sink::Fd { fd: fd @ Fd::Owned(_), kind, .. } = &self.sink {
+            if *kind == Kind::Socket {
+                // Our input may be the same socket, and then a close of one descriptor tells its other end nothing.
+                // A socket that is dead already has nobody to tell.
+                let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Write);
+            }
             self.sink = Sink::Ended;
         }
     }

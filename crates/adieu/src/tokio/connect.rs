@@ -12,6 +12,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// Connects to `endpoint`: resolves its name and tries every address until one connects, as
@@ -80,11 +81,19 @@ async fn establish(
     }
 }
 
-/// The addresses of a name in the order in which to try them; `getaddrinfo` blocks, so on a thread of the runtime's.
+/// The addresses of a name in the order in which to try them.
+///
+/// `getaddrinfo` cannot be bounded. On a thread of its own it is left behind when its time is up; one of the runtime's
+/// blocking threads would hold up the runtime's end.
 async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (sender, found) = oneshot::channel();
     let host = host.to_owned();
-    let found = tokio::task::spawn_blocking(move || resolve::look_up(&host, port)).await;
-    Ok(interleave(&found.map_err(io::Error::other)??))
+    std::thread::Builder::new().name("adieu-resolve".into()).spawn(move || {
+        // Nobody listens any more when the connection's time is up.
+        let _ = sender.send(resolve::look_up(&host, port));
+    })?;
+    let found = found.await.map_err(|_| io::Error::other("the resolver's thread has died"))?;
+    Ok(interleave(&found?))
 }
 
 async fn race(

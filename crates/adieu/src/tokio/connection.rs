@@ -356,7 +356,8 @@ impl HalfClosed {
 
     /// Receives until EOF, throws away what comes, closes and reports.
     pub async fn drain(mut self) -> Report {
-        let mut bytes = [0; 16 * 1024];
+        // On the heap: a future is moved, and kept, with all it holds.
+        let mut bytes = vec![0; 16 * 1024];
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
             match poll_fn(|cx| self.inner.poll_read(cx, &mut buffer)).await {

@@ -164,3 +164,20 @@ fn a_full_unix_backlog_is_waited_for() {
         drop((open, first, accepting.join().expect("it does not panic")));
     });
 }
+
+#[test]
+fn a_resolver_that_never_answers_is_bounded_and_holds_nobody_up_afterwards() {
+    on_both(|arm| {
+        let _held = match places::own_silent_resolver() {
+            Ok(held) => held,
+            Err(error) => return skip::loudly("a resolver that never answers", &error),
+        };
+        let options = Options::new().connect_timeout(Duration::from_millis(200));
+        let began = Instant::now();
+        let error = arm.connect(&Endpoint::tcp("name.adieu.test", 80), &options).err().expect("no address");
+        // With the tokio driver a runtime has been shut down by now, which waits for its blocking tasks.
+        assert!(began.elapsed() < BOUND / 4, "{:?}", began.elapsed());
+        assert!(matches!(error.cause(), ConnectCause::TimedOut(attempts) if attempts.is_empty()), "{error}");
+        assert_eq!((error.report().ending, error.report().timer), ("timed_out", Some("connect")));
+    });
+}

@@ -1,12 +1,14 @@
 //! The procedure as it should go: connect, send, shut down, receive to EOF, close.
 
 use crate::arms::{Arm, log_of, on_both};
+use adieu::exchange::{Input, Output};
 use adieu::{Endpoint, Options};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{AwaitAcknowledged, Close, Hold, Receive, ReceiveToEof, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 
 #[test]
 fn the_procedure_of_the_page_ends_graceful() {
@@ -200,6 +202,29 @@ fn a_listeners_connection_goes_the_same_way_and_says_its_role() {
     let report = served.shutdown_send().expect("connected").close();
     assert_eq!((&*request, report.role, report.ending), (&b"ping"[..], "listen", "graceful"), "{report}");
     assert!(client.join().expect("the client does not panic").is_graceful());
+}
+
+#[test]
+fn an_output_that_is_a_socket_is_half_closed_after_the_peers_eof() {
+    crate::arms::bounded("the exchange", || {
+        let (open, _peer) = Arm::Blocking
+            .to_peer(&[Send(100), ShutdownSend, ReceiveToEof, Close], &Options::new().input_grace(None));
+        let crate::arms::Open::Blocking(open) = open else { unreachable!("it is the blocking one") };
+        // One socket for both ends, as inetd and sshd give it: closing one descriptor of it ends nothing.
+        let (mut far, near) = UnixStream::pair().expect("two sockets");
+        let input = Input::from_fd(near.try_clone().expect("a descriptor")).expect("readable");
+        let output = Output::from_fd(near).expect("writable");
+        let exchanging = std::thread::spawn(move || adieu::exchange(open, input, output));
+        far.set_read_timeout(Some(crate::arms::BOUND / 2)).expect("not zero");
+        let mut answer = Vec::new();
+        far.read_to_end(&mut answer).expect("the answer has an end");
+        assert_eq!(answer.len(), 100);
+        far.write_all(&program_bytes::<10>()).expect("the other direction is open");
+        drop(far);
+        let report = exchanging.join().expect("it does not panic");
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!(report.bytes_accepted, 10);
+    });
 }
 
 #[test]

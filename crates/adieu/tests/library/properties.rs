@@ -36,10 +36,10 @@ fn sum(chunks: &[usize]) -> u64 {
     chunks.iter().map(|&size| size as u64).sum()
 }
 
-fn conserve(arm: Arm, up: Vec<usize>, down: Vec<usize>, reads: Vec<usize>, peer_first: bool) {
+fn conserve(arm: Arm, up: &[usize], down: Vec<usize>, reads: &[usize], peer_first: bool) {
     let (mut open, mut peer): (_, TcpStream) = arm.to_std(&Options::new().deadline(BOUND));
-    let (wanted_up, wanted_down) = (sum(&up), sum(&down));
-    let peer_reads = reads.clone();
+    let (wanted_up, wanted_down) = (sum(up), sum(&down));
+    let peer_reads = reads.to_vec();
     let serving = thread::spawn(move || {
         let serve_up = |peer: &mut TcpStream| read_in(&peer_reads, peer);
         let mut got = None;
@@ -50,9 +50,9 @@ fn conserve(arm: Arm, up: Vec<usize>, down: Vec<usize>, reads: Vec<usize>, peer_
         peer.shutdown(Shutdown::Write).expect("connected");
         got.unwrap_or_else(|| serve_up(&mut peer))
     });
-    write_in(&up, &mut open);
+    write_in(up, &mut open);
     let mut half = open.shutdown_send().expect("connected");
-    let got = read_in(&reads, &mut half);
+    let got = read_in(reads, &mut half);
     let report = half.close();
     let peer_got = serving.join().expect("the peer does not panic");
     assert!(report.is_graceful(), "{report}");
@@ -79,6 +79,6 @@ proptest! {
         tokio: bool,
     ) {
         let arm = if tokio { Arm::Tokio } else { Arm::Blocking };
-        bounded("the exchange", move || conserve(arm, up, down, reads, peer_first));
+        bounded("the exchange", move || conserve(arm, &up, down, &reads, peer_first));
     }
 }
