@@ -13,6 +13,28 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     #[command(flatten)]
     pub(crate) reporting: Reporting,
+
+    /// How bytes are moved: the speed differs, and nothing else; for tests and comparisons
+    #[arg(long, value_name = "PATH", env = "ADIEU_DATA_PATH", hide = true, default_value = "auto")]
+    pub(crate) data_path: DataPath,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataPath {
+    Auto,
+    Portable,
+    Direct,
+}
+
+impl Shared {
+    /// The library's options. A listener waits for ever for a connection unless told otherwise.
+    pub(crate) fn options(&self, input: InputKind) -> Options {
+        self.timers.options(input).data_path(match self.data_path {
+            DataPath::Auto => adieu::DataPath::Auto,
+            DataPath::Portable => adieu::DataPath::Portable,
+            DataPath::Direct => adieu::DataPath::Direct,
+        })
+    }
 }
 
 /// What bounds a connection.
@@ -108,8 +130,7 @@ pub(crate) enum ReportFormat {
 }
 
 impl Timers {
-    /// The library's options. A listener waits for ever for a connection unless told otherwise.
-    pub(crate) fn options(&self, input: InputKind) -> Options {
+    fn options(&self, input: InputKind) -> Options {
         let mut options = Options::new().idle_timeout(self.idle_timeout).deadline(self.deadline);
         if self.connect_timeout.is_some() {
             options = options.connect_timeout(self.connect_timeout);

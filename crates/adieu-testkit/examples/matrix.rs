@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let failed = failures(&adieu, command);
+    let failed = failures(&adieu, command, &[]);
     for failure in &failed {
         println!("{failure}");
     }

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # use adieu_testkit::matrix::{Command, failures};
-//! let failed = failures("target/debug/adieu".as_ref(), Command::Connect);
+//! let failed = failures("target/debug/adieu".as_ref(), Command::Connect, &[]);
 //! assert!(failed.is_empty(), "{}", failed.join("\n"));
 //! ```
 
@@ -12,7 +12,7 @@ use crate::{
     scenario::Scenario,
     skip,
 };
-use std::{env, io, path::Path};
+use std::{env, ffi::OsString, io, path::Path};
 
 /// If this variable is set, only scenarios whose name contains its value are run.
 pub const ONLY: &str = "ADIEU_SCENARIO";
@@ -38,30 +38,34 @@ impl Command {
         }
     }
 
-    /// Runs one scenario.
+    /// Runs one scenario, with more arguments than it asks for.
     ///
     /// # Errors
     ///
     /// As [`program::run`].
-    pub fn run(self, adieu: &Path, scenario: &Scenario) -> io::Result<Outcome> {
+    pub fn run(self, adieu: &Path, scenario: &Scenario, more: &[&str]) -> io::Result<Outcome> {
+        let argv = |mut arguments: Vec<OsString>| {
+            arguments.extend(more.iter().map(OsString::from));
+            program::argv(adieu, arguments)
+        };
         match self {
-            Self::Connect => program::run(scenario, |scenario, endpoint| {
-                program::argv(adieu, arguments::connect(scenario, endpoint))
-            }),
+            Self::Connect => {
+                program::run(scenario, |scenario, endpoint| argv(arguments::connect(scenario, endpoint)))
+            }
             Self::Listen => program::run_listening(scenario, |scenario, port_file| {
-                program::argv(adieu, arguments::listen(scenario, port_file))
+                argv(arguments::listen(scenario, port_file))
             }),
         }
     }
 }
 
-/// Runs every scenario that makes sense for the command, and gives what [`failures_of`] does.
+/// Runs every scenario that makes sense for the command, with more arguments, and gives what [`failures_of`] does.
 ///
 /// # Panics
 ///
 /// As [`failures_of`].
-pub fn failures(adieu: &Path, command: Command) -> Vec<String> {
-    failures_of(|scenario| command.takes(scenario), |scenario| command.run(adieu, scenario))
+pub fn failures(adieu: &Path, command: Command, more: &[&str]) -> Vec<String> {
+    failures_of(|scenario| command.takes(scenario), |scenario| command.run(adieu, scenario, more))
 }
 
 /// Runs every scenario that is wanted, and gives a line for each that did not hold, with the reasons and what adieu

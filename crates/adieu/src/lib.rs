@@ -81,5 +81,5 @@ pub use event::Event;
 pub use exchange::exchange;
 pub use interrupt::Interrupt;
 pub use listener::Listener;
-pub use options::Options;
+pub use options::{DataPath, Options};
 pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};

@@ -3,6 +3,32 @@
 use crate::{Event, Interrupt};
 use std::{fmt, sync::Arc, time::Duration};
 
+/// How an [exchange](crate::exchange()) moves bytes. It changes the speed and nothing else: counts, timers and endings
+/// are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DataPath {
+    /// The fastest way for the two ends, once there are more than a few bytes.
+    #[default]
+    Auto,
+    /// Reading and writing through a buffer, everywhere.
+    Portable,
+    /// The fastest way for the two ends from the first byte on.
+    Direct,
+}
+
+impl DataPath {
+    /// From how many bytes on a direct way is taken. `None`: never.
+    pub(crate) const fn direct_from(self) -> Option<u64> {
+        match self {
+            // Setting it up costs a few system calls, which a tiny exchange does not pay for.
+            Self::Auto => Some(64 * 1024),
+            Self::Portable => None,
+            Self::Direct => Some(0),
+        }
+    }
+}
+
 type Observer = Arc<dyn Fn(Duration, &Event<'_>) + Send + Sync>;
 
 /// How a connection is made and bounded. The same for the blocking and the async driver.
@@ -19,6 +45,7 @@ pub struct Options {
     pub(crate) timers: adieu_proto::Config,
     pub(crate) observer: Option<Observer>,
     pub(crate) interrupt: Option<Interrupt>,
+    pub(crate) data_path: DataPath,
 }
 
 impl Options {
@@ -70,6 +97,13 @@ impl Options {
     #[must_use]
     pub fn observer(mut self, observer: impl Fn(Duration, &Event<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// How an [exchange](crate::exchange()) moves bytes. Default: [`DataPath::Auto`].
+    #[must_use]
+    pub fn data_path(mut self, path: DataPath) -> Self {
+        self.data_path = path;
         self
     }
 

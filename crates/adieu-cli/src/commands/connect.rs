@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(output) => output,
         Err(error) => return failed(LocalEnd::Output, &error),
     };
-    let mut options = args.shared.timers.options(InputKind::Stdin);
+    let mut options = args.shared.options(InputKind::Stdin);
     let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
     match interrupt {
         Ok(interrupt) => options = options.interrupt(&interrupt),

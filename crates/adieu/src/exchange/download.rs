@@ -22,7 +22,7 @@ use std::io;
 #[cfg(target_os = "linux")]
 use super::{
     ends::Kind,
-    upload::{PIECE, WORTH_IT},
+    upload::{PIECE, is_worth_it},
 };
 #[cfg(target_os = "linux")]
 use rustix::{
@@ -186,8 +186,8 @@ impl Download {
 impl Download {
     /// Takes the direct way that fits the output, when it is worth it.
     fn choose(&mut self, link: &Link<Socket>, output: &Output) {
-        let buffered = matches!(self.way, Way::Buffered);
-        if !(buffered && self.may_be_direct) || link.core.counts().received < WORTH_IT {
+        let may = self.may_be_direct && matches!(self.way, Way::Buffered);
+        if !(may && is_worth_it(link, link.core.counts().received)) {
             return;
         }
         self.may_be_direct = false;

@@ -251,8 +251,10 @@ impl Exchange {
         let [socket, input, output, acknowledged, _] = watches.map(|w| w.ready);
 
         if socket.any {
-            self.down.may_receive = true;
-            self.up.socket_is_ready();
+            self.down.may_receive |= socket.readable;
+            if socket.writable {
+                self.up.socket_is_ready();
+            }
             if socket.alert && !(waiting.receive || waiting.send) {
                 self.hang_up_known = true;
                 self.link.core.handle_alert();

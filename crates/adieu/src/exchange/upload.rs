@@ -49,13 +49,16 @@ pub(super) struct Upload {
     failure: Option<io::Error>,
 }
 
-/// A direct way is set up once so many bytes have passed: a tiny exchange does not pay for it.
-pub(super) const WORTH_IT: u64 = 64 * 1024;
-
 /// How much one call moves at most: enough that the call costs nothing beside the bytes, little enough that the other
 /// direction is not kept waiting.
 #[cfg(target_os = "linux")]
 pub(super) const PIECE: usize = 1024 * 1024;
+
+/// Whether a direction that has moved so many bytes is worth a direct way.
+#[cfg(target_os = "linux")]
+pub(super) fn is_worth_it(link: &Link<Socket>, moved: u64) -> bool {
+    link.options.data_path.direct_from().is_some_and(|from| moved >= from)
+}
 
 impl Upload {
     pub(super) fn new() -> Self {
@@ -150,7 +153,8 @@ impl Upload {
     /// Takes the direct way that fits the input, when it is worth it.
     #[cfg(target_os = "linux")]
     fn choose(&mut self, link: &Link<Socket>, input: &Input) {
-        if self.way != Way::Buffered || !self.may_be_direct || link.core.counts().accepted < WORTH_IT {
+        if self.way != Way::Buffered || !self.may_be_direct || !is_worth_it(link, link.core.counts().accepted)
+        {
             return;
         }
         self.way = match input.kind() {

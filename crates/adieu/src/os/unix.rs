@@ -78,6 +78,10 @@ pub(crate) struct Watch<'a> {
 pub(crate) struct Ready {
     /// Anything at all.
     pub(crate) any: bool,
+    /// There may be something to read, an end or an error included.
+    pub(crate) readable: bool,
+    /// There may be room to write, or an error that a write tells.
+    pub(crate) writable: bool,
     /// An error or a hang-up, which `poll` reports whether asked for or not.
     pub(crate) alert: bool,
 }
@@ -120,9 +124,12 @@ pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::
     let mut results = fds.iter().map(PollFd::revents);
     for watch in watches.iter_mut().filter(|w| w.fd.is_some()) {
         let flags = results.next().unwrap_or(PollFlags::empty());
+        let alert = flags.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
         watch.ready = Ready {
             any: !flags.is_empty(),
-            alert: flags.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL),
+            readable: alert || flags.contains(PollFlags::IN),
+            writable: alert || flags.contains(PollFlags::OUT),
+            alert,
         };
     }
     Ok(())

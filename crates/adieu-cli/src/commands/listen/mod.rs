@@ -237,7 +237,7 @@ impl Server {
         }
         printer.say(&format!("listening on {endpoint}"));
 
-        let mut options = args.shared.timers.options(service.input_kind()).interrupt(&stop);
+        let mut options = args.shared.options(service.input_kind()).interrupt(&stop);
         if printer.watches() {
             let printer = Arc::clone(printer);
             options = options.observer(move |at, event| printer.step(at, event));
