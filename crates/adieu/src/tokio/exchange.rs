@@ -29,6 +29,7 @@ pub async fn exchange(connection: Connection, input: impl AsyncRead, output: imp
         up: Store::new(),
         down: Store::new(),
         output_ended: false,
+        input_failure: None,
         hang_up_known: false,
     };
     poll_fn(|cx| exchange.poll(cx, input.as_mut(), output.as_mut())).await;
@@ -57,6 +58,8 @@ struct Exchange {
     up: Store,
     down: Store,
     output_ended: bool,
+    /// Why the input failed, until that is told.
+    input_failure: Option<std::io::Error>,
     /// A hang-up has been looked into; tokio would report it for ever.
     hang_up_known: bool,
 }
@@ -84,6 +87,15 @@ impl Exchange {
                 | self.write(cx, output.as_mut(), &mut waiting)
                 | self.read(cx, input.as_mut(), &mut waiting)
                 | self.send(cx, &mut waiting);
+            if let Some(error) = self.input_failure.take() {
+                // What the peer has said and can be handed on without waiting, is. Bounded: it may never end.
+                for _ in 0..64 {
+                    if !(self.receive(cx, &mut waiting) | self.write(cx, output.as_mut(), &mut waiting)) {
+                        break;
+                    }
+                }
+                self.link().local_failure(LocalEnd::Input, &error);
+            }
             self.link().act();
             let wants = self.inner.link.core.wants();
             let idle = !(wants.receive || wants.send || wants.input) && self.down.is_empty();
@@ -223,7 +235,7 @@ impl Exchange {
                     self.link().core.handle_input(n as u64);
                 }
             }
-            Poll::Ready(Err(error)) => self.link().local_failure(LocalEnd::Input, &error),
+            Poll::Ready(Err(error)) => self.input_failure = Some(error),
         }
         true
     }
