@@ -6,6 +6,8 @@ mod listen;
 mod ordinary;
 mod reports;
 mod resources;
+#[cfg(target_os = "linux")]
+mod ways;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
