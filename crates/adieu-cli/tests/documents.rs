@@ -161,7 +161,8 @@ fn the_readme_shows_what_comes_out() {
 fn the_readme_has_the_totals_that_were_measured() {
     let (readme, peers) = (include_str!("../../../README.md"), include_str!("../../../docs/peers.md"));
     let (_, totals) = peers.split_once("## Totals").expect("the page has its totals");
-    let totals: Vec<&str> = totals.lines().skip_while(|l| l.is_empty()).take_while(|l| !l.is_empty()).collect();
+    let totals: Vec<&str> =
+        totals.lines().skip_while(|l| l.is_empty()).take_while(|l| !l.is_empty()).collect();
     assert!(totals.len() > 5);
     for line in totals {
         assert!(readme.contains(line), "{line}");
