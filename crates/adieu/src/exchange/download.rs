@@ -195,7 +195,7 @@ impl Download {
             Kind::Null if link.is_tcp() => Way::Discard,
             Kind::Pipe => match output.fd() {
                 Some(fd) => {
-                    super::enlarge(fd);
+                    super::enlarge(fd, super::pipe_size::OUTPUT);
                     Way::Splice
                 }
                 None => Way::Buffered,
@@ -311,7 +311,7 @@ impl Pipe {
     fn new() -> io::Result<Self> {
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
         let (reader, writer) = rustix::pipe::pipe_with(flags)?;
-        super::enlarge(&writer);
+        super::enlarge(&writer, super::pipe_size::OWN);
         let capacity = rustix::pipe::fcntl_getpipe_size(&writer)?;
         Ok(Self { reader, writer, capacity })
     }

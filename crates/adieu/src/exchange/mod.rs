@@ -64,15 +64,22 @@ const FIRST_NOTICE: Duration = Duration::from_secs(3);
 /// is rare, and asking costs a system call.
 const RECEIVE_EVERY: u32 = 16;
 
-/// How much a pipe is made to hold, so that fewer calls move more.
+/// How much the pipes at our ends are made to hold, so that fewer calls move more.
 #[cfg(target_os = "linux")]
-const PIPE_SIZE: usize = 1024 * 1024;
+mod pipe_size {
+    /// Our input's: enough that its writer seldom waits.
+    pub(super) const INPUT: usize = 512 * 1024;
+    /// Our output's: enough that we seldom wait for its reader.
+    pub(super) const OUTPUT: usize = 1024 * 1024;
+    /// The one between the socket and a file: what is put in is still in the cache when it is taken out.
+    pub(super) const OWN: usize = 256 * 1024;
+}
 
 /// Makes a pipe larger. It stays as it is where the system's limit for the user is reached.
 #[cfg(target_os = "linux")]
-fn enlarge(pipe: impl AsFd) {
-    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < PIPE_SIZE) {
-        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE_SIZE);
+fn enlarge(pipe: impl AsFd, to: usize) {
+    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < to) {
+        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, to);
     }
 }
 
