@@ -79,6 +79,10 @@ impl Counter {
     fn callgrind(&self, program: &Path, words: &[String], input: Option<&Path>) -> Result<u64> {
         let (counts, output) = (self.directory.join("callgrind.out"), self.directory.join("callgrind.log"));
         let machine = first_line(Command::new("uname").arg("-m"))?;
+        if counts.exists() {
+            // What an earlier run has left must not be taken for this one's.
+            fs::remove_file(&counts)?;
+        }
         let mut command = Command::new("timeout");
         command.arg(LIMIT.as_secs().to_string()).args(["setarch", &machine, "-R", "valgrind"]);
         command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", counts.display()));

@@ -300,7 +300,7 @@ mod tests {
             "| file to socket | speed | the best peer, ncat | 0.500 | 1.00 | 2.000 | at least 1.8 | met |",
             "| file to socket | processor | the limit | 0.600 | 0.200 | 3.000 | at most 1.1 | **not met** |",
             "| file to socket | processor | the best peer, ncat | 0.600 | 0.500 | 1.200 | below 1 | **not met** |",
-            "| file to socket | memory | adieu with 64 MiB | 3.00 | 3.00 | 1.000 | at most 1.05 | met |",
+            "| file to socket | memory | adieu with 64 MiB | 3.00 | 3.00 | 1.000 | at most 1.1 | met |",
         ] {
             assert!(text.contains(line), "{line}\nis not in\n{text}");
         }

@@ -65,7 +65,10 @@ impl Cell {
 }
 
 /// The blocks that socat's warm-up tries; 8192 is its default.
-pub(super) const BLOCKS: &[u64] = &[8192, 65_536, 262_144, 1_048_576];
+const BLOCKS: &[u64] = &[8192, 65_536, 262_144, 1_048_576];
+/// With larger ones socat and the `cat` that it runs wait for each other for ever: it writes a whole block to `cat`,
+/// which writes back, and neither reads.
+const ECHO_BLOCKS: &[u64] = &[8192, 65_536];
 
 impl Bench {
     pub(super) fn row(&self, case: Case, tools: &[Tool], plan: &Plan) -> Result<Row> {
@@ -116,7 +119,8 @@ impl Bench {
         let mut best = (f64::INFINITY, BLOCKS[0]);
         let socat = tools.iter().find(|tool| tool.kin == Kin::Socat && tool.version.is_some());
         let (Some(socat), true) = (socat, case.kind != Kind::Tiny) else { return Ok(best.1) };
-        for &block in BLOCKS {
+        let blocks = if let Kind::Echo { .. } = case.kind { ECHO_BLOCKS } else { BLOCKS };
+        for &block in blocks {
             if let Ok(sample) = self.once(socat, case, plan, plan.size.min(256 << 20), block)?
                 && sample.wall < best.0
             {

@@ -20,6 +20,9 @@ pub(crate) fn connect(endpoint: &str) -> Result<OwnedFd> {
     Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port))?.into())
 }
 
+/// As many clients as the benchmark has may connect before the first is accepted.
+const BACKLOG: i32 = 4096;
+
 /// A listening socket, and its port if it has one.
 pub(crate) fn listen(endpoint: &str) -> Result<(OwnedFd, u16)> {
     if endpoint.starts_with('/') {
@@ -27,6 +30,8 @@ pub(crate) fn listen(endpoint: &str) -> Result<(OwnedFd, u16)> {
     }
     let port: u16 = endpoint.parse().with_context(|| format!("{endpoint:?} is no port"))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    // A second call only changes the backlog: the standard library's is 128.
+    rustix::net::listen(&listener, BACKLOG)?;
     let port = listener.local_addr()?.port();
     Ok((listener.into(), port))
 }
