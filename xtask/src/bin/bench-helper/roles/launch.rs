@@ -4,7 +4,7 @@
 //! its peak memory (getrusage(2), RUSAGE_CHILDREN): a tool that the benchmark itself started would have the
 //! benchmark's memory.
 
-use crate::now;
+use super::now;
 use anyhow::{Context, Result};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;

@@ -1,6 +1,6 @@
 //! The limit program of the echo case: a thread for each connection, which splices through a pipe.
 
-use crate::{moving, net};
+use super::{moving, net};
 use anyhow::Result;
 use rustix::net::{Shutdown, accept, shutdown};
 use std::os::fd::OwnedFd;

@@ -2,7 +2,7 @@
 //!
 //! No option, no report, no timer, no care for what may go wrong: what a tool takes longer is the price of its care.
 
-use crate::{echo, moving, net};
+use super::{echo, moving, net};
 use anyhow::{Result, bail};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use rustix::stdio::{stdin, stdout};

@@ -1,6 +1,6 @@
 //! Many clients at once, in one thread: each sends an amount, half-closes, and gets the same amount back.
 
-use crate::{net, now};
+use super::{net, now};
 use anyhow::{Context, Result, bail};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;

@@ -1,7 +1,7 @@
 //! The other side of every measured tool: always the same, and with the fastest calls, so that it is not what is
 //! measured.
 
-use crate::{moving, net, now};
+use super::{moving, net, now};
 use anyhow::{Context, Result, bail};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use rustix::stdio::{stdin, stdout};
