@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one door for what people and CI run on this repository.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose output is for people")]
 
+mod bench;
 mod ci;
 mod peers;
 
@@ -24,8 +25,8 @@ enum Task {
     Ci,
     /// Runs the closing matrix against the installed netcats and adieu, and writes docs/peers.md
     Peers(peers::Arguments),
-    /// Measures throughput, memory and start-up (not there yet)
-    Bench,
+    /// Measures throughput, processor time, memory and start-up beside the netcats, and writes bench/RESULTS.md
+    Bench(bench::Arguments),
     /// Checks the Windows code from another system (not there yet)
     Windows,
 }
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Ci => ci::run(),
         Task::Peers(arguments) => peers::run(&arguments),
-        Task::Bench => not_yet("bench"),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Windows => not_yet("windows"),
     };
     match done {
@@ -76,6 +77,6 @@ mod tests {
 
     #[test]
     fn a_task_that_is_not_there_fails() {
-        assert!(not_yet("bench").is_err());
+        assert!(not_yet("windows").is_err());
     }
 }
