@@ -209,7 +209,7 @@ impl<H: Handle> Link<H> {
     ///
     /// Source: tcp(7), MSG_TRUNC.
     #[cfg(target_os = "linux")]
-    pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> Moved {
+    pub(crate) fn discard(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Moved {
         self.receive_with(|socket| {
             let flags = rustix::net::RecvFlags::TRUNC;
             Ok(rustix::net::recv(&**socket, &mut *buffer, flags).map(|(_, n)| n)?)

@@ -45,9 +45,9 @@ enum Way {
         /// The output takes no splice: what is held goes through the buffer, and then this way is left.
         refused: bool,
     },
-    /// Nowhere.
+    /// Nowhere. What is asked for is as long as this memory, which is never touched.
     #[cfg(target_os = "linux")]
-    Discard,
+    Discard { nowhere: Vec<u8> },
 }
 
 #[cfg(target_os = "linux")]
@@ -192,7 +192,7 @@ impl Download {
         }
         self.may_be_direct = false;
         self.way = match output.kind() {
-            Kind::Null if link.is_tcp() => Way::Discard,
+            Kind::Null if link.is_tcp() => Way::Discard { nowhere: Vec::with_capacity(4 * PIECE) },
             Kind::Pipe => match output.fd() {
                 Some(fd) => {
                     super::enlarge(fd, super::pipe_size::OUTPUT);
@@ -216,7 +216,10 @@ impl Download {
         let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
         let result = match &mut self.way {
             Way::Buffered => return None,
-            Way::Discard => return Some(self.discard(link)),
+            Way::Discard { nowhere } => {
+                let moved = link.discard(nowhere.spare_capacity_mut());
+                return Some(self.discarded(link, moved));
+            }
             Way::Splice if !output.is_ready() => return Some(false),
             Way::Splice => splice(socket, None, output.fd()?, None, PIECE, flags),
             Way::Through { pipe, held, refused: false } if *held < pipe.capacity => {
@@ -257,8 +260,8 @@ impl Download {
         }
     }
 
-    fn discard(&mut self, link: &mut Link<Socket>) -> bool {
-        match link.discard(self.buffer.room()) {
+    fn discarded(&mut self, link: &mut Link<Socket>, moved: Moved) -> bool {
+        match moved {
             Moved::Bytes(n) => {
                 let now = link.now();
                 link.core.handle_output(now, n as u64);

@@ -68,7 +68,7 @@ const RECEIVE_EVERY: u32 = 16;
 #[cfg(target_os = "linux")]
 mod pipe_size {
     /// Our input's: enough that its writer seldom waits.
-    pub(super) const INPUT: usize = 512 * 1024;
+    pub(super) const INPUT: usize = 1024 * 1024;
     /// Our output's: enough that we seldom wait for its reader.
     pub(super) const OUTPUT: usize = 1024 * 1024;
     /// The one between the socket and a file: what is put in is still in the cache when it is taken out.

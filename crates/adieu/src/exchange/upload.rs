@@ -56,7 +56,7 @@ pub(super) const PIECE: usize = 1024 * 1024;
 
 /// The same for pages that come from a pipe, whose writer can go on meanwhile.
 #[cfg(target_os = "linux")]
-const PIPE_PIECE: usize = 256 * 1024;
+const PIPE_PIECE: usize = 1024 * 1024;
 
 /// Whether a direction that has moved so many bytes is worth a direct way.
 #[cfg(target_os = "linux")]
