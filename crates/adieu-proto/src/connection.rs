@@ -304,7 +304,7 @@ impl Connection {
         self.sample_due = false;
         self.looked_last |= self.verdict.is_some();
         self.timers.checked();
-        self.note_acknowledgements(now, sample.unacknowledged);
+        self.note_acknowledgements(now, &sample);
         match sample.socket_error {
             SocketError::Clear => {
                 self.evidence.socket_error_clear = Some(self.evidence.socket_error_clear != Some(false));
@@ -505,7 +505,8 @@ impl Connection {
         self.in_flight = None;
     }
 
-    fn note_acknowledgements(&mut self, now: Time, unacknowledged: Unacknowledged) {
+    fn note_acknowledgements(&mut self, now: Time, sample: &Sample) {
+        let unacknowledged = sample.unacknowledged;
         // Octets that nobody can count would be outstanding for ever, and our own silence the peer's.
         self.untold = !matches!(unacknowledged, Unacknowledged::Octets(_));
         match unacknowledged {
@@ -518,7 +519,9 @@ impl Connection {
                 let known = self.taken_octets().saturating_sub(octets);
                 if known > self.acknowledged_octets {
                     self.acknowledged_octets = known;
-                    self.timers.peer_acted(now);
+                    // It came when the peer was last heard, and not when we looked.
+                    let heard = now.saturating_sub(sample.last_heard.unwrap_or_default());
+                    self.timers.peer_acted(heard);
                 }
                 if shut && octets == 0 {
                     self.milestones.acknowledged.get_or_insert(now);
@@ -629,6 +632,8 @@ impl Connection {
         match ending {
             Ending::Reset { by: Side::Us } => self.connected,
             Ending::Graceful | Ending::NoConnection | Ending::Reset { .. } => false,
+            // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
+            Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => self.connected,
             _ => self.connected && self.send != SendHalf::Shut,
         }
     }

@@ -71,11 +71,9 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// The peer did something.
-    pub(crate) fn peer_acted(&mut self, now: Time) {
-        if self.idle_since.is_some() {
-            self.idle_since = Some(now);
-        }
+    /// The peer did something, at that moment; what is known of later ones stays.
+    pub(crate) fn peer_acted(&mut self, at: Time) {
+        self.idle_since = self.idle_since.map(|since| since.max(at));
     }
 
     /// Our input gave something: its silence begins anew.

@@ -43,6 +43,7 @@ pub(crate) fn open(domain: Domain) -> io::Result<Socket> {
 
 /// Sets what every connection of adieu has.
 ///
+/// - `SO_LINGER`, zero: a close before our half-close resets; see [`set_reset_on_close`].
 /// - `SO_OOBINLINE`: an urgent byte stays in the stream, where otherwise it is lost.
 /// - `TCP_NODELAY`: what was read is sent; a line protocol does not wait for Nagle's algorithm.
 /// - `SO_KEEPALIVE`: a dead peer is noticed.
@@ -52,6 +53,7 @@ pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool) {
     if !is_tcp {
         return;
     }
+    set_reset_on_close(socket, true);
     let _ = socket.set_out_of_band_inline(true);
     let _ = socket.set_tcp_nodelay(true);
     let keep_alive = socket2::TcpKeepalive::new()
@@ -61,12 +63,15 @@ pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool) {
     let _ = socket.set_tcp_keepalive(&keep_alive);
 }
 
-/// Gives the handle back so that the peer sees an RST: zero linger, then close.
+/// Whether a close makes the peer see an RST: zero linger.
+///
+/// It is set from the beginning, and taken back by our half-close: so whatever ends this process before that (a panic,
+/// SIGKILL) resets the connection, and no stream that was cut looks whole.
 ///
 /// Source: socket(7), SO_LINGER; Winsock's closesocket, "abortive disconnect".
-pub(crate) fn set_abort(socket: &SockRef<'_>) {
-    // On a socket that is dead already there is nothing to reset.
-    let _ = socket.set_linger(Some(Duration::ZERO));
+pub(crate) fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
+    // A socket that is dead already has nothing to reset; on a Unix socket it means nothing.
+    let _ = socket.set_linger(on.then_some(Duration::ZERO));
 }
 
 /// An address as [`Endpoint`] writes it. `None`: an unnamed Unix socket.

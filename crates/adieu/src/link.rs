@@ -106,7 +106,11 @@ impl<H: Handle> Link<H> {
     fn shutdown_send(&mut self) {
         let at = self.now();
         let result = match &self.handle {
-            Some(handle) => handle.socket().shutdown(std::net::Shutdown::Write),
+            Some(handle) => {
+                let socket = handle.socket();
+                handle::set_reset_on_close(&socket, false);
+                socket.shutdown(std::net::Shutdown::Write)
+            }
             None => Err(io::ErrorKind::NotConnected.into()),
         };
         let result = result.map_err(|error| fault(Call::Shutdown, &error));
@@ -131,7 +135,7 @@ impl<H: Handle> Link<H> {
         if let Some(handle) = self.handle.take()
             && abort
         {
-            handle::set_abort(&handle.socket());
+            handle::set_reset_on_close(&handle.socket(), true);
         }
         self.core.handle_closed(self.now());
         if let Some(outcome) = self.core.outcome() {

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod cuts;
 mod listen;
 mod ordinary;
 mod reports;

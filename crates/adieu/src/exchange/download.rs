@@ -47,7 +47,9 @@ enum Way {
     },
     /// Nowhere. What is asked for is as long as this memory, which is never touched.
     #[cfg(target_os = "linux")]
-    Discard { nowhere: Vec<u8> },
+    Discard {
+        nowhere: Vec<u8>,
+    },
 }
 
 #[cfg(target_os = "linux")]
@@ -134,19 +136,33 @@ impl Download {
 
     /// Hands on what is held. True: something moved, or failed.
     pub(super) fn write(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
+        let moved = self.write_some(link, output);
+        // Before the core hears of anything else: it may close now, and an output that has not ended by then was cut.
+        if link.core.evidence().eof
+            && self.holds_nothing()
+            && let Err(error) = output.end()
+        {
+            link.local_failure(LocalEnd::Output, &error);
+        }
+        moved
+    }
+
+    fn holds_nothing(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if let Way::Through { held: 1.., .. } = self.way {
+            return false;
+        }
+        self.buffer.is_empty()
+    }
+
+    fn write_some(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
         #[cfg(target_os = "linux")]
         if self.buffer.is_empty()
             && let Some(moved) = self.write_from_pipe(link, output)
         {
             return moved;
         }
-        if self.buffer.is_empty() {
-            if link.core.evidence().eof {
-                output.end();
-            }
-            return false;
-        }
-        if !output.is_ready() {
+        if self.buffer.is_empty() || !output.is_ready() {
             return false;
         }
         match output.write(self.buffer.filled()) {

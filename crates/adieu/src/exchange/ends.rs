@@ -31,8 +31,10 @@ impl AsFd for Fd {
 /// How a descriptor can be moved to and from without blocking for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A file or a device: always ready.
+    /// A file, or a block device: always ready.
     File,
+    /// A character device that is none of the others: ready when `poll` says so.
+    Device,
     /// Nothing, or /dev/null.
     Null,
     /// Bytes in memory.
@@ -48,7 +50,7 @@ pub(super) enum Kind {
 impl Kind {
     /// Whether only `poll` knows when it is ready.
     const fn is_stream(self) -> bool {
-        matches!(self, Self::Pipe | Self::Terminal)
+        matches!(self, Self::Pipe | Self::Terminal | Self::Device)
     }
 }
 
@@ -61,15 +63,16 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<Kind> {
         FileType::Fifo => Kind::Pipe,
         FileType::Socket => Kind::Socket,
         FileType::CharacterDevice if rustix::termios::isatty(fd) => Kind::Terminal,
-        FileType::CharacterDevice if is_dev_null(&stat) => Kind::Null,
+        FileType::CharacterDevice if is_device(&stat, 1, 3) => Kind::Null,
+        FileType::CharacterDevice => Kind::Device,
         FileType::Directory => return Err(Errno::ISDIR.into()),
         _ => Kind::File,
     })
 }
 
-/// Source: null(4).
-fn is_dev_null(stat: &rustix::fs::Stat) -> bool {
-    cfg!(target_os = "linux") && stat.st_rdev == rustix::fs::makedev(1, 3)
+/// Source: the kernel's list of devices: 1:3 is /dev/null, 5:2 is /dev/ptmx.
+fn is_device(stat: &rustix::fs::Stat, major: u32, minor: u32) -> bool {
+    cfg!(target_os = "linux") && stat.st_rdev == rustix::fs::makedev(major, minor)
 }
 
 /// The descriptor must be open for what it is to be used for; found out before anything is sent.
@@ -188,6 +191,10 @@ impl Input {
                 });
                 // A stream that gave something may be empty now: only `poll` knows without blocking.
                 *ready = !kind.is_stream() && (*kind != Kind::Socket || result.is_ok());
+                if *kind == Kind::Terminal && result == Ok(0) {
+                    // A terminal that has hung up reads as ended too, but nobody has typed an end.
+                    rustix::termios::tcgetattr(&*fd)?;
+                }
                 Ok(result?)
             }
         }
@@ -290,17 +297,30 @@ impl Output {
         }
     }
 
-    /// The peer has ended: so does a pipe or file of ours, for whoever reads it.
-    pub(crate) fn end(&mut self) {
+    /// The peer has ended: so does a pipe or file of ours, for whoever reads it. A file is on its disk then.
+    ///
+    /// # Errors
+    ///
+    /// The disk does not take what was written: only now some systems say so (NFS, quotas).
+    pub(crate) fn end(&mut self) -> io::Result<()> {
         self.on_cut = None;
-        if let Sink::Fd { fd: fd @ Fd::Owned(_), kind, .. } = &self.sink {
-            if *kind == Kind::Socket {
-                // Our input may be the same socket, and then a close of one descriptor tells its other end nothing.
-                // A socket that is dead already has nobody to tell.
+        let Sink::Fd { fd: fd @ Fd::Owned(_), kind, .. } = &self.sink else { return Ok(()) };
+        let result = match kind {
+            // Our input may be the same socket, and then a close of one descriptor tells its other end nothing.
+            // A socket that is dead already has nobody to tell.
+            Kind::Socket => {
                 let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Write);
+                Ok(())
             }
-            self.sink = Sink::Ended;
-        }
+            Kind::File => match rustix::fs::fsync(fd) {
+                // A special file has no disk to be on.
+                Err(Errno::INVAL | Errno::ROFS) | Ok(()) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
+            _ => Ok(()),
+        };
+        self.sink = Sink::Ended;
+        result
     }
 
     /// What it is, which says what ways there are.
@@ -356,10 +376,10 @@ impl Output {
                         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
                         (retry(|| rustix::net::send(&*fd, bytes, flags)), true)
                     }
-                    (Kind::Pipe | Kind::Terminal, Own::Open(own)) => {
+                    (Kind::Pipe | Kind::Terminal | Kind::Device, Own::Open(own)) => {
                         (retry(|| rustix::io::write(own, bytes)), true)
                     }
-                    (Kind::Pipe | Kind::Terminal, _) => {
+                    (Kind::Pipe | Kind::Terminal | Kind::Device, _) => {
                         let piece = &bytes[..bytes.len().min(ATOMIC_WRITE)];
                         (retry(|| rustix::io::write(&*fd, piece)), false)
                     }
@@ -389,6 +409,13 @@ fn retry(call: impl FnMut() -> rustix::io::Result<usize>) -> rustix::io::Result<
 fn open_anew(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     if cfg!(not(target_os = "linux")) {
         // Elsewhere /dev/fd/N is a dup, which shares the flag.
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let stat = rustix::fs::fstat(fd)?;
+    if FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && (!rustix::termios::isatty(fd) || is_device(&stat, 5, 2))
+    {
+        // Opening a device may do something else than the first time: /dev/ptmx makes a new terminal.
         return Err(io::ErrorKind::Unsupported.into());
     }
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
