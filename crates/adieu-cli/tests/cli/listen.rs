@@ -234,6 +234,37 @@ fn the_port_file_has_the_port_and_a_taken_port_is_an_error() {
 }
 
 #[test]
+fn the_port_file_may_be_a_symlink_or_a_fifo_and_stays_one() {
+    use std::os::unix::fs::FileTypeExt;
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let (file, link, fifo) =
+        (directory.path().join("file"), directory.path().join("link"), directory.path().join("fifo"));
+    std::fs::write(&file, "something longer than a port").expect("there is room for a file");
+    std::os::unix::fs::symlink(&file, &link).expect("a symlink can be made");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("there is mkfifo");
+    assert!(made.success());
+
+    let server = Server::start(&["--port-file", link.to_str().expect("a UTF-8 path")]);
+    assert!(std::fs::symlink_metadata(&link).expect("it is there").is_symlink(), "it was replaced");
+    let port = std::fs::read_to_string(&file).expect("the file is there");
+    assert!(server.address.ends_with(&format!(":{}", port.trim())), "{port}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+
+    // Open for both, so that neither side waits for the other.
+    let mut reader =
+        std::fs::File::options().read(true).write(true).open(&fifo).expect("a FIFO can be opened");
+    let server = Server::start(&["--port-file", fifo.to_str().expect("a UTF-8 path")]);
+    let there = std::fs::symlink_metadata(&fifo).expect("it is there");
+    assert!(there.file_type().is_fifo(), "it was replaced");
+    let mut port = [0; 16];
+    let n = reader.read(&mut port).expect("the port was written into it");
+    assert!(server.address.ends_with(&format!(":{}", text(&port[..n]).trim())));
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[test]
 fn a_unix_socket_is_served_and_its_file_removed() {
     let directory = tempfile::tempdir().expect("there is room for a directory");
     let path = directory.path().join("socket");
