@@ -5,6 +5,20 @@ use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
+#[cfg(target_os = "linux")]
+use rustix::process::Resource;
+
+#[cfg(target_os = "linux")]
+impl Server {
+    /// Sets a limit of the running server, and gives the one that it had.
+    fn limit(&self, resource: Resource, current: Option<u64>) -> Option<u64> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let maximum = rustix::process::getrlimit(resource).maximum;
+        let limit = rustix::process::Rlimit { current, maximum };
+        rustix::process::prlimit(Some(pid), resource, limit).expect("a limit can be lowered").current
+    }
+}
+
 #[test]
 fn echo_answers_with_what_came_and_half_closes_after_the_client() {
     let server = Server::start(&["--echo"]);
@@ -90,6 +104,37 @@ fn a_cut_stream_does_not_look_whole_to_the_command() {
     let (status, _, said) = server.finish();
     assert_eq!(status.code(), Some(4), "{said}");
     assert!(!cut.exists(), "the command took a reset for the end");
+}
+
+#[test]
+fn a_cut_stream_does_not_look_whole_to_a_command_that_ignores_sigterm() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let cut = directory.path().join("cut");
+    let server = Server::start(&[
+        "--exec",
+        &format!("trap '' TERM; echo ready; cat >/dev/null; echo >{}", cut.display()),
+    ]);
+    let mut stream = server.connect();
+    stream.read_exact(&mut [0; 6]).expect("the command runs");
+    socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).expect("linger can be set");
+    drop(stream);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(4), "{said}");
+    assert!(!cut.exists(), "the command took a reset for the end");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_finished_exchange_is_reported_when_descriptors_run_out_meanwhile() {
+    let server = Server::start(&["--exec", "cat"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the command runs");
+    server.limit(Resource::Nofile, Some(6));
+    ask(stream, b"y");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.contains("graceful: 2 bytes received"), "{said}");
 }
 
 #[test]
