@@ -2,7 +2,7 @@
 
 use crate::{Server, ask, run, text};
 use rustix::process::Signal;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 
 #[cfg(target_os = "linux")]
@@ -69,8 +69,11 @@ fn a_command_that_fails_is_a_local_failure() {
 
 #[test]
 fn a_command_that_does_not_read_its_input_still_answers_whole() {
-    let server = Server::start(&["--exec", "exec <&-; seq 100000", "--report", "json"]);
-    let answer = ask(server.connect(), &vec![b'x'; 3_000_000]);
+    let server = Server::start(&["--exec", "exec <&-; echo ready; seq 100000", "--report", "json"]);
+    let mut stream = server.connect();
+    // By then it has closed its input: before, the pipe may take everything.
+    stream.read_exact(&mut [0; 6]).expect("the command runs");
+    let answer = ask(stream, &vec![b'x'; 3_000_000]);
     let wanted: Vec<String> = (1..=100_000).map(|n| n.to_string()).collect();
     let wanted = wanted.join("\n") + "\n";
     assert!(answer == wanted.as_bytes());
@@ -80,7 +83,6 @@ fn a_command_that_does_not_read_its_input_still_answers_whole() {
         let (_, rest) = said.split_once(&format!("\"{key}\":")).expect("the report has it");
         rest.split(',').next().and_then(|n| n.parse().ok()).expect("it is a number")
     };
-    // What the pipe took before the command closed it counts as written.
     assert!(number("bytes_discarded") > 0, "{said}");
     assert_eq!(number("bytes_written") + number("bytes_discarded"), 3_000_000, "{said}");
 }
@@ -233,6 +235,65 @@ fn a_second_signal_exits_at_once() {
     assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
     server.signal(Signal::INT);
     assert_eq!(server.finish().0.code(), Some(130));
+}
+
+#[test]
+fn a_second_signal_takes_the_commands_along() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let cut = directory.path().join("cut");
+    let line = format!("trap '' TERM; echo $$; cat >/dev/null; echo >{}", cut.display());
+    let mut server = Server::start(&["--exec", &line, "--keep-open", "--grace", "1h"]);
+    let mut stream = BufReader::new(server.connect());
+    let mut pid = String::new();
+    stream.read_line(&mut pid).expect("the command runs");
+    server.line();
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
+    server.signal(Signal::INT);
+    assert_eq!(server.finish().0.code(), Some(130));
+    let group = pid.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("it is a number");
+    let until = std::time::Instant::now() + crate::BOUND;
+    // Whoever adopts it waits for it some time.
+    while rustix::process::test_kill_process_group(group).is_ok() && !is_zombie(pid.trim()) {
+        assert!(std::time::Instant::now() < until, "the command runs on");
+        std::thread::yield_now();
+    }
+    assert!(!cut.exists(), "the command took our exit for the end of its input");
+}
+
+/// Dead, and nobody has waited for it. (In a container there may be nobody who does.)
+fn is_zombie(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
+
+#[test]
+fn sighup_is_like_sigterm_unless_it_was_ignored() {
+    // These tests may be run under nohup themselves.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if !status
+        .lines()
+        .any(|l| l.starts_with("SigIgn:") && l.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
+    {
+        let server = Server::start(&["--keep-open"]);
+        server.signal(Signal::HUP);
+        assert_eq!(server.finish().0.code(), Some(143));
+    }
+
+    let mut child = std::process::Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" listen 127.0.0.1:0 --echo", crate::ADIEU])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the shell starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("it says where it listens");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::HUP).expect("it is there to be signalled");
+    let address = line.trim().strip_prefix("adieu: listening on ").expect("it says where");
+    let stream = std::net::TcpStream::connect(address).expect("it still listens");
+    assert_eq!(ask(stream, b"still here"), b"still here");
+    assert_eq!(child.wait().expect("it can be waited for").code(), Some(0));
 }
 
 #[test]

@@ -8,11 +8,12 @@ use adieu::exchange::{Input, Output};
 use adieu::{Connection, Interrupt, LocalEnd, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a command may take to heed SIGTERM.
@@ -25,9 +26,11 @@ pub(super) fn serve(
     connection: Connection,
     line: &str,
     stop: &Interrupt,
+    running: &Running,
 ) -> Result<Report, (LocalEnd, io::Error)> {
     let failed = |error| (LocalEnd::Command, error);
-    let mut child = Command::new("/bin/sh")
+    let mut command = Command::new("/bin/sh");
+    command
         .arg("-c")
         .arg(line)
         .env("ADIEU_PEER", connection.peer_address().unwrap_or_default())
@@ -35,14 +38,13 @@ pub(super) fn serve(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         // Its own group, so that a pipeline is stopped as a whole.
-        .process_group(0)
-        .spawn()
-        .map_err(failed)?;
-    let id = Pid::from_child(&child);
+        .process_group(0);
+    let (mut child, id) = running.start(&mut command).map_err(failed)?;
     let (group, input, output) = match ends(&mut child, id) {
         Ok(ends) => ends,
         Err(error) => {
             kill(id);
+            running.ended(id);
             // It was killed, and its status says no more than that.
             let _ = child.wait();
             return Err(failed(error));
@@ -57,10 +59,45 @@ pub(super) fn serve(
     } else {
         group.stop();
     }
+    running.ended(id);
     // What is known of the connection is told whatever becomes of the command.
     let status = child.wait().ok();
     report.command_ended(status.and_then(|s| s.code()), status.and_then(|s| s.signal()));
     Ok(report)
+}
+
+/// The commands that run, so that none outlives us.
+#[derive(Clone, Default)]
+pub(super) struct Running {
+    groups: Arc<Mutex<BTreeSet<i32>>>,
+}
+
+impl Running {
+    fn groups(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        // A set of numbers is whole also after a panic.
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts it under the lock: whoever kills them all misses none.
+    fn start(&self, command: &mut Command) -> io::Result<(Child, Pid)> {
+        let mut groups = self.groups();
+        let child = command.spawn()?;
+        let id = Pid::from_child(&child);
+        groups.insert(id.as_raw_nonzero().get());
+        Ok((child, id))
+    }
+
+    /// Before it is waited for: from then on the number may be another's.
+    fn ended(&self, group: Pid) {
+        self.groups().remove(&group.as_raw_nonzero().get());
+    }
+
+    /// Kills them all; none is started as long as the answer is held.
+    pub(super) fn kill_all(&self) -> impl Drop + use<'_> {
+        let groups = self.groups();
+        groups.iter().filter_map(|id| Pid::from_raw(*id)).for_each(kill);
+        groups
+    }
 }
 
 /// Everything that is needed of a command while it runs, so that nothing of it can fail later.

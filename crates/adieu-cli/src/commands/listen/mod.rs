@@ -87,7 +87,7 @@ enum Service {
     Standard,
     Echo,
     File(File),
-    Command(String),
+    Command { line: String, running: command::Running },
 }
 
 impl Service {
@@ -96,7 +96,7 @@ impl Service {
             return Ok(Self::Echo);
         }
         if let Some(command) = &args.exec {
-            return Ok(Self::Command(command.clone()));
+            return Ok(Self::Command { line: command.clone(), running: command::Running::default() });
         }
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
@@ -107,14 +107,14 @@ impl Service {
     }
 
     fn input_kind(&self) -> InputKind {
-        if let Self::Command(_) = self { InputKind::Command } else { InputKind::Stdin }
+        if let Self::Command { .. } = self { InputKind::Command } else { InputKind::Stdin }
     }
 
     /// How many connections it serves at once by default.
     fn at_once(&self) -> u32 {
         match self {
             Self::Standard | Self::File(_) => 1,
-            Self::Echo | Self::Command(_) => 1024,
+            Self::Echo | Self::Command { .. } => 1024,
         }
     }
 
@@ -128,8 +128,13 @@ impl Service {
                 let file = output(file.try_clone().and_then(Output::from_fd))?;
                 adieu::exchange(connection, input()?, file)
             }
-            Self::Command(line) => return command::serve(connection, line, stop),
+            Self::Command { line, running } => return command::serve(connection, line, stop, running),
         })
+    }
+
+    /// The commands that run; none with the other services.
+    fn running(&self) -> command::Running {
+        if let Self::Command { running, .. } = self { running.clone() } else { command::Running::default() }
     }
 }
 
@@ -218,7 +223,7 @@ impl Server {
         let (stop_accepting, stop) =
             interrupts.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
         let (sender, messages) = mpsc::channel();
-        listen_for_signals(&sender)
+        listen_for_signals(&sender, service.running())
             .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
 
         let accepting = Options::new().interrupt(&stop_accepting);
@@ -391,6 +396,8 @@ impl Server {
             self.stop.raise(signal);
             self.await_ends(Duration::from_millis(1500));
         }
+        // Whoever is still not done goes with us, and so does what it started.
+        drop(self.service.running().kill_all());
         by_signal
     }
 
@@ -429,15 +436,21 @@ fn accept(listener: &Listener, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<
     }
 }
 
-fn listen_for_signals(main: &mpsc::Sender<Message>) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut numbers = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        numbers.push(SIGHUP);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(numbers)?;
     let main = main.clone();
     std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
         let mut first = true;
         for number in signals.forever() {
             let signal = if number == SIGINT { Signal::Interrupt } else { Signal::Terminate };
             if !first {
+                // Held to the end: a command that started now would outlive us.
+                let _killed = running.kill_all();
                 std::process::exit(i32::from(128 + signal.number()));
             }
             first = false;
@@ -446,6 +459,16 @@ fn listen_for_signals(main: &mpsc::Sender<Message>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Whether a signal was ignored when we started, as `nohup` does with SIGHUP. Whoever did that meant it.
+///
+/// Source: proc(5), SigIgn in /proc/pid/status. Without it (not Linux): no.
+fn is_ignored(signal: i32) -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).is_some_and(|m| m >> (signal - 1) & 1 == 1)
+    })
 }
 
 /// A thousand clients are more descriptors than the usual soft limit.
