@@ -172,6 +172,28 @@ fn many_are_served_at_once() {
     assert_eq!(server.finish().0.code(), Some(143));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_without_descriptors_says_so_once_and_waits_for_some() {
+    let mut server = Server::start(&["--echo", "--keep-open"]);
+    let before = server.limit(Resource::Nofile, Some(5));
+    let mut stream = server.connect();
+    let said = server.line();
+    assert!(said.contains("cannot accept on") && said.contains("EMFILE"), "{said}");
+    // Longer than several attempts: each would say the same, or the server be gone.
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(350))).expect("a timeout can be set");
+    stream.write_all(b"x").expect("the kernel takes it");
+    let error = stream.read_exact(&mut [0; 1]).expect_err("nobody serves it yet");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    server.limit(Resource::Nofile, before);
+    stream.set_read_timeout(Some(crate::BOUND)).expect("a timeout can be set");
+    stream.read_exact(&mut [0; 1]).expect("now it is served");
+    assert_eq!(ask(stream, b"y"), b"y");
+    assert!(server.line().starts_with("adieu: connection from"));
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
 #[test]
 fn no_more_than_asked_for_are_served_at_once() {
     let mut server = Server::start(&["--echo", "--keep-open", "--max-connections", "1"]);

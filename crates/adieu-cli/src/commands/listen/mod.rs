@@ -17,6 +17,7 @@ use adieu::{
 };
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -202,8 +203,6 @@ struct Server {
     /// Who is being served.
     open: BTreeMap<u64, String>,
     served: u64,
-    /// Tokens that were used up by an accept that failed.
-    owed: u32,
 }
 
 impl Server {
@@ -250,9 +249,10 @@ impl Server {
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();
         let listener = listener.with_options(&options, &stop_accepting);
+        let stop_accept = stop_accepting.clone();
         let thread = std::thread::Builder::new()
             .name("adieu-accept".into())
-            .spawn(move || accept(&listener, &may_accept, &to_main))
+            .spawn(move || accept(&listener, &stop_accept, &may_accept, &to_main))
             .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
         Ok(Self {
             endpoint,
@@ -270,7 +270,6 @@ impl Server {
             sender,
             open: BTreeMap::new(),
             served: 0,
-            owed: 0,
         })
     }
 
@@ -317,20 +316,17 @@ impl Server {
                 }
                 Message::AcceptFailed(error) => {
                     complain(&error.to_string());
-                    if self.open.is_empty() {
+                    // Descriptors come back when connections end, and here there are none.
+                    if !self.keep_open && is_out_of_descriptors(error.io_error()) {
                         return ExitStatus::LocalFailure;
                     }
-                    // Descriptors come back when a connection ends; then it is tried again.
-                    self.owed += 1;
                 }
                 Message::Finished { id, status } => {
                     self.open.remove(&id);
                     if !self.keep_open {
                         return status;
                     }
-                    for _ in 0..=std::mem::take(&mut self.owed) {
-                        self.grant();
-                    }
+                    self.grant();
                 }
                 Message::Signal(signal) => return self.finish(signal),
             }
@@ -421,19 +417,37 @@ impl Server {
     }
 }
 
-/// Accepts one connection for each token.
-fn accept(listener: &Listener, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<Message>) {
+/// How long accepting rests after it failed: what is short (descriptors, memory) must come back first.
+const REST: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// Accepts one connection for each token. A failure is told once, and then tried again until it works.
+fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<Message>) {
+    let mut failing = false;
     for () in tokens {
-        let message = match listener.accept() {
-            Ok(connection) => Message::Accepted(Box::new(connection)),
-            // Raised by the main thread, which knows.
-            Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return,
-            Err(error) => Message::AcceptFailed(error),
+        let connection = loop {
+            match listener.accept() {
+                Ok(connection) => break connection,
+                // Raised by the main thread, which knows.
+                Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return,
+                Err(error) => {
+                    if !failing && main.send(Message::AcceptFailed(error)).is_err() {
+                        return;
+                    }
+                    failing = true;
+                    // A rest that is cut short by a failure or a signal only makes the next attempt come sooner.
+                    let _ = poll(&mut [PollFd::new(stop, PollFlags::IN)], Some(&REST));
+                }
+            }
         };
-        if main.send(message).is_err() {
+        failing = false;
+        if main.send(Message::Accepted(Box::new(connection))).is_err() {
             return;
         }
     }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().and_then(adieu::error_name), Some("EMFILE" | "ENFILE"))
 }
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
