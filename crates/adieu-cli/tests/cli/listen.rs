@@ -194,6 +194,28 @@ fn a_server_without_descriptors_says_so_once_and_waits_for_some() {
     assert_eq!(server.finish().0.code(), Some(143));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_gets_no_thread_is_reset_and_the_others_go_on() {
+    let mut server = Server::start(&["--echo", "--keep-open"]);
+    let mut open = server.connect();
+    open.write_all(b"x").expect("the server takes it");
+    open.read_exact(&mut [0; 1]).expect("the server answers");
+    assert!(server.line().starts_with("adieu: connection from"));
+    // No room for another stack.
+    let before = server.limit(Resource::As, Some(1));
+    let error = server.connect().read_exact(&mut [0; 1]).expect_err("it cannot be served");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    server.limit(Resource::As, before);
+    assert!(server.line().starts_with("adieu: connection from"));
+    let said = server.line();
+    assert!(said.contains("cannot start a thread") && said.contains("EAGAIN"), "{said}");
+    assert_eq!(ask(server.connect(), b"a new one"), b"a new one");
+    assert_eq!(ask(open, b"the old one"), b"the old one");
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
 #[test]
 fn no_more_than_asked_for_are_served_at_once() {
     let mut server = Server::start(&["--echo", "--keep-open", "--max-connections", "1"]);
@@ -244,6 +266,19 @@ fn after_the_grace_the_rest_is_aborted_and_named() {
     assert_eq!(status.code(), Some(143), "{said}");
     assert!(said.contains(&format!("aborting {us}")), "{said}");
     assert!(said.contains("interrupted by SIGTERM while sending"), "{said}");
+}
+
+#[test]
+fn the_grace_may_be_longer_than_time() {
+    let mut server = Server::start(&["--echo", "--grace", "500000000000y"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the server answers");
+    server.line();
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
+    assert_eq!(ask(stream, b"y"), b"y");
+    assert_eq!(server.finish().0.code(), Some(143));
 }
 
 #[test]

@@ -311,7 +311,10 @@ impl Server {
             match message {
                 Message::Accepted(connection) => {
                     if let Err(status) = self.serve(*connection) {
-                        return status;
+                        if !self.keep_open {
+                            return status;
+                        }
+                        self.grant();
                     }
                 }
                 Message::AcceptFailed(error) => {
@@ -340,6 +343,7 @@ impl Server {
         }
     }
 
+    /// Gives it a thread. Without one it is dropped, so that its peer sees a reset, and the others are served on.
     fn serve(&mut self, connection: Connection) -> Result<(), ExitStatus> {
         let id = self.served;
         self.served += 1;
@@ -363,8 +367,8 @@ impl Server {
                 Ok(())
             }
             Err(error) => {
-                complain(&format!("cannot start a thread: {}", describe_error(&error)));
-                Err(ExitStatus::LocalFailure)
+                complain(&format!("cannot start a thread for {peer}: {}", describe_error(&error)));
+                Err(self.never(NeverConnected::LocalFailure { end: LocalEnd::Socket, error: &error }))
             }
         }
     }
@@ -399,19 +403,25 @@ impl Server {
 
     /// Waits for the open connections, at most so long. Whoever was accepted meanwhile is served too.
     fn await_ends(&mut self, limit: Duration) {
-        let until = Instant::now() + limit;
+        // A limit beyond the end of time is none.
+        let until = Instant::now().checked_add(limit);
         while !self.open.is_empty() {
-            match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Message::Finished { id, .. }) => {
+            let message = match until {
+                Some(until) => {
+                    self.messages.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+                }
+                None => self.messages.recv().ok(),
+            };
+            match message {
+                Some(Message::Finished { id, .. }) => {
                     self.open.remove(&id);
                 }
-                Ok(Message::Accepted(connection)) => {
-                    if self.serve(*connection).is_err() {
-                        return;
-                    }
+                Some(Message::Accepted(connection)) => {
+                    // It was reported if it cannot be served, and the signal says how we exit.
+                    let _ = self.serve(*connection);
                 }
-                Ok(Message::AcceptFailed(_) | Message::Signal(_)) => {}
-                Err(_) => return,
+                Some(Message::AcceptFailed(_) | Message::Signal(_)) => {}
+                None => return,
             }
         }
     }
