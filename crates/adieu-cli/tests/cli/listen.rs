@@ -368,10 +368,14 @@ fn sigint_does_not_wait() {
 #[test]
 fn a_signal_before_anybody_connects_is_told() {
     let server = Server::start(&[]);
+    let address = server.address.clone();
     server.signal(Signal::INT);
     let (status, _, said) = server.finish();
     assert_eq!(status.code(), Some(130));
-    assert!(said.contains("interrupted by SIGINT while connecting"), "{said}");
+    assert!(
+        said.contains(&format!("interrupted by SIGINT while waiting for a connection on {address}")),
+        "{said}"
+    );
 }
 
 #[test]
@@ -379,6 +383,30 @@ fn nobody_connects_in_time() {
     let server = Server::start(&["--connect-timeout", "20ms"]);
     let (status, _, said) = server.finish();
     assert_eq!(status.code(), Some(5), "{said}");
+    assert!(said.contains("timed out while waiting for a connection on 127.0.0.1:"), "{said}");
+}
+
+#[test]
+fn who_cannot_listen_reports_that() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let file = directory.path().join("report");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    let report = ["--report", "json", "--report-file", file.to_str().expect("a UTF-8 path")];
+    let output = run(&[&["listen", &address][..], &report].concat(), b"");
+    assert_eq!(output.status.code(), Some(3));
+    let said = std::fs::read_to_string(&file).expect("the report is there");
+    let report: serde_json::Value = serde_json::from_str(&said).expect("it is JSON");
+    assert_eq!(report["ending"], "no_connection");
+    assert_eq!(report["role"], "listen");
+    assert_eq!(report["error_name"], "EADDRINUSE");
+    assert_eq!(report["exit_code"], 3);
+    let message = report["message"].as_str().expect("it has one");
+    assert!(message.starts_with(&format!("cannot listen on {address}: ")), "{message}");
+
+    // On stderr, JSON is all there is.
+    let output = run(&["listen", &address, "--report", "json"], b"");
+    serde_json::from_slice::<serde_json::Value>(&output.stderr).expect("it is JSON and nothing else");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod command;
 mod port_file;
 
 use crate::exit::{self, ExitStatus};
-use crate::options::{InputKind, Shared, endpoint};
+use crate::options::{InputKind, ReportFormat, Shared, endpoint};
 use crate::printer::{Printer, complain};
 use crate::stdio;
 use adieu::exchange::Output;
@@ -227,11 +227,21 @@ impl Server {
 
         let accepting = Options::new().interrupt(&stop_accepting);
         let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
-            complain(&error.to_string());
-            if let Some(hint) = listen_hint(error.io_error()) {
-                complain(&format!("hint: {hint}"));
+            let cause = NeverConnected::CannotListen { error: error.io_error() };
+            let status = printer.report(&Report::never_connected(endpoint, Role::Listen, cause));
+            let reporting = &args.shared.reporting;
+            match reporting.report {
+                // Without reports it is said all the same: nothing will run.
+                Some(ReportFormat::None) => complain(&error.to_string()),
+                // On stderr, JSON is all there is.
+                Some(ReportFormat::Json) if reporting.report_file.is_none() => {}
+                _ => {
+                    if let Some(hint) = listen_hint(error.io_error()) {
+                        complain(&format!("hint: {hint}"));
+                    }
+                }
             }
-            ExitStatus::Ending(adieu::exit_code(adieu::Ending::NoConnection))
+            status
         })?;
         let endpoint = listener.local_endpoint().clone();
         if let Some(path) = &args.port_file {
@@ -367,8 +377,8 @@ impl Server {
                 Ok(())
             }
             Err(error) => {
-                complain(&format!("cannot start a thread for {peer}: {}", describe_error(&error)));
-                Err(self.never(NeverConnected::LocalFailure { end: LocalEnd::Socket, error: &error }))
+                complain(&format!("cannot start a thread: {}", describe_error(&error)));
+                Err(self.never(NeverConnected::CannotServe { peer: Some(&peer), error: &error }))
             }
         }
     }
