@@ -251,6 +251,26 @@ fn sigterm_lets_the_open_connections_finish() {
 }
 
 #[test]
+fn sigterm_lets_those_who_wait_for_their_turn_finish_too() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let file = directory.path().join("out");
+    let mut server = Server::start(&["--keep-open", "--output", file.to_str().expect("a UTF-8 path")]);
+    let first = server.connect();
+    assert!(server.line().starts_with("adieu: connection from"));
+    let mut second = server.connect();
+    second.write_all(b"two").expect("the kernel takes it");
+    second.shutdown(Shutdown::Write).expect("half-closing works");
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 2 to finish");
+    assert_eq!(ask(first, b"one "), b"");
+    second.read_to_end(&mut Vec::new()).expect("it is served, and not reset");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(143), "{said}");
+    assert_eq!(said.matches("graceful").count(), 2, "{said}");
+    assert_eq!(std::fs::read_to_string(file).expect("the file is there"), "one two");
+}
+
+#[test]
 fn after_the_grace_the_rest_is_aborted_and_named() {
     let mut server = Server::start(&["--echo", "--keep-open", "--grace", "50ms"]);
     let mut stream = server.connect();

@@ -18,7 +18,7 @@ use adieu::{
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -31,8 +31,9 @@ use std::time::{Duration, Instant};
 /// One connection is served like connect serves one, unless --keep-open, --echo, --output or --exec say otherwise.
 /// The address is told on stderr, and its port in --port-file.
 ///
-/// SIGTERM stops accepting, lets the open connections finish within --grace, then aborts the rest. SIGINT aborts at
-/// once. Either makes the exit status that of the signal; otherwise it is that of the connection.
+/// SIGTERM or SIGHUP stops accepting, lets the connections that there are finish within --grace, then aborts the
+/// rest. SIGINT aborts at once. Each makes the exit status that of the signal (of SIGHUP, that of SIGTERM); otherwise
+/// it is that of the connection.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
@@ -202,6 +203,8 @@ struct Server {
     sender: mpsc::Sender<Message>,
     /// Who is being served.
     open: BTreeMap<u64, String>,
+    /// Who was accepted when a signal came, and has to wait for others to finish.
+    waiting: VecDeque<Connection>,
     served: u64,
 }
 
@@ -259,10 +262,19 @@ impl Server {
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();
         let listener = listener.with_options(&options, &stop_accepting);
-        let stop_accept = stop_accepting.clone();
+        let (keep_open, stop_accept) = (args.keep_open, stop_accepting.clone());
         let thread = std::thread::Builder::new()
             .name("adieu-accept".into())
-            .spawn(move || accept(&listener, &stop_accept, &may_accept, &to_main))
+            .spawn(move || {
+                accept(&listener, &stop_accept, &may_accept, &to_main);
+                // SIGTERM: the kernel has made connections that nobody has accepted, and closing would reset them.
+                if keep_open && stop_accept.raised() == Some(Signal::Terminate) {
+                    while let Ok(Some(connection)) = listener.try_accept() {
+                        // The main thread joins us before it goes on.
+                        let _ = to_main.send(Message::Accepted(Box::new(connection)));
+                    }
+                }
+            })
             .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
         Ok(Self {
             endpoint,
@@ -279,6 +291,7 @@ impl Server {
             messages,
             sender,
             open: BTreeMap::new(),
+            waiting: VecDeque::new(),
             served: 0,
         })
     }
@@ -291,8 +304,9 @@ impl Server {
 
     /// Closes the listening socket, and removes its file if it has one.
     fn stop_listening(&mut self, signal: Signal) {
-        self.tokens = None;
+        // In this order: when the tokens end, the thread looks why.
         self.stop_accepting.raise(signal);
+        self.tokens = None;
         if let Some(thread) = self.accepting.take() {
             // A thread that panicked has dropped the socket too.
             let _ = thread.join();
@@ -331,7 +345,8 @@ impl Server {
                     complain(&error.to_string());
                     // Descriptors come back when connections end, and here there are none.
                     if !self.keep_open && is_out_of_descriptors(error.io_error()) {
-                        return ExitStatus::LocalFailure;
+                        let error = error.io_error();
+                        return self.never(NeverConnected::CannotServe { peer: None, error });
                     }
                 }
                 Message::Finished { id, status } => {
@@ -390,19 +405,31 @@ impl Server {
     /// A signal came: accept no more, and let the open connections finish, each in its own way.
     fn finish(&mut self, signal: Signal) -> ExitStatus {
         self.stop_listening(signal);
+        for message in self.messages.try_iter() {
+            match message {
+                Message::Accepted(connection) => self.waiting.push_back(*connection),
+                Message::Finished { id, .. } => {
+                    self.open.remove(&id);
+                }
+                Message::AcceptFailed(_) | Message::Signal(_) => {}
+            }
+        }
+        self.serve_waiting();
         let by_signal = ExitStatus::Ending(adieu::exit_code(adieu::Ending::Interrupted { signal }));
         if self.served == 0 {
             return self.never(NeverConnected::Interrupted { signal });
         }
         let grace = if signal == Signal::Terminate { self.grace } else { Duration::ZERO };
         if !(grace.is_zero() || self.open.is_empty()) {
-            let number = self.open.len();
+            let number = self.open.len() + self.waiting.len();
             self.printer.say(&format!("{}: waiting for {number} to finish", signal.name()));
         }
         self.await_ends(grace);
         if !self.open.is_empty() {
-            let rest: Vec<&str> = self.open.values().map(String::as_str).collect();
+            let waiting = self.waiting.iter().map(|c| c.peer_address().unwrap_or("an unnamed peer"));
+            let rest: Vec<&str> = self.open.values().map(String::as_str).chain(waiting).collect();
             self.printer.say(&format!("{}: aborting {}", signal.name(), rest.join(", ")));
+            self.waiting.clear();
             self.stop.raise(signal);
             self.await_ends(Duration::from_millis(1500));
         }
@@ -411,7 +438,17 @@ impl Server {
         by_signal
     }
 
-    /// Waits for the open connections, at most so long. Whoever was accepted meanwhile is served too.
+    /// Serves whoever waits, as many at once as always.
+    fn serve_waiting(&mut self) {
+        while self.open.len() < self.at_once as usize
+            && let Some(connection) = self.waiting.pop_front()
+        {
+            // It was reported if it cannot be served, and the signal says how we exit.
+            let _ = self.serve(connection);
+        }
+    }
+
+    /// Waits for the open connections and for those that wait, at most so long.
     fn await_ends(&mut self, limit: Duration) {
         // A limit beyond the end of time is none.
         let until = Instant::now().checked_add(limit);
@@ -425,12 +462,10 @@ impl Server {
             match message {
                 Some(Message::Finished { id, .. }) => {
                     self.open.remove(&id);
+                    self.serve_waiting();
                 }
-                Some(Message::Accepted(connection)) => {
-                    // It was reported if it cannot be served, and the signal says how we exit.
-                    let _ = self.serve(*connection);
-                }
-                Some(Message::AcceptFailed(_) | Message::Signal(_)) => {}
+                // Nobody accepts any more.
+                Some(Message::Accepted(_) | Message::AcceptFailed(_) | Message::Signal(_)) => {}
                 None => return,
             }
         }
