@@ -196,6 +196,19 @@ fn a_server_without_descriptors_says_so_once_and_waits_for_some() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_signal_ends_a_server_that_cannot_accept() {
+    let mut server = Server::start(&["--echo", "--keep-open"]);
+    server.limit(Resource::Nofile, Some(5));
+    let _waiting = server.connect();
+    let said = server.line();
+    assert!(said.contains("cannot accept on"), "{said}");
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(143), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_connection_that_gets_no_thread_is_reset_and_the_others_go_on() {
     let mut server = Server::start(&["--echo", "--keep-open"]);
     let mut open = server.connect();

@@ -489,6 +489,10 @@ fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, ma
                         return;
                     }
                     failing = true;
+                    // As long as it fails with clients waiting, it does not look.
+                    if stop.raised().is_some() {
+                        return;
+                    }
                     // A rest that is cut short by a failure or a signal only makes the next attempt come sooner.
                     let _ = poll(&mut [PollFd::new(stop, PollFlags::IN)], Some(&REST));
                 }
