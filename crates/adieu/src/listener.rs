@@ -99,7 +99,9 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The system could not accept (no descriptors left), or the interrupt was raised.
+    /// The system could not accept (no descriptors left), or the interrupt was raised. The listener can be asked again;
+    /// while descriptors are short, the same error comes again at once. A connection that failed before it was accepted
+    /// is no error.
     pub fn accept(&self) -> Result<Connection, ListenError> {
         loop {
             if let Some(connection) = self.try_accept()? {
@@ -129,9 +131,8 @@ impl Listener {
                     return Ok(Some((socket, self.path.is_none())));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                // It was reset while it waited: there is nothing to accept, and nothing is wrong with us.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
+                Err(error) if is_its_own(&error) || error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.error(error)),
             }
         }
@@ -179,6 +180,19 @@ impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Whether an error of `accept` is that of the connection, which is gone with it, and the next may be accepted.
+///
+/// Source: accept(2), "already-pending network errors on the new socket".
+fn is_its_own(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | HostUnreachable | NetworkDown | NetworkUnreachable
+    ) || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::PROTO)
 }
 
 fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {

@@ -1,6 +1,8 @@
 //! What is said of a connection when it has ended: one flat struct, its sentence, its exit status.
 
-use adieu_proto::{Ending, Fault, LocalEnd, Missing, Outcome, Phase, Side, Signal, Time, Timer};
+use adieu_proto::{
+    Call, Ending, Fault, FaultKind, LocalEnd, Missing, Outcome, Phase, Side, Signal, Time, Timer,
+};
 use std::fmt;
 
 use crate::Endpoint;
@@ -144,6 +146,18 @@ pub enum NeverConnected<'a> {
     },
     /// Nobody connected in time.
     TimedOut,
+    /// The listener could not be made: the name was not found, or no address could be bound.
+    CannotListen {
+        /// What the system said.
+        error: &'a std::io::Error,
+    },
+    /// Somebody connected, and could not be served.
+    CannotServe {
+        /// Who.
+        peer: Option<&'a str>,
+        /// What the system said.
+        error: &'a std::io::Error,
+    },
 }
 
 /// What a report is made from, besides the core.
@@ -220,11 +234,12 @@ impl Report {
         report
     }
 
-    /// The report of a connection that never was, because of us: our input cannot be read, a signal came, or
-    /// nobody connected in time.
-    #[expect(clippy::missing_panics_doc, reason = "each of the three causes decides, so it cannot")]
+    /// The report of a connection that never was, because of us: our input cannot be read, a signal came, we cannot
+    /// listen, or nobody connected in time.
+    #[expect(clippy::missing_panics_doc, reason = "each of the causes decides, so it cannot")]
     pub fn never_connected(endpoint: &Endpoint, role: Role, cause: NeverConnected<'_>) -> Self {
         let start = Time::ZERO;
+        let mut facts = Facts { role: role.name(), endpoint: endpoint.to_string(), ..Facts::default() };
         let mut core = adieu_proto::Connection::new(adieu_proto::Config {
             connect_timeout: Some(start),
             ..adieu_proto::Config::default()
@@ -235,12 +250,27 @@ impl Report {
             }
             NeverConnected::Interrupted { signal } => core.handle_interrupt(start, signal),
             NeverConnected::TimedOut => core.handle_timeout(start),
+            NeverConnected::CannotListen { error } => {
+                // Whatever it is, there is no connection.
+                let fault = Fault { call: Call::Connect, kind: FaultKind::Other, code: error.raw_os_error() };
+                core.handle_connect_failed(start, fault);
+                facts.failure = Some(describe_error(error));
+            }
+            NeverConnected::CannotServe { peer, error } => {
+                core.handle_local_failure(start, LocalEnd::Socket, error.raw_os_error());
+                facts.failure = Some(describe_error(error));
+                facts.peer_address = peer.map(str::to_owned);
+            }
         }
         core.poll_action();
         core.handle_closed(start);
         let outcome = core.outcome().expect("a decided core that is closed has its outcome");
-        let facts = Facts { role: role.name(), endpoint: endpoint.to_string(), ..Facts::default() };
-        Self::new(&core, &outcome, &facts)
+        let mut report = Self::new(&core, &outcome, &facts);
+        if let NeverConnected::CannotListen { .. } = cause {
+            // The core knows one call that makes a connection, and it was another.
+            report.error_call = None;
+        }
+        report
     }
 
     /// The command whose input and output were the two directions has ended. If it failed, an ending that was
@@ -259,6 +289,12 @@ impl Report {
     fn sentence(&self, ending: Ending, phase: Phase, fault: Option<Fault>) -> String {
         let during = phase.name();
         let error = self.error.as_deref().unwrap_or("no error was told");
+        if self.role == Role::Listen.name()
+            && phase == Phase::Connecting
+            && let Some(sentence) = self.nobody_reached_us(ending, error)
+        {
+            return sentence;
+        }
         let what = match ending {
             Ending::NoConnection => return format!("no connection to {}: {error}", self.endpoint),
             Ending::Graceful => "graceful".to_owned(),
@@ -310,6 +346,25 @@ impl Report {
             _ => self.ending.to_owned(),
         };
         format!("{what}: {}", self.numbers())
+    }
+
+    /// The sentence of a listener that has no connection. `None`: it is the same on both sides.
+    fn nobody_reached_us(&self, ending: Ending, error: &str) -> Option<String> {
+        let endpoint = &self.endpoint;
+        Some(match ending {
+            Ending::NoConnection => format!("cannot listen on {endpoint}: {error}"),
+            Ending::TimedOut { .. } => {
+                format!("timed out while waiting for a connection on {endpoint}: nobody connected")
+            }
+            Ending::Interrupted { signal } => {
+                format!("interrupted by {} while waiting for a connection on {endpoint}", signal.name())
+            }
+            Ending::LocalFailure { end: LocalEnd::Socket } => {
+                let peer = self.peer_address.as_deref().unwrap_or("an unnamed peer");
+                format!("{peer} could not be served, nothing was sent: {error}")
+            }
+            _ => return None,
+        })
     }
 
     fn command_sentence(&self) -> String {

@@ -2,8 +2,22 @@
 
 use crate::{Server, ask, run, text};
 use rustix::process::Signal;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
+
+#[cfg(target_os = "linux")]
+use rustix::process::Resource;
+
+#[cfg(target_os = "linux")]
+impl Server {
+    /// Sets a limit of the running server, and gives the one that it had.
+    fn limit(&self, resource: Resource, current: Option<u64>) -> Option<u64> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let maximum = rustix::process::getrlimit(resource).maximum;
+        let limit = rustix::process::Rlimit { current, maximum };
+        rustix::process::prlimit(Some(pid), resource, limit).expect("a limit can be lowered").current
+    }
+}
 
 #[test]
 fn echo_answers_with_what_came_and_half_closes_after_the_client() {
@@ -55,8 +69,11 @@ fn a_command_that_fails_is_a_local_failure() {
 
 #[test]
 fn a_command_that_does_not_read_its_input_still_answers_whole() {
-    let server = Server::start(&["--exec", "exec <&-; seq 100000", "--report", "json"]);
-    let answer = ask(server.connect(), &vec![b'x'; 3_000_000]);
+    let server = Server::start(&["--exec", "exec <&-; echo ready; seq 100000", "--report", "json"]);
+    let mut stream = server.connect();
+    // By then it has closed its input: before, the pipe may take everything.
+    stream.read_exact(&mut [0; 6]).expect("the command runs");
+    let answer = ask(stream, &vec![b'x'; 3_000_000]);
     let wanted: Vec<String> = (1..=100_000).map(|n| n.to_string()).collect();
     let wanted = wanted.join("\n") + "\n";
     assert!(answer == wanted.as_bytes());
@@ -66,7 +83,6 @@ fn a_command_that_does_not_read_its_input_still_answers_whole() {
         let (_, rest) = said.split_once(&format!("\"{key}\":")).expect("the report has it");
         rest.split(',').next().and_then(|n| n.parse().ok()).expect("it is a number")
     };
-    // What the pipe took before the command closed it counts as written.
     assert!(number("bytes_discarded") > 0, "{said}");
     assert_eq!(number("bytes_written") + number("bytes_discarded"), 3_000_000, "{said}");
 }
@@ -90,6 +106,37 @@ fn a_cut_stream_does_not_look_whole_to_the_command() {
     let (status, _, said) = server.finish();
     assert_eq!(status.code(), Some(4), "{said}");
     assert!(!cut.exists(), "the command took a reset for the end");
+}
+
+#[test]
+fn a_cut_stream_does_not_look_whole_to_a_command_that_ignores_sigterm() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let cut = directory.path().join("cut");
+    let server = Server::start(&[
+        "--exec",
+        &format!("trap '' TERM; echo ready; cat >/dev/null; echo >{}", cut.display()),
+    ]);
+    let mut stream = server.connect();
+    stream.read_exact(&mut [0; 6]).expect("the command runs");
+    socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).expect("linger can be set");
+    drop(stream);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(4), "{said}");
+    assert!(!cut.exists(), "the command took a reset for the end");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_finished_exchange_is_reported_when_descriptors_run_out_meanwhile() {
+    let server = Server::start(&["--exec", "cat"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the command runs");
+    server.limit(Resource::Nofile, Some(6));
+    ask(stream, b"y");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.contains("graceful: 2 bytes received"), "{said}");
 }
 
 #[test]
@@ -121,6 +168,63 @@ fn many_are_served_at_once() {
     for stream in streams {
         assert_eq!(ask(stream, b"bye"), b"bye");
     }
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_without_descriptors_says_so_once_and_waits_for_some() {
+    let mut server = Server::start(&["--echo", "--keep-open"]);
+    let before = server.limit(Resource::Nofile, Some(5));
+    let mut stream = server.connect();
+    let said = server.line();
+    assert!(said.contains("cannot accept on") && said.contains("EMFILE"), "{said}");
+    // Longer than several attempts: each would say the same, or the server be gone.
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(350))).expect("a timeout can be set");
+    stream.write_all(b"x").expect("the kernel takes it");
+    let error = stream.read_exact(&mut [0; 1]).expect_err("nobody serves it yet");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    server.limit(Resource::Nofile, before);
+    stream.set_read_timeout(Some(crate::BOUND)).expect("a timeout can be set");
+    stream.read_exact(&mut [0; 1]).expect("now it is served");
+    assert_eq!(ask(stream, b"y"), b"y");
+    assert!(server.line().starts_with("adieu: connection from"));
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_a_server_that_cannot_accept() {
+    let mut server = Server::start(&["--echo", "--keep-open"]);
+    server.limit(Resource::Nofile, Some(5));
+    let _waiting = server.connect();
+    let said = server.line();
+    assert!(said.contains("cannot accept on"), "{said}");
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(143), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_gets_no_thread_is_reset_and_the_others_go_on() {
+    let mut server = Server::start(&["--echo", "--keep-open"]);
+    let mut open = server.connect();
+    open.write_all(b"x").expect("the server takes it");
+    open.read_exact(&mut [0; 1]).expect("the server answers");
+    assert!(server.line().starts_with("adieu: connection from"));
+    // No room for another stack.
+    let before = server.limit(Resource::As, Some(1));
+    let error = server.connect().read_exact(&mut [0; 1]).expect_err("it cannot be served");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    server.limit(Resource::As, before);
+    assert!(server.line().starts_with("adieu: connection from"));
+    let said = server.line();
+    assert!(said.contains("cannot start a thread") && said.contains("EAGAIN"), "{said}");
+    assert_eq!(ask(server.connect(), b"a new one"), b"a new one");
+    assert_eq!(ask(open, b"the old one"), b"the old one");
     server.signal(Signal::TERM);
     assert_eq!(server.finish().0.code(), Some(143));
 }
@@ -160,6 +264,26 @@ fn sigterm_lets_the_open_connections_finish() {
 }
 
 #[test]
+fn sigterm_lets_those_who_wait_for_their_turn_finish_too() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let file = directory.path().join("out");
+    let mut server = Server::start(&["--keep-open", "--output", file.to_str().expect("a UTF-8 path")]);
+    let first = server.connect();
+    assert!(server.line().starts_with("adieu: connection from"));
+    let mut second = server.connect();
+    second.write_all(b"two").expect("the kernel takes it");
+    second.shutdown(Shutdown::Write).expect("half-closing works");
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 2 to finish");
+    assert_eq!(ask(first, b"one "), b"");
+    second.read_to_end(&mut Vec::new()).expect("it is served, and not reset");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(143), "{said}");
+    assert_eq!(said.matches("graceful").count(), 2, "{said}");
+    assert_eq!(std::fs::read_to_string(file).expect("the file is there"), "one two");
+}
+
+#[test]
 fn after_the_grace_the_rest_is_aborted_and_named() {
     let mut server = Server::start(&["--echo", "--keep-open", "--grace", "50ms"]);
     let mut stream = server.connect();
@@ -178,6 +302,19 @@ fn after_the_grace_the_rest_is_aborted_and_named() {
 }
 
 #[test]
+fn the_grace_may_be_longer_than_time() {
+    let mut server = Server::start(&["--echo", "--grace", "500000000000y"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    stream.read_exact(&mut [0; 1]).expect("the server answers");
+    server.line();
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
+    assert_eq!(ask(stream, b"y"), b"y");
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[test]
 fn a_second_signal_exits_at_once() {
     let mut server = Server::start(&["--echo", "--keep-open", "--grace", "1h"]);
     let mut stream = server.connect();
@@ -188,6 +325,65 @@ fn a_second_signal_exits_at_once() {
     assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
     server.signal(Signal::INT);
     assert_eq!(server.finish().0.code(), Some(130));
+}
+
+#[test]
+fn a_second_signal_takes_the_commands_along() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let cut = directory.path().join("cut");
+    let line = format!("trap '' TERM; echo $$; cat >/dev/null; echo >{}", cut.display());
+    let mut server = Server::start(&["--exec", &line, "--keep-open", "--grace", "1h"]);
+    let mut stream = BufReader::new(server.connect());
+    let mut pid = String::new();
+    stream.read_line(&mut pid).expect("the command runs");
+    server.line();
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "adieu: SIGTERM: waiting for 1 to finish");
+    server.signal(Signal::INT);
+    assert_eq!(server.finish().0.code(), Some(130));
+    let group = pid.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("it is a number");
+    let until = std::time::Instant::now() + crate::BOUND;
+    // Whoever adopts it waits for it some time.
+    while rustix::process::test_kill_process_group(group).is_ok() && !is_zombie(pid.trim()) {
+        assert!(std::time::Instant::now() < until, "the command runs on");
+        std::thread::yield_now();
+    }
+    assert!(!cut.exists(), "the command took our exit for the end of its input");
+}
+
+/// Dead, and nobody has waited for it. (In a container there may be nobody who does.)
+fn is_zombie(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
+
+#[test]
+fn sighup_is_like_sigterm_unless_it_was_ignored() {
+    // These tests may be run under nohup themselves.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if !status
+        .lines()
+        .any(|l| l.starts_with("SigIgn:") && l.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
+    {
+        let server = Server::start(&["--keep-open"]);
+        server.signal(Signal::HUP);
+        assert_eq!(server.finish().0.code(), Some(143));
+    }
+
+    let mut child = std::process::Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" listen 127.0.0.1:0 --echo", crate::ADIEU])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the shell starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("it says where it listens");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::HUP).expect("it is there to be signalled");
+    let address = line.trim().strip_prefix("adieu: listening on ").expect("it says where");
+    let stream = std::net::TcpStream::connect(address).expect("it still listens");
+    assert_eq!(ask(stream, b"still here"), b"still here");
+    assert_eq!(child.wait().expect("it can be waited for").code(), Some(0));
 }
 
 #[test]
@@ -205,10 +401,14 @@ fn sigint_does_not_wait() {
 #[test]
 fn a_signal_before_anybody_connects_is_told() {
     let server = Server::start(&[]);
+    let address = server.address.clone();
     server.signal(Signal::INT);
     let (status, _, said) = server.finish();
     assert_eq!(status.code(), Some(130));
-    assert!(said.contains("interrupted by SIGINT while connecting"), "{said}");
+    assert!(
+        said.contains(&format!("interrupted by SIGINT while waiting for a connection on {address}")),
+        "{said}"
+    );
 }
 
 #[test]
@@ -216,6 +416,30 @@ fn nobody_connects_in_time() {
     let server = Server::start(&["--connect-timeout", "20ms"]);
     let (status, _, said) = server.finish();
     assert_eq!(status.code(), Some(5), "{said}");
+    assert!(said.contains("timed out while waiting for a connection on 127.0.0.1:"), "{said}");
+}
+
+#[test]
+fn who_cannot_listen_reports_that() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let file = directory.path().join("report");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    let report = ["--report", "json", "--report-file", file.to_str().expect("a UTF-8 path")];
+    let output = run(&[&["listen", &address][..], &report].concat(), b"");
+    assert_eq!(output.status.code(), Some(3));
+    let said = std::fs::read_to_string(&file).expect("the report is there");
+    let report: serde_json::Value = serde_json::from_str(&said).expect("it is JSON");
+    assert_eq!(report["ending"], "no_connection");
+    assert_eq!(report["role"], "listen");
+    assert_eq!(report["error_name"], "EADDRINUSE");
+    assert_eq!(report["exit_code"], 3);
+    let message = report["message"].as_str().expect("it has one");
+    assert!(message.starts_with(&format!("cannot listen on {address}: ")), "{message}");
+
+    // On stderr, JSON is all there is.
+    let output = run(&["listen", &address, "--report", "json"], b"");
+    serde_json::from_slice::<serde_json::Value>(&output.stderr).expect("it is JSON and nothing else");
 }
 
 #[test]
@@ -229,6 +453,37 @@ fn the_port_file_has_the_port_and_a_taken_port_is_an_error() {
     assert_eq!(second.status.code(), Some(3));
     let said = text(&second.stderr);
     assert!(said.contains("cannot listen on 127.0.0.1:") && said.contains("EADDRINUSE"), "{said}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+}
+
+#[test]
+fn the_port_file_may_be_a_symlink_or_a_fifo_and_stays_one() {
+    use std::os::unix::fs::FileTypeExt;
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let (file, link, fifo) =
+        (directory.path().join("file"), directory.path().join("link"), directory.path().join("fifo"));
+    std::fs::write(&file, "something longer than a port").expect("there is room for a file");
+    std::os::unix::fs::symlink(&file, &link).expect("a symlink can be made");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("there is mkfifo");
+    assert!(made.success());
+
+    let server = Server::start(&["--port-file", link.to_str().expect("a UTF-8 path")]);
+    assert!(std::fs::symlink_metadata(&link).expect("it is there").is_symlink(), "it was replaced");
+    let port = std::fs::read_to_string(&file).expect("the file is there");
+    assert!(server.address.ends_with(&format!(":{}", port.trim())), "{port}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(143));
+
+    // Open for both, so that neither side waits for the other.
+    let mut reader =
+        std::fs::File::options().read(true).write(true).open(&fifo).expect("a FIFO can be opened");
+    let server = Server::start(&["--port-file", fifo.to_str().expect("a UTF-8 path")]);
+    let there = std::fs::symlink_metadata(&fifo).expect("it is there");
+    assert!(there.file_type().is_fifo(), "it was replaced");
+    let mut port = [0; 16];
+    let n = reader.read(&mut port).expect("the port was written into it");
+    assert!(server.address.ends_with(&format!(":{}", text(&port[..n]).trim())));
     server.signal(Signal::TERM);
     assert_eq!(server.finish().0.code(), Some(143));
 }

@@ -2,28 +2,35 @@
 //!
 //! Each ending goes its own way: the peer's EOF closes the command's stdin, the end of its stdout half-closes the
 //! connection. A stream that was cut must not look whole to the command either, so it is stopped before its stdin is
-//! closed.
+//! closed: told to end, killed if it does not, and only then could it see an EOF.
 
 use adieu::exchange::{Input, Output};
 use adieu::{Connection, Interrupt, LocalEnd, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a command may take to heed SIGTERM.
 const TO_HEED_TERM: Duration = Duration::from_secs(1);
 
+/// How long the system may take to carry out a SIGKILL: a process in the middle of a disk's work dies after that.
+const TO_BE_KILLED: Duration = Duration::from_secs(1);
+
 pub(super) fn serve(
     connection: Connection,
     line: &str,
     stop: &Interrupt,
+    running: &Running,
 ) -> Result<Report, (LocalEnd, io::Error)> {
     let failed = |error| (LocalEnd::Command, error);
-    let mut child = Command::new("/bin/sh")
+    let mut command = Command::new("/bin/sh");
+    command
         .arg("-c")
         .arg(line)
         .env("ADIEU_PEER", connection.peer_address().unwrap_or_default())
@@ -31,53 +38,119 @@ pub(super) fn serve(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         // Its own group, so that a pipeline is stopped as a whole.
-        .process_group(0)
-        .spawn()
-        .map_err(failed)?;
-    let group = Pid::from_child(&child);
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
-        return Err(failed(io::ErrorKind::BrokenPipe.into()));
+        .process_group(0);
+    let (mut child, id) = running.start(&mut command).map_err(failed)?;
+    let (group, input, output) = match ends(&mut child, id) {
+        Ok(ends) => ends,
+        Err(error) => {
+            kill(id);
+            running.ended(id);
+            // It was killed, and its status says no more than that.
+            let _ = child.wait();
+            return Err(failed(error));
+        }
     };
-    let input = Input::from_fd(stdout).map_err(failed)?;
-    let output = Output::from_fd(stdin).map_err(failed)?.may_refuse().on_cut(move || terminate(group));
+    let on_cut = Arc::clone(&group);
+    let output = output.may_refuse().on_cut(move || on_cut.stop());
 
     let mut report = adieu::exchange(connection, input, output);
-    if !report.is_graceful() {
-        terminate(group);
+    if report.is_graceful() {
+        group.await_end(stop);
+    } else {
+        group.stop();
     }
-    let status = await_end(&mut child, group, report.is_graceful().then_some(stop)).map_err(failed)?;
-    report.command_ended(status.code(), status.signal());
+    running.ended(id);
+    // What is known of the connection is told whatever becomes of the command.
+    let status = child.wait().ok();
+    report.command_ended(status.and_then(|s| s.code()), status.and_then(|s| s.signal()));
     Ok(report)
 }
 
-fn terminate(group: Pid) {
-    // It may have ended by itself.
-    let _ = kill_process_group(group, Signal::TERM);
+/// The commands that run, so that none outlives us.
+#[derive(Clone, Default)]
+pub(super) struct Running {
+    groups: Arc<Mutex<BTreeSet<i32>>>,
 }
 
-/// Waits for the command. With `stop`, for as long as it takes or until that is raised; without, it has been told to
-/// end, and is killed if it does not.
-fn await_end(child: &mut Child, group: Pid, stop: Option<&Interrupt>) -> io::Result<ExitStatus> {
-    let pidfd = pidfd_open(group, PidfdFlags::empty())?;
-    let ended = |stop: Option<&Interrupt>, limit: Option<Duration>| -> io::Result<bool> {
-        let mut fds = vec![PollFd::new(&pidfd, PollFlags::IN)];
+impl Running {
+    fn groups(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        // A set of numbers is whole also after a panic.
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts it under the lock: whoever kills them all misses none.
+    fn start(&self, command: &mut Command) -> io::Result<(Child, Pid)> {
+        let mut groups = self.groups();
+        let child = command.spawn()?;
+        let id = Pid::from_child(&child);
+        groups.insert(id.as_raw_nonzero().get());
+        Ok((child, id))
+    }
+
+    /// Before it is waited for: from then on the number may be another's.
+    fn ended(&self, group: Pid) {
+        self.groups().remove(&group.as_raw_nonzero().get());
+    }
+
+    /// Kills them all; none is started as long as the answer is held.
+    pub(super) fn kill_all(&self) -> impl Drop + use<'_> {
+        let groups = self.groups();
+        groups.iter().filter_map(|id| Pid::from_raw(*id)).for_each(kill);
+        groups
+    }
+}
+
+/// Everything that is needed of a command while it runs, so that nothing of it can fail later.
+fn ends(child: &mut Child, id: Pid) -> io::Result<(Arc<Group>, Input, Output)> {
+    let group = Group { id, leader: pidfd_open(id, PidfdFlags::empty())? };
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    };
+    Ok((Arc::new(group), Input::from_fd(stdout)?, Output::from_fd(stdin)?))
+}
+
+fn kill(group: Pid) {
+    // It may have ended by itself.
+    let _ = kill_process_group(group, Signal::KILL);
+}
+
+/// A command with all its processes. Its leader is waited for only at the very end, so the number stays its own.
+struct Group {
+    id: Pid,
+    leader: OwnedFd,
+}
+
+impl Group {
+    /// Tells it to end, and kills what has not ended then.
+    fn stop(&self) {
+        // It may have ended by itself.
+        let _ = kill_process_group(self.id, Signal::TERM);
+        self.has_ended(None, Some(TO_HEED_TERM));
+        // Also when the leader has ended: it may have left somebody behind who reads on.
+        kill(self.id);
+        self.has_ended(None, Some(TO_BE_KILLED));
+    }
+
+    /// Waits for it, for as long as it takes or until `stop` is raised, which stops it.
+    fn await_end(&self, stop: &Interrupt) {
+        while !self.has_ended(Some(stop), None) {
+            if stop.raised().is_some() {
+                return self.stop();
+            }
+        }
+    }
+
+    /// Waits until the leader has ended, `stop` is raised, or the limit is over.
+    fn has_ended(&self, stop: Option<&Interrupt>, limit: Option<Duration>) -> bool {
+        let mut fds = vec![PollFd::new(&self.leader, PollFlags::IN)];
         fds.extend(stop.map(|s| PollFd::from_borrowed_fd(s.as_fd(), PollFlags::IN)));
         let limit = limit.and_then(|l| Timespec::try_from(l).ok());
-        match poll(&mut fds, limit.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(!fds[0].revents().is_empty()),
-            Err(error) => Err(error.into()),
-        }
-    };
-    if let Some(stop) = stop {
-        while stop.raised().is_none() && !ended(Some(stop), None)? {}
-        if !ended(None, Some(Duration::ZERO))? {
-            terminate(group);
+        // No signal handler of ours interrupts this for long: they run on a thread of their own.
+        match rustix::io::retry_on_intr(|| poll(&mut fds, limit.as_ref())) {
+            Ok(_) => !fds[0].revents().is_empty(),
+            // Without `poll` (no memory left) there is the blocking wait that comes next.
+            Err(_) => true,
         }
     }
-    if !ended(None, Some(TO_HEED_TERM))? {
-        // It may have ended in between.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    child.wait()
 }

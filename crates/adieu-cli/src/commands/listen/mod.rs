@@ -7,7 +7,7 @@ mod command;
 mod port_file;
 
 use crate::exit::{self, ExitStatus};
-use crate::options::{InputKind, Shared, endpoint};
+use crate::options::{InputKind, ReportFormat, Shared, endpoint};
 use crate::printer::{Printer, complain};
 use crate::stdio;
 use adieu::exchange::Output;
@@ -17,7 +17,8 @@ use adieu::{
 };
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
-use std::collections::BTreeMap;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -30,8 +31,9 @@ use std::time::{Duration, Instant};
 /// One connection is served like connect serves one, unless --keep-open, --echo, --output or --exec say otherwise.
 /// The address is told on stderr, and its port in --port-file.
 ///
-/// SIGTERM stops accepting, lets the open connections finish within --grace, then aborts the rest. SIGINT aborts at
-/// once. Either makes the exit status that of the signal; otherwise it is that of the connection.
+/// SIGTERM or SIGHUP stops accepting, lets the connections that there are finish within --grace, then aborts the
+/// rest. SIGINT aborts at once. Each makes the exit status that of the signal (of SIGHUP, that of SIGTERM); otherwise
+/// it is that of the connection.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
@@ -87,7 +89,7 @@ enum Service {
     Standard,
     Echo,
     File(File),
-    Command(String),
+    Command { line: String, running: command::Running },
 }
 
 impl Service {
@@ -96,7 +98,7 @@ impl Service {
             return Ok(Self::Echo);
         }
         if let Some(command) = &args.exec {
-            return Ok(Self::Command(command.clone()));
+            return Ok(Self::Command { line: command.clone(), running: command::Running::default() });
         }
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
@@ -107,14 +109,14 @@ impl Service {
     }
 
     fn input_kind(&self) -> InputKind {
-        if let Self::Command(_) = self { InputKind::Command } else { InputKind::Stdin }
+        if let Self::Command { .. } = self { InputKind::Command } else { InputKind::Stdin }
     }
 
     /// How many connections it serves at once by default.
     fn at_once(&self) -> u32 {
         match self {
             Self::Standard | Self::File(_) => 1,
-            Self::Echo | Self::Command(_) => 1024,
+            Self::Echo | Self::Command { .. } => 1024,
         }
     }
 
@@ -128,8 +130,13 @@ impl Service {
                 let file = output(file.try_clone().and_then(Output::from_fd))?;
                 adieu::exchange(connection, input()?, file)
             }
-            Self::Command(line) => return command::serve(connection, line, stop),
+            Self::Command { line, running } => return command::serve(connection, line, stop, running),
         })
+    }
+
+    /// The commands that run; none with the other services.
+    fn running(&self) -> command::Running {
+        if let Self::Command { running, .. } = self { running.clone() } else { command::Running::default() }
     }
 }
 
@@ -196,9 +203,9 @@ struct Server {
     sender: mpsc::Sender<Message>,
     /// Who is being served.
     open: BTreeMap<u64, String>,
+    /// Who was accepted when a signal came, and has to wait for others to finish.
+    waiting: VecDeque<Connection>,
     served: u64,
-    /// Tokens that were used up by an accept that failed.
-    owed: u32,
 }
 
 impl Server {
@@ -218,16 +225,26 @@ impl Server {
         let (stop_accepting, stop) =
             interrupts.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
         let (sender, messages) = mpsc::channel();
-        listen_for_signals(&sender)
+        listen_for_signals(&sender, service.running())
             .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
 
         let accepting = Options::new().interrupt(&stop_accepting);
         let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
-            complain(&error.to_string());
-            if let Some(hint) = listen_hint(error.io_error()) {
-                complain(&format!("hint: {hint}"));
+            let cause = NeverConnected::CannotListen { error: error.io_error() };
+            let status = printer.report(&Report::never_connected(endpoint, Role::Listen, cause));
+            let reporting = &args.shared.reporting;
+            match reporting.report {
+                // Without reports it is said all the same: nothing will run.
+                Some(ReportFormat::None) => complain(&error.to_string()),
+                // On stderr, JSON is all there is.
+                Some(ReportFormat::Json) if reporting.report_file.is_none() => {}
+                _ => {
+                    if let Some(hint) = listen_hint(error.io_error()) {
+                        complain(&format!("hint: {hint}"));
+                    }
+                }
             }
-            ExitStatus::Ending(adieu::exit_code(adieu::Ending::NoConnection))
+            status
         })?;
         let endpoint = listener.local_endpoint().clone();
         if let Some(path) = &args.port_file {
@@ -245,9 +262,19 @@ impl Server {
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();
         let listener = listener.with_options(&options, &stop_accepting);
+        let (keep_open, stop_accept) = (args.keep_open, stop_accepting.clone());
         let thread = std::thread::Builder::new()
             .name("adieu-accept".into())
-            .spawn(move || accept(&listener, &may_accept, &to_main))
+            .spawn(move || {
+                accept(&listener, &stop_accept, &may_accept, &to_main);
+                // SIGTERM: the kernel has made connections that nobody has accepted, and closing would reset them.
+                if keep_open && stop_accept.raised() == Some(Signal::Terminate) {
+                    while let Ok(Some(connection)) = listener.try_accept() {
+                        // The main thread joins us before it goes on.
+                        let _ = to_main.send(Message::Accepted(Box::new(connection)));
+                    }
+                }
+            })
             .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
         Ok(Self {
             endpoint,
@@ -264,8 +291,8 @@ impl Server {
             messages,
             sender,
             open: BTreeMap::new(),
+            waiting: VecDeque::new(),
             served: 0,
-            owed: 0,
         })
     }
 
@@ -277,8 +304,9 @@ impl Server {
 
     /// Closes the listening socket, and removes its file if it has one.
     fn stop_listening(&mut self, signal: Signal) {
-        self.tokens = None;
+        // In this order: when the tokens end, the thread looks why.
         self.stop_accepting.raise(signal);
+        self.tokens = None;
         if let Some(thread) = self.accepting.take() {
             // A thread that panicked has dropped the socket too.
             let _ = thread.join();
@@ -307,25 +335,26 @@ impl Server {
             match message {
                 Message::Accepted(connection) => {
                     if let Err(status) = self.serve(*connection) {
-                        return status;
+                        if !self.keep_open {
+                            return status;
+                        }
+                        self.grant();
                     }
                 }
                 Message::AcceptFailed(error) => {
                     complain(&error.to_string());
-                    if self.open.is_empty() {
-                        return ExitStatus::LocalFailure;
+                    // Descriptors come back when connections end, and here there are none.
+                    if !self.keep_open && is_out_of_descriptors(error.io_error()) {
+                        let error = error.io_error();
+                        return self.never(NeverConnected::CannotServe { peer: None, error });
                     }
-                    // Descriptors come back when a connection ends; then it is tried again.
-                    self.owed += 1;
                 }
                 Message::Finished { id, status } => {
                     self.open.remove(&id);
                     if !self.keep_open {
                         return status;
                     }
-                    for _ in 0..=std::mem::take(&mut self.owed) {
-                        self.grant();
-                    }
+                    self.grant();
                 }
                 Message::Signal(signal) => return self.finish(signal),
             }
@@ -339,6 +368,7 @@ impl Server {
         }
     }
 
+    /// Gives it a thread. Without one it is dropped, so that its peer sees a reset, and the others are served on.
     fn serve(&mut self, connection: Connection) -> Result<(), ExitStatus> {
         let id = self.served;
         self.served += 1;
@@ -363,7 +393,7 @@ impl Server {
             }
             Err(error) => {
                 complain(&format!("cannot start a thread: {}", describe_error(&error)));
-                Err(ExitStatus::LocalFailure)
+                Err(self.never(NeverConnected::CannotServe { peer: Some(&peer), error: &error }))
             }
         }
     }
@@ -375,69 +405,125 @@ impl Server {
     /// A signal came: accept no more, and let the open connections finish, each in its own way.
     fn finish(&mut self, signal: Signal) -> ExitStatus {
         self.stop_listening(signal);
+        for message in self.messages.try_iter() {
+            match message {
+                Message::Accepted(connection) => self.waiting.push_back(*connection),
+                Message::Finished { id, .. } => {
+                    self.open.remove(&id);
+                }
+                Message::AcceptFailed(_) | Message::Signal(_) => {}
+            }
+        }
+        self.serve_waiting();
         let by_signal = ExitStatus::Ending(adieu::exit_code(adieu::Ending::Interrupted { signal }));
         if self.served == 0 {
             return self.never(NeverConnected::Interrupted { signal });
         }
         let grace = if signal == Signal::Terminate { self.grace } else { Duration::ZERO };
         if !(grace.is_zero() || self.open.is_empty()) {
-            let number = self.open.len();
+            let number = self.open.len() + self.waiting.len();
             self.printer.say(&format!("{}: waiting for {number} to finish", signal.name()));
         }
         self.await_ends(grace);
         if !self.open.is_empty() {
-            let rest: Vec<&str> = self.open.values().map(String::as_str).collect();
+            let waiting = self.waiting.iter().map(|c| c.peer_address().unwrap_or("an unnamed peer"));
+            let rest: Vec<&str> = self.open.values().map(String::as_str).chain(waiting).collect();
             self.printer.say(&format!("{}: aborting {}", signal.name(), rest.join(", ")));
+            self.waiting.clear();
             self.stop.raise(signal);
             self.await_ends(Duration::from_millis(1500));
         }
+        // Whoever is still not done goes with us, and so does what it started.
+        drop(self.service.running().kill_all());
         by_signal
     }
 
-    /// Waits for the open connections, at most so long. Whoever was accepted meanwhile is served too.
+    /// Serves whoever waits, as many at once as always.
+    fn serve_waiting(&mut self) {
+        while self.open.len() < self.at_once as usize
+            && let Some(connection) = self.waiting.pop_front()
+        {
+            // It was reported if it cannot be served, and the signal says how we exit.
+            let _ = self.serve(connection);
+        }
+    }
+
+    /// Waits for the open connections and for those that wait, at most so long.
     fn await_ends(&mut self, limit: Duration) {
-        let until = Instant::now() + limit;
+        // A limit beyond the end of time is none.
+        let until = Instant::now().checked_add(limit);
         while !self.open.is_empty() {
-            match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Message::Finished { id, .. }) => {
+            let message = match until {
+                Some(until) => {
+                    self.messages.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+                }
+                None => self.messages.recv().ok(),
+            };
+            match message {
+                Some(Message::Finished { id, .. }) => {
                     self.open.remove(&id);
+                    self.serve_waiting();
                 }
-                Ok(Message::Accepted(connection)) => {
-                    if self.serve(*connection).is_err() {
-                        return;
-                    }
-                }
-                Ok(Message::AcceptFailed(_) | Message::Signal(_)) => {}
-                Err(_) => return,
+                // Nobody accepts any more.
+                Some(Message::Accepted(_) | Message::AcceptFailed(_) | Message::Signal(_)) => {}
+                None => return,
             }
         }
     }
 }
 
-/// Accepts one connection for each token.
-fn accept(listener: &Listener, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<Message>) {
+/// How long accepting rests after it failed: what is short (descriptors, memory) must come back first.
+const REST: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// Accepts one connection for each token. A failure is told once, and then tried again until it works.
+fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<Message>) {
+    let mut failing = false;
     for () in tokens {
-        let message = match listener.accept() {
-            Ok(connection) => Message::Accepted(Box::new(connection)),
-            // Raised by the main thread, which knows.
-            Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return,
-            Err(error) => Message::AcceptFailed(error),
+        let connection = loop {
+            match listener.accept() {
+                Ok(connection) => break connection,
+                // Raised by the main thread, which knows.
+                Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return,
+                Err(error) => {
+                    if !failing && main.send(Message::AcceptFailed(error)).is_err() {
+                        return;
+                    }
+                    failing = true;
+                    // As long as it fails with clients waiting, it does not look.
+                    if stop.raised().is_some() {
+                        return;
+                    }
+                    // A rest that is cut short by a failure or a signal only makes the next attempt come sooner.
+                    let _ = poll(&mut [PollFd::new(stop, PollFlags::IN)], Some(&REST));
+                }
+            }
         };
-        if main.send(message).is_err() {
+        failing = false;
+        if main.send(Message::Accepted(Box::new(connection))).is_err() {
             return;
         }
     }
 }
 
-fn listen_for_signals(main: &mpsc::Sender<Message>) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().and_then(adieu::error_name), Some("EMFILE" | "ENFILE"))
+}
+
+fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut numbers = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        numbers.push(SIGHUP);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(numbers)?;
     let main = main.clone();
     std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
         let mut first = true;
         for number in signals.forever() {
             let signal = if number == SIGINT { Signal::Interrupt } else { Signal::Terminate };
             if !first {
+                // Held to the end: a command that started now would outlive us.
+                let _killed = running.kill_all();
                 std::process::exit(i32::from(128 + signal.number()));
             }
             first = false;
@@ -446,6 +532,16 @@ fn listen_for_signals(main: &mpsc::Sender<Message>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Whether a signal was ignored when we started, as `nohup` does with SIGHUP. Whoever did that meant it.
+///
+/// Source: proc(5), SigIgn in /proc/pid/status. Without it (not Linux): no.
+fn is_ignored(signal: i32) -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).is_some_and(|m| m >> (signal - 1) & 1 == 1)
+    })
 }
 
 /// A thousand clients are more descriptors than the usual soft limit.

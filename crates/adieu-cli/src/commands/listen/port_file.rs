@@ -5,16 +5,21 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Writes it whole or not at all: a script that waits for the file never reads half a number.
+///
+/// That takes a rename, which is only for nothing and for a regular file. Whatever else stands there (a FIFO, a device, a
+/// symlink) is written into: a rename would replace it.
 pub(super) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     let text = match endpoint {
         Endpoint::Tcp { port, .. } => format!("{port}\n"),
         other => format!("{other}\n"),
     };
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return fs::write(path, text);
+    }
     let mut partial = path.as_os_str().to_owned();
     partial.push(format!(".{}", std::process::id()));
-    fs::write(&partial, text)?;
-    fs::rename(&partial, path).inspect_err(|_| {
-        // The rename's error is the one to tell.
+    fs::write(&partial, text).and_then(|()| fs::rename(&partial, path)).inspect_err(|_| {
+        // The first error is the one to tell.
         let _ = fs::remove_file(&partial);
     })
 }
