@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod listen;
+mod local;
 mod ordinary;
 mod reports;
 mod resources;

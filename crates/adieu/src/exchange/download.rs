@@ -47,7 +47,9 @@ enum Way {
     },
     /// Nowhere. What is asked for is as long as this memory, which is never touched.
     #[cfg(target_os = "linux")]
-    Discard { nowhere: Vec<u8> },
+    Discard {
+        nowhere: Vec<u8>,
+    },
 }
 
 #[cfg(target_os = "linux")]
