@@ -1,8 +1,8 @@
 //! What is wrong on our own side: files, descriptors, signals. None of it may look like the peer's doing.
 
-use crate::{Server, adieu, text};
+use crate::{ADIEU, Server, adieu, text};
 use std::fs::File;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 #[test]
 fn a_report_file_that_is_stdin_or_stdout_is_refused_before_it_is_emptied() {
@@ -27,4 +27,25 @@ fn a_report_file_that_is_stdin_or_stdout_is_refused_before_it_is_emptied() {
         server.signal(rustix::process::Signal::TERM);
         server.finish();
     }
+}
+
+#[test]
+fn descriptors_that_run_out_are_our_failure_and_not_a_missing_peer() {
+    let server = Server::start(&["--echo"]);
+    // Too few for a socket, wherever exactly it runs out: never "nobody there".
+    let mut seen = Vec::new();
+    for limit in 4..=12 {
+        let line = format!("ulimit -n {limit}; exec {ADIEU} connect {}", server.address);
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", &line]).stdin(Stdio::null()).output().expect("a shell starts");
+        let said = text(&output.stderr);
+        seen.push(output.status.code());
+        if output.status.success() {
+            break;
+        }
+        assert!(matches!(output.status.code(), Some(7)), "{limit}: {:?}: {said}", output.status);
+    }
+    assert_eq!(seen.last(), Some(&Some(0)), "{seen:?}");
+    assert!(seen.contains(&Some(7)), "{seen:?}");
+    server.finish();
 }
