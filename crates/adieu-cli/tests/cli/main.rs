@@ -7,6 +7,7 @@ mod local;
 mod ordinary;
 mod reports;
 mod resources;
+mod variables;
 #[cfg(target_os = "linux")]
 mod ways;
 

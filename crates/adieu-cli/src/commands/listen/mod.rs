@@ -45,7 +45,7 @@ pub(crate) struct Args {
     keep_open: bool,
 
     /// With --keep-open: how many connections are served at once [default: 1; 1024 with --echo or --exec]
-    #[arg(long, value_name = "N", requires = "keep_open", env = "ADIEU_MAX_CONNECTIONS",
+    #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS",
           hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
