@@ -1,8 +1,11 @@
 //! What is wrong on our own side: files, descriptors, signals. None of it may look like the peer's doing.
 
-use crate::{ADIEU, Server, adieu, text};
+use crate::{ADIEU, BOUND, Server, adieu, text};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 
 #[test]
 fn a_report_file_that_is_stdin_or_stdout_is_refused_before_it_is_emptied() {
@@ -24,7 +27,7 @@ fn a_report_file_that_is_stdin_or_stdout_is_refused_before_it_is_emptied() {
         assert_eq!(output.status.code(), Some(7), "{said}");
         assert!(said.contains(&format!("it is our {end}")), "{said}");
         assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), Some("precious"), "{end}");
-        server.signal(rustix::process::Signal::TERM);
+        server.signal(Signal::TERM);
         server.finish();
     }
 }
@@ -48,4 +51,56 @@ fn descriptors_that_run_out_are_our_failure_and_not_a_missing_peer() {
     assert_eq!(seen.last(), Some(&Some(0)), "{seen:?}");
     assert!(seen.contains(&Some(7)), "{seen:?}");
     server.finish();
+}
+
+/// `adieu connect` under a shell that has run `before`, connected, with a stdin that stays open.
+fn connected(before: &str) -> (Child, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let address = listener.local_addr().expect("it has an address");
+    let child = Command::new("sh")
+        .args(["-c", &format!("{before}\nexec {ADIEU} connect {address}")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell starts");
+    let (peer, _) = listener.accept().expect("it connects");
+    peer.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    (child, peer)
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("it is there to be signalled");
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    for number in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (mut child, mut peer) = connected("trap '' INT TERM HUP");
+        signal(&child, number);
+        let mut stdin = child.stdin.take().expect("stdin is a pipe");
+        stdin.write_all(b"still here").expect("adieu reads");
+        drop(stdin);
+        let mut request = Vec::new();
+        peer.read_to_end(&mut request).expect("adieu ends its side");
+        drop(peer);
+        let output = child.wait_with_output().expect("it can be waited for");
+        assert_eq!((output.status.code(), &request[..]), (Some(0), &b"still here"[..]), "{number:?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_with_a_report_and_a_reset() {
+    let (mut child, mut peer) = connected("");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    stdin.write_all(b"unfinished").expect("adieu reads");
+    let mut seen = [0; 10];
+    peer.read_exact(&mut seen).expect("adieu sends");
+    signal(&child, Signal::HUP);
+    let error = peer.read(&mut seen).expect_err("a cut stream is no whole one");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let output = child.wait_with_output().expect("it can be waited for");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(said.starts_with("adieu: ") && said.contains("10 bytes"), "{said}");
 }
