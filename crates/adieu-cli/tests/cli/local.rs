@@ -1,9 +1,9 @@
 //! What is wrong on our own side: files, descriptors, signals. None of it may look like the peer's doing.
 
-use crate::{ADIEU, BOUND, Server, adieu, text};
+use crate::{ADIEU, BOUND, Server, adieu, ask, text};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
@@ -103,4 +103,32 @@ fn a_terminal_that_is_closed_ends_with_a_report_and_a_reset() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(143), "{said}");
     assert!(said.starts_with("adieu: ") && said.contains("10 bytes"), "{said}");
+}
+
+#[test]
+fn a_listener_heeds_a_closed_terminal_and_no_signal_that_was_ignored() {
+    let start = |before: &str| {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{before}\nexec {ADIEU} listen 127.0.0.1:0 --echo")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a shell starts");
+        let mut said = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("stderr is readable");
+        let address = line.trim().strip_prefix("adieu: listening on ").expect("it says where").to_owned();
+        (child, address)
+    };
+    let (mut child, address) = start("trap '' INT TERM HUP");
+    for number in [Signal::INT, Signal::TERM, Signal::HUP] {
+        signal(&child, number);
+    }
+    assert_eq!(ask(TcpStream::connect(address).expect("it listens"), b"still here"), b"still here");
+    assert_eq!(child.wait().expect("it can be waited for").code(), Some(0));
+
+    let (mut child, _) = start("");
+    signal(&child, Signal::HUP);
+    assert_eq!(child.wait().expect("it can be waited for").code(), Some(143));
 }

@@ -9,7 +9,7 @@ mod port_file;
 use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, Shared, endpoint};
 use crate::printer::{Printer, complain};
-use crate::stdio;
+use crate::{signals, stdio};
 use adieu::exchange::Output;
 use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
@@ -430,13 +430,13 @@ fn accept(listener: &Listener, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<
 }
 
 fn listen_for_signals(main: &mpsc::Sender<Message>) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let heeded = signals::heeded();
+    let mut signals = signal_hook::iterator::Signals::new(heeded.iter().map(|(number, _)| number))?;
     let main = main.clone();
     std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
         let mut first = true;
         for number in signals.forever() {
-            let signal = if number == SIGINT { Signal::Interrupt } else { Signal::Terminate };
+            let Some(&(_, signal)) = heeded.iter().find(|(heeded, _)| *heeded == number) else { continue };
             if !first {
                 std::process::exit(i32::from(128 + signal.number()));
             }
