@@ -1,7 +1,11 @@
 //! What to try next: one sentence for the endings where there is something to try.
 
-use adieu::Report;
+use adieu::{Endpoint, Report};
 
+const SHORTER_PATH: &str =
+    "such a path is short, about 100 bytes: go nearer with cd, and give a relative path";
+
+/// For an ending.
 pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
     match (report.ending, report.error_name, report.timer, report.local_end) {
         ("no_connection", Some("ECONNREFUSED"), ..) => {
@@ -12,7 +16,11 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("no_connection", Some("ENOENT"), ..) => Some("there is no such socket file: is the server running?"),
         ("no_connection", Some("EACCES" | "EPERM"), ..) => Some("a permission or a firewall rule forbids it"),
-        ("no_connection", None, ..) => Some("check the name, or give an address"),
+        ("no_connection", None, ..) => match report.endpoint.parse() {
+            Ok(Endpoint::Tcp { port: 0, .. }) => Some("give the port that the server listens on"),
+            Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
+            _ => Some("check the name, or give an address"),
+        },
         ("timed_out", _, Some("connect"), _) if report.role == "connect" => {
             Some("a firewall may drop the packets; check the address, or raise --connect-timeout")
         }

@@ -1,6 +1,6 @@
 //! What is wrong on our own side: files, descriptors, signals. None of it may look like the peer's doing.
 
-use crate::{ADIEU, BOUND, Server, adieu, ask, text};
+use crate::{ADIEU, BOUND, Server, adieu, ask, run, text};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -131,4 +131,20 @@ fn a_listener_heeds_a_closed_terminal_and_no_signal_that_was_ignored() {
     let (mut child, _) = start("");
     signal(&child, Signal::HUP);
     assert_eq!(child.wait().expect("it can be waited for").code(), Some(143));
+}
+
+#[test]
+fn what_is_wrong_with_an_endpoint_is_said_of_that_endpoint() {
+    let long = format!("unix:/tmp/{}", "x".repeat(200));
+    for (words, code, hint) in [
+        (&["unix:/x", "80"][..], 2, "'unix:/x' is a whole endpoint: leave out '80'"),
+        (&["localhost:80", "80"], 2, "'localhost:80' is a whole endpoint: leave out '80'"),
+        (&["[::1]:0"], 3, "hint: give the port that the server listens on"),
+        (&[long.as_str()], 3, "hint: such a path is short"),
+    ] {
+        let output = run(&[&["connect"], words].concat(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(hint) && !said.contains("check the name"), "{said}");
+    }
 }
