@@ -1,6 +1,7 @@
 //! What to try next: one sentence for the endings where there is something to try.
 
 use adieu::{Endpoint, Report};
+use std::io;
 
 const SHORTER_PATH: &str =
     "such a path is short, about 100 bytes: go nearer with cd, and give a relative path";
@@ -37,5 +38,46 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
         _ => None,
+    }
+}
+
+/// For an endpoint that cannot be listened on.
+pub(crate) fn for_listening(endpoint: &Endpoint, error: &io::Error) -> Option<&'static str> {
+    let name = error.raw_os_error().and_then(adieu::error_name);
+    match endpoint {
+        Endpoint::Unix { .. } => match name {
+            Some("EADDRINUSE") => {
+                Some("that file is there already; remove it if nobody listens there any more")
+            }
+            Some("EACCES" | "EPERM" | "EROFS") => {
+                Some("a socket file cannot be made in that directory by you")
+            }
+            Some("ENOENT" | "ENOTDIR") => Some("the directory for the socket file is not there"),
+            None => Some(SHORTER_PATH),
+            _ => None,
+        },
+        _ => match name? {
+            "EADDRINUSE" => Some("something listens there already; choose another port, or port 0"),
+            "EACCES" => Some("a port below 1024 needs privileges; choose a higher one"),
+            "EADDRNOTAVAIL" => Some("this machine does not have that address"),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_file_has_hints_of_its_own() {
+        let hint = |endpoint: &Endpoint, error: rustix::io::Errno| {
+            for_listening(endpoint, &error.into()).unwrap_or_default()
+        };
+        let (file, port) = (Endpoint::unix("u.sock"), Endpoint::tcp("127.0.0.1", 80));
+        assert!(hint(&file, rustix::io::Errno::ADDRINUSE).contains("remove it"));
+        assert!(hint(&file, rustix::io::Errno::ACCESS).contains("directory"));
+        assert!(hint(&port, rustix::io::Errno::ADDRINUSE).contains("port 0"));
+        assert!(hint(&port, rustix::io::Errno::ACCESS).contains("below 1024"));
     }
 }

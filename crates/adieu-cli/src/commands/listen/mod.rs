@@ -9,7 +9,7 @@ mod port_file;
 use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, Shared, endpoint};
 use crate::printer::{Printer, complain};
-use crate::{signals, stdio};
+use crate::{hints, signals, stdio};
 use adieu::exchange::Output;
 use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
@@ -224,7 +224,7 @@ impl Server {
         let accepting = Options::new().interrupt(&stop_accepting);
         let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
             complain(&error.to_string());
-            if let Some(hint) = listen_hint(error.io_error()) {
+            if let Some(hint) = hints::for_listening(endpoint, error.io_error()) {
                 complain(&format!("hint: {hint}"));
             }
             ExitStatus::Ending(adieu::exit_code(adieu::Ending::NoConnection))
@@ -455,13 +455,4 @@ fn raise_descriptor_limit() {
     limit.current = limit.maximum;
     // A refusal leaves the limit that there was, and `accept` will say when it is reached.
     let _ = setrlimit(Resource::Nofile, limit);
-}
-
-fn listen_hint(error: &io::Error) -> Option<&'static str> {
-    match error.raw_os_error().and_then(adieu::error_name)? {
-        "EADDRINUSE" => Some("something listens there already; choose another port, or port 0"),
-        "EACCES" => Some("a port below 1024 needs privileges; choose a higher one"),
-        "EADDRNOTAVAIL" => Some("this machine does not have that address"),
-        _ => None,
-    }
 }
