@@ -81,3 +81,11 @@ pub(crate) fn that_is_file(path: &Path) -> Option<&'static str> {
         None
     }
 }
+
+/// Creates the file that is the connection's output, unless that would empty the connection's input.
+pub(crate) fn create(path: &Path) -> io::Result<std::fs::File> {
+    if that_is_file(path) == Some("stdin") {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is our stdin, and would be lost"));
+    }
+    std::fs::File::create(path)
+}

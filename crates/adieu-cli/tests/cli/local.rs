@@ -163,3 +163,21 @@ fn a_socket_file_that_was_left_behind_is_to_be_removed_and_no_port_chosen() {
         assert!(said.contains(hint) && !said.contains("port"), "{said}");
     }
 }
+
+#[test]
+fn an_output_file_that_cannot_be_is_named_and_stdin_is_not_emptied() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let data = directory.path().join("data");
+    std::fs::write(&data, "precious").expect("a file can be written");
+    for (path, reason) in [(directory.path().join("missing/x"), "ENOENT"), (data.clone(), "it is our stdin")]
+    {
+        let name = path.to_str().expect("a temporary path is UTF-8");
+        let mut command = adieu(&["listen", "127.0.0.1:0", "--connect-timeout", "1ms", "--output", name]);
+        let output = command.stdin(File::open(&data).expect("it is there")).output();
+        let output = output.expect("the built binary starts");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(7), "{said}");
+        assert!(said.contains(&format!("cannot write to {name}: ")) && said.contains(reason), "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(&data).ok().as_deref(), Some("precious"));
+}

@@ -101,7 +101,10 @@ impl Service {
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
         match &args.output {
-            Some(path) => File::create(path).map(Self::File).map_err(|e| (LocalEnd::Output, e)),
+            Some(path) => stdio::create(path).map(Self::File).map_err(|e| {
+                complain(&format!("cannot write to {}: {}", path.display(), describe_error(&e)));
+                (LocalEnd::Output, e)
+            }),
             None => stdio::output().map(|_| Self::Standard).map_err(|e| (LocalEnd::Output, e)),
         }
     }
