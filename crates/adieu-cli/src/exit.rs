@@ -15,7 +15,7 @@ Exit status:
   7    our own input or output failed: stdin, stdout, disk, the command
   8    indeterminate: a fact needed for \"graceful\" could not be had
   130  interrupted (SIGINT)
-  143  terminated (SIGTERM)";
+  143  terminated (SIGTERM, or SIGHUP: the terminal was closed)";
 
 /// How the process ends. The endings' own numbers come from [`adieu::exit_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

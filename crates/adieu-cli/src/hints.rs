@@ -1,8 +1,17 @@
 //! What to try next: one sentence for the endings where there is something to try.
 
-use adieu::Report;
+use adieu::{Endpoint, Report};
+use std::io;
 
+const SHORTER_PATH: &str =
+    "such a path is short, about 100 bytes: go nearer with cd, and give a relative path";
+
+/// For an ending.
 pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
+    if report.role == "listen" && report.ending == "no_connection" {
+        // A listener that could not be made: see `for_listening`.
+        return None;
+    }
     match (report.ending, report.error_name, report.timer, report.local_end) {
         ("no_connection", Some("ECONNREFUSED"), ..) => {
             Some("nothing listens there: is the server running, and is this its port?")
@@ -12,7 +21,11 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("no_connection", Some("ENOENT"), ..) => Some("there is no such socket file: is the server running?"),
         ("no_connection", Some("EACCES" | "EPERM"), ..) => Some("a permission or a firewall rule forbids it"),
-        ("no_connection", None, ..) => Some("check the name, or give an address"),
+        ("no_connection", None, ..) => match report.endpoint.parse() {
+            Ok(Endpoint::Tcp { port: 0, .. }) => Some("give the port that the server listens on"),
+            Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
+            _ => Some("check the name, or give an address"),
+        },
         ("timed_out", _, Some("connect"), _) if report.role == "connect" => {
             Some("a firewall may drop the packets; check the address, or raise --connect-timeout")
         }
@@ -29,5 +42,46 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
         _ => None,
+    }
+}
+
+/// For an endpoint that cannot be listened on.
+pub(crate) fn for_listening(endpoint: &Endpoint, error: &io::Error) -> Option<&'static str> {
+    let name = error.raw_os_error().and_then(adieu::error_name);
+    match endpoint {
+        Endpoint::Unix { .. } => match name {
+            Some("EADDRINUSE") => {
+                Some("that file is there already; remove it if nobody listens there any more")
+            }
+            Some("EACCES" | "EPERM" | "EROFS") => {
+                Some("a socket file cannot be made in that directory by you")
+            }
+            Some("ENOENT" | "ENOTDIR") => Some("the directory for the socket file is not there"),
+            None => Some(SHORTER_PATH),
+            _ => None,
+        },
+        _ => match name? {
+            "EADDRINUSE" => Some("something listens there already; choose another port, or port 0"),
+            "EACCES" => Some("a port below 1024 needs privileges; choose a higher one"),
+            "EADDRNOTAVAIL" => Some("this machine does not have that address"),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_file_has_hints_of_its_own() {
+        let hint = |endpoint: &Endpoint, error: rustix::io::Errno| {
+            for_listening(endpoint, &error.into()).unwrap_or_default()
+        };
+        let (file, port) = (Endpoint::unix("u.sock"), Endpoint::tcp("127.0.0.1", 80));
+        assert!(hint(&file, rustix::io::Errno::ADDRINUSE).contains("remove it"));
+        assert!(hint(&file, rustix::io::Errno::ACCESS).contains("directory"));
+        assert!(hint(&port, rustix::io::Errno::ADDRINUSE).contains("port 0"));
+        assert!(hint(&port, rustix::io::Errno::ACCESS).contains("below 1024"));
     }
 }

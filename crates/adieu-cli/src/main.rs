@@ -3,6 +3,7 @@
 //! `main` only maps a result to an exit status. Each command is one file; the options they share have one
 //! definition; only this crate prints.
 
+mod arguments;
 mod commands;
 mod exit;
 mod hints;
@@ -12,7 +13,7 @@ mod printer;
 mod signals;
 mod stdio;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Finishes network connections properly: sends everything, half-closes, drains, closes, and tells the truth about
@@ -38,7 +39,9 @@ fn main() -> ExitCode {
         printer::complain(&format!("this is a bug in adieu, please report it: {panic}"));
         std::process::exit(exit::ExitStatus::Bug.number().into());
     }));
-    let status = match Cli::parse().command {
+    let matches = arguments::parse(&Cli::command());
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let status = match cli.command {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
         Command::Demo(args) => commands::demo::run(&args),

@@ -1,8 +1,8 @@
 //! Everything that is said, and where: stdout carries the peer's bytes and nothing else.
 
 use crate::exit::ExitStatus;
-use crate::hints;
 use crate::options::{ReportFormat, Reporting};
+use crate::{hints, stdio};
 use adieu::{Event, Report, describe_error};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -29,6 +29,11 @@ impl Printer {
             None => None,
             Some(path) => {
                 let name = path.display().to_string();
+                if let Some(end) = stdio::that_is_file(path) {
+                    return Err(format!(
+                        "cannot write the report to {name}: it is our {end}, and would be lost"
+                    ));
+                }
                 match File::create(path) {
                     Ok(file) => Some((name, Mutex::new(file))),
                     Err(error) => {

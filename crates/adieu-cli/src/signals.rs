@@ -1,17 +1,40 @@
-//! SIGINT and SIGTERM: the first stops what runs, the second exits at once.
+//! SIGINT, SIGTERM and SIGHUP: the first stops what runs, the second exits at once.
+//!
+//! A signal that was ignored when we started stays ignored: a shell's background job must not die of the Ctrl-C meant
+//! for another, and `nohup` means what it says.
 
 use adieu::{Interrupt, Signal};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-const SIGNALS: [(i32, Signal); 2] = [(SIGINT, Signal::Interrupt), (SIGTERM, Signal::Terminate)];
+/// A terminal that was closed wants what SIGTERM wants.
+const SIGNALS: [(i32, Signal); 3] =
+    [(SIGINT, Signal::Interrupt), (SIGTERM, Signal::Terminate), (SIGHUP, Signal::Terminate)];
+
+/// The signals to be heeded: those that nobody told us to ignore. To be asked before a handler is set.
+pub(crate) fn heeded() -> Vec<(i32, Signal)> {
+    SIGNALS.into_iter().filter(|(number, _)| !is_ignored(*number)).collect()
+}
+
+fn is_ignored(number: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    #[expect(unsafe_code, reason = "no safe wrapper asks for a disposition without changing it")]
+    // SAFETY: without a new action nothing is changed, and the old one is written to where there is room for it. All
+    // zeros is an action too, should the call fail.
+    let action = unsafe {
+        libc::sigaction(number, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}
 
 /// From here on, a signal raises `interrupt`.
 pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
-    exit_at_the_second()?;
-    for (number, signal) in SIGNALS {
+    let heeded = heeded();
+    exit_at_the_second(&heeded)?;
+    for (number, signal) in heeded {
         let (flag, descriptor) = interrupt.for_signal_handler()?;
         // In this order: whoever is woken by the descriptor finds the flag set.
         signal_hook::flag::register_usize(number, flag, signal.number().into())?;
@@ -21,9 +44,9 @@ pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
 }
 
 /// From here on, the second signal ends the process at once, with 128 + n.
-fn exit_at_the_second() -> io::Result<()> {
+fn exit_at_the_second(heeded: &[(i32, Signal)]) -> io::Result<()> {
     let armed = Arc::new(AtomicBool::new(false));
-    for (number, signal) in SIGNALS {
+    for &(number, signal) in heeded {
         // Registered before it is armed, so the first signal only arms it.
         signal_hook::flag::register_conditional_shutdown(
             number,
@@ -31,7 +54,7 @@ fn exit_at_the_second() -> io::Result<()> {
             Arc::clone(&armed),
         )?;
     }
-    for (number, _) in SIGNALS {
+    for &(number, _) in heeded {
         signal_hook::flag::register(number, Arc::clone(&armed))?;
     }
     Ok(())

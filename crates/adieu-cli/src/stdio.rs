@@ -5,6 +5,7 @@
 //! noted earlier still, when the loader runs the initialisers.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 #[cfg(unix)]
 mod at_start {
@@ -61,4 +62,30 @@ pub(crate) fn output() -> io::Result<adieu::exchange::Output> {
 
 pub(crate) fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
+}
+
+/// Which of stdin and stdout is this regular file, so that creating it anew would empty what is read, or written.
+pub(crate) fn that_is_file(path: &Path) -> Option<&'static str> {
+    use rustix::fs::{FileType, Stat, fstat, stat};
+    // A file that cannot be looked at is none that we have open, or creating it will say why.
+    let file = stat(path).ok()?;
+    if FileType::from_raw_mode(file.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let is_it = |other: Stat| (other.st_dev, other.st_ino) == (file.st_dev, file.st_ino);
+    if fstat(io::stdin()).is_ok_and(is_it) {
+        Some("stdin")
+    } else if fstat(io::stdout()).is_ok_and(is_it) {
+        Some("stdout")
+    } else {
+        None
+    }
+}
+
+/// Creates the file that is the connection's output, unless that would empty the connection's input.
+pub(crate) fn create(path: &Path) -> io::Result<std::fs::File> {
+    if that_is_file(path) == Some("stdin") {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is our stdin, and would be lost"));
+    }
+    std::fs::File::create(path)
 }

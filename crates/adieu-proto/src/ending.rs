@@ -89,7 +89,7 @@ pub enum LocalEnd {
 pub enum Signal {
     /// SIGINT, Ctrl-C.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM, and whatever else means the same, such as a closed terminal (SIGHUP).
     Terminate,
 }
 

@@ -4,7 +4,7 @@ use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::{Link, fault};
 use crate::os::{self, Watch};
 use crate::{Connection, Endpoint, Event, Options, Role, handle, resolve};
-use adieu_proto::{Call, Fault, FaultKind, Race, RaceStep};
+use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -96,10 +96,35 @@ pub(crate) fn fail<H: handle::Handle>(
         ConnectCause::Interrupted => None,
         cause => Some(cause.to_string()),
     };
-    link.core.handle_connect_failed(link.now(), fault);
+    match own_failure(&cause) {
+        Some(code) => link.core.handle_local_failure(link.now(), LocalEnd::Socket, Some(code)),
+        None => link.core.handle_connect_failed(link.now(), fault),
+    }
     link.act();
     let report = link.report().expect("a connection that failed is closed by `act`").clone();
     ConnectError::new(endpoint.clone(), cause, report)
+}
+
+/// The error of our own system that says nothing about the peer, if that is the cause.
+///
+/// Port 0 and a path that is too long are no such error: they have no number, and it is the endpoint that is wrong.
+fn own_failure(cause: &ConnectCause) -> Option<i32> {
+    match cause {
+        ConnectCause::Local(error) => error.raw_os_error(),
+        ConnectCause::Resolve(error) => own_number(error),
+        ConnectCause::Attempts(attempts) => attempts.iter().find_map(|a| own_number(&a.error)),
+        _ => None,
+    }
+}
+
+/// The number of an error that says that our system has no descriptors or no memory left, or forbids sockets.
+fn own_number(error: &io::Error) -> Option<i32> {
+    use rustix::io::Errno;
+    if let Some(Forbidden(source)) = error.get_ref().and_then(|e| e.downcast_ref()) {
+        return source.raw_os_error();
+    }
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
+    Errno::from_io_error(error).filter(|e| exhausted.contains(e)).map(Errno::raw_os_error)
 }
 
 /// The one fault that stands for all the attempts: a time-out only if every address timed out.
@@ -197,11 +222,24 @@ pub(crate) enum Started {
 }
 
 pub(crate) fn start(address: SocketAddr) -> io::Result<Started> {
-    let socket = handle::open(Domain::for_address(address))?;
+    let socket = handle::open(Domain::for_address(address)).map_err(forbidden)?;
     match socket.connect(&address.into()) {
         Ok(()) => finished(socket).map(Started::Connected),
         Err(error) if in_progress(&error) => Ok(Started::Running(socket)),
         Err(error) => Err(error),
+    }
+}
+
+/// A socket that our own system forbids (a sandbox), in the shape of what [`own_failure`] recognises: the same
+/// numbers from `connect` are about the address.
+#[derive(Debug, thiserror::Error)]
+#[error("a socket is forbidden here: {}", crate::describe_error(.0))]
+struct Forbidden(#[source] io::Error);
+
+fn forbidden(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => io::Error::new(error.kind(), Forbidden(error)),
+        _ => error,
     }
 }
 

@@ -48,14 +48,28 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// The host is empty, or the port is not a number from 0 to 65535.
+    /// The host is empty or has a colon without being an IPv6 address, or the port is not a number from 0 to 65535.
     pub fn from_host_and_port(host: &str, port: &str) -> Result<Self, ParseEndpointError> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if bare.is_empty() {
             return Err(ParseEndpointError::NoHost);
         }
+        if bare.contains(':') && !is_ipv6(bare) {
+            let given = host.to_owned();
+            return Err(match host.parse::<Self>() {
+                Ok(_) => ParseEndpointError::AlreadyWhole { given, rest: port.to_owned() },
+                Err(error @ (ParseEndpointError::NoPath | ParseEndpointError::UnknownScheme { .. })) => error,
+                Err(_) => ParseEndpointError::BadHost { given },
+            });
+        }
         Ok(Self::tcp(bare, parse_port(port)?))
     }
+}
+
+/// With or without a zone, as in `fe80::1%eth0`.
+fn is_ipv6(text: &str) -> bool {
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    address.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 fn parse_port(text: &str) -> Result<u16, ParseEndpointError> {
@@ -88,6 +102,20 @@ pub enum ParseEndpointError {
     /// There is no host.
     #[error("the endpoint has no host: write host:port, for example 127.0.0.1:27015")]
     NoHost,
+    /// The first of two words is an endpoint by itself.
+    #[error("'{given}' is a whole endpoint: leave out '{rest}', or write a host and its port")]
+    AlreadyWhole {
+        /// The first word.
+        given: String,
+        /// The second.
+        rest: String,
+    },
+    /// A host with a colon that is no IPv6 address.
+    #[error("'{given}' is not a host: write a name, or an address such as 127.0.0.1 or ::1")]
+    BadHost {
+        /// What was given.
+        given: String,
+    },
     /// The port is not a number.
     #[error("'{given}' is not a port: a port is a number from 0 to 65535")]
     BadPort {
@@ -180,6 +208,27 @@ mod tests {
             assert_eq!(text.parse::<Endpoint>().expect("well formed").to_string(), text);
         }
         assert_eq!(Endpoint::from_host_and_port("::1", "80"), Ok(Endpoint::tcp("::1", 80)));
+    }
+
+    #[test]
+    fn the_first_of_two_words_is_a_host_and_no_endpoint() {
+        use ParseEndpointError as E;
+        let given = |text: &str| text.to_owned();
+        for whole in ["unix:/x", "localhost:80", "[::1]:80"] {
+            let error = E::AlreadyWhole { given: given(whole), rest: given("80") };
+            assert_eq!(Endpoint::from_host_and_port(whole, "80"), Err(error));
+        }
+        for (host, error) in [
+            ("unix:", E::NoPath),
+            ("http://host", E::UnknownScheme { scheme: given("http") }),
+            ("a:b:c", E::BadHost { given: given("a:b:c") }),
+            ("host:http", E::BadHost { given: given("host:http") }),
+        ] {
+            assert_eq!(Endpoint::from_host_and_port(host, "80"), Err(error), "{host}");
+        }
+        for host in ["::1", "[::1]", "fe80::1%eth0", "::1:80", "localhost"] {
+            assert!(Endpoint::from_host_and_port(host, "80").is_ok(), "{host}");
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 
 mod cuts;
 mod listen;
+mod local;
 mod ordinary;
 mod reports;
 mod resources;
+mod variables;
 #[cfg(target_os = "linux")]
 mod ways;
 

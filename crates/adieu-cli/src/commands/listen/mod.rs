@@ -9,7 +9,7 @@ mod port_file;
 use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, ReportFormat, Shared, endpoint};
 use crate::printer::{Printer, complain};
-use crate::stdio;
+use crate::{hints, signals, stdio};
 use adieu::exchange::Output;
 use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     keep_open: bool,
 
     /// With --keep-open: how many connections are served at once [default: 1; 1024 with --echo or --exec]
-    #[arg(long, value_name = "N", requires = "keep_open", env = "ADIEU_MAX_CONNECTIONS",
+    #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS",
           hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
@@ -103,7 +103,10 @@ impl Service {
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
         match &args.output {
-            Some(path) => File::create(path).map(Self::File).map_err(|e| (LocalEnd::Output, e)),
+            Some(path) => stdio::create(path).map(Self::File).map_err(|e| {
+                complain(&format!("cannot write to {}: {}", path.display(), describe_error(&e)));
+                (LocalEnd::Output, e)
+            }),
             None => stdio::output().map(|_| Self::Standard).map_err(|e| (LocalEnd::Output, e)),
         }
     }
@@ -239,7 +242,7 @@ impl Server {
                 // On stderr, JSON is all there is.
                 Some(ReportFormat::Json) if reporting.report_file.is_none() => {}
                 _ => {
-                    if let Some(hint) = listen_hint(error.io_error()) {
+                    if let Some(hint) = hints::for_listening(endpoint, error.io_error()) {
                         complain(&format!("hint: {hint}"));
                     }
                 }
@@ -510,17 +513,13 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 }
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut numbers = vec![SIGINT, SIGTERM];
-    if !is_ignored(SIGHUP) {
-        numbers.push(SIGHUP);
-    }
-    let mut signals = signal_hook::iterator::Signals::new(numbers)?;
+    let heeded = signals::heeded();
+    let mut signals = signal_hook::iterator::Signals::new(heeded.iter().map(|(number, _)| number))?;
     let main = main.clone();
     std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
         let mut first = true;
         for number in signals.forever() {
-            let signal = if number == SIGINT { Signal::Interrupt } else { Signal::Terminate };
+            let Some(&(_, signal)) = heeded.iter().find(|(heeded, _)| *heeded == number) else { continue };
             if !first {
                 // Held to the end: a command that started now would outlive us.
                 let _killed = running.kill_all();
@@ -534,16 +533,6 @@ fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -
     Ok(())
 }
 
-/// Whether a signal was ignored when we started, as `nohup` does with SIGHUP. Whoever did that meant it.
-///
-/// Source: proc(5), SigIgn in /proc/pid/status. Without it (not Linux): no.
-fn is_ignored(signal: i32) -> bool {
-    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| {
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok()).is_some_and(|m| m >> (signal - 1) & 1 == 1)
-    })
-}
-
 /// A thousand clients are more descriptors than the usual soft limit.
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -551,13 +540,4 @@ fn raise_descriptor_limit() {
     limit.current = limit.maximum;
     // A refusal leaves the limit that there was, and `accept` will say when it is reached.
     let _ = setrlimit(Resource::Nofile, limit);
-}
-
-fn listen_hint(error: &io::Error) -> Option<&'static str> {
-    match error.raw_os_error().and_then(adieu::error_name)? {
-        "EADDRINUSE" => Some("something listens there already; choose another port, or port 0"),
-        "EACCES" => Some("a port below 1024 needs privileges; choose a higher one"),
-        "EADDRNOTAVAIL" => Some("this machine does not have that address"),
-        _ => None,
-    }
 }

@@ -1,0 +1,120 @@
+//! The command line and the variables made one: what is written beats what the environment says.
+//!
+//! clap takes a variable for an argument that was given, so one that is set for every run could not be overridden,
+//! and would conflict even when it says "no". Here the definitions' conflicts are taken out, and resolved by where
+//! each value comes from.
+
+use clap::builder::Resettable;
+use clap::error::{Error, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+use std::ffi::{OsStr, OsString};
+
+/// Options that mean nothing without another. From a variable they are then ignored.
+const NEEDS: [(&str, &str); 1] = [("max_connections", "keep_open")];
+
+/// Parses the command line of this process, with its variables. Does not return if there is nothing to do.
+pub(crate) fn parse(definition: &Command) -> ArgMatches {
+    resolve(definition, &std::env::args_os().collect::<Vec<_>>()).unwrap_or_else(|error| error.exit())
+}
+
+/// An option's two names, for a sentence.
+struct Named {
+    id: String,
+    option: String,
+    variable: String,
+}
+
+impl Named {
+    fn new(argument: &Arg) -> Self {
+        let name = argument.get_long().unwrap_or(argument.get_id().as_str());
+        let variable = argument.get_env().unwrap_or_default().to_string_lossy().into_owned();
+        Self { id: argument.get_id().to_string(), option: format!("--{name}"), variable }
+    }
+}
+
+/// Where a value that counts comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Written,
+    Variable,
+}
+
+fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
+    match matches.value_source(id)? {
+        ValueSource::CommandLine => Some(Given::Written),
+        // A flag whose variable says no is not given. What is no flag has a value, which is.
+        ValueSource::EnvVariable if matches.try_get_one::<bool>(id).ok().flatten() == Some(&false) => None,
+        ValueSource::EnvVariable => Some(Given::Variable),
+        _ => None,
+    }
+}
+
+fn resolve(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
+    let mut lenient = definition.clone().mut_subcommands(|c| c.mut_args(without_empty_variable));
+    lenient = lenient.mut_subcommands(|c| c.mut_args(|a| a.conflicts_with(Resettable::Reset)));
+    let matches = lenient.clone().try_get_matches_from(words)?;
+    let Some((name, given_here)) = matches.subcommand() else { return Ok(matches) };
+    let Some(command) = definition.find_subcommand(name) else { return Ok(matches) };
+
+    let mut yielding: Vec<String> = Vec::new();
+    let mut wrong: Option<(ErrorKind, String)> = None;
+    let conflicts: Vec<(Named, Named)> = command
+        .get_arguments()
+        .flat_map(|a| command.get_arg_conflicts_with(a).into_iter().map(|b| (Named::new(a), Named::new(b))))
+        .collect();
+    for (a, b) in &conflicts {
+        match (given(given_here, &a.id), given(given_here, &b.id)) {
+            (Some(Given::Written), Some(Given::Variable)) => yielding.push(b.id.clone()),
+            (Some(Given::Variable), Some(Given::Written)) => yielding.push(a.id.clone()),
+            _ => {}
+        }
+    }
+    for (a, b) in &conflicts {
+        if yielding.contains(&a.id) || yielding.contains(&b.id) {
+            continue;
+        }
+        let (a, b) = match (given(given_here, &a.id), given(given_here, &b.id)) {
+            (Some(Given::Written), Some(Given::Written)) => (&a.option, &b.option),
+            (Some(Given::Variable), Some(Given::Variable)) => (&a.variable, &b.variable),
+            _ => continue,
+        };
+        wrong = Some((ErrorKind::ArgumentConflict, format!("{a} and {b} cannot be used together")));
+    }
+    for (option, needed) in NEEDS {
+        if command.get_arguments().all(|a| a.get_id() != option) || given(given_here, needed).is_some() {
+            continue;
+        }
+        match given(given_here, option) {
+            Some(Given::Written) => {
+                let named = |id: &str| format!("--{}", id.replace('_', "-"));
+                let sentence = format!("{} needs {}", named(option), named(needed));
+                wrong = Some((ErrorKind::MissingRequiredArgument, sentence));
+            }
+            Some(Given::Variable) => yielding.push(option.to_owned()),
+            None => {}
+        }
+    }
+    if let Some((kind, sentence)) = wrong {
+        lenient.build();
+        return Err(match lenient.find_subcommand_mut(name) {
+            Some(command) => command.error(kind, sentence),
+            None => lenient.error(kind, sentence),
+        });
+    }
+    if yielding.is_empty() {
+        return Ok(matches);
+    }
+    let without = |argument: Arg| {
+        let yields = yielding.iter().any(|id| argument.get_id() == id.as_str());
+        if yields { argument.env(Resettable::Reset) } else { argument }
+    };
+    lenient.mut_subcommand(name, |command| command.mut_args(without)).try_get_matches_from(words)
+}
+
+/// An empty variable is as good as none.
+fn without_empty_variable(argument: Arg) -> Arg {
+    let is_empty =
+        argument.get_env().and_then(std::env::var_os).is_some_and(|v| v.as_os_str() == OsStr::new(""));
+    if is_empty { argument.env(Resettable::Reset) } else { argument }
+}
