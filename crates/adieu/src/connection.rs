@@ -232,13 +232,15 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
     link.act();
     let Some(socket) = link.handle.as_ref().map(AsFd::as_fd) else { return Ok(()) };
     if waiting.acknowledgement {
-        let watch = os::AcknowledgementWatch::new(socket)?;
+        let watch = os::AcknowledgementWatch::new(socket).ok();
         // What came before the watch began is not news to it, so look again before sleeping.
         link.core.handle_acknowledged();
         link.act();
         if link.outcome().is_none() {
             let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd));
-            os::wait(&mut [Watch::readable(Some(watch.as_fd())), interrupt], link.time_left())?;
+            let look_again = watch.is_none().then_some(os::LOOK_AGAIN);
+            let timeout = [link.time_left(), look_again].into_iter().flatten().min();
+            os::wait(&mut [Watch::readable(watch.as_ref().map(AsFd::as_fd)), interrupt], timeout)?;
             link.core.handle_acknowledged();
         }
     } else {

@@ -220,7 +220,12 @@ impl Exchange {
         self.link.core.handle_waiting(now, waiting);
         if wants.acknowledgement && self.acknowledgements.is_none() {
             if let Some(socket) = &self.link.handle {
-                self.acknowledgements = Some(AcknowledgementWatch::new(socket.as_fd())?);
+                self.acknowledgements = AcknowledgementWatch::new(socket.as_fd()).ok();
+            }
+            if self.acknowledgements.is_none() {
+                let interrupt = self.link.options.interrupt.as_ref();
+                let timeout = self.link.time_left().map_or(os::LOOK_AGAIN, |left| left.min(os::LOOK_AGAIN));
+                os::wait(&mut [Watch::readable(interrupt.map(AsFd::as_fd))], Some(timeout))?;
             }
             // What came before the watch began is not news to it.
             self.link.core.handle_acknowledged();

@@ -16,3 +16,6 @@ pub(crate) use linux::*;
 mod portable;
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) use portable::*;
+
+/// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example.
+pub(crate) const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);

@@ -241,9 +241,12 @@ impl Inner {
             } else {
                 let Some(stream) = &self.link.handle else { break };
                 let new = AcknowledgementWatch::new(stream.as_fd()).and_then(os::register);
-                match new {
-                    Ok(new) => watch = Some(new),
-                    Err(_) => break,
+                if let Ok(new) = new {
+                    watch = Some(new);
+                } else {
+                    tokio::time::sleep(os::LOOK_AGAIN).await;
+                    self.link.wait_for(Waiting { acknowledgement: true, ..Waiting::default() });
+                    self.link.tick();
                 }
             }
             self.link.core.handle_acknowledged();
