@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: how fast, with how much of the processor and of memory, side by side in one run.
 //!
 //! What is measured is data ([`case`]), and so is what is asked of adieu ([`target`]). [`rounds`] runs each tool
-//! ([`tool`]) in turn, [`measure`] and [`echo`] make one run of it, [`page`] writes what came out. Everything that is
+//! ([`tool`]) in turn, [`mod@measure`] and [`echo`] make one run of it, [`page`] writes what came out. Everything that is
 //! started is the separate, tiny program `bench-helper` ([`process`]), or is started by it. With `--check`,
 //! [`callgrind`] counts instructions instead.
 
