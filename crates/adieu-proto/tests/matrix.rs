@@ -34,7 +34,7 @@ fn translated(script: &[peer::Step]) -> Option<Vec<Step>> {
             peer::Step::CloseUnread(_) => steps.extend([Step::Pause(SETTLED), Step::Close]),
             peer::Step::Close => steps.push(Step::Close),
             peer::Step::AwaitAcknowledged | peer::Step::AwaitClientBytes(_) => {
-                steps.push(Step::Pause(SETTLED))
+                steps.push(Step::Pause(SETTLED));
             }
             // The simulated buffers have one size, and a shut receiving side is not seen on the wire.
             peer::Step::ReceiveBuffer(_) | peer::Step::ShutdownReceive => {}
