@@ -50,7 +50,20 @@ fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
     }
 }
 
+/// Whether clap's own rules say all there is to say: nothing comes from a variable, and no option needs another.
+fn is_plain(words: &[OsString]) -> bool {
+    let names = |word: &OsString| {
+        let word = word.to_string_lossy();
+        NEEDS.iter().any(|(option, _)| word.starts_with(&format!("--{}", option.replace('_', "-"))))
+    };
+    !words.iter().any(names)
+        && !std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("ADIEU_"))
+}
+
 fn resolve(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
+    if is_plain(words) {
+        return definition.clone().try_get_matches_from(words);
+    }
     let mut lenient = definition.clone().mut_subcommands(|c| c.mut_args(without_empty_variable));
     lenient = lenient.mut_subcommands(|c| c.mut_args(|a| a.conflicts_with(Resettable::Reset)));
     let matches = lenient.clone().try_get_matches_from(words)?;
