@@ -54,15 +54,16 @@ pub(crate) fn connect_link(endpoint: &Endpoint, options: &Options) -> Result<Lin
     }
 }
 
+pub(crate) fn port_zero() -> ConnectCause {
+    ConnectCause::Local(io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to"))
+}
+
 fn establish(
     link: &mut Link<Socket>,
     endpoint: &Endpoint,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     match endpoint {
-        Endpoint::Tcp { port: 0, .. } => {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to");
-            Err(ConnectCause::Local(error))
-        }
+        Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {
             if let Ok(ip) = host.parse::<IpAddr>() {
                 return race(link, &[SocketAddr::new(ip, *port)]).map(|established| (established, "tcp"));
@@ -273,7 +274,7 @@ pub(crate) fn finished(socket: Socket) -> io::Result<Established<Socket>> {
 }
 
 /// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.
-const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 
 fn connect_unix(link: &mut Link<Socket>, address: &SockAddr) -> Result<Socket, ConnectCause> {
     let name = handle::describe(address).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::{Established, Started, fail, finished, start};
+use crate::connect::{BACKLOG_PAUSE, Established, Started, fail, finished, port_zero, start};
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
 use crate::{Endpoint, Event, Options, Role, handle, resolve};
@@ -10,7 +10,6 @@ use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -59,10 +58,7 @@ async fn establish(
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, bool), ConnectCause> {
     match endpoint {
-        Endpoint::Tcp { port: 0, .. } => {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to");
-            Err(ConnectCause::Local(error))
-        }
+        Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {
             if let Ok(ip) = host.parse::<IpAddr>() {
                 let only = [SocketAddr::new(ip, *port)];
@@ -152,9 +148,6 @@ async fn until_finished(socket: Socket) -> io::Result<Established<Socket>> {
     stream.writable().await?;
     finished(Socket::from(stream.into_std()?))
 }
-
-/// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.
-const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 
 async fn connect_unix(address: &SockAddr) -> Result<Socket, ConnectCause> {
     let socket = handle::open(Domain::UNIX).map_err(ConnectCause::Local)?;
