@@ -528,9 +528,10 @@ impl Connection {
                 }
             }
             Unacknowledged::NotApplicable => {}
-            Unacknowledged::Unknown => {
+            Unacknowledged::Uncounted | Unacknowledged::Unknown => {
+                let outstanding = self.send == SendHalf::Shut && unacknowledged == Unacknowledged::Uncounted;
                 self.evidence.unacknowledged = None;
-                self.evidence.fin_acknowledged = None;
+                self.evidence.fin_acknowledged = outstanding.then_some(false);
             }
         }
     }
@@ -571,6 +572,7 @@ impl Connection {
             (SocketError::Unknown, _) => Some(Missing::SocketError),
             (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
             // Not yet: wait for the acknowledgement, bounded by the timers.
+            (_, Unacknowledged::Uncounted) => return None,
             (_, Unacknowledged::Octets(octets)) if octets > 0 => return None,
             _ => None,
         };

@@ -15,3 +15,9 @@ pub fn loudly(test: &str, why: &io::Error) {
     assert!(env::var_os(REQUIRE).is_none_or(|value| value != "1"), "{test} may not be skipped: {why}");
     eprintln!("SKIPPED {test}: {why}");
 }
+
+/// Says on stderr that a test is not for this system, and why: no lack of this machine, so never a failure.
+#[expect(clippy::print_stderr, reason = "what was left out must be seen in the test's output")]
+pub fn not_here(test: &str, why: &str) {
+    eprintln!("not for this system: {test}: {why}");
+}

@@ -50,8 +50,8 @@
 //! | builds | yes | yes, untested | not yet |
 //! | acknowledgements | SIOCOUTQ, TCP_INFO | not yet: `Indeterminate` | |
 
-#[cfg(not(unix))]
-compile_error!("adieu runs on Unix so far; Windows is being built");
+#[cfg(not(any(unix, windows)))]
+compile_error!("adieu needs sockets as Unix or Windows has them");
 
 mod connect;
 mod connection;
@@ -82,4 +82,8 @@ pub use exchange::exchange;
 pub use interrupt::Interrupt;
 pub use listener::Listener;
 pub use options::{DataPath, Options};
+pub use os::Calls;
+/// The names that the steps of the procedure have on this system.
+pub const CALLS: Calls = os::CALLS;
+
 pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};

@@ -4,11 +4,12 @@
 //! how they wait is their own.
 
 use crate::connect::Established;
+use crate::error::ConnectCause;
 use crate::handle::{self, Direction, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
-use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time, Waiting};
+use adieu_proto::{Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Time, Waiting};
 use socket2::SockRef;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
@@ -34,12 +35,14 @@ pub(crate) struct Link<H: Handle> {
     waiting: Waiting,
     start: Instant,
     report: Option<Report>,
+    /// After the handle in order: the socket is closed before the network is given back.
+    network: Option<io::Result<os::Network>>,
 }
 
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
     pub(crate) fn new(options: Options, role: Role, endpoint: String) -> Self {
-        Self {
+        let link = Self {
             core: Core::new(options.timers.clone()),
             handle: None,
             facts: Facts { role: role.name(), endpoint, ..Facts::default() },
@@ -47,6 +50,23 @@ impl<H: Handle> Link<H> {
             waiting: Waiting::default(),
             start: Instant::now(),
             report: None,
+            network: Some(os::Network::start()),
+        };
+        if let (Some(call), Some(Ok(_))) = (os::CALLS.startup, &link.network) {
+            link.observe(&Event::Startup { call });
+        }
+        link
+    }
+
+    /// Fails if the system's network could not be started.
+    pub(crate) fn check_network(&self) -> Result<(), ConnectCause> {
+        match &self.network {
+            Some(Err(error)) => {
+                let again =
+                    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                Err(ConnectCause::Local(again))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -123,7 +143,15 @@ impl<H: Handle> Link<H> {
             // A core that is connected has a handle; without one there is nothing to look at.
             return;
         };
-        let (sample, tcp) = os::sample(&handle.socket(), self.is_tcp());
+        let fin_sent = self.core.milestones().shutdown_send.is_some();
+        let look = os::Look {
+            is_tcp: self.is_tcp(),
+            fin_sent,
+            eof: self.core.evidence().eof,
+            local: self.facts.local_address.as_deref(),
+            peer: self.facts.peer_address.as_deref(),
+        };
+        let (sample, tcp) = os::sample(&handle.socket(), look);
         self.facts.tcp = tcp;
         if let adieu_proto::SocketError::Fault(fault) = sample.socket_error {
             self.observe(&Event::Fault { fault });
@@ -142,6 +170,11 @@ impl<H: Handle> Link<H> {
             let report = Report::new(&self.core, &outcome, &self.facts);
             self.observe(&Event::Closed { aborted: abort, report: &report });
             self.report = Some(report);
+        }
+        let (started, at) = (matches!(self.network, Some(Ok(_))), self.now());
+        self.network = None;
+        if let Some(call) = os::CALLS.cleanup.filter(|_| started) {
+            self.observe_at(at, &Event::Cleanup { call });
         }
     }
 
@@ -173,6 +206,13 @@ impl<H: Handle> Link<H> {
         };
         let now = self.now();
         match result {
+            Ok(0) if self.has_hidden_error() => {
+                let fault = Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None };
+                self.observe(&Event::Fault { fault });
+                self.core.handle_fault(now, fault);
+                self.core.handle_exhausted(now);
+                Moved::Ended
+            }
             Ok(0) => {
                 self.observe(&Event::Eof);
                 self.core.handle_eof(now);
@@ -192,6 +232,13 @@ impl<H: Handle> Link<H> {
                 Moved::Ended
             }
         }
+    }
+
+    /// Whether there is an error that no call has told, so that a receive of 0 is no EOF (Windows). As long as our sending
+    /// side is open, a send will tell it, with its number.
+    fn has_hidden_error(&self) -> bool {
+        let shut = self.core.milestones().shutdown_send.is_some();
+        shut && self.handle.as_ref().is_some_and(|handle| os::has_error(&handle.socket()))
     }
 
     /// Bytes went from our input to the peer by a call that began at `at`.

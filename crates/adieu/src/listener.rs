@@ -36,6 +36,9 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
+    /// After the socket in order: it is closed before the network is given back.
+    #[expect(dead_code, reason = "held, and given back when dropped")]
+    network: os::Network,
     endpoint: Endpoint,
     options: Options,
     /// Stops the wait for a connection.
@@ -59,9 +62,11 @@ impl Listener {
     ///
     /// # Platforms
     ///
-    /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again.
+    /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again. On Windows,
+    /// where that would let another program take a port that is in use, `SO_EXCLUSIVEADDRUSE` is.
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
+        let network = os::Network::start().map_err(|e| fail("listen on", e))?;
         let (socket, path) = match endpoint {
             Endpoint::Tcp { host, port } => {
                 let addresses = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;
@@ -76,7 +81,7 @@ impl Listener {
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
         let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
         let accepting = options.interrupt.clone();
-        Ok(Self { socket, endpoint, options: options.clone(), accepting, path })
+        Ok(Self { socket, network, endpoint, options: options.clone(), accepting, path })
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
@@ -168,6 +173,14 @@ impl Drop for Listener {
 impl Listener {
     pub(crate) fn options(&self) -> &Options {
         &self.options
+    }
+}
+
+#[cfg(all(windows, feature = "tokio"))]
+impl Listener {
+    /// The same socket once more, for tokio to know.
+    pub(crate) fn duplicate(&self) -> io::Result<Socket> {
+        self.socket.try_clone()
     }
 }
 

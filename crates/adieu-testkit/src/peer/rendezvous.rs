@@ -1,7 +1,7 @@
 //! How a peer comes to its one connection: it listens and accepts, or it connects.
 
 use super::{Bind, Control, Endpoint, FailureKind, STEP_BOUND, Script, Step};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::os;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     io,
@@ -47,7 +47,7 @@ impl Listener {
         socket.listen(1)?;
         let bound = socket.local_addr()?;
         let tcp = bound.as_socket().map(Endpoint::of);
-        let unix = || bound.as_pathname().map(|path| Endpoint::Unix(path.to_owned()));
+        let unix = || directory.as_ref().map(|own| Endpoint::Unix(own.path().join("socket")));
         let endpoint = tcp.or_else(unix).ok_or_else(|| io::Error::other("a socket without an address"))?;
         Ok(Self { socket, endpoint, directory })
     }
@@ -60,11 +60,9 @@ impl Listener {
     pub(super) fn accept(self, control: &Control) -> Result<Connection, (FailureKind, String)> {
         let end = Instant::now() + STEP_BOUND;
         loop {
-            let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
-            let mut waited = [PollFd::new(&self.socket, PollFlags::IN)];
-            match poll(&mut waited, Some(&tick)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => break,
+            match os::is_readable_within(&self.socket, TICK) {
+                Ok(false) => {}
+                Ok(true) => break,
                 Err(error) => return Err((FailureKind::Os, format!("poll: {error}"))),
             }
             // A program that exited after it connected still stands in the backlog: released is looked at

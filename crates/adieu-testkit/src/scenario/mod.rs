@@ -12,8 +12,11 @@ mod build;
 mod connecting;
 mod ends;
 mod flow;
+mod platforms;
 mod signals;
 mod stdio;
+
+pub use platforms::{Arm, UNDER_WINE, is_wine};
 
 use crate::peer::{ReceivedEnd, Script};
 use build::{KIB, MIB, ms};

@@ -57,6 +57,7 @@ async fn establish(
     endpoint: &Endpoint,
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, bool), ConnectCause> {
+    link.check_network()?;
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {

@@ -2,8 +2,14 @@
 
 mod arms;
 mod connecting;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod endings;
 mod procedure;
+// They are about the core and the words of reports, which are the same everywhere.
+#[cfg(unix)]
 mod properties;
 mod timers;
 mod tokio_only;
+#[cfg(windows)]
+mod windows;
