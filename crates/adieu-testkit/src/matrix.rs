@@ -66,11 +66,11 @@ impl Command {
 ///
 /// As [`failures_of`].
 pub fn failures(adieu: &Path, command: Command, more: &[&str]) -> Vec<String> {
-    failures_of(
-        Arm::Program,
-        |scenario| command.takes(scenario),
-        |scenario| command.run(adieu, scenario, more),
-    )
+    let arm = match command {
+        Command::Connect => Arm::Connecting,
+        Command::Listen => Arm::Listening,
+    };
+    failures_of(arm, |scenario| command.takes(scenario), |scenario| command.run(adieu, scenario, more))
 }
 
 /// Runs every scenario that is wanted, and gives a line for each that did not hold, with the reasons and what adieu

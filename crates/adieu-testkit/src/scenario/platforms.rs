@@ -8,8 +8,10 @@ use super::{Ending, Expect, Input, Output, Phase, Scenario, Target};
 pub enum Arm {
     /// A driver in this process.
     InProcess,
-    /// A program of its own.
-    Program,
+    /// A program that connects.
+    Connecting,
+    /// A program that listens.
+    Listening,
 }
 
 /// A scenario in which Wine 8 behaves unlike the documentation of Windows. The code follows the documentation.
@@ -36,6 +38,11 @@ const WINE: &[Deviation] = &[
     uncertain("peer_resets_with_the_reply_unread_in_our_kernel", Some(Phase::Draining)),
     uncertain("peer_resets_in_mid_download", Some(Phase::Draining)),
     uncertain("all_taken_then_reset_instead_of_fin", Some(Phase::Draining)),
+    uncertain("peer_resets_in_mid_upload", Some(Phase::Sending)),
+    uncertain("early_error_reply_then_close_on_the_unread_upload", Some(Phase::Sending)),
+    uncertain("early_error_reply_and_fin_then_close_on_the_unread_upload", Some(Phase::Sending)),
+    uncertain("early_error_reply_while_our_reader_is_slow", Some(Phase::Sending)),
+    uncertain("peer_finishes_first_takes_none_and_resets_later", Some(Phase::Sending)),
     uncertain("reply_then_close_leaving_our_bytes_unread", None),
     uncertain("reply_and_fin_then_close_leaving_our_bytes_unread", None),
 ];
@@ -72,7 +79,12 @@ impl Scenario {
                 "Windows does not count acknowledged bytes, so the idle timeout cannot see that the peer takes them",
             );
         }
-        if self.signal.is_some() && arm == Arm::Program {
+        if self.name == "peer_resets_at_once" && arm == Arm::Listening {
+            return Some(
+                "accept tells a reset that came before it (its page: WSAECONNRESET), and then nobody has connected",
+            );
+        }
+        if self.signal.is_some() && arm != Arm::InProcess {
             return Some("there are no signals on Windows; a test of its own types Ctrl-C into a console");
         }
         None
@@ -103,12 +115,7 @@ mod tests {
     fn every_deviation_is_that_of_a_scenario_there_is_and_truly_differs() {
         for deviation in WINE {
             let expect = named(deviation.scenario).expect;
-            assert_ne!(
-                (deviation.ending, deviation.phase),
-                (expect.ending, expect.phase),
-                "{}",
-                deviation.scenario
-            );
+            assert_ne!(deviation.ending, expect.ending, "{}", deviation.scenario);
         }
     }
 

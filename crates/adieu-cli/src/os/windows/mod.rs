@@ -1,6 +1,5 @@
 //! Windows: the console's events, handles, commands.
 
-pub(crate) mod command;
 pub(crate) mod signals;
 mod standard;
 

@@ -43,9 +43,10 @@ pub(crate) fn refused() -> io::Error {
 
 /// Whether an error of `accept` is that of the connection, which is gone with it, and the next may be accepted.
 ///
-/// Source: accept, WSAECONNRESET: "an incoming connection was indicated, but was subsequently terminated".
+/// Source: accept, WSAECONNRESET: "an incoming connection was indicated, but was subsequently terminated". WSAENOTCONN is
+/// what Wine 8 says of the same; a listening socket itself is never connected, so it cannot be about that.
 pub(crate) fn is_of_the_accepted(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(ws::WSAECONNRESET | ws::WSAECONNABORTED))
+    matches!(error.raw_os_error(), Some(ws::WSAECONNRESET | ws::WSAECONNABORTED | ws::WSAENOTCONN))
 }
 
 /// The symbolic name of a system error. `None`: not one that connections, files and pipes meet.

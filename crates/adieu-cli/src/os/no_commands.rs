@@ -1,15 +1,16 @@
-//! `--exec` is not there on Windows.
+//! `--exec` is not there but on Linux.
 //!
 //! A command that reads a cut stream must be stopped before its stdin is closed, with everything it has started, or it
-//! takes what it got for a whole. On Unix a process group does that. On Windows it takes a job object, which nothing here
-//! makes yet; so the option is refused, and nothing is promised that would not be kept.
+//! takes what it got for a whole. On Linux a process group and a pidfd do that. On Windows it takes a job object, elsewhere
+//! another way to wait for a process, which nothing here makes yet; so the option is refused, and nothing is promised that
+//! would not be kept.
 
 use adieu::{Connection, Interrupt, LocalEnd, Report};
 use std::io;
 
 /// Why there are no commands here. `None`: there are.
 pub(crate) const REFUSAL: Option<&str> = Some(
-    "--exec is not there on Windows: a command that reads a cut stream could not be stopped before it sees the end",
+    "--exec is there on Linux alone: elsewhere a command that reads a cut stream could not be stopped before its end",
 );
 
 pub(crate) fn serve(
