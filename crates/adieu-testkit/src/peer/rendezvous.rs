@@ -45,6 +45,8 @@ impl Listener {
         }
         socket.bind(&address)?;
         socket.listen(1)?;
+        // What `poll` has seen may be gone when it is to be accepted.
+        socket.set_nonblocking(true)?;
         let bound = socket.local_addr()?;
         let tcp = bound.as_socket().map(Endpoint::of);
         let unix = || directory.as_ref().map(|own| Endpoint::Unix(own.path().join("socket")));
@@ -60,20 +62,19 @@ impl Listener {
     pub(super) fn accept(self, control: &Control) -> Result<Connection, (FailureKind, String)> {
         let end = Instant::now() + STEP_BOUND;
         loop {
-            match os::is_readable_within(&self.socket, TICK) {
-                Ok(false) => {}
-                Ok(true) => break,
-                Err(error) => return Err((FailureKind::Os, format!("poll: {error}"))),
+            let readable = os::is_readable_within(&self.socket, TICK);
+            if readable.map_err(|error| (FailureKind::Os, format!("poll: {error}")))? {
+                match self.socket.accept() {
+                    Ok((socket, _)) => return Ok(Connection { socket, _directory: self.directory }),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err((FailureKind::Os, format!("accept: {error}"))),
+                }
             }
             // A program that exited after it connected still stands in the backlog: released is looked at
             // only when nobody is there.
             if control.released.now() > 0 || Instant::now() > end {
                 return Err((FailureKind::NoProgress, "nobody connected".into()));
             }
-        }
-        match self.socket.accept() {
-            Ok((socket, _)) => Ok(Connection { socket, _directory: self.directory }),
-            Err(error) => Err((FailureKind::Os, format!("accept: {error}"))),
         }
     }
 }

@@ -30,7 +30,8 @@ use upload::{Pass, Upload};
 ///
 /// # Platforms
 ///
-/// Unix. The input and output may be files, pipes, terminals, sockets, or memory; no flag of them is changed.
+/// The input and output may be files, pipes, terminals, memory, and on Unix sockets; no flag of them is changed. On Windows
+/// a pipe or a console has a thread of its own, which is left behind with it if it blocks for ever.
 ///
 /// # Examples
 ///
