@@ -82,6 +82,11 @@ fn establish(
             let socket = connect_unix(link, &address)?;
             Ok((Established { socket, fault: None }, "unix"))
         }
+        Endpoint::UnixAbstract { name } => {
+            let address = handle::abstract_address(name).map_err(ConnectCause::Local)?;
+            let socket = connect_unix(link, &address)?;
+            Ok((Established { socket, fault: None }, "unix"))
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub enum Event<'a> {
     },
     /// The handle was given back, with zero linger or without.
     Closed {
-        /// With zero linger: the peer sees a reset.
+        /// With zero linger: the peer sees a reset. A Unix socket has none.
         aborted: bool,
         /// The connection's one report.
         report: &'a Report,

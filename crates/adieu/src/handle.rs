@@ -50,11 +50,11 @@ pub(crate) fn open(domain: Domain) -> io::Result<Socket> {
 ///
 /// A system that refuses one of these still has a working connection, so a refusal is not an error.
 pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool) {
+    let _ = socket.set_out_of_band_inline(true);
     if !is_tcp {
         return;
     }
     set_reset_on_close(socket, true);
-    let _ = socket.set_out_of_band_inline(true);
     let _ = socket.set_tcp_nodelay(true);
     let keep_alive = socket2::TcpKeepalive::new()
         .with_time(KEEP_ALIVE_IDLE)
@@ -83,7 +83,29 @@ pub(crate) fn describe(address: &SockAddr) -> Option<String> {
     if let Some(path) = address.as_pathname() {
         return Some(Endpoint::unix(path).to_string());
     }
+    #[cfg(unix)]
+    if let Some(name) = address.as_abstract_namespace() {
+        return Some(Endpoint::unix_abstract(String::from_utf8_lossy(name)).to_string());
+    }
     None
+}
+
+/// The address of a Unix socket's abstract name.
+///
+/// # Errors
+///
+/// The name is too long (about 100 bytes), or this system has no such names.
+///
+/// # Platforms
+///
+/// Linux. unix(7), "abstract".
+pub(crate) fn abstract_address(name: &str) -> io::Result<SockAddr> {
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        SockAddr::unix(format!("\0{name}"))
+    } else {
+        let text = "abstract names of Unix sockets are Linux's: give a path";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
 }
 
 /// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as

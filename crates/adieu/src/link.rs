@@ -140,7 +140,8 @@ impl<H: Handle> Link<H> {
         self.core.handle_closed(self.now());
         if let Some(outcome) = self.core.outcome() {
             let report = Report::new(&self.core, &outcome, &self.facts);
-            self.observe(&Event::Closed { aborted: abort, report: &report });
+            // Only TCP has a reset to abort with.
+            self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report: &report });
             self.report = Some(report);
         }
     }

@@ -1,14 +1,14 @@
 //! Listening: the other side of the same procedure.
 
 use crate::connect::Established;
-use crate::error::ListenError;
+use crate::error::{Explained, ListenError};
 use crate::link::Link;
+use crate::os::socket_file::{self, SocketFile};
 use crate::os::{self, Watch};
 use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
 
 /// Listens on an endpoint and accepts connections.
 ///
@@ -36,13 +36,14 @@ use std::path::PathBuf;
 /// ```
 #[derive(Debug)]
 pub struct Listener {
+    /// Of a Unix socket: the file, which goes before the socket does.
+    _file: Option<SocketFile>,
     socket: Socket,
     endpoint: Endpoint,
     options: Options,
     /// Stops the wait for a connection.
     accepting: Option<Interrupt>,
-    /// The socket file to remove when we are done.
-    path: Option<PathBuf>,
+    is_tcp: bool,
 }
 
 /// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
@@ -61,23 +62,36 @@ impl Listener {
     /// # Platforms
     ///
     /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again.
+    ///
+    /// The file of a Unix socket is made here, and removed when the listener is dropped. A file that a dead socket left
+    /// behind is taken over; a living one is not, nor is a file that is no socket.
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
-        let (socket, path) = match endpoint {
+        let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } => {
                 let addresses = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;
                 let socket = first_bound(&addresses).map_err(|e| fail("listen on", e))?;
                 (socket, None)
             }
             Endpoint::Unix { path } => {
-                let bound = SockAddr::unix(path).and_then(|address| bind(Domain::UNIX, &address));
-                (bound.map_err(|e| fail("listen on", e))?, Some(path.clone()))
+                let (socket, file) =
+                    socket_file::listen_at(path, BACKLOG).map_err(|e| fail("listen on", e))?;
+                (socket, Some(file))
+            }
+            Endpoint::UnixAbstract { name } => {
+                let bound = handle::abstract_address(name).and_then(|address| bind(Domain::UNIX, &address));
+                let explained = |e: io::Error| match e.kind() {
+                    io::ErrorKind::AddrInUse => Explained::error("somebody is listening there", e),
+                    _ => e,
+                };
+                (bound.map_err(|e| fail("listen on", explained(e)))?, None)
             }
         };
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
         let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
         let accepting = options.interrupt.clone();
-        Ok(Self { socket, endpoint, options: options.clone(), accepting, path })
+        let is_tcp = local.as_socket().is_some();
+        Ok(Self { socket, endpoint, options: options.clone(), accepting, is_tcp, _file: file })
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
@@ -128,7 +142,7 @@ impl Listener {
             match self.socket.accept() {
                 Ok((socket, _)) => {
                     socket.set_nonblocking(true).map_err(|e| self.error(e))?;
-                    return Ok(Some((socket, self.path.is_none())));
+                    return Ok(Some((socket, self.is_tcp)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
@@ -150,15 +164,6 @@ impl Listener {
 
     fn error(&self, source: io::Error) -> ListenError {
         ListenError { operation: "accept on", endpoint: self.endpoint.clone(), source }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // Somebody may have removed it before us.
-            let _ = std::fs::remove_file(path);
-        }
     }
 }
 

@@ -252,7 +252,8 @@ impl Report {
             NeverConnected::TimedOut => core.handle_timeout(start),
             NeverConnected::CannotListen { error } => {
                 // Whatever it is, there is no connection.
-                let fault = Fault { call: Call::Connect, kind: FaultKind::Other, code: error.raw_os_error() };
+                let fault =
+                    Fault { call: Call::Connect, kind: FaultKind::Other, code: crate::error::os_code(error) };
                 core.handle_connect_failed(start, fault);
                 facts.failure = Some(describe_error(error));
             }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to: host:port, [::1]:port, host port, or unix:path", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    #[arg(help = "Where to: host:port, [::1]:port, host port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
     endpoint: Vec<String>,
 
     #[command(flatten)]

@@ -8,6 +8,7 @@ mod local;
 mod ordinary;
 mod reports;
 mod resources;
+mod unix_sockets;
 mod variables;
 #[cfg(target_os = "linux")]
 mod ways;
@@ -64,7 +65,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it with nothing on stdin, and waits until it says where it listens.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut all = vec!["listen", "127.0.0.1:0"];
+        Self::start_at("127.0.0.1:0", args)
+    }
+
+    /// As [`Server::start`], on another endpoint.
+    pub(crate) fn start_at(endpoint: &str, args: &[&str]) -> Self {
+        let mut all = vec!["listen", endpoint];
         all.extend(args);
         let mut child = adieu(&all)
             .stdin(Stdio::null())

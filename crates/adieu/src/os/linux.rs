@@ -20,7 +20,7 @@ pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
         let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
         (octets, tcp_info(socket.as_fd()).ok())
     } else {
-        (Unacknowledged::NotApplicable, None)
+        (outq(socket.as_fd()).map_or(Unacknowledged::NotApplicable, Unacknowledged::Untaken), None)
     };
     let socket_error = super::socket_error(socket);
     let last_heard = info.map(|i| Duration::from_millis(i.tcpi_last_ack_recv.into()));
@@ -31,10 +31,11 @@ pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
     (Sample { unacknowledged, last_heard, socket_error }, facts)
 }
 
-/// Octets of sequence space that are not acknowledged: bytes, and our FIN.
+/// Octets of sequence space that are not acknowledged: bytes, and our FIN. Of a Unix socket: the memory that is held by
+/// what the peer's program has not received, which is no count of bytes.
 ///
 /// Source: tcp(7), SIOCOUTQ. The kernel answers with `write_seq - snd_una`, and a queued FIN has advanced
-/// `write_seq` by one (`tcp_send_fin`).
+/// `write_seq` by one (`tcp_send_fin`); for a Unix socket with its `sk_wmem_alloc` (`unix_outq_len`).
 fn outq(fd: BorrowedFd<'_>) -> io::Result<u64> {
     let mut octets: libc::c_int = 0;
     #[expect(unsafe_code, reason = "SIOCOUTQ has no safe wrapper")]

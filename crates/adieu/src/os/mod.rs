@@ -6,6 +6,8 @@
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(unix)]
+pub(crate) mod socket_file;
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -74,6 +74,11 @@ async fn establish(
             let socket = connect_unix(&address).await?;
             Ok((Established { socket, fault: None }, false))
         }
+        Endpoint::UnixAbstract { name } => {
+            let address = handle::abstract_address(name).map_err(ConnectCause::Local)?;
+            let socket = connect_unix(&address).await?;
+            Ok((Established { socket, fault: None }, false))
+        }
     }
 }
 
