@@ -11,6 +11,7 @@ mod ladder;
 mod options;
 mod printer;
 mod signals;
+mod socket_options;
 mod stdio;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

@@ -3,9 +3,10 @@
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::{Link, fault};
 use crate::os::{self, Watch};
-use crate::{Connection, Endpoint, Event, Options, Role, handle, resolve};
+use crate::socket_options::{Purpose, SocketOptions};
+use crate::{Connection, Endpoint, Event, OptionError, Options, Role, handle, resolve};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
-use socket2::{Domain, SockAddr, Socket};
+use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
@@ -62,20 +63,24 @@ fn establish(
     link: &mut Link<Socket>,
     endpoint: &Endpoint,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    link.options.check(endpoint).map_err(ConnectCause::Option)?;
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {
             if let Ok(ip) = host.parse::<IpAddr>() {
-                return race(link, &[SocketAddr::new(ip, *port)]).map(|established| (established, "tcp"));
+                let only = link.options.socket.suited(vec![SocketAddr::new(ip, *port)]);
+                return race(link, &only.map_err(ConnectCause::Resolve)?);
             }
             let addresses = match resolve::addresses(link, host, *port) {
-                Some(Ok(addresses)) => addresses,
+                Some(Ok(addresses)) => {
+                    link.options.socket.suited(addresses).map_err(ConnectCause::Resolve)?
+                }
                 Some(Err(error)) => return Err(ConnectCause::Resolve(error)),
                 None => return Err(out_of_time(link, Vec::new())),
             };
             link.facts.resolved = Some(link.now());
             link.observe(&Event::Resolved { addresses: &addresses });
-            race(link, &addresses).map(|established| (established, "tcp"))
+            race(link, &addresses)
         }
         Endpoint::Unix { path } => {
             let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
@@ -103,7 +108,7 @@ pub(crate) fn fail<H: handle::Handle>(
         cause => Some(cause.to_string()),
     };
     match own_failure(&cause) {
-        Some(code) => link.core.handle_local_failure(link.now(), LocalEnd::Socket, Some(code)),
+        Some(code) => link.core.handle_local_failure(link.now(), LocalEnd::Socket, code),
         None => link.core.handle_connect_failed(link.now(), fault),
     }
     link.act();
@@ -111,14 +116,16 @@ pub(crate) fn fail<H: handle::Handle>(
     ConnectError::new(endpoint.clone(), cause, report)
 }
 
-/// The error of our own system that says nothing about the peer, if that is the cause.
+/// The error of our own system that says nothing about the peer, if that is the cause; with its number, if it has one.
 ///
 /// Port 0 and a path that is too long are no such error: they have no number, and it is the endpoint that is wrong.
-fn own_failure(cause: &ConnectCause) -> Option<i32> {
+#[expect(clippy::option_option, reason = "whether it is our failure, and then its number")]
+fn own_failure(cause: &ConnectCause) -> Option<Option<i32>> {
     match cause {
-        ConnectCause::Local(error) => error.raw_os_error(),
-        ConnectCause::Resolve(error) => own_number(error),
-        ConnectCause::Attempts(attempts) => attempts.iter().find_map(|a| own_number(&a.error)),
+        ConnectCause::Local(error) => error.raw_os_error().map(Some),
+        ConnectCause::Option(error) => Some(error.code()),
+        ConnectCause::Resolve(error) => own_number(error).map(Some),
+        ConnectCause::Attempts(attempts) => attempts.iter().find_map(|a| own_number(&a.error)).map(Some),
         _ => None,
     }
 }
@@ -161,7 +168,24 @@ struct Running {
     socket: Socket,
 }
 
-fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Established<Socket>, ConnectCause> {
+fn race(
+    link: &mut Link<Socket>,
+    addresses: &[SocketAddr],
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    let established = race_to_first(link, addresses)?;
+    let transport = transport(&established.socket, &link.options.socket);
+    Ok((established, transport))
+}
+
+/// What a connected TCP socket speaks. Multipath TCP falls back to plain TCP without a word.
+pub(crate) fn transport(socket: &Socket, options: &SocketOptions) -> &'static str {
+    if options.mptcp && os::is_multipath(&SockRef::from(socket)) { "mptcp" } else { "tcp" }
+}
+
+fn race_to_first(
+    link: &mut Link<Socket>,
+    addresses: &[SocketAddr],
+) -> Result<Established<Socket>, ConnectCause> {
     let mut race = Race::new(addresses.len());
     let mut running: Vec<Running> = Vec::new();
     let mut failed: Vec<Attempt> = Vec::new();
@@ -174,9 +198,10 @@ fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Established
             RaceStep::Start(index) => {
                 let address = addresses[index];
                 link.observe(&Event::Connecting { address: &address.to_string() });
-                match start(address) {
+                match start(address, &link.options.socket) {
                     Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => running.push(Running { address, socket }),
+                    Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
                     Err(error) => note_failure(link, &mut race, &mut failed, address, error),
                 }
                 continue;
@@ -227,8 +252,16 @@ pub(crate) enum Started {
     Running(Socket),
 }
 
-pub(crate) fn start(address: SocketAddr) -> io::Result<Started> {
-    let socket = handle::open(Domain::for_address(address)).map_err(forbidden)?;
+/// An option that one address cannot have, none can.
+pub(crate) fn refused_option(error: io::Error) -> ConnectCause {
+    match error.downcast() {
+        Ok(option) => ConnectCause::Option(option),
+        Err(error) => ConnectCause::Local(error),
+    }
+}
+
+pub(crate) fn start(address: SocketAddr, options: &SocketOptions) -> io::Result<Started> {
+    let socket = options.open(Domain::for_address(address), Purpose::Connect).map_err(forbidden)?;
     match socket.connect(&address.into()) {
         Ok(()) => finished(socket).map(Started::Connected),
         Err(error) if in_progress(&error) => Ok(Started::Running(socket)),
@@ -244,7 +277,9 @@ struct Forbidden(#[source] io::Error);
 
 fn forbidden(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => io::Error::new(error.kind(), Forbidden(error)),
+        io::ErrorKind::PermissionDenied if OptionError::in_io(&error).is_none() => {
+            io::Error::new(error.kind(), Forbidden(error))
+        }
         _ => error,
     }
 }
@@ -278,13 +313,17 @@ pub(crate) fn finished(socket: Socket) -> io::Result<Established<Socket>> {
     Ok(Established { socket, fault: None })
 }
 
+pub(crate) fn open_unix(options: &SocketOptions) -> Result<Socket, ConnectCause> {
+    options.open(Domain::UNIX, Purpose::Connect).map_err(refused_option)
+}
+
 /// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.
 pub(crate) const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 
 fn connect_unix(link: &mut Link<Socket>, address: &SockAddr) -> Result<Socket, ConnectCause> {
     let name = handle::describe(address).unwrap_or_default();
     link.observe(&Event::Connecting { address: &name });
-    let socket = handle::open(Domain::UNIX).map_err(ConnectCause::Local)?;
+    let socket = open_unix(&link.options.socket)?;
     loop {
         link.tick();
         if link.core.is_decided() {

@@ -1,6 +1,6 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
 
-use crate::{Endpoint, Report, describe_error};
+use crate::{Endpoint, OptionError, Report, describe_error};
 use adieu_proto::Ending;
 use std::{fmt, io};
 
@@ -28,6 +28,9 @@ pub enum ConnectCause {
     /// A socket could not be made, or the endpoint cannot be used on this platform.
     #[error("{}", describe_error(.0))]
     Local(#[source] io::Error),
+    /// A socket option that was asked for cannot be had.
+    #[error("{0}")]
+    Option(#[source] OptionError),
     /// The connect timeout or the deadline passed; the attempts that had failed by then.
     #[error("nothing answered in time{}", after(.0))]
     TimedOut(Vec<Attempt>),
@@ -130,7 +133,8 @@ fn in_brackets(source: &io::Error) -> String {
 /// The system's number of an error, also of one that we explain.
 pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
     let explained = || error.get_ref()?.downcast_ref::<Explained>()?.source.raw_os_error();
-    error.raw_os_error().or_else(explained)
+    let option = || OptionError::in_io(error)?.code();
+    error.raw_os_error().or_else(explained).or_else(option)
 }
 
 /// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.

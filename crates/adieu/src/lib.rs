@@ -67,6 +67,7 @@ mod options;
 mod os;
 mod report;
 mod resolve;
+mod socket_options;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
@@ -83,3 +84,4 @@ pub use interrupt::Interrupt;
 pub use listener::Listener;
 pub use options::{DataPath, Options};
 pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};
+pub use socket_options::{IpVersion, OptionError};

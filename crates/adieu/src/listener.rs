@@ -1,10 +1,11 @@
 //! Listening: the other side of the same procedure.
 
-use crate::connect::Established;
+use crate::connect::{Established, transport};
 use crate::error::{Explained, ListenError};
 use crate::link::Link;
 use crate::os::socket_file::{self, SocketFile};
 use crate::os::{self, Watch};
+use crate::socket_options::{Purpose, SocketOptions};
 use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
@@ -67,19 +68,23 @@ impl Listener {
     /// behind is taken over; a living one is not, nor is a file that is no socket.
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
+        options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
+        let asked = &options.socket;
         let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } => {
-                let addresses = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;
-                let socket = first_bound(&addresses).map_err(|e| fail("listen on", e))?;
+                let found = resolve::look_up(host, *port).and_then(|found| asked.suited(found));
+                let addresses = found.map_err(|e| fail("resolve", e))?;
+                let socket = first_bound(&addresses, asked).map_err(|e| fail("listen on", e))?;
                 (socket, None)
             }
             Endpoint::Unix { path } => {
                 let (socket, file) =
-                    socket_file::listen_at(path, BACKLOG).map_err(|e| fail("listen on", e))?;
+                    socket_file::listen_at(path, BACKLOG, asked).map_err(|e| fail("listen on", e))?;
                 (socket, Some(file))
             }
             Endpoint::UnixAbstract { name } => {
-                let bound = handle::abstract_address(name).and_then(|address| bind(Domain::UNIX, &address));
+                let bound =
+                    handle::abstract_address(name).and_then(|address| bind(Domain::UNIX, &address, asked));
                 let explained = |e: io::Error| match e.kind() {
                     io::ErrorKind::AddrInUse => Explained::error("somebody is listening there", e),
                     _ => e,
@@ -133,7 +138,8 @@ impl Listener {
     pub fn try_accept(&self) -> Result<Option<Connection>, ListenError> {
         let Some((socket, is_tcp)) = self.try_accept_socket()? else { return Ok(None) };
         let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
-        link.connected(Established { socket, fault: None }, if is_tcp { "tcp" } else { "unix" });
+        let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
+        link.connected(Established { socket, fault: None }, transport);
         Ok(Some(Connection::new(link)))
     }
 
@@ -200,10 +206,10 @@ fn is_its_own(error: &io::Error) -> bool {
     ) || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::PROTO)
 }
 
-fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {
+fn first_bound(addresses: &[std::net::SocketAddr], asked: &SocketOptions) -> io::Result<Socket> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match bind(Domain::for_address(*address), &(*address).into()) {
+        match bind(Domain::for_address(*address), &(*address).into(), asked) {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
@@ -211,8 +217,8 @@ fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {
     Err(last)
 }
 
-fn bind(domain: Domain, address: &SockAddr) -> io::Result<Socket> {
-    let socket = handle::open(domain)?;
+fn bind(domain: Domain, address: &SockAddr, asked: &SocketOptions) -> io::Result<Socket> {
+    let socket = asked.open(domain, Purpose::Listen)?;
     if domain != Domain::UNIX {
         socket.set_reuse_address(true)?;
     }

@@ -5,7 +5,7 @@ use adieu_proto::{
 };
 use std::fmt;
 
-use crate::Endpoint;
+use crate::{Endpoint, OptionError};
 
 /// Everything known of one connection after its end.
 ///
@@ -48,7 +48,7 @@ pub struct Report {
     pub error: Option<String>,
     /// `connect` or `listen`: which side began.
     pub role: &'static str,
-    /// `tcp` or `unix`; `None` if there was no connection.
+    /// `tcp`, `mptcp` or `unix`; `None` if there was no connection.
     pub transport: Option<&'static str>,
     /// What the user asked for.
     pub endpoint: String,
@@ -250,6 +250,10 @@ impl Report {
             }
             NeverConnected::Interrupted { signal } => core.handle_interrupt(start, signal),
             NeverConnected::TimedOut => core.handle_timeout(start),
+            NeverConnected::CannotListen { error } if OptionError::in_io(error).is_some() => {
+                core.handle_local_failure(start, LocalEnd::Socket, crate::error::os_code(error));
+                facts.failure = Some(describe_error(error));
+            }
             NeverConnected::CannotListen { error } => {
                 // Whatever it is, there is no connection.
                 let fault =
@@ -267,7 +271,8 @@ impl Report {
         core.handle_closed(start);
         let outcome = core.outcome().expect("a decided core that is closed has its outcome");
         let mut report = Self::new(&core, &outcome, &facts);
-        if let NeverConnected::CannotListen { .. } = cause {
+        if let NeverConnected::CannotListen { error } = cause {
+            report.message = format!("cannot listen on {endpoint}: {}", describe_error(error));
             // The core knows one call that makes a connection, and it was another.
             report.error_call = None;
         }
@@ -353,7 +358,6 @@ impl Report {
     fn nobody_reached_us(&self, ending: Ending, error: &str) -> Option<String> {
         let endpoint = &self.endpoint;
         Some(match ending {
-            Ending::NoConnection => format!("cannot listen on {endpoint}: {error}"),
             Ending::TimedOut { .. } => {
                 format!("timed out while waiting for a connection on {endpoint}: nobody connected")
             }

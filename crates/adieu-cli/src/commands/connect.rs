@@ -5,6 +5,7 @@ use crate::options::{InputKind, Shared, endpoint};
 use crate::printer::{Printer, complain};
 use crate::{exit, signals, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
@@ -24,6 +25,11 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     shared: Shared,
+
+    /// Connect from this address of ours, and this port
+    #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true,
+          help_heading = "Socket options", value_parser = crate::socket_options::source)]
+    source: Option<SocketAddr>,
 }
 
 pub(crate) fn run(args: &Args) -> ExitStatus {
@@ -34,6 +40,14 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
+    let mut options = args.shared.options(InputKind::Stdin);
+    if let Some(source) = args.source {
+        options = options.source(source.ip(), source.port());
+    }
+    if let Err(error) = options.check(&endpoint) {
+        complain(&error.to_string());
+        return ExitStatus::Usage;
+    }
     let printer = match Printer::new(&args.shared.reporting) {
         Ok(printer) => Arc::new(printer),
         Err(error) => {
@@ -54,7 +68,6 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(output) => output,
         Err(error) => return failed(LocalEnd::Output, &error),
     };
-    let mut options = args.shared.options(InputKind::Stdin);
     let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
     match interrupt {
         Ok(interrupt) => options = options.interrupt(&interrupt),
@@ -65,7 +78,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         options = options.observer(move |at, event| printer.step(at, event));
     }
     match adieu::connect(&endpoint, &options) {
-        Ok(connection) => printer.report(&adieu::exchange(connection, input, output)),
+        Ok(connection) => {
+            if args.shared.socket.mptcp && connection.transport() == "tcp" {
+                printer.say("the peer does not speak Multipath TCP: this is plain TCP");
+            }
+            printer.report(&adieu::exchange(connection, input, output))
+        }
         Err(error) => printer.report(error.report()),
     }
 }

@@ -8,6 +8,7 @@ mod local;
 mod ordinary;
 mod reports;
 mod resources;
+mod socket_options;
 mod unix_sockets;
 mod variables;
 #[cfg(target_os = "linux")]
@@ -111,6 +112,15 @@ impl Server {
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).expect("stderr is readable");
         (self.child.wait().expect("it can be waited for"), stdout, said)
+    }
+}
+
+/// A test that failed leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended is not to be killed any more.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -4,7 +4,7 @@
 //! a socket there any more, and never if it is no socket at all.
 
 use crate::error::Explained;
-use crate::handle;
+use crate::socket_options::{Purpose, SocketOptions};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::Metadata;
@@ -45,12 +45,16 @@ impl Drop for SocketFile {
 /// # Errors
 ///
 /// `EADDRINUSE` if somebody has a socket there, or if the file is no socket; what the system says otherwise.
-pub(crate) fn listen_at(path: &Path, backlog: i32) -> io::Result<(Socket, SocketFile)> {
+pub(crate) fn listen_at(
+    path: &Path,
+    backlog: i32,
+    asked: &SocketOptions,
+) -> io::Result<(Socket, SocketFile)> {
     let address = SockAddr::unix(path)?;
     let _lock = lock_directory(path);
     let mut removed = false;
     loop {
-        let socket = handle::open(Domain::UNIX)?;
+        let socket = asked.open(Domain::UNIX, Purpose::Listen)?;
         match socket.bind(&address) {
             Ok(()) => {
                 let identity = fs::symlink_metadata(path).ok().as_ref().map(identity);
@@ -156,7 +160,7 @@ mod tests {
     }
 
     fn refusal(path: &Path) -> String {
-        let error = listen_at(path, 1).expect_err("it is not to be taken");
+        let error = listen_at(path, 1, &SocketOptions::default()).expect_err("it is not to be taken");
         assert_eq!(crate::error::os_code(&error), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
         crate::describe_error(&error)
     }
@@ -166,7 +170,7 @@ mod tests {
         let (_directory, path) = place();
         drop(UnixListener::bind(&path).expect("a new path"));
         assert!(path.exists(), "the file outlives its socket");
-        let (_socket, _file) = listen_at(&path, 1).expect("nobody has it");
+        let (_socket, _file) = listen_at(&path, 1, &SocketOptions::default()).expect("nobody has it");
         UnixStream::connect(&path).expect("it is ours now");
     }
 
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn a_socket_that_does_not_listen_yet_is_alive() {
         let (_directory, path) = place();
-        let early = handle::open(Domain::UNIX).expect("a socket");
+        let early = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
         early.bind(&SockAddr::unix(&path).expect("short")).expect("a new path");
         assert!(refusal(&path).starts_with("somebody"));
         early.listen(1).expect("it is still there");
@@ -215,9 +219,9 @@ mod tests {
     #[test]
     fn at_the_end_only_our_own_file_is_removed() {
         let (_directory, path) = place();
-        drop(listen_at(&path, 1).expect("a new path"));
+        drop(listen_at(&path, 1, &SocketOptions::default()).expect("a new path"));
         assert!(!path.exists());
-        let (_socket, file) = listen_at(&path, 1).expect("a new path");
+        let (_socket, file) = listen_at(&path, 1, &SocketOptions::default()).expect("a new path");
         fs::remove_file(&path).expect("somebody cleans up");
         let _heir = UnixListener::bind(&path).expect("the path is free");
         drop(file);
@@ -235,7 +239,7 @@ mod tests {
                     let (path, start) = (path.clone(), Arc::clone(&start));
                     std::thread::spawn(move || {
                         start.wait();
-                        listen_at(&path, 8).ok()
+                        listen_at(&path, 8, &SocketOptions::default()).ok()
                     })
                 })
                 .collect();

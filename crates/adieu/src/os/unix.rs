@@ -54,6 +54,7 @@ pub(crate) fn error_name(code: i32) -> Option<&'static str> {
         "EADDRNOTAVAIL" ADDRNOTAVAIL, "ENETDOWN" NETDOWN, "ENETUNREACH" NETUNREACH,
         "ECONNABORTED" CONNABORTED, "ECONNRESET" CONNRESET, "ENOBUFS" NOBUFS, "EISCONN" ISCONN,
         "ENOTCONN" NOTCONN, "ETIMEDOUT" TIMEDOUT, "ECONNREFUSED" CONNREFUSED, "EHOSTDOWN" HOSTDOWN,
+        "ENODEV" NODEV, "EPROTONOSUPPORT" PROTONOSUPPORT, "ENOPROTOOPT" NOPROTOOPT, "EOPNOTSUPP" OPNOTSUPP,
         "EHOSTUNREACH" HOSTUNREACH, "EINPROGRESS" INPROGRESS, "EPROTOTYPE" PROTOTYPE,
     }
 }
@@ -64,6 +65,16 @@ pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// socket2 sets SO_NOSIGPIPE where there is no flag.
 #[cfg(not(target_os = "linux"))]
 pub(crate) const SEND_FLAGS: i32 = 0;
+
+/// Source: ip(7), IP_TOS.
+pub(crate) fn set_tos(socket: &SockRef<'_>, tos: u8) -> io::Result<()> {
+    socket.set_tos_v4(tos.into())
+}
+
+/// Source: ipv6(7), IPV6_TCLASS.
+pub(crate) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
+    socket.set_tclass_v6(class.into())
+}
 
 /// One thing to wait for, and what came.
 pub(crate) struct Watch<'a> {

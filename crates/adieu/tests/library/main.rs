@@ -5,5 +5,6 @@ mod connecting;
 mod endings;
 mod procedure;
 mod properties;
+mod socket_options;
 mod timers;
 mod tokio_only;
