@@ -14,7 +14,8 @@ mod signals;
 mod socket_options;
 mod stdio;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 /// Finishes network connections properly: sends everything, half-closes, drains, closes, and tells the truth about
@@ -35,12 +36,29 @@ enum Command {
     Man(commands::man::Args),
 }
 
+/// The definition that these arguments need: of one command alone if the first names it. All of them would cost a tiny exchange
+/// a fifth more instructions.
+fn definition(first: Option<&OsStr>) -> clap::Command {
+    let one = |name: &'static str, augment: fn(clap::Command) -> clap::Command| {
+        clap::Command::new("adieu")
+            .version(env!("CARGO_PKG_VERSION"))
+            .max_term_width(100)
+            .subcommand_required(true)
+            .subcommand(augment(clap::Command::new(name)))
+    };
+    match first.and_then(OsStr::to_str) {
+        Some("connect") => one("connect", commands::connect::Args::augment_args),
+        Some("listen") => one("listen", commands::listen::Args::augment_args),
+        _ => Cli::command(),
+    }
+}
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         printer::complain(&format!("this is a bug in adieu, please report it: {panic}"));
         std::process::exit(exit::ExitStatus::Bug.number().into());
     }));
-    let matches = arguments::parse(&Cli::command());
+    let matches = arguments::parse(&definition(std::env::args_os().nth(1).as_deref()));
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let status = match cli.command {
         Command::Connect(args) => commands::connect::run(&args),
@@ -59,6 +77,20 @@ mod tests {
     #[test]
     fn the_definitions_of_the_options_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_that_is_defined_alone_is_the_same() {
+        let help = |mut definition: clap::Command, name: &str| {
+            definition.build();
+            definition.find_subcommand_mut(name).expect("it is there").render_long_help().to_string()
+        };
+        for name in ["connect", "listen"] {
+            let alone = definition(Some(OsStr::new(name)));
+            assert_eq!(alone.get_subcommands().count(), 1);
+            assert_eq!(help(alone, name), help(Cli::command(), name));
+        }
+        assert!(definition(None).get_subcommands().count() > 4);
     }
 
     #[test]
