@@ -12,6 +12,10 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         // A listener that could not be made: see `for_listening`.
         return None;
     }
+    if report.ending == "no_connection" && report.proxy.is_some() {
+        // What the proxy, or the way to it, has said is all there is.
+        return None;
+    }
     match (report.ending, report.error_name, report.timer, report.local_end) {
         ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => Some(
             "nobody listens there: a server that is gone has left its name behind, or it does not listen yet",

@@ -10,6 +10,7 @@ mod hints;
 mod ladder;
 mod options;
 mod printer;
+mod proxy_options;
 mod signals;
 mod socket_options;
 mod stdio;

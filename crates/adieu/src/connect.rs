@@ -1,10 +1,10 @@
 //! Connecting: every address is tried, the Happy Eyeballs way (RFC 8305), until one connects.
 
-use crate::error::{Attempt, ConnectCause, ConnectError};
+use crate::error::{Attempt, ConnectCause, ConnectError, list};
 use crate::link::{Link, fault};
 use crate::os::{self, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
-use crate::{Connection, Endpoint, Event, OptionError, Options, Role, handle, resolve};
+use crate::{Connection, Endpoint, Event, OptionError, Options, ProxyError, Role, handle, proxy, resolve};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
@@ -64,22 +64,18 @@ fn establish(
     endpoint: &Endpoint,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     link.options.check(endpoint).map_err(ConnectCause::Option)?;
+    let proxy = link.options.proxy.clone();
+    link.facts.proxy = proxy.as_ref().map(ToString::to_string);
+    if let Some(proxy) = &proxy {
+        proxy::blocking::check(proxy, endpoint)?;
+    }
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {
-            if let Ok(ip) = host.parse::<IpAddr>() {
-                let only = link.options.socket.suited(vec![SocketAddr::new(ip, *port)]);
-                return race(link, &only.map_err(ConnectCause::Resolve)?);
+            if let Some(proxy) = proxy {
+                return proxy::blocking::establish(link, &proxy, host, *port);
             }
-            let addresses = match resolve::addresses(link, host, *port) {
-                Some(Ok(addresses)) => {
-                    link.options.socket.suited(addresses).map_err(ConnectCause::Resolve)?
-                }
-                Some(Err(error)) => return Err(ConnectCause::Resolve(error)),
-                None => return Err(out_of_time(link, Vec::new())),
-            };
-            link.facts.resolved = Some(link.now());
-            link.observe(&Event::Resolved { addresses: &addresses });
+            let addresses = addresses_of(link, host, *port)?;
             race(link, &addresses)
         }
         Endpoint::Unix { path } => {
@@ -95,6 +91,27 @@ fn establish(
     }
 }
 
+/// The addresses to try for a host: its own, if it is one, or those of its name.
+pub(crate) fn addresses_of(
+    link: &mut Link<Socket>,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, ConnectCause> {
+    let addresses = if let Ok(ip) = host.parse::<IpAddr>() {
+        vec![SocketAddr::new(ip, port)]
+    } else {
+        let addresses = match resolve::addresses(link, host, port) {
+            Some(Ok(addresses)) => addresses,
+            Some(Err(error)) => return Err(ConnectCause::Resolve(error)),
+            None => return Err(out_of_time(link, Vec::new())),
+        };
+        link.facts.resolved = Some(link.now());
+        link.observe(&Event::Resolved { addresses: &addresses });
+        addresses
+    };
+    link.options.socket.suited(addresses).map_err(ConnectCause::Resolve)
+}
+
 /// Ends a link that has no connection.
 pub(crate) fn fail<H: handle::Handle>(
     mut link: Link<H>,
@@ -104,6 +121,7 @@ pub(crate) fn fail<H: handle::Handle>(
     let fault = connect_fault(&cause);
     link.facts.failure = match &cause {
         ConnectCause::TimedOut(attempts) if attempts.is_empty() => None,
+        ConnectCause::TimedOut(attempts) => Some(list(attempts)),
         ConnectCause::Interrupted => None,
         cause => Some(cause.to_string()),
     };
@@ -124,6 +142,7 @@ fn own_failure(cause: &ConnectCause) -> Option<Option<i32>> {
     match cause {
         ConnectCause::Local(error) => error.raw_os_error().map(Some),
         ConnectCause::Option(error) => Some(error.code()),
+        ConnectCause::Proxy { error: ProxyError::Unreachable(cause), .. } => own_failure(cause),
         ConnectCause::Resolve(error) => own_number(error).map(Some),
         ConnectCause::Attempts(attempts) => attempts.iter().find_map(|a| own_number(&a.error)).map(Some),
         _ => None,
@@ -151,12 +170,13 @@ fn connect_fault(cause: &ConnectCause) -> Fault {
             answered.or(faults.last()).copied().unwrap_or(none)
         }
         ConnectCause::Local(error) => of(error),
+        ConnectCause::Proxy { error: ProxyError::Unreachable(cause), .. } => connect_fault(cause),
         _ => none,
     }
 }
 
 /// The core has decided while connecting: the interrupt, or a timer.
-fn out_of_time(link: &Link<Socket>, attempts: Vec<Attempt>) -> ConnectCause {
+pub(crate) fn out_of_time(link: &Link<Socket>, attempts: Vec<Attempt>) -> ConnectCause {
     match link.options.interrupt.as_ref().and_then(crate::Interrupt::raised) {
         Some(_) => ConnectCause::Interrupted,
         None => ConnectCause::TimedOut(attempts),
@@ -168,7 +188,7 @@ struct Running {
     socket: Socket,
 }
 
-fn race(
+pub(crate) fn race(
     link: &mut Link<Socket>,
     addresses: &[SocketAddr],
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {

@@ -1,6 +1,6 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
 
-use crate::{Endpoint, OptionError, Report, describe_error};
+use crate::{Endpoint, OptionError, ProxyError, Report, describe_error};
 use adieu_proto::Ending;
 use std::{fmt, io};
 
@@ -31,6 +31,15 @@ pub enum ConnectCause {
     /// A socket option that was asked for cannot be had.
     #[error("{0}")]
     Option(#[source] OptionError),
+    /// The proxy that was to be connected through said no, or cannot be reached.
+    #[error("the proxy {proxy} {error}")]
+    Proxy {
+        /// The proxy, without user and password.
+        proxy: String,
+        /// What it said.
+        #[source]
+        error: ProxyError,
+    },
     /// The connect timeout or the deadline passed; the attempts that had failed by then.
     #[error("nothing answered in time{}", after(.0))]
     TimedOut(Vec<Attempt>),
@@ -54,7 +63,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-fn list(attempts: &[Attempt]) -> String {
+pub(crate) fn list(attempts: &[Attempt]) -> String {
     attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
 }
 

@@ -65,6 +65,7 @@ mod link;
 mod listener;
 mod options;
 mod os;
+mod proxy;
 mod report;
 mod resolve;
 mod socket_options;
@@ -83,5 +84,8 @@ pub use exchange::exchange;
 pub use interrupt::Interrupt;
 pub use listener::Listener;
 pub use options::{DataPath, Options};
+#[doc(hidden)]
+pub use proxy::check_proxy_reply;
+pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
 pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};
 pub use socket_options::{IpVersion, OptionError};

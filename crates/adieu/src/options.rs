@@ -1,7 +1,7 @@
 //! What bounds a connection, who watches it and what may interrupt it.
 
 use crate::socket_options::{KeepAlive, SocketOptions};
-use crate::{Endpoint, Event, Interrupt, IpVersion, OptionError};
+use crate::{Endpoint, Event, Interrupt, IpVersion, OptionError, Proxy};
 use std::net::{IpAddr, SocketAddr};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -49,6 +49,7 @@ pub struct Options {
     pub(crate) interrupt: Option<Interrupt>,
     pub(crate) data_path: DataPath,
     pub(crate) socket: SocketOptions,
+    pub(crate) proxy: Option<Arc<Proxy>>,
 }
 
 impl Options {
@@ -114,6 +115,18 @@ impl Options {
     #[must_use]
     pub fn interrupt(mut self, interrupt: &Interrupt) -> Self {
         self.interrupt = Some(interrupt.clone());
+        self
+    }
+}
+
+impl Options {
+    /// Connects through this proxy. The report names it, and its address is then the peer's. Nothing for a listener.
+    ///
+    /// Its handshake counts as connecting, so the connect timeout bounds it, and its refusal is a
+    /// [`ConnectCause::Proxy`](crate::ConnectCause::Proxy). What it sends after its reply is the stream's.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.proxy = proxy.into().map(Arc::new);
         self
     }
 }
@@ -269,6 +282,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("timers", &self.timers)
             .field("socket", &self.socket)
+            .field("proxy", &self.proxy)
             .finish_non_exhaustive()
     }
 }

@@ -52,9 +52,11 @@ pub struct Report {
     pub transport: Option<&'static str>,
     /// What the user asked for.
     pub endpoint: String,
+    /// The proxy that was connected through, or was to be; without user and password. `None`: there was none.
+    pub proxy: Option<String>,
     /// Our address.
     pub local_address: Option<String>,
-    /// The peer's address. `None` also for the unnamed client of a Unix socket.
+    /// The peer's address; through a proxy, the proxy's. `None` also for the unnamed client of a Unix socket.
     pub peer_address: Option<String>,
     /// Who ended its direction first: `us` or `peer`. `None`: neither did.
     pub ended_first: Option<&'static str>,
@@ -166,6 +168,7 @@ pub(crate) struct Facts {
     pub(crate) role: &'static str,
     pub(crate) transport: Option<&'static str>,
     pub(crate) endpoint: String,
+    pub(crate) proxy: Option<String>,
     pub(crate) local_address: Option<String>,
     pub(crate) peer_address: Option<String>,
     pub(crate) resolved: Option<Time>,
@@ -201,6 +204,7 @@ impl Report {
             role: facts.role,
             transport: facts.transport,
             endpoint: facts.endpoint.clone(),
+            proxy: facts.proxy.clone(),
             local_address: facts.local_address.clone(),
             peer_address: facts.peer_address.clone(),
             ended_first: core.ended_first().map(Side::name),

@@ -3,6 +3,7 @@
 use crate::exit::ExitStatus;
 use crate::options::{InputKind, Shared, endpoint};
 use crate::printer::{Printer, complain};
+use crate::proxy_options::ProxyOptions;
 use crate::{exit, signals, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
 use std::net::SocketAddr;
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true,
           help_heading = "Socket options", value_parser = crate::socket_options::source)]
     source: Option<SocketAddr>,
+
+    #[command(flatten)]
+    proxy: ProxyOptions,
 }
 
 pub(crate) fn run(args: &Args) -> ExitStatus {
@@ -47,6 +51,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     if let Err(error) = options.check(&endpoint) {
         complain(&error.to_string());
         return ExitStatus::Usage;
+    }
+    match args.proxy.resolve(&endpoint) {
+        Ok(proxy) => options = options.proxy(proxy),
+        Err(refusal) => return refusal.tell(),
     }
     let printer = match Printer::new(&args.shared.reporting) {
         Ok(printer) => Arc::new(printer),

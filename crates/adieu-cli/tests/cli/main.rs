@@ -6,6 +6,7 @@ mod cuts;
 mod listen;
 mod local;
 mod ordinary;
+mod proxies;
 mod reports;
 mod resources;
 mod socket_options;

@@ -76,6 +76,13 @@ pub(crate) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<(
     socket.set_tclass_v6(class.into())
 }
 
+/// Looks at what has arrived, and leaves it there.
+///
+/// Source: recv(2), MSG_PEEK.
+pub(crate) fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::net::recv(&**socket, buffer, rustix::net::RecvFlags::PEEK).map(|(_, n)| n)?)
+}
+
 /// One thing to wait for, and what came.
 pub(crate) struct Watch<'a> {
     fd: Option<BorrowedFd<'a>>,

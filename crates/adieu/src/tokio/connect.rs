@@ -61,17 +61,18 @@ async fn establish(
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     link.options.check(endpoint).map_err(ConnectCause::Option)?;
+    let proxy = link.options.proxy.clone();
+    link.facts.proxy = proxy.as_ref().map(ToString::to_string);
+    if let Some(proxy) = &proxy {
+        crate::proxy::blocking::check(proxy, endpoint)?;
+    }
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {
-            if let Ok(ip) = host.parse::<IpAddr>() {
-                let only = link.options.socket.suited(vec![SocketAddr::new(ip, *port)]);
-                return race(link, &only.map_err(ConnectCause::Resolve)?, failed).await;
+            if let Some(proxy) = proxy {
+                return super::proxy::establish(link, &proxy, host, *port, failed).await;
             }
-            let found = addresses(host, *port).await.and_then(|found| link.options.socket.suited(found));
-            let addresses = found.map_err(ConnectCause::Resolve)?;
-            link.facts.resolved = Some(link.now());
-            link.observe(&Event::Resolved { addresses: &addresses });
+            let addresses = addresses_of(link, host, *port).await?;
             race(link, &addresses, failed).await
         }
         Endpoint::Unix { path } => {
@@ -85,6 +86,23 @@ async fn establish(
             Ok((Established { socket, fault: None }, "unix"))
         }
     }
+}
+
+/// The addresses to try for a host: its own, if it is one, or those of its name.
+pub(super) async fn addresses_of(
+    link: &mut Link<Stream>,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, ConnectCause> {
+    let found = if let Ok(ip) = host.parse::<IpAddr>() {
+        vec![SocketAddr::new(ip, port)]
+    } else {
+        let found = addresses(host, port).await.map_err(ConnectCause::Resolve)?;
+        link.facts.resolved = Some(link.now());
+        link.observe(&Event::Resolved { addresses: &found });
+        found
+    };
+    link.options.socket.suited(found).map_err(ConnectCause::Resolve)
 }
 
 /// The addresses of a name in the order in which to try them.
@@ -102,7 +120,7 @@ async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(interleave(&found?))
 }
 
-async fn race(
+pub(super) async fn race(
     link: &mut Link<Stream>,
     addresses: &[SocketAddr],
     failed: &mut Vec<Attempt>,
