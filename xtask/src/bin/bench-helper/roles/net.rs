@@ -22,7 +22,7 @@ pub(crate) fn connect(endpoint: &str) -> Result<OwnedFd> {
 
 /// Wakes a receiver once so much has come, or the end: each wake-up costs both sides more than the bytes.
 pub(crate) fn receive_in_mouthfuls(socket: &OwnedFd) -> Result<()> {
-    let mark: libc::c_int = 512 * 1024;
+    let mark: libc::c_int = 1024 * 1024;
     let length = libc::socklen_t::try_from(size_of_val(&mark))?;
     #[expect(unsafe_code, reason = "SO_RCVLOWAT has no safe wrapper")]
     // SAFETY: the descriptor is open, and the pointer and the length describe one int.
