@@ -24,9 +24,6 @@ const TRICKLE: u64 = 64 * 1024;
 /// How much must come within `PATIENCE` for the mark to be worth it.
 const FAST: u64 = MARK as u64;
 
-/// What the speed is judged by: a shorter time says nothing.
-const WINDOW: Duration = Duration::from_millis(4);
-
 #[derive(Debug, Default)]
 pub(super) struct LowWater {
     raised: bool,
@@ -51,7 +48,7 @@ impl LowWater {
         if !self.raised {
             let (start, before) = *self.window.get_or_insert((now, received));
             let elapsed = now.saturating_sub(start);
-            if elapsed >= WINDOW {
+            if elapsed >= PATIENCE {
                 self.window = Some((now, received));
                 if is_fast(received - before, elapsed) {
                     self.set(link, MARK);
