@@ -62,15 +62,10 @@ pub(crate) fn describe(address: &SockAddr) -> Option<String> {
     if let Some(ip) = address.as_socket() {
         return Some(ip.to_string());
     }
-    #[cfg(unix)]
-    if let Some(path) = address.as_pathname() {
+    if let Some(path) = crate::os::path_of(address) {
         return Some(Endpoint::unix(path).to_string());
     }
-    #[cfg(unix)]
-    if let Some(name) = address.as_abstract_namespace() {
-        return Some(Endpoint::unix_abstract(String::from_utf8_lossy(name)).to_string());
-    }
-    None
+    crate::os::abstract_name_of(address).map(|name| Endpoint::unix_abstract(name).to_string())
 }
 
 /// The address of a Unix socket's abstract name.

@@ -4,11 +4,10 @@ use super::{Handshake, Proxy, ProxyError, Target, Wants};
 use crate::connect::{Established, addresses_of, out_of_time, race};
 use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
-use crate::os::{self, Watch};
-use crate::{Endpoint, Event, Interrupt};
+use crate::os::{self, AsPollable, Watch};
+use crate::{Endpoint, Event};
 use socket2::{SockRef, Socket};
 use std::io;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// How long the page of a refusal that is known is waited for: what is missing are only words.
@@ -128,8 +127,8 @@ fn shake_hands(
             }
             timeout = Some(timeout.map_or(left, |t| t.min(left)));
         }
-        let interrupt = link.options.interrupt.as_ref().map(Interrupt::as_fd);
-        let mut watches = [Watch::new(socket.as_fd(), !sending, sending), Watch::readable(interrupt)];
+        let interrupt = link.options.interrupt.as_ref().map(AsPollable::as_pollable);
+        let mut watches = [Watch::new(socket.as_pollable(), !sending, sending), Watch::readable(interrupt)];
         os::wait(&mut watches, timeout).map_err(ConnectCause::Local)?;
     }
 }

@@ -1,6 +1,7 @@
 //! The codecs on bytes alone.
 
 use super::*;
+use ParseProxyError as E;
 
 fn proxy(text: &str) -> Proxy {
     text.parse().expect("a proxy")
@@ -49,7 +50,6 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
     }
     let credentials = proxy("http://u%40x:p%3a%25@h:1").credentials.expect("they are there");
     assert_eq!((credentials.user.as_str(), credentials.password.as_str()), ("u@x", "p:%"));
-    use ParseProxyError as E;
     for (text, error) in [
         ("127.0.0.1:1080", E::NoScheme),
         ("https://h:1", E::UnknownScheme),
