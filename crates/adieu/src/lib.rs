@@ -70,8 +70,10 @@ mod link;
 mod listener;
 mod options;
 mod os;
+mod proxy;
 mod report;
 mod resolve;
+mod socket_options;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
@@ -88,7 +90,11 @@ pub use interrupt::Interrupt;
 pub use listener::Listener;
 pub use options::{DataPath, Options};
 pub use os::Calls;
+#[doc(hidden)]
+pub use proxy::check_proxy_reply;
+pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
+pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};
+pub use socket_options::{IpVersion, OptionError};
+
 /// The names that the steps of the procedure have on this system.
 pub const CALLS: Calls = os::CALLS;
-
-pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};

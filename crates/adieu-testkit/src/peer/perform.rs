@@ -368,6 +368,11 @@ fn await_unread(socket: &Socket, n: u64, control: &Control) -> Done {
 }
 
 fn await_acknowledged(socket: &Socket, control: &Control) -> Done {
+    #[cfg(unix)]
+    if socket.domain().is_ok_and(|domain| domain == socket2::Domain::UNIX) {
+        // What was sent stands in the other's queue. Its SIOCOUTQ counts what nobody has read.
+        return Ok(());
+    }
     await_queue("waiting for acknowledgements", socket, control, || {
         // A reset empties the queue too: that is not an acknowledgement.
         Ok(!os::look(socket).error && os::unacknowledged(socket)? == 0)

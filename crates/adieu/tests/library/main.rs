@@ -9,6 +9,10 @@ mod procedure;
 // They are about the core and the words of reports, which are the same everywhere.
 #[cfg(unix)]
 mod properties;
+mod proxies;
+// socket2 reads these options back on Unix.
+#[cfg(unix)]
+mod socket_options;
 mod timers;
 mod tokio_only;
 #[cfg(windows)]

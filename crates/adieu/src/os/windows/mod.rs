@@ -27,7 +27,10 @@ pub(crate) use errors::{error_name, fault_kind, is_exhausted, is_in_progress, is
 pub(crate) use evidence::{AcknowledgementWatch, TcpFacts, sample};
 #[cfg(feature = "tokio")]
 pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
-pub(crate) use socket::{path_of, prepare_to_bind};
+pub(crate) use socket::{
+    SocketFile, abstract_name_of, bind_to_interface, is_ipv6, is_multipath, listen_at, path_of, peek,
+    prepare_to_bind, set_fast_open, set_tos, set_traffic_class, set_user_timeout,
+};
 pub(crate) use wait::{AsPollable, Pollable, Watch, has_error, wait};
 pub(crate) use waker::Waker;
 pub(crate) use winsock::Network;
