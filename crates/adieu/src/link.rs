@@ -9,7 +9,9 @@ use crate::handle::{self, Direction, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
-use adieu_proto::{Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Time, Waiting};
+use adieu_proto::{
+    Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Side, Time, Waiting,
+};
 use socket2::SockRef;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
@@ -147,7 +149,7 @@ impl<H: Handle> Link<H> {
         let look = os::Look {
             is_tcp: self.is_tcp(),
             fin_sent,
-            eof: self.core.evidence().eof,
+            peer_first: self.core.evidence().eof && self.core.ended_first() == Some(Side::Peer),
             local: self.facts.local_address.as_deref(),
             peer: self.facts.peer_address.as_deref(),
         };

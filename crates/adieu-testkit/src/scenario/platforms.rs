@@ -34,10 +34,10 @@ const WINE: &[Deviation] = &[
     uncertain("peer_resets_at_once", None),
     uncertain("peer_resets_with_our_request_unread", None),
     uncertain("peer_closes_at_once", None),
-    uncertain("full_reply_then_reset", Some(Phase::Draining)),
-    uncertain("peer_resets_with_the_reply_unread_in_our_kernel", Some(Phase::Draining)),
-    uncertain("peer_resets_in_mid_download", Some(Phase::Draining)),
-    uncertain("all_taken_then_reset_instead_of_fin", Some(Phase::Draining)),
+    uncertain("full_reply_then_reset", None),
+    uncertain("peer_resets_with_the_reply_unread_in_our_kernel", None),
+    uncertain("peer_resets_in_mid_download", None),
+    uncertain("all_taken_then_reset_instead_of_fin", None),
     uncertain("peer_resets_in_mid_upload", Some(Phase::Sending)),
     uncertain("early_error_reply_then_close_on_the_unread_upload", Some(Phase::Sending)),
     uncertain("early_error_reply_and_fin_then_close_on_the_unread_upload", Some(Phase::Sending)),
@@ -123,6 +123,7 @@ mod tests {
     fn unix_runs_them_all_and_windows_most() {
         let left_out = all().filter(|scenario| scenario.not_here(Arm::InProcess).is_some()).count();
         assert_eq!(left_out == 0, cfg!(unix));
-        assert!(left_out * 3 < all().count(), "{left_out}");
+        // All of the matrix over TCP, but for what needs Linux; the half of it over Unix sockets is not there.
+        assert!(all().count() - left_out >= 55, "{left_out} of {}", all().count());
     }
 }

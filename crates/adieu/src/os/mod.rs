@@ -37,8 +37,8 @@ pub(crate) struct Look<'a> {
     pub(crate) is_tcp: bool,
     /// Our sending side is shut down.
     pub(crate) fin_sent: bool,
-    /// The peer has ended its side.
-    pub(crate) eof: bool,
+    /// The peer has ended its side, and before we did.
+    pub(crate) peer_first: bool,
     /// Our address and the peer's, as they were when it was connected.
     pub(crate) local: Option<&'a str>,
     pub(crate) peer: Option<&'a str>,

@@ -85,7 +85,8 @@ pub(crate) const SEND_FLAGS: i32 = 0;
 
 /// Whether it is a socket of IPv6.
 pub(crate) fn is_ipv6(socket: &SockRef<'_>) -> bool {
-    socket.domain().is_ok_and(|domain| domain == socket2::Domain::IPV6)
+    // An address without a host and a port has its family, bound or not.
+    socket.local_addr().is_ok_and(|address| address.is_ipv6())
 }
 
 /// Source: ip(7), IP_TOS.

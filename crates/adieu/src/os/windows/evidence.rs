@@ -8,7 +8,8 @@
 //! | --- | --- |
 //! | FIN-WAIT-2, TIME-WAIT | acknowledged |
 //! | FIN-WAIT-1, CLOSING, LAST-ACK | sent and not acknowledged |
-//! | none, after both ends | acknowledged: LAST-ACK is left by that, by a reset, or by giving up, and these two are told |
+//! | none, after both ends, the peer's first | acknowledged: LAST-ACK is left by that, by a reset, or by giving up, and these two a receive tells |
+//! | none, but we ended first | not known: it should be TIME-WAIT |
 //! | ESTABLISHED, CLOSE-WAIT | not sent |
 //!
 //! The state comes from SIO_TCP_INFO (Windows 10 version 1703 and later), and where the socket does not have that, from the
@@ -63,32 +64,36 @@ pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>) -> (Sample, TcpFacts)
     } else {
         Unacknowledged::NotApplicable
     };
-    (Sample { unacknowledged, last_heard: None, socket_error: socket_error(socket) }, facts)
+    (Sample { unacknowledged, last_heard: None, socket_error: socket_error(socket, look) }, facts)
 }
 
 fn meaning(state: Option<State>, look: Look<'_>) -> Unacknowledged {
     match state {
         _ if !look.fin_sent => Unacknowledged::Unknown,
         Some(State::FinAcknowledged) => Unacknowledged::Octets(0),
-        Some(State::Gone) if look.eof => Unacknowledged::Octets(0),
+        Some(State::Gone) if look.peer_first => Unacknowledged::Octets(0),
         Some(State::FinOutstanding) => Unacknowledged::Uncounted,
         _ => Unacknowledged::Unknown,
     }
 }
 
-/// Reads SO_ERROR, which clears it, and asks WSAPoll, which has no number but knows of an error all the same.
-fn socket_error(socket: &SockRef<'_>) -> SocketError {
+/// Reads SO_ERROR, which clears it; asks WSAPoll, which has no number but knows of an error all the same; and after the
+/// peer's end looks once more for what a receive tells (recv: WSAECONNRESET, WSAECONNABORTED).
+fn socket_error(socket: &SockRef<'_>, look: Look<'_>) -> SocketError {
+    let told = |call, error: &io::Error| {
+        SocketError::Fault(Fault { call, kind: super::fault_kind(error), code: error.raw_os_error() })
+    };
     match socket.take_error() {
         Ok(None) if has_error(socket) => {
             // No number, so no cause.
             SocketError::Fault(Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None })
         }
+        Ok(None) if look.peer_first => match super::peek(socket, &mut [0]) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => told(Call::Receive, &error),
+            _ => SocketError::Clear,
+        },
         Ok(None) => SocketError::Clear,
-        Ok(Some(error)) => SocketError::Fault(Fault {
-            call: Call::SocketError,
-            kind: super::fault_kind(&error),
-            code: error.raw_os_error(),
-        }),
+        Ok(Some(error)) => told(Call::SocketError, &error),
         Err(_) => SocketError::Unknown,
     }
 }
@@ -265,7 +270,7 @@ impl AsSocket for AcknowledgementWatch {
 mod tests {
     use super::*;
 
-    const ENDED: Look<'_> = Look { is_tcp: true, fin_sent: true, eof: true, local: None, peer: None };
+    const ENDED: Look<'_> = Look { is_tcp: true, fin_sent: true, peer_first: true, local: None, peer: None };
 
     #[test]
     fn a_state_that_the_acknowledgement_of_our_fin_leads_to_proves_it() {
@@ -278,8 +283,8 @@ mod tests {
     fn what_no_state_says_is_unknown() {
         assert_eq!(meaning(None, ENDED), Unacknowledged::Unknown);
         assert_eq!(meaning(Some(State::Open), ENDED), Unacknowledged::Unknown);
-        // Before the peer's end, a connection that is gone was reset or given up.
-        assert_eq!(meaning(Some(State::Gone), Look { eof: false, ..ENDED }), Unacknowledged::Unknown);
+        // After our own end first comes TIME-WAIT: a connection that is gone then was reset or given up.
+        assert_eq!(meaning(Some(State::Gone), Look { peer_first: false, ..ENDED }), Unacknowledged::Unknown);
         let open = Look { fin_sent: false, ..ENDED };
         assert_eq!(meaning(Some(State::FinAcknowledged), open), Unacknowledged::Unknown);
     }
