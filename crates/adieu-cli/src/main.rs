@@ -12,6 +12,7 @@ mod options;
 mod printer;
 mod signals;
 mod stdio;
+mod tls;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;

@@ -144,6 +144,17 @@ fn step_text(event: &Event<'_>) -> Option<String> {
         Event::Connected { local, peer } => {
             format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
         }
+        Event::Secured { version, suite } => {
+            format!("TLS handshake: {}, {}", version.unwrap_or("unknown"), suite.unwrap_or("unknown"))
+        }
+        Event::CloseNotify { by: adieu::Side::Us } => "TLS close_notify: our stream has ended".to_owned(),
+        Event::CloseNotify { by: adieu::Side::Peer } => {
+            "TLS close_notify: the peer's stream has ended".to_owned()
+        }
+        Event::TlsFailed { alert: Some(alert), .. } => {
+            format!("TLS alert {alert}: the peer broke the session off")
+        }
+        Event::TlsFailed { alert: None, error } => format!("the TLS session broke: {error}"),
         Event::ShutdownSend { fault: None } => "shutdown(SHUT_WR): our sending side is shut down".to_owned(),
         Event::ShutdownSend { fault: Some(fault) } => {
             format!("shutdown(SHUT_WR) failed: {}", fault_text(fault))

@@ -321,6 +321,11 @@ impl Connection {
         }
     }
 
+    /// The stream was cut where no end is possible: from now on it is one that has an end mark, and it was not seen.
+    pub fn handle_missing_end_mark(&mut self) {
+        self.evidence.end_mark.get_or_insert(false);
+    }
+
     /// The answer to [`Action::ShutdownSend`].
     pub fn handle_shutdown(&mut self, now: Time, result: Result<(), Fault>) {
         self.answered(Action::ShutdownSend);

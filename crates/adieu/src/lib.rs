@@ -42,6 +42,7 @@
 //!
 //! - `tokio`: the same procedure in async, in [`mod@tokio`].
 //! - `serde`: `Serialize` for [`Report`].
+//! - `tls`: TLS under the same procedure, in the module `tls`; on rustls.
 //!
 //! # Platforms
 //!
@@ -67,6 +68,8 @@ mod options;
 mod os;
 mod report;
 mod resolve;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

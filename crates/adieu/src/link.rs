@@ -3,6 +3,9 @@
 //! Every call here is non-blocking, so the blocking driver, the exchange and the async driver share it; only
 //! how they wait is their own.
 
+#[cfg(feature = "tls")]
+pub(crate) mod secure;
+
 use crate::connect::Established;
 use crate::handle::{self, Direction, Handle};
 use crate::os;
@@ -34,19 +37,24 @@ pub(crate) struct Link<H: Handle> {
     waiting: Waiting,
     start: Instant,
     report: Option<Report>,
+    /// What the two streams are carried in, if that is TLS.
+    #[cfg(feature = "tls")]
+    tls: Option<Box<crate::tls::engine::Engine>>,
 }
 
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
     pub(crate) fn new(options: Options, role: Role, endpoint: String) -> Self {
         Self {
-            core: Core::new(options.timers.clone()),
+            core: Core::new(options.core_config()),
             handle: None,
             facts: Facts { role: role.name(), endpoint, ..Facts::default() },
             options,
             waiting: Waiting::default(),
             start: Instant::now(),
             report: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -65,6 +73,22 @@ impl<H: Handle> Link<H> {
         }
     }
 
+    /// Whether the streams are what is on the wire, so that the kernel can move them by itself.
+    pub(crate) fn is_plain(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_none();
+        #[cfg(not(feature = "tls"))]
+        true
+    }
+
+    /// Whether something that was taken from the program waits here until our kernel takes it.
+    pub(crate) fn has_unsent(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref().is_some_and(|tls| !tls.unsent().is_empty());
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     pub(crate) fn is_tcp(&self) -> bool {
         self.facts.transport == Some("tcp")
     }
@@ -80,11 +104,15 @@ impl<H: Handle> Link<H> {
         let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);
         self.facts.peer_address = peer.or(self.facts.peer_address.take());
         self.handle = Some(socket);
-        self.core.handle_connected(self.now());
         self.observe(&Event::Connected {
             local: self.facts.local_address.as_deref(),
             peer: self.facts.peer_address.as_deref(),
         });
+        #[cfg(feature = "tls")]
+        if self.begin_tls(fault) {
+            return;
+        }
+        self.core.handle_connected(self.now());
         if let Some(fault) = fault {
             self.observe(&Event::Fault { fault });
             self.core.handle_fault(self.now(), fault);
@@ -93,7 +121,10 @@ impl<H: Handle> Link<H> {
 
     /// Performs everything the core asks for. Afterwards it asks for nothing until it is told something.
     pub(crate) fn act(&mut self) {
-        while let Some(action) = self.core.poll_action() {
+        loop {
+            #[cfg(feature = "tls")]
+            self.end_tls_stream();
+            let Some(action) = self.core.poll_action() else { return };
             match action {
                 Action::ShutdownSend => self.shutdown_send(),
                 Action::Sample => self.sample(),
@@ -124,6 +155,8 @@ impl<H: Handle> Link<H> {
             return;
         };
         let (sample, tcp) = os::sample(&handle.socket(), self.is_tcp());
+        #[cfg(feature = "tls")]
+        let sample = self.sample_of_bytes(sample);
         self.facts.tcp = tcp;
         if let adieu_proto::SocketError::Fault(fault) = sample.socket_error {
             self.observe(&Event::Fault { fault });
@@ -138,6 +171,8 @@ impl<H: Handle> Link<H> {
             handle::set_reset_on_close(&handle.socket(), true);
         }
         self.core.handle_closed(self.now());
+        #[cfg(feature = "tls")]
+        self.note_unfinished_handshake();
         if let Some(outcome) = self.core.outcome() {
             let report = Report::new(&self.core, &outcome, &self.facts);
             self.observe(&Event::Closed { aborted: abort, report: &report });
@@ -157,6 +192,10 @@ impl<H: Handle> Link<H> {
 
     /// Receives into `buffer`, without blocking.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Moved {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return self.receive_tls(buffer);
+        }
         self.receive_with(|socket| (&**socket).read(buffer))
     }
 
@@ -232,6 +271,10 @@ impl<H: Handle> Link<H> {
 
     /// Takes an EOF that stands in our kernel already, but no byte that stands before it.
     pub(crate) fn receive_eof(&mut self) {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return self.receive_tls_end();
+        }
         let Some(handle) = self.handle.as_ref().filter(|_| self.core.wants().receive) else { return };
         let peeked = loop {
             match handle.socket().peek(&mut [MaybeUninit::uninit()]) {
@@ -255,6 +298,10 @@ impl<H: Handle> Link<H> {
     /// Sends from `buffer`, without blocking. What the core does not know as read from an input comes from the
     /// program itself, and is read and accepted at once.
     pub(crate) fn send(&mut self, buffer: &[u8]) -> Moved {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return self.send_tls(buffer);
+        }
         let Some(handle) = &self.handle else { return Moved::Ended };
         let at = self.now();
         let result = loop {

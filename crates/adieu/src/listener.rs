@@ -64,7 +64,7 @@ impl Listener {
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
         let (socket, path) = match endpoint {
-            Endpoint::Tcp { host, port } => {
+            Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
                 let addresses = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;
                 let socket = first_bound(&addresses).map_err(|e| fail("listen on", e))?;
                 (socket, None)
@@ -75,7 +75,11 @@ impl Listener {
             }
         };
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
-        let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
+        let endpoint = match (endpoint, local.as_socket()) {
+            (Endpoint::Tls { .. }, Some(address)) => Endpoint::tls(address.ip().to_string(), address.port()),
+            (_, Some(address)) => Endpoint::from(address),
+            (_, None) => endpoint.clone(),
+        };
         let accepting = options.interrupt.clone();
         Ok(Self { socket, endpoint, options: options.clone(), accepting, path })
     }
@@ -94,7 +98,8 @@ impl Listener {
         &self.endpoint
     }
 
-    /// Accepts one connection; waits for it. `None` from [`Options::interrupt`] is an error of the kind
+    /// Accepts one connection; waits for it, but not for its TLS handshake, which the first call on the connection makes.
+    /// `None` from [`Options::interrupt`] is an error of the kind
     /// [`Interrupted`](io::ErrorKind::Interrupted).
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use crate::exit::ExitStatus;
 use crate::options::{InputKind, Shared, endpoint};
 use crate::printer::{Printer, complain};
+use crate::tls::ConnectTls;
 use crate::{exit, signals, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
 use std::sync::Arc;
@@ -19,8 +20,11 @@ use std::sync::Arc;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to: host:port, [::1]:port, host port, or unix:path", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, or unix:path", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
     endpoint: Vec<String>,
+
+    #[command(flatten)]
+    tls: ConnectTls,
 
     #[command(flatten)]
     shared: Shared,
@@ -33,6 +37,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             complain(&format!("{error:#}"));
             return ExitStatus::Usage;
         }
+    };
+    let (endpoint, tls) = match args.tls.resolve(endpoint) {
+        Ok(resolved) => resolved,
+        Err(status) => return status,
     };
     let printer = match Printer::new(&args.shared.reporting) {
         Ok(printer) => Arc::new(printer),
@@ -55,6 +63,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Err(error) => return failed(LocalEnd::Output, &error),
     };
     let mut options = args.shared.options(InputKind::Stdin);
+    if let Some(tls) = tls {
+        options = options.tls(tls);
+    }
     let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
     match interrupt {
         Ok(interrupt) => options = options.interrupt(&interrupt),

@@ -2,12 +2,15 @@
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::{BACKLOG_PAUSE, Established, Started, fail, finished, port_zero, start};
+use crate::connect::{
+    BACKLOG_PAUSE, Established, Started, fail, finished, not_secured, port_zero, start, with_tls,
+};
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
 use crate::{Endpoint, Event, Options, Role, handle, resolve};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{Domain, SockAddr, Socket};
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
@@ -25,7 +28,11 @@ use tokio::task::JoinSet;
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
 pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
-    let mut link = Link::<Stream>::new(options.clone(), Role::Connect, endpoint.to_string());
+    let (options, trouble) = with_tls(endpoint, options);
+    let mut link = Link::<Stream>::new(options, Role::Connect, endpoint.to_string());
+    if let Some(cause) = trouble {
+        return Err(fail(link, endpoint, cause));
+    }
     let limit = link.time_left();
     let mut failed = Vec::new();
     let established = {
@@ -45,8 +52,14 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connectio
     });
     match registered {
         Ok((established, is_tcp)) => {
+            link.facts.host = endpoint.host().map(str::to_owned);
             link.connected(established, if is_tcp { "tcp" } else { "unix" });
-            Ok(Connection::new(link))
+            let mut connection = Connection::new(link);
+            if poll_fn(|cx| connection.inner.poll_connected(cx)).await {
+                Ok(connection)
+            } else {
+                Err(not_secured(&connection.inner.link, endpoint))
+            }
         }
         Err(cause) => Err(fail(link, endpoint, cause)),
     }
@@ -58,8 +71,8 @@ async fn establish(
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, bool), ConnectCause> {
     match endpoint {
-        Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
-        Endpoint::Tcp { host, port } => {
+        Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
+        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
             if let Ok(ip) = host.parse::<IpAddr>() {
                 let only = [SocketAddr::new(ip, *port)];
                 return race(link, &only, failed).await.map(|established| (established, true));

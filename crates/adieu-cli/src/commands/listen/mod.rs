@@ -9,8 +9,10 @@ mod port_file;
 use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, ReportFormat, Shared, endpoint};
 use crate::printer::{Printer, complain};
+use crate::tls::ListenTls;
 use crate::{hints, signals, stdio};
 use adieu::exchange::Output;
+use adieu::tls::Tls;
 use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
     describe_error,
@@ -38,7 +40,7 @@ use std::time::{Duration, Instant};
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
     endpoint: Vec<String>,
 
     /// Serve connections until a signal comes
@@ -79,6 +81,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
           value_parser = humantime::parse_duration)]
     grace: Duration,
+
+    #[command(flatten)]
+    tls: ListenTls,
 
     #[command(flatten)]
     shared: Shared,
@@ -124,6 +129,11 @@ impl Service {
     }
 
     fn serve(&self, connection: Connection, stop: &Interrupt) -> Result<Report, (LocalEnd, io::Error)> {
+        // Before anything is opened or started for it.
+        let connection = match connection.handshake() {
+            Ok(connection) => connection,
+            Err(report) => return Ok(*report),
+        };
         let input = || stdio::input().map_err(|e| (LocalEnd::Input, e));
         let output = |result: io::Result<Output>| result.map_err(|e| (LocalEnd::Output, e));
         Ok(match self {
@@ -166,6 +176,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
+    let (endpoint, tls) = match args.tls.resolve(endpoint) {
+        Ok(resolved) => resolved,
+        Err(status) => return status,
+    };
     let service = match Service::new(args) {
         Ok(service) => service,
         Err((end, error)) => {
@@ -180,7 +194,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         );
         return ExitStatus::Usage;
     }
-    match Server::start(args, &endpoint, service, at_once, &printer) {
+    match Server::start(args, &endpoint, tls, service, at_once, &printer) {
         Ok(server) => server.run(),
         Err(status) => status,
     }
@@ -215,6 +229,7 @@ impl Server {
     fn start(
         args: &Args,
         endpoint: &Endpoint,
+        tls: Option<Tls>,
         service: Service,
         at_once: u32,
         printer: &Arc<Printer>,
@@ -256,8 +271,16 @@ impl Server {
             })?;
         }
         printer.say(&format!("listening on {endpoint}"));
+        if let Some(fingerprint) = tls.as_ref().filter(|_| args.tls.is_new()).and_then(Tls::fingerprint) {
+            printer.say(&format!(
+                "the certificate was made for this run; clients trust it with --pin {fingerprint}"
+            ));
+        }
 
         let mut options = args.shared.options(service.input_kind()).interrupt(&stop);
+        if let Some(tls) = tls {
+            options = options.tls(tls);
+        }
         if printer.watches() {
             let printer = Arc::clone(printer);
             options = options.observer(move |at, event| printer.step(at, event));
