@@ -9,6 +9,8 @@
 mod buffer;
 mod download;
 mod ends;
+#[cfg(target_os = "linux")]
+mod low_water;
 mod upload;
 
 pub use ends::{Input, Output};
@@ -208,9 +210,9 @@ impl Exchange {
         if self.link.core.is_decided() {
             return;
         }
-        self.down.may_receive = true;
         // Bounded: an endless stream into /dev/null would never let us go.
         for _ in 0..64 {
+            self.down.may_receive = true;
             if !(self.receive() | self.hand_on()) {
                 break;
             }
@@ -236,7 +238,9 @@ impl Exchange {
             self.link.core.handle_acknowledged();
             return Ok(());
         }
-        let timeout = [self.link.time_left(), self.until_notice(now, waiting)].into_iter().flatten().min();
+        let patience = self.down.before_wait(&self.link, waiting.receive);
+        let timeout = [self.link.time_left(), self.until_notice(now, waiting), patience];
+        let timeout = timeout.into_iter().flatten().min();
 
         let acknowledged = self.acknowledgements.as_ref().filter(|_| wants.acknowledgement);
         let (input, output) = match &self.ends {
@@ -267,8 +271,8 @@ impl Exchange {
         os::wait(&mut watches, timeout)?;
         let [socket, input, output, acknowledged, _] = watches.map(|w| w.ready);
 
+        self.down.after_wait(&self.link, socket.readable);
         if socket.any {
-            self.down.may_receive |= socket.readable;
             if socket.writable {
                 self.up.socket_is_ready();
             }
