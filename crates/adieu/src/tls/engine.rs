@@ -242,19 +242,22 @@ impl Engine {
 
     /// Goes on as far as what was received allows; what it has to say is then [`unsent`](Self::unsent).
     pub(crate) fn handshake(&mut self) -> Handshake {
-        loop {
+        // What comes after the handshake is left for those who ask for it.
+        while self.common().is_handshaking() || self.common().wants_write() {
             if self.failure.is_some() {
                 return Handshake::Failed;
             }
             match self.turn(Job::Nothing, &mut [], true).0 {
-                Turn::Again | Turn::PeerClosed | Turn::Full => {}
+                Turn::Again | Turn::Full => {}
+                Turn::PeerClosed => self.close_notify_received = true,
                 Turn::Failed(error) => self.fail(error),
                 Turn::NeedsInput | Turn::Done(_) if self.common().is_handshaking() => {
                     return Handshake::NeedsInput;
                 }
-                Turn::NeedsInput | Turn::Done(_) => return Handshake::Done,
+                Turn::NeedsInput | Turn::Done(_) => break,
             }
         }
+        if self.failure.is_some() { Handshake::Failed } else { Handshake::Done }
     }
 
     // ---- plaintext ----
@@ -344,13 +347,9 @@ impl Engine {
     /// Keeps the first failure, and gathers the alert that tells the peer of it.
     fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
-        // Bounded: a broken stream may have any number of broken records.
-        for _ in 0..4 {
-            let before = self.outgoing.end;
+        // Only what is queued: asked to open more, a session that has failed would fail again.
+        while self.common().wants_write() {
             let (Turn::Again, _) = self.turn(Job::Nothing, &mut [], true) else { break };
-            if self.outgoing.end == before {
-                break;
-            }
         }
     }
 

@@ -251,7 +251,8 @@ fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> Handsha
             Failure::UnknownIssuer,
             format!("the peer's certificate is self-signed, and not trusted here: if it is the right one, use --pin {sha256}"),
         ),
-        CertificateError::UnknownIssuer => new(
+        // An issuer of a trusted name, whose key is another.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => new(
             Failure::UnknownIssuer,
             format!("the issuer of the peer's certificate is not trusted here: name its certificate with --ca, or use --pin {sha256}"),
         ),

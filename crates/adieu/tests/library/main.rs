@@ -6,4 +6,5 @@ mod endings;
 mod procedure;
 mod properties;
 mod timers;
+mod tls;
 mod tokio_only;
