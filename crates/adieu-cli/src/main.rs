@@ -9,8 +9,8 @@ mod exit;
 mod hints;
 mod ladder;
 mod options;
+mod os;
 mod printer;
-mod signals;
 mod stdio;
 mod tls;
 

@@ -12,17 +12,17 @@ use socket2::Socket;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// A mouthful: eight segments of the largest size.
-const MARK: u32 = 512 * 1024;
+/// A mouthful: sixteen segments of the largest size, and what a pipe holds.
+const MARK: u32 = 1024 * 1024;
 
 /// How long bytes below the mark may lie in the kernel.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// How much must come within `PATIENCE` for the mark to be worth it: enough that the patience hardly ever ends.
-const FAST: u64 = 2 * MARK as u64;
+/// With less than this below the mark when our patience ends, the stream has slowed down and the mark is lowered.
+const TRICKLE: u64 = 64 * 1024;
 
-/// What the speed is judged by: a shorter time says nothing.
-const WINDOW: Duration = Duration::from_millis(4);
+/// How much must come within `PATIENCE` for the mark to be worth it.
+const FAST: u64 = MARK as u64;
 
 #[derive(Debug, Default)]
 pub(super) struct LowWater {
@@ -33,6 +33,8 @@ pub(super) struct LowWater {
     window: Option<(Time, u64)>,
     /// Since when we have been waiting below the mark, and what had been received by then.
     waiting: Option<(Time, u64)>,
+    /// Our patience has ended since then, and the socket was asked.
+    has_looked: bool,
 }
 
 impl LowWater {
@@ -46,7 +48,7 @@ impl LowWater {
         if !self.raised {
             let (start, before) = *self.window.get_or_insert((now, received));
             let elapsed = now.saturating_sub(start);
-            if elapsed >= WINDOW {
+            if elapsed >= PATIENCE {
                 self.window = Some((now, received));
                 if is_fast(received - before, elapsed) {
                     self.set(link, MARK);
@@ -57,24 +59,27 @@ impl LowWater {
             return None;
         }
         match self.waiting {
-            Some((since, before)) if before == received => Some((since + PATIENCE).saturating_sub(now)),
-            _ => {
-                self.waiting = Some((now, received));
-                Some(PATIENCE)
+            Some((since, before)) if before == received && !self.has_looked => {
+                return Some((since + PATIENCE).saturating_sub(now));
             }
+            Some((_, before)) if self.has_looked && received - before < TRICKLE => {
+                self.set(link, 1);
+                self.window = Some((now, received));
+                self.waiting = None;
+                return None;
+            }
+            _ => {}
         }
+        self.waiting = Some((now, received));
+        self.has_looked = false;
+        Some(PATIENCE)
     }
 
-    /// After a wait that did not find the socket readable: whether it is to be asked all the same. The mark is then
-    /// lowered, because the stream has slowed down.
+    /// After a wait that did not find the socket readable: whether it is to be asked all the same.
     pub(super) fn is_out_of_patience(&mut self, link: &Link<Socket>) -> bool {
         let now = link.now();
         let over = self.raised && self.waiting.is_some_and(|(since, _)| since + PATIENCE <= now);
-        if over {
-            self.set(link, 1);
-            self.window = Some((now, link.core.counts().received));
-            self.waiting = None;
-        }
+        self.has_looked |= over;
         over
     }
 
