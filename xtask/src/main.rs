@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod peers;
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +28,8 @@ enum Task {
     Peers(peers::Arguments),
     /// Measures throughput, processor time, memory and start-up beside the netcats, and writes bench/RESULTS.md
     Bench(bench::Arguments),
+    /// Fuzzes the parsers and the end of TLS, with cargo-fuzz
+    Fuzz(fuzz::Arguments),
     /// Checks the Windows code from another system (not there yet)
     Windows,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Windows => not_yet("windows"),
     };
     match done {

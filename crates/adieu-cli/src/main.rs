@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod durations;
 mod exit;
 mod hints;
 mod ladder;

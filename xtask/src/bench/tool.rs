@@ -126,7 +126,11 @@ impl Tool {
     /// The same over TLS, one way.
     fn tls_client(&self, port: &str, sends: bool, block: u64) -> Asked {
         // The page shows a command without the place of a file that is gone by then.
-        let ca = if port == "PORT" { "CA.pem".into() } else { Authority::shared().file().to_string_lossy().into_owned() };
+        let ca = if port == "PORT" {
+            "CA.pem".into()
+        } else {
+            Authority::shared().file().to_string_lossy().into_owned()
+        };
         let (block, address) = (block.to_string(), format!("127.0.0.1:{port}"));
         let words = match self.kin {
             Kin::OpenBsd | Kin::Traditional => return Err("no TLS"),
