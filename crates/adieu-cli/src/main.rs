@@ -12,6 +12,8 @@ mod ladder;
 mod options;
 mod os;
 mod printer;
+mod proxy_options;
+mod socket_options;
 mod stdio;
 mod tls;
 

@@ -1,6 +1,7 @@
 //! The options that every command shares: one definition for help, man page, completions and environment.
 
 use crate::durations::{Grace, grace, limit};
+use crate::socket_options::SocketOptions;
 use adieu::{Endpoint, Options};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
@@ -14,6 +15,8 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     #[command(flatten)]
     pub(crate) reporting: Reporting,
+    #[command(flatten)]
+    pub(crate) socket: SocketOptions,
 
     /// How bytes are moved: the speed differs, and nothing else; for tests and comparisons
     #[arg(long, value_name = "PATH", env = "ADIEU_DATA_PATH", hide = true, default_value = "auto")]
@@ -30,7 +33,7 @@ pub(crate) enum DataPath {
 impl Shared {
     /// The library's options. A listener waits for ever for a connection unless told otherwise.
     pub(crate) fn options(&self, input: InputKind) -> Options {
-        self.timers.options(input).data_path(match self.data_path {
+        self.socket.add_to(self.timers.options(input)).data_path(match self.data_path {
             DataPath::Auto => adieu::DataPath::Auto,
             DataPath::Portable => adieu::DataPath::Portable,
             DataPath::Direct => adieu::DataPath::Direct,

@@ -436,7 +436,9 @@ impl<H: Handle> Link<H> {
                 let bytes = tls.ledger().unacknowledged(octets.saturating_sub(fin));
                 sample.unacknowledged = Unacknowledged::Octets(bytes + fin.min(octets));
             }
-            Unacknowledged::NotApplicable | Unacknowledged::Unknown => tls.ledger().cannot_be_told(),
+            Unacknowledged::NotApplicable | Unacknowledged::Untaken(_) | Unacknowledged::Unknown => {
+                tls.ledger().cannot_be_told();
+            }
         }
         sample
     }

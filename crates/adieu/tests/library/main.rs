@@ -5,6 +5,8 @@ mod connecting;
 mod endings;
 mod procedure;
 mod properties;
+mod proxies;
+mod socket_options;
 mod timers;
 mod tls;
 mod tokio_only;

@@ -12,7 +12,7 @@ use crate::printer::{Printer, complain};
 use crate::tls::ListenTls;
 use crate::{hints, stdio};
 use adieu::exchange::Output;
-use adieu::tls::Tls;
+use adieu::tls::{Fingerprint, Tls};
 use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
     describe_error,
@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
     endpoint: Vec<String>,
 
     /// Serve connections until a signal comes
@@ -86,6 +86,11 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     shared: Shared,
+
+    /// Take data with a client's SYN, TCP Fast Open (Linux)
+    #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    fastopen: bool,
 }
 
 /// What is done with a connection. Resolved from the arguments, with everything opened that can be.
@@ -193,11 +198,27 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         );
         return ExitStatus::Usage;
     }
-    match Server::start(args, &endpoint, tls, service, at_once, &printer) {
+    let mut options = args.shared.options(service.input_kind());
+    if args.fastopen {
+        options = options.fast_open(FAST_OPEN_QUEUE);
+    }
+    if let Err(error) = options.check(&endpoint) {
+        complain(&error.to_string());
+        return ExitStatus::Usage;
+    }
+    // Of a certificate that nobody can know yet.
+    let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).and_then(Tls::fingerprint);
+    if let Some(tls) = tls {
+        options = options.tls(tls);
+    }
+    match Server::start(args, &endpoint, options, fingerprint, service, at_once, &printer) {
         Ok(server) => server.run(),
         Err(status) => status,
     }
 }
+
+/// How many clients may have sent data with a SYN and not finished their handshake.
+const FAST_OPEN_QUEUE: u32 = 256;
 
 struct Server {
     endpoint: Endpoint,
@@ -228,7 +249,8 @@ impl Server {
     fn start(
         args: &Args,
         endpoint: &Endpoint,
-        tls: Option<Tls>,
+        mut options: Options,
+        fingerprint: Option<Fingerprint>,
         service: Service,
         at_once: u32,
         printer: &Arc<Printer>,
@@ -245,7 +267,7 @@ impl Server {
         listen_for_signals(&sender, service.running())
             .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
 
-        let accepting = Options::new().interrupt(&stop_accepting);
+        let accepting = options.clone().interrupt(&stop_accepting);
         let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
             let status = printer.report(&Report::never_connected(endpoint, Role::Listen, cause));
@@ -270,16 +292,13 @@ impl Server {
             })?;
         }
         printer.say(&format!("listening on {endpoint}"));
-        if let Some(fingerprint) = tls.as_ref().filter(|_| args.tls.is_new()).and_then(Tls::fingerprint) {
+        if let Some(fingerprint) = fingerprint {
             printer.say(&format!(
                 "the certificate was made for this run; clients trust it with --pin {fingerprint}"
             ));
         }
 
-        let mut options = args.shared.options(service.input_kind()).interrupt(&stop);
-        if let Some(tls) = tls {
-            options = options.tls(tls);
-        }
+        options = options.interrupt(&stop);
         if printer.watches() {
             let printer = Arc::clone(printer);
             options = options.observer(move |at, event| printer.step(at, event));
