@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod peers;
 mod windows;
 
@@ -28,6 +29,8 @@ enum Task {
     Peers(peers::Arguments),
     /// Measures throughput, processor time, memory and start-up beside the netcats, and writes bench/RESULTS.md
     Bench(bench::Arguments),
+    /// Fuzzes the parsers and the end of TLS, with cargo-fuzz
+    Fuzz(fuzz::Arguments),
     /// Builds for Windows and runs the tests under Wine; type-checks for macOS
     Windows,
 }
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Windows => windows::run(),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,13 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         // A listener that could not be made: see `for_listening`.
         return None;
     }
+    if report.tls_failure.is_some() {
+        // Its sentence says already what to do.
+        return None;
+    }
+    if let Some(hint) = report.tls_close_notify_received.and_then(|received| for_tls(report, received)) {
+        return Some(hint);
+    }
     if report.ending == "no_connection" && report.proxy.is_some() {
         // What the proxy, or the way to it, has said is all there is.
         return None;
@@ -39,7 +46,9 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
             Some("check the name, or give an address")
         }
         ("no_connection", None, ..) => match report.endpoint.parse() {
-            Ok(Endpoint::Tcp { port: 0, .. }) => Some("give the port that the server listens on"),
+            Ok(Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. }) => {
+                Some("give the port that the server listens on")
+            }
             Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
             Ok(Endpoint::UnixAbstract { .. }) => Some("give a name of at most 107 bytes, on Linux"),
             _ => Some("check the name, or give an address"),
@@ -59,6 +68,23 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
             Some("whoever reads our output left before the end, so the rest of the answer is lost")
         }
         ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
+        _ => None,
+    }
+}
+
+/// For an ending of TLS's own.
+fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str> {
+    match report.ending {
+        "truncated" if report.tls_alert.is_none() && !close_notify_received => {
+            Some("if the bytes themselves say where they end, --tls-eof framed takes this for an end")
+        }
+        "graceful"
+            if report.tls_version.as_deref() == Some("TLSv1.2")
+                && report.ended_first == Some("us")
+                && report.bytes_received == 0 =>
+        {
+            Some("TLS 1.2 lets a peer drop its answer when our end comes; TLS 1.3 does not (--tls-min 1.3)")
+        }
         _ => None,
     }
 }

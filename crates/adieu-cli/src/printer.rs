@@ -146,6 +146,17 @@ fn step_text(event: &Event<'_>) -> Option<String> {
             format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
         }
         Event::Startup { call } | Event::Cleanup { call } => (*call).to_owned(),
+        Event::Secured { version, suite } => {
+            format!("TLS handshake: {}, {}", version.unwrap_or("unknown"), suite.unwrap_or("unknown"))
+        }
+        Event::CloseNotify { by: adieu::Side::Us } => "TLS close_notify: our stream has ended".to_owned(),
+        Event::CloseNotify { by: adieu::Side::Peer } => {
+            "TLS close_notify: the peer's stream has ended".to_owned()
+        }
+        Event::TlsFailed { alert: Some(alert), .. } => {
+            format!("TLS alert {alert}: the peer broke the session off")
+        }
+        Event::TlsFailed { alert: None, error } => format!("the TLS session broke: {error}"),
         Event::ShutdownSend { fault: None } => {
             format!("{}: our sending side is shut down", CALLS.shutdown_send)
         }

@@ -53,6 +53,9 @@ pub enum FaultKind {
     NotConnected,
     /// `ECONNREFUSED`.
     Refused,
+    /// What a stream is carried in was broken or ended by the peer (a fatal TLS alert, a record that is not authentic),
+    /// so it is not known to be whole.
+    Protocol,
     /// Anything else: our own system's trouble.
     Other,
 }
@@ -76,6 +79,7 @@ impl Fault {
             FaultKind::Aborted => Ending::Reset { by: Side::Us },
             FaultKind::TimedOut | FaultKind::Unreachable => Ending::TimedOut { timer: Timer::Kernel },
             FaultKind::NotConnected => Ending::Indeterminate { missing: Missing::Cause },
+            FaultKind::Protocol => Ending::Truncated,
             FaultKind::Refused | FaultKind::Other => Ending::LocalFailure { end: LocalEnd::Socket },
         }
     }

@@ -12,6 +12,7 @@
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
 //! | [`sim`] | a network, sockets and peers in virtual time, for the core |
+//! | [`tls`] | peers that speak TLS, certificates for them, and the closing matrix between close_notify and FIN |
 //! | [`skip`] | how a test is skipped: loudly |
 //!
 //! But for [`sim`], which runs the core itself, the kit knows nothing of the other adieu crates, so that it can judge
@@ -37,3 +38,5 @@ pub mod progress;
 pub mod scenario;
 pub mod sim;
 pub mod skip;
+#[cfg(unix)]
+pub mod tls;

@@ -25,6 +25,10 @@ pub enum ConnectCause {
     /// Every address was tried.
     #[error("{}", list_or_one(.0))]
     Attempts(Vec<Attempt>),
+    /// There was a connection, and the TLS handshake on it failed.
+    #[cfg(feature = "tls")]
+    #[error("{0}")]
+    Tls(#[source] crate::tls::HandshakeError),
     /// A socket could not be made, or the endpoint cannot be used on this platform.
     #[error("{}", describe_error(.0))]
     Local(#[source] io::Error),

@@ -44,6 +44,28 @@ pub enum Event<'a> {
         /// The peer's.
         peer: Option<&'a str>,
     },
+    /// The TLS handshake is done.
+    #[cfg(feature = "tls")]
+    Secured {
+        /// The version, such as `TLSv1.3`.
+        version: Option<&'a str>,
+        /// The cipher suite, as IANA names it.
+        suite: Option<&'a str>,
+    },
+    /// TLS's own end of a direction was sent or received.
+    #[cfg(feature = "tls")]
+    CloseNotify {
+        /// Whose direction has ended.
+        by: adieu_proto::Side,
+    },
+    /// The TLS session was broken off by the peer, or is broken.
+    #[cfg(feature = "tls")]
+    TlsFailed {
+        /// The peer's alert. `None`: it sent none.
+        alert: Option<&'a str>,
+        /// In words.
+        error: &'a str,
+    },
     /// Our kernel accepted bytes.
     Sent {
         /// How many.

@@ -42,6 +42,7 @@
 //!
 //! - `tokio`: the same procedure in async, in [`mod@tokio`].
 //! - `serde`: `Serialize` for [`Report`].
+//! - `tls`: TLS under the same procedure, in the module `tls`; on rustls.
 //!
 //! # Platforms
 //!
@@ -74,6 +75,8 @@ mod proxy;
 mod report;
 mod resolve;
 mod socket_options;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

@@ -74,7 +74,7 @@ impl Listener {
         options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
         let asked = &options.socket;
         let (socket, file) = match endpoint {
-            Endpoint::Tcp { host, port } => {
+            Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
                 let found = resolve::look_up(host, *port).and_then(|found| asked.suited(found));
                 let addresses = found.map_err(|e| fail("resolve", e))?;
                 let socket = first_bound(&addresses, asked).map_err(|e| fail("listen on", e))?;
@@ -95,7 +95,11 @@ impl Listener {
             }
         };
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
-        let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
+        let endpoint = match (endpoint, local.as_socket()) {
+            (Endpoint::Tls { .. }, Some(address)) => Endpoint::tls(address.ip().to_string(), address.port()),
+            (_, Some(address)) => Endpoint::from(address),
+            (_, None) => endpoint.clone(),
+        };
         let accepting = options.interrupt.clone();
         let is_tcp = local.as_socket().is_some();
         Ok(Self { socket, network, endpoint, options: options.clone(), accepting, is_tcp, _file: file })
@@ -115,7 +119,8 @@ impl Listener {
         &self.endpoint
     }
 
-    /// Accepts one connection; waits for it. `None` from [`Options::interrupt`] is an error of the kind
+    /// Accepts one connection; waits for it, but not for its TLS handshake, which the first call on the connection makes.
+    /// `None` from [`Options::interrupt`] is an error of the kind
     /// [`Interrupted`](io::ErrorKind::Interrupted).
     ///
     /// # Errors

@@ -148,7 +148,7 @@ impl SocketOptions {
             ("mptcp", self.mptcp, linux),
             ("fastopen", self.fast_open.is_some(), linux),
         ];
-        let is_tcp = matches!(endpoint, Endpoint::Tcp { .. });
+        let is_tcp = matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. });
         for (option, _, available) in asked.into_iter().filter(|(_, asked, _)| *asked) {
             if !is_tcp {
                 return Err(OptionError::Meaningless { option });

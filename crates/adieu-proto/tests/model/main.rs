@@ -29,6 +29,7 @@ fn starts() -> Vec<World> {
         full(trouble, Config { deadline: Some(ms(2)), connect_timeout: Some(ms(1)), ..config() }),
         full(calm(1, 1), Config { idle_timeout: Some(ms(1)), ..config() }),
         full(calm(1, 1), Config { input_grace: Some(ms(1)), end_mark: true, ..config() }),
+        full(calm(1, 1), Config { input_grace: Some(ms(1)), eof_grace: Some(ms(1)), ..config() }),
         full(calm(1, 1), Config { dead_peer: Some(ms(2)), ..config() }),
         World::new(Platform::Untold, calm(1, 1), bounded.clone()),
         World::new(Platform::SameKernel, calm(1, 1), bounded.clone()),

@@ -170,7 +170,7 @@ impl Download {
     pub(super) fn write(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
         let moved = self.write_some(link, output);
         // Before the core hears of anything else: it may close now, and an output that has not ended by then was cut.
-        if link.core.evidence().eof
+        if link.core.peer_has_ended()
             && self.holds_nothing()
             && let Err(error) = output.end()
         {

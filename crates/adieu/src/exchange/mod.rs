@@ -14,7 +14,7 @@ mod upload;
 
 pub use ends::{Input, Output};
 
-use crate::connection::report;
+use crate::connection::{ensure_connected, report};
 use crate::link::{Link, Moved};
 use crate::os::{self, AcknowledgementWatch, AsPollable, Watch, ends};
 use crate::{Connection, Event, Report};
@@ -48,13 +48,15 @@ use upload::{Pass, Upload};
 /// std::process::exit(report.exit_code.into());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn exchange(connection: Connection, input: Input, output: Output) -> Report {
+pub fn exchange(mut connection: Connection, input: Input, output: Output) -> Report {
+    ensure_connected(&mut connection.link);
     Exchange::new(connection.link, Ends::Local { input, output }).run()
 }
 
 /// Sends back what the peer sends, half-closes after the peer did, waits until everything is acknowledged, closes,
 /// and reports.
-pub fn echo(connection: Connection) -> Report {
+pub fn echo(mut connection: Connection) -> Report {
+    ensure_connected(&mut connection.link);
     Exchange::new(connection.link, Ends::Echo).run()
 }
 
@@ -101,11 +103,14 @@ struct Exchange {
 
 impl Exchange {
     fn new(link: Link<Socket>, ends: Ends) -> Self {
+        let mut down = Download::new();
+        // With TLS, what came with the end of the handshake may be here already.
+        down.may_receive = !link.is_plain();
         Self {
-            link,
             ends,
             up: Upload::new(),
-            down: Download::new(),
+            down,
+            link,
             sends_since_receive: 0,
             hang_up_known: false,
             acknowledgements: None,

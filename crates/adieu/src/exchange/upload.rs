@@ -65,7 +65,7 @@ const PIPE_PIECE: usize = 1024 * 1024;
 /// Whether a direction that has moved so many bytes is worth a direct way.
 #[cfg(target_os = "linux")]
 pub(super) fn is_worth_it(link: &Link<Socket>, moved: u64) -> bool {
-    link.options.data_path.direct_from().is_some_and(|from| moved >= from)
+    link.is_plain() && link.options.data_path.direct_from().is_some_and(|from| moved >= from)
 }
 
 impl Upload {
@@ -142,8 +142,8 @@ impl Upload {
         }
         match link.send(self.buffer.filled()) {
             Moved::Bytes(n) => {
-                // A part taken says that the kernel's buffer is full.
-                self.may_send = n == self.buffer.filled().len();
+                // A part taken says that the kernel's buffer is full; but TLS takes parts by itself.
+                self.may_send = n == self.buffer.filled().len() || !(link.is_plain() || link.has_unsent());
                 self.buffer.consume(n);
                 true
             }

@@ -14,6 +14,7 @@ mod proxies;
 #[cfg(unix)]
 mod socket_options;
 mod timers;
+mod tls;
 mod tokio_only;
 #[cfg(windows)]
 mod windows;
