@@ -401,7 +401,8 @@ fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
             Moved::Bytes(0) => {}
             Moved::Bytes(n) => {
                 finish_sending(link);
-                return Ok(n);
+                // What our kernel has not taken whole is not written, and will not be.
+                return if link.has_unsent() { Err(ended(link)) } else { Ok(n) };
             }
             Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() })?,
             Moved::Ended => return Err(ended(link)),

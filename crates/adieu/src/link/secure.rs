@@ -211,6 +211,9 @@ impl<H: Handle> Link<H> {
         loop {
             let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls) else { return Flushed::Failed };
             if tls.unsent().is_empty() {
+                if let Some(facts) = &mut self.facts.tls {
+                    facts.close_notify_sent = tls.close_notify_sent();
+                }
                 self.core.handle_owed(false);
                 return Flushed::All;
             }
@@ -403,9 +406,6 @@ impl<H: Handle> Link<H> {
         tls.close();
         let at = self.now();
         self.observe_at(at, &Event::CloseNotify { by: Side::Us });
-        if let Some(facts) = &mut self.facts.tls {
-            facts.close_notify_sent = true;
-        }
         self.flush(at);
     }
 
