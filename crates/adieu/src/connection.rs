@@ -76,7 +76,7 @@ impl Connection {
     /// # Errors
     ///
     /// The stream could not be made non-blocking, or a socket option that was asked for cannot be set
-    /// ([`OptionError`](crate::OptionError)). Those that only a new socket can have are not looked at.
+    /// ([`OptionError`]). Those that only a new socket can have are not looked at.
     pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
