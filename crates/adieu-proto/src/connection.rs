@@ -603,9 +603,10 @@ impl Connection {
                 self.untaken = Some(size);
                 self.may_be_untaken = size > 0;
             }
-            Unacknowledged::Unknown => {
+            Unacknowledged::Uncounted | Unacknowledged::Unknown => {
+                let outstanding = self.send == SendHalf::Shut && unacknowledged == Unacknowledged::Uncounted;
                 self.evidence.unacknowledged = None;
-                self.evidence.fin_acknowledged = None;
+                self.evidence.fin_acknowledged = outstanding.then_some(false);
             }
         }
     }
@@ -646,6 +647,7 @@ impl Connection {
             (SocketError::Unknown, _) => Some(Missing::SocketError),
             (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
             // Not yet: wait for the acknowledgement, bounded by the timers.
+            (_, Unacknowledged::Uncounted) => return None,
             (_, Unacknowledged::Octets(octets)) if octets > 0 => return None,
             _ => None,
         };

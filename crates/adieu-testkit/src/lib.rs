@@ -22,27 +22,19 @@
 //!
 //! # Platforms
 //!
-//! The peers and all that runs against them need Unix; [`pattern`], [`progress`] and [`skip`] do not.
+//! Unix and Windows. [`scenario::Scenario::not_here`] says which scenarios are not for a system, and why.
 
-#[cfg(unix)]
 pub mod arguments;
-#[cfg(unix)]
 pub mod judge;
-#[cfg(unix)]
 pub mod matrix;
 #[cfg(target_os = "linux")]
 pub mod namespace;
-#[cfg(unix)]
 mod os;
 pub mod pattern;
-#[cfg(unix)]
 pub mod peer;
-#[cfg(unix)]
 pub mod places;
-#[cfg(unix)]
 pub mod program;
 pub mod progress;
-#[cfg(unix)]
 pub mod scenario;
 pub mod sim;
 pub mod skip;

@@ -103,6 +103,7 @@ fn establish(
     link: &mut Link<Socket>,
     endpoint: &Endpoint,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    link.check_network()?;
     link.options.check(endpoint).map_err(ConnectCause::Option)?;
     let proxy = link.options.proxy.clone();
     link.facts.proxy = proxy.as_ref().map(ToString::to_string);
@@ -270,7 +271,7 @@ fn race_to_first(
         let until_next = next_at.map(|at| at.saturating_sub(link.now()));
         let timeout = [until_next, link.time_left()].into_iter().flatten().min();
         let mut watches: Vec<Watch<'_>> =
-            running.iter().map(|r| Watch::new(r.socket.as_pollable(), false, true)).collect();
+            running.iter().map(|r| Watch::connecting(r.socket.as_pollable())).collect();
         watches.push(Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable)));
         os::wait(&mut watches, timeout).map_err(ConnectCause::Local)?;
         let ready: Vec<bool> = watches.iter().map(|w| w.ready.any).collect();

@@ -154,10 +154,19 @@ pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
 ///
 /// It is the error path of the Winsock page: report the error, close the socket, clean up.
 #[derive(Debug, thiserror::Error)]
-#[error("shutdown failed: {report}")]
+#[error("shutdown failed: {}{report}", number_and_name(report))]
 pub struct ShutdownError {
     pub(crate) report: Box<Report>,
     pub(crate) received: Vec<u8>,
+}
+
+/// As WSAGetLastError's callers print it: the number, then its name.
+fn number_and_name(report: &Report) -> String {
+    match (report.error_code, report.error_name) {
+        (Some(code), Some(name)) => format!("{code} {name}: "),
+        (Some(code), None) => format!("{code}: "),
+        (None, _) => String::new(),
+    }
 }
 
 impl ShutdownError {

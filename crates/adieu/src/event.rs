@@ -8,6 +8,11 @@ use std::{io, net::SocketAddr, time::Duration};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The system's network was made ready (Windows).
+    Startup {
+        /// The call.
+        call: &'static str,
+    },
     /// A name was resolved to these addresses, in the order in which they will be tried.
     Resolved {
         /// The addresses.
@@ -101,5 +106,10 @@ pub enum Event<'a> {
         aborted: bool,
         /// The connection's one report.
         report: &'a Report,
+    },
+    /// What [`Startup`](Self::Startup) took was given back (Windows). The last step.
+    Cleanup {
+        /// The call.
+        call: &'static str,
     },
 }

@@ -7,11 +7,14 @@
 pub(crate) mod secure;
 
 use crate::connect::Established;
+use crate::error::ConnectCause;
 use crate::handle::{self, Direction, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
-use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time, Waiting};
+use adieu_proto::{
+    Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Side, Time, Waiting,
+};
 use socket2::SockRef;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
@@ -40,12 +43,14 @@ pub(crate) struct Link<H: Handle> {
     /// What the two streams are carried in, if that is TLS.
     #[cfg(feature = "tls")]
     tls: Option<Box<crate::tls::engine::Engine>>,
+    /// After the handle in order: the socket is closed before the network is given back.
+    network: Option<io::Result<os::Network>>,
 }
 
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
     pub(crate) fn new(options: Options, role: Role, endpoint: String) -> Self {
-        Self {
+        let link = Self {
             core: Core::new(options.core_config()),
             handle: None,
             facts: Facts { role: role.name(), endpoint, ..Facts::default() },
@@ -55,6 +60,23 @@ impl<H: Handle> Link<H> {
             report: None,
             #[cfg(feature = "tls")]
             tls: None,
+            network: Some(os::Network::start()),
+        };
+        if let (Some(call), Some(Ok(_))) = (os::CALLS.startup, &link.network) {
+            link.observe(&Event::Startup { call });
+        }
+        link
+    }
+
+    /// Fails if the system's network could not be started.
+    pub(crate) fn check_network(&self) -> Result<(), ConnectCause> {
+        match &self.network {
+            Some(Err(error)) => {
+                let again =
+                    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                Err(ConnectCause::Local(again))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -154,7 +176,15 @@ impl<H: Handle> Link<H> {
             // A core that is connected has a handle; without one there is nothing to look at.
             return;
         };
-        let (sample, tcp) = os::sample(&handle.socket(), self.is_tcp());
+        let fin_sent = self.core.milestones().shutdown_send.is_some();
+        let look = os::Look {
+            is_tcp: self.is_tcp(),
+            fin_sent,
+            peer_first: self.core.evidence().eof && self.core.ended_first() == Some(Side::Peer),
+            local: self.facts.local_address.as_deref(),
+            peer: self.facts.peer_address.as_deref(),
+        };
+        let (sample, tcp) = os::sample(&handle.socket(), look);
         #[cfg(feature = "tls")]
         let sample = self.sample_of_bytes(sample);
         self.facts.tcp = tcp;
@@ -178,6 +208,11 @@ impl<H: Handle> Link<H> {
             // Only TCP has a reset to abort with.
             self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report: &report });
             self.report = Some(report);
+        }
+        let (started, at) = (matches!(self.network, Some(Ok(_))), self.now());
+        self.network = None;
+        if let Some(call) = os::CALLS.cleanup.filter(|_| started) {
+            self.observe_at(at, &Event::Cleanup { call });
         }
     }
 
@@ -213,6 +248,13 @@ impl<H: Handle> Link<H> {
         };
         let now = self.now();
         match result {
+            Ok(0) if self.has_hidden_error() => {
+                let fault = Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None };
+                self.observe(&Event::Fault { fault });
+                self.core.handle_fault(now, fault);
+                self.core.handle_exhausted(now);
+                Moved::Ended
+            }
             Ok(0) => {
                 self.observe(&Event::Eof);
                 self.core.handle_eof(now);
@@ -232,6 +274,13 @@ impl<H: Handle> Link<H> {
                 Moved::Ended
             }
         }
+    }
+
+    /// Whether there is an error that no call has told, so that a receive of 0 is no EOF (Windows). As long as our sending
+    /// side is open, a send will tell it, with its number.
+    fn has_hidden_error(&self) -> bool {
+        let shut = self.core.milestones().shutdown_send.is_some();
+        shut && self.handle.as_ref().is_some_and(|handle| os::has_error(&handle.socket()))
     }
 
     /// Bytes went from our input to the peer by a call that began at `at`.

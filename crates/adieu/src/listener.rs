@@ -38,6 +38,9 @@ pub struct Listener {
     /// Of a Unix socket: the file, which goes before the socket does.
     _file: Option<SocketFile>,
     socket: Socket,
+    /// After the socket in order: it is closed before the network is given back.
+    #[expect(dead_code, reason = "held, and given back when dropped")]
+    network: os::Network,
     endpoint: Endpoint,
     options: Options,
     /// Stops the wait for a connection.
@@ -60,12 +63,14 @@ impl Listener {
     ///
     /// # Platforms
     ///
-    /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again.
+    /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again. On Windows,
+    /// where that would let another program take a port that is in use, `SO_EXCLUSIVEADDRUSE` is.
     ///
     /// The file of a Unix socket is made here, and removed when the listener is dropped. A file that a dead socket left
     /// behind is taken over; a living one is not, nor is a file that is no socket.
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
+        let network = os::Network::start().map_err(|e| fail("listen on", e))?;
         options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
         if let Some(why) = wrong_tls(endpoint, options) {
             return Err(fail("listen on", io::Error::new(io::ErrorKind::InvalidInput, why)));
@@ -100,7 +105,7 @@ impl Listener {
         };
         let accepting = options.interrupt.clone();
         let is_tcp = local.as_socket().is_some();
-        Ok(Self { socket, endpoint, options: options.clone(), accepting, is_tcp, _file: file })
+        Ok(Self { socket, network, endpoint, options: options.clone(), accepting, is_tcp, _file: file })
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
@@ -185,6 +190,14 @@ impl Listener {
 impl Listener {
     pub(crate) fn options(&self) -> &Options {
         &self.options
+    }
+}
+
+#[cfg(all(windows, feature = "tokio"))]
+impl Listener {
+    /// The same socket once more, for tokio to know.
+    pub(crate) fn duplicate(&self) -> io::Result<Socket> {
+        self.socket.try_clone()
     }
 }
 

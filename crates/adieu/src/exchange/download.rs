@@ -65,6 +65,7 @@ pub(super) struct Download {
     pub(super) buffer: Buffer,
     way: Way,
     /// The direct way has not been tried and refused.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     may_be_direct: bool,
     /// The socket may have something.
     pub(super) may_receive: bool,

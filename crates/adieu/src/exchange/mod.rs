@@ -32,7 +32,8 @@ use upload::{Pass, Upload};
 ///
 /// # Platforms
 ///
-/// Unix. The input and output may be files, pipes, terminals, sockets, or memory; no flag of them is changed.
+/// The input and output may be files, pipes, terminals, memory, and on Unix sockets; no flag of them is changed. On Windows
+/// a pipe or a console has a thread of its own, which is left behind with it if it blocks for ever.
 ///
 /// # Examples
 ///
@@ -61,10 +62,6 @@ pub fn echo(mut connection: Connection) -> Report {
 
 /// When somebody who watches is first told that we still wait for the peer.
 const FIRST_NOTICE: Duration = Duration::from_secs(3);
-
-/// How often the socket is asked for received bytes while sending does not block. A reply to an unfinished upload
-/// is rare, and asking costs a system call.
-const RECEIVE_EVERY: u32 = 16;
 
 /// How much the pipes at our ends are made to hold, so that fewer calls move more.
 #[cfg(target_os = "linux")]
@@ -145,7 +142,7 @@ impl Exchange {
 
     fn receive(&mut self) -> bool {
         self.down.may_receive |=
-            self.link.core.evidence().fault.is_some() || self.sends_since_receive >= RECEIVE_EVERY;
+            self.link.core.evidence().fault.is_some() || self.sends_since_receive >= os::RECEIVE_EVERY;
         if self.down.may_receive {
             self.sends_since_receive = 0;
         }

@@ -10,7 +10,9 @@
 //! refuses it. Nothing is held between input and socket on a direct way, so nothing can be lost when it is left.
 
 use super::buffer::Buffer;
-use super::ends::{Input, Kind};
+use super::ends::Input;
+#[cfg(target_os = "linux")]
+use super::ends::Kind;
 use crate::link::{Link, Moved};
 use adieu_proto::LocalEnd;
 use socket2::Socket;
@@ -38,8 +40,10 @@ enum Way {
 
 pub(super) struct Upload {
     pub(super) buffer: Buffer,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     way: Way,
     /// The direct way has not been tried and refused.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     may_be_direct: bool,
     /// The socket may take something.
     pub(super) may_send: bool,

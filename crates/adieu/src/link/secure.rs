@@ -436,9 +436,8 @@ impl<H: Handle> Link<H> {
                 let bytes = tls.ledger().unacknowledged(octets.saturating_sub(fin));
                 sample.unacknowledged = Unacknowledged::Octets(bytes + fin.min(octets));
             }
-            Unacknowledged::NotApplicable | Unacknowledged::Untaken(_) | Unacknowledged::Unknown => {
-                tls.ledger().cannot_be_told();
-            }
+            // It may still be told later that all is through.
+            _ => tls.ledger().cannot_be_told(),
         }
         sample
     }

@@ -71,6 +71,7 @@ async fn establish(
     endpoint: &Endpoint,
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    link.check_network()?;
     link.options.check(endpoint).map_err(ConnectCause::Option)?;
     let proxy = link.options.proxy.clone();
     link.facts.proxy = proxy.as_ref().map(ToString::to_string);

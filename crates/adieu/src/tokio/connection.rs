@@ -7,7 +7,7 @@ use crate::connection::{ended, report};
 use crate::error::ShutdownError;
 use crate::handle::Direction;
 use crate::link::{Link, Moved};
-use crate::os::{self, AsPollable, AsyncAcknowledgements, Pollable};
+use crate::os::{self, AsyncAcknowledgements, Pollable};
 use crate::{Counts, OptionError, Options, Report, Role};
 use adieu_proto::{Ending, Waiting};
 use socket2::SockRef;
@@ -397,7 +397,7 @@ impl Connection {
     ///
     /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
     pub fn socket(&self) -> Option<Pollable<'_>> {
-        self.inner.link.handle.as_ref().map(AsPollable::as_pollable)
+        self.inner.link.handle.as_ref().map(Stream::as_pollable)
     }
 
     /// Our address. `None`: it has none, or the system did not say.

@@ -5,7 +5,7 @@ use super::stream::Stream;
 use crate::Report;
 use crate::handle::{Direction, Handle};
 use crate::link::{Link, Moved};
-use crate::os::{self, AsPollable, Watch};
+use crate::os::{self, Watch};
 use adieu_proto::{LocalEnd, Waiting};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

@@ -144,7 +144,7 @@ impl Service {
             Self::Echo => adieu::exchange::echo(connection),
             Self::Standard => adieu::exchange(connection, input()?, output(stdio::output())?),
             Self::File(file) => {
-                let file = output(file.try_clone().and_then(Output::from_fd))?;
+                let file = output(file.try_clone().and_then(Output::try_from))?;
                 adieu::exchange(connection, input()?, file)
             }
             Self::Command { line, running } => return command::serve(connection, line, stop, running),
@@ -191,6 +191,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return printer.report(&Report::never_connected(&endpoint, Role::Listen, cause));
         }
     };
+    if let (Some(why), Some(_)) = (command::REFUSAL, &args.exec) {
+        complain(why);
+        return ExitStatus::Usage;
+    }
     let at_once = args.max_connections.unwrap_or_else(|| service.at_once());
     if at_once > 1 && service.at_once() == 1 {
         complain(
