@@ -76,7 +76,7 @@ impl Connection {
     /// # Errors
     ///
     /// The stream could not be made non-blocking, or a socket option that was asked for cannot be set
-    /// ([`OptionError`](crate::OptionError)). Those that only a new socket can have are not looked at.
+    /// ([`OptionError`]). Those that only a new socket can have are not looked at.
     pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
@@ -401,7 +401,8 @@ fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
             Moved::Bytes(0) => {}
             Moved::Bytes(n) => {
                 finish_sending(link);
-                return Ok(n);
+                // What our kernel has not taken whole is not written, and will not be.
+                return if link.has_unsent() { Err(ended(link)) } else { Ok(n) };
             }
             Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() })?,
             Moved::Ended => return Err(ended(link)),
