@@ -29,6 +29,8 @@ struct Cli {
 enum Command {
     Connect(commands::connect::Args),
     Listen(commands::listen::Args),
+    Send(commands::transfer::send::Args),
+    Receive(commands::transfer::receive::Args),
     Demo(commands::demo::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
     let status = match cli.command {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
+        Command::Send(args) => commands::transfer::send::run(&args),
+        Command::Receive(args) => commands::transfer::receive::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Completions(args) => commands::completions::run(&args, &mut Cli::command()),
         Command::Man(args) => commands::man::run(&args, Cli::command()),

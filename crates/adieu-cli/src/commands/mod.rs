@@ -5,3 +5,4 @@ pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod man;
+pub(crate) mod transfer;

@@ -4,7 +4,7 @@
 //! connections, their ends, and signals. So nothing here polls, and nothing is shared but the printer.
 
 mod command;
-mod port_file;
+pub(crate) mod port_file;
 
 use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, ReportFormat, Shared, endpoint};
