@@ -199,6 +199,8 @@ pub(crate) fn cause(error: &std::io::Error) -> String {
         ErrorKind::UnexpectedEof => "the peer closed".to_owned(),
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "the peer reset the connection".to_owned(),
         ErrorKind::InvalidData => error.to_string(),
+        // One of ours, which is a sentence.
+        _ if error.get_ref().is_some() => error.to_string(),
         _ => format!("the connection failed ({})", crate::storage::plain(error)),
     }
 }

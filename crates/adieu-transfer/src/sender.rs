@@ -36,6 +36,8 @@ const OUT: usize = 512 * 1024;
 const LEAST_ROOM: usize = 16 * 1024;
 /// How many offers may be without an answer or a start. Their answers fit into any socket's buffer.
 const OFFERS: usize = 64;
+/// How long a receiver may leave an offer without an answer or a sign of life.
+const SILENCE: Duration = Duration::from_secs(60);
 /// While this side hashes it says so that often.
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
@@ -80,6 +82,7 @@ pub fn send<T: Transport>(
         pace: Pace::new(options.limit_rate),
         list: List::default(),
         last_sign: start,
+        heard: 0,
         observe,
     };
     let result = sender.run(sources, options);
@@ -111,6 +114,11 @@ pub(crate) fn interrupted(error: &io::Error) -> Option<Verdict> {
         _ => None,
     }
 }
+
+/// The receiver has not answered an offer.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the peer did not answer for {} s", SILENCE.as_secs())]
+struct Silent;
 
 /// Why sending stopped.
 #[derive(Debug)]
@@ -158,6 +166,8 @@ struct Sender<'a, T: Transport> {
     pace: Pace,
     list: List,
     last_sign: Instant,
+    /// Frames that the peer has sent.
+    heard: u64,
     observe: &'a mut dyn FnMut(Step<'_>),
 }
 
@@ -233,8 +243,15 @@ impl<T: Transport> Sender<'_, T> {
     fn serve_front(&mut self, offered: &mut VecDeque<Offered>) -> Result<(), Stop> {
         let Some(Offered { path, place, size }) = offered.pop_front() else { return Ok(()) };
         self.flush()?;
+        let mut silent_since = Instant::now();
         while self.answers.is_empty() {
-            self.hear(None)?;
+            let before = self.heard;
+            self.hear(Some(SILENCE))?;
+            if self.heard != before {
+                silent_since = Instant::now();
+            } else if silent_since.elapsed() >= SILENCE {
+                return Err(Stop::Link(io::Error::new(io::ErrorKind::TimedOut, Silent)));
+            }
         }
         let have = self.answers.pop_front();
         let mut opened = Opened::new(&place)?;
@@ -254,6 +271,8 @@ impl<T: Transport> Sender<'_, T> {
                 self.outcome.files_kept += u64::from(state == HaveState::Stored);
             } else {
                 hasher = blake3::Hasher::new();
+                let rewound = opened.file.seek(SeekFrom::Start(0));
+                rewound.map_err(|e| SourceError::new("read", &place, e))?;
             }
         }
         self.control(&Control::Start { offset })?;
@@ -487,6 +506,7 @@ impl<T: Transport> Sender<'_, T> {
         }
         let mut rest = &self.incoming[..n];
         while let Some(item) = self.decoder.next(&mut rest)? {
+            self.heard += 1;
             match item {
                 Item::Control(Control::Have(have)) if self.answers.len() < OFFERS => {
                     self.answers.push_back(have);
