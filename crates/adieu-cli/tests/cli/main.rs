@@ -8,6 +8,7 @@ mod local;
 mod ordinary;
 mod reports;
 mod resources;
+mod transfer;
 mod variables;
 #[cfg(target_os = "linux")]
 mod ways;
