@@ -262,7 +262,7 @@ impl<T: Transport> Sender<'_, T> {
         let mut offset = 0;
         if let Some(Have { state, length, hash }) = have
             && state != HaveState::Nothing
-            && ((1..=size).contains(&length) || (state == HaveState::Stored && length == size))
+            && (1..=size).contains(&length)
         {
             let ours = self.hash_beginning(&mut opened.file, length, &mut hasher)?;
             let ours = ours.ok_or_else(|| SourceError::changed(&path))?;

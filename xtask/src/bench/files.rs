@@ -191,7 +191,7 @@ fn once(way: &Way, adieu: &Path, place: &Path, one_core: bool) -> Result<f64> {
     };
     let mut receiver = shell(way.receiver, port)?;
     let until = Instant::now() + Duration::from_secs(10);
-    let port = if way.receiver.contains("|") {
+    let port = if way.receiver.contains('|') {
         // The one that listens is a child of the shell; it is there when the port is.
         await_port(port, until)?
     } else {
@@ -282,14 +282,15 @@ fn tables(rows: &[Row], size: u64) -> String {
                 let _ = writeln!(text, "| {} | {verified} | {why} | |", row.name);
             }
             Ok(samples) => {
-                let (Some(middle), Some(least), Some(most)) = (median(samples), samples.first(), samples.last())
+                let (Some(middle), Some(fastest), Some(slowest)) =
+                    (median(samples), samples.first(), samples.last())
                 else {
                     continue;
                 };
-                let ratio = adieu.map_or("?".to_owned(), |adieu| format!("{:.2}", middle / adieu));
+                let against = adieu.map_or("?".to_owned(), |adieu| format!("{:.2}", middle / adieu));
                 let _ = writeln!(
                     text,
-                    "| {} | {verified} | {middle:.3} ({least:.3} to {most:.3}) | {ratio} |",
+                    "| {} | {verified} | {middle:.3} ({fastest:.3} to {slowest:.3}) | {against} |",
                     row.name
                 );
             }

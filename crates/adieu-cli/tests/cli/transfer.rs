@@ -22,6 +22,7 @@ fn start_command(directory: &Path, mut command: Command) -> Listening {
     let port = directory.join("port");
     // Of an earlier one.
     let _ = std::fs::remove_file(&port);
+    #[expect(clippy::zombie_processes, reason = "finish waits for it; a test that fails before is no matter")]
     let child = command
         .arg("--port-file")
         .arg(&port)
@@ -70,7 +71,8 @@ impl Scene {
     }
 
     fn file(&self, name: &str, length: usize) -> String {
-        let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8 ^ (i >> 8) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..=250u8).cycle().zip(0..length).map(|(byte, at)| byte ^ (at >> 8).to_le_bytes()[0]).collect();
         std::fs::write(self.path(name), bytes).expect("there is room");
         self.word(name)
     }
@@ -90,8 +92,8 @@ fn a_sent_file_is_stored_and_both_exit_0_with_the_same_hash() {
     let (file, target) = (scene.file("file", 1_000_000), scene.word("target"));
     let receiver = scene.receive(&["--output", &target]);
     let (code, said) = send(&[&file, &receiver.address]);
-    let (received, heard, _) = receiver.finish();
-    assert_eq!((code, received), (Some(0), Some(0)), "{said}{heard}");
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
     assert!(said.starts_with("adieu: stored: 1000000 bytes in 1 file, BLAKE3 "), "{said}");
     assert!(heard.ends_with(&said), "{heard} and {said}");
     assert!(scene.same("file", "target"));
@@ -126,9 +128,9 @@ fn stdin_is_sent_under_a_name_and_stdout_is_only_written() {
     for (accept, code) in [("stored", 6), ("written", 0)] {
         let receiver = scene.receive(&["--output", "-"]);
         let output = feed(&["-", &receiver.address, "--accept", accept], b"to stdout");
-        let (received, heard, stdout) = receiver.finish();
+        let (their_code, heard, stdout) = receiver.finish();
         let said = text(&output.stderr);
-        assert_eq!((output.status.code(), received), (Some(code), Some(0)), "{said}{heard}");
+        assert_eq!((output.status.code(), their_code), (Some(code), Some(0)), "{said}{heard}");
         assert!(said.contains("written to the receiver's stdout, not stored: 9 bytes"), "{said}");
         assert_eq!(stdout, b"to stdout");
     }
@@ -165,8 +167,8 @@ fn the_json_report_fits_its_schema_whatever_came_of_it() {
         more.extend(resume.then_some("--resume"));
         let receiver = scene.receive(&[&["--output", &target], &more[..]].concat());
         let (code, said) = send(&[&[&*file, &receiver.address], &more[..]].concat());
-        let (received, heard, _) = receiver.finish();
-        let (sent, got) = (checked(&said, code), checked(&heard, received));
+        let (their_code, heard, _) = receiver.finish();
+        let (sent, got) = (checked(&said, code), checked(&heard, their_code));
         for report in [&sent, &got] {
             assert_eq!((&report["result"], &report["receipt"]), (&"stored".into(), &"stored".into()));
             assert_eq!((&report["bytes"], &report["receipt_bytes"]), (&10_000.into(), &10_000.into()));
@@ -213,8 +215,8 @@ fn a_full_disk_is_told_to_the_sender_in_the_receivers_words() {
             args.extend(resume.then_some("--resume"));
             let receiver = scene.receive(&args);
             let (code, said) = send(&[&file, &receiver.address]);
-            let (received, heard, _) = receiver.finish();
-            assert_eq!((code, received), (Some(6), Some(7)), "{said}{heard}");
+            let (their_code, heard, _) = receiver.finish();
+            assert_eq!((code, their_code), (Some(6), Some(7)), "{said}{heard}");
             assert!(said.starts_with("adieu: receiver: no space left on device after 10"), "{said}");
             assert!(heard.contains("adieu: no space left on device after 10"), "{heard}");
             assert_eq!(std::fs::read(&target).ok().as_deref(), Some(&b"old"[..]));
@@ -266,16 +268,15 @@ fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()>) {
             stream.set_read_timeout(Some(BOUND)).expect("it can be bounded");
         }
         let back = (receiver.try_clone().expect("a clone"), sender.try_clone().expect("a clone"));
-        let answers = std::thread::spawn(move || match harm {
-            Harm::LoseReceipt => {
+        let answers = std::thread::spawn(move || {
+            if let Harm::LoseReceipt = harm {
                 // The hello has 14 bytes, and the sender goes on only with it.
                 let mut hello = [0; 14];
                 (&back.0).read_exact(&mut hello).expect("it says hello");
                 (&back.1).write_all(&hello).expect("it is taken");
                 let _ = std::io::copy(&mut &back.0, &mut std::io::sink());
                 reset(&back.1);
-            }
-            _ => {
+            } else {
                 let _ = std::io::copy(&mut &back.0, &mut &back.1);
                 let _ = back.1.shutdown(Shutdown::Write);
             }
@@ -342,17 +343,17 @@ fn a_bit_that_flips_on_the_way_is_never_a_success() {
             let (address, proxy) = proxy(&receiver.address, Harm::Flip(byte * 8 + 1));
             let (code, said) = send(&[&[&*file, &address], secret, &limits].concat());
             proxy.join().expect("it does not panic");
-            let (received, heard, _) = receiver.finish();
+            let (their_code, heard, _) = receiver.finish();
             let is_new = scene.same("file", "target");
             if code == Some(0) {
                 // Of a name that its receiver does not use, or a total that is only shown.
                 assert!(
-                    is_new && received == Some(0) && secret.is_empty() && byte < 60,
+                    is_new && their_code == Some(0) && secret.is_empty() && byte < 60,
                     "{byte}: {said}{heard}"
                 );
                 std::fs::write(&target, b"old").expect("there is room");
             } else {
-                assert_eq!((code, received), (Some(6), Some(6)), "{byte}: {said}{heard}");
+                assert_eq!((code, their_code), (Some(6), Some(6)), "{byte}: {said}{heard}");
                 assert_eq!(
                     std::fs::read(&target).ok().as_deref(),
                     Some(&b"old"[..]),
@@ -379,8 +380,8 @@ fn a_link_that_is_cut_or_falls_silent_is_resumed_by_retry() {
         proxy.join().expect("it does not panic");
         let (code, said) = send(&["--report", "json", "--resume", &file, &receiver.address]);
         let report = checked(&said, code);
-        let (received, heard, _) = receiver.finish();
-        assert_eq!((code, received), (Some(0), Some(0)), "{harm:?}: {said}{heard}");
+        let (their_code, heard, _) = receiver.finish();
+        assert_eq!((code, their_code), (Some(0), Some(0)), "{harm:?}: {said}{heard}");
         assert!(heard.contains("; waiting for the next connection"), "{heard}");
         assert!(report["resumed_from"].as_u64().is_some_and(|n| n > 0), "{harm:?}: {report}");
         assert!(scene.same("file", "target"));
@@ -395,8 +396,8 @@ fn a_lost_receipt_is_unknown_and_a_retry_finds_the_file_stored() {
     let (address, proxy) = proxy(&receiver.address, Harm::LoseReceipt);
     let (code, said) = send(&[&file, &address]);
     proxy.join().expect("it does not panic");
-    let (received, heard, _) = receiver.finish();
-    assert_eq!((code, received), (Some(6), Some(0)), "{said}{heard}");
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(6), Some(0)), "{said}{heard}");
     assert!(said.contains("it may or may not have stored it"), "{said}");
     let receiver = scene.receive(&["--output", &target]);
     let (code, said) = send(&["--report", "json", "--resume", &file, &receiver.address]);
@@ -458,7 +459,7 @@ fn a_signal_ends_either_side_at_once_and_the_other_knows() {
             .spawn()
             .expect("it starts");
         let mut feed = sender.stdin.take().expect("a pipe");
-        feed.write_all(&[7; 100_000]).expect("it reads");
+        feed.write_all(&vec![7; 100_000]).expect("it reads");
         let partial = scene.path(".target.adieu-partial");
         let until = Instant::now() + BOUND;
         while std::fs::metadata(&partial).map_or(0, |m| m.len()) < 100_000 {
@@ -468,9 +469,9 @@ fn a_signal_ends_either_side_at_once_and_the_other_knows() {
         let signalled = if sender_is_signalled { &sender } else { &receiver.child };
         kill_process(Pid::from_child(signalled), Signal::INT).expect("it runs");
         let output = sender.wait_with_output().expect("it can be waited for");
-        let (received, heard, _) = receiver.finish();
+        let (their_code, heard, _) = receiver.finish();
         let codes = if sender_is_signalled { (Some(130), Some(6)) } else { (Some(6), Some(130)) };
-        assert_eq!((output.status.code(), received), codes, "{}{heard}", text(&output.stderr));
+        assert_eq!((output.status.code(), their_code), codes, "{}{heard}", text(&output.stderr));
         assert!(!scene.path("target").exists() && !partial.exists());
         drop(feed);
     }

@@ -37,12 +37,12 @@ fn control() -> impl Strategy<Value = Control> {
         (path(), any::<Vec<u8>>()).prop_map(|(path, target)| Control::Link { path, target }),
         totals().prop_map(Control::End),
         "[a-z ]{0,40}".prop_map(|words| Control::Abort { words }),
-        (0..3, any::<u64>(), any::<[u8; 32]>()).prop_map(|(state, length, hash)| {
-            let state = [HaveState::Nothing, HaveState::Partial, HaveState::Stored][state as usize];
+        (0..3usize, any::<u64>(), any::<[u8; 32]>()).prop_map(|(state, length, hash)| {
+            let state = [HaveState::Nothing, HaveState::Partial, HaveState::Stored][state];
             Control::Have(Have { state, length, hash })
         }),
-        (0..3, totals(), "[a-z ]{0,40}").prop_map(|(status, totals, words)| {
-            let status = [Status::Stored, Status::Written, Status::Failed][status as usize];
+        (0..3usize, totals(), "[a-z ]{0,40}").prop_map(|(status, totals, words)| {
+            let status = [Status::Stored, Status::Written, Status::Failed][status];
             Control::Receipt(Receipt { status, totals, words })
         }),
         any::<u64>().prop_map(|done| Control::Phase { phase: Phase::Hashing, done }),

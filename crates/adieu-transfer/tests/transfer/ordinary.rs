@@ -50,7 +50,7 @@ fn a_directory_arrives_with_odd_names_links_and_modes() {
     let target = place.path().join("target");
     std::fs::create_dir(&target).expect("there is room");
     let how = How::default();
-    both_stored(&send(&[tree.clone()], &target, &how));
+    both_stored(&send(std::slice::from_ref(&tree), &target, &how));
     let at = |name: &str| target.join("tree").join(name);
     assert_eq!(std::fs::read(target.join("tree/a").join(odd)).ok().as_deref(), Some(&b"odd"[..]));
     assert_eq!(std::fs::read(at("a/b").join(&long)).ok().as_deref(), Some(&b"long"[..]));
@@ -61,7 +61,7 @@ fn a_directory_arrives_with_odd_names_links_and_modes() {
     assert_eq!((mode("run"), mode("secret")), (0o700, 0o400));
     assert_eq!(partials(&target), Vec::<PathBuf>::new());
     // Once more over what is there, and once resuming, when nothing has to be sent.
-    both_stored(&send(&[tree.clone()], &target, &how));
+    both_stored(&send(std::slice::from_ref(&tree), &target, &how));
     let again = send(&[tree], &target, &How { resume: true, ..how });
     both_stored(&again);
     assert_eq!((again.0.moved, again.0.files_kept, again.1.files_kept), (0, 4, 4));
@@ -121,7 +121,7 @@ fn ten_thousand_small_files_arrive_and_share_their_syncs() {
     std::fs::create_dir(&target).expect("there is room");
     let mut syncs = 0;
     let mut count = |step: Step<'_>| syncs += u32::from(matches!(step, Step::Synced));
-    let outcomes = over_tcp(&[tree.clone()], &target, &How::default(), &mut ignore, &mut count);
+    let outcomes = over_tcp(std::slice::from_ref(&tree), &target, &How::default(), &mut ignore, &mut count);
     both_stored(&outcomes);
     assert_eq!(outcomes.0.totals.files, 10_000);
     let differs = std::process::Command::new("diff").arg("-r").arg(&tree).arg(target.join("tree")).status();

@@ -177,9 +177,7 @@ impl Session {
         if let Origin::Listen(_) = origin {
             self.printer.say(&format!("connection from {peer}"));
         }
-        let is_far =
-            peer.parse::<SocketAddr>().is_ok_and(|address| !address.ip().to_canonical().is_loopback());
-        if is_far && !self.encrypted {
+        if is_far(peer) && !self.encrypted {
             self.printer.say("not encrypted: whoever is on the way can read and change it; a secret on both sides ends that");
         }
         Ok(connection)
@@ -232,9 +230,30 @@ impl Session {
     }
 }
 
+/// Whether what goes to this peer leaves the machine, as far as its address tells.
+fn is_far(peer: &str) -> bool {
+    peer.parse::<SocketAddr>().is_ok_and(|address| !address.ip().to_canonical().is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rate;
+    use super::{is_far, rate};
+
+    #[test]
+    fn only_what_leaves_the_machine_is_warned_of() {
+        for (peer, far) in [
+            ("127.0.0.1:5", false),
+            ("127.9.9.9:5", false),
+            ("[::1]:5", false),
+            ("[::ffff:127.0.0.1]:5", false),
+            ("unix:/run/x", false),
+            ("an unnamed peer", false),
+            ("192.0.2.1:5", true),
+            ("[2001:db8::1]:5", true),
+        ] {
+            assert_eq!(is_far(peer), far, "{peer}");
+        }
+    }
 
     #[test]
     fn rates_are_written_as_people_write_them() {
