@@ -33,6 +33,9 @@ const STEPS: &[Step] = &[
 const DENY: Step =
     Step { name: "licences and bans", arguments: &["deny", "check", "licenses", "bans"], environment: &[] };
 
+const COUNTS: Step =
+    Step { name: "instruction counts", arguments: &["xtask", "bench", "--check"], environment: &[] };
+
 pub(crate) fn run() -> Result<()> {
     let began = Instant::now();
     let mut failed = Vec::new();
@@ -43,13 +46,19 @@ pub(crate) fn run() -> Result<()> {
             failed.push(step.name);
         }
     }
-    if is_installed("deny")? {
-        done += 1;
-        if !perform(&DENY)? {
-            failed.push(DENY.name);
+    let optional = [
+        (&DENY, "cargo-deny", succeeds(cargo()?.args(["deny", "--version"]))),
+        (&COUNTS, "valgrind", succeeds(Command::new("valgrind").arg("--version"))),
+    ];
+    for (step, program, is_there) in optional {
+        if !is_there {
+            println!("--- {}: skipped, {program} is not installed", step.name);
+            continue;
         }
-    } else {
-        println!("--- {}: skipped, cargo-deny is not installed", DENY.name);
+        done += 1;
+        if !perform(step)? {
+            failed.push(step.name);
+        }
     }
     let time = began.elapsed().as_secs_f64();
     let passed = done - failed.len();
@@ -71,8 +80,8 @@ fn perform(step: &Step) -> Result<bool> {
     Ok(status.success())
 }
 
-fn is_installed(subcommand: &str) -> Result<bool> {
-    let mut command: Command = cargo()?;
-    command.args([subcommand, "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Ok(command.status()?.success())
+/// Whether a command can be run, and has nothing to complain of.
+fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
 }

@@ -14,8 +14,8 @@ use std::ffi::{OsStr, OsString};
 const NEEDS: [(&str, &str); 1] = [("max_connections", "keep_open")];
 
 /// Parses the command line of this process, with its variables. Does not return if there is nothing to do.
-pub(crate) fn parse(definition: &Command) -> ArgMatches {
-    resolve(definition, &std::env::args_os().collect::<Vec<_>>()).unwrap_or_else(|error| error.exit())
+pub(crate) fn parse(definition: Command, words: &[OsString]) -> ArgMatches {
+    resolve(definition, words).unwrap_or_else(|error| error.exit())
 }
 
 /// An option's two names, for a sentence.
@@ -60,9 +60,9 @@ fn is_plain(words: &[OsString]) -> bool {
         && !std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("ADIEU_"))
 }
 
-fn resolve(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
+fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error> {
     if is_plain(words) {
-        return definition.clone().try_get_matches_from(words);
+        return definition.try_get_matches_from(words);
     }
     let mut lenient = definition.clone().mut_subcommands(|c| c.mut_args(without_empty_variable));
     lenient = lenient.mut_subcommands(|c| c.mut_args(|a| a.conflicts_with(Resettable::Reset)));

@@ -9,20 +9,21 @@ mod exit;
 mod hints;
 mod ladder;
 mod options;
+mod os;
 mod printer;
-mod signals;
 mod stdio;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Finishes network connections properly: sends everything, half-closes, drains, closes, and tells the truth about
 /// how it ended.
 #[derive(Parser)]
 #[command(name = "adieu", version, after_long_help = exit::TABLE, max_term_width = 100)]
-struct Cli {
+struct Cli<C: Subcommand> {
     #[command(subcommand)]
-    command: Command,
+    command: C,
 }
 
 #[derive(Subcommand)]
@@ -38,13 +39,36 @@ enum Command {
     Man(commands::man::Args),
 }
 
+/// All that is built of the definitions when the first word says `connect`: the other commands' options would cost a
+/// tiny exchange more than its own.
+#[derive(Subcommand)]
+enum OnlyConnect {
+    Connect(commands::connect::Args),
+}
+
+fn definition(words: &[OsString]) -> clap::Command {
+    match words.get(1) {
+        Some(word) if word == "connect" => Cli::<OnlyConnect>::command(),
+        _ => Cli::<Command>::command(),
+    }
+}
+
+// The unwinder, which std needs for backtraces, from gcc's archive: one shared library less to load, which took an
+// eighth of a tiny exchange's time.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[link(name = "gcc_eh", kind = "static", modifiers = "-bundle")]
+#[expect(unsafe_code, reason = "a library is named by a block of foreign items")]
+// SAFETY: nothing is declared.
+unsafe extern "C" {}
+
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         printer::complain(&format!("this is a bug in adieu, please report it: {panic}"));
         std::process::exit(exit::ExitStatus::Bug.number().into());
     }));
-    let matches = arguments::parse(&Cli::command());
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let matches = arguments::parse(definition(&words), &words);
+    let cli = Cli::<Command>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let status = match cli.command {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
@@ -53,8 +77,8 @@ fn main() -> ExitCode {
         #[cfg(unix)]
         Command::Receive(args) => commands::transfer::receive::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
-        Command::Completions(args) => commands::completions::run(&args, &mut Cli::command()),
-        Command::Man(args) => commands::man::run(&args, Cli::command()),
+        Command::Completions(args) => commands::completions::run(&args, &mut Cli::<Command>::command()),
+        Command::Man(args) => commands::man::run(&args, Cli::<Command>::command()),
     };
     status.into()
 }
@@ -65,12 +89,31 @@ mod tests {
 
     #[test]
     fn the_definitions_of_the_options_are_sound() {
-        Cli::command().debug_assert();
+        Cli::<Command>::command().debug_assert();
+    }
+
+    #[test]
+    fn the_short_definition_says_the_same() {
+        let help = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            definition(&words).try_get_matches_from(words).expect_err("there is something to say").to_string()
+        };
+        let full = |words: &[&str]| {
+            Cli::<Command>::command()
+                .try_get_matches_from(words)
+                .expect_err("there is something to say")
+                .to_string()
+        };
+        for words in
+            [&["adieu", "connect", "--help"][..], &["adieu", "connect"], &["adieu", "connect", "-x", "h:1"]]
+        {
+            assert_eq!(help(words), full(words));
+        }
     }
 
     #[test]
     fn every_option_has_a_variable() {
-        let definition = Cli::command();
+        let definition = Cli::<Command>::command();
         let options = definition.get_subcommands().flat_map(clap::Command::get_opts);
         let mut count = 0;
         for option in options {

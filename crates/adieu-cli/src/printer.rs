@@ -2,7 +2,7 @@
 
 use crate::exit::ExitStatus;
 use crate::options::{ReportFormat, Reporting};
-use crate::{hints, stdio};
+use crate::{hints, os};
 use adieu::{Event, Report, describe_error};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -29,7 +29,7 @@ impl Printer {
             None => None,
             Some(path) => {
                 let name = path.display().to_string();
-                if let Some(end) = stdio::that_is_file(path) {
+                if let Some(end) = os::that_is_file(path) {
                     return Err(format!(
                         "cannot write the report to {name}: it is our {end}, and would be lost"
                     ));

@@ -1,62 +1,18 @@
-//! The standard descriptors as the shell gave them.
-//!
-//! Rust's runtime opens /dev/null for a standard descriptor that is closed, before `main`, so that no socket can
-//! become descriptor 1; but then writing there looks like success and the answer is lost. Whether one was closed is
-//! noted earlier still, when the loader runs the initialisers.
+//! Standard input and output as a connection's two ends.
 
+use crate::os::{self, Standard};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-#[cfg(unix)]
-mod at_start {
-    use std::sync::atomic::{AtomicU8, Ordering};
-
-    /// Bit n: descriptor n was closed.
-    static CLOSED: AtomicU8 = AtomicU8::new(0);
-
-    extern "C" fn look() {
-        let mut closed = 0;
-        for (bit, fd) in [(1, rustix::stdio::raw_stdin()), (2, rustix::stdio::raw_stdout())] {
-            #[expect(unsafe_code, reason = "whether a descriptor is open can only be asked with one")]
-            // SAFETY: the borrow is used for F_GETFD only, which is sound for a closed descriptor: it fails.
-            let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
-            if rustix::io::fcntl_getfd(borrowed).is_err() {
-                closed |= bit;
-            }
-        }
-        CLOSED.store(closed, Ordering::Relaxed);
-    }
-
-    #[used]
-    #[expect(unsafe_code, reason = "only an initialiser runs before Rust's runtime opens /dev/null")]
-    // SAFETY: an initialiser takes no arguments it needs, runs once, and `look` uses nothing that must be set up.
-    #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
-    #[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
-    static LOOK: extern "C" fn() = look;
-
-    pub(super) fn was_closed(bit: u8) -> bool {
-        CLOSED.load(Ordering::Relaxed) & bit != 0
-    }
-}
-
-fn check(bit: u8) -> io::Result<()> {
-    #[cfg(unix)]
-    if at_start::was_closed(bit) {
-        return Err(rustix::io::Errno::BADF.into());
-    }
-    let _ = bit;
-    Ok(())
-}
-
 /// Standard input as the connection's input.
 pub(crate) fn input() -> io::Result<adieu::exchange::Input> {
-    check(1)?;
+    os::check_standard(Standard::Input)?;
     adieu::exchange::Input::stdin()
 }
 
 /// Standard output as the connection's output.
 pub(crate) fn output() -> io::Result<adieu::exchange::Output> {
-    check(2)?;
+    os::check_standard(Standard::Output)?;
     adieu::exchange::Output::stdout()
 }
 
@@ -64,27 +20,9 @@ pub(crate) fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Which of stdin and stdout is this regular file, so that creating it anew would empty what is read, or written.
-pub(crate) fn that_is_file(path: &Path) -> Option<&'static str> {
-    use rustix::fs::{FileType, Stat, fstat, stat};
-    // A file that cannot be looked at is none that we have open, or creating it will say why.
-    let file = stat(path).ok()?;
-    if FileType::from_raw_mode(file.st_mode) != FileType::RegularFile {
-        return None;
-    }
-    let is_it = |other: Stat| (other.st_dev, other.st_ino) == (file.st_dev, file.st_ino);
-    if fstat(io::stdin()).is_ok_and(is_it) {
-        Some("stdin")
-    } else if fstat(io::stdout()).is_ok_and(is_it) {
-        Some("stdout")
-    } else {
-        None
-    }
-}
-
 /// Creates the file that is the connection's output, unless that would empty the connection's input.
 pub(crate) fn create(path: &Path) -> io::Result<std::fs::File> {
-    if that_is_file(path) == Some("stdin") {
+    if os::that_is_file(path) == Some("stdin") {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is our stdin, and would be lost"));
     }
     std::fs::File::create(path)

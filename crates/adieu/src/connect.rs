@@ -2,13 +2,12 @@
 
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::{Link, fault};
-use crate::os::{self, Watch};
+use crate::os::{self, AsPollable, Watch};
 use crate::{Connection, Endpoint, Event, Options, Role, handle, resolve};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Connects to `endpoint`: resolves its name and tries every address until one connects.
@@ -120,12 +119,10 @@ fn own_failure(cause: &ConnectCause) -> Option<i32> {
 
 /// The number of an error that says that our system has no descriptors or no memory left, or forbids sockets.
 fn own_number(error: &io::Error) -> Option<i32> {
-    use rustix::io::Errno;
     if let Some(Forbidden(source)) = error.get_ref().and_then(|e| e.downcast_ref()) {
         return source.raw_os_error();
     }
-    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
-    Errno::from_io_error(error).filter(|e| exhausted.contains(e)).map(Errno::raw_os_error)
+    error.raw_os_error().filter(|_| os::is_exhausted(error))
 }
 
 /// The one fault that stands for all the attempts: a time-out only if every address timed out.
@@ -182,8 +179,8 @@ fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Established
         let until_next = next_at.map(|at| at.saturating_sub(link.now()));
         let timeout = [until_next, link.time_left()].into_iter().flatten().min();
         let mut watches: Vec<Watch<'_>> =
-            running.iter().map(|r| Watch::new(r.socket.as_fd(), false, true)).collect();
-        watches.push(Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd)));
+            running.iter().map(|r| Watch::new(r.socket.as_pollable(), false, true)).collect();
+        watches.push(Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable)));
         os::wait(&mut watches, timeout).map_err(ConnectCause::Local)?;
         let ready: Vec<bool> = watches.iter().map(|w| w.ready.any).collect();
         drop(watches);
@@ -226,7 +223,7 @@ pub(crate) fn start(address: SocketAddr) -> io::Result<Started> {
     let socket = handle::open(Domain::for_address(address)).map_err(forbidden)?;
     match socket.connect(&address.into()) {
         Ok(()) => finished(socket).map(Started::Connected),
-        Err(error) if in_progress(&error) => Ok(Started::Running(socket)),
+        Err(error) if os::is_in_progress(&error) => Ok(Started::Running(socket)),
         Err(error) => Err(error),
     }
 }
@@ -242,11 +239,6 @@ fn forbidden(error: io::Error) -> io::Error {
         io::ErrorKind::PermissionDenied => io::Error::new(error.kind(), Forbidden(error)),
         _ => error,
     }
-}
-
-fn in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-        || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS)
 }
 
 /// A connection, and the fault that has already come over it.
@@ -268,7 +260,7 @@ pub(crate) fn finished(socket: Socket) -> io::Result<Established<Socket>> {
         };
     }
     if handle::is_connected_to_itself(&socket) {
-        return Err(rustix::io::Errno::CONNREFUSED.into());
+        return Err(os::refused());
     }
     Ok(Established { socket, fault: None })
 }
@@ -289,7 +281,8 @@ fn connect_unix(link: &mut Link<Socket>, address: &SockAddr) -> Result<Socket, C
             Ok(()) => return Ok(socket),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let pause = link.time_left().map_or(BACKLOG_PAUSE, |left| left.min(BACKLOG_PAUSE));
-                let mut watches = [Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd))];
+                let mut watches =
+                    [Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable))];
                 os::wait(&mut watches, Some(pause)).map_err(ConnectCause::Local)?;
             }
             Err(error) => {

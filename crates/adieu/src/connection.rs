@@ -4,13 +4,12 @@ use crate::connect::Established;
 use crate::error::{Ended, ShutdownError};
 use crate::handle::Handle;
 use crate::link::{Link, Moved};
-use crate::os::{self, Watch};
+use crate::os::{self, AsPollable, Pollable, Watch};
 use crate::{Options, Report, Role};
 use adieu_proto::{Counts, Waiting};
 use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// An open connection: it sends and receives.
@@ -132,8 +131,8 @@ impl Connection {
     /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
     ///
     /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
-    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.link.handle.as_ref().map(AsFd::as_fd)
+    pub fn socket(&self) -> Option<Pollable<'_>> {
+        self.link.handle.as_ref().map(AsPollable::as_pollable)
     }
 
     /// Our address. `None`: it has none, or the system did not say.
@@ -253,21 +252,24 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io
     link.wait_for(waiting);
     link.tick();
     link.act();
-    let Some(socket) = link.handle.as_ref().map(AsFd::as_fd) else { return Ok(()) };
+    let Some(socket) = link.handle.as_ref().map(AsPollable::as_pollable) else { return Ok(()) };
     if waiting.acknowledgement {
         let watch = os::AcknowledgementWatch::new(socket).ok();
         // What came before the watch began is not news to it, so look again before sleeping.
         link.core.handle_acknowledged();
         link.act();
         if link.outcome().is_none() {
-            let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd));
+            let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable));
             let look_again = watch.is_none().then_some(os::LOOK_AGAIN);
             let timeout = [link.time_left(), look_again].into_iter().flatten().min();
-            os::wait(&mut [Watch::readable(watch.as_ref().map(AsFd::as_fd)), interrupt], timeout)?;
+            os::wait(
+                &mut [Watch::readable(watch.as_ref().map(AsPollable::as_pollable)), interrupt],
+                timeout,
+            )?;
             link.core.handle_acknowledged();
         }
     } else {
-        let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsFd::as_fd));
+        let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable));
         let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
         let bound = until.map(|until| until.saturating_duration_since(Instant::now()));
         os::wait(&mut watches, [link.time_left(), bound].into_iter().flatten().min())?;

@@ -79,11 +79,7 @@ pub(crate) fn describe(address: &SockAddr) -> Option<String> {
     if let Some(ip) = address.as_socket() {
         return Some(ip.to_string());
     }
-    #[cfg(unix)]
-    if let Some(path) = address.as_pathname() {
-        return Some(Endpoint::unix(path).to_string());
-    }
-    None
+    crate::os::path_of(address).map(|path| Endpoint::unix(path).to_string())
 }
 
 /// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as

@@ -1,12 +1,11 @@
 //! Stopping a connection from outside of whatever it waits for.
 
+use crate::os::{self, AsPollable, Waker, Watch};
 use adieu_proto::Signal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use std::{fmt, io};
-
-#[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Stops every connection that was given it: [`Interrupt::raise`] wakes them, and each ends as
 /// [`Interrupted`](crate::Ending::Interrupted).
@@ -19,9 +18,8 @@ pub struct Interrupt {
 
 struct Shared {
     raised: Arc<AtomicUsize>,
-    /// Readable from the moment it is raised: one byte that nobody takes out.
-    #[cfg(unix)]
-    pipe: (OwnedFd, OwnedFd),
+    /// Readable from the moment it is raised.
+    waker: Waker,
 }
 
 impl Interrupt {
@@ -35,15 +33,7 @@ impl Interrupt {
     ///
     /// Unix: a pipe.
     pub fn new() -> io::Result<Self> {
-        #[cfg(unix)]
-        let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                raised: Arc::default(),
-                #[cfg(unix)]
-                pipe,
-            }),
-        })
+        Ok(Self { shared: Arc::new(Shared { raised: Arc::default(), waker: Waker::new()? }) })
     }
 
     /// Stops the connections. Only the first call counts.
@@ -54,9 +44,7 @@ impl Interrupt {
             .compare_exchange(0, signal.number().into(), Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if first {
-            #[cfg(unix)]
-            // The pipe is empty, and its reading end lives as long as we do: it takes a byte.
-            let _ = rustix::io::write(&self.shared.pipe.1, &[signal.number()]);
+            self.shared.waker.wake();
         }
     }
 
@@ -71,8 +59,8 @@ impl Interrupt {
     ///
     /// Unix.
     #[cfg(unix)]
-    pub fn for_signal_handler(&self) -> io::Result<(Arc<AtomicUsize>, OwnedFd)> {
-        Ok((Arc::clone(&self.shared.raised), self.shared.pipe.1.try_clone()?))
+    pub fn for_signal_handler(&self) -> io::Result<(Arc<AtomicUsize>, std::os::fd::OwnedFd)> {
+        Ok((Arc::clone(&self.shared.raised), self.shared.waker.writer()?))
     }
 
     /// What it was raised with. `None`: it was not.
@@ -83,13 +71,26 @@ impl Interrupt {
             _ => None,
         }
     }
+
+    /// Waits until it is raised, at most for `limit`, and says with what. `None`: it was not.
+    pub fn wait(&self, limit: Duration) -> Option<Signal> {
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            // Without a wait (no memory left) there is only a look.
+            let waited = os::wait(&mut [Watch::readable(Some(self.as_pollable()))], Some(left));
+            if self.raised().is_some() || left.is_zero() || waited.is_err() {
+                return self.raised();
+            }
+        }
+    }
 }
 
 #[cfg(unix)]
-impl AsFd for Interrupt {
+impl std::os::fd::AsFd for Interrupt {
     /// Readable once raised.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.shared.pipe.0.as_fd()
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.shared.waker)
     }
 }
 

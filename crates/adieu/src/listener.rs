@@ -3,11 +3,10 @@
 use crate::connect::Established;
 use crate::error::ListenError;
 use crate::link::Link;
-use crate::os::{self, Watch};
+use crate::os::{self, AsPollable, Watch};
 use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 /// Listens on an endpoint and accepts connections.
@@ -132,7 +131,8 @@ impl Listener {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
-                Err(error) if is_its_own(&error) || error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error)
+                    if os::is_of_the_accepted(&error) || error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.error(error)),
             }
         }
@@ -143,12 +143,14 @@ impl Listener {
         if interrupt.is_some_and(|i| i.raised().is_some()) {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let mut watches =
-            [Watch::readable(Some(self.socket.as_fd())), Watch::readable(interrupt.map(AsFd::as_fd))];
+        let mut watches = [
+            Watch::readable(Some(self.socket.as_pollable())),
+            Watch::readable(interrupt.map(AsPollable::as_pollable)),
+        ];
         os::wait(&mut watches, None)
     }
 
-    fn error(&self, source: io::Error) -> ListenError {
+    pub(crate) fn error(&self, source: io::Error) -> ListenError {
         ListenError { operation: "accept on", endpoint: self.endpoint.clone(), source }
     }
 }
@@ -169,30 +171,18 @@ impl Listener {
     }
 }
 
-#[cfg(feature = "tokio")]
+#[cfg(all(unix, feature = "tokio"))]
 impl std::os::fd::AsRawFd for Listener {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.socket.as_raw_fd()
     }
 }
 
-impl AsFd for Listener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+#[cfg(unix)]
+impl std::os::fd::AsFd for Listener {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_pollable()
     }
-}
-
-/// Whether an error of `accept` is that of the connection, which is gone with it, and the next may be accepted.
-///
-/// Source: accept(2), "already-pending network errors on the new socket".
-fn is_its_own(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
-    };
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | HostUnreachable | NetworkDown | NetworkUnreachable
-    ) || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::PROTO)
 }
 
 fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {
@@ -209,7 +199,7 @@ fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {
 fn bind(domain: Domain, address: &SockAddr) -> io::Result<Socket> {
     let socket = handle::open(domain)?;
     if domain != Domain::UNIX {
-        socket.set_reuse_address(true)?;
+        os::prepare_to_bind(&socket)?;
     }
     socket.bind(address)?;
     socket.listen(BACKLOG)?;

@@ -1,12 +1,12 @@
 //! Names to addresses, bounded by the connection's timers.
 
 use crate::link::Link;
-use crate::os::{self, Watch};
+use crate::os::{self, AsPollable, Waker, Watch};
 use adieu_proto::interleave;
 use socket2::Socket;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 /// The addresses of a name in the order in which to try them. `None`: a timer or the interrupt was faster.
 ///
@@ -17,10 +17,11 @@ pub(crate) fn addresses(
     host: &str,
     port: u16,
 ) -> Option<io::Result<Vec<SocketAddr>>> {
-    let (done, woken) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
-        Ok((reader, writer)) => (writer, reader),
-        Err(error) => return Some(Err(error.into())),
+    let woken = match Waker::new() {
+        Ok(waker) => Arc::new(waker),
+        Err(error) => return Some(Err(error)),
     };
+    let done = WakeOnDrop(Arc::clone(&woken));
     let (sender, receiver) = mpsc::channel();
     let name = host.to_owned();
     let spawned = std::thread::Builder::new().name("adieu-resolve".into()).spawn(move || {
@@ -45,12 +46,21 @@ pub(crate) fn addresses(
         }
         let interrupt = link.options.interrupt.as_ref();
         let mut watches = [
-            Watch::readable(Some(std::os::fd::AsFd::as_fd(&woken))),
-            Watch::readable(interrupt.map(std::os::fd::AsFd::as_fd)),
+            Watch::readable(Some(woken.as_pollable())),
+            Watch::readable(interrupt.map(AsPollable::as_pollable)),
         ];
         if let Err(error) = os::wait(&mut watches, link.time_left()) {
             return Some(Err(error));
         }
+    }
+}
+
+/// Wakes also if the thread that has it panics.
+struct WakeOnDrop(Arc<Waker>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        self.0.wake();
     }
 }
 

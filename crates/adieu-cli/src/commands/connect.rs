@@ -2,8 +2,9 @@
 
 use crate::exit::ExitStatus;
 use crate::options::{InputKind, Shared, endpoint};
+use crate::os::signals;
 use crate::printer::{Printer, complain};
-use crate::{exit, signals, stdio};
+use crate::{exit, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
 use std::sync::Arc;
 

@@ -211,5 +211,5 @@ fn send(stream: &mut TcpStream, bytes: &[u8], diary: &Diary) -> Result<()> {
 
 /// Makes the coming close abortive.
 fn reset_on_close(stream: &TcpStream) -> Result<()> {
-    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).context("cannot set linger")
+    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).context("cannot set linger")
 }

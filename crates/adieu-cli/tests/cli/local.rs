@@ -38,7 +38,9 @@ fn descriptors_that_run_out_are_our_failure_and_not_a_missing_peer() {
     // Too few for a socket, wherever exactly it runs out: never "nobody there".
     let mut seen = Vec::new();
     for limit in 4..=12 {
-        let line = format!("ulimit -n {limit}; exec {ADIEU} connect {}", server.address);
+        // Another test may have a descriptor open that is inherited: a terminal, between its opening and its flag.
+        let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+        let line = format!("{closed}; ulimit -n {limit}; exec {ADIEU} connect {}", server.address);
         let mut shell = Command::new("sh");
         let output = shell.args(["-c", &line]).stdin(Stdio::null()).output().expect("a shell starts");
         let said = text(&output.stderr);

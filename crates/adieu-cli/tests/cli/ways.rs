@@ -116,3 +116,40 @@ fn a_listener_takes_the_same_ways() {
     assert_eq!(server.finish().0.code(), Some(0));
     assert_whole(&path, &Pattern::of_peer(), 1);
 }
+
+#[test]
+fn a_fast_stream_that_slows_down_is_not_held_up() {
+    const FAST: u64 = 64 << 20;
+    const SLOW: u64 = 20;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has an address").to_string();
+    let (seen, wait) = std::sync::mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody connects");
+        let piece = vec![b'f'; 1 << 20];
+        for _ in 0..FAST >> 20 {
+            stream.write_all(&piece).expect("the client takes it");
+        }
+        // Each byte is sent once the one before has come out at the other end, so nothing but time can push it on.
+        for _ in 0..SLOW {
+            wait.recv_timeout(std::time::Duration::from_secs(20)).expect("what was sent before comes out");
+            stream.write_all(b"s").expect("the client takes it");
+        }
+        stream.shutdown(std::net::Shutdown::Write).expect("half-closing works");
+        stream.read_to_end(&mut Vec::new()).expect("the client ends");
+    });
+    let mut client = Command::new(ADIEU)
+        .args(["connect", "-q", &address])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("adieu starts");
+    let mut output = client.stdout.take().expect("it is a pipe");
+    std::io::copy(&mut (&mut output).take(FAST), &mut std::io::sink()).expect("the pipe is readable");
+    for _ in 0..SLOW {
+        seen.send(()).expect("the server waits for it");
+        output.read_exact(&mut [0]).expect("the byte comes out");
+    }
+    assert!(client.wait().expect("adieu is our child").success());
+    server.join().expect("the server does not panic");
+}

@@ -1,18 +1,23 @@
-//! The bytes between a source and a sink: one allocation, as long as the exchange lives.
+//! The bytes between a source and a sink: one allocation, that grows to a bound.
 
-/// How much one direction holds at most. The kernel hands out a page only once it is touched, so a small exchange
-/// costs a small buffer.
+/// How much one direction holds at most.
 const CAPACITY: usize = 256 * 1024;
 
+/// How much it holds at first: a small exchange, or one of a thousand slow ones, needs no more.
+const FIRST: usize = 16 * 1024;
+
+/// Nothing is allocated before the first bytes come, and more than a little once they fill that.
 pub(crate) struct Buffer {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
+    /// The bytes that came filled it.
+    was_full: bool,
 }
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        Self { bytes: vec![0; CAPACITY].into_boxed_slice(), start: 0, end: 0 }
+        Self { bytes: Box::default(), start: 0, end: 0, was_full: true }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -20,17 +25,25 @@ impl Buffer {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.end < self.bytes.len()
+        self.end < self.bytes.len() || self.is_empty()
     }
 
     /// Where the next bytes go.
     pub(crate) fn room(&mut self) -> &mut [u8] {
+        // Only an empty one grows, so nothing is copied.
+        if self.was_full && self.is_empty() && self.bytes.len() < CAPACITY {
+            let capacity = (self.bytes.len() * 4).clamp(FIRST, CAPACITY);
+            self.bytes = Box::default();
+            self.bytes = vec![0; capacity].into_boxed_slice();
+            self.was_full = false;
+        }
         &mut self.bytes[self.end..]
     }
 
     /// `n` bytes were put into the room.
     pub(crate) fn fill(&mut self, n: usize) {
         self.end += n;
+        self.was_full |= self.end == self.bytes.len();
     }
 
     /// The bytes that wait.
@@ -65,6 +78,25 @@ mod tests {
         assert!(!buffer.has_room());
         buffer.consume(capacity - 1);
         assert!(buffer.is_empty());
-        assert_eq!(buffer.room().len(), capacity);
+        assert_eq!(buffer.room().len(), 4 * capacity);
+    }
+
+    #[test]
+    fn it_grows_only_while_it_is_filled_and_to_a_bound() {
+        let mut buffer = Buffer::new();
+        assert_eq!(buffer.bytes.len(), 0);
+        assert!(buffer.has_room());
+        for _ in 0..3 {
+            assert_eq!(buffer.room().len(), FIRST);
+            buffer.fill(FIRST - 1);
+            buffer.consume(FIRST - 1);
+        }
+        for _ in 0..9 {
+            let n = buffer.room().len();
+            buffer.fill(n);
+            assert!(!buffer.has_room());
+            buffer.consume(n);
+        }
+        assert_eq!(buffer.room().len(), CAPACITY);
     }
 }

@@ -18,10 +18,12 @@ use crate::link::{Link, Moved};
 use adieu_proto::LocalEnd;
 use socket2::Socket;
 use std::io;
+use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use super::{
     ends::Kind,
+    low_water::LowWater,
     upload::{PIECE, is_worth_it},
 };
 #[cfg(target_os = "linux")]
@@ -66,11 +68,20 @@ pub(super) struct Download {
     may_be_direct: bool,
     /// The socket may have something.
     pub(super) may_receive: bool,
+    #[cfg(target_os = "linux")]
+    low_water: LowWater,
 }
 
 impl Download {
     pub(super) fn new() -> Self {
-        Self { buffer: Buffer::new(), way: Way::Buffered, may_be_direct: true, may_receive: false }
+        Self {
+            buffer: Buffer::new(),
+            way: Way::Buffered,
+            may_be_direct: true,
+            may_receive: false,
+            #[cfg(target_os = "linux")]
+            low_water: LowWater::default(),
+        }
     }
 
     /// Whether received bytes are held up by our output. On the way straight into a pipe they are held up in the
@@ -102,6 +113,26 @@ impl Download {
                 self.buffer.has_room()
             }
         }
+    }
+
+    /// Before a wait, for the peer's bytes among others or for others only: how long it may last at most.
+    pub(super) fn before_wait(&mut self, link: &Link<Socket>, for_peer: bool) -> Option<Duration> {
+        #[cfg(target_os = "linux")]
+        if !matches!(self.way, Way::Buffered) && link.is_tcp() {
+            return self.low_water.before_wait(link, for_peer);
+        }
+        let _ = (link, for_peer);
+        None
+    }
+
+    /// After a wait.
+    pub(super) fn after_wait(&mut self, link: &Link<Socket>, readable: bool) {
+        self.may_receive |= readable;
+        #[cfg(target_os = "linux")]
+        if !readable && self.low_water.is_out_of_patience(link) {
+            self.may_receive = true;
+        }
+        let _ = link;
     }
 
     /// Receives what can be received: at most one piece. True: something moved, or ended.
@@ -230,22 +261,27 @@ impl Download {
         }
         let socket = link.handle.as_ref()?;
         let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
-        let result = match &mut self.way {
+        let (asked, result) = match &mut self.way {
             Way::Buffered => return None,
             Way::Discard { nowhere } => {
                 let moved = link.discard(nowhere.spare_capacity_mut());
-                return Some(self.discarded(link, moved));
+                let asked = nowhere.capacity();
+                return Some(self.discarded(link, moved, asked));
             }
             Way::Splice if !output.is_ready() => return Some(false),
-            Way::Splice => splice(socket, None, output.fd()?, None, PIECE, flags),
+            Way::Splice => (PIECE, splice(socket, None, output.fd()?, None, PIECE, flags)),
             Way::Through { pipe, held, refused: false } if *held < pipe.capacity => {
-                splice(socket, None, &pipe.writer, None, pipe.capacity - *held, flags)
+                let room = pipe.capacity - *held;
+                (room, splice(socket, None, &pipe.writer, None, room, flags))
             }
             Way::Through { .. } => return Some(false),
         };
         match result {
             Ok(n) if n > 0 => {
                 link.received(n as u64);
+                // Less than was asked for: that is all there was, or our end is full. `poll` says which for less than
+                // it costs to be refused.
+                self.may_receive = n == asked;
                 if let Way::Through { held, .. } = &mut self.way {
                     *held += n;
                 } else {
@@ -276,9 +312,10 @@ impl Download {
         }
     }
 
-    fn discarded(&mut self, link: &mut Link<Socket>, moved: Moved) -> bool {
+    fn discarded(&mut self, link: &mut Link<Socket>, moved: Moved, asked: usize) -> bool {
         match moved {
             Moved::Bytes(n) => {
+                self.may_receive = n == asked;
                 let now = link.now();
                 link.core.handle_output(now, n as u64);
                 true
@@ -303,8 +340,6 @@ impl Download {
         match result {
             Ok(n) if n > 0 => {
                 *held -= n;
-                // There is room again.
-                self.may_receive = true;
                 let now = link.now();
                 link.core.handle_output(now, n as u64);
                 Some(true)

@@ -8,20 +8,20 @@
 
 mod buffer;
 mod download;
-mod ends;
+#[cfg(target_os = "linux")]
+mod low_water;
 mod upload;
 
 pub use ends::{Input, Output};
 
 use crate::connection::report;
 use crate::link::{Link, Moved};
-use crate::os::{self, AcknowledgementWatch, Watch};
+use crate::os::{self, AcknowledgementWatch, AsPollable, Watch, ends};
 use crate::{Connection, Event, Report};
 use adieu_proto::{LocalEnd, Time, Waiting, Wants};
 use download::Download;
 use socket2::Socket;
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Duration;
 use upload::{Pass, Upload};
 
@@ -77,7 +77,7 @@ mod pipe_size {
 
 /// Makes a pipe larger. It stays as it is where the system's limit for the user is reached.
 #[cfg(target_os = "linux")]
-fn enlarge(pipe: impl AsFd, to: usize) {
+fn enlarge(pipe: impl std::os::fd::AsFd, to: usize) {
     if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < to) {
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, to);
     }
@@ -203,9 +203,9 @@ impl Exchange {
         if self.link.core.is_decided() {
             return;
         }
-        self.down.may_receive = true;
         // Bounded: an endless stream into /dev/null would never let us go.
         for _ in 0..64 {
+            self.down.may_receive = true;
             if !(self.receive() | self.hand_on()) {
                 break;
             }
@@ -220,18 +220,20 @@ impl Exchange {
         self.link.core.handle_waiting(now, waiting);
         if wants.acknowledgement && self.acknowledgements.is_none() {
             if let Some(socket) = &self.link.handle {
-                self.acknowledgements = AcknowledgementWatch::new(socket.as_fd()).ok();
+                self.acknowledgements = AcknowledgementWatch::new(socket.as_pollable()).ok();
             }
             if self.acknowledgements.is_none() {
                 let interrupt = self.link.options.interrupt.as_ref();
                 let timeout = self.link.time_left().map_or(os::LOOK_AGAIN, |left| left.min(os::LOOK_AGAIN));
-                os::wait(&mut [Watch::readable(interrupt.map(AsFd::as_fd))], Some(timeout))?;
+                os::wait(&mut [Watch::readable(interrupt.map(AsPollable::as_pollable))], Some(timeout))?;
             }
             // What came before the watch began is not news to it.
             self.link.core.handle_acknowledged();
             return Ok(());
         }
-        let timeout = [self.link.time_left(), self.until_notice(now, waiting)].into_iter().flatten().min();
+        let patience = self.down.before_wait(&self.link, waiting.receive);
+        let timeout = [self.link.time_left(), self.until_notice(now, waiting), patience];
+        let timeout = timeout.into_iter().flatten().min();
 
         let acknowledged = self.acknowledgements.as_ref().filter(|_| wants.acknowledgement);
         let (input, output) = match &self.ends {
@@ -243,11 +245,11 @@ impl Exchange {
         };
         let socket = match &self.link.handle {
             Some(socket) if waiting.receive || waiting.send => {
-                Watch::new(socket.as_fd(), waiting.receive, waiting.send)
+                Watch::new(socket.as_pollable(), waiting.receive, waiting.send)
             }
             // With nothing to move, a reset is still news.
             Some(socket) if !wants.acknowledgement && !self.hang_up_known => {
-                Watch::new(socket.as_fd(), false, false)
+                Watch::new(socket.as_pollable(), false, false)
             }
             _ => Watch::none(),
         };
@@ -256,14 +258,14 @@ impl Exchange {
             socket,
             input,
             output,
-            Watch::readable(acknowledged.map(AsFd::as_fd)),
-            Watch::readable(interrupt.map(AsFd::as_fd)),
+            Watch::readable(acknowledged.map(AsPollable::as_pollable)),
+            Watch::readable(interrupt.map(AsPollable::as_pollable)),
         ];
         os::wait(&mut watches, timeout)?;
         let [socket, input, output, acknowledged, _] = watches.map(|w| w.ready);
 
+        self.down.after_wait(&self.link, socket.readable);
         if socket.any {
-            self.down.may_receive |= socket.readable;
             if socket.writable {
                 self.up.socket_is_ready();
             }

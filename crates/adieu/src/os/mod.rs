@@ -1,6 +1,6 @@
 //! What differs between operating systems: error numbers, waiting, evidence. The only unsafe code.
 //!
-//! One file per platform, all with the same functions, so that nothing above asks which platform it is on.
+//! One folder per platform, all with the same functions, so that nothing above asks which platform it is on.
 
 #[cfg(unix)]
 mod unix;
@@ -11,11 +11,6 @@ pub(crate) use unix::*;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
-
-#[cfg(all(unix, not(target_os = "linux")))]
-mod portable;
-#[cfg(all(unix, not(target_os = "linux")))]
-pub(crate) use portable::*;
 
 /// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example.
 pub(crate) const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);

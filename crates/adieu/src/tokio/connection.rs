@@ -7,16 +7,14 @@ use crate::connection::{ended, report};
 use crate::error::ShutdownError;
 use crate::handle::Direction;
 use crate::link::{Link, Moved};
-use crate::os::{self, AcknowledgementWatch};
+use crate::os::{self, AsPollable, AsyncAcknowledgements, Pollable};
 use crate::{Counts, Options, Report, Role};
 use adieu_proto::{Ending, Waiting};
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::poll_proceed;
@@ -225,13 +223,11 @@ impl Inner {
         let now = self.link.now();
         self.link.core.handle_close(now);
         self.link.act();
-        let mut watch: Option<AsyncFd<AcknowledgementWatch>> = None;
+        let mut watch: Option<AsyncAcknowledgements> = None;
         while self.link.outcome().is_none() && self.link.core.wants().acknowledgement {
             if let Some(watch) = &mut watch {
                 poll_fn(|cx| {
-                    if let Poll::Ready(Ok(mut guard)) = watch.poll_read_ready_mut(cx) {
-                        guard.get_inner_mut().consume();
-                        guard.clear_ready();
+                    if watch.poll_news(cx).is_ready() {
                         return Poll::Ready(());
                     }
                     let waiting = Waiting { acknowledgement: true, ..Waiting::default() };
@@ -240,8 +236,7 @@ impl Inner {
                 .await;
             } else {
                 let Some(stream) = &self.link.handle else { break };
-                let new = AcknowledgementWatch::new(stream.as_fd()).and_then(os::register);
-                if let Ok(new) = new {
+                if let Ok(new) = AsyncAcknowledgements::new(stream.as_pollable()) {
                     watch = Some(new);
                 } else {
                     tokio::time::sleep(os::LOOK_AGAIN).await;
@@ -315,8 +310,8 @@ impl Connection {
     /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
     ///
     /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
-    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.link.handle.as_ref().map(AsFd::as_fd)
+    pub fn socket(&self) -> Option<Pollable<'_>> {
+        self.inner.link.handle.as_ref().map(AsPollable::as_pollable)
     }
 
     /// Our address. `None`: it has none, or the system did not say.
@@ -385,8 +380,6 @@ impl HalfClosed {
         self.inner.link.core.counts()
     }
 }
-
-impl os::Steady for AcknowledgementWatch {}
 
 impl AsyncRead for Connection {
     fn poll_read(

@@ -5,10 +5,9 @@ use super::stream::Stream;
 use crate::Report;
 use crate::handle::{Direction, Handle};
 use crate::link::{Link, Moved};
-use crate::os::{self, Watch};
+use crate::os::{self, AsPollable, Watch};
 use adieu_proto::{LocalEnd, Waiting};
 use std::future::poll_fn;
-use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -163,7 +162,7 @@ impl Exchange {
         if stream.poll_ready(cx, Direction::Send).is_pending() {
             return false;
         }
-        let mut watches = [Watch::new(stream.as_fd(), false, false)];
+        let mut watches = [Watch::new(stream.as_pollable(), false, false)];
         self.hang_up_known = os::wait(&mut watches, Some(Duration::ZERO)).is_err() || watches[0].ready.alert;
         if self.hang_up_known {
             self.inner.link.core.handle_alert();

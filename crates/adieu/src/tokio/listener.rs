@@ -5,13 +5,13 @@ use super::stream::Stream;
 use crate::connect::Established;
 use crate::error::ListenError;
 use crate::link::Link;
-use crate::{Endpoint, Options, Role, os};
-use tokio::io::unix::AsyncFd;
+use crate::os::Acceptor;
+use crate::{Endpoint, Options, Role};
 
 /// Listens on an endpoint and accepts connections. The async [`adieu::Listener`](crate::Listener).
 #[derive(Debug)]
 pub struct Listener {
-    inner: AsyncFd<crate::Listener>,
+    inner: Acceptor,
 }
 
 impl Listener {
@@ -27,12 +27,12 @@ impl Listener {
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let listener = crate::Listener::bind(endpoint, options)?;
         let fail = |source| ListenError { operation: "listen on", endpoint: endpoint.clone(), source };
-        os::register(listener).map(|inner| Self { inner }).map_err(fail)
+        Acceptor::new(listener).map(|inner| Self { inner }).map_err(fail)
     }
 
     /// Where it listens, with the port that the system chose.
     pub fn local_endpoint(&self) -> &Endpoint {
-        self.inner.get_ref().local_endpoint()
+        self.inner.listener().local_endpoint()
     }
 
     /// Accepts one connection; waits for it.
@@ -41,22 +41,12 @@ impl Listener {
     ///
     /// The system could not accept: no descriptors left.
     pub async fn accept(&self) -> Result<Connection, ListenError> {
-        let fail =
-            |source| ListenError { operation: "accept on", endpoint: self.local_endpoint().clone(), source };
-        loop {
-            let mut guard = self.inner.readable().await.map_err(fail)?;
-            let listener = self.inner.get_ref();
-            let Some((socket, is_tcp)) = listener.try_accept_socket()? else {
-                guard.clear_ready();
-                continue;
-            };
-            let endpoint = listener.local_endpoint().to_string();
-            let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);
-            let stream = Stream::new(socket, is_tcp).map_err(fail)?;
-            link.connected(Established { socket: stream, fault: None }, if is_tcp { "tcp" } else { "unix" });
-            return Ok(Connection::new(link));
-        }
+        let listener = self.inner.listener();
+        let (socket, is_tcp) = self.inner.accept().await?;
+        let endpoint = listener.local_endpoint().to_string();
+        let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);
+        let stream = Stream::new(socket, is_tcp).map_err(|e| listener.error(e))?;
+        link.connected(Established { socket: stream, fault: None }, if is_tcp { "tcp" } else { "unix" });
+        Ok(Connection::new(link))
     }
 }
-
-impl os::Steady for crate::Listener {}

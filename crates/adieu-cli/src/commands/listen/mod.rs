@@ -3,13 +3,13 @@
 //! A thread accepts, each connection has a thread, and the main thread hears of everything through one channel:
 //! connections, their ends, and signals. So nothing here polls, and nothing is shared but the printer.
 
-mod command;
 pub(crate) mod port_file;
 
 use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, ReportFormat, Shared, endpoint};
+use crate::os::{self, command, signals};
 use crate::printer::{Printer, complain};
-use crate::{hints, signals, stdio};
+use crate::{hints, stdio};
 use adieu::exchange::Output;
 use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
@@ -17,7 +17,6 @@ use adieu::{
 };
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
@@ -223,7 +222,7 @@ impl Server {
             complain(text);
             ExitStatus::LocalFailure
         };
-        raise_descriptor_limit();
+        os::raise_descriptor_limit();
         let interrupts = Interrupt::new().and_then(|a| Interrupt::new().map(|b| (a, b)));
         let (stop_accepting, stop) =
             interrupts.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
@@ -476,7 +475,7 @@ impl Server {
 }
 
 /// How long accepting rests after it failed: what is short (descriptors, memory) must come back first.
-const REST: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const REST: Duration = Duration::from_millis(100);
 
 /// Accepts one connection for each token. A failure is told once, and then tried again until it works.
 fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<Message>) {
@@ -496,8 +495,8 @@ fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, ma
                     if stop.raised().is_some() {
                         return;
                     }
-                    // A rest that is cut short by a failure or a signal only makes the next attempt come sooner.
-                    let _ = poll(&mut [PollFd::new(stop, PollFlags::IN)], Some(&REST));
+                    // A rest that is cut short by a signal only makes the next attempt come sooner.
+                    let _raised = stop.wait(REST);
                 }
             }
         };
@@ -513,31 +512,16 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 }
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
-    let heeded = signals::heeded();
-    let mut signals = signal_hook::iterator::Signals::new(heeded.iter().map(|(number, _)| number))?;
     let main = main.clone();
-    std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
-        let mut first = true;
-        for number in signals.forever() {
-            let Some(&(_, signal)) = heeded.iter().find(|(heeded, _)| *heeded == number) else { continue };
-            if !first {
-                // Held to the end: a command that started now would outlive us.
-                let _killed = running.kill_all();
-                std::process::exit(i32::from(128 + signal.number()));
-            }
-            first = false;
-            // The main thread lives as long as the process.
-            let _ = main.send(Message::Signal(signal));
+    let mut first = true;
+    signals::on_signal(move |signal| {
+        if !first {
+            // Held to the end: a command that started now would outlive us.
+            let _killed = running.kill_all();
+            std::process::exit(i32::from(128 + signal.number()));
         }
-    })?;
-    Ok(())
-}
-
-/// A thousand clients are more descriptors than the usual soft limit.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // A refusal leaves the limit that there was, and `accept` will say when it is reached.
-    let _ = setrlimit(Resource::Nofile, limit);
+        first = false;
+        // The main thread lives as long as the process.
+        let _ = main.send(Message::Signal(signal));
+    })
 }

@@ -9,9 +9,10 @@ pub(crate) mod send;
 
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
+use crate::hints;
 use crate::options::{InputKind, Shared};
+use crate::os::signals;
 use crate::printer::{Printer, complain};
-use crate::{hints, signals};
 use adieu::{Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
 use adieu_transfer::{Backoff, Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Context, Result, anyhow};

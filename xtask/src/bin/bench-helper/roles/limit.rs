@@ -31,11 +31,13 @@ pub(crate) fn run(case: &str, endpoint: &str) -> Result<()> {
         }
         "socket-to-pipe" => {
             end_sending(&socket)?;
+            net::receive_in_mouthfuls(&socket)?;
             moving::enlarge(stdout());
             moving::splice_all(&socket, stdout())?;
         }
         "socket-to-null" => {
             end_sending(&socket)?;
+            net::receive_in_mouthfuls(&socket)?;
             moving::discard(&socket)?;
         }
         "full-duplex" => full_duplex(&socket)?,

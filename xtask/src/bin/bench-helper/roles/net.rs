@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -18,6 +18,19 @@ pub(crate) fn connect(endpoint: &str) -> Result<OwnedFd> {
     }
     let port: u16 = endpoint.parse().with_context(|| format!("{endpoint:?} is no port"))?;
     Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port))?.into())
+}
+
+/// Wakes a receiver once so much has come, or the end: each wake-up costs both sides more than the bytes.
+pub(crate) fn receive_in_mouthfuls(socket: &OwnedFd) -> Result<()> {
+    let mark: libc::c_int = 1024 * 1024;
+    let length = libc::socklen_t::try_from(size_of_val(&mark))?;
+    #[expect(unsafe_code, reason = "SO_RCVLOWAT has no safe wrapper")]
+    // SAFETY: the descriptor is open, and the pointer and the length describe one int.
+    let result = unsafe {
+        let value = (&raw const mark).cast();
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVLOWAT, value, length)
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error().into()) }
 }
 
 /// As many clients as the benchmark has may connect before the first is accepted.

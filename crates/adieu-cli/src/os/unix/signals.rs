@@ -14,7 +14,7 @@ const SIGNALS: [(i32, Signal); 3] =
     [(SIGINT, Signal::Interrupt), (SIGTERM, Signal::Terminate), (SIGHUP, Signal::Terminate)];
 
 /// The signals to be heeded: those that nobody told us to ignore. To be asked before a handler is set.
-pub(crate) fn heeded() -> Vec<(i32, Signal)> {
+fn heeded() -> Vec<(i32, Signal)> {
     SIGNALS.into_iter().filter(|(number, _)| !is_ignored(*number)).collect()
 }
 
@@ -40,6 +40,20 @@ pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
         signal_hook::flag::register_usize(number, flag, signal.number().into())?;
         signal_hook::low_level::pipe::register(number, descriptor)?;
     }
+    Ok(())
+}
+
+/// From here on, `heard` is called with each signal, on a thread of its own.
+pub(crate) fn on_signal(mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+    let heeded = heeded();
+    let mut signals = signal_hook::iterator::Signals::new(heeded.iter().map(|(number, _)| number))?;
+    std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
+        for number in signals.forever() {
+            if let Some(&(_, signal)) = heeded.iter().find(|(heeded, _)| *heeded == number) {
+                heard(signal);
+            }
+        }
+    })?;
     Ok(())
 }
 

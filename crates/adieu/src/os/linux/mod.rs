@@ -67,6 +67,27 @@ fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info) }
 }
 
+/// How much must have been received before `poll` calls a socket readable.
+///
+/// Source: socket(7), SO_RCVLOWAT.
+pub(crate) fn set_receive_low_water(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    let mark = libc::c_int::try_from(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let length = libc::socklen_t::try_from(size_of::<libc::c_int>())
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    #[expect(unsafe_code, reason = "SO_RCVLOWAT has no safe wrapper")]
+    // SAFETY: the descriptor is open for the call, and the pointer and the length describe `mark`, one int.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVLOWAT,
+            (&raw const mark).cast(),
+            length,
+        )
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Wakes when a socket's TCP state changes, which the acknowledgement of our FIN makes it do.
 ///
 /// Once both directions have ended, `poll` reports a hang-up for good, so it cannot wait any more. An

@@ -30,7 +30,7 @@ impl AsFd for Fd {
 
 /// How a descriptor can be moved to and from without blocking for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A file, or a block device: always ready.
     File,
     /// A character device that is none of the others: ready when `poll` says so.
@@ -149,7 +149,7 @@ impl Input {
 
     /// What it is, which says what ways there are.
     #[cfg(target_os = "linux")]
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match &self.source {
             Source::Fd { kind, .. } => *kind,
             Source::Bytes { .. } => Kind::Memory,
@@ -158,7 +158,7 @@ impl Input {
 
     /// The descriptor, for a direct way.
     #[cfg(target_os = "linux")]
-    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.source {
             Source::Fd { fd, .. } => Some(fd.as_fd()),
             Source::Bytes { .. } => None,
@@ -167,7 +167,7 @@ impl Input {
 
     /// It has nothing now: only `poll` knows when it has.
     #[cfg(target_os = "linux")]
-    pub(super) fn set_blocked(&mut self) {
+    pub(crate) fn set_blocked(&mut self) {
         if let Source::Fd { ready, .. } = &mut self.source {
             *ready = false;
         }
@@ -325,7 +325,7 @@ impl Output {
 
     /// What it is, which says what ways there are.
     #[cfg(target_os = "linux")]
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match &self.sink {
             Sink::Fd { kind, .. } => *kind,
             Sink::Null | Sink::Ended => Kind::Null,
@@ -334,7 +334,7 @@ impl Output {
 
     /// The descriptor, for a direct way.
     #[cfg(target_os = "linux")]
-    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.sink {
             Sink::Fd { fd, .. } => Some(fd.as_fd()),
             Sink::Null | Sink::Ended => None,
@@ -343,7 +343,7 @@ impl Output {
 
     /// It takes nothing now: only `poll` knows when it does.
     #[cfg(target_os = "linux")]
-    pub(super) fn set_blocked(&mut self) {
+    pub(crate) fn set_blocked(&mut self) {
         if let Sink::Fd { ready, .. } = &mut self.sink {
             *ready = false;
         }
@@ -351,7 +351,7 @@ impl Output {
 
     /// Whether `poll` says that it takes something.
     #[cfg(target_os = "linux")]
-    pub(super) fn is_writable_now(&self) -> bool {
+    pub(crate) fn is_writable_now(&self) -> bool {
         let Some(fd) = self.fd() else { return true };
         let mut watches = [Watch::new(fd, false, true)];
         // A failure says nothing, and then a write will tell.

@@ -1,10 +1,23 @@
-//! Unix: error numbers and `poll`.
+//! Unix: error numbers, `poll`, and being woken.
+
+pub(crate) mod ends;
+#[cfg(not(target_os = "linux"))]
+mod portable;
+#[cfg(feature = "tokio")]
+mod readiness;
+mod waker;
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) use portable::*;
+#[cfg(feature = "tokio")]
+pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
+pub(crate) use waker::Waker;
 
 use adieu_proto::{Call, Fault, FaultKind, SocketError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use socket2::SockRef;
-use std::os::fd::BorrowedFd;
+use socket2::{SockRef, Socket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::{io, time::Duration};
 
 /// What a system error means for a connection.
@@ -64,6 +77,62 @@ pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// socket2 sets SO_NOSIGPIPE where there is no flag.
 #[cfg(not(target_os = "linux"))]
 pub(crate) const SEND_FLAGS: i32 = 0;
+
+/// Whether an error says that our system has no descriptors or no memory left.
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
+    Errno::from_io_error(error).is_some_and(|e| exhausted.contains(&e))
+}
+
+/// Whether `connect` has only begun.
+pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || Errno::from_io_error(error) == Some(Errno::INPROGRESS)
+}
+
+/// What `connect` says where nobody listens.
+pub(crate) fn refused() -> io::Error {
+    Errno::CONNREFUSED.into()
+}
+
+/// Whether an error of `accept` is that of the connection, which is gone with it, and the next may be accepted.
+///
+/// Source: accept(2), "already-pending network errors on the new socket".
+pub(crate) fn is_of_the_accepted(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | HostUnreachable | NetworkDown | NetworkUnreachable
+    ) || Errno::from_io_error(error) == Some(Errno::PROTO)
+}
+
+/// Before a TCP port is bound to listen on: SO_REUSEADDR, so that one whose old connections are in TIME-WAIT can be
+/// taken again.
+///
+/// Source: socket(7).
+pub(crate) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
+}
+
+/// The path that a Unix socket's address names.
+pub(crate) fn path_of(address: &socket2::SockAddr) -> Option<std::path::PathBuf> {
+    address.as_pathname().map(std::path::Path::to_owned)
+}
+
+/// What can be waited for.
+pub(crate) type Pollable<'a> = BorrowedFd<'a>;
+
+/// Something that can be waited for.
+pub(crate) trait AsPollable {
+    fn as_pollable(&self) -> Pollable<'_>;
+}
+
+impl<T: AsFd> AsPollable for T {
+    fn as_pollable(&self) -> Pollable<'_> {
+        self.as_fd()
+    }
+}
 
 /// One thing to wait for, and what came.
 pub(crate) struct Watch<'a> {
@@ -133,18 +202,4 @@ pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::
         };
     }
     Ok(())
-}
-
-/// A descriptor that stays the same for the life of its owner.
-#[cfg(feature = "tokio")]
-pub(crate) trait Steady: std::os::fd::AsRawFd {}
-
-/// Registers a descriptor with tokio, to wait until it is readable.
-#[cfg(feature = "tokio")]
-pub(crate) fn register<T: Steady>(inner: T) -> io::Result<tokio::io::unix::AsyncFd<T>> {
-    #[expect(unsafe_code, reason = "tokio has no safe way to register a type of one's own")]
-    // SAFETY: a `Steady` type owns its descriptor, keeps it open and never changes it.
-    let registered =
-        unsafe { tokio::io::unix::AsyncFd::register_with_interest(inner, tokio::io::Interest::READABLE) };
-    Ok(registered?)
 }

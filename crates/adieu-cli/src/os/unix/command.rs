@@ -22,7 +22,7 @@ const TO_HEED_TERM: Duration = Duration::from_secs(1);
 /// How long the system may take to carry out a SIGKILL: a process in the middle of a disk's work dies after that.
 const TO_BE_KILLED: Duration = Duration::from_secs(1);
 
-pub(super) fn serve(
+pub(crate) fn serve(
     connection: Connection,
     line: &str,
     stop: &Interrupt,
@@ -68,7 +68,7 @@ pub(super) fn serve(
 
 /// The commands that run, so that none outlives us.
 #[derive(Clone, Default)]
-pub(super) struct Running {
+pub(crate) struct Running {
     groups: Arc<Mutex<BTreeSet<i32>>>,
 }
 
@@ -93,7 +93,7 @@ impl Running {
     }
 
     /// Kills them all; none is started as long as the answer is held.
-    pub(super) fn kill_all(&self) -> impl Drop + use<'_> {
+    pub(crate) fn kill_all(&self) -> impl Drop + use<'_> {
         let groups = self.groups();
         groups.iter().filter_map(|id| Pid::from_raw(*id)).for_each(kill);
         groups

@@ -1,0 +1,60 @@
+//! The standard descriptors as the shell gave them.
+//!
+//! Rust's runtime opens /dev/null for a standard descriptor that is closed, before `main`, so that no socket can
+//! become descriptor 1; but then writing there looks like success and the answer is lost. Whether one was closed is
+//! noted earlier still, when the loader runs the initialisers.
+
+use crate::os::Standard;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Bit n: descriptor n was closed.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+extern "C" fn look() {
+    let mut closed = 0;
+    for (bit, fd) in [(1, rustix::stdio::raw_stdin()), (2, rustix::stdio::raw_stdout())] {
+        #[expect(unsafe_code, reason = "whether a descriptor is open can only be asked with one")]
+        // SAFETY: the borrow is used for F_GETFD only, which is sound for a closed descriptor: it fails.
+        let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+        if rustix::io::fcntl_getfd(borrowed).is_err() {
+            closed |= bit;
+        }
+    }
+    CLOSED.store(closed, Ordering::Relaxed);
+}
+
+#[used]
+#[expect(unsafe_code, reason = "only an initialiser runs before Rust's runtime opens /dev/null")]
+// SAFETY: an initialiser takes no arguments it needs, runs once, and `look` uses nothing that must be set up.
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
+static LOOK: extern "C" fn() = look;
+
+/// Fails if it was closed when we started.
+pub(crate) fn check_standard(which: Standard) -> io::Result<()> {
+    let bit = match which {
+        Standard::Input => 1,
+        Standard::Output => 2,
+    };
+    if CLOSED.load(Ordering::Relaxed) & bit == 0 { Ok(()) } else { Err(rustix::io::Errno::BADF.into()) }
+}
+
+/// Which of stdin and stdout is this regular file, so that creating it anew would empty what is read, or written.
+pub(crate) fn that_is_file(path: &Path) -> Option<&'static str> {
+    use rustix::fs::{FileType, Stat, fstat, stat};
+    // A file that cannot be looked at is none that we have open, or creating it will say why.
+    let file = stat(path).ok()?;
+    if FileType::from_raw_mode(file.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let is_it = |other: Stat| (other.st_dev, other.st_ino) == (file.st_dev, file.st_ino);
+    if fstat(io::stdin()).is_ok_and(is_it) {
+        Some("stdin")
+    } else if fstat(io::stdout()).is_ok_and(is_it) {
+        Some("stdout")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,109 @@
+//! Fewer wake-ups of a fast receiver: the low-water mark of receiving (Linux, TCP).
+//!
+//! A stream that flows faster than we can be woken wakes us for every segment, and each wake-up costs both sides more
+//! than the bytes do. With SO_RCVLOWAT raised, the kernel wakes us once there is a mouthful. It also wakes at an EOF,
+//! at a fault and when its memory runs low, whatever the mark; and we look by ourselves after a millisecond, so a
+//! stream that slows down is held up by that much once, and by nothing afterwards.
+
+use crate::link::Link;
+use crate::os;
+use adieu_proto::Time;
+use socket2::Socket;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// A mouthful: sixteen segments of the largest size, and what a pipe holds.
+const MARK: u32 = 1024 * 1024;
+
+/// How long bytes below the mark may lie in the kernel.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// With less than this below the mark when our patience ends, the stream has slowed down and the mark is lowered.
+const TRICKLE: u64 = 64 * 1024;
+
+/// How much must come within `PATIENCE` for the mark to be worth it.
+const FAST: u64 = MARK as u64;
+
+#[derive(Debug, Default)]
+pub(super) struct LowWater {
+    raised: bool,
+    /// The system does not let us.
+    refused: bool,
+    /// The window's beginning, and what had been received by then.
+    window: Option<(Time, u64)>,
+    /// Since when we have been waiting below the mark, and what had been received by then.
+    waiting: Option<(Time, u64)>,
+    /// Our patience has ended since then, and the socket was asked.
+    has_looked: bool,
+}
+
+impl LowWater {
+    /// Before a wait: raises the mark if the peer's bytes have come fast. How long to wait at most, if it is for them.
+    pub(super) fn before_wait(&mut self, link: &Link<Socket>, for_peer: bool) -> Option<Duration> {
+        if !for_peer {
+            self.waiting = None;
+            return None;
+        }
+        let (now, received) = (link.now(), link.core.counts().received);
+        if !self.raised {
+            let (start, before) = *self.window.get_or_insert((now, received));
+            let elapsed = now.saturating_sub(start);
+            if elapsed >= PATIENCE {
+                self.window = Some((now, received));
+                if is_fast(received - before, elapsed) {
+                    self.set(link, MARK);
+                }
+            }
+        }
+        if !self.raised {
+            return None;
+        }
+        match self.waiting {
+            Some((since, before)) if before == received && !self.has_looked => {
+                return Some((since + PATIENCE).saturating_sub(now));
+            }
+            Some((_, before)) if self.has_looked && received - before < TRICKLE => {
+                self.set(link, 1);
+                self.window = Some((now, received));
+                self.waiting = None;
+                return None;
+            }
+            _ => {}
+        }
+        self.waiting = Some((now, received));
+        self.has_looked = false;
+        Some(PATIENCE)
+    }
+
+    /// After a wait that did not find the socket readable: whether it is to be asked all the same.
+    pub(super) fn is_out_of_patience(&mut self, link: &Link<Socket>) -> bool {
+        let now = link.now();
+        let over = self.raised && self.waiting.is_some_and(|(since, _)| since + PATIENCE <= now);
+        self.has_looked |= over;
+        over
+    }
+
+    fn set(&mut self, link: &Link<Socket>, mark: u32) {
+        let Some(socket) = link.handle.as_ref().filter(|_| !self.refused) else { return };
+        match os::set_receive_low_water(socket.as_fd(), mark) {
+            Ok(()) => self.raised = mark > 1,
+            Err(_) => self.refused = true,
+        }
+    }
+}
+
+fn is_fast(bytes: u64, elapsed: Duration) -> bool {
+    u128::from(bytes) * PATIENCE.as_nanos() >= u128::from(FAST) * elapsed.as_nanos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fast_is_a_mebibyte_in_a_millisecond() {
+        assert!(is_fast(4 << 20, Duration::from_millis(4)));
+        assert!(!is_fast((4 << 20) - 1, Duration::from_millis(4)));
+        assert!(!is_fast(10 << 20, Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,37 @@
+//! A wait that another thread, or a signal handler, can end: a pipe.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Readable from the moment it is woken, for good: a byte that nobody takes out.
+pub(crate) struct Waker {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+impl Waker {
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
+    pub(crate) fn new() -> io::Result<Self> {
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        Ok(Self { reader, writer })
+    }
+
+    /// Makes it readable.
+    pub(crate) fn wake(&self) {
+        // The pipe is empty, and its reading end lives as long as we do: it takes a byte.
+        let _ = rustix::io::write(&self.writer, &[1]);
+    }
+
+    /// What a signal handler writes a byte to, to wake it.
+    pub(crate) fn writer(&self) -> io::Result<OwnedFd> {
+        self.writer.try_clone()
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
