@@ -152,9 +152,7 @@ impl<T: Transport> Receiver<'_, T> {
                     Item::Control(control) => self.control(control)?,
                 }
             }
-            if n > 0 {
-                self.keep_pace(n as u64)?;
-            }
+            self.keep_pace(n as u64)?;
         }
         self.store()
     }

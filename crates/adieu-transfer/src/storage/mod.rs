@@ -18,8 +18,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// How many whole files may wait for their sync and rename: so that memory has a bound, and small files share a sync.
+/// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
+/// Each holds a descriptor, whose lock keeps another receiver from taking the partial over before it has its name.
 const WAITING_FILES: usize = 8192;
+/// Descriptors that are left for everything else.
+const OTHER_DESCRIPTORS: u64 = 256;
 /// Files that are synced one by one, each by its own descriptor, before one sync of the file system is cheaper.
 const ONE_BY_ONE: usize = 16;
 
@@ -67,6 +70,7 @@ pub struct Storage {
     place: Place,
     /// Whole, and not yet under their names.
     waiting: Vec<Waiting>,
+    waiting_limit: usize,
     /// Stored in this transfer: files and bytes.
     stored: (u64, u64),
 }
@@ -98,12 +102,26 @@ struct Waiting {
 /// How the content of a whole file gets to the disk.
 #[derive(Debug)]
 enum Sync {
-    /// It is there.
-    Done,
+    /// It is there; the descriptor holds the lock.
+    Done {
+        #[expect(dead_code, reason = "it is held, and never asked")]
+        lock: File,
+    },
     /// By its own descriptor.
     Alone(File),
-    /// With the file system of the root.
-    WithRoot,
+    /// With the file system of the root; the descriptor holds the lock.
+    WithRoot {
+        #[expect(dead_code, reason = "it is held, and never asked")]
+        lock: Option<File>,
+    },
+}
+
+/// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
+fn waiting_limit() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let left = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+    usize::try_from(left).unwrap_or(usize::MAX).clamp(1, WAITING_FILES)
 }
 
 /// A file that is being received.
@@ -173,12 +191,17 @@ impl Storage {
                 }
             }
         };
-        Ok(Self { place, waiting: Vec::new(), stored: (0, 0) })
+        Ok(Self { place, waiting: Vec::new(), waiting_limit: waiting_limit(), stored: (0, 0) })
     }
 
     /// An open output that is written through, such as stdout: what goes there is written, and never stored.
     pub fn stream(file: File) -> Self {
-        Self { place: Place::Stream(file), waiting: Vec::new(), stored: (0, 0) }
+        Self {
+            place: Place::Stream(file),
+            waiting: Vec::new(),
+            waiting_limit: waiting_limit(),
+            stored: (0, 0),
+        }
     }
 
     /// Whether what comes is only written through.
@@ -367,7 +390,7 @@ impl Storage {
             parent,
             name,
             partial: Some(partial),
-            sync: Sync::WithRoot,
+            sync: Sync::WithRoot { lock: None },
             size: 0,
             is_link: true,
         });
@@ -394,18 +417,14 @@ impl Storage {
         let sync = if !self.tree()?.syncs_at_once() {
             file.sync_all().map_err(|e| StorageError::new(&format!("cannot sync {path}"), e))?;
             observe(Step::Synced);
-            Sync::Done
+            Sync::Done { lock: file }
         } else if self.waiting.len() < ONE_BY_ONE {
             Sync::Alone(file)
         } else {
-            // From here on the file system is synced as a whole, which takes no descriptors.
-            for waiting in self.waiting.iter_mut().filter(|w| matches!(w.sync, Sync::Alone(_))) {
-                waiting.sync = Sync::WithRoot;
-            }
-            Sync::WithRoot
+            Sync::WithRoot { lock: Some(file) }
         };
         self.waiting.push(Waiting { parent, name, partial, sync, size: written, is_link: false });
-        if self.waiting.len() >= WAITING_FILES { self.commit(observe) } else { Ok(()) }
+        if self.waiting.len() >= self.waiting_limit { self.commit(observe) } else { Ok(()) }
     }
 
     /// Syncs what is whole, gives it its names, and syncs those. What came before is stored afterwards.
@@ -460,11 +479,12 @@ fn store(
     waiting: &[Waiting],
     observe: &mut dyn FnMut(Step<'_>),
 ) -> Result<(), StorageError> {
-    if waiting.iter().any(|w| matches!(w.sync, Sync::WithRoot) && !w.is_link) {
+    let with_root = waiting.iter().any(|w| matches!(w.sync, Sync::WithRoot { lock: Some(_) }));
+    if with_root {
         tree.sync_root()?;
     }
     for one in waiting {
-        if let Sync::Alone(file) = &one.sync {
+        if let (Sync::Alone(file), false) = (&one.sync, with_root) {
             let fail = |e| StorageError::new(&format!("cannot sync {}", crate::wire::shown(&one.name)), e);
             file.sync_all().map_err(fail)?;
         }

@@ -287,6 +287,35 @@ fn two_receivers_of_one_file_do_not_write_into_each_other() {
 }
 
 #[test]
+fn a_whole_file_that_waits_for_its_name_is_not_taken_over_by_another_receiver() {
+    let place = place();
+    let (first, second) = (place.path().join("1"), place.path().join("2"));
+    let target = place.path().join("target");
+    for directory in [&first, &second, &target] {
+        std::fs::create_dir(directory).expect("there is room");
+    }
+    // More than are synced one by one, and the first ones wait for their names until the end.
+    let firsts: Vec<PathBuf> =
+        (0..40).map(|i| write(&first.join(format!("f{i}")), &content(i, 10_000))).collect();
+    let rival = write(&second.join("f0"), b"another content");
+    let mut said = None;
+    let mut files = 0;
+    let mut intrude = |step: Step<'_>| {
+        files += u32::from(matches!(step, Step::File { .. }));
+        if files == 35 && said.is_none() {
+            let (sent, _) =
+                over_tcp(std::slice::from_ref(&rival), &target, &How::default(), &mut ignore, &mut ignore);
+            said = Some(words(&sent));
+        }
+    };
+    let (sent, _) = over_tcp(&firsts, &target, &How::default(), &mut ignore, &mut intrude);
+    assert_eq!(sent.verdict, Verdict::Stored);
+    let said = said.expect("it ran");
+    assert!(said.contains("another transfer is writing .f0.adieu-partial"), "{said}");
+    assert_eq!(std::fs::read(target.join("f0")).expect("it is there"), content(0, 10_000));
+}
+
+#[test]
 fn a_damaged_partial_is_not_resumed_from() {
     let place = place();
     let new = content(6, 1_000_000);

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(session) => session,
         Err(status) => return status,
     };
+    raise_descriptor_limit();
     // Before anybody is asked to connect.
     if let Err(words) = storage(args) {
         return session.local_failure(&words);
@@ -74,6 +75,15 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     let options =
         ReceiveOptions { resume: args.transfer.resume, secret, limit_rate: args.transfer.limit_rate };
     attempt(args, session, &origin, &options)
+}
+
+/// Small files share a sync, and each that waits for it holds a descriptor.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // A refusal leaves the limit that there was, and then fewer share one.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn storage(args: &Args) -> Result<Storage, String> {
