@@ -37,7 +37,7 @@ impl Pace {
     pub(crate) fn piece(&self, most: usize) -> usize {
         match self.rate {
             None => most,
-            Some(rate) => usize::try_from(rate / 10).unwrap_or(most).clamp(1024, most),
+            Some(rate) => usize::try_from(rate / 10).unwrap_or(most).max(1024).min(most),
         }
     }
 }
@@ -95,5 +95,15 @@ mod tests {
         let wait = pace.after(500_000);
         assert!(wait > Duration::from_millis(250) && wait <= Duration::from_millis(500), "{wait:?}");
         assert_eq!(Pace::new(None).after(u64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_a_piece_however_short() {
+        for rate in [1, 1_000_000, u64::MAX] {
+            for most in [1, 331, 1024, 500_000] {
+                let piece = Pace::new(Some(rate)).piece(most);
+                assert!((1..=most).contains(&piece), "{piece} of {most} at {rate}");
+            }
+        }
     }
 }

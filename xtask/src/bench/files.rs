@@ -116,7 +116,8 @@ pub(super) fn run(adieu: &Path, directory: &Path, on_disk: &Path, size: u64, rou
     let mut rows = Vec::new();
     let cases: [(&str, &[Way], &Path, bool); 4] = [
         ("1 file, two cores", ONE_FILE, directory, false),
-        ("1 file, one core for both sides", ONE_FILE, directory, true),
+        // What is asked is asked of adieu's own: the others would take minutes.
+        ("1 file, one core for both sides", &ONE_FILE[..3], directory, true),
         ("10 000 files of 1 KiB in memory", MANY_FILES, directory, false),
         ("10 000 files of 1 KiB on a disk", MANY_FILES, on_disk, false),
     ];

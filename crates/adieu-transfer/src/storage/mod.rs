@@ -110,10 +110,7 @@ enum Sync {
     /// By its own descriptor.
     Alone(File),
     /// With the file system of the root; the descriptor holds the lock.
-    WithRoot {
-        #[expect(dead_code, reason = "it is held, and never asked")]
-        lock: Option<File>,
-    },
+    WithRoot { lock: Option<File> },
 }
 
 /// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
