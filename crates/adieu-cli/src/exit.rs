@@ -8,7 +8,7 @@ Exit status:
   0    graceful: both directions ended by EOF, everything was acknowledged, nothing spoke against it
   1    a bug in adieu
   2    usage
-  3    no connection: name, route, refusal
+  3    no connection: name, route, refusal, proxy
   4    reset (by the peer, or aborted by us because the user asked for it)
   5    timed out, or the deadline passed; also bytes left unacknowledged
   6    truncated or not confirmed

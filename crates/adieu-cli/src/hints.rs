@@ -12,7 +12,14 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         // A listener that could not be made: see `for_listening`.
         return None;
     }
+    if report.ending == "no_connection" && report.proxy.is_some() {
+        // What the proxy, or the way to it, has said is all there is.
+        return None;
+    }
     match (report.ending, report.error_name, report.timer, report.local_end) {
+        ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => Some(
+            "nobody listens there: a server that is gone has left its name behind, or it does not listen yet",
+        ),
         ("no_connection", Some("ECONNREFUSED"), ..) => {
             Some("nothing listens there: is the server running, and is this its port?")
         }
@@ -24,6 +31,7 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         ("no_connection", None, ..) => match report.endpoint.parse() {
             Ok(Endpoint::Tcp { port: 0, .. }) => Some("give the port that the server listens on"),
             Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
+            Ok(Endpoint::UnixAbstract { .. }) => Some("give a name of at most 107 bytes, on Linux"),
             _ => Some("check the name, or give an address"),
         },
         ("timed_out", _, Some("connect"), _) if report.role == "connect" => {
@@ -50,14 +58,22 @@ pub(crate) fn for_listening(endpoint: &Endpoint, error: &io::Error) -> Option<&'
     let name = error.raw_os_error().and_then(adieu::error_name);
     match endpoint {
         Endpoint::Unix { .. } => match name {
-            Some("EADDRINUSE") => {
-                Some("that file is there already; remove it if nobody listens there any more")
+            // What is in the way is said.
+            _ if error.kind() == io::ErrorKind::AddrInUse => {
+                Some("choose another path, or end what is there")
             }
             Some("EACCES" | "EPERM" | "EROFS") => {
                 Some("a socket file cannot be made in that directory by you")
             }
             Some("ENOENT" | "ENOTDIR") => Some("the directory for the socket file is not there"),
             None => Some(SHORTER_PATH),
+            _ => None,
+        },
+        Endpoint::UnixAbstract { .. } => match name {
+            _ if error.kind() == io::ErrorKind::AddrInUse => {
+                Some("choose another name, or end what is there")
+            }
+            None => Some("give a name of at most 107 bytes, on Linux"),
             _ => None,
         },
         _ => match name? {
@@ -79,7 +95,7 @@ mod tests {
             for_listening(endpoint, &error.into()).unwrap_or_default()
         };
         let (file, port) = (Endpoint::unix("u.sock"), Endpoint::tcp("127.0.0.1", 80));
-        assert!(hint(&file, rustix::io::Errno::ADDRINUSE).contains("remove it"));
+        assert!(hint(&file, rustix::io::Errno::ADDRINUSE).contains("another path"));
         assert!(hint(&file, rustix::io::Errno::ACCESS).contains("directory"));
         assert!(hint(&port, rustix::io::Errno::ADDRINUSE).contains("port 0"));
         assert!(hint(&port, rustix::io::Errno::ACCESS).contains("below 1024"));

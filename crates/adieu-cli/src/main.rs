@@ -11,6 +11,8 @@ mod ladder;
 mod options;
 mod os;
 mod printer;
+mod proxy_options;
+mod socket_options;
 mod stdio;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

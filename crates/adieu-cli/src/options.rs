@@ -1,5 +1,6 @@
 //! The options that every command shares: one definition for help, man page, completions and environment.
 
+use crate::socket_options::SocketOptions;
 use adieu::{Endpoint, Options};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
@@ -13,6 +14,8 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     #[command(flatten)]
     pub(crate) reporting: Reporting,
+    #[command(flatten)]
+    pub(crate) socket: SocketOptions,
 
     /// How bytes are moved: the speed differs, and nothing else; for tests and comparisons
     #[arg(long, value_name = "PATH", env = "ADIEU_DATA_PATH", hide = true, default_value = "auto")]
@@ -29,7 +32,7 @@ pub(crate) enum DataPath {
 impl Shared {
     /// The library's options. A listener waits for ever for a connection unless told otherwise.
     pub(crate) fn options(&self, input: InputKind) -> Options {
-        self.timers.options(input).data_path(match self.data_path {
+        self.socket.add_to(self.timers.options(input)).data_path(match self.data_path {
             DataPath::Auto => adieu::DataPath::Auto,
             DataPath::Portable => adieu::DataPath::Portable,
             DataPath::Direct => adieu::DataPath::Direct,
@@ -84,7 +87,7 @@ fn duration(text: &str) -> anyhow::Result<Duration> {
 }
 
 /// A duration that bounds something, so it cannot be zero.
-fn limit(text: &str) -> anyhow::Result<Duration> {
+pub(crate) fn limit(text: &str) -> anyhow::Result<Duration> {
     let limit = duration(text)?;
     if limit.is_zero() {
         return Err(anyhow!("it must be more than zero; leave the option out for no limit"));

@@ -174,6 +174,7 @@ fn step_text(event: &Event<'_>) -> Option<String> {
         Event::AttemptFailed { address, error } => {
             format!("connect {address} failed: {}", describe_error(error))
         }
+        Event::AskingProxy { proxy, target } => format!("asking the proxy {proxy} for {target}"),
         Event::Connected { local, peer } => {
             format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
         }

@@ -51,6 +51,10 @@ pub struct Connection {
     acknowledged_octets: u64,
     /// No octets are waited for: there are none to acknowledge, or this platform cannot tell.
     untold: bool,
+    /// What the peer's program had not taken at the last look, as a size to compare with.
+    untaken: Option<u64>,
+    /// There may be something that it has not taken, and a look would tell.
+    may_be_untaken: bool,
     timers: Timers,
     sample_due: bool,
     looked_last: bool,
@@ -78,6 +82,8 @@ impl Connection {
             fault_phase: Phase::Connecting,
             acknowledged_octets: 0,
             untold: false,
+            untaken: None,
+            may_be_untaken: false,
             timers: Timers::default(),
             sample_due: false,
             looked_last: false,
@@ -239,6 +245,8 @@ impl Connection {
         if self.evidence.unacknowledged.is_none() {
             self.timers.peer_acted(now);
         }
+        // More was added: the next look has nothing to compare with.
+        self.may_be_untaken |= self.untaken.take().is_some();
     }
 
     /// A call told an error. Only the first that names a cause counts; what was received before it is still to be handed on.
@@ -491,6 +499,7 @@ impl Connection {
         Situation {
             alive,
             outstanding: alive && !self.untold && self.acknowledged_octets < self.taken_octets(),
+            untaken: alive && self.may_be_untaken,
             input_holds: self.receive == ReceiveHalf::Eof && self.input_open && self.pending() == 0,
         }
     }
@@ -528,6 +537,13 @@ impl Connection {
                 }
             }
             Unacknowledged::NotApplicable => {}
+            Unacknowledged::Untaken(size) => {
+                if self.untaken.is_some_and(|before| size < before) {
+                    self.timers.peer_acted(now);
+                }
+                self.untaken = Some(size);
+                self.may_be_untaken = size > 0;
+            }
             Unacknowledged::Unknown => {
                 self.evidence.unacknowledged = None;
                 self.evidence.fin_acknowledged = None;

@@ -85,6 +85,10 @@ pub enum Unacknowledged {
     Octets(u64),
     /// There is nothing to acknowledge: both ends are in one kernel (Unix sockets), which has the bytes.
     NotApplicable,
+    /// The same, and so much of the kernel's memory is held by what the peer's program has not taken yet (Linux:
+    /// `SIOCOUTQ` of a Unix socket). It is no count of bytes: if it shrinks, the peer takes. It shrinks by whole pieces,
+    /// of up to 36 KiB.
+    Untaken(u64),
     /// This platform cannot tell.
     Unknown,
 }

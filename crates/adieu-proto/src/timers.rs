@@ -55,6 +55,8 @@ pub(crate) struct Situation {
     pub(crate) alive: bool,
     /// Octets may be unacknowledged.
     pub(crate) outstanding: bool,
+    /// The peer's program may have something to take, and a look tells whether it does.
+    pub(crate) untaken: bool,
     /// The peer has ended, and our input is the only thing that keeps our side open.
     pub(crate) input_holds: bool,
 }
@@ -122,11 +124,11 @@ impl Timers {
     /// How often acknowledgements must be looked at: they make no descriptor ready.
     fn check_interval(&self, config: &Config, situation: Situation) -> Option<Duration> {
         // While our output holds received bytes up, no look can decide anything.
-        if !situation.outstanding || self.waiting.output {
+        if !(situation.outstanding || situation.untaken) || self.waiting.output {
             return None;
         }
         let idle = config.idle_timeout.filter(|_| self.idle_since.is_some()).map(|t| t / 4);
-        let dead = config.dead_peer.map(|t| t / 8);
+        let dead = config.dead_peer.filter(|_| situation.outstanding).map(|t| t / 8);
         [idle, dead].into_iter().flatten().min().map(|t| t.max(Duration::from_millis(1)))
     }
 

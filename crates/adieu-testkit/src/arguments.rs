@@ -2,7 +2,7 @@
 
 use crate::{
     peer::Endpoint,
-    scenario::{Options, Scenario},
+    scenario::{Options, Scenario, Target},
 };
 use std::{ffi::OsString, path::Path, time::Duration};
 
@@ -15,11 +15,16 @@ pub fn connect(scenario: &Scenario, endpoint: &Endpoint) -> Vec<OsString> {
     all
 }
 
-/// The arguments of `adieu listen` for a scenario: a port of the kernel's choice, written into `port_file`.
+/// The arguments of `adieu listen` for a scenario: a port of the kernel's choice, written into `port_file`, or a Unix
+/// socket beside that file.
 pub fn listen(scenario: &Scenario, port_file: &Path) -> Vec<OsString> {
     let mut all = vec!["listen".into()];
     all.extend(options(&scenario.options));
-    all.extend(["--port-file".into(), port_file.into(), "127.0.0.1:0".into()]);
+    let endpoint = match scenario.target {
+        Target::Unix => Endpoint::Unix(port_file.with_file_name("socket")).to_string(),
+        _ => "127.0.0.1:0".to_owned(),
+    };
+    all.extend(["--port-file".into(), port_file.into(), endpoint.into()]);
     all
 }
 
@@ -54,5 +59,7 @@ mod tests {
         assert_eq!(all, ["connect", "--report", "json", "--idle-timeout", "1000ms", "[::1]:80"]);
         let all = listen(named("exchange_of_nothing"), Path::new("/p"));
         assert_eq!(all, ["listen", "--report", "json", "--port-file", "/p", "127.0.0.1:0"]);
+        let all = listen(named("exchange_of_nothing_over_unix"), Path::new("/d/p"));
+        assert_eq!(all, ["listen", "--report", "json", "--port-file", "/d/p", "unix:/d/socket"]);
     }
 }

@@ -1,11 +1,12 @@
 //! Connecting: every address is tried, the Happy Eyeballs way (RFC 8305), until one connects.
 
-use crate::error::{Attempt, ConnectCause, ConnectError};
+use crate::error::{Attempt, ConnectCause, ConnectError, list};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
-use crate::{Connection, Endpoint, Event, Options, Role, handle, resolve};
+use crate::socket_options::{Purpose, SocketOptions};
+use crate::{Connection, Endpoint, Event, OptionError, Options, ProxyError, Role, handle, proxy, resolve};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
-use socket2::{Domain, SockAddr, Socket};
+use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -61,27 +62,53 @@ fn establish(
     link: &mut Link<Socket>,
     endpoint: &Endpoint,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    link.options.check(endpoint).map_err(ConnectCause::Option)?;
+    let proxy = link.options.proxy.clone();
+    link.facts.proxy = proxy.as_ref().map(ToString::to_string);
+    if let Some(proxy) = &proxy {
+        proxy::blocking::check(proxy, endpoint)?;
+    }
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {
-            if let Ok(ip) = host.parse::<IpAddr>() {
-                return race(link, &[SocketAddr::new(ip, *port)]).map(|established| (established, "tcp"));
+            if let Some(proxy) = proxy {
+                return proxy::blocking::establish(link, &proxy, host, *port);
             }
-            let addresses = match resolve::addresses(link, host, *port) {
-                Some(Ok(addresses)) => addresses,
-                Some(Err(error)) => return Err(ConnectCause::Resolve(error)),
-                None => return Err(out_of_time(link, Vec::new())),
-            };
-            link.facts.resolved = Some(link.now());
-            link.observe(&Event::Resolved { addresses: &addresses });
-            race(link, &addresses).map(|established| (established, "tcp"))
+            let addresses = addresses_of(link, host, *port)?;
+            race(link, &addresses)
         }
         Endpoint::Unix { path } => {
             let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
             let socket = connect_unix(link, &address)?;
             Ok((Established { socket, fault: None }, "unix"))
         }
+        Endpoint::UnixAbstract { name } => {
+            let address = handle::abstract_address(name).map_err(ConnectCause::Local)?;
+            let socket = connect_unix(link, &address)?;
+            Ok((Established { socket, fault: None }, "unix"))
+        }
     }
+}
+
+/// The addresses to try for a host: its own, if it is one, or those of its name.
+pub(crate) fn addresses_of(
+    link: &mut Link<Socket>,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, ConnectCause> {
+    let addresses = if let Ok(ip) = host.parse::<IpAddr>() {
+        vec![SocketAddr::new(ip, port)]
+    } else {
+        let addresses = match resolve::addresses(link, host, port) {
+            Some(Ok(addresses)) => addresses,
+            Some(Err(error)) => return Err(ConnectCause::Resolve(error)),
+            None => return Err(out_of_time(link, Vec::new())),
+        };
+        link.facts.resolved = Some(link.now());
+        link.observe(&Event::Resolved { addresses: &addresses });
+        addresses
+    };
+    link.options.socket.suited(addresses).map_err(ConnectCause::Resolve)
 }
 
 /// Ends a link that has no connection.
@@ -93,11 +120,12 @@ pub(crate) fn fail<H: handle::Handle>(
     let fault = connect_fault(&cause);
     link.facts.failure = match &cause {
         ConnectCause::TimedOut(attempts) if attempts.is_empty() => None,
+        ConnectCause::TimedOut(attempts) => Some(list(attempts)),
         ConnectCause::Interrupted => None,
         cause => Some(cause.to_string()),
     };
     match own_failure(&cause) {
-        Some(code) => link.core.handle_local_failure(link.now(), LocalEnd::Socket, Some(code)),
+        Some(code) => link.core.handle_local_failure(link.now(), LocalEnd::Socket, code),
         None => link.core.handle_connect_failed(link.now(), fault),
     }
     link.act();
@@ -105,14 +133,17 @@ pub(crate) fn fail<H: handle::Handle>(
     ConnectError::new(endpoint.clone(), cause, report)
 }
 
-/// The error of our own system that says nothing about the peer, if that is the cause.
+/// The error of our own system that says nothing about the peer, if that is the cause; with its number, if it has one.
 ///
 /// Port 0 and a path that is too long are no such error: they have no number, and it is the endpoint that is wrong.
-fn own_failure(cause: &ConnectCause) -> Option<i32> {
+#[expect(clippy::option_option, reason = "whether it is our failure, and then its number")]
+fn own_failure(cause: &ConnectCause) -> Option<Option<i32>> {
     match cause {
-        ConnectCause::Local(error) => error.raw_os_error(),
-        ConnectCause::Resolve(error) => own_number(error),
-        ConnectCause::Attempts(attempts) => attempts.iter().find_map(|a| own_number(&a.error)),
+        ConnectCause::Local(error) => error.raw_os_error().map(Some),
+        ConnectCause::Option(error) => Some(error.code()),
+        ConnectCause::Proxy { error: ProxyError::Unreachable(cause), .. } => own_failure(cause),
+        ConnectCause::Resolve(error) => own_number(error).map(Some),
+        ConnectCause::Attempts(attempts) => attempts.iter().find_map(|a| own_number(&a.error)).map(Some),
         _ => None,
     }
 }
@@ -136,12 +167,13 @@ fn connect_fault(cause: &ConnectCause) -> Fault {
             answered.or(faults.last()).copied().unwrap_or(none)
         }
         ConnectCause::Local(error) => of(error),
+        ConnectCause::Proxy { error: ProxyError::Unreachable(cause), .. } => connect_fault(cause),
         _ => none,
     }
 }
 
 /// The core has decided while connecting: the interrupt, or a timer.
-fn out_of_time(link: &Link<Socket>, attempts: Vec<Attempt>) -> ConnectCause {
+pub(crate) fn out_of_time(link: &Link<Socket>, attempts: Vec<Attempt>) -> ConnectCause {
     match link.options.interrupt.as_ref().and_then(crate::Interrupt::raised) {
         Some(_) => ConnectCause::Interrupted,
         None => ConnectCause::TimedOut(attempts),
@@ -153,7 +185,24 @@ struct Running {
     socket: Socket,
 }
 
-fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Established<Socket>, ConnectCause> {
+pub(crate) fn race(
+    link: &mut Link<Socket>,
+    addresses: &[SocketAddr],
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    let established = race_to_first(link, addresses)?;
+    let transport = transport(&established.socket, &link.options.socket);
+    Ok((established, transport))
+}
+
+/// What a connected TCP socket speaks. Multipath TCP falls back to plain TCP without a word.
+pub(crate) fn transport(socket: &Socket, options: &SocketOptions) -> &'static str {
+    if options.mptcp && os::is_multipath(&SockRef::from(socket)) { "mptcp" } else { "tcp" }
+}
+
+fn race_to_first(
+    link: &mut Link<Socket>,
+    addresses: &[SocketAddr],
+) -> Result<Established<Socket>, ConnectCause> {
     let mut race = Race::new(addresses.len());
     let mut running: Vec<Running> = Vec::new();
     let mut failed: Vec<Attempt> = Vec::new();
@@ -166,9 +215,10 @@ fn race(link: &mut Link<Socket>, addresses: &[SocketAddr]) -> Result<Established
             RaceStep::Start(index) => {
                 let address = addresses[index];
                 link.observe(&Event::Connecting { address: &address.to_string() });
-                match start(address) {
+                match start(address, &link.options.socket) {
                     Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => running.push(Running { address, socket }),
+                    Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
                     Err(error) => note_failure(link, &mut race, &mut failed, address, error),
                 }
                 continue;
@@ -219,8 +269,16 @@ pub(crate) enum Started {
     Running(Socket),
 }
 
-pub(crate) fn start(address: SocketAddr) -> io::Result<Started> {
-    let socket = handle::open(Domain::for_address(address)).map_err(forbidden)?;
+/// An option that one address cannot have, none can.
+pub(crate) fn refused_option(error: io::Error) -> ConnectCause {
+    match error.downcast() {
+        Ok(option) => ConnectCause::Option(option),
+        Err(error) => ConnectCause::Local(error),
+    }
+}
+
+pub(crate) fn start(address: SocketAddr, options: &SocketOptions) -> io::Result<Started> {
+    let socket = options.open(Domain::for_address(address), Purpose::Connect).map_err(forbidden)?;
     match socket.connect(&address.into()) {
         Ok(()) => finished(socket).map(Started::Connected),
         Err(error) if os::is_in_progress(&error) => Ok(Started::Running(socket)),
@@ -236,7 +294,9 @@ struct Forbidden(#[source] io::Error);
 
 fn forbidden(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => io::Error::new(error.kind(), Forbidden(error)),
+        io::ErrorKind::PermissionDenied if OptionError::in_io(&error).is_none() => {
+            io::Error::new(error.kind(), Forbidden(error))
+        }
         _ => error,
     }
 }
@@ -265,13 +325,17 @@ pub(crate) fn finished(socket: Socket) -> io::Result<Established<Socket>> {
     Ok(Established { socket, fault: None })
 }
 
+pub(crate) fn open_unix(options: &SocketOptions) -> Result<Socket, ConnectCause> {
+    options.open(Domain::UNIX, Purpose::Connect).map_err(refused_option)
+}
+
 /// How long to wait before asking a Unix listener with a full backlog again: nothing tells when it has room.
 pub(crate) const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 
 fn connect_unix(link: &mut Link<Socket>, address: &SockAddr) -> Result<Socket, ConnectCause> {
     let name = handle::describe(address).unwrap_or_default();
     link.observe(&Event::Connecting { address: &name });
-    let socket = handle::open(Domain::UNIX).map_err(ConnectCause::Local)?;
+    let socket = open_unix(&link.options.socket)?;
     loop {
         link.tick();
         if link.core.is_decided() {

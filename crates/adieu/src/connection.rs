@@ -5,9 +5,9 @@ use crate::error::{Ended, ShutdownError};
 use crate::handle::Handle;
 use crate::link::{Link, Moved};
 use crate::os::{self, AsPollable, Pollable, Watch};
-use crate::{Options, Report, Role};
+use crate::{OptionError, Options, Report, Role};
 use adieu_proto::{Counts, Waiting};
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -76,9 +76,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The stream could not be made non-blocking.
+    /// The stream could not be made non-blocking, or a socket option that was asked for cannot be set
+    /// ([`OptionError`](crate::OptionError)). Those that only a new socket can have are not looked at.
     pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
+        options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
         let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
         let mut link = Link::new(options.clone(), Role::Connect, endpoint);
         link.connected(Established { socket: stream.into(), fault: None }, "tcp");
@@ -133,6 +135,11 @@ impl Connection {
     /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
     pub fn socket(&self) -> Option<Pollable<'_>> {
         self.link.handle.as_ref().map(AsPollable::as_pollable)
+    }
+
+    /// What is spoken below: `tcp`, `mptcp` or `unix`.
+    pub fn transport(&self) -> &'static str {
+        self.link.facts.transport.unwrap_or("tcp")
     }
 
     /// Our address. `None`: it has none, or the system did not say.

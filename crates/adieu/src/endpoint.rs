@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `unix:path`.
+/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `unix:path`, `unix:@name`.
 ///
 /// A name is not resolved here; [`connect`](crate::connect()) does that.
 ///
@@ -31,6 +31,15 @@ pub enum Endpoint {
         /// Its path.
         path: PathBuf,
     },
+    /// A Unix socket with an abstract name, which is no file: it goes with its socket.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. Elsewhere connecting and listening say that there is no such thing. unix(7).
+    UnixAbstract {
+        /// The name, without the zero byte before it.
+        name: String,
+    },
 }
 
 impl Endpoint {
@@ -42,6 +51,11 @@ impl Endpoint {
     /// A Unix socket's path.
     pub fn unix(path: impl Into<PathBuf>) -> Self {
         Self::Unix { path: path.into() }
+    }
+
+    /// A Unix socket's abstract name.
+    pub fn unix_abstract(name: impl Into<String>) -> Self {
+        Self::UnixAbstract { name: name.into() }
     }
 
     /// A TCP endpoint from its two words, as in `host port`.
@@ -58,7 +72,11 @@ impl Endpoint {
             let given = host.to_owned();
             return Err(match host.parse::<Self>() {
                 Ok(_) => ParseEndpointError::AlreadyWhole { given, rest: port.to_owned() },
-                Err(error @ (ParseEndpointError::NoPath | ParseEndpointError::UnknownScheme { .. })) => error,
+                Err(
+                    error @ (ParseEndpointError::NoPath
+                    | ParseEndpointError::NoName
+                    | ParseEndpointError::UnknownScheme { .. }),
+                ) => error,
                 Err(_) => ParseEndpointError::BadHost { given },
             });
         }
@@ -137,6 +155,9 @@ pub enum ParseEndpointError {
     /// There is no path.
     #[error("'unix:' needs a path, as in unix:/run/app.sock")]
     NoPath,
+    /// There is no abstract name.
+    #[error("'unix:@' needs a name, as in unix:@app")]
+    NoName,
     /// A scheme that is not spoken.
     #[error("the scheme '{scheme}' is not supported: write host:port, [::1]:port or unix:path")]
     UnknownScheme {
@@ -151,6 +172,13 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.is_empty() {
             return Err(ParseEndpointError::Empty);
+        }
+        if let Some(name) = text.strip_prefix("unix:@") {
+            return if name.is_empty() {
+                Err(ParseEndpointError::NoName)
+            } else {
+                Ok(Self::unix_abstract(name))
+            };
         }
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() { Err(ParseEndpointError::NoPath) } else { Ok(Self::unix(path)) };
@@ -185,7 +213,12 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            // Without its directory it would read as an abstract name.
+            Self::Unix { path } if path.as_os_str().as_encoded_bytes().starts_with(b"@") => {
+                write!(f, "unix:./{}", path.display())
+            }
             Self::Unix { path } => write!(f, "unix:{}", path.display()),
+            Self::UnixAbstract { name } => write!(f, "unix:@{name}"),
         }
     }
 }
@@ -202,12 +235,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_is_shown() {
-        for text in
-            ["127.0.0.1:80", "example.test:0", "[::1]:65535", "unix:/run/a b.sock", "[fe80::1%eth0]:1"]
-        {
+        for text in [
+            "127.0.0.1:80",
+            "example.test:0",
+            "[::1]:65535",
+            "unix:/run/a b.sock",
+            "unix:./@x",
+            "unix:@app/1",
+            "[fe80::1%eth0]:1",
+        ] {
             assert_eq!(text.parse::<Endpoint>().expect("well formed").to_string(), text);
         }
         assert_eq!(Endpoint::from_host_and_port("::1", "80"), Ok(Endpoint::tcp("::1", 80)));
+        assert_eq!("unix:@x".parse(), Ok(Endpoint::unix_abstract("x")));
+        assert_eq!(Endpoint::unix("@x").to_string(), "unix:./@x");
     }
 
     #[test]
@@ -249,6 +290,7 @@ mod tests {
             ("[::1]80", E::BadBrackets { given: given("[::1]80") }),
             ("[::1]", E::NoPort { given: given("[::1]") }),
             ("unix:", E::NoPath),
+            ("unix:@", E::NoName),
             ("gopher://host:70", E::UnknownScheme { scheme: given("gopher") }),
         ] {
             assert_eq!(text.parse::<Endpoint>(), Err(error), "{text}");

@@ -1,6 +1,6 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
 
-use crate::{Endpoint, Report, describe_error};
+use crate::{Endpoint, OptionError, ProxyError, Report, describe_error};
 use adieu_proto::Ending;
 use std::{fmt, io};
 
@@ -28,6 +28,18 @@ pub enum ConnectCause {
     /// A socket could not be made, or the endpoint cannot be used on this platform.
     #[error("{}", describe_error(.0))]
     Local(#[source] io::Error),
+    /// A socket option that was asked for cannot be had.
+    #[error("{0}")]
+    Option(#[source] OptionError),
+    /// The proxy that was to be connected through said no, or cannot be reached.
+    #[error("the proxy {proxy} {error}")]
+    Proxy {
+        /// The proxy, without user and password.
+        proxy: String,
+        /// What it said.
+        #[source]
+        error: ProxyError,
+    },
     /// The connect timeout or the deadline passed; the attempts that had failed by then.
     #[error("nothing answered in time{}", after(.0))]
     TimedOut(Vec<Attempt>),
@@ -51,7 +63,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-fn list(attempts: &[Attempt]) -> String {
+pub(crate) fn list(attempts: &[Attempt]) -> String {
     attempts.iter().map(Attempt::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -104,6 +116,34 @@ impl ListenError {
     pub fn io_error(&self) -> &io::Error {
         &self.source
     }
+}
+
+/// A system error of which we know more than its number says.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}{}", in_brackets(source))]
+pub(crate) struct Explained {
+    text: String,
+    #[source]
+    source: io::Error,
+}
+
+impl Explained {
+    /// As an I/O error of the same kind; [`os_code`] still finds the number.
+    pub(crate) fn error(text: &str, source: io::Error) -> io::Error {
+        io::Error::new(source.kind(), Self { text: text.to_owned(), source })
+    }
+}
+
+fn in_brackets(source: &io::Error) -> String {
+    let Some(code) = source.raw_os_error() else { return String::new() };
+    crate::error_name(code).map_or_else(|| format!(" (error {code})"), |name| format!(" ({name} {code})"))
+}
+
+/// The system's number of an error, also of one that we explain.
+pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
+    let explained = || error.get_ref()?.downcast_ref::<Explained>()?.source.raw_os_error();
+    let option = || OptionError::in_io(error)?.code();
+    error.raw_os_error().or_else(explained).or_else(option)
 }
 
 /// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.

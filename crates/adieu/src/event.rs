@@ -25,6 +25,13 @@ pub enum Event<'a> {
         /// What the system said.
         error: &'a io::Error,
     },
+    /// A proxy that is connected to is asked for the peer.
+    AskingProxy {
+        /// The proxy, without user and password.
+        proxy: &'a str,
+        /// What it is asked for.
+        target: &'a str,
+    },
     /// The connection is there.
     Connected {
         /// Our address.
@@ -68,7 +75,7 @@ pub enum Event<'a> {
     },
     /// The handle was given back, with zero linger or without.
     Closed {
-        /// With zero linger: the peer sees a reset.
+        /// With zero linger: the peer sees a reset. A Unix socket has none.
         aborted: bool,
         /// The connection's one report.
         report: &'a Report,

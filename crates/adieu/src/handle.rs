@@ -1,7 +1,8 @@
 //! The socket under a connection: one method, one system call.
 
 use crate::Endpoint;
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use crate::socket_options::SocketOptions;
+use socket2::{SockAddr, SockRef, Socket};
 use std::io;
 use std::time::Duration;
 
@@ -29,38 +30,20 @@ impl Handle for Socket {
     }
 }
 
-/// Keep-alive finds a peer that died while nothing was outstanding: 60 s of silence, then 6 probes 10 s apart.
-const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEP_ALIVE_PROBES: u32 = 6;
-
-/// A non-blocking stream socket.
-pub(crate) fn open(domain: Domain) -> io::Result<Socket> {
-    let socket = Socket::new(domain, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
 /// Sets what every connection of adieu has.
 ///
 /// - `SO_LINGER`, zero: a close before our half-close resets; see [`set_reset_on_close`].
 /// - `SO_OOBINLINE`: an urgent byte stays in the stream, where otherwise it is lost.
-/// - `TCP_NODELAY`: what was read is sent; a line protocol does not wait for Nagle's algorithm.
-/// - `SO_KEEPALIVE`: a dead peer is noticed.
+/// - What [`SocketOptions::set_defaults`] does.
 ///
 /// A system that refuses one of these still has a working connection, so a refusal is not an error.
-pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool) {
+pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool, asked: &SocketOptions) {
+    let _ = socket.set_out_of_band_inline(true);
     if !is_tcp {
         return;
     }
     set_reset_on_close(socket, true);
-    let _ = socket.set_out_of_band_inline(true);
-    let _ = socket.set_tcp_nodelay(true);
-    let keep_alive = socket2::TcpKeepalive::new()
-        .with_time(KEEP_ALIVE_IDLE)
-        .with_interval(KEEP_ALIVE_INTERVAL)
-        .with_retries(KEEP_ALIVE_PROBES);
-    let _ = socket.set_tcp_keepalive(&keep_alive);
+    asked.set_defaults(socket);
 }
 
 /// Whether a close makes the peer see an RST: zero linger.
@@ -79,7 +62,28 @@ pub(crate) fn describe(address: &SockAddr) -> Option<String> {
     if let Some(ip) = address.as_socket() {
         return Some(ip.to_string());
     }
-    crate::os::path_of(address).map(|path| Endpoint::unix(path).to_string())
+    if let Some(path) = crate::os::path_of(address) {
+        return Some(Endpoint::unix(path).to_string());
+    }
+    crate::os::abstract_name_of(address).map(|name| Endpoint::unix_abstract(name).to_string())
+}
+
+/// The address of a Unix socket's abstract name.
+///
+/// # Errors
+///
+/// The name is too long (about 100 bytes), or this system has no such names.
+///
+/// # Platforms
+///
+/// Linux. unix(7), "abstract".
+pub(crate) fn abstract_address(name: &str) -> io::Result<SockAddr> {
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        SockAddr::unix(format!("\0{name}"))
+    } else {
+        let text = "abstract names of Unix sockets are Linux's: give a path";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
 }
 
 /// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as

@@ -65,8 +65,10 @@ mod link;
 mod listener;
 mod options;
 mod os;
+mod proxy;
 mod report;
 mod resolve;
+mod socket_options;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
@@ -82,4 +84,8 @@ pub use exchange::exchange;
 pub use interrupt::Interrupt;
 pub use listener::Listener;
 pub use options::{DataPath, Options};
+#[doc(hidden)]
+pub use proxy::check_proxy_reply;
+pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
 pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};
+pub use socket_options::{IpVersion, OptionError};

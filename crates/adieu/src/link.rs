@@ -66,7 +66,7 @@ impl<H: Handle> Link<H> {
     }
 
     pub(crate) fn is_tcp(&self) -> bool {
-        self.facts.transport == Some("tcp")
+        matches!(self.facts.transport, Some("tcp" | "mptcp"))
     }
 
     /// Takes a connected, non-blocking socket over.
@@ -74,7 +74,7 @@ impl<H: Handle> Link<H> {
         let Established { socket, fault } = established;
         self.facts.transport = Some(transport);
         let sock = socket.socket();
-        handle::set_options(&sock, self.is_tcp());
+        handle::set_options(&sock, self.is_tcp(), &self.options.socket);
         self.facts.local_address = sock.local_addr().ok().as_ref().and_then(handle::describe);
         // After a reset there is no peer name any more; what was dialled is.
         let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);
@@ -140,7 +140,8 @@ impl<H: Handle> Link<H> {
         self.core.handle_closed(self.now());
         if let Some(outcome) = self.core.outcome() {
             let report = Report::new(&self.core, &outcome, &self.facts);
-            self.observe(&Event::Closed { aborted: abort, report: &report });
+            // Only TCP has a reset to abort with.
+            self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report: &report });
             self.report = Some(report);
         }
     }

@@ -1,13 +1,13 @@
 //! Listening: the other side of the same procedure.
 
-use crate::connect::Established;
-use crate::error::ListenError;
+use crate::connect::{Established, transport};
+use crate::error::{Explained, ListenError};
 use crate::link::Link;
-use crate::os::{self, AsPollable, Watch};
+use crate::os::{self, AsPollable, SocketFile, Watch};
+use crate::socket_options::{Purpose, SocketOptions};
 use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
-use std::path::PathBuf;
 
 /// Listens on an endpoint and accepts connections.
 ///
@@ -35,13 +35,14 @@ use std::path::PathBuf;
 /// ```
 #[derive(Debug)]
 pub struct Listener {
+    /// Of a Unix socket: the file, which goes before the socket does.
+    _file: Option<SocketFile>,
     socket: Socket,
     endpoint: Endpoint,
     options: Options,
     /// Stops the wait for a connection.
     accepting: Option<Interrupt>,
-    /// The socket file to remove when we are done.
-    path: Option<PathBuf>,
+    is_tcp: bool,
 }
 
 /// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
@@ -60,23 +61,39 @@ impl Listener {
     /// # Platforms
     ///
     /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again.
+    ///
+    /// The file of a Unix socket is made here, and removed when the listener is dropped. A file that a dead socket left
+    /// behind is taken over; a living one is not, nor is a file that is no socket.
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
-        let (socket, path) = match endpoint {
+        options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
+        let asked = &options.socket;
+        let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } => {
-                let addresses = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;
-                let socket = first_bound(&addresses).map_err(|e| fail("listen on", e))?;
+                let found = resolve::look_up(host, *port).and_then(|found| asked.suited(found));
+                let addresses = found.map_err(|e| fail("resolve", e))?;
+                let socket = first_bound(&addresses, asked).map_err(|e| fail("listen on", e))?;
                 (socket, None)
             }
             Endpoint::Unix { path } => {
-                let bound = SockAddr::unix(path).and_then(|address| bind(Domain::UNIX, &address));
-                (bound.map_err(|e| fail("listen on", e))?, Some(path.clone()))
+                let (socket, file) = os::listen_at(path, BACKLOG, asked).map_err(|e| fail("listen on", e))?;
+                (socket, Some(file))
+            }
+            Endpoint::UnixAbstract { name } => {
+                let bound =
+                    handle::abstract_address(name).and_then(|address| bind(Domain::UNIX, &address, asked));
+                let explained = |e: io::Error| match e.kind() {
+                    io::ErrorKind::AddrInUse => Explained::error("somebody is listening there", e),
+                    _ => e,
+                };
+                (bound.map_err(|e| fail("listen on", explained(e)))?, None)
             }
         };
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
         let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
         let accepting = options.interrupt.clone();
-        Ok(Self { socket, endpoint, options: options.clone(), accepting, path })
+        let is_tcp = local.as_socket().is_some();
+        Ok(Self { socket, endpoint, options: options.clone(), accepting, is_tcp, _file: file })
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
@@ -118,7 +135,8 @@ impl Listener {
     pub fn try_accept(&self) -> Result<Option<Connection>, ListenError> {
         let Some((socket, is_tcp)) = self.try_accept_socket()? else { return Ok(None) };
         let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
-        link.connected(Established { socket, fault: None }, if is_tcp { "tcp" } else { "unix" });
+        let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
+        link.connected(Established { socket, fault: None }, transport);
         Ok(Some(Connection::new(link)))
     }
 
@@ -127,7 +145,7 @@ impl Listener {
             match self.socket.accept() {
                 Ok((socket, _)) => {
                     socket.set_nonblocking(true).map_err(|e| self.error(e))?;
-                    return Ok(Some((socket, self.path.is_none())));
+                    return Ok(Some((socket, self.is_tcp)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
@@ -155,15 +173,6 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // Somebody may have removed it before us.
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
 #[cfg(feature = "tokio")]
 impl Listener {
     pub(crate) fn options(&self) -> &Options {
@@ -185,10 +194,10 @@ impl std::os::fd::AsFd for Listener {
     }
 }
 
-fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {
+fn first_bound(addresses: &[std::net::SocketAddr], asked: &SocketOptions) -> io::Result<Socket> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match bind(Domain::for_address(*address), &(*address).into()) {
+        match bind(Domain::for_address(*address), &(*address).into(), asked) {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
@@ -196,8 +205,8 @@ fn first_bound(addresses: &[std::net::SocketAddr]) -> io::Result<Socket> {
     Err(last)
 }
 
-fn bind(domain: Domain, address: &SockAddr) -> io::Result<Socket> {
-    let socket = handle::open(domain)?;
+fn bind(domain: Domain, address: &SockAddr, asked: &SocketOptions) -> io::Result<Socket> {
+    let socket = asked.open(domain, Purpose::Listen)?;
     if domain != Domain::UNIX {
         os::prepare_to_bind(&socket)?;
     }

@@ -1,6 +1,8 @@
 //! What bounds a connection, who watches it and what may interrupt it.
 
-use crate::{Event, Interrupt};
+use crate::socket_options::{KeepAlive, SocketOptions};
+use crate::{Endpoint, Event, Interrupt, IpVersion, OptionError, Proxy};
+use std::net::{IpAddr, SocketAddr};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// How an [exchange](crate::exchange()) moves bytes. It changes the speed and nothing else: counts, timers and endings
@@ -46,6 +48,8 @@ pub struct Options {
     pub(crate) observer: Option<Observer>,
     pub(crate) interrupt: Option<Interrupt>,
     pub(crate) data_path: DataPath,
+    pub(crate) socket: SocketOptions,
+    pub(crate) proxy: Option<Arc<Proxy>>,
 }
 
 impl Options {
@@ -115,8 +119,170 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Connects through this proxy. The report names it, and its address is then the peer's. Nothing for a listener.
+    ///
+    /// Its handshake counts as connecting, so the connect timeout bounds it, and its refusal is a
+    /// [`ConnectCause::Proxy`](crate::ConnectCause::Proxy). What it sends after its reply is the stream's.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.proxy = proxy.into().map(Arc::new);
+        self
+    }
+}
+
+/// What is asked of the socket. Each is set before connecting, or on the listening socket, whose connections inherit it; if
+/// it cannot be, that is an [`OptionError`] and nothing is connected. They mean nothing for a Unix socket, but for the
+/// buffers.
+impl Options {
+    /// Connects from this address of ours, and from this port; `None` or 0 lets the system choose. Nothing for a listener.
+    ///
+    /// Only peers of the same IP version can then be connected to. `SO_REUSEADDR` is set for a port: it may still be in
+    /// TIME-WAIT.
+    #[must_use]
+    pub fn source(mut self, address: IpAddr, port: impl Into<Option<u16>>) -> Self {
+        self.socket.source = Some(SocketAddr::new(address, port.into().unwrap_or(0)));
+        self
+    }
+
+    /// Goes through this network interface alone, such as `eth0`.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. socket(7), SO_BINDTODEVICE.
+    #[must_use]
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.socket.interface = Some(name.into());
+        self
+    }
+
+    /// Uses only addresses of this IP version. `None`, the default: both.
+    #[must_use]
+    pub fn ip_version(mut self, version: impl Into<Option<IpVersion>>) -> Self {
+        self.socket.ip_version = version.into();
+        self
+    }
+
+    /// Asks the peer's system whether it lives after so much silence, in whole seconds; `None`: never. Default: 60 s.
+    ///
+    /// It is asked six times, at most 10 s apart, before the connection is given up.
+    ///
+    /// # RFC
+    ///
+    /// RFC 9293, section 3.8.4; tcp(7), TCP_KEEPIDLE.
+    #[must_use]
+    pub fn keep_alive(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.socket.keep_alive = Some(after.into().map_or(KeepAlive::Off, KeepAlive::After));
+        self
+    }
+
+    /// Lets the kernel give the connection up when the peer has acknowledged nothing for so long while something was
+    /// outstanding.
+    ///
+    /// On Linux it also ends a connection whose living peer keeps its window closed; see
+    /// [`idle_timeout`](Self::idle_timeout) for a time limit that knows the difference.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. RFC 5482; tcp(7), TCP_USER_TIMEOUT.
+    #[must_use]
+    pub fn user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.socket.user_timeout = timeout.into();
+        self
+    }
+
+    /// Whether small pieces are sent at once, without Nagle's algorithm. Default: yes.
+    ///
+    /// # RFC
+    ///
+    /// RFC 9293, section 3.7.4; tcp(7), TCP_NODELAY.
+    #[must_use]
+    pub fn no_delay(mut self, on: bool) -> Self {
+        self.socket.no_delay = Some(on);
+        self
+    }
+
+    /// The size of our kernel's send buffer in bytes. `None`, the default: as the system tunes it.
+    ///
+    /// A system that makes it smaller than asked for refuses it.
+    #[must_use]
+    pub fn send_buffer(mut self, size: impl Into<Option<usize>>) -> Self {
+        self.socket.send_buffer = size.into();
+        self
+    }
+
+    /// The size of our kernel's receive buffer in bytes. `None`, the default: as the system tunes it.
+    ///
+    /// A system that makes it smaller than asked for refuses it.
+    #[must_use]
+    pub fn receive_buffer(mut self, size: impl Into<Option<usize>>) -> Self {
+        self.socket.receive_buffer = size.into();
+        self
+    }
+
+    /// The type-of-service byte of our packets (IPv6: the traffic class). A DSCP is its upper six bits; the lower two are
+    /// ECN's, and not to be set.
+    ///
+    /// # Platforms
+    ///
+    /// Unix. RFC 2474; ip(7), IP_TOS.
+    #[must_use]
+    pub fn tos(mut self, tos: impl Into<Option<u8>>) -> Self {
+        self.socket.tos = tos.into();
+        self
+    }
+
+    /// How many hops our packets may take, from 1 to 255. `None`, the default: as the system has it.
+    #[must_use]
+    pub fn ttl(mut self, hops: impl Into<Option<u8>>) -> Self {
+        self.socket.ttl = hops.into();
+        self
+    }
+
+    /// Speaks Multipath TCP with a peer that speaks it too, and plain TCP otherwise. The report's transport says which it
+    /// was: `mptcp` or `tcp`.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. RFC 8684; it must be on (`net.mptcp.enabled`).
+    #[must_use]
+    pub fn mptcp(mut self, on: bool) -> Self {
+        self.socket.mptcp = on;
+        self
+    }
+
+    /// Lets a listener take data that comes with a client's SYN (TCP Fast Open), from so many clients at a time that have
+    /// not finished their handshake. Nothing for connecting: there, a connection would be claimed before the peer has
+    /// answered.
+    ///
+    /// # Platforms
+    ///
+    /// Linux, where `net.ipv4.tcp_fastopen` allows it to servers. RFC 7413; tcp(7), TCP_FASTOPEN.
+    #[must_use]
+    pub fn fast_open(mut self, queue: impl Into<Option<u32>>) -> Self {
+        self.socket.fast_open = queue.into();
+        self
+    }
+
+    /// Whether what was asked of the socket can mean anything for this endpoint on this system.
+    ///
+    /// [`connect`](crate::connect()) and [`Listener::bind`](crate::Listener::bind) ask it first; it is for telling a
+    /// mistake from a failure.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`] names the option.
+    pub fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        self.socket.check(endpoint)
+    }
+}
+
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("timers", &self.timers).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("timers", &self.timers)
+            .field("socket", &self.socket)
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
     }
 }

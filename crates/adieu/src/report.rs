@@ -5,7 +5,7 @@ use adieu_proto::{
 };
 use std::fmt;
 
-use crate::Endpoint;
+use crate::{Endpoint, OptionError};
 
 /// Everything known of one connection after its end.
 ///
@@ -48,13 +48,15 @@ pub struct Report {
     pub error: Option<String>,
     /// `connect` or `listen`: which side began.
     pub role: &'static str,
-    /// `tcp` or `unix`; `None` if there was no connection.
+    /// `tcp`, `mptcp` or `unix`; `None` if there was no connection.
     pub transport: Option<&'static str>,
     /// What the user asked for.
     pub endpoint: String,
+    /// The proxy that was connected through, or was to be; without user and password. `None`: there was none.
+    pub proxy: Option<String>,
     /// Our address.
     pub local_address: Option<String>,
-    /// The peer's address. `None` also for the unnamed client of a Unix socket.
+    /// The peer's address; through a proxy, the proxy's. `None` also for the unnamed client of a Unix socket.
     pub peer_address: Option<String>,
     /// Who ended its direction first: `us` or `peer`. `None`: neither did.
     pub ended_first: Option<&'static str>,
@@ -166,6 +168,7 @@ pub(crate) struct Facts {
     pub(crate) role: &'static str,
     pub(crate) transport: Option<&'static str>,
     pub(crate) endpoint: String,
+    pub(crate) proxy: Option<String>,
     pub(crate) local_address: Option<String>,
     pub(crate) peer_address: Option<String>,
     pub(crate) resolved: Option<Time>,
@@ -201,6 +204,7 @@ impl Report {
             role: facts.role,
             transport: facts.transport,
             endpoint: facts.endpoint.clone(),
+            proxy: facts.proxy.clone(),
             local_address: facts.local_address.clone(),
             peer_address: facts.peer_address.clone(),
             ended_first: core.ended_first().map(Side::name),
@@ -250,9 +254,14 @@ impl Report {
             }
             NeverConnected::Interrupted { signal } => core.handle_interrupt(start, signal),
             NeverConnected::TimedOut => core.handle_timeout(start),
+            NeverConnected::CannotListen { error } if OptionError::in_io(error).is_some() => {
+                core.handle_local_failure(start, LocalEnd::Socket, crate::error::os_code(error));
+                facts.failure = Some(describe_error(error));
+            }
             NeverConnected::CannotListen { error } => {
                 // Whatever it is, there is no connection.
-                let fault = Fault { call: Call::Connect, kind: FaultKind::Other, code: error.raw_os_error() };
+                let fault =
+                    Fault { call: Call::Connect, kind: FaultKind::Other, code: crate::error::os_code(error) };
                 core.handle_connect_failed(start, fault);
                 facts.failure = Some(describe_error(error));
             }
@@ -266,7 +275,8 @@ impl Report {
         core.handle_closed(start);
         let outcome = core.outcome().expect("a decided core that is closed has its outcome");
         let mut report = Self::new(&core, &outcome, &facts);
-        if let NeverConnected::CannotListen { .. } = cause {
+        if let NeverConnected::CannotListen { error } = cause {
+            report.message = format!("cannot listen on {endpoint}: {}", describe_error(error));
             // The core knows one call that makes a connection, and it was another.
             report.error_call = None;
         }
@@ -352,7 +362,6 @@ impl Report {
     fn nobody_reached_us(&self, ending: Ending, error: &str) -> Option<String> {
         let endpoint = &self.endpoint;
         Some(match ending {
-            Ending::NoConnection => format!("cannot listen on {endpoint}: {error}"),
             Ending::TimedOut { .. } => {
                 format!("timed out while waiting for a connection on {endpoint}: nobody connected")
             }

@@ -21,6 +21,7 @@ mod connect;
 mod connection;
 mod exchange;
 mod listener;
+mod proxy;
 mod stream;
 mod waiters;
 

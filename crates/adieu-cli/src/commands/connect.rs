@@ -4,8 +4,10 @@ use crate::exit::ExitStatus;
 use crate::options::{InputKind, Shared, endpoint};
 use crate::os::signals;
 use crate::printer::{Printer, complain};
+use crate::proxy_options::ProxyOptions;
 use crate::{exit, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
@@ -20,11 +22,19 @@ use std::sync::Arc;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to: host:port, [::1]:port, host port, or unix:path", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    #[arg(help = "Where to: host:port, [::1]:port, host port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
     endpoint: Vec<String>,
 
     #[command(flatten)]
     shared: Shared,
+
+    /// Connect from this address of ours, and this port
+    #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true,
+          help_heading = "Socket options", value_parser = crate::socket_options::source)]
+    source: Option<SocketAddr>,
+
+    #[command(flatten)]
+    proxy: ProxyOptions,
 }
 
 pub(crate) fn run(args: &Args) -> ExitStatus {
@@ -35,6 +45,18 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
+    let mut options = args.shared.options(InputKind::Stdin);
+    if let Some(source) = args.source {
+        options = options.source(source.ip(), source.port());
+    }
+    if let Err(error) = options.check(&endpoint) {
+        complain(&error.to_string());
+        return ExitStatus::Usage;
+    }
+    match args.proxy.resolve(&endpoint) {
+        Ok(proxy) => options = options.proxy(proxy),
+        Err(refusal) => return refusal.tell(),
+    }
     let printer = match Printer::new(&args.shared.reporting) {
         Ok(printer) => Arc::new(printer),
         Err(error) => {
@@ -55,7 +77,6 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(output) => output,
         Err(error) => return failed(LocalEnd::Output, &error),
     };
-    let mut options = args.shared.options(InputKind::Stdin);
     let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
     match interrupt {
         Ok(interrupt) => options = options.interrupt(&interrupt),
@@ -66,7 +87,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         options = options.observer(move |at, event| printer.step(at, event));
     }
     match adieu::connect(&endpoint, &options) {
-        Ok(connection) => printer.report(&adieu::exchange(connection, input, output)),
+        Ok(connection) => {
+            if args.shared.socket.mptcp && connection.transport() == "tcp" {
+                printer.say("the peer does not speak Multipath TCP: this is plain TCP");
+            }
+            printer.report(&adieu::exchange(connection, input, output))
+        }
         Err(error) => printer.report(error.report()),
     }
 }

@@ -489,28 +489,6 @@ fn the_port_file_may_be_a_symlink_or_a_fifo_and_stays_one() {
 }
 
 #[test]
-fn a_unix_socket_is_served_and_its_file_removed() {
-    let directory = tempfile::tempdir().expect("there is room for a directory");
-    let path = directory.path().join("socket");
-    let endpoint = format!("unix:{}", path.display());
-    let mut child = crate::adieu(&["listen", &endpoint, "--echo"])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the built binary starts");
-    let mut stderr = std::io::BufReader::new(child.stderr.take().expect("stderr is a pipe"));
-    std::io::BufRead::read_line(&mut stderr, &mut String::new()).expect("it says where it listens");
-    let client = run(&["connect", &endpoint, "--report", "json"], b"over there");
-    assert_eq!(client.stdout, b"over there");
-    assert_eq!(client.status.code(), Some(0));
-    assert!(
-        text(&client.stderr).contains("\"bytes_acknowledged\":null"),
-        "a Unix socket acknowledges nothing"
-    );
-    assert_eq!(child.wait().expect("it can be waited for").code(), Some(0));
-    assert!(!path.exists());
-}
-
-#[test]
 fn what_cannot_be_meant_is_refused() {
     for args in [
         &["listen", "--max-connections", "2"][..],

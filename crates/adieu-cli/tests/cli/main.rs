@@ -6,9 +6,12 @@ mod cuts;
 mod listen;
 mod local;
 mod ordinary;
+mod proxies;
 mod reports;
 mod resources;
+mod socket_options;
 mod transfer;
+mod unix_sockets;
 mod variables;
 #[cfg(target_os = "linux")]
 mod ways;
@@ -65,7 +68,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it with nothing on stdin, and waits until it says where it listens.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut all = vec!["listen", "127.0.0.1:0"];
+        Self::start_at("127.0.0.1:0", args)
+    }
+
+    /// As [`Server::start`], on another endpoint.
+    pub(crate) fn start_at(endpoint: &str, args: &[&str]) -> Self {
+        let mut all = vec!["listen", endpoint];
         all.extend(args);
         let mut child = adieu(&all)
             .stdin(Stdio::null())
@@ -106,6 +114,15 @@ impl Server {
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).expect("stderr is readable");
         (self.child.wait().expect("it can be waited for"), stdout, said)
+    }
+}
+
+/// A test that failed leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended is not to be killed any more.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -371,6 +371,10 @@ fn await_unread(socket: &Socket, n: u64, control: &Control) -> Done {
 }
 
 fn await_acknowledged(socket: &Socket, control: &Control) -> Done {
+    if socket.domain().is_ok_and(|domain| domain == socket2::Domain::UNIX) {
+        // What was sent stands in the other's queue. Its SIOCOUTQ counts what nobody has read.
+        return Ok(());
+    }
     await_queue("waiting for acknowledgements", socket, control, || {
         // A reset empties the queue too: that is not an acknowledgement.
         Ok(!looked_at(socket).contains(PollFlags::ERR) && os::unacknowledged(socket)? == 0)

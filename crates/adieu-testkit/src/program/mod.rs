@@ -133,7 +133,7 @@ pub fn run_in_process(
 }
 
 /// Runs a program that listens and writes its port into the file that `arguments` gets; the peer connects to
-/// that port on 127.0.0.1. The scenario's target is not used.
+/// that port on 127.0.0.1, or to the Unix socket that stands in it.
 ///
 /// # Errors
 ///
@@ -146,7 +146,11 @@ pub fn run_listening(
     let port_file = directory.path().join("port");
     let argv = arguments(scenario, &port_file);
     let find = move || {
-        let port = fs::read_to_string(&port_file).ok()?.trim().rsplit(':').next()?.parse().ok()?;
+        let told = fs::read_to_string(&port_file).ok()?;
+        if let Some(path) = told.trim().strip_prefix("unix:") {
+            return Some(Endpoint::Unix(path.into()));
+        }
+        let port = told.trim().rsplit(':').next()?.parse().ok()?;
         Some(Endpoint::Tcp { host: "127.0.0.1".into(), port })
     };
     let peer = PeerHandle::connect(find, scenario.script)?;

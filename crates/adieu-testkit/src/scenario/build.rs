@@ -169,6 +169,12 @@ impl Scenario {
         self
     }
 
+    /// It shows what only adieu promises.
+    pub(super) const fn without_netcats(mut self) -> Self {
+        self.arms.netcats = false;
+        self
+    }
+
     pub(super) const fn without_simulation(mut self) -> Self {
         self.arms.simulation = false;
         self

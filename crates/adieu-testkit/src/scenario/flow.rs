@@ -195,4 +195,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .input(Input::SlowPipe { chunk: 100, pause: ms(700), total: 300 })
     .writes(10)
     .idle_timeout(ms(400)),
+    Scenario::new(
+        "unix_peer_slowly_takes_what_stands_in_its_queue",
+        "Over a Unix socket everything is with the peer at once; that its program takes it, slowly, is no silence.",
+        // Linux hands a Unix socket's bytes over in pieces of 36 KiB, and only a whole piece is seen taken.
+        &[ReceiveSlowly { chunk: 16 * 1024, pause: ms(60) }, Send(10), Close],
+    )
+    .target(Target::Unix)
+    .input(Input::Pipe(160 * KIB))
+    .writes(10)
+    .idle_timeout(ms(400))
+    .without_netcats(),
 ];

@@ -14,12 +14,13 @@ mod ends;
 mod flow;
 mod signals;
 mod stdio;
+pub mod unix;
 
 use crate::peer::{ReceivedEnd, Script};
 use build::{KIB, MIB, ms};
 use std::{fmt, time::Duration};
 
-/// Every scenario.
+/// Every scenario that is written down.
 pub static SCENARIOS: &[&[Scenario]] = &[
     flow::SCENARIOS,
     ends::SCENARIOS,
@@ -29,9 +30,9 @@ pub static SCENARIOS: &[&[Scenario]] = &[
     black_holes::SCENARIOS,
 ];
 
-/// Every scenario, one after another.
+/// Every scenario, one after another; then those over Unix sockets that are derived from them.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    SCENARIOS.iter().copied().flatten()
+    SCENARIOS.iter().copied().flatten().chain(unix::SCENARIOS.iter())
 }
 
 /// The scenario of this name.

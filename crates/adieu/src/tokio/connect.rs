@@ -2,12 +2,15 @@
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::{BACKLOG_PAUSE, Established, Started, fail, finished, port_zero, start};
+use crate::connect::{
+    BACKLOG_PAUSE, Established, Started, fail, finished, open_unix, port_zero, refused_option, start,
+    transport,
+};
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
-use crate::{Endpoint, Event, Options, Role, handle, resolve};
+use crate::{Endpoint, Event, OptionError, Options, Role, handle, resolve};
 use adieu_proto::{Race, RaceStep, interleave};
-use socket2::{Domain, SockAddr, Socket};
+use socket2::{SockAddr, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
@@ -39,13 +42,13 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connectio
         link.tick();
         Err(ConnectCause::TimedOut(failed))
     });
-    let registered = result.and_then(|(Established { socket, fault }, is_tcp)| {
-        let stream = Stream::new(socket, is_tcp).map_err(ConnectCause::Local)?;
-        Ok((Established { socket: stream, fault }, is_tcp))
+    let registered = result.and_then(|(Established { socket, fault }, transport)| {
+        let stream = Stream::new(socket, transport != "unix").map_err(ConnectCause::Local)?;
+        Ok((Established { socket: stream, fault }, transport))
     });
     match registered {
-        Ok((established, is_tcp)) => {
-            link.connected(established, if is_tcp { "tcp" } else { "unix" });
+        Ok((established, transport)) => {
+            link.connected(established, transport);
             Ok(Connection::new(link))
         }
         Err(cause) => Err(fail(link, endpoint, cause)),
@@ -56,25 +59,50 @@ async fn establish(
     link: &mut Link<Stream>,
     endpoint: &Endpoint,
     failed: &mut Vec<Attempt>,
-) -> Result<(Established<Socket>, bool), ConnectCause> {
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    link.options.check(endpoint).map_err(ConnectCause::Option)?;
+    let proxy = link.options.proxy.clone();
+    link.facts.proxy = proxy.as_ref().map(ToString::to_string);
+    if let Some(proxy) = &proxy {
+        crate::proxy::blocking::check(proxy, endpoint)?;
+    }
     match endpoint {
         Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } => {
-            if let Ok(ip) = host.parse::<IpAddr>() {
-                let only = [SocketAddr::new(ip, *port)];
-                return race(link, &only, failed).await.map(|established| (established, true));
+            if let Some(proxy) = proxy {
+                return super::proxy::establish(link, &proxy, host, *port, failed).await;
             }
-            let addresses = addresses(host, *port).await.map_err(ConnectCause::Resolve)?;
-            link.facts.resolved = Some(link.now());
-            link.observe(&Event::Resolved { addresses: &addresses });
-            race(link, &addresses, failed).await.map(|established| (established, true))
+            let addresses = addresses_of(link, host, *port).await?;
+            race(link, &addresses, failed).await
         }
         Endpoint::Unix { path } => {
             let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
-            let socket = connect_unix(&address).await?;
-            Ok((Established { socket, fault: None }, false))
+            let socket = connect_unix(link, &address).await?;
+            Ok((Established { socket, fault: None }, "unix"))
+        }
+        Endpoint::UnixAbstract { name } => {
+            let address = handle::abstract_address(name).map_err(ConnectCause::Local)?;
+            let socket = connect_unix(link, &address).await?;
+            Ok((Established { socket, fault: None }, "unix"))
         }
     }
+}
+
+/// The addresses to try for a host: its own, if it is one, or those of its name.
+pub(super) async fn addresses_of(
+    link: &mut Link<Stream>,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, ConnectCause> {
+    let found = if let Ok(ip) = host.parse::<IpAddr>() {
+        vec![SocketAddr::new(ip, port)]
+    } else {
+        let found = addresses(host, port).await.map_err(ConnectCause::Resolve)?;
+        link.facts.resolved = Some(link.now());
+        link.observe(&Event::Resolved { addresses: &found });
+        found
+    };
+    link.options.socket.suited(found).map_err(ConnectCause::Resolve)
 }
 
 /// The addresses of a name in the order in which to try them.
@@ -92,7 +120,17 @@ async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(interleave(&found?))
 }
 
-async fn race(
+pub(super) async fn race(
+    link: &mut Link<Stream>,
+    addresses: &[SocketAddr],
+    failed: &mut Vec<Attempt>,
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    let established = race_to_first(link, addresses, failed).await?;
+    let transport = transport(&established.socket, &link.options.socket);
+    Ok((established, transport))
+}
+
+async fn race_to_first(
     link: &mut Link<Stream>,
     addresses: &[SocketAddr],
     failed: &mut Vec<Attempt>,
@@ -110,11 +148,12 @@ async fn race(
             RaceStep::Start(index) => {
                 let address = addresses[index];
                 link.observe(&Event::Connecting { address: &address.to_string() });
-                match start(address) {
+                match start(address, &link.options.socket) {
                     Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => {
                         running.spawn(async move { (address, until_finished(socket).await) });
                     }
+                    Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
                     Err(error) => note(link, &mut race, address, error),
                 }
                 continue;
@@ -149,8 +188,8 @@ async fn until_finished(socket: Socket) -> io::Result<Established<Socket>> {
     finished(Socket::from(stream.into_std()?))
 }
 
-async fn connect_unix(address: &SockAddr) -> Result<Socket, ConnectCause> {
-    let socket = handle::open(Domain::UNIX).map_err(ConnectCause::Local)?;
+async fn connect_unix(link: &Link<Stream>, address: &SockAddr) -> Result<Socket, ConnectCause> {
+    let socket = open_unix(&link.options.socket)?;
     loop {
         match socket.connect(address) {
             Ok(()) => return Ok(socket),

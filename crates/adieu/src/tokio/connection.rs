@@ -8,8 +8,9 @@ use crate::error::ShutdownError;
 use crate::handle::Direction;
 use crate::link::{Link, Moved};
 use crate::os::{self, AsPollable, AsyncAcknowledgements, Pollable};
-use crate::{Counts, Options, Report, Role};
+use crate::{Counts, OptionError, Options, Report, Role};
 use adieu_proto::{Ending, Waiting};
+use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -271,6 +272,7 @@ impl Connection {
     ///
     /// None so far; a stream whose transport needs more than a socket may have some.
     pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
+        options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
         let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
         let mut link = Link::new(options.clone(), Role::Connect, endpoint);
         link.connected(Established { socket: Stream::Tcp(stream), fault: None }, "tcp");

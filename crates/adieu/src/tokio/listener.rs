@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::Established;
+use crate::connect::{Established, transport};
 use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::Acceptor;
@@ -45,8 +45,9 @@ impl Listener {
         let (socket, is_tcp) = self.inner.accept().await?;
         let endpoint = listener.local_endpoint().to_string();
         let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);
+        let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
         let stream = Stream::new(socket, is_tcp).map_err(|e| listener.error(e))?;
-        link.connected(Established { socket: stream, fault: None }, if is_tcp { "tcp" } else { "unix" });
+        link.connected(Established { socket: stream, fault: None }, transport);
         Ok(Connection::new(link))
     }
 }

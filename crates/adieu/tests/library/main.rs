@@ -5,5 +5,7 @@ mod connecting;
 mod endings;
 mod procedure;
 mod properties;
+mod proxies;
+mod socket_options;
 mod timers;
 mod tokio_only;

@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
     endpoint: Vec<String>,
 
     /// Serve connections until a signal comes
@@ -81,6 +81,11 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     shared: Shared,
+
+    /// Take data with a client's SYN, TCP Fast Open (Linux)
+    #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    fastopen: bool,
 }
 
 /// What is done with a connection. Resolved from the arguments, with everything opened that can be.
@@ -179,11 +184,22 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         );
         return ExitStatus::Usage;
     }
-    match Server::start(args, &endpoint, service, at_once, &printer) {
+    let mut options = args.shared.options(service.input_kind());
+    if args.fastopen {
+        options = options.fast_open(FAST_OPEN_QUEUE);
+    }
+    if let Err(error) = options.check(&endpoint) {
+        complain(&error.to_string());
+        return ExitStatus::Usage;
+    }
+    match Server::start(args, &endpoint, options, service, at_once, &printer) {
         Ok(server) => server.run(),
         Err(status) => status,
     }
 }
+
+/// How many clients may have sent data with a SYN and not finished their handshake.
+const FAST_OPEN_QUEUE: u32 = 256;
 
 struct Server {
     endpoint: Endpoint,
@@ -214,6 +230,7 @@ impl Server {
     fn start(
         args: &Args,
         endpoint: &Endpoint,
+        mut options: Options,
         service: Service,
         at_once: u32,
         printer: &Arc<Printer>,
@@ -230,7 +247,7 @@ impl Server {
         listen_for_signals(&sender, service.running())
             .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
 
-        let accepting = Options::new().interrupt(&stop_accepting);
+        let accepting = options.clone().interrupt(&stop_accepting);
         let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
             let status = printer.report(&Report::never_connected(endpoint, Role::Listen, cause));
@@ -256,7 +273,7 @@ impl Server {
         }
         printer.say(&format!("listening on {endpoint}"));
 
-        let mut options = args.shared.options(service.input_kind()).interrupt(&stop);
+        options = options.interrupt(&stop);
         if printer.watches() {
             let printer = Arc::clone(printer);
             options = options.observer(move |at, event| printer.step(at, event));

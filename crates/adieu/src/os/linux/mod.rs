@@ -20,7 +20,7 @@ pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
         let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
         (octets, tcp_info(socket.as_fd()).ok())
     } else {
-        (Unacknowledged::NotApplicable, None)
+        (outq(socket.as_fd()).map_or(Unacknowledged::NotApplicable, Unacknowledged::Untaken), None)
     };
     let socket_error = super::socket_error(socket);
     let last_heard = info.map(|i| Duration::from_millis(i.tcpi_last_ack_recv.into()));
@@ -31,10 +31,11 @@ pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
     (Sample { unacknowledged, last_heard, socket_error }, facts)
 }
 
-/// Octets of sequence space that are not acknowledged: bytes, and our FIN.
+/// Octets of sequence space that are not acknowledged: bytes, and our FIN. Of a Unix socket: the memory that is held by
+/// what the peer's program has not received, which is no count of bytes.
 ///
 /// Source: tcp(7), SIOCOUTQ. The kernel answers with `write_seq - snd_una`, and a queued FIN has advanced
-/// `write_seq` by one (`tcp_send_fin`).
+/// `write_seq` by one (`tcp_send_fin`); for a Unix socket with its `sk_wmem_alloc` (`unix_outq_len`).
 fn outq(fd: BorrowedFd<'_>) -> io::Result<u64> {
     let mut octets: libc::c_int = 0;
     #[expect(unsafe_code, reason = "SIOCOUTQ has no safe wrapper")]
@@ -46,11 +47,14 @@ fn outq(fd: BorrowedFd<'_>) -> io::Result<u64> {
     u64::try_from(octets).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
 }
 
+fn socket_length(size: usize) -> io::Result<libc::socklen_t> {
+    libc::socklen_t::try_from(size).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
 /// Source: tcp(7), TCP_INFO. An older kernel fills less of the struct; what it leaves out stays zero.
 fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
     let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
-    let mut length = libc::socklen_t::try_from(size_of::<libc::tcp_info>())
-        .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    let mut length = socket_length(size_of::<libc::tcp_info>())?;
     #[expect(unsafe_code, reason = "TCP_INFO has no safe wrapper")]
     // SAFETY: the pointer and the length describe `info`, which is plain integers, valid when zeroed and
     // whatever part of it the kernel writes.
@@ -65,6 +69,42 @@ fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
         (result, info.assume_init())
     };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info) }
+}
+
+/// Source: socket(7), SO_BINDTODEVICE.
+pub(crate) fn bind_to_interface(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+/// Source: tcp(7), TCP_USER_TIMEOUT.
+pub(crate) fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> io::Result<()> {
+    socket.set_tcp_user_timeout(Some(timeout))
+}
+
+/// Lets a listening socket take data with a SYN, from so many clients whose handshake is not over.
+///
+/// Source: tcp(7), TCP_FASTOPEN; `Documentation/networking/ip-sysctl.rst`, tcp_fastopen: without 0x2 the option is taken,
+/// and does nothing.
+pub(crate) fn set_fast_open(socket: &SockRef<'_>, queue: u32) -> io::Result<()> {
+    let allowed = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").unwrap_or_default();
+    if allowed.trim().parse().is_ok_and(|allowed: u32| allowed & 2 == 0) {
+        let text = format!("net.ipv4.tcp_fastopen is {}, which allows it to no server", allowed.trim());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    let queue = libc::c_int::try_from(queue).unwrap_or(libc::c_int::MAX);
+    let length = socket_length(size_of::<libc::c_int>())?;
+    #[expect(unsafe_code, reason = "TCP_FASTOPEN has no safe wrapper")]
+    // SAFETY: the pointer and the length describe `queue`, which the kernel only reads.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_FASTOPEN,
+            (&raw const queue).cast(),
+            length,
+        )
+    };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// How much must have been received before `poll` calls a socket readable.
@@ -86,6 +126,31 @@ pub(crate) fn set_receive_low_water(fd: BorrowedFd<'_>, bytes: u32) -> io::Resul
         )
     };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Whether a connection that was to speak Multipath TCP does. After it fell back, its own options are gone.
+///
+/// Source: `Documentation/networking/mptcp.rst` of Linux; `mptcp_getsockopt`, which hands a fallen-back socket to TCP.
+pub(crate) fn is_multipath(socket: &SockRef<'_>) -> bool {
+    /// `include/linux/socket.h`
+    const SOL_MPTCP: libc::c_int = 284;
+    /// `include/uapi/linux/mptcp.h`
+    const MPTCP_INFO: libc::c_int = 1;
+    // Far more than the struct has; the kernel says how much it wrote.
+    let mut info = [0_u8; 512];
+    let Ok(mut length) = socket_length(info.len()) else { return false };
+    #[expect(unsafe_code, reason = "MPTCP_INFO has no safe wrapper")]
+    // SAFETY: the pointer and the length describe `info`, which is plain bytes.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            SOL_MPTCP,
+            MPTCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    result == 0
 }
 
 /// Wakes when a socket's TCP state changes, which the acknowledgement of our FIN makes it do.

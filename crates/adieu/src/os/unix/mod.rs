@@ -5,12 +5,14 @@ pub(crate) mod ends;
 mod portable;
 #[cfg(feature = "tokio")]
 mod readiness;
+mod socket_file;
 mod waker;
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use portable::*;
 #[cfg(feature = "tokio")]
 pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
+pub(crate) use socket_file::{SocketFile, listen_at};
 pub(crate) use waker::Waker;
 
 use adieu_proto::{Call, Fault, FaultKind, SocketError};
@@ -67,6 +69,7 @@ pub(crate) fn error_name(code: i32) -> Option<&'static str> {
         "EADDRNOTAVAIL" ADDRNOTAVAIL, "ENETDOWN" NETDOWN, "ENETUNREACH" NETUNREACH,
         "ECONNABORTED" CONNABORTED, "ECONNRESET" CONNRESET, "ENOBUFS" NOBUFS, "EISCONN" ISCONN,
         "ENOTCONN" NOTCONN, "ETIMEDOUT" TIMEDOUT, "ECONNREFUSED" CONNREFUSED, "EHOSTDOWN" HOSTDOWN,
+        "ENODEV" NODEV, "EPROTONOSUPPORT" PROTONOSUPPORT, "ENOPROTOOPT" NOPROTOOPT, "EOPNOTSUPP" OPNOTSUPP,
         "EHOSTUNREACH" HOSTUNREACH, "EINPROGRESS" INPROGRESS, "EPROTOTYPE" PROTOTYPE,
     }
 }
@@ -77,6 +80,23 @@ pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// socket2 sets SO_NOSIGPIPE where there is no flag.
 #[cfg(not(target_os = "linux"))]
 pub(crate) const SEND_FLAGS: i32 = 0;
+
+/// Source: ip(7), IP_TOS.
+pub(crate) fn set_tos(socket: &SockRef<'_>, tos: u8) -> io::Result<()> {
+    socket.set_tos_v4(tos.into())
+}
+
+/// Source: ipv6(7), IPV6_TCLASS.
+pub(crate) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
+    socket.set_tclass_v6(class.into())
+}
+
+/// Looks at what has arrived, and leaves it there.
+///
+/// Source: recv(2), MSG_PEEK.
+pub(crate) fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(rustix::net::recv(&**socket, buffer, rustix::net::RecvFlags::PEEK).map(|(_, n)| n)?)
+}
 
 /// Whether an error says that our system has no descriptors or no memory left.
 pub(crate) fn is_exhausted(error: &io::Error) -> bool {
@@ -118,6 +138,11 @@ pub(crate) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
 /// The path that a Unix socket's address names.
 pub(crate) fn path_of(address: &socket2::SockAddr) -> Option<std::path::PathBuf> {
     address.as_pathname().map(std::path::Path::to_owned)
+}
+
+/// The abstract name that a Unix socket's address has.
+pub(crate) fn abstract_name_of(address: &socket2::SockAddr) -> Option<String> {
+    address.as_abstract_namespace().map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
 /// What can be waited for.

@@ -19,6 +19,26 @@ pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
     (Sample { unacknowledged, last_heard: None, socket_error }, TcpFacts::default())
 }
 
+/// Not on these systems; [`Options::check`](crate::Options::check) says so first.
+pub(crate) fn bind_to_interface(_: &SockRef<'_>, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not on these systems.
+pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not on these systems.
+pub(crate) fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not on these systems.
+pub(crate) fn is_multipath(_: &SockRef<'_>) -> bool {
+    false
+}
+
 /// Never needed here: what cannot be known is not waited for.
 pub(crate) struct AcknowledgementWatch {
     socket: OwnedFd,

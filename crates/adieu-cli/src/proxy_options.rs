@@ -1,0 +1,127 @@
+//! The proxy, and its password, which is in nothing that is printed.
+
+use crate::exit::ExitStatus;
+use crate::printer::complain;
+use adieu::{Endpoint, Proxy, describe_error};
+use clap::Args;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::{fmt, str::FromStr};
+
+/// The way to the peer.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Proxy")]
+pub(crate) struct ProxyOptions {
+    /// Connect through socks5://, socks5h://, socks4a:// or http://[user[:password]@]host:port, or as "env" says:
+    /// ALL_PROXY and NO_PROXY
+    #[arg(long, value_name = "URL|env", env = "ADIEU_PROXY", hide_env_values = true)]
+    proxy: Option<Secret>,
+
+    /// Read the proxy's password from this file's first line; others can see it on a command line
+    #[arg(long, value_name = "FILE", env = "ADIEU_PROXY_PASSWORD_FILE", hide_env_values = true)]
+    proxy_password_file: Option<PathBuf>,
+}
+
+/// A text that may hold a password. It is parsed where an error is told without it; clap would show it.
+#[derive(Clone)]
+struct Secret(String);
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A password that is longer is none: RFC 1929 has room for 255 bytes, and a header for some thousand.
+const MAX_PASSWORD: u64 = 4096;
+
+/// Why the options give no proxy.
+pub(crate) enum Refusal {
+    Usage(String),
+    LocalFailure(String),
+}
+
+impl Refusal {
+    pub(crate) fn tell(self) -> ExitStatus {
+        let (text, status) = match self {
+            Self::Usage(text) => (text, ExitStatus::Usage),
+            Self::LocalFailure(text) => (text, ExitStatus::LocalFailure),
+        };
+        complain(&text);
+        status
+    }
+}
+
+impl ProxyOptions {
+    /// The proxy for this endpoint. `None`: no proxy.
+    pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Refusal> {
+        let Some(Secret(text)) = &self.proxy else { return Ok(None) };
+        // A variable that is set for every run may have no use in this one.
+        let is_variable = std::env::var("ADIEU_PROXY").is_ok_and(|variable| variable == *text);
+        if text.is_empty() || (is_variable && !matches!(endpoint, Endpoint::Tcp { .. })) {
+            return Ok(None);
+        }
+        let of_environment = text == "env";
+        let proxy = if of_environment {
+            Proxy::from_environment(endpoint)
+                .map_err(|error| Refusal::Usage(format!("ALL_PROXY is not a proxy: {error}")))?
+        } else {
+            let proxy =
+                text.parse().map_err(|error| Refusal::Usage(format!("--proxy is not a proxy: {error}")))?;
+            if !matches!(endpoint, Endpoint::Tcp { .. }) {
+                return Err(Refusal::Usage("a Unix socket is not reached through a proxy".to_owned()));
+            }
+            Some(proxy)
+        };
+        let Some(mut proxy): Option<Proxy> = proxy else { return Ok(None) };
+        let wrong = |error| Refusal::Usage(format!("the proxy {proxy}: {error}"));
+        if let Some(path) = &self.proxy_password_file {
+            let password = read_password(path).map_err(|error| {
+                let name = path.display();
+                Refusal::LocalFailure(format!(
+                    "cannot read the proxy's password from {name}: {}",
+                    describe_error(&error)
+                ))
+            })?;
+            proxy = proxy.clone().with_password(password).map_err(wrong)?;
+        }
+        proxy.check().map_err(|error| Refusal::Usage(format!("the proxy {proxy}: {error}")))?;
+        Ok(Some(proxy))
+    }
+}
+
+fn read_password(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_PASSWORD).read_to_string(&mut text)?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line is empty"));
+    }
+    Ok(line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_the_options_holds_no_password() {
+        let options = ProxyOptions {
+            proxy: Some(Secret("socks5://me:hunter2@host".to_owned())),
+            proxy_password_file: None,
+        };
+        assert!(!format!("{options:?}").contains("hunter2"));
+        let proxy = options.resolve(&Endpoint::tcp("h", 1)).ok().flatten().expect("a proxy");
+        assert!(!format!("{proxy:?} {proxy}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,206 @@
+//! What is asked of the socket: one definition for `connect` and `listen`.
+
+use adieu::{IpVersion, Options};
+use anyhow::{Context, anyhow, ensure};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// What is asked of the socket.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Socket options")]
+pub(crate) struct SocketOptions {
+    /// Use only IPv4
+    #[arg(short = '4', long, env = "ADIEU_IPV4", hide_env_values = true, conflicts_with = "ipv6",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    ipv4: bool,
+
+    /// Use only IPv6
+    #[arg(short = '6', long, env = "ADIEU_IPV6", hide_env_values = true,
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    ipv6: bool,
+
+    /// Use this network interface alone (Linux)
+    #[arg(long, value_name = "NAME", env = "ADIEU_INTERFACE", hide_env_values = true)]
+    interface: Option<String>,
+
+    /// Ask the peer's system after so much silence whether it lives; "off" never does [default: 60s]
+    #[arg(long, value_name = "DURATION|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive)]
+    keepalive: Option<KeepAlive>,
+
+    /// Let the kernel give up when nothing was acknowledged for so long; a full peer counts (Linux)
+    #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::options::limit)]
+    user_timeout: Option<Duration>,
+
+    /// Send small pieces at once [default: on]
+    #[arg(long, value_name = "on|off", env = "ADIEU_NODELAY", hide_env_values = true, value_parser = on_or_off)]
+    nodelay: Option<bool>,
+
+    /// The kernel's send buffer, such as 256KiB [default: the system's]
+    #[arg(long, value_name = "SIZE", env = "ADIEU_SEND_BUFFER", hide_env_values = true, value_parser = size)]
+    send_buffer: Option<usize>,
+
+    /// The kernel's receive buffer, such as 256KiB [default: the system's]
+    #[arg(long, value_name = "SIZE", env = "ADIEU_RECEIVE_BUFFER", hide_env_values = true, value_parser = size)]
+    receive_buffer: Option<usize>,
+
+    /// The type-of-service byte of our packets, such as 0x10
+    #[arg(long, value_name = "BYTE", env = "ADIEU_TOS", hide_env_values = true, conflicts_with = "dscp", value_parser = byte)]
+    tos: Option<u8>,
+
+    /// The same by its class, such as ef, af21, cs3 or 46
+    #[arg(long, value_name = "CLASS", env = "ADIEU_DSCP", hide_env_values = true, value_parser = dscp)]
+    dscp: Option<u8>,
+
+    /// How many hops our packets may take
+    #[arg(long, value_name = "HOPS", env = "ADIEU_TTL", hide_env_values = true, value_parser = clap::value_parser!(u8).range(1..))]
+    ttl: Option<u8>,
+
+    /// Speak Multipath TCP if the peer does, else TCP; the report's transport says which (Linux)
+    #[arg(long, env = "ADIEU_MPTCP", hide_env_values = true,
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub(crate) mptcp: bool,
+}
+
+impl SocketOptions {
+    /// Adds them to the library's options. What was not asked for is left at its default.
+    pub(crate) fn add_to(&self, mut options: Options) -> Options {
+        if self.ipv4 {
+            options = options.ip_version(IpVersion::V4);
+        }
+        if self.ipv6 {
+            options = options.ip_version(IpVersion::V6);
+        }
+        if let Some(name) = &self.interface {
+            options = options.interface(name);
+        }
+        if let Some(KeepAlive(after)) = self.keepalive {
+            options = options.keep_alive(after);
+        }
+        if let Some(on) = self.nodelay {
+            options = options.no_delay(on);
+        }
+        options
+            .user_timeout(self.user_timeout)
+            .send_buffer(self.send_buffer)
+            .receive_buffer(self.receive_buffer)
+            .tos(self.tos.or(self.dscp.map(|class| class << 2)))
+            .ttl(self.ttl)
+            .mptcp(self.mptcp)
+    }
+}
+
+/// After how much silence; `None`: never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KeepAlive(Option<Duration>);
+
+fn keep_alive(text: &str) -> anyhow::Result<KeepAlive> {
+    if text == "off" { Ok(KeepAlive(None)) } else { crate::options::limit(text).map(|t| KeepAlive(Some(t))) }
+}
+
+fn on_or_off(text: &str) -> anyhow::Result<bool> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(anyhow!("write on or off")),
+    }
+}
+
+/// A size as people write it: bytes, or with a unit.
+fn size(text: &str) -> anyhow::Result<usize> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "kB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(anyhow!("write a size such as 65536, 256KiB or 1MiB")),
+    };
+    let number: usize = number.parse().context("write a size such as 65536, 256KiB or 1MiB")?;
+    let size = number.checked_mul(factor).context("it is too large")?;
+    ensure!(size > 0, "it must be more than zero; leave the option out for the system's size");
+    Ok(size)
+}
+
+/// Decimal, or hexadecimal after 0x.
+fn byte(text: &str) -> anyhow::Result<u8> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(hexadecimal) => u8::from_str_radix(hexadecimal, 16),
+        None => text.parse(),
+    };
+    parsed.context("write a number from 0 to 255, or 0x00 to 0xfc")
+}
+
+/// A class by its name or number.
+///
+/// RFC 2474 (CS), RFC 2597 (AF), RFC 3246 (EF), RFC 8622 (LE).
+fn dscp(text: &str) -> anyhow::Result<u8> {
+    let text = text.to_ascii_lowercase();
+    let class = match text.as_bytes() {
+        b"ef" => Some(46),
+        b"le" => Some(1),
+        [b'c', b's', n @ b'0'..=b'7'] => Some((n - b'0') << 3),
+        [b'a', b'f', class @ b'1'..=b'4', drop @ b'1'..=b'3'] => {
+            Some((class - b'0') << 3 | (drop - b'0') << 1)
+        }
+        _ => text.parse().ok().filter(|class| *class < 64),
+    };
+    class.context("write a class such as ef, af21 or cs3, or a number from 0 to 63")
+}
+
+/// An address of ours, with or without a port.
+pub(crate) fn source(text: &str) -> anyhow::Result<SocketAddr> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, 0));
+    }
+    text.parse().context("write an address of this machine, such as 192.0.2.1, 192.0.2.1:5000 or [::1]:5000")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [("65536", 65_536), ("256KiB", 262_144), ("1 MiB", 1 << 20), ("5kB", 5000)] {
+            assert_eq!(size(text).ok(), Some(bytes), "{text}");
+        }
+        for wrong in ["", "0", "KiB", "1K", "-1", "1.5MiB", "99999999999999999999", "18446744073709551615GiB"]
+        {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn classes_have_names() {
+        for (text, class) in
+            [("ef", 46), ("EF", 46), ("cs3", 24), ("af21", 18), ("af43", 38), ("le", 1), ("63", 63)]
+        {
+            assert_eq!(dscp(text).ok(), Some(class), "{text}");
+        }
+        for wrong in ["", "64", "af51", "cs8", "best"] {
+            assert!(dscp(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((byte("0x10").ok(), byte("16").ok(), byte("256").ok()), (Some(16), Some(16), None));
+    }
+
+    #[test]
+    fn a_source_is_an_address_with_or_without_a_port() {
+        for (text, address) in [
+            ("127.0.0.1", "127.0.0.1:0"),
+            ("127.0.0.1:5", "127.0.0.1:5"),
+            ("::1", "[::1]:0"),
+            ("[::1]", "[::1]:0"),
+            ("[::1]:5", "[::1]:5"),
+        ] {
+            assert_eq!(source(text).ok().map(|s| s.to_string()).as_deref(), Some(address), "{text}");
+        }
+        assert!(source("localhost").is_err() && source("").is_err());
+    }
+}

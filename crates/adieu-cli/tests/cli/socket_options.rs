@@ -1,0 +1,122 @@
+//! Socket options on the command line: a wrong value is exit 2, a refusal of the system 7, and each is named.
+
+use crate::{Server, run, text};
+use rustix::process::Signal;
+
+#[test]
+fn a_value_that_can_mean_nothing_is_a_usage_error_that_names_the_option() {
+    for (args, says) in [
+        (&["--tos", "256"][..], "--tos"),
+        (&["--tos", "0x11"], "tos"),
+        (&["--tos", "0x10", "--dscp", "ef"], "--dscp"),
+        (&["--dscp", "gold"], "--dscp"),
+        (&["--ttl", "0"], "--ttl"),
+        (&["--ttl", "256"], "--ttl"),
+        (&["--keepalive", "0s"], "--keepalive"),
+        (&["--keepalive", "1ms"], "keepalive"),
+        (&["--user-timeout", "0s"], "--user-timeout"),
+        (&["--nodelay", "maybe"], "--nodelay"),
+        (&["--send-buffer", "0"], "--send-buffer"),
+        (&["--receive-buffer", "many"], "--receive-buffer"),
+        (&["--source", "localhost"], "--source"),
+        (&["--source", "127.0.0.1", "-6"], "source"),
+        (&["-4", "-6"], "--ipv6"),
+    ] {
+        let output = run(&[&["connect", "127.0.0.1:9"], args].concat(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(says), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn what_means_nothing_for_a_unix_socket_is_a_usage_error() {
+    for command in ["connect", "listen"] {
+        let output = run(&[command, "unix:/nonexistent/x", "--ttl", "3"], b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("ttl means nothing for a Unix socket"), "{said}");
+    }
+}
+
+#[test]
+fn what_the_system_refuses_is_our_failure_on_both_sides() {
+    for args in [
+        &["connect", "127.0.0.1:9", "--source", "192.0.2.1"][..],
+        &["connect", "127.0.0.1:9", "--receive-buffer", "1GiB"],
+        &["listen", "127.0.0.1:0", "--receive-buffer", "1GiB"],
+    ] {
+        let output = run(&[args, &["--report", "json"]].concat(), b"");
+        let said = text(&output.stderr);
+        let report: serde_json::Value = serde_json::from_str(said.trim()).expect("one line of JSON");
+        assert_eq!(output.status.code(), Some(7), "{said}");
+        assert_eq!((&report["ending"], &report["local_end"]), (&"local_failure".into(), &"socket".into()));
+        let option = args[2].trim_start_matches('-');
+        assert!(report["message"].as_str().is_some_and(|m| m.contains(option)), "{said}");
+    }
+}
+
+#[test]
+fn both_sides_take_them_and_the_exchange_is_as_good() {
+    let options = [
+        "--keepalive",
+        "20s",
+        "--nodelay",
+        "off",
+        "--send-buffer",
+        "64KiB",
+        "--receive-buffer",
+        "64KiB",
+        "--dscp",
+        "af21",
+        "--ttl",
+        "4",
+        "-4",
+    ];
+    let server = Server::start(&[&["--echo"], &options[..]].concat());
+    let client =
+        run(&[&["connect", &server.address, "--source", "127.0.0.9"], &options[..]].concat(), b"hello");
+    assert_eq!(
+        (&client.stdout[..], client.status.code()),
+        (&b"hello"[..], Some(0)),
+        "{}",
+        text(&client.stderr)
+    );
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(said.contains("connection from 127.0.0.9:"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fallback_from_multipath_tcp_is_told() {
+    use std::io::Read;
+    let server = Server::start(&["--echo", "--keep-open"]);
+    let probe = run(&["connect", &server.address, "--mptcp"], b"");
+    let said = text(&probe.stderr);
+    if probe.status.code() == Some(7) {
+        assert!(said.contains("mptcp cannot be set to on"), "{said}");
+    } else {
+        assert!(said.contains("the peer does not speak Multipath TCP: this is plain TCP"), "{said}");
+        assert_eq!(probe.status.code(), Some(0));
+        let both = Server::start(&["--echo", "--mptcp"]);
+        let client = run(&["connect", &both.address, "--mptcp", "--report", "json"], b"");
+        let said = text(&client.stderr);
+        assert!(said.contains("\"transport\":\"mptcp\"") && !said.contains("plain TCP"), "{said}");
+        assert_eq!(both.finish().0.code(), Some(0));
+    }
+    let mut rest = server;
+    rest.signal(Signal::TERM);
+    let mut nothing = Vec::new();
+    rest.child.stdout.take().expect("stdout is a pipe").read_to_end(&mut nothing).expect("it ends");
+}
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn what_this_system_does_not_have_is_said() {
+    for option in [&["--interface", "lo0"][..], &["--user-timeout", "1s"], &["--mptcp"]] {
+        let output = run(&[&["connect", "127.0.0.1:9"], option].concat(), b"");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("is not available on"), "{}", text(&output.stderr));
+    }
+}

@@ -1,0 +1,251 @@
+//! The file of a listening Unix socket: taken over from the dead, never from the living, removed at the end.
+//!
+//! A socket's file outlives its socket, and then stands in the way of the next one. It may be removed only if nobody has
+//! a socket there any more, and never if it is no socket at all.
+
+use crate::error::Explained;
+use crate::socket_options::{Purpose, SocketOptions};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::fs::Metadata;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+/// The file of a socket of ours. Dropped, it is removed, unless somebody else's stands there by now.
+///
+/// It is to be dropped before its socket: that keeps others from taking it over, and its inode's number from being used
+/// again.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// `None`: it could not be looked at after it was made, and so cannot be known again.
+    identity: Option<(u64, u64)>,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _lock = lock_directory(&self.path);
+        let there = fs::symlink_metadata(&self.path).ok();
+        if self.identity.is_some() && there.as_ref().map(identity) == self.identity {
+            // Whoever removes it between our look and this does what we would have done.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A socket that listens at `path`, and its file.
+///
+/// A file that a dead socket left behind is taken over. Listeners of adieu do so one after another: each holds a lock on
+/// the directory meanwhile. Of other programs one may be overtaken that makes its socket between our look and our
+/// removal of the file that it removed itself.
+///
+/// # Errors
+///
+/// `EADDRINUSE` if somebody has a socket there, or if the file is no socket; what the system says otherwise.
+pub(crate) fn listen_at(
+    path: &Path,
+    backlog: i32,
+    asked: &SocketOptions,
+) -> io::Result<(Socket, SocketFile)> {
+    let address = SockAddr::unix(path)?;
+    let _lock = lock_directory(path);
+    let mut removed = false;
+    loop {
+        let socket = asked.open(Domain::UNIX, Purpose::Listen)?;
+        match socket.bind(&address) {
+            Ok(()) => {
+                let identity = fs::symlink_metadata(path).ok().as_ref().map(identity);
+                // The working directory may be another by then.
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                let file = SocketFile { path, identity };
+                socket.listen(backlog)?;
+                return Ok((socket, file));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && !removed => {
+                remove_dead(path, &address, error)?;
+                removed = true;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Removes what a dead socket left at `path`.
+fn remove_dead(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Result<()> {
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !there.file_type().is_socket() {
+        return Err(Explained::error("a file is there that is no socket", in_use));
+    }
+    match is_alive(address) {
+        Ok(true) => return Err(Explained::error("somebody is listening there", in_use)),
+        Ok(false) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            let why = format!(
+                "a socket is there, and it cannot be seen whether anybody listens: {}",
+                crate::describe_error(&error)
+            );
+            return Err(Explained::error(&why, in_use));
+        }
+    }
+    // Somebody who knows nothing of our lock may have made another meanwhile.
+    match fs::symlink_metadata(path) {
+        Ok(now) if identity(&now) == identity(&there) && now.file_type().is_socket() => fs::remove_file(path),
+        Ok(_) => Err(Explained::error("somebody is listening there", in_use)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a process has a socket at this address, also one that does not listen yet.
+///
+/// It is asked with a socket of another type: a living stream socket answers EPROTOTYPE, and does not get a connection
+/// that it would have to serve. A dead one refuses.
+fn is_alive(address: &SockAddr) -> io::Result<bool> {
+    match Socket::new(Domain::UNIX, Type::DGRAM, None)?.connect(address) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
+        Err(error) if rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::PROTOTYPE) => {
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// How long another holder of the lock is waited for. Ours hold it for a few system calls.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A lock on the directory that `path` stands in. `None`: it cannot be had (a directory that we may not read, a file
+/// system without locks, a holder who does not let go), and then there is none.
+///
+/// Source: flock(2). It goes with its descriptor, and leaves no file behind.
+fn lock_directory(path: &Path) -> Option<OwnedFd> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(parent, flags, Mode::empty()).ok()?;
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(directory),
+            // A blocking call could not be bounded.
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+    use std::sync::{Arc, Barrier};
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        let path = directory.path().join("socket");
+        (directory, path)
+    }
+
+    fn refusal(path: &Path) -> String {
+        let error = listen_at(path, 1, &SocketOptions::default()).expect_err("it is not to be taken");
+        assert_eq!(crate::error::os_code(&error), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
+        crate::describe_error(&error)
+    }
+
+    #[test]
+    fn a_file_that_a_dead_socket_left_is_taken_over() {
+        let (_directory, path) = place();
+        drop(UnixListener::bind(&path).expect("a new path"));
+        assert!(path.exists(), "the file outlives its socket");
+        let (_socket, _file) = listen_at(&path, 1, &SocketOptions::default()).expect("nobody has it");
+        UnixStream::connect(&path).expect("it is ours now");
+    }
+
+    #[test]
+    fn a_living_listener_is_neither_replaced_nor_connected_to() {
+        let (_directory, path) = place();
+        let living = UnixListener::bind(&path).expect("a new path");
+        living.set_nonblocking(true).expect("a socket");
+        assert!(refusal(&path).starts_with("somebody is listening there (EADDRINUSE"), "{}", refusal(&path));
+        let nobody = living.accept().expect_err("to look whether it lives makes no connection");
+        assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_socket_that_does_not_listen_yet_is_alive() {
+        let (_directory, path) = place();
+        let early = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        early.bind(&SockAddr::unix(&path).expect("short")).expect("a new path");
+        assert!(refusal(&path).starts_with("somebody"));
+        early.listen(1).expect("it is still there");
+        UnixStream::connect(&path).expect("its file was left alone");
+    }
+
+    #[test]
+    fn a_socket_of_another_type_is_alive() {
+        let (_directory, path) = place();
+        let _living = UnixDatagram::bind(&path).expect("a new path");
+        assert!(refusal(&path).starts_with("somebody"));
+    }
+
+    #[test]
+    fn what_is_no_socket_is_never_removed() {
+        let (directory, path) = place();
+        fs::write(&path, "precious").expect("a file");
+        assert!(refusal(&path).starts_with("a file is there that is no socket"));
+        assert_eq!(fs::read_to_string(&path).ok().as_deref(), Some("precious"));
+        // A link to a dead socket is no socket either: what it stands for is its maker's.
+        let dead = directory.path().join("dead");
+        drop(UnixListener::bind(&dead).expect("a new path"));
+        fs::remove_file(&path).expect("ours");
+        std::os::unix::fs::symlink(&dead, &path).expect("a link");
+        assert!(refusal(&path).starts_with("a file is there that is no socket"));
+        assert!(dead.exists());
+    }
+
+    #[test]
+    fn at_the_end_only_our_own_file_is_removed() {
+        let (_directory, path) = place();
+        drop(listen_at(&path, 1, &SocketOptions::default()).expect("a new path"));
+        assert!(!path.exists());
+        let (_socket, file) = listen_at(&path, 1, &SocketOptions::default()).expect("a new path");
+        fs::remove_file(&path).expect("somebody cleans up");
+        let _heir = UnixListener::bind(&path).expect("the path is free");
+        drop(file);
+        UnixStream::connect(&path).expect("the heir's file was left alone");
+    }
+
+    #[test]
+    fn of_many_who_take_over_at_once_exactly_one_does() {
+        for _ in 0..20 {
+            let (_directory, path) = place();
+            drop(UnixListener::bind(&path).expect("a new path"));
+            let start = Arc::new(Barrier::new(8));
+            let rivals: Vec<_> = (0..8)
+                .map(|_| {
+                    let (path, start) = (path.clone(), Arc::clone(&start));
+                    std::thread::spawn(move || {
+                        start.wait();
+                        listen_at(&path, 8, &SocketOptions::default()).ok()
+                    })
+                })
+                .collect();
+            let won: Vec<_> = rivals.into_iter().filter_map(|r| r.join().expect("no panic")).collect();
+            assert_eq!(won.len(), 1);
+            UnixStream::connect(&path).expect("the one that has it is there");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Connecting through a proxy, for the blocking driver.
+
+use super::{Handshake, Proxy, ProxyError, Target, Wants};
+use crate::connect::{Established, addresses_of, out_of_time, race};
+use crate::error::{Attempt, ConnectCause};
+use crate::link::Link;
+use crate::os::{self, AsPollable, Watch};
+use crate::{Endpoint, Event};
+use socket2::{SockRef, Socket};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How long the page of a refusal that is known is waited for: what is missing are only words.
+pub(crate) const PAGE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Connects to `host:port` through `proxy`: each address in turn, if they are known here.
+pub(crate) fn establish(
+    link: &mut Link<Socket>,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    let targets = match Target::of(host, port) {
+        Target::Name { .. } if proxy.resolves_here() => {
+            addresses_of(link, host, port)?.into_iter().map(Target::Address).collect()
+        }
+        target => vec![target],
+    };
+    let of_proxy = |cause| unreachable(proxy, cause);
+    let addresses = addresses_of(link, proxy.host(), proxy.port()).map_err(of_proxy)?;
+    let mut refusals = Refusals::default();
+    for target in &targets {
+        let (established, transport) = race(link, &addresses).map_err(of_proxy)?;
+        link.observe(&Event::AskingProxy { proxy: &proxy.to_string(), target: &target.to_string() });
+        match shake_hands(link, proxy, target, &established)? {
+            Ok(()) => return Ok((established, transport)),
+            Err(error) => refusals.note(target, error),
+        }
+    }
+    Err(refusals.into_cause(proxy))
+}
+
+/// Whether the endpoint is one that a proxy can be asked for.
+pub(crate) fn check(proxy: &Proxy, endpoint: &Endpoint) -> Result<(), ConnectCause> {
+    match endpoint {
+        Endpoint::Tcp { .. } => Ok(()),
+        Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => {
+            let what = "a Unix socket is not reached through a proxy";
+            Err(told(proxy, ProxyError::Inexpressible { what }))
+        }
+    }
+}
+
+/// Wherever it failed before there was a connection to the proxy. Time and interrupts have nothing to do with it.
+pub(crate) fn unreachable(proxy: &Proxy, cause: ConnectCause) -> ConnectCause {
+    match cause {
+        ConnectCause::TimedOut(_) | ConnectCause::Interrupted | ConnectCause::Option(_) => cause,
+        other => told(proxy, ProxyError::Unreachable(Box::new(other))),
+    }
+}
+
+pub(crate) fn told(proxy: &Proxy, error: ProxyError) -> ConnectCause {
+    ConnectCause::Proxy { proxy: proxy.to_string(), error }
+}
+
+/// What stands in the list of attempts while a proxy that is connected to keeps silent.
+pub(crate) fn silence(proxy: &Proxy) -> Attempt {
+    let error = io::Error::new(io::ErrorKind::TimedOut, "connected to, and it did not answer our request");
+    Attempt { address: proxy.to_string(), error }
+}
+
+/// What a proxy said of each of several addresses.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    said: Vec<(String, ProxyError)>,
+}
+
+impl Refusals {
+    pub(crate) fn note(&mut self, target: &Target, error: ProxyError) {
+        self.said.push((target.to_string(), error));
+    }
+
+    pub(crate) fn into_cause(mut self, proxy: &Proxy) -> ConnectCause {
+        if self.said.len() == 1
+            && let Some((_, error)) = self.said.pop()
+        {
+            return told(proxy, error);
+        }
+        let one = |(target, error): &(String, ProxyError)| match error {
+            ProxyError::Refused { answer } => format!("{target}: {answer}"),
+            other => format!("{target}: {other}"),
+        };
+        let answer = self.said.iter().map(one).collect::<Vec<_>>().join("; ");
+        told(proxy, ProxyError::Refused { answer })
+    }
+}
+
+/// Drives a handshake. The outer error ends connecting; the inner one is the proxy's.
+fn shake_hands(
+    link: &mut Link<Socket>,
+    proxy: &Proxy,
+    target: &Target,
+    established: &Established<Socket>,
+) -> Result<Result<(), ProxyError>, ConnectCause> {
+    let mut handshake = match Handshake::new(proxy, target) {
+        Ok(handshake) => handshake,
+        Err(error) => return Ok(Err(error)),
+    };
+    let socket = &established.socket;
+    let mut refused_at = None;
+    loop {
+        link.tick();
+        if link.core.is_decided() {
+            return Err(out_of_time(link, vec![silence(proxy)]));
+        }
+        let sending = match step(&SockRef::from(socket), &mut handshake) {
+            Ok(Step::Done) => return Ok(Ok(())),
+            Ok(Step::Blocked { sending }) => sending,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut timeout = link.time_left();
+        if handshake.is_refused() {
+            let until = *refused_at.get_or_insert_with(|| Instant::now() + PAGE_PATIENCE);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Err(handshake.end()));
+            }
+            timeout = Some(timeout.map_or(left, |t| t.min(left)));
+        }
+        let interrupt = link.options.interrupt.as_ref().map(AsPollable::as_pollable);
+        let mut watches = [Watch::new(socket.as_pollable(), !sending, sending), Watch::readable(interrupt)];
+        os::wait(&mut watches, timeout).map_err(ConnectCause::Local)?;
+    }
+}
+
+/// What a handshake came to without waiting.
+pub(crate) enum Step {
+    Done,
+    Blocked { sending: bool },
+}
+
+/// Does all of a handshake that can be done without waiting. Shared by both drivers.
+///
+/// What has arrived is looked at first, and received only as far as it is the handshake's.
+pub(crate) fn step(socket: &SockRef<'_>, handshake: &mut Handshake) -> Result<Step, ProxyError> {
+    let mut buffer = [0; 2048];
+    loop {
+        let result = match handshake.wants() {
+            Wants::Done => return Ok(Step::Done),
+            Wants::Send(bytes) => match socket.send_with_flags(bytes, os::SEND_FLAGS) {
+                Ok(n) => {
+                    handshake.sent(n);
+                    Ok(())
+                }
+                Err(error) => Err((true, error)),
+            },
+            Wants::Receive => match os::peek(socket, &mut buffer) {
+                Ok(0) => return Err(handshake.end()),
+                Ok(n) => {
+                    let own = handshake.receive(&buffer[..n])?;
+                    // It stands in our kernel, so it comes at once and whole.
+                    io::Read::read_exact(&mut &**socket, &mut buffer[..own]).map_err(|error| (false, error))
+                }
+                Err(error) => Err((false, error)),
+            },
+        };
+        match result {
+            Ok(()) => {}
+            Err((_, error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err((sending, error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Step::Blocked { sending });
+            }
+            // What it said before its reset is told.
+            Err(_) if handshake.is_refused() => return Err(handshake.end()),
+            Err((_, error)) => return Err(ProxyError::Io(error)),
+        }
+    }
+}

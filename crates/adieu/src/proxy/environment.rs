@@ -1,0 +1,138 @@
+//! ALL_PROXY and NO_PROXY.
+
+use super::{ParseProxyError, Proxy};
+use crate::Endpoint;
+use std::net::IpAddr;
+
+/// The proxy for `endpoint` by these variables.
+pub(super) fn choose(
+    endpoint: &Endpoint,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Proxy>, ParseProxyError> {
+    let Endpoint::Tcp { host, port } = endpoint else { return Ok(None) };
+    let either = |lower: &str, upper: &str| variable(lower).or_else(|| variable(upper)).unwrap_or_default();
+    let proxy = either("all_proxy", "ALL_PROXY");
+    let proxy = proxy.trim();
+    if proxy.is_empty() || is_excepted(&either("no_proxy", "NO_PROXY"), host, *port) {
+        return Ok(None);
+    }
+    if proxy.contains("://") { proxy.parse().map(Some) } else { format!("http://{proxy}").parse().map(Some) }
+}
+
+fn is_excepted(exceptions: &str, host: &str, port: u16) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    exceptions.split([',', ' ', '\t']).filter(|word| !word.is_empty()).any(|word| matches(word, &host, port))
+}
+
+fn matches(word: &str, host: &str, port: u16) -> bool {
+    let word = word.to_ascii_lowercase();
+    let (word, only_port) = split_port(&word);
+    if only_port.is_some_and(|only| only != port) {
+        return false;
+    }
+    if word == "*" {
+        return true;
+    }
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return in_range(word, ip);
+    }
+    let domain = word.trim_start_matches('.').trim_end_matches('.');
+    let below = host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    !domain.is_empty() && below
+}
+
+/// `host:port`, `[::1]:port`; an IPv6 address without brackets has no port.
+fn split_port(word: &str) -> (&str, Option<u16>) {
+    if let Some((address, rest)) = word.strip_prefix('[').and_then(|word| word.split_once(']')) {
+        return (address, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match word.split_once(':') {
+        Some((name, port)) if !port.contains(':') => match port.parse() {
+            Ok(port) => (name, Some(port)),
+            Err(_) => (word, None),
+        },
+        _ => (word, None),
+    }
+}
+
+fn in_range(word: &str, ip: IpAddr) -> bool {
+    let (network, bits) = match word.split_once('/') {
+        None => (word, None),
+        Some((network, bits)) => match bits.parse::<u32>() {
+            Ok(bits) => (network, Some(bits)),
+            Err(_) => return false,
+        },
+    };
+    let Ok(network) = network.parse::<IpAddr>() else { return false };
+    let (network, ip, width) = match (network, ip) {
+        (IpAddr::V4(network), IpAddr::V4(ip)) => (network.to_bits().into(), ip.to_bits().into(), 32),
+        (IpAddr::V6(network), IpAddr::V6(ip)) => (network.to_bits(), ip.to_bits(), 128),
+        _ => return false,
+    };
+    let bits = bits.unwrap_or(width);
+    if bits > width {
+        return false;
+    }
+    // A shift by the whole width has no result: a range of all.
+    let differs: u128 = network ^ ip;
+    differs.checked_shr(width - bits).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_are_names_addresses_and_ranges() {
+        for (exceptions, host, expected) in [
+            ("*", "anything.test", true),
+            ("example.org", "example.org", true),
+            ("example.org", "www.Example.ORG.", true),
+            (".example.org", "www.example.org", true),
+            (".example.org", "example.org", true),
+            ("example.org", "badexample.org", false),
+            ("example.org", "example.org.evil.test", false),
+            ("a.test, b.test", "b.test", true),
+            ("a.test b.test", "b.test", true),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("10.0.0.0/8", "11.1.2.3", false),
+            ("0.0.0.0/0", "8.8.8.8", true),
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.10", false),
+            ("fd00::/8", "fd12::1", true),
+            ("fd00::/8", "fe80::1", false),
+            ("::/0", "::1", true),
+            ("[::1]", "::1", true),
+            ("::1", "::1", true),
+            ("example.org:80", "example.org", true),
+            ("example.org:81", "example.org", false),
+            ("[::1]:81", "::1", false),
+            ("10.0.0.0/99", "10.0.0.0", false),
+            ("10.0.0.0/x", "10.0.0.0", false),
+            // A name is not resolved.
+            ("127.0.0.0/8", "localhost", false),
+            (".", "example.org", false),
+            ("", "example.org", false),
+        ] {
+            assert_eq!(is_excepted(exceptions, host, 80), expected, "{exceptions} {host}");
+        }
+    }
+
+    #[test]
+    fn lower_case_counts_first_and_a_unix_socket_has_no_proxy() {
+        let variables = |name: &str| match name {
+            "all_proxy" => Some("socks5h://lower:1".to_owned()),
+            "ALL_PROXY" => Some("socks5h://upper:1".to_owned()),
+            "NO_PROXY" => Some("near.test".to_owned()),
+            _ => None,
+        };
+        let chosen =
+            |endpoint: &Endpoint| choose(endpoint, variables).expect("a proxy").map(|p| p.to_string());
+        assert_eq!(chosen(&Endpoint::tcp("far.test", 1)).as_deref(), Some("socks5h://lower:1"));
+        assert_eq!(chosen(&Endpoint::tcp("near.test", 1)), None);
+        assert_eq!(chosen(&Endpoint::unix("x")), None);
+        let bare = choose(&Endpoint::tcp("far.test", 1), |n| (n == "ALL_PROXY").then(|| "p:3128".to_owned()));
+        assert_eq!(bare.expect("a proxy").map(|p| p.to_string()).as_deref(), Some("http://p:3128"));
+        assert_eq!(choose(&Endpoint::tcp("far.test", 1), |_| None), Ok(None));
+    }
+}

@@ -1,0 +1,40 @@
+//! Why there is no connection through a proxy, in the proxy's own words where it has any.
+
+use crate::describe_error;
+use crate::error::ConnectCause;
+use std::io;
+
+/// What went wrong at a proxy. As text it goes on after the proxy's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// There is no connection to the proxy itself.
+    #[error("cannot be reached: {0}")]
+    Unreachable(#[source] Box<ConnectCause>),
+    /// It said no: the name of its reply code, or its status line and the beginning of its page.
+    #[error("refuses: {answer}")]
+    Refused {
+        /// What it said, on one line, bounded.
+        answer: String,
+    },
+    /// Its answer is not of its protocol.
+    #[error("does not speak {protocol}: {what}")]
+    Protocol {
+        /// The protocol.
+        protocol: &'static str,
+        /// What was seen in its place.
+        what: String,
+    },
+    /// It closed the connection before its answer was whole.
+    #[error("closed the connection before its answer was whole")]
+    CutShort,
+    /// Its protocol cannot say what we want.
+    #[error("cannot be asked: {what}")]
+    Inexpressible {
+        /// Why.
+        what: &'static str,
+    },
+    /// The connection to it failed in the middle of the handshake.
+    #[error("failed us: {}", describe_error(.0))]
+    Io(#[source] io::Error),
+}

@@ -1,0 +1,196 @@
+//! HTTP CONNECT: a request, the head of a response, and of a refusal the beginning of its page.
+//!
+//! Source: RFC 9110, section 9.3.6 (CONNECT), section 15 (status codes); RFC 7617 (Basic).
+
+use super::{Credentials, Progress, ProxyError, Target, one_line, shown};
+
+/// A head that is longer is none. Squid, nginx and Apache have limits from 4 to 64 KiB.
+pub(super) const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 100;
+/// How much of a refusal's page is received, and how much of it is told.
+const MAX_PAGE: usize = 4 * 1024;
+const EXCERPT: usize = 200;
+/// Interim responses (1xx) before the one that counts.
+const MAX_INTERIM: u8 = 8;
+
+/// What is sent.
+pub(super) fn request(credentials: Option<Credentials>, target: &Target) -> Result<Vec<u8>, ProxyError> {
+    let authority = match target {
+        Target::Address(address) => address.to_string(),
+        Target::Name { host, port } => {
+            // Anything else could end the line, and begin another.
+            if host.is_empty() || !host.bytes().all(|b| b.is_ascii_graphic()) {
+                let what =
+                    "a name for HTTP is ASCII without spaces: write an international name in its xn-- form";
+                return Err(ProxyError::Inexpressible { what });
+            }
+            format!("{host}:{port}")
+        }
+    };
+    let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
+    if let Some(Credentials { user, password }) = credentials {
+        let basic = base64(format!("{user}:{password}").as_bytes());
+        request += &format!("Proxy-Authorization: Basic {basic}\r\n");
+    }
+    request += "\r\n";
+    Ok(request.into_bytes())
+}
+
+/// The response being received.
+#[derive(Debug, Default)]
+pub(super) struct Response {
+    head: Vec<u8>,
+    interim: u8,
+    refusal: Option<Refusal>,
+}
+
+#[derive(Debug)]
+struct Refusal {
+    status: String,
+    page: Vec<u8>,
+    /// How much of the page is to be received.
+    wanted: usize,
+}
+
+impl Response {
+    /// Takes what belongs to the response: how many bytes that is, and what comes of it.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> (usize, Result<Progress, ProxyError>) {
+        if let Some(refusal) = &mut self.refusal {
+            let taken = bytes.len().min(refusal.wanted - refusal.page.len());
+            refusal.page.extend(&bytes[..taken]);
+            let is_whole = refusal.page.len() == refusal.wanted;
+            return (taken, if is_whole { Err(refusal.error()) } else { Ok(Progress::More) });
+        }
+        for (index, byte) in bytes.iter().enumerate() {
+            self.head.push(*byte);
+            let result = self.look();
+            if !matches!(result, Ok(Progress::More)) || self.refusal.is_some() {
+                return (index + 1, result);
+            }
+        }
+        (bytes.len(), Ok(Progress::More))
+    }
+
+    /// The connection has ended, or enough was waited for: the error that it is.
+    pub(super) fn end(&self) -> ProxyError {
+        self.refusal.as_ref().map_or(ProxyError::CutShort, Refusal::error)
+    }
+
+    /// The refusal is known, and only the rest of its page is not.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// Looks at the head after each byte. Only its end and its beginning are looked at closely.
+    fn look(&mut self) -> Result<Progress, ProxyError> {
+        let head = &self.head;
+        let begins = head.iter().zip(b"HTTP/1.").all(|(a, b)| a == b);
+        if !begins {
+            return Err(wrong(head, "its answer is of another protocol"));
+        }
+        if head.len() > MAX_HEAD {
+            return Err(ProxyError::Protocol { protocol: "HTTP", what: "its head has no end".to_owned() });
+        }
+        if !(head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n")) {
+            return Ok(Progress::More);
+        }
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let code = match response.parse(head) {
+            Ok(httparse::Status::Complete(_)) => response.code.unwrap_or_default(),
+            Ok(httparse::Status::Partial) => return Err(wrong(head, "its head is not whole")),
+            Err(error) => return Err(wrong(head, &error.to_string())),
+        };
+        match code {
+            // A tunnel to which it switches protocols is not what was asked for.
+            100 | 102..=199 if self.interim < MAX_INTERIM => {
+                self.interim += 1;
+                self.head.clear();
+                return Ok(Progress::More);
+            }
+            200..=299 => return Ok(Progress::Done),
+            _ => {}
+        }
+        let length = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
+        let length = length.and_then(|h| std::str::from_utf8(h.value).ok()?.trim().parse().ok());
+        let wanted = length.map_or(MAX_PAGE, |length: usize| length.min(MAX_PAGE));
+        let status = one_line(&format!("{code} {}", response.reason.unwrap_or_default()), EXCERPT);
+        let refusal = Refusal { status, page: Vec::new(), wanted };
+        if wanted == 0 {
+            return Err(refusal.error());
+        }
+        self.refusal = Some(refusal);
+        Ok(Progress::More)
+    }
+}
+
+impl Refusal {
+    fn error(&self) -> ProxyError {
+        let page = one_line(&without_tags(&String::from_utf8_lossy(&self.page)), EXCERPT);
+        let answer = if page.is_empty() { self.status.clone() } else { format!("{}: {page}", self.status) };
+        ProxyError::Refused { answer }
+    }
+}
+
+fn wrong(head: &[u8], why: &str) -> ProxyError {
+    ProxyError::Protocol { protocol: "HTTP", what: format!("{why}: {}", shown(head)) }
+}
+
+/// The words of a page of HTML.
+fn without_tags(page: &str) -> String {
+    let mut text = String::new();
+    let mut rest = page;
+    while let Some((before, tag)) = rest.split_once('<') {
+        text.push_str(before);
+        text.push(' ');
+        // A style sheet is no words.
+        let end = if tag.get(..5).is_some_and(|t| t.eq_ignore_ascii_case("style")) { "</" } else { ">" };
+        rest = tag.split_once(end).map_or("", |(_, rest)| rest);
+        if end == "</" {
+            rest = rest.split_once('>').map_or("", |(_, rest)| rest);
+        }
+    }
+    text + rest
+}
+
+/// Source: RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits =
+            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let index = (bits >> (18 - 6 * place)) & 63;
+            let sign = if place > group.len() { '=' } else { char::from(ALPHABET[index as usize]) };
+            text.push(sign);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+            ("Aladdin:open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
+    }
+
+    #[test]
+    fn a_page_is_told_by_its_words() {
+        let page = "<html><head><style>p { color: red }</style><title>No</title></head>\n<p>Not \x1b[31mhere";
+        assert_eq!(one_line(&without_tags(page), 200), "No Not [31mhere");
+    }
+}

@@ -1,0 +1,481 @@
+//! Proxies: what a user writes, and the handshakes as codecs without I/O.
+//!
+//! A [`Handshake`] says what to send and takes what has arrived, one piece at a time and never more than belongs to it: a
+//! driver looks at what its kernel holds, lets the handshake say how much of that is its own, and receives just so much.
+//! Whatever the proxy sends after its reply is the stream's.
+//!
+//! Both drivers use it: [`blocking`] here, and `tokio/proxy.rs`.
+
+pub(crate) mod blocking;
+mod environment;
+mod error;
+mod http;
+mod socks4;
+mod socks5;
+#[cfg(test)]
+mod tests;
+
+pub use error::ProxyError;
+
+use crate::Endpoint;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProxyKind {
+    /// SOCKS5, RFC 1928; a name is resolved here, and each of its addresses asked for.
+    Socks5,
+    /// SOCKS5; a name is resolved at the proxy.
+    Socks5h,
+    /// SOCKS4a; a name is resolved at the proxy, and an IPv6 address cannot be asked for.
+    Socks4a,
+    /// HTTP CONNECT, RFC 9110; a name is resolved at the proxy.
+    Http,
+}
+
+impl ProxyKind {
+    const ALL: [Self; 4] = [Self::Socks5, Self::Socks5h, Self::Socks4a, Self::Http];
+
+    const fn scheme(self) -> &'static str {
+        match self {
+            Self::Socks5 => "socks5",
+            Self::Socks5h => "socks5h",
+            Self::Socks4a => "socks4a",
+            Self::Http => "http",
+        }
+    }
+
+    /// RFC 1928 assigns one to SOCKS; HTTP proxies have none.
+    const fn default_port(self) -> Option<u16> {
+        if let Self::Http = self { None } else { Some(1080) }
+    }
+}
+
+/// A proxy to connect through, as a user writes it: `socks5://[user[:password]@]host[:port]`, `socks5h`, `socks4a`,
+/// `http`.
+///
+/// A user and a password are percent-encoded there (`%40` for `@`). The password is never shown: not by `Display`, which
+/// leaves the user out too, nor by `Debug`, nor in an error.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::Proxy;
+///
+/// let proxy: Proxy = "socks5://me:secret@[::1]:1080".parse()?;
+/// assert_eq!(proxy.to_string(), "socks5://[::1]:1080");
+/// assert!(!format!("{proxy:?}").contains("secret"));
+/// # Ok::<(), adieu::ParseProxyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    kind: ProxyKind,
+    host: String,
+    port: u16,
+    credentials: Option<Credentials>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// Why a text is not a proxy. It never holds the text, which may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseProxyError {
+    /// There is no scheme.
+    #[error("a proxy begins with its kind: socks5://, socks5h://, socks4a:// or http://")]
+    NoScheme,
+    /// A scheme that is not spoken.
+    #[error("this kind of proxy is not spoken to: write socks5://, socks5h://, socks4a:// or http://")]
+    UnknownScheme,
+    /// The host or the port is wrong.
+    #[error("a proxy's address is host:port or [::1]:port")]
+    BadAddress,
+    /// An HTTP proxy without a port.
+    #[error("an HTTP proxy needs its port, as in http://host:3128")]
+    NoPort,
+    /// Something stands after the address.
+    #[error("nothing stands after a proxy's address")]
+    TrailingPath,
+    /// The user or the password is not percent-encoded UTF-8.
+    #[error("the user and the password of a proxy are percent-encoded: %40 for @, %25 for %")]
+    BadCredentials,
+    /// A password was given for nobody.
+    #[error("a proxy's password needs a user, as in socks5://user@host:port")]
+    PasswordWithoutUser,
+    /// SOCKS4 has users, but no passwords.
+    #[error("SOCKS4 knows no password: leave it out, or use socks5")]
+    PasswordForSocks4,
+    /// A user without a password.
+    #[error("the proxy's user has no password: write user:password@host, or give it separately")]
+    NoPassword,
+}
+
+impl Proxy {
+    /// How it is spoken to.
+    pub fn kind(&self) -> ProxyKind {
+        self.kind
+    }
+
+    /// The same proxy with this password, instead of one in its text.
+    ///
+    /// # Errors
+    ///
+    /// It has no user, or no use for a password.
+    pub fn with_password(mut self, password: impl Into<String>) -> Result<Self, ParseProxyError> {
+        if self.kind == ProxyKind::Socks4a {
+            return Err(ParseProxyError::PasswordForSocks4);
+        }
+        let credentials = self.credentials.as_mut().ok_or(ParseProxyError::PasswordWithoutUser)?;
+        credentials.password = password.into();
+        Ok(self)
+    }
+
+    /// Whether all that it needs is there: a user needs a password, but for SOCKS4.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseProxyError::NoPassword`].
+    pub fn check(&self) -> Result<(), ParseProxyError> {
+        let lacks = |c: &Credentials| c.password.is_empty() && self.kind != ProxyKind::Socks4a;
+        if self.credentials.as_ref().is_some_and(lacks) {
+            return Err(ParseProxyError::NoPassword);
+        }
+        Ok(())
+    }
+
+    /// The proxy that the environment names for this endpoint: `all_proxy` or `ALL_PROXY`, unless `no_proxy` or
+    /// `NO_PROXY` excepts it. In lower case it counts first, as for curl.
+    ///
+    /// The exceptions stand apart by commas or spaces. `*` is every host; `example.org` and `.example.org` are that name
+    /// and all below it; an address is itself; `10.0.0.0/8` or `fd00::/8` is a range of addresses; with `:port` at the end
+    /// it is that port alone. A name is not resolved to see whether its address is excepted. A Unix socket has no proxy. A
+    /// proxy without a scheme is an HTTP proxy.
+    ///
+    /// # Errors
+    ///
+    /// The variable is not a proxy.
+    pub fn from_environment(endpoint: &Endpoint) -> Result<Option<Self>, ParseProxyError> {
+        environment::choose(endpoint, |name| std::env::var(name).ok())
+    }
+
+    /// Whether the proxy is told an address, and never a name.
+    pub(crate) fn resolves_here(&self) -> bool {
+        self.kind == ProxyKind::Socks5
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = ParseProxyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        use ParseProxyError as E;
+        let (scheme, rest) = text.split_once("://").ok_or(E::NoScheme)?;
+        let kind = ProxyKind::ALL.into_iter().find(|kind| kind.scheme().eq_ignore_ascii_case(scheme));
+        let kind = kind.ok_or(E::UnknownScheme)?;
+        let (credentials, address) = match rest.rsplit_once('@') {
+            None => (None, rest),
+            Some((credentials, address)) => (Some(parse_credentials(kind, credentials)?), address),
+        };
+        let address = address.strip_suffix('/').unwrap_or(address);
+        if address.contains(['/', '?', '#']) {
+            return Err(E::TrailingPath);
+        }
+        let has_port = address.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+        let endpoint = if has_port {
+            address.parse()
+        } else {
+            // Any port will do to parse the rest; it is not used.
+            format!("{address}:1").parse()
+        };
+        let Ok(Endpoint::Tcp { host, port }) = endpoint else { return Err(E::BadAddress) };
+        let port = if has_port { port } else { kind.default_port().ok_or(E::NoPort)? };
+        if port == 0 {
+            return Err(E::BadAddress);
+        }
+        Ok(Self { kind, host, port, credentials })
+    }
+}
+
+fn parse_credentials(kind: ProxyKind, text: &str) -> Result<Credentials, ParseProxyError> {
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    let decode = |text| percent_decode(text).ok_or(ParseProxyError::BadCredentials);
+    let credentials = Credentials { user: decode(user)?, password: decode(password)? };
+    if credentials.user.is_empty() {
+        return Err(ParseProxyError::PasswordWithoutUser);
+    }
+    if kind == ProxyKind::Http && credentials.user.contains(':') {
+        // Basic could not tell where the user ends.
+        return Err(ParseProxyError::BadCredentials);
+    }
+    if kind == ProxyKind::Socks4a && !password.is_empty() {
+        return Err(ParseProxyError::PasswordForSocks4);
+    }
+    Ok(credentials)
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let [high, low, tail @ ..] = tail else { return None };
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        bytes.push(u8::try_from(digit(high)? * 16 + digit(low)?).ok()?);
+        rest = tail;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Its kind and its address; never its user and password.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.kind.scheme(), Endpoint::tcp(self.host.clone(), self.port))
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({self}{})", if self.credentials.is_some() { ", with credentials" } else { "" })
+    }
+}
+
+/// What the proxy is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Address(SocketAddr),
+    Name { host: String, port: u16 },
+}
+
+impl Target {
+    /// What was written: an address is one also where names go to the proxy.
+    pub(crate) fn of(host: &str, port: u16) -> Self {
+        match host.parse::<IpAddr>() {
+            Ok(ip) => Self::Address(SocketAddr::new(ip, port)),
+            Err(_) => Self::Name { host: host.to_owned(), port },
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::Address(address) => address.port(),
+            Self::Name { port, .. } => *port,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// What comes of an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It is not whole.
+    More,
+    /// This is to be sent, and answered.
+    Send(Vec<u8>),
+    /// What comes next is the stream.
+    Done,
+}
+
+enum Codec {
+    Socks5(socks5::Socks5),
+    Socks4,
+    Http(http::Response),
+}
+
+/// The client's side of a proxy's handshake, without I/O.
+pub(crate) struct Handshake {
+    codec: Codec,
+    /// What is to be sent, and how much of it was.
+    to_send: Vec<u8>,
+    sent: usize,
+    /// Of the answer that is being received. HTTP keeps its own.
+    answer: Vec<u8>,
+    done: bool,
+}
+
+/// What a handshake waits for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wants<'a> {
+    Send(&'a [u8]),
+    Receive,
+    Done,
+}
+
+impl Handshake {
+    pub(crate) fn new(proxy: &Proxy, target: &Target) -> Result<Self, ProxyError> {
+        let credentials = proxy.credentials.clone();
+        let (codec, to_send) = match proxy.kind {
+            ProxyKind::Socks5 | ProxyKind::Socks5h => {
+                let (codec, greeting) = socks5::Socks5::new(credentials, target)?;
+                (Codec::Socks5(codec), greeting)
+            }
+            ProxyKind::Socks4a => (Codec::Socks4, socks4::request(credentials, target)?),
+            ProxyKind::Http => (Codec::Http(http::Response::default()), http::request(credentials, target)?),
+        };
+        Ok(Self { codec, to_send, sent: 0, answer: Vec::new(), done: false })
+    }
+
+    /// What is to be done next.
+    pub(crate) fn wants(&self) -> Wants<'_> {
+        match self.to_send.get(self.sent..) {
+            _ if self.done => Wants::Done,
+            Some(rest) if !rest.is_empty() => Wants::Send(rest),
+            _ => Wants::Receive,
+        }
+    }
+
+    /// So much of what it wants to send was accepted.
+    pub(crate) fn sent(&mut self, n: usize) {
+        self.sent += n;
+    }
+
+    /// Takes what has arrived, as far as it belongs to the handshake, and says how much that is. The rest has to stay where
+    /// it is.
+    ///
+    /// # Errors
+    ///
+    /// The proxy refuses, or speaks something else. Nothing is to be asked of it after that.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<usize, ProxyError> {
+        let mut taken = 0;
+        while taken < bytes.len() && matches!(self.wants(), Wants::Receive) {
+            let rest = &bytes[taken..];
+            let (n, progress) = match &mut self.codec {
+                Codec::Http(response) => response.receive(rest),
+                Codec::Socks5(codec) => {
+                    let (n, is_whole) = fill(&mut self.answer, rest, |answer| codec.needs(answer));
+                    (n, if is_whole { codec.take(&self.answer) } else { Ok(Progress::More) })
+                }
+                Codec::Socks4 => {
+                    let (n, is_whole) = fill(&mut self.answer, rest, socks4::needs);
+                    (n, if is_whole { socks4::take(&self.answer) } else { Ok(Progress::More) })
+                }
+            };
+            taken += n;
+            match progress? {
+                Progress::More => {}
+                Progress::Send(bytes) => {
+                    (self.to_send, self.sent) = (bytes, 0);
+                    self.answer.clear();
+                }
+                Progress::Done => self.done = true,
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The connection has ended before the handshake has; or a refusal is known, and its page is not waited for any more.
+    pub(crate) fn end(&self) -> ProxyError {
+        if let Codec::Http(response) = &self.codec { response.end() } else { ProxyError::CutShort }
+    }
+
+    /// The proxy has refused, and only words are missing.
+    pub(crate) fn is_refused(&self) -> bool {
+        if let Codec::Http(response) = &self.codec { response.is_refused() } else { false }
+    }
+}
+
+/// Moves bytes into an answer until it has as many as it needs, which grows as it becomes known.
+fn fill(answer: &mut Vec<u8>, bytes: &[u8], needs: impl Fn(&[u8]) -> usize) -> (usize, bool) {
+    let mut taken = 0;
+    loop {
+        let missing = needs(answer).saturating_sub(answer.len());
+        if missing == 0 {
+            return (taken, true);
+        }
+        let n = missing.min(bytes.len() - taken);
+        if n == 0 {
+            return (taken, false);
+        }
+        answer.extend(&bytes[taken..taken + n]);
+        taken += n;
+    }
+}
+
+/// The beginning of an answer that is none, for a sentence.
+fn shown(bytes: &[u8]) -> String {
+    const SHOWN: usize = 24;
+    let beginning = &bytes[..bytes.len().min(SHOWN)];
+    let dots = if bytes.len() > SHOWN { "…" } else { "" };
+    format!("\"{}{dots}\"", beginning.escape_ascii())
+}
+
+/// What somebody else wrote, on one line, without what would move a terminal, at most so many characters.
+fn one_line(text: &str, limit: usize) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+    let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// For the fuzzer and the property test: a handshake that gets `data` in pieces says the same as one that gets it whole,
+/// takes no more than it is given, and holds no more than its protocol allows.
+///
+/// The first byte says which protocol, the second how large the pieces are.
+#[doc(hidden)]
+pub fn check_proxy_reply(data: &[u8]) {
+    let [kind, piece, data @ ..] = data else { return };
+    let kind = ProxyKind::ALL[usize::from(*kind) % 4];
+    let user = if kind == ProxyKind::Socks4a { "user@" } else { "user:password@" };
+    let proxy: Proxy = format!("{}://{user}127.0.0.1:1", kind.scheme()).parse().expect("a proxy");
+    let target = Target::Name { host: "example.org".to_owned(), port: 80 };
+    let run = |piece: usize| {
+        let mut handshake = Handshake::new(&proxy, &target).expect("it can be asked for");
+        let mut taken = 0;
+        loop {
+            match handshake.wants() {
+                Wants::Send(bytes) => {
+                    let n = bytes.len();
+                    handshake.sent(n);
+                }
+                Wants::Done => return (taken, Ok(())),
+                Wants::Receive if taken == data.len() => return (taken, Err(handshake.end().to_string())),
+                Wants::Receive => {
+                    let given = &data[taken..data.len().min(taken + piece)];
+                    match handshake.receive(given) {
+                        Ok(n) => {
+                            assert!(0 < n && n <= given.len(), "{n} of {} bytes", given.len());
+                            taken += n;
+                        }
+                        Err(error) => return (0, Err(error.to_string())),
+                    }
+                }
+            }
+        }
+    };
+    let whole = run(data.len().max(1));
+    assert_eq!(whole, run(usize::from(*piece).max(1)));
+    assert_eq!(whole, run(1));
+    if let Err(said) = &whole.1 {
+        assert!(said.len() < 4096 && !said.contains(char::is_control), "{said}");
+        assert!(!said.contains("password@"));
+    }
+    assert!(whole.0 <= 10 * http::MAX_HEAD);
+}

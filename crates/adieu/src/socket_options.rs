@@ -1,0 +1,409 @@
+//! What a user may ask of a connection's socket beyond the defaults: set before connecting or listening, or refused.
+//!
+//! A default that a system refuses costs nothing, so [`handle::set_options`](crate::handle::set_options) ignores it. What
+//! was asked for is never ignored: it is set, or it is an [`OptionError`].
+
+use crate::{Endpoint, describe_error, os};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Keep-alive finds a peer that died while nothing was outstanding: 60 s of silence, then 6 probes 10 s apart.
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_PROBES: u32 = 6;
+
+/// Which IP a connection may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl IpVersion {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
+    pub(crate) const fn of(address: &SocketAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// A socket option that was asked for and cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// This system does not have it.
+    #[error("the socket option {option} is not available on {}", std::env::consts::OS)]
+    Unavailable {
+        /// Its name, as the command line has it, without the dashes.
+        option: &'static str,
+    },
+    /// It means nothing for this endpoint.
+    #[error("the socket option {option} means nothing for a Unix socket")]
+    Meaningless {
+        /// Its name.
+        option: &'static str,
+    },
+    /// The value can mean nothing.
+    #[error("the socket option {option} cannot be {value}: {why}")]
+    Nonsense {
+        /// Its name.
+        option: &'static str,
+        /// What was asked for.
+        value: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The system refuses it.
+    #[error("the socket option {option} cannot be set to {value}: {}", describe_error(source))]
+    Refused {
+        /// Its name.
+        option: &'static str,
+        /// What was asked for.
+        value: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl OptionError {
+    /// As an I/O error, to go where those go; [`OptionError::in_io`] finds it again.
+    pub(crate) fn into_io(self) -> io::Error {
+        let kind = match &self {
+            Self::Refused { source, .. } => source.kind(),
+            Self::Unavailable { .. } => io::ErrorKind::Unsupported,
+            _ => io::ErrorKind::InvalidInput,
+        };
+        io::Error::new(kind, self)
+    }
+
+    /// The one inside an I/O error of connecting or listening.
+    pub fn in_io(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// The system's number, where the system refused.
+    pub(crate) fn code(&self) -> Option<i32> {
+        if let Self::Refused { source, .. } = self { source.raw_os_error() } else { None }
+    }
+}
+
+/// Whether a silent peer's system is asked if it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepAlive {
+    Off,
+    /// After so much silence.
+    After(Duration),
+}
+
+/// What was asked for. Nothing, by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SocketOptions {
+    pub(crate) source: Option<SocketAddr>,
+    pub(crate) interface: Option<String>,
+    pub(crate) ip_version: Option<IpVersion>,
+    pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) user_timeout: Option<Duration>,
+    pub(crate) no_delay: Option<bool>,
+    pub(crate) send_buffer: Option<usize>,
+    pub(crate) receive_buffer: Option<usize>,
+    pub(crate) tos: Option<u8>,
+    pub(crate) ttl: Option<u8>,
+    pub(crate) mptcp: bool,
+    pub(crate) fast_open: Option<u32>,
+}
+
+/// Which side a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Connect,
+    Listen,
+}
+
+impl SocketOptions {
+    /// What can be known to be wrong before any socket is made.
+    pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        let linux = cfg!(target_os = "linux");
+        let asked = [
+            // Name, whether it was asked for, whether this system has it.
+            ("source", self.source.is_some(), true),
+            ("interface", self.interface.is_some(), linux),
+            ("ipv4", self.ip_version == Some(IpVersion::V4), true),
+            ("ipv6", self.ip_version == Some(IpVersion::V6), true),
+            ("keepalive", self.keep_alive.is_some(), true),
+            ("user-timeout", self.user_timeout.is_some(), linux),
+            ("nodelay", self.no_delay.is_some(), true),
+            ("tos", self.tos.is_some(), cfg!(unix)),
+            ("ttl", self.ttl.is_some(), true),
+            ("mptcp", self.mptcp, linux),
+            ("fastopen", self.fast_open.is_some(), linux),
+        ];
+        let is_tcp = matches!(endpoint, Endpoint::Tcp { .. });
+        for (option, _, available) in asked.into_iter().filter(|(_, asked, _)| *asked) {
+            if !is_tcp {
+                return Err(OptionError::Meaningless { option });
+            }
+            if !available {
+                return Err(OptionError::Unavailable { option });
+            }
+        }
+        self.check_values()
+    }
+
+    fn check_values(&self) -> Result<(), OptionError> {
+        let nonsense = |option, value: String, why| Err(OptionError::Nonsense { option, value, why });
+        if let Some(KeepAlive::After(time)) = self.keep_alive
+            && !(1..=32_767).contains(&time.as_secs())
+        {
+            return nonsense("keepalive", format!("{time:?}"), "it is from 1 s to 32767 s");
+        }
+        if let Some(time) = self.user_timeout
+            && (time < Duration::from_millis(1) || i32::try_from(time.as_millis()).is_err())
+        {
+            return nonsense("user-timeout", format!("{time:?}"), "it is from 1 ms to 24 days");
+        }
+        for (option, size) in [("send-buffer", self.send_buffer), ("receive-buffer", self.receive_buffer)] {
+            if let Some(size) = size
+                && (size == 0 || i32::try_from(size).is_err())
+            {
+                return nonsense(option, size.to_string(), "it is from 1 byte to 2 GiB");
+            }
+        }
+        if let Some(tos) = self.tos
+            && tos & 3 != 0
+        {
+            return nonsense(
+                "tos",
+                format!("{tos:#04x}"),
+                "its lowest two bits are ECN's, which TCP sets itself",
+            );
+        }
+        if self.ttl == Some(0) {
+            return nonsense("ttl", "0".to_owned(), "it is from 1 to 255");
+        }
+        if self.ip_version.is_some_and(|v| self.source.is_some_and(|source| IpVersion::of(&source) != v)) {
+            let source = self.source.map(|s| s.ip().to_string()).unwrap_or_default();
+            return nonsense("source", source, "it is of the other IP version");
+        }
+        Ok(())
+    }
+
+    /// Those of a name's addresses that may be used.
+    pub(crate) fn suited(&self, addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+        let Some(version) = self.ip_version.or(self.source.as_ref().map(IpVersion::of)) else {
+            return Ok(addresses);
+        };
+        let suited: Vec<_> = addresses.into_iter().filter(|a| IpVersion::of(a) == version).collect();
+        if suited.is_empty() {
+            let text = format!("it has no {} address, and no other may be used", version.name());
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
+        }
+        Ok(suited)
+    }
+
+    /// A non-blocking stream socket with all that was asked for.
+    pub(crate) fn open(&self, domain: Domain, purpose: Purpose) -> io::Result<Socket> {
+        let socket = self.socket(domain)?;
+        socket.set_nonblocking(true)?;
+        self.apply(&SockRef::from(&socket)).map_err(OptionError::into_io)?;
+        match purpose {
+            Purpose::Connect => self.bind_source(&socket).map_err(OptionError::into_io)?,
+            Purpose::Listen => {
+                if let Some(queue) = self.fast_open {
+                    let set = os::set_fast_open(&SockRef::from(&socket), queue);
+                    refused("fastopen", &queue, set).map_err(OptionError::into_io)?;
+                }
+            }
+        }
+        Ok(socket)
+    }
+
+    fn socket(&self, domain: Domain) -> io::Result<Socket> {
+        if !self.mptcp {
+            return Socket::new(domain, Type::STREAM, None);
+        }
+        #[cfg(target_os = "linux")]
+        {
+            let socket = Socket::new(domain, Type::STREAM, Some(Protocol::MPTCP));
+            refused("mptcp", &"on", socket).map_err(OptionError::into_io)
+        }
+        #[cfg(not(target_os = "linux"))]
+        Err(OptionError::Unavailable { option: "mptcp" }.into_io())
+    }
+
+    /// Sets what can be set on any socket, connected or not.
+    pub(crate) fn apply(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
+        if *self == Self::default() {
+            return Ok(());
+        }
+        if let Some(name) = &self.interface {
+            refused("interface", name, os::bind_to_interface(socket, name))?;
+        }
+        if let Some(keep_alive) = self.keep_alive {
+            let value = match keep_alive {
+                KeepAlive::Off => "off".to_owned(),
+                KeepAlive::After(time) => format!("{time:?}"),
+            };
+            refused("keepalive", &value, set_keep_alive(socket, keep_alive))?;
+        }
+        if let Some(time) = self.user_timeout {
+            refused("user-timeout", &format!("{time:?}"), os::set_user_timeout(socket, time))?;
+        }
+        if let Some(on) = self.no_delay {
+            refused("nodelay", &if on { "on" } else { "off" }, socket.set_tcp_nodelay(on))?;
+        }
+        if let Some(size) = self.send_buffer {
+            let set = socket.set_send_buffer_size(size).and_then(|()| socket.send_buffer_size());
+            at_least("send-buffer", size, set)?;
+        }
+        if let Some(size) = self.receive_buffer {
+            let set = socket.set_recv_buffer_size(size).and_then(|()| socket.recv_buffer_size());
+            at_least("receive-buffer", size, set)?;
+        }
+        let is_v6 = socket.domain().is_ok_and(|domain| domain == Domain::IPV6);
+        if let Some(tos) = self.tos {
+            let set = if is_v6 { os::set_traffic_class(socket, tos) } else { os::set_tos(socket, tos) };
+            refused("tos", &format!("{tos:#04x}"), set)?;
+        }
+        if let Some(ttl) = self.ttl {
+            let set =
+                if is_v6 { socket.set_unicast_hops_v6(ttl.into()) } else { socket.set_ttl_v4(ttl.into()) };
+            refused("ttl", &ttl, set)?;
+        }
+        Ok(())
+    }
+
+    fn bind_source(&self, socket: &Socket) -> Result<(), OptionError> {
+        let Some(source) = self.source else { return Ok(()) };
+        let value = if source.port() == 0 { source.ip().to_string() } else { source.to_string() };
+        let bound = match source.port() {
+            0 => Ok(()),
+            // A port that is asked for again may still be in TIME-WAIT.
+            _ => socket.set_reuse_address(true),
+        };
+        refused("source", &value, bound.and_then(|()| socket.bind(&source.into())))
+    }
+
+    /// Sets the defaults of what was not asked for.
+    ///
+    /// - `TCP_NODELAY`: what was read is sent; a line protocol does not wait for Nagle's algorithm.
+    /// - `SO_KEEPALIVE`: a dead peer is noticed.
+    pub(crate) fn set_defaults(&self, socket: &SockRef<'_>) {
+        if self.no_delay.is_none() {
+            let _ = socket.set_tcp_nodelay(true);
+        }
+        if self.keep_alive.is_none() {
+            let _ = set_keep_alive(socket, KeepAlive::After(KEEP_ALIVE_IDLE));
+        }
+    }
+}
+
+fn set_keep_alive(socket: &SockRef<'_>, asked: KeepAlive) -> io::Result<()> {
+    let KeepAlive::After(after) = asked else { return socket.set_keepalive(false) };
+    let keep_alive = TcpKeepalive::new()
+        .with_time(after)
+        // Probes are no further apart than the silence that they end.
+        .with_interval(KEEP_ALIVE_INTERVAL.min(after))
+        .with_retries(KEEP_ALIVE_PROBES);
+    socket.set_tcp_keepalive(&keep_alive)
+}
+
+fn refused<T>(
+    option: &'static str,
+    value: &impl std::fmt::Display,
+    result: io::Result<T>,
+) -> Result<T, OptionError> {
+    result.map_err(|source| OptionError::Refused { option, value: value.to_string(), source })
+}
+
+/// A buffer that the system made smaller than asked for, without a word, is a refusal.
+///
+/// Source: socket(7): Linux doubles the size for its own needs, and caps it at `net.core.wmem_max` and `rmem_max`.
+fn at_least(option: &'static str, size: usize, got: io::Result<usize>) -> Result<(), OptionError> {
+    let usable = got.map(|got| if cfg!(target_os = "linux") { got / 2 } else { got });
+    let enough = usable.and_then(|usable| {
+        if usable >= size {
+            return Ok(());
+        }
+        let limit = match (cfg!(target_os = "linux"), option) {
+            (true, "send-buffer") => " (net.core.wmem_max)",
+            (true, _) => " (net.core.rmem_max)",
+            _ => "",
+        };
+        let text = format!("the system allows {usable} bytes{limit}");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    });
+    refused(option, &format!("{size} bytes"), enough)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v4() -> Socket {
+        Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")
+    }
+
+    #[test]
+    fn a_buffer_that_the_system_caps_is_a_refusal() {
+        let options = SocketOptions { send_buffer: Some(1 << 30), ..SocketOptions::default() };
+        let error = options.apply(&SockRef::from(&v4())).expect_err("no system allows a gibibyte");
+        assert!(error.to_string().contains("send-buffer cannot be set to 1073741824 bytes: "), "{error}");
+        let options = SocketOptions { receive_buffer: Some(16 * 1024), ..SocketOptions::default() };
+        options.apply(&SockRef::from(&v4())).expect("every system allows 16 KiB");
+    }
+
+    #[test]
+    fn what_can_mean_nothing_is_found_before_a_socket_is_made() {
+        let tcp = Endpoint::tcp("127.0.0.1", 1);
+        let source = |text: &str| Some(text.parse().expect("an address"));
+        let none = SocketOptions::default;
+        for (options, endpoint, says) in [
+            (SocketOptions { tos: Some(1), ..none() }, &tcp, "ECN"),
+            (SocketOptions { ttl: Some(0), ..none() }, &tcp, "from 1 to 255"),
+            (
+                SocketOptions { keep_alive: Some(KeepAlive::After(Duration::ZERO)), ..none() },
+                &tcp,
+                "from 1 s",
+            ),
+            (SocketOptions { user_timeout: Some(Duration::ZERO), ..none() }, &tcp, "from 1 ms"),
+            (SocketOptions { send_buffer: Some(0), ..none() }, &tcp, "send-buffer cannot be 0"),
+            (
+                SocketOptions { source: source("[::1]:0"), ip_version: Some(IpVersion::V4), ..none() },
+                &tcp,
+                "other IP version",
+            ),
+            (
+                SocketOptions { no_delay: Some(true), ..none() },
+                &Endpoint::unix("x"),
+                "nothing for a Unix socket",
+            ),
+        ] {
+            let error = options.check(endpoint).expect_err(says).to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        none().check(&tcp).expect("nothing was asked for");
+        let buffer = SocketOptions { send_buffer: Some(4096), ..none() };
+        buffer.check(&Endpoint::unix("x")).expect("a Unix socket has buffers");
+    }
+
+    #[test]
+    fn addresses_of_the_other_ip_version_are_left_out() {
+        let both: Vec<SocketAddr> = ["[::1]:1", "127.0.0.1:1"].map(|a| a.parse().expect("one")).to_vec();
+        let only = |ip_version| SocketOptions { ip_version: Some(ip_version), ..SocketOptions::default() };
+        assert_eq!(only(IpVersion::V4).suited(both.clone()).ok(), Some(vec![both[1]]));
+        assert_eq!(only(IpVersion::V6).suited(both.clone()).ok(), Some(vec![both[0]]));
+        let by_source = SocketOptions { source: Some(both[1]), ..SocketOptions::default() };
+        assert_eq!(by_source.suited(both.clone()).ok(), Some(vec![both[1]]));
+        let error = only(IpVersion::V6).suited(vec![both[1]]).expect_err("there is none");
+        assert!(error.to_string().contains("no IPv6 address"), "{error}");
+    }
+}

@@ -1,0 +1,202 @@
+//! Socket options: what was asked for stands in the kernel, or it is an error that names the option.
+
+use crate::arms::{Arm, on_both};
+use adieu::{ConnectCause, Endpoint, IpVersion, Listener, OptionError, Options};
+use socket2::SockRef;
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+fn refusal(arm: Arm, endpoint: &Endpoint, options: &Options) -> (String, u8) {
+    let error = arm.connect(endpoint, options).err().expect("the option cannot be had");
+    assert!(matches!(error.cause(), ConnectCause::Option(_) | ConnectCause::Resolve(_)), "{error}");
+    (error.to_string(), error.report().exit_code)
+}
+
+#[test]
+fn what_was_asked_for_stands_in_the_kernel() {
+    on_both(|arm| {
+        let options = Options::new()
+            .source(Ipv4Addr::new(127, 0, 0, 7).into(), None)
+            .keep_alive(Duration::from_secs(7))
+            .no_delay(false)
+            .send_buffer(64 * 1024)
+            .receive_buffer(32 * 1024)
+            .tos(0x28)
+            .ttl(9);
+        let (open, stream) = arm.to_std(&options);
+        assert_eq!(stream.peer_addr().expect("connected").ip(), IpAddr::from([127, 0, 0, 7]));
+        let fd = open.socket().expect("open");
+        let socket = SockRef::from(&fd);
+        assert_eq!(socket.tcp_keepalive_time().ok(), Some(Duration::from_secs(7)));
+        assert_eq!(socket.tcp_nodelay().ok(), Some(false));
+        assert!(socket.send_buffer_size().expect("a socket") >= 64 * 1024);
+        // Without the option it would have grown to what the system begins with.
+        let received = socket.recv_buffer_size().expect("a socket");
+        assert!((32 * 1024..=64 * 1024).contains(&received), "{received}");
+        assert_eq!((socket.tos_v4().ok(), socket.ttl_v4().ok()), (Some(0x28), Some(9)));
+    });
+}
+
+#[test]
+fn defaults_stay_where_nothing_was_asked_for() {
+    on_both(|arm| {
+        let (open, _stream) = arm.to_std(&Options::new());
+        let fd = open.socket().expect("open");
+        let socket = SockRef::from(&fd);
+        assert_eq!(socket.tcp_nodelay().ok(), Some(true));
+        assert_eq!(socket.keepalive().ok(), Some(true));
+        assert_eq!(socket.tcp_keepalive_time().ok(), Some(Duration::from_secs(60)));
+        let (open, _stream) = arm.to_std(&Options::new().keep_alive(None));
+        let fd = open.socket().expect("open");
+        assert_eq!(SockRef::from(&fd).keepalive().ok(), Some(false));
+    });
+}
+
+#[test]
+fn a_stream_that_is_taken_over_gets_them_too() {
+    on_both(|arm| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let stream = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let open = arm.adopt(stream, &Options::new().no_delay(false).ttl(3));
+        let fd = open.socket().expect("open");
+        assert_eq!(SockRef::from(&fd).tcp_nodelay().ok(), Some(false));
+        assert_eq!(SockRef::from(&fd).ttl_v4().ok(), Some(3));
+    });
+}
+
+#[test]
+fn accepted_connections_have_what_the_listener_was_asked_for() {
+    let options = Options::new().no_delay(false).tos(0x10).ttl(5).keep_alive(Duration::from_secs(11));
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let client = adieu::connect(listener.local_endpoint(), &Options::new()).expect("it listens");
+    let connection = listener.accept().expect("one has connected");
+    let fd = connection.socket().expect("open");
+    let socket = SockRef::from(&fd);
+    assert_eq!((socket.tcp_nodelay().ok(), socket.tos_v4().ok()), (Some(false), Some(0x10)));
+    assert_eq!(socket.ttl_v4().ok(), Some(5));
+    assert_eq!(socket.tcp_keepalive_time().ok(), Some(Duration::from_secs(11)));
+    drop((client, connection));
+}
+
+#[test]
+fn an_option_that_the_system_refuses_is_named_and_is_our_failure() {
+    on_both(|arm| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+        // TEST-NET-1 is nobody's.
+        let elsewhere = Options::new().source(Ipv4Addr::new(192, 0, 2, 1).into(), None);
+        let (said, exit) = refusal(arm, &endpoint, &elsewhere);
+        assert!(said.contains("socket option source cannot be set to 192.0.2.1: "), "{said}");
+        assert_eq!(exit, 7);
+        let (said, exit) = refusal(arm, &endpoint, &Options::new().receive_buffer(1 << 30));
+        assert!(said.contains("socket option receive-buffer cannot be set to 1073741824 bytes: "), "{said}");
+        assert_eq!(exit, 7);
+        listener.set_nonblocking(true).expect("a socket");
+        assert!(listener.accept().is_err(), "nothing was connected");
+    });
+}
+
+#[test]
+fn a_listener_names_the_option_too() {
+    let options = Options::new().receive_buffer(1 << 30);
+    let error = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect_err("no system allows it");
+    assert!(OptionError::in_io(error.io_error()).is_some(), "{error}");
+    assert!(error.to_string().contains("receive-buffer"), "{error}");
+}
+
+#[test]
+fn only_addresses_of_the_wanted_ip_version_are_tried() {
+    on_both(|arm| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let port = listener.local_addr().expect("bound").port();
+        let v4 = Options::new().ip_version(IpVersion::V4);
+        let open = arm.connect(&Endpoint::tcp("localhost", port), &v4).expect("it listens on IPv4");
+        assert_eq!(open.abort().peer_address, Some(format!("127.0.0.1:{port}")));
+        let v6 = Options::new().ip_version(IpVersion::V6);
+        let (said, exit) = refusal(arm, &Endpoint::tcp("127.0.0.1", port), &v6);
+        assert!(said.contains("no IPv6 address"), "{said}");
+        assert_eq!(exit, 3);
+    });
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+
+    #[test]
+    fn an_interface_and_a_user_timeout_are_set() {
+        on_both(|arm| {
+            let options = Options::new().interface("lo").user_timeout(Duration::from_secs(5));
+            let (open, _stream) = arm.to_std(&options);
+            let fd = open.socket().expect("open");
+            let socket = SockRef::from(&fd);
+            assert_eq!(socket.device().ok().flatten().as_deref(), Some(&b"lo"[..]));
+            assert_eq!(socket.tcp_user_timeout().ok().flatten(), Some(Duration::from_secs(5)));
+            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+            let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+            let (said, exit) = refusal(arm, &endpoint, &Options::new().interface("nosuch0"));
+            assert!(said.contains("interface cannot be set to nosuch0: No such device (ENODEV"), "{said}");
+            assert_eq!(exit, 7);
+        });
+    }
+
+    /// Whether this machine's kernel has Multipath TCP, and has it on.
+    fn has_multipath() -> bool {
+        use socket2::{Domain, Protocol, Socket, Type};
+        Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).is_ok()
+    }
+
+    #[test]
+    fn multipath_tcp_is_spoken_where_both_do_and_told_where_not() {
+        let speaking = Options::new().mptcp(true);
+        if !has_multipath() {
+            on_both(|arm| {
+                let (said, exit) = refusal(arm, &Endpoint::tcp("127.0.0.1", 9), &Options::new().mptcp(true));
+                assert!(said.contains("mptcp cannot be set to on"), "{said}");
+                assert_eq!(exit, 7);
+            });
+            return;
+        }
+        for (theirs, transport) in [(speaking.clone(), "mptcp"), (Options::new(), "tcp")] {
+            let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &theirs).expect("loopback");
+            let endpoint = listener.local_endpoint().clone();
+            let ours = speaking.clone();
+            let client = std::thread::spawn(move || {
+                let mut connection = adieu::connect(&endpoint, &ours).expect("it listens");
+                std::io::Write::write_all(&mut connection, &vec![7; 100_000]).expect("it reads");
+                let mut half_closed = connection.shutdown_send().expect("nothing is wrong");
+                let mut reply = Vec::new();
+                half_closed.read_to_end(&mut reply).expect("it ends its side");
+                (reply.len(), half_closed.close())
+            });
+            let mut connection = listener.accept().expect("one connects");
+            let mut request = Vec::new();
+            connection.read_to_end(&mut request).expect("it ends its side");
+            std::io::Write::write_all(&mut connection, &vec![8; 50_000]).expect("it reads");
+            let here = connection.shutdown_send().expect("nothing is wrong").close();
+            let (received, there) = client.join().expect("no panic");
+            assert_eq!((request.len(), received), (100_000, 50_000));
+            for report in [here, there] {
+                assert!(report.is_graceful(), "{transport}: {report}");
+                assert_eq!(report.transport, Some(transport));
+            }
+        }
+    }
+
+    #[test]
+    fn fast_open_is_had_where_the_system_allows_it_to_servers() {
+        let allowed = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").expect("Linux");
+        let allowed: u32 = allowed.trim().parse().expect("a number");
+        let bound = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new().fast_open(16));
+        if allowed & 2 == 0 {
+            let said = bound.expect_err("it would do nothing").to_string();
+            assert!(
+                said.contains("fastopen cannot be set") && said.contains("net.ipv4.tcp_fastopen"),
+                "{said}"
+            );
+        } else {
+            bound.expect("the system allows it");
+        }
+    }
+}
