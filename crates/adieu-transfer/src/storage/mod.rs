@@ -5,16 +5,18 @@
 //! but partials.
 
 mod directories;
+mod incoming;
 mod partial;
 mod sync;
 
 use crate::Step;
-use crate::wire::{EntryPath, Hash, Have, HaveState};
+use crate::wire::{EntryPath, Have, HaveState};
 use directories::Directories;
+pub(crate) use incoming::Incoming;
 use partial::Found;
 use rustix::fs::{AtFlags, FileType, Mode};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -119,24 +121,6 @@ fn waiting_limit() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let left = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
     usize::try_from(left).unwrap_or(usize::MAX).clamp(1, WAITING_FILES)
-}
-
-/// A file that is being received.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    path: EntryPath,
-    parent: Vec<u8>,
-    name: Vec<u8>,
-    /// `None`: it goes to a stream.
-    partial: Option<Vec<u8>>,
-    file: File,
-    mode: u16,
-    hasher: blake3::Hasher,
-    written: u64,
-    /// A hole was left at the end, so the length has to be set.
-    hole_at_end: bool,
-    /// It was there already, whole.
-    is_kept: bool,
 }
 
 /// A file that is offered, and what there is of it.
@@ -502,86 +486,6 @@ fn store(
     tree.sync_names(&parents)?;
     observe(Step::NamesSynced);
     Ok(())
-}
-
-impl Incoming {
-    pub(crate) fn path(&self) -> &EntryPath {
-        &self.path
-    }
-
-    /// The size so far, and the hash.
-    pub(crate) fn measure(&self) -> (u64, Hash) {
-        (self.written, *self.hasher.finalize().as_bytes())
-    }
-
-    pub(crate) fn measure_length(&self) -> u64 {
-        self.written
-    }
-
-    /// It was there already.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.is_kept
-    }
-
-    pub(crate) fn mode(&self) -> u16 {
-        self.mode
-    }
-
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        if self.is_kept {
-            return Err(StorageError::words("content for a file that is there already"));
-        }
-        self.hasher.update(bytes);
-        self.write_out(bytes)?;
-        self.hole_at_end = false;
-        Ok(())
-    }
-
-    fn write_out(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
-        while !bytes.is_empty() {
-            let error = match self.file.write(bytes) {
-                Ok(0) => io::ErrorKind::WriteZero.into(),
-                Ok(n) => {
-                    self.written += n as u64;
-                    bytes = &bytes[n..];
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => error,
-            };
-            let words = format!("{} after {} bytes of {}", plain(&error), self.written, self.path);
-            return Err(StorageError { words, source: Some(error) });
-        }
-        Ok(())
-    }
-
-    /// So many zeros, which take no room on a disk.
-    pub(crate) fn write_hole(&mut self, length: u64) -> Result<(), StorageError> {
-        const ZEROS: &[u8] = &[0; 256 * 1024];
-        let is_stream = self.partial.is_none();
-        if self.is_kept {
-            return Err(StorageError::words("content for a file that is there already"));
-        }
-        if !is_stream {
-            let by = i64::try_from(length).map_err(|_| StorageError::words("a hole beyond all bounds"))?;
-            let moved = self.file.seek(SeekFrom::Current(by));
-            moved.map_err(|e| StorageError::new(&format!("cannot leave a hole in {}", self.path), e))?;
-        }
-        let mut left = length;
-        while left > 0 {
-            let piece = &ZEROS[..usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len())];
-            self.hasher.update(piece);
-            if is_stream {
-                self.write_out(piece)?;
-            }
-            left -= piece.len() as u64;
-        }
-        if !is_stream {
-            self.written += length;
-            self.hole_at_end = length > 0 || self.hole_at_end;
-        }
-        Ok(())
-    }
 }
 
 fn hash_all(

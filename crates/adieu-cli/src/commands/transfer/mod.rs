@@ -110,7 +110,18 @@ struct Session {
 }
 
 impl Session {
-    fn new(role: Role, shared: &Shared, transfer: &Transfer, encrypted: bool) -> Result<Self, ExitStatus> {
+    fn new(
+        role: Role,
+        endpoint: &Endpoint,
+        shared: &Shared,
+        transfer: &Transfer,
+        encrypted: bool,
+    ) -> Result<Self, ExitStatus> {
+        let options = shared.options(InputKind::Command);
+        if let Err(error) = options.check(endpoint) {
+            complain(&error.to_string());
+            return Err(ExitStatus::Usage);
+        }
         let fail = |text: &str| {
             complain(text);
             ExitStatus::LocalFailure
@@ -119,7 +130,7 @@ impl Session {
         let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
         let interrupt =
             interrupt.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
-        let mut options = shared.options(InputKind::Command).interrupt(&interrupt);
+        let mut options = options.interrupt(&interrupt);
         if printer.is_verbose() {
             let printer = Arc::clone(&printer);
             options = options.observer(move |at, event| printer.step(at, event));

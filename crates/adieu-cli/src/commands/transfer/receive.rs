@@ -55,7 +55,8 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(secret) => secret,
         Err(error) => return usage(&format!("{error:#}")),
     };
-    let session = match Session::new(Role::Receive, &args.shared, &args.transfer, secret.is_some()) {
+    let session = match Session::new(Role::Receive, &endpoint, &args.shared, &args.transfer, secret.is_some())
+    {
         Ok(session) => session,
         Err(status) => return status,
     };

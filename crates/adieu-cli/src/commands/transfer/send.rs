@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(secret) => secret,
         Err(error) => return usage(&format!("{error:#}")),
     };
-    let session = match Session::new(Role::Send, &args.shared, &args.transfer, secret.is_some()) {
+    let session = match Session::new(Role::Send, &endpoint, &args.shared, &args.transfer, secret.is_some()) {
         Ok(session) => session,
         Err(status) => return status,
     };
