@@ -13,6 +13,14 @@ use std::ffi::{OsStr, OsString};
 /// Options that mean nothing without another. From a variable they are then ignored.
 const NEEDS: [(&str, &str); 1] = [("max_connections", "keep_open")];
 
+/// Options that mean nothing without TLS. One that is written and then does nothing could be taken for safety; from a
+/// variable it is for the runs that speak TLS.
+const FOR_TLS: [&str; 9] =
+    ["tls_min", "tls_eof", "alpn", "cert", "key", "ca", "pin", "insecure", "servername"];
+
+/// What asks for TLS by itself, besides the endpoint.
+const ASKS_FOR_TLS: [&str; 4] = ["tls", "self_signed", "cert", "key"];
+
 /// Parses the command line of this process, with its variables. Does not return if there is nothing to do.
 pub(crate) fn parse(definition: Command, words: &[OsString]) -> ArgMatches {
     resolve(definition, words).unwrap_or_else(|error| error.exit())
@@ -54,7 +62,11 @@ fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
 fn is_plain(words: &[OsString]) -> bool {
     let names = |word: &OsString| {
         let word = word.to_string_lossy();
-        NEEDS.iter().any(|(option, _)| word.starts_with(&format!("--{}", option.replace('_', "-"))))
+        let named = |id: &&str| {
+            let written = word.strip_prefix("--").unwrap_or_default().bytes();
+            written.take(id.len()).map(|b| if b == b'-' { b'_' } else { b }).eq(id.bytes())
+        };
+        NEEDS.iter().map(|(option, _)| option).chain(&FOR_TLS).any(named)
     };
     !words.iter().any(names)
         && !std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("ADIEU_"))
@@ -108,6 +120,10 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
             None => {}
         }
     }
+    if let Some(option) = needs_tls(name, command, given_here) {
+        let sentence = format!("{option} needs --tls, or an endpoint such as tls://host:port");
+        wrong = wrong.or(Some((ErrorKind::MissingRequiredArgument, sentence)));
+    }
     if let Some((kind, sentence)) = wrong {
         lenient.build();
         return Err(match lenient.find_subcommand_mut(name) {
@@ -123,6 +139,21 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         if yields { argument.env(Resettable::Reset) } else { argument }
     };
     lenient.mut_subcommand(name, |command| command.mut_args(without)).try_get_matches_from(words)
+}
+
+/// An option for TLS that was written, without TLS.
+fn needs_tls(name: &str, command: &Command, matches: &ArgMatches) -> Option<String> {
+    let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
+    let of_itself = if name == "listen" { &ASKS_FOR_TLS[..] } else { &ASKS_FOR_TLS[..1] };
+    let is_tls = |word: &String| word.starts_with("tls://");
+    let asked = of_itself.iter().any(|id| has(id) && given(matches, id).is_some())
+        || matches
+            .try_get_many::<String>("endpoint")
+            .ok()
+            .flatten()
+            .is_some_and(|mut words| words.any(is_tls));
+    let mut written = FOR_TLS.iter().filter(|id| has(id) && given(matches, id) == Some(Given::Written));
+    written.next().filter(|_| !asked).map(|id| format!("--{}", id.replace('_', "-")))
 }
 
 /// An empty variable is as good as none.

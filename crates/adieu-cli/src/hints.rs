@@ -12,6 +12,13 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         // A listener that could not be made: see `for_listening`.
         return None;
     }
+    if report.tls_failure.is_some() {
+        // Its sentence says already what to do.
+        return None;
+    }
+    if let Some(hint) = report.tls_close_notify_received.and_then(|received| for_tls(report, received)) {
+        return Some(hint);
+    }
     if report.ending == "no_connection" && report.proxy.is_some() {
         // What the proxy, or the way to it, has said is all there is.
         return None;
@@ -20,16 +27,28 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => Some(
             "nobody listens there: a server that is gone has left its name behind, or it does not listen yet",
         ),
-        ("no_connection", Some("ECONNREFUSED"), ..) => {
+        ("no_connection", Some("ECONNREFUSED" | "WSAECONNREFUSED"), ..) => {
             Some("nothing listens there: is the server running, and is this its port?")
         }
-        ("no_connection", Some("ENETUNREACH" | "EHOSTUNREACH"), ..) => {
-            Some("there is no route: check the address and this machine's network")
-        }
+        (
+            "no_connection",
+            Some("ENETUNREACH" | "EHOSTUNREACH" | "WSAENETUNREACH" | "WSAEHOSTUNREACH"),
+            ..,
+        ) => Some("there is no route: check the address and this machine's network"),
         ("no_connection", Some("ENOENT"), ..) => Some("there is no such socket file: is the server running?"),
-        ("no_connection", Some("EACCES" | "EPERM"), ..) => Some("a permission or a firewall rule forbids it"),
+        ("no_connection", Some("EACCES" | "EPERM" | "WSAEACCES"), ..) => {
+            Some("a permission or a firewall rule forbids it")
+        }
+        ("local_failure", Some("WSAEAFNOSUPPORT"), ..) => {
+            Some("this system has no such sockets; Unix sockets need Windows 10 version 1803")
+        }
+        ("no_connection", Some("WSAHOST_NOT_FOUND" | "WSANO_DATA"), ..) => {
+            Some("check the name, or give an address")
+        }
         ("no_connection", None, ..) => match report.endpoint.parse() {
-            Ok(Endpoint::Tcp { port: 0, .. }) => Some("give the port that the server listens on"),
+            Ok(Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. }) => {
+                Some("give the port that the server listens on")
+            }
             Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
             Ok(Endpoint::UnixAbstract { .. }) => Some("give a name of at most 107 bytes, on Linux"),
             _ => Some("check the name, or give an address"),
@@ -39,16 +58,33 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("timed_out", _, Some("connect"), _) => Some("nobody connected; raise --connect-timeout"),
         ("timed_out", _, Some("idle"), _) => Some("raise --idle-timeout if the peer may take longer"),
-        ("local_failure", Some("EBADF"), _, Some("input")) => {
+        ("local_failure", Some("EBADF" | "ERROR_INVALID_HANDLE"), _, Some("input")) => {
             Some("stdin is closed or not readable; for nothing to send, use </dev/null")
         }
-        ("local_failure", Some("EBADF"), _, Some("output")) => {
+        ("local_failure", Some("EBADF" | "ERROR_INVALID_HANDLE"), _, Some("output")) => {
             Some("stdout is closed or not writable; to throw the answer away, use >/dev/null")
         }
-        ("local_failure", Some("EPIPE"), _, Some("output")) => {
+        ("local_failure", Some("EPIPE" | "ERROR_NO_DATA" | "ERROR_BROKEN_PIPE"), _, Some("output")) => {
             Some("whoever reads our output left before the end, so the rest of the answer is lost")
         }
         ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
+        _ => None,
+    }
+}
+
+/// For an ending of TLS's own.
+fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str> {
+    match report.ending {
+        "truncated" if report.tls_alert.is_none() && !close_notify_received => {
+            Some("if the bytes themselves say where they end, --tls-eof framed takes this for an end")
+        }
+        "graceful"
+            if report.tls_version.as_deref() == Some("TLSv1.2")
+                && report.ended_first == Some("us")
+                && report.bytes_received == 0 =>
+        {
+            Some("TLS 1.2 lets a peer drop its answer when our end comes; TLS 1.3 does not (--tls-min 1.3)")
+        }
         _ => None,
     }
 }
@@ -77,15 +113,18 @@ pub(crate) fn for_listening(endpoint: &Endpoint, error: &io::Error) -> Option<&'
             _ => None,
         },
         _ => match name? {
-            "EADDRINUSE" => Some("something listens there already; choose another port, or port 0"),
+            // SO_EXCLUSIVEADDRUSE is told of a taken port as WSAEACCES too.
+            "EADDRINUSE" | "WSAEADDRINUSE" | "WSAEACCES" => {
+                Some("something listens there already; choose another port, or port 0")
+            }
             "EACCES" => Some("a port below 1024 needs privileges; choose a higher one"),
-            "EADDRNOTAVAIL" => Some("this machine does not have that address"),
+            "EADDRNOTAVAIL" | "WSAEADDRNOTAVAIL" => Some("this machine does not have that address"),
             _ => None,
         },
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod durations;
 mod exit;
 mod hints;
 mod ladder;
@@ -14,6 +15,7 @@ mod printer;
 mod proxy_options;
 mod socket_options;
 mod stdio;
+mod tls;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;

@@ -1,5 +1,6 @@
 //! The options that every command shares: one definition for help, man page, completions and environment.
 
+use crate::durations::{Grace, grace, limit};
 use crate::socket_options::SocketOptions;
 use adieu::{Endpoint, Options};
 use anyhow::{Context, anyhow};
@@ -70,33 +71,6 @@ pub(crate) enum InputKind {
     Stdin,
     /// A command's output.
     Command,
-}
-
-/// How long a silent input may hold up the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Grace {
-    /// For so long.
-    For(Duration),
-    /// For ever.
-    Unlimited,
-}
-
-fn duration(text: &str) -> anyhow::Result<Duration> {
-    humantime::parse_duration(text)
-        .map_err(|error| anyhow!("{error}; write a duration such as 500ms, 2s or 1m30s"))
-}
-
-/// A duration that bounds something, so it cannot be zero.
-pub(crate) fn limit(text: &str) -> anyhow::Result<Duration> {
-    let limit = duration(text)?;
-    if limit.is_zero() {
-        return Err(anyhow!("it must be more than zero; leave the option out for no limit"));
-    }
-    Ok(limit)
-}
-
-fn grace(text: &str) -> anyhow::Result<Grace> {
-    if text == "none" { Ok(Grace::Unlimited) } else { duration(text).map(Grace::For) }
 }
 
 /// What is said of a connection, and where.

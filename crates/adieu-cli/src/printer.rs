@@ -3,7 +3,7 @@
 use crate::exit::ExitStatus;
 use crate::options::{ReportFormat, Reporting};
 use crate::{hints, os};
-use adieu::{Event, Report, describe_error};
+use adieu::{CALLS, Event, Report, describe_error};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
@@ -178,15 +178,31 @@ fn step_text(event: &Event<'_>) -> Option<String> {
         Event::Connected { local, peer } => {
             format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
         }
-        Event::ShutdownSend { fault: None } => "shutdown(SHUT_WR): our sending side is shut down".to_owned(),
+        Event::Startup { call } | Event::Cleanup { call } => (*call).to_owned(),
+        Event::Secured { version, suite } => {
+            format!("TLS handshake: {}, {}", version.unwrap_or("unknown"), suite.unwrap_or("unknown"))
+        }
+        Event::CloseNotify { by: adieu::Side::Us } => "TLS close_notify: our stream has ended".to_owned(),
+        Event::CloseNotify { by: adieu::Side::Peer } => {
+            "TLS close_notify: the peer's stream has ended".to_owned()
+        }
+        Event::TlsFailed { alert: Some(alert), .. } => {
+            format!("TLS alert {alert}: the peer broke the session off")
+        }
+        Event::TlsFailed { alert: None, error } => format!("the TLS session broke: {error}"),
+        Event::ShutdownSend { fault: None } => {
+            format!("{}: our sending side is shut down", CALLS.shutdown_send)
+        }
         Event::ShutdownSend { fault: Some(fault) } => {
-            format!("shutdown(SHUT_WR) failed: {}", fault_text(fault))
+            format!("{} failed: {}", CALLS.shutdown_send, fault_text(fault))
         }
         Event::Eof => "recv returned 0: the peer has ended its side".to_owned(),
         Event::Fault { fault } => format!("{} failed: {}", fault.call.name(), fault_text(fault)),
         Event::LocalFailure { end } => format!("our {} failed", end.name()),
-        Event::Closed { aborted: true, .. } => "close, with zero linger: the peer sees a reset".to_owned(),
-        Event::Closed { aborted: false, .. } => "close".to_owned(),
+        Event::Closed { aborted: true, .. } => {
+            format!("{}, with zero linger: the peer sees a reset", CALLS.close)
+        }
+        Event::Closed { aborted: false, .. } => CALLS.close.to_owned(),
         _ => return None,
     })
 }

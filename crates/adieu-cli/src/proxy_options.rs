@@ -68,7 +68,9 @@ impl ProxyOptions {
         let Some(Secret(text)) = &self.proxy else { return Ok(None) };
         // A variable that is set for every run may have no use in this one.
         let is_variable = std::env::var("ADIEU_PROXY").is_ok_and(|variable| variable == *text);
-        if text.is_empty() || (is_variable && !matches!(endpoint, Endpoint::Tcp { .. })) {
+        if text.is_empty()
+            || (is_variable && !matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. }))
+        {
             return Ok(None);
         }
         let of_environment = text == "env";
@@ -78,7 +80,7 @@ impl ProxyOptions {
         } else {
             let proxy =
                 text.parse().map_err(|error| Refusal::Usage(format!("--proxy is not a proxy: {error}")))?;
-            if !matches!(endpoint, Endpoint::Tcp { .. }) {
+            if !matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. }) {
                 return Err(Refusal::Usage("a Unix socket is not reached through a proxy".to_owned()));
             }
             Some(proxy)

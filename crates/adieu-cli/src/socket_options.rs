@@ -30,7 +30,7 @@ pub(crate) struct SocketOptions {
     keepalive: Option<KeepAlive>,
 
     /// Let the kernel give up when nothing was acknowledged for so long; a full peer counts (Linux)
-    #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::options::limit)]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::durations::limit)]
     user_timeout: Option<Duration>,
 
     /// Send small pieces at once [default: on]
@@ -96,7 +96,11 @@ impl SocketOptions {
 struct KeepAlive(Option<Duration>);
 
 fn keep_alive(text: &str) -> anyhow::Result<KeepAlive> {
-    if text == "off" { Ok(KeepAlive(None)) } else { crate::options::limit(text).map(|t| KeepAlive(Some(t))) }
+    if text == "off" {
+        Ok(KeepAlive(None))
+    } else {
+        crate::durations::limit(text).map(|t| KeepAlive(Some(t)))
+    }
 }
 
 fn on_or_off(text: &str) -> anyhow::Result<bool> {

@@ -18,6 +18,8 @@ enum SendHalf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum ReceiveHalf {
     Open,
+    /// The stream has ended inside its transport (TLS close_notify); the transport's own EOF is still to come.
+    Finished,
     Eof,
     Failed,
 }
@@ -41,6 +43,8 @@ pub struct Connection {
     receive: ReceiveHalf,
     input_open: bool,
     input_abandoned: bool,
+    /// The transport itself still has octets to send: TLS records.
+    owes: bool,
     counts: Counts,
     milestones: Milestones,
     ended_first: Option<Side>,
@@ -76,6 +80,7 @@ impl Connection {
             receive: ReceiveHalf::Open,
             input_open: true,
             input_abandoned: false,
+            owes: false,
             counts: Counts::default(),
             milestones: Milestones::default(),
             ended_first: None,
@@ -125,7 +130,8 @@ impl Connection {
         let connect = self.config.connect_timeout.filter(|_| !self.connected);
         let idle = self.timers.idle_at(&self.config);
         let grace = self.timers.grace_at(&self.config);
-        [connect, self.config.deadline, idle, grace, self.timers.check_at()].into_iter().flatten().min()
+        let eof = self.timers.eof_at(&self.config);
+        [connect, self.config.deadline, idle, grace, eof, self.timers.check_at()].into_iter().flatten().min()
     }
 
     /// What may be done now without blocking.
@@ -135,8 +141,8 @@ impl Connection {
         }
         let sendable = self.send == SendHalf::Open && self.evidence.fault.is_none();
         Wants {
-            receive: self.receive == ReceiveHalf::Open,
-            send: sendable && self.pending() > 0,
+            receive: self.is_receiving(),
+            send: sendable && (self.pending() > 0 || self.owes),
             input: sendable && self.input_open,
             acknowledgement: self.both_ended() && self.flushed() && !self.held && !self.sample_due,
         }
@@ -187,6 +193,23 @@ impl Connection {
         self.ended_first
     }
 
+    /// Whether the peer has ended its direction: by EOF, or by the stream's own end inside a transport whose EOF is
+    /// still to come. No more bytes will be received.
+    pub fn peer_has_ended(&self) -> bool {
+        match self.receive {
+            ReceiveHalf::Finished => true,
+            ReceiveHalf::Eof => self.evidence.eof,
+            ReceiveHalf::Open | ReceiveHalf::Failed => false,
+        }
+    }
+
+    /// Whether all that our input gave is sent, and it has ended: [`Action::ShutdownSend`] is next. A transport that
+    /// ends its stream by something of its own (TLS close_notify) sends that now, and says so with
+    /// [`Connection::handle_owed`].
+    pub fn is_about_to_shut_down(&self) -> bool {
+        self.connected && self.verdict.is_none() && self.in_flight.is_none() && self.may_shut_down()
+    }
+
     /// Whether our input was given up unfinished: silent for longer than the input grace after the peer's end.
     pub fn input_abandoned(&self) -> bool {
         self.input_abandoned
@@ -223,7 +246,7 @@ impl Connection {
 
     /// `recv` returned 0. After a fault this proves nothing, and changes nothing but that no more will come.
     pub fn handle_eof(&mut self, now: Time) {
-        if self.receive != ReceiveHalf::Open {
+        if !self.is_receiving() {
             return;
         }
         self.receive = ReceiveHalf::Eof;
@@ -234,6 +257,27 @@ impl Connection {
         }
         self.timers.peer_acted(now);
         self.conclude(now);
+    }
+
+    /// The peer has ended its stream inside the transport (TLS close_notify). No more bytes will come; go on receiving,
+    /// for the transport's EOF, until [`Connection::wants`] says otherwise. How long that may take is bounded by
+    /// [`Config::eof_grace`].
+    pub fn handle_stream_end(&mut self, now: Time) {
+        if self.receive != ReceiveHalf::Open || self.evidence.fault.is_some() {
+            return;
+        }
+        self.receive = ReceiveHalf::Finished;
+        self.milestones.stream_end = Some(now);
+        self.ended_first.get_or_insert(Side::Peer);
+        self.timers.peer_acted(now);
+        self.update_timers(now);
+    }
+
+    /// The transport itself has something to send (TLS records), or has no more. Until it has none, our sending side is
+    /// not shut down.
+    pub fn handle_owed(&mut self, owes: bool) {
+        // What turns up once the shutdown is under way comes too late to be sent.
+        self.owes = owes && self.in_flight != Some(Action::ShutdownSend);
     }
 
     /// Our kernel accepted `n` bytes for sending.
@@ -264,7 +308,7 @@ impl Connection {
         if self.send == SendHalf::Open {
             self.send = SendHalf::Failed;
         }
-        if fault.call == Call::Receive && self.receive == ReceiveHalf::Open {
+        if fault.call == Call::Receive && self.is_receiving() {
             self.receive = ReceiveHalf::Failed;
         }
         self.conclude(now);
@@ -272,7 +316,7 @@ impl Connection {
 
     /// After a fault, `recv` has nothing more to give.
     pub fn handle_exhausted(&mut self, now: Time) {
-        if self.evidence.fault.is_some() && self.receive == ReceiveHalf::Open {
+        if self.evidence.fault.is_some() && self.is_receiving() {
             self.receive = ReceiveHalf::Failed;
             self.conclude(now);
         }
@@ -283,6 +327,11 @@ impl Connection {
         if let Some(seen) = &mut self.evidence.end_mark {
             *seen = true;
         }
+    }
+
+    /// The stream was cut where no end is possible: from now on it is one that has an end mark, and it was not seen.
+    pub fn handle_missing_end_mark(&mut self) {
+        self.evidence.end_mark.get_or_insert(false);
     }
 
     /// The answer to [`Action::ShutdownSend`].
@@ -458,6 +507,8 @@ impl Connection {
             self.input_open = false;
             self.input_abandoned = true;
             self.update_timers(now);
+        } else if self.timers.lasted(self.timers.eof_at(&self.config)) {
+            self.decide(now, Ending::Indeterminate { missing: Missing::PeerEof });
         } else if self.timers.lasted(self.timers.check_at())
             || self.timers.lasted(self.timers.idle_at(&self.config))
         {
@@ -478,6 +529,10 @@ impl Connection {
         self.counts.written + self.counts.discarded == self.counts.received
     }
 
+    fn is_receiving(&self) -> bool {
+        matches!(self.receive, ReceiveHalf::Open | ReceiveHalf::Finished)
+    }
+
     fn both_ended(&self) -> bool {
         self.send == SendHalf::Shut && self.receive == ReceiveHalf::Eof
     }
@@ -486,6 +541,7 @@ impl Connection {
         self.send == SendHalf::Open
             && !self.input_open
             && self.pending() == 0
+            && !self.owes
             && self.evidence.fault.is_none()
     }
 
@@ -500,7 +556,10 @@ impl Connection {
             alive,
             outstanding: alive && !self.untold && self.acknowledged_octets < self.taken_octets(),
             untaken: alive && self.may_be_untaken,
-            input_holds: self.receive == ReceiveHalf::Eof && self.input_open && self.pending() == 0,
+            input_holds: matches!(self.receive, ReceiveHalf::Eof | ReceiveHalf::Finished)
+                && self.input_open
+                && self.pending() == 0,
+            eof_missing: alive && self.send == SendHalf::Shut && self.receive == ReceiveHalf::Finished,
         }
     }
 
@@ -544,9 +603,10 @@ impl Connection {
                 self.untaken = Some(size);
                 self.may_be_untaken = size > 0;
             }
-            Unacknowledged::Unknown => {
+            Unacknowledged::Uncounted | Unacknowledged::Unknown => {
+                let outstanding = self.send == SendHalf::Shut && unacknowledged == Unacknowledged::Uncounted;
                 self.evidence.unacknowledged = None;
-                self.evidence.fin_acknowledged = None;
+                self.evidence.fin_acknowledged = outstanding.then_some(false);
             }
         }
     }
@@ -587,6 +647,7 @@ impl Connection {
             (SocketError::Unknown, _) => Some(Missing::SocketError),
             (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
             // Not yet: wait for the acknowledgement, bounded by the timers.
+            (_, Unacknowledged::Uncounted) => return None,
             (_, Unacknowledged::Octets(octets)) if octets > 0 => return None,
             _ => None,
         };

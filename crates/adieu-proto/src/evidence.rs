@@ -16,6 +16,8 @@ pub enum Call {
     Shutdown,
     /// `getsockopt(SO_ERROR)`, which also clears the error.
     SocketError,
+    /// `poll`, `WSAPoll`: it reported an error without its number.
+    Poll,
 }
 
 impl Call {
@@ -27,6 +29,7 @@ impl Call {
             Self::Send => "send",
             Self::Shutdown => "shutdown",
             Self::SocketError => "getsockopt(SO_ERROR)",
+            Self::Poll => "poll",
         }
     }
 }
@@ -50,6 +53,9 @@ pub enum FaultKind {
     NotConnected,
     /// `ECONNREFUSED`.
     Refused,
+    /// What a stream is carried in was broken or ended by the peer (a fatal TLS alert, a record that is not authentic),
+    /// so it is not known to be whole.
+    Protocol,
     /// Anything else: our own system's trouble.
     Other,
 }
@@ -73,6 +79,7 @@ impl Fault {
             FaultKind::Aborted => Ending::Reset { by: Side::Us },
             FaultKind::TimedOut | FaultKind::Unreachable => Ending::TimedOut { timer: Timer::Kernel },
             FaultKind::NotConnected => Ending::Indeterminate { missing: Missing::Cause },
+            FaultKind::Protocol => Ending::Truncated,
             FaultKind::Refused | FaultKind::Other => Ending::LocalFailure { end: LocalEnd::Socket },
         }
     }
@@ -83,6 +90,8 @@ impl Fault {
 pub enum Unacknowledged {
     /// So many octets of sequence space: bytes, and one for our FIN once it is queued (Linux: `SIOCOUTQ`).
     Octets(u64),
+    /// Some octets, our FIN among them; how many is not told (Windows: the state of its TCP).
+    Uncounted,
     /// There is nothing to acknowledge: both ends are in one kernel (Unix sockets), which has the bytes.
     NotApplicable,
     /// The same, and so much of the kernel's memory is held by what the peer's program has not taken yet (Linux:

@@ -21,6 +21,9 @@ pub struct Config {
     /// Data is outstanding and the peer's TCP did not answer, not even to probes, for this long. A stalled
     /// peer whose system is alive answers probes and is never taken for dead.
     pub dead_peer: Option<Duration>,
+    /// Both directions have ended, the peer's by the stream's own end (TLS close_notify), and only its transport's EOF
+    /// is missing, for this long.
+    pub eof_grace: Option<Duration>,
     /// The stream has an end mark of its own, and EOF before it is a truncation.
     pub end_mark: bool,
 }
@@ -31,6 +34,8 @@ impl Config {
     pub const DEAD_PEER: Duration = Duration::from_secs(130);
     /// How long our silent input may hold up the end by default, once the peer has ended.
     pub const INPUT_GRACE: Duration = Duration::from_secs(2);
+    /// How long the peer may leave its transport open by default, once both streams have ended.
+    pub const EOF_GRACE: Duration = Duration::from_secs(5);
     /// How long connecting may take by default.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 }
@@ -43,6 +48,7 @@ impl Default for Config {
             deadline: None,
             input_grace: Some(Self::INPUT_GRACE),
             dead_peer: Some(Self::DEAD_PEER),
+            eof_grace: Some(Self::EOF_GRACE),
             end_mark: false,
         }
     }
@@ -59,6 +65,8 @@ pub(crate) struct Situation {
     pub(crate) untaken: bool,
     /// The peer has ended, and our input is the only thing that keeps our side open.
     pub(crate) input_holds: bool,
+    /// Both streams have ended, and only the EOF of the peer's transport has not come.
+    pub(crate) eof_missing: bool,
 }
 
 /// The moments the timers count from.
@@ -69,6 +77,7 @@ pub(crate) struct Timers {
     idle_since: Option<Time>,
     outstanding_since: Option<Time>,
     grace_since: Option<Time>,
+    eof_missing_since: Option<Time>,
     check_at: Option<Time>,
 }
 
@@ -97,6 +106,8 @@ impl Timers {
         keep(&mut self.idle_since, now, awaits_peer);
         keep(&mut self.outstanding_since, now, situation.outstanding);
         keep(&mut self.grace_since, now, self.waiting.input && situation.input_holds);
+        // Received bytes that our own output holds up come first.
+        keep(&mut self.eof_missing_since, now, self.waiting.receive && situation.eof_missing);
         match self.check_interval(config, situation).filter(|_| any) {
             None => self.check_at = None,
             Some(interval) => {
@@ -148,6 +159,11 @@ impl Timers {
     /// When our silent input has held up the end for too long.
     pub(crate) fn grace_at(&self, config: &Config) -> Option<Time> {
         Some(self.grace_since?.saturating_add(config.input_grace?))
+    }
+
+    /// When the EOF of the peer's transport has been missing for too long.
+    pub(crate) fn eof_at(&self, config: &Config) -> Option<Time> {
+        Some(self.eof_missing_since?.saturating_add(config.eof_grace?))
     }
 
     /// When the kernel's state must be looked at next.

@@ -76,6 +76,8 @@ pub struct Milestones {
     pub first_received: Option<Time>,
     /// `shutdown(SHUT_WR)` succeeded.
     pub shutdown_send: Option<Time>,
+    /// The peer ended its stream inside the transport (TLS close_notify).
+    pub stream_end: Option<Time>,
     /// `recv` returned 0.
     pub peer_eof: Option<Time>,
     /// Everything, our FIN included, was seen acknowledged.

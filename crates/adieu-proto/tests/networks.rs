@@ -48,6 +48,7 @@ fn timers() -> impl Strategy<Value = Config> {
             deadline,
             input_grace,
             dead_peer,
+            eof_grace: None,
             end_mark,
         },
     )

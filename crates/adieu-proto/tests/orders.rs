@@ -23,6 +23,8 @@ enum Happening {
     Exhausted,
     Acknowledged,
     EndMark,
+    StreamEnd,
+    Owed(bool),
     Read(u64),
     InputEof,
     InputFailed,
@@ -54,7 +56,9 @@ struct Answer {
 }
 
 fn kind() -> impl Strategy<Value = FaultKind> {
-    use FaultKind::{Aborted, BrokenPipe, NotConnected, Other, Refused, Reset, TimedOut, Unreachable};
+    use FaultKind::{
+        Aborted, BrokenPipe, NotConnected, Other, Protocol, Refused, Reset, TimedOut, Unreachable,
+    };
     prop::sample::select(vec![
         Reset,
         BrokenPipe,
@@ -63,6 +67,7 @@ fn kind() -> impl Strategy<Value = FaultKind> {
         Unreachable,
         NotConnected,
         Refused,
+        Protocol,
         Other,
     ])
 }
@@ -116,6 +121,8 @@ fn input() -> impl Strategy<Value = Happening> {
         2 => (0_u64..40).prop_map(Happening::Pass),
         2 => Just(Happening::Acknowledged),
         1 => Just(Happening::EndMark),
+        1 => Just(Happening::StreamEnd),
+        1 => any::<bool>().prop_map(Happening::Owed),
         1 => (call, kind()).prop_map(|(call, kind)| Happening::Fault(call, kind)),
         1 => Just(Happening::Exhausted),
         1 => prop::sample::select(vec![
@@ -138,6 +145,7 @@ fn config() -> impl Strategy<Value = Config> {
             deadline,
             input_grace,
             dead_peer,
+            eof_grace: Some(Duration::from_millis(30)),
             end_mark,
         },
     )
@@ -151,6 +159,7 @@ struct Told {
     unsent: u64,
     unwritten: u64,
     receive_ended: bool,
+    finished: bool,
     eof_first: bool,
     fault: bool,
     shut_down: bool,
@@ -169,6 +178,7 @@ impl Told {
             unsent: 0,
             unwritten: 0,
             receive_ended: false,
+            finished: false,
             eof_first: false,
             fault: false,
             shut_down: false,
@@ -187,7 +197,7 @@ impl Told {
                 self.fault = true;
                 self.core.handle_connect_failed(now, Fault { call: Call::Connect, kind, code: None });
             }
-            Happening::Received(n) if connected && !self.receive_ended => {
+            Happening::Received(n) if connected && !self.receive_ended && !self.finished => {
                 self.unwritten += n;
                 self.core.handle_received(now, n);
             }
@@ -203,6 +213,11 @@ impl Told {
             Happening::Exhausted => self.core.handle_exhausted(now),
             Happening::Acknowledged => self.core.handle_acknowledged(),
             Happening::EndMark => self.core.handle_end_mark(),
+            Happening::StreamEnd if connected => {
+                self.finished = true;
+                self.core.handle_stream_end(now);
+            }
+            Happening::Owed(owes) => self.core.handle_owed(owes),
             Happening::Read(n) if self.core.wants().input => {
                 self.unsent += n;
                 self.core.handle_input(n);
@@ -323,6 +338,7 @@ impl Told {
 
     /// Lets everything end that has not: there must be an outcome then.
     fn end(&mut self) {
+        self.core.handle_owed(false);
         let last = Answer {
             shutdown: Ok(()),
             unacknowledged: Unacknowledged::Octets(0),

@@ -60,6 +60,7 @@ mod tests {
         let all = listen(named("exchange_of_nothing"), Path::new("/p"));
         assert_eq!(all, ["listen", "--report", "json", "--port-file", "/p", "127.0.0.1:0"]);
         let all = listen(named("exchange_of_nothing_over_unix"), Path::new("/d/p"));
-        assert_eq!(all, ["listen", "--report", "json", "--port-file", "/d/p", "unix:/d/socket"]);
+        let socket = format!("unix:{}", Path::new("/d").join("socket").display());
+        assert_eq!(all, ["listen", "--report", "json", "--port-file", "/d/p", &*socket]);
     }
 }

@@ -12,6 +12,7 @@
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
 //! | [`sim`] | a network, sockets and peers in virtual time, for the core |
+//! | [`tls`] | peers that speak TLS, certificates for them, and the closing matrix between close_notify and FIN |
 //! | [`skip`] | how a test is skipped: loudly |
 //!
 //! But for [`sim`], which runs the core itself, the kit knows nothing of the other adieu crates, so that it can judge
@@ -21,27 +22,21 @@
 //!
 //! # Platforms
 //!
-//! The peers and all that runs against them need Unix; [`pattern`], [`progress`] and [`skip`] do not.
+//! Unix and Windows. [`scenario::Scenario::not_here`] says which scenarios are not for a system, and why.
 
-#[cfg(unix)]
 pub mod arguments;
-#[cfg(unix)]
 pub mod judge;
-#[cfg(unix)]
 pub mod matrix;
 #[cfg(target_os = "linux")]
 pub mod namespace;
-#[cfg(unix)]
 mod os;
 pub mod pattern;
-#[cfg(unix)]
 pub mod peer;
-#[cfg(unix)]
 pub mod places;
-#[cfg(unix)]
 pub mod program;
 pub mod progress;
-#[cfg(unix)]
 pub mod scenario;
 pub mod sim;
 pub mod skip;
+#[cfg(unix)]
+pub mod tls;

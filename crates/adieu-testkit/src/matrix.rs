@@ -9,7 +9,7 @@
 use crate::{
     arguments, judge,
     program::{self, Outcome},
-    scenario::Scenario,
+    scenario::{Arm, Scenario},
     skip,
 };
 use std::{env, ffi::OsString, io, path::Path};
@@ -17,8 +17,9 @@ use std::{env, ffi::OsString, io, path::Path};
 /// If this variable is set, only scenarios whose name contains its value are run.
 pub const ONLY: &str = "ADIEU_SCENARIO";
 
-/// Scenarios at a time. Nearly all of a scenario's time is waiting.
-const WORKERS: usize = 12;
+/// Scenarios at a time. Nearly all of a scenario's time is waiting; under Wine each call of the kernel is a call of its
+/// one server process, so there are fewer.
+const WORKERS: usize = if cfg!(windows) { 4 } else { 12 };
 
 /// Which of adieu's commands is held against the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,11 @@ impl Command {
 ///
 /// As [`failures_of`].
 pub fn failures(adieu: &Path, command: Command, more: &[&str]) -> Vec<String> {
-    failures_of(|scenario| command.takes(scenario), |scenario| command.run(adieu, scenario, more))
+    let arm = match command {
+        Command::Connect => Arm::Connecting,
+        Command::Listen => Arm::Listening,
+    };
+    failures_of(arm, |scenario| command.takes(scenario), |scenario| command.run(adieu, scenario, more))
 }
 
 /// Runs every scenario that is wanted, and gives a line for each that did not hold, with the reasons and what adieu
@@ -75,6 +80,7 @@ pub fn failures(adieu: &Path, command: Command, more: &[&str]) -> Vec<String> {
 ///
 /// If nothing is wanted, or [`ONLY`] picks no scenario at all: a run of nothing must not look like a success.
 pub fn failures_of(
+    arm: Arm,
     wanted: impl Fn(&Scenario) -> bool,
     run: impl Fn(&'static Scenario) -> io::Result<Outcome> + Sync,
 ) -> Vec<String> {
@@ -82,6 +88,12 @@ pub fn failures_of(
     let known = crate::scenario::all().any(|scenario| scenario.name.contains(&only));
     assert!(known, "there is no scenario whose name contains {only:?}");
     let wanted = |scenario: &Scenario| wanted(scenario) && scenario.name.contains(&only);
+    for scenario in crate::scenario::all().filter(|scenario| wanted(scenario)) {
+        if let Some(why) = scenario.not_here(arm) {
+            skip::not_here(scenario.name, why);
+        }
+    }
+    let wanted = |scenario: &Scenario| wanted(scenario) && scenario.not_here(arm).is_none();
     let done = program::for_each(WORKERS, wanted, |scenario| match run(scenario) {
         Ok(outcome) => {
             let verdict = judge::judge(scenario, &outcome);

@@ -19,6 +19,12 @@ pub fn loudly(test: &str, why: &io::Error) {
     eprintln!("SKIPPED {test}: {why}");
 }
 
+/// Says on stderr that a test is not for this system, and why: no lack of this machine, so never a failure.
+#[expect(clippy::print_stderr, reason = "what was left out must be seen in the test's output")]
+pub fn not_here(test: &str, why: &str) {
+    eprintln!("not for this system: {test}: {why}");
+}
+
 /// If this variable is 1, as in CI, a test whose counterpart is not installed is a failed one.
 pub const REQUIRE_COUNTERPARTS: &str = "ADIEU_REQUIRE_COUNTERPARTS";
 

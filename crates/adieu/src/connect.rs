@@ -1,5 +1,6 @@
 //! Connecting: every address is tried, the Happy Eyeballs way (RFC 8305), until one connects.
 
+use crate::connection::{ensure_connected, report};
 use crate::error::{Attempt, ConnectCause, ConnectError, list};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
@@ -44,14 +45,54 @@ pub fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, Con
 }
 
 pub(crate) fn connect_link(endpoint: &Endpoint, options: &Options) -> Result<Link<Socket>, ConnectError> {
-    let mut link = Link::new(options.clone(), Role::Connect, endpoint.to_string());
-    match establish(&mut link, endpoint) {
+    let (options, trouble) = with_tls(endpoint, options);
+    let mut link = Link::new(options, Role::Connect, endpoint.to_string());
+    let established = match trouble {
+        Some(cause) => Err(cause),
+        None => establish(&mut link, endpoint),
+    };
+    match established {
         Ok((established, transport)) => {
+            link.facts.host = endpoint.host().map(str::to_owned);
             link.connected(established, transport);
-            Ok(link)
+            if ensure_connected(&mut link) { Ok(link) } else { Err(not_secured(&link, endpoint)) }
         }
         Err(cause) => Err(fail(link, endpoint, cause)),
     }
+}
+
+/// The options of a connection to this endpoint: `tls://` asks for TLS, with the platform's roots if nothing else is
+/// said. Nothing is read for an endpoint that does not ask for it.
+pub(crate) fn with_tls(endpoint: &Endpoint, options: &Options) -> (Options, Option<ConnectCause>) {
+    let options = options.clone();
+    let wrong = |why: String| Some(ConnectCause::Local(io::Error::other(why)));
+    #[cfg(feature = "tls")]
+    match &options.tls {
+        Some(tls) if tls.is_server() => {
+            return (options, wrong("the TLS configuration is that of a listener".into()));
+        }
+        None if matches!(endpoint, Endpoint::Tls { .. }) => {
+            return match crate::tls::Client::new().build() {
+                Ok(tls) => (options.tls(tls), None),
+                Err(error) => (options, wrong(error.to_string())),
+            };
+        }
+        _ => {}
+    }
+    if cfg!(not(feature = "tls")) && matches!(endpoint, Endpoint::Tls { .. }) {
+        return (options, wrong("this build speaks no TLS".into()));
+    }
+    (options, None)
+}
+
+/// The handshake has failed, and the link is closed.
+pub(crate) fn not_secured<H: handle::Handle>(link: &Link<H>, endpoint: &Endpoint) -> ConnectError {
+    #[cfg(feature = "tls")]
+    let failed = link.handshake_error().cloned().map(ConnectCause::Tls);
+    #[cfg(not(feature = "tls"))]
+    let failed = None;
+    let cause = failed.unwrap_or_else(|| out_of_time(link, Vec::new()));
+    ConnectError::new(endpoint.clone(), cause, report(link))
 }
 
 pub(crate) fn port_zero() -> ConnectCause {
@@ -62,6 +103,7 @@ fn establish(
     link: &mut Link<Socket>,
     endpoint: &Endpoint,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    link.check_network()?;
     link.options.check(endpoint).map_err(ConnectCause::Option)?;
     let proxy = link.options.proxy.clone();
     link.facts.proxy = proxy.as_ref().map(ToString::to_string);
@@ -69,8 +111,8 @@ fn establish(
         proxy::blocking::check(proxy, endpoint)?;
     }
     match endpoint {
-        Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
-        Endpoint::Tcp { host, port } => {
+        Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
+        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
             if let Some(proxy) = proxy {
                 return proxy::blocking::establish(link, &proxy, host, *port);
             }
@@ -173,7 +215,7 @@ fn connect_fault(cause: &ConnectCause) -> Fault {
 }
 
 /// The core has decided while connecting: the interrupt, or a timer.
-pub(crate) fn out_of_time(link: &Link<Socket>, attempts: Vec<Attempt>) -> ConnectCause {
+pub(crate) fn out_of_time<H: handle::Handle>(link: &Link<H>, attempts: Vec<Attempt>) -> ConnectCause {
     match link.options.interrupt.as_ref().and_then(crate::Interrupt::raised) {
         Some(_) => ConnectCause::Interrupted,
         None => ConnectCause::TimedOut(attempts),
@@ -229,7 +271,7 @@ fn race_to_first(
         let until_next = next_at.map(|at| at.saturating_sub(link.now()));
         let timeout = [until_next, link.time_left()].into_iter().flatten().min();
         let mut watches: Vec<Watch<'_>> =
-            running.iter().map(|r| Watch::new(r.socket.as_pollable(), false, true)).collect();
+            running.iter().map(|r| Watch::connecting(r.socket.as_pollable())).collect();
         watches.push(Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable)));
         os::wait(&mut watches, timeout).map_err(ConnectCause::Local)?;
         let ready: Vec<bool> = watches.iter().map(|w| w.ready.any).collect();

@@ -77,7 +77,7 @@ impl Connection {
     /// # Errors
     ///
     /// The stream could not be made non-blocking, or a socket option that was asked for cannot be set
-    /// ([`OptionError`](crate::OptionError)). Those that only a new socket can have are not looked at.
+    /// ([`OptionError`]). Those that only a new socket can have are not looked at.
     pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
@@ -87,8 +87,19 @@ impl Connection {
         Ok(Self::new(link))
     }
 
+    /// Makes the TLS handshake, if there is one to make and no call has made it yet.
+    ///
+    /// # Errors
+    ///
+    /// It failed: the report of the connection that never was.
+    #[cfg(feature = "tls")]
+    pub fn handshake(mut self) -> Result<Self, Box<Report>> {
+        if ensure_connected(&mut self.link) { Ok(self) } else { Err(Box::new(report(&self.link))) }
+    }
+
     /// Shuts down the sending side: queues our FIN, so that the peer reads EOF and can free what it holds for our
-    /// requests, while we still receive. `shutdown(SHUT_WR)`; in Winsock `shutdown(SD_SEND)`.
+    /// requests, while we still receive. `shutdown(SHUT_WR)`; in Winsock `shutdown(SD_SEND)`. With TLS, close_notify
+    /// comes before the FIN, and this waits until our kernel has taken it.
     ///
     /// # Errors
     ///
@@ -100,8 +111,10 @@ impl Connection {
     /// RFC 9293, section 3.6 (CLOSE call); shutdown(2).
     pub fn shutdown_send(mut self) -> Result<HalfClosed, ShutdownError> {
         let link = &mut self.link;
+        ensure_connected(link);
         link.core.handle_input_eof();
         link.act();
+        finish_sending(link);
         if link.core.milestones().shutdown_send.is_some() {
             return Ok(HalfClosed { link: self.link });
         }
@@ -183,6 +196,16 @@ impl HalfClosed {
         let now = link.now();
         link.core.handle_close(now);
         link.act();
+        // With TLS the peer's close_notify is the end of its bytes, and its FIN is still to come.
+        while link.outcome().is_none() && link.core.peer_has_ended() && link.core.wants().receive {
+            link.receive_eof();
+            link.act();
+            if link.core.wants().receive
+                && wait(link, Waiting { receive: true, ..Waiting::default() }, None).is_err()
+            {
+                break;
+            }
+        }
         while link.outcome().is_none() && link.core.wants().acknowledgement {
             if wait(link, Waiting { acknowledgement: true, ..Waiting::default() }, None).is_err() {
                 break;
@@ -286,9 +309,65 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io
     Ok(())
 }
 
+/// Makes the handshake, if there is one to make. False: there is no connection.
+#[cfg(feature = "tls")]
+pub(crate) fn ensure_connected(link: &mut Link<Socket>) -> bool {
+    use crate::handle::Direction;
+    use crate::link::secure::Step;
+    while link.is_handshaking() {
+        match link.handshake() {
+            Step::Done => return true,
+            Step::Failed => return false,
+            Step::Wait(direction) => {
+                let receive = direction == Direction::Receive;
+                if let Err(error) =
+                    wait(link, Waiting { receive, send: !receive, ..Waiting::default() }, None)
+                {
+                    link.local_failure(adieu_proto::LocalEnd::Socket, &error);
+                    link.act();
+                }
+            }
+        }
+    }
+    link.core.milestones().connected.is_some()
+}
+
+/// There is nothing to make.
+#[cfg(not(feature = "tls"))]
+pub(crate) fn ensure_connected(_: &mut Link<Socket>) -> bool {
+    true
+}
+
+/// Waits until our kernel has taken all that waits here.
+fn finish_sending(link: &mut Link<Socket>) {
+    while link.has_unsent() && link.core.wants().send {
+        let waited = match link.send(&[]) {
+            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() }, None),
+            Moved::Bytes(_) | Moved::Ended => Ok(()),
+        };
+        if waited.is_err() {
+            break;
+        }
+        link.act();
+    }
+    link.wait_for(Waiting::default());
+}
+
+/// Why there is nothing to read from or to write to.
+fn never_connected(link: &Link<Socket>) -> io::Error {
+    #[cfg(feature = "tls")]
+    if let Some(error) = link.handshake_error() {
+        return error.clone().into();
+    }
+    ended(link)
+}
+
 fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
+    }
+    if !ensure_connected(link) {
+        return Err(never_connected(link));
     }
     let result = read_waiting(link, buffer, None);
     link.wait_for(Waiting::default());
@@ -297,6 +376,9 @@ fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 fn read_within(link: &mut Link<Socket>, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+    if !ensure_connected(link) {
+        return Err(never_connected(link));
+    }
     if buffer.is_empty() {
         link.check_stop();
         link.act();
@@ -315,12 +397,17 @@ fn read_waiting(
     loop {
         link.check_stop();
         link.act();
+        if link.has_unsent() {
+            // The peer may wait for it before it says anything.
+            link.send(&[]);
+        }
         match link.receive(buffer) {
             Moved::Bytes(n) => {
                 let now = link.now();
                 link.core.handle_output(now, n as u64);
                 return Ok(Some(n));
             }
+            Moved::Blocked if link.core.peer_has_ended() => return Ok(Some(0)),
             Moved::Blocked if until.is_some_and(|until| until <= Instant::now()) => return Ok(None),
             Moved::Blocked => wait(link, Waiting { receive: true, ..Waiting::default() }, until)?,
             Moved::Ended => {
@@ -328,7 +415,7 @@ fn read_waiting(
                 // A clean EOF is the end of what there is to read, also once it is closed and graceful.
                 let evidence = link.core.evidence();
                 let graceful = link.outcome().is_none_or(|o| o.ending == adieu_proto::Ending::Graceful);
-                if evidence.eof && evidence.fault.is_none() && graceful {
+                if link.core.peer_has_ended() && evidence.fault.is_none() && graceful {
                     return Ok(Some(0));
                 }
                 return Err(ended(link));
@@ -340,6 +427,9 @@ fn read_waiting(
 fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
+    }
+    if !ensure_connected(link) {
+        return Err(never_connected(link));
     }
     let result = write_waiting(link, buffer);
     link.wait_for(Waiting::default());
@@ -354,7 +444,12 @@ fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
             return Err(ended(link));
         }
         match link.send(buffer) {
-            Moved::Bytes(n) => return Ok(n),
+            Moved::Bytes(0) => {}
+            Moved::Bytes(n) => {
+                finish_sending(link);
+                // What our kernel has not taken whole is not written, and will not be.
+                return if link.has_unsent() { Err(ended(link)) } else { Ok(n) };
+            }
             Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() }, None)?,
             Moved::Ended => return Err(ended(link)),
         }

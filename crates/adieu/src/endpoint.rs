@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `unix:path`, `unix:@name`.
+/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `tls://host:port`, `unix:path`, `unix:@name`.
 ///
 /// A name is not resolved here; [`connect`](crate::connect()) does that.
 ///
@@ -26,6 +26,13 @@ pub enum Endpoint {
         /// The port; 0 lets the system choose one to listen on.
         port: u16,
     },
+    /// A TCP port on which TLS is spoken, as `tls://host:port`.
+    Tls {
+        /// The name or address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
     /// A Unix socket in the file system.
     Unix {
         /// Its path.
@@ -46,6 +53,19 @@ impl Endpoint {
     /// A TCP endpoint.
     pub fn tcp(host: impl Into<String>, port: u16) -> Self {
         Self::Tcp { host: host.into(), port }
+    }
+
+    /// A TCP endpoint on which TLS is spoken.
+    pub fn tls(host: impl Into<String>, port: u16) -> Self {
+        Self::Tls { host: host.into(), port }
+    }
+
+    /// The host. `None`: a Unix socket has none.
+    pub(crate) fn host(&self) -> Option<&str> {
+        match self {
+            Self::Tcp { host, .. } | Self::Tls { host, .. } => Some(host),
+            Self::Unix { .. } | Self::UnixAbstract { .. } => None,
+        }
     }
 
     /// A Unix socket's path.
@@ -159,7 +179,9 @@ pub enum ParseEndpointError {
     #[error("'unix:@' needs a name, as in unix:@app")]
     NoName,
     /// A scheme that is not spoken.
-    #[error("the scheme '{scheme}' is not supported: write host:port, [::1]:port or unix:path")]
+    #[error(
+        "the scheme '{scheme}' is not supported: write host:port, [::1]:port, tls://host:port or unix:path"
+    )]
     UnknownScheme {
         /// The scheme.
         scheme: String,
@@ -182,6 +204,12 @@ impl FromStr for Endpoint {
         }
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() { Err(ParseEndpointError::NoPath) } else { Ok(Self::unix(path)) };
+        }
+        if let Some(rest) = text.strip_prefix("tls://") {
+            return match rest.parse()? {
+                Self::Tcp { host, port } => Ok(Self::Tls { host, port }),
+                _ => Err(ParseEndpointError::BadHost { given: rest.to_owned() }),
+            };
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(ParseEndpointError::UnknownScheme { scheme: scheme.to_owned() });
@@ -211,6 +239,7 @@ impl FromStr for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Tls { host, port } => write!(f, "tls://{}", Self::tcp(host, *port)),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             // Without its directory it would read as an abstract name.
@@ -243,6 +272,8 @@ mod tests {
             "unix:./@x",
             "unix:@app/1",
             "[fe80::1%eth0]:1",
+            "tls://a.test:443",
+            "tls://[::1]:1",
         ] {
             assert_eq!(text.parse::<Endpoint>().expect("well formed").to_string(), text);
         }
@@ -290,6 +321,9 @@ mod tests {
             ("[::1]80", E::BadBrackets { given: given("[::1]80") }),
             ("[::1]", E::NoPort { given: given("[::1]") }),
             ("unix:", E::NoPath),
+            ("tls://host", E::NoPort { given: given("host") }),
+            ("tls://unix:/x", E::BadHost { given: given("unix:/x") }),
+            ("tls://tls://h:1", E::BadHost { given: given("tls://h:1") }),
             ("unix:@", E::NoName),
             ("gopher://host:70", E::UnknownScheme { scheme: given("gopher") }),
         ] {

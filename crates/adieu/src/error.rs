@@ -25,6 +25,10 @@ pub enum ConnectCause {
     /// Every address was tried.
     #[error("{}", list_or_one(.0))]
     Attempts(Vec<Attempt>),
+    /// There was a connection, and the TLS handshake on it failed.
+    #[cfg(feature = "tls")]
+    #[error("{0}")]
+    Tls(#[source] crate::tls::HandshakeError),
     /// A socket could not be made, or the endpoint cannot be used on this platform.
     #[error("{}", describe_error(.0))]
     Local(#[source] io::Error),
@@ -150,10 +154,19 @@ pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
 ///
 /// It is the error path of the Winsock page: report the error, close the socket, clean up.
 #[derive(Debug, thiserror::Error)]
-#[error("shutdown failed: {report}")]
+#[error("shutdown failed: {}{report}", number_and_name(report))]
 pub struct ShutdownError {
     pub(crate) report: Box<Report>,
     pub(crate) received: Vec<u8>,
+}
+
+/// As WSAGetLastError's callers print it: the number, then its name.
+fn number_and_name(report: &Report) -> String {
+    match (report.error_code, report.error_name) {
+        (Some(code), Some(name)) => format!("{code} {name}: "),
+        (Some(code), None) => format!("{code}: "),
+        (None, _) => String::new(),
+    }
 }
 
 impl ShutdownError {

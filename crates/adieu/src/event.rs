@@ -8,6 +8,11 @@ use std::{io, net::SocketAddr, time::Duration};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The system's network was made ready (Windows).
+    Startup {
+        /// The call.
+        call: &'static str,
+    },
     /// A name was resolved to these addresses, in the order in which they will be tried.
     Resolved {
         /// The addresses.
@@ -38,6 +43,28 @@ pub enum Event<'a> {
         local: Option<&'a str>,
         /// The peer's.
         peer: Option<&'a str>,
+    },
+    /// The TLS handshake is done.
+    #[cfg(feature = "tls")]
+    Secured {
+        /// The version, such as `TLSv1.3`.
+        version: Option<&'a str>,
+        /// The cipher suite, as IANA names it.
+        suite: Option<&'a str>,
+    },
+    /// TLS's own end of a direction was sent or received.
+    #[cfg(feature = "tls")]
+    CloseNotify {
+        /// Whose direction has ended.
+        by: adieu_proto::Side,
+    },
+    /// The TLS session was broken off by the peer, or is broken.
+    #[cfg(feature = "tls")]
+    TlsFailed {
+        /// The peer's alert. `None`: it sent none.
+        alert: Option<&'a str>,
+        /// In words.
+        error: &'a str,
     },
     /// Our kernel accepted bytes.
     Sent {
@@ -79,5 +106,10 @@ pub enum Event<'a> {
         aborted: bool,
         /// The connection's one report.
         report: &'a Report,
+    },
+    /// What [`Startup`](Self::Startup) took was given back (Windows). The last step.
+    Cleanup {
+        /// The call.
+        call: &'static str,
     },
 }

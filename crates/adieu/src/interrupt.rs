@@ -31,7 +31,7 @@ impl Interrupt {
     ///
     /// # Platforms
     ///
-    /// Unix: a pipe.
+    /// Unix: a pipe. Windows: a datagram socket on loopback that is connected to itself.
     pub fn new() -> io::Result<Self> {
         Ok(Self { shared: Arc::new(Shared { raised: Arc::default(), waker: Waker::new()? }) })
     }
@@ -83,6 +83,14 @@ impl Interrupt {
                 return self.raised();
             }
         }
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for Interrupt {
+    /// Readable once raised.
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        std::os::windows::io::AsSocket::as_socket(&self.shared.waker)
     }
 }
 

@@ -3,12 +3,18 @@
 //! Every call here is non-blocking, so the blocking driver, the exchange and the async driver share it; only
 //! how they wait is their own.
 
+#[cfg(feature = "tls")]
+pub(crate) mod secure;
+
 use crate::connect::Established;
+use crate::error::ConnectCause;
 use crate::handle::{self, Direction, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
 use crate::{Event, Options};
-use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Time, Waiting};
+use adieu_proto::{
+    Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Side, Time, Waiting,
+};
 use socket2::SockRef;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
@@ -34,19 +40,43 @@ pub(crate) struct Link<H: Handle> {
     waiting: Waiting,
     start: Instant,
     report: Option<Report>,
+    /// What the two streams are carried in, if that is TLS.
+    #[cfg(feature = "tls")]
+    tls: Option<Box<crate::tls::engine::Engine>>,
+    /// After the handle in order: the socket is closed before the network is given back.
+    network: Option<io::Result<os::Network>>,
 }
 
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
     pub(crate) fn new(options: Options, role: Role, endpoint: String) -> Self {
-        Self {
-            core: Core::new(options.timers.clone()),
+        let link = Self {
+            core: Core::new(options.core_config()),
             handle: None,
             facts: Facts { role: role.name(), endpoint, ..Facts::default() },
             options,
             waiting: Waiting::default(),
             start: Instant::now(),
             report: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            network: Some(os::Network::start()),
+        };
+        if let (Some(call), Some(Ok(_))) = (os::CALLS.startup, &link.network) {
+            link.observe(&Event::Startup { call });
+        }
+        link
+    }
+
+    /// Fails if the system's network could not be started.
+    pub(crate) fn check_network(&self) -> Result<(), ConnectCause> {
+        match &self.network {
+            Some(Err(error)) => {
+                let again =
+                    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                Err(ConnectCause::Local(again))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -65,6 +95,22 @@ impl<H: Handle> Link<H> {
         }
     }
 
+    /// Whether the streams are what is on the wire, so that the kernel can move them by itself.
+    pub(crate) fn is_plain(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_none();
+        #[cfg(not(feature = "tls"))]
+        true
+    }
+
+    /// Whether something that was taken from the program waits here until our kernel takes it.
+    pub(crate) fn has_unsent(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref().is_some_and(|tls| !tls.unsent().is_empty());
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     pub(crate) fn is_tcp(&self) -> bool {
         matches!(self.facts.transport, Some("tcp" | "mptcp"))
     }
@@ -80,11 +126,15 @@ impl<H: Handle> Link<H> {
         let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);
         self.facts.peer_address = peer.or(self.facts.peer_address.take());
         self.handle = Some(socket);
-        self.core.handle_connected(self.now());
         self.observe(&Event::Connected {
             local: self.facts.local_address.as_deref(),
             peer: self.facts.peer_address.as_deref(),
         });
+        #[cfg(feature = "tls")]
+        if self.begin_tls(fault) {
+            return;
+        }
+        self.core.handle_connected(self.now());
         if let Some(fault) = fault {
             self.observe(&Event::Fault { fault });
             self.core.handle_fault(self.now(), fault);
@@ -93,7 +143,10 @@ impl<H: Handle> Link<H> {
 
     /// Performs everything the core asks for. Afterwards it asks for nothing until it is told something.
     pub(crate) fn act(&mut self) {
-        while let Some(action) = self.core.poll_action() {
+        loop {
+            #[cfg(feature = "tls")]
+            self.end_tls_stream();
+            let Some(action) = self.core.poll_action() else { return };
             match action {
                 Action::ShutdownSend => self.shutdown_send(),
                 Action::Sample => self.sample(),
@@ -123,7 +176,17 @@ impl<H: Handle> Link<H> {
             // A core that is connected has a handle; without one there is nothing to look at.
             return;
         };
-        let (sample, tcp) = os::sample(&handle.socket(), self.is_tcp());
+        let fin_sent = self.core.milestones().shutdown_send.is_some();
+        let look = os::Look {
+            is_tcp: self.is_tcp(),
+            fin_sent,
+            peer_first: self.core.evidence().eof && self.core.ended_first() == Some(Side::Peer),
+            local: self.facts.local_address.as_deref(),
+            peer: self.facts.peer_address.as_deref(),
+        };
+        let (sample, tcp) = os::sample(&handle.socket(), look);
+        #[cfg(feature = "tls")]
+        let sample = self.sample_of_bytes(sample);
         self.facts.tcp = tcp;
         if let adieu_proto::SocketError::Fault(fault) = sample.socket_error {
             self.observe(&Event::Fault { fault });
@@ -138,11 +201,18 @@ impl<H: Handle> Link<H> {
             handle::set_reset_on_close(&handle.socket(), true);
         }
         self.core.handle_closed(self.now());
+        #[cfg(feature = "tls")]
+        self.note_unfinished_handshake();
         if let Some(outcome) = self.core.outcome() {
             let report = Report::new(&self.core, &outcome, &self.facts);
             // Only TCP has a reset to abort with.
             self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report: &report });
             self.report = Some(report);
+        }
+        let (started, at) = (matches!(self.network, Some(Ok(_))), self.now());
+        self.network = None;
+        if let Some(call) = os::CALLS.cleanup.filter(|_| started) {
+            self.observe_at(at, &Event::Cleanup { call });
         }
     }
 
@@ -158,6 +228,10 @@ impl<H: Handle> Link<H> {
 
     /// Receives into `buffer`, without blocking.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Moved {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return self.receive_tls(buffer);
+        }
         self.receive_with(|socket| (&**socket).read(buffer))
     }
 
@@ -174,6 +248,13 @@ impl<H: Handle> Link<H> {
         };
         let now = self.now();
         match result {
+            Ok(0) if self.has_hidden_error() => {
+                let fault = Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None };
+                self.observe(&Event::Fault { fault });
+                self.core.handle_fault(now, fault);
+                self.core.handle_exhausted(now);
+                Moved::Ended
+            }
             Ok(0) => {
                 self.observe(&Event::Eof);
                 self.core.handle_eof(now);
@@ -193,6 +274,13 @@ impl<H: Handle> Link<H> {
                 Moved::Ended
             }
         }
+    }
+
+    /// Whether there is an error that no call has told, so that a receive of 0 is no EOF (Windows). As long as our sending
+    /// side is open, a send will tell it, with its number.
+    fn has_hidden_error(&self) -> bool {
+        let shut = self.core.milestones().shutdown_send.is_some();
+        shut && self.handle.as_ref().is_some_and(|handle| os::has_error(&handle.socket()))
     }
 
     /// Bytes went from our input to the peer by a call that began at `at`.
@@ -233,6 +321,10 @@ impl<H: Handle> Link<H> {
 
     /// Takes an EOF that stands in our kernel already, but no byte that stands before it.
     pub(crate) fn receive_eof(&mut self) {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return self.receive_tls_end();
+        }
         let Some(handle) = self.handle.as_ref().filter(|_| self.core.wants().receive) else { return };
         let peeked = loop {
             match handle.socket().peek(&mut [MaybeUninit::uninit()]) {
@@ -256,6 +348,10 @@ impl<H: Handle> Link<H> {
     /// Sends from `buffer`, without blocking. What the core does not know as read from an input comes from the
     /// program itself, and is read and accepted at once.
     pub(crate) fn send(&mut self, buffer: &[u8]) -> Moved {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return self.send_tls(buffer);
+        }
         let Some(handle) = &self.handle else { return Moved::Ended };
         let at = self.now();
         let result = loop {

@@ -38,6 +38,9 @@ pub struct Listener {
     /// Of a Unix socket: the file, which goes before the socket does.
     _file: Option<SocketFile>,
     socket: Socket,
+    /// After the socket in order: it is closed before the network is given back.
+    #[expect(dead_code, reason = "held, and given back when dropped")]
+    network: os::Network,
     endpoint: Endpoint,
     options: Options,
     /// Stops the wait for a connection.
@@ -60,16 +63,21 @@ impl Listener {
     ///
     /// # Platforms
     ///
-    /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again.
+    /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again. On Windows,
+    /// where that would let another program take a port that is in use, `SO_EXCLUSIVEADDRUSE` is.
     ///
     /// The file of a Unix socket is made here, and removed when the listener is dropped. A file that a dead socket left
     /// behind is taken over; a living one is not, nor is a file that is no socket.
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
+        let network = os::Network::start().map_err(|e| fail("listen on", e))?;
         options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
+        if let Some(why) = wrong_tls(endpoint, options) {
+            return Err(fail("listen on", io::Error::new(io::ErrorKind::InvalidInput, why)));
+        }
         let asked = &options.socket;
         let (socket, file) = match endpoint {
-            Endpoint::Tcp { host, port } => {
+            Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
                 let found = resolve::look_up(host, *port).and_then(|found| asked.suited(found));
                 let addresses = found.map_err(|e| fail("resolve", e))?;
                 let socket = first_bound(&addresses, asked).map_err(|e| fail("listen on", e))?;
@@ -90,10 +98,14 @@ impl Listener {
             }
         };
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
-        let endpoint = local.as_socket().map_or_else(|| endpoint.clone(), Endpoint::from);
+        let endpoint = match (endpoint, local.as_socket()) {
+            (Endpoint::Tls { .. }, Some(address)) => Endpoint::tls(address.ip().to_string(), address.port()),
+            (_, Some(address)) => Endpoint::from(address),
+            (_, None) => endpoint.clone(),
+        };
         let accepting = options.interrupt.clone();
         let is_tcp = local.as_socket().is_some();
-        Ok(Self { socket, endpoint, options: options.clone(), accepting, is_tcp, _file: file })
+        Ok(Self { socket, network, endpoint, options: options.clone(), accepting, is_tcp, _file: file })
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
@@ -110,7 +122,8 @@ impl Listener {
         &self.endpoint
     }
 
-    /// Accepts one connection; waits for it. `None` from [`Options::interrupt`] is an error of the kind
+    /// Accepts one connection; waits for it, but not for its TLS handshake, which the first call on the connection makes.
+    /// `None` from [`Options::interrupt`] is an error of the kind
     /// [`Interrupted`](io::ErrorKind::Interrupted).
     ///
     /// # Errors
@@ -180,6 +193,14 @@ impl Listener {
     }
 }
 
+#[cfg(all(windows, feature = "tokio"))]
+impl Listener {
+    /// The same socket once more, for tokio to know.
+    pub(crate) fn duplicate(&self) -> io::Result<Socket> {
+        self.socket.try_clone()
+    }
+}
+
 #[cfg(all(unix, feature = "tokio"))]
 impl std::os::fd::AsRawFd for Listener {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
@@ -191,6 +212,22 @@ impl std::os::fd::AsRawFd for Listener {
 impl std::os::fd::AsFd for Listener {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.socket.as_pollable()
+    }
+}
+
+/// What is wrong with the options for TLS: a `tls://` endpoint never speaks plainly.
+fn wrong_tls(endpoint: &Endpoint, options: &Options) -> Option<&'static str> {
+    let is_asked = matches!(endpoint, Endpoint::Tls { .. });
+    #[cfg(feature = "tls")]
+    return match &options.tls {
+        Some(tls) if !tls.is_server() => Some("the TLS configuration is that of a client"),
+        None if is_asked => Some("TLS needs a certificate: give Options::tls a tls::Server"),
+        _ => None,
+    };
+    #[cfg(not(feature = "tls"))]
+    {
+        let _ = options;
+        is_asked.then_some("this build speaks no TLS")
     }
 }
 

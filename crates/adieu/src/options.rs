@@ -20,6 +20,7 @@ pub enum DataPath {
 }
 
 impl DataPath {
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     /// From how many bytes on a direct way is taken. `None`: never.
     pub(crate) const fn direct_from(self) -> Option<u64> {
         match self {
@@ -48,6 +49,8 @@ pub struct Options {
     pub(crate) observer: Option<Observer>,
     pub(crate) interrupt: Option<Interrupt>,
     pub(crate) data_path: DataPath,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::Tls>,
     pub(crate) socket: SocketOptions,
     pub(crate) proxy: Option<Arc<Proxy>>,
 }
@@ -109,6 +112,28 @@ impl Options {
     pub fn data_path(mut self, path: DataPath) -> Self {
         self.data_path = path;
         self
+    }
+
+    /// Speaks TLS on every connection, as the connecting or the listening side.
+    ///
+    /// [`connect`](crate::connect()) makes the handshake, within the connect timeout. A [`Listener`](crate::Listener)
+    /// does not wait for it: the first call on the connection that it gives makes it, so a slow client holds up nobody
+    /// else.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// What the core is told.
+    pub(crate) fn core_config(&self) -> adieu_proto::Config {
+        let config = self.timers.clone();
+        #[cfg(feature = "tls")]
+        if self.tls.as_ref().is_some_and(|tls| tls.eof == crate::tls::Eof::Require) {
+            return adieu_proto::Config { end_mark: true, ..config };
+        }
+        config
     }
 
     /// Lets `interrupt` stop the connection in whatever it waits for.

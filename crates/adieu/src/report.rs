@@ -1,5 +1,8 @@
 //! What is said of a connection when it has ended: one flat struct, its sentence, its exit status.
 
+#[cfg(feature = "tls")]
+mod tls;
+
 use adieu_proto::{
     Call, Ending, Fault, FaultKind, LocalEnd, Missing, Outcome, Phase, Side, Signal, Time, Timer,
 };
@@ -85,6 +88,29 @@ pub struct Report {
     pub socket_error_clear: Option<bool>,
     /// The stream's own end mark was seen. `None`: it has none.
     pub end_mark_seen: Option<bool>,
+    /// The version of TLS, such as `TLSv1.3`. `None`: no TLS, or no handshake.
+    pub tls_version: Option<String>,
+    /// TLS's cipher suite, as IANA names it.
+    pub tls_cipher_suite: Option<String>,
+    /// The protocol that was agreed on (ALPN). `None`: none was.
+    pub tls_alpn: Option<String>,
+    /// Against what the peer's certificate was checked: `platform` (its roots), `ca_file`, `pinned`, `insecure` (nothing).
+    /// `None`: no TLS, or a listener, which asks for none.
+    pub tls_trust: Option<&'static str>,
+    /// The subject of the peer's certificate, also of one that was refused.
+    pub tls_peer_subject: Option<String>,
+    /// When the peer's certificate expires.
+    pub tls_peer_not_after: Option<String>,
+    /// The SHA-256 of the peer's certificate, as it can be pinned.
+    pub tls_peer_sha256: Option<String>,
+    /// Our close_notify was sent: our kernel has it. `None`: no TLS.
+    pub tls_close_notify_sent: Option<bool>,
+    /// The peer's close_notify was received. `None`: no TLS.
+    pub tls_close_notify_received: Option<bool>,
+    /// The alert with which the peer refused the handshake, or broke the session off.
+    pub tls_alert: Option<String>,
+    /// What kind of failure the handshake had, such as `certificate_expired`. `None`: none.
+    pub tls_failure: Option<&'static str>,
     /// When the name was resolved.
     pub resolved_us: Option<u64>,
     /// When the connection was there.
@@ -95,6 +121,10 @@ pub struct Report {
     pub first_received_us: Option<u64>,
     /// When our sending side was shut down.
     pub shutdown_send_us: Option<u64>,
+    /// When the TLS handshake was done.
+    pub tls_secured_us: Option<u64>,
+    /// When the peer's close_notify was received.
+    pub tls_close_notify_us: Option<u64>,
     /// When `recv` returned 0.
     pub peer_eof_us: Option<u64>,
     /// When everything was seen acknowledged, our FIN included; the fact itself may be older.
@@ -175,6 +205,12 @@ pub(crate) struct Facts {
     pub(crate) tcp: crate::os::TcpFacts,
     /// Of a connection that never was: what every address said.
     pub(crate) failure: Option<String>,
+    /// Who was connected to.
+    pub(crate) host: Option<String>,
+    #[cfg(feature = "tls")]
+    pub(crate) handshake: Option<crate::tls::HandshakeError>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::link::secure::TlsFacts>,
 }
 
 fn micros(time: Time) -> u64 {
@@ -220,6 +256,19 @@ impl Report {
             fin_acknowledged: evidence.fin_acknowledged,
             socket_error_clear: evidence.socket_error_clear,
             end_mark_seen: evidence.end_mark,
+            tls_version: None,
+            tls_cipher_suite: None,
+            tls_alpn: None,
+            tls_trust: None,
+            tls_peer_subject: None,
+            tls_peer_not_after: None,
+            tls_peer_sha256: None,
+            tls_close_notify_sent: None,
+            tls_close_notify_received: None,
+            tls_alert: None,
+            tls_failure: None,
+            tls_secured_us: None,
+            tls_close_notify_us: times.stream_end.map(micros),
             resolved_us: facts.resolved.map(micros),
             connected_us: times.connected.map(micros),
             first_accepted_us: times.first_accepted.map(micros),
@@ -234,7 +283,11 @@ impl Report {
             command_exit_code: None,
             command_signal: None,
         };
+        #[cfg(feature = "tls")]
+        report.add_tls(facts);
         report.message = report.sentence(ending, phase, evidence.fault);
+        #[cfg(feature = "tls")]
+        report.say_tls(facts);
         report
     }
 
@@ -312,6 +365,9 @@ impl Report {
             Ending::Reset { by: Side::Us } => format!("reset by us while {during}"),
             Ending::TimedOut { timer: Timer::Connect } => {
                 let tried = self.error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default();
+                if self.tls_failure.is_some() {
+                    return format!("timed out while connecting to {}: {error}", self.endpoint);
+                }
                 return format!("timed out while connecting to {}: nothing answered{tried}", self.endpoint);
             }
             Ending::TimedOut { .. } if phase == Phase::Connecting => {
@@ -326,7 +382,7 @@ impl Report {
                 format!("timed out while {during}, the peer's system has stopped answering")
             }
             Ending::TimedOut { .. } => format!("timed out while {during}, our kernel gave up: {error}"),
-            Ending::Truncated => "truncated, the stream stopped before its end mark".to_owned(),
+            Ending::Truncated => format!("truncated, {}", self.truncation(during)),
             Ending::LocalFailure { end } if phase == Phase::Connecting => {
                 return format!("our {} cannot be used, nothing was sent: {error}", end.name());
             }
@@ -358,9 +414,25 @@ impl Report {
         format!("{what}: {}", self.numbers())
     }
 
+    /// Why a stream is not known to be whole.
+    fn truncation(&self, during: &str) -> String {
+        match (&self.tls_alert, &self.error, self.tls_close_notify_received) {
+            (Some(alert), ..) => {
+                format!("the peer broke the TLS session off while {during}, with the alert {alert}")
+            }
+            (None, Some(error), Some(_)) => format!("the TLS session broke while {during}, {error}"),
+            (None, None, Some(false)) => "the peer's EOF came without TLS's close_notify".to_owned(),
+            _ => "the stream stopped before its end mark".to_owned(),
+        }
+    }
+
     /// The sentence of a listener that has no connection. `None`: it is the same on both sides.
     fn nobody_reached_us(&self, ending: Ending, error: &str) -> Option<String> {
         let endpoint = &self.endpoint;
+        if self.tls_failure.is_some() {
+            let peer = self.peer_address.as_deref().unwrap_or("an unnamed peer");
+            return Some(format!("no connection from {peer}: {error}"));
+        }
         Some(match ending {
             Ending::TimedOut { .. } => {
                 format!("timed out while waiting for a connection on {endpoint}: nobody connected")

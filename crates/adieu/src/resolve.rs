@@ -66,6 +66,8 @@ impl Drop for WakeOnDrop {
 
 /// `getaddrinfo`.
 pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    // On a thread of its own, a name may outlive the connection that asked for it.
+    let _network = os::Network::start()?;
     let mut found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
     found.dedup();
     if found.is_empty() {

@@ -4,7 +4,9 @@
 //! was asked for is never ignored: it is set, or it is an [`OptionError`].
 
 use crate::{Endpoint, describe_error, os};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+#[cfg(target_os = "linux")]
+use socket2::Protocol;
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -146,7 +148,7 @@ impl SocketOptions {
             ("mptcp", self.mptcp, linux),
             ("fastopen", self.fast_open.is_some(), linux),
         ];
-        let is_tcp = matches!(endpoint, Endpoint::Tcp { .. });
+        let is_tcp = matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. });
         for (option, _, available) in asked.into_iter().filter(|(_, asked, _)| *asked) {
             if !is_tcp {
                 return Err(OptionError::Meaningless { option });
@@ -268,7 +270,7 @@ impl SocketOptions {
             let set = socket.set_recv_buffer_size(size).and_then(|()| socket.recv_buffer_size());
             at_least("receive-buffer", size, set)?;
         }
-        let is_v6 = socket.domain().is_ok_and(|domain| domain == Domain::IPV6);
+        let is_v6 = os::is_ipv6(socket);
         if let Some(tos) = self.tos {
             let set = if is_v6 { os::set_traffic_class(socket, tos) } else { os::set_tos(socket, tos) };
             refused("tos", &format!("{tos:#04x}"), set)?;
@@ -348,10 +350,13 @@ fn at_least(option: &'static str, size: usize, got: io::Result<usize>) -> Result
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     fn v4() -> Socket {
         Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")
     }
 
+    // Windows caps no buffer.
+    #[cfg(unix)]
     #[test]
     fn a_buffer_that_the_system_caps_is_a_refusal() {
         let options = SocketOptions { send_buffer: Some(1 << 30), ..SocketOptions::default() };
@@ -361,6 +366,8 @@ mod tests {
         options.apply(&SockRef::from(&v4())).expect("every system allows 16 KiB");
     }
 
+    // Windows has some of them not at all, which is told first.
+    #[cfg(unix)]
     #[test]
     fn what_can_mean_nothing_is_found_before_a_socket_is_made() {
         let tcp = Endpoint::tcp("127.0.0.1", 1);

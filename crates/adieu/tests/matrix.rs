@@ -4,22 +4,19 @@ use adieu::exchange::{Input, Output};
 use adieu::{Endpoint, Interrupt, LocalEnd, NeverConnected, Options, Report, Role, Signal};
 use adieu_testkit::matrix::failures_of;
 use adieu_testkit::program::{Given, Outcome, run_in_process};
-use adieu_testkit::scenario::{self, Scenario};
+use adieu_testkit::scenario::{self, Arm, Scenario};
 use serde_json::Value;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
 use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::unix::pipe;
 
 /// One of the drivers: the whole of what a user would write.
-type Driver = fn(&Endpoint, OwnedFd, OwnedFd, &Options) -> Report;
+type Driver = fn(&Endpoint, File, File, &Options) -> Report;
 
 /// Both arms' one body.
 fn holds(wanted: fn(&Scenario) -> bool, driver: Driver) {
-    let failed = failures_of(wanted, |scenario| run(scenario, driver));
+    let failed = failures_of(Arm::InProcess, wanted, |scenario| run(scenario, driver));
     assert!(failed.is_empty(), "{} scenarios failed:\n{}", failed.len(), failed.join("\n"));
 }
 
@@ -54,15 +51,15 @@ fn json(report: &Report) -> Value {
     serde_json::to_value(report).expect("a report is plain data")
 }
 
-fn blocking(endpoint: &Endpoint, stdin: OwnedFd, stdout: OwnedFd, options: &Options) -> Report {
+fn blocking(endpoint: &Endpoint, stdin: File, stdout: File, options: &Options) -> Report {
     let unusable = |end, error: &io::Error| {
         Report::never_connected(endpoint, Role::Connect, NeverConnected::LocalFailure { end, error })
     };
-    let input = match Input::from_fd(stdin) {
+    let input = match Input::try_from(stdin) {
         Ok(input) => input,
         Err(error) => return unusable(LocalEnd::Input, &error),
     };
-    let output = match Output::from_fd(stdout) {
+    let output = match Output::try_from(stdout) {
         Ok(output) => output,
         Err(error) => return unusable(LocalEnd::Output, &error),
     };
@@ -72,37 +69,53 @@ fn blocking(endpoint: &Endpoint, stdin: OwnedFd, stdout: OwnedFd, options: &Opti
     }
 }
 
-fn on_tokio(endpoint: &Endpoint, stdin: OwnedFd, stdout: OwnedFd, options: &Options) -> Report {
+fn on_tokio(endpoint: &Endpoint, stdin: File, stdout: File, options: &Options) -> Report {
     // One thread, which stands where the target is, as do those that it starts.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(async {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let report = runtime.block_on(async {
         let (input, output) = (reader(stdin), writer(stdout));
         match adieu::tokio::connect(endpoint, options).await {
             Ok(connection) => adieu::tokio::exchange(connection, input, output).await,
             Err(error) => error.report().clone(),
         }
-    })
+    });
+    // A thread that reads a silent pipe would be waited for.
+    runtime.shutdown_background();
+    report
 }
 
-fn reader(fd: OwnedFd) -> Pin<Box<dyn AsyncRead>> {
-    let file = File::from(fd);
+/// On Windows tokio has no pipes without a name: a thread of its own reads one, as it does a file.
+#[cfg(windows)]
+fn reader(file: File) -> Pin<Box<dyn AsyncRead>> {
+    Box::pin(tokio::fs::File::from_std(file))
+}
+
+#[cfg(windows)]
+fn writer(file: File) -> Pin<Box<dyn AsyncWrite>> {
+    Box::pin(tokio::fs::File::from_std(file))
+}
+
+#[cfg(unix)]
+fn reader(file: File) -> Pin<Box<dyn AsyncRead>> {
     if is_pipe(&file) {
-        Box::pin(pipe::Receiver::from_file(file).expect("a reading end"))
+        Box::pin(tokio::net::unix::pipe::Receiver::from_file(file).expect("a reading end"))
     } else {
         Box::pin(tokio::fs::File::from_std(file))
     }
 }
 
-fn writer(fd: OwnedFd) -> Pin<Box<dyn AsyncWrite>> {
-    let file = File::from(fd);
+#[cfg(unix)]
+fn writer(file: File) -> Pin<Box<dyn AsyncWrite>> {
     if is_pipe(&file) {
-        Box::pin(pipe::Sender::from_file(file).expect("a writing end"))
+        Box::pin(tokio::net::unix::pipe::Sender::from_file(file).expect("a writing end"))
     } else {
         Box::pin(tokio::fs::File::from_std(file))
     }
 }
 
+#[cfg(unix)]
 fn is_pipe(file: &File) -> bool {
+    use std::os::unix::fs::FileTypeExt;
     file.metadata().expect("an open descriptor").file_type().is_fifo()
 }
 

@@ -23,6 +23,8 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Transfer {
     pub(super) unix: bool,
+    /// Over TLS; both suites are the tools' own first choice, TLS_AES_256_GCM_SHA384.
+    pub(super) tls: bool,
     pub(super) input: Input,
     pub(super) output: Output,
     /// The peer sends.
@@ -55,7 +57,12 @@ pub(super) enum Output {
 pub(super) const TINY: u64 = 14;
 
 const fn transfer(input: Input, output: Output) -> Kind {
-    Kind::Transfer(Transfer { unix: false, input, output, down: matches!(input, Input::Nothing) })
+    Kind::Transfer(Transfer { unix: false, tls: false, input, output, down: matches!(input, Input::Nothing) })
+}
+
+const fn tls(input: Input) -> Kind {
+    let down = matches!(input, Input::Nothing);
+    Kind::Transfer(Transfer { unix: false, tls: true, input, output: Output::Null, down })
 }
 
 pub(super) const ALL: &[Case] = &[
@@ -71,13 +78,27 @@ pub(super) const ALL: &[Case] = &[
     Case {
         name: "full-duplex",
         title: "full duplex, file to file",
-        kind: Kind::Transfer(Transfer { unix: false, input: Input::File, output: Output::File, down: true }),
+        kind: Kind::Transfer(Transfer {
+            unix: false,
+            tls: false,
+            input: Input::File,
+            output: Output::File,
+            down: true,
+        }),
     },
     Case {
         name: "unix-file-to-socket",
         title: "file to Unix socket",
-        kind: Kind::Transfer(Transfer { unix: true, input: Input::File, output: Output::Null, down: false }),
+        kind: Kind::Transfer(Transfer {
+            unix: true,
+            tls: false,
+            input: Input::File,
+            output: Output::Null,
+            down: false,
+        }),
     },
+    Case { name: "tls-file-to-socket", title: "file over TLS", kind: tls(Input::File) },
+    Case { name: "tls-socket-to-null", title: "TLS to /dev/null", kind: tls(Input::Nothing) },
     Case { name: "tiny", title: "tiny exchange", kind: Kind::Tiny },
     Case { name: "echo-1", title: "echo, 1 client", kind: Kind::Echo { clients: 1 } },
     Case { name: "echo-100", title: "echo, 100 clients", kind: Kind::Echo { clients: 100 } },

@@ -5,6 +5,7 @@ use super::{
     process::{Fields, Process, Silence},
     tool::Tool,
 };
+use adieu_testkit::tls::authority::Authority;
 use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
@@ -111,7 +112,13 @@ impl Bench {
         let endpoint = if transfer.unix { socket.to_string_lossy().into_owned() } else { "0".into() };
         let end = if tool.half_closes() || !transfer.up() { "eof".into() } else { size.to_string() };
         let sent = if transfer.down { file_word.as_str() } else { "-" };
-        let peer = self.start(&["peer", &endpoint, sent, &end], Stdio::null(), Stdio::null())?;
+        let files = transfer.tls.then(|| &Authority::loopback().files);
+        let files = files.map(|(certificate, key)| [certificate, key].map(|path| path.to_string_lossy()));
+        let words = match &files {
+            Some([certificate, key]) => vec!["tls-peer", certificate, key, sent],
+            None => vec!["peer", &endpoint, sent, &end],
+        };
+        let peer = self.start(&words, Stdio::null(), Stdio::null())?;
         let port = ready(peer.wait_for("port", until))?["port"];
         let endpoint = if transfer.unix { endpoint } else { port.to_string() };
         let command = match tool.client(case, &endpoint, block) {

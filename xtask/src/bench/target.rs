@@ -75,14 +75,18 @@ pub(super) fn of(case: &Case) -> Vec<Target> {
         "pipe-to-socket" | "socket-to-pipe" | "socket-to-file" | "socket-to-null" => {
             vec![wall(Against::Limit, 0.95), wall(Against::BestPeer, 1.2)]
         }
+        "tls-file-to-socket" | "tls-socket-to-null" => vec![wall(Against::BestPeer, 1.0)],
         "full-duplex" => vec![wall(Against::Limit, 0.9), wall(Against::BestPeer, 1.2)],
         "tiny" => [Metric::Wall, Metric::Cpu]
             .map(|metric| target(metric, Against::Peer("nc.openbsd -N"), Rule::AtMost(1.1)))
             .to_vec(),
         _ => vec![],
     };
+    let is_tls = matches!(case.kind, Kind::Transfer(transfer) if transfer.tls);
     if case.is_transfer() {
-        targets.push(target(Metric::Cpu, Against::Limit, Rule::AtMost(1.1)));
+        if !is_tls {
+            targets.push(target(Metric::Cpu, Against::Limit, Rule::AtMost(1.1)));
+        }
         targets.push(target(Metric::Cpu, Against::BestPeer, Rule::Below(1.0)));
     }
     if !matches!(case.kind, Kind::Echo { .. }) {

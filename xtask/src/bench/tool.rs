@@ -1,6 +1,7 @@
 //! The tools, and how each is asked for a case, with the options that serve it best.
 
 use super::case::{Case, Input, Kind};
+use adieu_testkit::tls::authority::Authority;
 use anyhow::Result;
 use std::{
     io,
@@ -14,6 +15,7 @@ pub(super) enum Kin {
     Traditional,
     Ncat,
     Socat,
+    OpenSsl,
     Adieu,
     Limit,
 }
@@ -37,6 +39,7 @@ pub(super) fn all(adieu: &Path, helper: &Path) -> Result<Vec<Tool>> {
         ("nc.traditional", Kin::Traditional, Path::new("nc.traditional")),
         ("ncat", Kin::Ncat, Path::new("ncat")),
         ("socat", Kin::Socat, Path::new("socat")),
+        ("s_client", Kin::OpenSsl, Path::new("openssl")),
         ("adieu", Kin::Adieu, adieu),
         ("limit", Kin::Limit, helper),
     ]
@@ -53,6 +56,7 @@ fn version(kin: Kin, program: &Path) -> Result<Option<String>> {
         Kin::Traditional => ("-h", "[v"),
         Kin::Ncat => ("--version", "Version"),
         Kin::Socat => ("-V", "socat version"),
+        Kin::OpenSsl => ("version", "OpenSSL"),
         Kin::Adieu => ("--version", "adieu"),
         Kin::Limit => return Ok(Some("the limit program of each case (bench-helper)".into())),
     };
@@ -83,7 +87,11 @@ impl Tool {
         let unix = endpoint.starts_with('/');
         let sends = !matches!(case.kind, Kind::Transfer(transfer) if transfer.input == Input::Nothing);
         let receives = matches!(case.kind, Kind::Transfer(transfer) if transfer.down);
+        if matches!(case.kind, Kind::Transfer(transfer) if transfer.tls) {
+            return self.tls_client(endpoint, sends, block);
+        }
         let words: Vec<String> = match self.kin {
+            Kin::OpenSsl => return Err("TLS only"),
             Kin::OpenBsd if unix => own(&["-N", "-U", endpoint]),
             Kin::OpenBsd => own(&["-N", "127.0.0.1", endpoint]),
             Kin::Traditional if unix => return Err("no Unix sockets"),
@@ -115,11 +123,43 @@ impl Tool {
         Ok(self.with_program(words))
     }
 
+    /// The same over TLS, one way.
+    fn tls_client(&self, port: &str, sends: bool, block: u64) -> Asked {
+        // The page shows a command without the place of a file that is gone by then.
+        let ca = if port == "PORT" {
+            "CA.pem".into()
+        } else {
+            Authority::shared().file().to_string_lossy().into_owned()
+        };
+        let (block, address) = (block.to_string(), format!("127.0.0.1:{port}"));
+        let words = match self.kin {
+            Kin::OpenBsd | Kin::Traditional => return Err("no TLS"),
+            Kin::Limit => return Err("no limit program"),
+            Kin::Ncat if sends => own(&["--ssl", "--send-only", "127.0.0.1", port]),
+            Kin::Ncat => own(&["--ssl", "--recv-only", "127.0.0.1", port]),
+            Kin::Socat => {
+                let target = format!("OPENSSL:{address},cafile={ca}");
+                if sends {
+                    own(&["-b", &block, "-u", "-", &target])
+                } else {
+                    own(&["-b", &block, "-u", &target, "-"])
+                }
+            }
+            // Its own input's end, with nothing to send, would end it at once.
+            Kin::OpenSsl if sends => {
+                own(&["s_client", "-quiet", "-no_ign_eof", "-CAfile", &ca, "-connect", &address])
+            }
+            Kin::OpenSsl => own(&["s_client", "-quiet", "-CAfile", &ca, "-connect", &address]),
+            Kin::Adieu => own(&["connect", "-q", "--ca", &ca, &format!("tls://{address}")]),
+        };
+        Ok(self.with_program(words))
+    }
+
     /// The command of a server on a port of the system's choice that sends back what comes, to many at once.
     pub(super) fn echo_server(&self, block: u64) -> Asked {
         let block = block.to_string();
         let words = match self.kin {
-            Kin::OpenBsd => return Err("no echo server"),
+            Kin::OpenBsd | Kin::OpenSsl => return Err("no echo server"),
             Kin::Traditional => return Err("one client only"),
             Kin::Ncat => own(&["-l", "-k", "-m", "2000", "-e", "/bin/cat", "127.0.0.1", "0"]),
             Kin::Socat => {

@@ -5,6 +5,7 @@ use crate::options::{InputKind, Shared, endpoint};
 use crate::os::signals;
 use crate::printer::{Printer, complain};
 use crate::proxy_options::ProxyOptions;
+use crate::tls::ConnectTls;
 use crate::{exit, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
 use std::net::SocketAddr;
@@ -22,8 +23,11 @@ use std::sync::Arc;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to: host:port, [::1]:port, host port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
     endpoint: Vec<String>,
+
+    #[command(flatten)]
+    tls: ConnectTls,
 
     #[command(flatten)]
     shared: Shared,
@@ -45,6 +49,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
+    let (endpoint, tls) = match args.tls.resolve(endpoint) {
+        Ok(resolved) => resolved,
+        Err(status) => return status,
+    };
     let mut options = args.shared.options(InputKind::Stdin);
     if let Some(source) = args.source {
         options = options.source(source.ip(), source.port());
@@ -56,6 +64,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     match args.proxy.resolve(&endpoint) {
         Ok(proxy) => options = options.proxy(proxy),
         Err(refusal) => return refusal.tell(),
+    }
+    if let Some(tls) = tls {
+        options = options.tls(tls);
     }
     let printer = match Printer::new(&args.shared.reporting) {
         Ok(printer) => Arc::new(printer),

@@ -7,6 +7,16 @@ mod unix;
 #[cfg(unix)]
 pub(crate) use unix::*;
 
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::*;
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) mod no_commands;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use no_commands as command;
+
 /// A standard descriptor that a connection uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standard {

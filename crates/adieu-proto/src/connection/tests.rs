@@ -253,6 +253,55 @@ fn a_stream_without_its_end_mark_is_truncated() {
 }
 
 #[test]
+fn a_stream_that_ends_inside_its_transport_waits_for_the_transports_eof() {
+    let mut c = half_closed(Config::default());
+    c.handle_stream_end(ms(3));
+    assert!(c.peer_has_ended() && c.wants().receive && !c.wants().acknowledgement);
+    assert_eq!((c.phase(), c.poll_action()), (Phase::Closing, None));
+    c.handle_eof(ms(4));
+    assert_eq!(finish(&mut c, ms(4), clear(0)).ending, Ending::Graceful);
+    assert_eq!((c.milestones().stream_end, c.milestones().peer_eof), (Some(ms(3)), Some(ms(4))));
+}
+
+#[test]
+fn a_transport_that_stays_open_after_both_streams_have_ended_is_waited_for_so_long() {
+    let mut c = half_closed(Config { dead_peer: None, ..Config::default() });
+    c.handle_stream_end(ms(3));
+    c.handle_waiting(ms(3), Waiting { receive: true, ..Waiting::default() });
+    let at = ms(3) + Config::EOF_GRACE;
+    assert_eq!(c.poll_timeout(), Some(at));
+    c.handle_timeout(at);
+    assert!(!c.is_decided(), "the socket was not asked since");
+    c.handle_waiting(at, Waiting { receive: true, ..Waiting::default() });
+    c.handle_timeout(at);
+    assert_eq!(finish(&mut c, at, clear(0)).ending, Ending::Indeterminate { missing: Missing::PeerEof });
+}
+
+#[test]
+fn a_reset_after_the_streams_end_is_a_reset() {
+    let mut c = half_closed(Config::default());
+    c.handle_stream_end(ms(3));
+    c.handle_fault(ms(4), RESET);
+    let outcome = finish(&mut c, ms(4), clear(0));
+    assert_eq!((outcome.ending, outcome.phase), (Ending::Reset { by: Side::Peer }, Phase::Closing));
+}
+
+#[test]
+fn the_sending_side_is_not_shut_down_while_the_transport_owes_something() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    assert!(!c.is_about_to_shut_down());
+    c.handle_input_eof();
+    assert!(c.is_about_to_shut_down());
+    c.handle_owed(true);
+    assert!(c.wants().send && !c.is_about_to_shut_down());
+    assert_eq!(c.poll_action(), None);
+    c.handle_owed(false);
+    assert!(!c.wants().send);
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+}
+
+#[test]
 fn no_connection_has_an_ending_too() {
     let refused = Fault { call: Call::Connect, kind: FaultKind::Refused, code: Some(111) };
     let mut c = Connection::new(Config::default());

@@ -77,6 +77,8 @@ pub(crate) enum Step {
     GiveUp,
     // The channel and the peer.
     PeerSends,
+    /// Its stream ends inside the transport (TLS close_notify), and we have received all before it.
+    PeerFinishes,
     PeerEnds,
     PeerResets,
     PeerTakes,
@@ -111,6 +113,7 @@ pub(crate) struct World {
     heard_at: Option<Time>,
     // The peer.
     pub(crate) peer: Peer,
+    pub(crate) finished: bool,
     pub(crate) peer_sent: u64,
     pub(crate) peer_received: u64,
     cut: bool,
@@ -138,6 +141,7 @@ impl World {
             acknowledged: 0,
             heard_at: config.dead_peer.map(|_| Time::ZERO),
             peer: Peer::Open,
+            finished: false,
             peer_sent: 0,
             peer_received: 0,
             cut: false,
@@ -237,7 +241,10 @@ impl World {
             return;
         }
         if self.peer == Peer::Open {
-            if self.peer_sent < self.bounds.down {
+            if self.config.eof_grace.is_some() && !self.finished && self.unread == 0 {
+                steps.push(Step::PeerFinishes);
+            }
+            if self.peer_sent < self.bounds.down && !self.finished {
                 steps.push(Step::PeerSends);
             }
             steps.push(Step::PeerEnds);
@@ -332,6 +339,10 @@ impl World {
                     Step::Abort => self.core.handle_abort(now),
                     _ => self.core.handle_give_up(now),
                 }
+            }
+            Step::PeerFinishes => {
+                self.finished = true;
+                self.core.handle_stream_end(now);
             }
             Step::PeerSends => {
                 self.peer_sent += 1;
@@ -468,6 +479,7 @@ pub(crate) fn config() -> Config {
         deadline: None,
         input_grace: None,
         dead_peer: None,
+        eof_grace: None,
         end_mark: false,
     }
 }

@@ -35,6 +35,7 @@ fn both_sides_end_gracefully_step_by_step() {
             first_accepted: Some(ms(2)),
             first_received: Some(ms(12)),
             shutdown_send: Some(ms(2)),
+            stream_end: None,
             peer_eof: Some(ms(12)),
             acknowledged: Some(ms(12)),
             closed: Some(ms(12)),

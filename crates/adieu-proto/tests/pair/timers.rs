@@ -159,6 +159,7 @@ fn durations_without_end_are_no_bounds() {
         input_grace: Some(Duration::MAX),
         dead_peer: Some(Duration::MAX),
         connect_timeout: Some(Duration::MAX),
+        eof_grace: None,
         end_mark: false,
     };
     let run = Simulation::pair(Core::new(config.clone(), 10), Core::new(config, 20)).run();

@@ -6,10 +6,9 @@ use crate::{
     os,
     pattern::{Pattern, Verifier},
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::Socket;
 use std::{
-    io::{self, Read, Write},
+    io,
     net::Shutdown,
     thread,
     time::{Duration, Instant},
@@ -93,11 +92,7 @@ impl Peer<'_> {
     fn prepare(&self) -> Done {
         // Short time-outs let every blocking call look at its bound and at the release.
         let socket = self.socket()?;
-        let set = || {
-            socket.set_read_timeout(Some(TICK))?;
-            socket.set_write_timeout(Some(TICK))
-        };
-        set().map_err(|error| os("setsockopt", &error))
+        os::be_brief(socket, TICK).map_err(|error| os("setsockopt", &error))
     }
 
     fn socket(&self) -> Result<&Socket, (FailureKind, String)> {
@@ -187,6 +182,7 @@ impl Peer<'_> {
     fn look_for_a_reset(&self) -> bool {
         let pending = self.connection.as_ref().and_then(|held| held.socket.take_error().ok().flatten());
         pending.is_some_and(|error| is_reset(&error))
+            || self.connection.as_ref().is_some_and(|held| os::look(&held.socket).error)
     }
 }
 
@@ -198,7 +194,7 @@ impl Outgoing {
         while self.sent < end {
             let size = usize::try_from(end - self.sent).map_or(CHUNK, |left| left.min(CHUNK));
             self.pattern.fill(self.sent, &mut buffer[..size]);
-            match (&mut &*socket).write(&buffer[..size]) {
+            match os::send(socket, &buffer[..size], TICK) {
                 Ok(accepted) => {
                     self.sent += accepted as u64;
                     bound.progress();
@@ -239,7 +235,7 @@ impl Incoming {
         bound: &mut Bound,
         control: &Control,
     ) -> Result<usize, (FailureKind, String)> {
-        match (&mut &*socket).read(buffer) {
+        match os::receive(socket, buffer, TICK) {
             Ok(0) => {
                 self.eof = true;
                 Ok(0)
@@ -297,7 +293,7 @@ fn echo(socket: &Socket, incoming: &mut Incoming, outgoing: &mut Outgoing, contr
         let mut left = incoming.receive_some(socket, &mut buffer, &mut bound, control)?;
         let mut from = 0;
         while left > 0 {
-            match (&mut &*socket).write(&buffer[from..from + left]) {
+            match os::send(socket, &buffer[from..from + left], TICK) {
                 Ok(n) => {
                     outgoing.sent += n as u64;
                     from += n;
@@ -354,7 +350,8 @@ fn await_queue(
 ) -> Done {
     let bound = Bound::new();
     loop {
-        let ended = looked_at(socket).intersects(PollFlags::ERR | PollFlags::HUP);
+        let looked = os::look(socket);
+        let ended = looked.error || looked.hung_up;
         if reached().map_err(|error| os(what, &error))? {
             return Ok(());
         }
@@ -371,13 +368,14 @@ fn await_unread(socket: &Socket, n: u64, control: &Control) -> Done {
 }
 
 fn await_acknowledged(socket: &Socket, control: &Control) -> Done {
+    #[cfg(unix)]
     if socket.domain().is_ok_and(|domain| domain == socket2::Domain::UNIX) {
         // What was sent stands in the other's queue. Its SIOCOUTQ counts what nobody has read.
         return Ok(());
     }
     await_queue("waiting for acknowledgements", socket, control, || {
         // A reset empties the queue too: that is not an acknowledgement.
-        Ok(!looked_at(socket).contains(PollFlags::ERR) && os::unacknowledged(socket)? == 0)
+        Ok(!os::look(socket).error && os::unacknowledged(socket)? == 0)
     })
 }
 
@@ -390,16 +388,6 @@ fn await_stalled(socket: &Socket, control: &Control) -> Done {
         }
         Ok(unread > 0 && last.1.elapsed() >= STALLED)
     })
-}
-
-/// HUP: both directions are over. ERR: an error is pending, and stays so, as `poll` does not take it.
-fn looked_at(socket: &Socket) -> PollFlags {
-    let mut looked = [PollFd::new(socket, PollFlags::empty())];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    match poll(&mut looked, Some(&now)) {
-        Ok(_) => looked[0].revents(),
-        Err(_) => PollFlags::empty(),
-    }
 }
 
 fn shut_down(socket: &Socket, how: Shutdown) -> Done {

@@ -1,7 +1,7 @@
 //! How a peer comes to its one connection: it listens and accepts, or it connects.
 
 use super::{Bind, Control, Endpoint, FailureKind, STEP_BOUND, Script, Step};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::os;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     io,
@@ -45,9 +45,11 @@ impl Listener {
         }
         socket.bind(&address)?;
         socket.listen(1)?;
+        // What `poll` has seen may be gone when it is to be accepted.
+        socket.set_nonblocking(true)?;
         let bound = socket.local_addr()?;
         let tcp = bound.as_socket().map(Endpoint::of);
-        let unix = || bound.as_pathname().map(|path| Endpoint::Unix(path.to_owned()));
+        let unix = || directory.as_ref().map(|own| Endpoint::Unix(own.path().join("socket")));
         let endpoint = tcp.or_else(unix).ok_or_else(|| io::Error::other("a socket without an address"))?;
         Ok(Self { socket, endpoint, directory })
     }
@@ -60,22 +62,19 @@ impl Listener {
     pub(super) fn accept(self, control: &Control) -> Result<Connection, (FailureKind, String)> {
         let end = Instant::now() + STEP_BOUND;
         loop {
-            let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
-            let mut waited = [PollFd::new(&self.socket, PollFlags::IN)];
-            match poll(&mut waited, Some(&tick)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => break,
-                Err(error) => return Err((FailureKind::Os, format!("poll: {error}"))),
+            let readable = os::is_readable_within(&self.socket, TICK);
+            if readable.map_err(|error| (FailureKind::Os, format!("poll: {error}")))? {
+                match self.socket.accept() {
+                    Ok((socket, _)) => return Ok(Connection { socket, _directory: self.directory }),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err((FailureKind::Os, format!("accept: {error}"))),
+                }
             }
             // A program that exited after it connected still stands in the backlog: released is looked at
             // only when nobody is there.
             if control.released.now() > 0 || Instant::now() > end {
                 return Err((FailureKind::NoProgress, "nobody connected".into()));
             }
-        }
-        match self.socket.accept() {
-            Ok((socket, _)) => Ok(Connection { socket, _directory: self.directory }),
-            Err(error) => Err((FailureKind::Os, format!("accept: {error}"))),
         }
     }
 }

@@ -5,7 +5,6 @@ use crate::pattern::{BLOCK, Verifier};
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    os::unix::net::UnixStream,
 };
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -29,6 +28,11 @@ fn send(stream: &mut impl Write, n: u64) {
     io::copy(&mut Pattern::of_program().reader(n), stream).expect("the peer takes it");
 }
 
+/// Whether this is what std's read says of a reset. Wine 8 may say nothing, see [`crate::scenario::UNDER_WINE`].
+fn tells_of_a_reset(told: Option<ErrorKind>) -> bool {
+    told == Some(ErrorKind::ConnectionReset) || (crate::scenario::is_wine() && told.is_none())
+}
+
 #[test]
 fn send_gives_the_pattern_and_close_gives_eof() {
     let (peer, mut stream) = start(&[Step::Send(3 * BLOCK as u64), Step::Close]);
@@ -42,7 +46,7 @@ fn send_gives_the_pattern_and_close_gives_eof() {
 fn receive_takes_exactly_n_and_leaves_the_rest() {
     let (peer, mut stream) = start(&[Step::Receive(10), Step::AwaitClientBytes(5), Step::CloseUnread(5)]);
     send(&mut stream, 15);
-    assert_eq!(receive_all(&mut stream).2, Some(ErrorKind::ConnectionReset));
+    assert!(tells_of_a_reset(receive_all(&mut stream).2));
     let log = peer.finish();
     assert_eq!((log.received, log.first_wrong, log.completed), (10, None, true), "{log:?}");
 }
@@ -92,7 +96,9 @@ fn a_reset_while_the_peer_holds_is_seen_in_the_end() {
 #[test]
 fn reset_sends_rst_and_not_fin() {
     let (peer, mut stream) = start(&[Step::Reset]);
-    assert_eq!(receive_all(&mut stream), (0, None, Some(ErrorKind::ConnectionReset)));
+    let (received, wrong, told) = receive_all(&mut stream);
+    assert_eq!((received, wrong), (0, None));
+    assert!(tells_of_a_reset(told), "{told:?}");
     assert!(peer.finish().completed);
 }
 
@@ -100,7 +106,9 @@ fn reset_sends_rst_and_not_fin() {
 fn what_was_acknowledged_before_a_reset_can_still_be_received() {
     let (peer, mut stream) = start(&[Step::Send(20_480), Step::AwaitAcknowledged, Step::Reset]);
     assert!(peer.wait_for_end(BOUND));
-    assert_eq!(receive_all(&mut stream), (20_480, None, Some(ErrorKind::ConnectionReset)));
+    let (received, wrong, told) = receive_all(&mut stream);
+    assert_eq!((received, wrong), (20_480, None));
+    assert!(tells_of_a_reset(told), "{told:?}");
 }
 
 #[test]
@@ -260,12 +268,13 @@ fn a_peer_on_ipv6() {
     assert_eq!(peer.endpoint().to_string(), format!("[::1]:{}", address.port()));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_peer_on_a_unix_socket() {
     const SCRIPT: &Script = &[Step::ReceiveToEof, Step::Send(1_000), Step::AwaitAcknowledged, Step::Close];
     let peer = PeerHandle::listen(Bind::Unix, SCRIPT).expect("a Unix socket");
     let Endpoint::Unix(path) = peer.endpoint().clone() else { panic!("not a path") };
-    let mut stream = UnixStream::connect(&path).expect("the peer accepts");
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).expect("the peer accepts");
     send(&mut stream, 33);
     stream.shutdown(Shutdown::Write).expect("connected");
     assert_eq!(receive_all(&mut stream), (1_000, None, None));

@@ -4,8 +4,8 @@ use super::{Endpoint, Exit, Outcome, Program};
 use crate::scenario::Signal;
 use serde_json::Value;
 use std::{
+    fs::File,
     io,
-    os::fd::OwnedFd,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
@@ -17,9 +17,9 @@ pub struct Given {
     /// What to connect to.
     pub endpoint: Endpoint,
     /// Where the bytes to send come from.
-    pub stdin: OwnedFd,
+    pub stdin: File,
     /// Where the received bytes go.
-    pub stdout: OwnedFd,
+    pub stdout: File,
 }
 
 /// Called on the driver's thread first: goes where the target is.

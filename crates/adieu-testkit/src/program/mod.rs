@@ -21,8 +21,8 @@ use process::Process;
 use serde_json::Value;
 use std::{
     ffi::{OsStr, OsString},
-    fs, io,
-    os::{fd::OwnedFd, unix::process::ExitStatusExt},
+    fs::{self, File},
+    io,
     path::Path,
     process::ExitStatus,
     thread,
@@ -52,7 +52,7 @@ impl Exit {
     fn of(status: ExitStatus) -> Self {
         match status.code() {
             Some(code) => Self::Code(code),
-            None => Self::Signal(status.signal().unwrap_or(0)),
+            None => Self::Signal(crate::os::signal_of(status).unwrap_or(0)),
         }
     }
 }
@@ -171,7 +171,7 @@ fn supervise<P: Program>(
     scenario: &Scenario,
     peer: Option<PeerHandle>,
     endpoint: &Endpoint,
-    start: impl FnOnce(Option<OwnedFd>, Option<OwnedFd>) -> io::Result<P>,
+    start: impl FnOnce(Option<File>, Option<File>) -> io::Result<P>,
 ) -> io::Result<Outcome> {
     let scratch = tempfile::Builder::new().prefix("adieu-run-").tempdir()?;
     let (stdin, feed) = Feed::of(scenario.input, scratch.path())?;
@@ -270,7 +270,7 @@ const POLL: Duration = Duration::from_millis(10);
 fn is_connecting(endpoint: &Endpoint) -> io::Result<bool> {
     let Endpoint::Tcp { port, .. } = endpoint else { return Ok(false) };
     let to = format!(":{port:04X}");
-    let table = fs::read_to_string("/proc/net/tcp")?;
+    let table = fs::read_to_string(crate::os::TABLE_OF_TCP)?;
     Ok(table.lines().skip(1).any(|line| {
         let mut fields = line.split_whitespace().skip(2);
         // remote address, state; 02 is TCP_SYN_SENT
@@ -315,5 +315,6 @@ pub fn argv(path: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = OsStrin
     std::iter::once(path.as_ref().to_owned()).chain(arguments).collect()
 }
 
-#[cfg(test)]
+// They run a shell.
+#[cfg(all(test, unix))]
 mod tests;

@@ -1,14 +1,14 @@
 //! A scenario's program as a child process.
 
 use super::{Exit, Outcome, Program};
+use crate::os::{self, Group};
 use crate::scenario::Signal;
-use rustix::process::{Pid, kill_process, kill_process_group};
 use std::{
     ffi::OsString,
+    fs::File,
     io::{self, Read},
-    os::{fd::OwnedFd, unix::process::CommandExt},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -18,17 +18,13 @@ const STDERR_KEPT: u64 = 64 * 1024;
 
 pub(super) struct Process {
     child: Child,
-    pid: Pid,
+    group: Arc<Group>,
     said: JoinHandle<String>,
 }
 
 impl Process {
     /// Starts the program that `argv` names; an end that is absent is closed at its start.
-    pub(super) fn start(
-        argv: &[OsString],
-        stdin: Option<OwnedFd>,
-        stdout: Option<OwnedFd>,
-    ) -> io::Result<Self> {
+    pub(super) fn start(argv: &[OsString], stdin: Option<File>, stdout: Option<File>) -> io::Result<Self> {
         let argv = with_closed_descriptors(argv, stdin.is_none(), stdout.is_none());
         let [program, arguments @ ..] = &*argv else { return Err(io::Error::other("no program to run")) };
         let mut command = Command::new(program);
@@ -36,39 +32,33 @@ impl Process {
         command.stdin(stdin.map_or_else(Stdio::null, Stdio::from));
         command.stdout(stdout.map_or_else(Stdio::null, Stdio::from));
         // A group of its own, so that whatever it starts goes when it does.
-        let mut child = command.process_group(0).spawn()?;
+        os::own_group(&mut command);
+        let mut child = command.spawn()?;
         // Our copies of its descriptors: as long as they are open no pipe ends.
         drop(command);
         let stderr = child.stderr.take();
         let said = thread::spawn(move || kept(stderr));
-        Ok(Self { pid: Pid::from_child(&child), child, said })
+        Ok(Self { group: Arc::new(Group::of(&child)?), child, said })
     }
 }
 
 impl Program for Process {
     fn signaller(&self) -> impl FnOnce(Signal) -> io::Result<()> + Send + use<> {
-        let pid = self.pid;
-        move |signal| {
-            let signal = match signal {
-                Signal::Interrupt => rustix::process::Signal::INT,
-                Signal::Terminate => rustix::process::Signal::TERM,
-            };
-            // To the program alone, as `kill` sends it: what it started is its own business.
-            Ok(kill_process(pid, signal)?)
-        }
+        let group = Arc::clone(&self.group);
+        move |signal| group.signal(signal)
     }
 
     fn wait(mut self, limit: Duration, outcome: &mut Outcome) {
-        let pid = self.pid;
+        let group = Arc::clone(&self.group);
         let (tell, told) = mpsc::channel();
         let waiting = thread::spawn(move || tell.send(self.child.wait()));
         let status = told.recv_timeout(limit).or_else(|_| {
             outcome.hung = true;
-            let _ = kill_process_group(pid, rustix::process::Signal::KILL);
+            group.kill();
             told.recv()
         });
         // What a program left running would hold its pipes open.
-        let _ = kill_process_group(pid, rustix::process::Signal::KILL);
+        group.kill();
         match status {
             Ok(Ok(status)) if !outcome.hung => outcome.exit = Some(Exit::of(status)),
             Ok(Ok(_)) => {}

@@ -2,20 +2,16 @@
 
 use super::Running;
 use crate::{
+    os::{self, Patient},
     pattern::{Pattern, Verifier},
     scenario::{Input, Output},
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, PipeReader, PipeWriter, Read, Write},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-
-/// Small enough that a few kilobytes already block the writer.
-const SMALL_PIPE: usize = 4_096;
 
 /// Longer than any scenario's hang limit; every wait for it ends with the program.
 const LONG: Duration = Duration::from_secs(120);
@@ -28,8 +24,8 @@ pub(super) struct Feed {
 
 impl Feed {
     /// What the program gets as descriptor 0 (`None`: nothing), and what to run beside it.
-    pub(super) fn of(input: Input, scratch: &Path) -> io::Result<(Option<OwnedFd>, Self)> {
-        let file = |file: File| Ok((Some(file.into()), Self { input, pipe: None }));
+    pub(super) fn of(input: Input, scratch: &Path) -> io::Result<(Option<File>, Self)> {
+        let file = |file: File| Ok((Some(file), Self { input, pipe: None }));
         match input {
             Input::File(n) => {
                 let path = scratch.join("input");
@@ -37,18 +33,18 @@ impl Feed {
                 file(File::open(path)?)
             }
             Input::Directory => file(File::open(scratch)?),
-            Input::IoError => file(File::open("/proc/self/mem")?),
+            Input::IoError => file(os::unreadable()?),
             Input::Closed => Ok((None, Self { input, pipe: None })),
             Input::Pipe(_) | Input::SlowPipe { .. } | Input::OpenSilent(_) | Input::Paced { .. } => {
-                let (reader, writer) = io::pipe()?;
-                Ok((Some(reader.into()), Self { input, pipe: Some(writer) }))
+                let (reader, writer) = os::pipe(false)?;
+                Ok((Some(into_file(reader)), Self { input, pipe: Some(writer) }))
             }
         }
     }
 
     pub(super) fn run(self, run: Running<'_>) -> io::Result<()> {
         let Some(pipe) = self.pipe else { return Ok(()) };
-        let mut pipe = Patient::new(pipe, run)?;
+        let mut pipe = patient(pipe, run)?;
         let mut given = 0;
         let mut give = |n: u64| {
             let copied = io::copy(&mut Pattern::of_program().reader_from(given, n), &mut pipe);
@@ -105,22 +101,15 @@ enum From {
 
 impl Tap {
     /// What the program gets as descriptor 1 (`None`: nothing), and what to run beside it.
-    pub(super) fn of(
-        output: Output,
-        scratch: &Path,
-        pattern: Pattern,
-    ) -> io::Result<(Option<OwnedFd>, Self)> {
+    pub(super) fn of(output: Output, scratch: &Path, pattern: Pattern) -> io::Result<(Option<File>, Self)> {
         let tap = |from| Self { output, from, verifier: Verifier::new(pattern) };
         match output {
             Output::File => {
                 let path = scratch.join("output");
                 let file = File::create(&path)?;
-                Ok((Some(file.into()), tap(From::File(path))))
+                Ok((Some(file), tap(From::File(path))))
             }
-            Output::DevFull => {
-                let file = OpenOptions::new().write(true).open("/dev/full")?;
-                Ok((Some(file.into()), tap(From::Nothing)))
-            }
+            Output::DevFull => Ok((Some(os::full()?), tap(From::Nothing))),
             Output::Closed => Ok((None, tap(From::Nothing))),
             Output::Pipe
             | Output::LeavesAfter(_)
@@ -128,12 +117,9 @@ impl Tap {
             | Output::Stalled(_)
             | Output::HeldUntilPeerEnds
             | Output::NeverRead => {
-                let (reader, writer) = io::pipe()?;
-                #[cfg(target_os = "linux")]
-                if !matches!(output, Output::Pipe | Output::LeavesAfter(_)) {
-                    rustix::pipe::fcntl_setpipe_size(&writer, SMALL_PIPE)?;
-                }
-                Ok((Some(writer.into()), tap(From::Pipe(reader))))
+                let small = !matches!(output, Output::Pipe | Output::LeavesAfter(_));
+                let (reader, writer) = os::pipe(small)?;
+                Ok((Some(into_file(writer)), tap(From::Pipe(reader))))
             }
         }
     }
@@ -149,7 +135,7 @@ impl Tap {
             }
             From::Pipe(pipe) => pipe,
         };
-        let mut pipe = Patient::new(pipe, run)?;
+        let mut pipe = patient(pipe, run)?;
         let (mut chunk, mut pause) = (64 * 1024, None);
         match self.output {
             Output::Stalled(time) => run.pause(time),
@@ -205,52 +191,22 @@ impl Write for Counted<'_> {
 const AFTER_EXIT: Duration = Duration::from_secs(2);
 
 /// Our end of a pipe, waited for no longer than the program's end could matter.
-struct Patient<'a, P> {
-    pipe: P,
-    run: Running<'a>,
-}
-
-impl<'a, P: AsFd> Patient<'a, P> {
-    fn new(pipe: P, run: Running<'a>) -> io::Result<Self> {
-        // A pipe's two ends are two open files: the program's stays as it is.
-        rustix::io::ioctl_fionbio(&pipe, true)?;
-        Ok(Self { pipe, run })
-    }
-
-    /// Calls until the call does not block.
-    fn patiently(
-        &mut self,
-        flags: PollFlags,
-        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
-    ) -> io::Result<usize> {
-        let mut ended: Option<Instant> = None;
-        loop {
-            match call(self.pipe.as_fd()) {
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                other => return Ok(other?),
-            }
-            if self.run.exited.now() > 0 && ended.get_or_insert_with(Instant::now).elapsed() > AFTER_EXIT {
-                let why = "the program has ended, and its end of the pipe is still open";
-                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
-            }
-            let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(super::POLL.subsec_nanos()) };
-            poll(&mut [PollFd::new(&self.pipe, flags)], Some(&tick))?;
+fn patient<P: AsEnd>(pipe: P, run: Running<'_>) -> io::Result<Patient<P, impl FnMut() -> io::Result<()>>> {
+    let mut ended: Option<Instant> = None;
+    Patient::new(pipe, super::POLL, move || {
+        if run.exited.now() > 0 && ended.get_or_insert_with(Instant::now).elapsed() > AFTER_EXIT {
+            let why = "the program has ended, and its end of the pipe is still open";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
-    }
-}
-
-impl Read for Patient<'_, PipeReader> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.patiently(PollFlags::IN, |pipe| rustix::io::read(pipe, &mut *buffer))
-    }
-}
-
-impl Write for Patient<'_, PipeWriter> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.patiently(PollFlags::OUT, |pipe| rustix::io::write(pipe, bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
+    })
+}
+
+#[cfg(unix)]
+use std::os::fd::{AsFd as AsEnd, OwnedFd as Owned};
+#[cfg(windows)]
+use std::os::windows::io::{AsHandle as AsEnd, OwnedHandle as Owned};
+
+fn into_file(end: impl Into<Owned>) -> File {
+    File::from(end.into())
 }

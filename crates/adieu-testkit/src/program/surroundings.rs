@@ -79,6 +79,7 @@ impl Surroundings {
             writeln!(hosts, "{ip} {NAME}")?;
         }
         let mut prefix = vec![OsString::from("unshare"), "--mount".into()];
+        #[cfg(unix)]
         if !rustix::process::geteuid().is_root() {
             prefix.push("--map-root-user".into());
         }

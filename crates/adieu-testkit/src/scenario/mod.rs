@@ -12,9 +12,12 @@ mod build;
 mod connecting;
 mod ends;
 mod flow;
+mod platforms;
 mod signals;
 mod stdio;
 pub mod unix;
+
+pub use platforms::{Arm, UNDER_WINE, is_wine};
 
 use crate::peer::{ReceivedEnd, Script};
 use build::{KIB, MIB, ms};

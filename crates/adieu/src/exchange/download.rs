@@ -65,6 +65,7 @@ pub(super) struct Download {
     pub(super) buffer: Buffer,
     way: Way,
     /// The direct way has not been tried and refused.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     may_be_direct: bool,
     /// The socket may have something.
     pub(super) may_receive: bool,
@@ -169,7 +170,7 @@ impl Download {
     pub(super) fn write(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
         let moved = self.write_some(link, output);
         // Before the core hears of anything else: it may close now, and an output that has not ended by then was cut.
-        if link.core.evidence().eof
+        if link.core.peer_has_ended()
             && self.holds_nothing()
             && let Err(error) = output.end()
         {

@@ -14,7 +14,7 @@ mod upload;
 
 pub use ends::{Input, Output};
 
-use crate::connection::report;
+use crate::connection::{ensure_connected, report};
 use crate::link::{Link, Moved};
 use crate::os::{self, AcknowledgementWatch, AsPollable, Watch, ends};
 use crate::{Connection, Event, Report};
@@ -32,7 +32,8 @@ use upload::{Pass, Upload};
 ///
 /// # Platforms
 ///
-/// Unix. The input and output may be files, pipes, terminals, sockets, or memory; no flag of them is changed.
+/// The input and output may be files, pipes, terminals, memory, and on Unix sockets; no flag of them is changed. On Windows
+/// a pipe or a console has a thread of its own, which is left behind with it if it blocks for ever.
 ///
 /// # Examples
 ///
@@ -47,22 +48,20 @@ use upload::{Pass, Upload};
 /// std::process::exit(report.exit_code.into());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn exchange(connection: Connection, input: Input, output: Output) -> Report {
+pub fn exchange(mut connection: Connection, input: Input, output: Output) -> Report {
+    ensure_connected(&mut connection.link);
     Exchange::new(connection.link, Ends::Local { input, output }).run()
 }
 
 /// Sends back what the peer sends, half-closes after the peer did, waits until everything is acknowledged, closes,
 /// and reports.
-pub fn echo(connection: Connection) -> Report {
+pub fn echo(mut connection: Connection) -> Report {
+    ensure_connected(&mut connection.link);
     Exchange::new(connection.link, Ends::Echo).run()
 }
 
 /// When somebody who watches is first told that we still wait for the peer.
 const FIRST_NOTICE: Duration = Duration::from_secs(3);
-
-/// How often the socket is asked for received bytes while sending does not block. A reply to an unfinished upload
-/// is rare, and asking costs a system call.
-const RECEIVE_EVERY: u32 = 16;
 
 /// How much the pipes at our ends are made to hold, so that fewer calls move more.
 #[cfg(target_os = "linux")]
@@ -104,11 +103,14 @@ struct Exchange {
 
 impl Exchange {
     fn new(link: Link<Socket>, ends: Ends) -> Self {
+        let mut down = Download::new();
+        // With TLS, what came with the end of the handshake may be here already.
+        down.may_receive = !link.is_plain();
         Self {
-            link,
             ends,
             up: Upload::new(),
-            down: Download::new(),
+            down,
+            link,
             sends_since_receive: 0,
             hang_up_known: false,
             acknowledgements: None,
@@ -140,7 +142,7 @@ impl Exchange {
 
     fn receive(&mut self) -> bool {
         self.down.may_receive |=
-            self.link.core.evidence().fault.is_some() || self.sends_since_receive >= RECEIVE_EVERY;
+            self.link.core.evidence().fault.is_some() || self.sends_since_receive >= os::RECEIVE_EVERY;
         if self.down.may_receive {
             self.sends_since_receive = 0;
         }

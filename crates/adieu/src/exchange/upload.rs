@@ -10,7 +10,9 @@
 //! refuses it. Nothing is held between input and socket on a direct way, so nothing can be lost when it is left.
 
 use super::buffer::Buffer;
-use super::ends::{Input, Kind};
+use super::ends::Input;
+#[cfg(target_os = "linux")]
+use super::ends::Kind;
 use crate::link::{Link, Moved};
 use adieu_proto::LocalEnd;
 use socket2::Socket;
@@ -38,8 +40,10 @@ enum Way {
 
 pub(super) struct Upload {
     pub(super) buffer: Buffer,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     way: Way,
     /// The direct way has not been tried and refused.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     may_be_direct: bool,
     /// The socket may take something.
     pub(super) may_send: bool,
@@ -61,7 +65,7 @@ const PIPE_PIECE: usize = 1024 * 1024;
 /// Whether a direction that has moved so many bytes is worth a direct way.
 #[cfg(target_os = "linux")]
 pub(super) fn is_worth_it(link: &Link<Socket>, moved: u64) -> bool {
-    link.options.data_path.direct_from().is_some_and(|from| moved >= from)
+    link.is_plain() && link.options.data_path.direct_from().is_some_and(|from| moved >= from)
 }
 
 impl Upload {
@@ -138,8 +142,8 @@ impl Upload {
         }
         match link.send(self.buffer.filled()) {
             Moved::Bytes(n) => {
-                // A part taken says that the kernel's buffer is full.
-                self.may_send = n == self.buffer.filled().len();
+                // A part taken says that the kernel's buffer is full; but TLS takes parts by itself.
+                self.may_send = n == self.buffer.filled().len() || !(link.is_plain() || link.has_unsent());
                 self.buffer.consume(n);
                 true
             }

@@ -12,5 +12,38 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 
-/// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example.
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::*;
+
+/// The names that the steps of the procedure have on this system, as its documentation writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calls {
+    /// What makes the network ready. `None`: nothing has to.
+    pub startup: Option<&'static str>,
+    /// What shuts down the sending side.
+    pub shutdown_send: &'static str,
+    /// What closes a socket.
+    pub close: &'static str,
+    /// What gives back what [`startup`](Self::startup) took. `None`: nothing has to.
+    pub cleanup: Option<&'static str>,
+}
+
+/// At what a sample is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look<'a> {
+    /// It is TCP, where there is something to acknowledge.
+    pub(crate) is_tcp: bool,
+    /// Our sending side is shut down.
+    pub(crate) fin_sent: bool,
+    /// The peer has ended its side, and before we did.
+    pub(crate) peer_first: bool,
+    /// Our address and the peer's, as they were when it was connected.
+    pub(crate) local: Option<&'a str>,
+    pub(crate) peer: Option<&'a str>,
+}
+
+/// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example, and on
+/// Windows always.
 pub(crate) const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);

@@ -43,7 +43,7 @@ pub(crate) fn establish(
 /// Whether the endpoint is one that a proxy can be asked for.
 pub(crate) fn check(proxy: &Proxy, endpoint: &Endpoint) -> Result<(), ConnectCause> {
     match endpoint {
-        Endpoint::Tcp { .. } => Ok(()),
+        Endpoint::Tcp { .. } | Endpoint::Tls { .. } => Ok(()),
         Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => {
             let what = "a Unix socket is not reached through a proxy";
             Err(told(proxy, ProxyError::Inexpressible { what }))

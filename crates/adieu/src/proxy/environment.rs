@@ -9,7 +9,7 @@ pub(super) fn choose(
     endpoint: &Endpoint,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, ParseProxyError> {
-    let Endpoint::Tcp { host, port } = endpoint else { return Ok(None) };
+    let (Endpoint::Tcp { host, port } | Endpoint::Tls { host, port }) = endpoint else { return Ok(None) };
     let either = |lower: &str, upper: &str| variable(lower).or_else(|| variable(upper)).unwrap_or_default();
     let proxy = either("all_proxy", "ALL_PROXY");
     let proxy = proxy.trim();

@@ -201,6 +201,7 @@ fn http_refusals_are_told_in_their_own_words_and_bounded() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_reply_means_the_same_in_whatever_pieces_it_comes() {
     use proptest::prelude::*;

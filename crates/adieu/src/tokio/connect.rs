@@ -3,14 +3,15 @@
 use super::connection::Connection;
 use super::stream::Stream;
 use crate::connect::{
-    BACKLOG_PAUSE, Established, Started, fail, finished, open_unix, port_zero, refused_option, start,
-    transport,
+    BACKLOG_PAUSE, Established, Started, fail, finished, not_secured, open_unix, port_zero, refused_option,
+    start, transport, with_tls,
 };
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
 use crate::{Endpoint, Event, OptionError, Options, Role, handle, resolve};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{SockAddr, Socket};
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
@@ -28,7 +29,11 @@ use tokio::task::JoinSet;
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
 pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
-    let mut link = Link::<Stream>::new(options.clone(), Role::Connect, endpoint.to_string());
+    let (options, trouble) = with_tls(endpoint, options);
+    let mut link = Link::<Stream>::new(options, Role::Connect, endpoint.to_string());
+    if let Some(cause) = trouble {
+        return Err(fail(link, endpoint, cause));
+    }
     let limit = link.time_left();
     let mut failed = Vec::new();
     let established = {
@@ -48,8 +53,14 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connectio
     });
     match registered {
         Ok((established, transport)) => {
+            link.facts.host = endpoint.host().map(str::to_owned);
             link.connected(established, transport);
-            Ok(Connection::new(link))
+            let mut connection = Connection::new(link);
+            if poll_fn(|cx| connection.inner.poll_connected(cx)).await {
+                Ok(connection)
+            } else {
+                Err(not_secured(&connection.inner.link, endpoint))
+            }
         }
         Err(cause) => Err(fail(link, endpoint, cause)),
     }
@@ -60,6 +71,7 @@ async fn establish(
     endpoint: &Endpoint,
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    link.check_network()?;
     link.options.check(endpoint).map_err(ConnectCause::Option)?;
     let proxy = link.options.proxy.clone();
     link.facts.proxy = proxy.as_ref().map(ToString::to_string);
@@ -67,8 +79,8 @@ async fn establish(
         crate::proxy::blocking::check(proxy, endpoint)?;
     }
     match endpoint {
-        Endpoint::Tcp { port: 0, .. } => Err(port_zero()),
-        Endpoint::Tcp { host, port } => {
+        Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
+        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
             if let Some(proxy) = proxy {
                 return super::proxy::establish(link, &proxy, host, *port, failed).await;
             }

@@ -7,7 +7,7 @@ use crate::connection::{ended, report};
 use crate::error::ShutdownError;
 use crate::handle::Direction;
 use crate::link::{Link, Moved};
-use crate::os::{self, AsPollable, AsyncAcknowledgements, Pollable};
+use crate::os::{self, AsyncAcknowledgements, Pollable};
 use crate::{Counts, OptionError, Options, Report, Role};
 use adieu_proto::{Ending, Waiting};
 use socket2::SockRef;
@@ -146,9 +146,51 @@ impl Inner {
         }
     }
 
+    /// Makes the handshake, if there is one to make. False: there is no connection.
+    pub(super) fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        #[cfg(feature = "tls")]
+        while self.link.is_handshaking() {
+            use crate::link::secure::Step;
+            match self.link.handshake() {
+                Step::Done => self.waiting = Waiting::default(),
+                Step::Failed => return Poll::Ready(false),
+                Step::Wait(direction) => ready!(self.poll_wait(cx, direction)),
+            }
+        }
+        let _ = cx;
+        Poll::Ready(self.link.core.milestones().connected.is_some())
+    }
+
+    /// Waits until our kernel has taken all that waits here. False: it cannot be.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        while self.link.has_unsent() && self.link.core.wants().send {
+            match self.link.send(&[]) {
+                Moved::Bytes(_) => {}
+                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
+                Moved::Ended => return Poll::Ready(false),
+            }
+            self.link.check_stop();
+            self.link.act();
+        }
+        self.waiting.send = false;
+        Poll::Ready(!self.link.has_unsent())
+    }
+
+    /// Why there is nothing to read from or to write to.
+    fn never_connected(&self) -> io::Error {
+        #[cfg(feature = "tls")]
+        if let Some(error) = self.link.handshake_error() {
+            return error.clone().into();
+        }
+        ended(&self.link)
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
+        }
+        if !ready!(self.poll_connected(cx)) {
+            return Poll::Ready(Err(self.never_connected()));
         }
         // A task that always finds something would else never let another run.
         let turn = ready!(poll_proceed(cx));
@@ -163,6 +205,10 @@ impl Inner {
         loop {
             self.link.check_stop();
             self.link.act();
+            if self.link.has_unsent() {
+                // The peer may wait for it before it says anything, and nobody may write or flush any more.
+                let _ = self.poll_sent(cx);
+            }
             match self.link.receive(buffer.initialize_unfilled()) {
                 Moved::Bytes(n) => {
                     let now = self.link.now();
@@ -170,12 +216,13 @@ impl Inner {
                     buffer.advance(n);
                     return Poll::Ready(Ok(()));
                 }
+                Moved::Blocked if self.link.core.peer_has_ended() => return Poll::Ready(Ok(())),
                 Moved::Blocked => ready!(self.poll_wait(cx, Direction::Receive)),
                 Moved::Ended => {
                     self.link.act();
                     let evidence = self.link.core.evidence();
                     let graceful = self.link.outcome().is_none_or(|o| o.ending == Ending::Graceful);
-                    let clean = evidence.eof && evidence.fault.is_none() && graceful;
+                    let clean = self.link.core.peer_has_ended() && evidence.fault.is_none() && graceful;
                     return Poll::Ready(if clean { Ok(()) } else { Err(ended(&self.link)) });
                 }
             }
@@ -185,6 +232,9 @@ impl Inner {
     fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
+        }
+        if !ready!(self.poll_connected(cx)) {
+            return Poll::Ready(Err(self.never_connected()));
         }
         let turn = ready!(poll_proceed(cx));
         let result = ready!(self.poll_write_waiting(cx, buffer));
@@ -202,6 +252,7 @@ impl Inner {
                 return Poll::Ready(Err(ended(&self.link)));
             }
             match self.link.send(buffer) {
+                Moved::Bytes(0) => {}
                 Moved::Bytes(n) => return Poll::Ready(Ok(n)),
                 Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
                 Moved::Ended => {
@@ -212,11 +263,14 @@ impl Inner {
     }
 
     /// Shuts down the sending side. False: it could not be, and the link has its fault.
-    pub(super) fn shutdown_send(&mut self) -> bool {
+    pub(super) fn poll_shutdown_send(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        ready!(self.poll_connected(cx));
         self.link.core.handle_input_eof();
         self.link.act();
+        ready!(self.poll_sent(cx));
+        self.link.act();
         self.done();
-        self.link.core.milestones().shutdown_send.is_some()
+        Poll::Ready(self.link.core.milestones().shutdown_send.is_some())
     }
 
     /// Both directions have ended: waits for the acknowledgement, and lets the core close.
@@ -224,6 +278,8 @@ impl Inner {
         let now = self.link.now();
         self.link.core.handle_close(now);
         self.link.act();
+        // With TLS the peer's close_notify is the end of its bytes, and its FIN is still to come.
+        poll_fn(|cx| self.poll_eof(cx)).await;
         let mut watch: Option<AsyncAcknowledgements> = None;
         while self.link.outcome().is_none() && self.link.core.wants().acknowledgement {
             if let Some(watch) = &mut watch {
@@ -253,6 +309,21 @@ impl Inner {
         }
     }
 
+    fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.link.outcome().is_none()
+            && self.link.core.peer_has_ended()
+            && self.link.core.wants().receive
+        {
+            self.link.receive_eof();
+            self.link.act();
+            if self.link.core.wants().receive {
+                ready!(self.poll_wait(cx, Direction::Receive));
+            }
+        }
+        self.waiting = Waiting::default();
+        Poll::Ready(())
+    }
+
     pub(super) fn report(&self) -> Report {
         report(&self.link)
     }
@@ -279,16 +350,29 @@ impl Connection {
         Ok(Self::new(link))
     }
 
-    /// Shuts down the sending side: queues our FIN. Async for the sake of transports whose end takes a round of
-    /// writing; a TCP half-close does not wait.
+    /// Makes the TLS handshake, if there is one to make and no call has made it yet.
+    ///
+    /// # Errors
+    ///
+    /// It failed: the report of the connection that never was.
+    #[cfg(feature = "tls")]
+    pub async fn handshake(mut self) -> Result<Self, Box<Report>> {
+        if poll_fn(|cx| self.inner.poll_connected(cx)).await {
+            Ok(self)
+        } else {
+            Err(Box::new(self.inner.report()))
+        }
+    }
+
+    /// Shuts down the sending side: queues our FIN. Without TLS it does not wait; with it, close_notify comes before the
+    /// FIN, and this waits until our kernel has taken it.
     ///
     /// # Errors
     ///
     /// If the call fails the socket is closed, nothing is leaked, and the error holds the report and what the peer
     /// had said by then.
-    #[expect(clippy::unused_async, reason = "the signature is the promise; a TLS end has to wait")]
     pub async fn shutdown_send(mut self) -> Result<HalfClosed, ShutdownError> {
-        if self.inner.shutdown_send() {
+        if poll_fn(|cx| self.inner.poll_shutdown_send(cx)).await {
             return Ok(HalfClosed { inner: self.inner });
         }
         let link = &mut self.inner.link;
@@ -313,7 +397,7 @@ impl Connection {
     ///
     /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
     pub fn socket(&self) -> Option<Pollable<'_>> {
-        self.inner.link.handle.as_ref().map(AsPollable::as_pollable)
+        self.inner.link.handle.as_ref().map(Stream::as_pollable)
     }
 
     /// Our address. `None`: it has none, or the system did not say.
@@ -408,12 +492,17 @@ impl AsyncWrite for Connection {
         self.inner.poll_write(cx, buffer)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// Waits until our kernel has taken what TLS has sealed; without TLS nothing is held back.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if ready!(self.inner.poll_sent(cx)) {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Ready(Err(ended(&self.inner.link)))
+        }
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.inner.shutdown_send() {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if ready!(self.inner.poll_shutdown_send(cx)) {
             return Poll::Ready(Ok(()));
         }
         Poll::Ready(Err(ended(&self.inner.link)))

@@ -5,7 +5,7 @@ use super::stream::Stream;
 use crate::Report;
 use crate::handle::{Direction, Handle};
 use crate::link::{Link, Moved};
-use crate::os::{self, AsPollable, Watch};
+use crate::os::{self, Watch};
 use adieu_proto::{LocalEnd, Waiting};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -31,7 +31,9 @@ pub async fn exchange(connection: Connection, input: impl AsyncRead, output: imp
         input_failure: None,
         hang_up_known: false,
     };
-    poll_fn(|cx| exchange.poll(cx, input.as_mut(), output.as_mut())).await;
+    if poll_fn(|cx| exchange.inner.poll_connected(cx)).await {
+        poll_fn(|cx| exchange.poll(cx, input.as_mut(), output.as_mut())).await;
+    }
     exchange.inner.finish().await;
     exchange.inner.report()
 }
@@ -179,7 +181,7 @@ impl Exchange {
     ) -> bool {
         let result = if !self.down.is_empty() {
             output.as_mut().poll_write(cx, &self.down.bytes[self.down.start..self.down.end])
-        } else if !self.inner.link.core.evidence().eof || self.output_ended {
+        } else if !self.inner.link.core.peer_has_ended() || self.output_ended {
             // What was taken may be held back by a writer with a buffer.
             output.as_mut().poll_flush(cx).map_ok(|()| 0)
         } else {

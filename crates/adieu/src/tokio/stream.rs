@@ -1,15 +1,18 @@
 //! tokio's two kinds of stream as one handle: tokio says when, our own calls do it.
 
 use crate::handle::{Direction, Handle};
+use crate::os::{AsPollable, Pollable};
 use socket2::{SockRef, Socket};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    #[cfg(unix)]
     Unix(UnixStream),
 }
 
@@ -17,6 +20,7 @@ impl Handle for Stream {
     fn socket(&self) -> SockRef<'_> {
         match self {
             Self::Tcp(stream) => SockRef::from(stream),
+            #[cfg(unix)]
             Self::Unix(stream) => SockRef::from(stream),
         }
     }
@@ -40,17 +44,20 @@ impl Handle for Stream {
         };
         let result = match self {
             Self::Tcp(stream) => stream.try_io(interest, attempt),
+            #[cfg(unix)]
             Self::Unix(stream) => stream.try_io(interest, attempt),
         };
         if called { result } else { call(&self.socket()) }
     }
 }
 
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+impl Stream {
+    /// What can be waited for without tokio, and what its users are lent.
+    pub(crate) fn as_pollable(&self) -> Pollable<'_> {
         match self {
-            Self::Tcp(stream) => stream.as_fd(),
-            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_pollable(),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.as_pollable(),
         }
     }
 }
@@ -59,10 +66,12 @@ impl Stream {
     /// Registers a connected, non-blocking socket with the runtime.
     pub(crate) fn new(socket: Socket, is_tcp: bool) -> io::Result<Self> {
         if is_tcp {
-            TcpStream::from_std(socket.into()).map(Self::Tcp)
-        } else {
-            UnixStream::from_std(socket.into()).map(Self::Unix)
+            return TcpStream::from_std(socket.into()).map(Self::Tcp);
         }
+        #[cfg(unix)]
+        return UnixStream::from_std(socket.into()).map(Self::Unix);
+        #[cfg(not(unix))]
+        Err(io::Error::new(io::ErrorKind::Unsupported, "tokio has Unix sockets on Unix alone"))
     }
 
     /// Arranges to be woken when the next call in this direction may find something. Ready: it may already.
@@ -70,7 +79,9 @@ impl Stream {
         match (self, direction) {
             (Self::Tcp(stream), Direction::Receive) => stream.poll_read_ready(cx),
             (Self::Tcp(stream), Direction::Send) => stream.poll_write_ready(cx),
+            #[cfg(unix)]
             (Self::Unix(stream), Direction::Receive) => stream.poll_read_ready(cx),
+            #[cfg(unix)]
             (Self::Unix(stream), Direction::Send) => stream.poll_write_ready(cx),
         }
     }

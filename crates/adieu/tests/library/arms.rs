@@ -5,7 +5,10 @@ use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::BorrowedFd;
+#[cfg(unix)]
+use std::os::fd::BorrowedFd as Borrowed;
+#[cfg(windows)]
+use std::os::windows::io::BorrowedSocket as Borrowed;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
@@ -44,6 +47,11 @@ pub(crate) fn bounded(what: &str, body: impl FnOnce() + Send + 'static) {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+/// How a connection ends whose peer has reset it and that does not send. See [`adieu_testkit::scenario::UNDER_WINE`].
+pub(crate) fn after_a_reset() -> &'static str {
+    if adieu_testkit::scenario::is_wine() { "indeterminate" } else { "reset" }
 }
 
 pub(crate) fn runtime() -> Runtime {
@@ -139,7 +147,7 @@ impl Open {
         }
     }
 
-    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn socket(&self) -> Option<Borrowed<'_>> {
         match self {
             Self::Blocking(open) => open.socket(),
             Self::Tokio(_, open) => open.socket(),

@@ -2,10 +2,19 @@
 
 mod arms;
 mod connecting;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod endings;
 mod procedure;
+// They are about the core and the words of reports, which are the same everywhere.
+#[cfg(unix)]
 mod properties;
 mod proxies;
+// socket2 reads these options back on Unix.
+#[cfg(unix)]
 mod socket_options;
 mod timers;
+mod tls;
 mod tokio_only;
+#[cfg(windows)]
+mod windows;

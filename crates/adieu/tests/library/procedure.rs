@@ -1,14 +1,12 @@
 //! The procedure as it should go: connect, send, shut down, receive to EOF, close.
 
 use crate::arms::{Arm, log_of, on_both};
-use adieu::exchange::{Input, Output};
 use adieu::{Endpoint, Options};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{AwaitAcknowledged, Close, Hold, Receive, ReceiveToEof, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
 
 #[test]
 fn the_procedure_of_the_page_ends_graceful() {
@@ -100,7 +98,12 @@ fn an_eof_that_stands_unread_in_our_kernel_counts_at_the_close() {
         assert!(peer.wait_for_step(4, crate::arms::BOUND));
         open.read_exact(&mut [0; 5]).expect("the answer");
         let report = open.shutdown_send().expect("connected").close();
-        assert!(report.is_graceful(), "{report}");
+        // On Windows an EOF that is read after our own end does not tell which came first, so a connection that is gone
+        // proves nothing.
+        assert!(
+            report.is_graceful() || (cfg!(windows) && report.missing == Some("acknowledgement")),
+            "{report}"
+        );
         assert_eq!(report.bytes_received, 5);
     });
 }
@@ -162,6 +165,8 @@ fn an_end_mark_that_was_seen_is_graceful_and_one_that_was_not_is_a_truncation() 
     });
 }
 
+// Wine 8 has no AF_UNIX; tests/library/windows.rs shows that this is told.
+#[cfg(unix)]
 #[test]
 fn a_unix_socket_goes_the_same_way() {
     on_both(|arm| {
@@ -204,6 +209,8 @@ fn a_listeners_connection_goes_the_same_way_and_says_its_role() {
     assert!(client.join().expect("the client does not panic").is_graceful());
 }
 
+// On Windows a socket is no handle to read and write.
+#[cfg(unix)]
 #[test]
 fn an_output_that_is_a_socket_is_half_closed_after_the_peers_eof() {
     crate::arms::bounded("the exchange", || {
@@ -211,9 +218,10 @@ fn an_output_that_is_a_socket_is_half_closed_after_the_peers_eof() {
             .to_peer(&[Send(100), ShutdownSend, ReceiveToEof, Close], &Options::new().input_grace(None));
         let crate::arms::Open::Blocking(open) = open else { unreachable!("it is the blocking one") };
         // One socket for both ends, as inetd and sshd give it: closing one descriptor of it ends nothing.
-        let (mut far, near) = UnixStream::pair().expect("two sockets");
-        let input = Input::from_fd(near.try_clone().expect("a descriptor")).expect("readable");
-        let output = Output::from_fd(near).expect("writable");
+        let (mut far, near) = std::os::unix::net::UnixStream::pair().expect("two sockets");
+        let input =
+            adieu::exchange::Input::from_fd(near.try_clone().expect("a descriptor")).expect("readable");
+        let output = adieu::exchange::Output::from_fd(near).expect("writable");
         let exchanging = std::thread::spawn(move || adieu::exchange(open, input, output));
         far.set_read_timeout(Some(crate::arms::BOUND / 2)).expect("not zero");
         let mut answer = Vec::new();

@@ -242,6 +242,10 @@ fn a_proxy_that_misbehaves_is_named_and_is_no_connection() {
             assert!(said.contains(&format!("the proxy {url} {says}")), "{said}");
             assert_eq!(exit, 3, "{said}");
         }
+        if cfg!(windows) {
+            // Other numbers there, and under Wine 8 a reset reads as an end.
+            return;
+        }
         let (port, _) = proxy(&[&[Take(3), Reset]]);
         let (said, exit) = refusal(arm, &target(), &through(&format!("socks5h://127.0.0.1:{port}")));
         assert!(said.contains("failed us: Connection reset by peer (ECONNRESET"), "{said}");

@@ -124,8 +124,12 @@ fn the_deadline_ends_an_upload_that_never_pauses() {
         };
         assert_eq!(timer_of(&error), Some(Timer::Deadline));
         drop(open);
-        let cut = taking.join().expect("it does not panic").expect_err("a cut upload is no end");
-        assert_eq!(cut.kind(), io::ErrorKind::ConnectionReset);
+        let taken = taking.join().expect("it does not panic");
+        if adieu_testkit::scenario::is_wine() {
+            // Wine 8's recv says 0 after a reset, so std cannot see it.
+            return;
+        }
+        assert_eq!(taken.expect_err("a cut upload is no end").kind(), io::ErrorKind::ConnectionReset);
     });
 }
 

@@ -9,8 +9,10 @@ use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, ReportFormat, Shared, endpoint};
 use crate::os::{self, command, signals};
 use crate::printer::{Printer, complain};
+use crate::tls::ListenTls;
 use crate::{hints, stdio};
 use adieu::exchange::Output;
+use adieu::tls::{Fingerprint, Tls};
 use adieu::{
     Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
     describe_error,
@@ -37,7 +39,7 @@ use std::time::{Duration, Instant};
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
     endpoint: Vec<String>,
 
     /// Serve connections until a signal comes
@@ -78,6 +80,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
           value_parser = humantime::parse_duration)]
     grace: Duration,
+
+    #[command(flatten)]
+    tls: ListenTls,
 
     #[command(flatten)]
     shared: Shared,
@@ -128,13 +133,18 @@ impl Service {
     }
 
     fn serve(&self, connection: Connection, stop: &Interrupt) -> Result<Report, (LocalEnd, io::Error)> {
+        // Before anything is opened or started for it.
+        let connection = match connection.handshake() {
+            Ok(connection) => connection,
+            Err(report) => return Ok(*report),
+        };
         let input = || stdio::input().map_err(|e| (LocalEnd::Input, e));
         let output = |result: io::Result<Output>| result.map_err(|e| (LocalEnd::Output, e));
         Ok(match self {
             Self::Echo => adieu::exchange::echo(connection),
             Self::Standard => adieu::exchange(connection, input()?, output(stdio::output())?),
             Self::File(file) => {
-                let file = output(file.try_clone().and_then(Output::from_fd))?;
+                let file = output(file.try_clone().and_then(Output::try_from))?;
                 adieu::exchange(connection, input()?, file)
             }
             Self::Command { line, running } => return command::serve(connection, line, stop, running),
@@ -170,6 +180,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
+    let (endpoint, tls) = match args.tls.resolve(endpoint) {
+        Ok(resolved) => resolved,
+        Err(status) => return status,
+    };
     let service = match Service::new(args) {
         Ok(service) => service,
         Err((end, error)) => {
@@ -177,6 +191,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return printer.report(&Report::never_connected(&endpoint, Role::Listen, cause));
         }
     };
+    if let (Some(why), Some(_)) = (command::REFUSAL, &args.exec) {
+        complain(why);
+        return ExitStatus::Usage;
+    }
     let at_once = args.max_connections.unwrap_or_else(|| service.at_once());
     if at_once > 1 && service.at_once() == 1 {
         complain(
@@ -192,7 +210,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         complain(&error.to_string());
         return ExitStatus::Usage;
     }
-    match Server::start(args, &endpoint, options, service, at_once, &printer) {
+    // Of a certificate that nobody can know yet.
+    let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).and_then(Tls::fingerprint);
+    if let Some(tls) = tls {
+        options = options.tls(tls);
+    }
+    match Server::start(args, &endpoint, options, fingerprint, service, at_once, &printer) {
         Ok(server) => server.run(),
         Err(status) => status,
     }
@@ -231,6 +254,7 @@ impl Server {
         args: &Args,
         endpoint: &Endpoint,
         mut options: Options,
+        fingerprint: Option<Fingerprint>,
         service: Service,
         at_once: u32,
         printer: &Arc<Printer>,
@@ -272,6 +296,11 @@ impl Server {
             })?;
         }
         printer.say(&format!("listening on {endpoint}"));
+        if let Some(fingerprint) = fingerprint {
+            printer.say(&format!(
+                "the certificate was made for this run; clients trust it with --pin {fingerprint}"
+            ));
+        }
 
         options = options.interrupt(&stop);
         if printer.watches() {

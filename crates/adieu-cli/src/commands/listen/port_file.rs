@@ -10,7 +10,7 @@ use std::{fs, io};
 /// symlink) is written into: a rename would replace it.
 pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     let text = match endpoint {
-        Endpoint::Tcp { port, .. } => format!("{port}\n"),
+        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } => format!("{port}\n"),
         other => format!("{other}\n"),
     };
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {

@@ -22,6 +22,9 @@ const TO_HEED_TERM: Duration = Duration::from_secs(1);
 /// How long the system may take to carry out a SIGKILL: a process in the middle of a disk's work dies after that.
 const TO_BE_KILLED: Duration = Duration::from_secs(1);
 
+/// Why there are no commands here. `None`: there are.
+pub(crate) const REFUSAL: Option<&str> = None;
+
 pub(crate) fn serve(
     connection: Connection,
     line: &str,

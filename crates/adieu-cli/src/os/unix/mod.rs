@@ -1,5 +1,6 @@
 //! Unix: signals, descriptors, process groups.
 
+#[cfg(target_os = "linux")]
 pub(crate) mod command;
 pub(crate) mod signals;
 mod standard;

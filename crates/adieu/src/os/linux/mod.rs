@@ -15,8 +15,8 @@ pub(crate) struct TcpFacts {
 }
 
 /// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
-pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
-    let (unacknowledged, info) = if is_tcp {
+pub(crate) fn sample(socket: &SockRef<'_>, look: super::Look<'_>) -> (Sample, TcpFacts) {
+    let (unacknowledged, info) = if look.is_tcp {
         let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
         (octets, tcp_info(socket.as_fd()).ok())
     } else {

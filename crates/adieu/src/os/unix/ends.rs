@@ -38,6 +38,7 @@ pub(crate) enum Kind {
     /// Nothing, or /dev/null.
     Null,
     /// Bytes in memory.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only a direct way asks"))]
     Memory,
     /// A pipe: ready when `poll` says so.
     Pipe,
@@ -373,7 +374,7 @@ impl Output {
                 }
                 let (result, may_go_on) = match (kind, &*own) {
                     (Kind::Socket, _) => {
-                        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                        let flags = SendFlags::DONTWAIT | NO_SIGNAL;
                         (retry(|| rustix::net::send(&*fd, bytes, flags)), true)
                     }
                     (Kind::Pipe | Kind::Terminal | Kind::Device, Own::Open(own)) => {
@@ -394,6 +395,13 @@ impl Output {
         }
     }
 }
+
+/// A socket whose reader has gone tells it by an error.
+#[cfg(target_os = "linux")]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+/// Without the flag it is a signal, which Rust's runtime ignores.
+#[cfg(not(target_os = "linux"))]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 fn retry(call: impl FnMut() -> rustix::io::Result<usize>) -> rustix::io::Result<usize> {
     rustix::io::retry_on_intr(call)

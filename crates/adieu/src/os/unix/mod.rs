@@ -15,6 +15,8 @@ pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
 pub(crate) use socket_file::{SocketFile, listen_at};
 pub(crate) use waker::Waker;
 
+use super::Calls;
+
 use adieu_proto::{Call, Fault, FaultKind, SocketError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -80,6 +82,12 @@ pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// socket2 sets SO_NOSIGPIPE where there is no flag.
 #[cfg(not(target_os = "linux"))]
 pub(crate) const SEND_FLAGS: i32 = 0;
+
+/// Whether it is a socket of IPv6.
+pub(crate) fn is_ipv6(socket: &SockRef<'_>) -> bool {
+    // An address without a host and a port has its family, bound or not.
+    socket.local_addr().is_ok_and(|address| address.is_ipv6())
+}
 
 /// Source: ip(7), IP_TOS.
 pub(crate) fn set_tos(socket: &SockRef<'_>, tos: u8) -> io::Result<()> {
@@ -159,6 +167,30 @@ impl<T: AsFd> AsPollable for T {
     }
 }
 
+/// Whether the system knows of an error that a receive of 0 has not told: here SO_ERROR tells it, at the last look.
+pub(crate) fn has_error(_: &SockRef<'_>) -> bool {
+    false
+}
+
+/// How many sends may go without a receive while sending does not block. A reply to an unfinished upload is rare, and
+/// asking costs a system call.
+pub(crate) const RECEIVE_EVERY: u32 = 16;
+
+/// The calls' names here.
+pub(crate) const CALLS: Calls =
+    Calls { startup: None, shutdown_send: "shutdown(SHUT_WR)", close: "close", cleanup: None };
+
+/// The network is always there.
+#[derive(Debug)]
+pub(crate) struct Network(());
+
+impl Network {
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    pub(crate) fn start() -> io::Result<Self> {
+        Ok(Self(()))
+    }
+}
+
 /// One thing to wait for, and what came.
 pub(crate) struct Watch<'a> {
     fd: Option<BorrowedFd<'a>>,
@@ -184,6 +216,11 @@ impl<'a> Watch<'a> {
     /// Waits for reading or writing; with neither, for an error or hang-up only.
     pub(crate) fn new(fd: BorrowedFd<'a>, readable: bool, writable: bool) -> Self {
         Self { fd: Some(fd), readable, writable, ready: Ready::default() }
+    }
+
+    /// Waits until an attempt to connect has succeeded or failed.
+    pub(crate) fn connecting(fd: BorrowedFd<'a>) -> Self {
+        Self::new(fd, false, true)
     }
 
     /// A place in the list that waits for nothing.

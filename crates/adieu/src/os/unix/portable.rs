@@ -13,8 +13,8 @@ pub(crate) struct TcpFacts {
 }
 
 /// Reads SO_ERROR, which clears it.
-pub(crate) fn sample(socket: &SockRef<'_>, is_tcp: bool) -> (Sample, TcpFacts) {
-    let unacknowledged = if is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
+pub(crate) fn sample(socket: &SockRef<'_>, look: crate::os::Look<'_>) -> (Sample, TcpFacts) {
+    let unacknowledged = if look.is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
     let socket_error = super::socket_error(socket);
     (Sample { unacknowledged, last_heard: None, socket_error }, TcpFacts::default())
 }

@@ -14,8 +14,8 @@ impl Waker {
     ///
     /// The system has no descriptors left.
     pub(crate) fn new() -> io::Result<Self> {
-        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        Ok(Self { reader, writer })
+        let (reader, writer) = io::pipe()?;
+        Ok(Self { reader: reader.into(), writer: writer.into() })
     }
 
     /// Makes it readable.

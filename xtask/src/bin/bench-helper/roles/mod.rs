@@ -8,6 +8,7 @@ mod limit;
 mod load;
 mod moving;
 mod net;
+mod tls;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -24,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     match role.as_str() {
         "limit" => limit::run(&next("the case")?, &next("the endpoint")?),
         "peer" => counterpart::peer(&next("the endpoint")?, &next("the file")?, &next("the end")?),
+        "tls-peer" => tls::peer(&next("the certificate")?, &next("the key")?, &next("the file")?),
         "answer" => counterpart::answer(&next("the endpoint")?, &next("the end")?),
         "feed" => counterpart::feed(&next("the file")?),
         "empty" => counterpart::empty(),

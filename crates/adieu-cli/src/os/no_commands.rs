@@ -1,0 +1,41 @@
+//! `--exec` is not there but on Linux.
+//!
+//! A command that reads a cut stream must be stopped before its stdin is closed, with everything it has started, or it
+//! takes what it got for a whole. On Linux a process group and a pidfd do that. On Windows it takes a job object, elsewhere
+//! another way to wait for a process, which nothing here makes yet; so the option is refused, and nothing is promised that
+//! would not be kept.
+
+use adieu::{Connection, Interrupt, LocalEnd, Report};
+use std::io;
+
+/// Why there are no commands here. `None`: there are.
+pub(crate) const REFUSAL: Option<&str> = Some(
+    "--exec is there on Linux alone: elsewhere a command that reads a cut stream could not be stopped before its end",
+);
+
+pub(crate) fn serve(
+    _: Connection,
+    _: &str,
+    _: &Interrupt,
+    _: &Running,
+) -> Result<Report, (LocalEnd, io::Error)> {
+    Err((LocalEnd::Command, io::ErrorKind::Unsupported.into()))
+}
+
+/// The commands that run: none.
+#[derive(Clone, Default)]
+pub(crate) struct Running;
+
+/// Held while none is started.
+pub(crate) struct NoneStarts;
+
+impl Drop for NoneStarts {
+    fn drop(&mut self) {}
+}
+
+impl Running {
+    #[expect(clippy::unused_self, reason = "elsewhere there are some")]
+    pub(crate) fn kill_all(&self) -> NoneStarts {
+        NoneStarts
+    }
+}

@@ -1,0 +1,9 @@
+//! Windows: the console's events, handles, commands.
+
+pub(crate) mod signals;
+mod standard;
+
+pub(crate) use standard::{check_standard, that_is_file};
+
+/// Windows limits sockets by memory alone.
+pub(crate) fn raise_descriptor_limit() {}

@@ -1,0 +1,59 @@
+//! Ctrl-C, Ctrl-Break, and the closing of the console: the first stops what runs, the second exits at once.
+//!
+//! | event | is heard as | exit status |
+//! | --- | --- | --- |
+//! | CTRL_C_EVENT | SIGINT | 130 |
+//! | CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT | SIGTERM | 143 |
+//!
+//! A process that was started to ignore Ctrl-C goes on ignoring it: the system then calls no handler.
+//!
+//! Source: SetConsoleCtrlHandler, HandlerRoutine.
+
+use adieu::{Interrupt, Signal};
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
+use windows_sys::core::BOOL;
+
+type Heard = Box<dyn FnMut(Signal) + Send>;
+
+/// Who hears of the events.
+static HEARD: Mutex<Option<Heard>> = Mutex::new(None);
+
+/// Longer than it takes us to end. The system ends a process whose handler has returned from one of these.
+const UNTIL_WE_HAVE_ENDED: Duration = Duration::from_secs(60);
+
+/// Called by the system on a thread of its own for each event.
+extern "system" fn on_event(event: u32) -> BOOL {
+    let signal = if event == CTRL_C_EVENT { Signal::Interrupt } else { Signal::Terminate };
+    if let Some(heard) = &mut *HEARD.lock().unwrap_or_else(PoisonError::into_inner) {
+        heard(signal);
+    }
+    if event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT {
+        std::thread::sleep(UNTIL_WE_HAVE_ENDED);
+    }
+    1
+}
+
+/// From here on, `heard` is called with each signal, on a thread of its own.
+pub(crate) fn on_signal(heard: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+    *HEARD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(heard));
+    #[expect(unsafe_code, reason = "SetConsoleCtrlHandler has no safe wrapper")]
+    // SAFETY: the handler is a function that lives as long as the process.
+    if unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// From here on, a signal raises `interrupt`, and the second ends the process at once, with 128 + n.
+pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
+    let interrupt = interrupt.clone();
+    on_signal(move |signal| {
+        if interrupt.raised().is_some() {
+            std::process::exit(i32::from(128 + signal.number()));
+        }
+        interrupt.raise(signal);
+    })
+}

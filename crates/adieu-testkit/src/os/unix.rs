@@ -1,0 +1,245 @@
+//! Unix: what the kernel knows of a socket, and a program's processes and pipes.
+
+use super::Looked;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
+use rustix::process::{Pid, kill_process, kill_process_group};
+use socket2::Socket;
+use std::{
+    fs::File,
+    io::{self, PipeReader, PipeWriter, Read, Write},
+    os::fd::BorrowedFd,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{Child, Command, ExitStatus},
+    time::Duration,
+};
+
+/// Bytes sent on this socket that the other side's TCP has not acknowledged (Unix sockets: not yet read there).
+///
+/// # Platforms
+///
+/// Linux: `SIOCOUTQ`, tcp(7). Elsewhere `Unsupported`.
+pub(crate) fn unacknowledged(socket: impl AsFd) -> io::Result<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::ffi::c_int;
+        // SIOCOUTQ is the socket name of TIOCOUTQ.
+        const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
+        #[expect(unsafe_code, reason = "rustix has no safe SIOCOUTQ; the kernel writes one c_int")]
+        // SAFETY: on a socket SIOCOUTQ writes exactly one c_int to the pointer that Getter passes.
+        let queued =
+            unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<SIOCOUTQ, c_int>::new()) }?;
+        Ok(u64::try_from(queued).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = socket;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Received bytes that wait unread in our kernel.
+pub(crate) fn unread(socket: impl AsFd) -> io::Result<u64> {
+    Ok(rustix::io::ioctl_fionread(socket)?)
+}
+
+/// From now on the calling thread, and what it starts, see an empty file system of so many bytes at `path`; nobody else
+/// does.
+///
+/// # Platforms
+///
+/// Linux, as root: a mount namespace of the thread's own, unshare(2), with a tmpfs. Elsewhere `Unsupported`.
+pub(crate) fn see_own_tmpfs(path: &std::path::Path, bytes: u64, read_only: bool) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::mount::{MountFlags, mount};
+        enter_own_mounts()?;
+        let flags = if read_only { MountFlags::RDONLY } else { MountFlags::empty() };
+        let size = std::ffi::CString::new(format!("size={bytes}"))?;
+        Ok(mount("tmpfs", path, "tmpfs", flags, &*size)?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (path, bytes, read_only);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn enter_own_mounts() -> io::Result<()> {
+    use rustix::mount::{MountPropagationFlags, mount_change};
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+    #[expect(unsafe_code, reason = "unshare is unsafe for the sake of CLONE_FILES, which is not asked for")]
+    // SAFETY: descriptors stay shared; only the view of the file system becomes the thread's own.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+    // Without this the mount would be seen by everyone.
+    Ok(mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?)
+}
+
+/// From now on the calling thread, and threads that it starts, see `own` in place of `path`; nobody else does.
+///
+/// # Platforms
+///
+/// Linux, as root: a mount namespace of the thread's own, unshare(2). Elsewhere `Unsupported`.
+pub(crate) fn see_own_file(own: &std::path::Path, path: &str) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        enter_own_mounts()?;
+        Ok(rustix::mount::mount_bind(own, path)?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (own, path);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+fn timespec(time: Duration) -> Timespec {
+    Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: i64::from(time.subsec_nanos()) }
+}
+
+/// Makes every later call on the socket give up after this time, so that it can look at its bounds.
+pub(crate) fn be_brief(socket: &Socket, tick: Duration) -> io::Result<()> {
+    socket.set_read_timeout(Some(tick))?;
+    socket.set_write_timeout(Some(tick))
+}
+
+/// One `recv` on a socket that is brief.
+pub(crate) fn receive(mut socket: &Socket, buffer: &mut [u8], _: Duration) -> io::Result<usize> {
+    socket.read(buffer)
+}
+
+/// One `send` on a socket that is brief.
+pub(crate) fn send(mut socket: &Socket, bytes: &[u8], _: Duration) -> io::Result<usize> {
+    socket.write(bytes)
+}
+
+/// Waits until there is something to receive or accept, at most for so long.
+pub(crate) fn is_readable_within(socket: &Socket, limit: Duration) -> io::Result<bool> {
+    match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&timespec(limit))) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Looks, and takes nothing.
+pub(crate) fn look(socket: &Socket) -> Looked {
+    let mut looked = [PollFd::new(socket, PollFlags::empty())];
+    match poll(&mut looked, Some(&timespec(Duration::ZERO))) {
+        Ok(_) => Looked {
+            error: looked[0].revents().contains(PollFlags::ERR),
+            hung_up: looked[0].revents().contains(PollFlags::HUP),
+        },
+        Err(_) => Looked::default(),
+    }
+}
+
+/// A pipe. Small enough, if that is asked for, that a few kilobytes already block the writer.
+pub(crate) fn pipe(small: bool) -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    #[cfg(target_os = "linux")]
+    if small {
+        rustix::pipe::fcntl_setpipe_size(&writer, 4_096)?;
+    }
+    let _ = small;
+    Ok((reader, writer))
+}
+
+/// Somebody's SYN to this port is out and unanswered. The kernel's table tells; `proc_pid_net(5)`.
+pub(crate) const TABLE_OF_TCP: &str = "/proc/net/tcp";
+
+/// What fails with `EIO` when it is read.
+pub(crate) fn unreadable() -> io::Result<File> {
+    File::open("/proc/self/mem")
+}
+
+/// What fails with `ENOSPC` when it is written.
+pub(crate) fn full() -> io::Result<File> {
+    File::options().write(true).open("/dev/full")
+}
+
+/// The signal that ended a program which did not handle it.
+pub(crate) fn signal_of(status: ExitStatus) -> Option<i32> {
+    status.signal()
+}
+
+/// Gives a program a group of its own, so that whatever it starts goes when it does.
+pub(crate) fn own_group(command: &mut Command) {
+    command.process_group(0);
+}
+
+/// A program with all that it starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Group {
+    pid: Pid,
+}
+
+impl Group {
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    pub(crate) fn of(child: &Child) -> io::Result<Self> {
+        Ok(Self { pid: Pid::from_child(child) })
+    }
+
+    /// To the program alone, as `kill` sends it: what it started is its own business.
+    pub(crate) fn signal(self, signal: crate::scenario::Signal) -> io::Result<()> {
+        let signal = match signal {
+            crate::scenario::Signal::Interrupt => rustix::process::Signal::INT,
+            crate::scenario::Signal::Terminate => rustix::process::Signal::TERM,
+        };
+        Ok(kill_process(self.pid, signal)?)
+    }
+
+    pub(crate) fn kill(self) {
+        // It may have ended by itself.
+        let _ = kill_process_group(self.pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Our end of a pipe, waited for until the waiting has lost its point.
+pub(crate) struct Patient<P, W> {
+    pipe: P,
+    /// An error ends the wait.
+    may_wait: W,
+    tick: Duration,
+}
+
+impl<P: AsFd, W: FnMut() -> io::Result<()>> Patient<P, W> {
+    pub(crate) fn new(pipe: P, tick: Duration, may_wait: W) -> io::Result<Self> {
+        // A pipe's two ends are two open files: the program's stays as it is.
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok(Self { pipe, may_wait, tick })
+    }
+
+    /// Calls until the call does not block.
+    fn patiently(
+        &mut self,
+        flags: PollFlags,
+        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            match call(self.pipe.as_fd()) {
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                other => return Ok(other?),
+            }
+            (self.may_wait)()?;
+            poll(&mut [PollFd::new(&self.pipe, flags)], Some(&timespec(self.tick)))?;
+        }
+    }
+}
+
+impl<W: FnMut() -> io::Result<()>> Read for Patient<PipeReader, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.patiently(PollFlags::IN, |pipe| rustix::io::read(pipe, &mut *buffer))
+    }
+}
+
+impl<W: FnMut() -> io::Result<()>> Write for Patient<PipeWriter, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.patiently(PollFlags::OUT, |pipe| rustix::io::write(pipe, bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,489 @@
+//! TLS between the core and its socket: plaintext above, ciphertext below.
+//!
+//! All calls are non-blocking here too, so every driver waits as it does without TLS. What differs:
+//!
+//! - the connection is there, for the core, once the handshake is;
+//! - what is read from the program waits, sealed, until our kernel has taken it, and only then is it *accepted*;
+//! - our direction ends by close_notify, then FIN: the core is told that the transport owes something until the first
+//!   is through, so it shuts down after that. RFC 8446, section 6.1, and RFC 5246, section 7.2.1, ask for this order,
+//!   and neither forbids the FIN that follows: nothing of ours may come after a close_notify, not even an answer to a
+//!   key update;
+//! - the peer's direction ends by close_notify, and its FIN is evidence alone.
+
+use super::{Link, Moved, fault};
+use crate::Event;
+use crate::handle::{self, Direction, Handle};
+use crate::tls::engine::Handshake;
+use crate::tls::{Described, Eof, Failure, HandshakeError, Trust, alert_name};
+use adieu_proto::{Call, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
+use rustls::{Error, ProtocolVersion};
+use std::io::{self, Read};
+
+/// What a report says of TLS, besides the core's part.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFacts {
+    pub(crate) version: Option<String>,
+    pub(crate) suite: Option<String>,
+    pub(crate) alpn: Option<String>,
+    pub(crate) trust: Option<Trust>,
+    pub(crate) certificate: Option<Described>,
+    pub(crate) alert: Option<String>,
+    pub(crate) failure: Option<&'static str>,
+    pub(crate) error: Option<String>,
+    pub(crate) close_notify_sent: bool,
+    pub(crate) close_notify_received: bool,
+    /// The peer's EOF came within a record.
+    pub(crate) cut_record: bool,
+    /// When the handshake was done.
+    pub(crate) secured: Option<Time>,
+}
+
+/// What a handshake waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Done,
+    Wait(Direction),
+    Failed,
+}
+
+/// How much of what waits our kernel took.
+enum Flushed {
+    All,
+    Blocked { some: bool },
+    Failed,
+}
+
+impl<H: Handle> Link<H> {
+    /// Begins a handshake, if TLS is to be spoken. False: it is not.
+    pub(super) fn begin_tls(&mut self, fault: Option<Fault>) -> bool {
+        let Some(tls) = self.options.tls.clone() else { return false };
+        let peer = self.facts.peer_address.as_deref().and_then(|p| p.parse::<std::net::SocketAddr>().ok());
+        let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string()));
+        self.facts.tls = Some(TlsFacts { trust: tls.trust(), ..TlsFacts::default() });
+        match (tls.session(host.as_deref()), fault) {
+            (Ok(engine), None) => self.tls = Some(Box::new(engine)),
+            (Ok(_), Some(fault)) => {
+                let error = fault
+                    .code
+                    .map_or_else(|| io::ErrorKind::ConnectionReset.into(), io::Error::from_raw_os_error);
+                self.handshake_failed(&HandshakeError::reset(&error), Some(fault));
+            }
+            (Err(error), _) => self.handshake_failed(&error, None),
+        }
+        true
+    }
+
+    /// Whether a handshake is under way.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.tls.is_some() && self.core.milestones().connected.is_none() && !self.core.is_decided()
+    }
+
+    /// Goes on with the handshake until it must wait, is done, or has failed.
+    pub(crate) fn handshake(&mut self) -> Step {
+        loop {
+            match self.flush(self.now()) {
+                Flushed::All => {}
+                Flushed::Blocked { .. } => return Step::Wait(Direction::Send),
+                Flushed::Failed => return Step::Failed,
+            }
+            let Some(tls) = &mut self.tls else { return Step::Failed };
+            let came = tls.handshake();
+            if !tls.unsent().is_empty() && came != Handshake::Failed {
+                continue;
+            }
+            match came {
+                Handshake::Done => {
+                    self.secured();
+                    return Step::Done;
+                }
+                Handshake::Failed => {
+                    self.refuse();
+                    return Step::Failed;
+                }
+                Handshake::NeedsInput => {}
+            }
+            match self.fill() {
+                Ok(0) => {
+                    let tls = self.tls.as_ref();
+                    let error = tls.map(|tls| HandshakeError::eof(tls.first(), tls.is_server()));
+                    if let Some(error) = error {
+                        self.handshake_failed(&error, None);
+                    }
+                    return Step::Failed;
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Step::Wait(Direction::Receive);
+                }
+                Err(error) => {
+                    let fault = fault(Call::Receive, &error);
+                    self.handshake_failed(&HandshakeError::reset(&error), Some(fault));
+                    return Step::Failed;
+                }
+            }
+        }
+    }
+
+    /// The handshake is done: for the core the connection is there now.
+    fn secured(&mut self) {
+        let now = self.now();
+        self.note_session();
+        if let Some(facts) = &mut self.facts.tls {
+            facts.secured = Some(now);
+        }
+        self.core.handle_connected(now);
+        if let Some(facts) = &self.facts.tls {
+            self.observe(&Event::Secured {
+                version: facts.version.as_deref(),
+                suite: facts.suite.as_deref(),
+            });
+        }
+    }
+
+    fn note_session(&mut self) {
+        let (Some(tls), Some(facts)) = (&self.tls, &mut self.facts.tls) else { return };
+        let common = tls.common();
+        facts.version = common.protocol_version().map(version_name);
+        facts.suite =
+            common.negotiated_cipher_suite().map(|suite| suite_name(&format!("{:?}", suite.suite())));
+        facts.alpn = common.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
+        facts.certificate = tls.peer_certificate().map(|certificate| Described::new(certificate));
+    }
+
+    /// rustls has refused the handshake, and has said so in an alert.
+    fn refuse(&mut self) {
+        self.note_session();
+        let Some(tls) = &self.tls else { return };
+        let Some(error) = tls.failure().cloned() else { return };
+        let seen = self.facts.tls.as_ref().and_then(|facts| facts.certificate.as_ref());
+        let told = HandshakeError::of(&error, seen, tls.first(), tls.is_server());
+        if let (Error::AlertReceived(alert), Some(facts)) = (&error, &mut self.facts.tls) {
+            facts.alert = Some(alert_name(*alert));
+        }
+        self.flush_alert();
+        self.handshake_failed(&told, None);
+    }
+
+    /// Tells the peer why, if our kernel takes it at once: its own report is better then.
+    fn flush_alert(&mut self) {
+        if let (Some(handle), Some(tls)) = (&self.handle, &self.tls) {
+            let _ = handle.socket().send_with_flags(tls.unsent(), crate::os::SEND_FLAGS);
+        }
+        self.core.handle_owed(false);
+    }
+
+    fn handshake_failed(&mut self, error: &HandshakeError, told: Option<Fault>) {
+        if let Some(handle) = &self.handle {
+            // With a FIN, so that our alert is not thrown away with the connection.
+            handle::set_reset_on_close(&handle.socket(), false);
+        }
+        if let Some(facts) = &mut self.facts.tls {
+            facts.failure = Some(error.failure().name());
+        }
+        self.facts.handshake = Some(error.clone());
+        self.facts.failure = Some(error.to_string());
+        let call = told.map_or(Call::Receive, |fault| fault.call);
+        let fault = Fault { call, kind: FaultKind::Protocol, code: told.and_then(|f| f.code) };
+        self.core.handle_connect_failed(self.now(), fault);
+        self.act();
+    }
+
+    /// Receives ciphertext.
+    fn fill(&mut self) -> io::Result<usize> {
+        let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        loop {
+            match handle.attempt(Direction::Receive, |socket| (&**socket).read(tls.room())) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(n) => {
+                    tls.received(n);
+                    return Ok(n);
+                }
+                error => return error,
+            }
+        }
+    }
+
+    /// Sends the ciphertext that waits.
+    fn flush(&mut self, at: Time) -> Flushed {
+        let mut some = false;
+        loop {
+            let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls) else { return Flushed::Failed };
+            if tls.unsent().is_empty() {
+                if let Some(facts) = &mut self.facts.tls {
+                    facts.close_notify_sent = tls.close_notify_sent();
+                }
+                self.core.handle_owed(false);
+                return Flushed::All;
+            }
+            let send =
+                |socket: &socket2::SockRef<'_>| socket.send_with_flags(tls.unsent(), crate::os::SEND_FLAGS);
+            match handle.attempt(Direction::Send, send) {
+                Ok(n) => {
+                    some = true;
+                    let accepted = tls.sent(n);
+                    if accepted > 0 {
+                        self.observe_at(at, &Event::Sent { bytes: accepted });
+                        self.core.handle_accepted(at, accepted);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.core.handle_owed(true);
+                    return Flushed::Blocked { some };
+                }
+                Err(error) if self.core.milestones().connected.is_none() => {
+                    // What the peer says of it may stand in our kernel.
+                    let came =
+                        if self.fill().is_ok() { self.tls.as_mut().map(|tls| tls.handshake()) } else { None };
+                    if came == Some(Handshake::Failed) {
+                        self.refuse();
+                    } else {
+                        let fault = fault(Call::Send, &error);
+                        self.handshake_failed(&HandshakeError::reset(&error), Some(fault));
+                    }
+                    return Flushed::Failed;
+                }
+                Err(error) => {
+                    self.core.handle_owed(false);
+                    self.fault(Call::Send, &error);
+                    return Flushed::Failed;
+                }
+            }
+        }
+    }
+
+    pub(super) fn send_tls(&mut self, buffer: &[u8]) -> Moved {
+        let at = self.now();
+        match self.flush(at) {
+            Flushed::All => {}
+            Flushed::Blocked { some: true } => return Moved::Bytes(0),
+            Flushed::Blocked { some: false } => return Moved::Blocked,
+            Flushed::Failed => return Moved::Ended,
+        }
+        let Some(tls) = &mut self.tls else { return Moved::Ended };
+        if buffer.is_empty() {
+            return Moved::Bytes(0);
+        }
+        let n = tls.seal(buffer);
+        let failed = tls.failure().is_some();
+        if n > 0 {
+            // What the core does not know as read from an input comes from the program itself.
+            let unknown = tls.ledger().bytes().saturating_sub(self.core.counts().read);
+            if unknown > 0 {
+                self.core.handle_input(unknown);
+            }
+        }
+        if failed {
+            self.session_failed(Call::Send);
+            return Moved::Ended;
+        }
+        let flushed = self.flush(at);
+        if self.tls.as_mut().is_some_and(|tls| tls.ledger().is_long()) {
+            // A look at the acknowledgements shortens it.
+            self.core.handle_alert();
+        }
+        match flushed {
+            Flushed::Failed => Moved::Ended,
+            Flushed::All | Flushed::Blocked { .. } => Moved::Bytes(n),
+        }
+    }
+
+    pub(super) fn receive_tls(&mut self, buffer: &mut [u8]) -> Moved {
+        if !self.core.wants().receive {
+            return Moved::Ended;
+        }
+        loop {
+            let Some(tls) = &mut self.tls else { return Moved::Ended };
+            let n = tls.open(buffer);
+            if !tls.unsent().is_empty() {
+                // An answer to a key update, or an alert.
+                self.core.handle_owed(true);
+            }
+            if n > 0 {
+                self.observe(&Event::Received { bytes: n as u64 });
+                self.core.handle_received(self.now(), n as u64);
+                return Moved::Bytes(n);
+            }
+            if let Some(moved) = self.note_tls_end() {
+                return moved;
+            }
+            match self.receive_ciphertext() {
+                // Whatever comes after the end is thrown away, a piece at a time: it may have no end.
+                Moved::Bytes(_) if self.core.peer_has_ended() => return Moved::Blocked,
+                Moved::Bytes(_) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Tells the core of close_notify, or of a session that is broken. `None`: it is neither, or the core knows.
+    fn note_tls_end(&mut self) -> Option<Moved> {
+        let tls = self.tls.as_mut()?;
+        if tls.failure().is_some() {
+            self.session_failed(Call::Receive);
+            return Some(Moved::Ended);
+        }
+        if !tls.close_notify_received() {
+            return None;
+        }
+        tls.ignore_received();
+        if self.core.peer_has_ended() || self.core.evidence().fault.is_some() {
+            return None;
+        }
+        self.observe(&Event::CloseNotify { by: Side::Peer });
+        if let Some(facts) = &mut self.facts.tls {
+            facts.close_notify_received = true;
+        }
+        self.core.handle_stream_end(self.now());
+        if !self.options.timers.end_mark {
+            self.core.handle_end_mark();
+        }
+        Some(Moved::Ended)
+    }
+
+    /// Receives from the socket, and tells the core how it ended if it did.
+    fn receive_ciphertext(&mut self) -> Moved {
+        let result = self.fill();
+        let now = self.now();
+        match result {
+            Ok(0) => {
+                self.observe(&Event::Eof);
+                self.note_eof();
+                self.core.handle_eof(now);
+                Moved::Ended
+            }
+            Ok(n) => Moved::Bytes(n),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.core.handle_exhausted(now);
+                if self.core.wants().receive { Moved::Blocked } else { Moved::Ended }
+            }
+            Err(error) => {
+                self.fault(Call::Receive, &error);
+                Moved::Ended
+            }
+        }
+    }
+
+    /// An EOF: whether it may be one is the user's choice, but for a record that it cuts.
+    fn note_eof(&mut self) {
+        let (Some(tls), Some(facts)) = (&self.tls, &mut self.facts.tls) else { return };
+        facts.cut_record = tls.is_within_record() && !tls.close_notify_received();
+        let eof = self.options.tls.as_ref().map_or(Eof::Require, |tls| tls.eof);
+        if facts.cut_record && eof == Eof::Framed {
+            self.core.handle_missing_end_mark();
+        }
+    }
+
+    /// The peer has broken the session off, or broken it: the core is told once.
+    fn session_failed(&mut self, call: Call) {
+        let now = self.now();
+        if self.core.evidence().fault.is_some() {
+            self.core.handle_exhausted(now);
+            return;
+        }
+        let Some(error) = self.tls.as_ref().and_then(|tls| tls.failure().cloned()) else { return };
+        if let Some(facts) = &mut self.facts.tls {
+            match &error {
+                Error::AlertReceived(alert) => facts.alert = Some(alert_name(*alert)),
+                other => facts.error = Some(other.to_string()),
+            }
+            let alert = facts.alert.clone();
+            self.observe(&Event::TlsFailed { alert: alert.as_deref(), error: &error.to_string() });
+        }
+        self.flush_alert();
+        let fault = Fault { call, kind: FaultKind::Protocol, code: None };
+        self.core.handle_fault(now, fault);
+    }
+
+    /// Our input has ended and all of it is sent: close_notify comes before the FIN.
+    pub(super) fn end_tls_stream(&mut self) {
+        let Some(tls) = &mut self.tls else { return };
+        if !self.core.is_about_to_shut_down() || tls.close_notify_sent() {
+            return;
+        }
+        tls.close();
+        let at = self.now();
+        self.observe_at(at, &Event::CloseNotify { by: Side::Us });
+        self.flush(at);
+    }
+
+    /// Takes an end that stands in our kernel already, but no byte that stands before it.
+    pub(super) fn receive_tls_end(&mut self) {
+        while self.core.wants().receive {
+            let Some(tls) = &mut self.tls else { return };
+            tls.open_ahead();
+            if tls.holds_bytes() {
+                return;
+            }
+            if self.note_tls_end().is_some() {
+                continue;
+            }
+            if !matches!(self.receive_ciphertext(), Moved::Bytes(_)) {
+                return;
+            }
+        }
+    }
+
+    /// What a look at the socket says of the application's bytes: the socket knows octets of records.
+    pub(super) fn sample_of_bytes(&mut self, mut sample: Sample) -> Sample {
+        let Some(tls) = &mut self.tls else { return sample };
+        // The core counts our FIN as an octet, and so does the kernel.
+        let fin = u64::from(self.core.milestones().shutdown_send.is_some());
+        match sample.unacknowledged {
+            Unacknowledged::Octets(octets) => {
+                let bytes = tls.ledger().unacknowledged(octets.saturating_sub(fin));
+                sample.unacknowledged = Unacknowledged::Octets(bytes + fin.min(octets));
+            }
+            // It may still be told later that all is through.
+            _ => tls.ledger().cannot_be_told(),
+        }
+        sample
+    }
+
+    /// Why there is no connection, if the handshake is why.
+    pub(crate) fn handshake_error(&self) -> Option<&HandshakeError> {
+        self.facts.handshake.as_ref()
+    }
+
+    /// Before a report is made: the time was over while a handshake was under way.
+    pub(super) fn note_unfinished_handshake(&mut self) {
+        if self.tls.is_none() || self.core.milestones().connected.is_some() || self.facts.handshake.is_some()
+        {
+            return;
+        }
+        self.facts.failure = Some(
+            "the TLS handshake was not finished in time: is this port one for TLS? If the peer is only slow, raise \
+             --connect-timeout"
+                .into(),
+        );
+        if let Some(facts) = &mut self.facts.tls {
+            facts.failure = Some("timed_out");
+        }
+    }
+}
+
+fn version_name(version: ProtocolVersion) -> String {
+    match version {
+        ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
+        ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// As IANA's registry has it.
+fn suite_name(rustls: &str) -> String {
+    rustls.replacen("TLS13_", "TLS_", 1)
+}
+
+impl From<HandshakeError> for io::Error {
+    fn from(error: HandshakeError) -> Self {
+        let kind = match error.failure() {
+            Failure::Reset => io::ErrorKind::ConnectionReset,
+            Failure::Eof => io::ErrorKind::UnexpectedEof,
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,311 @@
+//! Our own two ends: where the bytes to send come from, and where the received bytes go.
+//!
+//! A file is read and written as it is. A pipe or a console can block for ever, and nothing can wait for one beside
+//! sockets, so each has a thread ([`super::worker`]).
+//!
+//! Source: "Console Handles", "Anonymous Pipe Operations", GetFileType.
+
+use super::wait::Watch;
+use super::worker::{Reader, Writer};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::windows::io::{AsHandle, AsRawHandle, AsSocket, BorrowedHandle, OwnedHandle};
+use windows_sys::Win32::Foundation as win32;
+use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_CHAR, FILE_TYPE_DISK, GetFileType};
+use windows_sys::Win32::System::Console::GetConsoleMode;
+
+/// How a handle can be moved to and from without blocking for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A file.
+    File,
+    /// A device that never blocks: NUL.
+    Device,
+    /// A console.
+    Console,
+    /// Anything else: a pipe.
+    Pipe,
+}
+
+fn kind_of(handle: BorrowedHandle<'_>) -> io::Result<Kind> {
+    let raw = handle.as_raw_handle();
+    if raw.is_null() || raw == win32::INVALID_HANDLE_VALUE {
+        return Err(error(win32::ERROR_INVALID_HANDLE));
+    }
+    let mut mode = 0;
+    #[expect(unsafe_code, reason = "neither call has a safe wrapper")]
+    // SAFETY: the handle is borrowed for the calls, and the mode is written to where there is room for it.
+    let (kind, is_console) = unsafe { (GetFileType(raw), GetConsoleMode(raw, &raw mut mode) != 0) };
+    Ok(match kind {
+        FILE_TYPE_DISK => Kind::File,
+        FILE_TYPE_CHAR if is_console => Kind::Console,
+        FILE_TYPE_CHAR => Kind::Device,
+        _ => Kind::Pipe,
+    })
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "io::Error has Win32 numbers signed")]
+fn error(number: u32) -> io::Error {
+    io::Error::from_raw_os_error(number as i32)
+}
+
+/// Where the bytes to send come from.
+pub struct Input {
+    source: Source,
+}
+
+enum Source {
+    File(File),
+    Thread(Reader),
+    Bytes { bytes: Vec<u8>, taken: usize },
+}
+
+impl Input {
+    /// Standard input. It stays open after us.
+    ///
+    /// # Errors
+    ///
+    /// It is closed, or there are no threads left.
+    pub fn stdin() -> io::Result<Self> {
+        let stdin = io::stdin();
+        let handle = stdin.as_handle();
+        match kind_of(handle)? {
+            // std turns what is typed from UTF-16 into UTF-8.
+            Kind::Console => Ok(Self { source: Source::Thread(Reader::new(stdin)?) }),
+            _ => Self::from_handle(handle.try_clone_to_owned()?),
+        }
+    }
+
+    /// A file, or the reading end of a pipe.
+    ///
+    /// # Errors
+    ///
+    /// There are no threads left.
+    pub fn from_handle(handle: impl Into<OwnedHandle>) -> io::Result<Self> {
+        let file = File::from(handle.into());
+        let source = match kind_of(file.as_handle())? {
+            Kind::File | Kind::Device => Source::File(file),
+            Kind::Console | Kind::Pipe => Source::Thread(Reader::new(file)?),
+        };
+        Ok(Self { source })
+    }
+
+    /// Bytes in memory.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { source: Source::Bytes { bytes: bytes.into(), taken: 0 } }
+    }
+
+    /// Nothing to send.
+    pub fn empty() -> Self {
+        Self::from_bytes(Vec::new())
+    }
+
+    /// Whether it may be read now.
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.source {
+            Source::Thread(reader) => reader.is_ready(),
+            Source::File(_) | Source::Bytes { .. } => true,
+        }
+    }
+
+    /// The thread knows by itself.
+    #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
+    pub(crate) fn set_ready(&mut self) {}
+
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        match &self.source {
+            Source::Thread(reader) => {
+                reader.ask();
+                Watch::new(reader.as_socket(), true, false)
+            }
+            Source::File(_) | Source::Bytes { .. } => Watch::none(),
+        }
+    }
+
+    /// Reads; only when ready. `WouldBlock`: it was not ready after all.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = match &mut self.source {
+            Source::Bytes { bytes, taken } => {
+                let n = buffer.len().min(bytes.len() - *taken);
+                buffer[..n].copy_from_slice(&bytes[*taken..*taken + n]);
+                *taken += n;
+                Ok(n)
+            }
+            Source::File(file) => file.read(buffer),
+            Source::Thread(reader) => reader.read(buffer),
+        };
+        match result {
+            // The writing end of a pipe is closed (ReadFile, "Pipes"): that is its end.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            other => other,
+        }
+    }
+}
+
+/// Where the received bytes go.
+pub struct Output {
+    sink: Sink,
+    /// A reader that wants no more is no failure.
+    may_refuse: bool,
+    /// Called before the handle is closed although the peer has not ended.
+    on_cut: Option<Box<dyn FnOnce() + Send>>,
+}
+
+enum Sink {
+    File {
+        file: File,
+        /// It is on a disk, and ours alone: to be flushed at the end.
+        flush: bool,
+    },
+    Thread {
+        writer: Writer,
+        /// It is closed after the peer's EOF.
+        owned: bool,
+    },
+    Null,
+    /// Ended: closed by us, after the peer's EOF.
+    Ended,
+}
+
+impl Output {
+    /// Standard output. It stays open after us.
+    ///
+    /// # Errors
+    ///
+    /// It is closed, or there are no threads left.
+    pub fn stdout() -> io::Result<Self> {
+        let stdout = io::stdout();
+        let handle = stdout.as_handle();
+        let kind = kind_of(handle)?;
+        if kind == Kind::Console {
+            // std turns UTF-8 into UTF-16.
+            return Ok(Self::to(Sink::Thread { writer: Writer::new(stdout)?, owned: false }));
+        }
+        let file = File::from(handle.try_clone_to_owned()?);
+        Ok(Self::to(match kind {
+            Kind::File | Kind::Device => Sink::File { file, flush: false },
+            Kind::Console | Kind::Pipe => Sink::Thread { writer: Writer::new(file)?, owned: false },
+        }))
+    }
+
+    /// A file, or the writing end of a pipe. It is closed after the peer's EOF.
+    ///
+    /// # Errors
+    ///
+    /// There are no threads left.
+    pub fn from_handle(handle: impl Into<OwnedHandle>) -> io::Result<Self> {
+        let file = File::from(handle.into());
+        let kind = kind_of(file.as_handle())?;
+        Ok(Self::to(match kind {
+            Kind::File | Kind::Device => Sink::File { file, flush: kind == Kind::File },
+            Kind::Console | Kind::Pipe => Sink::Thread { writer: Writer::new(file)?, owned: true },
+        }))
+    }
+
+    fn to(sink: Sink) -> Self {
+        Self { sink, may_refuse: false, on_cut: None }
+    }
+
+    /// The reader may close before the end: the rest is then thrown away, and counted as that, instead of being a
+    /// failure. For a command that does not read all its input.
+    #[must_use]
+    pub fn may_refuse(mut self) -> Self {
+        self.may_refuse = true;
+        self
+    }
+
+    /// Calls `f` before the handle is closed although the peer has not ended its side: its reader would take the EOF
+    /// that follows for the end of a whole stream, so this is the moment to stop it.
+    #[must_use]
+    pub fn on_cut(mut self, f: impl FnOnce() + Send + 'static) -> Self {
+        self.on_cut = Some(Box::new(f));
+        self
+    }
+
+    /// Throws everything away.
+    pub fn null() -> Self {
+        Self::to(Sink::Null)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.sink {
+            Sink::Thread { writer, .. } => writer.is_ready(),
+            Sink::File { .. } | Sink::Null | Sink::Ended => true,
+        }
+    }
+
+    /// The thread knows by itself.
+    #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
+    pub(crate) fn set_ready(&mut self) {}
+
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        match &self.sink {
+            Sink::Thread { writer, .. } => Watch::new(writer.as_socket(), true, false),
+            Sink::File { .. } | Sink::Null | Sink::Ended => Watch::none(),
+        }
+    }
+
+    /// The peer has ended: so does a pipe or file of ours, for whoever reads it. A file is on its disk then.
+    ///
+    /// # Errors
+    ///
+    /// The disk does not take what was written.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.on_cut = None;
+        let result = match &self.sink {
+            Sink::File { file, flush: true } => file.sync_all(),
+            Sink::Thread { owned: true, .. } => Ok(()),
+            _ => return Ok(()),
+        };
+        self.sink = Sink::Ended;
+        result
+    }
+
+    /// Whether a failed write only says that the reader wants no more: ERROR_BROKEN_PIPE, or ERROR_NO_DATA ("the pipe
+    /// is being closed").
+    pub(crate) fn is_refusal(&self, error: &io::Error) -> bool {
+        self.may_refuse && error.kind() == io::ErrorKind::BrokenPipe
+    }
+
+    /// Writes; only when ready. `WouldBlock`: it was not ready after all, or is not finished yet.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Null | Sink::Ended => Ok(bytes.len()),
+            Sink::Thread { writer, .. } => writer.write(bytes),
+            Sink::File { file, .. } => match file.write(bytes) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                other => other,
+            },
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some(on_cut) = self.on_cut.take() {
+            on_cut();
+        }
+    }
+}
+
+impl From<Vec<u8>> for Input {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from_bytes(bytes)
+    }
+}
+
+impl TryFrom<File> for Input {
+    type Error = io::Error;
+
+    fn try_from(file: File) -> io::Result<Self> {
+        Self::from_handle(file)
+    }
+}
+
+impl TryFrom<File> for Output {
+    type Error = io::Error;
+
+    fn try_from(file: File) -> io::Result<Self> {
+        Self::from_handle(file)
+    }
+}

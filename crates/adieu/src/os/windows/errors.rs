@@ -1,0 +1,107 @@
+//! Winsock's error numbers: their names, and what each means for a connection.
+//!
+//! Source: "Windows Sockets Error Codes", and the pages of recv, send, shutdown and connect.
+
+use adieu_proto::FaultKind;
+use std::io;
+use windows_sys::Win32::Foundation as win32;
+use windows_sys::Win32::Networking::WinSock as ws;
+
+/// What a system error means for a connection.
+pub(crate) fn fault_kind(error: &io::Error) -> FaultKind {
+    match error.raw_os_error() {
+        // "Forcibly closed by the remote host."
+        Some(ws::WSAECONNRESET) => FaultKind::Reset,
+        // "Aborted by the software in your host computer."
+        Some(ws::WSAECONNABORTED) => FaultKind::Aborted,
+        // WSAENETRESET on a connected socket: keep-alive has found it dead (setsockopt, SO_KEEPALIVE).
+        Some(ws::WSAETIMEDOUT | ws::WSAENETRESET) => FaultKind::TimedOut,
+        Some(ws::WSAEHOSTUNREACH | ws::WSAENETUNREACH | ws::WSAEHOSTDOWN | ws::WSAENETDOWN) => {
+            FaultKind::Unreachable
+        }
+        // WSAESHUTDOWN is about our own shutdown, after which nothing is sent here: it names no cause.
+        Some(ws::WSAENOTCONN | ws::WSAESHUTDOWN) => FaultKind::NotConnected,
+        Some(ws::WSAECONNREFUSED) => FaultKind::Refused,
+        _ => FaultKind::Other,
+    }
+}
+
+/// Whether an error says that our system has no sockets, handles or memory left.
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ws::WSAEMFILE | ws::WSAENOBUFS | ws::WSA_NOT_ENOUGH_MEMORY))
+}
+
+/// Whether `connect` has only begun.
+pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ws::WSAEWOULDBLOCK | ws::WSAEINPROGRESS))
+}
+
+/// What `connect` says where nobody listens.
+pub(crate) fn refused() -> io::Error {
+    io::Error::from_raw_os_error(ws::WSAECONNREFUSED)
+}
+
+/// Whether an error of `accept` is that of the connection, which is gone with it, and the next may be accepted.
+///
+/// Source: accept, WSAECONNRESET: "an incoming connection was indicated, but was subsequently terminated". WSAENOTCONN is
+/// what Wine 8 says of the same; a listening socket itself is never connected, so it cannot be about that.
+pub(crate) fn is_of_the_accepted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ws::WSAECONNRESET | ws::WSAECONNABORTED | ws::WSAENOTCONN))
+}
+
+/// The symbolic name of a system error. `None`: not one that connections, files and pipes meet.
+#[expect(clippy::cast_possible_wrap, reason = "Win32 numbers are small; io::Error has them signed")]
+pub(crate) fn error_name(code: i32) -> Option<&'static str> {
+    macro_rules! names {
+        (winsock: $($winsock:ident)*; win32: $($win32:ident)*;) => {
+            match code {
+                $(ws::$winsock => Some(stringify!($winsock)),)*
+                $(_ if code == win32::$win32 as i32 => Some(stringify!($win32)),)*
+                _ => None,
+            }
+        };
+    }
+    names! {
+        winsock: WSAEINTR WSAEBADF WSAEACCES WSAEFAULT WSAEINVAL WSAEMFILE WSAEWOULDBLOCK WSAEINPROGRESS
+            WSAEALREADY WSAENOTSOCK WSAEDESTADDRREQ WSAEMSGSIZE WSAEPROTOTYPE WSAENOPROTOOPT
+            WSAEPROTONOSUPPORT WSAESOCKTNOSUPPORT WSAEOPNOTSUPP WSAEPFNOSUPPORT WSAEAFNOSUPPORT
+            WSAEADDRINUSE WSAEADDRNOTAVAIL WSAENETDOWN WSAENETUNREACH WSAENETRESET WSAECONNABORTED
+            WSAECONNRESET WSAENOBUFS WSAEISCONN WSAENOTCONN WSAESHUTDOWN WSAETIMEDOUT WSAECONNREFUSED
+            WSAENAMETOOLONG WSAEHOSTDOWN WSAEHOSTUNREACH WSAEPROCLIM WSASYSNOTREADY WSAVERNOTSUPPORTED
+            WSANOTINITIALISED WSAEDISCON WSAHOST_NOT_FOUND WSATRY_AGAIN WSANO_RECOVERY WSANO_DATA;
+        win32: ERROR_FILE_NOT_FOUND ERROR_PATH_NOT_FOUND ERROR_TOO_MANY_OPEN_FILES ERROR_ACCESS_DENIED
+            ERROR_INVALID_HANDLE ERROR_NOT_ENOUGH_MEMORY ERROR_WRITE_PROTECT ERROR_SHARING_VIOLATION
+            ERROR_LOCK_VIOLATION ERROR_HANDLE_DISK_FULL ERROR_NOT_SUPPORTED ERROR_FILE_EXISTS
+            ERROR_INVALID_PARAMETER ERROR_BROKEN_PIPE ERROR_DISK_FULL ERROR_INVALID_NAME
+            ERROR_ALREADY_EXISTS ERROR_DIRECTORY ERROR_NO_DATA ERROR_PIPE_NOT_CONNECTED
+            ERROR_OPERATION_ABORTED ERROR_NOACCESS ERROR_IO_DEVICE ERROR_COMMITMENT_LIMIT;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_that_names_an_ending_means_it() {
+        for (code, name, kind) in [
+            (10_050, "WSAENETDOWN", FaultKind::Unreachable),
+            (10_051, "WSAENETUNREACH", FaultKind::Unreachable),
+            (10_052, "WSAENETRESET", FaultKind::TimedOut),
+            (10_053, "WSAECONNABORTED", FaultKind::Aborted),
+            (10_054, "WSAECONNRESET", FaultKind::Reset),
+            (10_055, "WSAENOBUFS", FaultKind::Other),
+            (10_057, "WSAENOTCONN", FaultKind::NotConnected),
+            (10_058, "WSAESHUTDOWN", FaultKind::NotConnected),
+            (10_060, "WSAETIMEDOUT", FaultKind::TimedOut),
+            (10_061, "WSAECONNREFUSED", FaultKind::Refused),
+            (10_065, "WSAEHOSTUNREACH", FaultKind::Unreachable),
+        ] {
+            assert_eq!(error_name(code), Some(name));
+            assert_eq!(fault_kind(&io::Error::from_raw_os_error(code)), kind, "{name}");
+        }
+        assert_eq!(error_name(109), Some("ERROR_BROKEN_PIPE"));
+        assert_eq!(error_name(112), Some("ERROR_DISK_FULL"));
+        assert_eq!(error_name(99_999), None);
+    }
+}

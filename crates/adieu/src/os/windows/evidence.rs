@@ -1,0 +1,314 @@
+//! What Windows tells of a connection beside its calls' results.
+//!
+//! Windows counts no unacknowledged octets for us: SIO_TCP_INFO has the bytes in flight, but not those that are queued
+//! behind them. What it does tell is the state of the TCP, and our FIN is the last octet we send, so a state that is
+//! entered by its acknowledgement (RFC 9293, section 3.3.2) proves that everything before it was acknowledged too:
+//!
+//! | state | our FIN |
+//! | --- | --- |
+//! | FIN-WAIT-2, TIME-WAIT | acknowledged |
+//! | FIN-WAIT-1, CLOSING, LAST-ACK | sent and not acknowledged |
+//! | none, after both ends, the peer's first | acknowledged: LAST-ACK is left by that, by a reset, or by giving up, and these two a receive tells |
+//! | none, but we ended first | not known: it should be TIME-WAIT |
+//! | ESTABLISHED, CLOSE-WAIT | not sent |
+//!
+//! The state comes from SIO_TCP_INFO (Windows 10 version 1703 and later), and where the socket does not have that, from the
+//! system's table of TCP connections, which needs no privileges and is older than any supported Windows.
+//!
+//! Before our FIN, the number of acknowledged bytes is not known here, so it is absent from reports, and a connection
+//! that ends otherwise than gracefully says how many bytes our kernel accepted, and no more.
+
+use super::wait::{has_error, last_error};
+use crate::os::Look;
+use adieu_proto::{Call, Fault, FaultKind, Sample, SocketError, Unacknowledged};
+use socket2::SockRef;
+use std::mem::{size_of, size_of_val};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
+use std::{io, ptr, time::Duration};
+use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, ERROR_SUCCESS};
+use windows_sys::Win32::NetworkManagement::IpHelper as table;
+use windows_sys::Win32::Networking::WinSock as ws;
+
+/// What SIO_TCP_INFO adds to a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TcpFacts {
+    pub(crate) rtt: Option<Duration>,
+    /// Windows counts bytes that were sent again, and no segments.
+    pub(crate) retransmitted_segments: Option<u64>,
+}
+
+/// Where a TCP stands, as far as it matters after our FIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// FIN-WAIT-2, TIME-WAIT.
+    FinAcknowledged,
+    /// FIN-WAIT-1, CLOSING, LAST-ACK.
+    FinOutstanding,
+    /// CLOSED, or not in the table any more.
+    Gone,
+    /// Any other.
+    Open,
+}
+
+/// Reads what is unacknowledged, and the socket's error last.
+pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>) -> (Sample, TcpFacts) {
+    let mut facts = TcpFacts::default();
+    let unacknowledged = if look.is_tcp {
+        let info = tcp_info(socket.as_socket()).ok();
+        facts.rtt = info.map(|i| Duration::from_micros(i.rtt_us.into())).filter(|rtt| !rtt.is_zero());
+        // Only then does the state say something, and the table is long.
+        let state =
+            look.fin_sent.then(|| info.map(|i| i.state).or_else(|| state_in_table(look.local, look.peer)));
+        meaning(state.flatten(), look)
+    } else {
+        Unacknowledged::NotApplicable
+    };
+    (Sample { unacknowledged, last_heard: None, socket_error: socket_error(socket, look) }, facts)
+}
+
+fn meaning(state: Option<State>, look: Look<'_>) -> Unacknowledged {
+    match state {
+        _ if !look.fin_sent => Unacknowledged::Unknown,
+        Some(State::FinAcknowledged) => Unacknowledged::Octets(0),
+        Some(State::Gone) if look.peer_first => Unacknowledged::Octets(0),
+        Some(State::FinOutstanding) => Unacknowledged::Uncounted,
+        _ => Unacknowledged::Unknown,
+    }
+}
+
+/// Reads SO_ERROR, which clears it; asks WSAPoll, which has no number but knows of an error all the same; and after the
+/// peer's end looks once more for what a receive tells (recv: WSAECONNRESET, WSAECONNABORTED).
+fn socket_error(socket: &SockRef<'_>, look: Look<'_>) -> SocketError {
+    let told = |call, error: &io::Error| {
+        SocketError::Fault(Fault { call, kind: super::fault_kind(error), code: error.raw_os_error() })
+    };
+    match socket.take_error() {
+        Ok(None) if has_error(socket) => {
+            // No number, so no cause.
+            SocketError::Fault(Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None })
+        }
+        Ok(None) if look.peer_first => match super::peek(socket, &mut [0]) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => told(Call::Receive, &error),
+            _ => SocketError::Clear,
+        },
+        Ok(None) => SocketError::Clear,
+        Ok(Some(error)) => told(Call::SocketError, &error),
+        Err(_) => SocketError::Unknown,
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Info {
+    state: State,
+    rtt_us: u32,
+}
+
+/// Source: Winsock's SIO_TCP_INFO, TCP_INFO_v0 and TCPSTATE.
+fn tcp_info(socket: BorrowedSocket<'_>) -> io::Result<Info> {
+    let version = 0_u32;
+    let mut info = ws::TCP_INFO_v0::default();
+    let mut written = 0_u32;
+    #[expect(unsafe_code, reason = "SIO_TCP_INFO has no safe wrapper")]
+    #[expect(clippy::cast_possible_truncation, reason = "the sizes of two small structs")]
+    // SAFETY: each pointer comes with the size of what it leads to, and nothing is overlapped.
+    let result = unsafe {
+        ws::WSAIoctl(
+            socket.as_raw_socket() as ws::SOCKET,
+            ws::SIO_TCP_INFO,
+            (&raw const version).cast(),
+            size_of_val(&version) as u32,
+            (&raw mut info).cast(),
+            size_of::<ws::TCP_INFO_v0>() as u32,
+            &raw mut written,
+            ptr::null_mut(),
+            None,
+        )
+    };
+    if result == ws::SOCKET_ERROR {
+        return Err(last_error());
+    }
+    let state = match info.State {
+        ws::TCPSTATE_FIN_WAIT_2 | ws::TCPSTATE_TIME_WAIT => State::FinAcknowledged,
+        ws::TCPSTATE_FIN_WAIT_1 | ws::TCPSTATE_CLOSING | ws::TCPSTATE_LAST_ACK => State::FinOutstanding,
+        ws::TCPSTATE_CLOSED => State::Gone,
+        _ => State::Open,
+    };
+    Ok(Info { state, rtt_us: info.RttUs })
+}
+
+/// The state of a socket's connection in the system's table. `None`: the table or the addresses cannot be had.
+///
+/// The addresses are those it had when it was connected: one that has ended on both sides has no peer's any more.
+///
+/// Without the processes that own them (GetTcpTable2), whose finding costs far more.
+///
+/// Source: IP Helper's GetTcpTable, GetTcp6Table, MIB_TCP_STATE.
+fn state_in_table(local: Option<&str>, peer: Option<&str>) -> Option<State> {
+    let (local, peer): (SocketAddr, SocketAddr) = (local?.parse().ok()?, peer?.parse().ok()?);
+    let rows = match local {
+        SocketAddr::V4(_) => rows4(),
+        SocketAddr::V6(_) => rows6(),
+    };
+    let row = rows
+        .ok()?
+        .into_iter()
+        .find(|row| row.local == (local.ip(), local.port()) && row.peer == (peer.ip(), peer.port()));
+    Some(row.map_or(State::Gone, |row| match row.state {
+        table::MIB_TCP_STATE_FIN_WAIT2 | table::MIB_TCP_STATE_TIME_WAIT => State::FinAcknowledged,
+        table::MIB_TCP_STATE_FIN_WAIT1 | table::MIB_TCP_STATE_CLOSING | table::MIB_TCP_STATE_LAST_ACK => {
+            State::FinOutstanding
+        }
+        table::MIB_TCP_STATE_CLOSED | table::MIB_TCP_STATE_DELETE_TCB => State::Gone,
+        _ => State::Open,
+    }))
+}
+
+struct Row {
+    local: (IpAddr, u16),
+    peer: (IpAddr, u16),
+    state: table::MIB_TCP_STATE,
+}
+
+/// A table grows between asking for its size and reading it.
+const ATTEMPTS: usize = 5;
+
+/// Reads a table into memory that is aligned for any of its rows.
+fn read(call: impl Fn(*mut u64, &mut u32) -> u32) -> io::Result<Vec<u64>> {
+    let mut size = 0_u32;
+    for _ in 0..ATTEMPTS {
+        let mut memory = vec![0_u64; (size as usize).div_ceil(8).max(1)];
+        match call(memory.as_mut_ptr(), &mut size) {
+            ERROR_SUCCESS => return Ok(memory),
+            // Room for what comes meanwhile.
+            ERROR_INSUFFICIENT_BUFFER => size += 4096,
+            #[expect(clippy::cast_possible_wrap, reason = "io::Error has Win32 numbers signed")]
+            error => return Err(io::Error::from_raw_os_error(error as i32)),
+        }
+    }
+    Err(io::ErrorKind::OutOfMemory.into())
+}
+
+/// A port as the tables have it: in network order, in the lower half of the number.
+#[expect(clippy::cast_possible_truncation, reason = "the upper half is undefined, says the page")]
+fn port(number: u32) -> u16 {
+    u16::from_be(number as u16)
+}
+
+fn rows4() -> io::Result<Vec<Row>> {
+    #[expect(unsafe_code, reason = "GetTcpTable has no safe wrapper")]
+    // SAFETY: the pointer leads to as many bytes as the size says, or the size is 0.
+    let memory = read(|memory, size| unsafe { table::GetTcpTable(memory.cast(), size, 0) })?;
+    #[expect(unsafe_code, reason = "the table is a C struct with a tail")]
+    // SAFETY: a successful call has written the number of rows, and as many rows, all of them plain integers.
+    let rows = unsafe {
+        let head = memory.as_ptr().cast::<table::MIB_TCPTABLE>();
+        std::slice::from_raw_parts(
+            (&raw const (*head).table).cast::<table::MIB_TCPROW_LH>(),
+            (*head).dwNumEntries as usize,
+        )
+    };
+    let address = |ip: u32, number| (IpAddr::from(Ipv4Addr::from(ip.to_ne_bytes())), port(number));
+    let row = |row: &table::MIB_TCPROW_LH| Row {
+        local: address(row.dwLocalAddr, row.dwLocalPort),
+        peer: address(row.dwRemoteAddr, row.dwRemotePort),
+        #[expect(unsafe_code, reason = "the state is a C union")]
+        // SAFETY: both arms of the union are the same number.
+        state: unsafe { row.Anonymous.State },
+    };
+    Ok(rows.iter().map(row).collect())
+}
+
+fn rows6() -> io::Result<Vec<Row>> {
+    #[expect(unsafe_code, reason = "GetTcp6Table has no safe wrapper")]
+    // SAFETY: as above.
+    let memory = read(|memory, size| unsafe { table::GetTcp6Table(memory.cast(), size, 0) })?;
+    #[expect(unsafe_code, reason = "the table is a C struct with a tail")]
+    // SAFETY: as above.
+    let rows = unsafe {
+        let head = memory.as_ptr().cast::<table::MIB_TCP6TABLE>();
+        std::slice::from_raw_parts(
+            (&raw const (*head).table).cast::<table::MIB_TCP6ROW>(),
+            (*head).dwNumEntries as usize,
+        )
+    };
+    let address = |ip: ws::IN6_ADDR, number| {
+        #[expect(unsafe_code, reason = "the address is a C union")]
+        // SAFETY: every arm of the union is 16 bytes of plain integers.
+        let bytes = unsafe { ip.u.Byte };
+        // Without the zone: the ports tell apart what two links have the same addresses for.
+        (IpAddr::from(Ipv6Addr::from(bytes)), port(number))
+    };
+    let row = |row: &table::MIB_TCP6ROW| Row {
+        local: address(row.LocalAddr, row.dwLocalPort),
+        peer: address(row.RemoteAddr, row.dwRemotePort),
+        state: row.State,
+    };
+    Ok(rows.iter().map(row).collect())
+}
+
+/// Nothing wakes us when the state of a TCP changes: it is looked at again and again.
+pub(crate) enum AcknowledgementWatch {}
+
+impl AcknowledgementWatch {
+    pub(crate) fn new(_: BorrowedSocket<'_>) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn consume(&mut self) {
+        match *self {}
+    }
+}
+
+impl AsSocket for AcknowledgementWatch {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        match *self {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDED: Look<'_> = Look { is_tcp: true, fin_sent: true, peer_first: true, local: None, peer: None };
+
+    #[test]
+    fn a_state_that_the_acknowledgement_of_our_fin_leads_to_proves_it() {
+        assert_eq!(meaning(Some(State::FinAcknowledged), ENDED), Unacknowledged::Octets(0));
+        assert_eq!(meaning(Some(State::FinOutstanding), ENDED), Unacknowledged::Uncounted);
+        assert_eq!(meaning(Some(State::Gone), ENDED), Unacknowledged::Octets(0));
+    }
+
+    #[test]
+    fn what_no_state_says_is_unknown() {
+        assert_eq!(meaning(None, ENDED), Unacknowledged::Unknown);
+        assert_eq!(meaning(Some(State::Open), ENDED), Unacknowledged::Unknown);
+        // After our own end first comes TIME-WAIT: a connection that is gone then was reset or given up.
+        assert_eq!(meaning(Some(State::Gone), Look { peer_first: false, ..ENDED }), Unacknowledged::Unknown);
+        let open = Look { fin_sent: false, ..ENDED };
+        assert_eq!(meaning(Some(State::FinAcknowledged), open), Unacknowledged::Unknown);
+    }
+
+    #[test]
+    fn the_table_has_the_state_of_a_connection_of_either_family() {
+        for ip in ["127.0.0.1", "::1"] {
+            let ip: std::net::IpAddr = ip.parse().expect("an address");
+            let listener = std::net::TcpListener::bind((ip, 0)).expect("loopback");
+            let near =
+                std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+            let (far, _) = listener.accept().expect("it has connected");
+            let local = near.local_addr().expect("connected").to_string();
+            let peer = near.peer_addr().expect("connected").to_string();
+            let state = || state_in_table(Some(&local), Some(&peer));
+            assert_eq!(state(), Some(State::Open), "{ip}");
+            near.shutdown(std::net::Shutdown::Write).expect("connected");
+            // The other end's EOF shows that the FIN has come; its acknowledgement goes out before that is read.
+            std::io::Read::read(&mut &far, &mut [0]).expect("EOF");
+            assert_eq!(state(), Some(State::FinAcknowledged), "{ip}");
+            // Ended on both sides it is in TIME-WAIT, and there is no peer's address to be asked for any more.
+            far.shutdown(std::net::Shutdown::Write).expect("connected");
+            std::io::Read::read(&mut &near, &mut [0]).expect("EOF");
+            assert_eq!(state(), Some(State::FinAcknowledged), "{ip}");
+        }
+    }
+}

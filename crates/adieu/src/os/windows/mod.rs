@@ -1,0 +1,55 @@
+//! Windows: Winsock. What each part relies on is said with the page of its documentation.
+//!
+//! | part | is |
+//! | --- | --- |
+//! | `winsock` | WSAStartup and WSACleanup in pairs |
+//! | `wait`, `waker` | WSAPoll, and ending it from another thread |
+//! | `evidence` | SIO_TCP_INFO, the table of TCP connections, SO_ERROR |
+//! | `errors` | the numbers, their names, what they mean |
+//! | `ends`, `worker` | files, pipes and consoles as our two ends |
+//! | `readiness` | what tokio waits for |
+//!
+//! Every socket here is non-blocking and no receive is ever left pending: a pending receive at the close of a socket
+//! makes it send an RST (closesocket, "Remarks").
+
+pub(crate) mod ends;
+mod errors;
+mod evidence;
+#[cfg(feature = "tokio")]
+mod readiness;
+mod socket;
+mod wait;
+mod waker;
+mod winsock;
+mod worker;
+
+pub(crate) use errors::{error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, refused};
+pub(crate) use evidence::{AcknowledgementWatch, TcpFacts, sample};
+#[cfg(feature = "tokio")]
+pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
+pub(crate) use socket::{
+    SocketFile, abstract_name_of, bind_to_interface, is_ipv6, is_multipath, listen_at, path_of, peek,
+    prepare_to_bind, set_fast_open, set_tos, set_traffic_class, set_user_timeout,
+};
+pub(crate) use wait::{AsPollable, Pollable, Watch, has_error, wait};
+pub(crate) use waker::Waker;
+pub(crate) use winsock::Network;
+
+use super::Calls;
+
+/// There is no SIGPIPE.
+pub(crate) const SEND_FLAGS: i32 = 0;
+
+/// How many sends may go without a receive: none. A send after the peer's reset throws away what was received before
+/// it.
+///
+/// Source: Winsock's "Graceful Shutdown, Linger Options, and Socket Closure".
+pub(crate) const RECEIVE_EVERY: u32 = 0;
+
+/// The calls' names here.
+pub(crate) const CALLS: Calls = Calls {
+    startup: Some("WSAStartup(2.2)"),
+    shutdown_send: "shutdown(SD_SEND)",
+    close: "closesocket",
+    cleanup: Some("WSACleanup"),
+};

@@ -1,0 +1,52 @@
+//! What tokio waits for.
+
+use crate::ListenError;
+use socket2::Socket;
+use std::io;
+use std::os::windows::io::BorrowedSocket;
+use std::task::{Context, Poll};
+use tokio::net::TcpListener;
+
+/// A listener that can be awaited.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    listener: crate::Listener,
+    /// The same socket, known to tokio.
+    registered: TcpListener,
+}
+
+impl Acceptor {
+    pub(crate) fn new(listener: crate::Listener) -> io::Result<Self> {
+        let registered = TcpListener::from_std(listener.duplicate()?.into())?;
+        Ok(Self { listener, registered })
+    }
+
+    pub(crate) fn listener(&self) -> &crate::Listener {
+        &self.listener
+    }
+
+    /// A connection, and whether it is TCP.
+    pub(crate) async fn accept(&self) -> Result<(Socket, bool), ListenError> {
+        loop {
+            match self.registered.accept().await.and_then(|(stream, _)| stream.into_std()) {
+                Ok(stream) => return Ok((stream.into(), true)),
+                // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
+                Err(error) if super::is_of_the_accepted(&error) => {}
+                Err(error) => return Err(self.listener.error(error)),
+            }
+        }
+    }
+}
+
+/// Nothing wakes us when the state of a TCP changes: it is looked at again and again.
+pub(crate) enum AsyncAcknowledgements {}
+
+impl AsyncAcknowledgements {
+    pub(crate) fn new(_: BorrowedSocket<'_>) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn poll_news(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        match *self {}
+    }
+}

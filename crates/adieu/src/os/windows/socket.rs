@@ -1,0 +1,139 @@
+//! Socket options, addresses and calls that socket2 does not have here.
+
+use super::wait::last_error;
+use crate::socket_options::{Purpose, SocketOptions};
+use socket2::{Domain, SockAddr, SockRef, Socket};
+use std::mem::size_of;
+use std::os::windows::io::{AsRawSocket, AsSocket};
+use std::path::{Path, PathBuf};
+use std::{fs, io, time::Duration};
+use windows_sys::Win32::Networking::WinSock as ws;
+
+/// Before a TCP port is bound to listen on: SO_EXCLUSIVEADDRUSE, so that no other program can take the same port and be
+/// given our connections. SO_REUSEADDR would allow just that here, and is not needed for a port with connections in
+/// TIME-WAIT.
+///
+/// Source: Winsock's "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE".
+pub(crate) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
+    let on = 1_i32.to_ne_bytes();
+    #[expect(unsafe_code, reason = "socket2 does not have SO_EXCLUSIVEADDRUSE")]
+    // SAFETY: the socket is open, and the pointer and length describe one BOOL.
+    let result = unsafe {
+        ws::setsockopt(
+            socket.as_raw_socket() as ws::SOCKET,
+            ws::SOL_SOCKET,
+            ws::SO_EXCLUSIVEADDRUSE,
+            on.as_ptr(),
+            4,
+        )
+    };
+    if result == ws::SOCKET_ERROR { Err(last_error()) } else { Ok(()) }
+}
+
+/// Whether it is a socket of IPv6.
+///
+/// Source: Winsock's SO_PROTOCOL_INFO.
+pub(crate) fn is_ipv6(socket: &SockRef<'_>) -> bool {
+    let mut info = ws::WSAPROTOCOL_INFOW::default();
+    let mut length = i32::try_from(size_of::<ws::WSAPROTOCOL_INFOW>()).unwrap_or(0);
+    #[expect(unsafe_code, reason = "socket2 does not have SO_PROTOCOL_INFO")]
+    // SAFETY: the socket is borrowed for the call, and the pointer and length describe `info`, which is plain integers.
+    let result = unsafe {
+        ws::getsockopt(
+            socket.as_socket().as_raw_socket() as ws::SOCKET,
+            ws::SOL_SOCKET,
+            ws::SO_PROTOCOL_INFOW,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    result == 0 && info.iAddressFamily == i32::from(ws::AF_INET6)
+}
+
+/// Looks at what has arrived, and leaves it there.
+///
+/// Source: Winsock's recv, MSG_PEEK.
+pub(crate) fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let length = i32::try_from(buffer.len()).unwrap_or(i32::MAX);
+    #[expect(unsafe_code, reason = "socket2 peeks into memory that it cannot say is initialised")]
+    // SAFETY: the socket is borrowed for the call, and the pointer and length describe `buffer`.
+    let result = unsafe {
+        ws::recv(socket.as_socket().as_raw_socket() as ws::SOCKET, buffer.as_mut_ptr(), length, ws::MSG_PEEK)
+    };
+    usize::try_from(result).map_err(|_| last_error())
+}
+
+/// Not here: "Type of Service settings should only be set using the Quality of Service API" (IPPROTO_IP Socket Options).
+pub(crate) fn set_tos(_: &SockRef<'_>, _: u8) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here, as [`set_tos`].
+pub(crate) fn set_traffic_class(_: &SockRef<'_>, _: u8) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here; [`Options::check`](crate::Options::check) says so first.
+pub(crate) fn bind_to_interface(_: &SockRef<'_>, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub(crate) fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub(crate) fn is_multipath(_: &SockRef<'_>) -> bool {
+    false
+}
+
+/// The path that a Unix socket's address names.
+pub(crate) fn path_of(address: &SockAddr) -> Option<PathBuf> {
+    if !address.is_unix() {
+        return None;
+    }
+    #[expect(unsafe_code, reason = "socket2 gives no path on Windows")]
+    // SAFETY: an address of this family is a SOCKADDR_UN, and socket2 holds as many bytes as the largest address has.
+    let path = unsafe { (*address.as_ptr().cast::<ws::SOCKADDR_UN>()).sun_path };
+    let bytes: Vec<u8> = path.iter().map(|c| c.to_ne_bytes()[0]).take_while(|byte| *byte != 0).collect();
+    String::from_utf8(bytes).ok().filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Abstract names are Linux's.
+pub(crate) fn abstract_name_of(_: &SockAddr) -> Option<String> {
+    None
+}
+
+/// The file of a listening Unix socket of ours. Dropped, it is removed.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it before us.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A socket that listens at `path`, and its file. One that is there already is left alone: whether a socket lives there
+/// cannot be asked here without taking the one client it may wait for.
+pub(crate) fn listen_at(
+    path: &Path,
+    backlog: i32,
+    asked: &SocketOptions,
+) -> io::Result<(Socket, SocketFile)> {
+    let address = SockAddr::unix(path)?;
+    let socket = asked.open(Domain::UNIX, Purpose::Listen)?;
+    socket.bind(&address)?;
+    let file = SocketFile { path: path.to_owned() };
+    socket.listen(backlog)?;
+    Ok((socket, file))
+}

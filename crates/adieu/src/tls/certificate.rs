@@ -1,0 +1,70 @@
+//! What is said of a certificate: read from its DER, believed only as far as it was verified.
+
+use super::Fingerprint;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+/// A certificate in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// Its subject; if that is empty, the names it is for.
+    pub(crate) subject: Option<String>,
+    /// When it ends, as in RFC 3339.
+    pub(crate) not_after: Option<String>,
+    /// Whether it names itself as its issuer.
+    pub(crate) is_self_issued: bool,
+    pub(crate) sha256: Fingerprint,
+}
+
+impl Described {
+    /// A certificate that cannot be read has its fingerprint still.
+    pub(crate) fn new(der: &[u8]) -> Self {
+        let sha256 = Fingerprint::of(der);
+        let Ok(certificate) = Certificate::from_der(der) else {
+            return Self { subject: None, not_after: None, is_self_issued: false, sha256 };
+        };
+        let tbs = &certificate.tbs_certificate;
+        Self {
+            subject: Some(printable(&tbs.subject.to_string())).filter(|subject| !subject.is_empty()),
+            not_after: Some(tbs.validity.not_after.to_date_time().to_string()),
+            is_self_issued: tbs.subject == tbs.issuer,
+            sha256,
+        }
+    }
+}
+
+/// A peer's text for a line of ours: no control characters, and not endless.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_described() {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut parameters = rcgen::CertificateParams::new(vec!["example.test".into()]).expect("a name");
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, "example.test");
+        parameters.not_after = rcgen::date_time_ymd(2031, 2, 3);
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        let described = Described::new(certificate.der());
+        assert_eq!(described.subject.as_deref(), Some("CN=example.test"));
+        assert_eq!(described.not_after.as_deref(), Some("2031-02-03T00:00:00Z"));
+        assert!(described.is_self_issued);
+    }
+
+    #[test]
+    fn what_is_no_certificate_has_only_its_fingerprint() {
+        let described = Described::new(b"not DER");
+        assert_eq!((described.subject, described.not_after), (None, None));
+        assert_eq!(described.sha256, Fingerprint::of(b"not DER"));
+    }
+
+    #[test]
+    fn a_peer_cannot_write_control_characters_into_our_lines() {
+        assert_eq!(printable("a\x1b[2Jb\nc"), "a?[2Jb?c");
+    }
+}

@@ -1,0 +1,410 @@
+//! How TLS is spoken: built once, with everything read that it names, and then used for any number of connections.
+
+use super::engine::Engine;
+use super::error::{ConfigError, Failure, HandshakeError};
+use super::verify::{Check, Verifier};
+use super::{Eof, Fingerprint, Trust, Version};
+use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::{UnbufferedServerConnection, WebPkiClientVerifier};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// A finished configuration; [`Options::tls`](crate::Options::tls) takes it. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    side: Side,
+    pub(crate) eof: Eof,
+    fingerprint: Option<Fingerprint>,
+}
+
+#[derive(Debug, Clone)]
+enum Side {
+    Client { config: Arc<ClientConfig>, check: Check, trust: Trust, name: Option<ServerName<'static>> },
+    Server { config: Arc<ServerConfig> },
+}
+
+/// The connecting side of TLS: whom to believe, and what to ask for.
+///
+/// # Examples
+///
+/// ```no_run
+/// use adieu::{Endpoint, Options, tls};
+///
+/// let tls = tls::Client::new().ca_file("ca.pem").alpn("http/1.1").build()?;
+/// let options = Options::new().tls(tls);
+/// let connection = adieu::connect(&Endpoint::tcp("example.test", 443), &options)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    ca: Option<PathBuf>,
+    trust: Option<(Trust, Option<Fingerprint>)>,
+    name: Option<String>,
+    identity: Option<(PathBuf, PathBuf)>,
+    shared: Shared,
+}
+
+/// The listening side of TLS: its certificate, and what it offers.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{Endpoint, Listener, Options, tls};
+///
+/// let tls = tls::Server::self_signed().build()?;
+/// println!("clients pin {}", tls.fingerprint().expect("a server has a certificate"));
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new().tls(tls))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Server {
+    identity: Option<(PathBuf, PathBuf)>,
+    client_ca: Option<PathBuf>,
+    shared: Shared,
+}
+
+static TLS13_ALONE: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// What both sides can choose.
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    alpn: Vec<String>,
+    least: Version,
+    eof: Eof,
+}
+
+impl Shared {
+    fn versions(&self) -> &'static [&'static SupportedProtocolVersion] {
+        match self.least {
+            Version::Tls12 => rustls::ALL_VERSIONS,
+            Version::Tls13 => TLS13_ALONE,
+        }
+    }
+
+    fn protocols(&self) -> Result<Vec<Vec<u8>>, ConfigError> {
+        let protocol = |name: &String| match name.len() {
+            1..=255 => Ok(name.clone().into_bytes()),
+            _ => Err(ConfigError::BadProtocol { name: name.clone() }),
+        };
+        self.alpn.iter().map(protocol).collect()
+    }
+}
+
+impl Client {
+    /// Believes whom the platform's roots vouch for, for the name that is connected to.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Believes whom the certificates in this PEM file vouch for, instead of the platform's roots.
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca = Some(path.into());
+        self
+    }
+
+    /// Believes exactly the peer with this certificate, whatever its name, its dates and its issuer are.
+    #[must_use]
+    pub fn pin(mut self, fingerprint: Fingerprint) -> Self {
+        self.trust = Some((Trust::Pinned, Some(fingerprint)));
+        self
+    }
+
+    /// Believes anybody. What is sent can be read, and what is received changed, by whoever is between; the report
+    /// says so.
+    #[must_use]
+    pub fn insecure(mut self) -> Self {
+        self.trust = Some((Trust::Insecure, None));
+        self
+    }
+
+    /// The name that the certificate must be for, and that is asked for (SNI), if it is not the one connected to.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Presents this certificate (a PEM file, with its chain) if the server asks for one; its key is in another.
+    #[must_use]
+    pub fn identity(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.identity = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// Offers a protocol (ALPN), after those that were offered before.
+    #[must_use]
+    pub fn alpn(mut self, protocol: impl Into<String>) -> Self {
+        self.shared.alpn.push(protocol.into());
+        self
+    }
+
+    /// Speaks no version below this. Default: TLS 1.2.
+    #[must_use]
+    pub fn least_version(mut self, version: Version) -> Self {
+        self.shared.least = version;
+        self
+    }
+
+    /// What an EOF without close_notify means. Default: a truncation.
+    #[must_use]
+    pub fn eof(mut self, eof: Eof) -> Self {
+        self.shared.eof = eof;
+        self
+    }
+
+    /// Reads the files, and the platform's roots if nothing else is believed.
+    ///
+    /// # Errors
+    ///
+    /// A file or a name cannot be used, or the platform has no roots.
+    pub fn build(self) -> Result<Tls, ConfigError> {
+        let provider = provider();
+        let (trust, check) = match (self.trust, &self.ca) {
+            (Some((_, Some(pin))), _) => (Trust::Pinned, Check::Pinned(pin)),
+            (Some(_), _) => (Trust::Insecure, Check::Nobody),
+            (None, Some(path)) => (Trust::CaFile, against(roots_in(path)?, &provider)?),
+            (None, None) => (Trust::Roots, against(platform_roots()?, &provider)?),
+        };
+        let name = self.name.map(|name| server_name(&name)).transpose()?;
+        let verifier =
+            Verifier { check: check.clone(), provider: Arc::clone(&provider), seen: Arc::default() };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(self.shared.versions())
+            .map_err(|e| other(&e))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let (mut config, fingerprint) = match &self.identity {
+            None => (builder.with_no_client_auth(), None),
+            Some((certificate, key)) => {
+                let (chain, key) = read_identity(certificate, key)?;
+                let fingerprint = chain.first().map(|c| Fingerprint::of(c));
+                (builder.with_client_auth_cert(chain, key).map_err(|e| identity(&e))?, fingerprint)
+            }
+        };
+        config.alpn_protocols = self.shared.protocols()?;
+        // Nothing is kept from one connection to the next.
+        config.resumption = Resumption::disabled();
+        let side = Side::Client { config: Arc::new(config), check, trust, name };
+        Ok(Tls { side, eof: self.shared.eof, fingerprint })
+    }
+}
+
+impl Server {
+    /// Presents the certificate (with its chain) in this PEM file; its key is in another.
+    pub fn from_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        let identity = Some((certificate.into(), key.into()));
+        Self { identity, client_ca: None, shared: Shared::default() }
+    }
+
+    /// Makes a key and a certificate that nobody vouches for, in memory; clients pin its
+    /// [fingerprint](Tls::fingerprint).
+    pub fn self_signed() -> Self {
+        Self { identity: None, client_ca: None, shared: Shared::default() }
+    }
+
+    /// Asks every client for a certificate, and accepts those that the certificates in this PEM file vouch for.
+    #[must_use]
+    pub fn client_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.client_ca = Some(path.into());
+        self
+    }
+
+    /// Speaks this protocol (ALPN), and rather those that were named before. A client that asks for others only is
+    /// refused.
+    #[must_use]
+    pub fn alpn(mut self, protocol: impl Into<String>) -> Self {
+        self.shared.alpn.push(protocol.into());
+        self
+    }
+
+    /// Speaks no version below this. Default: TLS 1.2.
+    #[must_use]
+    pub fn least_version(mut self, version: Version) -> Self {
+        self.shared.least = version;
+        self
+    }
+
+    /// What an EOF without close_notify means. Default: a truncation.
+    #[must_use]
+    pub fn eof(mut self, eof: Eof) -> Self {
+        self.shared.eof = eof;
+        self
+    }
+
+    /// Reads the files, or makes the key.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used.
+    pub fn build(self) -> Result<Tls, ConfigError> {
+        let provider = provider();
+        let (chain, key) = match &self.identity {
+            Some((certificate, key)) => read_identity(certificate, key)?,
+            None => make_identity()?,
+        };
+        let fingerprint = chain.first().map(|c| Fingerprint::of(c));
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(self.shared.versions())
+            .map_err(|e| other(&e))?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let roots = Arc::new(roots_in(path)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+                builder.with_client_cert_verifier(verifier.map_err(|e| ConfigError::Other(e.to_string()))?)
+            }
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(|e| identity(&e))?;
+        config.alpn_protocols = self.shared.protocols()?;
+        // Tickets for later connections would stand unread at a client that only sends, and its close would reset.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        Ok(Tls { side: Side::Server { config: Arc::new(config) }, eof: self.shared.eof, fingerprint })
+    }
+}
+
+impl Tls {
+    /// The fingerprint of our own certificate. `None`: a client without one.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
+    }
+
+    /// How a peer's certificate is checked. `None`: a server, which asks for none.
+    pub(crate) fn trust(&self) -> Option<Trust> {
+        match &self.side {
+            Side::Client { trust, .. } => Some(*trust),
+            Side::Server { .. } => None,
+        }
+    }
+
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.side, Side::Server { .. })
+    }
+
+    /// One connection's session, to `host` if the configuration has no name of its own.
+    pub(crate) fn session(&self, host: Option<&str>) -> Result<Engine, HandshakeError> {
+        let local = |what: String| HandshakeError::new(Failure::Local, what);
+        match &self.side {
+            Side::Client { config, check, name, .. } => {
+                let name = match (name, host) {
+                    (Some(name), _) => name.clone(),
+                    (None, Some(host)) => server_name(host).map_err(|e| local(e.to_string()))?,
+                    (None, None) => {
+                        return Err(local(
+                            "the server's name is not known: give it with --servername".into(),
+                        ));
+                    }
+                };
+                let seen = Arc::new(OnceLock::new());
+                let verifier = Verifier {
+                    check: check.clone(),
+                    provider: Arc::clone(config.crypto_provider()),
+                    seen: Arc::clone(&seen),
+                };
+                let mut config = ClientConfig::clone(config);
+                config.dangerous().set_certificate_verifier(Arc::new(verifier));
+                let session = UnbufferedClientConnection::new(Arc::new(config), name);
+                Ok(Engine::client(session.map_err(|e| local(e.to_string()))?, seen))
+            }
+            Side::Server { config } => {
+                let session = UnbufferedServerConnection::new(Arc::clone(config));
+                Ok(Engine::server(session.map_err(|e| local(e.to_string()))?))
+            }
+        }
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn other(error: &rustls::Error) -> ConfigError {
+    ConfigError::Other(error.to_string())
+}
+
+fn identity(error: &rustls::Error) -> ConfigError {
+    ConfigError::Identity { why: error.to_string() }
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError> {
+    // An address may have a zone, which is nobody else's business.
+    let bare = name.split_once('%').map_or(name, |(address, _)| address);
+    ServerName::try_from(bare.to_owned()).map_err(|_| ConfigError::BadName { name: name.to_owned() })
+}
+
+fn against(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Check, ConfigError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+    verifier.map(Check::Roots).map_err(|e| ConfigError::Other(e.to_string()))
+}
+
+fn platform_roots() -> Result<RootCertStore, ConfigError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // Platforms have certificates that nothing can read; those that can be read are enough.
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let why = found.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
+        return Err(ConfigError::NoRoots { why });
+    }
+    Ok(roots)
+}
+
+fn unreadable_or(
+    path: &Path,
+    error: pem::Error,
+    broken: impl Fn(PathBuf, String) -> ConfigError,
+) -> ConfigError {
+    match error {
+        pem::Error::Io(source) => ConfigError::Unreadable { path: path.to_owned(), source },
+        pem::Error::NoItemsFound => broken(path.to_owned(), "there is none in it".into()),
+        other => broken(path.to_owned(), format!("{other:?}")),
+    }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let broken = |path, why| ConfigError::NoCertificate { path, why };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(broken(path.to_owned(), "there is none in it".into()))
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(unreadable_or(path, error, broken)),
+    }
+}
+
+fn roots_in(path: &Path) -> Result<RootCertStore, ConfigError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(path)? {
+        let broken =
+            |e: rustls::Error| ConfigError::NoCertificate { path: path.to_owned(), why: e.to_string() };
+        roots.add(certificate).map_err(broken)?;
+    }
+    Ok(roots)
+}
+
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn read_identity(certificate: &Path, key: &Path) -> Result<Identity, ConfigError> {
+    let chain = read_certificates(certificate)?;
+    let broken = |path, why| ConfigError::NoKey { path, why };
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable_or(key, error, broken))?;
+    Ok((chain, key))
+}
+
+fn make_identity() -> Result<Identity, ConfigError> {
+    let failed = |error: rcgen::Error| ConfigError::Other(error.to_string());
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut parameters = rcgen::CertificateParams::new(names).map_err(failed)?;
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "adieu, self-signed");
+    let certificate = parameters.self_signed(&key).map_err(failed)?;
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    Ok((vec![certificate.der().clone()], key.into()))
+}

@@ -1,0 +1,473 @@
+//! One connection's TLS, without I/O: ciphertext in and out, plaintext in and out, and how the two are counted.
+//!
+//! rustls does the cryptography and the handshake; here is what lies between it and a non-blocking socket:
+//!
+//! - `incoming` holds what was received and not opened; records are opened one by one, straight into the caller's
+//!   buffer. No more is received until all whole records in it are opened, so nothing here grows.
+//! - `outgoing` holds what is sealed and our kernel has not taken. No more application bytes are sealed until it has
+//!   taken all, so a byte waits in one place only.
+//! - `spill` holds what had to be opened although nobody asked for it just then: a session says that it can seal only
+//!   once it has nothing more to open.
+
+use super::ledger::Ledger;
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::CertificateDer;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
+};
+use rustls::{CommonState, Error};
+use std::sync::{Arc, OnceLock};
+
+/// The bytes of the application in one record, at most (RFC 8446, section 5.1).
+const RECORD: usize = 16 * 1024;
+/// More than any record adds to them.
+const OVERHEAD: usize = 256;
+/// What is received at once: many records, so that a call costs little.
+const INCOMING: usize = 256 * 1024;
+/// What is sealed at once: as many records as stay in the processor's cache until the kernel has copied them.
+const SEALED: usize = 8 * RECORD;
+
+enum Session {
+    Client(UnbufferedClientConnection),
+    Server(UnbufferedServerConnection),
+}
+
+pub(crate) struct Engine {
+    session: Session,
+    /// The certificate that a server presented, whatever was thought of it.
+    seen: Arc<OnceLock<CertificateDer<'static>>>,
+    incoming: Store,
+    outgoing: Store,
+    spill: Vec<u8>,
+    spill_taken: usize,
+    ledger: Ledger,
+    /// The first octets that were received, to say what they are if they are not TLS.
+    first: Vec<u8>,
+    close_notify_sent: bool,
+    close_notify_received: bool,
+    failure: Option<Error>,
+}
+
+/// What a handshake needs to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Done,
+    /// More from the peer.
+    NeedsInput,
+    /// It has failed; see [`Engine::failure`].
+    Failed,
+}
+
+/// Octets that wait, and room for more.
+struct Store {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Store {
+    fn new(capacity: usize) -> Self {
+        Self { bytes: vec![0; capacity], start: 0, end: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn move_to_front(&mut self) {
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.start += n;
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Room for so many more octets at least.
+    fn room(&mut self, least: usize) -> &mut [u8] {
+        if self.bytes.len() - self.end < least {
+            self.move_to_front();
+            let needed = self.end + least;
+            if self.bytes.len() < needed {
+                self.bytes.resize(needed, 0);
+            }
+        }
+        &mut self.bytes[self.end..]
+    }
+}
+
+/// What is wanted of a session once it can seal.
+#[derive(Clone, Copy)]
+enum Job<'a> {
+    Nothing,
+    Seal(&'a [u8]),
+    CloseNotify,
+}
+
+/// What a turn of a session came to.
+enum Turn {
+    /// Something was done; there may be more.
+    Again,
+    /// The next record does not fit where it is to go.
+    Full,
+    /// Nothing more can be opened.
+    NeedsInput,
+    /// The job is done; so many bytes were sealed.
+    Done(usize),
+    PeerClosed,
+    Failed(Error),
+}
+
+/// Where things of one turn go.
+struct Desk<'a> {
+    outgoing: &'a mut Store,
+    ledger: &'a mut Ledger,
+    /// Opened bytes go here, as far as there is room for whole records; else into the spill, if there is one.
+    into: &'a mut [u8],
+    put: usize,
+    spill: Option<&'a mut Vec<u8>>,
+}
+
+impl Engine {
+    pub(crate) fn client(
+        session: UnbufferedClientConnection,
+        seen: Arc<OnceLock<CertificateDer<'static>>>,
+    ) -> Self {
+        Self::new(Session::Client(session), seen)
+    }
+
+    pub(crate) fn server(session: UnbufferedServerConnection) -> Self {
+        Self::new(Session::Server(session), Arc::default())
+    }
+
+    fn new(session: Session, seen: Arc<OnceLock<CertificateDer<'static>>>) -> Self {
+        Self {
+            session,
+            seen,
+            incoming: Store::new(INCOMING),
+            outgoing: Store::new(RECORD),
+            spill: Vec::new(),
+            spill_taken: 0,
+            ledger: Ledger::new(),
+            first: Vec::new(),
+            close_notify_sent: false,
+            close_notify_received: false,
+            failure: None,
+        }
+    }
+
+    // ---- what is known ----
+
+    /// What rustls knows of the session.
+    pub(crate) fn common(&self) -> &CommonState {
+        match &self.session {
+            Session::Client(session) => session,
+            Session::Server(session) => session,
+        }
+    }
+
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.session, Session::Server(_))
+    }
+
+    /// The peer's certificate, also one that was refused.
+    pub(crate) fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.seen.get().or_else(|| self.common().peer_certificates().and_then(<[_]>::first))
+    }
+
+    pub(crate) fn first(&self) -> &[u8] {
+        &self.first
+    }
+
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    pub(crate) fn close_notify_sent(&self) -> bool {
+        self.close_notify_sent
+    }
+
+    pub(crate) fn close_notify_received(&self) -> bool {
+        self.close_notify_received
+    }
+
+    /// Whether a part of a record was received, and not its rest.
+    pub(crate) fn is_within_record(&self) -> bool {
+        !self.incoming.is_empty()
+    }
+
+    pub(crate) fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    // ---- ciphertext ----
+
+    /// Where received octets go. Only once everything whole is opened, so that there is room.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        // At most a part of one record is moved, and then as much as ever fits is received at once.
+        self.incoming.move_to_front();
+        self.incoming.room(RECORD + OVERHEAD)
+    }
+
+    /// So many octets were received.
+    pub(crate) fn received(&mut self, n: usize) {
+        if self.first.is_empty() {
+            let start = self.incoming.end;
+            self.first = self.incoming.bytes[start..start + n.min(64)].to_vec();
+        }
+        self.incoming.end += n;
+    }
+
+    /// What comes after the peer's close_notify is to be ignored (RFC 8446, section 6.1).
+    pub(crate) fn ignore_received(&mut self) {
+        self.incoming.consume(self.incoming.end - self.incoming.start);
+    }
+
+    /// What waits to be sent.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.outgoing.bytes[self.outgoing.start..self.outgoing.end]
+    }
+
+    /// So many of these octets were accepted by our kernel. Gives the application bytes that it now has in whole.
+    pub(crate) fn sent(&mut self, n: usize) -> u64 {
+        self.outgoing.consume(n);
+        self.ledger.wrote(n)
+    }
+
+    // ---- the handshake ----
+
+    /// Goes on as far as what was received allows; what it has to say is then [`unsent`](Self::unsent).
+    pub(crate) fn handshake(&mut self) -> Handshake {
+        // What comes after the handshake is left for those who ask for it.
+        while self.common().is_handshaking() || self.common().wants_write() {
+            if self.failure.is_some() {
+                return Handshake::Failed;
+            }
+            match self.turn(Job::Nothing, &mut [], true).0 {
+                Turn::Again | Turn::Full => {}
+                Turn::PeerClosed => self.close_notify_received = true,
+                Turn::Failed(error) => self.fail(error),
+                Turn::NeedsInput | Turn::Done(_) if self.common().is_handshaking() => {
+                    return Handshake::NeedsInput;
+                }
+                Turn::NeedsInput | Turn::Done(_) => break,
+            }
+        }
+        if self.failure.is_some() { Handshake::Failed } else { Handshake::Done }
+    }
+
+    // ---- plaintext ----
+
+    /// Opens what was received, as far as it is whole and there is room. 0: more must be received, or nothing will
+    /// come any more.
+    pub(crate) fn open(&mut self, into: &mut [u8]) -> usize {
+        if self.spill_taken < self.spill.len() {
+            return self.take_spill(into);
+        }
+        let mut put = 0;
+        while self.failure.is_none() && !self.close_notify_received {
+            let (turn, more) = self.turn(Job::Nothing, &mut into[put..], false);
+            put += more;
+            match turn {
+                Turn::Again => {}
+                Turn::Full if put == 0 => {
+                    // The caller takes less than a record at a time.
+                    if let (Turn::Failed(error), _) = self.turn(Job::Nothing, &mut [], true) {
+                        self.fail(error);
+                    }
+                    return self.take_spill(into);
+                }
+                Turn::Full | Turn::NeedsInput | Turn::Done(_) => break,
+                Turn::PeerClosed => self.close_notify_received = true,
+                Turn::Failed(error) => self.fail(error),
+            }
+        }
+        put
+    }
+
+    /// Whether application bytes are opened already that nobody has taken.
+    pub(crate) fn holds_bytes(&self) -> bool {
+        self.spill_taken < self.spill.len()
+    }
+
+    /// Opens what was received into the spill, to see what it is.
+    pub(crate) fn open_ahead(&mut self) {
+        while self.failure.is_none() && !self.close_notify_received && !self.holds_bytes() {
+            match self.turn(Job::Nothing, &mut [], true).0 {
+                Turn::Again | Turn::Full => {}
+                Turn::NeedsInput | Turn::Done(_) => break,
+                Turn::PeerClosed => self.close_notify_received = true,
+                Turn::Failed(error) => self.fail(error),
+            }
+        }
+    }
+
+    fn take_spill(&mut self, into: &mut [u8]) -> usize {
+        let rest = &self.spill[self.spill_taken..];
+        let n = rest.len().min(into.len());
+        into[..n].copy_from_slice(&rest[..n]);
+        self.spill_taken += n;
+        if self.spill_taken == self.spill.len() {
+            self.spill.clear();
+            self.spill_taken = 0;
+        }
+        n
+    }
+
+    /// Seals a piece of what the application has to say, to be sent next. Only when nothing else waits. 0: it cannot be.
+    pub(crate) fn seal(&mut self, bytes: &[u8]) -> usize {
+        self.job(Job::Seal(&bytes[..bytes.len().min(SEALED)]))
+    }
+
+    /// Ends our direction: nothing can be sealed after this.
+    pub(crate) fn close(&mut self) {
+        if !self.close_notify_sent {
+            self.close_notify_sent = true;
+            self.job(Job::CloseNotify);
+        }
+    }
+
+    fn job(&mut self, job: Job<'_>) -> usize {
+        while self.failure.is_none() {
+            match self.turn(job, &mut [], true).0 {
+                Turn::Again | Turn::Full => {}
+                Turn::Done(n) => return n,
+                Turn::NeedsInput => break,
+                Turn::PeerClosed => self.close_notify_received = true,
+                Turn::Failed(error) => self.fail(error),
+            }
+        }
+        0
+    }
+
+    /// Keeps the first failure, and gathers the alert that tells the peer of it.
+    fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+        // Only what is queued: asked to open more, a session that has failed would fail again.
+        while self.common().wants_write() {
+            let (Turn::Again, _) = self.turn(Job::Nothing, &mut [], true) else { break };
+        }
+    }
+
+    fn turn(&mut self, job: Job<'_>, into: &mut [u8], may_spill: bool) -> (Turn, usize) {
+        let mut desk = Desk {
+            outgoing: &mut self.outgoing,
+            ledger: &mut self.ledger,
+            into,
+            put: 0,
+            spill: may_spill.then_some(&mut self.spill),
+        };
+        let incoming = &mut self.incoming.bytes[self.incoming.start..self.incoming.end];
+        let (discard, turn) = match &mut self.session {
+            Session::Client(session) => desk.handle(session.process_tls_records(incoming), job),
+            Session::Server(session) => desk.handle(session.process_tls_records(incoming), job),
+        };
+        let put = desk.put;
+        self.incoming.consume(discard);
+        (turn, put)
+    }
+}
+
+impl Desk<'_> {
+    fn handle<Data>(&mut self, status: UnbufferedStatus<'_, '_, Data>, job: Job<'_>) -> (usize, Turn) {
+        let mut discard = status.discard;
+        let turn = match status.state {
+            Err(error) => Turn::Failed(error),
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {
+                let Some(length) = traffic.peek_len() else { break Turn::Again };
+                let fits = length.get() <= self.into.len() - self.put;
+                if !fits && self.spill.is_none() {
+                    break Turn::Full;
+                }
+                match traffic.next_record() {
+                    None => break Turn::Again,
+                    Some(Err(error)) => break Turn::Failed(error),
+                    Some(Ok(record)) => {
+                        discard += record.discard;
+                        self.take(record.payload, fits);
+                    }
+                }
+            },
+            Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                let encoded = self.write(0, |room| match data.encode(room) {
+                    Ok(n) => Ok(n),
+                    Err(EncodeError::InsufficientSize(size)) => Err(Some(size)),
+                    Err(EncodeError::AlreadyEncoded) => Err(None),
+                });
+                encoded.map_or_else(Turn::Failed, |()| Turn::Again)
+            }
+            // It is kept until it is sent, so for rustls it is as good as sent.
+            Ok(ConnectionState::TransmitTlsData(data)) => {
+                data.done();
+                Turn::Again
+            }
+            Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => Turn::NeedsInput,
+            Ok(ConnectionState::PeerClosed) => Turn::PeerClosed,
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => match job {
+                Job::Nothing => Turn::Done(0),
+                Job::CloseNotify => {
+                    let sealed =
+                        self.write(0, |room| traffic.queue_close_notify(room).map_err(|e| too_small(&e)));
+                    sealed.map_or_else(Turn::Failed, |()| Turn::Done(0))
+                }
+                Job::Seal(bytes) => {
+                    let mut done = 0;
+                    for record in bytes.chunks(RECORD) {
+                        match self.write(record.len(), |room| {
+                            traffic.encrypt(record, room).map_err(|e| too_small(&e))
+                        }) {
+                            Ok(()) => done += record.len(),
+                            Err(error) => return (discard, Turn::Failed(error)),
+                        }
+                    }
+                    Turn::Done(done)
+                }
+            },
+            // Early data is not offered.
+            Ok(_) => Turn::Failed(Error::General("a state that this version does not know".into())),
+        };
+        (discard, turn)
+    }
+
+    fn take(&mut self, payload: &[u8], fits: bool) {
+        if fits {
+            self.into[self.put..self.put + payload.len()].copy_from_slice(payload);
+            self.put += payload.len();
+        } else if let Some(spill) = &mut self.spill {
+            spill.extend_from_slice(payload);
+        }
+    }
+
+    /// Lets `write` put a record with so many bytes of the application where it will be sent from.
+    fn write(
+        &mut self,
+        bytes: usize,
+        mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<InsufficientSizeError>>,
+    ) -> Result<(), Error> {
+        let mut least = bytes + OVERHEAD;
+        // rustls says how much it needs; a second answer that differs would be a bug of its own.
+        for _ in 0..2 {
+            match write(self.outgoing.room(least)) {
+                Ok(n) => {
+                    self.outgoing.end += n;
+                    self.ledger.encrypted(n, bytes);
+                    return Ok(());
+                }
+                Err(Some(size)) => least = size.required_size,
+                Err(None) => break,
+            }
+        }
+        Err(Error::EncryptError)
+    }
+}
+
+fn too_small(error: &EncryptError) -> Option<InsufficientSizeError> {
+    match error {
+        EncryptError::InsufficientSize(size) => Some(*size),
+        EncryptError::EncryptExhausted => None,
+    }
+}

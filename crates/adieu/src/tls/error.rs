@@ -1,0 +1,409 @@
+//! Why a TLS configuration cannot be used, and why a handshake failed, each in a sentence that says what to do.
+
+use super::certificate::{Described, printable};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use std::path::PathBuf;
+use std::{fmt, io};
+
+/// What a configuration names cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {}", path.display(), crate::describe_error(source))]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file has no certificate in it, or one that is broken.
+    #[error("{} has no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be used: {why}", path.display())]
+    NoCertificate {
+        /// Which.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+    /// A file has no private key in it, or one that is broken.
+    #[error("{} has no private key in PEM (-----BEGIN PRIVATE KEY-----) that can be used: {why}", path.display())]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+    /// The platform has no roots to check certificates against.
+    #[error(
+        "no root certificates are found on this system: {why}; install them (ca-certificates), or name a file"
+    )]
+    NoRoots {
+        /// In words.
+        why: String,
+    },
+    /// The certificate and the key do not go together, or what else rustls said.
+    #[error("the certificate and its key cannot be used: {why}")]
+    Identity {
+        /// In words.
+        why: String,
+    },
+    /// The server's name is neither a DNS name nor an address.
+    #[error("'{name}' is no name of a server: write a DNS name or an IP address")]
+    BadName {
+        /// What was given.
+        name: String,
+    },
+    /// A protocol's name for ALPN is empty or longer than 255 bytes.
+    #[error("'{name}' is no protocol for ALPN: write 1 to 255 bytes, such as http/1.1")]
+    BadProtocol {
+        /// What was given.
+        name: String,
+    },
+    /// Something that cannot happen with what is configured here.
+    #[error("TLS cannot be set up: {0}")]
+    Other(String),
+}
+
+/// What kind of failure a handshake had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The peer's certificate has expired.
+    CertificateExpired,
+    /// The peer's certificate is not valid yet.
+    CertificateNotYetValid,
+    /// The peer's certificate is for another name.
+    WrongName,
+    /// The peer's certificate is self-signed, or from an issuer that is not trusted.
+    UnknownIssuer,
+    /// The peer's certificate is not the pinned one.
+    WrongFingerprint,
+    /// The peer's certificate was revoked.
+    CertificateRevoked,
+    /// The peer's certificate cannot be used for another reason.
+    BadCertificate,
+    /// No TLS version is spoken by both.
+    NoSharedVersion,
+    /// No cipher suite, key exchange or signature is known to both.
+    NoSharedSuite,
+    /// None of our protocols (ALPN) is the peer's.
+    NoSharedProtocol,
+    /// The peer asks for a certificate of ours.
+    CertificateRequired,
+    /// What the peer speaks is not TLS.
+    NotTls,
+    /// The peer refused with an alert.
+    Refused,
+    /// The peer reset the connection.
+    Reset,
+    /// The peer ended the connection.
+    Eof,
+    /// The peer broke the protocol.
+    Protocol,
+    /// Our own configuration or system.
+    Local,
+}
+
+impl Failure {
+    /// The failure's name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CertificateExpired => "certificate_expired",
+            Self::CertificateNotYetValid => "certificate_not_yet_valid",
+            Self::WrongName => "wrong_name",
+            Self::UnknownIssuer => "unknown_issuer",
+            Self::WrongFingerprint => "wrong_fingerprint",
+            Self::CertificateRevoked => "certificate_revoked",
+            Self::BadCertificate => "bad_certificate",
+            Self::NoSharedVersion => "no_shared_version",
+            Self::NoSharedSuite => "no_shared_suite",
+            Self::NoSharedProtocol => "no_shared_protocol",
+            Self::CertificateRequired => "certificate_required",
+            Self::NotTls => "not_tls",
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Eof => "eof",
+            Self::Protocol => "protocol",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// A TLS handshake failed: what happened, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandshakeError {
+    pub(crate) failure: Failure,
+    pub(crate) what: String,
+}
+
+impl HandshakeError {
+    pub(crate) fn new(failure: Failure, what: impl Into<String>) -> Self {
+        Self { failure, what: what.into() }
+    }
+
+    /// What kind of failure it was.
+    pub fn failure(&self) -> Failure {
+        self.failure
+    }
+
+    /// What rustls says, in words for whoever has to mend it.
+    pub(crate) fn of(error: &Error, seen: Option<&Described>, first: &[u8], is_server: bool) -> Self {
+        if let Error::InvalidMessage(_) = error
+            && !first.is_empty()
+            && !looks_like_tls(first)
+        {
+            return not_tls(first, is_server);
+        }
+        match error {
+            Error::InvalidCertificate(error) => of_certificate(error, seen),
+            Error::AlertReceived(alert) => of_alert(*alert),
+            Error::PeerIncompatible(why) => of_incompatible(why),
+            Error::NoApplicationProtocol => Self::new(
+                Failure::NoSharedProtocol,
+                "the peer speaks none of the protocols that --alpn names: name one of its own, or none",
+            ),
+            Error::NoCertificatesPresented => Self::new(
+                Failure::CertificateRequired,
+                "the peer sent no certificate, and one is required: it needs --cert and --key",
+            ),
+            error => Self::new(
+                Failure::Protocol,
+                format!("{}: the peer's TLS is broken, or something between changes it", lower(error)),
+            ),
+        }
+    }
+
+    /// The stream ended before the handshake did.
+    pub(crate) fn eof(first: &[u8], is_server: bool) -> Self {
+        if !first.is_empty() && !looks_like_tls(first) {
+            return not_tls(first, is_server);
+        }
+        let what = if is_server {
+            "the client ended the connection before the handshake was finished: it may not trust our certificate"
+        } else {
+            "the peer ended the connection before the handshake was finished: is this port one for TLS?"
+        };
+        Self::new(Failure::Eof, what)
+    }
+
+    pub(crate) fn reset(error: &io::Error) -> Self {
+        let what = format!(
+            "the peer reset the connection before the handshake was finished ({}): is this port one for TLS?",
+            crate::describe_error(error)
+        );
+        Self::new(Failure::Reset, what)
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the TLS handshake failed: {}", self.what)
+    }
+}
+
+impl std::error::Error for HandshakeError {}
+
+/// Whether the first byte is that of a handshake record or an alert.
+fn looks_like_tls(first: &[u8]) -> bool {
+    matches!(first.first(), Some(0x15 | 0x16))
+}
+
+fn not_tls(first: &[u8], is_server: bool) -> HandshakeError {
+    let text = String::from_utf8_lossy(&first[..first.len().min(60)]);
+    let text = printable(text.lines().next().unwrap_or_default().trim());
+    let what = if is_server {
+        format!("the client sent {text:?}, which is not TLS: it must speak TLS to this port")
+    } else {
+        format!("the peer answered {text:?}, which is not TLS: leave TLS out, or give the port for TLS")
+    };
+    HandshakeError::new(Failure::NotTls, what)
+}
+
+fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> HandshakeError {
+    let new = |failure, what: String| HandshakeError { failure, what };
+    let until = seen.and_then(|seen| seen.not_after.as_deref()).unwrap_or("a date that cannot be read");
+    let sha256 = seen.map(|seen| seen.sha256.to_string()).unwrap_or_default();
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => new(
+            Failure::CertificateExpired,
+            format!("the peer's certificate has expired, on {until}: it must be renewed there, or this clock is wrong"),
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => new(
+            Failure::CertificateNotYetValid,
+            "the peer's certificate is not valid yet: check this machine's clock".into(),
+        ),
+        CertificateError::NotValidForName => new(
+            Failure::WrongName,
+            "the peer's certificate is for another name: connect to the name that it is for, or give it with \
+             --servername"
+                .into(),
+        ),
+        CertificateError::NotValidForNameContext { expected, presented } => new(
+            Failure::WrongName,
+            format!(
+                "the peer's certificate is for {}, and not for {}: connect to the name that it is for, or give it \
+                 with --servername",
+                printable(&names(presented)),
+                expected.to_str()
+            ),
+        ),
+        CertificateError::UnknownIssuer if seen.is_some_and(|seen| seen.is_self_issued) => new(
+            Failure::UnknownIssuer,
+            format!("the peer's certificate is self-signed, and not trusted here: if it is the right one, use --pin {sha256}"),
+        ),
+        // An issuer of a trusted name, whose key is another.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => new(
+            Failure::UnknownIssuer,
+            format!("the issuer of the peer's certificate is not trusted here: name its certificate with --ca, or use --pin {sha256}"),
+        ),
+        CertificateError::Revoked => {
+            new(Failure::CertificateRevoked, "the peer's certificate was revoked: it must be replaced there".into())
+        }
+        CertificateError::ApplicationVerificationFailure => new(
+            Failure::WrongFingerprint,
+            format!("the peer's certificate is not the pinned one, but {sha256}: it was replaced, or this is another peer"),
+        ),
+        other => new(
+            Failure::BadCertificate,
+            format!("the peer's certificate cannot be used ({other}): if it is the right one, use --pin {sha256}"),
+        ),
+    }
+}
+
+/// `DnsName("example.test")` is how webpki tells a name.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        name.split_once('(')
+            .map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'))
+            .trim_matches('"')
+            .to_owned()
+    };
+    match presented {
+        [] => "no name at all".to_owned(),
+        names => names.iter().map(bare).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn of_alert(alert: AlertDescription) -> HandshakeError {
+    let name = alert_name(alert);
+    let (failure, advice) = match alert {
+        AlertDescription::ProtocolVersion => (
+            Failure::NoSharedVersion,
+            "we have no TLS version in common: lower --tls-min, or update the peer",
+        ),
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => (
+            Failure::NoSharedSuite,
+            "we have no cipher suite or signature in common, or it wants a certificate of ours",
+        ),
+        AlertDescription::NoApplicationProtocol => {
+            (Failure::NoSharedProtocol, "it speaks none of the protocols that --alpn names")
+        }
+        AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
+            (Failure::CertificateRequired, "it wants a certificate of ours: give it --cert and --key")
+        }
+        AlertDescription::UnknownCA
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::BadCertificate => {
+            (Failure::Refused, "it does not trust our certificate: it must be told of it, or of its issuer")
+        }
+        AlertDescription::CertificateExpired => (Failure::Refused, "our certificate has expired: renew it"),
+        AlertDescription::UnrecognisedName => {
+            (Failure::Refused, "it does not know the name that we asked for: give another with --servername")
+        }
+        _ => (Failure::Refused, "its own log may say why"),
+    };
+    HandshakeError::new(failure, format!("the peer refused with the alert {name}: {advice}"))
+}
+
+fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
+    use PeerIncompatible as P;
+    match why {
+        P::ServerDoesNotSupportTls12Or13
+        | P::ServerTlsVersionIsDisabledByOurConfig
+        | P::SupportedVersionsExtensionRequired
+        | P::Tls12NotOffered
+        | P::Tls12NotOfferedOrEnabled => HandshakeError::new(
+            Failure::NoSharedVersion,
+            "the peer and we have no TLS version in common: lower --tls-min, or update the peer",
+        ),
+        other => HandshakeError::new(
+            Failure::NoSharedSuite,
+            format!(
+                "the peer and we have no cipher suite, key exchange or signature in common ({other:?}): update the peer"
+            ),
+        ),
+    }
+}
+
+fn lower(error: &Error) -> String {
+    printable(&error.to_string())
+}
+
+/// The alert's name as RFC 8446, section 6, has it.
+pub(crate) fn alert_name(alert: AlertDescription) -> String {
+    use AlertDescription as A;
+    let name = match alert {
+        A::CloseNotify => "close_notify",
+        A::UnexpectedMessage => "unexpected_message",
+        A::BadRecordMac => "bad_record_mac",
+        A::DecryptionFailed => "decryption_failed",
+        A::RecordOverflow => "record_overflow",
+        A::HandshakeFailure => "handshake_failure",
+        A::NoCertificate => "no_certificate",
+        A::BadCertificate => "bad_certificate",
+        A::UnsupportedCertificate => "unsupported_certificate",
+        A::CertificateRevoked => "certificate_revoked",
+        A::CertificateExpired => "certificate_expired",
+        A::CertificateUnknown => "certificate_unknown",
+        A::IllegalParameter => "illegal_parameter",
+        A::UnknownCA => "unknown_ca",
+        A::AccessDenied => "access_denied",
+        A::DecodeError => "decode_error",
+        A::DecryptError => "decrypt_error",
+        A::ProtocolVersion => "protocol_version",
+        A::InsufficientSecurity => "insufficient_security",
+        A::InternalError => "internal_error",
+        A::InappropriateFallback => "inappropriate_fallback",
+        A::UserCanceled => "user_canceled",
+        A::NoRenegotiation => "no_renegotiation",
+        A::MissingExtension => "missing_extension",
+        A::UnsupportedExtension => "unsupported_extension",
+        A::UnrecognisedName => "unrecognized_name",
+        A::BadCertificateStatusResponse => "bad_certificate_status_response",
+        A::UnknownPSKIdentity => "unknown_psk_identity",
+        A::CertificateRequired => "certificate_required",
+        A::NoApplicationProtocol => "no_application_protocol",
+        other => return format!("number {}", u8::from(other)),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_names_are_told_without_their_types() {
+        let names = names(&["DnsName(\"a.test\")".into(), "IpAddress(127.0.0.1)".into()]);
+        assert_eq!(names, "a.test, 127.0.0.1");
+    }
+
+    #[test]
+    fn what_is_not_tls_is_quoted() {
+        let error = HandshakeError::eof(b"220 mail.test ESMTP\r\n\x1b", false);
+        assert_eq!(error.failure(), Failure::NotTls);
+        assert!(error.to_string().contains("answered \"220 mail.test ESMTP\", which is not TLS"), "{error}");
+    }
+
+    #[test]
+    fn every_failure_says_what_to_do() {
+        for alert in [
+            AlertDescription::ProtocolVersion,
+            AlertDescription::CertificateRequired,
+            AlertDescription::Unknown(99),
+        ] {
+            let text = of_alert(alert).to_string();
+            assert!(text.matches(": ").count() >= 2, "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! TLS: the same connections, the same endings, with a peer that is known and a stream that nobody else reads.
+//!
+//! [`Client`] and [`Server`] are built into a [`Tls`], and [`Options::tls`](crate::Options::tls) takes that. A TLS
+//! connection is a [`Connection`](crate::Connection) like any other: the procedure, the counts and the endings are
+//! the same, and all counts are bytes of the application.
+//!
+//! ```no_run
+//! use adieu::{Endpoint, Options, tls};
+//! use std::io::{Read, Write};
+//!
+//! let options = Options::new().tls(tls::Client::new().build()?);
+//! let mut connection = adieu::connect(&Endpoint::tcp("example.com", 443), &options)?;
+//! connection.write_all(b"GET / HTTP/1.0\r\nHost: example.com\r\n\r\n")?;
+//! let mut half_closed = connection.shutdown_send()?; // close_notify, then FIN
+//! let mut answer = Vec::new();
+//! half_closed.read_to_end(&mut answer)?; // until the peer's close_notify
+//! println!("{}", half_closed.close());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The two ends of a direction
+//!
+//! A direction of TLS ends by the alert `close_notify`, and after it TCP's FIN. Ours are sent in that order. The
+//! peer's `close_notify` is the end of what there is to read; its FIN is still awaited as the evidence of a graceful
+//! ending, for at most 5 s. A FIN without `close_notify` is [`Truncated`](crate::Ending::Truncated), because anybody
+//! on the way can send one; see [`Eof`].
+//!
+//! # RFC
+//!
+//! RFC 8446, section 6.1; RFC 5246, section 7.2.1. TLS 1.2 lets a peer answer our `close_notify` at once, and drop what
+//! it had still to say; TLS 1.3 does not.
+
+mod certificate;
+mod config;
+pub(crate) mod engine;
+mod error;
+mod fingerprint;
+mod ledger;
+mod verify;
+
+pub(crate) use certificate::{Described, printable};
+pub use config::{Client, Server, Tls};
+pub(crate) use error::alert_name;
+pub use error::{ConfigError, Failure, HandshakeError};
+pub use fingerprint::{Fingerprint, ParseFingerprintError};
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum Version {
+    /// TLS 1.2, RFC 5246.
+    #[default]
+    Tls12,
+    /// TLS 1.3, RFC 8446.
+    Tls13,
+}
+
+/// What the peer's EOF means if no close_notify came before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Eof {
+    /// The stream was cut: [`Truncated`](crate::Ending::Truncated).
+    #[default]
+    Require,
+    /// The bytes themselves say where they end (a length, a last line), so an EOF between two records is an end; one
+    /// within a record is still [`Truncated`](crate::Ending::Truncated).
+    Framed,
+    /// An end, wherever it comes.
+    Ignore,
+}
+
+/// Against what a peer's certificate was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Trust {
+    Roots,
+    CaFile,
+    Pinned,
+    Insecure,
+}
+
+impl Trust {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Roots => "platform",
+            Self::CaFile => "ca_file",
+            Self::Pinned => "pinned",
+            Self::Insecure => "insecure",
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! TLS on both drivers and on both sides: the closing matrix, and handshakes that fail.
+
+use crate::arms::{Arm, bounded, on_both, runtime};
+use adieu::exchange::{Input, Output};
+use adieu::tls::{Client, Eof, Failure, Fingerprint, Server, Version};
+use adieu::{ConnectCause, ConnectError, Endpoint, Listener, Options, Report};
+use adieu_testkit::tls::authority::Authority;
+use adieu_testkit::tls::matrix::{self, Ran, Scenario};
+use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
+use std::io::{self, Read, Seek, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+fn eof(scenario: &Scenario) -> Eof {
+    match scenario.eof {
+        "framed" => Eof::Framed,
+        "ignore" => Eof::Ignore,
+        _ => Eof::Require,
+    }
+}
+
+fn client() -> Client {
+    Client::new().ca_file(Authority::shared().file())
+}
+
+fn options(client: Client) -> Options {
+    Options::new().tls(client.build().expect("a file of the test kit"))
+}
+
+fn ran(report: &Report, output: Vec<u8>) -> Ran {
+    Ran { report: serde_json::to_value(report).expect("plain data"), output }
+}
+
+/// An output, and what has gone there once it is closed.
+fn scratch() -> (Output, std::fs::File) {
+    let file = tempfile::tempfile().expect("a file can be made");
+    let ours = file.try_clone().expect("a descriptor");
+    (Output::from_fd(file).expect("writable"), ours)
+}
+
+fn contents(mut file: std::fs::File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("readable");
+    bytes
+}
+
+fn holds(failures: &[String]) {
+    assert!(failures.is_empty(), "{} rows failed:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn the_closing_matrix_of_tls_holds_for_the_blocking_driver() {
+    holds(&matrix::failures_of_connecting(|scenario, address| {
+        let (output, file) = scratch();
+        let options = options(client().eof(eof(scenario)));
+        let report = match adieu::connect(&Endpoint::from(address), &options) {
+            Ok(connection) => adieu::exchange(connection, Input::from_bytes(matrix::input(scenario)), output),
+            Err(error) => error.report().clone(),
+        };
+        Ok(ran(&report, contents(file)))
+    }));
+}
+
+#[test]
+fn the_closing_matrix_of_tls_holds_for_the_tokio_driver() {
+    holds(&matrix::failures_of_connecting(|scenario, address| {
+        let options = options(client().eof(eof(scenario)));
+        let (report, output) = runtime().block_on(async {
+            let input = io::Cursor::new(matrix::input(scenario));
+            let mut output = io::Cursor::new(Vec::new());
+            let report = match adieu::tokio::connect(&Endpoint::from(address), &options).await {
+                Ok(connection) => adieu::tokio::exchange(connection, input, &mut output).await,
+                Err(error) => error.report().clone(),
+            };
+            (report, output.into_inner())
+        });
+        Ok(ran(&report, output))
+    }));
+}
+
+fn server(scenario: &Scenario) -> Options {
+    let (certificate, key) = &Authority::loopback().files;
+    let tls = Server::from_files(certificate, key).eof(eof(scenario)).build();
+    Options::new().tls(tls.expect("files of the test kit"))
+}
+
+#[test]
+fn the_closing_matrix_of_tls_holds_for_a_listener() {
+    holds(&matrix::failures_of_listening(|scenario| {
+        let endpoint = Endpoint::tcp("127.0.0.1", 0);
+        let listener = Listener::bind(&endpoint, &server(scenario)).map_err(io::Error::other)?;
+        let address = address_of(listener.local_endpoint());
+        let wait = move || {
+            let connection = listener.accept().map_err(io::Error::other)?;
+            let (output, file) = scratch();
+            let input = Input::from_bytes(matrix::input(scenario));
+            let report = adieu::exchange(connection, input, output);
+            Ok(ran(&report, contents(file)))
+        };
+        Ok((move || Some(address), wait))
+    }));
+}
+
+#[test]
+fn the_closing_matrix_of_tls_holds_for_a_listener_on_tokio() {
+    holds(&matrix::failures_of_listening(|scenario| {
+        let runtime = runtime();
+        let endpoint = Endpoint::tcp("127.0.0.1", 0);
+        let listener = runtime.block_on(async { adieu::tokio::Listener::bind(&endpoint, &server(scenario)) });
+        let listener = listener.map_err(io::Error::other)?;
+        let address = address_of(listener.local_endpoint());
+        let wait = move || {
+            runtime.block_on(async {
+                let connection = listener.accept().await.map_err(io::Error::other)?;
+                let mut output = io::Cursor::new(Vec::new());
+                let input = io::Cursor::new(matrix::input(scenario));
+                let report = adieu::tokio::exchange(connection, input, &mut output).await;
+                Ok(ran(&report, output.into_inner()))
+            })
+        };
+        Ok((move || Some(address), wait))
+    }));
+}
+
+fn address_of(endpoint: &Endpoint) -> SocketAddr {
+    let text = endpoint.to_string();
+    text.trim_start_matches("tls://").parse().expect("a listener's endpoint is an address")
+}
+
+// ---- the procedure, by its types ----
+
+#[test]
+fn the_procedure_of_the_page_ends_graceful_over_tls() {
+    on_both(|arm| {
+        let script: &Script =
+            &[Step::Handshake, Step::ReceiveToEnd, Step::Send(20_000), Step::CloseNotify, Step::Fin];
+        let peer = Peer::listen(Setup::PLAIN, script).expect("loopback");
+        let mut open = arm.connect(&Endpoint::from(peer.address()), &options(client())).expect("it listens");
+        let mut request = adieu_testkit::pattern::Pattern::of_program().reader(300_000);
+        io::copy(&mut request, &mut open).expect("the peer takes it");
+        let mut half = open.shutdown_send().expect("connected");
+        let mut answer = Vec::new();
+        half.read_to_end(&mut answer).expect("the peer answers");
+        assert_eq!(half.read(&mut [0; 8]).expect("the end stays the end"), 0);
+        let report = half.close();
+        assert_eq!(answer.len(), 20_000);
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.bytes_accepted, report.bytes_acknowledged), (300_000, Some(300_000)));
+        assert_eq!(report.tls_version.as_deref(), Some("TLSv1.3"));
+        assert_eq!((report.transport, report.tls_trust), (Some("tcp"), Some("ca_file")));
+        assert_eq!(report.tls_peer_subject.as_deref(), Some("CN=peer.test"));
+        assert_eq!(report.tls_peer_not_after.as_deref(), Some("2100-01-01T00:00:00Z"));
+        assert_eq!(report.tls_peer_sha256, Some(Authority::loopback().fingerprint()));
+        let log = peer.finish();
+        assert_eq!((log.received, log.close_notify, log.first_wrong), (300_000, true, None));
+    });
+}
+
+#[test]
+fn what_is_read_in_small_pieces_is_whole() {
+    on_both(|arm| {
+        let script: &Script = &[Step::Handshake, Step::Send(50_000), Step::CloseNotify, Step::ReceiveToEnd];
+        let peer = Peer::listen(Setup::PLAIN, script).expect("loopback");
+        let mut open = arm.connect(&Endpoint::from(peer.address()), &options(client())).expect("it listens");
+        let mut got = Vec::new();
+        let mut piece = [0; 777];
+        loop {
+            match open.read(&mut piece).expect("the peer sends") {
+                0 => break,
+                n => got.extend_from_slice(&piece[..n]),
+            }
+            // Sealing in between must not lose what stands opened.
+            open.write_all(b"x").expect("the peer takes it");
+        }
+        let pattern = adieu_testkit::pattern::Pattern::of_peer();
+        assert_eq!((got.len(), pattern.first_difference(0, &got)), (50_000, None));
+        let report = open.shutdown_send().expect("connected").close();
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!(report.ended_first, Some("peer"));
+    });
+}
+
+#[test]
+fn a_connection_that_is_dropped_sends_no_close_notify() {
+    on_both(|arm| {
+        let script: &Script = &[Step::Handshake, Step::Receive(3), Step::Send(1), Step::ReceiveToEnd];
+        let peer = Peer::listen(Setup::PLAIN, script).expect("loopback");
+        let mut open = arm.connect(&Endpoint::from(peer.address()), &options(client())).expect("it listens");
+        io::copy(&mut adieu_testkit::pattern::Pattern::of_program().reader(3), &mut open).expect("taken");
+        open.read_exact(&mut [0]).expect("it has got that far");
+        drop(open);
+        let log = peer.finish();
+        assert!(!log.close_notify && log.reset, "{log:?}");
+    });
+}
+
+#[test]
+fn a_slow_handshake_holds_up_nobody_else() {
+    bounded("the listener", || {
+        let tls = Server::self_signed().build().expect("a key");
+        let pin = tls.fingerprint().expect("it has a certificate");
+        let options = Options::new().tls(tls).connect_timeout(Duration::from_millis(200));
+        let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");
+        let endpoint = listener.local_endpoint().clone();
+        assert!(endpoint.to_string().starts_with("tls://127.0.0.1:"));
+        let _silent = std::net::TcpStream::connect(address_of(&endpoint)).expect("it listens");
+        let good = std::thread::spawn(move || {
+            let options = Options::new().tls(Client::new().pin(pin).build().expect("nothing to read"));
+            let connection = adieu::connect(&endpoint, &options).map_err(|e| e.to_string())?;
+            connection.shutdown_send().map(adieu::HalfClosed::drain).map_err(|e| e.to_string())
+        });
+        let first = listener.accept().expect("the silent one");
+        let second = listener.accept().expect("the good one, although the first has not said a word");
+        let second = adieu::exchange(second, Input::empty(), Output::null());
+        assert!(second.is_graceful(), "{second}");
+        let report = good.join().expect("no panic").expect("a connection");
+        assert_eq!((report.ending, report.tls_trust), ("graceful", Some("pinned")), "{report}");
+        let report = first.handshake().expect_err("the silent one says nothing");
+        assert_eq!((report.ending, report.timer, report.role), ("timed_out", Some("connect"), "listen"));
+        assert!(report.message.contains("handshake was not finished in time"), "{report}");
+    });
+}
+
+// ---- handshakes that fail ----
+
+fn refused(arm: Arm, endpoint: &Endpoint, options: &Options) -> (Failure, ConnectError) {
+    let Err(error) = arm.connect(endpoint, options) else { panic!("there is no connection to be had") };
+    let report = error.report();
+    assert_eq!(
+        (report.ending, report.exit_code, report.phase),
+        ("no_connection", 3, "connecting"),
+        "{report}"
+    );
+    match error.cause() {
+        ConnectCause::Tls(failed) => {
+            assert_eq!(report.tls_failure, Some(failed.failure().name()));
+            assert!(report.message.contains(&failed.to_string()), "{report}");
+            (failed.failure(), error)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn with_certificate(identity: &'static adieu_testkit::tls::authority::Identity) -> Peer {
+    let setup = Setup { identity: Some(identity), ..Setup::PLAIN };
+    Peer::listen(setup, &[Step::Handshake, Step::ReceiveToEnd]).expect("loopback")
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_refused_and_named() {
+    static OLD: OnceLock<adieu_testkit::tls::authority::Identity> = OnceLock::new();
+    let old = OLD.get_or_init(|| Authority::shared().issue_until(&["127.0.0.1"], 2020).expect("a key"));
+    on_both(|arm| {
+        let peer = with_certificate(OLD.get().expect("made above"));
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::CertificateExpired);
+        assert!(error.report().message.contains("expired, on 2020-01-01T00:00:00Z"), "{error}");
+        assert_eq!(error.report().tls_peer_subject.as_deref(), Some("CN=peer.test"));
+        let log = peer.finish();
+        assert!(log.failure.is_some_and(|(_, why)| why.contains("Expired")), "our alert says why");
+    });
+    assert!(old.fingerprint().starts_with("sha256:"));
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused_and_both_names_told() {
+    static OTHER: OnceLock<adieu_testkit::tls::authority::Identity> = OnceLock::new();
+    OTHER.get_or_init(|| Authority::shared().issue(&["other.test"]).expect("a key"));
+    on_both(|arm| {
+        let other = OTHER.get().expect("made above");
+        let peer = with_certificate(other);
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::WrongName);
+        let message = &error.report().message;
+        assert!(message.contains("is for other.test, and not for 127.0.0.1"), "{message}");
+        let peer = with_certificate(other);
+        let named = options(client().server_name("other.test"));
+        assert!(arm.connect(&Endpoint::from(peer.address()), &named).is_ok(), "--servername helps");
+    });
+}
+
+#[test]
+fn an_issuer_that_is_not_trusted_is_refused_and_the_pin_told() {
+    static STRANGER: OnceLock<Authority> = OnceLock::new();
+    STRANGER.get_or_init(|| Authority::new().expect("a key"));
+    on_both(|arm| {
+        let peer = with_certificate(Authority::loopback());
+        let stranger = STRANGER.get().expect("made above").file();
+        let (failure, error) =
+            refused(arm, &Endpoint::from(peer.address()), &options(Client::new().ca_file(stranger)));
+        assert_eq!(failure, Failure::UnknownIssuer);
+        let pin = Authority::loopback().fingerprint();
+        assert!(error.report().message.contains(&format!("--pin {pin}")), "{error}");
+        let peer = with_certificate(Authority::loopback());
+        let pinned = options(Client::new().pin(pin.parse().expect("as it is told")));
+        assert!(arm.connect(&Endpoint::from(peer.address()), &pinned).is_ok(), "the pin helps");
+    });
+}
+
+#[test]
+fn another_certificate_than_the_pinned_one_is_refused_also_if_its_issuer_is_trusted() {
+    on_both(|arm| {
+        let peer = with_certificate(Authority::loopback());
+        let other = Client::new().ca_file(Authority::shared().file()).pin(Fingerprint::of(b"another"));
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(other));
+        assert_eq!(failure, Failure::WrongFingerprint);
+        assert!(error.report().message.contains(&Authority::loopback().fingerprint()), "{error}");
+    });
+}
+
+#[test]
+fn anybody_is_trusted_if_asked_and_the_report_says_so() {
+    on_both(|arm| {
+        let script: &Script = &[Step::Handshake, Step::ReceiveToEnd, Step::CloseNotify];
+        let peer = Peer::listen(Setup::PLAIN, script).expect("loopback");
+        let open = arm.connect(&Endpoint::from(peer.address()), &options(Client::new().insecure()));
+        let report = open.expect("it is trusted").shutdown_send().expect("connected").drain();
+        assert_eq!((report.ending, report.tls_trust), ("graceful", Some("insecure")), "{report}");
+        assert!(report.message.contains("INSECURE"), "{report}");
+    });
+}
+
+#[test]
+fn no_version_in_common_is_said() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::TLS12, &[Step::Handshake]).expect("loopback");
+        let options = options(client().least_version(Version::Tls13));
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options);
+        assert_eq!(failure, Failure::NoSharedVersion);
+        assert_eq!(error.report().tls_alert.as_deref(), Some("protocol_version"));
+        assert!(error.report().message.contains("--tls-min"), "{error}");
+    });
+}
+
+#[test]
+fn no_protocol_in_common_is_said() {
+    let tls = Server::self_signed().alpn("h2").build().expect("a key");
+    let listener =
+        Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new().tls(tls)).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    let serving = std::thread::spawn(move || {
+        let refused = listener.accept().expect("a client").handshake().expect_err("no protocol");
+        let served = listener.accept().expect("a client").handshake().expect("h2");
+        (refused, adieu::exchange(served, Input::empty(), Output::null()))
+    });
+    let offer = |name: &str| options(Client::new().insecure().alpn("http/1.1").alpn(name));
+    let (failure, _) = refused(Arm::Blocking, &endpoint, &offer("http/1.0"));
+    assert_eq!(failure, Failure::NoSharedProtocol);
+    let open = adieu::connect(&endpoint, &offer("h2")).expect("h2 is spoken");
+    let report = open.shutdown_send().expect("connected").drain();
+    assert_eq!(report.tls_alpn.as_deref(), Some("h2"), "{report}");
+    let (refused, served) = serving.join().expect("no panic");
+    assert_eq!(
+        (refused.ending, refused.tls_failure),
+        ("no_connection", Some("no_shared_protocol")),
+        "{refused}"
+    );
+    assert!(refused.message.starts_with("no connection from 127.0.0.1:"), "{refused}");
+    assert_eq!(served.tls_alpn.as_deref(), Some("h2"));
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_quoted() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Raw(b"220 mail.test ESMTP\r\n"), Step::Hold])
+            .expect("loopback");
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::NotTls);
+        assert!(error.report().message.contains("\"220 mail.test ESMTP\", which is not TLS"), "{error}");
+    });
+}
+
+#[test]
+fn a_client_that_speaks_no_tls_is_quoted() {
+    let options = Options::new().tls(Server::self_signed().build().expect("a key"));
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let mut plain = std::net::TcpStream::connect(address_of(listener.local_endpoint())).expect("it listens");
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("taken");
+    let report = listener.accept().expect("a client").handshake().expect_err("it speaks no TLS");
+    assert_eq!((report.ending, report.exit_code, report.tls_failure), ("no_connection", 3, Some("not_tls")));
+    assert!(report.message.contains("\"GET / HTTP/1.1\", which is not TLS"), "{report}");
+}
+
+#[test]
+fn a_peer_that_ends_or_resets_in_the_handshake_is_told_from_one_that_is_silent() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Fin, Step::Hold]).expect("loopback");
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::Eof);
+        assert!(error.to_string().contains("is this port one for TLS?"), "{error}");
+
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Raw(b"\x16\x03"), Step::Reset]).expect("loopback");
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::Reset);
+        assert_eq!(error.report().error_name, Some("ECONNRESET"), "{error}");
+
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Hold]).expect("loopback");
+        let began = Instant::now();
+        let impatient = options(client()).connect_timeout(Duration::from_millis(100));
+        let Err(error) = arm.connect(&Endpoint::from(peer.address()), &impatient) else { panic!("silent") };
+        let report = error.report();
+        assert_eq!(
+            (report.ending, report.timer, report.tls_failure),
+            ("timed_out", Some("connect"), Some("timed_out"))
+        );
+        assert!(report.message.contains("the TLS handshake was not finished in time"), "{report}");
+        assert!(began.elapsed() < Duration::from_secs(10));
+    });
+}
+
+#[test]
+fn a_client_without_the_certificate_that_is_asked_for_is_refused() {
+    let (certificate, key) = &Authority::loopback().files;
+    let tls = Server::from_files(certificate, key).client_ca_file(Authority::shared().file()).build();
+    let options = Options::new().tls(tls.expect("files"));
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    let serving = std::thread::spawn(move || {
+        let refused = listener.accept().expect("a client").handshake().expect_err("it has none");
+        let served = listener.accept().expect("a client").handshake().expect("it has one");
+        (refused, adieu::exchange(served, Input::empty(), Output::null()))
+    });
+    // In TLS 1.3 the client has finished when the server refuses it, so it hears of it in mid-stream.
+    let open = adieu::connect(&endpoint, &self::options(client())).expect("its own handshake is done");
+    let report = adieu::exchange(open, Input::empty(), Output::null());
+    assert_eq!(
+        (report.ending, report.tls_alert.as_deref()),
+        ("truncated", Some("certificate_required")),
+        "{report}"
+    );
+    let with_one = client().identity(certificate, key);
+    let open = adieu::connect(&endpoint, &self::options(with_one)).expect("it is trusted");
+    assert!(open.shutdown_send().expect("connected").drain().is_graceful());
+    let (refused, served) = serving.join().expect("no panic");
+    assert_eq!(refused.tls_failure, Some("certificate_required"), "{refused}");
+    assert_eq!(served.tls_peer_subject.as_deref(), Some("CN=peer.test"), "the client's certificate is told");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
+    let none = Client::new().ca_file("/nowhere/ca.pem").build().expect_err("there is none");
+    assert!(none.to_string().starts_with("cannot read /nowhere/ca.pem: No such file"), "{none}");
+    let (certificate, key) = &Authority::loopback().files;
+    let swapped = Server::from_files(key, certificate).build().expect_err("they are the other way round");
+    assert!(swapped.to_string().contains("has no certificate in PEM"), "{swapped}");
+    let stranger = Authority::shared().issue(&["a.test"]).expect("a key").files.1;
+    let mixed = Server::from_files(certificate, stranger).build().expect_err("another's key");
+    assert!(mixed.to_string().starts_with("the certificate and its key cannot be used"), "{mixed}");
+    let listener_as_client = Options::new().tls(Server::self_signed().build().expect("a key"));
+    let unused = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
+    let error = adieu::connect(&Endpoint::from(unused), &listener_as_client).expect_err("the wrong side");
+    assert!(error.to_string().contains("is that of a listener"), "{error}");
+    let any = Endpoint::tls("127.0.0.1", 0);
+    let plain = Listener::bind(&any, &Options::new()).expect_err("tls:// never speaks plainly");
+    assert!(plain.to_string().contains("TLS needs a certificate"), "{plain}");
+    let client = Listener::bind(&any, &options(client())).expect_err("the wrong side");
+    assert!(client.to_string().contains("is that of a client"), "{client}");
+}

@@ -1,0 +1,168 @@
+//! The other side of every tool that speaks TLS: rustls on the calls that cost least, so that it is not what is measured.
+
+use super::{net, now};
+use anyhow::{Context, Result, bail};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// What is received at once.
+const INCOMING: usize = 1 << 20;
+/// What is sealed at once: eight records.
+const SEALED: usize = 128 * 1024;
+/// Room for them, and for what a record adds.
+const OUTGOING: usize = SEALED + 64 * 1024;
+
+/// Accepts one connection, sends a file if there is one (`-`: none), receives everything, and says how much.
+pub(crate) fn peer(certificate: &str, key: &str, file: &str) -> Result<()> {
+    let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::from_pem_file(key)?)?;
+    config.send_tls13_tickets = 0;
+    let session = UnbufferedServerConnection::new(Arc::new(config))?;
+    let file = if file == "-" { None } else { Some(File::open(file).context("the file to send")?) };
+    let (listener, port) = net::listen("0")?;
+    eprintln!("port {port}");
+    let socket = net::accept(&listener)?;
+    let mut peer = Peer {
+        session,
+        socket,
+        incoming: vec![0; INCOMING],
+        start: 0,
+        end: 0,
+        outgoing: vec![0; OUTGOING],
+        unsent: 0,
+        received: 0,
+        closed: false,
+    };
+    peer.advance(&[], true)?;
+    let mut sent = 0;
+    if let Some(mut file) = file {
+        let mut piece = vec![0; SEALED];
+        loop {
+            let n = file.read(&mut piece)?;
+            if n == 0 {
+                break;
+            }
+            peer.advance(&piece[..n], false)?;
+            sent += n;
+        }
+        peer.end()?;
+    }
+    peer.receive()?;
+    if sent == 0 {
+        // A tool that has closed already needs no end of ours.
+        let _ = peer.end();
+    }
+    eprintln!("done 1 received {} sent {sent} end {}", peer.received, now());
+    Ok(())
+}
+
+struct Peer {
+    session: UnbufferedServerConnection,
+    socket: OwnedFd,
+    incoming: Vec<u8>,
+    start: usize,
+    end: usize,
+    outgoing: Vec<u8>,
+    unsent: usize,
+    received: u64,
+    closed: bool,
+}
+
+impl Peer {
+    /// Makes the handshake, or seals and sends `bytes`, or opens what has come.
+    fn advance(&mut self, bytes: &[u8], handshake: bool) -> Result<()> {
+        loop {
+            let incoming = &mut self.incoming[self.start..self.end];
+            let UnbufferedStatus { mut discard, state } = self.session.process_tls_records(incoming);
+            let mut done = false;
+            let mut needs_input = false;
+            match state? {
+                ConnectionState::ReadTraffic(mut traffic) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record?;
+                        discard += record.discard;
+                        self.received += record.payload.len() as u64;
+                    }
+                }
+                ConnectionState::EncodeTlsData(mut data) => {
+                    self.unsent += data.encode(&mut self.outgoing[self.unsent..])?;
+                }
+                ConnectionState::TransmitTlsData(data) => {
+                    data.done();
+                    send_all(&self.socket, &self.outgoing[..self.unsent])?;
+                    self.unsent = 0;
+                }
+                ConnectionState::BlockedHandshake => needs_input = true,
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    if !bytes.is_empty() {
+                        let n = traffic.encrypt(bytes, &mut self.outgoing)?;
+                        send_all(&self.socket, &self.outgoing[..n])?;
+                    }
+                    done = true;
+                }
+                ConnectionState::PeerClosed | ConnectionState::Closed => {
+                    self.closed = true;
+                    done = bytes.is_empty();
+                }
+                _ => bail!("a state that this version does not know"),
+            }
+            self.start += discard;
+            if done && handshake && self.session.is_handshaking() {
+                (done, needs_input) = (false, true);
+            }
+            if done {
+                return Ok(());
+            }
+            if needs_input && self.fill()? == 0 {
+                bail!("an end in the handshake");
+            }
+        }
+    }
+
+    fn fill(&mut self) -> Result<usize> {
+        self.incoming.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let (n, _) = recv(&self.socket, &mut self.incoming[self.end..], RecvFlags::empty())?;
+        self.end += n;
+        Ok(n)
+    }
+
+    /// To close_notify or the end, whichever the tool has.
+    fn receive(&mut self) -> Result<()> {
+        loop {
+            self.advance(&[], false)?;
+            if self.closed || self.fill()? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let status = self.session.process_tls_records(&mut self.incoming[self.start..self.end]);
+        if let ConnectionState::WriteTraffic(mut traffic) = status.state? {
+            let n = traffic.queue_close_notify(&mut self.outgoing)?;
+            send_all(&self.socket, &self.outgoing[..n])?;
+        }
+        shutdown(&self.socket, Shutdown::Write)?;
+        Ok(())
+    }
+}
+
+fn send_all(socket: &OwnedFd, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        let n = send(socket, bytes, SendFlags::NOSIGNAL)?;
+        bytes = &bytes[n..];
+    }
+    Ok(())
+}

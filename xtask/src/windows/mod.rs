@@ -1,0 +1,197 @@
+//! `cargo xtask windows`: builds for Windows on Linux, runs the tests under Wine, and type-checks for macOS.
+//!
+//! It installs nothing: what is missing is said, with the command that gets it. The compiler is Debian's, because its
+//! standard library can be built for Windows from the source beside it; the one of a rustup toolchain would need a
+//! download. Its artefacts stand apart (target/windows), so the two compilers do not throw away each other's.
+//!
+//! Not built for Windows is what tests nothing that differs there: the core's own suites (proptest, stateright), the
+//! report's schema and the help's snapshots.
+
+mod parts;
+
+use crate::root;
+use anyhow::{Context, Result, bail};
+use parts::Parts;
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const TARGET: &str = "x86_64-pc-windows-gnu";
+const MACOS: &str = "x86_64-apple-darwin";
+
+/// Tests of one program at a time: all of Wine's calls go through one server process, so more only wait for it.
+const THREADS: &str = "4";
+
+/// No test program of ours takes so long.
+const BOUND: Duration = Duration::from_secs(240);
+
+pub(crate) fn run() -> Result<()> {
+    let began = Instant::now();
+    let parts = Parts::find()?;
+    let mut results = Results::default();
+    let folder = root()?.join("target/windows");
+
+    results.note("type check for macOS", check_macos(&parts, &folder));
+    let built = build(&parts, &folder);
+    match built {
+        Ok(programs) => {
+            let tutorial = folder.join("tutorial");
+            results.note("the tutorial's programs", build_tutorial(&tutorial));
+            for program in &programs {
+                let name = program.file_stem().and_then(OsStr::to_str).unwrap_or("a test").to_owned();
+                results.note(&name, under_wine(program, &tutorial));
+            }
+            results.note("the tutorial's programs with the Linux adieu", linux_against_them(&tutorial));
+        }
+        Err(error) => results.note("build for Windows", Err(error)),
+    }
+    results.end(began)
+}
+
+#[derive(Default)]
+struct Results {
+    passed: usize,
+    failed: Vec<String>,
+}
+
+impl Results {
+    fn note(&mut self, name: &str, result: Result<()>) {
+        match result {
+            Ok(()) => {
+                println!("--- {name}: passed");
+                self.passed += 1;
+            }
+            Err(error) => {
+                println!("--- {name}: FAILED: {error:#}");
+                self.failed.push(name.to_owned());
+            }
+        }
+    }
+
+    fn end(self, began: Instant) -> Result<()> {
+        let Self { passed, failed } = self;
+        let (all, time) = (passed + failed.len(), began.elapsed().as_secs_f64());
+        if failed.is_empty() {
+            println!("--- windows: all {all} steps passed in {time:.0} s");
+            return Ok(());
+        }
+        println!("--- windows: {passed} of {all} steps passed in {time:.0} s; failed: {}", failed.join(", "));
+        bail!("windows failed")
+    }
+}
+
+/// Debian's cargo for another system, whose standard library it builds from source.
+fn cargo(parts: &Parts, folder: &Path, subcommand: &str, target: &str, std: &str) -> Result<Command> {
+    let mut command = Command::new(&parts.cargo);
+    command
+        .current_dir(root()?)
+        .arg(subcommand)
+        .args([&format!("-Zbuild-std={std}"), "--target", target])
+        .args(["-p", "adieu", "-p", "adieu-cli"])
+        .env("RUSTC", &parts.rustc)
+        // build-std is not stable yet.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_DIR", folder)
+        // Quick to build and to link: nobody debugs these.
+        .envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "0")])
+        // Those of the cargo that runs us name its own compiler.
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("RUSTFLAGS");
+    Ok(command)
+}
+
+fn check_macos(parts: &Parts, folder: &Path) -> Result<()> {
+    let mut command = cargo(parts, folder, "check", MACOS, "std,panic_unwind")?;
+    succeed(command.args(["--features", "adieu/tokio"]))
+}
+
+/// The programs of all tests, adieu.exe beside them.
+fn build(parts: &Parts, folder: &Path) -> Result<Vec<PathBuf>> {
+    println!("--- building for {TARGET}");
+    let mut command = cargo(parts, folder, "test", TARGET, "std,panic_unwind,test")?;
+    command.args(["-p", "adieu-testkit", "--no-run", "--lib", "--bins", "--tests"]);
+    let built = command.args(["--message-format", "json"]).stderr(Stdio::inherit()).output()?;
+    if !built.status.success() {
+        bail!("cargo: {}", built.status);
+    }
+    let mut programs = Vec::new();
+    for line in built.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let message: serde_json::Value = serde_json::from_slice(line).context("cargo's messages are JSON")?;
+        let is_test = message["profile"]["test"].as_bool() == Some(true);
+        if let Some(path) = message["executable"].as_str().filter(|_| is_test) {
+            programs.push(PathBuf::from(path));
+        }
+    }
+    if programs.is_empty() {
+        bail!("no test was built");
+    }
+    // A DLL is looked for beside the program that needs it.
+    let library = folder.join("bcryptprimitives.dll");
+    let source = root()?.join("xtask/src/windows/processprng.c");
+    compile(&["-shared".as_ref(), source.as_ref(), "-o".as_ref(), library.as_ref(), "-ladvapi32".as_ref()])?;
+    for place in [folder.join(TARGET).join("debug"), folder.join(TARGET).join("debug/deps")] {
+        fs::copy(&library, place.join("bcryptprimitives.dll"))?;
+    }
+    Ok(programs)
+}
+
+fn build_tutorial(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    for name in ["client", "server"] {
+        let source = root()?.join(format!("crates/adieu-cli/tests/tutorial/{name}.c"));
+        let program = folder.join(format!("{name}.exe"));
+        let warnings: [&OsStr; 3] = ["-Wall".as_ref(), "-Wextra".as_ref(), "-Werror".as_ref()];
+        let rest: [&OsStr; 4] = [source.as_ref(), "-o".as_ref(), program.as_ref(), "-lws2_32".as_ref()];
+        compile(&[&warnings[..], &rest[..]].concat())?;
+    }
+    Ok(())
+}
+
+fn compile(arguments: &[&OsStr]) -> Result<()> {
+    succeed(Command::new(parts::COMPILER).args(arguments))
+}
+
+/// Runs a test program, the ones that need the tutorial's pair too.
+fn under_wine(program: &Path, tutorial: &Path) -> Result<()> {
+    println!("--- {}", program.display());
+    let mut command = bounded("wine");
+    command
+        .arg(program)
+        .args(["--include-ignored", "--test-threads"])
+        // The matrix has threads of its own.
+        .arg(if program.to_string_lossy().contains("matrix") { "1" } else { THREADS })
+        // Where cargo would run it.
+        .current_dir(root()?)
+        .env("ADIEU_TUTORIAL", tutorial)
+        // What takes Linux is marked as such, and no lack of this machine.
+        .env_remove("ADIEU_REQUIRE_NETNS")
+        .env("WINEDEBUG", "-all");
+    succeed(&mut command)
+}
+
+fn linux_against_them(tutorial: &Path) -> Result<()> {
+    let mut command = crate::cargo()?;
+    command
+        .args(["test", "-p", "adieu-cli", "--test", "tutorial", "--", "--ignored"])
+        .env("ADIEU_TUTORIAL", tutorial);
+    succeed(&mut command)
+}
+
+/// A program that is stopped if it takes too long, with all that it started.
+fn bounded(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args([&format!("{}", BOUND.as_secs()), program]);
+    command
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("{} does not start", command.get_program().display()))?;
+    if status.success() { Ok(()) } else { bail!("{}: {status}", command.get_program().display()) }
+}
