@@ -21,6 +21,19 @@ const FOR_TLS: [&str; 9] =
 /// What asks for TLS by itself, besides the endpoint.
 const ASKS_FOR_TLS: [&str; 4] = ["tls", "self_signed", "cert", "key"];
 
+/// What only the side that connects, or only the one that listens, can mean. `send` and `receive` can do both.
+const OF_CONNECTING: [&str; 6] = ["pin", "insecure", "servername", "source", "proxy", "proxy_password_file"];
+const OF_LISTENING: [&str; 1] = ["self_signed"];
+
+/// Whether this command listens. `None`: it can do only one of the two.
+fn listens(name: &str, matches: &ArgMatches) -> Option<bool> {
+    match name {
+        "send" => Some(given(matches, "listen").is_some()),
+        "receive" => Some(given(matches, "connect").is_none()),
+        _ => None,
+    }
+}
+
 /// Parses the command line of this process, with its variables. Does not return if there is nothing to do.
 pub(crate) fn parse(definition: Command, words: &[OsString]) -> ArgMatches {
     resolve(definition, words).unwrap_or_else(|error| error.exit())
@@ -60,6 +73,7 @@ fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
 
 /// Whether clap's own rules say all there is to say: nothing comes from a variable, and no option needs another.
 fn is_plain(words: &[OsString]) -> bool {
+    let has_sides = words.get(1).is_some_and(|word| word == "send" || word == "receive");
     let names = |word: &OsString| {
         let word = word.to_string_lossy();
         let named = |id: &&str| {
@@ -67,6 +81,7 @@ fn is_plain(words: &[OsString]) -> bool {
             written.take(id.len()).map(|b| if b == b'-' { b'_' } else { b }).eq(id.bytes())
         };
         NEEDS.iter().map(|(option, _)| option).chain(&FOR_TLS).any(named)
+            || has_sides && OF_CONNECTING.iter().chain(&OF_LISTENING).any(named)
     };
     !words.iter().any(names)
         && !std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("ADIEU_"))
@@ -88,6 +103,21 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         .get_arguments()
         .flat_map(|a| command.get_arg_conflicts_with(a).into_iter().map(|b| (Named::new(a), Named::new(b))))
         .collect();
+    if let Some(listens) = listens(name, given_here) {
+        let (others, side) =
+            if listens { (&OF_CONNECTING[..], "connects") } else { (&OF_LISTENING[..], "listens") };
+        for option in others {
+            match given(given_here, option) {
+                Some(Given::Written) => {
+                    let option = option.replace('_', "-");
+                    let sentence = format!("--{option} is for the side that {side}, and this is the other");
+                    wrong = Some((ErrorKind::ArgumentConflict, sentence));
+                }
+                Some(Given::Variable) => yielding.push((*option).to_owned()),
+                None => {}
+            }
+        }
+    }
     for (a, b) in &conflicts {
         match (given(given_here, &a.id), given(given_here, &b.id)) {
             (Some(Given::Written), Some(Given::Variable)) => yielding.push(b.id.clone()),
@@ -144,14 +174,14 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
 /// An option for TLS that was written, without TLS.
 fn needs_tls(name: &str, command: &Command, matches: &ArgMatches) -> Option<String> {
     let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
-    let of_itself = if name == "listen" { &ASKS_FOR_TLS[..] } else { &ASKS_FOR_TLS[..1] };
-    let is_tls = |word: &String| word.starts_with("tls://");
+    let does_listen = name == "listen" || listens(name, matches) == Some(true);
+    let of_itself = if does_listen { &ASKS_FOR_TLS[..] } else { &ASKS_FOR_TLS[..1] };
+    let is_tls = |word: &OsStr| word.to_string_lossy().starts_with("tls://");
+    // Of what is sent nothing is an endpoint but the last word.
+    let (words, only_last) = if name == "send" { ("words", true) } else { ("endpoint", false) };
+    let mut words = matches.try_get_raw(words).ok().flatten().into_iter().flatten();
     let asked = of_itself.iter().any(|id| has(id) && given(matches, id).is_some())
-        || matches
-            .try_get_many::<String>("endpoint")
-            .ok()
-            .flatten()
-            .is_some_and(|mut words| words.any(is_tls));
+        || if only_last { words.next_back().is_some_and(is_tls) } else { words.any(is_tls) };
     let mut written = FOR_TLS.iter().filter(|id| has(id) && given(matches, id) == Some(Given::Written));
     written.next().filter(|_| !asked).map(|id| format!("--{}", id.replace('_', "-")))
 }

@@ -1,4 +1,4 @@
-//! What is asked of the socket: one definition for `connect` and `listen`.
+//! What is asked of the socket: one definition for all commands.
 
 use adieu::{IpVersion, Options};
 use anyhow::{Context, anyhow, ensure};
@@ -61,6 +61,25 @@ pub(crate) struct SocketOptions {
     #[arg(long, env = "ADIEU_MPTCP", hide_env_values = true,
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(crate) mptcp: bool,
+}
+
+/// Where a connection of ours comes from.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Socket options")]
+pub(crate) struct Source {
+    /// Connect from this address of ours, and this port
+    #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true, value_parser = source)]
+    source: Option<SocketAddr>,
+}
+
+impl Source {
+    /// Adds it to the library's options.
+    pub(crate) fn add_to(&self, options: Options) -> Options {
+        match self.source {
+            Some(source) => options.source(source.ip(), source.port()),
+            None => options,
+        }
+    }
 }
 
 impl SocketOptions {
@@ -158,7 +177,7 @@ fn dscp(text: &str) -> anyhow::Result<u8> {
 }
 
 /// An address of ours, with or without a port.
-pub(crate) fn source(text: &str) -> anyhow::Result<SocketAddr> {
+fn source(text: &str) -> anyhow::Result<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(SocketAddr::new(ip, 0));

@@ -7,7 +7,7 @@ use adieu::tls::{Client, Eof, Fingerprint, Server, Tls, Version};
 use anyhow::Context;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What both sides can choose.
 #[derive(Debug, Clone, Args)]
@@ -50,6 +50,14 @@ pub(crate) struct ConnectTls {
     #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"])]
     ca: Option<PathBuf>,
 
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// What is trusted besides roots, by the side that connects.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "TLS")]
+struct Trust {
     /// Trust exactly the certificate with this fingerprint (sha256:…), whatever its name, dates and issuer are
     #[arg(
         long,
@@ -77,14 +85,42 @@ pub(crate) struct ListenTls {
     #[command(flatten)]
     common: Common,
 
-    /// Speak TLS with a certificate made for this run, and say its fingerprint, for --pin; --tls without --cert does it
-    #[arg(long, env = "ADIEU_SELF_SIGNED", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"])]
-    self_signed: bool,
+    #[command(flatten)]
+    own: Own,
 
     /// Ask clients for a certificate, and accept those that the certificates in this PEM file vouch for
     #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true)]
     ca: Option<PathBuf>,
+}
+
+/// The certificate of the side that listens, if it brings none.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "TLS")]
+struct Own {
+    /// Speak TLS with a certificate made for this run, and say its fingerprint, for --pin; --tls without --cert does it
+    #[arg(long, env = "ADIEU_SELF_SIGNED", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"])]
+    self_signed: bool,
+}
+
+/// The options of `send` and `receive`, which connect or listen.
+#[cfg(unix)]
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct EitherTls {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    own: Own,
+
+    /// Trust the certificates in this PEM file instead of the system's roots; when listening, ask for a certificate, and
+    /// accept those that they vouch for
+    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"])]
+    ca: Option<PathBuf>,
+
+    #[command(flatten)]
+    trust: Trust,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -163,67 +199,113 @@ fn said<T>(result: anyhow::Result<T>) -> Result<T, ExitStatus> {
     })
 }
 
-impl ConnectTls {
-    /// The endpoint, and TLS if it is to be spoken. Nothing is read if it is not.
-    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
-        let is_asked = self.common.tls || asks(&endpoint);
-        let tls = if is_asked { Some(said(self.build())?) } else { None };
+impl Common {
+    /// The endpoint of a side that connects, and TLS if it is to be spoken. Nothing is read if it is not.
+    fn resolve_connect(
+        &self,
+        endpoint: Endpoint,
+        ca: Option<&Path>,
+        trust: &Trust,
+    ) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+        let is_asked = self.tls || asks(&endpoint);
+        let tls = if is_asked { Some(said(self.client(ca, trust))?) } else { None };
         Ok((with_scheme(endpoint, is_asked), tls))
     }
 
-    fn build(&self) -> anyhow::Result<Tls> {
-        let common = &self.common;
-        let mut client = Client::new().least_version(common.least_version()).eof(common.eof());
-        for protocol in &common.alpn {
+    /// The endpoint of a side that listens, and TLS if it is to be spoken.
+    fn resolve_listen(
+        &self,
+        endpoint: Endpoint,
+        ca: Option<&Path>,
+        own: &Own,
+    ) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+        let has_certificate = own.self_signed || self.cert.is_some() || self.key.is_some();
+        let is_asked = self.tls || has_certificate || asks(&endpoint);
+        let tls = if is_asked { Some(said(self.server(ca))?) } else { None };
+        Ok((with_scheme(endpoint, is_asked), tls))
+    }
+
+    fn client(&self, ca: Option<&Path>, trust: &Trust) -> anyhow::Result<Tls> {
+        let mut client = Client::new().least_version(self.least_version()).eof(self.eof());
+        for protocol in &self.alpn {
             client = client.alpn(protocol);
         }
-        if let Some((certificate, key)) = common.identity()? {
+        if let Some((certificate, key)) = self.identity()? {
             client = client.identity(certificate, key);
         }
-        if let Some(ca) = &self.ca {
+        if let Some(ca) = ca {
             client = client.ca_file(ca);
         }
-        if let Some(pin) = self.pin {
+        if let Some(pin) = trust.pin {
             client = client.pin(pin);
         }
-        if self.insecure {
+        if trust.insecure {
             client = client.insecure();
         }
-        if let Some(name) = &self.servername {
+        if let Some(name) = &trust.servername {
             client = client.server_name(name);
         }
         client.build().context("TLS cannot be spoken")
+    }
+
+    fn server(&self, ca: Option<&Path>) -> anyhow::Result<Tls> {
+        let mut server = match self.identity()? {
+            Some((certificate, key)) => Server::from_files(certificate, key),
+            None => Server::self_signed(),
+        };
+        server = server.least_version(self.least_version()).eof(self.eof());
+        for protocol in &self.alpn {
+            server = server.alpn(protocol);
+        }
+        if let Some(ca) = ca {
+            server = server.client_ca_file(ca);
+        }
+        server.build().context("TLS cannot be spoken")
+    }
+}
+
+impl ConnectTls {
+    /// The endpoint, and TLS if it is to be spoken. Nothing is read if it is not.
+    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+        self.common.resolve_connect(endpoint, self.ca.as_deref(), &self.trust)
     }
 }
 
 impl ListenTls {
     /// The endpoint, and TLS if it is to be spoken.
     pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
-        let common = &self.common;
-        let has_certificate = self.self_signed || common.cert.is_some() || common.key.is_some();
-        let is_asked = common.tls || has_certificate || asks(&endpoint);
-        let tls = if is_asked { Some(said(self.build())?) } else { None };
-        Ok((with_scheme(endpoint, is_asked), tls))
+        self.common.resolve_listen(endpoint, self.ca.as_deref(), &self.own)
     }
 
     /// Whether the certificate is one that nobody knows of yet.
     pub(crate) fn is_new(&self) -> bool {
         self.common.cert.is_none()
     }
+}
 
-    fn build(&self) -> anyhow::Result<Tls> {
-        let common = &self.common;
-        let mut server = match common.identity()? {
-            Some((certificate, key)) => Server::from_files(certificate, key),
-            None => Server::self_signed(),
-        };
-        server = server.least_version(common.least_version()).eof(common.eof());
-        for protocol in &common.alpn {
-            server = server.alpn(protocol);
+#[cfg(unix)]
+impl EitherTls {
+    /// The endpoint, and TLS if it is to be spoken.
+    pub(crate) fn resolve(
+        &self,
+        endpoint: Endpoint,
+        listens: bool,
+    ) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+        let ca = self.ca.as_deref();
+        if listens {
+            self.common.resolve_listen(endpoint, ca, &self.own)
+        } else {
+            self.common.resolve_connect(endpoint, ca, &self.trust)
         }
-        if let Some(ca) = &self.ca {
-            server = server.client_ca_file(ca);
-        }
-        server.build().context("TLS cannot be spoken")
+    }
+
+    /// Whether the certificate of the side that listens is one that nobody knows of yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.common.cert.is_none()
+    }
+
+    /// Whether any certificate will do for the side that connects.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.trust.insecure
     }
 }

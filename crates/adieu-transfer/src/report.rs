@@ -110,7 +110,7 @@ impl TransferReport {
         let receipt = outcome.receipt.as_ref();
         let good = receipt.filter(|r| r.status != Status::Failed);
         let mut message = outcome.sentence();
-        let by_tls = connection.as_ref().is_some_and(|c| c.transport == Some("tls"));
+        let by_tls = connection.as_ref().is_some_and(|c| c.tls_version.is_some());
         if role == Role::Receive {
             match &outcome.verdict {
                 Verdict::Written => message = message.replacen("the receiver's stdout", "stdout", 1),

@@ -376,6 +376,8 @@ impl<T: Transport> Sender<'_, T> {
             }
             drop(fds);
             self.flush()?;
+            // All of it: what is decrypted already does not make a socket readable.
+            while self.hear(Some(Duration::ZERO))? {}
             let watched = self.channel.watched();
             let mut fds = vec![PollFd::new(input, PollFlags::IN)];
             fds.extend(watched.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
@@ -385,7 +387,6 @@ impl<T: Transport> Sender<'_, T> {
             }
             drop(fds);
             drop(watched);
-            self.hear(Some(Duration::ZERO))?;
         }
     }
 
@@ -497,12 +498,13 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     /// Takes what the peer says; without a limit it waits for something.
-    fn hear(&mut self, limit: Option<Duration>) -> Result<(), Stop> {
+    /// `false`: nothing came.
+    fn hear(&mut self, limit: Option<Duration>) -> Result<bool, Stop> {
         let received = match limit {
             None => Some(self.channel.read(&mut self.incoming)?),
             Some(limit) => self.channel.read_within(&mut self.incoming, limit)?,
         };
-        let Some(n) = received else { return Ok(()) };
+        let Some(n) = received else { return Ok(false) };
         if n == 0 {
             return Err(Stop::Link(io::ErrorKind::UnexpectedEof.into()));
         }
@@ -518,13 +520,13 @@ impl<T: Transport> Sender<'_, T> {
                 _ => return Err(ProtocolError::OutOfPlace("a frame of a sender").into()),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn await_receipt(&mut self) -> Result<Receipt, Stop> {
         loop {
             match self.hear(None) {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(Stop::Answered(receipt)) => return Ok(receipt),
                 Err(stop) => return Err(stop),
             }

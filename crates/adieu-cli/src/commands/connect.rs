@@ -5,10 +5,10 @@ use crate::options::{InputKind, Shared, endpoint};
 use crate::os::signals;
 use crate::printer::{Printer, complain};
 use crate::proxy_options::ProxyOptions;
+use crate::socket_options::Source;
 use crate::tls::ConnectTls;
 use crate::{exit, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
@@ -32,10 +32,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     shared: Shared,
 
-    /// Connect from this address of ours, and this port
-    #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true,
-          help_heading = "Socket options", value_parser = crate::socket_options::source)]
-    source: Option<SocketAddr>,
+    #[command(flatten)]
+    source: Source,
 
     #[command(flatten)]
     proxy: ProxyOptions,
@@ -53,10 +51,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(resolved) => resolved,
         Err(status) => return status,
     };
-    let mut options = args.shared.options(InputKind::Stdin);
-    if let Some(source) = args.source {
-        options = options.source(source.ip(), source.port());
-    }
+    let mut options = args.source.add_to(args.shared.options(InputKind::Stdin));
     if let Err(error) = options.check(&endpoint) {
         complain(&error.to_string());
         return ExitStatus::Usage;

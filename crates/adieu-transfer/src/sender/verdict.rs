@@ -78,15 +78,11 @@ impl<T: Transport> Sender<'_, T> {
 
     fn last_words(&mut self) -> Option<Receipt> {
         loop {
-            match self.hear(Some(Duration::ZERO)) {
+            match self.hear(Some(Duration::from_secs(1))) {
                 Err(Stop::Answered(receipt)) => return Some(receipt),
-                Err(_) => return None,
-                // Nothing there, or something else: then wait for nothing more than an end.
-                Ok(()) => match self.hear(Some(Duration::from_secs(1))) {
-                    Err(Stop::Answered(receipt)) => return Some(receipt),
-                    Err(_) => return None,
-                    Ok(()) => {}
-                },
+                // A peer that lives and says nothing says nothing.
+                Err(_) | Ok(false) => return None,
+                Ok(true) => {}
             }
         }
     }

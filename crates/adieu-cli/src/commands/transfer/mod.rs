@@ -3,6 +3,7 @@
 //! Either side may connect and either may listen, so what both have in common stands here: the options, how a connection
 //! comes to be, and when it is tried again.
 
+mod pasted;
 mod progress;
 pub(crate) mod receive;
 pub(crate) mod send;
@@ -13,6 +14,10 @@ use crate::hints;
 use crate::options::{InputKind, Shared};
 use crate::os::signals;
 use crate::printer::{Printer, complain};
+use crate::proxy_options::{ProxyOptions, Refusal};
+use crate::socket_options::Source;
+use crate::tls::EitherTls;
+use adieu::tls::{Fingerprint, Tls};
 use adieu::{Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
 use adieu_transfer::{Backoff, Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Context, Result, anyhow};
@@ -62,6 +67,15 @@ pub(crate) struct Transfer {
     /// When listening: write the port (or the socket's path) to this file once it listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
     port_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    tls: EitherTls,
+
+    #[command(flatten)]
+    source: Source,
+
+    #[command(flatten)]
+    proxy: ProxyOptions,
 }
 
 /// Bytes per second as people write them.
@@ -106,21 +120,69 @@ struct Session {
     connect_timeout: Option<Duration>,
     attempts: u32,
     retries: u32,
-    encrypted: bool,
+    endpoint: Endpoint,
+    listens: bool,
+    /// Of a certificate that was made for this run.
+    fingerprint: Option<Fingerprint>,
+    protection: Protection,
+    has_proxy: bool,
+}
+
+/// What keeps others from what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protection {
+    None,
+    /// TLS with whoever answers.
+    Insecure,
+    Encrypted,
+}
+
+/// Why there is no connection.
+struct Never {
+    report: Box<Report>,
+    /// Somebody connected who does not speak as we do; another may.
+    by_stranger: bool,
+}
+
+impl From<Box<Report>> for Never {
+    fn from(report: Box<Report>) -> Self {
+        Self { report, by_stranger: false }
+    }
 }
 
 impl Session {
     fn new(
         role: Role,
-        endpoint: &Endpoint,
+        endpoint: Endpoint,
+        listens: bool,
         shared: &Shared,
         transfer: &Transfer,
-        encrypted: bool,
+        has_secret: bool,
     ) -> Result<Self, ExitStatus> {
-        let options = shared.options(InputKind::Command);
-        if let Err(error) = options.check(endpoint) {
+        let (endpoint, tls) = transfer.tls.resolve(endpoint, listens)?;
+        let mut options = shared.options(InputKind::Command);
+        let mut has_proxy = false;
+        if !listens {
+            options = transfer.source.add_to(options);
+        }
+        if let Err(error) = options.check(&endpoint) {
             complain(&error.to_string());
             return Err(ExitStatus::Usage);
+        }
+        if !listens {
+            let proxy = transfer.proxy.resolve(&endpoint).map_err(Refusal::tell)?;
+            has_proxy = proxy.is_some();
+            options = options.proxy(proxy);
+        }
+        let protection = match (&tls, has_secret) {
+            (None, false) => Protection::None,
+            (Some(_), false) if !listens && transfer.tls.is_insecure() => Protection::Insecure,
+            _ => Protection::Encrypted,
+        };
+        let fingerprint =
+            tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Tls::fingerprint);
+        if let Some(tls) = tls {
+            options = options.tls(tls);
         }
         let fail = |text: &str| {
             complain(text);
@@ -143,7 +205,11 @@ impl Session {
             connect_timeout: shared.timers.connect_timeout,
             attempts: 0,
             retries: transfer.retry.unwrap_or(0),
-            encrypted,
+            endpoint,
+            listens,
+            fingerprint,
+            protection,
+            has_proxy,
         })
     }
 
@@ -152,7 +218,12 @@ impl Session {
         self.printer.transfer(&TransferReport::local_failure(self.role, words))
     }
 
-    fn listen(&self, endpoint: &Endpoint, transfer: &Transfer) -> Result<Origin, ExitStatus> {
+    /// Where connections come from; listens if that is asked for.
+    fn origin(&self, transfer: &Transfer) -> Result<Origin, ExitStatus> {
+        let endpoint = &self.endpoint;
+        if !self.listens {
+            return Ok(Origin::Connect(endpoint.clone()));
+        }
         let listener = Listener::bind(endpoint, &self.options).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
             let report = Report::never_connected(endpoint, adieu::Role::Listen, cause);
@@ -173,11 +244,15 @@ impl Session {
             })?;
         }
         self.printer.say(&format!("listening on {endpoint}"));
+        if let Some(fingerprint) = &self.fingerprint {
+            let line = pasted::line(self.role, endpoint, fingerprint);
+            self.printer.say(&format!("on the other side: {line}"));
+        }
         Ok(Origin::Listen(Box::new(listener)))
     }
 
     /// The next connection, or why there is none.
-    fn connection(&mut self, origin: &Origin) -> Result<Connection, Box<Report>> {
+    fn connection(&mut self, origin: &Origin) -> Result<Connection, Never> {
         self.attempts += 1;
         let connection = match origin {
             Origin::Connect(endpoint) => {
@@ -189,10 +264,18 @@ impl Session {
         if let Origin::Listen(_) = origin {
             self.printer.say(&format!("connection from {peer}"));
         }
-        if is_far(peer) && !self.encrypted {
-            self.printer.say("not encrypted: whoever is on the way can read and change it; a secret on both sides ends that");
+        // Through a proxy, the peer's address is the proxy's.
+        let is_far = is_far(peer) || self.has_proxy;
+        match self.protection {
+            Protection::None if is_far => self.printer.say(
+                "not encrypted: whoever is on the way can read and change it; TLS, or a secret on both sides, ends that",
+            ),
+            Protection::Insecure => self.printer.say(
+                "encrypted, but with whoever answered: --insecure checks no certificate, --pin would",
+            ),
+            _ => {}
         }
-        Ok(connection)
+        connection.handshake().map_err(|report| Never { report, by_stranger: true })
     }
 
     fn accept(&self, listener: &Listener) -> Result<Connection, Box<Report>> {
@@ -223,8 +306,8 @@ impl Session {
         TransferReport::new(self.role, outcome, accept_written, self.attempts, wire.finish())
     }
 
-    fn never_connected(&self, report: Box<Report>) -> TransferReport {
-        TransferReport::never_connected(self.role, self.attempts, *report)
+    fn never_connected(&self, never: Never) -> TransferReport {
+        TransferReport::never_connected(self.role, self.attempts, *never.report)
     }
 
     fn has_attempts(&self) -> bool {

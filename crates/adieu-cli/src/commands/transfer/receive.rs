@@ -22,7 +22,7 @@ use std::path::PathBuf;
 #[command(after_long_help = exit::TABLE, mut_arg("input_grace", |a| a.hide(true)))]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
     endpoint: Vec<String>,
 
     /// Where it goes: a directory takes everything under its name; else it is the name of the one file, or of a directory
@@ -55,23 +55,20 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(secret) => secret,
         Err(error) => return usage(&format!("{error:#}")),
     };
-    let session = match Session::new(Role::Receive, &endpoint, &args.shared, &args.transfer, secret.is_some())
-    {
-        Ok(session) => session,
-        Err(status) => return status,
-    };
+    let (listens, has_secret) = (!args.connect, secret.is_some());
+    let session =
+        match Session::new(Role::Receive, endpoint, listens, &args.shared, &args.transfer, has_secret) {
+            Ok(session) => session,
+            Err(status) => return status,
+        };
     raise_descriptor_limit();
     // Before anybody is asked to connect.
     if let Err(words) = storage(args) {
         return session.local_failure(&words);
     }
-    let origin = if args.connect {
-        Origin::Connect(endpoint)
-    } else {
-        match session.listen(&endpoint, &args.transfer) {
-            Ok(origin) => origin,
-            Err(status) => return status,
-        }
+    let origin = match session.origin(&args.transfer) {
+        Ok(origin) => origin,
+        Err(status) => return status,
     };
     let options =
         ReceiveOptions { resume: args.transfer.resume, secret, limit_rate: args.transfer.limit_rate };
@@ -104,7 +101,10 @@ fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &Receive
             Err(words) => return session.local_failure(&words),
         };
         let (report, again) = match session.connection(origin) {
-            Err(report) => (session.never_connected(report), args.connect),
+            Err(never) => {
+                let again = args.connect || never.by_stranger;
+                (session.never_connected(never), again)
+            }
             Ok(connection) => {
                 let mut wire = Wire::new(connection, Some(&session.interrupt));
                 let mut progress = Progress::new(&session.printer);

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT", mut_arg("input_grace", |a| a.hide(true)))]
 pub(crate) struct Args {
-    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, or unix:path
+    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, tls://host:port, or unix:path
     #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..)]
     words: Vec<PathBuf>,
 
@@ -88,7 +88,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(secret) => secret,
         Err(error) => return usage(&format!("{error:#}")),
     };
-    let session = match Session::new(Role::Send, &endpoint, &args.shared, &args.transfer, secret.is_some()) {
+    let (listens, has_secret) = (args.listen, secret.is_some());
+    let session = match Session::new(Role::Send, endpoint, listens, &args.shared, &args.transfer, has_secret)
+    {
         Ok(session) => session,
         Err(status) => return status,
     };
@@ -98,7 +100,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         return session.local_failure(&format!("cannot read stdin: {}", describe_error(&error)));
     }
     if args.plain {
-        return send_plain(args, files, &endpoint, session);
+        return send_plain(args, files, session);
     }
     let mut sources = match Sources::new(files) {
         Ok(sources) => sources,
@@ -110,13 +112,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             Err(error) => return usage(&error.to_string()),
         };
     }
-    let origin = if args.listen {
-        match session.listen(&endpoint, &args.transfer) {
-            Ok(origin) => origin,
-            Err(status) => return status,
-        }
-    } else {
-        Origin::Connect(endpoint)
+    let origin = match session.origin(&args.transfer) {
+        Ok(origin) => origin,
+        Err(status) => return status,
     };
     let options = SendOptions { resume: args.transfer.resume, secret, limit_rate: args.transfer.limit_rate };
     attempt(session, &origin, &sources, options, args.accept == Accept::Written)
@@ -133,7 +131,7 @@ fn attempt(
     let mut backoff = Backoff::new();
     loop {
         let (report, again) = match session.connection(origin) {
-            Err(report) => (session.never_connected(report), true),
+            Err(never) => (session.never_connected(never), true),
             Ok(connection) => {
                 let mut wire = Wire::new(connection, Some(&session.interrupt));
                 let mut progress = Progress::new(&session.printer);
@@ -158,7 +156,7 @@ fn attempt(
 }
 
 /// The bytes alone, as `connect` sends them.
-fn send_plain(args: &Args, files: &[PathBuf], endpoint: &Endpoint, mut session: Session) -> ExitStatus {
+fn send_plain(args: &Args, files: &[PathBuf], mut session: Session) -> ExitStatus {
     let [file] = files else {
         complain("--plain sends one file: nothing says where the next would begin");
         return ExitStatus::Usage;
@@ -175,17 +173,13 @@ fn send_plain(args: &Args, files: &[PathBuf], endpoint: &Endpoint, mut session: 
             ));
         }
     };
-    let origin = if args.listen {
-        match session.listen(endpoint, &args.transfer) {
-            Ok(origin) => origin,
-            Err(status) => return status,
-        }
-    } else {
-        Origin::Connect(endpoint.clone())
+    let origin = match session.origin(&args.transfer) {
+        Ok(origin) => origin,
+        Err(status) => return status,
     };
     let connection = match session.connection(&origin) {
         Ok(connection) => connection,
-        Err(report) => return session.printer.transfer(&session.never_connected(report)),
+        Err(never) => return session.printer.transfer(&session.never_connected(never)),
     };
     let report = adieu::exchange(connection, input, Output::null());
     session.printer.transfer(&TransferReport::plain(report))
