@@ -11,6 +11,7 @@ mod reports;
 mod resources;
 mod socket_options;
 mod transfer;
+mod transfer_tls;
 mod unix_sockets;
 mod variables;
 #[cfg(target_os = "linux")]

@@ -6,19 +6,21 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A listening `adieu receive` or `adieu send --listen`.
-struct Listening {
-    child: Child,
-    address: String,
+pub(crate) struct Listening {
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
-fn start(directory: &Path, args: &[&str]) -> Listening {
+pub(crate) fn start(directory: &Path, args: &[&str]) -> Listening {
     start_command(directory, adieu(args))
 }
 
-fn start_command(directory: &Path, mut command: Command) -> Listening {
+pub(crate) fn start_command(directory: &Path, mut command: Command) -> Listening {
     let port = directory.join("port");
     // Of an earlier one.
     let _ = std::fs::remove_file(&port);
@@ -42,46 +44,46 @@ fn start_command(directory: &Path, mut command: Command) -> Listening {
 }
 
 impl Listening {
-    fn finish(self) -> (Option<i32>, String, Vec<u8>) {
+    pub(crate) fn finish(self) -> (Option<i32>, String, Vec<u8>) {
         let output = self.child.wait_with_output().expect("it can be waited for");
         (output.status.code(), text(&output.stderr), output.stdout)
     }
 }
 
-fn send(args: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn send(args: &[&str]) -> (Option<i32>, String) {
     let output = adieu(&[&["send"], args].concat()).stdin(Stdio::null()).output().expect("it starts");
     (output.status.code(), text(&output.stderr))
 }
 
-struct Scene {
-    directory: tempfile::TempDir,
+pub(crate) struct Scene {
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().expect("there is room") }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn word(&self, name: &str) -> String {
+    pub(crate) fn word(&self, name: &str) -> String {
         self.path(name).to_str().expect("a UTF-8 path").to_owned()
     }
 
-    fn file(&self, name: &str, length: usize) -> String {
+    pub(crate) fn file(&self, name: &str, length: usize) -> String {
         let bytes: Vec<u8> =
             (0..=250u8).cycle().zip(0..length).map(|(byte, at)| byte ^ (at >> 8).to_le_bytes()[0]).collect();
         std::fs::write(self.path(name), bytes).expect("there is room");
         self.word(name)
     }
 
-    fn receive(&self, args: &[&str]) -> Listening {
+    pub(crate) fn receive(&self, args: &[&str]) -> Listening {
         start(self.directory.path(), &[&["receive", "127.0.0.1:0"], args].concat())
     }
 
-    fn same(&self, a: &str, b: &str) -> bool {
+    pub(crate) fn same(&self, a: &str, b: &str) -> bool {
         std::fs::read(self.path(a)).expect("it is there") == std::fs::read(self.path(b)).unwrap_or_default()
     }
 }
@@ -145,7 +147,7 @@ fn schema() -> jsonschema::Validator {
     jsonschema::validator_for(&schema).expect("the schema is a schema")
 }
 
-fn checked(said: &str, code: Option<i32>) -> Value {
+pub(crate) fn checked(said: &str, code: Option<i32>) -> Value {
     let line = said.lines().last().unwrap_or_default();
     let report: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {said:?}"));
     let faults: Vec<String> =
@@ -245,7 +247,7 @@ fn a_target_that_cannot_be_written_to_is_known_before_anybody_connects() {
 
 /// What a proxy does to the bytes from the sender to the receiver.
 #[derive(Debug, Clone, Copy)]
-enum Harm {
+pub(crate) enum Harm {
     /// This bit is changed.
     Flip(u64),
     /// After so many bytes both connections are reset.
@@ -254,10 +256,14 @@ enum Harm {
     Hold(u64),
     /// Everything arrives, and then the answer does not.
     LoseReceipt,
+    /// After so many bytes both sides hear an end, as of TCP, and no more.
+    End(u64),
+    /// From so many bytes on, nothing that the receiver says is carried; then the sender hears TCP's end.
+    EndAnswers(u64),
 }
 
 /// A proxy in front of `to` for one connection; gives its address.
-fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()>) {
+pub(crate) fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("it has one").to_string();
     let to = to.to_owned();
@@ -268,6 +274,8 @@ fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()>) {
             stream.set_read_timeout(Some(BOUND)).expect("it can be bounded");
         }
         let back = (receiver.try_clone().expect("a clone"), sender.try_clone().expect("a clone"));
+        let is_mute = Arc::new(AtomicBool::new(false));
+        let mute = Arc::clone(&is_mute);
         let answers = std::thread::spawn(move || {
             if let Harm::LoseReceipt = harm {
                 // The hello has 14 bytes, and the sender goes on only with it.
@@ -276,12 +284,20 @@ fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()>) {
                 (&back.1).write_all(&hello).expect("it is taken");
                 let _ = std::io::copy(&mut &back.0, &mut std::io::sink());
                 reset(&back.1);
+            } else if let Harm::EndAnswers(_) = harm {
+                let mut buffer = vec![0; 64 * 1024];
+                while let Ok(n @ 1..) = (&back.0).read(&mut buffer) {
+                    if !is_mute.load(Ordering::SeqCst) {
+                        let _ = (&back.1).write_all(&buffer[..n]);
+                    }
+                }
+                let _ = back.1.shutdown(Shutdown::Write);
             } else {
                 let _ = std::io::copy(&mut &back.0, &mut &back.1);
                 let _ = back.1.shutdown(Shutdown::Write);
             }
         });
-        carry(&sender, &receiver, harm);
+        carry(&sender, &receiver, harm, &mute);
         answers.join().expect("it does not panic");
     });
     (address, thread)
@@ -293,7 +309,7 @@ fn reset(stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm) {
+fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm, mute: &AtomicBool) {
     let mut buffer = vec![0; 64 * 1024];
     let mut done = 0;
     loop {
@@ -308,7 +324,8 @@ fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm) {
                 let bit = bit - done * 8;
                 buffer[usize::try_from(bit / 8).expect("small")] ^= 1 << (bit % 8);
             }
-            Harm::Cut(at) | Harm::Hold(at) if done + n as u64 > at => {
+            Harm::EndAnswers(at) if done + n as u64 > at => mute.store(true, Ordering::SeqCst),
+            Harm::Cut(at) | Harm::Hold(at) | Harm::End(at) if done + n as u64 > at => {
                 end = usize::try_from(at.saturating_sub(done)).expect("small");
             }
             _ => {}
@@ -321,6 +338,11 @@ fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm) {
             if let Harm::Cut(_) = harm {
                 reset(sender);
                 reset(receiver);
+            } else if let Harm::End(_) = harm {
+                let _ = sender.shutdown(Shutdown::Write);
+                let _ = receiver.shutdown(Shutdown::Write);
+                // So that nobody hears a reset instead, which would tell as much.
+                let _ = std::io::copy(&mut sender, &mut std::io::sink());
             } else {
                 // Until one of them gives up.
                 let _ = std::io::copy(&mut sender, &mut std::io::sink());

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 /// For the peer of this side, which listens there with this certificate.
 pub(super) fn line(ours: Role, endpoint: &Endpoint, fingerprint: &Fingerprint) -> String {
     let endpoint = reachable(endpoint, own_address);
-    let more = if matches!(endpoint, Endpoint::Tls { .. }) { "" } else { " --tls" };
+    // Without a host TLS has no name to ask for; what is pinned may have any.
+    let more = if matches!(endpoint, Endpoint::Tls { .. }) { "" } else { " --tls --servername localhost" };
     let endpoint = quoted(&endpoint.to_string());
     match ours {
         Role::Receive => format!("adieu send FILE {endpoint}{more} --pin {fingerprint}"),
@@ -84,6 +85,6 @@ mod tests {
     fn a_socket_file_is_one_word_and_says_that_it_speaks_tls() {
         let endpoint = "unix:/run/it's here".parse().expect("an endpoint");
         let said = line(Role::Receive, &endpoint, &fingerprint());
-        assert!(said.starts_with("adieu send FILE 'unix:/run/it'\\''s here' --tls --pin sha256:"), "{said}");
+        assert!(said.starts_with("adieu send FILE 'unix:/run/it'\\''s here' --tls --servername "), "{said}");
     }
 }
