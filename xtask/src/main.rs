@@ -29,7 +29,7 @@ enum Task {
     Peers(peers::Arguments),
     /// Measures throughput, processor time, memory and start-up beside the netcats, and writes bench/RESULTS.md
     Bench(bench::Arguments),
-    /// Fuzzes the parsers and the end of TLS, with cargo-fuzz
+    /// Fuzzes the parsers, the protocols and the end of TLS, with cargo-fuzz
     Fuzz(fuzz::Arguments),
     /// Builds for Windows and runs the tests under Wine; type-checks for macOS
     Windows,

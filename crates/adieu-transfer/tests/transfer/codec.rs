@@ -1,9 +1,14 @@
 //! The decoder with anything: it never panics, never allocates what was not sent, and cuts frames the same way however
 //! they come.
 
+#[path = "../../../../fuzz/bodies/frames.rs"]
+mod frames;
+
 use adieu_transfer::wire::{
-    Control, Decoder, EntryPath, Have, HaveState, Item, Phase, Receipt, Status, Totals, data_header,
+    Control, Decoder, EntryPath, Have, HaveState, Hello, PeerRole, Phase, Receipt, Status, Totals,
+    data_header,
 };
+use frames::{Decoded, decode};
 use proptest::prelude::*;
 
 fn path() -> impl Strategy<Value = EntryPath> {
@@ -49,38 +54,39 @@ fn control() -> impl Strategy<Value = Control> {
     ]
 }
 
-/// What is decoded, with neighbouring pieces of content made one.
-#[derive(Debug, PartialEq, Eq)]
-enum Decoded {
-    Control(Control),
-    Data(Vec<u8>),
-}
-
-fn decode(stream: &[u8], pieces: usize) -> Result<Vec<Decoded>, String> {
-    let mut decoder = Decoder::default();
-    let mut all: Vec<Decoded> = Vec::new();
-    for mut piece in stream.chunks(pieces) {
-        while let Some(item) = decoder.next(&mut piece).map_err(|e| e.to_string())? {
-            match (item, all.last_mut()) {
-                (Item::Data(more), Some(Decoded::Data(data))) => data.extend(more),
-                (Item::Data(data), _) => all.push(Decoded::Data(data.to_vec())),
-                (Item::Control(control), _) => all.push(Decoded::Control(control)),
-            }
-        }
-        assert!(piece.is_empty(), "it takes all or wants more");
-    }
-    if decoder.is_between_frames() { Ok(all) } else { Err("cut".into()) }
-}
-
 proptest! {
     #[test]
     fn anything_is_decoded_or_refused_the_same_way_in_any_pieces(
         stream in proptest::collection::vec(prop_oneof![0..12u8, any::<u8>(), Just(0)], 0..300),
-        pieces in 1..50usize,
+        pieces in 1..50u8,
     ) {
-        let whole = decode(&stream, usize::MAX);
-        let cut = decode(&stream, pieces);
-        prop_assert_eq!(whole, cut);
+        frames::holds(&[&[pieces], &stream[..]].concat());
+    }
+
+    #[test]
+    fn what_is_almost_a_stream_of_frames_is_decoded_or_refused_the_same_way_in_any_pieces(
+        sent in proptest::collection::vec(control(), 1..6),
+        changed in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
+        pieces in 1..50u8,
+    ) {
+        let mut stream = vec![pieces];
+        for control in sent {
+            control.encode(&mut stream);
+        }
+        for (at, byte) in changed {
+            let at = at.index(stream.len());
+            stream[at] = byte;
+        }
+        frames::holds(&stream);
+    }
+
+    #[test]
+    fn what_is_almost_a_hello_is_one_that_can_be_said_or_none(
+        at in 0..14usize, byte in any::<u8>(), more in proptest::collection::vec(any::<u8>(), 0..20),
+    ) {
+        let mut hello = Hello::new(PeerRole::Sender, true).encode();
+        hello[at] = byte;
+        frames::holds(&[&[1], &hello[..], &more].concat());
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 use crate::support::{How, content, over_tcp, partials, place, write};
 use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Totals, data_header};
-use adieu_transfer::{Outcome, ReceiveOptions, Step, Storage, Verdict, Wire};
-use std::io::{Read, Write};
+use adieu_transfer::{
+    Outcome, ReceiveOptions, SendOptions, Sources, Step, Storage, Transport, Verdict, Wire,
+};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn ignore(_: Step<'_>) {}
 
@@ -339,4 +342,47 @@ fn a_damaged_partial_is_not_resumed_from() {
         assert_eq!(partials(place.path()), Vec::<PathBuf>::new());
         std::fs::remove_file(&target).expect("it is there");
     }
+}
+
+/// A receiver that says hello and then nothing more, behind a connection that takes nothing after our hello.
+struct Mute {
+    hello: io::Cursor<Vec<u8>>,
+    writes: u32,
+    waits: u32,
+}
+
+impl Transport for Mute {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_within(buffer, Duration::MAX).map(Option::unwrap_or_default)
+    }
+
+    fn read_within(&mut self, buffer: &mut [u8], _: Duration) -> io::Result<Option<usize>> {
+        let n = self.hello.read(buffer)?;
+        self.waits += u32::from(n == 0);
+        assert!(self.waits < 100, "it waits for ever");
+        Ok((n > 0).then_some(n))
+    }
+
+    fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
+        self.writes += 1;
+        if self.writes == 1 { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    }
+
+    fn shutdown_send(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn watched(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_receiver_that_says_nothing_after_a_failure_is_not_waited_for() {
+    let place = place();
+    let sources = Sources::new([write(&place.path().join("source"), b"content")]).expect("it is there");
+    let hello = io::Cursor::new(Hello::new(PeerRole::Receiver, false).encode());
+    let mut mute = Mute { hello, writes: 0, waits: 0 };
+    let outcome = adieu_transfer::send(&mut mute, &sources, &SendOptions::default(), &mut ignore);
+    assert!(matches!(outcome.verdict, Verdict::NoReceipt { .. }), "{:?}", outcome.verdict);
 }
