@@ -66,11 +66,7 @@ impl ProxyOptions {
     /// The proxy for this endpoint. `None`: no proxy.
     pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Refusal> {
         let Some(Secret(text)) = &self.proxy else { return Ok(None) };
-        // A variable that is set for every run may have no use in this one.
-        let is_variable = std::env::var("ADIEU_PROXY").is_ok_and(|variable| variable == *text);
-        if text.is_empty()
-            || (is_variable && !matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. }))
-        {
+        if text.is_empty() {
             return Ok(None);
         }
         let of_environment = text == "env";
