@@ -2,7 +2,7 @@
 
 use crate::exit::ExitStatus;
 use crate::printer::complain;
-use adieu::{Endpoint, Proxy, describe_error};
+use adieu::{Endpoint, ParseProxyError, Proxy, describe_error};
 use clap::Args;
 use std::convert::Infallible;
 use std::fs::File;
@@ -71,8 +71,13 @@ impl ProxyOptions {
         }
         let of_environment = text == "env";
         let proxy = if of_environment {
-            Proxy::from_environment(endpoint)
-                .map_err(|error| Refusal::Usage(format!("ALL_PROXY is not a proxy: {error}")))?
+            Proxy::from_environment(endpoint).map_err(|error| {
+                Refusal::Usage(match error {
+                    // It says itself which variable.
+                    ParseProxyError::NotUnicode => error.to_string(),
+                    _ => format!("ALL_PROXY is not a proxy: {error}"),
+                })
+            })?
         } else {
             let proxy =
                 text.parse().map_err(|error| Refusal::Usage(format!("--proxy is not a proxy: {error}")))?;
