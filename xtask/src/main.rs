@@ -40,8 +40,8 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
-        Task::Windows => windows::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Windows => windows::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -80,7 +80,10 @@ fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
 fn is_plain(words: &[OsString]) -> bool {
     let names = |word: &OsString| {
         let word = word.to_string_lossy();
-        let named = |id: &&str| word.starts_with(&format!("--{}", id.replace('_', "-")));
+        let named = |id: &&str| {
+            let written = word.strip_prefix("--").unwrap_or_default().bytes();
+            written.take(id.len()).map(|b| if b == b'-' { b'_' } else { b }).eq(id.bytes())
+        };
         NEEDS.iter().map(|(option, _)| option).chain(&FOR_TLS).any(named)
     };
     !words.iter().any(names)

@@ -34,6 +34,10 @@ struct Cli<C: Subcommand> {
 enum Command {
     Connect(commands::connect::Args),
     Listen(commands::listen::Args),
+    #[cfg(unix)]
+    Send(commands::transfer::send::Args),
+    #[cfg(unix)]
+    Receive(commands::transfer::receive::Args),
     Demo(commands::demo::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
@@ -72,6 +76,10 @@ fn main() -> ExitCode {
     let status = match cli.command {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
+        #[cfg(unix)]
+        Command::Send(args) => commands::transfer::send::run(&args),
+        #[cfg(unix)]
+        Command::Receive(args) => commands::transfer::receive::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Completions(args) => commands::completions::run(&args, &mut Cli::<Command>::command()),
         Command::Man(args) => commands::man::run(&args, Cli::<Command>::command()),

@@ -18,25 +18,13 @@ pub(crate) struct Common {
           value_parser = BoolishValueParser::new())]
     tls: bool,
 
-    /// The lowest version of TLS that will do
-    #[arg(
-        long,
-        value_name = "VERSION",
-        env = "ADIEU_TLS_MIN",
-        hide_env_values = true,
-        default_value = "1.2"
-    )]
-    tls_min: LeastVersion,
+    /// The lowest version of TLS that will do [default: 1.2]
+    #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true)]
+    tls_min: Option<LeastVersion>,
 
-    /// What an EOF of the peer's means without TLS's close_notify before it
-    #[arg(
-        long,
-        value_name = "RULE",
-        env = "ADIEU_TLS_EOF",
-        hide_env_values = true,
-        default_value = "require"
-    )]
-    tls_eof: EofRule,
+    /// What an EOF of the peer's means without TLS's close_notify before it [default: require]
+    #[arg(long, value_name = "RULE", env = "ADIEU_TLS_EOF", hide_env_values = true)]
+    tls_eof: Option<EofRule>,
 
     /// Protocols to agree on (ALPN), best first, such as http/1.1
     #[arg(long, value_name = "NAMES", env = "ADIEU_ALPN", hide_env_values = true, value_delimiter = ',')]
@@ -137,6 +125,14 @@ impl From<EofRule> for Eof {
 }
 
 impl Common {
+    fn least_version(&self) -> Version {
+        self.tls_min.map_or_else(Version::default, Version::from)
+    }
+
+    fn eof(&self) -> Eof {
+        self.tls_eof.map_or_else(Eof::default, Eof::from)
+    }
+
     fn identity(&self) -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
         match (&self.cert, &self.key) {
             (Some(certificate), Some(key)) => Ok(Some((certificate.clone(), key.clone()))),
@@ -177,7 +173,7 @@ impl ConnectTls {
 
     fn build(&self) -> anyhow::Result<Tls> {
         let common = &self.common;
-        let mut client = Client::new().least_version(common.tls_min.into()).eof(common.tls_eof.into());
+        let mut client = Client::new().least_version(common.least_version()).eof(common.eof());
         for protocol in &common.alpn {
             client = client.alpn(protocol);
         }
@@ -221,7 +217,7 @@ impl ListenTls {
             Some((certificate, key)) => Server::from_files(certificate, key),
             None => Server::self_signed(),
         };
-        server = server.least_version(common.tls_min.into()).eof(common.tls_eof.into());
+        server = server.least_version(common.least_version()).eof(common.eof());
         for protocol in &common.alpn {
             server = server.alpn(protocol);
         }

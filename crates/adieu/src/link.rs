@@ -40,11 +40,11 @@ pub(crate) struct Link<H: Handle> {
     waiting: Waiting,
     start: Instant,
     report: Option<Report>,
-    /// After the handle in order: the socket is closed before the network is given back.
-    network: Option<io::Result<os::Network>>,
     /// What the two streams are carried in, if that is TLS.
     #[cfg(feature = "tls")]
     tls: Option<Box<crate::tls::engine::Engine>>,
+    /// After the handle in order: the socket is closed before the network is given back.
+    network: Option<io::Result<os::Network>>,
 }
 
 impl<H: Handle> Link<H> {

@@ -72,6 +72,9 @@ impl Listener {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
         let network = os::Network::start().map_err(|e| fail("listen on", e))?;
         options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
+        if let Some(why) = wrong_tls(endpoint, options) {
+            return Err(fail("listen on", io::Error::new(io::ErrorKind::InvalidInput, why)));
+        }
         let asked = &options.socket;
         let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
@@ -209,6 +212,22 @@ impl std::os::fd::AsRawFd for Listener {
 impl std::os::fd::AsFd for Listener {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.socket.as_pollable()
+    }
+}
+
+/// What is wrong with the options for TLS: a `tls://` endpoint never speaks plainly.
+fn wrong_tls(endpoint: &Endpoint, options: &Options) -> Option<&'static str> {
+    let is_asked = matches!(endpoint, Endpoint::Tls { .. });
+    #[cfg(feature = "tls")]
+    return match &options.tls {
+        Some(tls) if !tls.is_server() => Some("the TLS configuration is that of a client"),
+        None if is_asked => Some("TLS needs a certificate: give Options::tls a tls::Server"),
+        _ => None,
+    };
+    #[cfg(not(feature = "tls"))]
+    {
+        let _ = options;
+        is_asked.then_some("this build speaks no TLS")
     }
 }
 

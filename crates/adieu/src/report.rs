@@ -103,7 +103,7 @@ pub struct Report {
     pub tls_peer_not_after: Option<String>,
     /// The SHA-256 of the peer's certificate, as it can be pinned.
     pub tls_peer_sha256: Option<String>,
-    /// Our close_notify was sent. `None`: no TLS.
+    /// Our close_notify was sent: our kernel has it. `None`: no TLS.
     pub tls_close_notify_sent: Option<bool>,
     /// The peer's close_notify was received. `None`: no TLS.
     pub tls_close_notify_received: Option<bool>,

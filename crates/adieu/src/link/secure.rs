@@ -211,6 +211,9 @@ impl<H: Handle> Link<H> {
         loop {
             let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls) else { return Flushed::Failed };
             if tls.unsent().is_empty() {
+                if let Some(facts) = &mut self.facts.tls {
+                    facts.close_notify_sent = tls.close_notify_sent();
+                }
                 self.core.handle_owed(false);
                 return Flushed::All;
             }
@@ -403,9 +406,6 @@ impl<H: Handle> Link<H> {
         tls.close();
         let at = self.now();
         self.observe_at(at, &Event::CloseNotify { by: Side::Us });
-        if let Some(facts) = &mut self.facts.tls {
-            facts.close_notify_sent = true;
-        }
         self.flush(at);
     }
 
@@ -436,12 +436,8 @@ impl<H: Handle> Link<H> {
                 let bytes = tls.ledger().unacknowledged(octets.saturating_sub(fin));
                 sample.unacknowledged = Unacknowledged::Octets(bytes + fin.min(octets));
             }
-            Unacknowledged::NotApplicable
-            | Unacknowledged::Untaken(_)
-            | Unacknowledged::Uncounted
-            | Unacknowledged::Unknown => {
-                tls.ledger().cannot_be_told();
-            }
+            // It may still be told later that all is through.
+            _ => tls.ledger().cannot_be_told(),
         }
         sample
     }

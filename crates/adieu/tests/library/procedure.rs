@@ -98,7 +98,12 @@ fn an_eof_that_stands_unread_in_our_kernel_counts_at_the_close() {
         assert!(peer.wait_for_step(4, crate::arms::BOUND));
         open.read_exact(&mut [0; 5]).expect("the answer");
         let report = open.shutdown_send().expect("connected").close();
-        assert!(report.is_graceful(), "{report}");
+        // On Windows an EOF that is read after our own end does not tell which came first, so a connection that is gone
+        // proves nothing.
+        assert!(
+            report.is_graceful() || (cfg!(windows) && report.missing == Some("acknowledgement")),
+            "{report}"
+        );
         assert_eq!(report.bytes_received, 5);
     });
 }
@@ -243,4 +248,27 @@ fn program_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     Pattern::of_program().fill(0, &mut bytes);
     bytes
+}
+
+#[test]
+fn a_read_with_a_limit_takes_what_is_there_and_waits_no_longer() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has an address");
+    let mut connection = adieu::connect(&address.into(), &Options::new()).expect("it listens");
+    let (mut peer, _) = listener.accept().expect("it is there");
+    let mut buffer = [0; 8];
+    let mut read = |connection: &mut adieu::Connection, limit| {
+        connection.read_within(&mut buffer, limit).expect("nothing is wrong")
+    };
+    assert_eq!(read(&mut connection, std::time::Duration::ZERO), None);
+    let began = std::time::Instant::now();
+    assert_eq!(read(&mut connection, std::time::Duration::from_millis(30)), None);
+    assert!(began.elapsed() >= std::time::Duration::from_millis(30));
+    peer.write_all(b"abc").expect("it takes it");
+    assert_eq!(connection.read_within(&mut [], std::time::Duration::from_secs(20)).ok(), Some(None));
+    assert_eq!(read(&mut connection, std::time::Duration::from_secs(20)), Some(3));
+    drop(peer);
+    assert_eq!(read(&mut connection, std::time::Duration::from_secs(20)), Some(0));
+    let report = connection.shutdown_send().expect("connected").close();
+    assert!(report.is_graceful() || report.ending == "reset", "{report}");
 }

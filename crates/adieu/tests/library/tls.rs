@@ -451,4 +451,9 @@ fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
     let unused = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
     let error = adieu::connect(&Endpoint::from(unused), &listener_as_client).expect_err("the wrong side");
     assert!(error.to_string().contains("is that of a listener"), "{error}");
+    let any = Endpoint::tls("127.0.0.1", 0);
+    let plain = Listener::bind(&any, &Options::new()).expect_err("tls:// never speaks plainly");
+    assert!(plain.to_string().contains("TLS needs a certificate"), "{plain}");
+    let client = Listener::bind(&any, &options(client())).expect_err("the wrong side");
+    assert!(client.to_string().contains("is that of a client"), "{client}");
 }
