@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SyncAtOnce {
     No,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has syncfs"))]
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has syncfs"))]
     Yes,
 }
 
