@@ -49,6 +49,8 @@ fn holds(failures: &[String]) {
     assert!(failures.is_empty(), "{} rows failed:\n{}", failures.len(), failures.join("\n"));
 }
 
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
 #[test]
 fn the_closing_matrix_of_tls_holds_for_the_blocking_driver() {
     holds(&matrix::failures_of_connecting(|scenario, address| {
@@ -62,6 +64,8 @@ fn the_closing_matrix_of_tls_holds_for_the_blocking_driver() {
     }));
 }
 
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
 #[test]
 fn the_closing_matrix_of_tls_holds_for_the_tokio_driver() {
     holds(&matrix::failures_of_connecting(|scenario, address| {
@@ -85,6 +89,8 @@ fn server(scenario: &Scenario) -> Options {
     Options::new().tls(tls.expect("files of the test kit"))
 }
 
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
 #[test]
 fn the_closing_matrix_of_tls_holds_for_a_listener() {
     holds(&matrix::failures_of_listening(|scenario| {
@@ -102,6 +108,8 @@ fn the_closing_matrix_of_tls_holds_for_a_listener() {
     }));
 }
 
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
 #[test]
 fn the_closing_matrix_of_tls_holds_for_a_listener_on_tokio() {
     holds(&matrix::failures_of_listening(|scenario| {
@@ -309,6 +317,8 @@ fn another_certificate_than_the_pinned_one_is_refused_also_if_its_issuer_is_trus
     });
 }
 
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
 #[test]
 fn anybody_is_trusted_if_asked_and_the_report_says_so() {
     on_both(|arm| {
@@ -382,6 +392,8 @@ fn a_client_that_speaks_no_tls_is_quoted() {
     assert!(report.message.contains("\"GET / HTTP/1.1\", which is not TLS"), "{report}");
 }
 
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
 #[test]
 fn a_peer_that_ends_or_resets_in_the_handshake_is_told_from_one_that_is_silent() {
     on_both(|arm| {
@@ -440,7 +452,7 @@ fn a_client_without_the_certificate_that_is_asked_for_is_refused() {
 #[test]
 fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
     let none = Client::new().ca_file("/nowhere/ca.pem").build().expect_err("there is none");
-    assert!(none.to_string().starts_with("cannot read /nowhere/ca.pem: No such file"), "{none}");
+    assert!(none.to_string().starts_with("cannot read /nowhere/ca.pem: "), "{none}");
     let (certificate, key) = &Authority::loopback().files;
     let swapped = Server::from_files(key, certificate).build().expect_err("they are the other way round");
     assert!(swapped.to_string().contains("has no certificate in PEM"), "{swapped}");
