@@ -100,6 +100,9 @@ impl Endpoint {
                 Err(_) => ParseEndpointError::BadHost { given },
             });
         }
+        if bare.contains(['[', ']']) {
+            return Err(ParseEndpointError::BadHost { given: host.to_owned() });
+        }
         Ok(Self::tcp(bare, parse_port(port)?))
     }
 }
@@ -148,7 +151,7 @@ pub enum ParseEndpointError {
         /// The second.
         rest: String,
     },
-    /// A host with a colon that is no IPv6 address.
+    /// A host with a colon that is no IPv6 address, or with a bracket that is not around one.
     #[error("'{given}' is not a host: write a name, or an address such as 127.0.0.1 or ::1")]
     BadHost {
         /// What was given.
@@ -294,6 +297,9 @@ mod tests {
             ("unix:", E::NoPath),
             ("http://host", E::UnknownScheme { scheme: given("http") }),
             ("a:b:c", E::BadHost { given: given("a:b:c") }),
+            // Found by fuzzing: what is shown could not be taken again.
+            ("[1", E::BadHost { given: given("[1") }),
+            ("1]", E::BadHost { given: given("1]") }),
             ("host:http", E::BadHost { given: given("host:http") }),
         ] {
             assert_eq!(Endpoint::from_host_and_port(host, "80"), Err(error), "{host}");
