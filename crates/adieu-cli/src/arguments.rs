@@ -11,7 +11,25 @@ use clap::{Arg, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 
 /// Options that mean nothing without another. From a variable they are then ignored.
-const NEEDS: [(&str, &str); 1] = [("max_connections", "keep_open")];
+const NEEDS: [(&str, &str); 2] = [("max_connections", "keep_open"), ("proxy_password_file", "proxy")];
+
+/// Options that mean nothing for a Unix socket. From a variable, which may be set for every run, they are then ignored.
+const NOT_FOR_UNIX: [&str; 14] = [
+    "source",
+    "interface",
+    "ipv4",
+    "ipv6",
+    "keepalive",
+    "user_timeout",
+    "nodelay",
+    "tos",
+    "dscp",
+    "ttl",
+    "mptcp",
+    "fastopen",
+    "proxy",
+    "proxy_password_file",
+];
 
 /// Options that mean nothing without TLS. One that is written and then does nothing could be taken for safety; from a
 /// variable it is for the runs that speak TLS.
@@ -124,6 +142,10 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         let sentence = format!("{option} needs --tls, or an endpoint such as tls://host:port");
         wrong = wrong.or(Some((ErrorKind::MissingRequiredArgument, sentence)));
     }
+    if is_unix(given_here) {
+        let ignored = NOT_FOR_UNIX.into_iter().filter(|id| is_variable(command, given_here, id));
+        yielding.extend(ignored.map(str::to_owned));
+    }
     if let Some((kind, sentence)) = wrong {
         lenient.build();
         return Err(match lenient.find_subcommand_mut(name) {
@@ -154,6 +176,16 @@ fn needs_tls(name: &str, command: &Command, matches: &ArgMatches) -> Option<Stri
             .is_some_and(|mut words| words.any(is_tls));
     let mut written = FOR_TLS.iter().filter(|id| has(id) && given(matches, id) == Some(Given::Written));
     written.next().filter(|_| !asked).map(|id| format!("--{}", id.replace('_', "-")))
+}
+
+/// Whether the endpoint is a Unix socket's.
+fn is_unix(given_here: &ArgMatches) -> bool {
+    let mut words = given_here.try_get_raw("endpoint").ok().flatten().into_iter().flatten();
+    words.next().is_some_and(|word| word.as_encoded_bytes().starts_with(b"unix:"))
+}
+
+fn is_variable(command: &Command, given_here: &ArgMatches, id: &str) -> bool {
+    command.get_arguments().any(|a| a.get_id() == id) && given(given_here, id) == Some(Given::Variable)
 }
 
 /// An empty variable is as good as none.

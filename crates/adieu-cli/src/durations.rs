@@ -14,7 +14,8 @@ pub(crate) enum Grace {
     Unlimited,
 }
 
-fn duration(text: &str) -> anyhow::Result<Duration> {
+/// One as people write it.
+pub(crate) fn duration(text: &str) -> anyhow::Result<Duration> {
     humantime::parse_duration(text)
         .map_err(|error| anyhow!("{error}; write a duration such as 500ms, 2s or 1m30s"))
 }

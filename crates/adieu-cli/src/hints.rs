@@ -51,8 +51,17 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
             }
             Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
             Ok(Endpoint::UnixAbstract { .. }) => Some("give a name of at most 107 bytes, on Linux"),
+            // It is no name: what is wrong with it is said.
+            Ok(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. })
+                if host.parse::<std::net::IpAddr>().is_ok() =>
+            {
+                None
+            }
             _ => Some("check the name, or give an address"),
         },
+        ("timed_out", _, Some("connect"), _) if report.proxy.is_some() => Some(
+            "the proxy or the peer behind it may be slow, or cut off by a firewall; raise --connect-timeout to wait longer",
+        ),
         ("timed_out", _, Some("connect"), _) if report.role == "connect" => {
             Some("a firewall may drop the packets; check the address, or raise --connect-timeout")
         }

@@ -100,7 +100,7 @@ pub(crate) struct Reporting {
 pub(crate) enum ReportFormat {
     /// One sentence: the ending, then the numbers
     Text,
-    /// One line of JSON, described by docs/report.schema.json
+    /// One line of JSON, described by docs/report.schema.json (of a transfer: docs/transfer-report.schema.json)
     Json,
     /// No report: only the exit status
     None,

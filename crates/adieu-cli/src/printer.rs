@@ -57,6 +57,27 @@ impl Printer {
     /// Says how a connection ended, and gives the exit status.
     pub(crate) fn report(&self, report: &Report) -> ExitStatus {
         let status = ExitStatus::Ending(report.exit_code);
+        self.publish(report, report.is_graceful(), status, || self.hint(report))
+    }
+
+    /// Says what a transfer came to, and gives the exit status.
+    #[cfg(unix)]
+    pub(crate) fn transfer(&self, report: &adieu_transfer::TransferReport) -> ExitStatus {
+        let status = ExitStatus::Ending(report.exit_code);
+        self.publish(report, report.is_good(), status, || {
+            if let (Some(connection), "no_connection") = (&report.connection, report.result) {
+                self.hint(connection);
+            }
+        })
+    }
+
+    fn publish<R: serde::Serialize + std::fmt::Display>(
+        &self,
+        report: &R,
+        is_good: bool,
+        status: ExitStatus,
+        hint: impl Fn(),
+    ) -> ExitStatus {
         let text = match self.format {
             ReportFormat::None => return status,
             ReportFormat::Json => {
@@ -65,9 +86,9 @@ impl Printer {
             ReportFormat::Text => format!("adieu: {report}"),
         };
         let Some((name, file)) = &self.file else {
-            if !(self.quiet && report.is_graceful()) {
+            if !(self.quiet && is_good) {
                 line(&text);
-                self.hint(report);
+                hint();
             }
             return status;
         };
@@ -78,15 +99,27 @@ impl Printer {
         };
         if let Err(error) = written {
             complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
-            if report.is_graceful() {
+            if is_good {
                 return ExitStatus::LocalFailure;
             }
         }
-        if !report.is_graceful() {
+        if !is_good {
             line(&format!("adieu: {report}"));
-            self.hint(report);
+            hint();
         }
         status
+    }
+
+    /// Whether a bar may be drawn: on a terminal, where nobody asked for quiet or each step.
+    #[cfg(unix)]
+    pub(crate) fn may_draw(&self) -> bool {
+        self.is_terminal && !self.quiet && !self.verbose
+    }
+
+    /// Whether each step is to be told.
+    #[cfg(unix)]
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     fn hint(&self, report: &Report) {

@@ -2,7 +2,7 @@
 
 use crate::exit::ExitStatus;
 use crate::printer::complain;
-use adieu::{Endpoint, Proxy, describe_error};
+use adieu::{Endpoint, ParseProxyError, Proxy, describe_error};
 use clap::Args;
 use std::convert::Infallible;
 use std::fs::File;
@@ -66,17 +66,18 @@ impl ProxyOptions {
     /// The proxy for this endpoint. `None`: no proxy.
     pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Refusal> {
         let Some(Secret(text)) = &self.proxy else { return Ok(None) };
-        // A variable that is set for every run may have no use in this one.
-        let is_variable = std::env::var("ADIEU_PROXY").is_ok_and(|variable| variable == *text);
-        if text.is_empty()
-            || (is_variable && !matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. }))
-        {
+        if text.is_empty() {
             return Ok(None);
         }
         let of_environment = text == "env";
         let proxy = if of_environment {
-            Proxy::from_environment(endpoint)
-                .map_err(|error| Refusal::Usage(format!("ALL_PROXY is not a proxy: {error}")))?
+            Proxy::from_environment(endpoint).map_err(|error| {
+                Refusal::Usage(match error {
+                    // It says itself which variable.
+                    ParseProxyError::NotUnicode => error.to_string(),
+                    _ => format!("ALL_PROXY is not a proxy: {error}"),
+                })
+            })?
         } else {
             let proxy =
                 text.parse().map_err(|error| Refusal::Usage(format!("--proxy is not a proxy: {error}")))?;

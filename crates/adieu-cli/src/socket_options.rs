@@ -97,10 +97,11 @@ struct KeepAlive(Option<Duration>);
 
 fn keep_alive(text: &str) -> anyhow::Result<KeepAlive> {
     if text == "off" {
-        Ok(KeepAlive(None))
-    } else {
-        crate::durations::limit(text).map(|t| KeepAlive(Some(t)))
+        return Ok(KeepAlive(None));
     }
+    let after = crate::durations::duration(text)?;
+    ensure!(!after.is_zero(), "it must be more than zero; write off, and the peer is never asked");
+    Ok(KeepAlive(Some(after)))
 }
 
 fn on_or_off(text: &str) -> anyhow::Result<bool> {
@@ -137,7 +138,7 @@ fn byte(text: &str) -> anyhow::Result<u8> {
         Some(hexadecimal) => u8::from_str_radix(hexadecimal, 16),
         None => text.parse(),
     };
-    parsed.context("write a number from 0 to 255, or 0x00 to 0xfc")
+    parsed.context("write a number from 0 to 252, or 0x00 to 0xfc")
 }
 
 /// A class by its name or number.

@@ -1,5 +1,7 @@
 //! The fuzz target of the durations under proptest; the fuzzer itself is `cargo xtask fuzz`.
 
+#![cfg(unix)]
+
 #[path = "../../../fuzz/bodies/duration.rs"]
 mod duration;
 

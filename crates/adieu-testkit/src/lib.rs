@@ -38,5 +38,4 @@ pub mod progress;
 pub mod scenario;
 pub mod sim;
 pub mod skip;
-#[cfg(unix)]
 pub mod tls;

@@ -74,6 +74,16 @@ pub fn own_silent_resolver() -> io::Result<Box<dyn Any>> {
     Ok(Box::new((silent, configuration)))
 }
 
+/// Gives the calling thread, and what it starts, a file system of so many bytes at `path`, an existing directory. Use a
+/// thread that ends with the test.
+///
+/// # Errors
+///
+/// What the system says: it takes Linux and root.
+pub fn own_file_system(path: &std::path::Path, bytes: u64, read_only: bool) -> io::Result<()> {
+    crate::os::see_own_tmpfs(path, bytes, read_only)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -150,7 +150,7 @@ pub(crate) fn addresses_of(
         link.observe(&Event::Resolved { addresses: &addresses });
         addresses
     };
-    link.options.socket.suited(addresses).map_err(ConnectCause::Resolve)
+    link.options.socket.suited(host, addresses).map_err(ConnectCause::Unsuited)
 }
 
 /// Ends a link that has no connection.

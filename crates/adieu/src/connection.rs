@@ -10,6 +10,7 @@ use adieu_proto::{Counts, Waiting};
 use socket2::{SockRef, Socket};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 /// An open connection: it sends and receives.
 ///
@@ -164,6 +165,17 @@ impl Connection {
         self.link.facts.peer_address.as_deref()
     }
 
+    /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing
+    /// came by then. The connection's own timers run while it waits, as for any read. An empty buffer takes nothing and
+    /// waits for nothing; it only asks whether the interrupt or the deadline has ended the connection.
+    ///
+    /// # Errors
+    ///
+    /// As of reading: the connection has ended otherwise than by EOF, which is `Ok(Some(0))`.
+    pub fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+        read_within(&mut self.link, buffer, limit)
+    }
+
     /// Bytes so far.
     pub fn counts(&self) -> Counts {
         self.link.core.counts()
@@ -189,13 +201,13 @@ impl HalfClosed {
             link.receive_eof();
             link.act();
             if link.core.wants().receive
-                && wait(link, Waiting { receive: true, ..Waiting::default() }).is_err()
+                && wait(link, Waiting { receive: true, ..Waiting::default() }, None).is_err()
             {
                 break;
             }
         }
         while link.outcome().is_none() && link.core.wants().acknowledgement {
-            if wait(link, Waiting { acknowledgement: true, ..Waiting::default() }).is_err() {
+            if wait(link, Waiting { acknowledgement: true, ..Waiting::default() }, None).is_err() {
                 break;
             }
         }
@@ -226,6 +238,17 @@ impl HalfClosed {
         self.link.core.handle_end_mark();
     }
 
+    /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing
+    /// came by then. The connection's own timers run while it waits, as for any read. An empty buffer takes nothing and
+    /// waits for nothing; it only asks whether the interrupt or the deadline has ended the connection.
+    ///
+    /// # Errors
+    ///
+    /// As of reading: the connection has ended otherwise than by EOF, which is `Ok(Some(0))`.
+    pub fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+        read_within(&mut self.link, buffer, limit)
+    }
+
     /// Bytes so far.
     pub fn counts(&self) -> Counts {
         self.link.core.counts()
@@ -254,8 +277,8 @@ pub(crate) fn ended<H: Handle>(link: &Link<H>) -> io::Error {
     }
 }
 
-/// Sleeps until what is waited for may be there, a timer has come or the interrupt was raised.
-fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
+/// Sleeps until what is waited for may be there, a timer or `until` has come, or the interrupt was raised.
+fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io::Result<()> {
     link.wait_for(waiting);
     link.tick();
     link.act();
@@ -278,7 +301,8 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting) -> io::Result<()> {
     } else {
         let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable));
         let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
-        os::wait(&mut watches, link.time_left())?;
+        let bound = until.map(|until| until.saturating_duration_since(Instant::now()));
+        os::wait(&mut watches, [link.time_left(), bound].into_iter().flatten().min())?;
     }
     // Whether time is up is judged on the way into the next wait, once the socket was asked again.
     link.act();
@@ -296,7 +320,9 @@ pub(crate) fn ensure_connected(link: &mut Link<Socket>) -> bool {
             Step::Failed => return false,
             Step::Wait(direction) => {
                 let receive = direction == Direction::Receive;
-                if let Err(error) = wait(link, Waiting { receive, send: !receive, ..Waiting::default() }) {
+                if let Err(error) =
+                    wait(link, Waiting { receive, send: !receive, ..Waiting::default() }, None)
+                {
                     link.local_failure(adieu_proto::LocalEnd::Socket, &error);
                     link.act();
                 }
@@ -316,7 +342,7 @@ pub(crate) fn ensure_connected(_: &mut Link<Socket>) -> bool {
 fn finish_sending(link: &mut Link<Socket>) {
     while link.has_unsent() && link.core.wants().send {
         let waited = match link.send(&[]) {
-            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() }),
+            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() }, None),
             Moved::Bytes(_) | Moved::Ended => Ok(()),
         };
         if waited.is_err() {
@@ -343,12 +369,31 @@ fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
     if !ensure_connected(link) {
         return Err(never_connected(link));
     }
-    let result = read_waiting(link, buffer);
+    let result = read_waiting(link, buffer, None);
+    link.wait_for(Waiting::default());
+    // Without a limit something comes, if only an end.
+    result.map(Option::unwrap_or_default)
+}
+
+fn read_within(link: &mut Link<Socket>, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+    if !ensure_connected(link) {
+        return Err(never_connected(link));
+    }
+    if buffer.is_empty() {
+        link.check_stop();
+        link.act();
+        return if link.outcome().is_some() { Err(ended(link)) } else { Ok(None) };
+    }
+    let result = read_waiting(link, buffer, Instant::now().checked_add(limit));
     link.wait_for(Waiting::default());
     result
 }
 
-fn read_waiting(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_waiting(
+    link: &mut Link<Socket>,
+    buffer: &mut [u8],
+    until: Option<Instant>,
+) -> io::Result<Option<usize>> {
     loop {
         link.check_stop();
         link.act();
@@ -360,17 +405,18 @@ fn read_waiting(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize>
             Moved::Bytes(n) => {
                 let now = link.now();
                 link.core.handle_output(now, n as u64);
-                return Ok(n);
+                return Ok(Some(n));
             }
-            Moved::Blocked if link.core.peer_has_ended() => return Ok(0),
-            Moved::Blocked => wait(link, Waiting { receive: true, ..Waiting::default() })?,
+            Moved::Blocked if link.core.peer_has_ended() => return Ok(Some(0)),
+            Moved::Blocked if until.is_some_and(|until| until <= Instant::now()) => return Ok(None),
+            Moved::Blocked => wait(link, Waiting { receive: true, ..Waiting::default() }, until)?,
             Moved::Ended => {
                 link.act();
                 // A clean EOF is the end of what there is to read, also once it is closed and graceful.
                 let evidence = link.core.evidence();
                 let graceful = link.outcome().is_none_or(|o| o.ending == adieu_proto::Ending::Graceful);
                 if link.core.peer_has_ended() && evidence.fault.is_none() && graceful {
-                    return Ok(0);
+                    return Ok(Some(0));
                 }
                 return Err(ended(link));
             }
@@ -404,7 +450,7 @@ fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
                 // What our kernel has not taken whole is not written, and will not be.
                 return if link.has_unsent() { Err(ended(link)) } else { Ok(n) };
             }
-            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() })?,
+            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() }, None)?,
             Moved::Ended => return Err(ended(link)),
         }
     }

@@ -22,6 +22,9 @@ pub enum ConnectCause {
     /// The name could not be resolved.
     #[error("the name was not found: {}", .0)]
     Resolve(#[source] io::Error),
+    /// The host has addresses, and none of the IP version that was asked for, or that our source address is of.
+    #[error("{0}")]
+    Unsuited(#[source] io::Error),
     /// Every address was tried.
     #[error("{}", list_or_one(.0))]
     Attempts(Vec<Attempt>),

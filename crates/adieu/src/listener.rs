@@ -78,8 +78,8 @@ impl Listener {
         let asked = &options.socket;
         let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
-                let found = resolve::look_up(host, *port).and_then(|found| asked.suited(found));
-                let addresses = found.map_err(|e| fail("resolve", e))?;
+                let found = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;
+                let addresses = asked.suited(host, found).map_err(|e| fail("listen on", e))?;
                 let socket = first_bound(&addresses, asked).map_err(|e| fail("listen on", e))?;
                 (socket, None)
             }

@@ -181,7 +181,8 @@ impl Options {
         self
     }
 
-    /// Uses only addresses of this IP version. `None`, the default: both.
+    /// Uses only addresses of this IP version. `None`, the default: both. A listener on `::` for IPv6 alone takes no clients
+    /// over IPv4.
     #[must_use]
     pub fn ip_version(mut self, version: impl Into<Option<IpVersion>>) -> Self {
         self.socket.ip_version = version.into();

@@ -198,14 +198,18 @@ impl SocketOptions {
         Ok(())
     }
 
-    /// Those of a name's addresses that may be used.
-    pub(crate) fn suited(&self, addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    /// Those of a host's addresses that may be used.
+    pub(crate) fn suited(&self, host: &str, addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
         let Some(version) = self.ip_version.or(self.source.as_ref().map(IpVersion::of)) else {
             return Ok(addresses);
         };
         let suited: Vec<_> = addresses.into_iter().filter(|a| IpVersion::of(a) == version).collect();
         if suited.is_empty() {
-            let text = format!("it has no {} address, and no other may be used", version.name());
+            let why = match self.ip_version {
+                Some(_) => ", and no other may be used",
+                None => ", as our own source address is",
+            };
+            let text = format!("{host} has no {} address{why}", version.name());
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
         }
         Ok(suited)
@@ -219,6 +223,10 @@ impl SocketOptions {
         match purpose {
             Purpose::Connect => self.bind_source(&socket).map_err(OptionError::into_io)?,
             Purpose::Listen => {
+                // It would take clients over IPv4 too.
+                if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 {
+                    refused("ipv6", &"on", socket.set_only_v6(true)).map_err(OptionError::into_io)?;
+                }
                 if let Some(queue) = self.fast_open {
                     let set = os::set_fast_open(&SockRef::from(&socket), queue);
                     refused("fastopen", &queue, set).map_err(OptionError::into_io)?;
@@ -271,14 +279,22 @@ impl SocketOptions {
             at_least("receive-buffer", size, set)?;
         }
         let is_v6 = os::is_ipv6(socket);
+        // Its clients over IPv4 have IPv4's options. Other systems refuse those on such a socket.
+        let takes_both = is_v6 && cfg!(target_os = "linux");
         if let Some(tos) = self.tos {
             let set = if is_v6 { os::set_traffic_class(socket, tos) } else { os::set_tos(socket, tos) };
             refused("tos", &format!("{tos:#04x}"), set)?;
+            if takes_both {
+                refused("tos", &format!("{tos:#04x}"), os::set_tos(socket, tos))?;
+            }
         }
         if let Some(ttl) = self.ttl {
             let set =
                 if is_v6 { socket.set_unicast_hops_v6(ttl.into()) } else { socket.set_ttl_v4(ttl.into()) };
             refused("ttl", &ttl, set)?;
+            if takes_both {
+                refused("ttl", &ttl, socket.set_ttl_v4(ttl.into()))?;
+            }
         }
         Ok(())
     }
@@ -406,11 +422,11 @@ mod tests {
     fn addresses_of_the_other_ip_version_are_left_out() {
         let both: Vec<SocketAddr> = ["[::1]:1", "127.0.0.1:1"].map(|a| a.parse().expect("one")).to_vec();
         let only = |ip_version| SocketOptions { ip_version: Some(ip_version), ..SocketOptions::default() };
-        assert_eq!(only(IpVersion::V4).suited(both.clone()).ok(), Some(vec![both[1]]));
-        assert_eq!(only(IpVersion::V6).suited(both.clone()).ok(), Some(vec![both[0]]));
+        assert_eq!(only(IpVersion::V4).suited("h", both.clone()).ok(), Some(vec![both[1]]));
+        assert_eq!(only(IpVersion::V6).suited("h", both.clone()).ok(), Some(vec![both[0]]));
         let by_source = SocketOptions { source: Some(both[1]), ..SocketOptions::default() };
-        assert_eq!(by_source.suited(both.clone()).ok(), Some(vec![both[1]]));
-        let error = only(IpVersion::V6).suited(vec![both[1]]).expect_err("there is none");
+        assert_eq!(by_source.suited("h", both.clone()).ok(), Some(vec![both[1]]));
+        let error = only(IpVersion::V6).suited("h", vec![both[1]]).expect_err("there is none");
         assert!(error.to_string().contains("no IPv6 address"), "{error}");
     }
 }

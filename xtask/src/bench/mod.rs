@@ -8,6 +8,7 @@
 mod callgrind;
 mod case;
 mod echo;
+mod files;
 mod measure;
 mod numbers;
 mod page;
@@ -49,6 +50,9 @@ pub(crate) struct Arguments {
     /// Where the page is written; by default bench/RESULTS.md, or nowhere if only a part is run
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Whole file transfers instead, with both ends; writes bench/FILES.md, or --output
+    #[arg(long, conflicts_with_all = ["quick", "case", "tools"])]
+    files: bool,
     /// Counts instructions, and fails if they are more than 5 % away from bench/instructions.json
     #[arg(long, conflicts_with_all = ["quick", "case", "rounds", "size", "tools", "output"])]
     check: bool,
@@ -64,7 +68,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.check || arguments.bless {
         return instructions(arguments.bless, &programs, directory.path());
     }
+    if arguments.files {
+        return files(arguments, &programs, directory.path());
+    }
     measure(arguments, &programs, directory.path())
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are for people")]
+fn files(arguments: &Arguments, programs: &Programs, directory: &Path) -> Result<()> {
+    let plan = plan(arguments);
+    let on_disk = tempfile::tempdir().context("cannot make a directory")?;
+    let machine = page::Machine::ask()?;
+    let tables = files::run(&programs.adieu, directory, on_disk.path(), plan.size, plan.rounds)?;
+    println!("{tables}");
+    let path = match &arguments.output {
+        Some(path) => path.clone(),
+        None => root()?.join("bench/FILES.md"),
+    };
+    let page = format!(
+        "# Whole file transfers\n\nWritten by `cargo xtask bench --files`: {} rounds in turn. A way is measured from the start \
+         of its sender until its receiver has ended and both ends are compared, where it compares them.\n\n{}{tables}",
+        plan.rounds,
+        machine.lines(),
+    );
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("written: {}", path.display());
+    Ok(())
 }
 
 struct Programs {

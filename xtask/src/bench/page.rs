@@ -47,6 +47,16 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// As lines of a page.
+    pub(super) fn lines(&self) -> String {
+        let Self { date, kernel, rustc, cores, load } = self;
+        format!(
+            "- date: {date}\n- kernel: {kernel}\n- processors: {cores}\n- load before the first run: {load}\n- compiler: {rustc}\n"
+        )
+    }
+}
+
 const HEAD: &str = "\
 # What was measured
 

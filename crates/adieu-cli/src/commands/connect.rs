@@ -39,6 +39,10 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     proxy: ProxyOptions,
+
+    /// Only to say why not
+    #[arg(long, hide = true)]
+    fastopen: bool,
 }
 
 pub(crate) fn run(args: &Args) -> ExitStatus {
@@ -49,6 +53,13 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
+    if args.fastopen {
+        complain(
+            "--fastopen is for listen: to connect with it, Linux says that there is a connection before the peer has \
+             answered, and does not ask it before there is something to send",
+        );
+        return ExitStatus::Usage;
+    }
     let (endpoint, tls) = match args.tls.resolve(endpoint) {
         Ok(resolved) => resolved,
         Err(status) => return status,

@@ -5,3 +5,5 @@ pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod man;
+#[cfg(unix)]
+pub(crate) mod transfer;

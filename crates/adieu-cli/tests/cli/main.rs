@@ -10,6 +10,7 @@ mod proxies;
 mod reports;
 mod resources;
 mod socket_options;
+mod transfer;
 mod unix_sockets;
 mod variables;
 #[cfg(target_os = "linux")]

@@ -257,3 +257,18 @@ fn a_wrong_proxy_is_a_usage_error_without_its_password() {
     let output = connect("unix:/nonexistent/x", &[], &[("ADIEU_PROXY", "socks5://h")]);
     assert_eq!(output.status.code(), Some(3), "a variable has no use here: {}", text(&output.stderr));
 }
+
+#[test]
+fn a_variable_that_is_no_text_does_not_lead_past_the_proxy() {
+    use std::os::unix::ffi::OsStrExt;
+    let unreadable = std::ffi::OsStr::from_bytes(b"socks5://me:hunter2\xff@127.0.0.1:1");
+    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let endpoint = server.local_addr().expect("bound").to_string();
+    let mut command = adieu(&["connect", &endpoint, "--proxy", "env"]);
+    let output = command.env_remove("all_proxy").env("ALL_PROXY", unreadable).stdin(Stdio::null()).output();
+    let output = output.expect("the built binary starts");
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), said.trim()), (Some(2), "adieu: ALL_PROXY or NO_PROXY is not UTF-8"));
+    server.set_nonblocking(true).expect("a socket");
+    assert!(server.accept().is_err(), "nobody came past the proxy");
+}

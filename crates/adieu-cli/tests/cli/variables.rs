@@ -76,3 +76,45 @@ fn what_truly_conflicts_is_a_usage_error_that_names_it_as_it_was_given() {
         assert!(names.iter().all(|n| said.contains(n)) && said.contains("Usage: adieu "), "{said}");
     }
 }
+
+#[test]
+fn an_option_from_a_variable_that_means_nothing_for_a_unix_socket_is_ignored() {
+    let variables = [
+        ("ADIEU_TTL", "3"),
+        ("ADIEU_TOS", "0x10"),
+        ("ADIEU_IPV4", "1"),
+        ("ADIEU_SOURCE", "127.0.0.1"),
+        ("ADIEU_INTERFACE", "lo"),
+        ("ADIEU_KEEPALIVE", "5s"),
+        ("ADIEU_USER_TIMEOUT", "5s"),
+        ("ADIEU_NODELAY", "on"),
+        ("ADIEU_MPTCP", "1"),
+        ("ADIEU_FASTOPEN", "1"),
+        ("ADIEU_PROXY", "socks5://127.0.0.1:1"),
+    ];
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    for (args, code) in [
+        (&["connect", "unix:nobody"][..], 3),
+        (&["connect", "--", "unix:@adieu-test-nobody"], 3),
+        (&["listen", "unix:x", "--connect-timeout", "1ms"], 5),
+        // Written, it is a mistake.
+        (&["connect", "unix:nobody", "--ttl", "3"], 2),
+        (&["connect", "unix:nobody", "--proxy", "socks5://127.0.0.1:1"], 2),
+    ] {
+        let mut command = adieu(args);
+        command.envs(variables).current_dir(directory.path()).stdin(Stdio::null());
+        let output = command.output().expect("the built binary starts");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output.stderr));
+    }
+    let tcp = run(&[("ADIEU_TTL", "300")], &["connect"]);
+    assert_eq!(tcp.status.code(), Some(2), "where it means something it counts");
+}
+
+#[test]
+fn a_password_file_needs_a_proxy_and_from_a_variable_is_ignored_without_one() {
+    let said = run(&[], &["connect", "--proxy-password-file", "/nonexistent"]);
+    assert_eq!(said.status.code(), Some(2), "{}", text(&said.stderr));
+    assert!(text(&said.stderr).contains("--proxy-password-file needs --proxy"), "{}", text(&said.stderr));
+    let said = run(&[("ADIEU_PROXY_PASSWORD_FILE", "/nonexistent")], &["connect"]);
+    assert_eq!(said.status.code(), Some(3), "{}", text(&said.stderr));
+}

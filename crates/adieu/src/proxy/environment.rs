@@ -2,18 +2,23 @@
 
 use super::{ParseProxyError, Proxy};
 use crate::Endpoint;
+use std::ffi::OsString;
 use std::net::IpAddr;
 
 /// The proxy for `endpoint` by these variables.
 pub(super) fn choose(
     endpoint: &Endpoint,
-    variable: impl Fn(&str) -> Option<String>,
+    variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Proxy>, ParseProxyError> {
     let (Endpoint::Tcp { host, port } | Endpoint::Tls { host, port }) = endpoint else { return Ok(None) };
-    let either = |lower: &str, upper: &str| variable(lower).or_else(|| variable(upper)).unwrap_or_default();
-    let proxy = either("all_proxy", "ALL_PROXY");
+    // What cannot be read is not left out: whoever wants a proxy does not want to go without one.
+    let either = |lower: &str, upper: &str| {
+        let value = variable(lower).or_else(|| variable(upper)).unwrap_or_default();
+        value.into_string().map_err(|_| ParseProxyError::NotUnicode)
+    };
+    let proxy = either("all_proxy", "ALL_PROXY")?;
     let proxy = proxy.trim();
-    if proxy.is_empty() || is_excepted(&either("no_proxy", "NO_PROXY"), host, *port) {
+    if proxy.is_empty() || is_excepted(&either("no_proxy", "NO_PROXY")?, host, *port) {
         return Ok(None);
     }
     if proxy.contains("://") { proxy.parse().map(Some) } else { format!("http://{proxy}").parse().map(Some) }
@@ -118,12 +123,29 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_an_error_and_not_no_proxy() {
+        use std::os::unix::ffi::OsStringExt;
+        let wrong = || OsString::from_vec(b"socks5://me:hunter2\xff@p:1".to_vec());
+        let chosen = |name: &'static str| {
+            choose(&Endpoint::tcp("far.test", 1), |n| match n {
+                _ if n == name => Some(wrong()),
+                "ALL_PROXY" => Some("socks5h://p:1".into()),
+                _ => None,
+            })
+        };
+        for name in ["all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
+            assert_eq!(chosen(name), Err(ParseProxyError::NotUnicode), "{name}");
+        }
+    }
+
     #[test]
     fn lower_case_counts_first_and_a_unix_socket_has_no_proxy() {
         let variables = |name: &str| match name {
-            "all_proxy" => Some("socks5h://lower:1".to_owned()),
-            "ALL_PROXY" => Some("socks5h://upper:1".to_owned()),
-            "NO_PROXY" => Some("near.test".to_owned()),
+            "all_proxy" => Some("socks5h://lower:1".into()),
+            "ALL_PROXY" => Some("socks5h://upper:1".into()),
+            "NO_PROXY" => Some("near.test".into()),
             _ => None,
         };
         let chosen =
@@ -131,7 +153,7 @@ mod tests {
         assert_eq!(chosen(&Endpoint::tcp("far.test", 1)).as_deref(), Some("socks5h://lower:1"));
         assert_eq!(chosen(&Endpoint::tcp("near.test", 1)), None);
         assert_eq!(chosen(&Endpoint::unix("x")), None);
-        let bare = choose(&Endpoint::tcp("far.test", 1), |n| (n == "ALL_PROXY").then(|| "p:3128".to_owned()));
+        let bare = choose(&Endpoint::tcp("far.test", 1), |n| (n == "ALL_PROXY").then(|| "p:3128".into()));
         assert_eq!(bare.expect("a proxy").map(|p| p.to_string()).as_deref(), Some("http://p:3128"));
         assert_eq!(choose(&Endpoint::tcp("far.test", 1), |_| None), Ok(None));
     }

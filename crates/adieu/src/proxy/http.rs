@@ -14,7 +14,7 @@ const EXCERPT: usize = 200;
 const MAX_INTERIM: u8 = 8;
 
 /// What is sent.
-pub(super) fn request(credentials: Option<Credentials>, target: &Target) -> Result<Vec<u8>, ProxyError> {
+pub(super) fn request(credentials: Option<&Credentials>, target: &Target) -> Result<Vec<u8>, ProxyError> {
     let authority = match target {
         Target::Address(address) => address.to_string(),
         Target::Name { host, port } => {
@@ -28,17 +28,41 @@ pub(super) fn request(credentials: Option<Credentials>, target: &Target) -> Resu
         }
     };
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
-    if let Some(Credentials { user, password }) = credentials {
-        let basic = base64(format!("{user}:{password}").as_bytes());
-        request += &format!("Proxy-Authorization: Basic {basic}\r\n");
+    if let Some(credentials) = credentials {
+        request += &format!("Proxy-Authorization: Basic {}\r\n", basic(credentials));
     }
     request += "\r\n";
     Ok(request.into_bytes())
 }
 
+fn basic(Credentials { user, password }: &Credentials) -> String {
+    base64(format!("{user}:{password}").as_bytes())
+}
+
+/// What is to be in no sentence, though the proxy may repeat it: our password, and our request's form of it.
+#[derive(Default)]
+struct Secrets(Vec<String>);
+
+/// So short a password stands in most pages by chance, and to leave those out would sooner tell it.
+const SHORT: usize = 3;
+
+impl Secrets {
+    fn of(credentials: &Credentials) -> Self {
+        // A page may write the signs at the end in another way.
+        let basic = basic(credentials).trim_end_matches('=').to_owned();
+        let password = Some(credentials.password.clone()).filter(|password| password.len() > SHORT);
+        Self(password.into_iter().chain([basic]).collect())
+    }
+
+    fn are_in(&self, text: &[u8]) -> bool {
+        self.0.iter().any(|secret| text.windows(secret.len()).any(|part| part == secret.as_bytes()))
+    }
+}
+
 /// The response being received.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Response {
+    secrets: Secrets,
     head: Vec<u8>,
     interim: u8,
     refusal: Option<Refusal>,
@@ -53,13 +77,17 @@ struct Refusal {
 }
 
 impl Response {
+    pub(super) fn new(credentials: Option<&Credentials>) -> Self {
+        Self { secrets: credentials.map(Secrets::of).unwrap_or_default(), ..Self::default() }
+    }
+
     /// Takes what belongs to the response: how many bytes that is, and what comes of it.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> (usize, Result<Progress, ProxyError>) {
         if let Some(refusal) = &mut self.refusal {
             let taken = bytes.len().min(refusal.wanted - refusal.page.len());
             refusal.page.extend(&bytes[..taken]);
             let is_whole = refusal.page.len() == refusal.wanted;
-            return (taken, if is_whole { Err(refusal.error()) } else { Ok(Progress::More) });
+            return (taken, if is_whole { Err(refusal.error(&self.secrets)) } else { Ok(Progress::More) });
         }
         for (index, byte) in bytes.iter().enumerate() {
             self.head.push(*byte);
@@ -73,7 +101,7 @@ impl Response {
 
     /// The connection has ended, or enough was waited for: the error that it is.
     pub(super) fn end(&self) -> ProxyError {
-        self.refusal.as_ref().map_or(ProxyError::CutShort, Refusal::error)
+        self.refusal.as_ref().map_or(ProxyError::CutShort, |refusal| refusal.error(&self.secrets))
     }
 
     /// The refusal is known, and only the rest of its page is not.
@@ -86,7 +114,7 @@ impl Response {
         let head = &self.head;
         let begins = head.iter().zip(b"HTTP/1.").all(|(a, b)| a == b);
         if !begins {
-            return Err(wrong(head, "its answer is of another protocol"));
+            return Err(self.wrong("its answer is of another protocol"));
         }
         if head.len() > MAX_HEAD {
             return Err(ProxyError::Protocol { protocol: "HTTP", what: "its head has no end".to_owned() });
@@ -98,8 +126,8 @@ impl Response {
         let mut response = httparse::Response::new(&mut headers);
         let code = match response.parse(head) {
             Ok(httparse::Status::Complete(_)) => response.code.unwrap_or_default(),
-            Ok(httparse::Status::Partial) => return Err(wrong(head, "its head is not whole")),
-            Err(error) => return Err(wrong(head, &error.to_string())),
+            Ok(httparse::Status::Partial) => return Err(self.wrong("its head is not whole")),
+            Err(error) => return Err(self.wrong(&error.to_string())),
         };
         match code {
             // A tunnel to which it switches protocols is not what was asked for.
@@ -114,26 +142,35 @@ impl Response {
         let length = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
         let length = length.and_then(|h| std::str::from_utf8(h.value).ok()?.trim().parse().ok());
         let wanted = length.map_or(MAX_PAGE, |length: usize| length.min(MAX_PAGE));
-        let status = one_line(&format!("{code} {}", response.reason.unwrap_or_default()), EXCERPT);
+        let reason = response.reason.unwrap_or_default();
+        let reason = if self.secrets.are_in(reason.as_bytes()) { REPEATS } else { reason };
+        let status = one_line(&format!("{code} {reason}"), EXCERPT);
         let refusal = Refusal { status, page: Vec::new(), wanted };
         if wanted == 0 {
-            return Err(refusal.error());
+            return Err(refusal.error(&self.secrets));
         }
         self.refusal = Some(refusal);
         Ok(Progress::More)
     }
+
+    fn wrong(&self, why: &str) -> ProxyError {
+        let seen = if self.secrets.are_in(&self.head) { REPEATS.to_owned() } else { shown(&self.head) };
+        ProxyError::Protocol { protocol: "HTTP", what: format!("{why}: {seen}") }
+    }
 }
 
+/// In the place of what would tell our password.
+const REPEATS: &str = "(not told: it repeats our password)";
+
 impl Refusal {
-    fn error(&self) -> ProxyError {
+    fn error(&self, secrets: &Secrets) -> ProxyError {
+        if secrets.are_in(&self.page) {
+            return ProxyError::Refused { answer: format!("{}: {REPEATS}", self.status) };
+        }
         let page = one_line(&without_tags(&String::from_utf8_lossy(&self.page)), EXCERPT);
         let answer = if page.is_empty() { self.status.clone() } else { format!("{}: {page}", self.status) };
         ProxyError::Refused { answer }
     }
-}
-
-fn wrong(head: &[u8], why: &str) -> ProxyError {
-    ProxyError::Protocol { protocol: "HTTP", what: format!("{why}: {}", shown(head)) }
 }
 
 /// The words of a page of HTML.

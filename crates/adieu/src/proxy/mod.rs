@@ -19,7 +19,7 @@ pub use error::ProxyError;
 
 use crate::Endpoint;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// How a proxy is spoken to.
@@ -112,6 +112,9 @@ pub enum ParseProxyError {
     /// SOCKS4 has users, but no passwords.
     #[error("SOCKS4 knows no password: leave it out, or use socks5")]
     PasswordForSocks4,
+    /// A variable of the environment is not UTF-8.
+    #[error("ALL_PROXY or NO_PROXY is not UTF-8")]
+    NotUnicode,
     /// A user without a password.
     #[error("the proxy's user has no password: write user:password@host, or give it separately")]
     NoPassword,
@@ -162,7 +165,7 @@ impl Proxy {
     ///
     /// The variable is not a proxy.
     pub fn from_environment(endpoint: &Endpoint) -> Result<Option<Self>, ParseProxyError> {
-        environment::choose(endpoint, |name| std::env::var(name).ok())
+        environment::choose(endpoint, |name| std::env::var_os(name))
     }
 
     /// Whether the proxy is told an address, and never a name.
@@ -329,6 +332,12 @@ pub(crate) enum Wants<'a> {
 
 impl Handshake {
     pub(crate) fn new(proxy: &Proxy, target: &Target) -> Result<Self, ProxyError> {
+        if let Target::Name { host, .. } = target
+            && host.split_once('%').is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok())
+        {
+            let what = "an address with a zone means something on this machine alone";
+            return Err(ProxyError::Inexpressible { what });
+        }
         let credentials = proxy.credentials.clone();
         let (codec, to_send) = match proxy.kind {
             ProxyKind::Socks5 | ProxyKind::Socks5h => {
@@ -336,7 +345,10 @@ impl Handshake {
                 (Codec::Socks5(codec), greeting)
             }
             ProxyKind::Socks4a => (Codec::Socks4, socks4::request(credentials, target)?),
-            ProxyKind::Http => (Codec::Http(http::Response::default()), http::request(credentials, target)?),
+            ProxyKind::Http => {
+                let response = http::Response::new(credentials.as_ref());
+                (Codec::Http(response), http::request(credentials.as_ref(), target)?)
+            }
         };
         Ok(Self { codec, to_send, sent: 0, answer: Vec::new(), done: false })
     }
@@ -425,9 +437,17 @@ fn shown(bytes: &[u8]) -> String {
     format!("\"{}{dots}\"", beginning.escape_ascii())
 }
 
+/// Whether a character changes the order in which others are shown: a sentence would say something else.
+///
+/// Source: Unicode Standard Annex #9, section 2.
+const fn reorders(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What somebody else wrote, on one line, without what would move a terminal, at most so many characters.
 fn one_line(text: &str, limit: usize) -> String {
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+    let printable =
+        text.chars().map(|c| if c.is_control() || reorders(c) { ' ' } else { c }).collect::<String>();
     let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &line[..end]),

@@ -223,3 +223,33 @@ fn a_reply_means_the_same_in_whatever_pieces_it_comes() {
         check_proxy_reply(&[&[kind, piece][..], &beginning, &rest, end.as_bytes(), b"stream"].concat());
     });
 }
+
+#[test]
+fn an_answer_that_repeats_our_password_is_not_told() {
+    // What a proxy that shows the request on its page says, and one that knows the password.
+    for answer in [
+        "HTTP/1.1 403 No\r\n\r\n<pre>Proxy-Authorization: Basic bWU6aHVudGVyMg==</pre>",
+        "HTTP/1.1 403 No\r\n\r\nProxy-Authorization: Basic bWU6aHVudGVyMg&#61;&#61;",
+        "HTTP/1.1 403 No\r\n\r\nhunter2 is wrong",
+        "HTTP/1.1 403 Not hunter2\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 hunter2\r\n\r\n",
+        "HTTP/1.1 aHVudGVyMg bWU6aHVudGVyMg==\r\n\r\n",
+    ] {
+        let (_, end) = converse("http://me:hunter2@h:1", &name("a.test"), answer.as_bytes());
+        let said = end.expect_err("a refusal, or nonsense");
+        assert!(!said.contains("hunter2") && !said.contains("bWU6"), "{said}");
+        assert!(said.contains("repeats our password"), "{said}");
+        assert_eq!(said.contains("403"), answer.contains("403"), "{said}");
+    }
+    let (_, end) = converse("http://me:hunter2@h:1", &name("a.test"), b"HTTP/1.1 403 No\r\n\r\nNot here.");
+    assert_eq!(end, Err("refuses: 403 No: Not here.".to_owned()));
+}
+
+#[test]
+fn an_address_with_a_zone_is_not_for_a_proxy_to_understand() {
+    for kind in ["socks5h", "socks4a", "http"] {
+        let (sent, end) = converse(&format!("{kind}://h:1"), &Target::of("fe80::1%lo", 80), b"");
+        assert!(sent.is_empty());
+        assert!(end.is_err_and(|e| e.starts_with("cannot be asked: an address with a zone")), "{kind}");
+    }
+}

@@ -124,6 +124,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
     use proptest::prelude::*;
 
     #[test]
@@ -162,6 +163,7 @@ mod tests {
         assert_eq!((ledger.unacknowledged(1), ledger.unacknowledged(0)), (10, 0), "never too much");
     }
 
+    #[cfg(unix)]
     proptest! {
         #[test]
         fn no_more_is_claimed_than_whole_records(

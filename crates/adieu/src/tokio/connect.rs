@@ -114,7 +114,7 @@ pub(super) async fn addresses_of(
         link.observe(&Event::Resolved { addresses: &found });
         found
     };
-    link.options.socket.suited(found).map_err(ConnectCause::Resolve)
+    link.options.socket.suited(host, found).map_err(ConnectCause::Unsuited)
 }
 
 /// The addresses of a name in the order in which to try them.

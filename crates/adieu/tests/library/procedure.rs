@@ -244,3 +244,26 @@ fn program_bytes<const N: usize>() -> [u8; N] {
     Pattern::of_program().fill(0, &mut bytes);
     bytes
 }
+
+#[test]
+fn a_read_with_a_limit_takes_what_is_there_and_waits_no_longer() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has an address");
+    let mut connection = adieu::connect(&address.into(), &Options::new()).expect("it listens");
+    let (mut peer, _) = listener.accept().expect("it is there");
+    let mut buffer = [0; 8];
+    let mut read = |connection: &mut adieu::Connection, limit| {
+        connection.read_within(&mut buffer, limit).expect("nothing is wrong")
+    };
+    assert_eq!(read(&mut connection, std::time::Duration::ZERO), None);
+    let began = std::time::Instant::now();
+    assert_eq!(read(&mut connection, std::time::Duration::from_millis(30)), None);
+    assert!(began.elapsed() >= std::time::Duration::from_millis(30));
+    peer.write_all(b"abc").expect("it takes it");
+    assert_eq!(connection.read_within(&mut [], std::time::Duration::from_secs(20)).ok(), Some(None));
+    assert_eq!(read(&mut connection, std::time::Duration::from_secs(20)), Some(3));
+    drop(peer);
+    assert_eq!(read(&mut connection, std::time::Duration::from_secs(20)), Some(0));
+    let report = connection.shutdown_send().expect("connected").close();
+    assert!(report.is_graceful() || report.ending == "reset", "{report}");
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 fn refusal(arm: Arm, endpoint: &Endpoint, options: &Options) -> (String, u8) {
     let error = arm.connect(endpoint, options).err().expect("the option cannot be had");
-    assert!(matches!(error.cause(), ConnectCause::Option(_) | ConnectCause::Resolve(_)), "{error}");
+    assert!(matches!(error.cause(), ConnectCause::Option(_) | ConnectCause::Unsuited(_)), "{error}");
     (error.to_string(), error.report().exit_code)
 }
 
@@ -199,4 +199,58 @@ mod linux {
             bound.expect("the system allows it");
         }
     }
+}
+
+/// Type of service and hops of an accepted client over IPv4, and of one over IPv6. `None`: this system has no IPv6.
+#[cfg(target_os = "linux")]
+fn accepted_by_both_ips(options: &Options) -> Option<[(u32, u32); 2]> {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return None;
+    }
+    let listener = Listener::bind(&Endpoint::tcp("::", 0), options).expect("both IPs");
+    let Endpoint::Tcp { port, .. } = *listener.local_endpoint() else { panic!("TCP") };
+    let of = |ip: IpAddr| {
+        let _client = std::net::TcpStream::connect((ip, port)).expect("it listens");
+        let accepted = listener.accept().expect("a client");
+        let fd = accepted.socket().expect("open");
+        let socket = SockRef::from(&fd);
+        if ip.is_ipv4() {
+            (socket.tos_v4().expect("a socket"), socket.ttl_v4().expect("a socket"))
+        } else {
+            (socket.tclass_v6().expect("a socket"), socket.unicast_hops_v6().expect("a socket"))
+        }
+    };
+    Some([of([127, 0, 0, 1].into()), of(std::net::Ipv6Addr::LOCALHOST.into())])
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_for_both_ips_marks_the_packets_of_both() {
+    let options = Options::new().tos(0x28).ttl(9);
+    if let Some(accepted) = accepted_by_both_ips(&options) {
+        assert_eq!(accepted, [(0x28, 9); 2]);
+    }
+}
+
+#[test]
+fn a_listener_for_ipv6_alone_has_no_clients_over_ipv4() {
+    let only = Options::new().ip_version(IpVersion::V6);
+    // Without IPv6 there is nothing to listen on.
+    let Ok(listener) = Listener::bind(&Endpoint::tcp("::", 0), &only) else { return };
+    let Endpoint::Tcp { port, .. } = *listener.local_endpoint() else { panic!("TCP") };
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect_err("it is for IPv6 alone");
+    std::net::TcpStream::connect(("::1", port)).expect("it listens");
+}
+
+#[test]
+fn an_address_of_the_other_ip_is_not_said_to_be_a_name_that_was_not_found() {
+    on_both(|arm| {
+        let only = Options::new().ip_version(IpVersion::V6);
+        let (said, code) = refusal(arm, &Endpoint::tcp("127.0.0.1", 9), &only);
+        assert!(said.ends_with("127.0.0.1 has no IPv6 address, and no other may be used"), "{said}");
+        assert_eq!(code, 3);
+        let from = Options::new().source(std::net::Ipv6Addr::LOCALHOST.into(), None);
+        let (said, _) = refusal(arm, &Endpoint::tcp("127.0.0.1", 9), &from);
+        assert!(said.ends_with("no IPv6 address, as our own source address is"), "{said}");
+    });
 }

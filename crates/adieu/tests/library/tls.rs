@@ -36,7 +36,7 @@ fn ran(report: &Report, output: Vec<u8>) -> Ran {
 fn scratch() -> (Output, std::fs::File) {
     let file = tempfile::tempfile().expect("a file can be made");
     let ours = file.try_clone().expect("a descriptor");
-    (Output::from_fd(file).expect("writable"), ours)
+    (Output::try_from(file).expect("writable"), ours)
 }
 
 fn contents(mut file: std::fs::File) -> Vec<u8> {

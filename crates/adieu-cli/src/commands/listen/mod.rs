@@ -3,7 +3,7 @@
 //! A thread accepts, each connection has a thread, and the main thread hears of everything through one channel:
 //! connections, their ends, and signals. So nothing here polls, and nothing is shared but the printer.
 
-mod port_file;
+pub(crate) mod port_file;
 
 use crate::exit::{self, ExitStatus};
 use crate::options::{InputKind, ReportFormat, Shared, endpoint};

@@ -8,7 +8,7 @@ use std::{fs, io};
 ///
 /// That takes a rename, which is only for nothing and for a regular file. Whatever else stands there (a FIFO, a device, a
 /// symlink) is written into: a rename would replace it.
-pub(super) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
+pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     let text = match endpoint {
         Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } => format!("{port}\n"),
         other => format!("{other}\n"),

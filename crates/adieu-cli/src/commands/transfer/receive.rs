@@ -1,0 +1,134 @@
+//! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
+
+use super::progress::Progress;
+use super::{Origin, Session, Transfer};
+use crate::exit::{self, ExitStatus};
+use crate::options::{Shared, endpoint};
+use crate::printer::complain;
+use crate::stdio;
+use adieu::describe_error;
+use adieu_transfer::{Backoff, ReceiveOptions, Role, Storage, Wire};
+use clap::ArgAction;
+use clap::builder::BoolishValueParser;
+use std::fs::File;
+use std::path::PathBuf;
+
+/// Receive what an adieu send sends, store it whole or not at all, and answer a receipt
+///
+/// What comes is written to a partial beside its name, hashed, synced and renamed; then the receipt is sent. A file that
+/// is not whole never appears under its name, and an existing one is replaced in one step. Exit status 0 means: whole,
+/// verified and stored.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = exit::TABLE, mut_arg("input_grace", |a| a.hide(true)))]
+pub(crate) struct Args {
+    /// The endpoint, in one word or two
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    endpoint: Vec<String>,
+
+    /// Where it goes: a directory takes everything under its name; else it is the name of the one file, or of a directory
+    /// that is made; - is stdout, and then nothing is stored
+    #[arg(short, long, value_name = "PATH", required = true, env = "ADIEU_OUTPUT", hide_env_values = true)]
+    output: PathBuf,
+
+    /// Connect to a sender that listens at ENDPOINT
+    #[arg(short, long, env = "ADIEU_CONNECT", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    connect: bool,
+
+    #[command(flatten)]
+    transfer: Transfer,
+
+    #[command(flatten)]
+    shared: Shared,
+}
+
+pub(crate) fn run(args: &Args) -> ExitStatus {
+    let usage = |text: &str| {
+        complain(text);
+        ExitStatus::Usage
+    };
+    let endpoint = match endpoint(&args.endpoint) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return usage(&format!("{error:#}")),
+    };
+    let secret = match args.transfer.secret() {
+        Ok(secret) => secret,
+        Err(error) => return usage(&format!("{error:#}")),
+    };
+    let session = match Session::new(Role::Receive, &endpoint, &args.shared, &args.transfer, secret.is_some())
+    {
+        Ok(session) => session,
+        Err(status) => return status,
+    };
+    raise_descriptor_limit();
+    // Before anybody is asked to connect.
+    if let Err(words) = storage(args) {
+        return session.local_failure(&words);
+    }
+    let origin = if args.connect {
+        Origin::Connect(endpoint)
+    } else {
+        match session.listen(&endpoint, &args.transfer) {
+            Ok(origin) => origin,
+            Err(status) => return status,
+        }
+    };
+    let options =
+        ReceiveOptions { resume: args.transfer.resume, secret, limit_rate: args.transfer.limit_rate };
+    attempt(args, session, &origin, &options)
+}
+
+/// Small files share a sync, and each that waits for it holds a descriptor.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // A refusal leaves the limit that there was, and then fewer share one.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+fn storage(args: &Args) -> Result<Storage, String> {
+    if args.output.as_os_str() != "-" {
+        return Storage::at(&args.output).map_err(|error| error.to_string());
+    }
+    let stdout = stdio::output().and_then(|_| Ok(File::from(rustix::io::dup(rustix::stdio::stdout())?)));
+    stdout.map(Storage::stream).map_err(|error| format!("cannot write to stdout: {}", describe_error(&error)))
+}
+
+/// Receives until it is stored, or no attempt is left.
+fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &ReceiveOptions) -> ExitStatus {
+    let mut backoff = Backoff::new();
+    loop {
+        let mut storage = match storage(args) {
+            Ok(storage) => storage,
+            Err(words) => return session.local_failure(&words),
+        };
+        let (report, again) = match session.connection(origin) {
+            Err(report) => (session.never_connected(report), args.connect),
+            Ok(connection) => {
+                let mut wire = Wire::new(connection, Some(&session.interrupt));
+                let mut progress = Progress::new(&session.printer);
+                let outcome =
+                    adieu_transfer::receive(&mut wire, &mut storage, options, &mut |s| progress.step(s));
+                progress.finish();
+                if outcome.moved > 0 {
+                    backoff.reset();
+                }
+                // What went to stdout cannot be taken back.
+                let again = (outcome.may_be_tried_again() || outcome.is_of_a_stranger())
+                    && !(storage.is_stream() && outcome.moved > 0);
+                (session.conclude(&outcome, wire, true), again)
+            }
+        };
+        if !(again && session.has_attempts()) {
+            return session.printer.transfer(&report);
+        }
+        if args.connect {
+            if !session.rest(&mut backoff, &report) {
+                return session.printer.transfer(&report);
+            }
+        } else {
+            session.printer.say(&format!("{report}; waiting for the next connection"));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `adieu send`: files to a receiver, until it says that they are stored.
+
+use super::progress::Progress;
+use super::{Origin, Session, Transfer};
+use crate::exit::{self, ExitStatus};
+use crate::options::Shared;
+use crate::printer::complain;
+use crate::stdio;
+use adieu::exchange::{Input, Output};
+use adieu::{Endpoint, describe_error};
+use adieu_transfer::{Backoff, Role, SendOptions, Sources, TransferReport, Wire};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, ValueEnum};
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+/// Send files to an adieu receive, which answers when they are stored
+///
+/// The receiver writes to a partial, compares the hash, syncs, renames, and only then answers a receipt, over the direction
+/// that is still open when ours has ended. Exit status 0 means: stored and synced under its name at the receiver, and the
+/// receipt has our own count and hash. Everything that is not confirmed is 6.
+///
+/// Directories are sent with all that is in them; links in them as links, if they do not point out of what is sent.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT", mut_arg("input_grace", |a| a.hide(true)))]
+pub(crate) struct Args {
+    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, or unix:path
+    #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..)]
+    words: Vec<PathBuf>,
+
+    /// Wait at ENDPOINT for a receiver that connects
+    #[arg(short, long, env = "ADIEU_LISTEN", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    listen: bool,
+
+    /// Send the bytes of one file alone, to a peer that is no adieu receive (nc, socat): there is no receipt, and the exit
+    /// status is that of the connection
+    #[arg(long, env = "ADIEU_PLAIN", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(),
+          conflicts_with_all = ["resume", "retry", "secret", "secret_file", "limit_rate", "name", "accept"])]
+    plain: bool,
+
+    /// The name that a single file, or stdin, gets at a receiver whose output is a directory [default: its own, or "stdin"]
+    #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true)]
+    name: Option<OsString>,
+
+    /// Which receipt is a success: stored alone, or also written, which a receiver gives that writes to its stdout
+    #[arg(
+        long,
+        value_name = "RECEIPT",
+        env = "ADIEU_ACCEPT",
+        hide_env_values = true,
+        default_value = "stored"
+    )]
+    accept: Accept,
+
+    #[command(flatten)]
+    transfer: Transfer,
+
+    #[command(flatten)]
+    shared: Shared,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Accept {
+    /// On its disk, synced, under its name
+    Stored,
+    /// That, or written to the receiver's stdout
+    Written,
+}
+
+pub(crate) fn run(args: &Args) -> ExitStatus {
+    let usage = |text: &str| {
+        complain(text);
+        ExitStatus::Usage
+    };
+    let Some((last, files)) = args.words.split_last().filter(|(_, files)| !files.is_empty()) else {
+        return usage("send takes what to send and where to: adieu send FILE... ENDPOINT");
+    };
+    let endpoint = match last.to_str().map(str::parse::<Endpoint>) {
+        Some(Ok(endpoint)) => endpoint,
+        Some(Err(error)) => return usage(&format!("'{}' is not an endpoint: {error}", last.display())),
+        None => return usage(&format!("'{}' is not an endpoint", last.display())),
+    };
+    let secret = match args.transfer.secret() {
+        Ok(secret) => secret,
+        Err(error) => return usage(&format!("{error:#}")),
+    };
+    let session = match Session::new(Role::Send, &endpoint, &args.shared, &args.transfer, secret.is_some()) {
+        Ok(session) => session,
+        Err(status) => return status,
+    };
+    if files.iter().any(|f| f.as_os_str() == "-")
+        && let Err(error) = stdio::input()
+    {
+        return session.local_failure(&format!("cannot read stdin: {}", describe_error(&error)));
+    }
+    if args.plain {
+        return send_plain(args, files, &endpoint, session);
+    }
+    let mut sources = match Sources::new(files) {
+        Ok(sources) => sources,
+        Err(error) => return session.local_failure(&error.to_string()),
+    };
+    if let Some(name) = &args.name {
+        sources = match sources.with_name(name.as_bytes()) {
+            Ok(sources) => sources,
+            Err(error) => return usage(&error.to_string()),
+        };
+    }
+    let origin = if args.listen {
+        match session.listen(&endpoint, &args.transfer) {
+            Ok(origin) => origin,
+            Err(status) => return status,
+        }
+    } else {
+        Origin::Connect(endpoint)
+    };
+    let options = SendOptions { resume: args.transfer.resume, secret, limit_rate: args.transfer.limit_rate };
+    attempt(session, &origin, &sources, options, args.accept == Accept::Written)
+}
+
+/// Sends until it is confirmed, or no attempt is left.
+fn attempt(
+    mut session: Session,
+    origin: &Origin,
+    sources: &Sources,
+    mut options: SendOptions,
+    accept_written: bool,
+) -> ExitStatus {
+    let mut backoff = Backoff::new();
+    loop {
+        let (report, again) = match session.connection(origin) {
+            Err(report) => (session.never_connected(report), true),
+            Ok(connection) => {
+                let mut wire = Wire::new(connection, Some(&session.interrupt));
+                let mut progress = Progress::new(&session.printer);
+                let outcome =
+                    adieu_transfer::send(&mut wire, sources, &options, &mut |step| progress.step(step));
+                progress.finish();
+                if outcome.moved > 0 {
+                    backoff.reset();
+                }
+                // What was read of a pipe cannot be read again.
+                let again =
+                    outcome.may_be_tried_again() && (sources.can_be_read_again() || outcome.moved == 0);
+                (session.conclude(&outcome, wire, accept_written), again)
+            }
+        };
+        if !(again && session.has_attempts() && session.rest(&mut backoff, &report)) {
+            return session.printer.transfer(&report);
+        }
+        // It may all be there by now, and only the receipt was lost.
+        options.resume = true;
+    }
+}
+
+/// The bytes alone, as `connect` sends them.
+fn send_plain(args: &Args, files: &[PathBuf], endpoint: &Endpoint, mut session: Session) -> ExitStatus {
+    let [file] = files else {
+        complain("--plain sends one file: nothing says where the next would begin");
+        return ExitStatus::Usage;
+    };
+    let input =
+        if file.as_os_str() == "-" { stdio::input() } else { File::open(file).and_then(Input::from_fd) };
+    let input = match input {
+        Ok(input) => input,
+        Err(error) => {
+            return session.local_failure(&format!(
+                "cannot read {}: {}",
+                file.display(),
+                describe_error(&error)
+            ));
+        }
+    };
+    let origin = if args.listen {
+        match session.listen(endpoint, &args.transfer) {
+            Ok(origin) => origin,
+            Err(status) => return status,
+        }
+    } else {
+        Origin::Connect(endpoint.clone())
+    };
+    let connection = match session.connection(&origin) {
+        Ok(connection) => connection,
+        Err(report) => return session.printer.transfer(&session.never_connected(report)),
+    };
+    let report = adieu::exchange(connection, input, Output::null());
+    session.printer.transfer(&TransferReport::plain(report))
+}

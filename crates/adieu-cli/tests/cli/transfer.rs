@@ -1,0 +1,506 @@
+//! `send` and `receive` as two processes: what each says, with which exit status, and what is on the disk.
+
+use crate::{BOUND, adieu, text};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A listening `adieu receive` or `adieu send --listen`.
+struct Listening {
+    child: Child,
+    address: String,
+}
+
+fn start(directory: &Path, args: &[&str]) -> Listening {
+    start_command(directory, adieu(args))
+}
+
+fn start_command(directory: &Path, mut command: Command) -> Listening {
+    let port = directory.join("port");
+    // Of an earlier one.
+    let _ = std::fs::remove_file(&port);
+    #[expect(clippy::zombie_processes, reason = "finish waits for it; a test that fails before is no matter")]
+    let child = command
+        .arg("--port-file")
+        .arg(&port)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the built binary starts");
+    let until = Instant::now() + BOUND;
+    loop {
+        if let Ok(port) = std::fs::read_to_string(&port) {
+            return Listening { child, address: format!("127.0.0.1:{}", port.trim()) };
+        }
+        assert!(Instant::now() < until, "it does not listen");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+impl Listening {
+    fn finish(self) -> (Option<i32>, String, Vec<u8>) {
+        let output = self.child.wait_with_output().expect("it can be waited for");
+        (output.status.code(), text(&output.stderr), output.stdout)
+    }
+}
+
+fn send(args: &[&str]) -> (Option<i32>, String) {
+    let output = adieu(&[&["send"], args].concat()).stdin(Stdio::null()).output().expect("it starts");
+    (output.status.code(), text(&output.stderr))
+}
+
+struct Scene {
+    directory: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().expect("there is room") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn word(&self, name: &str) -> String {
+        self.path(name).to_str().expect("a UTF-8 path").to_owned()
+    }
+
+    fn file(&self, name: &str, length: usize) -> String {
+        let bytes: Vec<u8> =
+            (0..=250u8).cycle().zip(0..length).map(|(byte, at)| byte ^ (at >> 8).to_le_bytes()[0]).collect();
+        std::fs::write(self.path(name), bytes).expect("there is room");
+        self.word(name)
+    }
+
+    fn receive(&self, args: &[&str]) -> Listening {
+        start(self.directory.path(), &[&["receive", "127.0.0.1:0"], args].concat())
+    }
+
+    fn same(&self, a: &str, b: &str) -> bool {
+        std::fs::read(self.path(a)).expect("it is there") == std::fs::read(self.path(b)).unwrap_or_default()
+    }
+}
+
+#[test]
+fn a_sent_file_is_stored_and_both_exit_0_with_the_same_hash() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 1_000_000), scene.word("target"));
+    let receiver = scene.receive(&["--output", &target]);
+    let (code, said) = send(&[&file, &receiver.address]);
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+    assert!(said.starts_with("adieu: stored: 1000000 bytes in 1 file, BLAKE3 "), "{said}");
+    assert!(heard.ends_with(&said), "{heard} and {said}");
+    assert!(scene.same("file", "target"));
+}
+
+#[test]
+fn the_receiver_may_connect_and_the_sender_listen() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 100_000), scene.word("target"));
+    let sender = start(scene.directory.path(), &["send", "--listen", &file, "127.0.0.1:0"]);
+    let args = ["receive", "--connect", &sender.address, "--output", &target, "-q"];
+    let output = adieu(&args).stdin(Stdio::null()).output().expect("it starts");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let (code, said, _) = sender.finish();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(scene.same("file", "target"));
+}
+
+fn feed(args: &[&str], input: &[u8]) -> Output {
+    crate::run(&[&["send"], args].concat(), input)
+}
+
+#[test]
+fn stdin_is_sent_under_a_name_and_stdout_is_only_written() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("d")).expect("there is room");
+    let receiver = scene.receive(&["--output", &scene.word("d")]);
+    let output = feed(&["--name", "dump.sql", "-", &receiver.address], b"from stdin");
+    assert_eq!((output.status.code(), receiver.finish().0), (Some(0), Some(0)));
+    assert_eq!(std::fs::read(scene.path("d/dump.sql")).ok().as_deref(), Some(&b"from stdin"[..]));
+
+    for (accept, code) in [("stored", 6), ("written", 0)] {
+        let receiver = scene.receive(&["--output", "-"]);
+        let output = feed(&["-", &receiver.address, "--accept", accept], b"to stdout");
+        let (their_code, heard, stdout) = receiver.finish();
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), their_code), (Some(code), Some(0)), "{said}{heard}");
+        assert!(said.contains("written to the receiver's stdout, not stored: 9 bytes"), "{said}");
+        assert_eq!(stdout, b"to stdout");
+    }
+}
+
+fn schema() -> jsonschema::Validator {
+    let schema = include_str!("../../../../docs/transfer-report.schema.json");
+    let mut schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
+    // The connection's part has a schema of its own, beside this one.
+    let connection = include_str!("../../../../docs/report.schema.json");
+    schema["properties"]["connection"]["anyOf"][0] = serde_json::from_str(connection).expect("JSON");
+    jsonschema::validator_for(&schema).expect("the schema is a schema")
+}
+
+fn checked(said: &str, code: Option<i32>) -> Value {
+    let line = said.lines().last().unwrap_or_default();
+    let report: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {said:?}"));
+    let faults: Vec<String> =
+        schema().iter_errors(&report).map(|e| format!("{e} at {}", e.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:?} in {said}");
+    assert_eq!(report["exit_code"].as_i64(), code.map(i64::from));
+    report
+}
+
+#[test]
+fn the_json_report_fits_its_schema_whatever_came_of_it() {
+    assert!(!schema().is_valid(&serde_json::json!({"result": "stored"})));
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 10_000), scene.word("target"));
+    let json = ["--report", "json"];
+    for (secret, resume) in [(None, false), (Some("x"), true)] {
+        let mut more: Vec<&str> = json.to_vec();
+        more.extend(secret.into_iter().flat_map(|s| ["--secret", s]));
+        more.extend(resume.then_some("--resume"));
+        let receiver = scene.receive(&[&["--output", &target], &more[..]].concat());
+        let (code, said) = send(&[&[&*file, &receiver.address], &more[..]].concat());
+        let (their_code, heard, _) = receiver.finish();
+        let (sent, got) = (checked(&said, code), checked(&heard, their_code));
+        for report in [&sent, &got] {
+            assert_eq!((&report["result"], &report["receipt"]), (&"stored".into(), &"stored".into()));
+            assert_eq!((&report["bytes"], &report["receipt_bytes"]), (&10_000.into(), &10_000.into()));
+            assert_eq!(report["hash"], report["receipt_hash"]);
+            let there = if resume { 10_000.into() } else { Value::Null };
+            assert_eq!(report["resumed_from"], there);
+            assert_eq!(report["encrypted_by"], secret.map_or(Value::Null, |_| "secret".into()));
+        }
+        assert_eq!(sent["hash"], got["hash"]);
+        assert_eq!((&sent["stored_us"], got["stored_us"].is_u64()), (&Value::Null, true));
+    }
+    let (code, said) = send(&[&[&*file, "127.0.0.1:1"], &json[..]].concat());
+    let report = checked(&said, code);
+    assert_eq!((code, &report["result"]), (Some(3), &"no_connection".into()));
+    assert_eq!((&report["bytes"], &report["hash"]), (&Value::Null, &Value::Null));
+    let (code, said) = send(&[&["/nowhere", "127.0.0.1:1"], &json[..]].concat());
+    assert_eq!((code, &checked(&said, code)["result"]), (Some(7), &"local_failure".into()));
+}
+
+/// Runs this in a thread that has a small file system of its own at a directory. `false`: this machine cannot.
+fn on_own_disk(test: &str, at: &Path, bytes: u64, read_only: bool, body: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        let thread =
+            scope.spawn(move || match adieu_testkit::places::own_file_system(at, bytes, read_only) {
+                Ok(()) => body(),
+                Err(error) => adieu_testkit::skip::loudly(test, &error),
+            });
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+#[test]
+fn a_full_disk_is_told_to_the_sender_in_the_receivers_words() {
+    let scene = Scene::new();
+    let file = scene.file("file", 8_000_000);
+    std::fs::create_dir(scene.path("disk")).expect("there is room");
+    let target = scene.word("disk/target");
+    on_own_disk("a_full_disk", &scene.path("disk"), 1 << 20, false, || {
+        std::fs::write(&target, b"old").expect("there is room for that");
+        for resume in [false, true] {
+            let mut args = vec!["--output", &*target];
+            args.extend(resume.then_some("--resume"));
+            let receiver = scene.receive(&args);
+            let (code, said) = send(&[&file, &receiver.address]);
+            let (their_code, heard, _) = receiver.finish();
+            assert_eq!((code, their_code), (Some(6), Some(7)), "{said}{heard}");
+            assert!(said.starts_with("adieu: receiver: no space left on device after 10"), "{said}");
+            assert!(heard.contains("adieu: no space left on device after 10"), "{heard}");
+            assert_eq!(std::fs::read(&target).ok().as_deref(), Some(&b"old"[..]));
+            assert_eq!(scene.path("disk/.target.adieu-partial").exists(), resume);
+        }
+    });
+}
+
+#[test]
+fn a_target_that_cannot_be_written_to_is_known_before_anybody_connects() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("disk")).expect("there is room");
+    on_own_disk("a_read_only_target", &scene.path("disk"), 1 << 20, true, || {
+        for target in ["disk", "disk/target", "nowhere/target"] {
+            let args = ["receive", "127.0.0.1:0", "--output", &scene.word(target)];
+            let output = adieu(&args).stdin(Stdio::null()).output().expect("it starts");
+            assert_eq!(output.status.code(), Some(7));
+            let said = text(&output.stderr);
+            assert!(said.contains("read-only file system") || said.contains("no such file"), "{said}");
+        }
+    });
+    let args = ["receive", "127.0.0.1:0", "--output", "/dev/null"];
+    let output = adieu(&args).stdin(Stdio::null()).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+}
+
+/// What a proxy does to the bytes from the sender to the receiver.
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    /// This bit is changed.
+    Flip(u64),
+    /// After so many bytes both connections are reset.
+    Cut(u64),
+    /// After so many bytes nothing goes on, and nothing ends.
+    Hold(u64),
+    /// Everything arrives, and then the answer does not.
+    LoseReceipt,
+}
+
+/// A proxy in front of `to` for one connection; gives its address.
+fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let to = to.to_owned();
+    let thread = std::thread::spawn(move || {
+        let (sender, _) = listener.accept().expect("somebody connects");
+        let receiver = TcpStream::connect(to).expect("it listens");
+        for stream in [&sender, &receiver] {
+            stream.set_read_timeout(Some(BOUND)).expect("it can be bounded");
+        }
+        let back = (receiver.try_clone().expect("a clone"), sender.try_clone().expect("a clone"));
+        let answers = std::thread::spawn(move || {
+            if let Harm::LoseReceipt = harm {
+                // The hello has 14 bytes, and the sender goes on only with it.
+                let mut hello = [0; 14];
+                (&back.0).read_exact(&mut hello).expect("it says hello");
+                (&back.1).write_all(&hello).expect("it is taken");
+                let _ = std::io::copy(&mut &back.0, &mut std::io::sink());
+                reset(&back.1);
+            } else {
+                let _ = std::io::copy(&mut &back.0, &mut &back.1);
+                let _ = back.1.shutdown(Shutdown::Write);
+            }
+        });
+        carry(&sender, &receiver, harm);
+        answers.join().expect("it does not panic");
+    });
+    (address, thread)
+}
+
+fn reset(stream: &TcpStream) {
+    // Zero linger takes effect when the last descriptor is closed; until then, neither side hears any more.
+    let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm) {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut done = 0;
+    loop {
+        let Ok(n) = sender.read(&mut buffer) else { return reset(receiver) };
+        if n == 0 {
+            let _ = receiver.shutdown(Shutdown::Write);
+            return;
+        }
+        let mut end = n;
+        match harm {
+            Harm::Flip(bit) if (done * 8..(done + n as u64) * 8).contains(&bit) => {
+                let bit = bit - done * 8;
+                buffer[usize::try_from(bit / 8).expect("small")] ^= 1 << (bit % 8);
+            }
+            Harm::Cut(at) | Harm::Hold(at) if done + n as u64 > at => {
+                end = usize::try_from(at.saturating_sub(done)).expect("small");
+            }
+            _ => {}
+        }
+        if receiver.write_all(&buffer[..end]).is_err() {
+            return reset(sender);
+        }
+        done += n as u64;
+        if end < n {
+            if let Harm::Cut(_) = harm {
+                reset(sender);
+                reset(receiver);
+            } else {
+                // Until one of them gives up.
+                let _ = std::io::copy(&mut sender, &mut std::io::sink());
+                reset(receiver);
+            }
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_bit_that_flips_on_the_way_is_never_a_success() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 300_000), scene.word("target"));
+    std::fs::write(&target, b"old").expect("there is room");
+    for secret in [&[][..], &["--secret", "x"]] {
+        for byte in [0, 9, 12, 16, 30, 45, 60, 1_000, 150_000, 299_000] {
+            let limits = ["--idle-timeout", "300ms"];
+            let receiver = scene.receive(&[&["--output", &target], secret, &limits].concat());
+            let (address, proxy) = proxy(&receiver.address, Harm::Flip(byte * 8 + 1));
+            let (code, said) = send(&[&[&*file, &address], secret, &limits].concat());
+            proxy.join().expect("it does not panic");
+            let (their_code, heard, _) = receiver.finish();
+            let is_new = scene.same("file", "target");
+            if code == Some(0) {
+                // Of a name that its receiver does not use, or a total that is only shown.
+                assert!(
+                    is_new && their_code == Some(0) && secret.is_empty() && byte < 60,
+                    "{byte}: {said}{heard}"
+                );
+                std::fs::write(&target, b"old").expect("there is room");
+            } else {
+                assert_eq!((code, their_code), (Some(6), Some(6)), "{byte}: {said}{heard}");
+                assert_eq!(
+                    std::fs::read(&target).ok().as_deref(),
+                    Some(&b"old"[..]),
+                    "{byte}: {said}{heard}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_that_is_cut_or_falls_silent_is_resumed_by_retry() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 3_000_000), scene.word("target"));
+    for harm in [Harm::Cut(2_000_000), Harm::Hold(2_000_000)] {
+        // Nothing there yet.
+        let _ = std::fs::remove_file(&target);
+        let both = ["--idle-timeout", "300ms", "--resume"];
+        let receiver = scene.receive(&[&["--output", &target, "--retry=1"], &both[..]].concat());
+        let (address, proxy) = proxy(&receiver.address, harm);
+        let (code, said) = send(&[&[&*file, &address], &both[..]].concat());
+        assert_eq!(code, Some(6), "{harm:?}: {said}");
+        assert!(said.contains("no receipt: "), "{harm:?}: {said}");
+        proxy.join().expect("it does not panic");
+        let (code, said) = send(&["--report", "json", "--resume", &file, &receiver.address]);
+        let report = checked(&said, code);
+        let (their_code, heard, _) = receiver.finish();
+        assert_eq!((code, their_code), (Some(0), Some(0)), "{harm:?}: {said}{heard}");
+        assert!(heard.contains("; waiting for the next connection"), "{heard}");
+        assert!(report["resumed_from"].as_u64().is_some_and(|n| n > 0), "{harm:?}: {report}");
+        assert!(scene.same("file", "target"));
+    }
+}
+
+#[test]
+fn a_lost_receipt_is_unknown_and_a_retry_finds_the_file_stored() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 1_000_000), scene.word("target"));
+    let receiver = scene.receive(&["--output", &target]);
+    let (address, proxy) = proxy(&receiver.address, Harm::LoseReceipt);
+    let (code, said) = send(&[&file, &address]);
+    proxy.join().expect("it does not panic");
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(6), Some(0)), "{said}{heard}");
+    assert!(said.contains("it may or may not have stored it"), "{said}");
+    let receiver = scene.receive(&["--output", &target]);
+    let (code, said) = send(&["--report", "json", "--resume", &file, &receiver.address]);
+    let report = checked(&said, code);
+    assert_eq!((code, receiver.finish().0), (Some(0), Some(0)), "{said}");
+    assert_eq!((&report["bytes_moved"], &report["files_kept"]), (&0.into(), &1.into()));
+    assert!(report["message"].as_str().is_some_and(|m| m.contains("all of it there already")), "{report}");
+}
+
+#[test]
+fn retry_waits_for_a_receiver_that_comes_later() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 10_000), scene.word("target"));
+    let socket = format!("unix:{}", scene.word("socket"));
+    let mut sender = adieu(&["send", "--retry=3", &file, &socket])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut said = String::new();
+    let mut stderr = std::io::BufReader::new(sender.stderr.take().expect("a pipe"));
+    std::io::BufRead::read_line(&mut stderr, &mut said).expect("it says that it tries again");
+    assert!(said.contains("trying again in 1 s"), "{said}");
+    let args = ["receive", &socket, "--output", &target];
+    let receiver = adieu(&args).stdin(Stdio::null()).output().expect("it starts");
+    assert_eq!(receiver.status.code(), Some(0), "{}", text(&receiver.stderr));
+    assert_eq!(sender.wait().expect("it can be waited for").code(), Some(0));
+    assert!(scene.same("file", "target"));
+}
+
+#[test]
+fn plain_says_how_far_the_evidence_goes_and_no_more() {
+    let scene = Scene::new();
+    let file = scene.file("file", 100_000);
+    let server = crate::Server::start(&["--output", &scene.word("target")]);
+    let (code, said) = send(&["--plain", &file, &server.address]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("100000 of 100000 bytes acknowledged by the peer's TCP"), "{said}");
+    assert!(said.contains("whether they are stored is not known"), "{said}");
+    server.finish();
+    assert!(scene.same("file", "target"));
+    let server = crate::Server::start(&["--exec", "kill -9 $PPID"]);
+    let (code, said) = send(&["--plain", &scene.file("large", 10_000_000), &server.address]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("whether anything is stored is not known"), "{said}");
+}
+
+#[test]
+fn a_signal_ends_either_side_at_once_and_the_other_knows() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let scene = Scene::new();
+    let target = scene.word("target");
+    for sender_is_signalled in [true, false] {
+        let receiver = scene.receive(&["--output", &target]);
+        // Its stdin is open and silent: both wait.
+        let mut sender = adieu(&["send", "-", &receiver.address])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut feed = sender.stdin.take().expect("a pipe");
+        feed.write_all(&vec![7; 100_000]).expect("it reads");
+        let partial = scene.path(".target.adieu-partial");
+        let until = Instant::now() + BOUND;
+        while std::fs::metadata(&partial).map_or(0, |m| m.len()) < 100_000 {
+            assert!(Instant::now() < until, "what was fed does not arrive");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let signalled = if sender_is_signalled { &sender } else { &receiver.child };
+        kill_process(Pid::from_child(signalled), Signal::INT).expect("it runs");
+        let output = sender.wait_with_output().expect("it can be waited for");
+        let (their_code, heard, _) = receiver.finish();
+        let codes = if sender_is_signalled { (Some(130), Some(6)) } else { (Some(6), Some(130)) };
+        assert_eq!((output.status.code(), their_code), codes, "{}{heard}", text(&output.stderr));
+        assert!(!scene.path("target").exists() && !partial.exists());
+        drop(feed);
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_a_usage_error() {
+    for args in [
+        &["send"][..],
+        &["send", "file"],
+        &["send", "file", "no-endpoint"],
+        &["send", "--plain", "--resume", "file", "127.0.0.1:1"],
+        &["send", "--secret", "x", "--secret-file", "y", "file", "127.0.0.1:1"],
+        &["send", "--secret", "", "file", "127.0.0.1:1"],
+        &["receive"],
+        &["receive", "--output", "x", "--limit-rate", "fast"],
+    ] {
+        let output = adieu(args).stdin(Stdio::null()).output().expect("it starts");
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_limited_rate_is_kept() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 400_000), scene.word("target"));
+    let receiver = scene.receive(&["--output", &target]);
+    let began = Instant::now();
+    let (code, said) = send(&["--limit-rate", "1M", &file, &receiver.address]);
+    assert_eq!((code, receiver.finish().0), (Some(0), Some(0)), "{said}");
+    assert!(began.elapsed() > Duration::from_millis(300), "{:?}", began.elapsed());
+}

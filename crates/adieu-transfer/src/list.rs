@@ -1,0 +1,60 @@
+//! The hash of a transfer's list of entries, which both sides make for themselves.
+
+use crate::wire::{EntryPath, Hash, Totals};
+
+/// Counts and hashes entries as they end.
+///
+/// Files apart from the rest: with offers, a directory comes before files that were offered before it, and the hash should
+/// not depend on that.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    file_entries: blake3::Hasher,
+    other_entries: blake3::Hasher,
+    files: u64,
+    bytes: u64,
+    last_file: Hash,
+}
+
+const FILE: u8 = 0x02;
+const DIRECTORY: u8 = 0x07;
+const LINK: u8 = 0x08;
+
+impl List {
+    pub(crate) fn file(&mut self, path: &EntryPath, mode: u16, size: u64, hash: &Hash) {
+        let hasher = &mut self.file_entries;
+        entry(hasher, FILE, path);
+        hasher.update(&mode.to_be_bytes());
+        hasher.update(&size.to_be_bytes());
+        hasher.update(hash);
+        self.files += 1;
+        self.bytes += size;
+        self.last_file = *hash;
+    }
+
+    pub(crate) fn directory(&mut self, path: &EntryPath) {
+        entry(&mut self.other_entries, DIRECTORY, path);
+    }
+
+    pub(crate) fn link(&mut self, path: &EntryPath, target: &[u8]) {
+        entry(&mut self.other_entries, LINK, path);
+        // A frame holds it, so it has less than 64 KiB.
+        self.other_entries.update(&u32::try_from(target.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.other_entries.update(target);
+    }
+
+    /// What it comes to so far; of a single file, its own hash counts.
+    pub(crate) fn totals(&self, single: bool) -> Totals {
+        let mut both = blake3::Hasher::new();
+        both.update(self.file_entries.finalize().as_bytes());
+        both.update(self.other_entries.finalize().as_bytes());
+        let list = *both.finalize().as_bytes();
+        let hash = if single && self.files == 1 { self.last_file } else { list };
+        Totals { files: self.files, bytes: self.bytes, hash, list }
+    }
+}
+
+fn entry(hasher: &mut blake3::Hasher, kind: u8, path: &EntryPath) {
+    hasher.update(&[kind]);
+    hasher.update(&u32::try_from(path.as_bytes().len()).unwrap_or(u32::MAX).to_be_bytes());
+    hasher.update(path.as_bytes());
+}

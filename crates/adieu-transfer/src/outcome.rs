@@ -1,0 +1,206 @@
+//! What a transfer came to, at either side.
+
+use crate::wire::{Hash, Receipt, Totals, hex};
+use adieu::Signal;
+use std::time::Duration;
+
+/// What a transfer came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Everything is stored and synced under its name at the receiver: confirmed by its receipt, or done by this side.
+    Stored,
+    /// Everything was written to the receiver's stdout, whole and with the right hash. What became of it there is not
+    /// known.
+    Written,
+    /// The receiver says that it failed.
+    Refused {
+        /// In its own words.
+        words: String,
+    },
+    /// The receipt is not about what was sent.
+    NotMatching {
+        /// The difference.
+        words: String,
+    },
+    /// There is no receipt: it may or may not be stored.
+    NoReceipt {
+        /// How the connection ended.
+        cause: String,
+        /// Everything had been sent, so that it may be stored.
+        all_sent: bool,
+    },
+    /// The two sides did not come to speak of files: nothing was sent, nothing stored.
+    NotAgreed {
+        /// Why.
+        words: String,
+        /// It was the connection that failed, so that another may do better.
+        by_link: bool,
+    },
+    /// What came is not whole, or damaged: it is not stored.
+    Incomplete {
+        /// Why.
+        words: String,
+    },
+    /// This side's own file, disk or output failed.
+    Local {
+        /// What the system said.
+        words: String,
+    },
+    /// A signal ended it.
+    Interrupted {
+        /// Which.
+        signal: Signal,
+    },
+}
+
+/// When things happened, since the transfer began on its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Times {
+    /// Both sides spoke the same version, and secret.
+    pub agreed: Option<Duration>,
+    /// The sender had sent all, or the receiver had received all.
+    pub all_moved: Option<Duration>,
+    /// All was on the receiver's disk under its name; known to the receiver.
+    pub stored: Option<Duration>,
+    /// The receipt was received, or sent.
+    pub receipt: Option<Duration>,
+    /// The end.
+    pub ended: Duration,
+}
+
+/// The whole of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// This side's own count and hashes. The hashes are all zeros until everything was moved.
+    pub totals: Totals,
+    /// Everything was moved and hashed, so that the hashes of `totals` are true.
+    pub is_whole: bool,
+    /// The receipt that was received or sent.
+    pub receipt: Option<Receipt>,
+    /// Bytes of content that the receiver had already, and that were not sent again. `None`: nobody asked.
+    pub resumed_from: Option<u64>,
+    /// Files that were stored already.
+    pub files_kept: u64,
+    /// Bytes of content that were sent or received this time, holes included.
+    pub moved: u64,
+    /// The protocol's version. `None`: none was agreed on.
+    pub version: Option<u8>,
+    /// A secret encrypted it.
+    pub encrypted: bool,
+    /// When.
+    pub times: Times,
+}
+
+impl Outcome {
+    pub(crate) fn new() -> Self {
+        Self {
+            verdict: Verdict::NoReceipt { cause: String::new(), all_sent: false },
+            totals: Totals::default(),
+            is_whole: false,
+            receipt: None,
+            resumed_from: None,
+            files_kept: 0,
+            moved: 0,
+            version: None,
+            encrypted: false,
+            times: Times::default(),
+        }
+    }
+
+    /// The hash of what was transferred: of one file its own, as `b3sum` prints it, else that of the list of entries.
+    /// `None`: not everything was moved.
+    pub fn hash(&self) -> Option<Hash> {
+        self.is_whole.then_some(self.totals.hash)
+    }
+
+    /// Whether another connection may do better: this one failed, or the peer went away.
+    pub fn may_be_tried_again(&self) -> bool {
+        matches!(
+            self.verdict,
+            Verdict::NoReceipt { .. } | Verdict::Incomplete { .. } | Verdict::NotAgreed { by_link: true, .. }
+        )
+    }
+
+    /// The peer was none to transfer with: a stranger, or one with another secret.
+    pub fn is_of_a_stranger(&self) -> bool {
+        matches!(self.verdict, Verdict::NotAgreed { .. })
+    }
+
+    /// What it came to, in one sentence for people.
+    pub fn sentence(&self) -> String {
+        let Totals { files, bytes, .. } = self.totals;
+        let amount = format!("{} in {}", count(bytes, "byte"), count(files, "file"));
+        let hash = self.hash().map_or_else(String::new, |hash| format!(", BLAKE3 {}", hex(&hash)));
+        let kept = match self.resumed_from {
+            Some(0) | None => String::new(),
+            Some(there) if there == bytes => ", all of it there already".to_owned(),
+            Some(there) => format!(", {} of them there already", count(there, "byte")),
+        };
+        match &self.verdict {
+            Verdict::Stored => format!("stored: {amount}{kept}{hash}"),
+            Verdict::Written => format!("written to the receiver's stdout, not stored: {amount}{hash}"),
+            Verdict::Refused { words } => format!("receiver: {words}"),
+            Verdict::NotMatching { words } => {
+                format!("not confirmed, the receipt is of something else: {words}")
+            }
+            Verdict::NoReceipt { cause, all_sent: true } => format!(
+                "no receipt: {cause} after {} sent; it may or may not have stored it",
+                count(self.moved, "byte")
+            ),
+            Verdict::NoReceipt { cause, all_sent: false } => {
+                format!("no receipt: {cause} after {} sent; it is not whole there", count(self.moved, "byte"))
+            }
+            Verdict::NotAgreed { words, .. } => format!("nothing was transferred: {words}"),
+            Verdict::Incomplete { words } => {
+                format!("not stored: {words} after {} received", count(self.moved, "byte"))
+            }
+            Verdict::Local { words } => words.clone(),
+            Verdict::Interrupted { signal } => {
+                format!("interrupted by {} after {}", signal.name(), count(self.moved, "byte"))
+            }
+        }
+    }
+}
+
+fn count(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// What [`Verdict::NotMatching`] says of two totals. `None`: they are equal.
+pub(crate) fn difference(ours: &Totals, theirs: &Totals) -> Option<String> {
+    if ours.files != theirs.files {
+        Some(format!("{} here, {} there", count(ours.files, "file"), count(theirs.files, "file")))
+    } else if ours.bytes != theirs.bytes {
+        Some(format!("{} here, {} there", count(ours.bytes, "byte"), count(theirs.bytes, "byte")))
+    } else if ours.hash != theirs.hash {
+        Some(format!("the hash here is {}, there {}", hex(&ours.hash), hex(&theirs.hash)))
+    } else if ours.list != theirs.list {
+        Some("the names are not the same".to_owned())
+    } else {
+        None
+    }
+}
+
+/// How a connection ended, in words that go on "no receipt: …".
+pub(crate) fn cause(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    if let Some(ended) = error.get_ref().and_then(|e| e.downcast_ref::<adieu::Ended>()) {
+        return match ended.ending {
+            adieu::Ending::TimedOut { timer: adieu::Timer::Deadline } => "the deadline passed".to_owned(),
+            adieu::Ending::TimedOut { .. } => "the peer was silent for too long".to_owned(),
+            other => format!("the connection has ended ({})", other.name()),
+        };
+    }
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "the peer closed".to_owned(),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "the peer reset the connection".to_owned(),
+        ErrorKind::InvalidData => error.to_string(),
+        // One of ours, which is a sentence.
+        _ if error.get_ref().is_some() => error.to_string(),
+        _ => format!("the connection failed ({})", crate::storage::plain(error)),
+    }
+}

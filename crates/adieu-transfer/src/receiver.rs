@@ -1,0 +1,420 @@
+//! The receiver: frames in, content to its storage, and at the end the receipt.
+
+use crate::Step;
+use crate::list::List;
+use crate::outcome::{self, Outcome, Verdict, difference};
+use crate::pace::{Pace, SLICE};
+use crate::secret::Secret;
+use crate::sender::{SIGN_OF_LIFE, interrupted, not_agreed};
+use crate::session::{self, Channel};
+use crate::storage::{Incoming, Offer, Storage, StorageError};
+use crate::transport::Transport;
+use crate::wire::{
+    Control, Decoder, EntryPath, Hash, Item, NameError, PeerRole, Phase, ProtocolError, Receipt, Status,
+    Totals, link_stays_inside,
+};
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How the receiver goes about it.
+#[derive(Debug, Clone, Default)]
+pub struct ReceiveOptions {
+    /// After a failure, keep what is not whole as a named partial to resume from.
+    pub resume: bool,
+    /// Both sides must know it.
+    pub secret: Option<Secret>,
+    /// Bytes of content per second. `None`: as fast as it goes.
+    pub limit_rate: Option<u64>,
+}
+
+/// How much is received at once: it fits into the processor's own cache until it is hashed and written.
+const IN: usize = 512 * 1024;
+/// More offers than a sender may have open; one that has more does not speak this protocol.
+const OFFERS: usize = 64;
+
+/// Receives everything, stores it, and answers. The transport is left as it came to be.
+pub fn receive<T: Transport>(
+    link: &mut T,
+    storage: &mut Storage,
+    options: &ReceiveOptions,
+    observe: &mut dyn FnMut(Step<'_>),
+) -> Outcome {
+    let start = Instant::now();
+    let mut outcome = Outcome::new();
+    let (mut channel, agreed) = session::open(link, PeerRole::Receiver, options.secret.as_ref());
+    let version = match agreed {
+        Ok(version) => version,
+        Err(error) => {
+            outcome.verdict = not_agreed(error);
+            if channel.shutdown_send().is_ok() && matches!(outcome.verdict, Verdict::NotAgreed { .. }) {
+                session::hear_out(&mut channel);
+            }
+            outcome.times.ended = start.elapsed();
+            return outcome;
+        }
+    };
+    outcome.version = Some(version);
+    outcome.encrypted = channel.is_encrypted();
+    outcome.times.agreed = Some(start.elapsed());
+    observe(Step::Agreed { version, encrypted: channel.is_encrypted() });
+    let mut receiver = Receiver {
+        channel,
+        start,
+        outcome,
+        storage,
+        state: State::AwaitsBegin,
+        single: false,
+        offers: VecDeque::new(),
+        list: List::default(),
+        pace: Pace::new(options.limit_rate),
+        observe,
+    };
+    let result = receiver.run();
+    let mut outcome = receiver.conclude(result, options.resume);
+    outcome.times.ended = start.elapsed();
+    outcome
+}
+
+/// Why receiving stopped.
+enum Stop {
+    /// Our own disk or output.
+    Storage(StorageError),
+    /// The connection.
+    Link(io::Error),
+    /// What came is no protocol, or not what was announced.
+    Wrong(String),
+    /// The sender has said that it cannot go on.
+    Aborted(String),
+}
+
+impl From<StorageError> for Stop {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<ProtocolError> for Stop {
+    fn from(error: ProtocolError) -> Self {
+        Self::Wrong(match error {
+            ProtocolError::Name(error) => error.to_string(),
+            error => format!("the sender sent {error}"),
+        })
+    }
+}
+
+/// Where in the grammar of frames we are.
+enum State {
+    AwaitsBegin,
+    BetweenFiles,
+    /// The size that was announced, if it was.
+    InFile(Box<Incoming>, Option<u64>),
+    Ended,
+}
+
+struct Receiver<'a, T: Transport> {
+    channel: Channel<&'a mut T>,
+    start: Instant,
+    outcome: Outcome,
+    storage: &'a mut Storage,
+    state: State,
+    single: bool,
+    /// Answered and not started, with their sizes.
+    offers: VecDeque<(Offer, Option<u64>)>,
+    list: List,
+    pace: Pace,
+    observe: &'a mut dyn FnMut(Step<'_>),
+}
+
+impl<T: Transport> Receiver<'_, T> {
+    /// Ends well once the receipt is sent, or when it cannot be sent after everything was stored.
+    fn run(&mut self) -> Result<Verdict, Stop> {
+        let mut buffer = vec![0; IN];
+        let mut decoder = Decoder::default();
+        loop {
+            let n = self.channel.read(&mut buffer)?;
+            if n == 0 {
+                if let (State::Ended, true) = (&self.state, decoder.is_between_frames()) {
+                    break;
+                }
+                return Err(Stop::Link(io::ErrorKind::UnexpectedEof.into()));
+            }
+            let mut rest = &buffer[..n];
+            while let Some(item) = decoder.next(&mut rest)? {
+                match item {
+                    Item::Data(bytes) => self.data(bytes)?,
+                    Item::Control(control) => self.control(control)?,
+                }
+            }
+            self.keep_pace(n as u64)?;
+        }
+        self.store()
+    }
+
+    fn control(&mut self, control: Control) -> Result<(), Stop> {
+        match (control, &self.state) {
+            (Control::Phase { phase, .. }, _) => (self.observe)(Step::PeerIsBusy { phase }),
+            (Control::Abort { words }, _) => return Err(Stop::Aborted(words)),
+            (Control::Begin { single, bytes }, State::AwaitsBegin) => {
+                self.single = single;
+                self.storage.begin(single)?;
+                self.state = State::BetweenFiles;
+                if let Some(bytes) = bytes {
+                    (self.observe)(Step::Total { bytes });
+                }
+            }
+            (Control::File { offer, mode, size, path }, State::BetweenFiles) => {
+                if self.single && self.list.totals(true).files + self.offers.len() as u64 > 0 {
+                    return Err(out_of_place("a second file in a transfer of one"));
+                }
+                self.file(offer, mode, size, path)?;
+            }
+            (Control::Start { offset }, State::BetweenFiles) => self.start_offer(offset)?,
+            (Control::Hole { length }, State::InFile(..)) => self.hole(length)?,
+            (Control::FileEnd { size, hash }, State::InFile(..)) => self.end_file(size, &hash)?,
+            (Control::Directory { path }, State::BetweenFiles) if !self.single => {
+                self.storage.directory(&path)?;
+                self.list.directory(&path);
+            }
+            (Control::Link { path, target }, State::BetweenFiles) if !self.single => {
+                if !link_stays_inside(&path, &target) {
+                    let path = path.as_bytes().to_vec();
+                    return Err(ProtocolError::from(NameError::LinkOut { path, target }).into());
+                }
+                self.storage.link(&path, &target)?;
+                self.list.link(&path, &target);
+            }
+            (Control::End(theirs), State::BetweenFiles) if self.offers.is_empty() => self.end(&theirs)?,
+            _ => return Err(out_of_place("a frame")),
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, offer: bool, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
+        if !offer {
+            let incoming = self.storage.create(path, mode, self.observe)?;
+            (self.observe)(Step::File { path: incoming.path(), resumed_from: 0 });
+            self.state = State::InFile(Box::new(incoming), size);
+            return Ok(());
+        }
+        if self.offers.len() >= OFFERS {
+            return Err(out_of_place("one offer more than may be open"));
+        }
+        self.outcome.resumed_from.get_or_insert(0);
+        let (channel, observe) = (&mut self.channel, &mut *self.observe);
+        let mut failed = None;
+        let mut last_sign = Instant::now();
+        let mut alive = |done| {
+            observe(Step::Hashing { done });
+            if last_sign.elapsed() < SIGN_OF_LIFE {
+                return true;
+            }
+            last_sign = Instant::now();
+            failed = say(channel, &Control::Phase { phase: Phase::Hashing, done }).err();
+            failed.is_none()
+        };
+        let looked = self.storage.look(path, mode, size, &mut alive);
+        if let Some(error) = failed {
+            return Err(Stop::Link(error));
+        }
+        let offer = looked?;
+        say(&mut self.channel, &Control::Have(offer.have()))?;
+        self.offers.push_back((offer, size));
+        Ok(())
+    }
+
+    fn start_offer(&mut self, offset: u64) -> Result<(), Stop> {
+        let Some((offer, size)) = self.offers.pop_front() else {
+            return Err(out_of_place("a start without an offer"));
+        };
+        let have = offer.have();
+        if offset != 0 && offset != have.length {
+            return Err(out_of_place("a start where nothing ends"));
+        }
+        let incoming = self.storage.start(offer, offset, self.observe)?;
+        let (there, _) = incoming.measure();
+        self.outcome.files_kept += u64::from(incoming.is_kept());
+        if let Some(resumed) = &mut self.outcome.resumed_from {
+            *resumed += there;
+        }
+        (self.observe)(Step::File { path: incoming.path(), resumed_from: there });
+        (self.observe)(Step::Moved { bytes: there });
+        self.state = State::InFile(Box::new(incoming), size);
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        let State::InFile(incoming, _) = &mut self.state else {
+            return Err(out_of_place("content outside of a file"));
+        };
+        incoming.write(bytes)?;
+        self.outcome.moved += bytes.len() as u64;
+        (self.observe)(Step::Moved { bytes: bytes.len() as u64 });
+        Ok(())
+    }
+
+    fn hole(&mut self, length: u64) -> Result<(), Stop> {
+        let State::InFile(incoming, size) = &mut self.state else {
+            return Err(out_of_place("a hole outside of a file"));
+        };
+        // Five bytes may announce more zeros than anybody can hash, so it must be in what was announced.
+        let left = size.map(|size| size.saturating_sub(incoming.measure_length()));
+        if left.is_none_or(|left| length > left) {
+            return Err(out_of_place("a hole that is longer than its file"));
+        }
+        incoming.write_hole(length)?;
+        self.outcome.moved += length;
+        (self.observe)(Step::Moved { bytes: length });
+        Ok(())
+    }
+
+    fn end_file(&mut self, size: u64, hash: &Hash) -> Result<(), Stop> {
+        let State::InFile(incoming, announced) = std::mem::replace(&mut self.state, State::BetweenFiles)
+        else {
+            return Err(out_of_place("the end of no file"));
+        };
+        let (written, ours) = incoming.measure();
+        let wrong = if announced.is_some_and(|announced| announced != size) || written != size {
+            Some(format!("{} has {written} bytes, and the sender says {size}", incoming.path()))
+        } else if ours != *hash {
+            Some(format!("{} was changed on the way: its hash is not the sender's", incoming.path()))
+        } else {
+            None
+        };
+        if let Some(words) = wrong {
+            // What is damaged is nothing to resume from, and is removed in any case.
+            self.storage.remove(&incoming);
+            return Err(Stop::Wrong(words));
+        }
+        self.list.file(incoming.path(), incoming.mode(), size, hash);
+        Ok(self.storage.complete(*incoming, self.observe)?)
+    }
+
+    fn end(&mut self, theirs: &Totals) -> Result<(), Stop> {
+        let ours = self.list.totals(self.single);
+        if let Some(words) = difference(&ours, theirs) {
+            return Err(Stop::Wrong(format!("what came is not what was sent: {words}")));
+        }
+        self.outcome.totals = ours;
+        self.outcome.is_whole = true;
+        self.state = State::Ended;
+        Ok(())
+    }
+
+    /// Everything is here, and the sender has ended its side.
+    fn store(&mut self) -> Result<Verdict, Stop> {
+        self.outcome.times.all_moved = Some(self.start.elapsed());
+        (self.observe)(Step::AllReceived);
+        // A sender that cannot be told may still find it stored.
+        let _ = say(&mut self.channel, &Control::Phase { phase: Phase::Syncing, done: 0 });
+        self.storage.commit(self.observe)?;
+        self.outcome.times.stored = Some(self.start.elapsed());
+        let (status, verdict) = if self.storage.is_stream() {
+            (Status::Written, Verdict::Written)
+        } else {
+            (Status::Stored, Verdict::Stored)
+        };
+        let receipt = Receipt { status, totals: self.outcome.totals, words: String::new() };
+        let said = say(&mut self.channel, &Control::Receipt(receipt.clone()));
+        if said.and_then(|()| self.channel.shutdown_send()).is_ok() {
+            self.outcome.times.receipt = Some(self.start.elapsed());
+            self.outcome.receipt = Some(receipt);
+            (self.observe)(Step::Receipted);
+        }
+        Ok(verdict)
+    }
+
+    fn keep_pace(&mut self, bytes: u64) -> Result<(), Stop> {
+        let until = Instant::now() + self.pace.after(bytes);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(SLICE));
+            // Nothing is taken; but a signal or the deadline ends the wait.
+            self.channel.read_within(&mut [], Duration::ZERO)?;
+        }
+    }
+
+    fn conclude(mut self, result: Result<Verdict, Stop>, keep: bool) -> Outcome {
+        let verdict = match result {
+            Ok(verdict) => verdict,
+            Err(stop) => {
+                let state = std::mem::replace(&mut self.state, State::Ended);
+                let current = if let State::InFile(incoming, _) = state { Some(*incoming) } else { None };
+                if keep {
+                    // It is closed; its name says what it is.
+                    drop(current);
+                } else {
+                    self.storage.remove_partials(current);
+                }
+                self.fail(stop)
+            }
+        };
+        self.outcome.verdict = verdict;
+        self.outcome
+    }
+
+    fn fail(&mut self, stop: Stop) -> Verdict {
+        match stop {
+            Stop::Storage(error) => {
+                let words = error.to_string();
+                self.refuse(&words);
+                Verdict::Local { words }
+            }
+            Stop::Wrong(words) => {
+                self.refuse(&words);
+                Verdict::Incomplete { words }
+            }
+            Stop::Aborted(words) => {
+                let words = format!("the sender gave up ({words})");
+                self.refuse(&words);
+                Verdict::Incomplete { words }
+            }
+            Stop::Link(error) => interrupted(&error).unwrap_or_else(|| {
+                let words = match error.kind() {
+                    io::ErrorKind::UnexpectedEof => "the sender ended before it was whole,".to_owned(),
+                    io::ErrorKind::InvalidData => error.to_string(),
+                    _ => outcome::cause(&error),
+                };
+                if error
+                    .get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<crate::secret::Changed>)
+                {
+                    self.refuse(&words);
+                }
+                Verdict::Incomplete { words }
+            }),
+        }
+    }
+
+    /// Says why, ends our side, and reads on to the sender's end, so that no reset takes the words away.
+    fn refuse(&mut self, words: &str) {
+        let (files, bytes) = self.storage.stored();
+        let totals = Totals { files, bytes, hash: [0; 32], list: [0; 32] };
+        let receipt = Receipt { status: Status::Failed, totals, words: words.to_owned() };
+        let said = say(&mut self.channel, &Control::Receipt(receipt.clone()));
+        if said.and_then(|()| self.channel.shutdown_send()).is_ok() {
+            self.outcome.times.receipt = Some(self.start.elapsed());
+            self.outcome.receipt = Some(receipt);
+            self.channel.discard(&mut vec![0; IN]);
+        }
+    }
+}
+
+fn out_of_place(what: &'static str) -> Stop {
+    ProtocolError::OutOfPlace(what).into()
+}
+
+fn say<T: Transport>(channel: &mut Channel<T>, control: &Control) -> io::Result<()> {
+    let mut frame = Vec::new();
+    control.encode(&mut frame);
+    channel.write_all(&frame)
+}

@@ -1,0 +1,229 @@
+//! The report of a transfer: one flat struct, for people and programs.
+
+use crate::outcome::{Outcome, Verdict};
+use crate::wire::{Status, hex};
+use adieu::{Ending, Report};
+use std::time::Duration;
+
+/// Everything known of a transfer after its end.
+///
+/// Counts are bytes, times are microseconds since the transfer began on its last connection. What is not known is `None`,
+/// never zero. Its JSON form is described by `docs/transfer-report.schema.json`.
+#[derive(Debug, Clone, serde::Serialize)]
+#[non_exhaustive]
+pub struct TransferReport {
+    /// The version of this struct's JSON form.
+    pub report_version: u32,
+    /// `send` or `receive`.
+    pub role: &'static str,
+    /// `stored`, `written`, `refused`, `not_matching`, `no_receipt`, `not_agreed`, `incomplete`, `local_failure`,
+    /// `interrupted`, `no_connection`; with `--plain`, `plain`.
+    pub result: &'static str,
+    /// The exit status that goes with it.
+    pub exit_code: u8,
+    /// The sentence for people.
+    pub message: String,
+    /// Files that were moved whole; directories and links do not count. `None`: not everything was moved.
+    pub files: Option<u64>,
+    /// Bytes of content of the whole transfer. `None`: not everything was moved.
+    pub bytes: Option<u64>,
+    /// BLAKE3: of one file its own, else that of the list of entries. `None`: not everything was moved.
+    pub hash: Option<String>,
+    /// What the receipt says: `stored`, `written`, `failed`. `None`: there was none.
+    pub receipt: Option<&'static str>,
+    /// Files that the receipt speaks of.
+    pub receipt_files: Option<u64>,
+    /// Bytes that the receipt speaks of.
+    pub receipt_bytes: Option<u64>,
+    /// The hash in the receipt. `None` also for one that says that it failed.
+    pub receipt_hash: Option<String>,
+    /// The receiver's own words, if it failed.
+    pub receipt_words: Option<String>,
+    /// Bytes that the receiver had already. `None`: nobody asked.
+    pub resumed_from: Option<u64>,
+    /// Files that the receiver had already, whole, under their names.
+    pub files_kept: u64,
+    /// Bytes of content that were moved over the last connection, holes included.
+    pub bytes_moved: u64,
+    /// How many times it was tried.
+    pub attempts: u32,
+    /// The protocol's version. `None`: none was agreed on.
+    pub protocol_version: Option<u8>,
+    /// What encrypted it: `secret` or `tls`. `None`: nothing.
+    pub encrypted_by: Option<&'static str>,
+    /// When both sides had agreed.
+    pub agreed_us: Option<u64>,
+    /// When everything had been sent, or received.
+    pub all_moved_us: Option<u64>,
+    /// When everything was on the disk under its name. `None` at the sender, who cannot know.
+    pub stored_us: Option<u64>,
+    /// When the receipt was received, or sent.
+    pub receipt_us: Option<u64>,
+    /// When it ended.
+    pub ended_us: Option<u64>,
+    /// The last connection's own report. `None`: there was none.
+    pub connection: Option<Report>,
+}
+
+/// Which part this side played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It sent.
+    Send,
+    /// It received.
+    Receive,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Receive => "receive",
+        }
+    }
+}
+
+/// The exit status that goes with a verdict.
+///
+/// 0 at the sender means stored and synced under its name at the receiver; [`Written`](Verdict::Written) is as good only if
+/// `accept_written` says so. At the receiver it is 0 if it did what it was asked to.
+pub const fn exit_code(role: Role, verdict: &Verdict, accept_written: bool) -> u8 {
+    match verdict {
+        Verdict::Stored => 0,
+        Verdict::Written if accept_written || matches!(role, Role::Receive) => 0,
+        Verdict::Local { .. } => 7,
+        Verdict::Interrupted { signal } => adieu::exit_code(Ending::Interrupted { signal: *signal }),
+        _ => 6,
+    }
+}
+
+impl TransferReport {
+    /// Of a transfer that had a connection.
+    pub fn new(
+        role: Role,
+        outcome: &Outcome,
+        accept_written: bool,
+        attempts: u32,
+        connection: Option<Report>,
+    ) -> Self {
+        let whole = outcome.is_whole.then_some(outcome.totals);
+        let receipt = outcome.receipt.as_ref();
+        let good = receipt.filter(|r| r.status != Status::Failed);
+        let mut message = outcome.sentence();
+        let by_tls = connection.as_ref().is_some_and(|c| c.transport == Some("tls"));
+        if role == Role::Receive {
+            match &outcome.verdict {
+                Verdict::Written => message = message.replacen("the receiver's stdout", "stdout", 1),
+                Verdict::Stored if outcome.times.receipt.is_none() => {
+                    message += "; the sender is gone and does not know";
+                }
+                _ => {}
+            }
+        }
+        Self {
+            report_version: 1,
+            role: role.name(),
+            result: result(&outcome.verdict),
+            exit_code: exit_code(role, &outcome.verdict, accept_written),
+            message,
+            files: whole.map(|t| t.files),
+            bytes: whole.map(|t| t.bytes),
+            hash: outcome.hash().as_ref().map(hex),
+            receipt: receipt.map(|r| r.status.name()),
+            receipt_files: receipt.map(|r| r.totals.files),
+            receipt_bytes: receipt.map(|r| r.totals.bytes),
+            receipt_hash: good.map(|r| hex(&r.totals.hash)),
+            receipt_words: receipt.map(|r| r.words.clone()).filter(|words| !words.is_empty()),
+            resumed_from: outcome.resumed_from,
+            files_kept: outcome.files_kept,
+            bytes_moved: outcome.moved,
+            attempts,
+            protocol_version: outcome.version,
+            encrypted_by: if outcome.encrypted { Some("secret") } else { by_tls.then_some("tls") },
+            agreed_us: outcome.times.agreed.map(micros),
+            all_moved_us: outcome.times.all_moved.map(micros),
+            stored_us: outcome.times.stored.map(micros),
+            receipt_us: outcome.times.receipt.map(micros),
+            ended_us: Some(micros(outcome.times.ended)),
+            connection,
+        }
+    }
+
+    /// Of a transfer that never had a connection.
+    pub fn never_connected(role: Role, attempts: u32, connection: Report) -> Self {
+        let mut report = Self::new(role, &Outcome::new(), false, attempts, None);
+        report.result = match connection.ending {
+            "local_failure" => "local_failure",
+            "interrupted" => "interrupted",
+            _ => "no_connection",
+        };
+        report.exit_code = connection.exit_code;
+        report.message.clone_from(&connection.message);
+        report.ended_us = None;
+        report.connection = Some(connection);
+        report
+    }
+
+    /// Of a transfer that our own side made impossible.
+    pub fn local_failure(role: Role, words: &str) -> Self {
+        let mut outcome = Outcome::new();
+        outcome.verdict = Verdict::Local { words: words.to_owned() };
+        let mut report = Self::new(role, &outcome, false, 0, None);
+        report.ended_us = None;
+        report
+    }
+
+    /// Of plain bytes without a protocol: what the peer's TCP has said, and no more.
+    pub fn plain(connection: Report) -> Self {
+        let mut report = Self::never_connected(Role::Send, 1, connection);
+        let Some(connection) = &report.connection else { return report };
+        if connection.connected_us.is_none() {
+            return report;
+        }
+        report.result = "plain";
+        report.bytes_moved = connection.bytes_accepted;
+        report.ended_us = Some(connection.ended_us);
+        if connection.is_graceful() {
+            report.files = Some(1);
+            report.bytes = Some(connection.bytes_read);
+            let n = connection.bytes_accepted;
+            report.message = format!(
+                "sent plain: {n} of {n} bytes acknowledged by the peer's TCP, and it closed gracefully after our end; \
+                 whether they are stored is not known"
+            );
+        } else {
+            report.message =
+                format!("sent plain: {}; whether anything is stored is not known", connection.message);
+        }
+        report
+    }
+
+    /// Whether it came to what was asked for.
+    pub fn is_good(&self) -> bool {
+        self.exit_code == 0
+    }
+}
+
+const fn result(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Stored => "stored",
+        Verdict::Written => "written",
+        Verdict::Refused { .. } => "refused",
+        Verdict::NotMatching { .. } => "not_matching",
+        Verdict::NoReceipt { .. } => "no_receipt",
+        Verdict::NotAgreed { .. } => "not_agreed",
+        Verdict::Incomplete { .. } => "incomplete",
+        Verdict::Local { .. } => "local_failure",
+        Verdict::Interrupted { .. } => "interrupted",
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl std::fmt::Display for TransferReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}

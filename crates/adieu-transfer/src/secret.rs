@@ -1,0 +1,219 @@
+//! A passphrase that both sides know: it authenticates them to each other and encrypts what they say.
+//!
+//! SPAKE2 makes a key of the passphrase: whoever listens learns nothing to try guesses against, and whoever takes part can
+//! try one guess with each connection. A Noise handshake with that key (NNpsk0) confirms it to both sides and makes the
+//! records' keys. Both are published and analysed constructions; neither crate has had a formal audit, and they are the
+//! ones that Rust programs use for this (`spake2`: RustCrypto, magic-wormhole; `snow`: libp2p, Cloudflare's boringtun kin).
+
+use crate::transport::Transport;
+use crate::wire::{PeerRole, shown};
+use snow::{HandshakeState, TransportState};
+use spake2::{Ed25519Group, Identity, Password, Spake2};
+use std::io;
+use std::time::Duration;
+
+const NOISE: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
+const MESSAGE: u8 = 0x41;
+const REFUSAL: u8 = 0x42;
+const MESSAGE_LIMIT: usize = 1024;
+
+/// The most that Noise puts into one message, and how much of it is the tag.
+const RECORD_LIMIT: usize = 65535;
+const TAG: usize = 16;
+const RECORD_HEADER: usize = 2;
+
+/// A passphrase. It is not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes a passphrase; line ends at its end do not belong to it. `None`: nothing is left.
+    pub fn new(passphrase: &[u8]) -> Option<Self> {
+        let end = passphrase.iter().rposition(|b| !matches!(b, b'\n' | b'\r'))?;
+        Some(Self(passphrase[..=end].to_vec()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Why there is no common secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The secrets are not the same, or somebody between the two changes what they say.
+    #[error("the secrets of the two sides are not the same")]
+    Different,
+    /// The other side says so.
+    #[error("the peer refuses the secret: {0}")]
+    Refused(String),
+    /// What came is no message of the handshake.
+    #[error("the peer does not take part in the handshake of the secret")]
+    NotUnderstood,
+    /// The connection failed.
+    #[error("{0}")]
+    Link(#[from] io::Error),
+}
+
+/// Carries out the handshake. `prologue` is what both have said before, the sender's first.
+pub(crate) fn handshake<T: Transport>(
+    link: &mut T,
+    role: PeerRole,
+    secret: &Secret,
+    prologue: &[u8],
+    limit: Duration,
+) -> Result<TransportState, SecretError> {
+    let (password, sender, receiver) =
+        (Password::new(&secret.0), Identity::new(b"adieu sender"), Identity::new(b"adieu receiver"));
+    let (state, ours) = match role {
+        PeerRole::Sender => Spake2::<Ed25519Group>::start_a(&password, &sender, &receiver),
+        PeerRole::Receiver => Spake2::<Ed25519Group>::start_b(&password, &sender, &receiver),
+    };
+    send(link, MESSAGE, &ours)?;
+    let theirs = receive(link, limit)?;
+    let key = state.finish(&theirs).map_err(|_| SecretError::NotUnderstood)?;
+    let key: [u8; 32] = key.try_into().map_err(|_| SecretError::NotUnderstood)?;
+    let (first, second) = if role == PeerRole::Sender { (ours, theirs) } else { (theirs, ours) };
+    let prologue = [prologue, &first, &second].concat();
+    let mut noise = noise(role, &key, &prologue)?;
+    let mut buffer = [0; MESSAGE_LIMIT];
+    let wrong = |link: &mut T| {
+        // The peer learns that a guess was wrong, which the end of the connection says as well.
+        let _ = send(link, REFUSAL, b"it is not the same");
+        SecretError::Different
+    };
+    let understood = |_| SecretError::NotUnderstood;
+    match role {
+        PeerRole::Sender => {
+            let n = noise.write_message(&[], &mut buffer).map_err(understood)?;
+            send(link, MESSAGE, &buffer[..n])?;
+            let answer = receive(link, limit)?;
+            noise.read_message(&answer, &mut buffer).map_err(|_| wrong(link))?;
+        }
+        PeerRole::Receiver => {
+            let question = receive(link, limit)?;
+            noise.read_message(&question, &mut buffer).map_err(|_| wrong(link))?;
+            let n = noise.write_message(&[], &mut buffer).map_err(understood)?;
+            send(link, MESSAGE, &buffer[..n])?;
+        }
+    }
+    noise.into_transport_mode().map_err(understood)
+}
+
+fn noise(role: PeerRole, key: &[u8; 32], prologue: &[u8]) -> Result<HandshakeState, SecretError> {
+    let understood = |_| SecretError::NotUnderstood;
+    let pattern = NOISE.parse().map_err(understood)?;
+    let builder = snow::Builder::new(pattern).psk(0, key).and_then(|b| b.prologue(prologue));
+    let builder = builder.map_err(understood)?;
+    match role {
+        PeerRole::Sender => builder.build_initiator(),
+        PeerRole::Receiver => builder.build_responder(),
+    }
+    .map_err(understood)
+}
+
+fn send<T: Transport>(link: &mut T, kind: u8, message: &[u8]) -> io::Result<()> {
+    // A message of the handshake has a hundred bytes.
+    let [a, b, c, d] = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    link.write_all(&[&[kind, a, b, c, d], message].concat())
+}
+
+fn receive<T: Transport>(link: &mut T, limit: Duration) -> Result<Vec<u8>, SecretError> {
+    let mut header = [0; 5];
+    crate::session::read_exactly(link, &mut header, limit)?;
+    let [kind, a, b, c, d] = header;
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    if length > MESSAGE_LIMIT {
+        return Err(SecretError::NotUnderstood);
+    }
+    let mut message = vec![0; length];
+    crate::session::read_exactly(link, &mut message, limit)?;
+    match kind {
+        MESSAGE => Ok(message),
+        REFUSAL => Err(SecretError::Refused(shown(&message))),
+        _ => Err(SecretError::NotUnderstood),
+    }
+}
+
+/// The records: encrypts what is sent, and decrypts what is received.
+pub(crate) struct Records {
+    noise: TransportState,
+    sealed: Vec<u8>,
+    /// Received, and no whole record yet.
+    incoming: Vec<u8>,
+    /// Where the next record begins in it.
+    parsed: usize,
+    opened: Vec<u8>,
+    /// What of `opened` was handed on.
+    taken: usize,
+}
+
+impl Records {
+    pub(crate) fn new(noise: TransportState) -> Self {
+        Self { noise, sealed: Vec::new(), incoming: Vec::new(), parsed: 0, opened: Vec::new(), taken: 0 }
+    }
+
+    /// Encrypts into records.
+    pub(crate) fn seal(&mut self, bytes: &[u8]) -> io::Result<&[u8]> {
+        self.sealed.clear();
+        for piece in bytes.chunks(RECORD_LIMIT - TAG) {
+            let start = self.sealed.len();
+            let length = piece.len() + TAG;
+            self.sealed.resize(start + RECORD_HEADER + length, 0);
+            let record = &mut self.sealed[start + RECORD_HEADER..];
+            self.noise.write_message(piece, record).map_err(io::Error::other)?;
+            // At most RECORD_LIMIT, which is what two bytes hold.
+            let length = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+            self.sealed[start..start + RECORD_HEADER].copy_from_slice(&length);
+        }
+        Ok(&self.sealed)
+    }
+
+    /// Takes from what was decrypted.
+    pub(crate) fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let rest = &self.opened[self.taken..];
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        self.taken += n;
+        n
+    }
+
+    /// Room for what is received next; `received` says how much it was.
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
+        self.incoming.drain(..self.parsed);
+        self.parsed = 0;
+        &mut self.incoming
+    }
+
+    /// Decrypts the next record, if it is whole.
+    ///
+    /// # Errors
+    ///
+    /// Somebody has changed it, or it is none.
+    pub(crate) fn open_next(&mut self) -> io::Result<bool> {
+        let rest = &self.incoming[self.parsed..];
+        let Some((header, rest)) = rest.split_first_chunk::<RECORD_HEADER>() else { return Ok(false) };
+        let length = usize::from(u16::from_be_bytes(*header));
+        let Some(record) = rest.get(..length) else { return Ok(false) };
+        self.opened.resize(length.max(TAG), 0);
+        let opened = self.noise.read_message(record, &mut self.opened);
+        let n = opened.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, Changed))?;
+        self.opened.truncate(n);
+        self.taken = 0;
+        self.parsed += RECORD_HEADER + length;
+        Ok(true)
+    }
+
+    /// Whether an end would come in the middle of a record.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.parsed < self.incoming.len()
+    }
+}
+
+/// A record that was changed on the way.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("an encrypted record was changed on the way")]
+pub(crate) struct Changed;

@@ -1,0 +1,563 @@
+//! The sender: entries and content out, and between its writes an ear for the receiver.
+
+mod verdict;
+
+use crate::list::List;
+use crate::outcome::{Outcome, Verdict};
+use crate::pace::{Pace, SLICE};
+use crate::secret::Secret;
+use crate::session::{self, Channel, SessionError};
+use crate::source::{Entry, Opened, SourceError, Sources, open_stream};
+use crate::transport::Transport;
+use crate::wire::{
+    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Have, HaveState, Item, PeerRole, Phase, ProtocolError,
+    Receipt, data_header,
+};
+use crate::{Step, outcome};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How the sender goes about it.
+#[derive(Debug, Clone, Default)]
+pub struct SendOptions {
+    /// Ask the receiver what it has of each file, and send the rest.
+    pub resume: bool,
+    /// Both sides must know it.
+    pub secret: Option<Secret>,
+    /// Bytes of content per second. `None`: as fast as it goes.
+    pub limit_rate: Option<u64>,
+}
+
+/// Frames are gathered up to this size and sent in one call: it fits into the processor's own cache beside the hash.
+const OUT: usize = 512 * 1024;
+/// A DATA frame is not begun for less room than this.
+const LEAST_ROOM: usize = 16 * 1024;
+/// How many offers may be without an answer or a start. Their answers fit into any socket's buffer.
+const OFFERS: usize = 64;
+/// How long a receiver may leave an offer without an answer or a sign of life.
+const SILENCE: Duration = Duration::from_secs(60);
+/// While this side hashes it says so that often.
+pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// Sends everything and waits for the receipt. The transport is left as it came to be: ended in both directions, or failed.
+pub fn send<T: Transport>(
+    link: &mut T,
+    sources: &Sources,
+    options: &SendOptions,
+    observe: &mut dyn FnMut(Step<'_>),
+) -> Outcome {
+    let start = Instant::now();
+    let mut outcome = Outcome::new();
+    let (channel, agreed) = session::open(link, PeerRole::Sender, options.secret.as_ref());
+    let version = match agreed {
+        Ok(version) => version,
+        Err(error) => {
+            outcome.verdict = not_agreed(error);
+            let mut channel = channel;
+            // Whatever the peer says now is not for us; but it should hear our end, and not a reset.
+            if channel.shutdown_send().is_ok() && matches!(outcome.verdict, Verdict::NotAgreed { .. }) {
+                session::hear_out(&mut channel);
+            }
+            outcome.times.ended = start.elapsed();
+            return outcome;
+        }
+    };
+    outcome.version = Some(version);
+    outcome.encrypted = channel.is_encrypted();
+    outcome.times.agreed = Some(start.elapsed());
+    observe(Step::Agreed { version, encrypted: channel.is_encrypted() });
+    let mut sender = Sender {
+        channel,
+        start,
+        outcome,
+        single: sources.is_single(),
+        out: vec![0; OUT].into_boxed_slice(),
+        used: 0,
+        scratch: Vec::new(),
+        incoming: vec![0; 64 * 1024].into_boxed_slice(),
+        decoder: Decoder::default(),
+        answers: VecDeque::new(),
+        pace: Pace::new(options.limit_rate),
+        list: List::default(),
+        last_sign: start,
+        heard: 0,
+        observe,
+    };
+    let result = sender.run(sources, options);
+    let mut outcome = sender.conclude(result);
+    outcome.times.ended = start.elapsed();
+    outcome
+}
+
+pub(crate) fn not_agreed(error: SessionError) -> Verdict {
+    match error {
+        SessionError::Link(error) => match interrupted(&error) {
+            Some(verdict) => verdict,
+            None => Verdict::NotAgreed {
+                words: match error.kind() {
+                    io::ErrorKind::UnexpectedEof => "the peer closed before it had said who it is".to_owned(),
+                    _ => outcome::cause(&error),
+                },
+                by_link: true,
+            },
+        },
+        other => Verdict::NotAgreed { words: other.to_string(), by_link: false },
+    }
+}
+
+pub(crate) fn interrupted(error: &io::Error) -> Option<Verdict> {
+    let ended = error.get_ref()?.downcast_ref::<adieu::Ended>()?;
+    match ended.ending {
+        adieu::Ending::Interrupted { signal } => Some(Verdict::Interrupted { signal }),
+        _ => None,
+    }
+}
+
+/// The receiver has not answered an offer.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the peer did not answer for {} s", SILENCE.as_secs())]
+struct Silent;
+
+/// Why sending stopped.
+#[derive(Debug)]
+enum Stop {
+    /// A file of ours.
+    Source(SourceError),
+    /// The connection.
+    Link(io::Error),
+    /// The receiver's answer came before the end.
+    Answered(Receipt),
+    /// What the receiver says is no protocol.
+    Protocol(ProtocolError),
+}
+
+impl From<SourceError> for Stop {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<ProtocolError> for Stop {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+struct Sender<'a, T: Transport> {
+    channel: Channel<&'a mut T>,
+    start: Instant,
+    outcome: Outcome,
+    single: bool,
+    /// Frames that wait to be sent.
+    out: Box<[u8]>,
+    used: usize,
+    scratch: Vec<u8>,
+    incoming: Box<[u8]>,
+    decoder: Decoder,
+    answers: VecDeque<Have>,
+    pace: Pace,
+    list: List,
+    last_sign: Instant,
+    /// Frames that the peer has sent.
+    heard: u64,
+    observe: &'a mut dyn FnMut(Step<'_>),
+}
+
+/// An offer whose answer is awaited.
+struct Offered {
+    path: EntryPath,
+    place: PathBuf,
+    size: u64,
+}
+
+impl<T: Transport> Sender<'_, T> {
+    fn run(&mut self, sources: &Sources, options: &SendOptions) -> Result<Receipt, Stop> {
+        let bytes = sources.bytes();
+        self.control(&Control::Begin { single: self.single, bytes })?;
+        if let Some(bytes) = bytes {
+            (self.observe)(Step::Total { bytes });
+        }
+        if options.resume {
+            self.outcome.resumed_from = Some(0);
+        }
+        let mut offered: VecDeque<Offered> = VecDeque::new();
+        for entry in sources.entries() {
+            match entry? {
+                Entry::File { path, place } if options.resume => {
+                    let Opened { size, mode, .. } = Opened::new(&place)?;
+                    self.control(&Control::File { offer: true, mode, size: Some(size), path: path.clone() })?;
+                    offered.push_back(Offered { path, place, size });
+                    if offered.len() >= OFFERS {
+                        self.serve_front(&mut offered)?;
+                    }
+                }
+                Entry::File { path, place } => self.send_file(&path, Opened::new(&place)?)?,
+                Entry::Stream { path, place } => {
+                    while !offered.is_empty() {
+                        self.serve_front(&mut offered)?;
+                    }
+                    self.send_stream(&path, open_stream(place.as_deref())?)?;
+                }
+                Entry::Directory { path } => {
+                    self.list.directory(&path);
+                    self.control(&Control::Directory { path })?;
+                }
+                Entry::Link { path, target } => {
+                    self.list.link(&path, &target);
+                    self.control(&Control::Link { path, target })?;
+                }
+            }
+        }
+        while !offered.is_empty() {
+            self.serve_front(&mut offered)?;
+        }
+        self.outcome.totals = self.list.totals(self.single);
+        self.outcome.is_whole = true;
+        let totals = self.outcome.totals;
+        self.control(&Control::End(totals))?;
+        self.flush()?;
+        self.channel.shutdown_send()?;
+        self.outcome.times.all_moved = Some(self.start.elapsed());
+        (self.observe)(Step::AllSent);
+        self.await_receipt()
+    }
+
+    // ---- content ----
+
+    fn send_file(&mut self, path: &EntryPath, opened: Opened) -> Result<(), Stop> {
+        let (size, mode) = (opened.size, opened.mode);
+        self.control(&Control::File { offer: false, mode, size: Some(size), path: path.clone() })?;
+        (self.observe)(Step::File { path, resumed_from: 0 });
+        self.send_content(path, opened, 0, blake3::Hasher::new())
+    }
+
+    /// Waits for the answer to the front offer, and sends what is missing.
+    fn serve_front(&mut self, offered: &mut VecDeque<Offered>) -> Result<(), Stop> {
+        let Some(Offered { path, place, size }) = offered.pop_front() else { return Ok(()) };
+        self.flush()?;
+        let mut silent_since = Instant::now();
+        while self.answers.is_empty() {
+            let before = self.heard;
+            self.hear(Some(SILENCE))?;
+            if self.heard != before {
+                silent_since = Instant::now();
+            } else if silent_since.elapsed() >= SILENCE {
+                return Err(Stop::Link(io::Error::new(io::ErrorKind::TimedOut, Silent)));
+            }
+        }
+        let have = self.answers.pop_front();
+        let mut opened = Opened::new(&place)?;
+        if opened.size != size {
+            return Err(SourceError::changed(&path).into());
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut offset = 0;
+        if let Some(Have { state, length, hash }) = have
+            && state != HaveState::Nothing
+            && (1..=size).contains(&length)
+        {
+            let ours = self.hash_beginning(&mut opened.file, length, &mut hasher)?;
+            let ours = ours.ok_or_else(|| SourceError::changed(&path))?;
+            if ours == hash {
+                offset = length;
+                self.outcome.files_kept += u64::from(state == HaveState::Stored);
+            } else {
+                hasher = blake3::Hasher::new();
+                let rewound = opened.file.seek(SeekFrom::Start(0));
+                rewound.map_err(|e| SourceError::new("read", &place, e))?;
+            }
+        }
+        self.control(&Control::Start { offset })?;
+        (self.observe)(Step::File { path: &path, resumed_from: offset });
+        (self.observe)(Step::Moved { bytes: offset });
+        if let Some(resumed) = &mut self.outcome.resumed_from {
+            *resumed += offset;
+        }
+        self.send_content(&path, opened, offset, hasher)
+    }
+
+    /// Hashes our own file up to there. `None`: it ends before.
+    fn hash_beginning(
+        &mut self,
+        file: &mut File,
+        length: u64,
+        hasher: &mut blake3::Hasher,
+    ) -> Result<Option<Hash>, Stop> {
+        let mut buffer = vec![0; 256 * 1024];
+        let mut done = 0;
+        while done < length {
+            let most = usize::try_from(length - done).unwrap_or(usize::MAX).min(buffer.len());
+            match file.read(&mut buffer[..most]) {
+                Ok(0) => return Ok(None),
+                Ok(n) => {
+                    hasher.update(&buffer[..n]);
+                    done += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(SourceError::new("read", "what was sent".as_ref(), error).into()),
+            }
+            (self.observe)(Step::Hashing { done });
+            if self.last_sign.elapsed() >= SIGN_OF_LIFE {
+                self.control(&Control::Phase { phase: Phase::Hashing, done })?;
+                self.flush()?;
+            }
+        }
+        Ok(Some(*hasher.finalize().as_bytes()))
+    }
+
+    fn send_content(
+        &mut self,
+        path: &EntryPath,
+        mut opened: Opened,
+        offset: u64,
+        mut hasher: blake3::Hasher,
+    ) -> Result<(), Stop> {
+        let mut at = offset;
+        // Where the data ends that begins at `at`.
+        let mut data_end = if opened.is_sparse { at } else { opened.size };
+        while at < opened.size {
+            if at == data_end {
+                let (hole, end) = next_data(&mut opened, at);
+                if hole > 0 {
+                    self.send_hole(hole, &mut hasher)?;
+                    at += hole;
+                }
+                data_end = end;
+                continue;
+            }
+            let most = usize::try_from(data_end - at).unwrap_or(usize::MAX);
+            let n = self.send_piece(&mut opened.file, most, &mut hasher);
+            match n.map_err(|stop| named(stop, path))? {
+                // It has become shorter.
+                0 => return Err(SourceError::changed(path).into()),
+                n => at += n as u64,
+            }
+        }
+        if opened.has_changed() {
+            return Err(SourceError::changed(path).into());
+        }
+        self.end_file(path, opened.mode, opened.size, &hasher)
+    }
+
+    fn send_stream(&mut self, path: &EntryPath, mut file: File) -> Result<(), Stop> {
+        const MODE: u16 = 0o666;
+        self.control(&Control::File { offer: false, mode: MODE, size: None, path: path.clone() })?;
+        (self.observe)(Step::File { path, resumed_from: 0 });
+        let mut hasher = blake3::Hasher::new();
+        let mut size = 0;
+        loop {
+            self.await_input(&file)?;
+            match self.send_piece(&mut file, usize::MAX, &mut hasher).map_err(|stop| named(stop, path))? {
+                0 => break,
+                n => size += n as u64,
+            }
+        }
+        self.end_file(path, MODE, size, &hasher)
+    }
+
+    /// Sleeps until the input has something; meanwhile what it gave before is sent, and the peer is heard.
+    fn await_input(&mut self, input: &File) -> Result<(), Stop> {
+        loop {
+            let mut fds = vec![PollFd::new(input, PollFlags::IN)];
+            let ready = rustix::event::Timespec::default();
+            // What poll cannot wait for, it calls ready.
+            if poll(&mut fds, Some(&ready)).is_ok_and(|n| n > 0) {
+                return Ok(());
+            }
+            drop(fds);
+            self.flush()?;
+            let watched = self.channel.watched();
+            let mut fds = vec![PollFd::new(input, PollFlags::IN)];
+            fds.extend(watched.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
+            match poll(&mut fds, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Stop::Link(error.into())),
+            }
+            drop(fds);
+            drop(watched);
+            self.hear(Some(Duration::ZERO))?;
+        }
+    }
+
+    /// Reads a piece into the frames that wait, and sends them if they are many. Gives the length of the piece.
+    fn send_piece(
+        &mut self,
+        file: &mut File,
+        most: usize,
+        hasher: &mut blake3::Hasher,
+    ) -> Result<usize, Stop> {
+        if self.out.len() - self.used < LEAST_ROOM + FRAME_HEADER {
+            self.flush()?;
+        }
+        let begin = self.used + FRAME_HEADER;
+        let room = (self.out.len() - begin).min(most);
+        let room = self.pace.piece(room);
+        let n = loop {
+            match file.read(&mut self.out[begin..begin + room]) {
+                Ok(n) => break n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(SourceError::new("read", "".as_ref(), error).into()),
+            }
+        };
+        if n == 0 {
+            return Ok(0);
+        }
+        hasher.update(&self.out[begin..begin + n]);
+        // At most the size of the buffer.
+        let header = data_header(u32::try_from(n).unwrap_or(u32::MAX));
+        self.out[self.used..begin].copy_from_slice(&header);
+        self.used = begin + n;
+        self.moved(n as u64)?;
+        Ok(n)
+    }
+
+    fn send_hole(&mut self, length: u64, hasher: &mut blake3::Hasher) -> Result<(), Stop> {
+        const ZEROS: &[u8] = &[0; 256 * 1024];
+        // In parts, so that the receiver hashes while we do.
+        const PART: u64 = 64 << 20;
+        let mut left = length;
+        while left > 0 {
+            let part = left.min(PART);
+            self.control(&Control::Hole { length: part })?;
+            self.flush()?;
+            let mut rest = part;
+            while rest > 0 {
+                let piece = usize::try_from(rest).unwrap_or(usize::MAX).min(ZEROS.len());
+                hasher.update(&ZEROS[..piece]);
+                rest -= piece as u64;
+            }
+            left -= part;
+            self.outcome.moved += part;
+            (self.observe)(Step::Moved { bytes: part });
+        }
+        Ok(())
+    }
+
+    fn end_file(
+        &mut self,
+        path: &EntryPath,
+        mode: u16,
+        size: u64,
+        hasher: &blake3::Hasher,
+    ) -> Result<(), Stop> {
+        let hash = *hasher.finalize().as_bytes();
+        self.list.file(path, mode, size, &hash);
+        self.control(&Control::FileEnd { size, hash })
+    }
+
+    fn moved(&mut self, bytes: u64) -> Result<(), Stop> {
+        self.outcome.moved += bytes;
+        (self.observe)(Step::Moved { bytes });
+        let until = Instant::now() + self.pace.after(bytes);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.flush()?;
+            std::thread::sleep(left.min(SLICE));
+            self.hear(Some(Duration::ZERO))?;
+        }
+    }
+
+    // ---- frames ----
+
+    fn control(&mut self, control: &Control) -> Result<(), Stop> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        control.encode(&mut scratch);
+        if self.out.len() - self.used < scratch.len() {
+            self.flush()?;
+        }
+        self.out[self.used..self.used + scratch.len()].copy_from_slice(&scratch);
+        self.used += scratch.len();
+        self.scratch = scratch;
+        Ok(())
+    }
+
+    /// Sends what waits, after a look at what the peer has said.
+    fn flush(&mut self) -> Result<(), Stop> {
+        if self.used == 0 {
+            return Ok(());
+        }
+        self.hear(Some(Duration::ZERO))?;
+        let used = std::mem::take(&mut self.used);
+        self.last_sign = Instant::now();
+        Ok(self.channel.write_all(&self.out[..used])?)
+    }
+
+    /// Takes what the peer says; without a limit it waits for something.
+    fn hear(&mut self, limit: Option<Duration>) -> Result<(), Stop> {
+        let received = match limit {
+            None => Some(self.channel.read(&mut self.incoming)?),
+            Some(limit) => self.channel.read_within(&mut self.incoming, limit)?,
+        };
+        let Some(n) = received else { return Ok(()) };
+        if n == 0 {
+            return Err(Stop::Link(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let mut rest = &self.incoming[..n];
+        while let Some(item) = self.decoder.next(&mut rest)? {
+            self.heard += 1;
+            match item {
+                Item::Control(Control::Have(have)) if self.answers.len() < OFFERS => {
+                    self.answers.push_back(have);
+                }
+                Item::Control(Control::Phase { phase, .. }) => (self.observe)(Step::PeerIsBusy { phase }),
+                Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
+                _ => return Err(ProtocolError::OutOfPlace("a frame of a sender").into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn await_receipt(&mut self) -> Result<Receipt, Stop> {
+        loop {
+            match self.hear(None) {
+                Ok(()) => {}
+                Err(Stop::Answered(receipt)) => return Ok(receipt),
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+}
+
+/// A reading error does not know the name of its file.
+fn named(stop: Stop, path: &EntryPath) -> Stop {
+    match stop {
+        Stop::Source(error) => match error.into_io_error() {
+            Ok(error) => Stop::Source(SourceError::new("read", path.to_string().as_ref(), error)),
+            Err(error) => Stop::Source(error),
+        },
+        other => other,
+    }
+}
+
+/// From a hole's or data's beginning: how long the hole is, and where the data after it ends.
+fn next_data(opened: &mut Opened, at: u64) -> (u64, u64) {
+    let size = opened.size;
+    let data = match rustix::fs::seek(&opened.file, rustix::fs::SeekFrom::Data(at)) {
+        Ok(data) => data.min(size),
+        // Nothing but a hole up to the end.
+        Err(rustix::io::Errno::NXIO) => size,
+        // It cannot be told here: all of it is data.
+        Err(_) => at,
+    };
+    let end = match rustix::fs::seek(&opened.file, rustix::fs::SeekFrom::Hole(data)) {
+        Ok(end) if data < size => end.clamp(data, size),
+        _ => size,
+    };
+    // Those seeks have moved the place from which is read.
+    let _ = opened.file.seek(SeekFrom::Start(data));
+    (data - at, if end == data { size } else { end })
+}

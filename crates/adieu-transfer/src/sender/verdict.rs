@@ -1,0 +1,93 @@
+//! What a sender makes of the end: a receipt, a failure of its own, or nothing but a connection that is gone.
+
+use super::{Sender, Stop, interrupted};
+use crate::outcome::{self, Outcome, Verdict, difference};
+use crate::session;
+use crate::transport::Transport;
+use crate::wire::{Control, Receipt, Status};
+use std::time::Duration;
+
+impl<T: Transport> Sender<'_, T> {
+    pub(super) fn conclude(mut self, result: Result<Receipt, Stop>) -> Outcome {
+        let all_sent = self.outcome.times.all_moved.is_some();
+        let verdict = match result {
+            Ok(receipt) => self.judge(receipt),
+            Err(Stop::Answered(receipt)) => self.judge_early(receipt),
+            Err(Stop::Source(error)) => {
+                self.abort(&error.to_string());
+                Verdict::Local { words: error.to_string() }
+            }
+            Err(Stop::Protocol(error)) => {
+                Verdict::NoReceipt { cause: format!("the peer sent {error}"), all_sent }
+            }
+            Err(Stop::Link(error)) => match interrupted(&error) {
+                Some(verdict) => verdict,
+                // Its last words may have come before the connection failed.
+                None => match self.last_words() {
+                    Some(receipt) => self.judge_early(receipt),
+                    None => Verdict::NoReceipt { cause: outcome::cause(&error), all_sent },
+                },
+            },
+        };
+        self.outcome.verdict = verdict;
+        self.outcome
+    }
+
+    fn judge(&mut self, receipt: Receipt) -> Verdict {
+        self.outcome.times.receipt = Some(self.start.elapsed());
+        // The peer has nothing more to say; its end makes ours graceful.
+        session::hear_out(&mut self.channel);
+        let difference = difference(&self.outcome.totals, &receipt.totals);
+        let verdict = match (receipt.status, difference) {
+            (Status::Failed, _) => Verdict::Refused { words: receipt.words.clone() },
+            (_, Some(words)) => Verdict::NotMatching { words },
+            (Status::Stored, None) => Verdict::Stored,
+            (Status::Written, None) => Verdict::Written,
+        };
+        self.outcome.receipt = Some(receipt);
+        verdict
+    }
+
+    /// A receipt before our end cannot be a good one.
+    fn judge_early(&mut self, receipt: Receipt) -> Verdict {
+        self.outcome.times.receipt = Some(self.start.elapsed());
+        if self.channel.shutdown_send().is_ok() {
+            session::hear_out(&mut self.channel);
+        }
+        let words = match receipt.status {
+            Status::Failed => receipt.words.clone(),
+            _ => "a receipt came before everything was sent".to_owned(),
+        };
+        let verdict = match receipt.status {
+            Status::Failed => Verdict::Refused { words },
+            _ => Verdict::NotMatching { words },
+        };
+        self.outcome.receipt = Some(receipt);
+        verdict
+    }
+
+    /// Says that nothing more will come, and why.
+    fn abort(&mut self, words: &str) {
+        let abort = Control::Abort { words: words.to_owned() };
+        // A peer that does not hear this sees that the transfer is not whole all the same.
+        let said = self.control(&abort).and_then(|()| self.flush());
+        if said.is_ok() && self.channel.shutdown_send().is_ok() {
+            session::hear_out(&mut self.channel);
+        }
+    }
+
+    fn last_words(&mut self) -> Option<Receipt> {
+        loop {
+            match self.hear(Some(Duration::ZERO)) {
+                Err(Stop::Answered(receipt)) => return Some(receipt),
+                Err(_) => return None,
+                // Nothing there, or something else: then wait for nothing more than an end.
+                Ok(()) => match self.hear(Some(Duration::from_secs(1))) {
+                    Err(Stop::Answered(receipt)) => return Some(receipt),
+                    Err(_) => return None,
+                    Ok(()) => {}
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What both sides do first: hellos, and with a secret the handshake. Afterwards both have a channel for frames.
+
+use crate::secret::{Records, Secret, SecretError, handshake};
+use crate::transport::Transport;
+use crate::wire::{HELLO_PREFIX, Hello, NotAgreed, PeerRole};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How long the peer may take for its hello and each message of a handshake: what speaks another protocol may wait for us
+/// for ever, and nobody should have to guess why.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much of what is encrypted is received at once.
+const RECEIVE: usize = 256 * 1024;
+
+/// Why two sides did not come to speak of files.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    #[error("{0}")]
+    NotAgreed(#[from] NotAgreed),
+    #[error("{0}")]
+    Secret(SecretError),
+    #[error("{0}")]
+    Link(#[from] io::Error),
+}
+
+impl From<SecretError> for SessionError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Link(error) => Self::Link(error),
+            error => Self::Secret(error),
+        }
+    }
+}
+
+/// Frames go through here, encrypted or not.
+pub(crate) struct Channel<T> {
+    link: T,
+    records: Option<Records>,
+}
+
+/// Says hello, hears the peer's, and agrees with it.
+pub(crate) fn open<T: Transport>(
+    mut link: T,
+    role: PeerRole,
+    secret: Option<&Secret>,
+) -> (Channel<T>, Result<u8, SessionError>) {
+    let agreed = agree(&mut link, role, secret);
+    match agreed {
+        Ok((version, records)) => (Channel { link, records }, Ok(version)),
+        Err(error) => (Channel { link, records: None }, Err(error)),
+    }
+}
+
+fn agree<T: Transport>(
+    link: &mut T,
+    role: PeerRole,
+    secret: Option<&Secret>,
+) -> Result<(u8, Option<Records>), SessionError> {
+    let ours = Hello::new(role, secret.is_some());
+    let said = ours.encode();
+    link.write_all(&said)?;
+    let other = NotAgreed::NotThisProtocol { peer: role.other().command() };
+    let mut prefix = [0; HELLO_PREFIX];
+    match read_exactly(link, &mut prefix, PATIENCE) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() => {
+            return Err(if is_patience(&error) { other.into() } else { error.into() });
+        }
+        result => result?,
+    }
+    let length = Hello::rest_of(&prefix).ok_or_else(|| other.clone())?;
+    let mut rest = vec![0; length];
+    read_exactly(link, &mut rest, PATIENCE)?;
+    let theirs = Hello::parse(&rest).ok_or(other)?;
+    let version = ours.agree(&theirs)?;
+    let Some(secret) = secret else { return Ok((version, None)) };
+    let heard = [&prefix[..], &rest].concat();
+    let (first, second) = if role == PeerRole::Sender { (said, heard) } else { (heard, said) };
+    let noise = handshake(link, role, secret, &[first, second].concat(), PATIENCE)?;
+    Ok((version, Some(Records::new(noise))))
+}
+
+/// The peer let us wait for too long.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the peer said nothing for {} s", PATIENCE.as_secs())]
+struct Impatient;
+
+fn is_patience(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Impatient>)
+}
+
+/// Fills the buffer, and takes not a byte more from the stream.
+pub(crate) fn read_exactly<T: Transport>(
+    link: &mut T,
+    mut buffer: &mut [u8],
+    limit: Duration,
+) -> io::Result<()> {
+    let until = Instant::now() + limit;
+    while !buffer.is_empty() {
+        match link.read_within(buffer, until.saturating_duration_since(Instant::now()))? {
+            None => return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient)),
+            Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Some(n) => buffer = &mut buffer[n..],
+        }
+    }
+    Ok(())
+}
+
+impl<T: Transport> Channel<T> {
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.records.is_some()
+    }
+
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.records {
+            None => self.link.write_all(bytes),
+            Some(records) => self.link.write_all(records.seal(bytes)?),
+        }
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.receive(buffer, None).map(Option::unwrap_or_default)
+    }
+
+    pub(crate) fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+        self.receive(buffer, Some(Instant::now() + limit))
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], until: Option<Instant>) -> io::Result<Option<usize>> {
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        if buffer.is_empty() {
+            return self.link.read_within(buffer, Duration::ZERO);
+        }
+        let Some(records) = &mut self.records else {
+            return match until {
+                None => self.link.read(buffer).map(Some),
+                Some(until) => self.link.read_within(buffer, left(until)),
+            };
+        };
+        loop {
+            let n = records.take(buffer);
+            if n > 0 {
+                return Ok(Some(n));
+            }
+            if records.open_next()? {
+                continue;
+            }
+            let incoming = records.room();
+            let held = incoming.len();
+            incoming.resize(held + RECEIVE, 0);
+            let received = match until {
+                None => self.link.read(&mut incoming[held..]).map(Some),
+                Some(until) => self.link.read_within(&mut incoming[held..], left(until)),
+            };
+            incoming.truncate(held + received.as_ref().map_or(0, |n| n.unwrap_or(0)));
+            match received? {
+                None => return Ok(None),
+                Some(0) if records.is_cut() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(0) => return Ok(Some(0)),
+                Some(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn shutdown_send(&mut self) -> io::Result<()> {
+        self.link.shutdown_send()
+    }
+
+    /// Reads to the end and keeps nothing: past the encryption, which has nothing more to say.
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) {
+        while self.link.read(buffer).is_ok_and(|n| n > 0) {}
+    }
+
+    pub(crate) fn watched(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
+        self.link.watched()
+    }
+}
+
+/// After our own end: waits for the peer's, and keeps nothing. Bounded: all has been said.
+pub(crate) fn hear_out<T: Transport>(channel: &mut Channel<T>) {
+    let until = Instant::now() + PATIENCE;
+    let mut buffer = [0; 16 * 1024];
+    while Instant::now() < until {
+        match channel.link.read_within(&mut buffer, until.saturating_duration_since(Instant::now())) {
+            Ok(Some(n)) if n > 0 => {}
+            _ => return,
+        }
+    }
+}

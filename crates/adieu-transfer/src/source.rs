@@ -1,0 +1,307 @@
+//! What is sent: files, directories entry by entry, and streams.
+
+use crate::storage::plain;
+use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
+use rustix::fs::OFlags;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The name of what comes from stdin, where the receiver wants one.
+const STDIN_NAME: &[u8] = b"stdin";
+
+/// Something that is to be sent cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct SourceError {
+    words: String,
+    #[source]
+    source: Option<io::Error>,
+}
+
+impl SourceError {
+    pub(crate) fn new(what: &str, path: &Path, error: io::Error) -> Self {
+        let path = shown(path.as_os_str().as_bytes());
+        Self { words: format!("cannot {what} {path}: {}", plain(&error)), source: Some(error) }
+    }
+
+    fn words(words: impl Into<String>) -> Self {
+        Self { words: words.into(), source: None }
+    }
+
+    pub(crate) fn changed(path: &EntryPath) -> Self {
+        Self::words(format!("{path} was changed while it was being sent"))
+    }
+
+    pub(crate) fn into_io_error(self) -> Result<io::Error, Self> {
+        match self.source {
+            Some(error) => Ok(error),
+            None => Err(self),
+        }
+    }
+
+    /// The system's error. `None`: it was not the system that refused.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.source.as_ref()
+    }
+}
+
+impl From<NameError> for SourceError {
+    fn from(error: NameError) -> Self {
+        Self::words(error.to_string())
+    }
+}
+
+/// Everything that is to be sent, looked at and not yet read.
+#[derive(Debug)]
+pub struct Sources {
+    named: Vec<Named>,
+}
+
+#[derive(Debug)]
+struct Named {
+    path: EntryPath,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Stdin,
+    File(PathBuf, u64),
+    /// A pipe or device, read until its end.
+    Stream(PathBuf),
+    Directory(PathBuf),
+}
+
+impl Sources {
+    /// Files, directories, and `-` for stdin. Links that are named are followed; in a directory they are sent as links.
+    ///
+    /// # Errors
+    ///
+    /// One is not there, has a name that cannot be sent, or two have the same.
+    pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Result<Self, SourceError> {
+        let mut named = Vec::new();
+        let mut taken = BTreeSet::new();
+        for path in paths {
+            let one = Named::new(path.into())?;
+            if !taken.insert(one.path.clone()) {
+                return Err(SourceError::words(format!("two of the files have the name {}", one.path)));
+            }
+            named.push(one);
+        }
+        if named.is_empty() {
+            return Err(SourceError::words("nothing to send"));
+        }
+        Ok(Self { named })
+    }
+
+    /// Gives the one file or stream another name.
+    ///
+    /// # Errors
+    ///
+    /// There is more than one, or the name cannot be sent.
+    pub fn with_name(mut self, name: &[u8]) -> Result<Self, SourceError> {
+        match &mut *self.named {
+            [one] => one.path = EntryPath::new(name.to_vec())?,
+            _ => return Err(SourceError::words("a name can be given to one file only")),
+        }
+        Ok(self)
+    }
+
+    /// Exactly one file, and no directory.
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(&*self.named, [Named { place: Place::Stdin | Place::File(..) | Place::Stream(_), .. }])
+    }
+
+    /// Whether all of it can be read a second time: stdin and pipes cannot.
+    pub fn can_be_read_again(&self) -> bool {
+        !self.named.iter().any(|n| matches!(n.place, Place::Stdin | Place::Stream(_)))
+    }
+
+    /// All content, if only files were named.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        self.named.iter().map(|n| if let Place::File(_, size) = n.place { Some(size) } else { None }).sum()
+    }
+
+    /// Every entry, in an order that is the same each time.
+    pub(crate) fn entries(&self) -> Entries<'_> {
+        Entries { named: self.named.iter(), open: Vec::new() }
+    }
+}
+
+impl Named {
+    fn new(path: PathBuf) -> Result<Self, SourceError> {
+        if path.as_os_str() == "-" {
+            return Ok(Self { path: EntryPath::new(STDIN_NAME.to_vec())?, place: Place::Stdin });
+        }
+        let there = std::fs::metadata(&path).map_err(|e| SourceError::new("send", &path, e))?;
+        let name = match path.file_name() {
+            Some(name) => name.to_owned(),
+            // As in `.`, `..` or `dir/..`: the directory has a name elsewhere.
+            None => std::fs::canonicalize(&path)
+                .ok()
+                .and_then(|p| p.file_name().map(OsString::from))
+                .ok_or_else(|| SourceError::words(format!("{} has no name to send", path.display())))?,
+        };
+        let place = if there.is_dir() {
+            Place::Directory(path)
+        } else if there.is_file() {
+            // Found out now, and not when somebody waits for it.
+            File::open(&path).map_err(|e| SourceError::new("read", &path, e))?;
+            Place::File(path, there.len())
+        } else {
+            Place::Stream(path)
+        };
+        Ok(Self { path: EntryPath::new(name.into_vec())?, place })
+    }
+}
+
+/// One entry.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    File { path: EntryPath, place: PathBuf },
+    Stream { path: EntryPath, place: Option<PathBuf> },
+    Directory { path: EntryPath },
+    Link { path: EntryPath, target: Vec<u8> },
+}
+
+/// The entries one after the other; of each directory on the way, the names that are left are held.
+pub(crate) struct Entries<'a> {
+    named: std::slice::Iter<'a, Named>,
+    open: Vec<Open>,
+}
+
+struct Open {
+    path: EntryPath,
+    place: PathBuf,
+    /// Sorted, the last first.
+    names: Vec<OsString>,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(open) = self.open.last_mut() {
+            let Some(name) = open.names.pop() else {
+                self.open.pop();
+                continue;
+            };
+            let (path, place) = (open.path.join(name.as_bytes()), open.place.join(&name));
+            return Some(path.map_err(SourceError::from).and_then(|path| self.entry(path, place)));
+        }
+        let Named { path, place } = self.named.next()?;
+        let path = path.clone();
+        Some(match place {
+            Place::Stdin => Ok(Entry::Stream { path, place: None }),
+            Place::File(place, _) => Ok(Entry::File { path, place: place.clone() }),
+            Place::Stream(place) => Ok(Entry::Stream { path, place: Some(place.clone()) }),
+            Place::Directory(place) => self.enter(path, place.clone()),
+        })
+    }
+}
+
+impl Entries<'_> {
+    fn entry(&mut self, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
+        let there = std::fs::symlink_metadata(&place).map_err(|e| SourceError::new("send", &place, e))?;
+        if there.is_dir() {
+            return self.enter(path, place);
+        }
+        if there.is_file() {
+            return Ok(Entry::File { path, place });
+        }
+        if there.is_symlink() {
+            let target =
+                std::fs::read_link(&place).map_err(|e| SourceError::new("read the link", &place, e))?;
+            let target = target.into_os_string().into_vec();
+            if !link_stays_inside(&path, &target) {
+                return Err(NameError::LinkOut { path: path.as_bytes().to_vec(), target }.into());
+            }
+            return Ok(Entry::Link { path, target });
+        }
+        Err(SourceError::words(format!("{} is neither a file, a directory nor a link", place.display())))
+    }
+
+    fn enter(&mut self, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
+        let fail = |e| SourceError::new("list", &place, e);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&place).map_err(fail)? {
+            names.push(entry.map_err(fail)?.file_name());
+        }
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        self.open.push(Open { path: path.clone(), place, names });
+        Ok(Entry::Directory { path })
+    }
+}
+
+/// A file that is being read, and what it was like when that began.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    pub(crate) size: u64,
+    pub(crate) mode: u16,
+    /// It may have holes.
+    pub(crate) is_sparse: bool,
+    stamp: Stamp,
+}
+
+/// What changes when a file is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(there: &Metadata) -> Self {
+        // Not the time of the inode: a new link or mode is no new content.
+        Self { size: there.len(), modified: (there.mtime(), there.mtime_nsec()) }
+    }
+}
+
+impl Opened {
+    pub(crate) fn new(place: &Path) -> Result<Self, SourceError> {
+        let fail = |e| SourceError::new("read", place, e);
+        let file = File::open(place).map_err(fail)?;
+        let there = file.metadata().map_err(fail)?;
+        if !there.is_file() {
+            return Err(SourceError::words(format!("{} is no regular file any more", place.display())));
+        }
+        Ok(Self {
+            size: there.len(),
+            mode: permissions(&there),
+            is_sparse: there.blocks() * 512 < there.len(),
+            stamp: Stamp::of(&there),
+            file,
+        })
+    }
+
+    /// Whether it was written to since it was opened.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.file.metadata().map_or(true, |now| Stamp::of(&now) != self.stamp)
+    }
+}
+
+fn permissions(there: &Metadata) -> u16 {
+    // Nine bits.
+    u16::try_from(there.mode() & 0o777).unwrap_or(0o600)
+}
+
+/// Opens a stream: stdin, or what was named.
+pub(crate) fn open_stream(place: Option<&Path>) -> Result<File, SourceError> {
+    match place {
+        None => {
+            let stdin = rustix::io::dup(rustix::stdio::stdin());
+            stdin.map(File::from).map_err(|e| SourceError::new("read", Path::new("stdin"), e.into()))
+        }
+        Some(place) => {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let opened = rustix::fs::open(place, flags, rustix::fs::Mode::empty());
+            opened.map(File::from).map_err(|e| SourceError::new("read", place, e.into()))
+        }
+    }
+}

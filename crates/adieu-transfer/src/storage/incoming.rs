@@ -1,0 +1,104 @@
+//! A file that is being received: written to its partial, or through to a stream, and hashed on the way.
+
+use super::{StorageError, plain};
+use crate::wire::{EntryPath, Hash};
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+
+/// A file that is being received.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(super) path: EntryPath,
+    pub(super) parent: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    /// `None`: it goes to a stream.
+    pub(super) partial: Option<Vec<u8>>,
+    pub(super) file: File,
+    pub(super) mode: u16,
+    pub(super) hasher: blake3::Hasher,
+    pub(super) written: u64,
+    /// A hole was left at the end, so the length has to be set.
+    pub(super) hole_at_end: bool,
+    /// It was there already, whole.
+    pub(super) is_kept: bool,
+}
+
+impl Incoming {
+    pub(crate) fn path(&self) -> &EntryPath {
+        &self.path
+    }
+
+    /// The size so far, and the hash.
+    pub(crate) fn measure(&self) -> (u64, Hash) {
+        (self.written, *self.hasher.finalize().as_bytes())
+    }
+
+    pub(crate) fn measure_length(&self) -> u64 {
+        self.written
+    }
+
+    /// It was there already.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    pub(crate) fn mode(&self) -> u16 {
+        self.mode
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        if self.is_kept {
+            return Err(StorageError::words("content for a file that is there already"));
+        }
+        self.hasher.update(bytes);
+        self.write_out(bytes)?;
+        self.hole_at_end = false;
+        Ok(())
+    }
+
+    fn write_out(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+        while !bytes.is_empty() {
+            let error = match self.file.write(bytes) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
+                Ok(n) => {
+                    self.written += n as u64;
+                    bytes = &bytes[n..];
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            let words = format!("{} after {} bytes of {}", plain(&error), self.written, self.path);
+            return Err(StorageError { words, source: Some(error) });
+        }
+        Ok(())
+    }
+
+    /// So many zeros, which take no room on a disk.
+    pub(crate) fn write_hole(&mut self, length: u64) -> Result<(), StorageError> {
+        const ZEROS: &[u8] = &[0; 256 * 1024];
+        let is_stream = self.partial.is_none();
+        if self.is_kept {
+            return Err(StorageError::words("content for a file that is there already"));
+        }
+        if !is_stream {
+            let by = i64::try_from(length).map_err(|_| StorageError::words("a hole beyond all bounds"))?;
+            let moved = self.file.seek(SeekFrom::Current(by));
+            moved.map_err(|e| StorageError::new(&format!("cannot leave a hole in {}", self.path), e))?;
+        }
+        let mut left = length;
+        while left > 0 {
+            let piece = &ZEROS[..usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len())];
+            self.hasher.update(piece);
+            if is_stream {
+                self.write_out(piece)?;
+            }
+            left -= piece.len() as u64;
+        }
+        if !is_stream {
+            self.written += length;
+            self.hole_at_end = length > 0 || self.hole_at_end;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,527 @@
+//! Where a receiver keeps what comes: partials, and the way from a partial to the final name.
+//!
+//! A file is written to a partial beside its name. [`Storage::commit`] syncs what is whole, renames it, and syncs the
+//! names; only then anything may be called stored. Nothing here follows a link inside the target, and nothing is removed
+//! but partials.
+
+mod directories;
+mod incoming;
+mod partial;
+mod sync;
+
+use crate::Step;
+use crate::wire::{EntryPath, Have, HaveState};
+use directories::Directories;
+pub(crate) use incoming::Incoming;
+use partial::Found;
+use rustix::fs::{AtFlags, FileType, Mode};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
+/// Each holds a descriptor, whose lock keeps another receiver from taking the partial over before it has its name.
+const WAITING_FILES: usize = 8192;
+/// Descriptors that are left for everything else.
+const OTHER_DESCRIPTORS: u64 = 256;
+/// Files that are synced one by one, each by its own descriptor, before one sync of the file system is cheaper.
+const ONE_BY_ONE: usize = 16;
+
+/// Something could not be stored, in words for both sides.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct StorageError {
+    words: String,
+    #[source]
+    source: Option<io::Error>,
+}
+
+impl StorageError {
+    fn new(what: &str, error: io::Error) -> Self {
+        Self { words: format!("{what}: {}", plain(&error)), source: Some(error) }
+    }
+
+    fn words(words: impl Into<String>) -> Self {
+        Self { words: words.into(), source: None }
+    }
+
+    /// The system's error. `None`: it was not the system that refused.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.source.as_ref()
+    }
+}
+
+/// The system's words without number and capital, to stand in a sentence.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = adieu::describe_error(error);
+    let words = text.split_once(" (E").map_or(text.as_str(), |(words, _)| words);
+    let words = words.split_once(" (os error").map_or(words, |(words, _)| words);
+    let mut chars = words.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => words.to_owned(),
+    }
+}
+
+/// The receiver's output.
+#[derive(Debug)]
+pub struct Storage {
+    place: Place,
+    /// Whole, and not yet under their names.
+    waiting: Vec<Waiting>,
+    waiting_limit: usize,
+    /// Stored in this transfer: files and bytes.
+    stored: (u64, u64),
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Written through, and never stored.
+    Stream(File),
+    /// One file, whose directory is the tree's root.
+    File { tree: Directories, name: Vec<u8>, path: PathBuf },
+    /// Everything goes below it under its own name.
+    Tree(Directories),
+    /// A directory that is made when it is needed.
+    NewTree { parent: PathBuf, path: PathBuf },
+}
+
+/// A whole file that waits for its sync and its name.
+#[derive(Debug)]
+struct Waiting {
+    parent: Vec<u8>,
+    name: Vec<u8>,
+    /// `None`: it stands under its name already, and only has to be synced.
+    partial: Option<Vec<u8>>,
+    sync: Sync,
+    size: u64,
+    is_link: bool,
+}
+
+/// How the content of a whole file gets to the disk.
+#[derive(Debug)]
+enum Sync {
+    /// It is there; the descriptor holds the lock.
+    Done {
+        #[expect(dead_code, reason = "it is held, and never asked")]
+        lock: File,
+    },
+    /// By its own descriptor.
+    Alone(File),
+    /// With the file system of the root; the descriptor holds the lock.
+    WithRoot { lock: Option<File> },
+}
+
+/// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
+fn waiting_limit() -> usize {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let left = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+    usize::try_from(left).unwrap_or(usize::MAX).clamp(1, WAITING_FILES)
+}
+
+/// A file that is offered, and what there is of it.
+pub(crate) struct Offer {
+    path: EntryPath,
+    mode: u16,
+    have: Have,
+    hasher: blake3::Hasher,
+    found: Found,
+}
+
+impl Offer {
+    pub(crate) fn have(&self) -> Have {
+        self.have
+    }
+}
+
+impl Storage {
+    /// A file or directory. That it can be written to is found out now, as far as that can be told beforehand.
+    ///
+    /// A directory takes everything under its name. Anything else is the name of one file, or of a directory that is made
+    /// if more than one file comes.
+    ///
+    /// # Errors
+    ///
+    /// The directory is not there, or cannot be written to.
+    pub fn at(path: &Path) -> Result<Self, StorageError> {
+        let shown = crate::wire::shown(path.as_os_str().as_bytes());
+        let place = match std::fs::metadata(path) {
+            Ok(there) if there.is_dir() => Place::Tree(Directories::open(path)?),
+            Ok(there) if !there.is_file() => {
+                return Err(StorageError::words(format!("{shown} is neither a file nor a directory")));
+            }
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound) => {
+                return Err(StorageError::new(&format!("cannot use {shown}"), error));
+            }
+            _ => {
+                let parent = match path.parent() {
+                    Some(parent) if !parent.as_os_str().is_empty() => parent,
+                    _ => Path::new("."),
+                };
+                let tree = Directories::open(parent)?;
+                match path.file_name() {
+                    Some(_) if path.as_os_str().as_bytes().ends_with(b"/") => {
+                        Place::NewTree { parent: parent.to_owned(), path: path.to_owned() }
+                    }
+                    Some(name) => Place::File { tree, name: name.as_bytes().to_vec(), path: path.to_owned() },
+                    None => return Err(StorageError::words(format!("{shown} is no name for a file"))),
+                }
+            }
+        };
+        Ok(Self { place, waiting: Vec::new(), waiting_limit: waiting_limit(), stored: (0, 0) })
+    }
+
+    /// An open output that is written through, such as stdout: what goes there is written, and never stored.
+    pub fn stream(file: File) -> Self {
+        Self {
+            place: Place::Stream(file),
+            waiting: Vec::new(),
+            waiting_limit: waiting_limit(),
+            stored: (0, 0),
+        }
+    }
+
+    /// Whether what comes is only written through.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.place, Place::Stream(_))
+    }
+
+    /// Files and bytes that are stored.
+    pub(crate) fn stored(&self) -> (u64, u64) {
+        self.stored
+    }
+
+    /// The transfer begins: one file, or a tree.
+    pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
+        if single {
+            if let Place::NewTree { parent, path } = &self.place {
+                self.place = Place::Tree(Directories::create(parent, path)?);
+            }
+            return Ok(());
+        }
+        match &self.place {
+            Place::Stream(_) => {
+                Err(StorageError::words("more than one file is sent, and the output is one stream"))
+            }
+            Place::File { path, .. } => {
+                if path.is_file() {
+                    let shown = crate::wire::shown(path.as_os_str().as_bytes());
+                    return Err(StorageError::words(format!(
+                        "more than one file is sent, and {shown} is a file"
+                    )));
+                }
+                let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+                self.place = Place::Tree(Directories::create(parent.unwrap_or(Path::new(".")), path)?);
+                Ok(())
+            }
+            Place::NewTree { parent, path } => {
+                self.place = Place::Tree(Directories::create(parent, path)?);
+                Ok(())
+            }
+            Place::Tree(_) => Ok(()),
+        }
+    }
+
+    /// Where a file of the transfer is kept: directory and name, in the tree.
+    fn location(&self, path: &EntryPath) -> (Vec<u8>, Vec<u8>) {
+        if let Place::File { name, .. } = &self.place {
+            return (Vec::new(), name.clone());
+        }
+        let (parent, name) = path.split();
+        (parent.to_vec(), name.to_vec())
+    }
+
+    fn tree(&mut self) -> Result<&mut Directories, StorageError> {
+        match &mut self.place {
+            Place::File { tree, .. } | Place::Tree(tree) => Ok(tree),
+            Place::Stream(_) | Place::NewTree { .. } => {
+                Err(StorageError::words("the output is no directory"))
+            }
+        }
+    }
+
+    /// What there is of a file already: its partial, or a file of that size under its name. It is read and hashed;
+    /// `alive` is called now and then with the bytes read, and says whether to go on.
+    pub(crate) fn look(
+        &mut self,
+        path: EntryPath,
+        mode: u16,
+        size: Option<u64>,
+        alive: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Offer, StorageError> {
+        let nothing = Have { state: HaveState::Nothing, length: 0, hash: [0; 32] };
+        let mut offer =
+            Offer { path, mode, have: nothing, hasher: blake3::Hasher::new(), found: Found::Nothing };
+        let (Some(size), false) = (size, self.is_stream()) else { return Ok(offer) };
+        let (parent, name) = self.location(&offer.path);
+        let directory = self.tree()?.directory(&parent)?;
+        offer.found = partial::find(directory, &name, size)?;
+        let (state, file) = match &mut offer.found {
+            Found::Nothing => return Ok(offer),
+            Found::Partial(file) => (HaveState::Partial, file),
+            Found::Stored(file) => (HaveState::Stored, file),
+        };
+        let read = hash_all(file, size, &mut offer.hasher, alive);
+        let length = read.map_err(|e| StorageError::new(&format!("cannot read {}", offer.path), e))?;
+        offer.have = Have { state, length, hash: *offer.hasher.finalize().as_bytes() };
+        Ok(offer)
+    }
+
+    /// The front offer is sent from `offset` on.
+    pub(crate) fn start(
+        &mut self,
+        offer: Offer,
+        offset: u64,
+        observe: &mut dyn FnMut(Step<'_>),
+    ) -> Result<Incoming, StorageError> {
+        let Offer { path, mode, have, hasher, found } = offer;
+        if offset == 0 || offset != have.length {
+            // The descriptor of an old partial holds its lock, which the new beginning wants.
+            drop(found);
+            return self.create(path, mode, observe);
+        }
+        let (parent, name) = self.location(&path);
+        let (file, partial) = match found {
+            Found::Nothing => return Err(StorageError::words("a start in the middle of nothing")),
+            Found::Stored(file) => (file, None),
+            Found::Partial(mut file) => {
+                let placed = file.set_len(offset).and_then(|()| file.seek(SeekFrom::Start(offset)));
+                placed.map_err(|e| StorageError::new(&format!("cannot resume {path}"), e))?;
+                (file, Some(partial::name_of(&name)))
+            }
+        };
+        let is_kept = partial.is_none();
+        Ok(Incoming {
+            path,
+            parent,
+            name,
+            partial,
+            file,
+            mode,
+            hasher,
+            written: offset,
+            hole_at_end: false,
+            is_kept,
+        })
+    }
+
+    /// A file begins.
+    pub(crate) fn create(
+        &mut self,
+        path: EntryPath,
+        mode: u16,
+        observe: &mut dyn FnMut(Step<'_>),
+    ) -> Result<Incoming, StorageError> {
+        let (parent, name) = self.location(&path);
+        let (partial, file) = if let Place::Stream(file) = &self.place {
+            (None, file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?)
+        } else {
+            let partial = partial::name_of(&name);
+            let new = partial::create_new(self.tree()?.directory(&parent)?, &name, &partial, mode)?;
+            let file = if let Some(file) = new {
+                file
+            } else {
+                // It may be one of ours that waits for its name: two files of one name, or of names that this file system
+                // takes for one.
+                self.commit(observe)?;
+                partial::take_over(self.tree()?.directory(&parent)?, &partial, mode)?
+            };
+            (Some(partial), file)
+        };
+        observe(Step::Created { path: &path });
+        Ok(Incoming {
+            path,
+            parent,
+            name,
+            partial,
+            file,
+            mode,
+            hasher: blake3::Hasher::new(),
+            written: 0,
+            hole_at_end: false,
+            is_kept: false,
+        })
+    }
+
+    /// A directory.
+    pub(crate) fn directory(&mut self, path: &EntryPath) -> Result<(), StorageError> {
+        self.tree()?.make(path)
+    }
+
+    /// A link that leads nowhere out; see [`link_stays_inside`](crate::wire::link_stays_inside).
+    pub(crate) fn link(&mut self, path: &EntryPath, target: &[u8]) -> Result<(), StorageError> {
+        let (parent, name) = self.location(path);
+        let directory = self.tree()?.directory(&parent)?;
+        let partial = partial::name_of(&name);
+        let fail =
+            |e: rustix::io::Errno| StorageError::new(&format!("cannot make the link {path}"), e.into());
+        partial::refuse_special(directory, &name)?;
+        match rustix::fs::symlinkat(target, directory, &*partial) {
+            Err(rustix::io::Errno::EXIST) => {
+                rustix::fs::unlinkat(directory, &*partial, AtFlags::empty()).map_err(fail)?;
+                rustix::fs::symlinkat(target, directory, &*partial).map_err(fail)?;
+            }
+            result => result.map_err(fail)?,
+        }
+        self.waiting.push(Waiting {
+            parent,
+            name,
+            partial: Some(partial),
+            sync: Sync::WithRoot { lock: None },
+            size: 0,
+            is_link: true,
+        });
+        Ok(())
+    }
+
+    /// A file is whole, and its hash is right.
+    pub(crate) fn complete(
+        &mut self,
+        incoming: Incoming,
+        observe: &mut dyn FnMut(Step<'_>),
+    ) -> Result<(), StorageError> {
+        let Incoming { path, parent, name, partial, file, mode, written, hole_at_end, .. } = incoming;
+        let fail = |e| StorageError::new(&format!("cannot finish {path}"), e);
+        if self.is_stream() {
+            return Ok(());
+        }
+        if hole_at_end {
+            file.set_len(written).map_err(fail)?;
+        }
+        if partial.is_some() {
+            partial::settle_mode(&file, mode).map_err(fail)?;
+        }
+        let sync = if !self.tree()?.syncs_at_once() {
+            file.sync_all().map_err(|e| StorageError::new(&format!("cannot sync {path}"), e))?;
+            observe(Step::Synced);
+            Sync::Done { lock: file }
+        } else if self.waiting.len() < ONE_BY_ONE {
+            Sync::Alone(file)
+        } else {
+            Sync::WithRoot { lock: Some(file) }
+        };
+        self.waiting.push(Waiting { parent, name, partial, sync, size: written, is_link: false });
+        if self.waiting.len() >= self.waiting_limit { self.commit(observe) } else { Ok(()) }
+    }
+
+    /// Syncs what is whole, gives it its names, and syncs those. What came before is stored afterwards.
+    pub(crate) fn commit(&mut self, observe: &mut dyn FnMut(Step<'_>)) -> Result<(), StorageError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let result = match &mut self.place {
+            Place::File { tree, .. } | Place::Tree(tree) => store(tree, &waiting, observe),
+            Place::Stream(_) | Place::NewTree { .. } => Ok(()),
+        };
+        match result {
+            Ok(()) => {
+                self.stored.0 += waiting.iter().filter(|w| !w.is_link).count() as u64;
+                self.stored.1 += waiting.iter().map(|w| w.size).sum::<u64>();
+                Ok(())
+            }
+            Err(error) => {
+                // What has its name keeps it; the rest are partials as before.
+                self.waiting = waiting;
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes the partial of a file that is damaged.
+    pub(crate) fn remove(&mut self, incoming: &Incoming) {
+        self.remove_partial(&incoming.parent, incoming.partial.as_deref());
+    }
+
+    /// After a failure: removes the partials.
+    pub(crate) fn remove_partials(&mut self, incoming: Option<Incoming>) {
+        for one in std::mem::take(&mut self.waiting) {
+            self.remove_partial(&one.parent, one.partial.as_deref());
+        }
+        if let Some(incoming) = incoming {
+            self.remove(&incoming);
+        }
+    }
+
+    fn remove_partial(&mut self, parent: &[u8], partial: Option<&[u8]>) {
+        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place
+            && let (Some(partial), Ok(directory)) = (partial, tree.directory(parent))
+        {
+            // One that has its name by now is no partial any more; one that cannot be removed says what it is.
+            let _ = rustix::fs::unlinkat(directory, partial, AtFlags::empty());
+        }
+    }
+}
+
+/// Carries out a commit.
+fn store(
+    tree: &mut Directories,
+    waiting: &[Waiting],
+    observe: &mut dyn FnMut(Step<'_>),
+) -> Result<(), StorageError> {
+    let with_root = waiting.iter().any(|w| matches!(w.sync, Sync::WithRoot { lock: Some(_) }));
+    if with_root {
+        tree.sync_root()?;
+    }
+    for one in waiting {
+        if let (Sync::Alone(file), false) = (&one.sync, with_root) {
+            let fail = |e| StorageError::new(&format!("cannot sync {}", crate::wire::shown(&one.name)), e);
+            file.sync_all().map_err(fail)?;
+        }
+    }
+    observe(Step::Synced);
+    for one in waiting {
+        let Some(partial) = &one.partial else { continue };
+        let fail = |e: rustix::io::Errno| {
+            StorageError::new(&format!("cannot rename to {}", crate::wire::shown(&one.name)), e.into())
+        };
+        let directory = tree.directory(&one.parent)?;
+        rustix::fs::renameat(directory, &**partial, directory, &*one.name).map_err(fail)?;
+        observe(Step::Renamed);
+    }
+    let mut parents: Vec<&[u8]> = waiting.iter().map(|w| &*w.parent).collect();
+    parents.sort_unstable();
+    parents.dedup();
+    tree.sync_names(&parents)?;
+    observe(Step::NamesSynced);
+    Ok(())
+}
+
+fn hash_all(
+    file: &mut File,
+    limit: u64,
+    hasher: &mut blake3::Hasher,
+    alive: &mut dyn FnMut(u64) -> bool,
+) -> io::Result<u64> {
+    let mut buffer = vec![0; 256 * 1024];
+    let mut done = 0;
+    file.seek(SeekFrom::Start(0))?;
+    // A partial that is longer than the file is none of it.
+    let mut rest = Read::take(&*file, limit);
+    loop {
+        match rest.read(&mut buffer) {
+            Ok(0) => return Ok(done),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                done += n as u64;
+                if !alive(done) {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What a name stands for. `None`: nothing.
+fn kind_of(directory: &impl std::os::fd::AsFd, name: &[u8]) -> Option<FileType> {
+    let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some(FileType::from_raw_mode(there.st_mode))
+}
+
+/// The mode of a new file: what the sender's has, and ours to write.
+fn creation_mode(mode: u16) -> Mode {
+    Mode::from_raw_mode((mode & 0o777 | 0o600).into())
+}

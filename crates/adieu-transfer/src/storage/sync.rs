@@ -1,0 +1,72 @@
+//! One sync for many files: syncfs(2), where it is as good as an fsync of each.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Whether one call can sync everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SyncAtOnce {
+    No,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has syncfs"))]
+    Yes,
+}
+
+impl SyncAtOnce {
+    /// # Platforms
+    ///
+    /// Linux from 5.8 on, where syncfs(2) tells of every error in writing back since its descriptor was opened, and on
+    /// local file systems, whose sync ends on the disk. A network's or FUSE's may not.
+    pub(super) fn of(root: &OwnedFd) -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            // magic.h of Linux: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs.
+            const LOCAL: [u64; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
+            let tells_errors = rustix::system::uname().release().to_str().is_ok_and(is_5_8);
+            let file_system = rustix::fs::fstatfs(root).map(|f| f.f_type.cast_unsigned());
+            if tells_errors && file_system.is_ok_and(|f| LOCAL.contains(&f)) {
+                return Self::Yes;
+            }
+        }
+        let _ = root;
+        Self::No
+    }
+
+    pub(super) fn is_possible(self) -> bool {
+        self == Self::Yes
+    }
+
+    /// Source: syncfs(2).
+    pub(super) fn sync(self, root: &OwnedFd) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if self == Self::Yes {
+            return Ok(rustix::fs::syncfs(root)?);
+        }
+        let _ = root;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Whether a release such as `6.1.0-generic` is 5.8 or later.
+#[cfg(target_os = "linux")]
+fn is_5_8(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    version >= (5, 8)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #[test]
+    fn releases_are_compared_by_number() {
+        for (release, is_new) in [
+            ("6.18.44-x", true),
+            ("5.8", true),
+            ("5.10.0", true),
+            ("5.7.99", false),
+            ("4.19", false),
+            ("", false),
+        ] {
+            assert_eq!(super::is_5_8(release), is_new, "{release}");
+        }
+    }
+}

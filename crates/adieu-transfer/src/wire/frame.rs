@@ -1,0 +1,496 @@
+//! Frames: what stands on the wire after the hellos. Every length is checked before anything is allocated for it.
+
+use super::{EntryPath, Hash, ProtocolError};
+
+/// Type and length.
+pub const FRAME_HEADER: usize = 5;
+/// The most that a DATA frame may hold.
+pub const DATA_LIMIT: u32 = 1 << 20;
+/// The most that any other frame may hold.
+const CONTROL_LIMIT: u32 = 16 << 10;
+
+/// Types with this bit may be skipped by who does not know them.
+const MAY_BE_SKIPPED: u8 = 0x80;
+
+mod kind {
+    pub(super) const BEGIN: u8 = 0x01;
+    pub(super) const FILE: u8 = 0x02;
+    pub(super) const START: u8 = 0x03;
+    pub(super) const DATA: u8 = 0x04;
+    pub(super) const HOLE: u8 = 0x05;
+    pub(super) const FILE_END: u8 = 0x06;
+    pub(super) const DIRECTORY: u8 = 0x07;
+    pub(super) const LINK: u8 = 0x08;
+    pub(super) const END: u8 = 0x09;
+    pub(super) const ABORT: u8 = 0x0A;
+    pub(super) const HAVE: u8 = 0x21;
+    pub(super) const RECEIPT: u8 = 0x22;
+    pub(super) const PHASE: u8 = 0x81;
+}
+
+/// What a transfer comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Files; directories and links do not count.
+    pub files: u64,
+    /// Bytes of content, holes included.
+    pub bytes: u64,
+    /// The file's own hash if the transfer is exactly one file, else the list's.
+    pub hash: Hash,
+    /// The hash of the list of entries, with their names.
+    pub list: Hash,
+}
+
+/// What a receiver has of a file that it is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Have {
+    /// What it is.
+    pub state: HaveState,
+    /// Its length.
+    pub length: u64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+/// See [`Have`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HaveState {
+    /// Nothing of use.
+    Nothing,
+    /// The beginning of it, in a partial.
+    Partial,
+    /// A file of that size under its name.
+    Stored,
+}
+
+/// What a receiver answers at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// What became of it.
+    pub status: Status,
+    /// Of what is stored or written.
+    pub totals: Totals,
+    /// For people; of a failure, what failed.
+    pub words: String,
+}
+
+/// See [`Receipt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Everything is whole, synced and under its name.
+    Stored,
+    /// Everything was written to the receiver's stdout.
+    Written,
+    /// Not that.
+    Failed,
+}
+
+impl Status {
+    /// As reports name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Written => "written",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a side is busy with while it sends nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It waits for its disk.
+    Syncing,
+    /// It hashes what is there already.
+    Hashing,
+    /// Something of a later version.
+    Other,
+}
+
+/// Any frame but DATA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Control {
+    /// The transfer begins.
+    Begin {
+        /// It is exactly one file, and no directory.
+        single: bool,
+        /// All content. `None`: not known beforehand.
+        bytes: Option<u64>,
+    },
+    /// A file begins, or is offered.
+    File {
+        /// It is offered: HAVE and START follow before its content.
+        offer: bool,
+        /// Permission bits.
+        mode: u16,
+        /// `None`: not known beforehand.
+        size: Option<u64>,
+        /// Its name.
+        path: EntryPath,
+    },
+    /// The front offer is sent from here on.
+    Start {
+        /// Bytes that the receiver has already.
+        offset: u64,
+    },
+    /// So many zeros.
+    Hole {
+        /// How many.
+        length: u64,
+    },
+    /// The file is whole.
+    FileEnd {
+        /// Its size.
+        size: u64,
+        /// Its hash, of all of it.
+        hash: Hash,
+    },
+    /// A directory.
+    Directory {
+        /// Its name.
+        path: EntryPath,
+    },
+    /// A symbolic link.
+    Link {
+        /// Its name.
+        path: EntryPath,
+        /// Where it points to.
+        target: Vec<u8>,
+    },
+    /// All is sent.
+    End(Totals),
+    /// The sender cannot go on.
+    Abort {
+        /// Why.
+        words: String,
+    },
+    /// The answer to an offer.
+    Have(Have),
+    /// The answer to everything.
+    Receipt(Receipt),
+    /// This side lives.
+    Phase {
+        /// What it does.
+        phase: Phase,
+        /// How much of it is done, where that is a number of bytes.
+        done: u64,
+    },
+}
+
+/// What comes out of a [`Decoder`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A whole frame.
+    Control(Control),
+    /// Content, in the pieces in which it came.
+    Data(&'a [u8]),
+}
+
+/// The header of a DATA frame with so much content.
+pub fn data_header(length: u32) -> [u8; FRAME_HEADER] {
+    header(kind::DATA, length)
+}
+
+fn header(kind: u8, length: u32) -> [u8; FRAME_HEADER] {
+    let [a, b, c, d] = length.to_be_bytes();
+    [kind, a, b, c, d]
+}
+
+const UNKNOWN: u64 = u64::MAX;
+
+impl Control {
+    /// Appends the frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend([0; FRAME_HEADER]);
+        let kind = self.encode_payload(out);
+        let length = out.len() - start - FRAME_HEADER;
+        debug_assert!(length <= CONTROL_LIMIT as usize, "{length}");
+        // Names and words are bounded where they come from, so it always fits.
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        out[start..start + FRAME_HEADER].copy_from_slice(&header(kind, length));
+    }
+
+    fn encode_payload(&self, out: &mut Vec<u8>) -> u8 {
+        match self {
+            Self::Begin { single, bytes } => {
+                out.push(u8::from(*single));
+                out.extend(bytes.unwrap_or(UNKNOWN).to_be_bytes());
+                kind::BEGIN
+            }
+            Self::File { offer, mode, size, path } => {
+                out.push(u8::from(*offer));
+                out.extend(mode.to_be_bytes());
+                out.extend(size.unwrap_or(UNKNOWN).to_be_bytes());
+                out.extend(path.as_bytes());
+                kind::FILE
+            }
+            Self::Start { offset } => {
+                out.extend(offset.to_be_bytes());
+                kind::START
+            }
+            Self::Hole { length } => {
+                out.extend(length.to_be_bytes());
+                kind::HOLE
+            }
+            Self::FileEnd { size, hash } => {
+                out.extend(size.to_be_bytes());
+                out.extend(hash);
+                kind::FILE_END
+            }
+            Self::Directory { path } => {
+                out.extend(path.as_bytes());
+                kind::DIRECTORY
+            }
+            Self::Link { path, target } => {
+                // A path has at most 4096 bytes.
+                out.extend(u16::try_from(path.as_bytes().len()).unwrap_or(u16::MAX).to_be_bytes());
+                out.extend(path.as_bytes());
+                out.extend(target);
+                kind::LINK
+            }
+            Self::End(totals) => {
+                encode_totals(totals, out);
+                kind::END
+            }
+            Self::Abort { words } => {
+                out.extend(bounded(words).as_bytes());
+                kind::ABORT
+            }
+            Self::Have(Have { state, length, hash }) => {
+                out.push(match state {
+                    HaveState::Nothing => 0,
+                    HaveState::Partial => 1,
+                    HaveState::Stored => 2,
+                });
+                out.extend(length.to_be_bytes());
+                out.extend(hash);
+                kind::HAVE
+            }
+            Self::Receipt(Receipt { status, totals, words }) => {
+                out.push(match status {
+                    Status::Stored => 1,
+                    Status::Written => 2,
+                    Status::Failed => 3,
+                });
+                encode_totals(totals, out);
+                out.extend(bounded(words).as_bytes());
+                kind::RECEIPT
+            }
+            Self::Phase { phase, done } => {
+                out.push(match phase {
+                    Phase::Syncing => 1,
+                    Phase::Hashing => 2,
+                    Phase::Other => 0,
+                });
+                out.extend(done.to_be_bytes());
+                kind::PHASE
+            }
+        }
+    }
+
+    fn decode(kind: u8, payload: &[u8]) -> Result<Self, ProtocolError> {
+        let mut fields = Fields { kind, rest: payload };
+        let unless_unknown = |number| (number != UNKNOWN).then_some(number);
+        Ok(match kind {
+            kind::BEGIN => {
+                Self::Begin { single: fields.flags()? & 1 != 0, bytes: unless_unknown(fields.u64()?) }
+            }
+            kind::FILE => Self::File {
+                offer: fields.flags()? & 1 != 0,
+                mode: fields.u16()? & 0o777,
+                size: unless_unknown(fields.u64()?),
+                path: EntryPath::new(fields.rest.to_vec())?,
+            },
+            kind::START => Self::Start { offset: fields.u64()? },
+            kind::HOLE => Self::Hole { length: fields.u64()? },
+            kind::FILE_END => Self::FileEnd { size: fields.u64()?, hash: fields.hash()? },
+            kind::DIRECTORY => Self::Directory { path: EntryPath::new(fields.rest.to_vec())? },
+            kind::LINK => {
+                let length = usize::from(fields.u16()?);
+                let path = fields.take(length)?;
+                Self::Link { path: EntryPath::new(path.to_vec())?, target: fields.rest.to_vec() }
+            }
+            kind::END => Self::End(fields.totals()?),
+            kind::ABORT => Self::Abort { words: fields.words() },
+            kind::HAVE => Self::Have(Have {
+                state: match fields.flags()? {
+                    0 => HaveState::Nothing,
+                    1 => HaveState::Partial,
+                    2 => HaveState::Stored,
+                    _ => return Err(ProtocolError::BadValue(kind)),
+                },
+                length: fields.u64()?,
+                hash: fields.hash()?,
+            }),
+            kind::RECEIPT => Self::Receipt(Receipt {
+                status: match fields.flags()? {
+                    1 => Status::Stored,
+                    2 => Status::Written,
+                    3 => Status::Failed,
+                    _ => return Err(ProtocolError::BadValue(kind)),
+                },
+                totals: fields.totals()?,
+                words: fields.words(),
+            }),
+            kind::PHASE => Self::Phase {
+                phase: match fields.flags()? {
+                    1 => Phase::Syncing,
+                    2 => Phase::Hashing,
+                    _ => Phase::Other,
+                },
+                done: fields.u64()?,
+            },
+            unknown => return Err(ProtocolError::UnknownFrame(unknown)),
+        })
+    }
+}
+
+fn encode_totals(totals: &Totals, out: &mut Vec<u8>) {
+    out.extend(totals.files.to_be_bytes());
+    out.extend(totals.bytes.to_be_bytes());
+    out.extend(totals.hash);
+    out.extend(totals.list);
+}
+
+/// Words are a sentence, and a name in it may be long.
+fn bounded(words: &str) -> &str {
+    let mut end = words.len().min(8 << 10);
+    while !words.is_char_boundary(end) {
+        end -= 1;
+    }
+    &words[..end]
+}
+
+struct Fields<'a> {
+    kind: u8,
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], ProtocolError> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(ProtocolError::TooShort(self.kind))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], ProtocolError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(ProtocolError::TooShort(self.kind))?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn flags(&mut self) -> Result<u8, ProtocolError> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn u16(&mut self) -> Result<u16, ProtocolError> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, ProtocolError> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn hash(&mut self) -> Result<Hash, ProtocolError> {
+        self.array()
+    }
+
+    fn totals(&mut self) -> Result<Totals, ProtocolError> {
+        Ok(Totals { files: self.u64()?, bytes: self.u64()?, hash: self.hash()?, list: self.hash()? })
+    }
+
+    /// For people, so nothing in it may move their terminal's cursor.
+    fn words(&self) -> String {
+        super::shown(self.rest)
+    }
+}
+
+/// Cuts a stream into frames, whatever the pieces in which it comes.
+///
+/// It holds at most one frame that is not DATA.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The beginning of a frame that is not whole yet.
+    held: Vec<u8>,
+    /// Bytes of a DATA frame that are still to come.
+    data_left: u32,
+    /// Bytes of a frame to be skipped that are still to come.
+    skip_left: u32,
+}
+
+impl Decoder {
+    /// The next item of `input`, which is shortened by what was taken. `None`: it takes more to go on.
+    ///
+    /// # Errors
+    ///
+    /// The stream is no sequence of frames. It stays so.
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Item<'a>>, ProtocolError> {
+        loop {
+            if self.data_left > 0 {
+                if input.is_empty() {
+                    return Ok(None);
+                }
+                let piece = take(input, self.data_left as usize);
+                self.data_left -= length_of(piece);
+                return Ok(Some(Item::Data(piece)));
+            }
+            if self.skip_left > 0 {
+                if input.is_empty() {
+                    return Ok(None);
+                }
+                self.skip_left -= length_of(take(input, self.skip_left as usize));
+                continue;
+            }
+            if !self.hold(input, FRAME_HEADER) {
+                return Ok(None);
+            }
+            let kind = self.held[0];
+            let length = u32::from_be_bytes([self.held[1], self.held[2], self.held[3], self.held[4]]);
+            let limit = if kind == kind::DATA { DATA_LIMIT } else { CONTROL_LIMIT };
+            if length > limit {
+                return Err(ProtocolError::TooLong { length, limit });
+            }
+            if kind == kind::DATA {
+                self.held.clear();
+                self.data_left = length;
+                continue;
+            }
+            if kind & MAY_BE_SKIPPED != 0 && kind != kind::PHASE {
+                self.held.clear();
+                self.skip_left = length;
+                continue;
+            }
+            if !self.hold(input, FRAME_HEADER + length as usize) {
+                return Ok(None);
+            }
+            let control = Control::decode(kind, &self.held[FRAME_HEADER..]);
+            self.held.clear();
+            return control.map(|control| Some(Item::Control(control)));
+        }
+    }
+
+    /// Whether an end would come between two frames.
+    pub fn is_between_frames(&self) -> bool {
+        self.held.is_empty() && self.data_left == 0 && self.skip_left == 0
+    }
+
+    /// Moves bytes over until so many are held.
+    fn hold(&mut self, input: &mut &[u8], length: usize) -> bool {
+        let missing = length.saturating_sub(self.held.len());
+        self.held.extend_from_slice(take(input, missing));
+        self.held.len() >= length
+    }
+}
+
+fn take<'a>(input: &mut &'a [u8], most: usize) -> &'a [u8] {
+    let (taken, rest) = input.split_at(most.min(input.len()));
+    *input = rest;
+    taken
+}
+
+/// Of a piece that is no longer than a frame.
+fn length_of(piece: &[u8]) -> u32 {
+    u32::try_from(piece.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,203 @@
+//! Names on the wire: bytes, relative, and nothing that leads out of the target.
+
+use std::fmt;
+
+/// How the name of a partial ends; between a dot and this stands the name of the file.
+pub const PARTIAL_ENDING: &[u8] = b".adieu-partial";
+/// As [`PARTIAL_ENDING`], for a name that would become too long: between stands a hash of it.
+pub const PARTIAL_ENDING_LONG: &[u8] = b".adieu-partial-long";
+
+const PATH_LIMIT: usize = 4096;
+const COMPONENT_LIMIT: usize = 255;
+
+/// A path of a transfer: one or more components with `/` between them, checked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryPath(Vec<u8>);
+
+/// Why a name is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// It is empty, begins or ends with `/`, or has `//` in it.
+    #[error("the name '{}' is absolute or has an empty part", shown(.0))]
+    Empty(Vec<u8>),
+    /// It has a `.` or `..`.
+    #[error("the name '{}' has a part '.' or '..'", shown(.0))]
+    Dots(Vec<u8>),
+    /// It has a zero byte.
+    #[error("the name '{}' has a zero byte", shown(.0))]
+    Nul(Vec<u8>),
+    /// It, or a component of it, is longer than any file system takes.
+    #[error("a name of {0} bytes is too long")]
+    TooLong(usize),
+    /// It is the name of a partial.
+    #[error("the name '{}' is kept for files that are not whole yet", shown(.0))]
+    Partial(Vec<u8>),
+    /// The target of a link leads out.
+    #[error("the link '{}' points to '{}', out of what is sent", shown(.path), shown(.target))]
+    LinkOut {
+        /// The link.
+        path: Vec<u8>,
+        /// Where it points to.
+        target: Vec<u8>,
+    },
+}
+
+impl EntryPath {
+    /// Checks a path.
+    ///
+    /// # Errors
+    ///
+    /// It is not one that may be used at a receiver.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use adieu_transfer::wire::EntryPath;
+    ///
+    /// assert!(EntryPath::new(b"photos/2024/a.jpg".to_vec()).is_ok());
+    /// for wrong in ["", "/etc/passwd", "a//b", "../x", "a/../b", "a/."] {
+    ///     assert!(EntryPath::new(wrong.into()).is_err());
+    /// }
+    /// ```
+    pub fn new(path: Vec<u8>) -> Result<Self, NameError> {
+        if path.len() > PATH_LIMIT {
+            return Err(NameError::TooLong(path.len()));
+        }
+        for component in path.split(|b| *b == b'/') {
+            match component {
+                b"" => return Err(NameError::Empty(path)),
+                b"." | b".." => return Err(NameError::Dots(path)),
+                _ if component.contains(&0) => return Err(NameError::Nul(path)),
+                _ if component.len() > COMPONENT_LIMIT => return Err(NameError::TooLong(component.len())),
+                _ if component.ends_with(PARTIAL_ENDING) || component.ends_with(PARTIAL_ENDING_LONG) => {
+                    return Err(NameError::Partial(path));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self(path))
+    }
+
+    /// One component below this path.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn join(&self, component: &[u8]) -> Result<Self, NameError> {
+        Self::new([&self.0, &b"/"[..], component].concat())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The directory, which is empty for a single component, and the last component.
+    pub fn split(&self) -> (&[u8], &[u8]) {
+        match self.0.iter().rposition(|b| *b == b'/') {
+            Some(at) => (&self.0[..at], &self.0[at + 1..]),
+            None => (&[], &self.0),
+        }
+    }
+
+    /// How many directories it is below the target.
+    pub fn depth(&self) -> usize {
+        self.0.split(|b| *b == b'/').count() - 1
+    }
+}
+
+impl fmt::Display for EntryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.0))
+    }
+}
+
+/// Whether a link at `path` cannot lead out of the target: relative, with `..` only at the beginning, and no more of
+/// them than the link is deep.
+///
+/// A `..` behind a name is refused even where it seems harmless: the name may be another link, and what is above of where
+/// that leads is not what is above of its name.
+pub fn link_stays_inside(path: &EntryPath, target: &[u8]) -> bool {
+    if target.is_empty() || target.starts_with(b"/") || target.contains(&0) || target.len() > PATH_LIMIT {
+        return false;
+    }
+    let mut ups = 0;
+    let mut named = false;
+    for component in target.split(|b| *b == b'/') {
+        match component {
+            b".." if named => return false,
+            b".." => ups += 1,
+            b"" | b"." => {}
+            _ => named = true,
+        }
+    }
+    ups <= path.depth()
+}
+
+/// Bytes for people: control characters and what is no UTF-8 are escaped, so that no name moves a terminal's cursor.
+pub fn shown(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+        }
+        for byte in chunk.invalid() {
+            text += &format!("\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> EntryPath {
+        EntryPath::new(text.into()).expect("a good path")
+    }
+
+    #[test]
+    fn a_name_that_leads_out_is_refused() {
+        for wrong in ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/./b", "a\0b"] {
+            assert!(EntryPath::new(wrong.into()).is_err(), "{wrong:?}");
+        }
+        assert!(EntryPath::new(vec![b'a'; 256]).is_err());
+        assert!(EntryPath::new([&[b'a'; 200][..]; 30].join(&b'/')).is_err());
+        assert!(EntryPath::new(b"d/.x.adieu-partial".to_vec()).is_err());
+    }
+
+    #[test]
+    fn any_other_bytes_are_a_name() {
+        for right in [&b"a"[..], b"a b/c\nd", b"\xff\xfe", b"...", b"-rf", b" ", b"a\\b"] {
+            let path = EntryPath::new(right.to_vec()).expect("a good path");
+            assert_eq!(path.as_bytes(), right);
+        }
+        assert_eq!(path("a/b/c").split(), (&b"a/b"[..], &b"c"[..]));
+        assert_eq!(path("c").split(), (&b""[..], &b"c"[..]));
+    }
+
+    #[test]
+    fn a_link_may_point_only_inside() {
+        for (link, target, inside) in [
+            ("l", "a", true),
+            ("l", "a/b/./c", true),
+            ("l", "..", false),
+            ("d/l", "..", true),
+            ("d/l", "../a", true),
+            ("d/l", "../..", false),
+            ("x/y/l", "../../a", true),
+            // Harmless by its words, but `l` may be a link to the top: then this is above it.
+            ("m", "x/y/l/../..", false),
+            ("l", "/etc", false),
+            ("l", "", false),
+        ] {
+            assert_eq!(link_stays_inside(&path(link), target.as_bytes()), inside, "{link} -> {target}");
+        }
+    }
+
+    #[test]
+    fn names_are_shown_without_moving_the_cursor() {
+        assert_eq!(shown(b"a\nb\x1b[2J\xff\xc3\xa4"), "a\\nb\\u{1b}[2J\\xff\u{e4}");
+    }
+}

@@ -1,0 +1,342 @@
+//! One fault after the other, over loopback.
+
+use crate::support::{How, content, over_tcp, partials, place, write};
+use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Totals, data_header};
+use adieu_transfer::{Outcome, ReceiveOptions, Step, Storage, Verdict, Wire};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+fn ignore(_: Step<'_>) {}
+
+fn words(outcome: &Outcome) -> String {
+    outcome.sentence()
+}
+
+#[test]
+fn another_secret_or_none_ends_before_anything_is_sent() {
+    let place = place();
+    let source = write(&place.path().join("source"), b"content");
+    let target = place.path().join("target");
+    for (secrets, at_sender, at_receiver) in [
+        ([Some("a"), Some("b")], "the peer refuses the secret", "secrets of the two sides are not the same"),
+        ([None, Some("b")], "the peer wants a secret", "this side wants a secret"),
+        ([Some("a"), None], "this side wants a secret", "the peer wants a secret"),
+    ] {
+        let how = How { secrets, ..How::default() };
+        let (sent, received) =
+            over_tcp(std::slice::from_ref(&source), &target, &how, &mut ignore, &mut ignore);
+        assert!(words(&sent).contains(at_sender), "{}", words(&sent));
+        assert!(words(&received).contains(at_receiver), "{}", words(&received));
+        assert!(!target.exists() && sent.moved == 0);
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_is_not_stored() {
+    for resume in [false, true] {
+        let place = place();
+        let source = write(&place.path().join("source"), &content(1, 3_000_000));
+        let target = place.path().join("target");
+        let mut changed = false;
+        let mut change = |step: Step<'_>| {
+            if let (Step::Moved { bytes: 1.. }, false) = (step, changed) {
+                changed = true;
+                let file = std::fs::File::options().append(true).open(&source).expect("it is there");
+                (&file).write_all(b"more").expect("there is room");
+            }
+        };
+        let how = How { resume, ..How::default() };
+        let (sent, received) =
+            over_tcp(std::slice::from_ref(&source), &target, &how, &mut change, &mut ignore);
+        assert!(matches!(sent.verdict, Verdict::Local { .. }), "{:?}", sent.verdict);
+        assert!(words(&sent).contains("changed while it was being sent"), "{}", words(&sent));
+        assert!(words(&received).contains("the sender gave up (source was changed"), "{}", words(&received));
+        assert!(!target.exists());
+        assert_eq!(partials(place.path()).len(), usize::from(resume));
+    }
+}
+
+#[test]
+fn a_target_that_vanishes_is_no_success() {
+    let place = place();
+    let source = write(&place.path().join("source"), &content(1, 3_000_000));
+    let directory = place.path().join("directory");
+    std::fs::create_dir(&directory).expect("there is room");
+    let target = directory.join("target");
+    let mut vanish = |step: Step<'_>| {
+        if let Step::Moved { .. } = step {
+            // The second time there is nothing to remove.
+            let _ = std::fs::remove_dir_all(&directory);
+        }
+    };
+    let (sent, received) = over_tcp(&[source], &target, &How::default(), &mut ignore, &mut vanish);
+    assert!(matches!(sent.verdict, Verdict::Refused { .. }), "{:?}", sent.verdict);
+    assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
+    assert!(words(&sent).contains("receiver: cannot rename to target: no such file"), "{}", words(&sent));
+}
+
+#[test]
+fn a_device_a_directory_and_anothers_partial_are_not_replaced() {
+    let place = place();
+    let paths = [write(&place.path().join("x"), b"content"), write(&place.path().join("y"), b"content")];
+    let target = place.path().join("target");
+    for (make, said) in [
+        (
+            Box::new(|p: &Path| std::fs::create_dir(p.join("x")))
+                as Box<dyn Fn(&Path) -> std::io::Result<()>>,
+            "is a directory",
+        ),
+        (
+            Box::new(|p: &Path| {
+                let mode = rustix::fs::Mode::from_raw_mode(0o600);
+                let fifo = rustix::fs::FileType::Fifo;
+                Ok(rustix::fs::mknodat(rustix::fs::CWD, p.join("x"), fifo, mode, 0)?)
+            }),
+            "is no regular file",
+        ),
+        (
+            Box::new(|p: &Path| symlink("/etc/passwd", p.join(".x.adieu-partial"))),
+            "cannot use .x.adieu-partial",
+        ),
+        (
+            Box::new(|p: &Path| {
+                std::fs::write(p.join("other"), b"other")?;
+                std::fs::hard_link(p.join("other"), p.join(".x.adieu-partial"))
+            }),
+            "is there, and is not ours",
+        ),
+    ] {
+        std::fs::create_dir(&target).expect("there is room");
+        make(&target).expect("it can be made");
+        let (sent, received) = over_tcp(&paths, &target, &How::default(), &mut ignore, &mut ignore);
+        assert!(words(&sent).contains(said), "{said}: {}", words(&sent));
+        assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
+        std::fs::remove_dir_all(&target).expect("it is ours");
+    }
+}
+
+#[test]
+fn a_link_in_the_target_is_not_followed() {
+    let place = place();
+    let outside = place.path().join("outside");
+    let tree = place.path().join("tree");
+    let target = place.path().join("target");
+    for directory in [&outside, &tree, &target] {
+        std::fs::create_dir(directory).expect("there is room");
+    }
+    write(&tree.join("file"), b"content");
+    symlink(&outside, target.join("tree")).expect("links can be made");
+    let (sent, _) = over_tcp(&[tree], &target, &How::default(), &mut ignore, &mut ignore);
+    assert!(words(&sent).contains("receiver: tree is a link, and not followed"), "{}", words(&sent));
+    assert_eq!(std::fs::read_dir(&outside).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_link_that_leads_out_is_not_sent() {
+    let place = place();
+    let tree = place.path().join("tree");
+    std::fs::create_dir(&tree).expect("there is room");
+    symlink("../../etc/passwd", tree.join("link")).expect("links can be made");
+    let (sent, received) =
+        over_tcp(&[tree], &place.path().join("t"), &How::default(), &mut ignore, &mut ignore);
+    assert!(words(&sent).contains("out of what is sent"), "{}", words(&sent));
+    assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
+}
+
+/// A sender that says these frames and ends; gives what the receiver came to.
+fn crafted(target: &Path, frames: &[u8]) -> Outcome {
+    let options = adieu::Options::new();
+    let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let address = listener.local_endpoint().to_string();
+    let stream = [&Hello::new(PeerRole::Sender, false).encode()[..], frames].concat();
+    let sending = std::thread::spawn(move || {
+        let mut peer = TcpStream::connect(address).expect("it listens");
+        // It may refuse in the middle of this.
+        let _ = peer.write_all(&stream);
+        let _ = peer.shutdown(std::net::Shutdown::Write);
+        let _ = peer.read_to_end(&mut Vec::new());
+    });
+    let mut storage = Storage::at(target).expect("the target can be written to");
+    let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+    let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut ignore);
+    wire.finish();
+    sending.join().expect("it does not panic");
+    outcome
+}
+
+fn frames(controls: &[Control]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for control in controls {
+        control.encode(&mut bytes);
+    }
+    bytes
+}
+
+#[test]
+fn a_sender_that_breaks_the_rules_stores_nothing() {
+    let place = place();
+    let target = place.path().join("target");
+    std::fs::create_dir(&target).expect("there is room");
+    let path = |text: &str| EntryPath::new(text.into()).expect("a good path");
+    let begin = Control::Begin { single: false, bytes: None };
+    let file = |name| Control::File { offer: false, mode: 0o644, size: Some(4), path: path(name) };
+    let end = Control::FileEnd { size: 4, hash: *blake3::hash(b"evil").as_bytes() };
+    let data = [&data_header(4)[..], b"evil"].concat();
+    let with_name = |name: &[u8]| {
+        let mut bytes = frames(&[begin.clone(), file("0123456789")]);
+        let at = bytes.len() - 10;
+        bytes.truncate(at);
+        bytes.extend(name);
+        bytes
+    };
+    let all = |parts: &[&[u8]]| parts.concat();
+    let begin_only = frames(std::slice::from_ref(&begin));
+    for (frames, said) in [
+        (with_name(b"../../evil"), "part '.' or '..'"),
+        (with_name(b"/tmp/evil0"), "is absolute"),
+        (with_name(b"tmp/../../"), "part '.' or '..'"),
+        (with_name(b"a\0b4567890"), "zero byte"),
+        (
+            frames(&[begin.clone(), Control::Link { path: path("l"), target: b"../x".to_vec() }]),
+            "out of what is sent",
+        ),
+        (
+            frames(&[begin.clone(), Control::Link { path: path("l"), target: b"/etc".to_vec() }]),
+            "out of what is sent",
+        ),
+        (all(&[&begin_only, &data]), "content outside of a file"),
+        (frames(&[begin.clone(), begin.clone()]), "does not belong there"),
+        (frames(&[begin.clone(), file("a"), Control::Hole { length: 1 << 60 }]), "a hole that is longer"),
+        (frames(&[begin.clone(), Control::Start { offset: 1 }]), "a start without an offer"),
+        (
+            all(&[
+                &begin_only,
+                &frames(&[file("a")]),
+                &data,
+                &frames(&[Control::FileEnd { size: 4, hash: [7; 32] }]),
+            ]),
+            "its hash is not the sender's",
+        ),
+        (all(&[&begin_only, &frames(&[file("a"), end.clone()])]), "a has 0 bytes"),
+        (
+            all(&[
+                &begin_only,
+                &frames(&[file("a")]),
+                &data,
+                &frames(&[end.clone(), Control::End(Totals::default())]),
+            ]),
+            "what came is not what was sent",
+        ),
+        (
+            all(&[&begin_only, &frames(&[file("a")]), &data, &frames(std::slice::from_ref(&end))]),
+            "ended before it was whole",
+        ),
+        (vec![0x70, 0, 0, 0, 0], "unknown type 0x70"),
+        (vec![4, 0xFF, 0, 0, 0], "are allowed"),
+    ] {
+        let outcome = crafted(&target, &frames);
+        assert!(matches!(outcome.verdict, Verdict::Incomplete { .. }), "{said}: {:?}", outcome.verdict);
+        assert!(words(&outcome).contains(said), "{said}: {}", words(&outcome));
+        assert_eq!(std::fs::read_dir(&target).expect("it is there").count(), 0, "{said}");
+    }
+    assert_eq!(std::fs::read_dir(place.path()).expect("it is there").count(), 1);
+}
+
+#[test]
+fn who_speaks_something_else_is_told_apart() {
+    let place = place();
+    let options = adieu::Options::new();
+    let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let address = listener.local_endpoint().to_string();
+    let asking = std::thread::spawn(move || {
+        let mut peer = TcpStream::connect(address).expect("it listens");
+        peer.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("it takes it");
+        let mut answer = Vec::new();
+        let _ = peer.read_to_end(&mut answer);
+    });
+    let mut storage = Storage::at(&place.path().join("target")).expect("it can be written to");
+    let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+    let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut ignore);
+    // It waits for an answer as long as we leave the connection open.
+    drop(wire);
+    asking.join().expect("it does not panic");
+    assert!(words(&outcome).contains("does not speak adieu's transfer protocol"), "{}", words(&outcome));
+}
+
+#[test]
+fn two_receivers_of_one_file_do_not_write_into_each_other() {
+    let place = place();
+    let source = write(&place.path().join("source"), &content(5, 2_000_000));
+    let target = place.path().join("target");
+    let mut said = None;
+    let mut second = |step: Step<'_>| {
+        if let (Step::Moved { .. }, true) = (step, said.is_none()) {
+            let (sent, _) =
+                over_tcp(std::slice::from_ref(&source), &target, &How::default(), &mut ignore, &mut ignore);
+            said = Some(words(&sent));
+        }
+    };
+    let (first, _) =
+        over_tcp(std::slice::from_ref(&source), &target, &How::default(), &mut ignore, &mut second);
+    assert_eq!(first.verdict, Verdict::Stored);
+    let said = said.expect("it ran");
+    assert!(said.contains("another transfer is writing .target.adieu-partial"), "{said}");
+    assert_eq!(std::fs::read(&target).expect("it is there"), content(5, 2_000_000));
+}
+
+#[test]
+fn a_whole_file_that_waits_for_its_name_is_not_taken_over_by_another_receiver() {
+    let place = place();
+    let (first, second) = (place.path().join("1"), place.path().join("2"));
+    let target = place.path().join("target");
+    for directory in [&first, &second, &target] {
+        std::fs::create_dir(directory).expect("there is room");
+    }
+    // More than are synced one by one, and the first ones wait for their names until the end.
+    let firsts: Vec<PathBuf> =
+        (0..40).map(|i| write(&first.join(format!("f{i}")), &content(i, 10_000))).collect();
+    let rival = write(&second.join("f0"), b"another content");
+    let mut said = None;
+    let mut files = 0;
+    let mut intrude = |step: Step<'_>| {
+        files += u32::from(matches!(step, Step::File { .. }));
+        if files == 35 && said.is_none() {
+            let (sent, _) =
+                over_tcp(std::slice::from_ref(&rival), &target, &How::default(), &mut ignore, &mut ignore);
+            said = Some(words(&sent));
+        }
+    };
+    let (sent, _) = over_tcp(&firsts, &target, &How::default(), &mut ignore, &mut intrude);
+    assert_eq!(sent.verdict, Verdict::Stored);
+    let said = said.expect("it ran");
+    assert!(said.contains("another transfer is writing .f0.adieu-partial"), "{said}");
+    assert_eq!(std::fs::read(target.join("f0")).expect("it is there"), content(0, 10_000));
+}
+
+#[test]
+fn a_damaged_partial_is_not_resumed_from() {
+    let place = place();
+    let new = content(6, 1_000_000);
+    let source = write(&place.path().join("source"), &new);
+    let target = place.path().join("target");
+    let how = How { resume: true, ..How::default() };
+    for (partial, resumed) in [
+        (new[..400_000].to_vec(), 400_000),
+        (new.clone(), 1_000_000),
+        ([&new[..399_999], b"?"].concat(), 0),
+        ([&new[..], b"longer"].concat(), 0),
+        (vec![], 0),
+    ] {
+        write(&place.path().join(".target.adieu-partial"), &partial);
+        let (sent, received) =
+            over_tcp(std::slice::from_ref(&source), &target, &how, &mut ignore, &mut ignore);
+        assert_eq!((&sent.verdict, &received.verdict), (&Verdict::Stored, &Verdict::Stored));
+        assert_eq!((sent.resumed_from, received.resumed_from), (Some(resumed), Some(resumed)));
+        assert_eq!(sent.moved, 1_000_000 - resumed);
+        assert_eq!(std::fs::read(&target).expect("it is there"), new);
+        assert_eq!(partials(place.path()), Vec::<PathBuf>::new());
+        std::fs::remove_file(&target).expect("it is there");
+    }
+}

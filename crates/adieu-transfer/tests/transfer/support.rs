@@ -1,0 +1,160 @@
+//! Places, contents, and a whole transfer in this process.
+
+use crate::memory::{BOUND, End, Fault, Killed, pair, silence_kills};
+use adieu::{Endpoint, Listener, Options};
+use adieu_transfer::{Outcome, ReceiveOptions, Secret, SendOptions, Sources, Step, Storage, Wire};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// In memory where there is such a place, so that no disk is waited for.
+pub(crate) fn place() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("there is room for a directory")
+}
+
+/// Bytes that differ at every place.
+pub(crate) fn content(seed: u64, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_be_bytes());
+    hasher.finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> PathBuf {
+    std::fs::write(path, bytes).expect("it can be written");
+    path.to_owned()
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct How {
+    pub(crate) resume: bool,
+    pub(crate) secrets: [Option<&'static str>; 2],
+}
+
+impl How {
+    fn secret(&self, side: usize) -> Option<Secret> {
+        self.secrets[side].and_then(|s| Secret::new(s.as_bytes()))
+    }
+
+    pub(crate) fn sending(&self) -> SendOptions {
+        SendOptions { resume: self.resume, secret: self.secret(0), limit_rate: None }
+    }
+
+    pub(crate) fn receiving(&self) -> ReceiveOptions {
+        ReceiveOptions { resume: self.resume, secret: self.secret(1), limit_rate: None }
+    }
+}
+
+/// What a side came to, and in how many steps. `None`: it was killed.
+pub(crate) type Ended = Option<(Outcome, u64)>;
+
+/// One transfer in memory; each side has its fault. A step of the transfer is a step in which a side may die, too.
+pub(crate) fn transfer(paths: &[PathBuf], target: &Path, how: &How, faults: [Fault; 2]) -> (Ended, Ended) {
+    silence_kills();
+    let (sender, receiver) = pair(faults);
+    let storage = Storage::at(target).expect("the target can be written to");
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            run(sender, |link, observe| {
+                let sources = Sources::new(paths).expect("they are there");
+                adieu_transfer::send(link, &sources, &how.sending(), observe)
+            })
+        });
+        let receiving = scope.spawn(|| {
+            let mut storage = storage;
+            run(receiver, |link, observe| {
+                adieu_transfer::receive(link, &mut storage, &how.receiving(), observe)
+            })
+        });
+        (ended(sending.join()), ended(receiving.join()))
+    })
+}
+
+fn ended(joined: std::thread::Result<(Outcome, u64)>) -> Ended {
+    match joined {
+        Ok(ended) => Some(ended),
+        Err(payload) if payload.is::<Killed>() => None,
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}
+
+fn run(end: End, side: impl FnOnce(&mut Shared<'_>, &mut dyn FnMut(Step<'_>)) -> Outcome) -> (Outcome, u64) {
+    let end = RefCell::new(end);
+    let outcome = side(&mut Shared(&end), &mut |_| end.borrow_mut().step());
+    (outcome, end.into_inner().finish())
+}
+
+/// An end that its observer may use too.
+pub(crate) struct Shared<'a>(&'a RefCell<End>);
+
+impl adieu_transfer::Transport for Shared<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().read(buffer)
+    }
+
+    fn read_within(
+        &mut self,
+        buffer: &mut [u8],
+        limit: std::time::Duration,
+    ) -> std::io::Result<Option<usize>> {
+        // Patience with a silent peer is bounded by the test's.
+        self.0.borrow_mut().read_within(buffer, limit.min(BOUND))
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.borrow_mut().write_all(bytes)
+    }
+
+    fn shutdown_send(&mut self) -> std::io::Result<()> {
+        self.0.borrow_mut().shutdown_send()
+    }
+
+    fn watched(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
+        Vec::new()
+    }
+}
+
+/// One transfer over loopback, with something that is done at each side's steps.
+pub(crate) fn over_tcp(
+    paths: &[PathBuf],
+    target: &Path,
+    how: &How,
+    at_sender: &mut (dyn FnMut(Step<'_>) + Send),
+    at_receiver: &mut (dyn FnMut(Step<'_>) + Send),
+) -> (Outcome, Outcome) {
+    let options = Options::new().idle_timeout(BOUND);
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    let mut storage = Storage::at(target).expect("the target can be written to");
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            let sources = Sources::new(paths).expect("they are there");
+            let connection = adieu::connect(&endpoint, &options).expect("it listens");
+            let mut wire = Wire::new(connection, None);
+            let outcome = adieu_transfer::send(&mut wire, &sources, &how.sending(), at_sender);
+            wire.finish();
+            outcome
+        });
+        let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
+        let received = adieu_transfer::receive(&mut wire, &mut storage, &how.receiving(), at_receiver);
+        wire.finish();
+        (sending.join().expect("it does not panic"), received)
+    })
+}
+
+/// Every file that is a partial, below a directory.
+pub(crate) fn partials(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("it can be listed") {
+        let path = entry.expect("it can be listed").path();
+        if path.is_dir() {
+            found.extend(partials(&path));
+        } else if path.to_string_lossy().contains(".adieu-partial") {
+            found.push(path);
+        }
+    }
+    found
+}
