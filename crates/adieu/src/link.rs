@@ -184,6 +184,7 @@ impl<H: Handle> Link<H> {
             is_tcp: self.is_tcp(),
             fin_sent: self.core.milestones().shutdown_send.is_some(),
             eof: self.core.evidence().eof,
+            faulted: self.core.evidence().fault.is_some(),
             first_fin: self.first_fin,
             local: self.facts.local_address.as_deref(),
             peer: self.facts.peer_address.as_deref(),

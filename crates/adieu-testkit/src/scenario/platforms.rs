@@ -85,7 +85,7 @@ impl Scenario {
             );
         }
         if self.signal.is_some() && arm != Arm::InProcess {
-            return Some("there are no signals on Windows; a test of its own types Ctrl-C into a console");
+            return Some("there are no signals on Windows, and Wine 8 has no console for a test's process");
         }
         None
     }

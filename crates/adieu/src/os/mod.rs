@@ -41,6 +41,8 @@ pub(crate) struct Look<'a> {
     pub(crate) fin_sent: bool,
     /// The peer's EOF was received.
     pub(crate) eof: bool,
+    /// A call has told a fault.
+    pub(crate) faulted: bool,
     /// Whose FIN was first, as far as [`first_fin`] could tell.
     pub(crate) first_fin: Option<Side>,
     /// Our address and the peer's, as they were when it was connected.

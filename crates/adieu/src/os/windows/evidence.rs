@@ -114,27 +114,31 @@ fn state(socket: &SockRef<'_>, look: Look<'_>) -> Option<State> {
     info.or_else(|| state_in_table(look.local, look.peer))
 }
 
-/// Reads what is unacknowledged, and the socket's error last.
+/// Reads where the TCP stands, and the socket's error last: an error takes from a connection that is gone what it proves.
 pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>) -> (Sample, TcpFacts) {
     let mut facts = TcpFacts::default();
-    let unacknowledged = if look.is_tcp {
+    let mut state = None;
+    if look.is_tcp {
         let info = tcp_info(socket.as_socket()).ok();
         facts.rtt = info.map(|i| Duration::from_micros(i.rtt_us.into())).filter(|rtt| !rtt.is_zero());
         // Only then does the state say something, and the table is long.
-        let state =
-            look.fin_sent.then(|| info.map(|i| i.state).or_else(|| state_in_table(look.local, look.peer)));
-        meaning(state.flatten(), look)
-    } else {
-        Unacknowledged::NotApplicable
-    };
-    (Sample { unacknowledged, last_heard: None, socket_error: socket_error(socket, look) }, facts)
+        if look.fin_sent {
+            state = info.map(|i| i.state).or_else(|| state_in_table(look.local, look.peer));
+        }
+    }
+    let socket_error = socket_error(socket, look);
+    let faulted = look.faulted || socket_error != SocketError::Clear;
+    let unacknowledged = meaning(state, Look { faulted, ..look });
+    (Sample { unacknowledged, last_heard: None, socket_error }, facts)
 }
 
 fn meaning(state: Option<State>, look: Look<'_>) -> Unacknowledged {
+    let left_by_acknowledgement = look.first_fin == Some(Side::Peer) && !look.faulted;
     match state {
+        _ if !look.is_tcp => Unacknowledged::NotApplicable,
         _ if !look.fin_sent => Unacknowledged::Unknown,
         Some(State::FinAcknowledged) => Unacknowledged::Octets(0),
-        Some(State::Gone) if look.first_fin == Some(Side::Peer) => Unacknowledged::Octets(0),
+        Some(State::Gone) if left_by_acknowledgement => Unacknowledged::Octets(0),
         Some(State::FinOutstanding | State::LastAck | State::CloseWait | State::Established) => {
             Unacknowledged::Uncounted
         }
@@ -326,6 +330,7 @@ mod tests {
         is_tcp: true,
         fin_sent: true,
         eof: true,
+        faulted: false,
         first_fin: Some(Side::Peer),
         local: None,
         peer: None,
@@ -349,6 +354,8 @@ mod tests {
         for first_fin in [Some(Side::Us), None] {
             assert_eq!(meaning(Some(State::Gone), Look { first_fin, ..ENDED }), Unacknowledged::Unknown);
         }
+        // LAST-ACK can be left by a reset, too.
+        assert_eq!(meaning(Some(State::Gone), Look { faulted: true, ..ENDED }), Unacknowledged::Unknown);
         let open = Look { fin_sent: false, ..ENDED };
         assert_eq!(meaning(Some(State::FinAcknowledged), open), Unacknowledged::Unknown);
     }
