@@ -85,7 +85,9 @@ impl Scenario {
             );
         }
         if self.signal.is_some() && arm != Arm::InProcess {
-            return Some("there are no signals on Windows, and Wine 8 has no console for a test's process");
+            return Some(
+                "there are no signals on Windows, and Wine 8 has no console here; tests/tutorial.rs types Ctrl-C into one",
+            );
         }
         None
     }
