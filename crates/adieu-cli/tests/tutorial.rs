@@ -95,3 +95,28 @@ fn the_tutorials_client_is_served_by_adieu_listen() {
     assert!(told.contains("graceful: 14 bytes received, 14 of 14 bytes acknowledged"), "{told}");
     assert!(server.wait().expect("it can be waited for").success(), "{told}");
 }
+
+/// From Linux, because Wine has a console only on a terminal; script(1) makes one.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs the programs: cargo xtask windows"]
+fn ctrl_c_typed_into_a_console_interrupts_the_windows_program() {
+    let folder = PathBuf::from(std::env::var_os(FOLDER).expect("the programs' folder"));
+    let program = folder.join("../x86_64-pc-windows-gnu/debug/adieu.exe");
+    assert!(program.exists(), "{} is not there", program.display());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let mut console = Command::new("timeout");
+    let inside = format!("wine '{}' connect {address}", program.display());
+    console.args(["20", "script", "-qec", &inside, "/dev/null"]).env("WINEDEBUG", "-all");
+    let mut console = start(&mut console);
+    let (mut peer, _) = listener.accept().expect("it connects");
+    // It hears signals before it connects.
+    let mut keys = console.stdin.take().expect("a pipe");
+    keys.write_all(b"\x03").expect("the console takes it");
+    let error = peer.read(&mut [0]).expect_err("a cut stream must not look whole");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let done = console.wait_with_output().expect("it ends");
+    assert_eq!(done.status.code(), Some(130), "{}", String::from_utf8_lossy(&done.stdout));
+    drop(keys);
+}

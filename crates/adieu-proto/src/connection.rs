@@ -300,8 +300,12 @@ impl Connection {
                 self.fault_phase = self.phase();
                 self.evidence.fault = Some(fault);
             }
-            // The true cause of a bare ENOTCONN, whichever call tells it.
-            Some(known) if known.kind == FaultKind::NotConnected => self.evidence.fault = Some(fault),
+            // The true cause of a bare ENOTCONN, whichever call tells it; but not another call's bare ENOTCONN.
+            Some(known) if known.kind == FaultKind::NotConnected => {
+                if fault.kind != FaultKind::NotConnected || known.code.is_none() {
+                    self.evidence.fault = Some(fault);
+                }
+            }
             Some(_) => {}
         }
         self.note_late_fault(fault);

@@ -39,6 +39,8 @@ pub(crate) struct Link<H: Handle> {
     /// What the core was last told that we wait for.
     waiting: Waiting,
     start: Instant,
+    /// Whose FIN was first, where that is asked.
+    first_fin: Option<Side>,
     report: Option<Report>,
     /// What the two streams are carried in, if that is TLS.
     #[cfg(feature = "tls")]
@@ -57,6 +59,7 @@ impl<H: Handle> Link<H> {
             options,
             waiting: Waiting::default(),
             start: Instant::now(),
+            first_fin: None,
             report: None,
             #[cfg(feature = "tls")]
             tls: None,
@@ -157,18 +160,35 @@ impl<H: Handle> Link<H> {
     }
 
     fn shutdown_send(&mut self) {
-        let at = self.now();
-        let result = match &self.handle {
+        let look = self.look();
+        let (at, result, first_fin) = match &self.handle {
             Some(handle) => {
                 let socket = handle.socket();
                 handle::set_reset_on_close(&socket, false);
-                socket.shutdown(std::net::Shutdown::Write)
+                let before = os::first_fin(&socket, look);
+                let at = self.now();
+                let result = socket.shutdown(std::net::Shutdown::Write);
+                // The peer's may have come between the look and the call.
+                (at, result, before.or_else(|| os::first_fin(&socket, look)))
             }
-            None => Err(io::ErrorKind::NotConnected.into()),
+            None => (self.now(), Err(io::ErrorKind::NotConnected.into()), None),
         };
+        self.first_fin = first_fin;
         let result = result.map_err(|error| fault(Call::Shutdown, &error));
         self.observe_at(at, &Event::ShutdownSend { fault: result.err() });
         self.core.handle_shutdown(self.now(), result);
+    }
+
+    fn look(&self) -> os::Look<'_> {
+        os::Look {
+            is_tcp: self.is_tcp(),
+            fin_sent: self.core.milestones().shutdown_send.is_some(),
+            eof: self.core.evidence().eof,
+            faulted: self.core.evidence().fault.is_some(),
+            first_fin: self.first_fin,
+            local: self.facts.local_address.as_deref(),
+            peer: self.facts.peer_address.as_deref(),
+        }
     }
 
     fn sample(&mut self) {
@@ -176,15 +196,7 @@ impl<H: Handle> Link<H> {
             // A core that is connected has a handle; without one there is nothing to look at.
             return;
         };
-        let fin_sent = self.core.milestones().shutdown_send.is_some();
-        let look = os::Look {
-            is_tcp: self.is_tcp(),
-            fin_sent,
-            peer_first: self.core.evidence().eof && self.core.ended_first() == Some(Side::Peer),
-            local: self.facts.local_address.as_deref(),
-            peer: self.facts.peer_address.as_deref(),
-        };
-        let (sample, tcp) = os::sample(&handle.socket(), look);
+        let (sample, tcp) = os::sample(&handle.socket(), self.look());
         #[cfg(feature = "tls")]
         let sample = self.sample_of_bytes(sample);
         self.facts.tcp = tcp;

@@ -380,6 +380,20 @@ fn the_cause_of_a_bare_enotconn_may_be_told_by_recv() {
 }
 
 #[test]
+fn of_two_bare_enotconn_the_first_call_is_named() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    let first = Fault { call: Call::Shutdown, kind: FaultKind::NotConnected, code: Some(107) };
+    c.handle_shutdown(ms(2), Err(first));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(2), clear(0));
+    c.handle_fault(ms(2), Fault { call: Call::Receive, ..first });
+    assert_eq!(finish(&mut c, ms(2), clear(0)).evidence.fault, Some(first));
+}
+
+#[test]
 fn a_look_while_our_output_holds_bytes_up_decides_nothing() {
     let mut c = half_closed(Config::default());
     c.handle_waiting(ms(3), RECEIVING);

@@ -155,7 +155,8 @@ pub(crate) fn is_readable_within(socket: &Socket, limit: Duration) -> io::Result
 /// Looks, and takes nothing.
 pub(crate) fn look(socket: &Socket) -> Looked {
     let events = poll(socket, 0, Duration::ZERO).unwrap_or(0);
-    Looked { error: events & ws::POLLERR != 0, hung_up: events & ws::POLLHUP != 0 }
+    // POLLHUP comes with the other side's FIN already, and says nothing of ours.
+    Looked { error: events & ws::POLLERR != 0, hung_up: false }
 }
 
 /// A pipe. Small enough, if that is asked for, that a few kilobytes already block the writer.

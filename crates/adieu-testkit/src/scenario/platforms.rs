@@ -35,6 +35,7 @@ const WINE: &[Deviation] = &[
     uncertain("peer_resets_with_our_request_unread", None),
     uncertain("peer_closes_at_once", None),
     uncertain("full_reply_then_reset", None),
+    uncertain("peer_resets_with_the_reply_unread_in_our_kernel", None),
     uncertain("peer_resets_in_mid_download", None),
     uncertain("all_taken_then_reset_instead_of_fin", None),
     uncertain("peer_resets_in_mid_upload", Some(Phase::Sending)),
@@ -42,11 +43,6 @@ const WINE: &[Deviation] = &[
     uncertain("early_error_reply_and_fin_then_close_on_the_unread_upload", Some(Phase::Sending)),
     uncertain("early_error_reply_while_our_reader_is_slow", Some(Phase::Sending)),
     uncertain("peer_finishes_first_takes_none_and_resets_later", Some(Phase::Sending)),
-    // The peer's FIN came before ours was sent, and was read after it: a connection that is gone then proves nothing here.
-    uncertain("peer_shuts_its_receiving_side", None),
-    uncertain("both_sides_finish_at_once", None),
-    uncertain("full_duplex_of_64_mib_both_ways", None),
-    uncertain("exchange_of_nothing", None),
     uncertain("reply_then_close_leaving_our_bytes_unread", None),
     uncertain("reply_and_fin_then_close_leaving_our_bytes_unread", None),
 ];
@@ -78,15 +74,6 @@ impl Scenario {
             Output::Closed => return Some("only a shell of Unix starts a program without a descriptor"),
             _ => {}
         }
-        if matches!(
-            self.name,
-            "peer_resets_with_the_reply_unread_in_our_kernel" | "interrupted_while_our_output_is_blocked"
-        ) {
-            return Some(
-                "under Wine 8 the peer does not come to its step: its 48 KiB are not seen acknowledged while our \
-                 output is blocked, which is not understood yet",
-            );
-        }
         if self.name == "peer_reads_slowly_but_lives" {
             return Some(
                 "Windows does not count acknowledged bytes, so the idle timeout cannot see that the peer takes them",
@@ -98,7 +85,9 @@ impl Scenario {
             );
         }
         if self.signal.is_some() && arm != Arm::InProcess {
-            return Some("there are no signals on Windows; a test of its own types Ctrl-C into a console");
+            return Some(
+                "there are no signals on Windows, and Wine 8 has no console here; tests/tutorial.rs types Ctrl-C into one",
+            );
         }
         None
     }

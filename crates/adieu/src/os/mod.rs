@@ -2,6 +2,8 @@
 //!
 //! One folder per platform, all with the same functions, so that nothing above asks which platform it is on.
 
+use adieu_proto::Side;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -37,8 +39,12 @@ pub(crate) struct Look<'a> {
     pub(crate) is_tcp: bool,
     /// Our sending side is shut down.
     pub(crate) fin_sent: bool,
-    /// The peer has ended its side, and before we did.
-    pub(crate) peer_first: bool,
+    /// The peer's EOF was received.
+    pub(crate) eof: bool,
+    /// A call has told a fault.
+    pub(crate) faulted: bool,
+    /// Whose FIN was first, as far as [`first_fin`] could tell.
+    pub(crate) first_fin: Option<Side>,
     /// Our address and the peer's, as they were when it was connected.
     pub(crate) local: Option<&'a str>,
     pub(crate) peer: Option<&'a str>,

@@ -5,7 +5,8 @@ use adieu::Options;
 use adieu_testkit::pattern::Pattern;
 use adieu_testkit::peer::ReceivedEnd;
 use adieu_testkit::peer::Step::{
-    AwaitAcknowledged, AwaitClientBytes, Hold, Receive, ReceiveToEof, Reset, Send,
+    AwaitAcknowledged, AwaitClientBytes, Hold, Receive, ReceiveBuffer, ReceiveToEof, Reset, Send,
+    ShutdownSend,
 };
 use adieu_testkit::scenario::is_wine;
 use adieu_testkit::skip;
@@ -120,6 +121,23 @@ fn a_reset_while_draining_is_an_error_after_the_last_byte() {
             let name = if cfg!(windows) { "WSAECONNRESET" } else { "ECONNRESET" };
             assert_eq!((report.error_call, report.error_name), (Some("recv"), Some(name)));
         }
+    });
+}
+
+#[test]
+fn a_reset_after_both_ends_that_leaves_our_bytes_unacknowledged_is_not_graceful() {
+    on_both(|arm| {
+        let script = &[ReceiveBuffer(4_096), ShutdownSend, Hold, Reset];
+        let (mut open, peer) = arm.to_peer(script, &Options::new());
+        assert_eq!(open.read(&mut [0; 8]).expect("the peer has ended"), 0);
+        // More than the peer's window was at its widest, so some of it and our FIN are not acknowledged: LAST-ACK.
+        open.write_all(&vec![0; 128 * 1024]).expect("our kernel takes it");
+        let half = open.shutdown_send().expect("connected");
+        peer.release();
+        assert!(peer.wait_for_end(BOUND));
+        let report = half.drain();
+        assert_eq!(report.ending, after_a_reset(), "{report}");
+        assert_ne!(report.fin_acknowledged, Some(true), "{report}");
     });
 }
 

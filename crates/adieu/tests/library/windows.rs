@@ -88,12 +88,23 @@ fn a_shutdown_that_fails_says_winsocks_number_and_name_and_closes() {
         // Never connected: what the page's own error path is about.
         let socket =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-        let open = arm.adopt(socket.into(), &Options::new());
+        let told: Arc<Mutex<Vec<Option<i32>>>> = Arc::default();
+        let tell = Arc::clone(&told);
+        let options = Options::new().observer(move |_, event| {
+            if let Event::ShutdownSend { fault } = event {
+                tell.lock().expect("nobody panics").push(fault.and_then(|fault| fault.code));
+            }
+        });
+        let open = arm.adopt(socket.into(), &options);
         let error = open.shutdown_send().err().expect("there is no connection");
         assert!(error.to_string().starts_with("shutdown failed: 10057 WSAENOTCONN: "), "{error}");
         let report = error.report();
-        // The next call on such a socket says the same, and may be the one that is named.
-        assert_eq!((report.error_name, report.exit_code), (Some("WSAENOTCONN"), 8), "{report}");
+        assert_eq!(*told.lock().expect("nobody panics"), [Some(10_057)], "the call's own number");
+        assert_eq!(
+            (report.error_call, report.error_name, report.exit_code),
+            (Some("shutdown"), Some("WSAENOTCONN"), 8),
+            "{report}"
+        );
         assert!(report.closed_us.is_some(), "the socket is closed");
     });
 }

@@ -17,7 +17,7 @@ pub(crate) use waker::Waker;
 
 use super::Calls;
 
-use adieu_proto::{Call, Fault, FaultKind, SocketError};
+use adieu_proto::{Call, Fault, FaultKind, Side, SocketError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use socket2::{SockRef, Socket};
@@ -51,6 +51,11 @@ pub(crate) fn socket_error(socket: &SockRef<'_>) -> SocketError {
         }),
         Err(_) => SocketError::Unknown,
     }
+}
+
+/// Whose FIN was first: not asked here, because it proves nothing that is not known otherwise or not at all.
+pub(crate) fn first_fin(_: &SockRef<'_>, _: super::Look<'_>) -> Option<Side> {
+    None
 }
 
 /// The symbolic name of a system error, as manual pages have it. `None`: not one that connections meet.

@@ -8,9 +8,12 @@
 //! | --- | --- |
 //! | FIN-WAIT-2, TIME-WAIT | acknowledged |
 //! | FIN-WAIT-1, CLOSING, LAST-ACK | sent and not acknowledged |
-//! | none, after both ends, the peer's first | acknowledged: LAST-ACK is left by that, by a reset, or by giving up, and these two a receive tells |
-//! | none, but we ended first | not known: it should be TIME-WAIT |
-//! | ESTABLISHED, CLOSE-WAIT | not sent |
+//! | none, and the peer's FIN was first | acknowledged: LAST-ACK is left by that, by a reset, or by giving up, and these two a receive tells |
+//! | none, otherwise | not known: if ours was first, it should be TIME-WAIT |
+//! | ESTABLISHED, CLOSE-WAIT | not sent, or still queued behind data |
+//!
+//! Whose FIN was first is what the state was just before our own was sent ([`first_fin`]). The order of what we read says
+//! little: an EOF that is read after our shutdown may have come before it, and under Wine 8 a reset can look like one.
 //!
 //! The state comes from SIO_TCP_INFO (Windows 10 version 1703 and later), and where the socket does not have that, from the
 //! system's table of TCP connections, which needs no privileges and is older than any supported Windows.
@@ -18,9 +21,9 @@
 //! Before our FIN, the number of acknowledged bytes is not known here, so it is absent from reports, and a connection
 //! that ends otherwise than gracefully says how many bytes our kernel accepted, and no more.
 
-use super::wait::{has_error, last_error};
+use super::wait::{has_error, is_readable, last_error};
 use crate::os::Look;
-use adieu_proto::{Call, Fault, FaultKind, Sample, SocketError, Unacknowledged};
+use adieu_proto::{Call, Fault, FaultKind, Sample, Side, SocketError, Unacknowledged};
 use socket2::SockRef;
 use std::mem::{size_of, size_of_val};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -43,37 +46,103 @@ pub(crate) struct TcpFacts {
 enum State {
     /// FIN-WAIT-2, TIME-WAIT.
     FinAcknowledged,
-    /// FIN-WAIT-1, CLOSING, LAST-ACK.
+    /// FIN-WAIT-1, CLOSING.
     FinOutstanding,
+    /// LAST-ACK: the same, and the peer's FIN came first.
+    LastAck,
+    /// CLOSE-WAIT: the peer's FIN has come, and ours is not sent.
+    CloseWait,
+    /// ESTABLISHED: neither.
+    Established,
     /// CLOSED, or not in the table any more.
     Gone,
-    /// Any other.
-    Open,
+    /// Any other: there is no connection yet.
+    Other,
 }
 
-/// Reads what is unacknowledged, and the socket's error last.
+impl State {
+    /// Source: MIB_TCP_STATE.
+    fn of_the_table(number: table::MIB_TCP_STATE) -> Self {
+        match number {
+            table::MIB_TCP_STATE_FIN_WAIT2 | table::MIB_TCP_STATE_TIME_WAIT => Self::FinAcknowledged,
+            table::MIB_TCP_STATE_FIN_WAIT1 | table::MIB_TCP_STATE_CLOSING => Self::FinOutstanding,
+            table::MIB_TCP_STATE_LAST_ACK => Self::LastAck,
+            table::MIB_TCP_STATE_CLOSE_WAIT => Self::CloseWait,
+            table::MIB_TCP_STATE_ESTAB => Self::Established,
+            table::MIB_TCP_STATE_CLOSED | table::MIB_TCP_STATE_DELETE_TCB => Self::Gone,
+            _ => Self::Other,
+        }
+    }
+
+    /// Source: TCPSTATE.
+    fn of_tcp_info(number: ws::TCPSTATE) -> Self {
+        match number {
+            ws::TCPSTATE_FIN_WAIT_2 | ws::TCPSTATE_TIME_WAIT => Self::FinAcknowledged,
+            ws::TCPSTATE_FIN_WAIT_1 | ws::TCPSTATE_CLOSING => Self::FinOutstanding,
+            ws::TCPSTATE_LAST_ACK => Self::LastAck,
+            ws::TCPSTATE_CLOSE_WAIT => Self::CloseWait,
+            ws::TCPSTATE_ESTABLISHED => Self::Established,
+            ws::TCPSTATE_CLOSED => Self::Gone,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whose FIN was first. `None`: nobody's has been sent yet, or it cannot be told. To be asked just before our own is sent,
+/// and if nobody's was seen then, once more just after: the other's may have come between.
+pub(crate) fn first_fin(socket: &SockRef<'_>, look: Look<'_>) -> Option<Side> {
+    if !look.is_tcp {
+        return None;
+    }
+    let state = || state(socket, look);
+    let first = match state()? {
+        // Reading the table takes a while, and asking WSAPoll does not: an EOF that has come meanwhile has a state by now.
+        // A peek would do too, but an error that it took out would be lost.
+        State::Established if is_readable(socket) => state()?,
+        other => other,
+    };
+    match first {
+        State::CloseWait | State::LastAck => Some(Side::Peer),
+        State::FinOutstanding | State::FinAcknowledged => Some(Side::Us),
+        State::Established | State::Gone | State::Other => None,
+    }
+}
+
+/// Where the TCP of a connected socket stands. `None`: that cannot be had.
+fn state(socket: &SockRef<'_>, look: Look<'_>) -> Option<State> {
+    let info = tcp_info(socket.as_socket()).ok().map(|info| info.state);
+    info.or_else(|| state_in_table(look.local, look.peer))
+}
+
+/// Reads where the TCP stands, and the socket's error last: an error takes from a connection that is gone what it proves.
 pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>) -> (Sample, TcpFacts) {
     let mut facts = TcpFacts::default();
-    let unacknowledged = if look.is_tcp {
+    let mut state = None;
+    if look.is_tcp {
         let info = tcp_info(socket.as_socket()).ok();
         facts.rtt = info.map(|i| Duration::from_micros(i.rtt_us.into())).filter(|rtt| !rtt.is_zero());
         // Only then does the state say something, and the table is long.
-        let state =
-            look.fin_sent.then(|| info.map(|i| i.state).or_else(|| state_in_table(look.local, look.peer)));
-        meaning(state.flatten(), look)
-    } else {
-        Unacknowledged::NotApplicable
-    };
-    (Sample { unacknowledged, last_heard: None, socket_error: socket_error(socket, look) }, facts)
+        if look.fin_sent {
+            state = info.map(|i| i.state).or_else(|| state_in_table(look.local, look.peer));
+        }
+    }
+    let socket_error = socket_error(socket, look);
+    let faulted = look.faulted || socket_error != SocketError::Clear;
+    let unacknowledged = meaning(state, Look { faulted, ..look });
+    (Sample { unacknowledged, last_heard: None, socket_error }, facts)
 }
 
 fn meaning(state: Option<State>, look: Look<'_>) -> Unacknowledged {
+    let left_by_acknowledgement = look.first_fin == Some(Side::Peer) && !look.faulted;
     match state {
+        _ if !look.is_tcp => Unacknowledged::NotApplicable,
         _ if !look.fin_sent => Unacknowledged::Unknown,
         Some(State::FinAcknowledged) => Unacknowledged::Octets(0),
-        Some(State::Gone) if look.peer_first => Unacknowledged::Octets(0),
-        Some(State::FinOutstanding) => Unacknowledged::Uncounted,
-        _ => Unacknowledged::Unknown,
+        Some(State::Gone) if left_by_acknowledgement => Unacknowledged::Octets(0),
+        Some(State::FinOutstanding | State::LastAck | State::CloseWait | State::Established) => {
+            Unacknowledged::Uncounted
+        }
+        Some(State::Gone | State::Other) | None => Unacknowledged::Unknown,
     }
 }
 
@@ -88,7 +157,7 @@ fn socket_error(socket: &SockRef<'_>, look: Look<'_>) -> SocketError {
             // No number, so no cause.
             SocketError::Fault(Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None })
         }
-        Ok(None) if look.peer_first => match super::peek(socket, &mut [0]) {
+        Ok(None) if look.eof => match super::peek(socket, &mut [0]) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => told(Call::Receive, &error),
             _ => SocketError::Clear,
         },
@@ -128,13 +197,7 @@ fn tcp_info(socket: BorrowedSocket<'_>) -> io::Result<Info> {
     if result == ws::SOCKET_ERROR {
         return Err(last_error());
     }
-    let state = match info.State {
-        ws::TCPSTATE_FIN_WAIT_2 | ws::TCPSTATE_TIME_WAIT => State::FinAcknowledged,
-        ws::TCPSTATE_FIN_WAIT_1 | ws::TCPSTATE_CLOSING | ws::TCPSTATE_LAST_ACK => State::FinOutstanding,
-        ws::TCPSTATE_CLOSED => State::Gone,
-        _ => State::Open,
-    };
-    Ok(Info { state, rtt_us: info.RttUs })
+    Ok(Info { state: State::of_tcp_info(info.State), rtt_us: info.RttUs })
 }
 
 /// The state of a socket's connection in the system's table. `None`: the table or the addresses cannot be had.
@@ -154,14 +217,7 @@ fn state_in_table(local: Option<&str>, peer: Option<&str>) -> Option<State> {
         .ok()?
         .into_iter()
         .find(|row| row.local == (local.ip(), local.port()) && row.peer == (peer.ip(), peer.port()));
-    Some(row.map_or(State::Gone, |row| match row.state {
-        table::MIB_TCP_STATE_FIN_WAIT2 | table::MIB_TCP_STATE_TIME_WAIT => State::FinAcknowledged,
-        table::MIB_TCP_STATE_FIN_WAIT1 | table::MIB_TCP_STATE_CLOSING | table::MIB_TCP_STATE_LAST_ACK => {
-            State::FinOutstanding
-        }
-        table::MIB_TCP_STATE_CLOSED | table::MIB_TCP_STATE_DELETE_TCB => State::Gone,
-        _ => State::Open,
-    }))
+    Some(row.map_or(State::Gone, |row| State::of_the_table(row.state)))
 }
 
 struct Row {
@@ -270,23 +326,61 @@ impl AsSocket for AcknowledgementWatch {
 mod tests {
     use super::*;
 
-    const ENDED: Look<'_> = Look { is_tcp: true, fin_sent: true, peer_first: true, local: None, peer: None };
+    const ENDED: Look<'_> = Look {
+        is_tcp: true,
+        fin_sent: true,
+        eof: true,
+        faulted: false,
+        first_fin: Some(Side::Peer),
+        local: None,
+        peer: None,
+    };
 
     #[test]
     fn a_state_that_the_acknowledgement_of_our_fin_leads_to_proves_it() {
         assert_eq!(meaning(Some(State::FinAcknowledged), ENDED), Unacknowledged::Octets(0));
-        assert_eq!(meaning(Some(State::FinOutstanding), ENDED), Unacknowledged::Uncounted);
+        for state in [State::FinOutstanding, State::LastAck, State::CloseWait, State::Established] {
+            assert_eq!(meaning(Some(state), ENDED), Unacknowledged::Uncounted, "{state:?}");
+        }
         assert_eq!(meaning(Some(State::Gone), ENDED), Unacknowledged::Octets(0));
     }
 
     #[test]
     fn what_no_state_says_is_unknown() {
         assert_eq!(meaning(None, ENDED), Unacknowledged::Unknown);
-        assert_eq!(meaning(Some(State::Open), ENDED), Unacknowledged::Unknown);
-        // After our own end first comes TIME-WAIT: a connection that is gone then was reset or given up.
-        assert_eq!(meaning(Some(State::Gone), Look { peer_first: false, ..ENDED }), Unacknowledged::Unknown);
+        assert_eq!(meaning(Some(State::Other), ENDED), Unacknowledged::Unknown);
+        // After our own FIN first comes TIME-WAIT: a connection that is gone then was reset or given up. And whose was first
+        // must have been seen.
+        for first_fin in [Some(Side::Us), None] {
+            assert_eq!(meaning(Some(State::Gone), Look { first_fin, ..ENDED }), Unacknowledged::Unknown);
+        }
+        // LAST-ACK can be left by a reset, too.
+        assert_eq!(meaning(Some(State::Gone), Look { faulted: true, ..ENDED }), Unacknowledged::Unknown);
         let open = Look { fin_sent: false, ..ENDED };
         assert_eq!(meaning(Some(State::FinAcknowledged), open), Unacknowledged::Unknown);
+    }
+
+    #[test]
+    fn whose_fin_was_first_is_seen_whether_or_not_anybody_has_read_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let near = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let (far, _) = listener.accept().expect("it has connected");
+        let first = |stream: &std::net::TcpStream, peer: &std::net::TcpStream| {
+            let local = stream.local_addr().expect("connected").to_string();
+            // The other's own, because an ended one has no peer's address any more.
+            let peer = peer.local_addr().expect("connected").to_string();
+            let look = Look { local: Some(&local), peer: Some(&peer), ..ENDED };
+            first_fin(&SockRef::from(stream), look)
+        };
+        // A byte before the FIN: what is unread does not hide it.
+        std::io::Write::write_all(&mut &far, b"x").expect("taken");
+        assert_eq!((first(&near, &far), first(&far, &near)), (None, None), "nobody has ended");
+        far.shutdown(std::net::Shutdown::Write).expect("connected");
+        assert_eq!((first(&near, &far), first(&far, &near)), (Some(Side::Peer), Some(Side::Us)));
+        near.shutdown(std::net::Shutdown::Write).expect("connected");
+        // LAST-ACK is left at once on loopback, and then nothing says it any more.
+        assert_ne!(first(&near, &far), Some(Side::Us));
+        assert_eq!(first(&far, &near), Some(Side::Us), "FIN-WAIT-2, TIME-WAIT");
     }
 
     #[test]
@@ -300,7 +394,7 @@ mod tests {
             let local = near.local_addr().expect("connected").to_string();
             let peer = near.peer_addr().expect("connected").to_string();
             let state = || state_in_table(Some(&local), Some(&peer));
-            assert_eq!(state(), Some(State::Open), "{ip}");
+            assert_eq!(state(), Some(State::Established), "{ip}");
             near.shutdown(std::net::Shutdown::Write).expect("connected");
             // The other end's EOF shows that the FIN has come; its acknowledgement goes out before that is read.
             std::io::Read::read(&mut &far, &mut [0]).expect("EOF");

@@ -24,7 +24,7 @@ mod winsock;
 mod worker;
 
 pub(crate) use errors::{error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, refused};
-pub(crate) use evidence::{AcknowledgementWatch, TcpFacts, sample};
+pub(crate) use evidence::{AcknowledgementWatch, TcpFacts, first_fin, sample};
 #[cfg(feature = "tokio")]
 pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
 pub(crate) use socket::{

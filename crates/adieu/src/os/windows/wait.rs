@@ -141,12 +141,21 @@ fn poll(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<bool
 
 /// Whether WSAPoll says POLLERR: "an error has occurred". It does not say which.
 pub(crate) fn has_error(socket: &SockRef<'_>) -> bool {
-    let socket = socket.as_socket();
-    let mut fd = WSAPOLLFD { fd: raw(socket), events: 0, revents: 0 };
+    flags_now(socket.as_socket(), 0) & POLLERR != 0
+}
+
+/// Whether there may be something to read, an end or an error included.
+pub(super) fn is_readable(socket: &SockRef<'_>) -> bool {
+    flags_now(socket.as_socket(), POLLIN) != 0
+}
+
+/// What WSAPoll says at once. Nothing, if it fails.
+fn flags_now(socket: BorrowedSocket<'_>, events: i16) -> i16 {
+    let mut fd = WSAPOLLFD { fd: raw(socket), events, revents: 0 };
     #[expect(unsafe_code, reason = "WSAPoll has no safe wrapper")]
     // SAFETY: the pointer leads to one WSAPOLLFD, whose socket is borrowed for the call.
     let result = unsafe { WSAPoll(&raw mut fd, 1, 0) };
-    result > 0 && fd.revents & POLLERR != 0
+    if result > 0 { fd.revents } else { 0 }
 }
 
 /// Source: select, exceptfds: "if a socket is processing a connect call (nonblocking), failure of the connect attempt is
