@@ -10,12 +10,14 @@ use std::{
 pub(super) const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 
 /// Each part, and Debian's package that has it.
-const PACKAGES: [(&str, &str); 5] = [
+const PACKAGES: [(&str, &str); 6] = [
     ("/usr/bin/rustc", "rustc-web"),
     ("/usr/bin/cargo", "cargo-web"),
     ("/usr/lib/rustlib/src/rust/library/std/Cargo.toml", "rust-web-src"),
     (COMPILER, "gcc-mingw-w64-x86-64"),
     ("wine", "wine wine64"),
+    // A terminal, so that Wine has a console.
+    ("script", "bsdutils"),
 ];
 
 pub(super) struct Parts {
