@@ -347,13 +347,9 @@ fn curl_is_served_by_an_echo() {
 #[test]
 fn a_file_of_nginx_is_received_whole_and_its_end_is_told_as_it_was() {
     let Some(nginx) = counterpart("nginx with TLS", "nginx") else { return };
-    // nginx takes a half-close for a client that has left: it sends no close_notify once it has read ours, and may reset.
+    // nginx takes a half-close for a client that has left: once it has read ours it sends no close_notify, and may reset.
     // To a client that has not ended it sends one, and closes: ours comes to a closed socket then, whose RST we may see.
-    for (version, half_closes, endings) in [
-        ("TLSv1.2", false, ["graceful", "reset"]),
-        ("TLSv1.3", false, ["graceful", "reset"]),
-        ("TLSv1.3", true, ["truncated", "reset"]),
-    ] {
+    for (version, half_closes) in [("TLSv1.2", false), ("TLSv1.3", false), ("TLSv1.3", true)] {
         let (_running, port) = nginx_serving(&nginx, version);
         let endpoint = format!("tls://localhost:{port}");
         let mut command = adieu(&["connect", &endpoint, "--ca", &ca(), "--alpn", "http/1.1"]);
@@ -365,7 +361,10 @@ fn a_file_of_nginx_is_received_whole_and_its_end_is_told_as_it_was() {
             output.stdout.windows(4).position(|end| end == b"\r\n\r\n").map(|at| &output.stdout[at + 4..]);
         assert!(half_closes || body.map(<[u8]>::len) == Some(3_000_000), "{report}");
         assert_eq!((&report["tls_version"], &report["tls_alpn"]), (&version.into(), &"http/1.1".into()));
-        assert_eq!(report["tls_close_notify_received"], !half_closes, "{report}");
+        // With a half-close it depends on which of the two was quicker.
+        let has_ended = report["tls_close_notify_received"] == true;
+        assert!(has_ended || half_closes, "{report}");
+        let endings = if has_ended { ["graceful", "reset"] } else { ["truncated", "reset"] };
         assert!(endings.iter().any(|ending| report["ending"] == *ending), "{report}");
         assert_eq!(report["bytes_acknowledged"], request.len(), "{report}");
     }
