@@ -197,7 +197,14 @@ impl Upload {
         });
         match result {
             Ok(0) => link.core.handle_input_eof(),
-            Ok(n) => link.moved_to_peer(at, n as u64),
+            Ok(n) => {
+                link.moved_to_peer(at, n as u64);
+                // Most often that has emptied the pipe. `poll` finds out without its lock, which its writer holds while it
+                // fills it: asking with another splice would spin for that long.
+                if self.way == Way::Splice {
+                    input.set_blocked();
+                }
+            }
             Err(Errno::AGAIN) => {
                 // It does not say which side: a file always has something, and a pipe can be asked.
                 let has_some = self.way == Way::SendFile
