@@ -109,8 +109,9 @@ impl Endpoint {
 
 /// With or without a zone, as in `fe80::1%eth0`.
 fn is_ipv6(text: &str) -> bool {
-    let address = text.split_once('%').map_or(text, |(address, _)| address);
-    address.parse::<std::net::Ipv6Addr>().is_ok()
+    let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
+    let is_zone = !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    is_zone && address.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 fn parse_port(text: &str) -> Result<u16, ParseEndpointError> {
@@ -220,7 +221,7 @@ impl FromStr for Endpoint {
         let given = || text.to_owned();
         if let Some(rest) = text.strip_prefix('[') {
             return match rest.split_once(']') {
-                Some((host, port)) if !host.is_empty() => match port.strip_prefix(':') {
+                Some((host, port)) if is_ipv6(host) => match port.strip_prefix(':') {
                     Some(port) => Ok(Self::tcp(host, parse_port(port)?)),
                     None if port.is_empty() => Err(ParseEndpointError::NoPort { given: given() }),
                     None => Err(ParseEndpointError::BadBrackets { given: given() }),
@@ -324,6 +325,9 @@ mod tests {
             ("host:65536", E::BadPort { given: given("65536") }),
             ("::1:80", E::NeedsBrackets { given: given("::1:80") }),
             ("[::1:80", E::BadBrackets { given: given("[::1:80") }),
+            // Found by fuzzing: what is shown could not be taken again.
+            ("[[ ]:0", E::BadBrackets { given: given("[[ ]:0") }),
+            ("[unix]:80", E::BadBrackets { given: given("[unix]:80") }),
             ("[::1]80", E::BadBrackets { given: given("[::1]80") }),
             ("[::1]", E::NoPort { given: given("[::1]") }),
             ("unix:", E::NoPath),
