@@ -2,7 +2,12 @@
 //!
 //! One folder per platform, all with the same functions, so that nothing above asks which platform it is on.
 
+mod watch;
+
+pub(crate) use watch::{Ready, Watch};
+
 use adieu_proto::Side;
+use std::time::Duration;
 
 #[cfg(unix)]
 mod unix;
@@ -18,6 +23,19 @@ pub(crate) use linux::*;
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
+
+#[cfg(not(target_os = "linux"))]
+mod refused;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use refused::*;
+
+/// What TCP_INFO, or SIO_TCP_INFO, adds to a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TcpFacts {
+    pub(crate) rtt: Option<Duration>,
+    /// Windows counts bytes that were sent again, and no segments.
+    pub(crate) retransmitted_segments: Option<u64>,
+}
 
 /// The names that the steps of the procedure have on this system, as its documentation writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,4 +70,4 @@ pub(crate) struct Look<'a> {
 
 /// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example, and on
 /// Windows always.
-pub(crate) const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(10);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(10);

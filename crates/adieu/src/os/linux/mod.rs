@@ -1,18 +1,12 @@
 //! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
 
+use super::TcpFacts;
 use adieu_proto::{Sample, Unacknowledged};
 use rustix::event::epoll;
 use socket2::SockRef;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{io, time::Duration};
-
-/// What TCP_INFO adds to a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TcpFacts {
-    pub(crate) rtt: Option<Duration>,
-    pub(crate) retransmitted_segments: Option<u64>,
-}
 
 /// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
 pub(crate) fn sample(socket: &SockRef<'_>, look: super::Look<'_>) -> (Sample, TcpFacts) {

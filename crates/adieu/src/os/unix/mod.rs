@@ -15,7 +15,7 @@ pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
 pub(crate) use socket_file::{SocketFile, listen_at};
 pub(crate) use waker::Waker;
 
-use super::Calls;
+use super::{Calls, Ready, Watch};
 
 use adieu_proto::{Call, Fault, FaultKind, Side, SocketError};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -196,55 +196,13 @@ impl Network {
     }
 }
 
-/// One thing to wait for, and what came.
-pub(crate) struct Watch<'a> {
-    fd: Option<BorrowedFd<'a>>,
-    readable: bool,
-    writable: bool,
-    pub(crate) ready: Ready,
-}
-
-/// What `poll` said of a descriptor.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Ready {
-    /// Anything at all.
-    pub(crate) any: bool,
-    /// There may be something to read, an end or an error included.
-    pub(crate) readable: bool,
-    /// There may be room to write, or an error that a write tells.
-    pub(crate) writable: bool,
-    /// An error or a hang-up, which `poll` reports whether asked for or not.
-    pub(crate) alert: bool,
-}
-
-impl<'a> Watch<'a> {
-    /// Waits for reading or writing; with neither, for an error or hang-up only.
-    pub(crate) fn new(fd: BorrowedFd<'a>, readable: bool, writable: bool) -> Self {
-        Self { fd: Some(fd), readable, writable, ready: Ready::default() }
-    }
-
-    /// Waits until an attempt to connect has succeeded or failed.
-    pub(crate) fn connecting(fd: BorrowedFd<'a>) -> Self {
-        Self::new(fd, false, true)
-    }
-
-    /// A place in the list that waits for nothing.
-    pub(crate) fn none() -> Self {
-        Self { fd: None, readable: false, writable: false, ready: Ready::default() }
-    }
-
-    pub(crate) fn readable(fd: Option<BorrowedFd<'a>>) -> Self {
-        fd.map_or_else(Self::none, |fd| Self::new(fd, true, false))
-    }
-}
-
 /// Sleeps until one of `watches` is ready or `timeout` has passed, and notes which. A signal only wakes early.
 ///
 /// Source: poll(2).
 pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<()> {
     let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(watches.len());
     for watch in watches.iter() {
-        if let Some(fd) = watch.fd {
+        if let Some(fd) = watch.on {
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, watch.readable);
             flags.set(PollFlags::OUT, watch.writable);
@@ -258,7 +216,7 @@ pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::
         Err(error) => return Err(error.into()),
     }
     let mut results = fds.iter().map(PollFd::revents);
-    for watch in watches.iter_mut().filter(|w| w.fd.is_some()) {
+    for watch in watches.iter_mut().filter(|w| w.on.is_some()) {
         let flags = results.next().unwrap_or(PollFlags::empty());
         let alert = flags.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
         watch.ready = Ready {

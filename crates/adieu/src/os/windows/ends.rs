@@ -5,8 +5,8 @@
 //!
 //! Source: "Console Handles", "Anonymous Pipe Operations", GetFileType.
 
-use super::wait::Watch;
 use super::worker::{Reader, Writer};
+use crate::os::Watch;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::windows::io::{AsHandle, AsRawHandle, AsSocket, BorrowedHandle, OwnedHandle};

@@ -22,7 +22,7 @@
 //! that ends otherwise than gracefully says how many bytes our kernel accepted, and no more.
 
 use super::wait::{has_error, is_readable, last_error};
-use crate::os::Look;
+use crate::os::{Look, TcpFacts};
 use adieu_proto::{Call, Fault, FaultKind, Sample, Side, SocketError, Unacknowledged};
 use socket2::SockRef;
 use std::mem::{size_of, size_of_val};
@@ -32,14 +32,6 @@ use std::{io, ptr, time::Duration};
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, ERROR_SUCCESS};
 use windows_sys::Win32::NetworkManagement::IpHelper as table;
 use windows_sys::Win32::Networking::WinSock as ws;
-
-/// What SIO_TCP_INFO adds to a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TcpFacts {
-    pub(crate) rtt: Option<Duration>,
-    /// Windows counts bytes that were sent again, and no segments.
-    pub(crate) retransmitted_segments: Option<u64>,
-}
 
 /// Where a TCP stands, as far as it matters after our FIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

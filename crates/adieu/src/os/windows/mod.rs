@@ -24,14 +24,14 @@ mod winsock;
 mod worker;
 
 pub(crate) use errors::{error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, refused};
-pub(crate) use evidence::{AcknowledgementWatch, TcpFacts, first_fin, sample};
+pub(crate) use evidence::{AcknowledgementWatch, first_fin, sample};
 #[cfg(feature = "tokio")]
 pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
 pub(crate) use socket::{
-    SocketFile, abstract_name_of, bind_to_interface, is_ipv6, is_multipath, listen_at, path_of, peek,
-    prepare_to_bind, set_fast_open, set_tos, set_traffic_class, set_user_timeout,
+    SocketFile, abstract_name_of, is_ipv6, listen_at, path_of, peek, prepare_to_bind, set_tos,
+    set_traffic_class,
 };
-pub(crate) use wait::{AsPollable, Pollable, Watch, has_error, wait};
+pub(crate) use wait::{AsPollable, Pollable, has_error, wait};
 pub(crate) use waker::Waker;
 pub(crate) use winsock::Network;
 

@@ -6,7 +6,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::mem::size_of;
 use std::os::windows::io::{AsRawSocket, AsSocket};
 use std::path::{Path, PathBuf};
-use std::{fs, io, time::Duration};
+use std::{fs, io};
 use windows_sys::Win32::Networking::WinSock as ws;
 
 /// Before a TCP port is bound to listen on: SO_EXCLUSIVEADDRUSE, so that no other program can take the same port and be
@@ -71,26 +71,6 @@ pub(crate) fn set_tos(_: &SockRef<'_>, _: u8) -> io::Result<()> {
 /// Not here, as [`set_tos`].
 pub(crate) fn set_traffic_class(_: &SockRef<'_>, _: u8) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Not here; [`Options::check`](crate::Options::check) says so first.
-pub(crate) fn bind_to_interface(_: &SockRef<'_>, _: &str) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Not here.
-pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Not here.
-pub(crate) fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Not here.
-pub(crate) fn is_multipath(_: &SockRef<'_>) -> bool {
-    false
 }
 
 /// The path that a Unix socket's address names.

@@ -6,6 +6,7 @@
 //!
 //! Source: Winsock's WSAPoll.
 
+use crate::os::{Ready, Watch};
 use socket2::SockRef;
 use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
 use std::time::{Duration, Instant};
@@ -29,49 +30,6 @@ impl<T: AsSocket> AsPollable for T {
     }
 }
 
-/// One thing to wait for, and what came.
-pub(crate) struct Watch<'a> {
-    socket: Option<BorrowedSocket<'a>>,
-    readable: bool,
-    writable: bool,
-    connecting: bool,
-    pub(crate) ready: Ready,
-}
-
-/// What WSAPoll said of a socket.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Ready {
-    /// Anything at all.
-    pub(crate) any: bool,
-    /// There may be something to read, an end or an error included.
-    pub(crate) readable: bool,
-    /// There may be room to write, or an error that a write tells.
-    pub(crate) writable: bool,
-    /// An error or a hang-up, which is reported whether asked for or not.
-    pub(crate) alert: bool,
-}
-
-impl<'a> Watch<'a> {
-    /// Waits for reading or writing; with neither, for an error or hang-up only.
-    pub(crate) fn new(socket: BorrowedSocket<'a>, readable: bool, writable: bool) -> Self {
-        Self { socket: Some(socket), readable, writable, connecting: false, ready: Ready::default() }
-    }
-
-    /// Waits until an attempt to connect has succeeded or failed.
-    pub(crate) fn connecting(socket: BorrowedSocket<'a>) -> Self {
-        Self { connecting: true, ..Self::new(socket, false, true) }
-    }
-
-    /// A place in the list that waits for nothing.
-    pub(crate) fn none() -> Self {
-        Self { socket: None, readable: false, writable: false, connecting: false, ready: Ready::default() }
-    }
-
-    pub(crate) fn readable(socket: Option<BorrowedSocket<'a>>) -> Self {
-        socket.map_or_else(Self::none, |socket| Self::new(socket, true, false))
-    }
-}
-
 /// How often `select` is asked of attempts to connect.
 ///
 /// Source: WSAPoll, "Note": before Windows 10 version 2004 a failed attempt was not reported.
@@ -89,7 +47,7 @@ pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::
         }
         let mut failed = false;
         for watch in watches.iter_mut().filter(|w| w.connecting) {
-            if watch.socket.is_some_and(has_failed_to_connect) {
+            if watch.on.is_some_and(has_failed_to_connect) {
                 watch.ready = Ready { any: true, readable: true, writable: true, alert: true };
                 failed = true;
             }
@@ -104,7 +62,7 @@ pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::
 fn poll(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<bool> {
     let mut fds: Vec<WSAPOLLFD> = Vec::with_capacity(watches.len());
     for watch in watches.iter() {
-        if let Some(socket) = watch.socket {
+        if let Some(socket) = watch.on {
             let events = if watch.readable { POLLIN } else { 0 } | if watch.writable { POLLOUT } else { 0 };
             fds.push(WSAPOLLFD { fd: raw(socket), events, revents: 0 });
         }
@@ -126,7 +84,7 @@ fn poll(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<bool
         return Err(last_error());
     }
     let mut results = fds.iter();
-    for watch in watches.iter_mut().filter(|w| w.socket.is_some()) {
+    for watch in watches.iter_mut().filter(|w| w.on.is_some()) {
         let flags = results.next().map_or(0, |fd| fd.revents);
         let alert = flags & (POLLERR | POLLHUP | POLLNVAL) != 0;
         watch.ready = Ready {

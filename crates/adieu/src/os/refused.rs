@@ -1,0 +1,24 @@
+//! Socket options that only Linux has.
+
+use socket2::SockRef;
+use std::{io, time::Duration};
+
+/// Not here; [`Options::check`](crate::Options::check) says so first.
+pub(crate) fn bind_to_interface(_: &SockRef<'_>, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub(crate) fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub(crate) fn is_multipath(_: &SockRef<'_>) -> bool {
+    false
+}
