@@ -5,11 +5,14 @@ use crate::error::{Attempt, ConnectCause, ConnectError, list};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
-use crate::{Connection, Endpoint, Event, OptionError, Options, ProxyError, Role, handle, proxy, resolve};
+use crate::{
+    Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role, handle, proxy, resolve,
+};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Connects to `endpoint`: resolves its name and tries every address until one connects.
@@ -99,10 +102,11 @@ pub(crate) fn port_zero() -> ConnectCause {
     ConnectCause::Local(io::Error::new(io::ErrorKind::InvalidInput, "port 0 cannot be connected to"))
 }
 
-fn establish(
-    link: &mut Link<Socket>,
+/// Before anything is sent: what cannot be done as it is asked for is an error, and the proxy to ask is noted.
+pub(crate) fn prepare<H: handle::Handle>(
+    link: &mut Link<H>,
     endpoint: &Endpoint,
-) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+) -> Result<Option<Arc<Proxy>>, ConnectCause> {
     link.check_network()?;
     link.options.check(endpoint).map_err(ConnectCause::Option)?;
     let proxy = link.options.proxy.clone();
@@ -110,6 +114,14 @@ fn establish(
     if let Some(proxy) = &proxy {
         proxy::blocking::check(proxy, endpoint)?;
     }
+    Ok(proxy)
+}
+
+fn establish(
+    link: &mut Link<Socket>,
+    endpoint: &Endpoint,
+) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+    let proxy = prepare(link, endpoint)?;
     match endpoint {
         Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {

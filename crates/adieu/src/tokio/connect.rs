@@ -3,8 +3,8 @@
 use super::connection::Connection;
 use super::stream::Stream;
 use crate::connect::{
-    BACKLOG_PAUSE, Established, Started, fail, finished, not_secured, open_unix, port_zero, refused_option,
-    start, transport, with_tls,
+    BACKLOG_PAUSE, Established, Started, fail, finished, not_secured, open_unix, port_zero, prepare,
+    refused_option, start, transport, with_tls,
 };
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
@@ -71,13 +71,7 @@ async fn establish(
     endpoint: &Endpoint,
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
-    link.check_network()?;
-    link.options.check(endpoint).map_err(ConnectCause::Option)?;
-    let proxy = link.options.proxy.clone();
-    link.facts.proxy = proxy.as_ref().map(ToString::to_string);
-    if let Some(proxy) = &proxy {
-        crate::proxy::blocking::check(proxy, endpoint)?;
-    }
+    let proxy = prepare(link, endpoint)?;
     match endpoint {
         Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
