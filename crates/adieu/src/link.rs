@@ -258,24 +258,33 @@ impl<H: Handle> Link<H> {
                 other => break other,
             }
         };
+        match result {
+            Ok(n) if n > 0 => {
+                self.observe(&Event::Received { bytes: n as u64 });
+                self.core.handle_received(self.now(), n as u64);
+                Moved::Bytes(n)
+            }
+            other => self.received_nothing(other.map(drop)),
+        }
+    }
+
+    /// What a receive without bytes means: an end, nothing for now, or a fault.
+    fn received_nothing(&mut self, result: io::Result<()>) -> Moved {
         let now = self.now();
         match result {
-            Ok(0) if self.has_hidden_error() => {
+            Ok(()) if self.has_hidden_error() => {
                 let fault = Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None };
                 self.observe(&Event::Fault { fault });
                 self.core.handle_fault(now, fault);
                 self.core.handle_exhausted(now);
                 Moved::Ended
             }
-            Ok(0) => {
+            Ok(()) => {
                 self.observe(&Event::Eof);
+                #[cfg(feature = "tls")]
+                self.note_eof();
                 self.core.handle_eof(now);
                 Moved::Ended
-            }
-            Ok(n) => {
-                self.observe(&Event::Received { bytes: n as u64 });
-                self.core.handle_received(now, n as u64);
-                Moved::Bytes(n)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.core.handle_exhausted(now);

@@ -345,29 +345,14 @@ impl<H: Handle> Link<H> {
 
     /// Receives from the socket, and tells the core how it ended if it did.
     fn receive_ciphertext(&mut self) -> Moved {
-        let result = self.fill();
-        let now = self.now();
-        match result {
-            Ok(0) => {
-                self.observe(&Event::Eof);
-                self.note_eof();
-                self.core.handle_eof(now);
-                Moved::Ended
-            }
-            Ok(n) => Moved::Bytes(n),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.core.handle_exhausted(now);
-                if self.core.wants().receive { Moved::Blocked } else { Moved::Ended }
-            }
-            Err(error) => {
-                self.fault(Call::Receive, &error);
-                Moved::Ended
-            }
+        match self.fill() {
+            Ok(n) if n > 0 => Moved::Bytes(n),
+            other => self.received_nothing(other.map(drop)),
         }
     }
 
     /// An EOF: whether it may be one is the user's choice, but for a record that it cuts.
-    fn note_eof(&mut self) {
+    pub(super) fn note_eof(&mut self) {
         let (Some(tls), Some(facts)) = (&self.tls, &mut self.facts.tls) else { return };
         facts.cut_record = tls.is_within_record() && !tls.close_notify_received();
         let eof = self.options.tls.as_ref().map_or(Eof::Require, |tls| tls.eof);
