@@ -243,7 +243,7 @@ impl Download {
             Kind::Null if link.is_tcp() => Way::Discard { nowhere: Vec::with_capacity(4 * PIECE) },
             Kind::Pipe => match output.fd() {
                 Some(fd) => {
-                    super::enlarge(fd, super::pipe_size::OUTPUT);
+                    super::enlarge(fd);
                     Way::Splice
                 }
                 None => Way::Buffered,
@@ -366,7 +366,7 @@ impl Pipe {
     fn new() -> io::Result<Self> {
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
         let (reader, writer) = rustix::pipe::pipe_with(flags)?;
-        super::enlarge(&writer, super::pipe_size::OWN);
+        super::enlarge(&writer);
         let capacity = rustix::pipe::fcntl_getpipe_size(&writer)?;
         Ok(Self { reader, writer, capacity })
     }

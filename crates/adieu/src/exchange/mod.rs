@@ -63,22 +63,12 @@ pub fn echo(mut connection: Connection) -> Report {
 /// When somebody who watches is first told that we still wait for the peer.
 const FIRST_NOTICE: Duration = Duration::from_secs(3);
 
-/// How much the pipes at our ends are made to hold, so that fewer calls move more.
+/// Makes a pipe hold a [`PIECE`](upload::PIECE): its writer seldom waits for its reader, and one call moves more. It stays
+/// as it is where the system's limit for the user is reached.
 #[cfg(target_os = "linux")]
-mod pipe_size {
-    /// Our input's: enough that its writer seldom waits.
-    pub(super) const INPUT: usize = 1024 * 1024;
-    /// Our output's: enough that we seldom wait for its reader.
-    pub(super) const OUTPUT: usize = 1024 * 1024;
-    /// The one between the socket and a file: fewer, longer turns. A quarter of it measured half as fast.
-    pub(super) const OWN: usize = 1024 * 1024;
-}
-
-/// Makes a pipe larger. It stays as it is where the system's limit for the user is reached.
-#[cfg(target_os = "linux")]
-fn enlarge(pipe: impl std::os::fd::AsFd, to: usize) {
-    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < to) {
-        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, to);
+fn enlarge(pipe: impl std::os::fd::AsFd) {
+    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < upload::PIECE) {
+        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, upload::PIECE);
     }
 }
 

@@ -58,10 +58,6 @@ pub(super) struct Upload {
 #[cfg(target_os = "linux")]
 pub(super) const PIECE: usize = 1024 * 1024;
 
-/// The same for pages that come from a pipe, whose writer can go on meanwhile.
-#[cfg(target_os = "linux")]
-const PIPE_PIECE: usize = 1024 * 1024;
-
 /// Whether a direction that has moved so many bytes is worth a direct way.
 #[cfg(target_os = "linux")]
 pub(super) fn is_worth_it(link: &Link<Socket>, moved: u64) -> bool {
@@ -176,7 +172,7 @@ impl Upload {
         if self.way == Way::Splice
             && let Some(fd) = input.fd()
         {
-            super::enlarge(fd, super::pipe_size::INPUT);
+            super::enlarge(fd);
         }
     }
 
@@ -193,7 +189,7 @@ impl Upload {
         let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
         let result = rustix::io::retry_on_intr(|| match self.way {
             Way::SendFile => rustix::fs::sendfile(socket, fd, None, PIECE),
-            Way::Splice | Way::Buffered => rustix::pipe::splice(fd, None, socket, None, PIPE_PIECE, flags),
+            Way::Splice | Way::Buffered => rustix::pipe::splice(fd, None, socket, None, PIECE, flags),
         });
         match result {
             Ok(0) => link.core.handle_input_eof(),
