@@ -89,6 +89,11 @@ fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
     }
 }
 
+/// Whether the environment may say something.
+pub(crate) fn has_variables() -> bool {
+    std::env::vars_os().any(|(name, _)| name.as_encoded_bytes().starts_with(b"ADIEU_"))
+}
+
 /// Whether clap's own rules say all there is to say: nothing comes from a variable, and no option needs another.
 fn is_plain(words: &[OsString]) -> bool {
     let has_sides = words.get(1).is_some_and(|word| word == "send" || word == "receive");
@@ -101,8 +106,7 @@ fn is_plain(words: &[OsString]) -> bool {
         NEEDS.iter().map(|(option, _)| option).chain(&FOR_TLS).any(named)
             || has_sides && OF_CONNECTING.iter().chain(&OF_LISTENING).any(named)
     };
-    !words.iter().any(names)
-        && !std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("ADIEU_"))
+    !words.iter().any(names) && !has_variables()
 }
 
 fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error> {

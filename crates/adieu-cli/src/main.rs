@@ -50,6 +50,16 @@ enum OnlyConnect {
     Connect(commands::connect::Args),
 }
 
+fn command(words: &[OsString]) -> Command {
+    if !arguments::has_variables()
+        && let Some(args) = commands::connect::Args::without_options(words)
+    {
+        return Command::Connect(args);
+    }
+    let matches = arguments::parse(definition(words), words);
+    Cli::<Command>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
+}
+
 fn definition(words: &[OsString]) -> clap::Command {
     match words.get(1) {
         Some(word) if word == "connect" => Cli::<OnlyConnect>::command(),
@@ -72,9 +82,7 @@ fn main() -> ExitCode {
         std::process::exit(exit::ExitStatus::Bug.number().into());
     }));
     let words: Vec<OsString> = std::env::args_os().collect();
-    let matches = arguments::parse(definition(&words), &words);
-    let cli = Cli::<Command>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let status = match cli.command {
+    let status = match command(&words) {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
         #[cfg(unix)]
@@ -113,6 +121,35 @@ mod tests {
             [&["adieu", "connect", "--help"][..], &["adieu", "connect"], &["adieu", "connect", "-x", "h:1"]]
         {
             assert_eq!(help(words), full(words));
+        }
+    }
+
+    #[test]
+    fn what_is_read_without_clap_is_what_clap_reads() {
+        for (words, is_for_clap) in [
+            (&["connect", "h:1"][..], false),
+            (&["connect", "h", "1"], false),
+            (&["connect", "-q", "h", "1"], false),
+            (&["connect", "h", "-q", "1"], false),
+            (&["connect", ""], false),
+            (&["connect"], true),
+            (&["connect", "-q"], true),
+            (&["connect", "-v", "h:1"], true),
+            (&["connect", "--", "h:1"], true),
+            (&["connect", "-4", "h:1"], true),
+            (&["connect", "h", "1", "2"], true),
+            (&["listen", "h:1"], true),
+            (&["demo"], true),
+            (&[], true),
+        ] {
+            let words: Vec<OsString> = ["adieu"].iter().chain(words).map(OsString::from).collect();
+            let read = commands::connect::Args::without_options(&words);
+            assert_eq!(read.is_none(), is_for_clap, "{words:?}");
+            if let Some(read) = read {
+                let parsed = Cli::<Command>::try_parse_from(&words).expect("clap reads it too").command;
+                let Command::Connect(parsed) = parsed else { panic!("it connects") };
+                assert_eq!(format!("{read:?}"), format!("{parsed:?}"));
+            }
         }
     }
 

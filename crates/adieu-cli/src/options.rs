@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 pub(crate) struct Shared {
     #[command(flatten)]
     pub(crate) timers: Timers,
@@ -23,8 +23,9 @@ pub(crate) struct Shared {
     pub(crate) data_path: DataPath,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum DataPath {
+    #[default]
     Auto,
     Portable,
     Direct,
@@ -42,7 +43,7 @@ impl Shared {
 }
 
 /// What bounds a connection.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Time limits")]
 pub(crate) struct Timers {
     /// Give up if there is no connection after this long [default: 30s for connect, none for listen]
@@ -74,7 +75,7 @@ pub(crate) enum InputKind {
 }
 
 /// What is said of a connection, and where.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Reporting")]
 pub(crate) struct Reporting {
     /// How to report the ending, on stderr [default: text]

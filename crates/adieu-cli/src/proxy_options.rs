@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, str::FromStr};
 
 /// The way to the peer.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Proxy")]
 pub(crate) struct ProxyOptions {
     /// Connect through socks5://, socks5h://, socks4a:// or http://[user[:password]@]host:port, or as "env" says:

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// What is asked of the socket.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Socket options")]
 pub(crate) struct SocketOptions {
     /// Use only IPv4
@@ -64,7 +64,7 @@ pub(crate) struct SocketOptions {
 }
 
 /// Where a connection of ours comes from.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Socket options")]
 pub(crate) struct Source {
     /// Connect from this address of ours, and this port

@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// What both sides can choose.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct Common {
     /// Speak TLS, as the endpoint tls://host:port does
@@ -40,7 +40,7 @@ pub(crate) struct Common {
 }
 
 /// The options of `connect`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ConnectTls {
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub(crate) struct ConnectTls {
 }
 
 /// What is trusted besides roots, by the side that connects.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
 struct Trust {
     /// Trust exactly the certificate with this fingerprint (sha256:…), whatever its name, dates and issuer are

@@ -9,6 +9,7 @@ use crate::socket_options::Source;
 use crate::tls::ConnectTls;
 use crate::{exit, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
+use std::ffi::OsString;
 use std::sync::Arc;
 
 /// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
@@ -19,7 +20,7 @@ use std::sync::Arc;
 ///
 /// If adieu must stop before stdin has ended (a signal, a time limit, a failing stdin or stdout), the peer sees a
 /// reset and not an end, so that it cannot take a cut stream for a whole one.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Default)]
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
@@ -41,6 +42,26 @@ pub(crate) struct Args {
     /// Only to say why not
     #[arg(long, hide = true)]
     fastopen: bool,
+}
+
+impl Args {
+    /// What most command lines say: an endpoint, and perhaps `-q`. clap is left to the others, since to define an option
+    /// costs something whether it is used or not, and all of them together a third of a tiny exchange's instructions.
+    pub(crate) fn without_options(words: &[OsString]) -> Option<Self> {
+        let [_, command, words @ ..] = words else { return None };
+        if command != "connect" {
+            return None;
+        }
+        let mut args = Self::default();
+        for word in words {
+            match word.to_str()? {
+                "-q" => args.shared.reporting.quiet = true,
+                option if option.starts_with('-') => return None,
+                word => args.endpoint.push(word.to_owned()),
+            }
+        }
+        matches!(args.endpoint.len(), 1 | 2).then_some(args)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> ExitStatus {
