@@ -1,9 +1,11 @@
 //! The state machine of one connection: two half-connections, the counts, and the one outcome.
 
+mod judgement;
+
 use crate::timers::{Situation, Timers};
 use crate::{
     Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
-    Phase, Sample, Side, Signal, SocketError, Time, Timer, Unacknowledged, Waiting, Wants,
+    Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting, Wants,
 };
 
 /// Our sending half.
@@ -521,7 +523,7 @@ impl Connection {
         }
     }
 
-    // ---- the decisions ----
+    // ---- what the inputs so far come to; the decisions stand in `judgement` ----
 
     /// Bytes read from our input that the kernel has not accepted.
     fn pending(&self) -> u64 {
@@ -575,148 +577,6 @@ impl Connection {
     fn answered(&mut self, action: Action) {
         debug_assert_eq!(self.in_flight, Some(action), "an answer without its action");
         self.in_flight = None;
-    }
-
-    fn note_acknowledgements(&mut self, now: Time, sample: &Sample) {
-        let unacknowledged = sample.unacknowledged;
-        // Octets that nobody can count would be outstanding for ever, and our own silence the peer's.
-        self.untold = !matches!(unacknowledged, Unacknowledged::Octets(_));
-        match unacknowledged {
-            Unacknowledged::Octets(octets) => {
-                let shut = self.send == SendHalf::Shut;
-                // The FIN is the last octet, so whatever is missing includes it.
-                let bytes = octets.saturating_sub(u64::from(shut));
-                self.evidence.unacknowledged = Some(bytes.min(self.counts.accepted));
-                self.evidence.fin_acknowledged = shut.then_some(octets == 0);
-                let known = self.taken_octets().saturating_sub(octets);
-                if known > self.acknowledged_octets {
-                    self.acknowledged_octets = known;
-                    // It came when the peer was last heard, and not when we looked.
-                    let heard = now.saturating_sub(sample.last_heard.unwrap_or_default());
-                    self.timers.peer_acted(heard);
-                }
-                if shut && octets == 0 {
-                    self.milestones.acknowledged.get_or_insert(now);
-                }
-            }
-            Unacknowledged::NotApplicable => {}
-            Unacknowledged::Untaken(size) => {
-                if self.untaken.is_some_and(|before| size < before) {
-                    self.timers.peer_acted(now);
-                }
-                self.untaken = Some(size);
-                self.may_be_untaken = size > 0;
-            }
-            Unacknowledged::Uncounted | Unacknowledged::Unknown => {
-                let outstanding = self.send == SendHalf::Shut && unacknowledged == Unacknowledged::Uncounted;
-                self.evidence.unacknowledged = None;
-                self.evidence.fin_acknowledged = outstanding.then_some(false);
-            }
-        }
-    }
-
-    /// A fault that was told between the verdict and the close: nothing is graceful or uncertain after it.
-    fn note_late_fault(&mut self, fault: Fault) {
-        if let Some(verdict) = &mut self.verdict
-            && matches!(verdict.ending, Ending::Graceful | Ending::Indeterminate { .. })
-        {
-            verdict.ending = fault.ending();
-        }
-    }
-
-    /// Both directions have ended and all is handed on: is it graceful?
-    fn judge_close(&mut self, now: Time, sample: Sample) {
-        if let Some(ending) = self.close_ending(sample).filter(|_| !self.held) {
-            self.looked_last = true;
-            self.decide(now, ending);
-        }
-    }
-
-    /// Given up while only acknowledgements were missing: the last look may find them there.
-    fn judge_given_up(&mut self, sample: Sample) {
-        let ending = self.close_ending(sample);
-        if let (Some(verdict), Some(ending)) = (&mut self.verdict, ending)
-            && verdict.ending == (Ending::Indeterminate { missing: Missing::Acknowledgement })
-        {
-            verdict.ending = ending;
-        }
-    }
-
-    /// How it ends if nothing is waited for any more. `None`: something is.
-    fn close_ending(&self, sample: Sample) -> Option<Ending> {
-        if !(self.both_ended() && self.flushed()) {
-            return None;
-        }
-        let missing = match (sample.socket_error, sample.unacknowledged) {
-            (SocketError::Unknown, _) => Some(Missing::SocketError),
-            (_, Unacknowledged::Unknown) => Some(Missing::Acknowledgement),
-            // Not yet: wait for the acknowledgement, bounded by the timers.
-            (_, Unacknowledged::Uncounted) => return None,
-            (_, Unacknowledged::Octets(octets)) if octets > 0 => return None,
-            _ => None,
-        };
-        Some(match missing {
-            _ if self.evidence.end_mark == Some(false) => Ending::Truncated,
-            Some(missing) => Ending::Indeterminate { missing },
-            None => Ending::Graceful,
-        })
-    }
-
-    /// The peer has been silent: is it too long?
-    fn judge_silence(&mut self, now: Time, last_heard: Option<Time>) {
-        self.update_timers(now);
-        if self.config.deadline.is_some_and(|at| at <= now) {
-            self.looked_last = true;
-            self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
-        } else if self.timers.lasted(self.timers.idle_at(&self.config)) {
-            self.looked_last = true;
-            self.decide(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.flushed()
-            && self.situation().outstanding
-            && self.timers.peer_is_dead(now, last_heard, &self.config)
-        {
-            // What a dead peer said is handed on first, like what came before a fault.
-            self.looked_last = true;
-            self.decide(now, Ending::TimedOut { timer: Timer::DeadPeer });
-        }
-    }
-
-    /// Decides what the inputs so far decide.
-    fn conclude(&mut self, now: Time) {
-        if self.verdict.is_some() || !self.flushed() {
-            return;
-        }
-        if let Some(fault) = self.evidence.fault {
-            // Whatever came before the fault is still to be received. A look that is due comes first.
-            if self.receive != ReceiveHalf::Open && !self.sample_due {
-                self.decide(now, fault.ending());
-            }
-        } else if self.both_ended() && !self.held {
-            self.sample_due = true;
-        }
-    }
-
-    /// The first cause wins: a fault that was told before is the ending, whatever asks for one now.
-    fn decide(&mut self, now: Time, ending: Ending) {
-        if self.verdict.is_some() {
-            return;
-        }
-        let (ending, phase) = match self.evidence.fault {
-            Some(fault) if self.connected => (fault.ending(), self.fault_phase),
-            _ => (ending, self.phase()),
-        };
-        self.verdict = Some(Verdict { ending, phase, at: now });
-    }
-
-    /// Whether a FIN would now tell the peer that a cut stream is whole.
-    fn must_abort(&self, ending: Ending) -> bool {
-        match ending {
-            Ending::Reset { by: Side::Us } => self.connected,
-            Ending::Graceful | Ending::NoConnection | Ending::Reset { .. } => false,
-            // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
-            Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => self.connected,
-            _ => self.connected && self.send != SendHalf::Shut,
-        }
     }
 }
 
