@@ -36,8 +36,6 @@ fn a_half_closed_connection_that_is_dropped_is_an_end_to_the_peer() {
     });
 }
 
-// Under Wine one run in four hangs until its bound: the peer does not hear of the reset. docs/platforms.md says so.
-#[cfg(not(windows))]
 #[test]
 fn an_abort_is_a_reset_and_says_whose() {
     on_both(|arm| {
@@ -47,7 +45,8 @@ fn an_abort_is_a_reset_and_says_whose() {
                 if half_close { open.shutdown_send().expect("connected").abort() } else { open.abort() };
             assert_eq!((report.ending, report.reset_by, report.exit_code), ("reset", Some("us"), 4));
             // After our FIN the peer's kernel gets the RST too; a peer that has seen EOF need not look again.
-            if !half_close {
+            // Wine's kernel socket is closed by the RST at once, but one run in 30 never tells its program.
+            if !half_close && !is_wine() {
                 assert!(peer.wait_for_step(1, BOUND));
                 assert_eq!(peer.finish().end(), Some(ReceivedEnd::Reset));
             }
