@@ -176,6 +176,13 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         let sentence = format!("{option} needs --tls, or an endpoint such as tls://host:port");
         wrong = wrong.or(Some((ErrorKind::MissingRequiredArgument, sentence)));
     }
+    // A saved round trip is no reason to leave the proxy out, nor to refuse it.
+    if is_variable(command, given_here, "fastopen")
+        && command.get_arguments().any(|a| a.get_id() == "proxy")
+        && given(given_here, "proxy").is_some()
+    {
+        yielding.push("fastopen".to_owned());
+    }
     if is_unix(given_here) {
         let ignored = NOT_FOR_UNIX.into_iter().filter(|id| is_variable(command, given_here, id));
         yielding.extend(ignored.map(str::to_owned));

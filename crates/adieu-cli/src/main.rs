@@ -156,9 +156,7 @@ mod tests {
     #[test]
     fn every_option_has_a_variable() {
         let definition = Cli::<Command>::command();
-        // But the one of `connect` that is there only to say why it is not.
-        let is_there = |option: &&clap::Arg| !(option.is_hide_set() && option.get_id() == "fastopen");
-        let options = definition.get_subcommands().flat_map(clap::Command::get_opts).filter(is_there);
+        let options = definition.get_subcommands().flat_map(clap::Command::get_opts);
         let mut count = 0;
         for option in options {
             let name = option.get_long().expect("every option has a long name");

@@ -3,7 +3,7 @@
 use crate::exit::ExitStatus;
 use crate::options::{ReportFormat, Reporting};
 use crate::{hints, os};
-use adieu::{CALLS, Event, Report, describe_error};
+use adieu::{CALLS, Event, FastOpen, Report, describe_error};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
@@ -178,6 +178,7 @@ fn step_text(event: &Event<'_>) -> Option<String> {
         Event::Connected { local, peer } => {
             format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
         }
+        Event::FastOpen { outcome } => fast_open_text(*outcome),
         Event::Startup { call } | Event::Cleanup { call } => (*call).to_owned(),
         Event::Secured { version, suite } => {
             format!("TLS handshake: {}, {}", version.unwrap_or("unknown"), suite.unwrap_or("unknown"))
@@ -205,6 +206,23 @@ fn step_text(event: &Event<'_>) -> Option<String> {
         Event::Closed { aborted: false, .. } => CALLS.close.to_owned(),
         _ => return None,
     })
+}
+
+fn fast_open_text(outcome: FastOpen) -> String {
+    match outcome {
+        FastOpen::Unused => "fast open: there was nothing to go with the SYN".to_owned(),
+        FastOpen::Unavailable => "fast open: net.ipv4.tcp_fastopen does not allow it to clients".to_owned(),
+        FastOpen::NotSent => {
+            "fast open: nothing went with the SYN, for want of a cookie of the peer".to_owned()
+        }
+        FastOpen::Acknowledged { bytes } => {
+            format!("fast open: bytes that went with the SYN: {bytes}, acknowledged by the SYN-ACK")
+        }
+        other => format!(
+            "fast open: bytes that went with the SYN: {}, not acknowledged by the SYN-ACK",
+            other.bytes()
+        ),
+    }
 }
 
 fn fault_text(fault: &adieu::Fault) -> String {

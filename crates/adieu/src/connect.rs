@@ -1,6 +1,6 @@
 //! Connecting: every address is tried, the Happy Eyeballs way (RFC 8305), until one connects.
 
-use crate::connection::{ensure_connected, report};
+use crate::connection::{ensure_connected, report, write};
 use crate::error::{Attempt, ConnectCause, ConnectError, list};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
@@ -44,16 +44,17 @@ use std::time::Duration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
-    connect_link(endpoint, options).map(Connection::new)
+    connect_with(endpoint, options, None).map(Connection::new)
 }
 
-pub(crate) fn connect_link(endpoint: &Endpoint, options: &Options) -> Result<Link<Socket>, ConnectError> {
-    let (options, trouble) = with_tls(endpoint, options);
-    let mut link = Link::new(options, Role::Connect, endpoint.to_string());
-    let established = match trouble {
-        Some(cause) => Err(cause),
-        None => establish(&mut link, endpoint),
-    };
+/// Connects, with these first bytes by TCP Fast Open, or without.
+pub(crate) fn connect_with(
+    endpoint: &Endpoint,
+    options: &Options,
+    first: Option<&[u8]>,
+) -> Result<Link<Socket>, ConnectError> {
+    let (mut link, begun) = begin::<Socket>(endpoint, options, first);
+    let established = begun.and_then(|()| establish(&mut link, endpoint));
     match established {
         Ok((established, transport)) => {
             link.facts.host = endpoint.host().map(str::to_owned);
@@ -64,9 +65,51 @@ pub(crate) fn connect_link(endpoint: &Endpoint, options: &Options) -> Result<Lin
     }
 }
 
+/// A link whose connecting begins, and what is wrong with it already.
+pub(crate) fn begin<H: handle::Handle>(
+    endpoint: &Endpoint,
+    options: &Options,
+    first: Option<&[u8]>,
+) -> (Link<H>, Result<(), ConnectCause>) {
+    let (options, trouble) = with_tls(endpoint, options);
+    let mut link = Link::new(options, Role::Connect, endpoint.to_string());
+    let begun = match (trouble, first) {
+        (Some(cause), _) => Err(cause),
+        (None, Some(first)) => link.offer(endpoint, first),
+        (None, None) => Ok(()),
+    };
+    (link, begun)
+}
+
+/// Sends what of the first bytes our kernel has not taken yet. If that fails, the core knows, and the next call tells.
+pub(crate) fn write_rest(connection: &mut Connection, first: &[u8]) {
+    let link = &mut connection.link;
+    let mut rest = unaccepted(link, first);
+    while !rest.is_empty() {
+        match write(link, rest) {
+            Ok(n) => rest = &rest[n..],
+            Err(error) => return cannot_go_on(link, &error),
+        }
+    }
+}
+
+/// What of the first bytes our kernel has not taken.
+pub(crate) fn unaccepted<'a, H: handle::Handle>(link: &Link<H>, first: &'a [u8]) -> &'a [u8] {
+    let accepted = usize::try_from(link.core.counts().accepted).unwrap_or(usize::MAX);
+    first.get(accepted..).unwrap_or_default()
+}
+
+/// A write has failed: the core knows why, but for a wait that cannot be had.
+pub(crate) fn cannot_go_on<H: handle::Handle>(link: &mut Link<H>, error: &io::Error) {
+    if link.core.evidence().fault.is_none() && !link.core.is_decided() {
+        link.local_failure(LocalEnd::Socket, error);
+        link.act();
+    }
+}
+
 /// The options of a connection to this endpoint: `tls://` asks for TLS, with the platform's roots if nothing else is
 /// said. Nothing is read for an endpoint that does not ask for it.
-pub(crate) fn with_tls(endpoint: &Endpoint, options: &Options) -> (Options, Option<ConnectCause>) {
+fn with_tls(endpoint: &Endpoint, options: &Options) -> (Options, Option<ConnectCause>) {
     let options = options.clone();
     let wrong = |why: String| Some(ConnectCause::Local(io::Error::other(why)));
     #[cfg(feature = "tls")]
@@ -265,11 +308,13 @@ fn race_to_first(
         if link.core.is_decided() {
             return Err(out_of_time(link, failed));
         }
-        let next_at = match race.poll(link.now()) {
+        // What went with a SYN is with one peer only.
+        let step = if link.syn_is_out() { RaceStep::Wait(None) } else { race.poll(link.now()) };
+        let next_at = match step {
             RaceStep::Start(index) => {
                 let address = addresses[index];
                 link.observe(&Event::Connecting { address: &address.to_string() });
-                match start(address, &link.options.socket) {
+                match start(link, address, running.is_empty()) {
                     Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => running.push(Running { address, socket }),
                     Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
@@ -299,7 +344,13 @@ fn race_to_first(
                     link.facts.peer_address = Some(address.to_string());
                     return Ok(established);
                 }
-                Err(error) => note_failure(link, &mut race, &mut failed, address, error),
+                Err(error) => {
+                    let is_last = link.is_last_attempt(&error);
+                    note_failure(link, &mut race, &mut failed, address, error);
+                    if is_last {
+                        return Err(ConnectCause::Attempts(failed));
+                    }
+                }
             }
         }
     }
@@ -331,9 +382,19 @@ pub(crate) fn refused_option(error: io::Error) -> ConnectCause {
     }
 }
 
-pub(crate) fn start(address: SocketAddr, options: &SocketOptions) -> io::Result<Started> {
-    let socket = options.open(Domain::for_address(address), Purpose::Connect).map_err(forbidden)?;
-    match socket.connect(&address.into()) {
+/// Begins an attempt. While it is `alone`, bytes may go with its SYN.
+pub(crate) fn start<H: handle::Handle>(
+    link: &mut Link<H>,
+    address: SocketAddr,
+    alone: bool,
+) -> io::Result<Started> {
+    let domain = Domain::for_address(address);
+    let socket = link.options.socket.open(domain, Purpose::Connect).map_err(forbidden)?;
+    let address = address.into();
+    if alone && link.send_with_syn(&socket, &address)? {
+        return Ok(Started::Running(socket));
+    }
+    match socket.connect(&address) {
         Ok(()) => finished(socket).map(Started::Connected),
         Err(error) if os::is_in_progress(&error) => Ok(Started::Running(socket)),
         Err(error) => Err(error),

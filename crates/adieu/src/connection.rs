@@ -424,7 +424,7 @@ fn read_waiting(
     }
 }
 
-fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
+pub(crate) fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
     if buffer.is_empty() {
         return Ok(0);
     }

@@ -1,6 +1,6 @@
 //! The steps of a connection, told to an observer as they happen.
 
-use crate::Report;
+use crate::{FastOpen, Report};
 use adieu_proto::{Fault, LocalEnd};
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -43,6 +43,11 @@ pub enum Event<'a> {
         local: Option<&'a str>,
         /// The peer's.
         peer: Option<&'a str>,
+    },
+    /// TCP Fast Open was asked for, and this is what it came to; after [`Connected`](Self::Connected).
+    FastOpen {
+        /// What it came to.
+        outcome: FastOpen,
     },
     /// The TLS handshake is done.
     #[cfg(feature = "tls")]

@@ -8,6 +8,7 @@ pub(crate) mod secure;
 
 use crate::connect::Established;
 use crate::error::ConnectCause;
+use crate::fast_open::Syn;
 use crate::handle::{self, Direction, Handle};
 use crate::os;
 use crate::report::{Facts, Report, Role};
@@ -42,6 +43,8 @@ pub(crate) struct Link<H: Handle> {
     /// Whose FIN was first, where that is asked.
     first_fin: Option<Side>,
     report: Option<Report>,
+    /// What may go with a SYN; only with TCP Fast Open.
+    pub(crate) syn: Option<Box<Syn>>,
     /// What the two streams are carried in, if that is TLS.
     #[cfg(feature = "tls")]
     tls: Option<Box<crate::tls::engine::Engine>>,
@@ -61,6 +64,7 @@ impl<H: Handle> Link<H> {
             start: Instant::now(),
             first_fin: None,
             report: None,
+            syn: None,
             #[cfg(feature = "tls")]
             tls: None,
             network: Some(os::Network::start()),
@@ -133,11 +137,17 @@ impl<H: Handle> Link<H> {
             local: self.facts.local_address.as_deref(),
             peer: self.facts.peer_address.as_deref(),
         });
+        let with_syn = self.note_fast_open();
         #[cfg(feature = "tls")]
-        if self.begin_tls(fault) {
+        if self.begin_tls(fault, with_syn) {
             return;
         }
         self.core.handle_connected(self.now());
+        self.syn = None;
+        if let Some((taken, at)) = with_syn {
+            self.observe_at(at, &Event::Sent { bytes: taken as u64 });
+            self.core.handle_accepted(at, taken as u64);
+        }
         if let Some(fault) = fault {
             self.observe(&Event::Fault { fault });
             self.core.handle_fault(self.now(), fault);

@@ -278,8 +278,7 @@ impl Options {
     }
 
     /// Lets a listener take data that comes with a client's SYN (TCP Fast Open), from so many clients at a time that have
-    /// not finished their handshake. Nothing for connecting: there, a connection would be claimed before the peer has
-    /// answered.
+    /// not finished their handshake. Nothing for connecting, which has [`fast_open`](crate::fast_open()).
     ///
     /// # Platforms
     ///

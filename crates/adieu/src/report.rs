@@ -53,6 +53,12 @@ pub struct Report {
     pub role: &'static str,
     /// `tcp`, `mptcp` or `unix`; `None` if there was no connection.
     pub transport: Option<&'static str>,
+    /// What TCP Fast Open came to: `unused` (there was nothing to go with the SYN), `unavailable` (our system does not allow
+    /// it), `not_sent` (no cookie of the peer yet), `acknowledged` (by the peer's SYN-ACK), `not_acknowledged` (by the
+    /// answer; sent again if it was a SYN-ACK), `unanswered`. `None`: it was not asked for, or this side listens.
+    pub fastopen: Option<&'static str>,
+    /// Bytes that went with our SYN; with TLS, octets of its handshake. `None`: as above.
+    pub fastopen_bytes: Option<u64>,
     /// What the user asked for.
     pub endpoint: String,
     /// The proxy that was connected through, or was to be; without user and password. `None`: there was none.
@@ -199,6 +205,7 @@ pub(crate) struct Facts {
     pub(crate) transport: Option<&'static str>,
     pub(crate) endpoint: String,
     pub(crate) proxy: Option<String>,
+    pub(crate) fast_open: Option<crate::FastOpen>,
     pub(crate) local_address: Option<String>,
     pub(crate) peer_address: Option<String>,
     pub(crate) resolved: Option<Time>,
@@ -239,6 +246,8 @@ impl Report {
             error: facts.failure.clone().or_else(|| number.map(describe_code)),
             role: facts.role,
             transport: facts.transport,
+            fastopen: facts.fast_open.map(crate::FastOpen::name),
+            fastopen_bytes: facts.fast_open.map(crate::FastOpen::bytes),
             endpoint: facts.endpoint.clone(),
             proxy: facts.proxy.clone(),
             local_address: facts.local_address.clone(),
@@ -286,6 +295,7 @@ impl Report {
         #[cfg(feature = "tls")]
         report.add_tls(facts);
         report.message = report.sentence(ending, phase, evidence.fault);
+        report.say_fast_open(facts);
         #[cfg(feature = "tls")]
         report.say_tls(facts);
         report
@@ -412,6 +422,13 @@ impl Report {
             _ => self.ending.to_owned(),
         };
         format!("{what}: {}", self.numbers())
+    }
+
+    /// Of a connection that never was: what its peer may have of us all the same.
+    fn say_fast_open(&mut self, facts: &Facts) {
+        if let Some(crate::FastOpen::Unanswered { bytes: n }) = facts.fast_open {
+            self.message += &format!("; {} went with the SYN and may have reached it", bytes(n));
+        }
     }
 
     /// Why a stream is not known to be whole.

@@ -54,6 +54,12 @@ pub enum OptionError {
         /// Its name.
         option: &'static str,
     },
+    /// It speaks to the peer itself.
+    #[error("the socket option {option} cannot be had through a proxy")]
+    ThroughProxy {
+        /// Its name.
+        option: &'static str,
+    },
     /// The value can mean nothing.
     #[error("the socket option {option} cannot be {value}: {why}")]
     Nonsense {

@@ -25,7 +25,7 @@ mod proxy;
 mod stream;
 mod waiters;
 
-pub use connect::connect;
+pub use connect::{connect, fast_open};
 pub use connection::{Connection, HalfClosed};
 pub use exchange::exchange;
 pub use listener::Listener;

@@ -9,8 +9,11 @@ use crate::socket_options::Source;
 use crate::tls::ConnectTls;
 use crate::{exit, stdio};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
+use clap::ArgAction;
+use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
 ///
@@ -39,10 +42,17 @@ pub(crate) struct Args {
     #[command(flatten)]
     proxy: ProxyOptions,
 
-    /// Only to say why not
-    #[arg(long, hide = true)]
+    /// Send stdin's first bytes with the SYN, TCP Fast Open (Linux); only where it does no harm if the peer gets them twice
+    #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     fastopen: bool,
 }
+
+/// More does not fit a SYN on Ethernet: 1500 octets without IPv4's and TCP's headers.
+const IN_A_SYN: usize = 1460;
+
+/// How long stdin's first bytes are waited for: a server that is to speak first must not wait for them.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Args {
     /// What most command lines say: an endpoint, and perhaps `-q`. clap is left to the others, since to define an option
@@ -72,13 +82,6 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
-    if args.fastopen {
-        complain(
-            "--fastopen is for listen: to connect with it, Linux says that there is a connection before the peer has \
-             answered, and does not ask it before there is something to send",
-        );
-        return ExitStatus::Usage;
-    }
     let (endpoint, tls) = match args.tls.resolve(endpoint) {
         Ok(resolved) => resolved,
         Err(status) => return status,
@@ -92,6 +95,13 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(proxy) => options = options.proxy(proxy),
         Err(refusal) => return refusal.tell(),
     }
+    if args.fastopen
+        && let Err(error) = options.check_fast_open(&endpoint)
+    {
+        complain(&error.to_string());
+        return ExitStatus::Usage;
+    }
+    let is_tls = tls.is_some();
     if let Some(tls) = tls {
         options = options.tls(tls);
     }
@@ -107,7 +117,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         printer.report(&Report::never_connected(&endpoint, Role::Connect, cause))
     };
     // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
-    let input = match stdio::input() {
+    let mut input = match stdio::input() {
         Ok(input) => input,
         Err(error) => return failed(LocalEnd::Input, &error),
     };
@@ -115,16 +125,29 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(output) => output,
         Err(error) => return failed(LocalEnd::Output, &error),
     };
-    let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
-    match interrupt {
-        Ok(interrupt) => options = options.interrupt(&interrupt),
+    let interrupt = match Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i)) {
+        Ok(interrupt) => interrupt,
         Err(error) => return failed(LocalEnd::Socket, &error),
-    }
+    };
+    options = options.interrupt(&interrupt);
     if printer.watches() {
         let printer = Arc::clone(&printer);
         options = options.observer(move |at, event| printer.step(at, event));
     }
-    match adieu::connect(&endpoint, &options) {
+    let connected = if args.fastopen {
+        let mut first = Vec::new();
+        // With TLS it is the ClientHello that goes with the SYN.
+        if !is_tls {
+            match input.read_first(IN_A_SYN, PATIENCE, Some(&interrupt)) {
+                Ok(read) => (first, input) = read,
+                Err(error) => return failed(LocalEnd::Input, &error),
+            }
+        }
+        adieu::fast_open(&endpoint, &options, &first)
+    } else {
+        adieu::connect(&endpoint, &options)
+    };
+    match connected {
         Ok(connection) => {
             if args.shared.socket.mptcp && connection.transport() == "tcp" {
                 printer.say("the peer does not speak Multipath TCP: this is plain TCP");

@@ -8,6 +8,7 @@
 
 mod buffer;
 mod download;
+mod first;
 #[cfg(target_os = "linux")]
 mod low_water;
 mod upload;

@@ -54,14 +54,22 @@ enum Flushed {
 }
 
 impl<H: Handle> Link<H> {
-    /// Begins a handshake, if TLS is to be spoken. False: it is not.
-    pub(super) fn begin_tls(&mut self, fault: Option<Fault>) -> bool {
+    /// Begins a handshake, if TLS is to be spoken; so much of its first flight went with our SYN. False: it is not.
+    pub(super) fn begin_tls(&mut self, fault: Option<Fault>, with_syn: Option<(usize, Time)>) -> bool {
         let Some(tls) = self.options.tls.clone() else { return false };
         let peer = self.facts.peer_address.as_deref().and_then(|p| p.parse::<std::net::SocketAddr>().ok());
         let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string()));
         self.facts.tls = Some(TlsFacts { trust: tls.trust(), ..TlsFacts::default() });
-        match (tls.session(host.as_deref()), fault) {
-            (Ok(engine), None) => self.tls = Some(Box::new(engine)),
+        let begun = self.syn.take().and_then(|syn| syn.session);
+        let session = match begun {
+            Some(session) => Ok(session),
+            None => tls.session(host.as_deref()).map(Box::new),
+        };
+        match (session, fault) {
+            (Ok(mut engine), None) => {
+                engine.sent(with_syn.map_or(0, |(taken, _)| taken));
+                self.tls = Some(engine);
+            }
             (Ok(_), Some(fault)) => {
                 let error = fault
                     .code

@@ -1,6 +1,6 @@
 //! Socket options that only Linux has.
 
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef, Socket};
 use std::{io, time::Duration};
 
 /// Not here; [`Options::check`](crate::Options::check) says so first.
@@ -16,6 +16,16 @@ pub(crate) fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
 /// Not here.
 pub(crate) fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub(crate) fn send_with_syn(_: &Socket, _: &SockAddr, _: &[u8]) -> io::Result<Option<usize>> {
+    Ok(None)
+}
+
+/// Not here.
+pub(crate) fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
+    false
 }
 
 /// Not here.

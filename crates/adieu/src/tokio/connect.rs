@@ -3,17 +3,18 @@
 use super::connection::Connection;
 use super::stream::Stream;
 use crate::connect::{
-    BACKLOG_PAUSE, Established, Started, fail, finished, not_secured, open_unix, port_zero, prepare,
-    refused_option, start, transport, with_tls,
+    BACKLOG_PAUSE, Established, Started, begin, cannot_go_on, fail, finished, not_secured, open_unix,
+    port_zero, prepare, refused_option, start, transport, unaccepted,
 };
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
-use crate::{Endpoint, Event, OptionError, Options, Role, handle, resolve};
+use crate::{Endpoint, Event, OptionError, Options, handle, resolve};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{SockAddr, Socket};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -29,9 +30,45 @@ use tokio::task::JoinSet;
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
 pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
-    let (options, trouble) = with_tls(endpoint, options);
-    let mut link = Link::<Stream>::new(options, Role::Connect, endpoint.to_string());
-    if let Some(cause) = trouble {
+    connect_with(endpoint, options, None).await
+}
+
+/// Connects as [`connect`] does, by TCP Fast Open: as much of `first` as may goes with the SYN, and the rest follows. The
+/// async [`adieu::fast_open`](crate::fast_open()), which says what there is to know.
+///
+/// # Errors
+///
+/// As of [`connect`]; and [`Options::check_fast_open`].
+///
+/// # Panics
+///
+/// Outside of a tokio runtime with I/O and time enabled.
+pub async fn fast_open(
+    endpoint: &Endpoint,
+    options: &Options,
+    first: &[u8],
+) -> Result<Connection, ConnectError> {
+    let mut connection = connect_with(endpoint, options, Some(first)).await?;
+    let mut rest = unaccepted(&connection.inner.link, first);
+    while !rest.is_empty() {
+        match connection.write(rest).await {
+            Ok(n) => rest = &rest[n..],
+            Err(error) => {
+                cannot_go_on(&mut connection.inner.link, &error);
+                break;
+            }
+        }
+    }
+    Ok(connection)
+}
+
+async fn connect_with(
+    endpoint: &Endpoint,
+    options: &Options,
+    first: Option<&[u8]>,
+) -> Result<Connection, ConnectError> {
+    let (mut link, begun) = begin::<Stream>(endpoint, options, first);
+    if let Err(cause) = begun {
         return Err(fail(link, endpoint, cause));
     }
     let limit = link.time_left();
@@ -150,11 +187,13 @@ async fn race_to_first(
         failed.push(Attempt { address, error });
     };
     loop {
-        let next_at = match race.poll(link.now()) {
+        // What went with a SYN is with one peer only.
+        let step = if link.syn_is_out() { RaceStep::Wait(None) } else { race.poll(link.now()) };
+        let next_at = match step {
             RaceStep::Start(index) => {
                 let address = addresses[index];
                 link.observe(&Event::Connecting { address: &address.to_string() });
-                match start(address, &link.options.socket) {
+                match start(link, address, running.is_empty()) {
                     Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => {
                         running.spawn(async move { (address, until_finished(socket).await) });
@@ -180,7 +219,13 @@ async fn race_to_first(
                     link.facts.peer_address = Some(address.to_string());
                     return Ok(established);
                 }
-                Err(error) => note(link, &mut race, address, error),
+                Err(error) => {
+                    let is_last = link.is_last_attempt(&error);
+                    note(link, &mut race, address, error);
+                    if is_last {
+                        return Err(ConnectCause::Attempts(std::mem::take(failed)));
+                    }
+                }
             },
             () = pause => {}
         }

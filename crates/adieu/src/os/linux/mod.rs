@@ -3,7 +3,7 @@
 use super::TcpFacts;
 use adieu_proto::{Sample, Unacknowledged};
 use rustix::event::epoll;
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef, Socket};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{io, time::Duration};
@@ -99,6 +99,29 @@ pub(crate) fn set_fast_open(socket: &SockRef<'_>, queue: u32) -> io::Result<()> 
         )
     };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Connects a non-blocking socket by a SYN that takes bytes along. Gives how many our kernel took; 0: none, and the SYN is
+/// under way without. `None`: this is not allowed to clients, and nothing was sent.
+///
+/// Source: RFC 7413, section 4.2; `tcp_sendmsg_fastopen` and `tcp_send_syn_data` of Linux.
+pub(crate) fn send_with_syn(socket: &Socket, address: &SockAddr, bytes: &[u8]) -> io::Result<Option<usize>> {
+    match socket.send_to_with_flags(bytes, address, libc::MSG_FASTOPEN | super::SEND_FLAGS) {
+        Ok(n) => Ok(Some(n)),
+        Err(error) if super::is_in_progress(&error) => Ok(Some(0)),
+        // Without 0x1 in net.ipv4.tcp_fastopen; and Multipath TCP before Linux 6.2.
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the peer's SYN-ACK acknowledged all that went with our SYN.
+///
+/// Source: tcp(7), TCP_INFO; `tcp_rcv_fastopen_synack` of Linux, which sets `syn_data_acked` only then.
+pub(crate) fn syn_data_acknowledged(socket: &SockRef<'_>) -> bool {
+    /// `include/uapi/linux/tcp.h`
+    const TCPI_OPT_SYN_DATA: u8 = 32;
+    tcp_info(socket.as_fd()).is_ok_and(|info| info.tcpi_options & TCPI_OPT_SYN_DATA != 0)
 }
 
 /// How much must have been received before `poll` calls a socket readable.

@@ -1,0 +1,55 @@
+//! What an input gives first, read before there is a connection: for what goes with a SYN.
+
+use super::ends::Input;
+use crate::Interrupt;
+use crate::os::{self, AsPollable, Watch};
+use std::io;
+use std::time::{Duration, Instant};
+
+impl Input {
+    /// Reads once, at most so many bytes, and waits for them at most so long, or until the interrupt is raised. Gives what
+    /// was read, and the input that has the rest.
+    ///
+    /// Nothing was read if it has ended, or was silent for so long.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn read_first(
+        mut self,
+        limit: usize,
+        patience: Duration,
+        interrupt: Option<&Interrupt>,
+    ) -> io::Result<(Vec<u8>, Self)> {
+        let began = Instant::now();
+        let mut first = vec![0; limit];
+        loop {
+            let left = patience.saturating_sub(began.elapsed());
+            let mut watches = [self.watch(), Watch::readable(interrupt.map(AsPollable::as_pollable))];
+            // A file is always ready, and has no watch.
+            let ready = if self.is_ready() {
+                true
+            } else {
+                os::wait(&mut watches, Some(left))?;
+                watches[0].ready.any
+            };
+            if !ready {
+                if left.is_zero() || interrupt.is_some_and(|interrupt| interrupt.raised().is_some()) {
+                    return Ok((Vec::new(), self));
+                }
+                continue;
+            }
+            self.set_ready();
+            match self.read(&mut first) {
+                // A terminal tells its end once.
+                Ok(0) => return Ok((Vec::new(), Self::empty())),
+                Ok(n) => {
+                    first.truncate(n);
+                    return Ok((first, self));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
