@@ -17,7 +17,7 @@
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::{
     ffi::{OsStr, OsString},
-    fs::File,
+    fs::{self, File},
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::fd::AsFd,
@@ -147,6 +147,48 @@ impl Drop for Namespaces {
         let _ = ip(&["netns", "delete", &self.program]);
         let _ = ip(&["netns", "delete", &self.peer]);
     }
+}
+
+/// Gives the calling thread, and threads and programs that it starts, a network of its own: loopback alone, with packets
+/// as long as Ethernet's. Use a thread that ends with the test.
+///
+/// # Errors
+///
+/// What the system says: it takes Linux, root and `ip`.
+pub fn own_loopback() -> io::Result<()> {
+    crate::os::enter_own_network()?;
+    ip(&["link", "set", "lo", "mtu", "1500", "up"])?;
+    Ok(())
+}
+
+/// Sets a variable of the calling thread's network, such as `net.ipv4.tcp_fastopen`. Only in one of its own.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn set(name: &str, value: &str) -> io::Result<()> {
+    fs::write(format!("/proc/sys/{}", name.replace('.', "/")), value)
+}
+
+/// How often the calling thread's network has counted this, such as `TCPFastOpenPassive`.
+///
+/// # Errors
+///
+/// There is no such counter.
+///
+/// # Platforms
+///
+/// Linux: `Documentation/networking/snmp_counter.rst`.
+pub fn counter(name: &str) -> io::Result<u64> {
+    let table = fs::read_to_string("/proc/thread-self/net/netstat")?;
+    let mut lines = table.lines();
+    while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
+        let mut both = names.split_whitespace().zip(values.split_whitespace());
+        if let Some((_, value)) = both.find(|(n, _)| *n == name) {
+            return value.parse().map_err(io::Error::other);
+        }
+    }
+    Err(io::Error::other(format!("no counter {name}")))
 }
 
 fn cut_wire(peer: &str) -> io::Result<()> {

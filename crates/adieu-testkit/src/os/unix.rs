@@ -65,6 +65,21 @@ pub(crate) fn see_own_tmpfs(path: &std::path::Path, bytes: u64, read_only: bool)
     }
 }
 
+/// From now on the calling thread, and what it starts, has a network of its own, with nothing in it but a loopback that is
+/// down.
+///
+/// # Platforms
+///
+/// Linux, as root: unshare(2).
+#[cfg(target_os = "linux")]
+pub(crate) fn enter_own_network() -> io::Result<()> {
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+    #[expect(unsafe_code, reason = "unshare is unsafe for the sake of CLONE_FILES, which is not asked for")]
+    // SAFETY: descriptors stay shared; only the view of the network becomes the thread's own.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
+    Ok(())
+}
+
 #[cfg(target_os = "linux")]
 fn enter_own_mounts() -> io::Result<()> {
     use rustix::mount::{MountPropagationFlags, mount_change};
@@ -147,6 +162,11 @@ pub(crate) fn pipe(small: bool) -> io::Result<(PipeReader, PipeWriter)> {
 }
 
 /// Somebody's SYN to this port is out and unanswered. The kernel's table tells; `proc_pid_net(5)`.
+///
+/// Of the calling thread's network, which may be its own.
+#[cfg(target_os = "linux")]
+pub(crate) const TABLE_OF_TCP: &str = "/proc/thread-self/net/tcp";
+#[cfg(not(target_os = "linux"))]
 pub(crate) const TABLE_OF_TCP: &str = "/proc/net/tcp";
 
 /// What fails with `EIO` when it is read.

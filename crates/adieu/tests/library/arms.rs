@@ -86,6 +86,24 @@ impl Arm {
         }
     }
 
+    /// Connects by TCP Fast Open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fast_open(
+        self,
+        endpoint: &Endpoint,
+        options: &Options,
+        first: &[u8],
+    ) -> Result<Open, ConnectError> {
+        match self {
+            Self::Blocking => adieu::fast_open(endpoint, options, first).map(Open::Blocking),
+            Self::Tokio => {
+                let runtime = Rc::new(runtime());
+                let connection = run(&runtime, adieu::tokio::fast_open(endpoint, options, first))?;
+                Ok(Open::Tokio(runtime, connection))
+            }
+        }
+    }
+
     /// Connects to a peer that performs `script`.
     pub(crate) fn to_peer(self, script: &'static Script, options: &Options) -> (Open, PeerHandle) {
         let peer = PeerHandle::listen(Bind::TCP4, script).expect("a peer on loopback");

@@ -5,6 +5,8 @@ mod connecting;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod endings;
+#[cfg(target_os = "linux")]
+mod fast_open;
 mod procedure;
 // They are about the core and the words of reports, which are the same everywhere.
 #[cfg(unix)]
