@@ -209,20 +209,18 @@ fn step_text(event: &Event<'_>) -> Option<String> {
 }
 
 fn fast_open_text(outcome: FastOpen) -> String {
-    match outcome {
-        FastOpen::Unused => "fast open: there was nothing to go with the SYN".to_owned(),
-        FastOpen::Unavailable => "fast open: net.ipv4.tcp_fastopen does not allow it to clients".to_owned(),
-        FastOpen::NotSent => {
-            "fast open: nothing went with the SYN, for want of a cookie of the peer".to_owned()
-        }
+    let text = match outcome {
+        FastOpen::Unused => "there was nothing to go with the SYN".to_owned(),
+        FastOpen::Unavailable => "net.ipv4.tcp_fastopen does not allow it to clients".to_owned(),
+        FastOpen::NotSent => "nothing went with the SYN: our kernel has no cookie of the peer yet".to_owned(),
         FastOpen::Acknowledged { bytes } => {
-            format!("fast open: bytes that went with the SYN: {bytes}, acknowledged by the SYN-ACK")
+            format!("{bytes} bytes went with the SYN, and the SYN-ACK acknowledged them")
         }
-        other => format!(
-            "fast open: bytes that went with the SYN: {}, not acknowledged by the SYN-ACK",
-            other.bytes()
-        ),
-    }
+        other => {
+            format!("{} bytes went with the SYN, and the SYN-ACK did not acknowledge them", other.bytes())
+        }
+    };
+    format!("fast open: {text}")
 }
 
 fn fault_text(fault: &adieu::Fault) -> String {

@@ -303,10 +303,14 @@ fn race_to_first(
     let mut race = Race::new(addresses.len());
     let mut running: Vec<Running> = Vec::new();
     let mut failed: Vec<Attempt> = Vec::new();
+    let mut is_new = false;
     loop {
-        link.tick();
-        if link.core.is_decided() {
-            return Err(out_of_time(link, failed));
+        // A SYN with bytes that has just gone may be answered already, and then it is a connection that is interrupted.
+        if !std::mem::take(&mut is_new) {
+            link.tick();
+            if link.core.is_decided() {
+                return Err(out_of_time(link, failed));
+            }
         }
         // What went with a SYN is with one peer only.
         let step = if link.syn_is_out() { RaceStep::Wait(None) } else { race.poll(link.now()) };
@@ -316,7 +320,10 @@ fn race_to_first(
                 link.observe(&Event::Connecting { address: &address.to_string() });
                 match start(link, address, running.is_empty()) {
                     Ok(Started::Connected(established)) => return Ok(established),
-                    Ok(Started::Running(socket)) => running.push(Running { address, socket }),
+                    Ok(Started::Running(socket)) => {
+                        is_new = link.syn_is_out();
+                        running.push(Running { address, socket });
+                    }
                     Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
                     Err(error) => note_failure(link, &mut race, &mut failed, address, error),
                 }

@@ -121,7 +121,7 @@ pub struct Report {
     pub resolved_us: Option<u64>,
     /// When the connection was there.
     pub connected_us: Option<u64>,
-    /// When our kernel first accepted a byte.
+    /// When our kernel first accepted a byte. With TCP Fast Open that is before the connection is there.
     pub first_accepted_us: Option<u64>,
     /// When a byte was first received.
     pub first_received_us: Option<u64>,

@@ -44,8 +44,8 @@ fn a_process_that_is_killed_in_mid_upload_resets() {
     }
 }
 
-/// A terminal's two ends, without echo and line discipline.
-fn terminal() -> (OwnedFd, OwnedFd) {
+/// A terminal's two ends: with lines, as people have it, or without echo and line discipline.
+pub(crate) fn terminal(has_lines: bool) -> (OwnedFd, OwnedFd) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
         .expect("there is a terminal to be had");
     grantpt(&master).expect("it is ours");
@@ -54,7 +54,9 @@ fn terminal() -> (OwnedFd, OwnedFd) {
     let name = name.to_str().expect("its name is plain").to_owned();
     let slave = OpenOptions::new().read(true).write(true).open(name).expect("it can be opened");
     let mut modes = rustix::termios::tcgetattr(&slave).expect("it is a terminal");
-    modes.make_raw();
+    if !has_lines {
+        modes.make_raw();
+    }
     rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &modes).expect("it is ours");
     (master, slave.into())
 }
@@ -62,7 +64,7 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 #[test]
 fn a_terminal_that_hangs_up_is_no_end_of_the_input() {
     let server = Server::start(&["--exec", "cat"]);
-    let (master, slave) = terminal();
+    let (master, slave) = terminal(false);
     let mut child = adieu(&["connect", &server.address])
         .stdin(slave)
         .stdout(Stdio::piped())
@@ -91,7 +93,7 @@ fn a_terminals_master_as_output_gets_every_byte() {
         stream.shutdown(Shutdown::Write).expect("half-closing works");
         stream.read_to_end(&mut Vec::new()).expect("adieu ends");
     });
-    let (master, slave) = terminal();
+    let (master, slave) = terminal(false);
     let mut child = adieu(&["connect", "-q", &address])
         .stdin(Stdio::null())
         // Ours stays open: with the last master, a terminal's bytes go.

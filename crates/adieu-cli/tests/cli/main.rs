@@ -3,6 +3,8 @@
 #![cfg(unix)]
 
 mod cuts;
+#[cfg(target_os = "linux")]
+mod fast_open;
 mod listen;
 mod local;
 mod ordinary;

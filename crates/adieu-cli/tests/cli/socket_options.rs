@@ -30,17 +30,6 @@ fn a_value_that_can_mean_nothing_is_a_usage_error_that_names_the_option() {
 }
 
 #[test]
-fn connect_says_why_it_has_no_fast_open() {
-    let output = run(&["connect", "127.0.0.1:9", "--fastopen"], b"");
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(
-        said.contains("--fastopen is for listen") && said.contains("before the peer has answered"),
-        "{said}"
-    );
-}
-
-#[test]
 fn a_keep_alive_of_nothing_is_told_how_to_be_off() {
     let said = text(&run(&["connect", "127.0.0.1:9", "--keepalive", "0s"], b"").stderr);
     assert!(said.contains("write off") && !said.contains("no limit"), "{said}");

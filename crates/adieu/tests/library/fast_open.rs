@@ -1,11 +1,12 @@
 //! TCP Fast Open of the connecting side, against the real kernel: each test has a network of its own, in which every
 //! listener takes data with a SYN.
 
-use crate::arms::{Arm, BOUND, Open, log_of, on_both};
-use adieu::{ConnectCause, Endpoint, Event, FastOpen, Listener, Options, Report};
+use crate::arms::{Arm, BOUND, Open, bounded, log_of, on_both};
+use adieu::exchange::{Input, Output};
+use adieu::{ConnectCause, Endpoint, Event, FastOpen, Interrupt, Listener, Options, Report, Signal};
 use adieu_testkit::namespace::{self, counter};
 use adieu_testkit::pattern::Pattern;
-use adieu_testkit::peer::{Bind, PeerHandle, Step};
+use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Step};
 use adieu_testkit::{places, skip};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -326,6 +327,65 @@ fn a_peer_that_resets_at_once_is_a_reset_and_not_a_refusal() {
         assert_eq!((report.ending, report.reset_by), ("reset", Some("peer")), "{report}");
         assert_eq!((said(&report), report.bytes_accepted), (("acknowledged", 5), 5));
         log_of(peer);
+    });
+}
+
+#[test]
+fn an_interrupt_right_after_the_syn_finds_the_connection_that_is_there() {
+    bounded("an interrupt", || {
+        if !has_network(EVERYWHERE) {
+            return;
+        }
+        ask_for_cookie(V4);
+        let peer = PeerHandle::listen(Bind::TCP4, &[Step::ReceiveToEof]).expect("a peer on loopback");
+        let endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
+        let interrupt = Interrupt::new().expect("a pipe");
+        let options = Options::new().interrupt(&interrupt).observer(move |_, event| {
+            if let Event::Connecting { .. } = event {
+                interrupt.raise(Signal::Interrupt);
+            }
+        });
+        let connection = adieu::fast_open(&endpoint, &options, b"hello").expect("the peer answers at once");
+        let report = adieu::exchange(connection, Input::empty(), Output::null());
+        assert_eq!(
+            (report.ending, report.phase, report.bytes_accepted),
+            ("interrupted", "sending", 5),
+            "{report}"
+        );
+        let log = log_of(peer);
+        assert_eq!(
+            (log.received, log.end()),
+            (5, Some(ReceivedEnd::Reset)),
+            "what was cut does not look whole"
+        );
+    });
+}
+
+#[test]
+fn a_future_that_is_dropped_after_the_syn_resets() {
+    bounded("a dropped future", || {
+        if !has_network(EVERYWHERE) {
+            return;
+        }
+        ask_for_cookie(V4);
+        let peer = PeerHandle::listen(Bind::TCP4, &[Step::ReceiveToEof]).expect("a peer on loopback");
+        let endpoint: Endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
+        let runtime = crate::arms::runtime();
+        runtime.block_on(async {
+            let options = Options::new();
+            tokio::select! {
+                biased;
+                _ = adieu::tokio::fast_open(&endpoint, &options, b"hello") => panic!("it does not wait"),
+                () = std::future::ready(()) => {}
+            }
+        });
+        drop(runtime);
+        let log = log_of(peer);
+        assert_eq!(
+            (log.received, log.end()),
+            (5, Some(ReceivedEnd::Reset)),
+            "what was cut does not look whole"
+        );
     });
 }
 
