@@ -1,6 +1,5 @@
 //! The blocking connection: its types are the procedure's steps.
 
-use crate::connect::Established;
 use crate::error::{Ended, ShutdownError};
 use crate::handle::Handle;
 use crate::link::{Link, Moved};
@@ -83,7 +82,7 @@ impl Connection {
         options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
         let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
         let mut link = Link::new(options.clone(), Role::Connect, endpoint);
-        link.connected(Established { socket: stream.into(), fault: None }, "tcp");
+        link.adopted(stream.into(), "tcp");
         Ok(Self::new(link))
     }
 

@@ -11,11 +11,11 @@
 
 use crate::connect::{connect_with, write_rest};
 use crate::error::ConnectCause;
-use crate::handle::{self, Handle};
+use crate::handle::Handle;
 use crate::link::Link;
 use crate::{ConnectError, Connection, Endpoint, Event, OptionError, Options, os};
 use adieu_proto::{FaultKind, Time};
-use socket2::{SockAddr, SockRef, Socket};
+use socket2::{SockAddr, Socket};
 use std::io;
 
 /// What TCP Fast Open came to on a connection that was to have it.
@@ -158,8 +158,6 @@ impl<H: Handle> Link<H> {
     pub(crate) fn send_with_syn(&mut self, socket: &Socket, address: &SockAddr) -> io::Result<bool> {
         let at = self.now();
         let Some(syn) = self.syn.as_mut().filter(|syn| !syn.data.is_empty()) else { return Ok(false) };
-        // The peer's program may have them before we know of a connection. If we stop then, it is to see a reset.
-        handle::set_reset_on_close(&SockRef::from(socket), true);
         let taken = os::send_with_syn(socket, address, &syn.data)?;
         syn.gone = taken.filter(|taken| *taken > 0).map(|taken| (taken, at));
         self.facts.fast_open = Some(match taken {

@@ -30,7 +30,7 @@ impl Handle for Socket {
     }
 }
 
-/// Sets what every connection of adieu has.
+/// Sets what every connection of adieu has, before it connects or as soon as it is ours.
 ///
 /// - `SO_LINGER`, zero: a close before our half-close resets; see [`set_reset_on_close`].
 /// - `SO_OOBINLINE`: an urgent byte stays in the stream, where otherwise it is lost.

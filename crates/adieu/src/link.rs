@@ -122,12 +122,17 @@ impl<H: Handle> Link<H> {
         matches!(self.facts.transport, Some("tcp" | "mptcp"))
     }
 
-    /// Takes a connected, non-blocking socket over.
+    /// Takes a non-blocking socket over that somebody else has opened: accepted, or given to us.
+    pub(crate) fn adopted(&mut self, socket: H, transport: &'static str) {
+        handle::set_options(&socket.socket(), matches!(transport, "tcp" | "mptcp"), &self.options.socket);
+        self.connected(Established { socket, fault: None }, transport);
+    }
+
+    /// Takes a socket over that was opened for connecting, and has connected.
     pub(crate) fn connected(&mut self, established: Established<H>, transport: &'static str) {
         let Established { socket, fault } = established;
         self.facts.transport = Some(transport);
         let sock = socket.socket();
-        handle::set_options(&sock, self.is_tcp(), &self.options.socket);
         self.facts.local_address = sock.local_addr().ok().as_ref().and_then(handle::describe);
         // After a reset there is no peer name any more; what was dialled is.
         let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);

@@ -1,6 +1,6 @@
 //! Listening: the other side of the same procedure.
 
-use crate::connect::{Established, transport};
+use crate::connect::transport;
 use crate::error::{Explained, ListenError};
 use crate::link::Link;
 use crate::os::{self, AsPollable, SocketFile, Watch};
@@ -149,7 +149,7 @@ impl Listener {
         let Some((socket, is_tcp)) = self.try_accept_socket()? else { return Ok(None) };
         let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
         let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
-        link.connected(Established { socket, fault: None }, transport);
+        link.adopted(socket, transport);
         Ok(Some(Connection::new(link)))
     }
 

@@ -3,7 +3,7 @@
 //! A default that a system refuses costs nothing, so [`handle::set_options`](crate::handle::set_options) ignores it. What
 //! was asked for is never ignored: it is set, or it is an [`OptionError`].
 
-use crate::{Endpoint, describe_error, os};
+use crate::{Endpoint, describe_error, handle, os};
 #[cfg(target_os = "linux")]
 use socket2::Protocol;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
@@ -227,7 +227,11 @@ impl SocketOptions {
         socket.set_nonblocking(true)?;
         self.apply(&SockRef::from(&socket)).map_err(OptionError::into_io)?;
         match purpose {
-            Purpose::Connect => self.bind_source(&socket).map_err(OptionError::into_io)?,
+            Purpose::Connect => {
+                // What is given up after it has connected (an interrupt, a race that it lost) resets too.
+                handle::set_options(&SockRef::from(&socket), domain != Domain::UNIX, self);
+                self.bind_source(&socket).map_err(OptionError::into_io)?;
+            }
             Purpose::Listen => {
                 // It would take clients over IPv4 too.
                 if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 {

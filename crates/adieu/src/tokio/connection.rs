@@ -2,7 +2,6 @@
 
 use super::stream::Stream;
 use super::waiters::Waiters;
-use crate::connect::Established;
 use crate::connection::{ended, report};
 use crate::error::ShutdownError;
 use crate::handle::Direction;
@@ -346,7 +345,7 @@ impl Connection {
         options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
         let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
         let mut link = Link::new(options.clone(), Role::Connect, endpoint);
-        link.connected(Established { socket: Stream::Tcp(stream), fault: None }, "tcp");
+        link.adopted(Stream::Tcp(stream), "tcp");
         Ok(Self::new(link))
     }
 

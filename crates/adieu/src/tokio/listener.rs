@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::{Established, transport};
+use crate::connect::transport;
 use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::Acceptor;
@@ -47,7 +47,7 @@ impl Listener {
         let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);
         let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
         let stream = Stream::new(socket, is_tcp).map_err(|e| listener.error(e))?;
-        link.connected(Established { socket: stream, fault: None }, transport);
+        link.adopted(stream, transport);
         Ok(Connection::new(link))
     }
 }

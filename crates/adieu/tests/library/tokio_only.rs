@@ -317,3 +317,22 @@ fn no_wake_up_is_lost_between_threads() {
         });
     });
 }
+
+#[test]
+fn a_connect_that_is_dropped_when_the_peer_has_accepted_is_seen_as_a_reset() {
+    run(|| async {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+        let options = Options::new();
+        let mut connecting = Box::pin(connect(&endpoint, &options));
+        let polled = std::future::poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx).is_ready())).await;
+        let (mut accepted, _) = listener.accept().expect("the SYN has gone");
+        accepted.set_read_timeout(Some(BOUND)).expect("not zero");
+        drop(connecting);
+        assert!(!polled, "we have not looked yet whether it has connected");
+        // A FIN would be the end of a stream, and nobody has ended one.
+        let reading = move || accepted.read(&mut [0]).map_err(|error| error.kind());
+        let told = tokio::task::spawn_blocking(reading).await.expect("it does not panic");
+        assert_eq!(told, Err(io::ErrorKind::ConnectionReset));
+    });
+}
