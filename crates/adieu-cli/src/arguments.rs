@@ -41,7 +41,7 @@ const ASKS_FOR_TLS: [&str; 4] = ["tls", "self_signed", "cert", "key"];
 
 /// What only the side that connects, or only the one that listens, can mean. `send` and `receive` can do both.
 const OF_CONNECTING: [&str; 6] = ["pin", "insecure", "servername", "source", "proxy", "proxy_password_file"];
-const OF_LISTENING: [&str; 1] = ["self_signed"];
+const OF_LISTENING: [&str; 2] = ["self_signed", "port_file"];
 
 /// Whether this command listens. `None`: it can do only one of the two.
 fn listens(name: &str, matches: &ArgMatches) -> Option<bool> {

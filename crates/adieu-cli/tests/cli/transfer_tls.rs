@@ -264,6 +264,8 @@ fn an_option_of_the_other_side_is_a_usage_error_and_its_variable_is_ignored() {
         (&["send", "--listen", "--source", "::1", "f", "h:1"], "--source is for the side that connects"),
         (&["send", "--self-signed", "f", "h:1"], "--self-signed is for the side that listens"),
         (&["receive", "-c", "--self-signed", "h:1", "--output", "x"], "for the side that listens"),
+        (&["send", "--port-file", "p", "f", "h:1"], "--port-file is for the side that listens"),
+        (&["receive", "-c", "--port-file", "p", "h:1", "--output", "x"], "for the side that listens"),
         (&["send", "--pin", &pin, "f", "h:1"], "--pin needs --tls"),
         (&["send", "--pin", &pin, "tls://f:1", "h:1"], "--pin needs --tls"),
     ] {
