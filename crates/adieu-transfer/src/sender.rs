@@ -7,18 +7,20 @@ use crate::outcome::{Outcome, Verdict};
 use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::session::{self, Channel, SessionError};
-use crate::source::{Entry, Opened, SourceError, Sources, open_stream};
+use crate::source::{Entry, Opened, SourceError, Sources, stdin};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, Hash, Have, HaveState, Item, PeerRole, Phase, ProtocolError,
     Receipt, data_header,
 };
 use crate::{Step, outcome};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How the sender goes about it.
@@ -206,7 +208,11 @@ impl<T: Transport> Sender<'_, T> {
                     while !offered.is_empty() {
                         self.serve_front(&mut offered)?;
                     }
-                    self.send_stream(&path, open_stream(place.as_deref())?)?;
+                    let file = match place {
+                        Some(place) => self.await_opening(place)?,
+                        None => stdin()?,
+                    };
+                    self.send_stream(&path, file)?;
                 }
                 Entry::Directory { path } => {
                     self.list.directory(&path);
@@ -365,23 +371,46 @@ impl<T: Transport> Sender<'_, T> {
         self.end_file(path, MODE, size, &hasher)
     }
 
-    /// Sleeps until the input has something; meanwhile what it gave before is sent, and the peer is heard.
+    /// Opens a pipe or device. A FIFO is open once somebody writes to it, so this is a thread's to wait for.
+    fn await_opening(&mut self, place: PathBuf) -> Result<File, Stop> {
+        let (done, opened) = mpsc::channel();
+        let shown = place.clone();
+        let fail = |e| SourceError::new("open", &shown, e);
+        // If nobody comes it is left behind; what it opens then is closed at once.
+        let opening = move || drop(done.send(File::open(place)));
+        thread::Builder::new().spawn(opening).map_err(fail)?;
+        loop {
+            match opened.recv_timeout(SLICE) {
+                Ok(file) => return Ok(file.map_err(fail)?),
+                Err(_) => self.stay_heard()?,
+            }
+        }
+    }
+
+    /// While our own input is silent: sends what it gave before, and hears the peer, a signal, and the deadline.
+    fn stay_heard(&mut self) -> Result<(), Stop> {
+        self.flush()?;
+        // All of it: what is decrypted already does not make a socket readable.
+        while self.hear(Some(Duration::ZERO))? {}
+        Ok(())
+    }
+
+    /// Sleeps until the input has something.
     fn await_input(&mut self, input: &File) -> Result<(), Stop> {
+        // The deadline makes nothing readable, so it is looked at so often.
+        const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         loop {
             let mut fds = vec![PollFd::new(input, PollFlags::IN)];
-            let ready = rustix::event::Timespec::default();
             // What poll cannot wait for, it calls ready.
-            if poll(&mut fds, Some(&ready)).is_ok_and(|n| n > 0) {
+            if poll(&mut fds, Some(&Timespec::default())).is_ok_and(|n| n > 0) {
                 return Ok(());
             }
             drop(fds);
-            self.flush()?;
-            // All of it: what is decrypted already does not make a socket readable.
-            while self.hear(Some(Duration::ZERO))? {}
+            self.stay_heard()?;
             let watched = self.channel.watched();
             let mut fds = vec![PollFd::new(input, PollFlags::IN)];
             fds.extend(watched.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
-            match poll(&mut fds, None) {
+            match poll(&mut fds, Some(&LOOK)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(Stop::Link(error.into())),
             }
@@ -466,7 +495,7 @@ impl<T: Transport> Sender<'_, T> {
                 return Ok(());
             }
             self.flush()?;
-            std::thread::sleep(left.min(SLICE));
+            thread::sleep(left.min(SLICE));
             self.hear(Some(Duration::ZERO))?;
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::storage::plain;
 use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
-use rustix::fs::OFlags;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -25,8 +24,8 @@ pub struct SourceError {
 
 impl SourceError {
     pub(crate) fn new(what: &str, path: &Path, error: io::Error) -> Self {
-        let path = shown(path.as_os_str().as_bytes());
-        Self { words: format!("cannot {what} {path}: {}", plain(&error)), source: Some(error) }
+        let words = format!("cannot {what} {}: {}", shown_path(path), plain(&error));
+        Self { words, source: Some(error) }
     }
 
     fn words(words: impl Into<String>) -> Self {
@@ -145,7 +144,7 @@ impl Named {
             None => std::fs::canonicalize(&path)
                 .ok()
                 .and_then(|p| p.file_name().map(OsString::from))
-                .ok_or_else(|| SourceError::words(format!("{} has no name to send", path.display())))?,
+                .ok_or_else(|| SourceError::words(format!("{} has no name to send", shown_path(&path))))?,
         };
         let place = if there.is_dir() {
             Place::Directory(path)
@@ -223,7 +222,7 @@ impl Entries<'_> {
             }
             return Ok(Entry::Link { path, target });
         }
-        Err(SourceError::words(format!("{} is neither a file, a directory nor a link", place.display())))
+        Err(SourceError::words(format!("{} is neither a file, a directory nor a link", shown_path(&place))))
     }
 
     fn enter(&mut self, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
@@ -236,6 +235,10 @@ impl Entries<'_> {
         self.open.push(Open { path: path.clone(), place, names });
         Ok(Entry::Directory { path })
     }
+}
+
+fn shown_path(path: &Path) -> String {
+    shown(path.as_os_str().as_bytes())
 }
 
 /// A file that is being read, and what it was like when that began.
@@ -269,7 +272,7 @@ impl Opened {
         let file = File::open(place).map_err(fail)?;
         let there = file.metadata().map_err(fail)?;
         if !there.is_file() {
-            return Err(SourceError::words(format!("{} is no regular file any more", place.display())));
+            return Err(SourceError::words(format!("{} is no regular file any more", shown_path(place))));
         }
         Ok(Self {
             size: there.len(),
@@ -291,17 +294,8 @@ fn permissions(there: &Metadata) -> u16 {
     u16::try_from(there.mode() & 0o777).unwrap_or(0o600)
 }
 
-/// Opens a stream: stdin, or what was named.
-pub(crate) fn open_stream(place: Option<&Path>) -> Result<File, SourceError> {
-    match place {
-        None => {
-            let stdin = rustix::io::dup(rustix::stdio::stdin());
-            stdin.map(File::from).map_err(|e| SourceError::new("read", Path::new("stdin"), e.into()))
-        }
-        Some(place) => {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            let opened = rustix::fs::open(place, flags, rustix::fs::Mode::empty());
-            opened.map(File::from).map_err(|e| SourceError::new("read", place, e.into()))
-        }
-    }
+/// Our standard input, as a stream.
+pub(crate) fn stdin() -> Result<File, SourceError> {
+    let stdin = rustix::io::dup(rustix::stdio::stdin());
+    stdin.map(File::from).map_err(|e| SourceError::new("read", Path::new("stdin"), e.into()))
 }

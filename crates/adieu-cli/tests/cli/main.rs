@@ -14,6 +14,7 @@ mod resources;
 mod socket_options;
 mod transfer;
 mod transfer_tls;
+mod transfer_waits;
 mod unix_sockets;
 mod variables;
 #[cfg(target_os = "linux")]

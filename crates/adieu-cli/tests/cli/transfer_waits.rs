@@ -1,0 +1,104 @@
+//! `send` and `receive` while one of them waits: for its own input or output, for a person, or for somebody else.
+
+use crate::cuts::terminal;
+use crate::transfer::{Scene, checked, send, start};
+use crate::{BOUND, adieu};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+/// Waits for its end; what is not bounded is killed, and the test fails.
+fn ended(mut child: Child) -> (Option<i32>, String) {
+    let until = Instant::now() + BOUND;
+    let mut stderr = child.stderr.take().expect("a pipe");
+    let listening = std::thread::spawn(move || {
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).map(|_| said)
+    });
+    while child.try_wait().expect("it can be waited for").is_none() {
+        if Instant::now() >= until {
+            child.kill().expect("it runs");
+            panic!("it does not end: {:?}", listening.join());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let said = listening.join().expect("no panic").expect("it is read");
+    (child.wait().expect("it can be waited for").code(), said)
+}
+
+fn spawn(mut command: Command) -> Child {
+    command.stderr(Stdio::piped()).spawn().expect("it starts")
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("it runs");
+}
+
+fn fifo(path: &Path) {
+    let status = Command::new("mkfifo").arg(path).status().expect("there is a mkfifo");
+    assert!(status.success());
+}
+
+#[test]
+fn a_deadline_ends_a_sender_whose_input_is_silent() {
+    let scene = Scene::new();
+    fifo(&scene.path("fifo"));
+    // A pipe that somebody holds, and a FIFO that nobody has opened.
+    for source in ["-", &scene.word("fifo")] {
+        let receiver = scene.receive(&["--output", &scene.word("target")]);
+        let mut command = adieu(&["send", "--deadline", "300ms", source, &receiver.address]);
+        command.stdin(Stdio::piped());
+        let mut sender = spawn(command);
+        let held = sender.stdin.take();
+        let (code, said) = ended(sender);
+        assert_eq!((code, receiver.finish().0), (Some(6), Some(6)), "{source}: {said}");
+        assert!(said.contains("no receipt: the deadline passed after 0 bytes sent"), "{source}: {said}");
+        drop(held);
+    }
+}
+
+#[test]
+fn a_fifo_is_waited_for_until_a_writer_comes_or_a_signal() {
+    let scene = Scene::new();
+    fifo(&scene.path("fifo"));
+    for is_signalled in [true, false] {
+        let receiver = scene.receive(&["--output", &scene.word("target")]);
+        let mut sender =
+            spawn(adieu(&["send", "-v", "--deadline", "20s", &scene.word("fifo"), &receiver.address]));
+        let mut said = BufReader::new(sender.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        while line != "adieu: agreed on version 1\n" {
+            line.clear();
+            assert!(said.read_line(&mut line).expect("it is read") > 0, "it has ended");
+        }
+        if is_signalled {
+            signal(&sender, Signal::INT);
+        } else {
+            std::fs::write(scene.path("fifo"), b"from a writer").expect("it is read from");
+        }
+        sender.stderr = Some(said.into_inner());
+        let (code, said) = ended(sender);
+        let codes = if is_signalled { [Some(130), Some(6)] } else { [Some(0), Some(0)] };
+        assert_eq!([code, receiver.finish().0], codes, "{said}");
+    }
+    assert_eq!(std::fs::read(scene.path("target")).ok().as_deref(), Some(&b"from a writer"[..]));
+}
+
+#[test]
+fn names_do_not_reach_the_terminal_raw() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("d")).expect("there is room");
+    fifo(&scene.path("d/\u{1b}[2Jfifo"));
+    let receiver = scene.receive(&["--output", &scene.word("target")]);
+    let (code, said) = send(&[&scene.word("d"), &receiver.address]);
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(7), Some(6)), "{said}{heard}");
+    for said in [said, heard] {
+        assert!(said.contains("d/\\u{1b}[2Jfifo is neither a file, a directory nor a link"), "{said:?}");
+    }
+}
