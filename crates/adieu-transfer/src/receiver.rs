@@ -7,7 +7,7 @@ use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::sender::{SIGN_OF_LIFE, interrupted, not_agreed};
 use crate::session::{self, Channel};
-use crate::storage::{Incoming, Offer, Storage, StorageError};
+use crate::storage::{Incoming, Offer, Storage, StorageError, ZEROS};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, Hash, Item, NameError, PeerRole, Phase, ProtocolError, Receipt, Status,
@@ -138,7 +138,8 @@ impl<T: Transport> Receiver<'_, T> {
         let mut buffer = vec![0; IN];
         let mut decoder = Decoder::default();
         loop {
-            let n = self.channel.read(&mut buffer)?;
+            let most = self.pace.piece(IN);
+            let n = self.channel.read(&mut buffer[..most])?;
             if n == 0 {
                 if let (State::Ended, true) = (&self.state, decoder.is_between_frames()) {
                     break;
@@ -253,7 +254,21 @@ impl<T: Transport> Receiver<'_, T> {
         let State::InFile(incoming, _) = &mut self.state else {
             return Err(out_of_place("content outside of a file"));
         };
-        incoming.write(bytes)?;
+        if incoming.is_stream() {
+            let (channel, mut failed) = (&mut self.channel, None);
+            let mut alive = || {
+                // Nothing is taken; but a signal or the deadline ends the wait for whoever reads our output.
+                failed = channel.read_within(&mut [], Duration::ZERO).err();
+                failed.is_none()
+            };
+            let written = incoming.write_through(bytes, &mut alive);
+            if let Some(error) = failed {
+                return Err(Stop::Link(error));
+            }
+            written?;
+        } else {
+            incoming.write(bytes)?;
+        }
         self.outcome.moved += bytes.len() as u64;
         (self.observe)(Step::Moved { bytes: bytes.len() as u64 });
         Ok(())
@@ -267,6 +282,15 @@ impl<T: Transport> Receiver<'_, T> {
         let left = size.map(|size| size.saturating_sub(incoming.measure_length()));
         if left.is_none_or(|left| length > left) {
             return Err(out_of_place("a hole that is longer than its file"));
+        }
+        if incoming.is_stream() {
+            let mut left = length;
+            while left > 0 {
+                let piece = &ZEROS[..usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len())];
+                self.data(piece)?;
+                left -= piece.len() as u64;
+            }
+            return Ok(());
         }
         incoming.write_hole(length)?;
         self.outcome.moved += length;

@@ -90,6 +90,74 @@ fn a_fifo_is_waited_for_until_a_writer_comes_or_a_signal() {
 }
 
 #[test]
+fn a_receiver_whose_reader_reads_nothing_hears_signals_and_the_deadline() {
+    let scene = Scene::new();
+    let file = scene.file("file", 1_000_000);
+    for (deadline, code) in [(None, 143), (Some("500ms"), 6)] {
+        let mut args = vec!["--output", "-"];
+        args.extend(deadline.into_iter().flat_map(|d| ["--deadline", d]));
+        let mut receiver = scene.receive(&args);
+        let sender = spawn(adieu(&["send", "-q", &file, &receiver.address]));
+        let stdout = receiver.child.stdout.take().expect("a pipe");
+        let until = Instant::now() + BOUND;
+        while rustix::io::ioctl_fionread(&stdout).expect("it can be asked") < 4096 {
+            assert!(Instant::now() < until, "nothing comes");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        if deadline.is_none() {
+            signal(&receiver.child, Signal::TERM);
+        }
+        let (their_code, heard) = ended(receiver.child);
+        assert_eq!((their_code, ended(sender).0), (Some(code), Some(6)), "{heard}");
+        drop(stdout);
+    }
+}
+
+/// O_NONBLOCK belongs to the open file, and whoever shares it may have set it.
+#[test]
+fn an_output_that_does_not_block_gets_every_byte() {
+    let scene = Scene::new();
+    let file = scene.file("file", 1_000_000);
+    let (reader, writer) = rustix::pipe::pipe().expect("there is room");
+    rustix::io::ioctl_fionbio(&writer, true).expect("a pipe can be set so");
+    let port = scene.path("port");
+    let mut command = adieu(&["receive", "127.0.0.1:0", "--output", "-", "--port-file"]);
+    command.arg(&port).stdout(writer);
+    let receiver = spawn(command);
+    // Of the command, which holds it too, nothing is left.
+    let until = Instant::now() + BOUND;
+    while !port.exists() {
+        assert!(Instant::now() < until, "it does not listen");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let address = format!("127.0.0.1:{}", std::fs::read_to_string(&port).expect("it is there").trim());
+    let sender = spawn(adieu(&["send", "--accept", "written", &file, &address]));
+    let until = Instant::now() + BOUND;
+    while rustix::io::ioctl_fionread(&reader).expect("it can be asked") < 60_000 {
+        assert!(Instant::now() < until, "the pipe does not become full");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let mut got = Vec::new();
+    File::from(reader).read_to_end(&mut got).expect("it is read");
+    let ((code, said), (their_code, heard)) = (ended(sender), ended(receiver));
+    assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+    assert!(got == std::fs::read(&file).expect("it is there"));
+}
+
+#[test]
+fn a_receivers_rate_is_kept_from_the_first_bytes_on() {
+    let scene = Scene::new();
+    let file = scene.file("file", 400_000);
+    let args = ["--output", &scene.word("target"), "--limit-rate", "50K", "--deadline", "1s"];
+    let receiver = scene.receive(&[&args[..], &["--report", "json"]].concat());
+    let (code, said) = send(&["-q", &file, &receiver.address]);
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(6), Some(6)), "{said}{heard}");
+    let moved = checked(&heard, their_code)["bytes_moved"].as_u64().expect("a number");
+    assert!(moved > 0 && moved < 120_000, "{moved} bytes in a second");
+}
+
+#[test]
 fn names_do_not_reach_the_terminal_raw() {
     let scene = Scene::new();
     std::fs::create_dir(scene.path("d")).expect("there is room");

@@ -2,6 +2,8 @@
 
 use super::{StorageError, plain};
 use crate::wire::{EntryPath, Hash};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -22,6 +24,9 @@ pub(crate) struct Incoming {
     /// It was there already, whole.
     pub(super) is_kept: bool,
 }
+
+/// What a hole reads as.
+pub(crate) const ZEROS: &[u8] = &[0; 256 * 1024];
 
 impl Incoming {
     pub(crate) fn path(&self) -> &EntryPath {
@@ -46,6 +51,52 @@ impl Incoming {
         self.mode
     }
 
+    /// It goes to a stream, by [`write_through`](Self::write_through).
+    pub(crate) fn is_stream(&self) -> bool {
+        self.partial.is_none() && !self.is_kept
+    }
+
+    /// Writes to a stream. While its reader takes nothing, `alive` is called now and then, and says whether to go on.
+    pub(crate) fn write_through(
+        &mut self,
+        mut bytes: &[u8],
+        alive: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StorageError> {
+        // A pipe that poll calls writable takes so much without blocking (PIPE_BUF, pipe(7)). O_NONBLOCK would be set for
+        // all who share the open file.
+        const PIECE: usize = 4096;
+        const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+        let is_file = self.file.metadata().is_ok_and(|m| m.is_file());
+        while !bytes.is_empty() {
+            let ready = poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&WAIT));
+            if matches!(ready, Ok(0) | Err(Errno::INTR)) {
+                if alive() {
+                    continue;
+                }
+                return Err(self.failed(io::ErrorKind::TimedOut.into()));
+            }
+            let most = if is_file { bytes.len() } else { bytes.len().min(PIECE) };
+            match self.file.write(&bytes[..most]) {
+                Ok(0) => return Err(self.failed(io::ErrorKind::WriteZero.into())),
+                Ok(n) => {
+                    self.hasher.update(&bytes[..n]);
+                    self.written += n as u64;
+                    bytes = &bytes[n..];
+                }
+                // Somebody else has filled it, or set it not to block.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: io::Error) -> StorageError {
+        let words = format!("{} after {} bytes of {}", plain(&error), self.written, self.path);
+        StorageError { words, source: Some(error) }
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         if self.is_kept {
             return Err(StorageError::words("content for a file that is there already"));
@@ -68,37 +119,27 @@ impl Incoming {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
-            let words = format!("{} after {} bytes of {}", plain(&error), self.written, self.path);
-            return Err(StorageError { words, source: Some(error) });
+            return Err(self.failed(error));
         }
         Ok(())
     }
 
     /// So many zeros, which take no room on a disk.
     pub(crate) fn write_hole(&mut self, length: u64) -> Result<(), StorageError> {
-        const ZEROS: &[u8] = &[0; 256 * 1024];
-        let is_stream = self.partial.is_none();
         if self.is_kept {
             return Err(StorageError::words("content for a file that is there already"));
         }
-        if !is_stream {
-            let by = i64::try_from(length).map_err(|_| StorageError::words("a hole beyond all bounds"))?;
-            let moved = self.file.seek(SeekFrom::Current(by));
-            moved.map_err(|e| StorageError::new(&format!("cannot leave a hole in {}", self.path), e))?;
-        }
+        let by = i64::try_from(length).map_err(|_| StorageError::words("a hole beyond all bounds"))?;
+        let moved = self.file.seek(SeekFrom::Current(by));
+        moved.map_err(|e| StorageError::new(&format!("cannot leave a hole in {}", self.path), e))?;
         let mut left = length;
         while left > 0 {
             let piece = &ZEROS[..usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len())];
             self.hasher.update(piece);
-            if is_stream {
-                self.write_out(piece)?;
-            }
             left -= piece.len() as u64;
         }
-        if !is_stream {
-            self.written += length;
-            self.hole_at_end = length > 0 || self.hole_at_end;
-        }
+        self.written += length;
+        self.hole_at_end = length > 0 || self.hole_at_end;
         Ok(())
     }
 }

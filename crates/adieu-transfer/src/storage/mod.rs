@@ -12,7 +12,7 @@ mod sync;
 use crate::Step;
 use crate::wire::{EntryPath, Have, HaveState};
 use directories::Directories;
-pub(crate) use incoming::Incoming;
+pub(crate) use incoming::{Incoming, ZEROS};
 use partial::Found;
 use rustix::fs::{AtFlags, FileType, Mode};
 use std::fs::File;
