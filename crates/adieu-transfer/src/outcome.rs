@@ -152,7 +152,10 @@ impl Outcome {
                 count(self.moved, "byte")
             ),
             Verdict::NoReceipt { cause, all_sent: false } => {
-                format!("no receipt: {cause} after {} sent; it is not whole there", count(self.moved, "byte"))
+                format!(
+                    "no receipt: {cause} after {} sent, which is not all of it",
+                    count(self.moved, "byte")
+                )
             }
             Verdict::NotAgreed { words, .. } => format!("nothing was transferred: {words}"),
             Verdict::Incomplete { words } => {
@@ -160,7 +163,9 @@ impl Outcome {
             }
             Verdict::Local { words } => words.clone(),
             Verdict::Interrupted { signal } => {
-                format!("interrupted by {} after {}", signal.name(), count(self.moved, "byte"))
+                // Only a sender waits when all was moved.
+                let unknown = if self.is_whole { "; it may or may not be stored" } else { "" };
+                format!("interrupted by {} after {}{unknown}", signal.name(), count(self.moved, "byte"))
             }
         }
     }

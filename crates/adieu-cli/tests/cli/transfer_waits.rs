@@ -144,6 +144,45 @@ fn an_output_that_does_not_block_gets_every_byte() {
     assert!(got == std::fs::read(&file).expect("it is there"));
 }
 
+/// A receiver that agrees, takes everything and says nothing.
+fn silent_receiver() -> (String, std::thread::JoinHandle<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it connects");
+        stream.write_all(b"\x89adieu\n\x1a\0\x04\x01\x01\x02\0").expect("it is taken");
+        stream.read_to_end(&mut Vec::new()).expect("it ends");
+        stream
+    });
+    (address, thread)
+}
+
+#[test]
+fn a_sender_that_is_interrupted_after_all_was_sent_does_not_say_that_it_is_not_stored() {
+    let scene = Scene::new();
+    let (address, receiver) = silent_receiver();
+    let sender = spawn(adieu(&["send", &scene.file("file", 10_000), &address]));
+    let stream = receiver.join().expect("no panic");
+    signal(&sender, Signal::INT);
+    let (code, said) = ended(sender);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("interrupted by SIGINT after 10000 bytes; it may or may not be stored"), "{said}");
+    drop(stream);
+}
+
+/// The file may well be there, of an earlier time: what is known is that this transfer did not end.
+#[test]
+fn what_was_not_all_sent_is_not_said_to_be_missing() {
+    let scene = Scene::new();
+    let file = scene.file("file", 3_000_000);
+    std::fs::copy(&file, scene.path("target")).expect("there is room");
+    let receiver = scene.receive(&["--output", &scene.word("target")]);
+    let args = ["send", "--limit-rate", "1M", "--deadline", "300ms", &file, &receiver.address];
+    let (code, said) = ended(spawn(adieu(&args)));
+    assert_eq!((code, receiver.finish().0), (Some(6), Some(6)), "{said}");
+    assert!(said.contains("bytes sent, which is not all of it"), "{said}");
+}
+
 #[test]
 fn a_receivers_rate_is_kept_from_the_first_bytes_on() {
     let scene = Scene::new();
