@@ -144,6 +144,27 @@ fn an_output_that_does_not_block_gets_every_byte() {
     assert!(got == std::fs::read(&file).expect("it is there"));
 }
 
+#[test]
+fn a_listening_sender_that_may_try_again_is_not_ended_by_a_stranger() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 100_000), scene.word("target"));
+    let args = ["send", "--listen", "--retry=3", "--secret", "x", &file, "127.0.0.1:0"];
+    let sender = start(scene.directory.path(), &args);
+    let mut stranger = TcpStream::connect(&sender.address).expect("it listens");
+    stranger.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("it is taken");
+    stranger.shutdown(Shutdown::Write).expect("it can be ended");
+    stranger.read_to_end(&mut Vec::new()).expect("it ends");
+    let receive = |secret| {
+        let args = ["receive", "--connect", &sender.address, "--output", &target, "--secret", secret];
+        adieu(&args).output().expect("it starts").status.code()
+    };
+    assert_eq!([receive("wrong"), receive("x")], [Some(6), Some(0)]);
+    let (code, said, _) = sender.finish();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.matches("; waiting for the next connection").count(), 2, "{said}");
+    assert!(scene.same("file", "target"));
+}
+
 /// A receiver that agrees, takes everything and says nothing.
 fn silent_receiver() -> (String, std::thread::JoinHandle<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");

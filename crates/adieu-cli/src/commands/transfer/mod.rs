@@ -39,8 +39,8 @@ pub(crate) struct Transfer {
           value_parser = BoolishValueParser::new())]
     resume: bool,
 
-    /// After a failed connection, try again so many times [default: 0; 10 without a number]: the sender with growing
-    /// pauses and resuming, the receiver by waiting for the next
+    /// After a failed connection, try again so many times [default: 0; 10 without a number]: who connects with growing
+    /// pauses, who listens by waiting for the next; the sender then resumes
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "10")]
     retry: Option<u32>,
@@ -310,12 +310,26 @@ impl Session {
         TransferReport::never_connected(self.role, self.attempts, *never.report)
     }
 
-    fn has_attempts(&self) -> bool {
-        self.attempts <= self.retries && self.interrupt.raised().is_none()
+    /// Whether another connection may do better than the one that there was not.
+    fn may_connect_again(&self, never: &Never) -> bool {
+        !self.listens || never.by_stranger
     }
 
-    /// Waits before the next attempt. `false`: a signal came.
-    fn rest(&self, backoff: &mut Backoff, report: &TransferReport) -> bool {
+    /// Whether another connection may do better than this one. Who listens hears strangers; who connects would only meet
+    /// the same one again.
+    fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
+        outcome.may_be_tried_again() || (self.listens && outcome.is_of_a_stranger())
+    }
+
+    /// After an attempt that another may better: says so and waits for its time. `false`: none is left, or a signal came.
+    fn goes_on(&self, backoff: &mut Backoff, report: &TransferReport) -> bool {
+        if self.attempts > self.retries || self.interrupt.raised().is_some() {
+            return false;
+        }
+        if self.listens {
+            self.printer.say(&format!("{report}; waiting for the next connection"));
+            return true;
+        }
         let pause = backoff.pause();
         self.printer.say(&format!("{report}; trying again in {} s", pause.as_secs()));
         let mut fds = [PollFd::new(&self.interrupt, PollFlags::IN)];

@@ -102,7 +102,7 @@ fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &Receive
         };
         let (report, again) = match session.connection(origin) {
             Err(never) => {
-                let again = args.connect || never.by_stranger;
+                let again = session.may_connect_again(&never);
                 (session.never_connected(never), again)
             }
             Ok(connection) => {
@@ -115,20 +115,13 @@ fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &Receive
                     backoff.reset();
                 }
                 // What went to stdout cannot be taken back.
-                let again = (outcome.may_be_tried_again() || outcome.is_of_a_stranger())
-                    && !(storage.is_stream() && outcome.moved > 0);
+                let again =
+                    session.may_be_tried_again(&outcome) && !(storage.is_stream() && outcome.moved > 0);
                 (session.conclude(&outcome, wire, true), again)
             }
         };
-        if !(again && session.has_attempts()) {
+        if !(again && session.goes_on(&mut backoff, &report)) {
             return session.printer.transfer(&report);
-        }
-        if args.connect {
-            if !session.rest(&mut backoff, &report) {
-                return session.printer.transfer(&report);
-            }
-        } else {
-            session.printer.say(&format!("{report}; waiting for the next connection"));
         }
     }
 }

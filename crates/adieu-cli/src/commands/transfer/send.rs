@@ -131,7 +131,10 @@ fn attempt(
     let mut backoff = Backoff::new();
     loop {
         let (report, again) = match session.connection(origin) {
-            Err(never) => (session.never_connected(never), true),
+            Err(never) => {
+                let again = session.may_connect_again(&never);
+                (session.never_connected(never), again)
+            }
             Ok(connection) => {
                 let mut wire = Wire::new(connection, Some(&session.interrupt));
                 let mut progress = Progress::new(&session.printer);
@@ -142,12 +145,12 @@ fn attempt(
                     backoff.reset();
                 }
                 // What was read of a pipe cannot be read again.
-                let again =
-                    outcome.may_be_tried_again() && (sources.can_be_read_again() || outcome.moved == 0);
+                let again = session.may_be_tried_again(&outcome)
+                    && (sources.can_be_read_again() || outcome.moved == 0);
                 (session.conclude(&outcome, wire, accept_written), again)
             }
         };
-        if !(again && session.has_attempts() && session.rest(&mut backoff, &report)) {
+        if !(again && session.goes_on(&mut backoff, &report)) {
             return session.printer.transfer(&report);
         }
         // It may all be there by now, and only the receipt was lost.
