@@ -72,6 +72,29 @@ fn the_line_that_one_side_says_is_pasted_at_the_other_and_works() {
     let (codes, said) =
         paste(&["receive", "--self-signed", &socket, "--output", &target], ("FILE", &file), "");
     assert_eq!(codes, [Some(0), Some(0)], "{said:?}");
+    let listening = ["receive", "--self-signed", "127.0.0.1:0", "--output", "-"];
+    let (codes, said) = paste(&listening, ("FILE", &file), "");
+    assert_eq!(codes, [Some(0), Some(0)], "{said:?}");
+    std::fs::write(scene.path("words"), "x").expect("there is room");
+    let listening = ["receive", "--self-signed", "--secret", "x", "127.0.0.1:0", "--output", &target];
+    let (codes, said) = paste(
+        &listening,
+        ("FILE --secret-file SECRET", &format!("{file} --secret-file {}", scene.word("words"))),
+        "",
+    );
+    assert_eq!(codes, [Some(0), Some(0)], "{said:?}");
+}
+
+#[test]
+fn who_checks_no_certificate_is_told_with_whom_it_is_encrypted() {
+    let scene = Scene::new();
+    let receiver = scene.receive(&["--output", &scene.word("target"), "--self-signed"]);
+    let (code, said) = send(&["--insecure", "--tls", &scene.file("file", 10), &receiver.address]);
+    assert_eq!((code, receiver.finish().0), (Some(0), Some(0)), "{said}");
+    assert!(
+        said.starts_with("adieu: encrypted, but with whoever answered: --insecure checks no certificate"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -218,8 +218,9 @@ impl Session {
         self.printer.transfer(&TransferReport::local_failure(self.role, words))
     }
 
-    /// Where connections come from; listens if that is asked for.
-    fn origin(&self, transfer: &Transfer) -> Result<Origin, ExitStatus> {
+    /// Where connections come from; listens if that is asked for. `options`: what the other side needs besides what both
+    /// have.
+    fn origin(&self, transfer: &Transfer, options: &str) -> Result<Origin, ExitStatus> {
         let endpoint = &self.endpoint;
         if !self.listens {
             return Ok(Origin::Connect(endpoint.clone()));
@@ -245,7 +246,9 @@ impl Session {
         }
         self.printer.say(&format!("listening on {endpoint}"));
         if let Some(fingerprint) = &self.fingerprint {
-            let line = pasted::line(self.role, endpoint, fingerprint);
+            let has_secret = transfer.secret.is_some() || transfer.secret_file.is_some();
+            let secret = if has_secret { " --secret-file SECRET" } else { "" };
+            let line = pasted::line(self.role, endpoint, fingerprint, &format!("{secret}{options}"));
             self.printer.say(&format!("on the other side: {line}"));
         }
         Ok(Origin::Listen(Box::new(listener)))

@@ -5,15 +5,18 @@ use adieu::tls::Fingerprint;
 use adieu_transfer::Role;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-/// For the peer of this side, which listens there with this certificate.
-pub(super) fn line(ours: Role, endpoint: &Endpoint, fingerprint: &Fingerprint) -> String {
+/// For the peer of this side, which listens there with this certificate. `options`: what that side needs besides, each
+/// after a space.
+pub(super) fn line(ours: Role, endpoint: &Endpoint, fingerprint: &Fingerprint, options: &str) -> String {
     let endpoint = reachable(endpoint, own_address);
     // Without a host TLS has no name to ask for; what is pinned may have any.
     let more = if matches!(endpoint, Endpoint::Tls { .. }) { "" } else { " --tls --servername localhost" };
     let endpoint = quoted(&endpoint.to_string());
     match ours {
-        Role::Receive => format!("adieu send FILE {endpoint}{more} --pin {fingerprint}"),
-        Role::Send => format!("adieu receive --connect {endpoint}{more} --pin {fingerprint} --output PATH"),
+        Role::Receive => format!("adieu send FILE{options} {endpoint}{more} --pin {fingerprint}"),
+        Role::Send => {
+            format!("adieu receive --connect{options} {endpoint}{more} --pin {fingerprint} --output PATH")
+        }
     }
 }
 
@@ -62,12 +65,14 @@ mod tests {
         let pin = fingerprint();
         let endpoint = Endpoint::tls("192.0.2.7", 9000);
         assert_eq!(
-            line(Role::Receive, &endpoint, &pin),
+            line(Role::Receive, &endpoint, &pin, ""),
             format!("adieu send FILE tls://192.0.2.7:9000 --pin {pin}")
         );
         assert_eq!(
-            line(Role::Send, &Endpoint::tls("::1", 9000), &pin),
-            format!("adieu receive --connect 'tls://[::1]:9000' --pin {pin} --output PATH")
+            line(Role::Send, &Endpoint::tls("::1", 9000), &pin, " --secret-file SECRET"),
+            format!(
+                "adieu receive --connect --secret-file SECRET 'tls://[::1]:9000' --pin {pin} --output PATH"
+            )
         );
         let own: IpAddr = "198.51.100.3".parse().expect("an address");
         for (host, found, shown) in [
@@ -84,7 +89,7 @@ mod tests {
     #[test]
     fn a_socket_file_is_one_word_and_says_that_it_speaks_tls() {
         let endpoint = "unix:/run/it's here".parse().expect("an endpoint");
-        let said = line(Role::Receive, &endpoint, &fingerprint());
+        let said = line(Role::Receive, &endpoint, &fingerprint(), "");
         assert!(said.starts_with("adieu send FILE 'unix:/run/it'\\''s here' --tls --servername "), "{said}");
     }
 }

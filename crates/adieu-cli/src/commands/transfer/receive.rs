@@ -66,7 +66,8 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     if let Err(words) = storage(args) {
         return session.local_failure(&words);
     }
-    let origin = match session.origin(&args.transfer) {
+    let for_sender = if args.output.as_os_str() == "-" { " --accept written" } else { "" };
+    let origin = match session.origin(&args.transfer, for_sender) {
         Ok(origin) => origin,
         Err(status) => return status,
     };

@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             Err(error) => return usage(&error.to_string()),
         };
     }
-    let origin = match session.origin(&args.transfer) {
+    let origin = match session.origin(&args.transfer, "") {
         Ok(origin) => origin,
         Err(status) => return status,
     };
@@ -176,7 +176,7 @@ fn send_plain(args: &Args, files: &[PathBuf], mut session: Session) -> ExitStatu
             ));
         }
     };
-    let origin = match session.origin(&args.transfer) {
+    let origin = match session.origin(&args.transfer, "") {
         Ok(origin) => origin,
         Err(status) => return status,
     };
