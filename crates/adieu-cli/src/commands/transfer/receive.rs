@@ -26,7 +26,7 @@ pub(crate) struct Args {
     endpoint: Vec<String>,
 
     /// Where it goes: a directory takes everything under its name; else it is the name of the one file, or of a directory
-    /// that is made; - is stdout, and then nothing is stored
+    /// that is made; - is stdout, and then nothing is stored. A link to a file is replaced
     #[arg(short, long, value_name = "PATH", required = true, env = "ADIEU_OUTPUT", hide_env_values = true)]
     output: PathBuf,
 
