@@ -517,6 +517,26 @@ fn what_cannot_be_meant_is_a_usage_error() {
 }
 
 #[test]
+fn a_report_does_not_take_the_place_of_what_is_sent_or_stored() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 100), scene.word("target"));
+    let link = scene.word("link");
+    std::os::unix::fs::symlink(&file, &link).expect("there is room");
+    for args in [
+        &["send", &*file, "127.0.0.1:1", "--report-file", &*link][..],
+        &["send", "--listen", &link, "127.0.0.1:0", "--port-file", &file],
+        &["receive", "127.0.0.1:0", "--output", &target, "--report-file", &target],
+    ] {
+        let output = adieu(args).stdin(Stdio::null()).output().expect("it starts");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains("one would be lost"), "{args:?}: {said}");
+        assert_eq!(std::fs::metadata(&file).map(|m| m.len()).ok(), Some(100), "{args:?}");
+        assert!(!scene.path("target").exists());
+    }
+}
+
+#[test]
 fn a_limited_rate_is_kept() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 400_000), scene.word("target"));

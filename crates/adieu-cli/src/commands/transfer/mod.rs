@@ -3,6 +3,7 @@
 //! Either side may connect and either may listen, so what both have in common stands here: the options, how a connection
 //! comes to be, and when it is tried again.
 
+mod own_files;
 mod pasted;
 mod progress;
 pub(crate) mod receive;

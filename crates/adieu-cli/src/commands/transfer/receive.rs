@@ -1,7 +1,7 @@
 //! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
 
 use super::progress::Progress;
-use super::{Origin, Session, Transfer};
+use super::{Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
 use crate::options::{Shared, endpoint};
 use crate::printer::complain;
@@ -55,6 +55,11 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(secret) => secret,
         Err(error) => return usage(&format!("{error:#}")),
     };
+    if let Err(status) =
+        own_files::check(&args.shared, &args.transfer, std::slice::from_ref(&args.output), "stored")
+    {
+        return status;
+    }
     let (listens, has_secret) = (!args.connect, secret.is_some());
     let session =
         match Session::new(Role::Receive, endpoint, listens, &args.shared, &args.transfer, has_secret) {

@@ -1,7 +1,7 @@
 //! `adieu send`: files to a receiver, until it says that they are stored.
 
 use super::progress::Progress;
-use super::{Origin, Session, Transfer};
+use super::{Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
 use crate::options::Shared;
 use crate::printer::complain;
@@ -88,6 +88,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(secret) => secret,
         Err(error) => return usage(&format!("{error:#}")),
     };
+    if let Err(status) = own_files::check(&args.shared, &args.transfer, files, "sent") {
+        return status;
+    }
     let (listens, has_secret) = (args.listen, secret.is_some());
     let session = match Session::new(Role::Send, endpoint, listens, &args.shared, &args.transfer, has_secret)
     {
