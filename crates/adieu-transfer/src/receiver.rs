@@ -10,8 +10,8 @@ use crate::session::{self, Channel};
 use crate::storage::{Incoming, Offer, Storage, StorageError, ZEROS};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, Hash, Item, NameError, PeerRole, Phase, ProtocolError, Receipt, Status,
-    Totals, link_stays_inside,
+    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NameError, PeerRole, Phase, ProtocolError,
+    Receipt, Status, Totals, link_stays_inside,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -28,8 +28,9 @@ pub struct ReceiveOptions {
     pub limit_rate: Option<u64>,
 }
 
-/// How much is received at once: it fits into the processor's own cache until it is hashed and written.
-const IN: usize = 512 * 1024;
+/// How much is received at once: it fits into the processor's own cache until it is hashed and written. A sender of ours
+/// sends pieces of so much content, which are received with the header of the next.
+const IN: usize = 512 * 1024 + FRAME_HEADER;
 /// More offers than a sender may have open; one that has more does not speak this protocol.
 const OFFERS: usize = 64;
 
@@ -138,7 +139,7 @@ impl<T: Transport> Receiver<'_, T> {
         let mut buffer = vec![0; IN];
         let mut decoder = Decoder::default();
         loop {
-            let most = self.pace.piece(IN);
+            let most = decoder.whole_piece().map_or(IN, |piece| piece.min(IN)).min(self.pace.piece(IN));
             let n = self.channel.read(&mut buffer[..most])?;
             if n == 0 {
                 if let (State::Ended, true) = (&self.state, decoder.is_between_frames()) {

@@ -1,5 +1,6 @@
 //! The sender: entries and content out, and between its writes an ear for the receiver.
 
+mod out;
 mod verdict;
 
 use crate::list::List;
@@ -11,9 +12,10 @@ use crate::source::{Entry, Opened, SourceError, Sources, stdin};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, Hash, Have, HaveState, Item, PeerRole, Phase, ProtocolError,
-    Receipt, data_header,
+    Receipt,
 };
 use crate::{Step, outcome};
+use out::Out;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -77,8 +79,7 @@ pub fn send<T: Transport>(
         start,
         outcome,
         single: sources.is_single(),
-        out: vec![0; OUT].into_boxed_slice(),
-        used: 0,
+        out: Out::new(),
         scratch: Vec::new(),
         incoming: vec![0; 64 * 1024].into_boxed_slice(),
         decoder: Decoder::default(),
@@ -161,8 +162,7 @@ struct Sender<'a, T: Transport> {
     outcome: Outcome,
     single: bool,
     /// Frames that wait to be sent.
-    out: Box<[u8]>,
-    used: usize,
+    out: Out,
     scratch: Vec<u8>,
     incoming: Box<[u8]>,
     decoder: Decoder,
@@ -342,7 +342,7 @@ impl<T: Transport> Sender<'_, T> {
                 continue;
             }
             let most = usize::try_from(data_end - at).unwrap_or(usize::MAX);
-            let n = self.send_piece(&mut opened.file, most, &mut hasher);
+            let n = self.send_piece(&mut opened.file, at, most, &mut hasher);
             match n.map_err(|stop| named(stop, path))? {
                 // It has become shorter.
                 0 => return Err(SourceError::changed(path).into()),
@@ -363,7 +363,7 @@ impl<T: Transport> Sender<'_, T> {
         let mut size = 0;
         loop {
             self.await_input(&file)?;
-            match self.send_piece(&mut file, usize::MAX, &mut hasher).map_err(|stop| named(stop, path))? {
+            match self.send_piece(&mut file, size, OUT - 1, &mut hasher).map_err(|stop| named(stop, path))? {
                 0 => break,
                 n => size += n as u64,
             }
@@ -419,21 +419,28 @@ impl<T: Transport> Sender<'_, T> {
         }
     }
 
-    /// Reads a piece into the frames that wait, and sends them if they are many. Gives the length of the piece.
+    /// Reads a piece from `at` on into the frames that wait, and sends them if they are many. Gives the length of the piece.
     fn send_piece(
         &mut self,
         file: &mut File,
+        at: u64,
         most: usize,
         hasher: &mut blake3::Hasher,
     ) -> Result<usize, Stop> {
-        if self.out.len() - self.used < LEAST_ROOM + FRAME_HEADER {
+        let most = if most >= OUT {
+            // Pieces of a long file end at multiples of a piece, each a call and a frame of its own: a hash takes long for what
+            // is no multiple of its blocks.
             self.flush()?;
-        }
-        let begin = self.used + FRAME_HEADER;
-        let room = (self.out.len() - begin).min(most);
-        let room = self.pace.piece(room);
+            OUT - usize::try_from(at % OUT as u64).unwrap_or(0)
+        } else {
+            if self.out.room() < LEAST_ROOM + FRAME_HEADER {
+                self.flush()?;
+            }
+            most
+        };
+        let room = self.out.content(self.pace.piece(most));
         let n = loop {
-            match file.read(&mut self.out[begin..begin + room]) {
+            match file.read(room) {
                 Ok(n) => break n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(SourceError::new("read", "".as_ref(), error).into()),
@@ -442,11 +449,8 @@ impl<T: Transport> Sender<'_, T> {
         if n == 0 {
             return Ok(0);
         }
-        hasher.update(&self.out[begin..begin + n]);
-        // At most the size of the buffer.
-        let header = data_header(u32::try_from(n).unwrap_or(u32::MAX));
-        self.out[self.used..begin].copy_from_slice(&header);
-        self.used = begin + n;
+        hasher.update(&room[..n]);
+        self.out.push_content(n);
         self.moved(n as u64)?;
         Ok(n)
     }
@@ -506,24 +510,24 @@ impl<T: Transport> Sender<'_, T> {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         control.encode(&mut scratch);
-        if self.out.len() - self.used < scratch.len() {
+        if self.out.room() < scratch.len() {
             self.flush()?;
         }
-        self.out[self.used..self.used + scratch.len()].copy_from_slice(&scratch);
-        self.used += scratch.len();
+        self.out.push(&scratch);
         self.scratch = scratch;
         Ok(())
     }
 
     /// Sends what waits, after a look at what the peer has said.
     fn flush(&mut self) -> Result<(), Stop> {
-        if self.used == 0 {
+        if self.out.is_empty() {
             return Ok(());
         }
         self.hear(Some(Duration::ZERO))?;
-        let used = std::mem::take(&mut self.used);
         self.last_sign = Instant::now();
-        Ok(self.channel.write_all(&self.out[..used])?)
+        let sent = self.channel.write_all(self.out.frames());
+        self.out.clear();
+        Ok(sent?)
     }
 
     /// Takes what the peer says; without a limit it waits for something.

@@ -471,6 +471,12 @@ impl Decoder {
         }
     }
 
+    /// How many bytes there are up to the header of the next frame, and with it: who receives just so many has whole pieces of
+    /// content, and not their ends and beginnings. `None`: no content is under way.
+    pub fn whole_piece(&self) -> Option<usize> {
+        (self.data_left > 0).then(|| self.data_left as usize + FRAME_HEADER)
+    }
+
     /// Whether an end would come between two frames.
     pub fn is_between_frames(&self) -> bool {
         self.held.is_empty() && self.data_left == 0 && self.skip_left == 0
