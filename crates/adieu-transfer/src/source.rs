@@ -4,7 +4,7 @@ use crate::storage::plain;
 use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
+use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -177,8 +177,8 @@ pub(crate) struct Entries<'a> {
 struct Open {
     path: EntryPath,
     place: PathBuf,
-    /// Sorted, the last first.
-    names: Vec<OsString>,
+    /// Sorted, the last first; with the types that most file systems tell with them, which saves a call for each.
+    names: Vec<(OsString, FileType)>,
 }
 
 impl Iterator for Entries<'_> {
@@ -186,12 +186,12 @@ impl Iterator for Entries<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(open) = self.open.last_mut() {
-            let Some(name) = open.names.pop() else {
+            let Some((name, kind)) = open.names.pop() else {
                 self.open.pop();
                 continue;
             };
             let (path, place) = (open.path.join(name.as_bytes()), open.place.join(&name));
-            return Some(path.map_err(SourceError::from).and_then(|path| self.entry(path, place)));
+            return Some(path.map_err(SourceError::from).and_then(|path| self.entry(path, place, kind)));
         }
         let Named { path, place } = self.named.next()?;
         let path = path.clone();
@@ -205,15 +205,14 @@ impl Iterator for Entries<'_> {
 }
 
 impl Entries<'_> {
-    fn entry(&mut self, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
-        let there = std::fs::symlink_metadata(&place).map_err(|e| SourceError::new("send", &place, e))?;
-        if there.is_dir() {
+    fn entry(&mut self, path: EntryPath, place: PathBuf, kind: FileType) -> Result<Entry, SourceError> {
+        if kind.is_dir() {
             return self.enter(path, place);
         }
-        if there.is_file() {
+        if kind.is_file() {
             return Ok(Entry::File { path, place });
         }
-        if there.is_symlink() {
+        if kind.is_symlink() {
             let target =
                 std::fs::read_link(&place).map_err(|e| SourceError::new("read the link", &place, e))?;
             let target = target.into_os_string().into_vec();
@@ -229,9 +228,11 @@ impl Entries<'_> {
         let fail = |e| SourceError::new("list", &place, e);
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&place).map_err(fail)? {
-            names.push(entry.map_err(fail)?.file_name());
+            let entry = entry.map_err(fail)?;
+            let kind = entry.file_type().map_err(|e| SourceError::new("send", &entry.path(), e))?;
+            names.push((entry.file_name(), kind));
         }
-        names.sort_unstable_by(|a, b| b.cmp(a));
+        names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
         self.open.push(Open { path: path.clone(), place, names });
         Ok(Entry::Directory { path })
     }

@@ -17,12 +17,20 @@ pub(super) struct Directories {
     /// The directory in which the root was made: its names have to be synced too.
     above: Option<OwnedFd>,
     /// The last one used: files mostly come directory by directory.
-    last: Option<(Vec<u8>, OwnedFd)>,
+    last: Option<Last>,
     /// Where a directory was made since the last sync.
     made_in: BTreeSet<Vec<u8>>,
     at_once: SyncAtOnce,
     /// No directory was seen that is on another file system than the root.
     one_device: bool,
+}
+
+#[derive(Debug)]
+struct Last {
+    path: Vec<u8>,
+    directory: OwnedFd,
+    /// It was made by us, just now.
+    is_new: bool,
 }
 
 /// Directories that are synced one by one before one sync of the file system is cheaper.
@@ -79,11 +87,16 @@ impl Directories {
         if path.is_empty() {
             return Ok(&self.root);
         }
-        if self.last.as_ref().is_none_or(|(last, _)| last != path) {
-            let found = self.walk(path)?;
-            self.last = Some((path.to_vec(), found));
+        if self.last.as_ref().is_none_or(|last| last.path != path) {
+            let (directory, is_new) = self.walk(path)?;
+            self.last = Some(Last { path: path.to_vec(), directory, is_new });
         }
-        Ok(self.last.as_ref().map_or(&self.root, |(_, directory)| directory))
+        Ok(self.last.as_ref().map_or(&self.root, |last| &last.directory))
+    }
+
+    /// Whether a directory was made by us and used for nothing else since, so that what it holds is ours.
+    pub(super) fn is_new(&self, path: &[u8]) -> bool {
+        self.last.as_ref().is_some_and(|last| last.is_new && last.path == path)
     }
 
     /// Makes a directory, and those above it.
@@ -91,8 +104,10 @@ impl Directories {
         self.directory(path.as_bytes()).map(|_| ())
     }
 
-    fn walk(&mut self, path: &[u8]) -> Result<OwnedFd, StorageError> {
+    /// Opens it, and says whether it had to be made.
+    fn walk(&mut self, path: &[u8]) -> Result<(OwnedFd, bool), StorageError> {
         let mut at: Option<OwnedFd> = None;
+        let mut is_new = false;
         let mut end = 0;
         for component in path.split(|b| *b == b'/') {
             let here = at.as_ref().unwrap_or(&self.root);
@@ -111,10 +126,12 @@ impl Directories {
                 };
                 StorageError::words(format!("{} {what}", shown(component)))
             };
+            is_new = false;
             let opened = match rustix::fs::openat(here, component, flags, Mode::empty()) {
                 Err(Errno::NOENT) => {
                     match rustix::fs::mkdirat(here, component, Mode::from_raw_mode(0o777)) {
-                        Ok(()) | Err(Errno::EXIST) => {}
+                        Ok(()) => is_new = true,
+                        Err(Errno::EXIST) => {}
                         Err(error) => return Err(fail(error)),
                     }
                     self.made_in.insert(parent.to_vec());
@@ -131,7 +148,7 @@ impl Directories {
             end += component.len() + 1;
         }
         // A path has at least one component.
-        at.ok_or_else(|| StorageError::words("a directory without a name"))
+        at.map(|at| (at, is_new)).ok_or_else(|| StorageError::words("a directory without a name"))
     }
 
     /// Whether [`sync_root`](Self::sync_root) will be as good as syncing each file from here on.

@@ -321,7 +321,15 @@ impl Storage {
             (None, file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?)
         } else {
             let partial = partial::name_of(&name);
-            let new = partial::create_new(self.tree()?.directory(&parent)?, &name, &partial, mode)?;
+            let tree = self.tree()?;
+            tree.directory(&parent)?;
+            // In a directory that was made a moment ago there is nothing to look for.
+            let is_new = tree.is_new(&parent);
+            let directory = tree.directory(&parent)?;
+            if !is_new {
+                partial::refuse_special(directory, &name)?;
+            }
+            let new = partial::create_new(directory, &name, &partial, mode)?;
             let file = if let Some(file) = new {
                 file
             } else {

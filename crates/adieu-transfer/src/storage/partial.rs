@@ -46,7 +46,6 @@ pub(super) fn create_new(
     partial: &[u8],
     mode: u16,
 ) -> Result<Option<File>, StorageError> {
-    refuse_special(directory, name)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match rustix::fs::openat(directory, partial, flags, creation_mode(mode)) {
         Ok(file) => {
