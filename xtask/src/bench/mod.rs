@@ -79,7 +79,7 @@ fn files(arguments: &Arguments, programs: &Programs, directory: &Path) -> Result
     let plan = plan(arguments);
     let on_disk = tempfile::tempdir().context("cannot make a directory")?;
     let machine = page::Machine::ask()?;
-    let tables = files::run(&programs.adieu, directory, on_disk.path(), plan.size, plan.rounds)?;
+    let tables = files::run(programs, directory, on_disk.path(), plan.size, plan.rounds)?;
     println!("{tables}");
     let path = match &arguments.output {
         Some(path) => path.clone(),

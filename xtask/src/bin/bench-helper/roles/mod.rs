@@ -3,6 +3,7 @@
 mod core;
 mod counterpart;
 mod echo;
+mod hashed;
 mod launch;
 mod limit;
 mod load;
@@ -24,6 +25,8 @@ pub(crate) fn run() -> Result<()> {
     }
     match role.as_str() {
         "limit" => limit::run(&next("the case")?, &next("the endpoint")?),
+        "hash-send" => hashed::send(&next("the endpoint")?, &next("the file")?),
+        "hash-receive" => hashed::receive(&next("the file")?),
         "peer" => counterpart::peer(&next("the endpoint")?, &next("the file")?, &next("the end")?),
         "tls-peer" => tls::peer(&next("the certificate")?, &next("the key")?, &next("the file")?),
         "answer" => counterpart::answer(&next("the endpoint")?, &next("the end")?),
