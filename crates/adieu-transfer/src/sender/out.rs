@@ -59,3 +59,26 @@ impl Out {
         self.end = self.begin;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_of_the_first_frame_begins_at_a_page_and_has_room_for_a_whole_piece() {
+        let mut out = Out::new();
+        for _ in 0..2 {
+            assert!(out.is_empty());
+            let content = out.content(usize::MAX);
+            assert_eq!(content.len(), OUT);
+            assert_eq!(content.as_ptr().addr() % PAGE, 0);
+            content[..3].copy_from_slice(b"abc");
+            out.push_content(3);
+            out.push(b"frame");
+            assert_eq!(out.frames(), [&data_header(3)[..], b"abcframe"].concat());
+            assert_eq!(out.room(), OUT - 8);
+            assert_eq!(out.content(usize::MAX).len(), OUT - 8 - FRAME_HEADER);
+            out.clear();
+        }
+    }
+}

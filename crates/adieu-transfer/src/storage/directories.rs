@@ -192,3 +192,26 @@ fn device(directory: &OwnedFd) -> Result<u64, Errno> {
     #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "st_dev is signed on some systems")]
     Ok(rustix::fs::fstat(directory)?.st_dev as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_new_until_another_one_is_used() {
+        let place = tempfile::tempdir().expect("there is room");
+        std::fs::create_dir(place.path().join("old")).expect("there is room");
+        let mut tree = Directories::open(place.path()).expect("it is there");
+        let is_new = |tree: &mut Directories, path: &[u8]| {
+            tree.directory(path).expect("it can be made");
+            tree.is_new(path)
+        };
+        assert!(!is_new(&mut tree, b""));
+        assert!(!is_new(&mut tree, b"old"));
+        assert!(is_new(&mut tree, b"new/deep"));
+        assert!(is_new(&mut tree, b"new/deep"));
+        // It holds `deep` by now.
+        assert!(!is_new(&mut tree, b"new"));
+        assert!(!is_new(&mut tree, b"new/deep"));
+    }
+}

@@ -187,6 +187,9 @@ pub enum Item<'a> {
     Data(&'a [u8]),
 }
 
+/// A DATA frame of this length is worth a receive of its own.
+const LONG_DATA: u32 = 64 << 10;
+
 /// The header of a DATA frame with so much content.
 pub fn data_header(length: u32) -> [u8; FRAME_HEADER] {
     header(kind::DATA, length)
@@ -414,6 +417,8 @@ impl<'a> Fields<'a> {
 pub struct Decoder {
     /// The beginning of a frame that is not whole yet.
     held: Vec<u8>,
+    /// Of the last DATA frame.
+    data_length: u32,
     /// Bytes of a DATA frame that are still to come.
     data_left: u32,
     /// Bytes of a frame to be skipped that are still to come.
@@ -454,7 +459,7 @@ impl Decoder {
             }
             if kind == kind::DATA {
                 self.held.clear();
-                self.data_left = length;
+                (self.data_length, self.data_left) = (length, length);
                 continue;
             }
             if kind & MAY_BE_SKIPPED != 0 && kind != kind::PHASE {
@@ -471,10 +476,12 @@ impl Decoder {
         }
     }
 
-    /// How many bytes there are up to the header of the next frame, and with it: who receives just so many has whole pieces of
-    /// content, and not their ends and beginnings. `None`: no content is under way.
+    /// In a long DATA frame: how many bytes there are up to the header of the next frame, and with it. Who receives just so many
+    /// has whole pieces of content, and not their ends and beginnings. `None`: no content is under way, or its frame is one of
+    /// many short ones, which are better received together.
     pub fn whole_piece(&self) -> Option<usize> {
-        (self.data_left > 0).then(|| self.data_left as usize + FRAME_HEADER)
+        let is_long = self.data_left > 0 && self.data_length >= LONG_DATA;
+        is_long.then(|| self.data_left as usize + FRAME_HEADER)
     }
 
     /// Whether an end would come between two frames.

@@ -123,3 +123,22 @@ fn a_length_beyond_the_limit_is_refused_before_anything_comes() {
     let error = Decoder::default().next(&mut &[0x70, 0, 0, 0, 0][..]).expect_err("unknown");
     assert!(error.to_string().contains("unknown type 0x70"), "{error}");
 }
+
+#[test]
+fn a_whole_piece_is_the_rest_of_long_content_and_the_next_header() {
+    let mut decoder = Decoder::default();
+    assert_eq!(decoder.whole_piece(), None);
+    let (long, short) = (data_header(100_000), data_header(10));
+    for (input, wanted) in [
+        ([&long[..], b"abc"].concat(), Some(100_000 - 3 + long.len())),
+        (vec![0; 99_996], Some(1 + long.len())),
+        ([&b"a"[..], &long].concat(), Some(100_000 + long.len())),
+        // One of many short frames, perhaps.
+        ([&vec![0; 100_000][..], &short, b"abc"].concat(), None),
+        (b"defghij".to_vec(), None),
+    ] {
+        let mut input = &input[..];
+        while decoder.next(&mut input).expect("frames").is_some() {}
+        assert_eq!(decoder.whole_piece(), wanted);
+    }
+}

@@ -33,6 +33,33 @@ fn one_file_is_stored_under_its_new_name_and_both_know_its_hash() {
 }
 
 #[test]
+fn pieces_of_a_long_file_end_at_multiples_of_a_piece_also_when_it_is_resumed() {
+    const PIECE: u64 = 512 * 1024;
+    let place = place();
+    let bytes = content(3, 3 * 512 * 1024 + 7);
+    let source = write(&place.path().join("source"), &bytes);
+    let target = place.path().join("target");
+    let how = How { resume: true, ..How::default() };
+    for (there, wanted) in
+        [(0, vec![PIECE, PIECE, PIECE, 7]), (100_001, vec![100_001, PIECE - 100_001, PIECE, PIECE, 7])]
+    {
+        if there > 0 {
+            std::fs::remove_file(&target).expect("it was stored");
+            write(&place.path().join(".target.adieu-partial"), &bytes[..there]);
+        }
+        let mut moved = Vec::new();
+        let mut at_sender = |step: Step<'_>| match step {
+            Step::Moved { bytes } if bytes > 0 => moved.push(bytes),
+            _ => {}
+        };
+        let outcomes = over_tcp(std::slice::from_ref(&source), &target, &how, &mut at_sender, &mut ignore);
+        both_stored(&outcomes);
+        assert_eq!(moved, wanted);
+        assert_eq!(std::fs::read(&target).expect("it is there"), bytes);
+    }
+}
+
+#[test]
 fn a_directory_arrives_with_odd_names_links_and_modes() {
     let place = place();
     let tree = place.path().join("tree");
