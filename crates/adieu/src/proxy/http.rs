@@ -74,6 +74,8 @@ struct Refusal {
     page: Vec<u8>,
     /// How much of the page is to be received.
     wanted: usize,
+    /// It comes in chunks, each with its size before it.
+    is_chunked: bool,
 }
 
 impl Response {
@@ -86,7 +88,8 @@ impl Response {
         if let Some(refusal) = &mut self.refusal {
             let taken = bytes.len().min(refusal.wanted - refusal.page.len());
             refusal.page.extend(&bytes[..taken]);
-            let is_whole = refusal.page.len() == refusal.wanted;
+            let is_whole =
+                refusal.page.len() == refusal.wanted || refusal.is_chunked && chunks(&refusal.page).1;
             return (taken, if is_whole { Err(refusal.error(&self.secrets)) } else { Ok(Progress::More) });
         }
         for (index, byte) in bytes.iter().enumerate() {
@@ -139,13 +142,17 @@ impl Response {
             200..=299 => return Ok(Progress::Done),
             _ => {}
         }
-        let length = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
-        let length = length.and_then(|h| std::str::from_utf8(h.value).ok()?.trim().parse().ok());
+        let header = |name| response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
+        let text =
+            |name| header(name).and_then(|h| std::str::from_utf8(h.value).ok()).unwrap_or_default().trim();
+        // RFC 9112, 6.3: in chunks, it has no other length.
+        let is_chunked = text("transfer-encoding").to_ascii_lowercase().ends_with("chunked");
+        let length = text("content-length").parse().ok().filter(|_| !is_chunked);
         let wanted = length.map_or(MAX_PAGE, |length: usize| length.min(MAX_PAGE));
         let reason = response.reason.unwrap_or_default();
         let reason = if self.secrets.are_in(reason.as_bytes()) { REPEATS } else { reason };
         let status = one_line(&format!("{code} {reason}"), EXCERPT);
-        let refusal = Refusal { status, page: Vec::new(), wanted };
+        let refusal = Refusal { status, page: Vec::new(), wanted, is_chunked };
         if wanted == 0 {
             return Err(refusal.error(&self.secrets));
         }
@@ -164,13 +171,31 @@ const REPEATS: &str = "(not told: it repeats our password)";
 
 impl Refusal {
     fn error(&self, secrets: &Secrets) -> ProxyError {
-        if secrets.are_in(&self.page) {
+        let page = if self.is_chunked { chunks(&self.page).0 } else { self.page.clone() };
+        if secrets.are_in(&page) {
             return ProxyError::Refused { answer: format!("{}: {REPEATS}", self.status) };
         }
-        let page = one_line(&without_tags(&String::from_utf8_lossy(&self.page)), EXCERPT);
+        let page = one_line(&without_tags(&String::from_utf8_lossy(&page)), EXCERPT);
         let answer = if page.is_empty() { self.status.clone() } else { format!("{}: {page}", self.status) };
         ProxyError::Refused { answer }
     }
+}
+
+/// What a page in chunks says so far, and whether its last chunk is there. It ends at what is no chunk.
+///
+/// Source: RFC 9112, section 7.1.
+fn chunks(mut page: &[u8]) -> (Vec<u8>, bool) {
+    let mut content = Vec::new();
+    while let Ok(httparse::Status::Complete((start, size))) = httparse::parse_chunk_size(page) {
+        if size == 0 {
+            return (content, true);
+        }
+        let rest = &page[start..];
+        let (chunk, rest) = rest.split_at(rest.len().min(usize::try_from(size).unwrap_or(usize::MAX)));
+        content.extend(chunk);
+        page = rest.strip_prefix(b"\r\n").unwrap_or_default();
+    }
+    (content, false)
 }
 
 /// The words of a page of HTML.

@@ -188,12 +188,30 @@ fn http_refusals_are_told_in_their_own_words_and_bounded() {
         ("SSH-2.0-OpenSSH_9", "does not speak HTTP: its answer is of another protocol: \"S\""),
         ("HTTP/2.0 200 OK\r\n\r\n", "does not speak HTTP"),
         (&long, "refuses: 403 Filtered: No xxx"),
+        // In chunks, however they are cut, and whatever follows them.
+        (
+            "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\n<p>Go\r\nA\r\n away.</p>\r\n0\r\n\r\n7\r\nnothing",
+            "refuses: 403 No: Go away.",
+        ),
+        (
+            "HTTP/1.1 403 No\r\nContent-Length: 3\r\ntransfer-encoding: gzip, Chunked\r\n\r\n40\r\nGo",
+            "refuses: 403 No: Go",
+        ),
+        (
+            "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nGo\r\n",
+            "refuses: 403 No: Go",
+        ),
+        ("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "refuses: 403 No"),
         (&endless, "does not speak HTTP: its head has no end"),
     ] {
         let (_, end) = converse("http://h:1", &name("a.test"), answer.as_bytes());
         let said = end.expect_err(says);
         assert!(said.starts_with(says), "{said}");
         assert!(said.len() < 500 && !said.contains(char::is_control), "{said}");
+        assert!(
+            says.contains("xxx") || !says.ends_with("Go") && !says.ends_with("away.") || said == says,
+            "{said}"
+        );
     }
     for host in ["a b", "a\r\nX: y", "", "bücher.test"] {
         let (sent, end) = converse("http://h:1", &name(host), b"");
@@ -214,6 +232,8 @@ fn a_reply_means_the_same_in_whatever_pieces_it_comes() {
         b"HTTP/1.1 ",
         b"HTTP/1.1 200 OK\r\n",
         b"HTTP/1.1 403 No\r\nContent-Length: 7\r\n\r\n",
+        b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 ",
     ]
     .map(<[u8]>::to_vec)
@@ -231,6 +251,7 @@ fn an_answer_that_repeats_our_password_is_not_told() {
         "HTTP/1.1 403 No\r\n\r\n<pre>Proxy-Authorization: Basic bWU6aHVudGVyMg==</pre>",
         "HTTP/1.1 403 No\r\n\r\nProxy-Authorization: Basic bWU6aHVudGVyMg&#61;&#61;",
         "HTTP/1.1 403 No\r\n\r\nhunter2 is wrong",
+        "HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhun\r\nd\r\nter2 is wrong\r\n0\r\n\r\n",
         "HTTP/1.1 403 Not hunter2\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 hunter2\r\n\r\n",
         "HTTP/1.1 aHVudGVyMg bWU6aHVudGVyMg==\r\n\r\n",
