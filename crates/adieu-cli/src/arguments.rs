@@ -119,7 +119,16 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
     let Some((name, given_here)) = matches.subcommand() else { return Ok(matches) };
     let Some(command) = definition.find_subcommand(name) else { return Ok(matches) };
 
+    let endpoint = endpoint_words(name, given_here);
+    // Before the conflicts: two variables that are both for other runs do not disagree about this one.
     let mut yielding: Vec<String> = Vec::new();
+    for (options, have_no_use) in [
+        (&NOT_FOR_UNIX[..], is_unix(&endpoint)),
+        (&FOR_TLS[..], !speaks_tls(name, command, given_here, &endpoint)),
+    ] {
+        let ignored = options.iter().filter(|id| have_no_use && is_variable(command, given_here, id));
+        yielding.extend(ignored.map(|id| (*id).to_owned()));
+    }
     let mut wrong: Option<(ErrorKind, String)> = None;
     let conflicts: Vec<(Named, Named)> = command
         .get_arguments()
@@ -172,7 +181,7 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
             None => {}
         }
     }
-    if let Some(option) = needs_tls(name, command, given_here) {
+    if let Some(option) = needs_tls(name, command, given_here, &endpoint) {
         let sentence = format!("{option} needs --tls, or an endpoint such as tls://host:port");
         wrong = wrong.or(Some((ErrorKind::MissingRequiredArgument, sentence)));
     }
@@ -182,10 +191,6 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         && given(given_here, "proxy").is_some()
     {
         yielding.push("fastopen".to_owned());
-    }
-    if is_unix(given_here) {
-        let ignored = NOT_FOR_UNIX.into_iter().filter(|id| is_variable(command, given_here, id));
-        yielding.extend(ignored.map(str::to_owned));
     }
     if let Some((kind, sentence)) = wrong {
         lenient.build();
@@ -204,25 +209,34 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
     lenient.mut_subcommand(name, |command| command.mut_args(without)).try_get_matches_from(words)
 }
 
-/// An option for TLS that was written, without TLS.
-fn needs_tls(name: &str, command: &Command, matches: &ArgMatches) -> Option<String> {
+/// The words that are the endpoint.
+fn endpoint_words(name: &str, matches: &ArgMatches) -> Vec<OsString> {
+    // Of what is sent nothing is an endpoint but the last word.
+    let (id, only_last) = if name == "send" { ("words", true) } else { ("endpoint", false) };
+    let words = matches.try_get_raw(id).ok().flatten().into_iter().flatten().map(OsStr::to_owned);
+    if only_last { words.last().into_iter().collect() } else { words.collect() }
+}
+
+/// Whether TLS is asked for.
+fn speaks_tls(name: &str, command: &Command, matches: &ArgMatches, endpoint: &[OsString]) -> bool {
     let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
     let does_listen = name == "listen" || listens(name, matches) == Some(true);
     let of_itself = if does_listen { &ASKS_FOR_TLS[..] } else { &ASKS_FOR_TLS[..1] };
-    let is_tls = |word: &OsStr| word.to_string_lossy().starts_with("tls://");
-    // Of what is sent nothing is an endpoint but the last word.
-    let (words, only_last) = if name == "send" { ("words", true) } else { ("endpoint", false) };
-    let mut words = matches.try_get_raw(words).ok().flatten().into_iter().flatten();
-    let asked = of_itself.iter().any(|id| has(id) && given(matches, id).is_some())
-        || if only_last { words.next_back().is_some_and(is_tls) } else { words.any(is_tls) };
+    of_itself.iter().any(|id| has(id) && given(matches, id).is_some())
+        || endpoint.iter().any(|word| word.as_encoded_bytes().starts_with(b"tls://"))
+}
+
+/// An option for TLS that was written, without TLS.
+fn needs_tls(name: &str, command: &Command, matches: &ArgMatches, endpoint: &[OsString]) -> Option<String> {
+    let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
     let mut written = FOR_TLS.iter().filter(|id| has(id) && given(matches, id) == Some(Given::Written));
+    let asked = speaks_tls(name, command, matches, endpoint);
     written.next().filter(|_| !asked).map(|id| format!("--{}", id.replace('_', "-")))
 }
 
 /// Whether the endpoint is a Unix socket's.
-fn is_unix(given_here: &ArgMatches) -> bool {
-    let mut words = given_here.try_get_raw("endpoint").ok().flatten().into_iter().flatten();
-    words.next().is_some_and(|word| word.as_encoded_bytes().starts_with(b"unix:"))
+fn is_unix(endpoint: &[OsString]) -> bool {
+    endpoint.first().is_some_and(|word| word.as_encoded_bytes().starts_with(b"unix:"))
 }
 
 fn is_variable(command: &Command, given_here: &ArgMatches, id: &str) -> bool {

@@ -81,8 +81,11 @@ fn what_truly_conflicts_is_a_usage_error_that_names_it_as_it_was_given() {
 fn an_option_from_a_variable_that_means_nothing_for_a_unix_socket_is_ignored() {
     let variables = [
         ("ADIEU_TTL", "3"),
+        // Each of these conflicts with the next, where they mean something.
         ("ADIEU_TOS", "0x10"),
+        ("ADIEU_DSCP", "ef"),
         ("ADIEU_IPV4", "1"),
+        ("ADIEU_IPV6", "1"),
         ("ADIEU_SOURCE", "127.0.0.1"),
         ("ADIEU_INTERFACE", "lo"),
         ("ADIEU_KEEPALIVE", "5s"),
@@ -97,6 +100,8 @@ fn an_option_from_a_variable_that_means_nothing_for_a_unix_socket_is_ignored() {
         (&["connect", "unix:nobody"][..], 3),
         (&["connect", "--", "unix:@adieu-test-nobody"], 3),
         (&["listen", "unix:x", "--connect-timeout", "1ms"], 5),
+        (&["send", "/dev/null", "unix:nobody"], 3),
+        (&["receive", "--connect", "unix:nobody", "--output", "x"], 3),
         // Written, it is a mistake.
         (&["connect", "unix:nobody", "--ttl", "3"], 2),
         (&["connect", "unix:nobody", "--proxy", "socks5://127.0.0.1:1"], 2),
@@ -108,6 +113,22 @@ fn an_option_from_a_variable_that_means_nothing_for_a_unix_socket_is_ignored() {
     }
     let tcp = run(&[("ADIEU_TTL", "300")], &["connect"]);
     assert_eq!(tcp.status.code(), Some(2), "where it means something it counts");
+}
+
+#[test]
+fn options_for_tls_from_variables_are_ignored_without_tls_also_if_they_conflict() {
+    let pin = format!("sha256:{}", "0".repeat(64));
+    let variables = [
+        ("ADIEU_CA", "/nonexistent"),
+        ("ADIEU_PIN", &pin),
+        ("ADIEU_INSECURE", "1"),
+        ("ADIEU_KEY", "/nonexistent"),
+    ];
+    let plain = run(&variables, &["connect"]);
+    assert_eq!(plain.status.code(), Some(3), "{}", text(&plain.stderr));
+    let tls = run(&variables, &["connect", "--tls"]);
+    assert_eq!(tls.status.code(), Some(2), "where they mean something they count");
+    assert!(text(&tls.stderr).contains("cannot be used together"), "{}", text(&tls.stderr));
 }
 
 #[test]
