@@ -4,7 +4,8 @@
 
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::authority::Authority;
-use adieu_testkit::tls::matrix::{self, Ran, Scenario};
+use adieu_testkit::tls::matrix::{self, Over, Ran, Scenario};
+use adieu_testkit::tls::peer::Place;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -70,15 +71,24 @@ fn holds(failures: &[String]) {
     assert!(failures.is_empty(), "{} rows failed:\n{}", failures.len(), failures.join("\n"));
 }
 
-#[test]
-fn the_closing_matrix_of_tls_holds_for_connect() {
-    holds(&matrix::failures_of_connecting(|scenario, address| {
-        let endpoint = format!("tls://{address}");
-        let command =
-            adieu(&["connect", &endpoint, "--ca", &ca(), "--tls-eof", scenario.eof, "--report", "json"]);
+fn failures_of_connect(over: Over) -> Vec<String> {
+    matrix::failures_of_connecting(over, |scenario, place| {
+        let endpoint = place.to_string();
+        let mut command = adieu(&["connect", "--tls", &endpoint, "--servername", "localhost", "--ca", &ca()]);
+        command.args(["--tls-eof", scenario.eof, "--report", "json"]);
         let output = run(command, matrix::input(scenario));
         Ok(Ran { report: checked(&output)?, output: output.stdout })
-    }));
+    })
+}
+
+#[test]
+fn the_closing_matrix_of_tls_holds_for_connect() {
+    holds(&failures_of_connect(Over::Tcp));
+}
+
+#[test]
+fn the_closing_matrix_of_tls_holds_for_connect_on_a_unix_socket() {
+    holds(&failures_of_connect(Over::Unix));
 }
 
 /// The report, whose exit status is the process's.
@@ -90,21 +100,33 @@ fn checked(output: &Output) -> io::Result<Value> {
 
 #[test]
 fn the_closing_matrix_of_tls_holds_for_listen() {
-    holds(&matrix::failures_of_listening(listen));
+    holds(&matrix::failures_of_listening(Over::Tcp, listen));
+}
+
+#[test]
+fn the_closing_matrix_of_tls_holds_for_listen_on_a_unix_socket() {
+    holds(&matrix::failures_of_listening(Over::Unix, listen));
 }
 
 fn listen(
     scenario: &'static Scenario,
-) -> io::Result<(impl FnMut() -> Option<SocketAddr> + Send + 'static, impl FnOnce() -> io::Result<Ran>)> {
+    place: &Place,
+) -> io::Result<(impl FnMut() -> Option<Place> + Send + use<>, impl FnOnce() -> io::Result<Ran> + use<>)> {
     let directory = tempfile::tempdir()?;
     let port_file = directory.path().join("port");
     let port = port_file.display().to_string();
-    let mut command = adieu(&["listen", "127.0.0.1:0", "--tls-eof", scenario.eof, "--port-file", &port]);
+    let endpoint = place.to_string();
+    let mut command = adieu(&["listen", &endpoint, "--tls-eof", scenario.eof, "--port-file", &port]);
     command.args(identity()).args(["--report", "json"]);
     let running = std::thread::spawn(move || run(command, matrix::input(scenario)));
+    let asked = place.clone();
     let find = move || {
-        let port = std::fs::read_to_string(&port_file).ok()?.trim().parse().ok()?;
-        Some(SocketAddr::from(([127, 0, 0, 1], port)))
+        let told = std::fs::read_to_string(&port_file).ok()?;
+        let told = told.trim();
+        match &asked {
+            Place::Tcp(_) => Some(Place::Tcp(SocketAddr::from(([127, 0, 0, 1], told.parse().ok()?)))),
+            Place::Unix(_) => (asked.to_string() == told).then(|| asked.clone()),
+        }
     };
     let wait = move || {
         let output = running.join().map_err(|_| io::Error::other("a panic"))?;
@@ -128,6 +150,25 @@ fn a_self_signed_listener_tells_what_to_pin_and_is_trusted_by_that() {
         "{said}"
     );
     assert!(server.finish().contains("graceful"));
+}
+
+#[test]
+fn over_a_unix_socket_a_pin_needs_no_name_and_a_check_needs_one() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let endpoint = format!("unix:{}", directory.path().join("socket").display());
+    let mut server = Server::start(&["listen", "--tls", &endpoint, "--echo"]);
+    let line = server.line();
+    let pin = line.split("--pin ").nth(1).expect("it tells its fingerprint").to_owned();
+    // A mistake that is known before anything is connected: the listener's one client is still to come.
+    let output = run(adieu(&["connect", "--tls", &endpoint, "--ca", &ca()]), Vec::new());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--servername") && said.contains("--pin"), "{said}");
+    let output = run(adieu(&["connect", "--tls", &endpoint, "--pin", &pin]), b"over there".to_vec());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"over there"[..]), "{said}");
+    assert!(server.finish().contains("graceful"));
+    assert!(!directory.path().join("socket").exists());
 }
 
 #[test]

@@ -71,10 +71,10 @@ impl Listener {
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
         let network = os::Network::start().map_err(|e| fail("listen on", e))?;
-        options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
         if let Some(why) = wrong_tls(endpoint, options) {
             return Err(fail("listen on", io::Error::new(io::ErrorKind::InvalidInput, why)));
         }
+        options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
         let asked = &options.socket;
         let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {

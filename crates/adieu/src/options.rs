@@ -289,7 +289,7 @@ impl Options {
         self
     }
 
-    /// Whether what was asked of the socket can mean anything for this endpoint on this system.
+    /// Whether what was asked for can mean anything for this endpoint on this system.
     ///
     /// [`connect`](crate::connect()) and [`Listener::bind`](crate::Listener::bind) ask it first; it is for telling a
     /// mistake from a failure.
@@ -298,6 +298,10 @@ impl Options {
     ///
     /// [`OptionError`] names the option.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        #[cfg(feature = "tls")]
+        if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Tls::needs_host) {
+            return Err(OptionError::NoServerName);
+        }
         self.socket.check(endpoint)
     }
 }

@@ -38,7 +38,7 @@ impl IpVersion {
     }
 }
 
-/// A socket option that was asked for and cannot be had.
+/// Something that was asked for and cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {
@@ -60,6 +60,12 @@ pub enum OptionError {
         /// Its name.
         option: &'static str,
     },
+    /// TLS is to check a certificate, and nothing says for which name.
+    #[error(
+        "a Unix socket has no name that a certificate could be for: give the name with --servername, or the \
+         certificate with --pin"
+    )]
+    NoServerName,
     /// The value can mean nothing.
     #[error("the socket option {option} cannot be {value}: {why}")]
     Nonsense {

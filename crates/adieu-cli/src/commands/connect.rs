@@ -87,6 +87,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Err(status) => return status,
     };
     let mut options = args.source.add_to(args.shared.options(InputKind::Stdin));
+    let is_tls = tls.is_some();
+    if let Some(tls) = tls {
+        options = options.tls(tls);
+    }
     if let Err(error) = options.check(&endpoint) {
         complain(&error.to_string());
         return ExitStatus::Usage;
@@ -100,10 +104,6 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     {
         complain(&error.to_string());
         return ExitStatus::Usage;
-    }
-    let is_tls = tls.is_some();
-    if let Some(tls) = tls {
-        options = options.tls(tls);
     }
     let printer = match Printer::new(&args.shared.reporting) {
         Ok(printer) => Arc::new(printer),

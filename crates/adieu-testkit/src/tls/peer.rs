@@ -13,8 +13,11 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, DigitallySignedStruct, Error, ServerConfig, ServerConnection,
     SignatureScheme, SupportedProtocolVersion,
 };
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -95,20 +98,80 @@ impl Setup {
     pub const TLS13: Self = Self { versions: &[&rustls::version::TLS13], identity: None };
 }
 
+/// Where a peer is: an endpoint, as a program writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A Unix socket's file.
+    Unix(PathBuf),
+}
+
+impl Place {
+    /// A port of the system's choice on loopback.
+    pub const LOOPBACK: Self = Self::Tcp(SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+
+    fn socket(&self) -> io::Result<(Socket, SockAddr)> {
+        let (domain, address) = match self {
+            Self::Tcp(address) => (Domain::for_address(*address), SockAddr::from(*address)),
+            Self::Unix(path) => (Domain::UNIX, SockAddr::unix(path)?),
+        };
+        Ok((Socket::new(domain, Type::STREAM, None)?, address))
+    }
+
+    fn listen(&self) -> io::Result<(Socket, Self)> {
+        let (socket, address) = self.socket()?;
+        socket.bind(&address)?;
+        socket.listen(16)?;
+        let place = socket.local_addr()?.as_socket().map_or_else(|| self.clone(), Self::Tcp);
+        Ok((socket, place))
+    }
+
+    fn connect(&self) -> io::Result<Socket> {
+        let (socket, address) = self.socket()?;
+        socket.connect(&address)?;
+        Ok(socket)
+    }
+}
+
+impl From<SocketAddr> for Place {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// A running TLS peer. Dropped, it is released and waited for.
 pub struct Peer {
-    address: Option<SocketAddr>,
+    place: Option<Place>,
     released: Arc<Progress>,
     thread: Option<JoinHandle<Log>>,
 }
 
 impl Peer {
-    /// Starts a TLS server that performs `script` on its first connection.
+    /// Starts a TLS server on loopback that performs `script` on its first connection.
     ///
     /// # Errors
     ///
     /// It cannot listen, or its certificate cannot be used.
     pub fn listen(setup: Setup, script: &'static Script) -> io::Result<Self> {
+        Self::listen_at(&Place::LOOPBACK, setup, script)
+    }
+
+    /// The same at a place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Peer::listen`].
+    pub fn listen_at(place: &Place, setup: Setup, script: &'static Script) -> io::Result<Self> {
         let identity = setup.identity.unwrap_or_else(Authority::loopback);
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(setup.versions)
@@ -117,17 +180,16 @@ impl Peer {
             .with_single_cert(vec![identity.certificate.clone()], identity.private_key())
             .map_err(io::Error::other)?;
         let session = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
+        let (listener, place) = place.listen()?;
         let mut peer = Self::spawn(script, move || {
             let (stream, _) = listener.accept()?;
             Ok((stream, Connection::Server(session)))
         })?;
-        peer.address = Some(address);
+        peer.place = Some(place);
         Ok(peer)
     }
 
-    /// Starts a TLS client that connects as soon as `find` gives an address, for at most 20 s, believes any server, and
+    /// Starts a TLS client that connects as soon as `find` gives a place, for at most 20 s, believes any server, and
     /// performs `script`.
     ///
     /// # Errors
@@ -135,7 +197,7 @@ impl Peer {
     /// No thread can be had.
     pub fn connect(
         setup: Setup,
-        mut find: impl FnMut() -> Option<SocketAddr> + Send + 'static,
+        mut find: impl FnMut() -> Option<Place> + Send + 'static,
         script: &'static Script,
     ) -> io::Result<Self> {
         let provider = Arc::new(ring::default_provider());
@@ -154,26 +216,27 @@ impl Peer {
         let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
         Self::spawn(script, move || {
             let began = std::time::Instant::now();
-            let address = loop {
+            let place = loop {
                 match find() {
-                    Some(address) => break address,
+                    Some(place) => break place,
                     None if began.elapsed() > BOUND => return Err(io::ErrorKind::TimedOut.into()),
                     None => thread::sleep(Duration::from_millis(2)),
                 }
             };
-            Ok((TcpStream::connect(address)?, Connection::Client(session)))
+            Ok((place.connect()?, Connection::Client(session)))
         })
     }
 
     fn spawn(
         script: &'static Script,
-        start: impl FnOnce() -> io::Result<(TcpStream, Connection)> + Send + 'static,
+        start: impl FnOnce() -> io::Result<(Socket, Connection)> + Send + 'static,
     ) -> io::Result<Self> {
         let released = Arc::new(Progress::new());
         let release = Arc::clone(&released);
         let thread = thread::Builder::new().name("tls-peer".into()).spawn(move || {
             let started = start().and_then(|(stream, session)| {
-                stream.set_nodelay(true)?;
+                // Without meaning for a Unix socket.
+                let _ = stream.set_tcp_nodelay(true);
                 stream.set_read_timeout(Some(BOUND))?;
                 stream.set_write_timeout(Some(BOUND))?;
                 Ok((stream, session))
@@ -183,16 +246,24 @@ impl Peer {
                 Err(error) => Log { failure: Some((0, error.to_string())), ..Log::default() },
             }
         })?;
-        Ok(Self { address: None, released, thread: Some(thread) })
+        Ok(Self { place: None, released, thread: Some(thread) })
     }
 
     /// Where it listens.
     ///
     /// # Panics
     ///
-    /// If this peer connects.
+    /// If this peer connects, or listens on a Unix socket.
     pub fn address(&self) -> SocketAddr {
-        self.address.expect("only a listening peer has an address")
+        match self.place {
+            Some(Place::Tcp(address)) => address,
+            _ => panic!("only a peer that listens on TCP has an address"),
+        }
+    }
+
+    /// Where it listens; `None`: it connects.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// Releases it, waits for it, and gives its log.
@@ -202,9 +273,9 @@ impl Peer {
     /// If its thread did, which is a bug of the test kit.
     pub fn finish(mut self) -> Log {
         self.released.reach(1);
-        if let Some(address) = self.address {
+        if let Some(place) = &self.place {
             // One that nobody has connected to would wait for ever.
-            let _ = TcpStream::connect(address);
+            let _ = place.connect();
         }
         let thread = self.thread.take().expect("the thread is taken here only");
         thread.join().expect("the peer writes failures down and does not panic")
@@ -214,15 +285,15 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.released.reach(1);
-        if let (Some(address), Some(_)) = (self.address, &self.thread) {
-            let _ = TcpStream::connect(address);
+        if let (Some(place), Some(_)) = (&self.place, &self.thread) {
+            let _ = place.connect();
         }
     }
 }
 
 /// A script on one connection.
 struct Performance {
-    stream: Option<TcpStream>,
+    stream: Option<Socket>,
     session: Connection,
     received: Verifier,
     sent: u64,
@@ -234,7 +305,7 @@ fn gone() -> io::Error {
 }
 
 impl Performance {
-    fn new(stream: TcpStream, session: Connection) -> Self {
+    fn new(stream: Socket, session: Connection) -> Self {
         let received = Verifier::new(Pattern::of_program());
         Self { stream: Some(stream), session, received, sent: 0, log: Log::default() }
     }
@@ -314,7 +385,7 @@ impl Performance {
             Step::Fin => self.stream()?.shutdown(Shutdown::Write),
             Step::Reset => {
                 let stream = self.stream.take().ok_or_else(gone)?;
-                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+                stream.set_linger(Some(Duration::ZERO))
             }
             Step::Hold => {
                 let _released = released.wait_for(1, BOUND);
@@ -323,7 +394,7 @@ impl Performance {
         }
     }
 
-    fn stream(&mut self) -> io::Result<&mut TcpStream> {
+    fn stream(&mut self) -> io::Result<&mut Socket> {
         self.stream.as_mut().ok_or_else(gone)
     }
 

@@ -10,6 +10,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::{UnbufferedServerConnection, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -282,6 +283,11 @@ impl Tls {
         }
     }
 
+    /// Whether a name is needed to check the certificate, and none is configured: it must come from the endpoint.
+    pub(crate) fn needs_host(&self) -> bool {
+        matches!(&self.side, Side::Client { check: Check::Roots(_), name: None, .. })
+    }
+
     pub(crate) fn is_server(&self) -> bool {
         matches!(self.side, Side::Server { .. })
     }
@@ -291,14 +297,13 @@ impl Tls {
         let local = |what: String| HandshakeError::new(Failure::Local, what);
         match &self.side {
             Side::Client { config, check, name, .. } => {
-                let name = match (name, host) {
-                    (Some(name), _) => name.clone(),
-                    (None, Some(host)) => server_name(host).map_err(|e| local(e.to_string()))?,
-                    (None, None) => {
-                        return Err(local(
-                            "the server's name is not known: give it with --servername".into(),
-                        ));
+                let told = match (name, host) {
+                    (Some(name), _) => Some(name.clone()),
+                    (None, Some(host)) => Some(server_name(host).map_err(|e| local(e.to_string()))?),
+                    (None, None) if matches!(check, Check::Roots(_)) => {
+                        return Err(local("there is no name that the certificate could be for".into()));
                     }
+                    (None, None) => None,
                 };
                 let seen = Arc::new(OnceLock::new());
                 let verifier = Verifier {
@@ -308,6 +313,9 @@ impl Tls {
                 };
                 let mut config = ClientConfig::clone(config);
                 config.dangerous().set_certificate_verifier(Arc::new(verifier));
+                // Without a name none is asked for, and none is checked; rustls wants one all the same.
+                config.enable_sni = told.is_some();
+                let name = told.unwrap_or(ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into()));
                 let session = UnbufferedClientConnection::new(Arc::new(config), name);
                 Ok(Engine::client(session.map_err(|e| local(e.to_string()))?, seen))
             }

@@ -5,8 +5,8 @@ use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Eof, Failure, Fingerprint, Server, Version};
 use adieu::{ConnectCause, ConnectError, Endpoint, Listener, Options, Report};
 use adieu_testkit::tls::authority::Authority;
-use adieu_testkit::tls::matrix::{self, Ran, Scenario};
-use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
+use adieu_testkit::tls::matrix::{self, Over, Ran, Scenario};
+use adieu_testkit::tls::peer::{Peer, Place, Script, Setup, Step};
 use std::io::{self, Read, Seek, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::OnceLock;
@@ -49,38 +49,39 @@ fn holds(failures: &[String]) {
     assert!(failures.is_empty(), "{} rows failed:\n{}", failures.len(), failures.join("\n"));
 }
 
-// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
-#[cfg(not(windows))]
-#[test]
-fn the_closing_matrix_of_tls_holds_for_the_blocking_driver() {
-    holds(&matrix::failures_of_connecting(|scenario, address| {
+fn endpoint(place: &Place) -> Endpoint {
+    place.to_string().parse().expect("an endpoint")
+}
+
+/// A Unix socket has no name of its own.
+fn to_localhost(scenario: &Scenario) -> Options {
+    options(client().eof(eof(scenario)).server_name("localhost"))
+}
+
+fn failures_of_blocking(over: Over) -> Vec<String> {
+    matrix::failures_of_connecting(over, |scenario, place| {
         let (output, file) = scratch();
-        let options = options(client().eof(eof(scenario)));
-        let report = match adieu::connect(&Endpoint::from(address), &options) {
+        let report = match adieu::connect(&endpoint(place), &to_localhost(scenario)) {
             Ok(connection) => adieu::exchange(connection, Input::from_bytes(matrix::input(scenario)), output),
             Err(error) => error.report().clone(),
         };
         Ok(ran(&report, contents(file)))
-    }));
+    })
 }
 
-// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
-#[cfg(not(windows))]
-#[test]
-fn the_closing_matrix_of_tls_holds_for_the_tokio_driver() {
-    holds(&matrix::failures_of_connecting(|scenario, address| {
-        let options = options(client().eof(eof(scenario)));
+fn failures_of_tokio(over: Over) -> Vec<String> {
+    matrix::failures_of_connecting(over, |scenario, place| {
         let (report, output) = runtime().block_on(async {
             let input = io::Cursor::new(matrix::input(scenario));
             let mut output = io::Cursor::new(Vec::new());
-            let report = match adieu::tokio::connect(&Endpoint::from(address), &options).await {
+            let report = match adieu::tokio::connect(&endpoint(place), &to_localhost(scenario)).await {
                 Ok(connection) => adieu::tokio::exchange(connection, input, &mut output).await,
                 Err(error) => error.report().clone(),
             };
             (report, output.into_inner())
         });
         Ok(ran(&report, output))
-    }));
+    })
 }
 
 fn server(scenario: &Scenario) -> Options {
@@ -89,14 +90,10 @@ fn server(scenario: &Scenario) -> Options {
     Options::new().tls(tls.expect("files of the test kit"))
 }
 
-// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
-#[cfg(not(windows))]
-#[test]
-fn the_closing_matrix_of_tls_holds_for_a_listener() {
-    holds(&matrix::failures_of_listening(|scenario| {
-        let endpoint = Endpoint::tcp("127.0.0.1", 0);
-        let listener = Listener::bind(&endpoint, &server(scenario)).map_err(io::Error::other)?;
-        let address = address_of(listener.local_endpoint());
+fn failures_of_a_listener(over: Over) -> Vec<String> {
+    matrix::failures_of_listening(over, |scenario, place| {
+        let listener = Listener::bind(&endpoint(place), &server(scenario)).map_err(io::Error::other)?;
+        let found = found(place, &listener.local_endpoint().to_string());
         let wait = move || {
             let connection = listener.accept().map_err(io::Error::other)?;
             let (output, file) = scratch();
@@ -104,20 +101,17 @@ fn the_closing_matrix_of_tls_holds_for_a_listener() {
             let report = adieu::exchange(connection, input, output);
             Ok(ran(&report, contents(file)))
         };
-        Ok((move || Some(address), wait))
-    }));
+        Ok((move || Some(found.clone()), wait))
+    })
 }
 
-// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
-#[cfg(not(windows))]
-#[test]
-fn the_closing_matrix_of_tls_holds_for_a_listener_on_tokio() {
-    holds(&matrix::failures_of_listening(|scenario| {
+fn failures_of_a_listener_on_tokio(over: Over) -> Vec<String> {
+    matrix::failures_of_listening(over, |scenario, place| {
         let runtime = runtime();
-        let endpoint = Endpoint::tcp("127.0.0.1", 0);
-        let listener = runtime.block_on(async { adieu::tokio::Listener::bind(&endpoint, &server(scenario)) });
-        let listener = listener.map_err(io::Error::other)?;
-        let address = address_of(listener.local_endpoint());
+        let bound =
+            runtime.block_on(async { adieu::tokio::Listener::bind(&endpoint(place), &server(scenario)) });
+        let listener = bound.map_err(io::Error::other)?;
+        let found = found(place, &listener.local_endpoint().to_string());
         let wait = move || {
             runtime.block_on(async {
                 let connection = listener.accept().await.map_err(io::Error::other)?;
@@ -127,8 +121,115 @@ fn the_closing_matrix_of_tls_holds_for_a_listener_on_tokio() {
                 Ok(ran(&report, output.into_inner()))
             })
         };
-        Ok((move || Some(address), wait))
-    }));
+        Ok((move || Some(found.clone()), wait))
+    })
+}
+
+/// Where a listener is that was asked to be at a place.
+fn found(asked: &Place, endpoint: &str) -> Place {
+    match asked {
+        Place::Tcp(_) => Place::Tcp(endpoint.parse().expect("an address")),
+        Place::Unix(path) => {
+            assert_eq!(endpoint, format!("unix:{}", path.display()));
+            asked.clone()
+        }
+    }
+}
+
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_the_blocking_driver() {
+    holds(&failures_of_blocking(Over::Tcp));
+}
+
+#[cfg(not(windows))]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_the_tokio_driver() {
+    holds(&failures_of_tokio(Over::Tcp));
+}
+
+#[cfg(not(windows))]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_a_listener() {
+    holds(&failures_of_a_listener(Over::Tcp));
+}
+
+#[cfg(not(windows))]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_a_listener_on_tokio() {
+    holds(&failures_of_a_listener_on_tokio(Over::Tcp));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_the_blocking_driver_on_a_unix_socket() {
+    holds(&failures_of_blocking(Over::Unix));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_the_tokio_driver_on_a_unix_socket() {
+    holds(&failures_of_tokio(Over::Unix));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_a_listener_on_a_unix_socket() {
+    holds(&failures_of_a_listener(Over::Unix));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_a_listener_on_tokio_on_a_unix_socket() {
+    holds(&failures_of_a_listener_on_tokio(Over::Unix));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_has_no_name_for_the_check_and_a_pin_needs_none() {
+    on_both(|arm| {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let place = Place::Unix(directory.path().join("socket"));
+        let script: &Script = &[Step::Handshake, Step::ReceiveToEnd, Step::CloseNotify, Step::Fin];
+        let peer = Peer::listen_at(&place, Setup::PLAIN, script).expect("a new path");
+        let endpoint = endpoint(&place);
+        let error = arm.connect(&endpoint, &options(client())).err().expect("whose certificate is it?");
+        assert!(
+            error.to_string().contains("--servername") && error.report().tls_version.is_none(),
+            "{error}"
+        );
+        // It was not connected to: the peer still waits for its one client.
+        let pin = Authority::loopback().fingerprint().parse().expect("as it is told");
+        let open = arm.connect(&endpoint, &options(Client::new().pin(pin)));
+        let report = open.expect("it is the right one").shutdown_send().expect("connected").drain();
+        assert_eq!(
+            (report.ending, report.transport, report.tls_trust),
+            ("graceful", Some("unix"), Some("pinned"))
+        );
+        assert!(peer.finish().close_notify);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn tls_is_spoken_over_an_abstract_name() {
+    for arm in [Arm::Blocking, Arm::Tokio] {
+        let tls = Server::self_signed().build().expect("a key");
+        let pin = tls.fingerprint().expect("it has a certificate");
+        let name = format!("adieu-tls-{arm:?}-{}", std::process::id());
+        let endpoint = Endpoint::unix_abstract(name);
+        let listener = Listener::bind(&endpoint, &Options::new().tls(tls)).expect("a new name");
+        let serving = std::thread::spawn(move || adieu::exchange::echo(listener.accept().expect("a client")));
+        let mut open = arm.connect(&endpoint, &options(Client::new().pin(pin))).expect("it listens");
+        open.write_all(b"no file").expect("taken");
+        let mut half = open.shutdown_send().expect("connected");
+        let mut answer = Vec::new();
+        half.read_to_end(&mut answer).expect("it is sent back");
+        assert_eq!((half.close().ending, &answer[..]), ("graceful", &b"no file"[..]));
+        let report = serving.join().expect("no panic");
+        assert!(report.is_graceful() && report.tls_close_notify_received == Some(true), "{report}");
+    }
 }
 
 fn address_of(endpoint: &Endpoint) -> SocketAddr {

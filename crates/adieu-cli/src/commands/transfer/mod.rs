@@ -161,7 +161,17 @@ impl Session {
         has_secret: bool,
     ) -> Result<Self, ExitStatus> {
         let (endpoint, tls) = transfer.tls.resolve(endpoint, listens)?;
+        let protection = match (&tls, has_secret) {
+            (None, false) => Protection::None,
+            (Some(_), false) if !listens && transfer.tls.is_insecure() => Protection::Insecure,
+            _ => Protection::Encrypted,
+        };
+        let fingerprint =
+            tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Tls::fingerprint);
         let mut options = shared.options(InputKind::Command);
+        if let Some(tls) = tls {
+            options = options.tls(tls);
+        }
         let mut has_proxy = false;
         if !listens {
             options = transfer.source.add_to(options);
@@ -174,16 +184,6 @@ impl Session {
             let proxy = transfer.proxy.resolve(&endpoint).map_err(Refusal::tell)?;
             has_proxy = proxy.is_some();
             options = options.proxy(proxy);
-        }
-        let protection = match (&tls, has_secret) {
-            (None, false) => Protection::None,
-            (Some(_), false) if !listens && transfer.tls.is_insecure() => Protection::Insecure,
-            _ => Protection::Encrypted,
-        };
-        let fingerprint =
-            tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Tls::fingerprint);
-        if let Some(tls) = tls {
-            options = options.tls(tls);
         }
         let fail = |text: &str| {
             complain(text);

@@ -9,8 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 /// after a space.
 pub(super) fn line(ours: Role, endpoint: &Endpoint, fingerprint: &Fingerprint, options: &str) -> String {
     let endpoint = reachable(endpoint, own_address);
-    // Without a host TLS has no name to ask for; what is pinned may have any.
-    let more = if matches!(endpoint, Endpoint::Tls { .. }) { "" } else { " --tls --servername localhost" };
+    let more = if matches!(endpoint, Endpoint::Tls { .. }) { "" } else { " --tls" };
     let endpoint = quoted(&endpoint.to_string());
     match ours {
         Role::Receive => format!("adieu send FILE{options} {endpoint}{more} --pin {fingerprint}"),
@@ -90,6 +89,6 @@ mod tests {
     fn a_socket_file_is_one_word_and_says_that_it_speaks_tls() {
         let endpoint = "unix:/run/it's here".parse().expect("an endpoint");
         let said = line(Role::Receive, &endpoint, &fingerprint(), "");
-        assert!(said.starts_with("adieu send FILE 'unix:/run/it'\\''s here' --tls --servername "), "{said}");
+        assert!(said.starts_with("adieu send FILE 'unix:/run/it'\\''s here' --tls --pin "), "{said}");
     }
 }
