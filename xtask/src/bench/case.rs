@@ -60,9 +60,9 @@ const fn transfer(input: Input, output: Output) -> Kind {
     Kind::Transfer(Transfer { unix: false, tls: false, input, output, down: matches!(input, Input::Nothing) })
 }
 
-const fn tls(input: Input) -> Kind {
-    let down = matches!(input, Input::Nothing);
-    Kind::Transfer(Transfer { unix: false, tls: true, input, output: Output::Null, down })
+const fn tls(input: Input, output: Output) -> Kind {
+    let down = !matches!((input, output), (Input::File, Output::Null));
+    Kind::Transfer(Transfer { unix: false, tls: true, input, output, down })
 }
 
 pub(super) const ALL: &[Case] = &[
@@ -97,8 +97,13 @@ pub(super) const ALL: &[Case] = &[
             down: false,
         }),
     },
-    Case { name: "tls-file-to-socket", title: "file over TLS", kind: tls(Input::File) },
-    Case { name: "tls-socket-to-null", title: "TLS to /dev/null", kind: tls(Input::Nothing) },
+    Case { name: "tls-file-to-socket", title: "file over TLS", kind: tls(Input::File, Output::Null) },
+    Case { name: "tls-socket-to-null", title: "TLS to /dev/null", kind: tls(Input::Nothing, Output::Null) },
+    Case {
+        name: "tls-full-duplex",
+        title: "full duplex over TLS, file to file",
+        kind: tls(Input::File, Output::File),
+    },
     Case { name: "tiny", title: "tiny exchange", kind: Kind::Tiny },
     Case { name: "echo-1", title: "echo, 1 client", kind: Kind::Echo { clients: 1 } },
     Case { name: "echo-100", title: "echo, 100 clients", kind: Kind::Echo { clients: 100 } },

@@ -110,12 +110,15 @@ impl Bench {
             fs::remove_file(&socket)?;
         }
         let endpoint = if transfer.unix { socket.to_string_lossy().into_owned() } else { "0".into() };
-        let end = if tool.half_closes() || !transfer.up() { "eof".into() } else { size.to_string() };
+        let both_ways = transfer.up() && transfer.down;
+        // Of the tools that speak TLS not all half-close.
+        let counts = if transfer.tls { both_ways } else { transfer.up() && !tool.half_closes() };
+        let end = if counts { size.to_string() } else { "eof".into() };
         let sent = if transfer.down { file_word.as_str() } else { "-" };
         let files = transfer.tls.then(|| &Authority::loopback().files);
         let files = files.map(|(certificate, key)| [certificate, key].map(|path| path.to_string_lossy()));
         let words = match &files {
-            Some([certificate, key]) => vec!["tls-peer", certificate, key, sent],
+            Some([certificate, key]) => vec!["tls-peer", certificate, key, sent, &end],
             None => vec!["peer", &endpoint, sent, &end],
         };
         let peer = self.start(&words, Stdio::null(), Stdio::null())?;

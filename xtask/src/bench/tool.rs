@@ -88,7 +88,7 @@ impl Tool {
         let sends = !matches!(case.kind, Kind::Transfer(transfer) if transfer.input == Input::Nothing);
         let receives = matches!(case.kind, Kind::Transfer(transfer) if transfer.down);
         if matches!(case.kind, Kind::Transfer(transfer) if transfer.tls) {
-            return self.tls_client(endpoint, sends, block);
+            return self.tls_client(endpoint, (sends, receives), block);
         }
         let words: Vec<String> = match self.kin {
             Kin::OpenSsl => return Err("TLS only"),
@@ -123,8 +123,8 @@ impl Tool {
         Ok(self.with_program(words))
     }
 
-    /// The same over TLS, one way.
-    fn tls_client(&self, port: &str, sends: bool, block: u64) -> Asked {
+    /// The same over TLS. The peer ends once it has sent and received everything.
+    fn tls_client(&self, port: &str, ways: (bool, bool), block: u64) -> Asked {
         // The page shows a command without the place of a file that is gone by then.
         let ca = if port == "PORT" {
             "CA.pem".into()
@@ -135,21 +135,28 @@ impl Tool {
         let words = match self.kin {
             Kin::OpenBsd | Kin::Traditional => return Err("no TLS"),
             Kin::Limit => return Err("no limit program"),
-            Kin::Ncat if sends => own(&["--ssl", "--send-only", "127.0.0.1", port]),
-            Kin::Ncat => own(&["--ssl", "--recv-only", "127.0.0.1", port]),
+            Kin::Ncat => {
+                let way: &[&str] = match ways {
+                    (true, false) => &["--send-only"],
+                    (false, _) => &["--recv-only"],
+                    (true, true) => &[],
+                };
+                own(&[&["--ssl"], way, &["127.0.0.1", port]].concat())
+            }
             Kin::Socat => {
                 let target = format!("OPENSSL:{address},cafile={ca}");
-                if sends {
-                    own(&["-b", &block, "-u", "-", &target])
-                } else {
-                    own(&["-b", &block, "-u", &target, "-"])
+                match ways {
+                    (true, false) => own(&["-b", &block, "-u", "-", &target]),
+                    (false, _) => own(&["-b", &block, "-u", &target, "-"]),
+                    (true, true) => own(&["-b", &block, "-t", "30", "-", &target]),
                 }
             }
-            // Its own input's end, with nothing to send, would end it at once.
-            Kin::OpenSsl if sends => {
-                own(&["s_client", "-quiet", "-no_ign_eof", "-CAfile", &ca, "-connect", &address])
+            // Its own input's end would end it, with what it is still to receive.
+            Kin::OpenSsl => {
+                let ends: &[&str] = if ways == (true, false) { &["-no_ign_eof"] } else { &[] };
+                let rest = ["-CAfile", &ca, "-connect", &address];
+                own(&[&["s_client", "-quiet"], ends, &rest].concat())
             }
-            Kin::OpenSsl => own(&["s_client", "-quiet", "-CAfile", &ca, "-connect", &address]),
             Kin::Adieu => own(&["connect", "-q", "--ca", &ca, &format!("tls://{address}")]),
         };
         Ok(self.with_program(words))
@@ -215,6 +222,14 @@ mod tests {
             (Kin::Socat, "tiny", "9", "t -b 8192 - TCP:127.0.0.1:9"),
             (Kin::Adieu, "unix-file-to-socket", "/s", "t connect -q unix:/s"),
             (Kin::Limit, "tiny", "9", "t limit tiny 9"),
+            (Kin::Ncat, "tls-file-to-socket", "9", "t --ssl --send-only 127.0.0.1 9"),
+            (Kin::Ncat, "tls-full-duplex", "9", "t --ssl 127.0.0.1 9"),
+            (
+                Kin::OpenSsl,
+                "tls-full-duplex",
+                "PORT",
+                "t s_client -quiet -CAfile CA.pem -connect 127.0.0.1:PORT",
+            ),
         ] {
             assert_eq!(asked(kin, name, endpoint), wanted);
         }

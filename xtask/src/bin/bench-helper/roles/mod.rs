@@ -28,7 +28,9 @@ pub(crate) fn run() -> Result<()> {
         "hash-send" => hashed::send(&next("the endpoint")?, &next("the file")?),
         "hash-receive" => hashed::receive(&next("the file")?),
         "peer" => counterpart::peer(&next("the endpoint")?, &next("the file")?, &next("the end")?),
-        "tls-peer" => tls::peer(&next("the certificate")?, &next("the key")?, &next("the file")?),
+        "tls-peer" => {
+            tls::peer(&next("the certificate")?, &next("the key")?, &next("the file")?, &next("the end")?)
+        }
         "answer" => counterpart::answer(&next("the endpoint")?, &next("the end")?),
         "feed" => counterpart::feed(&next("the file")?),
         "empty" => counterpart::empty(),

@@ -2,6 +2,8 @@
 
 use super::{net, now};
 use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,8 +21,9 @@ const SEALED: usize = 128 * 1024;
 /// Room for them, and for what a record adds.
 const OUTGOING: usize = SEALED + 64 * 1024;
 
-/// Accepts one connection, sends a file if there is one (`-`: none), receives everything, and says how much.
-pub(crate) fn peer(certificate: &str, key: &str, file: &str) -> Result<()> {
+/// Accepts one connection, sends a file if there is one (`-`: none), receives everything, and says how much. If it is to
+/// receive so many bytes, and not all until the end, it sends and receives at the same time.
+pub(crate) fn peer(certificate: &str, key: &str, file: &str, end: &str) -> Result<()> {
     let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -40,6 +43,7 @@ pub(crate) fn peer(certificate: &str, key: &str, file: &str) -> Result<()> {
         start: 0,
         end: 0,
         outgoing: vec![0; OUTGOING],
+        sent: 0,
         unsent: 0,
         received: 0,
         closed: false,
@@ -47,6 +51,10 @@ pub(crate) fn peer(certificate: &str, key: &str, file: &str) -> Result<()> {
     peer.advance(&[], true)?;
     let mut sent = 0;
     if let Some(mut file) = file {
+        if end != "eof" {
+            let until = end.parse().context("how much to receive")?;
+            peer.receive_besides(&mut file, until)?;
+        }
         let mut piece = vec![0; SEALED];
         loop {
             let n = file.read(&mut piece)?;
@@ -54,8 +62,9 @@ pub(crate) fn peer(certificate: &str, key: &str, file: &str) -> Result<()> {
                 break;
             }
             peer.advance(&piece[..n], false)?;
-            sent += n;
+            peer.flush()?;
         }
+        sent = file.metadata()?.len();
         peer.end()?;
     }
     peer.receive()?;
@@ -73,14 +82,16 @@ struct Peer {
     incoming: Vec<u8>,
     start: usize,
     end: usize,
+    /// What is between `sent` and `unsent` is to be sent.
     outgoing: Vec<u8>,
+    sent: usize,
     unsent: usize,
     received: u64,
     closed: bool,
 }
 
 impl Peer {
-    /// Makes the handshake, or seals and sends `bytes`, or opens what has come.
+    /// Makes the handshake, or seals `bytes`, or opens what has come.
     fn advance(&mut self, bytes: &[u8], handshake: bool) -> Result<()> {
         loop {
             let incoming = &mut self.incoming[self.start..self.end];
@@ -100,14 +111,12 @@ impl Peer {
                 }
                 ConnectionState::TransmitTlsData(data) => {
                     data.done();
-                    send_all(&self.socket, &self.outgoing[..self.unsent])?;
-                    self.unsent = 0;
+                    self.flush()?;
                 }
                 ConnectionState::BlockedHandshake => needs_input = true,
                 ConnectionState::WriteTraffic(mut traffic) => {
                     if !bytes.is_empty() {
-                        let n = traffic.encrypt(bytes, &mut self.outgoing)?;
-                        send_all(&self.socket, &self.outgoing[..n])?;
+                        self.unsent = traffic.encrypt(bytes, &mut self.outgoing)?;
                     }
                     done = true;
                 }
@@ -131,11 +140,61 @@ impl Peer {
     }
 
     fn fill(&mut self) -> Result<usize> {
+        Ok(self.fill_with(RecvFlags::empty())?)
+    }
+
+    fn fill_with(&mut self, flags: RecvFlags) -> Result<usize, Errno> {
         self.incoming.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
-        let (n, _) = recv(&self.socket, &mut self.incoming[self.end..], RecvFlags::empty())?;
+        let (n, _) = recv(&self.socket, &mut self.incoming[self.end..], flags)?;
         self.end += n;
         Ok(n)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        send_all(&self.socket, &self.outgoing[self.sent..self.unsent])?;
+        (self.sent, self.unsent) = (0, 0);
+        Ok(())
+    }
+
+    /// Sends the file while it receives, until it has received so much. All of the file is sent then.
+    fn receive_besides(&mut self, file: &mut File, until: u64) -> Result<()> {
+        let mut piece = vec![0; SEALED];
+        let mut has_more = true;
+        while has_more || self.sent < self.unsent || self.received < until {
+            let mut piece_len = 0;
+            if has_more && self.sent == self.unsent {
+                piece_len = file.read(&mut piece)?;
+                has_more = piece_len > 0;
+                (self.sent, self.unsent) = (0, 0);
+            }
+            // Opens what has come, and seals the piece.
+            self.advance(&piece[..piece_len], false)?;
+            let mut moved = false;
+            if self.sent < self.unsent {
+                let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+                match send(&self.socket, &self.outgoing[self.sent..self.unsent], flags) {
+                    Ok(n) => {
+                        self.sent += n;
+                        moved = true;
+                    }
+                    Err(Errno::AGAIN) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            match self.fill_with(RecvFlags::DONTWAIT) {
+                Ok(0) if self.received < until => bail!("an end after {} bytes", self.received),
+                Ok(n) => moved |= n > 0,
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if !moved && (self.sent < self.unsent || self.received < until) {
+                let mut flags = PollFlags::IN;
+                flags.set(PollFlags::OUT, self.sent < self.unsent);
+                poll(&mut [PollFd::new(&self.socket, flags)], None)?;
+            }
+        }
+        Ok(())
     }
 
     /// To close_notify or the end, whichever the tool has.
