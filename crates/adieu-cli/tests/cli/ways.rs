@@ -1,9 +1,9 @@
 //! The ways that bytes take: what the kernel refuses, and the two traps of `splice`. That every way gives the same
 //! endings is what the closing matrix shows (`tests/matrix.rs`).
 
-use crate::{ADIEU, Server, ask};
+use crate::{ADIEU, Server, adieu, ask};
 use adieu_testkit::pattern::{Pattern, Verifier};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 const LENGTH: u64 = 3_000_000;
@@ -152,4 +152,46 @@ fn a_fast_stream_that_slows_down_is_not_held_up() {
     }
     assert!(client.wait().expect("adieu is our child").success());
     server.join().expect("the server does not panic");
+}
+
+/// The same over TLS, where fast streams are woken for less often too.
+#[test]
+fn a_fast_stream_over_tls_that_slows_down_is_not_held_up() {
+    const FAST: u64 = 256 << 20;
+    const SLOW: u64 = 20;
+    let mut server = adieu(&["listen", "--self-signed", "127.0.0.1:0"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("adieu starts");
+    let mut said = BufReader::new(server.stderr.take().expect("it is a pipe"));
+    let mut line = || {
+        let mut line = String::new();
+        said.read_line(&mut line).expect("it is readable");
+        line
+    };
+    let endpoint = line().trim().strip_prefix("adieu: listening on ").expect("it says where").to_owned();
+    let pin = line().trim().rsplit_once("--pin ").expect("it says its fingerprint").1.to_owned();
+    let mut client = adieu(&["connect", "-q", &endpoint, "--pin", &pin])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("adieu starts");
+    let mut input = server.stdin.take().expect("it is a pipe");
+    let mut output = client.stdout.take().expect("it is a pipe");
+    let feeding = std::thread::spawn(move || {
+        std::io::copy(&mut std::io::repeat(b'f').take(FAST), &mut input).expect("the server takes it");
+        input
+    });
+    std::io::copy(&mut (&mut output).take(FAST), &mut std::io::sink()).expect("the pipe is readable");
+    let mut input = feeding.join().expect("feeding does not panic");
+    // Each byte is sent once the one before has come out at the other end, so nothing but time can push it on.
+    for _ in 0..SLOW {
+        input.write_all(b"s").expect("the server takes it");
+        output.read_exact(&mut [0]).expect("the byte comes out");
+    }
+    drop(input);
+    assert!(client.wait().expect("adieu is our child").success());
+    assert!(server.wait().expect("adieu is our child").success());
 }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use super::{
     ends::Kind,
     low_water::LowWater,
-    upload::{PIECE, is_worth_it},
+    upload::{PIECE, is_long, is_worth_it},
 };
 #[cfg(target_os = "linux")]
 use rustix::{
@@ -119,8 +119,8 @@ impl Download {
     /// Before a wait, for the peer's bytes among others or for others only: how long it may last at most.
     pub(super) fn before_wait(&mut self, link: &Link<Socket>, for_peer: bool) -> Option<Duration> {
         #[cfg(target_os = "linux")]
-        if !matches!(self.way, Way::Buffered) && link.is_tcp() {
-            return self.low_water.before_wait(link, for_peer);
+        if let Some(mouthful) = self.mouthful(link) {
+            return self.low_water.before_wait(link, for_peer, mouthful);
         }
         let _ = (link, for_peer);
         None
@@ -232,6 +232,18 @@ impl Download {
 
 #[cfg(target_os = "linux")]
 impl Download {
+    /// How much is worth being woken for, once it comes fast. `None`: whatever comes.
+    fn mouthful(&self, link: &Link<Socket>) -> Option<u32> {
+        if !link.is_tcp() {
+            return None;
+        }
+        #[cfg(feature = "tls")]
+        if !link.is_plain() {
+            return is_long(link, link.core.counts().received).then_some(super::low_water::TLS);
+        }
+        (!matches!(self.way, Way::Buffered)).then_some(super::low_water::DIRECT)
+    }
+
     /// Takes the direct way that fits the output, when it is worth it.
     fn choose(&mut self, link: &Link<Socket>, output: &Output) {
         let may = self.may_be_direct && matches!(self.way, Way::Buffered);

@@ -12,17 +12,18 @@ use socket2::Socket;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// A mouthful: sixteen segments of the largest size, and what a pipe holds.
-const MARK: u32 = 1024 * 1024;
+/// A mouthful on a direct way: sixteen segments of the largest size, and what a pipe holds.
+pub(super) const DIRECT: u32 = 1024 * 1024;
+
+/// A mouthful of TLS: what is received at once.
+#[cfg(feature = "tls")]
+pub(super) const TLS: u32 = 256 * 1024;
 
 /// How long bytes below the mark may lie in the kernel.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// With less than this below the mark when our patience ends, the stream has slowed down and the mark is lowered.
 const TRICKLE: u64 = 64 * 1024;
-
-/// How much must come within `PATIENCE` for the mark to be worth it.
-const FAST: u64 = MARK as u64;
 
 #[derive(Debug, Default)]
 pub(super) struct LowWater {
@@ -39,7 +40,12 @@ pub(super) struct LowWater {
 
 impl LowWater {
     /// Before a wait: raises the mark if the peer's bytes have come fast. How long to wait at most, if it is for them.
-    pub(super) fn before_wait(&mut self, link: &Link<Socket>, for_peer: bool) -> Option<Duration> {
+    pub(super) fn before_wait(
+        &mut self,
+        link: &Link<Socket>,
+        for_peer: bool,
+        mouthful: u32,
+    ) -> Option<Duration> {
         if !for_peer {
             self.waiting = None;
             return None;
@@ -50,8 +56,8 @@ impl LowWater {
             let elapsed = now.saturating_sub(start);
             if elapsed >= PATIENCE {
                 self.window = Some((now, received));
-                if is_fast(received - before, elapsed) {
-                    self.set(link, MARK);
+                if is_fast(received - before, elapsed, mouthful) {
+                    self.set(link, mouthful);
                 }
             }
         }
@@ -92,8 +98,9 @@ impl LowWater {
     }
 }
 
-fn is_fast(bytes: u64, elapsed: Duration) -> bool {
-    u128::from(bytes) * PATIENCE.as_nanos() >= u128::from(FAST) * elapsed.as_nanos()
+/// Whether a mouthful comes within our patience, so that the mark is worth it.
+fn is_fast(bytes: u64, elapsed: Duration, mouthful: u32) -> bool {
+    u128::from(bytes) * PATIENCE.as_nanos() >= u128::from(mouthful) * elapsed.as_nanos()
 }
 
 #[cfg(test)]
@@ -101,9 +108,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fast_is_a_mebibyte_in_a_millisecond() {
-        assert!(is_fast(4 << 20, Duration::from_millis(4)));
-        assert!(!is_fast((4 << 20) - 1, Duration::from_millis(4)));
-        assert!(!is_fast(10 << 20, Duration::from_secs(1)));
+    fn fast_is_a_mouthful_in_a_millisecond() {
+        assert!(is_fast(4 << 20, Duration::from_millis(4), DIRECT));
+        assert!(!is_fast((4 << 20) - 1, Duration::from_millis(4), DIRECT));
+        assert!(!is_fast(10 << 20, Duration::from_secs(1), DIRECT));
     }
 }

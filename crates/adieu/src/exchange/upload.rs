@@ -61,7 +61,13 @@ pub(super) const PIECE: usize = 1024 * 1024;
 /// Whether a direction that has moved so many bytes is worth a direct way.
 #[cfg(target_os = "linux")]
 pub(super) fn is_worth_it(link: &Link<Socket>, moved: u64) -> bool {
-    link.is_plain() && link.options.data_path.direct_from().is_some_and(|from| moved >= from)
+    link.is_plain() && is_long(link, moved)
+}
+
+/// Whether a direction that has moved so many bytes is to be fast, and not only right.
+#[cfg(target_os = "linux")]
+pub(super) fn is_long(link: &Link<Socket>, moved: u64) -> bool {
+    link.options.data_path.direct_from().is_some_and(|from| moved >= from)
 }
 
 impl Upload {

@@ -51,20 +51,16 @@ pub(crate) fn peer(certificate: &str, key: &str, file: &str, end: &str) -> Resul
     peer.advance(&[], true)?;
     let mut sent = 0;
     if let Some(mut file) = file {
-        if end != "eof" {
-            let until = end.parse().context("how much to receive")?;
-            peer.receive_besides(&mut file, until)?;
-        }
-        let mut piece = vec![0; SEALED];
-        loop {
-            let n = file.read(&mut piece)?;
-            if n == 0 {
-                break;
-            }
-            peer.advance(&piece[..n], false)?;
-            peer.flush()?;
-        }
         sent = file.metadata()?.len();
+        // All its bytes are the same and only counted, so one piece stands for each: reading them would be measured.
+        let mut piece = vec![0; SEALED];
+        let held = file.read(&mut piece)?;
+        piece.truncate(held);
+        if end == "eof" {
+            peer.send(&piece, sent)?;
+        } else {
+            peer.exchange(&piece, sent, end.parse().context("how much to receive")?)?;
+        }
         peer.end()?;
     }
     peer.receive()?;
@@ -157,19 +153,26 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends the file while it receives, until it has received so much. All of the file is sent then.
-    fn receive_besides(&mut self, file: &mut File, until: u64) -> Result<()> {
-        let mut piece = vec![0; SEALED];
-        let mut has_more = true;
-        while has_more || self.sent < self.unsent || self.received < until {
-            let mut piece_len = 0;
-            if has_more && self.sent == self.unsent {
-                piece_len = file.read(&mut piece)?;
-                has_more = piece_len > 0;
+    /// Sends so much of the piece, again and again.
+    fn send(&mut self, piece: &[u8], mut left: u64) -> Result<()> {
+        while left > 0 {
+            let next = next(piece, &mut left);
+            self.advance(next, false)?;
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The same while it receives, until it has received so much.
+    fn exchange(&mut self, piece: &[u8], mut left: u64, until: u64) -> Result<()> {
+        while left > 0 || self.sent < self.unsent || self.received < until {
+            let mut sealed: &[u8] = &[];
+            if self.sent == self.unsent {
                 (self.sent, self.unsent) = (0, 0);
+                sealed = next(piece, &mut left);
             }
             // Opens what has come, and seals the piece.
-            self.advance(&piece[..piece_len], false)?;
+            self.advance(sealed, false)?;
             let mut moved = false;
             if self.sent < self.unsent {
                 let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
@@ -207,15 +210,38 @@ impl Peer {
         }
     }
 
+    /// close_notify and FIN, whether or not the tool's own close_notify has come.
     fn end(&mut self) -> Result<()> {
-        let status = self.session.process_tls_records(&mut self.incoming[self.start..self.end]);
-        if let ConnectionState::WriteTraffic(mut traffic) = status.state? {
-            let n = traffic.queue_close_notify(&mut self.outgoing)?;
-            send_all(&self.socket, &self.outgoing[..n])?;
+        loop {
+            let incoming = &mut self.incoming[self.start..self.end];
+            let UnbufferedStatus { discard, state } = self.session.process_tls_records(incoming);
+            let sealed = match state? {
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    Some(traffic.queue_close_notify(&mut self.outgoing)?)
+                }
+                ConnectionState::PeerClosed => {
+                    self.closed = true;
+                    None
+                }
+                _ => bail!("more than the end"),
+            };
+            self.start += discard;
+            if let Some(n) = sealed {
+                self.unsent = n;
+                break;
+            }
         }
+        self.flush()?;
         shutdown(&self.socket, Shutdown::Write)?;
         Ok(())
     }
+}
+
+/// As much of the piece as is left to send.
+fn next<'a>(piece: &'a [u8], left: &mut u64) -> &'a [u8] {
+    let n = piece.len().min(usize::try_from(*left).unwrap_or(piece.len()));
+    *left -= n as u64;
+    &piece[..n]
 }
 
 fn send_all(socket: &OwnedFd, mut bytes: &[u8]) -> Result<()> {
