@@ -6,6 +6,7 @@ use adieu::{Endpoint, Options};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -126,11 +127,17 @@ impl Timers {
 }
 
 /// An endpoint from one word (`host:port`) or two (`host port`).
-pub(crate) fn endpoint(words: &[String]) -> anyhow::Result<Endpoint> {
+pub(crate) fn endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
     match words {
-        [one] => one.parse().with_context(|| format!("'{one}' is not an endpoint")),
-        [host, port] => Endpoint::from_host_and_port(host, port)
-            .with_context(|| format!("'{host} {port}' is not an endpoint")),
+        [one] => Endpoint::try_from(one.as_os_str())
+            .with_context(|| format!("'{}' is not an endpoint", one.display())),
+        [host, port] => {
+            let wrong = || format!("'{} {}' is not an endpoint", host.display(), port.display());
+            let (Some(host), Some(port)) = (host.to_str(), port.to_str()) else {
+                return Err(anyhow!("{}: it is not UTF-8", wrong()));
+            };
+            Endpoint::from_host_and_port(host, port).with_context(wrong)
+        }
         _ => Err(anyhow!("an endpoint is one word (host:port) or two (host port)")),
     }
 }
@@ -152,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_one_word_or_two() {
-        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         assert_eq!(endpoint(&words(&["h:1"])).ok(), Some(Endpoint::tcp("h", 1)));
         assert_eq!(endpoint(&words(&["::1", "1"])).ok(), Some(Endpoint::tcp("::1", 1)));
         assert!(endpoint(&words(&["h", "x"])).is_err());

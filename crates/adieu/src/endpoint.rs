@@ -1,5 +1,6 @@
 //! Where to connect to, or listen: the words a user writes, parsed.
 
+use std::ffi::{OsStr, OsString};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `tls://host:port`, `unix:path`, `unix:@name`.
@@ -107,6 +108,23 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The endpoint as it can be taken again, also where a Unix socket's path is no text. What is displayed has a sign in
+    /// the place of each byte that is none.
+    pub fn to_os_string(&self) -> OsString {
+        match self {
+            Self::Unix { path } => {
+                // Without its directory it would read as an abstract name.
+                let is_abstract = path.as_os_str().as_encoded_bytes().starts_with(b"@");
+                let mut text = OsString::from(if is_abstract { "unix:./" } else { "unix:" });
+                text.push(path);
+                text
+            }
+            other => other.to_string().into(),
+        }
+    }
+}
+
 /// With or without a zone, as in `fe80::1%eth0`.
 fn is_ipv6(text: &str) -> bool {
     let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
@@ -182,6 +200,12 @@ pub enum ParseEndpointError {
     /// There is no abstract name.
     #[error("'unix:@' needs a name, as in unix:@app")]
     NoName,
+    /// It is no text, and not the path of a Unix socket, which need not be.
+    #[error("'{given}' is not UTF-8: only the path after unix: may be anything else")]
+    NotUnicode {
+        /// What was given, with signs in the place of what is no text.
+        given: String,
+    },
     /// A scheme that is not spoken.
     #[error(
         "the scheme '{scheme}' is not supported: write host:port, [::1]:port, tls://host:port or unix:path"
@@ -240,17 +264,33 @@ impl FromStr for Endpoint {
     }
 }
 
+/// The words of a command line, where a Unix socket's path may be any bytes.
+impl TryFrom<&OsStr> for Endpoint {
+    type Error = ParseEndpointError;
+
+    fn try_from(text: &OsStr) -> Result<Self, Self::Error> {
+        if let Some(text) = text.to_str() {
+            return text.parse();
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            let path = text.as_bytes().strip_prefix(b"unix:").filter(|path| !path.starts_with(b"@"));
+            if let Some(path) = path {
+                return Ok(Self::unix(OsStr::from_bytes(path)));
+            }
+        }
+        Err(ParseEndpointError::NotUnicode { given: text.to_string_lossy().into_owned() })
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tls { host, port } => write!(f, "tls://{}", Self::tcp(host, *port)),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            // Without its directory it would read as an abstract name.
-            Self::Unix { path } if path.as_os_str().as_encoded_bytes().starts_with(b"@") => {
-                write!(f, "unix:./{}", path.display())
-            }
-            Self::Unix { path } => write!(f, "unix:{}", path.display()),
+            Self::Unix { .. } => self.to_os_string().display().fmt(f),
             Self::UnixAbstract { name } => write!(f, "unix:@{name}"),
         }
     }
@@ -284,6 +324,22 @@ mod tests {
         assert_eq!(Endpoint::from_host_and_port("::1", "80"), Ok(Endpoint::tcp("::1", 80)));
         assert_eq!("unix:@x".parse(), Ok(Endpoint::unix_abstract("x")));
         assert_eq!(Endpoint::unix("@x").to_string(), "unix:./@x");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_need_not_be_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let words = OsStr::from_bytes(b"unix:/run/\xff.sock");
+        let endpoint = Endpoint::try_from(words).expect("a path");
+        assert_eq!(endpoint, Endpoint::unix(OsStr::from_bytes(b"/run/\xff.sock")));
+        assert_eq!(endpoint.to_os_string(), words);
+        assert_eq!(endpoint.to_string(), "unix:/run/\u{fffd}.sock");
+        for text in [&b"unix:@\xff"[..], b"\xff:80", b"tls://\xff:80"] {
+            let error = Endpoint::try_from(OsStr::from_bytes(text)).expect_err("no text");
+            assert!(matches!(error, ParseEndpointError::NotUnicode { .. }), "{error}");
+        }
+        assert_eq!(Endpoint::try_from(OsStr::new("h:1")), Ok(Endpoint::tcp("h", 1)));
     }
 
     #[test]

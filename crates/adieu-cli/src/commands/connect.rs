@@ -28,7 +28,7 @@ use std::time::Duration;
 pub(crate) struct Args {
     /// The endpoint, in one word or two
     #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
-    endpoint: Vec<String>,
+    endpoint: Vec<OsString>,
 
     #[command(flatten)]
     tls: ConnectTls,
@@ -67,7 +67,7 @@ impl Args {
             match word.to_str()? {
                 "-q" => args.shared.reporting.quiet = true,
                 option if option.starts_with('-') => return None,
-                word => args.endpoint.push(word.to_owned()),
+                word => args.endpoint.push(word.into()),
             }
         }
         matches!(args.endpoint.len(), 1 | 2).then_some(args)

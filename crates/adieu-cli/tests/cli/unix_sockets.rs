@@ -3,7 +3,7 @@
 use crate::{ADIEU, BOUND, Server, adieu, run, text};
 use adieu_testkit::skip::counterpart;
 use rustix::process::Signal;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -29,6 +29,47 @@ fn a_unix_socket_is_served_and_its_file_removed() {
     );
     assert_eq!(server.finish().0.code(), Some(0));
     assert!(!path.exists());
+}
+
+/// macOS has file names of UTF-8 alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_need_not_be_text() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let path = directory.path().join(OsString::from_vec(b"\xff.sock".to_vec()));
+    let endpoint = [&b"unix:"[..], path.as_os_str().as_encoded_bytes()].concat();
+    let word = OsString::from_vec(endpoint.clone());
+    let port_file = directory.path().join("place");
+    let mut server = adieu(&["listen", "--echo", "--port-file"])
+        .args([port_file.as_os_str(), &word])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the built binary starts");
+    let mut line = String::new();
+    let mut said = BufReader::new(server.stderr.take().expect("a pipe"));
+    said.read_line(&mut line).expect("what it says is UTF-8");
+    assert!(line.ends_with("/\u{fffd}.sock\n"), "{line}");
+    assert_eq!(std::fs::read(&port_file).expect("it is there"), [&endpoint[..], b"\n"].concat());
+    let client = adieu(&["connect", "--report", "json"])
+        .arg(&word)
+        .stdin(std::fs::File::open("/dev/null").expect("it is there"))
+        .output()
+        .expect("the built binary starts");
+    let report = text(&client.stderr);
+    assert_eq!(client.status.code(), Some(0), "{report}");
+    assert!(report.contains("/\u{fffd}.sock\","), "{report}");
+    assert_eq!(server.wait().expect("it can be waited for").code(), Some(0));
+    assert!(!path.exists());
+    let sent = adieu(&["send", "/dev/null"]).arg(&word).output().expect("the built binary starts");
+    assert_eq!(sent.status.code(), Some(3), "nobody is there: {}", text(&sent.stderr));
+    // What is not a path has to be text.
+    let wrong = adieu(&["connect"]).arg(OsString::from_vec(b"\xff:80".to_vec())).output();
+    let wrong = wrong.expect("the built binary starts");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("is not UTF-8"), "{}", text(&wrong.stderr));
 }
 
 #[test]

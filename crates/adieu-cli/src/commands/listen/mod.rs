@@ -20,6 +20,7 @@ use adieu::{
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -40,7 +41,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Args {
     /// The endpoint, in one word or two
     #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
-    endpoint: Vec<String>,
+    endpoint: Vec<OsString>,
 
     /// Serve connections until a signal comes
     #[arg(short, long, env = "ADIEU_KEEP_OPEN", hide_env_values = true, action = ArgAction::SetTrue,

@@ -9,10 +9,11 @@ use std::{fs, io};
 /// That takes a rename, which is only for nothing and for a regular file. Whatever else stands there (a FIFO, a device, a
 /// symlink) is written into: a rename would replace it.
 pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
-    let text = match endpoint {
-        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } => format!("{port}\n"),
-        other => format!("{other}\n"),
+    let mut text = match endpoint {
+        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } => port.to_string().into_bytes(),
+        other => other.to_os_string().into_encoded_bytes(),
     };
+    text.push(b'\n');
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
         return fs::write(path, text);
     }

@@ -10,6 +10,7 @@ use adieu::describe_error;
 use adieu_transfer::{Backoff, ReceiveOptions, Role, Storage, Wire};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     /// The endpoint, in one word or two
     #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
-    endpoint: Vec<String>,
+    endpoint: Vec<OsString>,
 
     /// Where it goes: a directory takes everything under its name; else it is the name of the one file, or of a directory
     /// that is made; - is stdout, and then nothing is stored. A link to a file is replaced

@@ -79,10 +79,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     let Some((last, files)) = args.words.split_last().filter(|(_, files)| !files.is_empty()) else {
         return usage("send takes what to send and where to: adieu send FILE... ENDPOINT");
     };
-    let endpoint = match last.to_str().map(str::parse::<Endpoint>) {
-        Some(Ok(endpoint)) => endpoint,
-        Some(Err(error)) => return usage(&format!("'{}' is not an endpoint: {error}", last.display())),
-        None => return usage(&format!("'{}' is not an endpoint", last.display())),
+    let endpoint = match Endpoint::try_from(last.as_os_str()) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return usage(&format!("'{}' is not an endpoint: {error}", last.display())),
     };
     let secret = match args.transfer.secret() {
         Ok(secret) => secret,
