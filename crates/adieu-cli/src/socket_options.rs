@@ -25,8 +25,8 @@ pub(crate) struct SocketOptions {
     #[arg(long, value_name = "NAME", env = "ADIEU_INTERFACE", hide_env_values = true)]
     interface: Option<String>,
 
-    /// Ask the peer's system after so much silence whether it lives; "off" never does [default: 60s]
-    #[arg(long, value_name = "DURATION|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive)]
+    /// Ask the peer's system after so much silence whether it lives; "off" never does, "on" is the default [default: 60s]
+    #[arg(long, value_name = "DURATION|on|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive)]
     keepalive: Option<KeepAlive>,
 
     /// Let the kernel give up when nothing was acknowledged for so long; a full peer counts (Linux)
@@ -94,8 +94,10 @@ impl SocketOptions {
         if let Some(name) = &self.interface {
             options = options.interface(name);
         }
-        if let Some(KeepAlive(after)) = self.keepalive {
-            options = options.keep_alive(after);
+        match self.keepalive {
+            Some(KeepAlive::After(silence)) => options = options.keep_alive(silence),
+            Some(KeepAlive::Off) => options = options.keep_alive(None),
+            Some(KeepAlive::On) | None => {}
         }
         if let Some(on) = self.nodelay {
             options = options.no_delay(on);
@@ -110,17 +112,27 @@ impl SocketOptions {
     }
 }
 
-/// After how much silence; `None`: never.
+/// Whether a silent peer's system is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct KeepAlive(Option<Duration>);
+enum KeepAlive {
+    /// After so much silence.
+    After(Duration),
+    /// After as much as without the option.
+    On,
+    Off,
+}
 
+/// It needs a value: without one it could take the endpoint for it, or `--keepalive 30s` could not be written.
 fn keep_alive(text: &str) -> anyhow::Result<KeepAlive> {
-    if text == "off" {
-        return Ok(KeepAlive(None));
+    match text {
+        "off" => return Ok(KeepAlive::Off),
+        "on" => return Ok(KeepAlive::On),
+        _ => {}
     }
-    let after = crate::durations::duration(text)?;
+    let after = humantime::parse_duration(text)
+        .context("write a duration such as 30s, or off; without the option it is on, after 60s")?;
     ensure!(!after.is_zero(), "it must be more than zero; write off, and the peer is never asked");
-    Ok(KeepAlive(Some(after)))
+    Ok(KeepAlive::After(after))
 }
 
 fn on_or_off(text: &str) -> anyhow::Result<bool> {
@@ -189,6 +201,19 @@ fn source(text: &str) -> anyhow::Result<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keep_alive_is_on_off_or_a_time() {
+        let after = |seconds| KeepAlive::After(Duration::from_secs(seconds));
+        for (text, asked) in
+            [("on", KeepAlive::On), ("off", KeepAlive::Off), ("30s", after(30)), ("2m", after(120))]
+        {
+            assert_eq!(keep_alive(text).ok(), Some(asked), "{text}");
+        }
+        let taken = keep_alive("localhost:80").expect_err("the endpoint, which a bare --keepalive has taken");
+        assert!(taken.to_string().contains("without the option it is on"), "{taken}");
+        assert!(keep_alive("0s").is_err());
+    }
 
     #[test]
     fn sizes_have_units() {
