@@ -12,6 +12,7 @@ mod proxies;
 mod reports;
 mod resources;
 mod socket_options;
+mod tls_through_proxies;
 mod transfer;
 mod transfer_tls;
 mod transfer_waits;

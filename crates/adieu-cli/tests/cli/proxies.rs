@@ -12,7 +12,7 @@ const PASSWORD: &str = "hunter2%";
 const ENCODED: &str = "hunter2%25";
 
 /// Another program's server, until it is dropped.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -43,7 +43,7 @@ fn start(program: &Path, arguments: impl Fn(u16) -> Vec<String>) -> (Running, u1
     panic!("{} does not listen", program.display());
 }
 
-fn connect(endpoint: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
+pub(crate) fn connect(endpoint: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
     let words: Vec<&str> = args.iter().copied().filter(|word| *word != HALF_CLOSE_FIRST).collect();
     let mut command = adieu(&[&["connect", endpoint, "-v", "--input-grace", "0s"][..], &words].concat());
     for name in ["all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
@@ -101,10 +101,35 @@ fn refusing() -> String {
     gone.local_addr().expect("bound").to_string()
 }
 
-fn microsocks(program: &Path, more: &[&str]) -> (Running, u16) {
+pub(crate) fn microsocks(program: &Path, more: &[&str]) -> (Running, u16) {
     start(program, |port| {
         let port = port.to_string();
         ["-i", "127.0.0.1", "-p", &port].iter().chain(more).map(ToString::to_string).collect()
+    })
+}
+
+pub(crate) fn tinyproxy(program: &Path, directory: &Path, more: &str) -> (Running, u16) {
+    let config = directory.join("tinyproxy.conf");
+    start(program, |port| {
+        let lines = format!("Port {port}\nListen 127.0.0.1\nTimeout 20\nLogLevel Critical\n{more}\n");
+        std::fs::write(&config, lines).expect("a file can be written");
+        vec!["-d".to_owned(), "-c".to_owned(), config.display().to_string()]
+    })
+}
+
+pub(crate) fn dante(program: &Path, directory: &Path) -> (Running, u16) {
+    let config = directory.join("danted.conf");
+    start(program, |port| {
+        let lines = format!(
+            "logoutput: {}/log\ninternal: 127.0.0.1 port = {port}\nexternal: lo\n\
+             clientmethod: none\nsocksmethod: none\nuser.privileged: root\nuser.unprivileged: root\n\
+             client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n\
+             socks block {{ from: 0.0.0.0/0 to: 0.0.0.0/0 port = 9 }}\n\
+             socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n",
+            directory.display()
+        );
+        std::fs::write(&config, lines).expect("a file can be written");
+        vec!["-f".to_owned(), config.display().to_string()]
     })
 }
 
@@ -170,14 +195,7 @@ fn tinyproxy_leads_to_the_peer_and_refuses_in_its_own_words() {
     let test = "tinyproxy_leads_to_the_peer_and_refuses_in_its_own_words";
     let Some(program) = counterpart(test, "tinyproxy") else { return };
     let directory = tempfile::tempdir().expect("a directory can be made");
-    let config = directory.path().join("tinyproxy.conf");
-    let run = |more: &str| {
-        start(&program, |port| {
-            let lines = format!("Port {port}\nListen 127.0.0.1\nTimeout 20\nLogLevel Critical\n{more}\n");
-            std::fs::write(&config, lines).expect("a file can be written");
-            vec!["-d".to_owned(), "-c".to_owned(), config.display().to_string()]
-        })
-    };
+    let run = |more: &str| tinyproxy(&program, directory.path(), more);
     let (running, port) = run("");
     let url = format!("http://127.0.0.1:{port}");
     is_good(&["--proxy", &url], &[]);
@@ -205,19 +223,7 @@ fn dante_leads_to_the_peer_by_socks4a_too_and_has_rules() {
     let test = "dante_leads_to_the_peer_by_socks4a_too_and_has_rules";
     let Some(program) = counterpart(test, "danted") else { return };
     let directory = tempfile::tempdir().expect("a directory can be made");
-    let config = directory.path().join("danted.conf");
-    let (_running, port) = start(&program, |port| {
-        let lines = format!(
-            "logoutput: {}/log\ninternal: 127.0.0.1 port = {port}\nexternal: lo\n\
-             clientmethod: none\nsocksmethod: none\nuser.privileged: root\nuser.unprivileged: root\n\
-             client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n\
-             socks block {{ from: 0.0.0.0/0 to: 0.0.0.0/0 port = 9 }}\n\
-             socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n",
-            directory.path().display()
-        );
-        std::fs::write(&config, lines).expect("a file can be written");
-        vec!["-f".to_owned(), config.display().to_string()]
-    });
+    let (_running, port) = dante(&program, directory.path());
     for scheme in ["socks5", "socks5h", "socks4a"] {
         let url = format!("{scheme}://127.0.0.1:{port}");
         is_good(&["--proxy", &url], &[]);

@@ -17,6 +17,7 @@ mod proxies;
 mod socket_options;
 mod timers;
 mod tls;
+mod tls_through_proxies;
 mod tokio_only;
 #[cfg(windows)]
 mod windows;
