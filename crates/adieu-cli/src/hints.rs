@@ -84,6 +84,17 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
 /// For an ending of TLS's own.
 fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str> {
     match report.ending {
+        // In TLS 1.3 the server judges our certificate after the handshake is done for us.
+        "truncated" if report.role == "connect" && report.tls_alert.is_some() => match report
+            .tls_alert
+            .as_deref()?
+        {
+            "certificate_required" => Some("the peer wants a certificate of ours: give it --cert and --key"),
+            "bad_certificate" | "certificate_expired" | "certificate_unknown" | "unknown_ca" => Some(
+                "the peer does not accept our certificate: it must be told of its issuer, or it has expired",
+            ),
+            _ => None,
+        },
         "truncated" if report.tls_alert.is_none() && !close_notify_received => {
             Some("if the bytes themselves say where they end, --tls-eof framed takes this for an end")
         }

@@ -3,8 +3,8 @@
 use crate::exit::ExitStatus;
 use crate::printer::complain;
 use adieu::Endpoint;
-use adieu::tls::{Client, Eof, Fingerprint, Server, Tls, Version};
-use anyhow::Context;
+use adieu::tls::{Client, ConfigError, Eof, Fingerprint, Server, Tls, Version};
+use anyhow::anyhow;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -199,6 +199,11 @@ fn said<T>(result: anyhow::Result<T>) -> Result<T, ExitStatus> {
     })
 }
 
+/// It tells its cause itself.
+fn unusable(error: ConfigError) -> anyhow::Error {
+    anyhow!("TLS cannot be spoken: {error}")
+}
+
 impl Common {
     /// The endpoint of a side that connects, and TLS if it is to be spoken. Nothing is read if it is not.
     fn resolve_connect(
@@ -245,7 +250,7 @@ impl Common {
         if let Some(name) = &trust.servername {
             client = client.server_name(name);
         }
-        client.build().context("TLS cannot be spoken")
+        client.build().map_err(unusable)
     }
 
     fn server(&self, ca: Option<&Path>) -> anyhow::Result<Tls> {
@@ -260,7 +265,7 @@ impl Common {
         if let Some(ca) = ca {
             server = server.client_ca_file(ca);
         }
-        server.build().context("TLS cannot be spoken")
+        server.build().map_err(unusable)
     }
 }
 

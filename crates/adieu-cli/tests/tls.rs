@@ -188,6 +188,10 @@ fn an_option_for_tls_without_tls_is_a_usage_error() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
         assert!(said.contains(what), "{args:?}: {said}");
     }
+    let missing =
+        adieu(&["connect", "tls://h:1", "--ca", "/nowhere"]).output().expect("the built binary starts");
+    let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert_eq!(said.matches("No such file").count(), 1, "it is said once: {said}");
     // Of a variable's options none is meant for this run.
     let mut command = adieu(&["connect", "127.0.0.1:0"]);
     command.env("ADIEU_INSECURE", "1").env("ADIEU_CERT", "x").stdin(Stdio::null());
@@ -329,6 +333,18 @@ fn a_version_that_openssl_refuses_is_named() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("the alert protocol_version") && said.contains("--tls-min"), "{said}");
+}
+
+#[test]
+fn a_certificate_that_openssl_asks_for_is_hinted_at() {
+    let Some(openssl) = counterpart("openssl s_server", "openssl") else { return };
+    let (_running, port) = openssl_server(&openssl, &["-Verify", "1", "-tls1_3"]);
+    let endpoint = format!("tls://localhost:{port}");
+    let output = run(adieu(&["connect", &endpoint, "--ca", &ca()]), Vec::new());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains("with the alert certificate_required"), "{said}");
+    assert!(said.contains("hint: the peer wants a certificate of ours: give it --cert and --key"), "{said}");
 }
 
 #[test]

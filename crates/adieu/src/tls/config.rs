@@ -336,7 +336,12 @@ fn other(error: &rustls::Error) -> ConfigError {
 }
 
 fn identity(error: &rustls::Error) -> ConfigError {
-    ConfigError::Identity { why: error.to_string() }
+    let why = match error {
+        rustls::Error::InconsistentKeys(_) => "the key is that of another certificate".to_owned(),
+        rustls::Error::InvalidCertificate(_) => "the certificate cannot be understood".to_owned(),
+        other => other.to_string(),
+    };
+    ConfigError::Identity { why }
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError> {
@@ -367,11 +372,30 @@ fn unreadable_or(
     error: pem::Error,
     broken: impl Fn(PathBuf, String) -> ConfigError,
 ) -> ConfigError {
-    match error {
-        pem::Error::Io(source) => ConfigError::Unreadable { path: path.to_owned(), source },
-        pem::Error::NoItemsFound => broken(path.to_owned(), "there is none in it".into()),
-        other => broken(path.to_owned(), format!("{other:?}")),
-    }
+    let why = match error {
+        pem::Error::Io(source) => return ConfigError::Unreadable { path: path.to_owned(), source },
+        _ if holds(path, b"ENCRYPTED") => {
+            format!("it is encrypted; openssl pkey -in {} -out NEW makes one that is not", path.display())
+        }
+        pem::Error::NoItemsFound if is_der(path) => {
+            format!("it is in DER; openssl with -inform DER -in {} -out NEW makes PEM of it", path.display())
+        }
+        pem::Error::NoItemsFound => "there is none in it".to_owned(),
+        pem::Error::MissingSectionEnd { .. } => "a BEGIN line in it has no END line".to_owned(),
+        pem::Error::Base64Decode(_) => "what is between BEGIN and END in it is damaged".to_owned(),
+        other => other.to_string(),
+    };
+    broken(path.to_owned(), why)
+}
+
+/// Whether a file that could be read has these words in it. It is small: PEM was looked for in all of it.
+fn holds(path: &Path, words: &[u8]) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes.windows(words.len()).any(|part| part == words))
+}
+
+/// Whether a file begins as a SEQUENCE of ASN.1 does (X.690, 8.9), and is no text.
+fn is_der(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes.first() == Some(&0x30) && !bytes.is_ascii())
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
@@ -379,7 +403,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Config
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
-            Err(broken(path.to_owned(), "there is none in it".into()))
+            Err(unreadable_or(path, pem::Error::NoItemsFound, broken))
         }
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(unreadable_or(path, error, broken)),
@@ -389,8 +413,10 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Config
 fn roots_in(path: &Path) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in read_certificates(path)? {
-        let broken =
-            |e: rustls::Error| ConfigError::NoCertificate { path: path.to_owned(), why: e.to_string() };
+        let broken = |_| ConfigError::NoCertificate {
+            path: path.to_owned(),
+            why: "one in it cannot be understood".to_owned(),
+        };
         roots.add(certificate).map_err(broken)?;
     }
     Ok(roots)

@@ -551,6 +551,40 @@ fn a_client_without_the_certificate_that_is_asked_for_is_refused() {
 }
 
 #[test]
+fn a_file_that_cannot_be_used_says_what_is_wrong_with_it() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let file = |text: &[u8]| {
+        let path = directory.path().join("file.pem");
+        std::fs::write(&path, text).expect("room");
+        path
+    };
+    let (certificate, _) = &Authority::loopback().files;
+    let key =
+        |text: &[u8]| Server::from_files(certificate, file(text)).build().expect_err("no key").to_string();
+    for text in [
+        &b"-----BEGIN ENCRYPTED PRIVATE KEY-----\naGVsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n"[..],
+        b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A\n\naGVsbG8=\n-----END EC PRIVATE KEY-----\n",
+    ] {
+        let said = key(text);
+        assert!(said.contains("it is encrypted; openssl pkey -in "), "{said}");
+    }
+    let said = key(&Authority::loopback().key);
+    assert!(said.contains("it is in DER"), "{said}");
+    let said = key(b"-----BEGIN PRIVATE KEY-----\naGVs\n");
+    assert!(said.contains("has no END line"), "{said}");
+    let said = key(b"-----BEGIN PRIVATE KEY-----\n!!\n-----END PRIVATE KEY-----\n");
+    assert!(said.contains("is damaged"), "{said}");
+    let ca = |text: &[u8]| Client::new().ca_file(file(text)).build().expect_err("no certificate").to_string();
+    let said = ca(&Authority::loopback().certificate);
+    assert!(said.contains("it is in DER"), "{said}");
+    let junk = b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    let said = ca(junk);
+    assert!(said.contains("one in it cannot be understood"), "{said}");
+    let said = Server::from_files(file(junk), &Authority::loopback().files.1).build().expect_err("junk");
+    assert!(said.to_string().ends_with("the certificate cannot be understood"), "{said}");
+}
+
+#[test]
 fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
     let none = Client::new().ca_file("/nowhere/ca.pem").build().expect_err("there is none");
     assert!(none.to_string().starts_with("cannot read /nowhere/ca.pem: "), "{none}");
@@ -559,7 +593,8 @@ fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
     assert!(swapped.to_string().contains("has no certificate in PEM"), "{swapped}");
     let stranger = Authority::shared().issue(&["a.test"]).expect("a key").files.1;
     let mixed = Server::from_files(certificate, stranger).build().expect_err("another's key");
-    assert!(mixed.to_string().starts_with("the certificate and its key cannot be used"), "{mixed}");
+    let says = "the certificate and its key cannot be used: the key is that of another certificate";
+    assert_eq!(mixed.to_string(), says);
     let listener_as_client = Options::new().tls(Server::self_signed().build().expect("a key"));
     let unused = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
     let error = adieu::connect(&Endpoint::from(unused), &listener_as_client).expect_err("the wrong side");
