@@ -213,8 +213,8 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
 fn endpoint_words(name: &str, matches: &ArgMatches) -> Vec<OsString> {
     // Of what is sent nothing is an endpoint but the last word.
     let (id, only_last) = if name == "send" { ("words", true) } else { ("endpoint", false) };
-    let words = matches.try_get_raw(id).ok().flatten().into_iter().flatten().map(OsStr::to_owned);
-    if only_last { words.last().into_iter().collect() } else { words.collect() }
+    let mut words = matches.try_get_raw(id).ok().flatten().into_iter().flatten().map(OsStr::to_owned);
+    if only_last { words.next_back().into_iter().collect() } else { words.collect() }
 }
 
 /// Whether TLS is asked for.

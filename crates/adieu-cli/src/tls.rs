@@ -200,7 +200,7 @@ fn said<T>(result: anyhow::Result<T>) -> Result<T, ExitStatus> {
 }
 
 /// It tells its cause itself.
-fn unusable(error: ConfigError) -> anyhow::Error {
+fn unusable(error: &ConfigError) -> anyhow::Error {
     anyhow!("TLS cannot be spoken: {error}")
 }
 
@@ -250,7 +250,7 @@ impl Common {
         if let Some(name) = &trust.servername {
             client = client.server_name(name);
         }
-        client.build().map_err(unusable)
+        client.build().map_err(|e| unusable(&e))
     }
 
     fn server(&self, ca: Option<&Path>) -> anyhow::Result<Tls> {
@@ -265,7 +265,7 @@ impl Common {
         if let Some(ca) = ca {
             server = server.client_ca_file(ca);
         }
-        server.build().map_err(unusable)
+        server.build().map_err(|e| unusable(&e))
     }
 }
 

@@ -65,14 +65,14 @@ impl Behind {
 
 /// Every end of a peer through this proxy, which is asked by an address of the peer and has another name itself.
 fn every_end_is_told(proxies: &[String], carries_a_half_close: bool) {
+    static ADDRESS: OnceLock<Identity> = OnceLock::new();
+    static PROXYS: OnceLock<Identity> = OnceLock::new();
     // At an end the others close both directions, and answer our close_notify with an RST, which is a reset.
     let (exits, says): (&'static [i32], _) = if carries_a_half_close {
         (&[6], "without TLS's close_notify")
     } else {
         (&[4, 6], "20000 bytes received")
     };
-    static ADDRESS: OnceLock<Identity> = OnceLock::new();
-    static PROXYS: OnceLock<Identity> = OnceLock::new();
     let issue = |name: &'static str| Authority::shared().issue(&[name]).expect("a key");
     let right = ADDRESS.get_or_init(|| issue("127.0.0.1"));
     let proxys = PROXYS.get_or_init(|| issue("localhost"));
