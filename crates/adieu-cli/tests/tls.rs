@@ -324,6 +324,47 @@ fn a_page_of_openssl_s_server_is_received_whole_in_both_versions() {
     }
 }
 
+/// A certificate and its key as people make them.
+fn made_by_openssl(openssl: &Path, directory: &Path, name: &str) -> [String; 2] {
+    let files = ["certificate", "key"].map(|what| directory.join(format!("{name}-{what}.pem")));
+    let mut command = Command::new(openssl);
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    command.args(["-days", "30", "-subj", &format!("/CN={name}")]);
+    command.args(["-addext", &format!("subjectAltName=DNS:{name}")]);
+    command.arg("-out").arg(&files[0]).arg("-keyout").arg(&files[1]);
+    let made = command.stdin(Stdio::null()).output().expect("openssl starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    files.map(|file| file.display().to_string())
+}
+
+#[test]
+fn certificates_that_openssl_makes_do_for_both_sides_once_they_are_named() {
+    let Some(openssl) = counterpart("openssl req", "openssl") else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let [server, server_key] = made_by_openssl(&openssl, directory.path(), "localhost");
+    let [client, client_key] = made_by_openssl(&openssl, directory.path(), "somebody");
+    let listen = ["listen", "127.0.0.1:0", "--echo", "--cert", &server, "--key", &server_key];
+    for (asks, presents, names, code, told) in [
+        (false, false, true, 0, "graceful"),
+        (true, true, true, 0, "graceful"),
+        // With TLS 1.3 the client's handshake is done by then.
+        (true, false, true, 6, "the peer wants a certificate of ours: give it --cert and --key"),
+        (false, false, false, 3, "is self-signed, and not trusted here"),
+    ] {
+        let asked = ["--ca", &client];
+        let listening = Server::start(&[&listen[..], if asks { &asked } else { &[] }].concat());
+        let endpoint = format!("tls://{}", listening.address().replace("127.0.0.1", "localhost"));
+        let own = ["--cert", &client, "--key", &client_key];
+        let mut command = adieu(&["connect", &endpoint, "--ca", if names { &server } else { &client }]);
+        command.args(if presents { &own[..] } else { &[] });
+        let output = run(command, b"to be sent back".to_vec());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(told), "{said}");
+        listening.finish();
+    }
+}
+
 #[test]
 fn a_version_that_openssl_refuses_is_named() {
     let Some(openssl) = counterpart("openssl s_server", "openssl") else { return };

@@ -1,6 +1,6 @@
 //! Certificates for one run, from an authority that nobody else knows.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -88,14 +88,26 @@ impl Authority {
     ///
     /// No key or file can be made.
     pub fn issue_until(&self, names: &[&str], year: i32) -> io::Result<Identity> {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut parameters = CertificateParams::new(names).map_err(io::Error::other)?;
-        parameters.distinguished_name = rcgen::DistinguishedName::new();
-        parameters.distinguished_name.push(DnType::CommonName, "peer.test");
-        parameters.not_before = rcgen::date_time_ymd(2000, 1, 1);
-        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let parameters = for_names(names, year)?;
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = parameters.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
+        self.keep(&certificate, &key)
+    }
+
+    /// A certificate that has signed itself and has the mark of an authority, as `openssl req -x509` makes them.
+    ///
+    /// # Errors
+    ///
+    /// No key or file can be made.
+    pub fn self_signed_until(&self, names: &[&str], year: i32) -> io::Result<Identity> {
+        let mut parameters = for_names(names, year)?;
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let certificate = parameters.self_signed(&key).map_err(io::Error::other)?;
+        self.keep(&certificate, &key)
+    }
+
+    fn keep(&self, certificate: &Certificate, key: &KeyPair) -> io::Result<Identity> {
         let directory =
             tempfile::Builder::new().prefix("identity-").tempdir_in(self.directory.path())?.keep();
         let files = (directory.join("certificate.pem"), directory.join("key.pem"));
@@ -114,4 +126,14 @@ impl Authority {
         let names = ["localhost", "127.0.0.1", "::1"];
         LOOPBACK.get_or_init(|| Self::shared().issue(&names).expect("a key and files can be made"))
     }
+}
+
+fn for_names(names: &[&str], year: i32) -> io::Result<CertificateParams> {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut parameters = CertificateParams::new(names).map_err(io::Error::other)?;
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, "peer.test");
+    parameters.not_before = rcgen::date_time_ymd(2000, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+    Ok(parameters)
 }

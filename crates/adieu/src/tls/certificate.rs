@@ -1,6 +1,8 @@
 //! What is said of a certificate: read from its DER, believed only as far as it was verified.
 
 use super::Fingerprint;
+use rustls::CertificateError;
+use rustls::pki_types::UnixTime;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
@@ -30,6 +32,19 @@ impl Described {
             is_self_issued: tbs.subject == tbs.issuer,
             sha256,
         }
+    }
+}
+
+/// Whether a certificate is valid at this time. RFC 5280, 4.1.2.5: both dates are included.
+pub(crate) fn check_dates(der: &[u8], now: UnixTime) -> Result<(), CertificateError> {
+    let certificate = Certificate::from_der(der).map_err(|_| CertificateError::BadEncoding)?;
+    let validity = certificate.tbs_certificate.validity;
+    let unix = |time: x509_cert::time::Time| time.to_unix_duration().as_secs();
+    let (from, until) = (unix(validity.not_before), unix(validity.not_after));
+    match now.as_secs() {
+        now if now < from => Err(CertificateError::NotValidYet),
+        now if now > until => Err(CertificateError::Expired),
+        _ => Ok(()),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::engine::Engine;
 use super::error::{ConfigError, Failure, HandshakeError};
-use super::verify::{Check, Verifier};
+use super::verify::{Check, Trusted, Verifier};
 use super::{Eof, Fingerprint, Trust, Version};
-use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
+use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::server::{UnbufferedServerConnection, WebPkiClientVerifier};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::server::UnbufferedServerConnection;
+use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -101,7 +101,8 @@ impl Client {
         Self::default()
     }
 
-    /// Believes whom the certificates in this PEM file vouch for, instead of the platform's roots.
+    /// Believes whom the certificates in this PEM file vouch for, instead of the platform's roots. Each vouches for itself
+    /// too, as a self-signed one must.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca = Some(path.into());
@@ -168,7 +169,7 @@ impl Client {
         let (trust, check) = match (self.trust, &self.ca) {
             (Some((_, Some(pin))), _) => (Trust::Pinned, Check::Pinned(pin)),
             (Some(_), _) => (Trust::Insecure, Check::Nobody),
-            (None, Some(path)) => (Trust::CaFile, against(roots_in(path)?, &provider)?),
+            (None, Some(path)) => (Trust::CaFile, against(trusted_in(path)?, &provider)?),
             (None, None) => (Trust::Roots, against(platform_roots()?, &provider)?),
         };
         let name = self.name.map(|name| server_name(&name)).transpose()?;
@@ -208,7 +209,8 @@ impl Server {
         Self { identity: None, client_ca: None, shared: Shared::default() }
     }
 
-    /// Asks every client for a certificate, and accepts those that the certificates in this PEM file vouch for.
+    /// Asks every client for a certificate, and accepts those that the certificates in this PEM file vouch for, and these
+    /// themselves.
     #[must_use]
     pub fn client_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.client_ca = Some(path.into());
@@ -255,9 +257,9 @@ impl Server {
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let roots = Arc::new(roots_in(path)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
-                builder.with_client_cert_verifier(verifier.map_err(|e| ConfigError::Other(e.to_string()))?)
+                let verifier = trusted_in(path)?.of_clients(provider);
+                let verifier = verifier.map_err(|e| ConfigError::Other(e.to_string()))?;
+                builder.with_client_cert_verifier(Arc::new(verifier))
             }
         };
         let mut config = builder.with_single_cert(chain, key).map_err(|e| identity(&e))?;
@@ -285,7 +287,7 @@ impl Tls {
 
     /// Whether a name is needed to check the certificate, and none is configured: it must come from the endpoint.
     pub(crate) fn needs_host(&self) -> bool {
-        matches!(&self.side, Side::Client { check: Check::Roots(_), name: None, .. })
+        matches!(&self.side, Side::Client { check: Check::Roots(..), name: None, .. })
     }
 
     pub(crate) fn is_server(&self) -> bool {
@@ -300,7 +302,7 @@ impl Tls {
                 let told = match (name, host) {
                     (Some(name), _) => Some(name.clone()),
                     (None, Some(host)) => Some(server_name(host).map_err(|e| local(e.to_string()))?),
-                    (None, None) if matches!(check, Check::Roots(_)) => {
+                    (None, None) if matches!(check, Check::Roots(..)) => {
                         return Err(local("there is no name that the certificate could be for".into()));
                     }
                     (None, None) => None,
@@ -350,21 +352,22 @@ fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError> {
     ServerName::try_from(bare.to_owned()).map_err(|_| ConfigError::BadName { name: name.to_owned() })
 }
 
-fn against(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Check, ConfigError> {
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-    verifier.map(Check::Roots).map_err(|e| ConfigError::Other(e.to_string()))
+fn against(trusted: Trusted, provider: &Arc<CryptoProvider>) -> Result<Check, ConfigError> {
+    trusted.check(provider).map_err(|e| ConfigError::Other(e.to_string()))
 }
 
-fn platform_roots() -> Result<RootCertStore, ConfigError> {
+fn platform_roots() -> Result<Trusted, ConfigError> {
     let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // Platforms have certificates that nothing can read; those that can be read are enough.
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
+    let mut trusted = Trusted::nobody();
+    for certificate in found.certs {
+        // Platforms have certificates that nothing can read; those that can be read are enough.
+        let _ = trusted.add(certificate);
+    }
+    if trusted.is_empty() {
         let why = found.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
         return Err(ConfigError::NoRoots { why });
     }
-    Ok(roots)
+    Ok(trusted)
 }
 
 fn unreadable_or(
@@ -410,16 +413,16 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Config
     }
 }
 
-fn roots_in(path: &Path) -> Result<RootCertStore, ConfigError> {
-    let mut roots = RootCertStore::empty();
+fn trusted_in(path: &Path) -> Result<Trusted, ConfigError> {
+    let mut trusted = Trusted::nobody();
     for certificate in read_certificates(path)? {
         let broken = |_| ConfigError::NoCertificate {
             path: path.to_owned(),
             why: "one in it cannot be understood".to_owned(),
         };
-        roots.add(certificate).map_err(broken)?;
+        trusted.add(certificate).map_err(broken)?;
     }
-    Ok(roots)
+    Ok(trusted)
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

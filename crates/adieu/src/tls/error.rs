@@ -238,6 +238,13 @@ fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> Handsha
              --servername"
                 .into(),
         ),
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => new(
+            Failure::WrongName,
+            format!(
+                "the peer's certificate is for no name at all, since its common name counts no more: it must have a \
+                 subjectAltName; if it is the right one, use --pin {sha256}"
+            ),
+        ),
         CertificateError::NotValidForNameContext { expected, presented } => new(
             Failure::WrongName,
             format!(
@@ -247,7 +254,7 @@ fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> Handsha
                 expected.to_str()
             ),
         ),
-        CertificateError::UnknownIssuer if seen.is_some_and(|seen| seen.is_self_issued) => new(
+        error if is_not_trusted(error) && seen.is_some_and(|seen| seen.is_self_issued) => new(
             Failure::UnknownIssuer,
             format!("the peer's certificate is self-signed, and not trusted here: if it is the right one, use --pin {sha256}"),
         ),
@@ -263,10 +270,35 @@ fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> Handsha
             Failure::WrongFingerprint,
             format!("the peer's certificate is not the pinned one, but {sha256}: it was replaced, or this is another peer"),
         ),
-        other => new(
-            Failure::BadCertificate,
-            format!("the peer's certificate cannot be used ({other}): if it is the right one, use --pin {sha256}"),
-        ),
+        other => {
+            let why = match of_webpki(other) {
+                Some(webpki::Error::CaUsedAsEndEntity) => "it is an authority's".to_owned(),
+                Some(webpki::Error::UnsupportedCertVersion) => {
+                    "it has X.509's version 1, which names no server".to_owned()
+                }
+                Some(why) => why.to_string(),
+                None => other.to_string(),
+            };
+            new(
+                Failure::BadCertificate,
+                format!("the peer's certificate cannot be used ({why}): if it is the right one, use --pin {sha256}"),
+            )
+        }
+    }
+}
+
+/// Whether nobody vouches for it, if it names itself as its issuer. One with the mark of an authority is refused for that
+/// before it is asked who vouches for it.
+fn is_not_trusted(error: &CertificateError) -> bool {
+    *error == CertificateError::UnknownIssuer
+        || matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// What rustls has no word for.
+fn of_webpki(error: &CertificateError) -> Option<&webpki::Error> {
+    match error {
+        CertificateError::Other(error) => error.0.downcast_ref(),
+        _ => None,
     }
 }
 
@@ -278,10 +310,7 @@ fn names(presented: &[String]) -> String {
             .trim_matches('"')
             .to_owned()
     };
-    match presented {
-        [] => "no name at all".to_owned(),
-        names => names.iter().map(bare).collect::<Vec<_>>().join(", "),
-    }
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
 }
 
 fn of_alert(alert: AlertDescription) -> HandshakeError {

@@ -1,18 +1,82 @@
 //! Who is believed to be the peer: what the roots say, one certificate, or anybody.
+//!
+//! A certificate that is trusted vouches for others, and for itself. webpki knows only the first: it refuses a server that
+//! presents a certificate with the mark of an authority (RFC 5280, 4.2.1.9), and that is what `openssl req -x509` makes.
+//! With openssl and with what is built on it such a certificate does, once it is among the trusted ones; so it does here.
 
-use super::Fingerprint;
-use rustls::client::WebPkiServerVerifier;
+use super::{Fingerprint, certificate};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+};
 use std::sync::{Arc, OnceLock};
+
+/// The certificates that are trusted.
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    authorities: RootCertStore,
+    themselves: Themselves,
+}
+
+impl Trusted {
+    pub(crate) fn nobody() -> Self {
+        Self { authorities: RootCertStore::empty(), themselves: Themselves::default() }
+    }
+
+    /// # Errors
+    ///
+    /// What has no form that could be read.
+    pub(crate) fn add(&mut self, certificate: CertificateDer<'static>) -> Result<(), Error> {
+        self.authorities.add(certificate.clone())?;
+        self.themselves.0.push(certificate);
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.authorities.is_empty()
+    }
+
+    pub(crate) fn check(self, provider: &Arc<CryptoProvider>) -> Result<Check, VerifierBuilderError> {
+        let authorities = Arc::new(self.authorities);
+        let chain = WebPkiServerVerifier::builder_with_provider(authorities, Arc::clone(provider)).build()?;
+        Ok(Check::Roots(chain, Arc::new(self.themselves)))
+    }
+
+    pub(crate) fn of_clients(
+        self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<ClientVerifier, VerifierBuilderError> {
+        let authorities = Arc::new(self.authorities);
+        let chain = WebPkiClientVerifier::builder_with_provider(authorities, provider).build()?;
+        Ok(ClientVerifier { chain, themselves: self.themselves })
+    }
+}
+
+/// Certificates that are trusted as they are.
+#[derive(Debug, Default)]
+pub(crate) struct Themselves(Vec<CertificateDer<'static>>);
+
+impl Themselves {
+    /// Whether it is one of them. An authority's that has run out is none.
+    fn vouch_for(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Result<bool, Error> {
+        let is_one = self.0.contains(certificate);
+        if is_one {
+            certificate::check_dates(certificate, now)?;
+        }
+        Ok(is_one)
+    }
+}
 
 /// Against what a server's certificate is checked.
 #[derive(Debug, Clone)]
 pub(crate) enum Check {
-    /// A chain to one of the roots, valid now, for the name.
-    Roots(Arc<WebPkiServerVerifier>),
+    /// A chain to one of the roots, or one of the trusted itself; valid now, for the name.
+    Roots(Arc<WebPkiServerVerifier>, Arc<Themselves>),
     /// This very certificate, whatever it says of itself.
     Pinned(Fingerprint),
     /// Nothing.
@@ -38,8 +102,12 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         self.seen.get_or_init(|| end_entity.clone().into_owned());
         match &self.check {
-            Check::Roots(roots) => {
-                roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            Check::Roots(_, themselves) if themselves.vouch_for(end_entity, now)? => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Check::Roots(chain, _) => {
+                chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             }
             Check::Pinned(pin) if *pin == Fingerprint::of(end_entity) => Ok(ServerCertVerified::assertion()),
             Check::Pinned(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
@@ -68,5 +136,52 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The check of clients' certificates, of which every client has to present one.
+#[derive(Debug)]
+pub(crate) struct ClientVerifier {
+    chain: Arc<dyn ClientCertVerifier>,
+    themselves: Themselves,
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chain.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if self.themselves.vouch_for(end_entity, now)? {
+            return Ok(ClientCertVerified::assertion());
+        }
+        self.chain.verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
     }
 }

@@ -4,7 +4,7 @@ use crate::arms::{Arm, bounded, on_both, runtime};
 use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Eof, Failure, Fingerprint, Server, Version};
 use adieu::{ConnectCause, ConnectError, Endpoint, Listener, Options, Report};
-use adieu_testkit::tls::authority::Authority;
+use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::matrix::{self, Over, Ran, Scenario};
 use adieu_testkit::tls::peer::{Peer, Place, Script, Setup, Step};
 use std::io::{self, Read, Seek, Write};
@@ -351,14 +351,14 @@ fn refused(arm: Arm, endpoint: &Endpoint, options: &Options) -> (Failure, Connec
     }
 }
 
-fn with_certificate(identity: &'static adieu_testkit::tls::authority::Identity) -> Peer {
+fn with_certificate(identity: &'static Identity) -> Peer {
     let setup = Setup { identity: Some(identity), ..Setup::PLAIN };
     Peer::listen(setup, &[Step::Handshake, Step::ReceiveToEnd]).expect("loopback")
 }
 
 #[test]
 fn a_certificate_that_has_expired_is_refused_and_named() {
-    static OLD: OnceLock<adieu_testkit::tls::authority::Identity> = OnceLock::new();
+    static OLD: OnceLock<Identity> = OnceLock::new();
     let old = OLD.get_or_init(|| Authority::shared().issue_until(&["127.0.0.1"], 2020).expect("a key"));
     on_both(|arm| {
         let peer = with_certificate(OLD.get().expect("made above"));
@@ -374,7 +374,7 @@ fn a_certificate_that_has_expired_is_refused_and_named() {
 
 #[test]
 fn a_certificate_for_another_name_is_refused_and_both_names_told() {
-    static OTHER: OnceLock<adieu_testkit::tls::authority::Identity> = OnceLock::new();
+    static OTHER: OnceLock<Identity> = OnceLock::new();
     OTHER.get_or_init(|| Authority::shared().issue(&["other.test"]).expect("a key"));
     on_both(|arm| {
         let other = OTHER.get().expect("made above");
@@ -404,6 +404,35 @@ fn an_issuer_that_is_not_trusted_is_refused_and_the_pin_told() {
         let peer = with_certificate(Authority::loopback());
         let pinned = options(Client::new().pin(pin.parse().expect("as it is told")));
         assert!(arm.connect(&Endpoint::from(peer.address()), &pinned).is_ok(), "the pin helps");
+    });
+}
+
+/// As `openssl req -x509` makes it: self-signed, with the mark of an authority.
+fn by_itself(names: &[&str], year: i32) -> &'static Identity {
+    let made = Authority::shared().self_signed_until(names, year).expect("a key and files can be made");
+    Box::leak(Box::new(made))
+}
+
+#[test]
+fn a_self_signed_certificate_is_trusted_if_it_is_named_for_its_time_and_its_name() {
+    on_both(|arm| {
+        let named = |it: &Identity| Client::new().ca_file(&it.files.0);
+        let own = by_itself(&["127.0.0.1"], 2100);
+        let peer = with_certificate(own);
+        assert!(arm.connect(&Endpoint::from(peer.address()), &options(named(own))).is_ok());
+        let (old, other) = (by_itself(&["127.0.0.1"], 2020), by_itself(&["other.test"], 2100));
+        let nameless = by_itself(&[], 2100);
+        for (presented, client, expected, told) in [
+            (own, named(other), Failure::UnknownIssuer, "is self-signed, and not trusted here"),
+            (old, named(old), Failure::CertificateExpired, "expired, on 2020-01-01"),
+            (other, named(other), Failure::WrongName, "is for other.test, and not for 127.0.0.1"),
+            (nameless, named(nameless), Failure::WrongName, "must have a subjectAltName"),
+        ] {
+            let peer = with_certificate(presented);
+            let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client));
+            assert_eq!(failure, expected, "{error}");
+            assert!(error.report().message.contains(told), "{error}");
+        }
     });
 }
 
