@@ -75,7 +75,7 @@ pub(super) fn of(case: &Case) -> Vec<Target> {
         "pipe-to-socket" | "socket-to-pipe" | "socket-to-file" | "socket-to-null" => {
             vec![wall(Against::Limit, 0.95), wall(Against::BestPeer, 1.2)]
         }
-        "tls-file-to-socket" | "tls-socket-to-null" | "tls-full-duplex" => vec![wall(Against::BestPeer, 1.0)],
+        "tls-file-to-socket" | "tls-socket-to-null" | "tls-full-duplex" => vec![wall(Against::BestPeer, 1.2)],
         "full-duplex" => vec![wall(Against::Limit, 0.9), wall(Against::BestPeer, 1.2)],
         "tiny" => [Metric::Wall, Metric::Cpu]
             .map(|metric| target(metric, Against::Peer("nc.openbsd -N"), Rule::AtMost(1.1)))
