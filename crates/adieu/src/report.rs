@@ -392,7 +392,7 @@ impl Report {
                 format!("timed out while {during}, the peer's system has stopped answering")
             }
             Ending::TimedOut { .. } => format!("timed out while {during}, our kernel gave up: {error}"),
-            Ending::Truncated => format!("truncated, {}", self.truncation(during)),
+            Ending::Truncated => format!("truncated, {}", self.truncation(during, fault)),
             Ending::LocalFailure { end } if phase == Phase::Connecting => {
                 return format!("our {} cannot be used, nothing was sent: {error}", end.name());
             }
@@ -432,15 +432,20 @@ impl Report {
     }
 
     /// Why a stream is not known to be whole.
-    fn truncation(&self, during: &str) -> String {
-        match (&self.tls_alert, &self.error, self.tls_close_notify_received) {
-            (Some(alert), ..) => {
-                format!("the peer broke the TLS session off while {during}, with the alert {alert}")
-            }
-            (None, Some(error), Some(_)) => format!("the TLS session broke while {during}, {error}"),
-            (None, None, Some(false)) => "the peer's EOF came without TLS's close_notify".to_owned(),
-            _ => "the stream stopped before its end mark".to_owned(),
+    fn truncation(&self, during: &str, fault: Option<Fault>) -> String {
+        if let Some(alert) = &self.tls_alert {
+            return format!("the peer broke the TLS session off while {during}, with the alert {alert}");
         }
+        let is_reset = fault.is_some_and(|fault| fault.kind != FaultKind::Protocol);
+        if let (Some(error), false) = (&self.error, is_reset) {
+            return format!("the TLS session broke while {during}, {error}");
+        }
+        let cut = match self.tls_close_notify_received {
+            Some(false) => "the peer's EOF came without TLS's close_notify",
+            _ => "the stream stopped before its end mark",
+        };
+        let then = if is_reset { ", and then it reset the connection" } else { "" };
+        format!("{cut}{then}")
     }
 
     /// The sentence of a listener that has no connection. `None`: it is the same on both sides.

@@ -64,15 +64,9 @@ impl Behind {
 }
 
 /// Every end of a peer through this proxy, which is asked by an address of the peer and has another name itself.
-fn every_end_is_told(proxies: &[String], carries_a_half_close: bool) {
+fn every_end_is_told(proxies: &[String]) {
     static ADDRESS: OnceLock<Identity> = OnceLock::new();
     static PROXYS: OnceLock<Identity> = OnceLock::new();
-    // At an end the others close both directions, and answer our close_notify with an RST, which is a reset.
-    let (exits, says): (&'static [i32], _) = if carries_a_half_close {
-        (&[6], "without TLS's close_notify")
-    } else {
-        (&[4, 6], "20000 bytes received")
-    };
     let issue = |name: &'static str| Authority::shared().issue(&[name]).expect("a key");
     let right = ADDRESS.get_or_init(|| issue("127.0.0.1"));
     let proxys = PROXYS.get_or_init(|| issue("localhost"));
@@ -85,7 +79,8 @@ fn every_end_is_told(proxies: &[String], carries_a_half_close: bool) {
                 exits: &[0],
                 says: "adieu: graceful: 20000 bytes received",
             },
-            Behind { script: FIN_ALONE, identity: right, exits, says },
+            // Some close both directions then, and answer what we still send with an RST.
+            Behind { script: FIN_ALONE, identity: right, exits: &[6], says: "without TLS's close_notify" },
             // Most proxies make a FIN of a reset, which is then no end of TLS's.
             Behind { script: RESET, identity: right, exits: &[4, 6], says: "20000 bytes received" },
             Behind {
@@ -104,7 +99,7 @@ fn every_end_is_told(proxies: &[String], carries_a_half_close: bool) {
 fn through_microsocks() {
     let Some(program) = counterpart("through_microsocks", "microsocks") else { return };
     let (_running, port): (Running, u16) = microsocks(&program, &[]);
-    every_end_is_told(&["socks5", "socks5h"].map(|scheme| format!("{scheme}://localhost:{port}")), false);
+    every_end_is_told(&["socks5", "socks5h"].map(|scheme| format!("{scheme}://localhost:{port}")));
 }
 
 #[test]
@@ -112,10 +107,7 @@ fn through_dante() {
     let Some(program) = counterpart("through_dante", "danted") else { return };
     let directory = tempfile::tempdir().expect("a directory can be made");
     let (_running, port) = dante(&program, directory.path());
-    every_end_is_told(
-        &["socks5", "socks5h", "socks4a"].map(|scheme| format!("{scheme}://localhost:{port}")),
-        true,
-    );
+    every_end_is_told(&["socks5", "socks5h", "socks4a"].map(|scheme| format!("{scheme}://localhost:{port}")));
 }
 
 #[test]
@@ -123,5 +115,5 @@ fn through_tinyproxy() {
     let Some(program) = counterpart("through_tinyproxy", "tinyproxy") else { return };
     let directory = tempfile::tempdir().expect("a directory can be made");
     let (_running, port) = tinyproxy(&program, directory.path(), "");
-    every_end_is_told(&[format!("http://localhost:{port}")], false);
+    every_end_is_told(&[format!("http://localhost:{port}")]);
 }

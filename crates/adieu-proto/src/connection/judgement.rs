@@ -42,12 +42,26 @@ impl Connection {
         }
     }
 
+    /// What a fault makes of the connection. A stream that had ended without its end mark was cut before: a reset is then
+    /// how the peer meets what we still send to it.
+    fn ending_of(&self, fault: Fault) -> Ending {
+        match fault.ending() {
+            Ending::Reset { by: Side::Peer }
+                if self.evidence.eof && self.evidence.end_mark == Some(false) =>
+            {
+                Ending::Truncated
+            }
+            ending => ending,
+        }
+    }
+
     /// A fault that was told between the verdict and the close: nothing is graceful or uncertain after it.
     pub(super) fn note_late_fault(&mut self, fault: Fault) {
+        let ending = self.ending_of(fault);
         if let Some(verdict) = &mut self.verdict
             && matches!(verdict.ending, Ending::Graceful | Ending::Indeterminate { .. })
         {
-            verdict.ending = fault.ending();
+            verdict.ending = ending;
         }
     }
 
@@ -116,7 +130,7 @@ impl Connection {
         if let Some(fault) = self.evidence.fault {
             // Whatever came before the fault is still to be received. A look that is due comes first.
             if self.receive != ReceiveHalf::Open && !self.sample_due {
-                self.decide(now, fault.ending());
+                self.decide(now, self.ending_of(fault));
             }
         } else if self.both_ended() && !self.held {
             self.sample_due = true;
@@ -129,7 +143,7 @@ impl Connection {
             return;
         }
         let (ending, phase) = match self.evidence.fault {
-            Some(fault) if self.connected => (fault.ending(), self.fault_phase),
+            Some(fault) if self.connected => (self.ending_of(fault), self.fault_phase),
             _ => (ending, self.phase()),
         };
         self.verdict = Some(Verdict { ending, phase, at: now });

@@ -254,6 +254,31 @@ fn a_stream_without_its_end_mark_is_truncated() {
 }
 
 #[test]
+fn a_reset_after_an_eof_without_the_end_mark_is_a_truncation_still() {
+    let cut = |end_mark: bool, is_marked: bool| {
+        let mut c = Connection::new(Config { end_mark, ..Config::default() });
+        c.handle_connected(ms(1));
+        c.handle_input(5);
+        c.handle_eof(ms(2));
+        if is_marked {
+            c.handle_end_mark();
+        }
+        c.handle_fault(ms(3), Fault { call: Call::Send, ..RESET });
+        let outcome = finish(&mut c, ms(3), clear(0));
+        assert_eq!((outcome.phase, outcome.evidence.fault.is_some()), (Phase::Sending, true));
+        outcome.ending
+    };
+    assert_eq!(cut(true, false), Ending::Truncated);
+    assert_eq!(cut(true, true), Ending::Reset { by: Side::Peer });
+    assert_eq!(cut(false, false), Ending::Reset { by: Side::Peer });
+    // The other way round EOF proves nothing.
+    let mut c = half_closed(Config { end_mark: true, ..Config::default() });
+    c.handle_fault(ms(3), RESET);
+    c.handle_eof(ms(3));
+    assert_eq!(finish(&mut c, ms(3), clear(0)).ending, Ending::Reset { by: Side::Peer });
+}
+
+#[test]
 fn a_stream_that_ends_inside_its_transport_waits_for_the_transports_eof() {
     let mut c = half_closed(Config::default());
     c.handle_stream_end(ms(3));

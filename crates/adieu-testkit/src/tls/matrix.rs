@@ -111,6 +111,22 @@ pub const SCENARIOS: &[Scenario] = &[
             writes(20_000, Expect { close_notify: false, says: "without close_notify", ..GRACEFUL }),
         )
     },
+    Scenario {
+        // So much that our input has not ended when the peer resets.
+        sends: 64 << 20,
+        ..row(
+            "fin_alone_is_a_truncation_also_if_a_reset_follows",
+            &[Handshake, Receive(14), Send(3_000), Fin, Silence(Duration::from_millis(100)), Reset],
+            writes(
+                3_000,
+                Expect {
+                    says: "without TLS's close_notify, and then it reset the connection",
+                    peer_gets_all: false,
+                    ..TRUNCATED
+                },
+            ),
+        )
+    },
     row(
         "a_record_that_is_cut_is_a_truncation",
         &[Handshake, ReceiveToEnd, Send(20_000), CutRecord(5_000), Fin],
