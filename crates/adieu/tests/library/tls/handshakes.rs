@@ -1,0 +1,315 @@
+//! Handshakes that fail, each with its own sentence.
+
+use super::{address_of, client, options};
+use crate::arms::{Arm, on_both};
+use adieu::exchange::{Input, Output};
+use adieu::tls::{Client, Failure, Fingerprint, Server, Version};
+use adieu::{ConnectCause, ConnectError, Endpoint, Listener, Options};
+use adieu_testkit::tls::authority::{Authority, Identity};
+use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+fn refused(arm: Arm, endpoint: &Endpoint, options: &Options) -> (Failure, ConnectError) {
+    let Err(error) = arm.connect(endpoint, options) else { panic!("there is no connection to be had") };
+    let report = error.report();
+    assert_eq!(
+        (report.ending, report.exit_code, report.phase),
+        ("no_connection", 3, "connecting"),
+        "{report}"
+    );
+    match error.cause() {
+        ConnectCause::Tls(failed) => {
+            assert_eq!(report.tls_failure, Some(failed.failure().name()));
+            assert!(report.message.contains(&failed.to_string()), "{report}");
+            (failed.failure(), error)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn with_certificate(identity: &'static Identity) -> Peer {
+    let setup = Setup { identity: Some(identity), ..Setup::PLAIN };
+    Peer::listen(setup, &[Step::Handshake, Step::ReceiveToEnd]).expect("loopback")
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_refused_and_named() {
+    static OLD: OnceLock<Identity> = OnceLock::new();
+    let old = OLD.get_or_init(|| Authority::shared().issue_until(&["127.0.0.1"], 2020).expect("a key"));
+    on_both(|arm| {
+        let peer = with_certificate(OLD.get().expect("made above"));
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::CertificateExpired);
+        assert!(error.report().message.contains("expired, on 2020-01-01T00:00:00Z"), "{error}");
+        assert_eq!(error.report().tls_peer_subject.as_deref(), Some("CN=peer.test"));
+        let log = peer.finish();
+        assert!(log.failure.is_some_and(|(_, why)| why.contains("Expired")), "our alert says why");
+    });
+    assert!(old.fingerprint().starts_with("sha256:"));
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused_and_both_names_told() {
+    static OTHER: OnceLock<Identity> = OnceLock::new();
+    OTHER.get_or_init(|| Authority::shared().issue(&["other.test"]).expect("a key"));
+    on_both(|arm| {
+        let other = OTHER.get().expect("made above");
+        let peer = with_certificate(other);
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::WrongName);
+        let message = &error.report().message;
+        assert!(message.contains("is for other.test, and not for 127.0.0.1"), "{message}");
+        let peer = with_certificate(other);
+        let named = options(client().server_name("other.test"));
+        assert!(arm.connect(&Endpoint::from(peer.address()), &named).is_ok(), "--servername helps");
+    });
+}
+
+#[test]
+fn an_issuer_that_is_not_trusted_is_refused_and_the_pin_told() {
+    static STRANGER: OnceLock<Authority> = OnceLock::new();
+    STRANGER.get_or_init(|| Authority::new().expect("a key"));
+    on_both(|arm| {
+        let peer = with_certificate(Authority::loopback());
+        let stranger = STRANGER.get().expect("made above").file();
+        let (failure, error) =
+            refused(arm, &Endpoint::from(peer.address()), &options(Client::new().ca_file(stranger)));
+        assert_eq!(failure, Failure::UnknownIssuer);
+        let pin = Authority::loopback().fingerprint();
+        assert!(error.report().message.contains(&format!("--pin {pin}")), "{error}");
+        let peer = with_certificate(Authority::loopback());
+        let pinned = options(Client::new().pin(pin.parse().expect("as it is told")));
+        assert!(arm.connect(&Endpoint::from(peer.address()), &pinned).is_ok(), "the pin helps");
+    });
+}
+
+/// As `openssl req -x509` makes it: self-signed, with the mark of an authority.
+fn by_itself(names: &[&str], year: i32) -> &'static Identity {
+    let made = Authority::shared().self_signed_until(names, year).expect("a key and files can be made");
+    Box::leak(Box::new(made))
+}
+
+#[test]
+fn a_self_signed_certificate_is_trusted_if_it_is_named_for_its_time_and_its_name() {
+    on_both(|arm| {
+        let named = |it: &Identity| Client::new().ca_file(&it.files.0);
+        let own = by_itself(&["127.0.0.1"], 2100);
+        let peer = with_certificate(own);
+        assert!(arm.connect(&Endpoint::from(peer.address()), &options(named(own))).is_ok());
+        let (old, other) = (by_itself(&["127.0.0.1"], 2020), by_itself(&["other.test"], 2100));
+        let nameless = by_itself(&[], 2100);
+        for (presented, client, expected, told) in [
+            (own, named(other), Failure::UnknownIssuer, "is self-signed, and not trusted here"),
+            (old, named(old), Failure::CertificateExpired, "expired, on 2020-01-01"),
+            (other, named(other), Failure::WrongName, "is for other.test, and not for 127.0.0.1"),
+            (nameless, named(nameless), Failure::WrongName, "must have a subjectAltName"),
+        ] {
+            let peer = with_certificate(presented);
+            let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client));
+            assert_eq!(failure, expected, "{error}");
+            assert!(error.report().message.contains(told), "{error}");
+        }
+    });
+}
+
+#[test]
+fn another_certificate_than_the_pinned_one_is_refused_also_if_its_issuer_is_trusted() {
+    on_both(|arm| {
+        let peer = with_certificate(Authority::loopback());
+        let other = Client::new().ca_file(Authority::shared().file()).pin(Fingerprint::of(b"another"));
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(other));
+        assert_eq!(failure, Failure::WrongFingerprint);
+        assert!(error.report().message.contains(&Authority::loopback().fingerprint()), "{error}");
+    });
+}
+
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
+#[test]
+fn anybody_is_trusted_if_asked_and_the_report_says_so() {
+    on_both(|arm| {
+        let script: &Script = &[Step::Handshake, Step::ReceiveToEnd, Step::CloseNotify];
+        let peer = Peer::listen(Setup::PLAIN, script).expect("loopback");
+        let open = arm.connect(&Endpoint::from(peer.address()), &options(Client::new().insecure()));
+        let report = open.expect("it is trusted").shutdown_send().expect("connected").drain();
+        assert_eq!((report.ending, report.tls_trust), ("graceful", Some("insecure")), "{report}");
+        assert!(report.message.contains("INSECURE"), "{report}");
+    });
+}
+
+#[test]
+fn no_version_in_common_is_said() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::TLS12, &[Step::Handshake]).expect("loopback");
+        let options = options(client().least_version(Version::Tls13));
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options);
+        assert_eq!(failure, Failure::NoSharedVersion);
+        assert_eq!(error.report().tls_alert.as_deref(), Some("protocol_version"));
+        assert!(error.report().message.contains("--tls-min"), "{error}");
+    });
+}
+
+#[test]
+fn no_protocol_in_common_is_said() {
+    let tls = Server::self_signed().alpn("h2").build().expect("a key");
+    let listener =
+        Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new().tls(tls)).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    let serving = std::thread::spawn(move || {
+        let refused = listener.accept().expect("a client").handshake().expect_err("no protocol");
+        let served = listener.accept().expect("a client").handshake().expect("h2");
+        (refused, adieu::exchange(served, Input::empty(), Output::null()))
+    });
+    let offer = |name: &str| options(Client::new().insecure().alpn("http/1.1").alpn(name));
+    let (failure, _) = refused(Arm::Blocking, &endpoint, &offer("http/1.0"));
+    assert_eq!(failure, Failure::NoSharedProtocol);
+    let open = adieu::connect(&endpoint, &offer("h2")).expect("h2 is spoken");
+    let report = open.shutdown_send().expect("connected").drain();
+    assert_eq!(report.tls_alpn.as_deref(), Some("h2"), "{report}");
+    let (refused, served) = serving.join().expect("no panic");
+    assert_eq!(
+        (refused.ending, refused.tls_failure),
+        ("no_connection", Some("no_shared_protocol")),
+        "{refused}"
+    );
+    assert!(refused.message.starts_with("no connection from 127.0.0.1:"), "{refused}");
+    assert_eq!(served.tls_alpn.as_deref(), Some("h2"));
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_quoted() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Raw(b"220 mail.test ESMTP\r\n"), Step::Hold])
+            .expect("loopback");
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::NotTls);
+        assert!(error.report().message.contains("\"220 mail.test ESMTP\", which is not TLS"), "{error}");
+    });
+}
+
+#[test]
+fn a_client_that_speaks_no_tls_is_quoted() {
+    let options = Options::new().tls(Server::self_signed().build().expect("a key"));
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let mut plain = std::net::TcpStream::connect(address_of(listener.local_endpoint())).expect("it listens");
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("taken");
+    let report = listener.accept().expect("a client").handshake().expect_err("it speaks no TLS");
+    assert_eq!((report.ending, report.exit_code, report.tls_failure), ("no_connection", 3, Some("not_tls")));
+    assert!(report.message.contains("\"GET / HTTP/1.1\", which is not TLS"), "{report}");
+}
+
+// Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
+#[test]
+fn a_peer_that_ends_or_resets_in_the_handshake_is_told_from_one_that_is_silent() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Fin, Step::Hold]).expect("loopback");
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::Eof);
+        assert!(error.to_string().contains("is this port one for TLS?"), "{error}");
+
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Raw(b"\x16\x03"), Step::Reset]).expect("loopback");
+        let (failure, error) = refused(arm, &Endpoint::from(peer.address()), &options(client()));
+        assert_eq!(failure, Failure::Reset);
+        assert_eq!(error.report().error_name, Some("ECONNRESET"), "{error}");
+
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Hold]).expect("loopback");
+        let began = Instant::now();
+        let impatient = options(client()).connect_timeout(Duration::from_millis(100));
+        let Err(error) = arm.connect(&Endpoint::from(peer.address()), &impatient) else { panic!("silent") };
+        let report = error.report();
+        assert_eq!(
+            (report.ending, report.timer, report.tls_failure),
+            ("timed_out", Some("connect"), Some("timed_out"))
+        );
+        assert!(report.message.contains("the TLS handshake was not finished in time"), "{report}");
+        assert!(began.elapsed() < Duration::from_secs(10));
+    });
+}
+
+#[test]
+fn a_client_without_the_certificate_that_is_asked_for_is_refused() {
+    let (certificate, key) = &Authority::loopback().files;
+    let tls = Server::from_files(certificate, key).client_ca_file(Authority::shared().file()).build();
+    let options = Options::new().tls(tls.expect("files"));
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    let serving = std::thread::spawn(move || {
+        let refused = listener.accept().expect("a client").handshake().expect_err("it has none");
+        let served = listener.accept().expect("a client").handshake().expect("it has one");
+        (refused, adieu::exchange(served, Input::empty(), Output::null()))
+    });
+    // In TLS 1.3 the client has finished when the server refuses it, so it hears of it in mid-stream.
+    let open = adieu::connect(&endpoint, &self::options(client())).expect("its own handshake is done");
+    let report = adieu::exchange(open, Input::empty(), Output::null());
+    assert_eq!(
+        (report.ending, report.tls_alert.as_deref()),
+        ("truncated", Some("certificate_required")),
+        "{report}"
+    );
+    let with_one = client().identity(certificate, key);
+    let open = adieu::connect(&endpoint, &self::options(with_one)).expect("it is trusted");
+    assert!(open.shutdown_send().expect("connected").drain().is_graceful());
+    let (refused, served) = serving.join().expect("no panic");
+    assert_eq!(refused.tls_failure, Some("certificate_required"), "{refused}");
+    assert_eq!(served.tls_peer_subject.as_deref(), Some("CN=peer.test"), "the client's certificate is told");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_says_what_is_wrong_with_it() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let file = |text: &[u8]| {
+        let path = directory.path().join("file.pem");
+        std::fs::write(&path, text).expect("room");
+        path
+    };
+    let (certificate, _) = &Authority::loopback().files;
+    let key =
+        |text: &[u8]| Server::from_files(certificate, file(text)).build().expect_err("no key").to_string();
+    for text in [
+        &b"-----BEGIN ENCRYPTED PRIVATE KEY-----\naGVsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n"[..],
+        b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A\n\naGVsbG8=\n-----END EC PRIVATE KEY-----\n",
+    ] {
+        let said = key(text);
+        assert!(said.contains("it is encrypted; openssl pkey -in "), "{said}");
+    }
+    let said = key(&Authority::loopback().key);
+    assert!(said.contains("it is in DER"), "{said}");
+    let said = key(b"-----BEGIN PRIVATE KEY-----\naGVs\n");
+    assert!(said.contains("has no END line"), "{said}");
+    let said = key(b"-----BEGIN PRIVATE KEY-----\n!!\n-----END PRIVATE KEY-----\n");
+    assert!(said.contains("is damaged"), "{said}");
+    let ca = |text: &[u8]| Client::new().ca_file(file(text)).build().expect_err("no certificate").to_string();
+    let said = ca(&Authority::loopback().certificate);
+    assert!(said.contains("it is in DER"), "{said}");
+    let junk = b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    let said = ca(junk);
+    assert!(said.contains("one in it cannot be understood"), "{said}");
+    let said = Server::from_files(file(junk), &Authority::loopback().files.1).build().expect_err("junk");
+    assert!(said.to_string().ends_with("the certificate cannot be understood"), "{said}");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
+    let none = Client::new().ca_file("/nowhere/ca.pem").build().expect_err("there is none");
+    assert!(none.to_string().starts_with("cannot read /nowhere/ca.pem: "), "{none}");
+    let (certificate, key) = &Authority::loopback().files;
+    let swapped = Server::from_files(key, certificate).build().expect_err("they are the other way round");
+    assert!(swapped.to_string().contains("has no certificate in PEM"), "{swapped}");
+    let stranger = Authority::shared().issue(&["a.test"]).expect("a key").files.1;
+    let mixed = Server::from_files(certificate, stranger).build().expect_err("another's key");
+    let says = "the certificate and its key cannot be used: the key is that of another certificate";
+    assert_eq!(mixed.to_string(), says);
+    let listener_as_client = Options::new().tls(Server::self_signed().build().expect("a key"));
+    let unused = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
+    let error = adieu::connect(&Endpoint::from(unused), &listener_as_client).expect_err("the wrong side");
+    assert!(error.to_string().contains("is that of a listener"), "{error}");
+    let any = Endpoint::tls("127.0.0.1", 0);
+    let plain = Listener::bind(&any, &Options::new()).expect_err("tls:// never speaks plainly");
+    assert!(plain.to_string().contains("TLS needs a certificate"), "{plain}");
+    let client = Listener::bind(&any, &options(client())).expect_err("the wrong side");
+    assert!(client.to_string().contains("is that of a client"), "{client}");
+}
