@@ -295,7 +295,8 @@ impl Connection {
         self.may_be_untaken |= self.untaken.take().is_some();
     }
 
-    /// A call told an error. Only the first that names a cause counts; what was received before it is still to be handed on.
+    /// A call told an error. Only the first that names a cause counts, by the order in which the peer has sent: a broken
+    /// transport that is received after a reset was told is the cause. What was received before is still to be handed on.
     pub fn handle_fault(&mut self, now: Time, fault: Fault) {
         match self.evidence.fault {
             None => {
@@ -307,6 +308,10 @@ impl Connection {
                 if fault.kind != FaultKind::NotConnected || known.code.is_none() {
                     self.evidence.fault = Some(fault);
                 }
+            }
+            // What stands in the stream was there before the reset, which a send was told of first.
+            Some(_) if fault.kind == FaultKind::Protocol && self.receive == ReceiveHalf::Open => {
+                self.evidence.fault = Some(fault);
             }
             Some(_) => {}
         }

@@ -279,6 +279,24 @@ fn a_reset_after_an_eof_without_the_end_mark_is_a_truncation_still() {
 }
 
 #[test]
+fn an_alert_that_stood_before_the_reset_is_the_cause_although_a_send_was_told_first() {
+    let alert = Fault { call: Call::Receive, kind: FaultKind::Protocol, code: None };
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_fault(ms(2), Fault { call: Call::Send, ..RESET });
+    assert!(c.wants().receive && !c.is_decided());
+    c.handle_fault(ms(2), alert);
+    let outcome = finish(&mut c, ms(2), clear(0));
+    assert_eq!((outcome.ending, outcome.evidence.fault), (Ending::Truncated, Some(alert)));
+    // But nothing stands behind a reset that a receive has told.
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_fault(ms(2), RESET);
+    c.handle_fault(ms(2), alert);
+    assert_eq!(finish(&mut c, ms(2), clear(0)).ending, Ending::Reset { by: Side::Peer });
+}
+
+#[test]
 fn a_stream_that_ends_inside_its_transport_waits_for_the_transports_eof() {
     let mut c = half_closed(Config::default());
     c.handle_stream_end(ms(3));

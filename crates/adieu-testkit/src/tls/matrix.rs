@@ -112,11 +112,12 @@ pub const SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
-        // So much that our input has not ended when the peer resets.
+        // So much that our input has not ended when the peer resets; and that only after its EOF was read, since behind a
+        // reset that was told an EOF proves nothing.
         sends: 64 << 20,
         ..row(
             "fin_alone_is_a_truncation_also_if_a_reset_follows",
-            &[Handshake, Receive(14), Send(3_000), Fin, Silence(Duration::from_millis(100)), Reset],
+            &[Handshake, Receive(14), Send(3_000), Fin, Silence(Duration::from_secs(2)), Reset],
             writes(
                 3_000,
                 Expect {
@@ -176,6 +177,22 @@ pub const SCENARIOS: &[Scenario] = &[
         ..row(
             "an_alert_in_mid_stream_is_named",
             &[Handshake, Receive(14), Send(3_000), BreakOff, Hold],
+            writes(
+                3_000,
+                Expect {
+                    alert: Some("bad_record_mac"),
+                    says: "with the alert bad_record_mac",
+                    peer_gets_all: false,
+                    ..TRUNCATED
+                },
+            ),
+        )
+    },
+    Scenario {
+        sends: 64 << 20,
+        ..row(
+            "an_alert_is_named_also_if_a_reset_follows_at_once",
+            &[Handshake, Receive(14), Send(3_000), BreakOff, Reset],
             writes(
                 3_000,
                 Expect {

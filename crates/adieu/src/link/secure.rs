@@ -372,7 +372,7 @@ impl<H: Handle> Link<H> {
     /// The peer has broken the session off, or broken it: the core is told once.
     fn session_failed(&mut self, call: Call) {
         let now = self.now();
-        if self.core.evidence().fault.is_some() {
+        if self.core.evidence().fault.is_some_and(|fault| fault.kind == FaultKind::Protocol) {
             self.core.handle_exhausted(now);
             return;
         }
