@@ -1,6 +1,6 @@
 //! What a user may ask of a connection's socket beyond the defaults: set before connecting or listening, or refused.
 //!
-//! A default that a system refuses costs nothing, so [`handle::set_options`](crate::handle::set_options) ignores it. What
+//! A default that a system refuses costs nothing, so [`handle::set_options`] ignores it. What
 //! was asked for is never ignored: it is set, or it is an [`OptionError`].
 
 use crate::{Endpoint, describe_error, handle, os};
