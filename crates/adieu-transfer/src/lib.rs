@@ -27,6 +27,7 @@
 #![cfg(unix)]
 
 mod list;
+mod os;
 mod outcome;
 mod pace;
 mod receiver;

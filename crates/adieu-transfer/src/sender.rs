@@ -4,11 +4,12 @@ mod out;
 mod verdict;
 
 use crate::list::List;
+use crate::os;
 use crate::outcome::{Outcome, Verdict};
 use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::session::{self, Channel, SessionError};
-use crate::source::{Entry, Opened, SourceError, Sources, stdin};
+use crate::source::{Entry, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, Hash, Have, HaveState, Item, PeerRole, Phase, ProtocolError,
@@ -16,7 +17,6 @@ use crate::wire::{
 };
 use crate::{Step, outcome};
 use out::Out;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -208,11 +208,13 @@ impl<T: Transport> Sender<'_, T> {
                     while !offered.is_empty() {
                         self.serve_front(&mut offered)?;
                     }
-                    let file = match place {
+                    let input = match place {
                         Some(place) => self.await_opening(place)?,
-                        None => stdin()?,
+                        None => {
+                            os::Input::stdin().map_err(|e| SourceError::new("read", "stdin".as_ref(), e))?
+                        }
                     };
-                    self.send_stream(&path, file)?;
+                    self.send_stream(&path, input)?;
                 }
                 Entry::Directory { path } => {
                     self.list.directory(&path);
@@ -333,7 +335,7 @@ impl<T: Transport> Sender<'_, T> {
         let mut data_end = if opened.is_sparse { at } else { opened.size };
         while at < opened.size {
             if at == data_end {
-                let (hole, end) = next_data(&mut opened, at);
+                let (hole, end) = os::next_data(&mut opened.file, opened.size, at);
                 if hole > 0 {
                     self.send_hole(hole, &mut hasher)?;
                     at += hole;
@@ -355,15 +357,15 @@ impl<T: Transport> Sender<'_, T> {
         self.end_file(path, opened.mode, opened.size, &hasher)
     }
 
-    fn send_stream(&mut self, path: &EntryPath, mut file: File) -> Result<(), Stop> {
+    fn send_stream(&mut self, path: &EntryPath, mut input: os::Input) -> Result<(), Stop> {
         const MODE: u16 = 0o666;
         self.control(&Control::File { offer: false, mode: MODE, size: None, path: path.clone() })?;
         (self.observe)(Step::File { path, resumed_from: 0 });
         let mut hasher = blake3::Hasher::new();
         let mut size = 0;
         loop {
-            self.await_input(&file)?;
-            match self.send_piece(&mut file, size, OUT - 1, &mut hasher).map_err(|stop| named(stop, path))? {
+            self.await_input(&mut input)?;
+            match self.send_piece(&mut input, size, OUT - 1, &mut hasher).map_err(|stop| named(stop, path))? {
                 0 => break,
                 n => size += n as u64,
             }
@@ -372,7 +374,7 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     /// Opens a pipe or device. A FIFO is open once somebody writes to it, so this is a thread's to wait for.
-    fn await_opening(&mut self, place: PathBuf) -> Result<File, Stop> {
+    fn await_opening(&mut self, place: PathBuf) -> Result<os::Input, Stop> {
         let (done, opened) = mpsc::channel();
         let shown = place.clone();
         let fail = |e| SourceError::new("open", &shown, e);
@@ -381,7 +383,7 @@ impl<T: Transport> Sender<'_, T> {
         thread::Builder::new().spawn(opening).map_err(fail)?;
         loop {
             match opened.recv_timeout(SLICE) {
-                Ok(file) => return Ok(file.map_err(fail)?),
+                Ok(file) => return Ok(file.and_then(os::Input::new).map_err(fail)?),
                 Err(_) => self.stay_heard()?,
             }
         }
@@ -396,33 +398,20 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     /// Sleeps until the input has something.
-    fn await_input(&mut self, input: &File) -> Result<(), Stop> {
+    fn await_input(&mut self, input: &mut os::Input) -> Result<(), Stop> {
         // The deadline makes nothing readable, so it is looked at so often.
-        const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-        loop {
-            let mut fds = vec![PollFd::new(input, PollFlags::IN)];
-            // What poll cannot wait for, it calls ready.
-            if poll(&mut fds, Some(&Timespec::default())).is_ok_and(|n| n > 0) {
-                return Ok(());
-            }
-            drop(fds);
+        const LOOK: Duration = Duration::from_millis(100);
+        while !input.is_ready() {
             self.stay_heard()?;
-            let watched = self.channel.watched();
-            let mut fds = vec![PollFd::new(input, PollFlags::IN)];
-            fds.extend(watched.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
-            match poll(&mut fds, Some(&LOOK)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(Stop::Link(error.into())),
-            }
-            drop(fds);
-            drop(watched);
+            input.wait(self.channel.link(), LOOK)?;
         }
+        Ok(())
     }
 
     /// Reads a piece from `at` on into the frames that wait, and sends them if they are many. Gives the length of the piece.
     fn send_piece(
         &mut self,
-        file: &mut File,
+        from: &mut impl Read,
         at: u64,
         most: usize,
         hasher: &mut blake3::Hasher,
@@ -440,7 +429,7 @@ impl<T: Transport> Sender<'_, T> {
         };
         let room = self.out.content(self.pace.piece(most));
         let n = loop {
-            match file.read(room) {
+            match from.read(room) {
                 Ok(n) => break n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(SourceError::new("read", "".as_ref(), error).into()),
@@ -576,23 +565,4 @@ fn named(stop: Stop, path: &EntryPath) -> Stop {
         },
         other => other,
     }
-}
-
-/// From a hole's or data's beginning: how long the hole is, and where the data after it ends.
-fn next_data(opened: &mut Opened, at: u64) -> (u64, u64) {
-    let size = opened.size;
-    let data = match rustix::fs::seek(&opened.file, rustix::fs::SeekFrom::Data(at)) {
-        Ok(data) => data.min(size),
-        // Nothing but a hole up to the end.
-        Err(rustix::io::Errno::NXIO) => size,
-        // It cannot be told here: all of it is data.
-        Err(_) => at,
-    };
-    let end = match rustix::fs::seek(&opened.file, rustix::fs::SeekFrom::Hole(data)) {
-        Ok(end) if data < size => end.clamp(data, size),
-        _ => size,
-    };
-    // Those seeks have moved the place from which is read.
-    let _ = opened.file.seek(SeekFrom::Start(data));
-    (data - at, if end == data { size } else { end })
 }

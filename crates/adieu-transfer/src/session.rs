@@ -171,8 +171,8 @@ impl<T: Transport> Channel<T> {
         while self.link.read(buffer).is_ok_and(|n| n > 0) {}
     }
 
-    pub(crate) fn watched(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
-        self.link.watched()
+    pub(crate) fn link(&self) -> &T {
+        &self.link
     }
 }
 

@@ -1,14 +1,14 @@
 //! What is sent: files, directories entry by entry, and streams.
 
+use crate::os;
 use crate::storage::plain;
 use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, FileType, Metadata};
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The name of what comes from stdin, where the receiver wants one.
 const STDIN_NAME: &[u8] = b"stdin";
@@ -146,6 +146,7 @@ impl Named {
                 .and_then(|p| p.file_name().map(OsString::from))
                 .ok_or_else(|| SourceError::words(format!("{} has no name to send", shown_path(&path))))?,
         };
+        let name = os::bytes_of(name).map_err(|e| SourceError::new("send", &path, e))?;
         let place = if there.is_dir() {
             Place::Directory(path)
         } else if there.is_file() {
@@ -155,7 +156,7 @@ impl Named {
         } else {
             Place::Stream(path)
         };
-        Ok(Self { path: EntryPath::new(name.into_vec())?, place })
+        Ok(Self { path: EntryPath::new(name)?, place })
     }
 }
 
@@ -190,8 +191,12 @@ impl Iterator for Entries<'_> {
                 self.open.pop();
                 continue;
             };
-            let (path, place) = (open.path.join(name.as_bytes()), open.place.join(&name));
-            return Some(path.map_err(SourceError::from).and_then(|path| self.entry(path, place, kind)));
+            let place = open.place.join(&name);
+            let path = match os::bytes_of(name) {
+                Ok(name) => open.path.join(&name).map_err(SourceError::from),
+                Err(error) => Err(SourceError::new("send", &place, error)),
+            };
+            return Some(path.and_then(|path| self.entry(path, place, kind)));
         }
         let Named { path, place } = self.named.next()?;
         let path = path.clone();
@@ -213,9 +218,7 @@ impl Entries<'_> {
             return Ok(Entry::File { path, place });
         }
         if kind.is_symlink() {
-            let target =
-                std::fs::read_link(&place).map_err(|e| SourceError::new("read the link", &place, e))?;
-            let target = target.into_os_string().into_vec();
+            let target = os::target_of(&place).map_err(|e| SourceError::new("send the link", &place, e))?;
             if !link_stays_inside(&path, &target) {
                 return Err(NameError::LinkOut { path: path.as_bytes().to_vec(), target }.into());
             }
@@ -239,7 +242,7 @@ impl Entries<'_> {
 }
 
 fn shown_path(path: &Path) -> String {
-    shown(path.as_os_str().as_bytes())
+    shown(path.as_os_str().as_encoded_bytes())
 }
 
 /// A file that is being read, and what it was like when that began.
@@ -257,13 +260,13 @@ pub(crate) struct Opened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     size: u64,
-    modified: (i64, i64),
+    modified: Option<SystemTime>,
 }
 
 impl Stamp {
     fn of(there: &Metadata) -> Self {
         // Not the time of the inode: a new link or mode is no new content.
-        Self { size: there.len(), modified: (there.mtime(), there.mtime_nsec()) }
+        Self { size: there.len(), modified: there.modified().ok() }
     }
 }
 
@@ -277,8 +280,8 @@ impl Opened {
         }
         Ok(Self {
             size: there.len(),
-            mode: permissions(&there),
-            is_sparse: there.blocks() * 512 < there.len(),
+            mode: os::permissions(&there),
+            is_sparse: os::is_sparse(&there),
             stamp: Stamp::of(&there),
             file,
         })
@@ -288,15 +291,4 @@ impl Opened {
     pub(crate) fn has_changed(&self) -> bool {
         self.file.metadata().map_or(true, |now| Stamp::of(&now) != self.stamp)
     }
-}
-
-fn permissions(there: &Metadata) -> u16 {
-    // Nine bits.
-    u16::try_from(there.mode() & 0o777).unwrap_or(0o600)
-}
-
-/// Our standard input, as a stream.
-pub(crate) fn stdin() -> Result<File, SourceError> {
-    let stdin = rustix::io::dup(rustix::stdio::stdin());
-    stdin.map(File::from).map_err(|e| SourceError::new("read", Path::new("stdin"), e.into()))
 }

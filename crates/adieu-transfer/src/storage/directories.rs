@@ -1,21 +1,17 @@
 //! The directories of the target, from its root: opened one component after the other, and never through a link.
 
-use super::sync::SyncAtOnce;
-use super::{StorageError, kind_of};
+use super::StorageError;
+use crate::os::{Directory, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
-use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags};
-use rustix::io::Errno;
 use std::collections::BTreeSet;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
+use std::io;
 use std::path::Path;
 
 #[derive(Debug)]
 pub(super) struct Directories {
-    root: OwnedFd,
-    root_device: u64,
+    root: Directory,
     /// The directory in which the root was made: its names have to be synced too.
-    above: Option<OwnedFd>,
+    above: Option<Directory>,
     /// The last one used: files mostly come directory by directory.
     last: Option<Last>,
     /// Where a directory was made since the last sync.
@@ -28,7 +24,7 @@ pub(super) struct Directories {
 #[derive(Debug)]
 struct Last {
     path: Vec<u8>,
-    directory: OwnedFd,
+    directory: Directory,
     /// It was made by us, just now.
     is_new: bool,
 }
@@ -36,54 +32,32 @@ struct Last {
 /// Directories that are synced one by one before one sync of the file system is cheaper.
 const ONE_BY_ONE: usize = 16;
 
-fn open_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
-}
-
 impl Directories {
     /// Takes a directory that is there. Links on the way to it are the user's own, and followed.
     pub(super) fn open(path: &Path) -> Result<Self, StorageError> {
-        let name = shown(path.as_os_str().as_bytes());
-        let fail = |e: Errno| StorageError::new(&format!("cannot use the directory {name}"), e.into());
-        let root = rustix::fs::open(path, open_flags(), Mode::empty()).map_err(fail)?;
-        let access = rustix::fs::accessat(&root, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
-        match access {
-            // Systems without faccessat2 cannot tell; the first file will.
-            Ok(()) | Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => {}
-            Err(error) => {
-                return Err(StorageError::new(
-                    &format!("cannot write to the directory {name}"),
-                    error.into(),
-                ));
-            }
-        }
-        let root_device = device(&root).map_err(fail)?;
-        let at_once = SyncAtOnce::of(&root);
-        Ok(Self {
-            root,
-            root_device,
-            above: None,
-            last: None,
-            made_in: BTreeSet::new(),
-            at_once,
-            one_device: true,
-        })
+        let name = shown(path.as_os_str().as_encoded_bytes());
+        let fail = |e| StorageError::new(&format!("cannot use the directory {name}"), e);
+        let root = Directory::open(path).map_err(fail)?;
+        root.check_writable()
+            .map_err(|e| StorageError::new(&format!("cannot write to the directory {name}"), e))?;
+        let at_once = SyncAtOnce::of(&root).map_err(fail)?;
+        Ok(Self { root, above: None, last: None, made_in: BTreeSet::new(), at_once, one_device: true })
     }
 
     /// Makes it, and takes it.
     pub(super) fn create(parent: &Path, path: &Path) -> Result<Self, StorageError> {
-        let name = shown(path.as_os_str().as_bytes());
-        let fail = |e: Errno| StorageError::new(&format!("cannot make the directory {name}"), e.into());
-        let above = rustix::fs::open(parent, open_flags(), Mode::empty()).map_err(fail)?;
-        match rustix::fs::mkdir(path, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(fail(error)),
+        let name = shown(path.as_os_str().as_encoded_bytes());
+        let fail = |e| StorageError::new(&format!("cannot make the directory {name}"), e);
+        let above = Directory::open(parent).map_err(fail)?;
+        match std::fs::create_dir(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
+            _ => {}
         }
         Ok(Self { above: Some(above), ..Self::open(path)? })
     }
 
     /// The directory of a file, which is made if it is not there.
-    pub(super) fn directory(&mut self, path: &[u8]) -> Result<&OwnedFd, StorageError> {
+    pub(super) fn directory(&mut self, path: &[u8]) -> Result<&Directory, StorageError> {
         if path.is_empty() {
             return Ok(&self.root);
         }
@@ -105,42 +79,38 @@ impl Directories {
     }
 
     /// Opens it, and says whether it had to be made.
-    fn walk(&mut self, path: &[u8]) -> Result<(OwnedFd, bool), StorageError> {
-        let mut at: Option<OwnedFd> = None;
+    fn walk(&mut self, path: &[u8]) -> Result<(Directory, bool), StorageError> {
+        let mut at: Option<Directory> = None;
         let mut is_new = false;
         let mut end = 0;
         for component in path.split(|b| *b == b'/') {
             let here = at.as_ref().unwrap_or(&self.root);
             let parent = &path[..end.max(1) - 1];
-            let flags = open_flags() | OFlags::NOFOLLOW;
-            let fail = |e: Errno| {
-                let what = match kind_of(here, component) {
-                    Some(FileType::Symlink) => "is a link, and not followed".to_owned(),
-                    Some(FileType::Directory) | None => {
-                        return StorageError::new(
-                            &format!("cannot use the directory {}", shown(path)),
-                            e.into(),
-                        );
+            let fail = |e| {
+                let what = match here.kind_of(component) {
+                    Some(Kind::Link) => "is a link, and not followed",
+                    Some(Kind::Directory) | None => {
+                        return StorageError::new(&format!("cannot use the directory {}", shown(path)), e);
                     }
-                    Some(_) => "is there, and is no directory".to_owned(),
+                    Some(_) => "is there, and is no directory",
                 };
                 StorageError::words(format!("{} {what}", shown(component)))
             };
             is_new = false;
-            let opened = match rustix::fs::openat(here, component, flags, Mode::empty()) {
-                Err(Errno::NOENT) => {
-                    match rustix::fs::mkdirat(here, component, Mode::from_raw_mode(0o777)) {
+            let opened = match here.enter(component) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    match here.make(component) {
                         Ok(()) => is_new = true,
-                        Err(Errno::EXIST) => {}
+                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                         Err(error) => return Err(fail(error)),
                     }
                     self.made_in.insert(parent.to_vec());
-                    rustix::fs::openat(here, component, flags, Mode::empty())
+                    here.enter(component)
                 }
                 other => other,
             };
             let opened = opened.map_err(fail)?;
-            if device(&opened).map_err(fail)? != self.root_device {
+            if self.at_once.is_possible() && !self.at_once.includes(&opened).map_err(fail)? {
                 // One sync of the root's file system would leave this one out.
                 self.one_device = false;
             }
@@ -171,26 +141,18 @@ impl Directories {
             return self.sync_above();
         }
         for path in all {
-            let synced = rustix::fs::fsync(self.directory(path)?);
-            synced.map_err(|e| {
-                StorageError::new(&format!("cannot sync the directory {}", shown(path)), e.into())
-            })?;
+            let synced = self.directory(path)?.sync();
+            synced.map_err(|e| StorageError::new(&format!("cannot sync the directory {}", shown(path)), e))?;
         }
         self.sync_above()
     }
 
     fn sync_above(&mut self) -> Result<(), StorageError> {
         if let Some(above) = &self.above {
-            rustix::fs::fsync(above).map_err(|e| StorageError::new("cannot sync", e.into()))?;
+            above.sync().map_err(|e| StorageError::new("cannot sync", e))?;
         }
         Ok(())
     }
-}
-
-fn device(directory: &OwnedFd) -> Result<u64, Errno> {
-    // The type differs between systems.
-    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "st_dev is signed on some systems")]
-    Ok(rustix::fs::fstat(directory)?.st_dev as u64)
 }
 
 #[cfg(test)]

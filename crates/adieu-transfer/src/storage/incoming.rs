@@ -1,9 +1,8 @@
 //! A file that is being received: written to its partial, or through to a stream, and hashed on the way.
 
 use super::{StorageError, plain};
+use crate::os;
 use crate::wire::{EntryPath, Hash};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -59,37 +58,15 @@ impl Incoming {
     /// Writes to a stream. While its reader takes nothing, `alive` is called now and then, and says whether to go on.
     pub(crate) fn write_through(
         &mut self,
-        mut bytes: &[u8],
+        bytes: &[u8],
         alive: &mut dyn FnMut() -> bool,
     ) -> Result<(), StorageError> {
-        // A pipe that poll calls writable takes so much without blocking (PIPE_BUF, pipe(7)). O_NONBLOCK would be set for
-        // all who share the open file.
-        const PIECE: usize = 4096;
-        const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-        let is_file = self.file.metadata().is_ok_and(|m| m.is_file());
-        while !bytes.is_empty() {
-            let ready = poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&WAIT));
-            if matches!(ready, Ok(0) | Err(Errno::INTR)) {
-                if alive() {
-                    continue;
-                }
-                return Err(self.failed(io::ErrorKind::TimedOut.into()));
-            }
-            let most = if is_file { bytes.len() } else { bytes.len().min(PIECE) };
-            match self.file.write(&bytes[..most]) {
-                Ok(0) => return Err(self.failed(io::ErrorKind::WriteZero.into())),
-                Ok(n) => {
-                    self.hasher.update(&bytes[..n]);
-                    self.written += n as u64;
-                    bytes = &bytes[n..];
-                }
-                // Somebody else has filled it, or set it not to block.
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-                Err(error) => return Err(self.failed(error)),
-            }
-        }
-        Ok(())
+        let (hasher, total) = (&mut self.hasher, &mut self.written);
+        let mut written = |piece: &[u8]| {
+            hasher.update(piece);
+            *total += piece.len() as u64;
+        };
+        os::write_through(&self.file, bytes, alive, &mut written).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, error: io::Error) -> StorageError {

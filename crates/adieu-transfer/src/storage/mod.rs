@@ -7,17 +7,15 @@
 mod directories;
 mod incoming;
 mod partial;
-mod sync;
 
 use crate::Step;
+use crate::os;
 use crate::wire::{EntryPath, Have, HaveState};
 use directories::Directories;
 pub(crate) use incoming::{Incoming, ZEROS};
 use partial::Found;
-use rustix::fs::{AtFlags, FileType, Mode};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
@@ -117,9 +115,7 @@ enum Sync {
 
 /// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
 fn waiting_limit() -> usize {
-    use rustix::process::{Resource, getrlimit};
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let left = limit.saturating_sub(OTHER_DESCRIPTORS) / 2;
+    let left = os::open_files_limit().saturating_sub(OTHER_DESCRIPTORS) / 2;
     usize::try_from(left).unwrap_or(usize::MAX).clamp(1, WAITING_FILES)
 }
 
@@ -148,7 +144,7 @@ impl Storage {
     ///
     /// The directory is not there, or cannot be written to.
     pub fn at(path: &Path) -> Result<Self, StorageError> {
-        let shown = crate::wire::shown(path.as_os_str().as_bytes());
+        let shown = crate::wire::shown(path.as_os_str().as_encoded_bytes());
         let place = match std::fs::metadata(path) {
             Ok(there) if there.is_dir() => Place::Tree(Directories::open(path)?),
             Ok(there) if !there.is_file() => {
@@ -164,10 +160,10 @@ impl Storage {
                 };
                 let tree = Directories::open(parent)?;
                 match path.file_name() {
-                    Some(_) if path.as_os_str().as_bytes().ends_with(b"/") => {
+                    Some(_) if ends_as_directory(path) => {
                         Place::NewTree { parent: parent.to_owned(), path: path.to_owned() }
                     }
-                    Some(name) => Place::File { tree, name: name.as_bytes().to_vec(), path: path.to_owned() },
+                    Some(name) => Place::File { tree, name: name.as_encoded_bytes().to_vec(), path: path.to_owned() },
                     None => return Err(StorageError::words(format!("{shown} is no name for a file"))),
                 }
             }
@@ -209,7 +205,7 @@ impl Storage {
             }
             Place::File { path, .. } => {
                 if path.is_file() {
-                    let shown = crate::wire::shown(path.as_os_str().as_bytes());
+                    let shown = crate::wire::shown(path.as_os_str().as_encoded_bytes());
                     return Err(StorageError::words(format!(
                         "more than one file is sent, and {shown} is a file"
                     )));
@@ -227,12 +223,14 @@ impl Storage {
     }
 
     /// Where a file of the transfer is kept: directory and name, in the tree.
-    fn location(&self, path: &EntryPath) -> (Vec<u8>, Vec<u8>) {
-        if let Place::File { name, .. } = &self.place {
-            return (Vec::new(), name.clone());
-        }
-        let (parent, name) = path.split();
-        (parent.to_vec(), name.to_vec())
+    fn location(&self, path: &EntryPath) -> Result<(Vec<u8>, Vec<u8>), StorageError> {
+        let (parent, name) = match &self.place {
+            Place::File { name, .. } => (&[][..], &**name),
+            Place::Stream(_) => return Ok((Vec::new(), Vec::new())),
+            Place::Tree(_) | Place::NewTree { .. } => path.split(),
+        };
+        os::check_name(name).map_err(|why| StorageError::words(why.to_string()))?;
+        Ok((parent.to_vec(), name.to_vec()))
     }
 
     fn tree(&mut self) -> Result<&mut Directories, StorageError> {
@@ -257,7 +255,7 @@ impl Storage {
         let mut offer =
             Offer { path, mode, have: nothing, hasher: blake3::Hasher::new(), found: Found::Nothing };
         let (Some(size), false) = (size, self.is_stream()) else { return Ok(offer) };
-        let (parent, name) = self.location(&offer.path);
+        let (parent, name) = self.location(&offer.path)?;
         let directory = self.tree()?.directory(&parent)?;
         offer.found = partial::find(directory, &name, size)?;
         let (state, file) = match &mut offer.found {
@@ -284,7 +282,7 @@ impl Storage {
             drop(found);
             return self.create(path, mode, observe);
         }
-        let (parent, name) = self.location(&path);
+        let (parent, name) = self.location(&path)?;
         let (file, partial) = match found {
             Found::Nothing => return Err(StorageError::words("a start in the middle of nothing")),
             Found::Stored(file) => (file, None),
@@ -316,7 +314,7 @@ impl Storage {
         mode: u16,
         observe: &mut dyn FnMut(Step<'_>),
     ) -> Result<Incoming, StorageError> {
-        let (parent, name) = self.location(&path);
+        let (parent, name) = self.location(&path)?;
         let (partial, file) = if let Place::Stream(file) = &self.place {
             (None, file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?)
         } else {
@@ -362,16 +360,15 @@ impl Storage {
 
     /// A link that leads nowhere out; see [`link_stays_inside`](crate::wire::link_stays_inside).
     pub(crate) fn link(&mut self, path: &EntryPath, target: &[u8]) -> Result<(), StorageError> {
-        let (parent, name) = self.location(path);
+        let (parent, name) = self.location(path)?;
         let directory = self.tree()?.directory(&parent)?;
         let partial = partial::name_of(&name);
-        let fail =
-            |e: rustix::io::Errno| StorageError::new(&format!("cannot make the link {path}"), e.into());
+        let fail = |e| StorageError::new(&format!("cannot make the link {path}"), e);
         partial::refuse_special(directory, &name)?;
-        match rustix::fs::symlinkat(target, directory, &*partial) {
-            Err(rustix::io::Errno::EXIST) => {
-                rustix::fs::unlinkat(directory, &*partial, AtFlags::empty()).map_err(fail)?;
-                rustix::fs::symlinkat(target, directory, &*partial).map_err(fail)?;
+        match directory.link(target, &partial) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                directory.remove(&partial).map_err(fail)?;
+                directory.link(target, &partial).map_err(fail)?;
             }
             result => result.map_err(fail)?,
         }
@@ -401,7 +398,7 @@ impl Storage {
             file.set_len(written).map_err(fail)?;
         }
         if partial.is_some() {
-            partial::settle_mode(&file, mode).map_err(fail)?;
+            os::settle_mode(&file, mode).map_err(fail)?;
         }
         let sync = if !self.tree()?.syncs_at_once() {
             file.sync_all().map_err(|e| StorageError::new(&format!("cannot sync {path}"), e))?;
@@ -457,7 +454,7 @@ impl Storage {
             && let (Some(partial), Ok(directory)) = (partial, tree.directory(parent))
         {
             // One that has its name by now is no partial any more; one that cannot be removed says what it is.
-            let _ = rustix::fs::unlinkat(directory, partial, AtFlags::empty());
+            let _ = directory.remove(partial);
         }
     }
 }
@@ -481,11 +478,9 @@ fn store(
     observe(Step::Synced);
     for one in waiting {
         let Some(partial) = &one.partial else { continue };
-        let fail = |e: rustix::io::Errno| {
-            StorageError::new(&format!("cannot rename to {}", crate::wire::shown(&one.name)), e.into())
-        };
-        let directory = tree.directory(&one.parent)?;
-        rustix::fs::renameat(directory, &**partial, directory, &*one.name).map_err(fail)?;
+        let fail =
+            |e| StorageError::new(&format!("cannot rename to {}", crate::wire::shown(&one.name)), e);
+        tree.directory(&one.parent)?.rename(partial, &one.name).map_err(fail)?;
         observe(Step::Renamed);
     }
     let mut parents: Vec<&[u8]> = waiting.iter().map(|w| &*w.parent).collect();
@@ -523,13 +518,7 @@ fn hash_all(
     }
 }
 
-/// What a name stands for. `None`: nothing.
-fn kind_of(directory: &impl std::os::fd::AsFd, name: &[u8]) -> Option<FileType> {
-    let there = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    Some(FileType::from_raw_mode(there.st_mode))
-}
-
-/// The mode of a new file: what the sender's has, and ours to write.
-fn creation_mode(mode: u16) -> Mode {
-    Mode::from_raw_mode((mode & 0o777 | 0o600).into())
+/// Whether a path is written as that of a directory.
+fn ends_as_directory(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().last().is_some_and(|b| std::path::is_separator(char::from(*b)))
 }

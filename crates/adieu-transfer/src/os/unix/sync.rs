@@ -1,14 +1,16 @@
 //! One sync for many files: syncfs(2), where it is as good as an fsync of each.
 
+use super::Directory;
 use std::io;
-use std::os::fd::OwnedFd;
 
 /// Whether one call can sync everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SyncAtOnce {
+pub(crate) enum SyncAtOnce {
     No,
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has syncfs"))]
-    Yes,
+    Yes {
+        device: u64,
+    },
 }
 
 impl SyncAtOnce {
@@ -16,7 +18,7 @@ impl SyncAtOnce {
     ///
     /// Linux from 5.8 on, where syncfs(2) tells of every error in writing back since its descriptor was opened, and on
     /// local file systems, whose sync ends on the disk. A network's or FUSE's may not.
-    pub(super) fn of(root: &OwnedFd) -> Self {
+    pub(crate) fn of(root: &Directory) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         {
             // magic.h of Linux: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs.
@@ -24,26 +26,40 @@ impl SyncAtOnce {
             let tells_errors = rustix::system::uname().release().to_str().is_ok_and(is_5_8);
             let file_system = rustix::fs::fstatfs(root).map(|f| f.f_type.cast_unsigned());
             if tells_errors && file_system.is_ok_and(|f| LOCAL.contains(&f)) {
-                return Self::Yes;
+                return Ok(Self::Yes { device: device(root)? });
             }
         }
         let _ = root;
-        Self::No
+        Ok(Self::No)
     }
 
-    pub(super) fn is_possible(self) -> bool {
-        self == Self::Yes
+    /// Whether one sync of the root is as good for what is in this directory: it is on the root's file system.
+    pub(crate) fn includes(self, directory: &Directory) -> io::Result<bool> {
+        match self {
+            Self::No => Ok(false),
+            Self::Yes { device: root } => Ok(device(directory)? == root),
+        }
+    }
+
+    pub(crate) fn is_possible(self) -> bool {
+        self != Self::No
     }
 
     /// Source: syncfs(2).
-    pub(super) fn sync(self, root: &OwnedFd) -> io::Result<()> {
+    pub(crate) fn sync(self, root: &Directory) -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        if self == Self::Yes {
+        if self.is_possible() {
             return Ok(rustix::fs::syncfs(root)?);
         }
         let _ = root;
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+fn device(directory: &Directory) -> io::Result<u64> {
+    // The type differs between systems.
+    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "st_dev is signed on some systems")]
+    Ok(rustix::fs::fstat(directory)?.st_dev as u64)
 }
 
 /// Whether a release such as `6.1.0-generic` is 5.8 or later.

@@ -1,0 +1,46 @@
+//! What a file has besides its content: permission bits, and holes.
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use std::fs::{File, Metadata};
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+
+/// The nine permission bits.
+pub(crate) fn permissions(there: &Metadata) -> u16 {
+    u16::try_from(there.mode() & 0o777).unwrap_or(0o600)
+}
+
+/// Takes back the permission to write that a file had only while it was written.
+pub(crate) fn settle_mode(file: &File, mode: u16) -> io::Result<()> {
+    if mode & 0o600 == 0o600 {
+        return Ok(());
+    }
+    let wanted = Mode::from_raw_mode((mode & 0o777).into());
+    let now = Mode::from_raw_mode(rustix::fs::fstat(file)?.st_mode & 0o777);
+    Ok(rustix::fs::fchmod(file, now & wanted)?)
+}
+
+/// Whether it may have holes.
+pub(crate) fn is_sparse(there: &Metadata) -> bool {
+    there.blocks() * 512 < there.len()
+}
+
+/// From a hole's or data's beginning in a file of this size: how long the hole is, and where the data after it ends. What
+/// is read next is that data.
+pub(crate) fn next_data(file: &mut File, size: u64, at: u64) -> (u64, u64) {
+    let data = match rustix::fs::seek(&*file, rustix::fs::SeekFrom::Data(at)) {
+        Ok(data) => data.min(size),
+        // Nothing but a hole up to the end.
+        Err(Errno::NXIO) => size,
+        // It cannot be told here: all of it is data.
+        Err(_) => at,
+    };
+    let end = match rustix::fs::seek(&*file, rustix::fs::SeekFrom::Hole(data)) {
+        Ok(end) if data < size => end.clamp(data, size),
+        _ => size,
+    };
+    // Those seeks have moved the place from which is read.
+    let _ = file.seek(SeekFrom::Start(data));
+    (data - at, if end == data { size } else { end })
+}

@@ -1,0 +1,39 @@
+//! Unix: names relative to a directory's descriptor, `flock`, permission bits, `poll`.
+
+mod directory;
+mod file;
+mod streams;
+mod sync;
+
+pub(crate) use directory::Directory;
+pub(crate) use file::{is_sparse, next_data, permissions, settle_mode};
+pub(crate) use streams::{Input, write_through};
+pub(crate) use sync::SyncAtOnce;
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+/// Why a component of a path cannot be a name here: any can.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere some cannot")]
+pub(crate) fn check_name(_: &[u8]) -> Result<(), Infallible> {
+    Ok(())
+}
+
+/// The name of an entry, as it goes over the wire.
+pub(crate) fn bytes_of(name: OsString) -> io::Result<Vec<u8>> {
+    Ok(name.into_vec())
+}
+
+/// Where a link points to, as it goes over the wire.
+pub(crate) fn target_of(link: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read_link(link).map(|target| target.into_os_string().into_vec())
+}
+
+/// How many files a process may have open.
+pub(crate) fn open_files_limit() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
