@@ -34,9 +34,7 @@ struct Cli<C: Subcommand> {
 enum Command {
     Connect(commands::connect::Args),
     Listen(commands::listen::Args),
-    #[cfg(unix)]
     Send(commands::transfer::send::Args),
-    #[cfg(unix)]
     Receive(commands::transfer::receive::Args),
     Demo(commands::demo::Args),
     Completions(commands::completions::Args),
@@ -85,9 +83,7 @@ fn main() -> ExitCode {
     let status = match command(&words) {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
-        #[cfg(unix)]
         Command::Send(args) => commands::transfer::send::run(&args),
-        #[cfg(unix)]
         Command::Receive(args) => commands::transfer::receive::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Completions(args) => commands::completions::run(&args, &mut Cli::<Command>::command()),

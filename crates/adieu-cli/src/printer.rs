@@ -61,7 +61,6 @@ impl Printer {
     }
 
     /// Says what a transfer came to, and gives the exit status.
-    #[cfg(unix)]
     pub(crate) fn transfer(&self, report: &adieu_transfer::TransferReport) -> ExitStatus {
         let status = ExitStatus::Ending(report.exit_code);
         self.publish(report, report.is_good(), status, || {
@@ -111,13 +110,11 @@ impl Printer {
     }
 
     /// Whether a bar may be drawn: on a terminal, where nobody asked for quiet or each step.
-    #[cfg(unix)]
     pub(crate) fn may_draw(&self) -> bool {
         self.is_terminal && !self.quiet && !self.verbose
     }
 
     /// Whether each step is to be told.
-    #[cfg(unix)]
     pub(crate) fn is_verbose(&self) -> bool {
         self.verbose
     }

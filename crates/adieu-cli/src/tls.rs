@@ -104,7 +104,6 @@ struct Own {
 }
 
 /// The options of `send` and `receive`, which connect or listen.
-#[cfg(unix)]
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct EitherTls {
@@ -288,7 +287,6 @@ impl ListenTls {
     }
 }
 
-#[cfg(unix)]
 impl EitherTls {
     /// The endpoint, and TLS if it is to be spoken.
     pub(crate) fn resolve(

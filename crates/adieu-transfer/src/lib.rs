@@ -22,9 +22,8 @@
 //!
 //! # Platforms
 //!
-//! Unix; on Linux many small files share one sync.
-
-#![cfg(unix)]
+//! Unix and Windows. On Linux many small files share one sync. On Windows names are refused that its programs could not use,
+//! links are neither sent nor received, and there are no permission bits; `docs/platforms.md` in the repository says more.
 
 mod list;
 mod os;

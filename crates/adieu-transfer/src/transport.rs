@@ -38,6 +38,10 @@ pub trait Transport {
     fn shutdown_send(&mut self) -> io::Result<()>;
 
     /// What to watch besides an input that may be silent: readable means that a read does not wait.
+    ///
+    /// # Platforms
+    ///
+    /// Unix. Elsewhere nothing can wait for both, and the peer is looked at ten times per second.
     #[cfg(unix)]
     fn watched(&self) -> Vec<BorrowedFd<'_>>;
 }
@@ -69,6 +73,7 @@ impl<T: Transport + ?Sized> Transport for &mut T {
 #[derive(Debug)]
 pub struct Wire {
     state: State,
+    #[cfg_attr(windows, expect(dead_code, reason = "nothing waits for it beside a pipe"))]
     interrupt: Option<Interrupt>,
 }
 

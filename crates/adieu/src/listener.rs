@@ -8,6 +8,7 @@ use crate::socket_options::{Purpose, SocketOptions};
 use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
+use std::time::{Duration, Instant};
 
 /// Listens on an endpoint and accepts connections.
 ///
@@ -136,7 +137,26 @@ impl Listener {
             if let Some(connection) = self.try_accept()? {
                 return Ok(connection);
             }
-            self.wait().map_err(|e| self.error(e))?;
+            self.wait(None).map_err(|e| self.error(e))?;
+        }
+    }
+
+    /// Accepts as [`accept`](Self::accept) does, and waits at most so long. `Ok(None)`: nobody connected by then.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn accept_within(&self, limit: Duration) -> Result<Option<Connection>, ListenError> {
+        let began = Instant::now();
+        loop {
+            if let Some(connection) = self.try_accept()? {
+                return Ok(Some(connection));
+            }
+            let left = limit.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.wait(Some(left)).map_err(|e| self.error(e))?;
         }
     }
 
@@ -169,7 +189,7 @@ impl Listener {
         }
     }
 
-    fn wait(&self) -> io::Result<()> {
+    fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let interrupt = self.accepting.as_ref();
         if interrupt.is_some_and(|i| i.raised().is_some()) {
             return Err(io::ErrorKind::Interrupted.into());
@@ -178,7 +198,7 @@ impl Listener {
             Watch::readable(Some(self.socket.as_pollable())),
             Watch::readable(interrupt.map(AsPollable::as_pollable)),
         ];
-        os::wait(&mut watches, None)
+        os::wait(&mut watches, limit)
     }
 
     pub(crate) fn error(&self, source: io::Error) -> ListenError {

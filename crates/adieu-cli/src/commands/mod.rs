@@ -5,5 +5,4 @@ pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod man;
-#[cfg(unix)]
 pub(crate) mod transfer;

@@ -30,5 +30,6 @@ pub(crate) enum Locked {
     /// What is no partial that we could have made.
     NotOurs,
     /// Another file than the one that was opened.
+    #[cfg_attr(windows, allow(dead_code, reason = "there it is locked in the call that opens it"))]
     Another,
 }

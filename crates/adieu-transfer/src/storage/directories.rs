@@ -142,7 +142,8 @@ impl Directories {
         }
         for path in all {
             let synced = self.directory(path)?.sync();
-            synced.map_err(|e| StorageError::new(&format!("cannot sync the directory {}", shown(path)), e))?;
+            synced
+                .map_err(|e| StorageError::new(&format!("cannot sync the directory {}", shown(path)), e))?;
         }
         self.sync_above()
     }

@@ -163,7 +163,9 @@ impl Storage {
                     Some(_) if ends_as_directory(path) => {
                         Place::NewTree { parent: parent.to_owned(), path: path.to_owned() }
                     }
-                    Some(name) => Place::File { tree, name: name.as_encoded_bytes().to_vec(), path: path.to_owned() },
+                    Some(name) => {
+                        Place::File { tree, name: name.as_encoded_bytes().to_vec(), path: path.to_owned() }
+                    }
                     None => return Err(StorageError::words(format!("{shown} is no name for a file"))),
                 }
             }
@@ -478,8 +480,7 @@ fn store(
     observe(Step::Synced);
     for one in waiting {
         let Some(partial) = &one.partial else { continue };
-        let fail =
-            |e| StorageError::new(&format!("cannot rename to {}", crate::wire::shown(&one.name)), e);
+        let fail = |e| StorageError::new(&format!("cannot rename to {}", crate::wire::shown(&one.name)), e);
         tree.directory(&one.parent)?.rename(partial, &one.name).map_err(fail)?;
         observe(Step::Renamed);
     }

@@ -97,9 +97,7 @@ fn lock(directory: &Directory, partial: &[u8], file: &File) -> Result<bool, Stor
     match directory.lock(partial, file).map_err(|e| cannot_use(partial, e))? {
         Locked::Ours => Ok(true),
         Locked::Another => Ok(false),
-        Locked::NotOurs => {
-            Err(StorageError::words(format!("{} is there, and is not ours", shown(partial))))
-        }
+        Locked::NotOurs => Err(StorageError::words(format!("{} is there, and is not ours", shown(partial)))),
     }
 }
 

@@ -7,13 +7,12 @@ use adieu_transfer::{
 };
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 fn ignore(_: Step<'_>) {}
 
-fn words(outcome: &Outcome) -> String {
+pub(crate) fn words(outcome: &Outcome) -> String {
     outcome.sentence()
 }
 
@@ -61,95 +60,8 @@ fn a_file_that_changes_while_it_is_sent_is_not_stored() {
     }
 }
 
-#[test]
-fn a_target_that_vanishes_is_no_success() {
-    let place = place();
-    let source = write(&place.path().join("source"), &content(1, 3_000_000));
-    let directory = place.path().join("directory");
-    std::fs::create_dir(&directory).expect("there is room");
-    let target = directory.join("target");
-    let mut vanish = |step: Step<'_>| {
-        if let Step::Moved { .. } = step {
-            // The second time there is nothing to remove.
-            let _ = std::fs::remove_dir_all(&directory);
-        }
-    };
-    let (sent, received) = over_tcp(&[source], &target, &How::default(), &mut ignore, &mut vanish);
-    assert!(matches!(sent.verdict, Verdict::Refused { .. }), "{:?}", sent.verdict);
-    assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
-    assert!(words(&sent).contains("receiver: cannot rename to target: no such file"), "{}", words(&sent));
-}
-
-#[test]
-fn a_device_a_directory_and_anothers_partial_are_not_replaced() {
-    let place = place();
-    let paths = [write(&place.path().join("x"), b"content"), write(&place.path().join("y"), b"content")];
-    let target = place.path().join("target");
-    for (make, said) in [
-        (
-            Box::new(|p: &Path| std::fs::create_dir(p.join("x")))
-                as Box<dyn Fn(&Path) -> std::io::Result<()>>,
-            "is a directory",
-        ),
-        (
-            Box::new(|p: &Path| {
-                let mode = rustix::fs::Mode::from_raw_mode(0o600);
-                let fifo = rustix::fs::FileType::Fifo;
-                Ok(rustix::fs::mknodat(rustix::fs::CWD, p.join("x"), fifo, mode, 0)?)
-            }),
-            "is no regular file",
-        ),
-        (
-            Box::new(|p: &Path| symlink("/etc/passwd", p.join(".x.adieu-partial"))),
-            "cannot use .x.adieu-partial",
-        ),
-        (
-            Box::new(|p: &Path| {
-                std::fs::write(p.join("other"), b"other")?;
-                std::fs::hard_link(p.join("other"), p.join(".x.adieu-partial"))
-            }),
-            "is there, and is not ours",
-        ),
-    ] {
-        std::fs::create_dir(&target).expect("there is room");
-        make(&target).expect("it can be made");
-        let (sent, received) = over_tcp(&paths, &target, &How::default(), &mut ignore, &mut ignore);
-        assert!(words(&sent).contains(said), "{said}: {}", words(&sent));
-        assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
-        std::fs::remove_dir_all(&target).expect("it is ours");
-    }
-}
-
-#[test]
-fn a_link_in_the_target_is_not_followed() {
-    let place = place();
-    let outside = place.path().join("outside");
-    let tree = place.path().join("tree");
-    let target = place.path().join("target");
-    for directory in [&outside, &tree, &target] {
-        std::fs::create_dir(directory).expect("there is room");
-    }
-    write(&tree.join("file"), b"content");
-    symlink(&outside, target.join("tree")).expect("links can be made");
-    let (sent, _) = over_tcp(&[tree], &target, &How::default(), &mut ignore, &mut ignore);
-    assert!(words(&sent).contains("receiver: tree is a link, and not followed"), "{}", words(&sent));
-    assert_eq!(std::fs::read_dir(&outside).expect("it is there").count(), 0);
-}
-
-#[test]
-fn a_link_that_leads_out_is_not_sent() {
-    let place = place();
-    let tree = place.path().join("tree");
-    std::fs::create_dir(&tree).expect("there is room");
-    symlink("../../etc/passwd", tree.join("link")).expect("links can be made");
-    let (sent, received) =
-        over_tcp(&[tree], &place.path().join("t"), &How::default(), &mut ignore, &mut ignore);
-    assert!(words(&sent).contains("out of what is sent"), "{}", words(&sent));
-    assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
-}
-
 /// A sender that says these frames and ends; gives what the receiver came to.
-fn crafted(target: &Path, frames: &[u8]) -> Outcome {
+pub(crate) fn crafted(target: &Path, frames: &[u8]) -> Outcome {
     let options = adieu::Options::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
@@ -169,7 +81,7 @@ fn crafted(target: &Path, frames: &[u8]) -> Outcome {
     outcome
 }
 
-fn frames(controls: &[Control]) -> Vec<u8> {
+pub(crate) fn frames(controls: &[Control]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for control in controls {
         control.encode(&mut bytes);
@@ -372,6 +284,7 @@ impl Transport for Mute {
         Err(io::ErrorKind::BrokenPipe.into())
     }
 
+    #[cfg(unix)]
     fn watched(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
         Vec::new()
     }

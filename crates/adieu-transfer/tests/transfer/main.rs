@@ -1,12 +1,17 @@
 //! Transfers in this process and in processes that are killed: what both sides say must be true, and the target must be
 //! the old file or the whole new one.
 
-#![cfg(unix)]
-
+// What it tests is the same everywhere, and proptest takes long to build.
+#[cfg(unix)]
 mod codec;
 mod faults;
 mod kills;
 mod memory;
 mod ordinary;
+#[cfg(unix)]
 mod processes;
 mod support;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;

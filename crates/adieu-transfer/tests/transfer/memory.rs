@@ -3,7 +3,6 @@
 use adieu_transfer::Transport;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -201,7 +200,8 @@ impl Transport for End {
         Ok(())
     }
 
-    fn watched(&self) -> Vec<BorrowedFd<'_>> {
+    #[cfg(unix)]
+    fn watched(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
         Vec::new()
     }
 }

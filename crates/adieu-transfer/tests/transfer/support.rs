@@ -112,6 +112,7 @@ impl adieu_transfer::Transport for Shared<'_> {
         self.0.borrow_mut().shutdown_send()
     }
 
+    #[cfg(unix)]
     fn watched(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
         Vec::new()
     }

@@ -24,7 +24,6 @@ use adieu_transfer::{Backoff, Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Context, Result, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -287,22 +286,18 @@ impl Session {
         let never = |cause: NeverConnected<'_>| {
             Box::new(Report::never_connected(endpoint, adieu::Role::Listen, cause))
         };
-        let limit = self.connect_timeout.and_then(|t| Timespec::try_from(t).ok());
-        let mut fds = [PollFd::new(listener, PollFlags::IN), PollFd::new(&self.interrupt, PollFlags::IN)];
-        loop {
-            match poll(&mut fds, limit.as_ref()) {
-                Ok(0) => return Err(never(NeverConnected::TimedOut)),
-                Ok(_) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => {
-                    return Err(never(NeverConnected::CannotServe { peer: None, error: &error.into() }));
-                }
-            }
+        let accepted = match self.connect_timeout {
+            Some(limit) => listener.accept_within(limit),
+            None => listener.accept().map(Some),
+        };
+        match accepted {
+            Ok(Some(connection)) => Ok(connection),
+            Ok(None) => Err(never(NeverConnected::TimedOut)),
+            Err(error) => Err(match self.interrupt.raised() {
+                Some(signal) => never(NeverConnected::Interrupted { signal }),
+                None => never(NeverConnected::CannotServe { peer: None, error: error.io_error() }),
+            }),
         }
-        listener.accept().map_err(|error| match self.interrupt.raised() {
-            Some(signal) => never(NeverConnected::Interrupted { signal }),
-            None => never(NeverConnected::CannotServe { peer: None, error: error.io_error() }),
-        })
     }
 
     /// Ends the connection, and makes the report of one attempt.
@@ -336,10 +331,7 @@ impl Session {
         }
         let pause = backoff.pause();
         self.printer.say(&format!("{report}; trying again in {} s", pause.as_secs()));
-        let mut fds = [PollFd::new(&self.interrupt, PollFlags::IN)];
-        let pause = Timespec::try_from(pause).ok();
-        // A signal that came meanwhile ends the next attempt before it begins.
-        poll(&mut fds, pause.as_ref()).is_ok_and(|n| n == 0)
+        self.interrupt.wait(pause).is_none()
     }
 }
 

@@ -4,14 +4,13 @@ use super::progress::Progress;
 use super::{Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
 use crate::options::{Shared, endpoint};
+use crate::os::{self, Standard};
 use crate::printer::complain;
-use crate::stdio;
 use adieu::describe_error;
 use adieu_transfer::{Backoff, ReceiveOptions, Role, Storage, Wire};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// Receive what an adieu send sends, store it whole or not at all, and answer a receipt
@@ -67,7 +66,8 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             Ok(session) => session,
             Err(status) => return status,
         };
-    raise_descriptor_limit();
+    // Small files share a sync, and each that waits for it holds a descriptor.
+    os::raise_descriptor_limit();
     // Before anybody is asked to connect.
     if let Err(words) = storage(args) {
         return session.local_failure(&words);
@@ -82,20 +82,11 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     attempt(args, session, &origin, &options)
 }
 
-/// Small files share a sync, and each that waits for it holds a descriptor.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // A refusal leaves the limit that there was, and then fewer share one.
-    let _ = setrlimit(Resource::Nofile, limit);
-}
-
 fn storage(args: &Args) -> Result<Storage, String> {
     if args.output.as_os_str() != "-" {
         return Storage::at(&args.output).map_err(|error| error.to_string());
     }
-    let stdout = stdio::output().and_then(|_| Ok(File::from(rustix::io::dup(rustix::stdio::stdout())?)));
+    let stdout = os::check_standard(Standard::Output).and_then(|()| os::stdout_file());
     stdout.map(Storage::stream).map_err(|error| format!("cannot write to stdout: {}", describe_error(&error)))
 }
 

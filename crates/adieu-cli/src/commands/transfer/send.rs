@@ -13,7 +13,6 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ValueEnum};
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// Send files to an adieu receive, which answers when they are stored
@@ -109,7 +108,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Err(error) => return session.local_failure(&error.to_string()),
     };
     if let Some(name) = &args.name {
-        sources = match sources.with_name(name.as_bytes()) {
+        sources = match sources.with_name(name.as_encoded_bytes()) {
             Ok(sources) => sources,
             Err(error) => return usage(&error.to_string()),
         };
@@ -167,7 +166,7 @@ fn send_plain(args: &Args, files: &[PathBuf], mut session: Session) -> ExitStatu
         return ExitStatus::Usage;
     };
     let input =
-        if file.as_os_str() == "-" { stdio::input() } else { File::open(file).and_then(Input::from_fd) };
+        if file.as_os_str() == "-" { stdio::input() } else { File::open(file).and_then(Input::try_from) };
     let input = match input {
         Ok(input) => input,
         Err(error) => {

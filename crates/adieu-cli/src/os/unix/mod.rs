@@ -5,7 +5,7 @@ pub(crate) mod command;
 pub(crate) mod signals;
 mod standard;
 
-pub(crate) use standard::{check_standard, that_is_file};
+pub(crate) use standard::{check_standard, stdout_file, that_is_file};
 
 /// A thousand clients are more descriptors than the usual soft limit.
 pub(crate) fn raise_descriptor_limit() {

@@ -5,7 +5,9 @@
 //! noted earlier still, when the loader runs the initialisers.
 
 use crate::os::Standard;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -39,6 +41,11 @@ pub(crate) fn check_standard(which: Standard) -> io::Result<()> {
         Standard::Output => 2,
     };
     if CLOSED.load(Ordering::Relaxed) & bit == 0 { Ok(()) } else { Err(rustix::io::Errno::BADF.into()) }
+}
+
+/// Standard output as a file of its own, which stays as it is: no flag of it is changed.
+pub(crate) fn stdout_file() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 /// Which of stdin and stdout is this regular file, so that creating it anew would empty what is read, or written.

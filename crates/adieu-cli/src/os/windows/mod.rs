@@ -3,7 +3,7 @@
 pub(crate) mod signals;
 mod standard;
 
-pub(crate) use standard::{check_standard, that_is_file};
+pub(crate) use standard::{check_standard, stdout_file, that_is_file};
 
 /// Windows limits sockets by memory alone.
 pub(crate) fn raise_descriptor_limit() {}

@@ -24,6 +24,11 @@ pub(crate) fn check_standard(which: Standard) -> io::Result<()> {
     Ok(())
 }
 
+/// Standard output as a file of its own. A console gets the bytes as they are, and shows them in its own code page.
+pub(crate) fn stdout_file() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
 /// Which of stdin and stdout is this regular file, so that creating it anew would empty what is read, or written.
 pub(crate) fn that_is_file(path: &Path) -> Option<&'static str> {
     // A file that cannot be looked at is none that we have open, or creating it will say why.

@@ -1,0 +1,215 @@
+//! A directory, and what is done in it by name: never through a link.
+//!
+//! There are no calls that take a directory's handle and a name; so a directory is its full path, and a handle that is
+//! held. The handle is opened without FILE_SHARE_DELETE: as long as it is, nobody can rename or remove the directory or one
+//! above it, or put a link in its place.
+//!
+//! Source: CreateFileW ("FILE_FLAG_OPEN_REPARSE_POINT", "dwShareMode"), MoveFileExW, "Naming Files, Paths, and Namespaces".
+
+use super::name::check_name;
+use crate::os::{Kind, Locked};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::os::windows::ffi::{OsStrExt, OsStringExt};
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::AsRawHandle;
+use std::path::{Path, PathBuf};
+use std::{io, ptr};
+use windows_sys::Win32::Foundation::{ERROR_SHARING_VIOLATION, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Storage::FileSystem::{
+    BY_HANDLE_FILE_INFORMATION, FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE,
+    FindClose, FindFirstFileW, GetFileInformationByHandle, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
+    MoveFileExW, WIN32_FIND_DATAW,
+};
+
+#[derive(Debug)]
+pub(crate) struct Directory {
+    /// Full, and with `\\?\`: it has no limit of length, and nothing in it is taken for something else.
+    path: PathBuf,
+    #[expect(dead_code, reason = "held, so that the path leads there")]
+    handle: File,
+}
+
+/// A name that another of the directory stands for.
+#[derive(Debug, thiserror::Error)]
+#[error("'{asked}' and '{there}', which is there, are one name on Windows")]
+struct SameName {
+    asked: String,
+    there: String,
+}
+
+impl Directory {
+    /// Opens it; links on the way to it are the user's own, and followed.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Self::hold(std::fs::canonicalize(path)?)
+    }
+
+    fn hold(path: PathBuf) -> io::Result<Self> {
+        let handle = directory(FILE_LIST_DIRECTORY).open(&path)?;
+        let there = handle.metadata()?;
+        // Of a link it is the link that was opened.
+        if !there.is_dir() || there.is_symlink() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self { path, handle })
+    }
+
+    /// Fails if files cannot be made in it.
+    pub(crate) fn check_writable(&self) -> io::Result<()> {
+        directory(FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY).open(&self.path).map(drop)
+    }
+
+    fn at(&self, name: &[u8]) -> io::Result<PathBuf> {
+        let wrong = |e| io::Error::new(io::ErrorKind::InvalidInput, e);
+        check_name(name).map(|name| self.path.join(name)).map_err(wrong)
+    }
+
+    /// Opens a directory in it.
+    pub(crate) fn enter(&self, name: &[u8]) -> io::Result<Self> {
+        let entered = Self::hold(self.at(name)?)?;
+        self.refuse_same_name(name)?;
+        Ok(entered)
+    }
+
+    /// Makes a directory in it.
+    pub(crate) fn make(&self, name: &[u8]) -> io::Result<()> {
+        std::fs::create_dir(self.at(name)?)
+    }
+
+    /// What a name stands for. `None`: nothing.
+    pub(crate) fn kind_of(&self, name: &[u8]) -> Option<Kind> {
+        let there = std::fs::symlink_metadata(self.at(name).ok()?).ok()?;
+        Some(if there.is_symlink() {
+            Kind::Link
+        } else if there.is_dir() {
+            Kind::Directory
+        } else if there.is_file() {
+            Kind::File
+        } else {
+            Kind::Special
+        })
+    }
+
+    /// A new file to write and read, if there is nothing of that name. Nobody else can open it to write.
+    pub(crate) fn create_new(&self, name: &[u8], _: u16) -> io::Result<File> {
+        partial().create_new(true).open(self.at(name)?)
+    }
+
+    /// A file to write and read, new or as it is there. Nobody else can open it to write.
+    pub(crate) fn open_or_create(&self, name: &[u8], _: u16) -> io::Result<File> {
+        partial().create(true).truncate(false).open(self.at(name)?)
+    }
+
+    /// A file that is there, to write and read. Nobody else can open it to write.
+    pub(crate) fn open_to_write(&self, name: &[u8]) -> io::Result<File> {
+        partial().open(self.at(name)?)
+    }
+
+    /// A file that is there, to read and sync: FlushFileBuffers wants the right to write.
+    pub(crate) fn open_to_keep(&self, name: &[u8]) -> io::Result<File> {
+        partial().share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE).open(self.at(name)?)
+    }
+
+    /// A partial is locked since it was opened; what it is remains to be seen.
+    #[expect(clippy::unused_self, reason = "elsewhere the name is looked at once more")]
+    pub(crate) fn lock(&self, _: &[u8], file: &File) -> io::Result<Locked> {
+        let mut about = BY_HANDLE_FILE_INFORMATION::default();
+        #[expect(unsafe_code, reason = "the number of names has no safe wrapper")]
+        // SAFETY: the handle is borrowed for the call, and what is written has its place.
+        if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let is_ours = file.metadata()?.is_file() && about.nNumberOfLinks == 1;
+        Ok(if is_ours { Locked::Ours } else { Locked::NotOurs })
+    }
+
+    /// Whether a file could not be opened because another has it open to write.
+    pub(crate) fn is_locked(error: &io::Error) -> bool {
+        error.raw_os_error() == Some(ERROR_SHARING_VIOLATION.cast_signed())
+    }
+
+    /// Gives a file another name here, in place of what has it, and returns when that is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// What is there has a name that only differs in its case, and may be another file of the same transfer.
+    pub(crate) fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        self.refuse_same_name(to)?;
+        let (from, to) = (wide(&self.at(from)?), wide(&self.at(to)?));
+        #[expect(unsafe_code, reason = "std's rename does not say when it is on the disk")]
+        // SAFETY: both are null-terminated and live during the call.
+        let moved = unsafe {
+            MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
+        };
+        if moved == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
+        std::fs::remove_file(self.at(name)?)
+    }
+
+    /// Links are not made: it takes a privilege, and programs here take few links from elsewhere.
+    #[expect(clippy::unused_self, reason = "elsewhere they are")]
+    pub(crate) fn link(&self, _: &[u8], _: &[u8]) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "links are not received on Windows"))
+    }
+
+    /// A directory's names cannot be synced: [`rename`](Self::rename) returns when its own is.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere they can")]
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Fails if a name stands for what has another one: it differs in its case, or is the short name of a longer one.
+    fn refuse_same_name(&self, name: &[u8]) -> io::Result<()> {
+        let Some(there) = name_of(&self.at(name)?) else { return Ok(()) };
+        let asked = String::from_utf8_lossy(name).into_owned();
+        if there == *asked {
+            return Ok(());
+        }
+        let there = there.to_string_lossy().into_owned();
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, SameName { asked, there }))
+    }
+}
+
+/// How a directory is opened: itself and not what a link there leads to.
+fn directory(access: u32) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options
+        .access_mode(access)
+        .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE)
+        .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+    options
+}
+
+/// How a partial is opened: itself, and for nobody else to write. Its name may be changed meanwhile, which we do.
+fn partial() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .share_mode(FILE_SHARE_READ | FILE_SHARE_DELETE)
+        .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+    options
+}
+
+/// The name that an entry has in its directory. `None`: there is none.
+fn name_of(path: &Path) -> Option<OsString> {
+    let mut found = WIN32_FIND_DATAW::default();
+    #[expect(unsafe_code, reason = "std gives the names of whole directories only")]
+    // SAFETY: the path is null-terminated and what is found has its place; the handle is closed once.
+    unsafe {
+        let handle = FindFirstFileW(wide(path).as_ptr(), ptr::from_mut(&mut found));
+        if handle == INVALID_HANDLE_VALUE {
+            return None;
+        }
+        FindClose(handle);
+    }
+    let length = found.cFileName.iter().position(|unit| *unit == 0).unwrap_or(found.cFileName.len());
+    Some(OsString::from_wide(&found.cFileName[..length]))
+}
+
+fn wide(path: &Path) -> Vec<u16> {
+    path.as_os_str().encode_wide().chain([0]).collect()
+}

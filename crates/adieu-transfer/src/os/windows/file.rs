@@ -1,0 +1,25 @@
+//! Permission bits and holes, which files have elsewhere.
+
+use std::fs::{File, Metadata};
+use std::io;
+
+/// Windows has no permission bits: everybody may read and write, as far as the receiver's own settings let them.
+pub(crate) fn permissions(_: &Metadata) -> u16 {
+    0o666
+}
+
+/// A file here has the rights that its directory gives it.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub(crate) fn settle_mode(_: &File, _: u16) -> io::Result<()> {
+    Ok(())
+}
+
+/// Holes are not looked for: they are read, and sent, as zeros.
+pub(crate) fn is_sparse(_: &Metadata) -> bool {
+    false
+}
+
+/// All of it is data.
+pub(crate) fn next_data(_: &mut File, size: u64, _: u64) -> (u64, u64) {
+    (0, size)
+}

@@ -1,0 +1,38 @@
+//! Windows: names as its programs can use them, handles that say what others may do meanwhile, a thread for each stream
+//! that may be silent.
+
+mod directory;
+mod file;
+mod name;
+mod streams;
+mod sync;
+
+pub(crate) use directory::Directory;
+pub(crate) use file::{is_sparse, next_data, permissions, settle_mode};
+pub(crate) use name::check_name;
+pub(crate) use streams::{Input, write_through};
+pub(crate) use sync::SyncAtOnce;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+/// The name of an entry, as it goes over the wire: UTF-8.
+///
+/// # Errors
+///
+/// It has half of a surrogate pair, which is no character.
+pub(crate) fn bytes_of(name: OsString) -> io::Result<Vec<u8>> {
+    let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "its name is no Unicode text");
+    name.into_string().map(String::into_bytes).map_err(no_text)
+}
+
+/// Links of Windows are not sent: their targets have drives, and others than Windows could not follow them.
+pub(crate) fn target_of(_: &Path) -> io::Result<Vec<u8>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "links are not sent from Windows"))
+}
+
+/// Memory alone limits handles.
+pub(crate) fn open_files_limit() -> u64 {
+    u64::MAX
+}

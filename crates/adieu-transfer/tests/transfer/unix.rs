@@ -1,0 +1,184 @@
+//! What only Unix has: names of any bytes, permission bits, links, holes, devices, and directories that vanish.
+
+use crate::faults::words;
+use crate::ordinary::{both_stored, send};
+use crate::support::{How, content, over_tcp, partials, place, write};
+use adieu_transfer::{Step, Verdict};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+fn ignore(_: Step<'_>) {}
+
+#[test]
+fn a_directory_arrives_with_odd_names_links_and_modes() {
+    let place = place();
+    let tree = place.path().join("tree");
+    std::fs::create_dir_all(tree.join("a/b/empty")).expect("there is room");
+    let odd = OsStr::from_bytes(b"line\nbreak \xff\xfe \x1b[2J -rf");
+    write(&tree.join("a").join(odd), b"odd");
+    let long = "n".repeat(255);
+    write(&tree.join("a/b").join(&long), b"long");
+    let script = write(&tree.join("run"), b"#!/bin/sh\n");
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let secret = write(&tree.join("secret"), b"x");
+    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o400)).expect("it is ours");
+    symlink("../run", tree.join("a/link")).expect("links can be made");
+    symlink("nowhere", tree.join("dangling")).expect("links can be made");
+    let target = place.path().join("target");
+    std::fs::create_dir(&target).expect("there is room");
+    let how = How::default();
+    both_stored(&send(std::slice::from_ref(&tree), &target, &how));
+    let at = |name: &str| target.join("tree").join(name);
+    assert_eq!(std::fs::read(target.join("tree/a").join(odd)).ok().as_deref(), Some(&b"odd"[..]));
+    assert_eq!(std::fs::read(at("a/b").join(&long)).ok().as_deref(), Some(&b"long"[..]));
+    assert!(at("a/b/empty").is_dir());
+    assert_eq!(std::fs::read_link(at("a/link")).ok().as_deref(), Some(Path::new("../run")));
+    assert_eq!(std::fs::read_link(at("dangling")).ok().as_deref(), Some(Path::new("nowhere")));
+    let mode = |name: &str| std::fs::metadata(at(name)).expect("it is there").mode() & 0o700;
+    assert_eq!((mode("run"), mode("secret")), (0o700, 0o400));
+    assert_eq!(partials(&target), Vec::<PathBuf>::new());
+    // Once more over what is there, and once resuming, when nothing has to be sent.
+    both_stored(&send(std::slice::from_ref(&tree), &target, &how));
+    let again = send(&[tree], &target, &How { resume: true, ..how });
+    both_stored(&again);
+    assert_eq!((again.0.moved, again.0.files_kept, again.1.files_kept), (0, 4, 4));
+}
+
+#[test]
+fn a_sparse_file_of_5_gib_stays_sparse_and_takes_seconds() {
+    let place = tempfile::tempdir().expect("there is room");
+    let source = place.path().join("sparse");
+    let file = std::fs::File::create(&source).expect("it can be made");
+    file.set_len(5 << 30).expect("holes take no room");
+    std::os::unix::fs::FileExt::write_all_at(&file, b"in the middle", 3_000_000_000).expect("there is room");
+    if file.metadata().expect("it is there").blocks() > 1 << 20 {
+        adieu_testkit::skip::loudly("sparse", &std::io::ErrorKind::Unsupported.into());
+        return;
+    }
+    let target = place.path().join("target");
+    let began = std::time::Instant::now();
+    let outcomes = send(&[source], &target, &How::default());
+    both_stored(&outcomes);
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
+    let there = std::fs::File::open(&target).expect("it is there");
+    let stat = there.metadata().expect("it is there");
+    assert_eq!(stat.len(), 5 << 30);
+    assert!(stat.blocks() < 1 << 12, "{} blocks", stat.blocks());
+    let mut middle = [0; 15];
+    std::os::unix::fs::FileExt::read_exact_at(&there, &mut middle, 2_999_999_999).expect("it is as long");
+    assert_eq!(&middle, b"\0in the middle\0");
+}
+
+#[test]
+fn ten_thousand_small_files_arrive_and_share_their_syncs() {
+    let place = tempfile::tempdir().expect("there is room");
+    let tree = place.path().join("tree");
+    for directory in 0..100 {
+        let directory = tree.join(format!("d{directory}"));
+        std::fs::create_dir_all(&directory).expect("there is room");
+        for file in 0..100 {
+            std::fs::write(directory.join(format!("f{file}")), format!("{file}").repeat(50))
+                .expect("there is room");
+        }
+    }
+    let target = place.path().join("target");
+    std::fs::create_dir(&target).expect("there is room");
+    let mut syncs = 0;
+    let mut count = |step: Step<'_>| syncs += u32::from(matches!(step, Step::Synced));
+    let outcomes = over_tcp(std::slice::from_ref(&tree), &target, &How::default(), &mut ignore, &mut count);
+    both_stored(&outcomes);
+    assert_eq!(outcomes.0.totals.files, 10_000);
+    let differs = std::process::Command::new("diff").arg("-r").arg(&tree).arg(target.join("tree")).status();
+    assert!(differs.expect("there is a diff").success());
+    // Where one sync may stand for many it does; elsewhere each file has its own.
+    assert!(syncs <= 100 || syncs >= 10_000, "{syncs} syncs");
+}
+
+#[test]
+fn a_target_that_vanishes_is_no_success() {
+    let place = place();
+    let source = write(&place.path().join("source"), &content(1, 3_000_000));
+    let directory = place.path().join("directory");
+    std::fs::create_dir(&directory).expect("there is room");
+    let target = directory.join("target");
+    let mut vanish = |step: Step<'_>| {
+        if let Step::Moved { .. } = step {
+            // The second time there is nothing to remove.
+            let _ = std::fs::remove_dir_all(&directory);
+        }
+    };
+    let (sent, received) = over_tcp(&[source], &target, &How::default(), &mut ignore, &mut vanish);
+    assert!(matches!(sent.verdict, Verdict::Refused { .. }), "{:?}", sent.verdict);
+    assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
+    assert!(words(&sent).contains("receiver: cannot rename to target: no such file"), "{}", words(&sent));
+}
+
+#[test]
+fn a_device_a_directory_and_anothers_partial_are_not_replaced() {
+    let place = place();
+    let paths = [write(&place.path().join("x"), b"content"), write(&place.path().join("y"), b"content")];
+    let target = place.path().join("target");
+    for (make, said) in [
+        (
+            Box::new(|p: &Path| std::fs::create_dir(p.join("x")))
+                as Box<dyn Fn(&Path) -> std::io::Result<()>>,
+            "is a directory",
+        ),
+        (
+            Box::new(|p: &Path| {
+                let mode = rustix::fs::Mode::from_raw_mode(0o600);
+                let fifo = rustix::fs::FileType::Fifo;
+                Ok(rustix::fs::mknodat(rustix::fs::CWD, p.join("x"), fifo, mode, 0)?)
+            }),
+            "is no regular file",
+        ),
+        (
+            Box::new(|p: &Path| symlink("/etc/passwd", p.join(".x.adieu-partial"))),
+            "cannot use .x.adieu-partial",
+        ),
+        (
+            Box::new(|p: &Path| {
+                std::fs::write(p.join("other"), b"other")?;
+                std::fs::hard_link(p.join("other"), p.join(".x.adieu-partial"))
+            }),
+            "is there, and is not ours",
+        ),
+    ] {
+        std::fs::create_dir(&target).expect("there is room");
+        make(&target).expect("it can be made");
+        let (sent, received) = over_tcp(&paths, &target, &How::default(), &mut ignore, &mut ignore);
+        assert!(words(&sent).contains(said), "{said}: {}", words(&sent));
+        assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
+        std::fs::remove_dir_all(&target).expect("it is ours");
+    }
+}
+
+#[test]
+fn a_link_in_the_target_is_not_followed() {
+    let place = place();
+    let outside = place.path().join("outside");
+    let tree = place.path().join("tree");
+    let target = place.path().join("target");
+    for directory in [&outside, &tree, &target] {
+        std::fs::create_dir(directory).expect("there is room");
+    }
+    write(&tree.join("file"), b"content");
+    symlink(&outside, target.join("tree")).expect("links can be made");
+    let (sent, _) = over_tcp(&[tree], &target, &How::default(), &mut ignore, &mut ignore);
+    assert!(words(&sent).contains("receiver: tree is a link, and not followed"), "{}", words(&sent));
+    assert_eq!(std::fs::read_dir(&outside).expect("it is there").count(), 0);
+}
+
+#[test]
+fn a_link_that_leads_out_is_not_sent() {
+    let place = place();
+    let tree = place.path().join("tree");
+    std::fs::create_dir(&tree).expect("there is room");
+    symlink("../../etc/passwd", tree.join("link")).expect("links can be made");
+    let (sent, received) =
+        over_tcp(&[tree], &place.path().join("t"), &How::default(), &mut ignore, &mut ignore);
+    assert!(words(&sent).contains("out of what is sent"), "{}", words(&sent));
+    assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
+}
