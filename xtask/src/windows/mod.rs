@@ -50,6 +50,7 @@ pub(crate) fn run() -> Result<()> {
                 }
             }
             results.note("the tutorial's programs with the Linux adieu", linux_against_them(&tutorial));
+            results.note("transfers between adieu.exe and the Linux adieu", linux_and_windows(&folder));
         }
         Err(error) => results.note("build for Windows", Err(error)),
     }
@@ -194,6 +195,14 @@ fn linux_against_them(tutorial: &Path) -> Result<()> {
     command
         .args(["test", "-p", "adieu-cli", "--test", "tutorial", "--", "--ignored"])
         .env("ADIEU_TUTORIAL", tutorial);
+    succeed(&mut command)
+}
+
+fn linux_and_windows(folder: &Path) -> Result<()> {
+    let mut command = crate::cargo()?;
+    command
+        .args(["test", "-p", "adieu-cli", "--test", "systems", "--", "--ignored"])
+        .env("ADIEU_WINDOWS", folder.join(TARGET).join("debug/adieu.exe"));
     succeed(&mut command)
 }
 

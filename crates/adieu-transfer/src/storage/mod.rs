@@ -336,7 +336,9 @@ impl Storage {
                 // It may be one of ours that waits for its name: two files of one name, or of names that this file system
                 // takes for one.
                 self.commit(observe)?;
-                partial::take_over(self.tree()?.directory(&parent)?, &partial, mode)?
+                let directory = self.tree()?.directory(&parent)?;
+                partial::refuse_special(directory, &name)?;
+                partial::take_over(directory, &partial, mode)?
             };
             (Some(partial), file)
         };

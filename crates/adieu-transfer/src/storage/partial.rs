@@ -27,8 +27,11 @@ pub(super) fn name_of(name: &[u8]) -> Vec<u8> {
     [b".", hash.as_bytes(), PARTIAL_ENDING_LONG].concat()
 }
 
-/// Refuses a name that stands for what is neither a file nor a link: a rename would replace a device.
+/// Refuses a name that stands for what is neither a file nor a link: a rename would replace a device. And one that stands
+/// for a file of another name.
 pub(super) fn refuse_special(directory: &Directory, name: &[u8]) -> Result<(), StorageError> {
+    let same = |e| StorageError::new(&format!("cannot create {}", shown(name)), e);
+    directory.refuse_same_name(name).map_err(same)?;
     let words = match directory.kind_of(name) {
         None | Some(Kind::File | Kind::Link) => return Ok(()),
         Some(Kind::Directory) => "is a directory",

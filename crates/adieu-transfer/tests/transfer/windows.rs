@@ -65,8 +65,7 @@ fn names_that_differ_in_their_case_do_not_overwrite_each_other() {
     let place = place();
     let target = place.path().join("target");
     std::fs::create_dir(&target).expect("there is room");
-    let close = Control::End(adieu_transfer::wire::Totals::default());
-    let told = said_of(&target, &[file(b"new/readme"), file(b"new/README"), frames(&[close])]);
+    let told = said_of(&target, &[file(b"new/readme"), file(b"new/README")]);
     assert!(told.contains("'README' and 'readme', which is there, are one name on Windows"), "{told}");
     // The first was whole, and is stored before the second could take its partial.
     assert_eq!(names(&target.join("new")), ["readme"]);

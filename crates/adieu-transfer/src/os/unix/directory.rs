@@ -50,6 +50,12 @@ impl Directory {
         })
     }
 
+    /// Fails if a name stands for what has another one: on macOS it may, and a rename replaces it.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    pub(crate) fn refuse_same_name(&self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
     /// A new file to write and read, if there is nothing of that name.
     pub(crate) fn create_new(&self, name: &[u8], mode: u16) -> io::Result<File> {
         self.file(name, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR, creation_mode(mode))

@@ -162,7 +162,7 @@ impl Directory {
     }
 
     /// Fails if a name stands for what has another one: it differs in its case, or is the short name of a longer one.
-    fn refuse_same_name(&self, name: &[u8]) -> io::Result<()> {
+    pub(crate) fn refuse_same_name(&self, name: &[u8]) -> io::Result<()> {
         let Some(there) = name_of(&self.at(name)?) else { return Ok(()) };
         let asked = String::from_utf8_lossy(name).into_owned();
         if there == *asked {
