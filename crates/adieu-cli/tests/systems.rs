@@ -99,7 +99,9 @@ impl Scene {
         assert_eq!(std::fs::read(there.join("größe/a b.txt")).ok().as_deref(), Some(&b"text\n"[..]));
         assert!(std::fs::read(there.join("long")).is_ok_and(|bytes| bytes == content(700_000)));
         assert!(there.join("größe/empty").is_dir());
-        assert_eq!(std::fs::read_dir(there).expect("it is there").count(), 2, "no partial is left");
+        let entries = |directory: &Path| std::fs::read_dir(directory).expect("it is there").count();
+        assert_eq!(entries(&there), 2, "no partial is left");
+        assert_eq!((entries(&self.target), entries(self.place.path())), (1, 2), "nothing is beside it");
     }
 }
 
@@ -169,7 +171,8 @@ fn nobody_connects_and_windows_says_so_in_time() {
     let place = tempfile::tempdir().expect("there is room");
     let waiting = ["--connect-timeout", "300ms"];
     let (code, said) = Receiver::start(windows(), place.path(), &waiting).end();
-    assert_eq!(code, Some(3), "{said}");
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("nobody connected"), "{said}");
 }
 
 /// Links and names that only Unix has.
