@@ -236,3 +236,16 @@ fn closing_waits_for_the_acknowledgement_and_for_no_timer() {
         assert!(log_of(peer).completed);
     });
 }
+
+#[test]
+fn a_connection_is_waited_for_as_long_as_was_said_and_accepted_if_it_comes() {
+    let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new()).expect("loopback");
+    let limit = Duration::from_millis(50);
+    let began = Instant::now();
+    assert!(listener.accept_within(limit).expect("it listens").is_none());
+    assert!(began.elapsed() >= limit, "{:?}", began.elapsed());
+    let connection = adieu::connect(listener.local_endpoint(), &Options::new()).expect("it listens");
+    assert!(listener.accept_within(BOUND).expect("it listens").is_some());
+    drop(connection);
+    assert!(listener.accept_within(Duration::ZERO).expect("it listens").is_none());
+}
