@@ -165,6 +165,44 @@ fn a_stream_goes_from_windows_to_this_system() {
     a_stream_is_written(windows, native);
 }
 
+/// The first peer takes part in nothing but the hellos. What is piped in after it is gone is all the next one's.
+#[test]
+#[ignore = "needs adieu.exe: cargo xtask windows"]
+fn a_stream_that_nobody_has_taken_yet_is_sent_whole_to_the_next_peer() {
+    const HELLO: &[u8] = b"\x89adieu\n\x1A\0\x04\x01\x01\x02\0";
+    let place = tempfile::tempdir().expect("there is room");
+    let target = place.path().join("target");
+    let mut sender = windows();
+    sender.args(["send", "-", "127.0.0.1:0", "--listen", "--retry"]).args(BOUND);
+    let mut sender = sender.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut said = BufReader::new(sender.stderr.take().expect("a pipe"));
+    let mut until = |words: &str| loop {
+        let mut line = String::new();
+        assert!(said.read_line(&mut line).expect("it is text") > 0, "it has not said '{words}'");
+        if line.contains(words) {
+            break line;
+        }
+    };
+    let line = until("listening on ");
+    let address = line.trim().rsplit(' ').next().expect("it says where").to_owned();
+    let mut first = std::net::TcpStream::connect(&address).expect("it listens");
+    first.write_all(HELLO).expect("it takes it");
+    // Its hello, and then what it says once it waits for its input.
+    let mut heard = [0; 40];
+    first.read_exact(&mut heard).expect("it speaks");
+    drop(first);
+    until("waiting for the next connection");
+    let mut input = sender.stdin.take().expect("a pipe");
+    input.write_all(b"all of it").expect("it is read");
+    drop(input);
+    let mut receiver = native();
+    receiver.args(["receive", "--connect", &address, "--output"]).arg(&target).args(BOUND);
+    let received = receiver.output().expect("it starts");
+    assert_eq!(received.status.code(), Some(0), "{}", told(&received));
+    assert!(sender.wait().expect("it ends").success());
+    assert_eq!(std::fs::read(&target).ok().as_deref(), Some(&b"all of it"[..]));
+}
+
 #[test]
 #[ignore = "needs adieu.exe: cargo xtask windows"]
 fn nobody_connects_and_windows_says_so_in_time() {

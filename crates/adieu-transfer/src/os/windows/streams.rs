@@ -5,7 +5,8 @@ use crate::transport::Transport;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::windows::io::AsHandle;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,11 @@ const CHUNK: usize = 64 * 1024;
 
 /// A pipe, console or device that is read to its end.
 #[derive(Debug)]
-pub(crate) struct Input {
+pub(crate) struct Input(Arc<Mutex<Stream>>);
+
+/// What a thread reads, and what of that was taken.
+#[derive(Debug)]
+struct Stream {
     /// At most one chunk waits here, and one in the thread. An empty one is the end.
     chunks: Receiver<io::Result<Vec<u8>>>,
     /// What came last, and how much of it was taken.
@@ -24,15 +29,24 @@ pub(crate) struct Input {
     ended: bool,
 }
 
+/// The one reader of our standard input: what its thread has read and nobody has taken is the next attempt's.
+static STDIN: Mutex<Option<Arc<Mutex<Stream>>>> = Mutex::new(None);
+
 impl Input {
     /// Our standard input.
     pub(crate) fn stdin() -> io::Result<Self> {
-        let stdin = io::stdin();
-        if stdin.is_terminal() {
-            // std turns what is typed from UTF-16 into UTF-8.
-            return Self::start(stdin);
+        let mut reader = STDIN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stream) = &*reader {
+            return Ok(Self(Arc::clone(stream)));
         }
-        Self::start(File::from(stdin.as_handle().try_clone_to_owned()?))
+        let stdin = io::stdin();
+        let Self(stream) = if stdin.is_terminal() {
+            // std turns what is typed from UTF-16 into UTF-8.
+            Self::start(stdin)?
+        } else {
+            Self::start(File::from(stdin.as_handle().try_clone_to_owned()?))?
+        };
+        Ok(Self(Arc::clone(reader.insert(stream))))
     }
 
     /// # Errors
@@ -58,66 +72,58 @@ impl Input {
                 }
             }
         })?;
-        Ok(Self { chunks, chunk: Vec::new(), taken: 0, failed: None, ended: false })
+        let stream = Stream { chunks, chunk: Vec::new(), taken: 0, failed: None, ended: false };
+        Ok(Self(Arc::new(Mutex::new(stream))))
     }
 
-    fn has_something(&self) -> bool {
-        self.taken < self.chunk.len() || self.failed.is_some() || self.ended
-    }
-
-    fn take(&mut self, chunk: io::Result<Vec<u8>>) {
-        self.taken = 0;
-        match chunk {
-            Ok(chunk) => {
-                self.ended = chunk.is_empty();
-                self.chunk = chunk;
-            }
-            Err(error) => self.failed = Some(error),
-        }
+    fn lock(&self) -> MutexGuard<'_, Stream> {
+        // Nothing is done under the lock that could leave the stream half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a read does not wait.
     pub(crate) fn is_ready(&mut self) -> bool {
-        if !self.has_something() {
-            match self.chunks.try_recv() {
-                Ok(chunk) => self.take(chunk),
-                Err(TryRecvError::Empty) => return false,
-                Err(TryRecvError::Disconnected) => self.ended = true,
-            }
-        }
-        true
+        self.lock().has_something_within(Duration::ZERO)
     }
 
     /// Waits until a read does not wait, at most so long. The peer is not watched: whoever waits looks at it in between.
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
     pub(crate) fn wait<T: Transport>(&mut self, _: &T, limit: Duration) -> io::Result<()> {
-        if !self.has_something() {
-            match self.chunks.recv_timeout(limit) {
-                Ok(chunk) => self.take(chunk),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => self.ended = true,
-            }
-        }
+        self.lock().has_something_within(limit);
         Ok(())
+    }
+}
+
+impl Stream {
+    fn has_something_within(&mut self, limit: Duration) -> bool {
+        if self.taken < self.chunk.len() || self.failed.is_some() || self.ended {
+            return true;
+        }
+        match self.chunks.recv_timeout(limit) {
+            Ok(Ok(chunk)) => {
+                self.ended = chunk.is_empty();
+                (self.chunk, self.taken) = (chunk, 0);
+            }
+            Ok(Err(error)) => self.failed = Some(error),
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => self.ended = true,
+        }
+        true
     }
 }
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.has_something() {
-            match self.chunks.recv() {
-                Ok(chunk) => self.take(chunk),
-                Err(_) => self.ended = true,
-            }
-        }
-        if let Some(error) = self.failed.take() {
-            self.ended = true;
+        let mut stream = self.lock();
+        while !stream.has_something_within(Duration::MAX) {}
+        if let Some(error) = stream.failed.take() {
+            stream.ended = true;
             return Err(error);
         }
-        let rest = &self.chunk[self.taken..];
+        let rest = &stream.chunk[stream.taken..];
         let n = rest.len().min(buffer.len());
         buffer[..n].copy_from_slice(&rest[..n]);
-        self.taken += n;
+        stream.taken += n;
         Ok(n)
     }
 }
