@@ -197,8 +197,8 @@ fn a_stream_that_nobody_has_taken_yet_is_sent_whole_to_the_next_peer() {
     drop(input);
     let mut receiver = native();
     receiver.args(["receive", "--connect", &address, "--output"]).arg(&target).args(BOUND);
-    let received = receiver.output().expect("it starts");
-    assert_eq!(received.status.code(), Some(0), "{}", told(&received));
+    let done = receiver.output().expect("it starts");
+    assert_eq!(done.status.code(), Some(0), "{}", told(&done));
     assert!(sender.wait().expect("it ends").success());
     assert_eq!(std::fs::read(&target).ok().as_deref(), Some(&b"all of it"[..]));
 }
