@@ -255,7 +255,8 @@ impl<T: Transport> Receiver<'_, T> {
         let State::InFile(incoming, _) = &mut self.state else {
             return Err(out_of_place("content outside of a file"));
         };
-        if incoming.is_stream() {
+        let before = incoming.measure_length();
+        let written = if incoming.is_stream() {
             let (channel, mut failed) = (&mut self.channel, None);
             let mut alive = || {
                 // Nothing is taken; but a signal or the deadline ends the wait for whoever reads our output.
@@ -263,16 +264,15 @@ impl<T: Transport> Receiver<'_, T> {
                 failed.is_none()
             };
             let written = incoming.write_through(bytes, &mut alive);
-            if let Some(error) = failed {
-                return Err(Stop::Link(error));
-            }
-            written?;
+            failed.map_or_else(|| written.map_err(Stop::from), |error| Err(Stop::Link(error)))
         } else {
-            incoming.write(bytes)?;
-        }
-        self.outcome.moved += bytes.len() as u64;
-        (self.observe)(Step::Moved { bytes: bytes.len() as u64 });
-        Ok(())
+            incoming.write(bytes).map_err(Stop::from)
+        };
+        // Also if it failed in the middle: what went to a stream cannot be taken back.
+        let moved = incoming.measure_length() - before;
+        self.outcome.moved += moved;
+        (self.observe)(Step::Moved { bytes: moved });
+        written
     }
 
     fn hole(&mut self, length: u64) -> Result<(), Stop> {

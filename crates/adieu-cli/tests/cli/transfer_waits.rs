@@ -90,11 +90,12 @@ fn a_fifo_is_waited_for_until_a_writer_comes_or_a_signal() {
 }
 
 #[test]
-fn a_receiver_whose_reader_reads_nothing_hears_signals_and_the_deadline() {
+fn a_receiver_whose_reader_reads_nothing_hears_signals_and_the_deadline_and_does_not_begin_again() {
     let scene = Scene::new();
     let file = scene.file("file", 1_000_000);
+    // What was written cannot be taken back, so there is no second attempt.
     for (deadline, code) in [(None, 143), (Some("500ms"), 6)] {
-        let mut args = vec!["--output", "-"];
+        let mut args = vec!["--output", "-", "--retry"];
         args.extend(deadline.into_iter().flat_map(|d| ["--deadline", d]));
         let mut receiver = scene.receive(&args);
         let sender = spawn(adieu(&["send", "-q", &file, &receiver.address]));
