@@ -21,6 +21,12 @@ const STEPS: &[Step] = &[
         arguments: &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
         environment: &[],
     },
+    // As most programs have it.
+    Step {
+        name: "lints of the library without features",
+        arguments: &["clippy", "-p", "adieu", "--lib", "--", "-D", "warnings"],
+        environment: &[],
+    },
     // Without --all-targets, so that the doc tests are among them.
     Step { name: "tests", arguments: &["test", "--workspace", "--all-features"], environment: &[] },
     Step {

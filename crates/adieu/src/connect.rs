@@ -134,11 +134,10 @@ fn with_tls(endpoint: &Endpoint, options: &Options) -> (Options, Option<ConnectC
 /// The handshake has failed, and the link is closed.
 pub(crate) fn not_secured<H: handle::Handle>(link: &Link<H>, endpoint: &Endpoint) -> ConnectError {
     #[cfg(feature = "tls")]
-    let failed = link.handshake_error().cloned().map(ConnectCause::Tls);
-    #[cfg(not(feature = "tls"))]
-    let failed = None;
-    let cause = failed.unwrap_or_else(|| out_of_time(link, Vec::new()));
-    ConnectError::new(endpoint.clone(), cause, report(link))
+    if let Some(failed) = link.handshake_error().cloned() {
+        return ConnectError::new(endpoint.clone(), ConnectCause::Tls(failed), report(link));
+    }
+    ConnectError::new(endpoint.clone(), out_of_time(link, Vec::new()), report(link))
 }
 
 pub(crate) fn port_zero() -> ConnectCause {

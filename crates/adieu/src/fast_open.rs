@@ -137,6 +137,7 @@ impl<H: Handle> Link<H> {
     pub(crate) fn offer(&mut self, endpoint: &Endpoint, first: &[u8]) -> Result<(), ConnectCause> {
         self.core.handle_input(first.len() as u64);
         self.options.check_fast_open(endpoint).map_err(ConnectCause::Option)?;
+        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "it is changed for TLS"))]
         let mut syn = Syn { data: first.to_vec(), ..Syn::default() };
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.options.tls {

@@ -103,6 +103,7 @@ impl<H: Handle> Link<H> {
     }
 
     /// Whether the streams are what is on the wire, so that the kernel can move them by itself.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "TLS is asked"))]
     pub(crate) fn is_plain(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_none();
@@ -111,6 +112,7 @@ impl<H: Handle> Link<H> {
     }
 
     /// Whether something that was taken from the program waits here until our kernel takes it.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "TLS is asked"))]
     pub(crate) fn has_unsent(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.as_ref().is_some_and(|tls| !tls.unsent().is_empty());

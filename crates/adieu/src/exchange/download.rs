@@ -24,7 +24,7 @@ use std::time::Duration;
 use super::{
     ends::Kind,
     low_water::LowWater,
-    upload::{PIECE, is_long, is_worth_it},
+    upload::{PIECE, is_worth_it},
 };
 #[cfg(target_os = "linux")]
 use rustix::{
@@ -239,7 +239,8 @@ impl Download {
         }
         #[cfg(feature = "tls")]
         if !link.is_plain() {
-            return is_long(link, link.core.counts().received).then_some(super::low_water::TLS);
+            return super::upload::is_long(link, link.core.counts().received)
+                .then_some(super::low_water::TLS);
         }
         (!matches!(self.way, Way::Buffered)).then_some(super::low_water::DIRECT)
     }
