@@ -17,9 +17,12 @@ pub(crate) struct Listening {
 }
 
 pub(crate) fn start(directory: &Path, args: &[&str]) -> Listening {
-    start_command(directory, adieu(args))
+    let mut command = adieu(args);
+    command.stdout(Stdio::piped());
+    start_command(directory, command)
 }
 
+/// Its stdout is as the command has it.
 pub(crate) fn start_command(directory: &Path, mut command: Command) -> Listening {
     let port = directory.join("port");
     // Of an earlier one.
@@ -29,7 +32,6 @@ pub(crate) fn start_command(directory: &Path, mut command: Command) -> Listening
         .arg("--port-file")
         .arg(&port)
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the built binary starts");

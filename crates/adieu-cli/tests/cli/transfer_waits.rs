@@ -1,34 +1,41 @@
 //! `send` and `receive` while one of them waits: for its own input or output, for a person, or for somebody else.
 
 use crate::cuts::terminal;
-use crate::transfer::{Scene, checked, send, start};
+use crate::transfer::{Scene, checked, send, start, start_command};
 use crate::{BOUND, adieu};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-/// Waits for its end; what is not bounded is killed, and the test fails.
+/// Waits for its end, which closes its stderr; what is not bounded is killed, and the test fails.
 fn ended(mut child: Child) -> (Option<i32>, String) {
-    let until = Instant::now() + BOUND;
     let mut stderr = child.stderr.take().expect("a pipe");
-    let listening = std::thread::spawn(move || {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
         let mut said = String::new();
-        stderr.read_to_string(&mut said).map(|_| said)
+        let _ = tell.send(stderr.read_to_string(&mut said).map(|_| said));
     });
-    while child.try_wait().expect("it can be waited for").is_none() {
-        if Instant::now() >= until {
-            child.kill().expect("it runs");
-            panic!("it does not end: {:?}", listening.join());
-        }
-        std::thread::sleep(std::time::Duration::from_millis(2));
+    let Ok(said) = told.recv_timeout(BOUND) else {
+        child.kill().expect("it runs");
+        panic!("it does not end: {:?}", told.recv());
+    };
+    (child.wait().expect("it can be waited for").code(), said.expect("it is read"))
+}
+
+/// Waits until so much is in a pipe, for which the kernel has no wake-up.
+fn holds(pipe: impl AsFd, bytes: u64) {
+    let until = Instant::now() + BOUND;
+    while rustix::io::ioctl_fionread(&pipe).expect("it can be asked") < bytes {
+        assert!(Instant::now() < until, "it does not come");
+        std::thread::sleep(Duration::from_millis(2));
     }
-    let said = listening.join().expect("no panic").expect("it is read");
-    (child.wait().expect("it can be waited for").code(), said)
 }
 
 fn spawn(mut command: Command) -> Child {
@@ -100,11 +107,7 @@ fn a_receiver_whose_reader_reads_nothing_hears_signals_and_the_deadline_and_does
         let mut receiver = scene.receive(&args);
         let sender = spawn(adieu(&["send", "-q", &file, &receiver.address]));
         let stdout = receiver.child.stdout.take().expect("a pipe");
-        let until = Instant::now() + BOUND;
-        while rustix::io::ioctl_fionread(&stdout).expect("it can be asked") < 4096 {
-            assert!(Instant::now() < until, "nothing comes");
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
+        holds(&stdout, 4096);
         if deadline.is_none() {
             signal(&receiver.child, Signal::TERM);
         }
@@ -121,26 +124,14 @@ fn an_output_that_does_not_block_gets_every_byte() {
     let file = scene.file("file", 1_000_000);
     let (reader, writer) = rustix::pipe::pipe().expect("there is room");
     rustix::io::ioctl_fionbio(&writer, true).expect("a pipe can be set so");
-    let port = scene.path("port");
-    let mut command = adieu(&["receive", "127.0.0.1:0", "--output", "-", "--port-file"]);
-    command.arg(&port).stdout(writer);
-    let receiver = spawn(command);
-    // Of the command, which holds it too, nothing is left.
-    let until = Instant::now() + BOUND;
-    while !port.exists() {
-        assert!(Instant::now() < until, "it does not listen");
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    let address = format!("127.0.0.1:{}", std::fs::read_to_string(&port).expect("it is there").trim());
-    let sender = spawn(adieu(&["send", "--accept", "written", &file, &address]));
-    let until = Instant::now() + BOUND;
-    while rustix::io::ioctl_fionread(&reader).expect("it can be asked") < 60_000 {
-        assert!(Instant::now() < until, "the pipe does not become full");
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
+    let mut command = adieu(&["receive", "127.0.0.1:0", "--output", "-"]);
+    command.stdout(writer);
+    let receiver = start_command(scene.directory.path(), command);
+    let sender = spawn(adieu(&["send", "--accept", "written", &file, &receiver.address]));
+    holds(&reader, 60_000);
     let mut got = Vec::new();
     File::from(reader).read_to_end(&mut got).expect("it is read");
-    let ((code, said), (their_code, heard)) = (ended(sender), ended(receiver));
+    let ((code, said), (their_code, heard)) = (ended(sender), ended(receiver.child));
     assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
     assert!(got == std::fs::read(&file).expect("it is there"));
 }

@@ -352,13 +352,15 @@ fn an_interrupt_right_after_the_syn_finds_the_connection_that_is_there() {
             ("interrupted", "sending", 5),
             "{report}"
         );
-        let log = log_of(peer);
-        assert_eq!(
-            (log.received, log.end()),
-            (5, Some(ReceivedEnd::Reset)),
-            "what was cut does not look whole"
-        );
+        was_reset_after_five_bytes(peer);
     });
+}
+
+/// The peer has the bytes of the SYN, and then a reset.
+fn was_reset_after_five_bytes(peer: PeerHandle) {
+    let log = log_of(peer);
+    let seen = (log.received, log.end());
+    assert_eq!(seen, (5, Some(ReceivedEnd::Reset)), "what was cut does not look whole");
 }
 
 #[test]
@@ -380,12 +382,7 @@ fn a_future_that_is_dropped_after_the_syn_resets() {
             }
         });
         drop(runtime);
-        let log = log_of(peer);
-        assert_eq!(
-            (log.received, log.end()),
-            (5, Some(ReceivedEnd::Reset)),
-            "what was cut does not look whole"
-        );
+        was_reset_after_five_bytes(peer);
     });
 }
 
