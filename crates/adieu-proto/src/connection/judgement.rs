@@ -84,7 +84,7 @@ impl Connection {
     }
 
     /// How it ends if nothing is waited for any more. `None`: something is.
-    pub(super) fn close_ending(&self, sample: Sample) -> Option<Ending> {
+    fn close_ending(&self, sample: Sample) -> Option<Ending> {
         if !(self.both_ended() && self.flushed()) {
             return None;
         }

@@ -57,6 +57,14 @@ const GRACEFUL: Expect = Expect {
 const TRUNCATED: Expect =
     Expect { ending: ("truncated", 6), close_notify: false, says: "without TLS's close_notify", ..GRACEFUL };
 
+/// The peer takes something for a forged record.
+const BROKEN_OFF: Expect = Expect {
+    alert: Some("bad_record_mac"),
+    says: "with the alert bad_record_mac",
+    peer_gets_all: false,
+    ..TRUNCATED
+};
+
 const fn row(name: &'static str, script: &'static Script, expect: Expect) -> Scenario {
     Scenario { name, script, setup: Setup::PLAIN, sends: 14, eof: "require", expect }
 }
@@ -177,15 +185,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..row(
             "an_alert_in_mid_stream_is_named",
             &[Handshake, Receive(14), Send(3_000), BreakOff, Hold],
-            writes(
-                3_000,
-                Expect {
-                    alert: Some("bad_record_mac"),
-                    says: "with the alert bad_record_mac",
-                    peer_gets_all: false,
-                    ..TRUNCATED
-                },
-            ),
+            writes(3_000, BROKEN_OFF),
         )
     },
     Scenario {
@@ -193,15 +193,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..row(
             "an_alert_is_named_also_if_a_reset_follows_at_once",
             &[Handshake, Receive(14), Send(3_000), BreakOff, Reset],
-            writes(
-                3_000,
-                Expect {
-                    alert: Some("bad_record_mac"),
-                    says: "with the alert bad_record_mac",
-                    peer_gets_all: false,
-                    ..TRUNCATED
-                },
-            ),
+            writes(3_000, BROKEN_OFF),
         )
     },
     row(
