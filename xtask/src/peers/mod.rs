@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Scenarios at a time; they wait far more than they work
     #[arg(long, default_value_t = 6)]
     jobs: usize,
-    /// Where the page is written; by default docs/peers.md, or nowhere if only a part is run
+    /// Where the page is written; by default docs/peers.md, its totals also in README.md, or nowhere if only a part is run
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// This adieu, instead of building one
@@ -67,7 +67,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let partial = !arguments.tools.is_empty() || arguments.scenario.is_some();
     match (&arguments.output, partial) {
         (Some(path), _) => write(path, &page),
-        (None, false) => write(&root()?.join("docs/peers.md"), &page),
+        (None, false) => {
+            write(&root()?.join("docs/peers.md"), &page)?;
+            let readme = root()?.join("README.md");
+            write(&readme, &page::with_totals(&fs::read_to_string(&readme)?, &page)?)
+        }
         (None, true) => {
             println!("{page}");
             Ok(())

@@ -5,7 +5,7 @@ use super::{
     verdict::{Cell, Class},
 };
 use adieu_testkit::scenario::Scenario;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// Where and when it was measured.
@@ -84,6 +84,17 @@ pub(super) fn render(columns: &[Column], machine: &Machine) -> String {
         let _ = writeln!(page, "- `{}`: {}", scenario.name, scenario.shows);
     }
     page
+}
+
+/// The README with this page's totals in place of those it has.
+pub(super) fn with_totals(readme: &str, page: &str) -> Result<String> {
+    let (_, from) = page.split_once("## Totals\n\n").context("the page has no totals")?;
+    let (new, _) = from.split_once("\n\n").context("the page's totals have no end")?;
+    let header = new.lines().next().unwrap_or_default();
+    let (before, old) =
+        readme.split_once(header).with_context(|| format!("README.md has no table {header}"))?;
+    let (_, after) = old.split_once("\n\n").context("README.md's totals have no end")?;
+    Ok(format!("{before}{new}\n\n{after}"))
 }
 
 /// The scenarios that any tool was run with, in the matrix's order.
@@ -183,6 +194,15 @@ mod tests {
     use crate::peers::tools;
     use adieu_testkit::scenario::named;
     use std::path::Path;
+
+    #[test]
+    fn the_readme_takes_the_totals() {
+        let page = "# P\n\n## Totals\n\n| a | b |\n| --- | --- |\n| ok | 2 |\n\n## More\n";
+        let readme = "# R\n\nTools:\n\n| a | b |\n| --- | --- |\n| ok | 1 |\n\nEnd.\n";
+        let expected = readme.replace("| ok | 1 |", "| ok | 2 |");
+        assert_eq!(with_totals(readme, page).expect("both have the table"), expected);
+        assert!(with_totals("# R\n", page).is_err());
+    }
 
     #[test]
     fn the_page_says_what_was_measured_and_no_more() {
