@@ -2,6 +2,7 @@
 //!
 //! One folder per platform, all with the same functions, so that nothing above asks which platform it is on.
 
+mod both_ends;
 mod watch;
 
 pub(crate) use watch::{Ready, Watch};

@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// A descriptor of ours, or a standard one that stays open after us.
-enum Fd {
+pub(in crate::os) enum Fd {
     Owned(OwnedFd),
     Standard(BorrowedFd<'static>),
 }
@@ -117,14 +117,13 @@ impl Input {
         Ok(Self { source: Source::Fd { fd, kind, ready: !kind.is_stream() } })
     }
 
+    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+        Self::from_fd(file)
+    }
+
     /// Bytes in memory.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self { source: Source::Bytes { bytes: bytes.into(), taken: 0 } }
-    }
-
-    /// Nothing to send.
-    pub fn empty() -> Self {
-        Self::from_bytes(Vec::new())
     }
 
     /// Whether it may be read now.
@@ -204,14 +203,14 @@ impl Input {
 
 /// Where the received bytes go.
 pub struct Output {
-    sink: Sink,
+    pub(in crate::os) sink: Sink,
     /// A reader that wants no more is no failure.
-    may_refuse: bool,
+    pub(in crate::os) may_refuse: bool,
     /// Called before the descriptor is closed although the peer has not ended.
-    on_cut: Option<Box<dyn FnOnce() + Send>>,
+    pub(in crate::os) on_cut: Option<Box<dyn FnOnce() + Send>>,
 }
 
-enum Sink {
+pub(in crate::os) enum Sink {
     Fd {
         fd: Fd,
         kind: Kind,
@@ -224,7 +223,7 @@ enum Sink {
     Ended,
 }
 
-enum Own {
+pub(in crate::os) enum Own {
     NotTried,
     Impossible,
     Open(OwnedFd),
@@ -254,28 +253,11 @@ impl Output {
         check_access(fd.as_fd(), OFlags::RDONLY)?;
         let kind = kind_of(fd.as_fd())?;
         let sink = Sink::Fd { fd, kind, ready: !kind.is_stream(), own: Own::NotTried };
-        Ok(Self { sink, may_refuse: false, on_cut: None })
+        Ok(Self::to(sink))
     }
 
-    /// The reader may close before the end: the rest is then thrown away, and counted as that, instead of being a
-    /// failure. For a command that does not read all its input.
-    #[must_use]
-    pub fn may_refuse(mut self) -> Self {
-        self.may_refuse = true;
-        self
-    }
-
-    /// Calls `f` before the descriptor is closed although the peer has not ended its side: its reader would take
-    /// the EOF that follows for the end of a whole stream, so this is the moment to stop it.
-    #[must_use]
-    pub fn on_cut(mut self, f: impl FnOnce() + Send + 'static) -> Self {
-        self.on_cut = Some(Box::new(f));
-        self
-    }
-
-    /// Throws everything away.
-    pub fn null() -> Self {
-        Self { sink: Sink::Null, may_refuse: false, on_cut: None }
+    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+        Self::from_fd(file)
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -429,34 +411,4 @@ fn open_anew(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some(on_cut) = self.on_cut.take() {
-            on_cut();
-        }
-    }
-}
-
-impl From<Vec<u8>> for Input {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::from_bytes(bytes)
-    }
-}
-
-impl TryFrom<File> for Input {
-    type Error = io::Error;
-
-    fn try_from(file: File) -> io::Result<Self> {
-        Self::from_fd(file)
-    }
-}
-
-impl TryFrom<File> for Output {
-    type Error = io::Error;
-
-    fn try_from(file: File) -> io::Result<Self> {
-        Self::from_fd(file)
-    }
 }

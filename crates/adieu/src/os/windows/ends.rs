@@ -90,14 +90,13 @@ impl Input {
         Ok(Self { source })
     }
 
+    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+        Self::from_handle(file)
+    }
+
     /// Bytes in memory.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self { source: Source::Bytes { bytes: bytes.into(), taken: 0 } }
-    }
-
-    /// Nothing to send.
-    pub fn empty() -> Self {
-        Self::from_bytes(Vec::new())
     }
 
     /// Whether it may be read now.
@@ -144,14 +143,14 @@ impl Input {
 
 /// Where the received bytes go.
 pub struct Output {
-    sink: Sink,
+    pub(in crate::os) sink: Sink,
     /// A reader that wants no more is no failure.
-    may_refuse: bool,
+    pub(in crate::os) may_refuse: bool,
     /// Called before the handle is closed although the peer has not ended.
-    on_cut: Option<Box<dyn FnOnce() + Send>>,
+    pub(in crate::os) on_cut: Option<Box<dyn FnOnce() + Send>>,
 }
 
-enum Sink {
+pub(in crate::os) enum Sink {
     File {
         file: File,
         /// It is on a disk, and ours alone: to be flushed at the end.
@@ -202,29 +201,8 @@ impl Output {
         }))
     }
 
-    fn to(sink: Sink) -> Self {
-        Self { sink, may_refuse: false, on_cut: None }
-    }
-
-    /// The reader may close before the end: the rest is then thrown away, and counted as that, instead of being a
-    /// failure. For a command that does not read all its input.
-    #[must_use]
-    pub fn may_refuse(mut self) -> Self {
-        self.may_refuse = true;
-        self
-    }
-
-    /// Calls `f` before the handle is closed although the peer has not ended its side: its reader would take the EOF
-    /// that follows for the end of a whole stream, so this is the moment to stop it.
-    #[must_use]
-    pub fn on_cut(mut self, f: impl FnOnce() + Send + 'static) -> Self {
-        self.on_cut = Some(Box::new(f));
-        self
-    }
-
-    /// Throws everything away.
-    pub fn null() -> Self {
-        Self::to(Sink::Null)
+    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+        Self::from_handle(file)
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -277,35 +255,5 @@ impl Output {
                 other => other,
             },
         }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some(on_cut) = self.on_cut.take() {
-            on_cut();
-        }
-    }
-}
-
-impl From<Vec<u8>> for Input {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::from_bytes(bytes)
-    }
-}
-
-impl TryFrom<File> for Input {
-    type Error = io::Error;
-
-    fn try_from(file: File) -> io::Result<Self> {
-        Self::from_handle(file)
-    }
-}
-
-impl TryFrom<File> for Output {
-    type Error = io::Error;
-
-    fn try_from(file: File) -> io::Result<Self> {
-        Self::from_handle(file)
     }
 }
