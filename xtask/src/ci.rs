@@ -27,8 +27,9 @@ const STEPS: &[Step] = &[
         arguments: &["clippy", "-p", "adieu", "--lib", "--", "-D", "warnings"],
         environment: &[],
     },
-    // Without --all-targets, so that the doc tests are among them.
-    Step { name: "tests", arguments: &["test", "--workspace", "--all-features"], environment: &[] },
+    // The README's command: every crate but this one, with all features, doc tests and the README's own examples.
+    Step { name: "tests", arguments: &["test"], environment: &[] },
+    Step { name: "tests of xtask", arguments: &["test", "-p", "xtask"], environment: &[] },
     Step {
         name: "documentation",
         arguments: &["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"],
