@@ -43,6 +43,11 @@ const ASKS_FOR_TLS: [&str; 4] = ["tls", "self_signed", "cert", "key"];
 const OF_CONNECTING: [&str; 6] = ["pin", "insecure", "servername", "source", "proxy", "proxy_password_file"];
 const OF_LISTENING: [&str; 2] = ["self_signed", "port_file"];
 
+/// What keeps others out by being given. An empty variable is as good as none, but not of these: it is what a script's own
+/// becomes that was not set, and the run would let in or let see more than was asked for, and say nothing. Of what else can be
+/// empty the default is the strict one, or (the proxy, switches) an empty variable means "no" to everybody.
+const GUARDS: [&str; 7] = ["secret", "secret_file", "pin", "ca", "tls_min", "cert", "key"];
+
 /// Whether this command listens. `None`: it can do only one of the two.
 fn listens(name: &str, matches: &ArgMatches) -> Option<bool> {
     match name {
@@ -151,6 +156,9 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
     }
     for (a, b) in &conflicts {
         match (given(given_here, &a.id), given(given_here, &b.id)) {
+            (Some(Given::Written), Some(Given::Variable)) if a.id == "plain" && GUARDS.contains(&&*b.id) => {
+                wrong = Some((ErrorKind::ArgumentConflict, in_the_clear(&b.variable)));
+            }
             (Some(Given::Written), Some(Given::Variable)) => yielding.push(b.id.clone()),
             (Some(Given::Variable), Some(Given::Written)) => yielding.push(a.id.clone()),
             _ => {}
@@ -185,6 +193,9 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         let sentence = format!("{option} needs --tls, or an endpoint such as tls://host:port");
         wrong = wrong.or(Some((ErrorKind::MissingRequiredArgument, sentence)));
     }
+    if let Some(sentence) = empty_guard(name, command, given_here, &endpoint, &conflicts) {
+        wrong = wrong.or(Some((ErrorKind::InvalidValue, sentence)));
+    }
     // A saved round trip is no reason to leave the proxy out, nor to refuse it.
     if is_variable(command, given_here, "fastopen")
         && command.get_arguments().any(|a| a.get_id() == "proxy")
@@ -217,11 +228,48 @@ fn endpoint_words(name: &str, matches: &ArgMatches) -> Vec<OsString> {
     if only_last { words.next_back().into_iter().collect() } else { words.collect() }
 }
 
+fn does_listen(name: &str, matches: &ArgMatches) -> bool {
+    name == "listen" || listens(name, matches) == Some(true)
+}
+
+/// What is wrong with a guard from an empty variable that would count.
+fn empty_guard(
+    name: &str,
+    command: &Command,
+    matches: &ArgMatches,
+    endpoint: &[OsString],
+    conflicts: &[(Named, Named)],
+) -> Option<String> {
+    let (listens, is_over_tls) = (does_listen(name, matches), speaks_tls(name, command, matches, endpoint));
+    let is_written = |id: &str| given(matches, id) == Some(Given::Written);
+    let counts = |guard: &Named| match &*guard.id {
+        "secret" | "secret_file" => true,
+        // With them, TLS would be spoken.
+        "cert" | "key" => listens,
+        "pin" => is_over_tls && !listens,
+        id => is_over_tls && GUARDS.contains(&id),
+    };
+    let empty = command.get_arguments().filter(|argument| is_empty_variable(argument)).map(Named::new);
+    empty.filter(|guard| counts(guard) && !is_written(&guard.id)).find_map(|guard| {
+        let pairs = conflicts.iter().flat_map(|(a, b)| [(a, b), (b, a)]);
+        let mut others = pairs.filter(|(one, _)| one.id == guard.id).map(|(_, other)| &*other.id);
+        match others.find(|other| is_written(other)) {
+            None => Some(format!("{} is empty: give it a value, or unset it", guard.variable)),
+            Some("plain") => Some(in_the_clear(&guard.variable)),
+            // It is set aside.
+            Some(_) => None,
+        }
+    })
+}
+
+fn in_the_clear(variable: &str) -> String {
+    format!("--plain sends in the clear, and {variable} is set: unset it, or leave --plain out")
+}
+
 /// Whether TLS is asked for.
 fn speaks_tls(name: &str, command: &Command, matches: &ArgMatches, endpoint: &[OsString]) -> bool {
     let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
-    let does_listen = name == "listen" || listens(name, matches) == Some(true);
-    let of_itself = if does_listen { &ASKS_FOR_TLS[..] } else { &ASKS_FOR_TLS[..1] };
+    let of_itself = if does_listen(name, matches) { &ASKS_FOR_TLS[..] } else { &ASKS_FOR_TLS[..1] };
     of_itself.iter().any(|id| has(id) && given(matches, id).is_some())
         || endpoint.iter().any(|word| word.as_encoded_bytes().starts_with(b"tls://"))
 }
@@ -245,7 +293,9 @@ fn is_variable(command: &Command, given_here: &ArgMatches, id: &str) -> bool {
 
 /// An empty variable is as good as none.
 fn without_empty_variable(argument: Arg) -> Arg {
-    let is_empty =
-        argument.get_env().and_then(std::env::var_os).is_some_and(|v| v.as_os_str() == OsStr::new(""));
-    if is_empty { argument.env(Resettable::Reset) } else { argument }
+    if is_empty_variable(&argument) { argument.env(Resettable::Reset) } else { argument }
+}
+
+fn is_empty_variable(argument: &Arg) -> bool {
+    argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty())
 }

@@ -139,3 +139,58 @@ fn a_password_file_needs_a_proxy_and_from_a_variable_is_ignored_without_one() {
     let said = run(&[("ADIEU_PROXY_PASSWORD_FILE", "/nonexistent")], &["connect"]);
     assert_eq!(said.status.code(), Some(3), "{}", text(&said.stderr));
 }
+
+/// What a script's own variable becomes that was not set. Nothing listens on port 0, so what is not refused ends with 3.
+#[test]
+fn an_empty_variable_that_was_to_keep_others_out_is_refused_where_it_would_count() {
+    let send = &["send", "/dev/null"][..];
+    let receive = &["receive", "--connect", "--output", "x"][..];
+    for (variables, args, refused) in [
+        (&[("ADIEU_SECRET", "")][..], send, Some("ADIEU_SECRET")),
+        (&[("ADIEU_SECRET", "")], receive, Some("ADIEU_SECRET")),
+        (&[("ADIEU_SECRET_FILE", "")], send, Some("ADIEU_SECRET_FILE")),
+        (&[("ADIEU_SECRET_FILE", "")], receive, Some("ADIEU_SECRET_FILE")),
+        (&[("ADIEU_SECRET", ""), ("ADIEU_SECRET_FILE", "x")], send, Some("ADIEU_SECRET")),
+        (&[("ADIEU_SECRET", "")], &["send", "/dev/null", "--secret", "x"], None),
+        (&[("ADIEU_SECRET_FILE", "")], &["send", "/dev/null", "--secret", "x"], None),
+        (&[("ADIEU_SECRET", "")], &["connect"], None),
+        (&[("ADIEU_PIN", "")], &["connect", "--tls"], Some("ADIEU_PIN")),
+        (&[("ADIEU_PIN", ""), ("ADIEU_TLS", "1")], &["connect", "-q"], Some("ADIEU_PIN")),
+        (&[("ADIEU_PIN", "")], &["send", "/dev/null", "--tls"], Some("ADIEU_PIN")),
+        (&[("ADIEU_PIN", "")], &["connect", "--tls", "--insecure"], None),
+        (&[("ADIEU_PIN", "")], &["connect", "-q"], None),
+        (&[("ADIEU_CA", "")], &["connect", "--tls"], Some("ADIEU_CA")),
+        (&[("ADIEU_CA", "")], &["listen", "--tls"], Some("ADIEU_CA")),
+        (&[("ADIEU_CA", "")], &["connect"], None),
+        (&[("ADIEU_TLS_MIN", "")], &["connect", "--tls"], Some("ADIEU_TLS_MIN")),
+        (&[("ADIEU_CERT", ""), ("ADIEU_KEY", "")], &["listen"], Some("ADIEU_CERT")),
+        (&[("ADIEU_CERT", ""), ("ADIEU_KEY", "")], &["connect"], None),
+        // A switch that is empty says no, and the defaults of these are the strict ones, or those of everybody.
+        (&[("ADIEU_TLS", ""), ("ADIEU_INSECURE", ""), ("ADIEU_TLS_EOF", "")], &["connect"], None),
+        (&[("ADIEU_PROXY", ""), ("ADIEU_SERVERNAME", "")], &["connect"], None),
+    ] {
+        let output = run(variables, args);
+        let said = text(&output.stderr);
+        let code = if refused.is_some() { 2 } else { 3 };
+        assert_eq!(output.status.code(), Some(code), "{variables:?} {args:?}: {said}");
+        if let Some(variable) = refused {
+            let sentence = format!("{variable} is empty: give it a value, or unset it");
+            assert!(said.contains(&sentence), "{variables:?} {args:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn plain_does_not_send_in_the_clear_what_a_variable_has_a_secret_for() {
+    for (variable, value) in [("ADIEU_SECRET", "x"), ("ADIEU_SECRET", ""), ("ADIEU_SECRET_FILE", "x")] {
+        let output = run(&[(variable, value)], &["send", "--plain", "/dev/null"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let sentence = format!("--plain sends in the clear, and {variable} is set: unset it");
+        assert!(said.contains(&sentence), "{said}");
+    }
+    let output = run(&[("ADIEU_PLAIN", "1"), ("ADIEU_SECRET", "x")], &["send", "/dev/null"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    let output = run(&[("ADIEU_PLAIN", "1")], &["send", "--secret", "x", "/dev/null"]);
+    assert_eq!(output.status.code(), Some(3), "what is written counts: {}", text(&output.stderr));
+}
