@@ -1,5 +1,6 @@
 //! The exit statuses: part of the interface.
 
+use adieu::{Ending, Signal};
 use std::process::ExitCode;
 
 /// What `--help` and the man page say of the exit status.
@@ -33,6 +34,11 @@ pub(crate) enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// A signal ended it.
+    pub(crate) const fn of_signal(signal: Signal) -> Self {
+        Self::Ending(adieu::exit_code(Ending::Interrupted { signal }))
+    }
+
     pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -53,7 +59,7 @@ impl From<ExitStatus> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use adieu::{Ending, LocalEnd, Missing, Side, Signal, Timer};
+    use adieu::{LocalEnd, Missing, Side, Timer};
 
     #[test]
     fn the_table_has_a_line_for_every_status() {
@@ -67,9 +73,10 @@ mod tests {
             Ending::Indeterminate { missing: Missing::PeerEof },
             Ending::Interrupted { signal: Signal::Interrupt },
             Ending::Interrupted { signal: Signal::Terminate },
+            Ending::Interrupted { signal: Signal::Hangup },
         ];
         let numbers: Vec<u8> = endings.into_iter().map(adieu::exit_code).collect();
-        assert_eq!(numbers, [0, 3, 4, 5, 6, 7, 8, 130, 143]);
+        assert_eq!(numbers, [0, 3, 4, 5, 6, 7, 8, 130, 143, 143]);
         for number in numbers.into_iter().chain([ExitStatus::Bug.number(), ExitStatus::Usage.number()]) {
             assert!(
                 TABLE.lines().any(|line| line.trim_start().starts_with(&format!("{number} "))),

@@ -89,8 +89,10 @@ pub enum LocalEnd {
 pub enum Signal {
     /// SIGINT, Ctrl-C.
     Interrupt,
-    /// SIGTERM, and whatever else means the same, such as a closed terminal (SIGHUP).
+    /// SIGTERM, and whatever else means the same.
     Terminate,
+    /// SIGHUP, a closed terminal.
+    Hangup,
 }
 
 /// A fact that is needed for [`Ending::Graceful`] and is missing.
@@ -209,19 +211,21 @@ impl Missing {
 }
 
 impl Signal {
-    /// The signal's number on Unix, which makes the exit status 128 + n.
+    /// The signal's number on Unix.
     pub const fn number(self) -> u8 {
         match self {
             Self::Interrupt => 2,
             Self::Terminate => 15,
+            Self::Hangup => 1,
         }
     }
 
-    /// The signal's name: `SIGINT`, `SIGTERM`.
+    /// The signal's name: `SIGINT`, `SIGTERM`, `SIGHUP`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::Hangup => "SIGHUP",
         }
     }
 }

@@ -66,6 +66,7 @@ impl Interrupt {
     /// What it was raised with. `None`: it was not.
     pub fn raised(&self) -> Option<Signal> {
         match self.shared.raised.load(Ordering::Acquire) {
+            1 => Some(Signal::Hangup),
             2 => Some(Signal::Interrupt),
             15 => Some(Signal::Terminate),
             _ => None,

@@ -39,7 +39,7 @@ pub struct Report {
     pub local_end: Option<&'static str>,
     /// Of an indeterminate ending: `peer_eof`, `acknowledgement`, `socket_error`, `cause`.
     pub missing: Option<&'static str>,
-    /// Of an interruption: `SIGINT` or `SIGTERM`.
+    /// Of an interruption: `SIGINT`, `SIGTERM` or `SIGHUP`.
     pub signal: Option<&'static str>,
     /// The system call that told the first error; `None` if no error was told.
     pub error_call: Option<&'static str>,
@@ -550,7 +550,8 @@ pub fn error_name(code: i32) -> Option<&'static str> {
 /// | 6 | truncated |
 /// | 7 | our own input or output failed |
 /// | 8 | indeterminate |
-/// | 128 + n | interrupted by signal n |
+/// | 130 | interrupted: SIGINT |
+/// | 143 | terminated: SIGTERM, or SIGHUP |
 pub const fn exit_code(ending: Ending) -> u8 {
     match ending {
         Ending::Graceful => 0,
@@ -559,7 +560,9 @@ pub const fn exit_code(ending: Ending) -> u8 {
         Ending::TimedOut { .. } => 5,
         Ending::Truncated => 6,
         Ending::LocalFailure { .. } => 7,
-        Ending::Interrupted { signal } => 128 + signal.number(),
+        Ending::Interrupted { signal: Signal::Interrupt } => 130,
+        // Whatever else ends us wants what SIGTERM wants.
+        Ending::Interrupted { .. } => 143,
         // A variant that this version does not know is a fact that it does not have.
         _ => 8,
     }

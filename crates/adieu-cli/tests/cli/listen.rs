@@ -365,9 +365,19 @@ fn sighup_is_like_sigterm_unless_it_was_ignored() {
         .lines()
         .any(|l| l.starts_with("SigIgn:") && l.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
     {
-        let server = Server::start(&["--keep-open"]);
+        let server = Server::start(&["--report", "json"]);
         server.signal(Signal::HUP);
-        assert_eq!(server.finish().0.code(), Some(143));
+        let (status, _, said) = server.finish();
+        assert_eq!(status.code(), Some(143));
+        assert!(said.contains("interrupted by SIGHUP") && said.contains("\"signal\":\"SIGHUP\""), "{said}");
+
+        let mut server = Server::start(&["--echo", "--keep-open", "--grace", "1h"]);
+        let _held = server.connect();
+        server.line();
+        server.signal(Signal::HUP);
+        assert_eq!(server.line(), "adieu: SIGHUP: waiting for 1 to finish");
+        server.signal(Signal::HUP);
+        assert_eq!(server.finish().0.code(), Some(143), "the second one, too");
     }
 
     let mut child = std::process::Command::new("/bin/sh")

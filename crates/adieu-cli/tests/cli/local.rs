@@ -104,7 +104,7 @@ fn a_terminal_that_is_closed_ends_with_a_report_and_a_reset() {
     let output = child.wait_with_output().expect("it can be waited for");
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(143), "{said}");
-    assert!(said.starts_with("adieu: ") && said.contains("10 bytes"), "{said}");
+    assert!(said.starts_with("adieu: interrupted by SIGHUP") && said.contains("10 bytes"), "{said}");
 }
 
 #[test]

@@ -317,7 +317,7 @@ impl Server {
             .spawn(move || {
                 accept(&listener, &stop_accept, &may_accept, &to_main);
                 // SIGTERM: the kernel has made connections that nobody has accepted, and closing would reset them.
-                if keep_open && stop_accept.raised() == Some(Signal::Terminate) {
+                if keep_open && stop_accept.raised().is_some_and(|s| s != Signal::Interrupt) {
                     while let Ok(Some(connection)) = listener.try_accept() {
                         // The main thread joins us before it goes on.
                         let _ = to_main.send(Message::Accepted(Box::new(connection)));
@@ -464,11 +464,11 @@ impl Server {
             }
         }
         self.serve_waiting();
-        let by_signal = ExitStatus::Ending(adieu::exit_code(adieu::Ending::Interrupted { signal }));
+        let by_signal = ExitStatus::of_signal(signal);
         if self.served == 0 {
             return self.never(NeverConnected::Interrupted { signal });
         }
-        let grace = if signal == Signal::Terminate { self.grace } else { Duration::ZERO };
+        let grace = if signal == Signal::Interrupt { Duration::ZERO } else { self.grace };
         if !(grace.is_zero() || self.open.is_empty()) {
             let number = self.open.len() + self.waiting.len();
             self.printer.say(&format!("{}: waiting for {number} to finish", signal.name()));
@@ -565,7 +565,7 @@ fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -
         if !first {
             // Held to the end: a command that started now would outlive us.
             let _killed = running.kill_all();
-            std::process::exit(i32::from(128 + signal.number()));
+            std::process::exit(ExitStatus::of_signal(signal).number().into());
         }
         first = false;
         // The main thread lives as long as the process.

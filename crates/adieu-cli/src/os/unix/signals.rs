@@ -3,15 +3,15 @@
 //! A signal that was ignored when we started stays ignored: a shell's background job must not die of the Ctrl-C meant
 //! for another, and `nohup` means what it says.
 
+use crate::exit::ExitStatus;
 use adieu::{Interrupt, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A terminal that was closed wants what SIGTERM wants.
 const SIGNALS: [(i32, Signal); 3] =
-    [(SIGINT, Signal::Interrupt), (SIGTERM, Signal::Terminate), (SIGHUP, Signal::Terminate)];
+    [(SIGINT, Signal::Interrupt), (SIGTERM, Signal::Terminate), (SIGHUP, Signal::Hangup)];
 
 /// The signals to be heeded: those that nobody told us to ignore. To be asked before a handler is set.
 fn heeded() -> Vec<(i32, Signal)> {
@@ -57,14 +57,14 @@ pub(crate) fn on_signal(mut heard: impl FnMut(Signal) + Send + 'static) -> io::R
     Ok(())
 }
 
-/// From here on, the second signal ends the process at once, with 128 + n.
+/// From here on, the second signal ends the process at once, with the status of its signal.
 fn exit_at_the_second(heeded: &[(i32, Signal)]) -> io::Result<()> {
     let armed = Arc::new(AtomicBool::new(false));
     for &(number, signal) in heeded {
         // Registered before it is armed, so the first signal only arms it.
         signal_hook::flag::register_conditional_shutdown(
             number,
-            i32::from(128 + signal.number()),
+            ExitStatus::of_signal(signal).number().into(),
             Arc::clone(&armed),
         )?;
     }

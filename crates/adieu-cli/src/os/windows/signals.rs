@@ -9,6 +9,7 @@
 //!
 //! Source: SetConsoleCtrlHandler, HandlerRoutine.
 
+use crate::exit::ExitStatus;
 use adieu::{Interrupt, Signal};
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -47,12 +48,12 @@ pub(crate) fn on_signal(heard: impl FnMut(Signal) + Send + 'static) -> io::Resul
     Ok(())
 }
 
-/// From here on, a signal raises `interrupt`, and the second ends the process at once, with 128 + n.
+/// From here on, a signal raises `interrupt`, and the second ends the process at once, with the status of its signal.
 pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
     let interrupt = interrupt.clone();
     on_signal(move |signal| {
         if interrupt.raised().is_some() {
-            std::process::exit(i32::from(128 + signal.number()));
+            std::process::exit(ExitStatus::of_signal(signal).number().into());
         }
         interrupt.raise(signal);
     })
