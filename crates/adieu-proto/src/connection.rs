@@ -50,6 +50,9 @@ pub struct Connection {
     counts: Counts,
     milestones: Milestones,
     ended_first: Option<Side>,
+    /// At the first look after the peer's EOF: whether our FIN was acknowledged. An EOF that came before that came of an end
+    /// that was made without ours.
+    ours_was_there: Option<bool>,
     evidence: Evidence,
     /// The phase in which the first fault was told; it is there exactly if `evidence.fault` is.
     fault_phase: Phase,
@@ -86,6 +89,7 @@ impl Connection {
             counts: Counts::default(),
             milestones: Milestones::default(),
             ended_first: None,
+            ours_was_there: None,
             fault_phase: Phase::Connecting,
             acknowledged_octets: 0,
             untold: false,
@@ -193,6 +197,15 @@ impl Connection {
     /// Who ended its direction first. `None`: nobody has ended one.
     pub fn ended_first(&self) -> Option<Side> {
         self.ended_first
+    }
+
+    /// Whether the peer ended its direction when its TCP had our end. `Some(true)` does not say that its program had read to
+    /// it. `None`: one of the two has not ended, or this transport or platform cannot tell what was acknowledged.
+    pub fn peer_ended_after_us(&self) -> Option<bool> {
+        match self.ended_first? {
+            Side::Peer => Some(false),
+            Side::Us => self.ours_was_there,
+        }
     }
 
     /// Whether the peer has ended its direction: by EOF, or by the stream's own end inside a transport whose EOF is

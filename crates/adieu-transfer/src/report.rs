@@ -187,10 +187,17 @@ impl TransferReport {
             report.files = Some(1);
             report.bytes = Some(connection.bytes_read);
             let n = connection.bytes_accepted;
-            report.message = format!(
-                "sent plain: {n} of {n} bytes acknowledged by the peer's TCP, and it closed gracefully after our end; \
-                 whether they are stored is not known"
-            );
+            // An EOF that came without ours says nothing of what was read after it.
+            let then = match connection.peer_ended_after_us {
+                Some(true) => ", and it closed gracefully after our end",
+                Some(false) => ", which had ended its side before it had our end",
+                None => ", and it closed gracefully",
+            };
+            report.message = match connection.bytes_acknowledged {
+                Some(_) => format!("sent plain: {n} of {n} bytes acknowledged by the peer's TCP{then}"),
+                None => format!("sent plain: {n} of {n} bytes put into the peer's socket{then}"),
+            };
+            report.message += "; whether they are stored is not known";
         } else {
             report.message =
                 format!("sent plain: {}; whether anything is stored is not known", connection.message);

@@ -69,6 +69,9 @@ pub struct Report {
     pub peer_address: Option<String>,
     /// Who ended its direction first: `us` or `peer`. `None`: neither did.
     pub ended_first: Option<&'static str>,
+    /// The peer ended its direction when its TCP had our end; not that its program had read to it. `None`: one of the two did
+    /// not end, or the transport or platform cannot tell what was acknowledged.
+    pub peer_ended_after_us: Option<bool>,
     /// Our input was still open when it was given up: the peer had ended, and it was silent for the input grace.
     pub input_abandoned: bool,
     /// Bytes read from our input.
@@ -253,6 +256,7 @@ impl Report {
             local_address: facts.local_address.clone(),
             peer_address: facts.peer_address.clone(),
             ended_first: core.ended_first().map(Side::name),
+            peer_ended_after_us: core.peer_ended_after_us(),
             input_abandoned: core.input_abandoned(),
             bytes_read: counts.read,
             bytes_accepted: counts.accepted,

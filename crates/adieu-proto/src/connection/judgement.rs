@@ -22,6 +22,9 @@ impl Connection {
                     let heard = now.saturating_sub(sample.last_heard.unwrap_or_default());
                     self.timers.peer_acted(heard);
                 }
+                if shut && self.evidence.eof {
+                    self.ours_was_there.get_or_insert(octets == 0);
+                }
                 if shut && octets == 0 {
                     self.milestones.acknowledged.get_or_insert(now);
                 }
@@ -38,6 +41,9 @@ impl Connection {
                 let outstanding = self.send == SendHalf::Shut && unacknowledged == Unacknowledged::Uncounted;
                 self.evidence.unacknowledged = None;
                 self.evidence.fin_acknowledged = outstanding.then_some(false);
+                if outstanding && self.evidence.eof {
+                    self.ours_was_there.get_or_insert(false);
+                }
             }
         }
     }

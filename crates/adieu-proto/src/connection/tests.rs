@@ -52,6 +52,7 @@ fn all_ended_and_acknowledged_is_graceful() {
     let outcome = finish(&mut c, ms(5), clear(0));
     assert_eq!((outcome.ending, outcome.phase), (Ending::Graceful, Phase::Closing));
     assert_eq!(c.acknowledged(), Some(14));
+    assert_eq!(c.peer_ended_after_us(), Some(true));
     assert_eq!(c.ended_first(), Some(Side::Us));
 }
 
@@ -88,6 +89,8 @@ fn the_fin_must_be_acknowledged_before_it_is_graceful() {
     assert_eq!(c.acknowledged(), Some(14), "only the FIN is missing");
     c.handle_acknowledged();
     assert_eq!(finish(&mut c, ms(9), clear(0)).ending, Ending::Graceful);
+    // Its FIN was on its way, or our end still in our kernel, when it had read and ended.
+    assert_eq!((c.ended_first(), c.peer_ended_after_us()), (Some(Side::Us), Some(false)));
 }
 
 #[test]
