@@ -23,7 +23,12 @@ pub(crate) fn start(directory: &Path, args: &[&str]) -> Listening {
 }
 
 /// Its stdout is as the command has it.
-pub(crate) fn start_command(directory: &Path, mut command: Command) -> Listening {
+pub(crate) fn start_command(directory: &Path, command: Command) -> Listening {
+    start_with(directory, command, Stdio::piped())
+}
+
+/// Its stdout is as the command has it, its stderr as given.
+pub(crate) fn start_with(directory: &Path, mut command: Command, stderr: impl Into<Stdio>) -> Listening {
     let port = directory.join("port");
     // Of an earlier one.
     let _ = std::fs::remove_file(&port);
@@ -32,7 +37,7 @@ pub(crate) fn start_command(directory: &Path, mut command: Command) -> Listening
         .arg("--port-file")
         .arg(&port)
         .stdin(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(stderr)
         .spawn()
         .expect("the built binary starts");
     let until = Instant::now() + BOUND;
@@ -565,10 +570,15 @@ fn what_cannot_be_meant_is_a_usage_error() {
         &["send", "--secret", "", "file", "127.0.0.1:1"],
         &["receive"],
         &["receive", "--output", "x", "--limit-rate", "fast"],
+        &["send", "/dev/null", "/dev/null", "127.0.0.1:1"],
+        &["send", "-", "-", "127.0.0.1:1"],
     ] {
         let output = adieu(args).stdin(Stdio::null()).output().expect("it starts");
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
     }
+    let args = ["send", "--limit-rate", "0", "file", "127.0.0.1:1"];
+    let said = text(&adieu(&args).stdin(Stdio::null()).output().expect("it starts").stderr);
+    assert!(said.contains("it must be at least 1, and less than 16 EiB"), "{said}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn rate(text: &str) -> Result<u64> {
     };
     let number: u64 = digits.parse().map_err(|_| anyhow!("write bytes per second, as in 500K or 10M"))?;
     match number.checked_mul(1 << shift) {
-        Some(0) | None => Err(anyhow!("it must be more than zero, and less than the sun")),
+        Some(0) | None => Err(anyhow!("it must be at least 1, and less than 16 EiB")),
         Some(rate) => Ok(rate),
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     listen: bool,
 
     /// Send the bytes of one file alone, to a peer that is no adieu receive (nc, socat): there is no receipt, and the exit
-    /// status is that of the connection
+    /// status is that of the connection. Not with --resume, --retry, --secret, --secret-file, --limit-rate, --name or --accept
     #[arg(long, env = "ADIEU_PLAIN", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           conflicts_with_all = ["resume", "retry", "secret", "secret_file", "limit_rate", "name", "accept"])]
@@ -105,6 +105,8 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     }
     let mut sources = match Sources::new(files) {
         Ok(sources) => sources,
+        // Two of one name, or one without: no system can change that.
+        Err(error) if error.io_error().is_none() => return usage(&error.to_string()),
         Err(error) => return session.local_failure(&error.to_string()),
     };
     if let Some(name) = &args.name {
