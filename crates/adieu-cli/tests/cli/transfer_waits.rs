@@ -1,6 +1,5 @@
 //! `send` and `receive` while one of them waits: for its own input or output, for a person, or for somebody else.
 
-use crate::cuts::terminal;
 use crate::transfer::{Scene, checked, send, start, start_command};
 use crate::{BOUND, adieu};
 use rustix::process::{Pid, Signal, kill_process};
@@ -220,43 +219,6 @@ fn names_do_not_reach_the_terminal_raw() {
     assert_eq!((code, their_code), (Some(7), Some(6)), "{said}{heard}");
     for said in [said, heard] {
         assert!(said.contains("d/\\u{1b}[2Jfifo is neither a file, a directory nor a link"), "{said:?}");
-    }
-}
-
-/// Sends with a terminal as stderr: the exit status, and everything that was drawn there.
-fn on_a_terminal(args: &[&str]) -> (Option<i32>, String) {
-    let (master, slave) = terminal(false);
-    // The command holds the terminal until it is dropped, and then only the program does.
-    let mut sender = adieu(args).env("TERM", "xterm").stderr(slave).spawn().expect("it starts");
-    let (mut master, mut got, mut buffer) = (File::from(master), Vec::new(), [0; 4096]);
-    // A terminal whose other end is closed is an error on Linux, and an end elsewhere.
-    while let Ok(n) = master.read(&mut buffer)
-        && n > 0
-    {
-        got.extend(&buffer[..n]);
-    }
-    (sender.wait().expect("it can be waited for").code(), String::from_utf8_lossy(&got).into_owned())
-}
-
-#[test]
-fn a_terminal_sees_a_bar_with_rate_time_left_and_phase_and_then_the_result_alone() {
-    let scene = Scene::new();
-    let (file, target) = (scene.file("file", 400_000), scene.word("target"));
-    let receiver = scene.receive(&["--output", &target]);
-    let (code, drawn) = on_a_terminal(&["send", "--limit-rate", "400K", &file, &receiver.address]);
-    assert_eq!((code, receiver.finish().0), (Some(0), Some(0)), "{drawn}");
-    for part in ["file █", " of 390.62 KiB, ", " KiB/s, ", "s left", "waiting for the receipt"] {
-        assert!(drawn.contains(part), "{part} in {drawn:?}");
-    }
-    let last = drawn.trim_end().rsplit(['\r', '\n']).next().unwrap_or_default();
-    assert!(last.trim_start_matches("\u{1b}[2K").starts_with("adieu: stored: 400000 bytes"), "{drawn:?}");
-
-    for quiet in ["-q", "-v"] {
-        let receiver = scene.receive(&["--output", &target]);
-        let (code, drawn) = on_a_terminal(&["send", quiet, &file, &receiver.address]);
-        assert_eq!((code, receiver.finish().0), (Some(0), Some(0)), "{drawn}");
-        assert!(!drawn.contains(['█', '\u{1b}']), "{drawn:?}");
-        assert_eq!(drawn.is_empty(), quiet == "-q", "{drawn:?}");
     }
 }
 

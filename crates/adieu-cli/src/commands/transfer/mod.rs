@@ -8,6 +8,7 @@ mod pasted;
 mod progress;
 pub(crate) mod receive;
 pub(crate) mod send;
+mod view;
 
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
@@ -24,10 +25,12 @@ use adieu_transfer::{Backoff, Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Context, Result, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
+use progress::Progress;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use view::Doing;
 
 /// What both commands have.
 #[derive(Debug, Clone, Args)]
@@ -125,6 +128,7 @@ struct Session {
     /// Of a certificate that was made for this run.
     fingerprint: Option<Fingerprint>,
     protection: Protection,
+    speaks_tls: bool,
     has_proxy: bool,
 }
 
@@ -167,6 +171,7 @@ impl Session {
         };
         let fingerprint =
             tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Tls::fingerprint);
+        let speaks_tls = tls.is_some();
         let mut options = shared.options(InputKind::Command);
         if let Some(tls) = tls {
             options = options.tls(tls);
@@ -209,6 +214,7 @@ impl Session {
             listens,
             fingerprint,
             protection,
+            speaks_tls,
             has_proxy,
         })
     }
@@ -259,7 +265,10 @@ impl Session {
         self.attempts += 1;
         let connection = match origin {
             Origin::Connect(endpoint) => {
-                adieu::connect(endpoint, &self.options).map_err(|e| Box::new(e.report().clone()))?
+                let progress = Progress::waiting(&self.printer, Doing::Connecting);
+                let connected = adieu::connect(endpoint, &self.options);
+                progress.finish();
+                connected.map_err(|e| Box::new(e.report().clone()))?
             }
             Origin::Listen(listener) => self.accept(listener)?,
         };
@@ -278,7 +287,13 @@ impl Session {
             ),
             _ => {}
         }
-        connection.handshake().map_err(|report| Never { report, by_stranger: true })
+        if !(self.listens && self.speaks_tls) {
+            return Ok(connection);
+        }
+        let progress = Progress::waiting(&self.printer, Doing::Handshake);
+        let secured = connection.handshake();
+        progress.finish();
+        secured.map_err(|report| Never { report, by_stranger: true })
     }
 
     fn accept(&self, listener: &Listener) -> Result<Connection, Box<Report>> {

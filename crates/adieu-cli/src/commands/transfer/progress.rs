@@ -1,51 +1,79 @@
 //! What a person sees of a transfer while it runs: a bar on a terminal, lines with `--verbose`, else nothing.
 
+use super::view::{Doing, View};
 use crate::printer::Printer;
 use adieu_transfer::Step;
 use adieu_transfer::wire::Phase;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::time::Duration;
-
-const WITH_TOTAL: &str = "{msg} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-const WITHOUT_TOTAL: &str = "{msg} {spinner} {bytes}, {bytes_per_sec}";
-const WAITING: &str = "{msg} {spinner} {bytes}, {elapsed}";
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 pub(super) struct Progress<'a> {
-    bar: Option<ProgressBar>,
+    drawn: Option<Drawn>,
     printer: &'a Printer,
+    /// What is received is stored, and not written to stdout.
+    stores: bool,
+}
+
+/// The line, and what it is made of; another thread draws it from time to time.
+struct Drawn {
+    bar: ProgressBar,
+    view: Arc<Mutex<View>>,
 }
 
 impl<'a> Progress<'a> {
+    /// Of a sender, or of a receiver that stores.
     pub(super) fn new(printer: &'a Printer) -> Self {
-        Self { bar: printer.may_draw().then(bar), printer }
+        Self::waiting(printer, Doing::Hello)
+    }
+
+    /// Of a receiver that writes to stdout. On a terminal that would share the line with a bar, and lose what it holds.
+    pub(super) fn to_stdout(printer: &'a Printer, is_terminal: bool) -> Self {
+        let drawn = (printer.may_draw() && !is_terminal).then(|| Drawn::new(Doing::Hello));
+        Self { drawn, printer, stores: false }
+    }
+
+    /// Of what comes before a transfer.
+    pub(super) fn waiting(printer: &'a Printer, doing: Doing) -> Self {
+        Self { drawn: printer.may_draw().then(|| Drawn::new(doing)), printer, stores: true }
     }
 
     pub(super) fn step(&mut self, step: Step<'_>) {
         if self.printer.is_verbose() {
             self.tell(&step);
         }
-        let Some(bar) = &self.bar else { return };
-        match step {
+        let Some(drawn) = &self.drawn else { return };
+        let now = Instant::now();
+        let mut view = drawn.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = match step {
             Step::Total { bytes } => {
-                bar.set_length(bytes);
-                set_style(bar, WITH_TOTAL);
+                view.total(bytes);
+                false
             }
-            Step::Moved { bytes } => bar.inc(bytes),
-            Step::File { path, .. } => bar.set_message(shortened(&path.to_string())),
-            Step::Hashing { done } => {
-                bar.set_message(format!("comparing what is there, {}", indicatif::HumanBytes(done)));
+            Step::Moved { bytes } => {
+                view.moved(bytes, now);
+                false
             }
-            Step::AllSent => {
-                set_style(bar, WAITING);
-                bar.set_message("waiting for the receipt");
+            Step::File { path, resumed_from } => {
+                view.file(path.to_string(), resumed_from, now);
+                false
             }
-            Step::PeerIsBusy { phase: Phase::Syncing } => bar.set_message("waiting for the receipt: syncing"),
-            Step::PeerIsBusy { phase: Phase::Hashing } => bar.set_message("the peer compares what is there"),
-            Step::AllReceived => {
-                set_style(bar, WAITING);
-                bar.set_message("syncing");
+            Step::Agreed { .. } => view.goes_on(Doing::Moving, now),
+            Step::Hashing { .. } => view.goes_on(Doing::Hashing, now),
+            Step::AllSent => view.goes_on(Doing::Receipt, now),
+            // A receiver also syncs while it receives, and then nobody waits for it.
+            Step::PeerIsBusy { phase: Phase::Syncing } if view.doing() == Doing::Receipt => {
+                view.goes_on(Doing::ReceiptSyncing, now)
             }
-            _ => {}
+            Step::PeerIsBusy { phase: Phase::Hashing } => view.goes_on(Doing::PeerHashes, now),
+            Step::AllReceived if self.stores => view.goes_on(Doing::Syncing, now),
+            Step::AllReceived => view.goes_on(Doing::Answering, now),
+            _ => false,
+        };
+        drop(view);
+        if is_new {
+            drawn.bar.force_draw();
         }
     }
 
@@ -68,31 +96,28 @@ impl<'a> Progress<'a> {
     }
 
     pub(super) fn finish(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
+        if let Some(drawn) = self.drawn {
+            drawn.bar.finish_and_clear();
         }
     }
 }
 
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    set_style(&bar, WITHOUT_TOTAL);
-    // So that a wait is seen to be one.
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-fn set_style(bar: &ProgressBar, template: &str) {
-    let style = ProgressStyle::with_template(template).expect("our own templates are sound");
-    bar.set_style(style);
-}
-
-/// A long name would break the line, and then the bar is drawn anew below itself.
-fn shortened(name: &str) -> String {
-    let length = name.chars().count();
-    if length <= 30 {
-        name.to_owned()
-    } else {
-        format!("…{}", name.chars().skip(length - 29).collect::<String>())
+impl Drawn {
+    fn new(doing: Doing) -> Self {
+        let view = Arc::new(Mutex::new(View::new(doing, Instant::now())));
+        let shown = Arc::clone(&view);
+        let line = move |_: &ProgressState, to: &mut dyn Write| {
+            // The last column stays free: some terminals go to the next line when it is written to.
+            let width = usize::from(console::Term::stderr().size().1).saturating_sub(1);
+            let line = shown.lock().unwrap_or_else(PoisonError::into_inner).line(Instant::now(), width);
+            // A line that is not drawn is drawn the next time.
+            let _ = to.write_str(&line);
+        };
+        let style = ProgressStyle::with_template("{line}").expect("our own template is sound");
+        let bar = ProgressBar::new_spinner();
+        bar.set_style(style.with_key("line", line));
+        // So that a wait is seen to be one.
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, view }
     }
 }

@@ -11,6 +11,7 @@ use adieu_transfer::{Backoff, ReceiveOptions, Role, Storage, Wire};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Receive what an adieu send sends, store it whole or not at all, and answer a receipt
@@ -105,7 +106,11 @@ fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &Receive
             }
             Ok(connection) => {
                 let mut wire = Wire::new(connection, Some(&session.interrupt));
-                let mut progress = Progress::new(&session.printer);
+                let mut progress = if storage.is_stream() {
+                    Progress::to_stdout(&session.printer, std::io::stdout().is_terminal())
+                } else {
+                    Progress::new(&session.printer)
+                };
                 let outcome =
                     adieu_transfer::receive(&mut wire, &mut storage, options, &mut |s| progress.step(s));
                 progress.finish();
