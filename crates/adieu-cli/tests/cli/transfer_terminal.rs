@@ -5,7 +5,7 @@ use crate::cuts::terminal;
 use crate::transfer::{Scene, start_with};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
@@ -102,4 +102,21 @@ fn a_peer_that_says_no_hello_is_what_is_waited_for() {
     let (code, drawn) = on_a_terminal(80, &["send", "--deadline", "500ms", &file, &address]);
     assert_eq!(code, Some(6), "{drawn}");
     assert!(drawn.contains("⠁ waiting for the peer's hello"), "{drawn:?}");
+}
+
+#[test]
+fn plain_says_on_a_terminal_what_it_waits_for_after_three_seconds() {
+    let scene = Scene::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let (master, slave) = terminal(false);
+    let args = ["send", "--plain", "--idle-timeout", "10s", &scene.file("file", 10), &address];
+    let mut sender = adieu(&args).env("TERM", "xterm").stderr(slave).spawn().expect("it starts");
+    let (peer, _) = listener.accept().expect("it connects");
+    let mut line = String::new();
+    let mut said = BufReader::new(File::from(master));
+    said.read_line(&mut line).expect("it is read");
+    assert!(line.contains("still waiting for the peer to end its side, 3 s after our half-close"), "{line}");
+    drop(peer);
+    sender.wait().expect("it can be waited for");
 }

@@ -219,6 +219,14 @@ impl Session {
         })
     }
 
+    /// On a terminal, says what is waited for after our half-close. Only where no bar does.
+    fn tell_waits(&mut self) {
+        if self.printer.watches() && !self.printer.is_verbose() {
+            let printer = Arc::clone(&self.printer);
+            self.options = self.options.clone().observer(move |at, event| printer.step(at, event));
+        }
+    }
+
     /// The report of a failure of our own, before there is a connection.
     fn local_failure(&self, words: &str) -> ExitStatus {
         self.printer.transfer(&TransferReport::local_failure(self.role, words))

@@ -183,6 +183,7 @@ fn send_plain(args: &Args, files: &[PathBuf], mut session: Session) -> ExitStatu
         Ok(origin) => origin,
         Err(status) => return status,
     };
+    session.tell_waits();
     let connection = match session.connection(&origin) {
         Ok(connection) => connection,
         Err(never) => return session.printer.transfer(&session.never_connected(never)),
