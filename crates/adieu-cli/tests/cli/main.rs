@@ -14,6 +14,7 @@ mod resources;
 mod socket_options;
 mod tls_through_proxies;
 mod transfer;
+mod transfer_plain;
 mod transfer_terminal;
 mod transfer_tls;
 mod transfer_waits;
