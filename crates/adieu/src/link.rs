@@ -54,14 +54,16 @@ pub(crate) struct Link<H: Handle> {
 
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
-    pub(crate) fn new(options: Options, role: Role, endpoint: String) -> Self {
+    pub(crate) fn new(mut options: Options, role: Role, endpoint: String) -> Self {
+        let start = Instant::now();
+        options.begin(start);
         let link = Self {
             core: Core::new(options.core_config()),
             handle: None,
             facts: Facts { role: role.name(), endpoint, ..Facts::default() },
             options,
             waiting: Waiting::default(),
-            start: Instant::now(),
+            start,
             first_fin: None,
             report: None,
             syn: None,

@@ -3,7 +3,8 @@
 use crate::socket_options::{KeepAlive, SocketOptions};
 use crate::{Endpoint, Event, Interrupt, IpVersion, OptionError, Proxy};
 use std::net::{IpAddr, SocketAddr};
-use std::{fmt, sync::Arc, time::Duration};
+use std::time::{Duration, Instant};
+use std::{fmt, sync::Arc};
 
 /// How an [exchange](crate::exchange()) moves bytes. It changes the speed and nothing else: counts, timers and endings
 /// are the same.
@@ -46,6 +47,7 @@ type Observer = Arc<dyn Fn(Duration, &Event<'_>) + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Options {
     pub(crate) timers: adieu_proto::Config,
+    pub(crate) deadline_at: Option<Instant>,
     pub(crate) observer: Option<Observer>,
     pub(crate) interrupt: Option<Interrupt>,
     pub(crate) data_path: DataPath,
@@ -81,6 +83,14 @@ impl Options {
     #[must_use]
     pub fn deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.timers.deadline = deadline.into();
+        self
+    }
+
+    /// Ends every connection at this moment, however late it began, whatever happens: one deadline for several, and for the
+    /// waits between them. The earlier of this and [`deadline`](Self::deadline) counts. Default: none.
+    #[must_use]
+    pub fn deadline_at(mut self, moment: impl Into<Option<Instant>>) -> Self {
+        self.deadline_at = moment.into();
         self
     }
 
@@ -124,6 +134,12 @@ impl Options {
     pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
         self.tls = Some(tls);
         self
+    }
+
+    /// Of a connection that begins at `start`: its deadline, if [`deadline_at`](Self::deadline_at) is the earlier.
+    pub(crate) fn begin(&mut self, start: Instant) {
+        let left = self.deadline_at.map(|moment| moment.saturating_duration_since(start));
+        self.timers.deadline = [self.timers.deadline, left].into_iter().flatten().min();
     }
 
     /// What the core is told.

@@ -187,6 +187,8 @@ pub enum NeverConnected<'a> {
     },
     /// Nobody connected in time.
     TimedOut,
+    /// Nobody had connected when the user's total time was up.
+    DeadlinePassed,
     /// The listener could not be made: the name was not found, or no address could be bound.
     CannotListen {
         /// What the system said.
@@ -311,8 +313,10 @@ impl Report {
     pub fn never_connected(endpoint: &Endpoint, role: Role, cause: NeverConnected<'_>) -> Self {
         let start = Time::ZERO;
         let mut facts = Facts { role: role.name(), endpoint: endpoint.to_string(), ..Facts::default() };
+        let deadline = matches!(cause, NeverConnected::DeadlinePassed).then_some(start);
         let mut core = adieu_proto::Connection::new(adieu_proto::Config {
             connect_timeout: Some(start),
+            deadline,
             ..adieu_proto::Config::default()
         });
         match cause {
@@ -320,7 +324,7 @@ impl Report {
                 core.handle_local_failure(start, end, error.raw_os_error());
             }
             NeverConnected::Interrupted { signal } => core.handle_interrupt(start, signal),
-            NeverConnected::TimedOut => core.handle_timeout(start),
+            NeverConnected::TimedOut | NeverConnected::DeadlinePassed => core.handle_timeout(start),
             NeverConnected::CannotListen { error } if OptionError::in_io(error).is_some() => {
                 core.handle_local_failure(start, LocalEnd::Socket, crate::error::os_code(error));
                 facts.failure = Some(describe_error(error));
@@ -460,6 +464,9 @@ impl Report {
             return Some(format!("no connection from {peer}: {error}"));
         }
         Some(match ending {
+            Ending::TimedOut { timer: Timer::Deadline } => {
+                format!("the deadline passed while waiting for a connection on {endpoint}: nobody connected")
+            }
             Ending::TimedOut { .. } => {
                 format!("timed out while waiting for a connection on {endpoint}: nobody connected")
             }

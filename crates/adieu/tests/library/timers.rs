@@ -249,3 +249,19 @@ fn a_connection_is_waited_for_as_long_as_was_said_and_accepted_if_it_comes() {
     drop(connection);
     assert!(listener.accept_within(Duration::ZERO).expect("it listens").is_none());
 }
+
+#[test]
+fn one_deadline_counts_for_every_connection_however_late_it_begins() {
+    // Already over: without it they would end when the peer has been silent for too long.
+    let options = Options::new().idle_timeout(BOUND).deadline(BOUND).deadline_at(Instant::now());
+    let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    for _ in 0..2 {
+        let peer = adieu::connect(listener.local_endpoint(), &Options::new()).expect("it listens");
+        let mut accepted = listener.accept().expect("it connected");
+        let error = accepted.read(&mut [0]).expect_err("nothing comes");
+        assert_eq!(timer_of(&error), Some(Timer::Deadline));
+        drop(peer);
+    }
+    let peer = adieu::connect(listener.local_endpoint(), &options).expect_err("there is no time for it");
+    assert_eq!((peer.report().ending, peer.report().timer), ("timed_out", Some("deadline")), "{peer}");
+}
