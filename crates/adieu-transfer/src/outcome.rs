@@ -17,6 +17,8 @@ pub enum Verdict {
     Refused {
         /// In its own words.
         words: String,
+        /// Another connection may do better.
+        again: bool,
     },
     /// The receipt is not about what was sent.
     NotMatching {
@@ -41,6 +43,8 @@ pub enum Verdict {
     Incomplete {
         /// Why.
         words: String,
+        /// Another connection may do better.
+        again: bool,
     },
     /// This side's own file, disk or output failed.
     Local {
@@ -117,11 +121,16 @@ impl Outcome {
         self.is_whole.then_some(self.totals.hash)
     }
 
-    /// Whether another connection may do better: this one failed, or the peer went away.
+    /// Whether another connection may do better: this one failed, or the peer went away, or what came was damaged. Both sides
+    /// come to the same, as far as both know how it ended: of a receipt its
+    /// [status](crate::wire::Status::may_be_tried_again) says it.
     pub fn may_be_tried_again(&self) -> bool {
         matches!(
             self.verdict,
-            Verdict::NoReceipt { .. } | Verdict::Incomplete { .. } | Verdict::NotAgreed { by_link: true, .. }
+            Verdict::NoReceipt { .. }
+                | Verdict::Incomplete { again: true, .. }
+                | Verdict::Refused { again: true, .. }
+                | Verdict::NotAgreed { by_link: true, .. }
         )
     }
 
@@ -143,7 +152,7 @@ impl Outcome {
         match &self.verdict {
             Verdict::Stored => format!("stored: {amount}{kept}{hash}"),
             Verdict::Written => format!("written to the receiver's stdout, not stored: {amount}{hash}"),
-            Verdict::Refused { words } => format!("receiver: {words}"),
+            Verdict::Refused { words, .. } => format!("receiver: {words}"),
             Verdict::NotMatching { words } => {
                 format!("not confirmed, the receipt is of something else: {words}")
             }
@@ -157,8 +166,10 @@ impl Outcome {
                     count(self.moved, "byte")
                 )
             }
-            Verdict::NotAgreed { words, .. } => format!("nothing was transferred: {words}"),
-            Verdict::Incomplete { words } => {
+            Verdict::NotAgreed { words, .. } => {
+                format!("nothing was transferred: {words}")
+            }
+            Verdict::Incomplete { words, .. } => {
                 format!("not stored: {words} after {} received", count(self.moved, "byte"))
             }
             Verdict::Local { words } => words.clone(),

@@ -83,7 +83,9 @@ enum Stop {
     Storage(StorageError),
     /// The connection.
     Link(io::Error),
-    /// What came is no protocol, or not what was announced.
+    /// What the sender wants cannot be.
+    Refused(String),
+    /// What came is no protocol, or not what was announced or sent.
     Wrong(String),
     /// The sender has said that it cannot go on.
     Aborted(String),
@@ -103,10 +105,10 @@ impl From<io::Error> for Stop {
 
 impl From<ProtocolError> for Stop {
     fn from(error: ProtocolError) -> Self {
-        Self::Wrong(match error {
-            ProtocolError::Name(error) => error.to_string(),
-            error => format!("the sender sent {error}"),
-        })
+        match error {
+            ProtocolError::Name(error) => Self::Refused(error.to_string()),
+            error => Self::Wrong(format!("the sender sent {error}")),
+        }
     }
 }
 
@@ -391,17 +393,22 @@ impl<T: Transport> Receiver<'_, T> {
         match stop {
             Stop::Storage(error) => {
                 let words = error.to_string();
-                self.refuse(&words);
+                self.refuse(Status::Failed, &words);
                 Verdict::Local { words }
             }
+            Stop::Refused(words) => {
+                // A sender that did not hear it comes again, and then hears it.
+                let is_said = self.refuse(Status::Failed, &words);
+                Verdict::Incomplete { words, again: !is_said }
+            }
             Stop::Wrong(words) => {
-                self.refuse(&words);
-                Verdict::Incomplete { words }
+                self.refuse(Status::Damaged, &words);
+                Verdict::Incomplete { words, again: true }
             }
             Stop::Aborted(words) => {
                 let words = format!("the sender gave up ({words})");
-                self.refuse(&words);
-                Verdict::Incomplete { words }
+                self.refuse(Status::Failed, &words);
+                Verdict::Incomplete { words, again: false }
             }
             Stop::Link(error) => interrupted(&error).unwrap_or_else(|| {
                 let words = match error.kind() {
@@ -413,24 +420,26 @@ impl<T: Transport> Receiver<'_, T> {
                     .get_ref()
                     .is_some_and(<dyn std::error::Error + Send + Sync>::is::<crate::secret::Changed>)
                 {
-                    self.refuse(&words);
+                    self.refuse(Status::Damaged, &words);
                 }
-                Verdict::Incomplete { words }
+                Verdict::Incomplete { words, again: true }
             }),
         }
     }
 
-    /// Says why, ends our side, and reads on to the sender's end, so that no reset takes the words away.
-    fn refuse(&mut self, words: &str) {
+    /// Says why, ends our side, and reads on to the sender's end, so that no reset takes the words away. `false`: it could not
+    /// be said.
+    fn refuse(&mut self, status: Status, words: &str) -> bool {
         let (files, bytes) = self.storage.stored();
         let totals = Totals { files, bytes, hash: [0; 32], list: [0; 32] };
-        let receipt = Receipt { status: Status::Failed, totals, words: words.to_owned() };
+        let receipt = Receipt { status, totals, words: words.to_owned() };
         let said = say(&mut self.channel, &Control::Receipt(receipt.clone()));
         if said.and_then(|()| self.channel.shutdown_send()).is_ok() {
             self.outcome.times.receipt = Some(self.start.elapsed());
             self.outcome.receipt = Some(receipt);
             self.channel.discard(&mut vec![0; IN]);
         }
+        self.outcome.receipt.is_some()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The report of a transfer: one flat struct, for people and programs.
 
 use crate::outcome::{Outcome, Verdict};
-use crate::wire::{Status, hex};
+use crate::wire::hex;
 use adieu::{Ending, Report};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct TransferReport {
     pub bytes: Option<u64>,
     /// BLAKE3: of one file its own, else that of the list of entries. `None`: not everything was moved.
     pub hash: Option<String>,
-    /// What the receipt says: `stored`, `written`, `failed`. `None`: there was none.
+    /// What the receipt says: `stored`, `written`, `failed`, `damaged`. `None`: there was none.
     pub receipt: Option<&'static str>,
     /// Files that the receipt speaks of.
     pub receipt_files: Option<u64>,
@@ -108,7 +108,7 @@ impl TransferReport {
     ) -> Self {
         let whole = outcome.is_whole.then_some(outcome.totals);
         let receipt = outcome.receipt.as_ref();
-        let good = receipt.filter(|r| r.status != Status::Failed);
+        let good = receipt.filter(|r| r.status.is_good());
         let mut message = outcome.sentence();
         let by_tls = connection.as_ref().is_some_and(|c| c.tls_version.is_some());
         if role == Role::Receive {

@@ -39,7 +39,9 @@ impl<T: Transport> Sender<'_, T> {
         session::hear_out(&mut self.channel);
         let difference = difference(&self.outcome.totals, &receipt.totals);
         let verdict = match (receipt.status, difference) {
-            (Status::Failed, _) => Verdict::Refused { words: receipt.words.clone() },
+            (status @ (Status::Failed | Status::Damaged), _) => {
+                Verdict::Refused { words: receipt.words.clone(), again: status.may_be_tried_again() }
+            }
             (_, Some(words)) => Verdict::NotMatching { words },
             (Status::Stored, None) => Verdict::Stored,
             (Status::Written, None) => Verdict::Written,
@@ -54,13 +56,10 @@ impl<T: Transport> Sender<'_, T> {
         if self.channel.shutdown_send().is_ok() {
             session::hear_out(&mut self.channel);
         }
-        let words = match receipt.status {
-            Status::Failed => receipt.words.clone(),
-            _ => "a receipt came before everything was sent".to_owned(),
-        };
-        let verdict = match receipt.status {
-            Status::Failed => Verdict::Refused { words },
-            _ => Verdict::NotMatching { words },
+        let verdict = if receipt.status.is_good() {
+            Verdict::NotMatching { words: "a receipt came before everything was sent".to_owned() }
+        } else {
+            Verdict::Refused { words: receipt.words.clone(), again: receipt.status.may_be_tried_again() }
         };
         self.outcome.receipt = Some(receipt);
         verdict

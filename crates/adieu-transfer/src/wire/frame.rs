@@ -81,18 +81,37 @@ pub enum Status {
     Stored,
     /// Everything was written to the receiver's stdout.
     Written,
-    /// Not that.
+    /// Not that, and another connection would not change it: a disk, a name, a sender that gave up.
     Failed,
+    /// What came is not what was sent.
+    Damaged,
 }
 
 impl Status {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Stored, Self::Written, Self::Failed, Self::Damaged];
+
     /// As reports name it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stored => "stored",
             Self::Written => "written",
             Self::Failed => "failed",
+            Self::Damaged => "damaged",
         }
+    }
+
+    /// Whether both sides try again, if they were told to: the sender that hears this receipt, and the receiver that gives it.
+    pub const fn may_be_tried_again(self) -> bool {
+        match self {
+            Self::Stored | Self::Written | Self::Failed => false,
+            Self::Damaged => true,
+        }
+    }
+
+    /// Whether it says that everything is there.
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Stored | Self::Written)
     }
 }
 
@@ -276,6 +295,7 @@ impl Control {
                     Status::Stored => 1,
                     Status::Written => 2,
                     Status::Failed => 3,
+                    Status::Damaged => 4,
                 });
                 encode_totals(totals, out);
                 out.extend(bounded(words).as_bytes());
@@ -332,6 +352,7 @@ impl Control {
                     1 => Status::Stored,
                     2 => Status::Written,
                     3 => Status::Failed,
+                    4 => Status::Damaged,
                     _ => return Err(ProtocolError::BadValue(kind)),
                 },
                 totals: fields.totals()?,

@@ -46,8 +46,8 @@ fn control() -> impl Strategy<Value = Control> {
             let state = [HaveState::Nothing, HaveState::Partial, HaveState::Stored][state];
             Control::Have(Have { state, length, hash })
         }),
-        (0..3usize, totals(), "[a-z ]{0,40}").prop_map(|(status, totals, words)| {
-            let status = [Status::Stored, Status::Written, Status::Failed][status];
+        (0..4usize, totals(), "[a-z ]{0,40}").prop_map(|(status, totals, words)| {
+            let status = Status::ALL[status];
             Control::Receipt(Receipt { status, totals, words })
         }),
         any::<u64>().prop_map(|done| Control::Phase { phase: Phase::Hashing, done }),

@@ -1,7 +1,8 @@
 //! One fault after the other, over loopback.
 
-use crate::support::{How, content, over_tcp, partials, place, write};
-use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Totals, data_header};
+use crate::memory::Fault;
+use crate::support::{How, content, over_tcp, partials, place, transfer, write};
+use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Receipt, Status, Totals, data_header};
 use adieu_transfer::{
     Outcome, ReceiveOptions, SendOptions, Sources, Step, Storage, Transport, Verdict, Wire,
 };
@@ -298,4 +299,83 @@ fn a_receiver_that_says_nothing_after_a_failure_is_not_waited_for() {
     let mut mute = Mute { hello, writes: 0, waits: 0 };
     let outcome = adieu_transfer::send(&mut mute, &sources, &SendOptions::default(), &mut ignore);
     assert!(matches!(outcome.verdict, Verdict::NoReceipt { .. }), "{:?}", outcome.verdict);
+}
+
+/// What a sender makes of a receiver that answers so after its end.
+fn answered(source: &Path, status: Status) -> Outcome {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let receipt = Receipt { status, totals: Totals::default(), words: "so".to_owned() };
+    let answer = frames(&[Control::Receipt(receipt)]);
+    let receiving = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().expect("it connects");
+        peer.write_all(&Hello::new(PeerRole::Receiver, false).encode()).expect("it is taken");
+        peer.read_to_end(&mut Vec::new()).expect("it ends");
+        peer.write_all(&answer).expect("it is taken");
+    });
+    let endpoint = address.parse().expect("an endpoint");
+    let connection = adieu::connect(&endpoint, &adieu::Options::new()).expect("it listens");
+    let sources = Sources::new([source]).expect("it is there");
+    let mut wire = Wire::new(connection, None);
+    let outcome = adieu_transfer::send(&mut wire, &sources, &SendOptions::default(), &mut ignore);
+    wire.finish();
+    receiving.join().expect("it does not panic");
+    outcome
+}
+
+/// Else one of them waits for the other in vain, or leaves while the other comes again.
+#[test]
+fn a_sender_comes_again_after_every_receipt_for_which_the_receiver_waits_and_after_no_other() {
+    let place = place();
+    let source = write(&place.path().join("source"), &content(9, 100_000));
+    let target = place.path().join("target");
+    let path = |text: &str| EntryPath::new(text.into()).expect("a good path");
+    let begin = |single| Control::Begin { single, bytes: None };
+    let file = |name| Control::File { offer: false, mode: 0o644, size: Some(4), path: path(name) };
+    let receiver = |(_, received): (_, Option<(Outcome, u64)>)| received.expect("nobody is killed").0;
+    let paths = std::slice::from_ref(&source);
+
+    let stored = receiver(transfer(paths, &target, &How::default(), [Fault::None; 2]));
+    let written = {
+        let stream = std::fs::File::create(place.path().join("stream")).expect("there is room");
+        let (sender, mut link) = crate::memory::pair([Fault::None; 2]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (sources, mut link) = (Sources::new(paths).expect("it is there"), sender);
+                adieu_transfer::send(&mut link, &sources, &SendOptions::default(), &mut ignore);
+                link.finish();
+            });
+            let mut storage = Storage::stream(stream);
+            let outcome =
+                adieu_transfer::receive(&mut link, &mut storage, &ReceiveOptions::default(), &mut ignore);
+            link.finish();
+            outcome
+        })
+    };
+    let damaged = receiver(transfer(paths, &target, &How::default(), [Fault::Flip(400_000), Fault::None]));
+    let aborted = crafted(&target, &frames(&[begin(true), Control::Abort { words: "no more".to_owned() }]));
+    let out = Control::Link { path: path("link"), target: b"/etc".to_vec() };
+    let bad_name = crafted(&place.path().join("directory"), &frames(&[begin(false), out]));
+    let disk = crafted(&target, &frames(&[begin(false), file("a")]));
+    let mut met = Vec::new();
+    for (received, status) in [
+        (stored, Status::Stored),
+        (written, Status::Written),
+        (damaged, Status::Damaged),
+        (aborted, Status::Failed),
+        (bad_name, Status::Failed),
+        (disk, Status::Failed),
+    ] {
+        assert_eq!(received.receipt.as_ref().map(|r| r.status), Some(status), "{}", words(&received));
+        let sent = answered(&source, status);
+        assert_eq!(
+            [sent.may_be_tried_again(), received.may_be_tried_again()],
+            [status.may_be_tried_again(); 2],
+            "{} and {}",
+            words(&sent),
+            words(&received)
+        );
+        met.push(status);
+    }
+    assert!(Status::ALL.iter().all(|status| met.contains(status)));
 }
