@@ -39,6 +39,11 @@ pub enum Verdict {
         /// It was the connection that failed, so that another may do better.
         by_link: bool,
     },
+    /// The peer said nothing, or not all it should have said before anything is sent: nothing was sent, nothing stored.
+    Silent {
+        /// For how long.
+        words: String,
+    },
     /// What came is not whole, or damaged: it is not stored.
     Incomplete {
         /// Why.
@@ -130,13 +135,14 @@ impl Outcome {
             Verdict::NoReceipt { .. }
                 | Verdict::Incomplete { again: true, .. }
                 | Verdict::Refused { again: true, .. }
+                | Verdict::Silent { .. }
                 | Verdict::NotAgreed { by_link: true, .. }
         )
     }
 
     /// The peer was none to transfer with: a stranger, or one with another secret.
     pub fn is_of_a_stranger(&self) -> bool {
-        matches!(self.verdict, Verdict::NotAgreed { .. })
+        matches!(self.verdict, Verdict::NotAgreed { .. } | Verdict::Silent { .. })
     }
 
     /// What it came to, in one sentence for people.
@@ -166,7 +172,7 @@ impl Outcome {
                     count(self.moved, "byte")
                 )
             }
-            Verdict::NotAgreed { words, .. } => {
+            Verdict::NotAgreed { words, .. } | Verdict::Silent { words } => {
                 format!("nothing was transferred: {words}")
             }
             Verdict::Incomplete { words, .. } => {

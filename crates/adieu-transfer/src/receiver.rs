@@ -26,6 +26,8 @@ pub struct ReceiveOptions {
     pub secret: Option<Secret>,
     /// Bytes of content per second. `None`: as fast as it goes.
     pub limit_rate: Option<u64>,
+    /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
+    pub patience: Option<Duration>,
 }
 
 /// How much is received at once: it fits into the processor's own cache until it is hashed and written. A sender of ours
@@ -43,14 +45,13 @@ pub fn receive<T: Transport>(
 ) -> Outcome {
     let start = Instant::now();
     let mut outcome = Outcome::new();
-    let (mut channel, agreed) = session::open(link, PeerRole::Receiver, options.secret.as_ref());
+    let (mut channel, agreed) =
+        session::open(link, PeerRole::Receiver, options.secret.as_ref(), options.patience);
     let version = match agreed {
         Ok(version) => version,
         Err(error) => {
-            outcome.verdict = not_agreed(error);
-            if channel.shutdown_send().is_ok() && matches!(outcome.verdict, Verdict::NotAgreed { .. }) {
-                session::hear_out(&mut channel);
-            }
+            outcome.verdict = not_agreed(error, PeerRole::Sender);
+            session::part(&mut channel, &outcome.verdict);
             outcome.times.ended = start.elapsed();
             return outcome;
         }

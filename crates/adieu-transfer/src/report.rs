@@ -2,7 +2,7 @@
 
 use crate::outcome::{Outcome, Verdict};
 use crate::wire::hex;
-use adieu::{Ending, Report};
+use adieu::{Ending, Report, Timer};
 use std::time::Duration;
 
 /// Everything known of a transfer after its end.
@@ -16,8 +16,8 @@ pub struct TransferReport {
     pub report_version: u32,
     /// `send` or `receive`.
     pub role: &'static str,
-    /// `stored`, `written`, `refused`, `not_matching`, `no_receipt`, `not_agreed`, `incomplete`, `local_failure`,
-    /// `interrupted`, `no_connection`; with `--plain`, `plain`.
+    /// `stored`, `written`, `refused`, `not_matching`, `no_receipt`, `not_agreed`, `silent`, `incomplete`,
+    /// `local_failure`, `interrupted`, `no_connection`; with `--plain`, `plain`.
     pub result: &'static str,
     /// The exit status that goes with it.
     pub exit_code: u8,
@@ -91,6 +91,8 @@ pub const fn exit_code(role: Role, verdict: &Verdict, accept_written: bool) -> u
     match verdict {
         Verdict::Stored => 0,
         Verdict::Written if accept_written || matches!(role, Role::Receive) => 0,
+        // The peer was silent for too long, and nothing is left open by that: nothing was sent.
+        Verdict::Silent { .. } => adieu::exit_code(Ending::TimedOut { timer: Timer::Idle }),
         Verdict::Local { .. } => 7,
         Verdict::Interrupted { signal } => adieu::exit_code(Ending::Interrupted { signal: *signal }),
         _ => 6,
@@ -219,6 +221,7 @@ const fn result(verdict: &Verdict) -> &'static str {
         Verdict::NotMatching { .. } => "not_matching",
         Verdict::NoReceipt { .. } => "no_receipt",
         Verdict::NotAgreed { .. } => "not_agreed",
+        Verdict::Silent { .. } => "silent",
         Verdict::Incomplete { .. } => "incomplete",
         Verdict::Local { .. } => "local_failure",
         Verdict::Interrupted { .. } => "interrupted",

@@ -34,6 +34,8 @@ pub struct SendOptions {
     pub secret: Option<Secret>,
     /// Bytes of content per second. `None`: as fast as it goes.
     pub limit_rate: Option<u64>,
+    /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
+    pub patience: Option<Duration>,
 }
 
 /// Frames are gathered up to this size and sent in one call: it fits into the processor's own cache beside the hash.
@@ -56,16 +58,13 @@ pub fn send<T: Transport>(
 ) -> Outcome {
     let start = Instant::now();
     let mut outcome = Outcome::new();
-    let (channel, agreed) = session::open(link, PeerRole::Sender, options.secret.as_ref());
+    let (mut channel, agreed) =
+        session::open(link, PeerRole::Sender, options.secret.as_ref(), options.patience);
     let version = match agreed {
         Ok(version) => version,
         Err(error) => {
-            outcome.verdict = not_agreed(error);
-            let mut channel = channel;
-            // Whatever the peer says now is not for us; but it should hear our end, and not a reset.
-            if channel.shutdown_send().is_ok() && matches!(outcome.verdict, Verdict::NotAgreed { .. }) {
-                session::hear_out(&mut channel);
-            }
+            outcome.verdict = not_agreed(error, PeerRole::Receiver);
+            session::part(&mut channel, &outcome.verdict);
             outcome.times.ended = start.elapsed();
             return outcome;
         }
@@ -96,14 +95,20 @@ pub fn send<T: Transport>(
     outcome
 }
 
-pub(crate) fn not_agreed(error: SessionError) -> Verdict {
+pub(crate) fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
     match error {
+        SessionError::Silent(_) => Verdict::Silent {
+            words: format!(
+                "{error}: it may be busy with another transfer, or is no adieu {}",
+                peer.command()
+            ),
+        },
         SessionError::Link(error) => match interrupted(&error) {
             Some(verdict) => verdict,
             None => Verdict::NotAgreed {
                 words: match error.kind() {
                     io::ErrorKind::UnexpectedEof => "the peer closed before it had said who it is".to_owned(),
-                    _ => outcome::cause(&error),
+                    _ => format!("{} before the peer had said who it is", outcome::cause(&error)),
                 },
                 by_link: true,
             },

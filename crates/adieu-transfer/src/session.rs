@@ -1,13 +1,14 @@
 //! What both sides do first: hellos, and with a secret the handshake. Afterwards both have a channel for frames.
 
+use crate::outcome::Verdict;
 use crate::secret::{Records, Secret, SecretError, handshake};
 use crate::transport::Transport;
 use crate::wire::{HELLO_PREFIX, Hello, NotAgreed, PeerRole};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How long the peer may take for its hello and each message of a handshake: what speaks another protocol may wait for us
-/// for ever, and nobody should have to guess why.
+/// How long the peer may take for its hello and each message of a handshake, if nothing else is said: what speaks another
+/// protocol may wait for us for ever, and nobody should have to guess why.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much of what is encrypted is received at once.
@@ -21,15 +22,39 @@ pub(crate) enum SessionError {
     #[error("{0}")]
     Secret(SecretError),
     #[error("{0}")]
-    Link(#[from] io::Error),
+    Link(io::Error),
+    /// It said nothing for so long, if that is known.
+    #[error("the peer said nothing for {}", .0.map_or_else(|| "too long".to_owned(), in_words))]
+    Silent(Option<Duration>),
 }
 
 impl From<SecretError> for SessionError {
     fn from(error: SecretError) -> Self {
         match error {
-            SecretError::Link(error) => Self::Link(error),
+            SecretError::Link(error) => error.into(),
             error => Self::Secret(error),
         }
+    }
+}
+
+impl From<io::Error> for SessionError {
+    fn from(error: io::Error) -> Self {
+        let source = error.get_ref();
+        if let Some(Impatient(limit)) = source.and_then(|e| e.downcast_ref()) {
+            return Self::Silent(Some(*limit));
+        }
+        match source.and_then(|e| e.downcast_ref::<adieu::Ended>()).map(|e| e.ending) {
+            Some(adieu::Ending::TimedOut { timer: adieu::Timer::Idle }) => Self::Silent(None),
+            _ => Self::Link(error),
+        }
+    }
+}
+
+fn in_words(limit: Duration) -> String {
+    if limit.subsec_millis() == 0 {
+        format!("{} s", limit.as_secs())
+    } else {
+        format!("{} ms", limit.as_millis())
     }
 }
 
@@ -39,16 +64,31 @@ pub(crate) struct Channel<T> {
     records: Option<Records>,
 }
 
-/// Says hello, hears the peer's, and agrees with it.
+/// Says hello, hears the peer's, and agrees with it; each time the peer may take so long.
 pub(crate) fn open<T: Transport>(
     mut link: T,
     role: PeerRole,
     secret: Option<&Secret>,
+    patience: Option<Duration>,
 ) -> (Channel<T>, Result<u8, SessionError>) {
-    let agreed = agree(&mut link, role, secret);
-    match agreed {
+    match agree(&mut link, role, secret, patience.unwrap_or(PATIENCE)) {
         Ok((version, records)) => (Channel { link, records }, Ok(version)),
+        // The connection's own idle timeout was as long, or shorter.
+        Err(SessionError::Silent(None)) => {
+            (Channel { link, records: None }, Err(SessionError::Silent(patience)))
+        }
         Err(error) => (Channel { link, records: None }, Err(error)),
+    }
+}
+
+/// After two sides did not agree: whatever the peer says now is not for us; but it should hear our end, and not a reset. One
+/// that has said nothing is not waited for any longer.
+pub(crate) fn part<T: Transport>(channel: &mut Channel<T>, verdict: &Verdict) {
+    if !matches!(verdict, Verdict::Silent { .. })
+        && channel.shutdown_send().is_ok()
+        && matches!(verdict, Verdict::NotAgreed { .. })
+    {
+        hear_out(channel);
     }
 }
 
@@ -56,38 +96,30 @@ fn agree<T: Transport>(
     link: &mut T,
     role: PeerRole,
     secret: Option<&Secret>,
+    patience: Duration,
 ) -> Result<(u8, Option<Records>), SessionError> {
     let ours = Hello::new(role, secret.is_some());
     let said = ours.encode();
     link.write_all(&said)?;
     let other = NotAgreed::NotThisProtocol { peer: role.other().command() };
     let mut prefix = [0; HELLO_PREFIX];
-    match read_exactly(link, &mut prefix, PATIENCE) {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() => {
-            return Err(if is_patience(&error) { other.into() } else { error.into() });
-        }
-        result => result?,
-    }
+    read_exactly(link, &mut prefix, patience)?;
     let length = Hello::rest_of(&prefix).ok_or_else(|| other.clone())?;
     let mut rest = vec![0; length];
-    read_exactly(link, &mut rest, PATIENCE)?;
+    read_exactly(link, &mut rest, patience)?;
     let theirs = Hello::parse(&rest).ok_or(other)?;
     let version = ours.agree(&theirs)?;
     let Some(secret) = secret else { return Ok((version, None)) };
     let heard = [&prefix[..], &rest].concat();
     let (first, second) = if role == PeerRole::Sender { (said, heard) } else { (heard, said) };
-    let noise = handshake(link, role, secret, &[first, second].concat(), PATIENCE)?;
+    let noise = handshake(link, role, secret, &[first, second].concat(), patience)?;
     Ok((version, Some(Records::new(noise))))
 }
 
 /// The peer let us wait for too long.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the peer said nothing for {} s", PATIENCE.as_secs())]
-struct Impatient;
-
-fn is_patience(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Impatient>)
-}
+#[error("the peer said nothing for {}", in_words(*.0))]
+struct Impatient(Duration);
 
 /// Fills the buffer, and takes not a byte more from the stream.
 pub(crate) fn read_exactly<T: Transport>(
@@ -98,7 +130,7 @@ pub(crate) fn read_exactly<T: Transport>(
     let until = Instant::now() + limit;
     while !buffer.is_empty() {
         match link.read_within(buffer, until.saturating_duration_since(Instant::now()))? {
-            None => return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient)),
+            None => return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient(limit))),
             Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Some(n) => buffer = &mut buffer[n..],
         }

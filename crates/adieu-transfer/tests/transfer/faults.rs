@@ -301,6 +301,19 @@ fn a_receiver_that_says_nothing_after_a_failure_is_not_waited_for() {
     assert!(matches!(outcome.verdict, Verdict::NoReceipt { .. }), "{:?}", outcome.verdict);
 }
 
+/// A receiver that says nothing at all is given up after our patience with it, and at once.
+#[test]
+fn a_peer_without_a_hello_is_silent_and_hears_no_more_of_us() {
+    let place = place();
+    let sources = Sources::new([write(&place.path().join("source"), b"content")]).expect("it is there");
+    let mut mute = Mute { hello: io::Cursor::default(), writes: 0, waits: 0 };
+    let options = SendOptions { patience: Some(Duration::from_millis(1500)), ..SendOptions::default() };
+    let outcome = adieu_transfer::send(&mut mute, &sources, &options, &mut ignore);
+    assert!(matches!(outcome.verdict, Verdict::Silent { .. }), "{:?}", outcome.verdict);
+    assert!(words(&outcome).contains("the peer said nothing for 1500 ms"), "{}", words(&outcome));
+    assert_eq!((mute.writes, mute.waits, outcome.may_be_tried_again()), (1, 1, true));
+}
+
 /// What a sender makes of a receiver that answers so after its end.
 fn answered(source: &Path, status: Status) -> Outcome {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");

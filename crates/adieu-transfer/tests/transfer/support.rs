@@ -40,11 +40,11 @@ impl How {
     }
 
     pub(crate) fn sending(&self) -> SendOptions {
-        SendOptions { resume: self.resume, secret: self.secret(0), limit_rate: None }
+        SendOptions { resume: self.resume, secret: self.secret(0), ..SendOptions::default() }
     }
 
     pub(crate) fn receiving(&self) -> ReceiveOptions {
-        ReceiveOptions { resume: self.resume, secret: self.secret(1), limit_rate: None }
+        ReceiveOptions { resume: self.resume, secret: self.secret(1), ..ReceiveOptions::default() }
     }
 }
 

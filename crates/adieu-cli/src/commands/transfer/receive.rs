@@ -78,8 +78,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(origin) => origin,
         Err(status) => return status,
     };
-    let options =
-        ReceiveOptions { resume: args.transfer.resume, secret, limit_rate: args.transfer.limit_rate };
+    let options = ReceiveOptions {
+        resume: args.transfer.resume,
+        secret,
+        limit_rate: args.transfer.limit_rate,
+        patience: args.shared.timers.idle_timeout,
+    };
     attempt(args, session, &origin, &options)
 }
 

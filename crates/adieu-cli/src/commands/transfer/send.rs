@@ -119,7 +119,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(origin) => origin,
         Err(status) => return status,
     };
-    let options = SendOptions { resume: args.transfer.resume, secret, limit_rate: args.transfer.limit_rate };
+    let options = SendOptions {
+        resume: args.transfer.resume,
+        secret,
+        limit_rate: args.transfer.limit_rate,
+        patience: args.shared.timers.idle_timeout,
+    };
     attempt(session, &origin, &sources, options, args.accept == Accept::Written)
 }
 
