@@ -25,6 +25,7 @@
 //! Unix and Windows. On Linux many small files share one sync. On Windows names are refused that its programs could not use,
 //! links are neither sent nor received, and there are no permission bits; `docs/platforms.md` in the repository says more.
 
+mod attempts;
 mod list;
 mod os;
 mod outcome;
@@ -39,6 +40,7 @@ mod storage;
 mod transport;
 pub mod wire;
 
+pub use attempts::WaitEnded;
 pub use outcome::{Outcome, Times, Verdict};
 pub use pace::Backoff;
 pub use receiver::{ReceiveOptions, receive};

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 /// Everything known of a transfer after its end.
 ///
-/// Counts are bytes, times are microseconds since the transfer began on its last connection. What is not known is `None`,
-/// never zero. Its JSON form is described by `docs/transfer-report.schema.json`.
+/// Of several attempts it is about the one that came furthest, and of those the last: its counts, its times, its connection.
+/// Counts are bytes, times are microseconds since the transfer began on that connection. What is not known is `None`, never
+/// zero. Its JSON form is described by `docs/transfer-report.schema.json`.
 #[derive(Debug, Clone, serde::Serialize)]
 #[non_exhaustive]
 pub struct TransferReport {
@@ -43,7 +44,7 @@ pub struct TransferReport {
     pub resumed_from: Option<u64>,
     /// Files that the receiver had already, whole, under their names.
     pub files_kept: u64,
-    /// Bytes of content that were moved over the last connection, holes included.
+    /// Bytes of content that were moved over the connection that this is about, holes included.
     pub bytes_moved: u64,
     /// How many times it was tried.
     pub attempts: u32,
@@ -61,7 +62,7 @@ pub struct TransferReport {
     pub receipt_us: Option<u64>,
     /// When it ended.
     pub ended_us: Option<u64>,
-    /// The last connection's own report. `None`: there was none.
+    /// The report of the connection that this is about. `None`: there was none.
     pub connection: Option<Report>,
 }
 
@@ -112,6 +113,7 @@ impl TransferReport {
         let receipt = outcome.receipt.as_ref();
         let good = receipt.filter(|r| r.status.is_good());
         let mut message = outcome.sentence();
+        let timer = connection.as_ref().and_then(|c| c.timer);
         let by_tls = connection.as_ref().is_some_and(|c| c.tls_version.is_some());
         if role == Role::Receive {
             match &outcome.verdict {
@@ -119,10 +121,13 @@ impl TransferReport {
                 Verdict::Stored if outcome.times.receipt.is_none() => {
                     message += "; the sender is gone and does not know";
                 }
+                Verdict::Stored if connection.as_ref().is_some_and(is_cut) => {
+                    message += "; the connection failed then, and the sender may not know";
+                }
                 _ => {}
             }
         }
-        Self {
+        let mut report = Self {
             report_version: 1,
             role: role.name(),
             result: result(&outcome.verdict),
@@ -148,7 +153,16 @@ impl TransferReport {
             receipt_us: outcome.times.receipt.map(micros),
             ended_us: Some(micros(outcome.times.ended)),
             connection,
+        };
+        let is_timed_out = match outcome.verdict {
+            Verdict::NotAgreed { .. } => timer.is_some(),
+            Verdict::NoReceipt { .. } | Verdict::Incomplete { .. } => timer == Some("deadline"),
+            _ => false,
+        };
+        if is_timed_out {
+            report.end_by_deadline();
         }
+        report
     }
 
     /// Of a transfer that never had a connection.
@@ -207,10 +221,21 @@ impl TransferReport {
         report
     }
 
+    /// Of a receiver: everything is stored, and the sender may not have heard it, so that it may come again.
+    pub fn is_unheard(&self) -> bool {
+        let is_lost = self.connection.as_ref().is_some_and(is_cut);
+        self.role == Role::Receive.name() && self.result == "stored" && (self.receipt_us.is_none() || is_lost)
+    }
+
     /// Whether it came to what was asked for.
     pub fn is_good(&self) -> bool {
         self.exit_code == 0
     }
+}
+
+/// What was said last may not have been heard.
+fn is_cut(connection: &Report) -> bool {
+    matches!(connection.ending, "reset" | "timed_out")
 }
 
 const fn result(verdict: &Verdict) -> &'static str {

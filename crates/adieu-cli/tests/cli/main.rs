@@ -15,6 +15,7 @@ mod socket_options;
 mod tls_through_proxies;
 mod transfer;
 mod transfer_plain;
+mod transfer_retry;
 mod transfer_terminal;
 mod transfer_tls;
 mod transfer_waits;

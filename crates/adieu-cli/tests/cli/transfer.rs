@@ -267,47 +267,62 @@ pub(crate) enum Harm {
     End(u64),
     /// From so many bytes on, nothing that the receiver says is carried; then the sender hears TCP's end.
     EndAnswers(u64),
+    /// Everything arrives at once, with its end, and then both connections are reset.
+    Vanish,
+    /// Nothing.
+    None,
 }
 
 /// A proxy in front of `to` for one connection; gives its address.
 pub(crate) fn proxy(to: &str, harm: Harm) -> (String, std::thread::JoinHandle<()>) {
+    proxies(to, vec![harm])
+}
+
+/// The same for one connection after the other.
+pub(crate) fn proxies(to: &str, harms: Vec<Harm>) -> (String, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("it has one").to_string();
     let to = to.to_owned();
     let thread = std::thread::spawn(move || {
-        let (sender, _) = listener.accept().expect("somebody connects");
-        let receiver = TcpStream::connect(to).expect("it listens");
-        for stream in [&sender, &receiver] {
-            stream.set_read_timeout(Some(BOUND)).expect("it can be bounded");
+        for harm in harms {
+            relay(&listener, &to, harm);
         }
-        let back = (receiver.try_clone().expect("a clone"), sender.try_clone().expect("a clone"));
-        let is_mute = Arc::new(AtomicBool::new(false));
-        let mute = Arc::clone(&is_mute);
-        let answers = std::thread::spawn(move || {
-            if let Harm::LoseReceipt = harm {
-                // The hello has 14 bytes, and the sender goes on only with it.
-                let mut hello = [0; 14];
-                (&back.0).read_exact(&mut hello).expect("it says hello");
-                (&back.1).write_all(&hello).expect("it is taken");
-                let _ = std::io::copy(&mut &back.0, &mut std::io::sink());
-                reset(&back.1);
-            } else if let Harm::EndAnswers(_) = harm {
-                let mut buffer = vec![0; 64 * 1024];
-                while let Ok(n @ 1..) = (&back.0).read(&mut buffer) {
-                    if !is_mute.load(Ordering::SeqCst) {
-                        let _ = (&back.1).write_all(&buffer[..n]);
-                    }
-                }
-                let _ = back.1.shutdown(Shutdown::Write);
-            } else {
-                let _ = std::io::copy(&mut &back.0, &mut &back.1);
-                let _ = back.1.shutdown(Shutdown::Write);
-            }
-        });
-        carry(&sender, &receiver, harm, &mute);
-        answers.join().expect("it does not panic");
     });
     (address, thread)
+}
+
+fn relay(listener: &TcpListener, to: &str, harm: Harm) {
+    let (sender, _) = listener.accept().expect("somebody connects");
+    let receiver = TcpStream::connect(to).expect("it listens");
+    for stream in [&sender, &receiver] {
+        stream.set_read_timeout(Some(BOUND)).expect("it can be bounded");
+    }
+    let back = (receiver.try_clone().expect("a clone"), sender.try_clone().expect("a clone"));
+    let is_mute = Arc::new(AtomicBool::new(false));
+    let mute = Arc::clone(&is_mute);
+    let answers = std::thread::spawn(move || {
+        if let Harm::LoseReceipt = harm {
+            // The hello has 14 bytes, and the sender goes on only with it.
+            let mut hello = [0; 14];
+            (&back.0).read_exact(&mut hello).expect("it says hello");
+            (&back.1).write_all(&hello).expect("it is taken");
+            let _ = std::io::copy(&mut &back.0, &mut std::io::sink());
+            reset(&back.1);
+        } else if let Harm::EndAnswers(_) = harm {
+            let mut buffer = vec![0; 64 * 1024];
+            while let Ok(n @ 1..) = (&back.0).read(&mut buffer) {
+                if !is_mute.load(Ordering::SeqCst) {
+                    let _ = (&back.1).write_all(&buffer[..n]);
+                }
+            }
+            let _ = back.1.shutdown(Shutdown::Write);
+        } else {
+            let _ = std::io::copy(&mut &back.0, &mut &back.1);
+            let _ = back.1.shutdown(Shutdown::Write);
+        }
+    });
+    carry(&sender, &receiver, harm, &mute);
+    answers.join().expect("it does not panic");
 }
 
 fn reset(stream: &TcpStream) {
@@ -318,6 +333,14 @@ fn reset(stream: &TcpStream) {
 
 fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm, mute: &AtomicBool) {
     let mut buffer = vec![0; 64 * 1024];
+    if let Harm::Vanish = harm {
+        let mut all = Vec::new();
+        sender.read_to_end(&mut all).expect("it ends");
+        receiver.write_all(&all).expect("it is taken");
+        receiver.shutdown(Shutdown::Write).expect("it can be ended");
+        reset(sender);
+        return reset(receiver);
+    }
     let mut done = 0;
     loop {
         let Ok(n) = sender.read(&mut buffer) else { return reset(receiver) };

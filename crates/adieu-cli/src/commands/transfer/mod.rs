@@ -3,6 +3,7 @@
 //! Either side may connect and either may listen, so what both have in common stands here: the options, how a connection
 //! comes to be, and when it is tried again.
 
+mod attempts;
 mod own_files;
 mod pasted;
 mod progress;
@@ -10,6 +11,7 @@ pub(crate) mod receive;
 pub(crate) mod send;
 mod view;
 
+use self::attempts::Attempts;
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
@@ -21,7 +23,7 @@ use crate::socket_options::Source;
 use crate::tls::EitherTls;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
-use adieu_transfer::{Backoff, Outcome, Role, Secret, TransferReport, Wire};
+use adieu_transfer::{Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Context, Result, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
@@ -29,8 +31,15 @@ use progress::Progress;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use view::Doing;
+
+/// What the shared options mean for a transfer.
+const IDLE_TIMEOUT: &str = "End the connection if the peer takes nothing, sends nothing and acknowledges nothing for this \
+    long while we wait for it; our own slow input or output does not count. It is also how long the peer may take to say who \
+    it is; one that takes longer may be busy with another transfer (exit 5) [default: none; 30s for who it is]";
+const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
+    between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
 
 /// What both commands have.
 #[derive(Debug, Clone, Args)]
@@ -42,8 +51,11 @@ pub(crate) struct Transfer {
           value_parser = BoolishValueParser::new())]
     resume: bool,
 
-    /// After a failed connection, try again so many times [default: 0; 10 without a number]: who connects with growing
-    /// pauses, who listens by waiting for the next; the sender then resumes
+    /// After a failed connection, or one where the peer is silent or what came was damaged, try again so many times
+    /// [default: 0; 10 without a number]: who connects with pauses of 1 s to 30 s, who listens by waiting for the next,
+    /// also after a stranger such as a port scan. The sender goes on with what is there if the receiver has --resume, else
+    /// it begins again. A receiver that has stored, and could not tell it, waits 2 minutes for that sender, and exits 0 in
+    /// any case
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "10")]
     retry: Option<u32>,
@@ -121,8 +133,9 @@ struct Session {
     options: Options,
     interrupt: Interrupt,
     connect_timeout: Option<Duration>,
-    attempts: u32,
-    retries: u32,
+    attempts: Attempts,
+    /// When the command's whole time is up.
+    deadline: Option<Instant>,
     endpoint: Endpoint,
     listens: bool,
     /// Of a certificate that was made for this run.
@@ -172,7 +185,8 @@ impl Session {
         let fingerprint =
             tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Tls::fingerprint);
         let speaks_tls = tls.is_some();
-        let mut options = shared.options(InputKind::Command);
+        let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
+        let mut options = shared.options(InputKind::Command).deadline(None).deadline_at(deadline);
         if let Some(tls) = tls {
             options = options.tls(tls);
         }
@@ -208,8 +222,8 @@ impl Session {
             options,
             interrupt,
             connect_timeout: shared.timers.connect_timeout,
-            attempts: 0,
-            retries: transfer.retry.unwrap_or(0),
+            attempts: Attempts::new(transfer.retry.unwrap_or(0)),
+            deadline,
             endpoint,
             listens,
             fingerprint,
@@ -270,7 +284,7 @@ impl Session {
 
     /// The next connection, or why there is none.
     fn connection(&mut self, origin: &Origin) -> Result<Connection, Never> {
-        self.attempts += 1;
+        self.attempts.begin();
         let connection = match origin {
             Origin::Connect(endpoint) => {
                 let progress = Progress::waiting(&self.printer, Doing::Connecting);
@@ -309,12 +323,16 @@ impl Session {
         let never = |cause: NeverConnected<'_>| {
             Box::new(Report::never_connected(endpoint, adieu::Role::Listen, cause))
         };
-        let accepted = match self.connect_timeout {
+        let limit = self.attempts.bound(self.connect_timeout, self.deadline);
+        let accepted = match limit {
             Some(limit) => listener.accept_within(limit),
             None => listener.accept().map(Some),
         };
         match accepted {
             Ok(Some(connection)) => Ok(connection),
+            Ok(None) if self.deadline.is_some_and(|moment| moment <= Instant::now()) => {
+                Err(never(NeverConnected::DeadlinePassed))
+            }
             Ok(None) => Err(never(NeverConnected::TimedOut)),
             Err(error) => Err(match self.interrupt.raised() {
                 Some(signal) => never(NeverConnected::Interrupted { signal }),
@@ -325,11 +343,11 @@ impl Session {
 
     /// Ends the connection, and makes the report of one attempt.
     fn conclude(&self, outcome: &Outcome, wire: Wire, accept_written: bool) -> TransferReport {
-        TransferReport::new(self.role, outcome, accept_written, self.attempts, wire.finish())
+        TransferReport::new(self.role, outcome, accept_written, self.attempts.count(), wire.finish())
     }
 
     fn never_connected(&self, never: Never) -> TransferReport {
-        TransferReport::never_connected(self.role, self.attempts, *never.report)
+        TransferReport::never_connected(self.role, self.attempts.count(), *never.report)
     }
 
     /// Whether another connection may do better than the one that there was not.
@@ -341,20 +359,6 @@ impl Session {
     /// the same one again.
     fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
         outcome.may_be_tried_again() || (self.listens && outcome.is_of_a_stranger())
-    }
-
-    /// After an attempt that another may better: says so and waits for its time. `false`: none is left, or a signal came.
-    fn goes_on(&self, backoff: &mut Backoff, report: &TransferReport) -> bool {
-        if self.attempts > self.retries || self.interrupt.raised().is_some() {
-            return false;
-        }
-        if self.listens {
-            self.printer.say(&format!("{report}; waiting for the next connection"));
-            return true;
-        }
-        let pause = backoff.pause();
-        self.printer.say(&format!("{report}; trying again in {} s", pause.as_secs()));
-        self.interrupt.wait(pause).is_none()
     }
 }
 

@@ -1,17 +1,18 @@
 //! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
 
 use super::progress::Progress;
-use super::{Origin, Session, Transfer, own_files};
+use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
 use crate::options::{Shared, endpoint};
 use crate::os::{self, Standard};
 use crate::printer::complain;
 use adieu::describe_error;
-use adieu_transfer::{Backoff, ReceiveOptions, Role, Storage, Wire};
+use adieu_transfer::{ReceiveOptions, Role, Storage, TransferReport, Wire};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::ops::ControlFlow::Break;
 use std::path::PathBuf;
 
 /// Receive what an adieu send sends, store it whole or not at all, and answer a receipt
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 /// is not whole never appears under its name, and an existing one is replaced in one step. Exit status 0 means: whole,
 /// verified and stored.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::TABLE, mut_arg("input_grace", |a| a.hide(true)))]
+#[command(after_long_help = exit::TABLE, mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
     #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
@@ -97,11 +98,10 @@ fn storage(args: &Args) -> Result<Storage, String> {
 
 /// Receives until it is stored, or no attempt is left.
 fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &ReceiveOptions) -> ExitStatus {
-    let mut backoff = Backoff::new();
     loop {
         let mut storage = match storage(args) {
             Ok(storage) => storage,
-            Err(words) => return session.local_failure(&words),
+            Err(words) => return session.end(TransferReport::local_failure(Role::Receive, &words)),
         };
         let (report, again) = match session.connection(origin) {
             Err(never) => {
@@ -118,17 +118,14 @@ fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &Receive
                 let outcome =
                     adieu_transfer::receive(&mut wire, &mut storage, options, &mut |s| progress.step(s));
                 progress.finish();
-                if outcome.moved > 0 {
-                    backoff.reset();
-                }
                 // What went to stdout cannot be taken back.
                 let again =
                     session.may_be_tried_again(&outcome) && !(storage.is_stream() && outcome.moved > 0);
                 (session.conclude(&outcome, wire, true), again)
             }
         };
-        if !(again && session.goes_on(&mut backoff, &report)) {
-            return session.printer.transfer(&report);
+        if let Break(status) = session.after(report, again) {
+            return status;
         }
     }
 }

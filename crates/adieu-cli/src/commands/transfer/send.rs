@@ -1,29 +1,31 @@
 //! `adieu send`: files to a receiver, until it says that they are stored.
 
 use super::progress::Progress;
-use super::{Origin, Session, Transfer, own_files};
+use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
 use crate::options::Shared;
 use crate::printer::complain;
 use crate::stdio;
 use adieu::exchange::{Input, Output};
 use adieu::{Endpoint, describe_error};
-use adieu_transfer::{Backoff, Role, SendOptions, Sources, TransferReport, Wire};
+use adieu_transfer::{Role, SendOptions, Sources, TransferReport, Wire};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ValueEnum};
 use std::ffi::OsString;
 use std::fs::File;
+use std::ops::ControlFlow::Break;
 use std::path::PathBuf;
 
 /// Send files to an adieu receive, which answers when they are stored
 ///
 /// The receiver writes to a partial, compares the hash, syncs, renames, and only then answers a receipt, over the direction
 /// that is still open when ours has ended. Exit status 0 means: stored and synced under its name at the receiver, and the
-/// receipt has our own count and hash. Everything that is not confirmed is 6.
+/// receipt has our own count and hash. What was sent and is not confirmed is 6, or 5 if --deadline passed before everything
+/// was sent; a receiver that says nothing, so that nothing is sent, is 5.
 ///
 /// Directories are sent with all that is in them; links in them as links, if they do not point out of what is sent.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT", mut_arg("input_grace", |a| a.hide(true)))]
+#[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
 pub(crate) struct Args {
     /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, tls://host:port, or unix:path
     #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..)]
@@ -136,7 +138,6 @@ fn attempt(
     mut options: SendOptions,
     accept_written: bool,
 ) -> ExitStatus {
-    let mut backoff = Backoff::new();
     loop {
         let (report, again) = match session.connection(origin) {
             Err(never) => {
@@ -149,17 +150,14 @@ fn attempt(
                 let outcome =
                     adieu_transfer::send(&mut wire, sources, &options, &mut |step| progress.step(step));
                 progress.finish();
-                if outcome.moved > 0 {
-                    backoff.reset();
-                }
                 // What was read of a pipe cannot be read again.
                 let again = session.may_be_tried_again(&outcome)
                     && (sources.can_be_read_again() || outcome.moved == 0);
                 (session.conclude(&outcome, wire, accept_written), again)
             }
         };
-        if !(again && session.goes_on(&mut backoff, &report)) {
-            return session.printer.transfer(&report);
+        if let Break(status) = session.after(report, again) {
+            return status;
         }
         // It may all be there by now, and only the receipt was lost.
         options.resume = true;

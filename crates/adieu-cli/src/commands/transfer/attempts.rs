@@ -1,0 +1,86 @@
+//! Several attempts: when there is another, how long it is waited for, and what they come to together.
+
+use super::Session;
+use crate::exit::ExitStatus;
+use adieu_transfer::{Backoff, TransferReport, WaitEnded};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+/// How long a receiver that has stored everything waits for a sender that may not know: four times the longest pause of
+/// one that tries again, for it may also have to notice first that the connection is gone.
+const COURTESY: Duration = Duration::from_secs(120);
+
+/// The attempts so far.
+pub(super) struct Attempts {
+    count: u32,
+    retries: u32,
+    backoff: Backoff,
+    /// The one that came furthest.
+    furthest: Option<TransferReport>,
+    /// Everything is stored; until then a sender is waited for that may not know.
+    courtesy: Option<Instant>,
+}
+
+impl Attempts {
+    pub(super) fn new(retries: u32) -> Self {
+        Self { count: 0, retries, backoff: Backoff::new(), furthest: None, courtesy: None }
+    }
+
+    pub(super) const fn begin(&mut self) {
+        self.count += 1;
+    }
+
+    pub(super) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// How long to wait for a connection or an attempt: so long if nothing else ends it before.
+    pub(super) fn bound(&self, limit: Option<Duration>, deadline: Option<Instant>) -> Option<Duration> {
+        let left = |moment: Instant| moment.saturating_duration_since(Instant::now());
+        [limit, deadline.map(left), self.courtesy.map(left)].into_iter().flatten().min()
+    }
+}
+
+impl Session {
+    /// After an attempt: waits for the time of the next one, if that may do better and is left. `Break`: all is over, and
+    /// reported.
+    pub(super) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
+        let again = (again || report.is_unheard()) && report.result != "interrupted";
+        if !again || self.attempts.count > self.attempts.retries {
+            return ControlFlow::Break(self.end(report));
+        }
+        if report.bytes_moved > 0 {
+            self.attempts.backoff.reset();
+        }
+        if report.is_unheard() {
+            self.attempts.courtesy.get_or_insert_with(|| Instant::now() + COURTESY);
+        }
+        if self.listens {
+            let courtesy = self.attempts.bound(None, None).map_or_else(String::new, |left| {
+                format!(", for {} s at most: it is stored", left.as_secs_f32().round())
+            });
+            self.printer.say(&format!("{report}; waiting for the next connection{courtesy}"));
+        } else {
+            let pause = self.attempts.backoff.pause();
+            let wait = self.attempts.bound(Some(pause), self.deadline).unwrap_or(pause);
+            self.printer.say(&format!("{report}; trying again in {} s", pause.as_secs()));
+            let ended = match self.interrupt.wait(wait) {
+                Some(signal) => Some(WaitEnded::Interrupted(signal)),
+                None if wait < pause => Some(WaitEnded::DeadlinePassed),
+                None => None,
+            };
+            if let Some(by) = ended {
+                let report = report.after(self.attempts.furthest.take()).ended_while_waiting(by);
+                return ControlFlow::Break(self.printer.transfer(&report));
+            }
+        }
+        self.attempts.furthest = Some(report.or_further(self.attempts.furthest.take()));
+        ControlFlow::Continue(())
+    }
+
+    /// Reports what it came to with this last attempt.
+    pub(super) fn end(&mut self, mut report: TransferReport) -> ExitStatus {
+        report.attempts = self.attempts.count;
+        self.printer.transfer(&report.after(self.attempts.furthest.take()))
+    }
+}
