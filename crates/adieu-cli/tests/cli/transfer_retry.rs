@@ -201,3 +201,18 @@ fn the_deadline_bounds_the_command_and_not_only_a_connection() {
         assert!(report["message"].as_str().is_some_and(|m| m.contains(during)), "{said}");
     }
 }
+
+#[test]
+fn a_number_that_was_meant_for_retry_is_hinted_at() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 100), scene.word("target"));
+    for (args, code) in [
+        (&["send", "--retry", "3", &*file, "127.0.0.1:1"][..], 7),
+        (&["receive", "--retry", "3", "--output", &target], 2),
+        (&["receive", "--retry", "3", "127.0.0.1:0", "--output", &target], 2),
+    ] {
+        let (ended, said) = ended(spawn(adieu(args)));
+        assert_eq!(ended, Some(code), "{said}");
+        assert!(said.contains("hint: for 3 retries write --retry=3"), "{said}");
+    }
+}

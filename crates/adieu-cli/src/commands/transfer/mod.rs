@@ -28,6 +28,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use progress::Progress;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,6 +110,13 @@ fn rate(text: &str) -> Result<u64> {
 }
 
 impl Transfer {
+    /// A number after --retry is a word of its own: what to say of it.
+    fn hint<'a>(&self, mut words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
+        let is_number = |word: &&OsStr| word.to_str().is_some_and(|word| word.parse::<u32>().is_ok());
+        let number = self.retry.and_then(|_| words.find(is_number))?;
+        Some(format!("for {0} retries write --retry={0}", number.display()))
+    }
+
     fn secret(&self) -> Result<Option<Secret>> {
         let passphrase = match (&self.secret, &self.secret_file) {
             (Some(secret), _) => secret.clone().into_bytes(),

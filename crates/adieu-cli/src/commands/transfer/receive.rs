@@ -51,7 +51,11 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     };
     let endpoint = match endpoint(&args.endpoint) {
         Ok(endpoint) => endpoint,
-        Err(error) => return usage(&format!("{error:#}")),
+        Err(error) => {
+            let hint = args.transfer.hint(args.endpoint.iter().map(OsString::as_os_str));
+            let hint = hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+            return usage(&format!("{error:#}{hint}"));
+        }
     };
     let secret = match args.transfer.secret() {
         Ok(secret) => secret,

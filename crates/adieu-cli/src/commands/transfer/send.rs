@@ -109,7 +109,14 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(sources) => sources,
         // Two of one name, or one without: no system can change that.
         Err(error) if error.io_error().is_none() => return usage(&error.to_string()),
-        Err(error) => return session.local_failure(&error.to_string()),
+        Err(error) => {
+            let status = session.local_failure(&error.to_string());
+            let missing = files.iter().filter(|file| !file.exists()).map(|file| file.as_os_str());
+            if let Some(hint) = args.transfer.hint(missing) {
+                session.printer.say(&format!("hint: {hint}"));
+            }
+            return status;
+        }
     };
     if let Some(name) = &args.name {
         sources = match sources.with_name(name.as_encoded_bytes()) {
