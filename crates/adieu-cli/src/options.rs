@@ -56,7 +56,8 @@ pub(crate) struct Timers {
     #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true)]
     pub(crate) idle_timeout: Option<Duration>,
 
-    /// End the connection after this long, whatever happens [default: none]
+    /// End the connection after this long, whatever happens; listen counts for each connection from its beginning, and does
+    /// not bound the wait for one [default: none]
     #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true)]
     pub(crate) deadline: Option<Duration>,
 
