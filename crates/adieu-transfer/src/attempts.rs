@@ -93,3 +93,62 @@ impl TransferReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Outcome, Verdict};
+    use crate::report::Role;
+    use adieu::{Endpoint, NeverConnected, Report};
+    use std::time::Duration;
+
+    fn nobody(cause: NeverConnected<'_>) -> TransferReport {
+        let endpoint = Endpoint::tcp("127.0.0.1", 1);
+        let report = Report::never_connected(&endpoint, adieu::Role::Connect, cause);
+        TransferReport::never_connected(Role::Send, 2, report)
+    }
+
+    fn cut(moved: u64, all_sent: bool) -> TransferReport {
+        let mut outcome = Outcome::new();
+        outcome.verdict = Verdict::NoReceipt { cause: "the peer closed".to_owned(), all_sent };
+        (outcome.moved, outcome.is_whole, outcome.version) = (moved, all_sent, Some(1));
+        outcome.times.all_moved = all_sent.then_some(Duration::ZERO);
+        TransferReport::new(Role::Send, &outcome, false, 1, None)
+    }
+
+    #[test]
+    fn a_later_attempt_takes_nothing_back() {
+        let interrupted = || nobody(NeverConnected::Interrupted { signal: Signal::Terminate });
+        let deadline = || nobody(NeverConnected::DeadlinePassed);
+        let timed_out = || nobody(NeverConnected::TimedOut);
+        for (furthest, last, result, exit_code, bytes) in [
+            (nobody(NeverConnected::TimedOut), cut(0, false), "no_receipt", 6, 0),
+            (cut(0, false), timed_out(), "no_receipt", 6, 0),
+            (cut(7, false), cut(0, false), "no_receipt", 6, 7),
+            (cut(7, false), cut(5, false), "no_receipt", 6, 5),
+            (cut(7, false), deadline(), "no_receipt", 5, 7),
+            (cut(9, true), timed_out(), "no_receipt", 6, 9),
+            (cut(9, true), cut(5, false), "no_receipt", 6, 9),
+            (cut(9, true), deadline(), "no_receipt", 6, 9),
+            (cut(9, true), interrupted(), "interrupted", 143, 9),
+        ] {
+            let all = last.after(Some(furthest));
+            assert_eq!((all.result, all.exit_code, all.bytes_moved), (result, exit_code, bytes), "{all}");
+            assert_eq!(all.message.contains("may or may not"), bytes == 9, "{all}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_wait_is_the_ending_but_for_what_may_be_stored() {
+        for (report, by, result, exit_code) in [
+            (nobody(NeverConnected::TimedOut), WaitEnded::DeadlinePassed, "no_connection", 5),
+            (cut(7, false), WaitEnded::DeadlinePassed, "no_receipt", 5),
+            (cut(9, true), WaitEnded::DeadlinePassed, "no_receipt", 6),
+            (cut(9, true), WaitEnded::Interrupted(Signal::Interrupt), "interrupted", 130),
+        ] {
+            let report = report.ended_while_waiting(by);
+            assert_eq!((report.result, report.exit_code), (result, exit_code), "{report}");
+            assert!(report.message.contains(" while waiting to try again: "), "{report}");
+        }
+    }
+}
