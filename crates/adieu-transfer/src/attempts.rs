@@ -121,7 +121,7 @@ mod tests {
         let interrupted = || nobody(NeverConnected::Interrupted { signal: Signal::Terminate });
         let deadline = || nobody(NeverConnected::DeadlinePassed);
         let timed_out = || nobody(NeverConnected::TimedOut);
-        for (furthest, last, result, exit_code, bytes) in [
+        for (furthest, last, result, exit_code, bytes) in vec![
             (nobody(NeverConnected::TimedOut), cut(0, false), "no_receipt", 6, 0),
             (cut(0, false), timed_out(), "no_receipt", 6, 0),
             (cut(7, false), cut(0, false), "no_receipt", 6, 7),
