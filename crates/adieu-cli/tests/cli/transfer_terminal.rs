@@ -99,8 +99,8 @@ fn a_peer_that_says_no_hello_is_what_is_waited_for() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = silent.local_addr().expect("it has one").to_string();
     let file = scene.file("file", 10);
-    let (code, drawn) = on_a_terminal(80, &["send", "--deadline", "500ms", &file, &address]);
-    assert_eq!(code, Some(6), "{drawn}");
+    let (code, drawn) = on_a_terminal(80, &["send", "--idle-timeout", "500ms", &file, &address]);
+    assert_eq!(code, Some(5), "{drawn}");
     assert!(drawn.contains("⠁ waiting for the peer's hello"), "{drawn:?}");
 }
 
