@@ -102,6 +102,8 @@ pub struct Outcome {
     pub encrypted: bool,
     /// When.
     pub times: Times,
+    /// Files that were stored before a receiver was interrupted that had not begun to give the rest their names.
+    pub(crate) stored_before: Option<u64>,
 }
 
 impl Outcome {
@@ -117,6 +119,7 @@ impl Outcome {
             version: None,
             encrypted: false,
             times: Times::default(),
+            stored_before: None,
         }
     }
 
@@ -180,9 +183,15 @@ impl Outcome {
             }
             Verdict::Local { words } => words.clone(),
             Verdict::Interrupted { signal } => {
-                // Only a sender waits when all was moved.
-                let unknown = if self.is_whole { "; it may or may not be stored" } else { "" };
-                format!("interrupted by {} after {}{unknown}", signal.name(), count(self.moved, "byte"))
+                let what_is = match (self.is_whole, self.stored_before) {
+                    (false, _) => String::new(),
+                    (true, None) => "; it may or may not be stored".to_owned(),
+                    (true, Some(0)) => " while they were synced; nothing of it is stored".to_owned(),
+                    (true, Some(files)) => {
+                        format!(" while they were synced; {} of it are stored", count(files, "file"))
+                    }
+                };
+                format!("interrupted by {} after {}{what_is}", signal.name(), count(self.moved, "byte"))
             }
         }
     }
@@ -205,6 +214,12 @@ pub(crate) fn difference(ours: &Totals, theirs: &Totals) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Whether it was the deadline that ended the connection.
+pub(crate) fn is_deadline(error: &std::io::Error) -> bool {
+    let ended = error.get_ref().and_then(|e| e.downcast_ref::<adieu::Ended>());
+    ended.is_some_and(|e| e.ending == adieu::Ending::TimedOut { timer: adieu::Timer::Deadline })
 }
 
 /// How a connection ended, in words that go on "no receipt: …".

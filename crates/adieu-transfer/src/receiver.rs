@@ -7,7 +7,7 @@ use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::sender::{SIGN_OF_LIFE, interrupted, not_agreed};
 use crate::session::{self, Channel};
-use crate::storage::{Incoming, Offer, Storage, StorageError, ZEROS};
+use crate::storage::{Awaited, Incoming, Offer, Storage, StorageError, Wanted, ZEROS};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NameError, PeerRole, Phase, ProtocolError,
@@ -29,6 +29,10 @@ pub struct ReceiveOptions {
     /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
     pub patience: Option<Duration>,
 }
+
+/// After a signal: how long names may take that are being synced already, and then the receipt. Together less than the two
+/// seconds in which a signal ends everything.
+const LAST_WORD: Duration = Duration::from_millis(800);
 
 /// How much is received at once: it fits into the processor's own cache until it is hashed and written. A sender of ours
 /// sends pieces of so much content, which are received with the header of the next.
@@ -90,6 +94,8 @@ enum Stop {
     Wrong(String),
     /// The sender has said that it cannot go on.
     Aborted(String),
+    /// A signal, while something was synced.
+    Interrupted(adieu::Signal),
 }
 
 impl From<StorageError> for Stop {
@@ -203,7 +209,8 @@ impl<T: Transport> Receiver<'_, T> {
 
     fn file(&mut self, offer: bool, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
         if !offer {
-            let incoming = self.storage.create(path, mode, self.observe)?;
+            let incoming =
+                self.storing(|storage, observe, wanted| storage.create(path, mode, observe, wanted))?;
             (self.observe)(Step::File { path: incoming.path(), resumed_from: 0 });
             self.state = State::InFile(Box::new(incoming), size);
             return Ok(());
@@ -242,7 +249,8 @@ impl<T: Transport> Receiver<'_, T> {
         if offset != 0 && offset != have.length {
             return Err(out_of_place("a start where nothing ends"));
         }
-        let incoming = self.storage.start(offer, offset, self.observe)?;
+        let incoming =
+            self.storing(|storage, observe, wanted| storage.start(offer, offset, observe, wanted))?;
         let (there, _) = incoming.measure();
         self.outcome.files_kept += u64::from(incoming.is_kept());
         if let Some(resumed) = &mut self.outcome.resumed_from {
@@ -321,7 +329,44 @@ impl<T: Transport> Receiver<'_, T> {
             return Err(Stop::Wrong(words));
         }
         self.list.file(incoming.path(), incoming.mode(), size, hash);
-        Ok(self.storage.complete(*incoming, self.observe)?)
+        self.storing(|storage, observe, wanted| storage.complete(*incoming, observe, wanted))
+    }
+
+    /// Does what may sync. A signal and the deadline end the wait for that; a connection that has failed does not, since
+    /// it can be stored all the same.
+    fn storing<R>(
+        &mut self,
+        work: impl FnOnce(&mut Storage, &mut dyn FnMut(Step<'_>), Wanted<'_>) -> Result<R, StorageError>,
+    ) -> Result<R, Stop> {
+        let (channel, mut stopped) = (&mut self.channel, None);
+        let mut grace = None;
+        let mut unnamed = false;
+        let mut wanted = |awaited| {
+            stopped = match (awaited, channel.raised()) {
+                // The connection's own end, which a signal is, and the deadline.
+                (Awaited::Content, signal) => match (channel.read_within(&mut [], Duration::ZERO), signal) {
+                    (_, Some(signal)) => Some(Stop::Interrupted(signal)),
+                    (Err(error), None) if outcome::is_deadline(&error) => Some(Stop::Link(error)),
+                    _ => None,
+                },
+                // The connection is left alone: the receipt will need it.
+                (Awaited::Names, Some(signal)) => {
+                    let since: &mut Instant = grace.get_or_insert_with(Instant::now);
+                    (since.elapsed() >= LAST_WORD).then_some(Stop::Interrupted(signal))
+                }
+                (Awaited::Names, None) => None,
+            };
+            unnamed = stopped.is_some() && awaited == Awaited::Content;
+            stopped.is_none()
+        };
+        let result = work(self.storage, self.observe, &mut wanted);
+        if unnamed {
+            self.outcome.stored_before = Some(self.storage.stored().0);
+        }
+        match stopped {
+            Some(stop) => Err(stop),
+            None => Ok(result?),
+        }
     }
 
     fn end(&mut self, theirs: &Totals) -> Result<(), Stop> {
@@ -341,8 +386,10 @@ impl<T: Transport> Receiver<'_, T> {
         (self.observe)(Step::AllReceived);
         // A sender that cannot be told may still find it stored.
         let _ = say(&mut self.channel, &Control::Phase { phase: Phase::Syncing, done: 0 });
-        self.storage.commit(self.observe)?;
+        self.storing(|storage, observe, wanted| storage.commit(observe, wanted))?;
         self.outcome.times.stored = Some(self.start.elapsed());
+        // It is stored, and a signal does not change that: the sender is told.
+        self.channel.defer_interrupt(LAST_WORD);
         let (status, verdict) = if self.storage.is_stream() {
             (Status::Written, Verdict::Written)
         } else {
@@ -377,12 +424,17 @@ impl<T: Transport> Receiver<'_, T> {
             Err(stop) => {
                 let state = std::mem::replace(&mut self.state, State::Ended);
                 let current = if let State::InFile(incoming, _) = state { Some(*incoming) } else { None };
-                if keep {
-                    // It is closed; its name says what it is.
-                    drop(current);
-                } else {
-                    self.storage.remove_partials(current);
+                let is_unsynced = matches!(&stop, Stop::Storage(error) if error.is_unsynced());
+                if is_unsynced {
+                    for (offer, _) in &self.offers {
+                        self.storage.remove_offered(offer);
+                    }
                 }
+                // What is kept is closed; its name says what it is.
+                if is_unsynced || !keep {
+                    self.storage.remove_partials(current.as_ref());
+                }
+                drop(current);
                 self.fail(stop)
             }
         };
@@ -411,6 +463,7 @@ impl<T: Transport> Receiver<'_, T> {
                 self.refuse(Status::Failed, &words);
                 Verdict::Incomplete { words, again: false }
             }
+            Stop::Interrupted(signal) => Verdict::Interrupted { signal },
             Stop::Link(error) => interrupted(&error).unwrap_or_else(|| {
                 let words = match error.kind() {
                     io::ErrorKind::UnexpectedEof => "the sender ended before it was whole,".to_owned(),

@@ -194,6 +194,16 @@ impl<T: Transport> Channel<T> {
         }
     }
 
+    /// The signal that was heard. `None`: none was.
+    pub(crate) fn raised(&self) -> Option<adieu::Signal> {
+        self.link.raised()
+    }
+
+    /// For so long, a signal does not end the connection: there is a last word to be said.
+    pub(crate) fn defer_interrupt(&mut self, limit: Duration) {
+        self.link.defer_interrupt(limit);
+    }
+
     pub(crate) fn shutdown_send(&mut self) -> io::Result<()> {
         self.link.shutdown_send()
     }

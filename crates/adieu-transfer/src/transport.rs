@@ -1,6 +1,6 @@
 //! What a transfer runs over: an adieu connection, or in tests anything that fails as it is told.
 
-use adieu::{Connection, HalfClosed, Interrupt, Report};
+use adieu::{Connection, HalfClosed, Interrupt, Report, Signal};
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
@@ -37,6 +37,14 @@ pub trait Transport {
     /// The stream has ended already.
     fn shutdown_send(&mut self) -> io::Result<()>;
 
+    /// The signal that ends this stream. `None`: none was heard. It is asked while nothing is read or written.
+    fn raised(&self) -> Option<Signal> {
+        None
+    }
+
+    /// For so long, such a signal does not end the stream: a last word is to be said.
+    fn defer_interrupt(&mut self, _: Duration) {}
+
     /// What to watch besides an input that may be silent: readable means that a read does not wait.
     ///
     /// # Platforms
@@ -63,6 +71,14 @@ impl<T: Transport + ?Sized> Transport for &mut T {
         (**self).shutdown_send()
     }
 
+    fn raised(&self) -> Option<Signal> {
+        (**self).raised()
+    }
+
+    fn defer_interrupt(&mut self, limit: Duration) {
+        (**self).defer_interrupt(limit);
+    }
+
     #[cfg(unix)]
     fn watched(&self) -> Vec<BorrowedFd<'_>> {
         (**self).watched()
@@ -73,7 +89,6 @@ impl<T: Transport + ?Sized> Transport for &mut T {
 #[derive(Debug)]
 pub struct Wire {
     state: State,
-    #[cfg_attr(windows, expect(dead_code, reason = "nothing waits for it beside a pipe"))]
     interrupt: Option<Interrupt>,
 }
 
@@ -164,6 +179,16 @@ impl Transport for Wire {
                 self.state = other;
                 Ok(())
             }
+        }
+    }
+
+    fn raised(&self) -> Option<Signal> {
+        self.interrupt.as_ref().and_then(Interrupt::raised)
+    }
+
+    fn defer_interrupt(&mut self, limit: Duration) {
+        if let State::Open(connection) = &mut self.state {
+            connection.defer_interrupt(limit);
         }
     }
 

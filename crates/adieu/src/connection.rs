@@ -137,6 +137,14 @@ impl Connection {
         report(link)
     }
 
+    /// Lets a last word be said: for so long the interrupt does not end this connection, nor what it becomes.
+    ///
+    /// A program that hears a signal when its work is done, and has only to tell the peer, gives itself a bounded time for
+    /// it. The other timers go on.
+    pub fn defer_interrupt(&mut self, limit: Duration) {
+        self.link.defer_interrupt(limit);
+    }
+
     /// The stream's own end mark was seen; see [`Options::expect_end_mark`].
     pub fn mark_end(&mut self) {
         self.link.core.handle_end_mark();
@@ -288,7 +296,7 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io
         link.core.handle_acknowledged();
         link.act();
         if link.outcome().is_none() {
-            let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable));
+            let interrupt = Watch::readable(link.interrupt().map(AsPollable::as_pollable));
             let look_again = watch.is_none().then_some(os::LOOK_AGAIN);
             let timeout = [link.time_left(), look_again].into_iter().flatten().min();
             os::wait(
@@ -298,7 +306,7 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io
             link.core.handle_acknowledged();
         }
     } else {
-        let interrupt = Watch::readable(link.options.interrupt.as_ref().map(AsPollable::as_pollable));
+        let interrupt = Watch::readable(link.interrupt().map(AsPollable::as_pollable));
         let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
         let bound = until.map(|until| until.saturating_duration_since(Instant::now()));
         os::wait(&mut watches, [link.time_left(), bound].into_iter().flatten().min())?;

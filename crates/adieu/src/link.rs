@@ -40,6 +40,8 @@ pub(crate) struct Link<H: Handle> {
     /// What the core was last told that we wait for.
     waiting: Waiting,
     start: Instant,
+    /// Until then the interrupt is not heeded.
+    deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
     first_fin: Option<Side>,
     report: Option<Report>,
@@ -64,6 +66,7 @@ impl<H: Handle> Link<H> {
             options,
             waiting: Waiting::default(),
             start,
+            deferred_until: None,
             first_fin: None,
             report: None,
             syn: None,
@@ -453,7 +456,19 @@ impl<H: Handle> Link<H> {
 
     /// How long the core lets its driver sleep. `None`: for ever.
     pub(crate) fn time_left(&self) -> Option<Duration> {
-        self.core.poll_timeout().map(|at| at.saturating_sub(self.now()))
+        let deferred = self.deferred_until.map(|until| until.saturating_duration_since(Instant::now()));
+        let core = self.core.poll_timeout().map(|at| at.saturating_sub(self.now()));
+        [core, deferred.filter(|left| !left.is_zero())].into_iter().flatten().min()
+    }
+
+    /// What ends the connection from outside. `None`: nothing does, or not yet.
+    pub(crate) fn interrupt(&self) -> Option<&crate::Interrupt> {
+        self.options.interrupt.as_ref().filter(|_| self.deferred_until.is_none_or(|at| at <= Instant::now()))
+    }
+
+    /// The interrupt is not heeded for so long.
+    pub(crate) fn defer_interrupt(&mut self, limit: Duration) {
+        self.deferred_until = Instant::now().checked_add(limit);
     }
 
     /// A moment of the core's on tokio's clock; one beyond that clock's end is far enough away.
@@ -477,7 +492,7 @@ impl<H: Handle> Link<H> {
     /// Ends what must end although there is more to move: the interrupt, and the deadline. The other timers judge the
     /// peer's silence, which is known only once it was asked.
     pub(crate) fn check_stop(&mut self) {
-        let raised = self.options.interrupt.as_ref().is_some_and(|i| i.raised().is_some());
+        let raised = self.interrupt().is_some_and(|i| i.raised().is_some());
         let over = self.options.timers.deadline.is_some_and(|at| at <= self.now());
         if raised || over {
             self.tick();
@@ -487,7 +502,7 @@ impl<H: Handle> Link<H> {
     /// Tells the core the time, if it has been waiting for it, and of an interrupt.
     pub(crate) fn tick(&mut self) {
         let now = self.now();
-        if let Some(signal) = self.options.interrupt.as_ref().and_then(crate::Interrupt::raised) {
+        if let Some(signal) = self.interrupt().and_then(crate::Interrupt::raised) {
             self.core.handle_interrupt(now, signal);
         }
         if self.core.poll_timeout().is_some_and(|at| at <= now) {

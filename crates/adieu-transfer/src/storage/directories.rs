@@ -1,17 +1,24 @@
 //! The directories of the target, from its root: opened one component after the other, and never through a link.
 
 use super::StorageError;
+use super::commit::{Awaited, Wanted};
+use super::partial::below;
+use super::syncer::{Job, NotSynced, Syncer};
 use crate::os::{Directory, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Directories {
-    root: Directory,
+    root: Arc<Directory>,
+    /// The root's, for people.
+    name: String,
     /// The directory in which the root was made: its names have to be synced too.
-    above: Option<Directory>,
+    above: Option<Arc<Directory>>,
     /// The last one used: files mostly come directory by directory.
     last: Option<Last>,
     /// Where a directory was made since the last sync.
@@ -19,12 +26,13 @@ pub(super) struct Directories {
     at_once: SyncAtOnce,
     /// No directory was seen that is on another file system than the root.
     one_device: bool,
+    syncer: Syncer,
 }
 
 #[derive(Debug)]
 struct Last {
     path: Vec<u8>,
-    directory: Directory,
+    directory: Arc<Directory>,
     /// It was made by us, just now.
     is_new: bool,
 }
@@ -41,7 +49,16 @@ impl Directories {
         root.check_writable()
             .map_err(|e| StorageError::new(&format!("cannot write to the directory {name}"), e))?;
         let at_once = SyncAtOnce::of(&root).map_err(fail)?;
-        Ok(Self { root, above: None, last: None, made_in: BTreeSet::new(), at_once, one_device: true })
+        Ok(Self {
+            root: Arc::new(root),
+            name,
+            above: None,
+            last: None,
+            made_in: BTreeSet::new(),
+            at_once,
+            one_device: true,
+            syncer: Syncer::default(),
+        })
     }
 
     /// Makes it, and takes it.
@@ -53,17 +70,17 @@ impl Directories {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
             _ => {}
         }
-        Ok(Self { above: Some(above), ..Self::open(path)? })
+        Ok(Self { above: Some(Arc::new(above)), ..Self::open(path)? })
     }
 
     /// The directory of a file, which is made if it is not there.
-    pub(super) fn directory(&mut self, path: &[u8]) -> Result<&Directory, StorageError> {
+    pub(super) fn directory(&mut self, path: &[u8]) -> Result<&Arc<Directory>, StorageError> {
         if path.is_empty() {
             return Ok(&self.root);
         }
         if self.last.as_ref().is_none_or(|last| last.path != path) {
             let (directory, is_new) = self.walk(path)?;
-            self.last = Some(Last { path: path.to_vec(), directory, is_new });
+            self.last = Some(Last { path: path.to_vec(), directory: Arc::new(directory), is_new });
         }
         Ok(self.last.as_ref().map_or(&self.root, |last| &last.directory))
     }
@@ -84,7 +101,7 @@ impl Directories {
         let mut is_new = false;
         let mut end = 0;
         for component in path.split(|b| *b == b'/') {
-            let here = at.as_ref().unwrap_or(&self.root);
+            let here = at.as_ref().unwrap_or(&*self.root);
             let parent = &path[..end.max(1) - 1];
             let fail = |e| {
                 let what = match here.kind_of(component) {
@@ -94,7 +111,7 @@ impl Directories {
                     }
                     Some(_) => "is there, and is no directory",
                 };
-                StorageError::words(format!("{} {what}", shown(component)))
+                StorageError::words(format!("{} {what}", below(parent, component)))
             };
             is_new = false;
             let opened = match here.enter(component) {
@@ -127,34 +144,54 @@ impl Directories {
     }
 
     /// Syncs the file system of the root.
-    pub(super) fn sync_root(&mut self) -> Result<(), StorageError> {
-        self.at_once.sync(&self.root).map_err(|e| StorageError::new("cannot sync", e))
+    pub(super) fn sync_root(&mut self, awaited: Awaited, wanted: Wanted<'_>) -> Result<(), NotSynced> {
+        let job = Job::FileSystem(self.at_once, Arc::clone(&self.root));
+        self.syncer.sync(job, &mut || wanted(awaited))
+    }
+
+    /// Syncs one file's content.
+    pub(super) fn sync_file(&mut self, file: &Arc<File>, wanted: Wanted<'_>) -> Result<(), NotSynced> {
+        self.syncer.sync(Job::File(Arc::clone(file)), &mut || wanted(Awaited::Content))
     }
 
     /// Syncs the names in these directories, and wherever directories were made.
-    pub(super) fn sync_names(&mut self, paths: &[&[u8]]) -> Result<(), StorageError> {
+    pub(super) fn sync_names(&mut self, paths: &[&[u8]], wanted: Wanted<'_>) -> Result<(), StorageError> {
         let made_in = std::mem::take(&mut self.made_in);
         let mut all: BTreeSet<&[u8]> = paths.iter().copied().collect();
         all.extend(made_in.iter().map(|path| &**path));
         if all.len() > ONE_BY_ONE && self.syncs_at_once() {
-            self.sync_root()?;
-            return self.sync_above();
+            let synced = self.sync_root(Awaited::Names, wanted);
+            synced.map_err(|e| e.unsynced("cannot sync the names", NAMES_UNSYNCED))?;
+        } else {
+            for path in all {
+                let directory = Arc::clone(self.directory(path)?);
+                let name = if path.is_empty() { self.name.clone() } else { shown(path) };
+                self.sync_one(directory, &name, wanted)?;
+            }
         }
-        for path in all {
-            let synced = self.directory(path)?.sync();
-            synced
-                .map_err(|e| StorageError::new(&format!("cannot sync the directory {}", shown(path)), e))?;
+        match &self.above {
+            None => Ok(()),
+            Some(above) => {
+                let name = format!("that has {}", self.name);
+                self.sync_one(Arc::clone(above), &name, wanted)
+            }
         }
-        self.sync_above()
     }
 
-    fn sync_above(&mut self) -> Result<(), StorageError> {
-        if let Some(above) = &self.above {
-            above.sync().map_err(|e| StorageError::new("cannot sync", e))?;
-        }
-        Ok(())
+    fn sync_one(
+        &mut self,
+        directory: Arc<Directory>,
+        name: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<(), StorageError> {
+        let synced = self.syncer.sync(Job::Directory(directory), &mut || wanted(Awaited::Names));
+        synced.map_err(|e| e.unsynced(&format!("cannot sync the directory {name}"), NAMES_UNSYNCED))
     }
 }
+
+/// What a failed sync of names comes to: the content is on the disk by then. A later sync may say that all is well although
+/// nothing was written, so only a rename makes it true.
+const NAMES_UNSYNCED: &str = "; what came is there under its name, which a crash of the system may take back: send it again without --resume, which renames it anew";
 
 #[cfg(test)]
 mod tests {

@@ -4,19 +4,25 @@
 //! names; only then anything may be called stored. Nothing here follows a link inside the target, and nothing is removed
 //! but partials.
 
+mod commit;
 mod directories;
 mod incoming;
 mod partial;
+mod syncer;
 
 use crate::Step;
 use crate::os;
 use crate::wire::{EntryPath, Have, HaveState};
+pub(crate) use commit::{Awaited, Wanted};
+use commit::{Sync, Waiting, What};
 use directories::Directories;
 pub(crate) use incoming::{Incoming, ZEROS};
-use partial::Found;
+use partial::{Found, Spot};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use syncer::NotSynced;
 
 /// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
 /// Each holds a descriptor, whose lock keeps another receiver from taking the partial over before it has its name.
@@ -33,20 +39,40 @@ pub struct StorageError {
     words: String,
     #[source]
     source: Option<io::Error>,
+    /// A sync failed, so that what the system holds for written may not be.
+    is_unsynced: bool,
 }
 
 impl StorageError {
     fn new(what: &str, error: io::Error) -> Self {
-        Self { words: format!("{what}: {}", plain(&error)), source: Some(error) }
+        Self { words: format!("{what}: {}", plain(&error)), source: Some(error), is_unsynced: false }
     }
 
     fn words(words: impl Into<String>) -> Self {
-        Self { words: words.into(), source: None }
+        Self { words: words.into(), source: None, is_unsynced: false }
+    }
+
+    /// Whether a sync failed. Then no partial that waited for it may be kept: after a failure Linux holds for written what is
+    /// not, and the next sync of the same content succeeds.
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.is_unsynced
     }
 
     /// The system's error. `None`: it was not the system that refused.
     pub fn io_error(&self) -> Option<&io::Error> {
         self.source.as_ref()
+    }
+}
+
+impl NotSynced {
+    fn unsynced(self, what: &str, consequence: &str) -> StorageError {
+        match self {
+            Self::Left => StorageError::words(format!("{what}: it was not waited for")),
+            Self::Failed(error) => {
+                let words = format!("{what}: {}{consequence}", plain(&error));
+                StorageError { words, source: Some(error), is_unsynced: true }
+            }
+        }
     }
 }
 
@@ -85,32 +111,6 @@ enum Place {
     Tree(Directories),
     /// A directory that is made when it is needed.
     NewTree { parent: PathBuf, path: PathBuf },
-}
-
-/// A whole file that waits for its sync and its name.
-#[derive(Debug)]
-struct Waiting {
-    parent: Vec<u8>,
-    name: Vec<u8>,
-    /// `None`: it stands under its name already, and only has to be synced.
-    partial: Option<Vec<u8>>,
-    sync: Sync,
-    size: u64,
-    is_link: bool,
-}
-
-/// How the content of a whole file gets to the disk.
-#[derive(Debug)]
-enum Sync {
-    /// It is there; the descriptor holds the lock.
-    Done {
-        #[expect(dead_code, reason = "it is held, and never asked")]
-        lock: File,
-    },
-    /// By its own descriptor.
-    Alone(File),
-    /// With the file system of the root; the descriptor holds the lock.
-    WithRoot { lock: Option<File> },
 }
 
 /// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
@@ -259,7 +259,7 @@ impl Storage {
         let (Some(size), false) = (size, self.is_stream()) else { return Ok(offer) };
         let (parent, name) = self.location(&offer.path)?;
         let directory = self.tree()?.directory(&parent)?;
-        offer.found = partial::find(directory, &name, size)?;
+        offer.found = Spot { directory, parent: &parent, name: &name }.find(size)?;
         let (state, file) = match &mut offer.found {
             Found::Nothing => return Ok(offer),
             Found::Partial(file) => (HaveState::Partial, file),
@@ -277,12 +277,13 @@ impl Storage {
         offer: Offer,
         offset: u64,
         observe: &mut dyn FnMut(Step<'_>),
+        wanted: Wanted<'_>,
     ) -> Result<Incoming, StorageError> {
         let Offer { path, mode, have, hasher, found } = offer;
         if offset == 0 || offset != have.length {
             // The descriptor of an old partial holds its lock, which the new beginning wants.
             drop(found);
-            return self.create(path, mode, observe);
+            return self.create(path, mode, observe, wanted);
         }
         let (parent, name) = self.location(&path)?;
         let (file, partial) = match found {
@@ -315,6 +316,7 @@ impl Storage {
         path: EntryPath,
         mode: u16,
         observe: &mut dyn FnMut(Step<'_>),
+        wanted: Wanted<'_>,
     ) -> Result<Incoming, StorageError> {
         let (parent, name) = self.location(&path)?;
         let (partial, file) = if let Place::Stream(file) = &self.place {
@@ -325,20 +327,20 @@ impl Storage {
             tree.directory(&parent)?;
             // In a directory that was made a moment ago there is nothing to look for.
             let is_new = tree.is_new(&parent);
-            let directory = tree.directory(&parent)?;
+            let spot = Spot { directory: tree.directory(&parent)?, parent: &parent, name: &name };
             if !is_new {
-                partial::refuse_special(directory, &name)?;
+                spot.refuse_special()?;
             }
-            let new = partial::create_new(directory, &name, &partial, mode)?;
+            let new = spot.create_new(mode)?;
             let file = if let Some(file) = new {
                 file
             } else {
                 // It may be one of ours that waits for its name: two files of one name, or of names that this file system
                 // takes for one.
-                self.commit(observe)?;
-                let directory = self.tree()?.directory(&parent)?;
-                partial::refuse_special(directory, &name)?;
-                partial::take_over(directory, &partial, mode)?
+                self.commit(observe, wanted)?;
+                let spot = Spot { directory: self.tree()?.directory(&parent)?, parent: &parent, name: &name };
+                spot.refuse_special()?;
+                spot.take_over(mode)?
             };
             (Some(partial), file)
         };
@@ -368,22 +370,16 @@ impl Storage {
         let directory = self.tree()?.directory(&parent)?;
         let partial = partial::name_of(&name);
         let fail = |e| StorageError::new(&format!("cannot make the link {path}"), e);
-        partial::refuse_special(directory, &name)?;
+        let spot = Spot { directory, parent: &parent, name: &name };
+        spot.refuse_special()?;
         match directory.link(target, &partial) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                directory.remove(&partial).map_err(fail)?;
+                spot.remove_unused()?;
                 directory.link(target, &partial).map_err(fail)?;
             }
             result => result.map_err(fail)?,
         }
-        self.waiting.push(Waiting {
-            parent,
-            name,
-            partial: Some(partial),
-            sync: Sync::WithRoot { lock: None },
-            size: 0,
-            is_link: true,
-        });
+        self.waiting.push(Waiting { parent, name, what: What::Link { partial, target: target.to_vec() } });
         Ok(())
     }
 
@@ -392,106 +388,85 @@ impl Storage {
         &mut self,
         incoming: Incoming,
         observe: &mut dyn FnMut(Step<'_>),
+        wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        let Incoming { path, parent, name, partial, file, mode, written, hole_at_end, .. } = incoming;
-        let fail = |e| StorageError::new(&format!("cannot finish {path}"), e);
+        let Incoming { path, parent, name, partial, file, mode, written: size, hole_at_end, .. } = incoming;
         if self.is_stream() {
             return Ok(());
         }
+        let mut finished = Ok(());
         if hole_at_end {
-            file.set_len(written).map_err(fail)?;
+            finished = file.set_len(size);
         }
         if partial.is_some() {
-            os::settle_mode(&file, mode).map_err(fail)?;
+            finished = finished.and_then(|()| os::settle_mode(&file, mode));
         }
-        let sync = if !self.tree()?.syncs_at_once() {
-            file.sync_all().map_err(|e| StorageError::new(&format!("cannot sync {path}"), e))?;
-            observe(Step::Synced);
-            Sync::Done { lock: file }
-        } else if self.waiting.len() < ONE_BY_ONE {
-            Sync::Alone(file)
-        } else {
-            Sync::WithRoot { lock: Some(file) }
+        let sync = Sync::next(self.tree()?.syncs_at_once(), self.waiting.len());
+        let file = Arc::new(file);
+        let what = match partial {
+            Some(partial) => What::File { partial, file, size, sync },
+            None => What::Kept { file, size, sync },
         };
-        self.waiting.push(Waiting { parent, name, partial, sync, size: written, is_link: false });
-        if self.waiting.len() >= self.waiting_limit { self.commit(observe) } else { Ok(()) }
+        // Also if something fails from here on: it may have to be removed.
+        self.waiting.push(Waiting { parent, name, what });
+        finished.map_err(|e| StorageError::new(&format!("cannot finish {path}"), e))?;
+        if sync == Sync::Done
+            && let (Place::File { tree, .. } | Place::Tree(tree), Some(last)) =
+                (&mut self.place, self.waiting.last())
+        {
+            last.sync(tree, wanted)?;
+            observe(Step::Synced);
+        }
+        if self.waiting.len() >= self.waiting_limit { self.commit(observe, wanted) } else { Ok(()) }
     }
 
     /// Syncs what is whole, gives it its names, and syncs those. What came before is stored afterwards.
-    pub(crate) fn commit(&mut self, observe: &mut dyn FnMut(Step<'_>)) -> Result<(), StorageError> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let result = match &mut self.place {
-            Place::File { tree, .. } | Place::Tree(tree) => store(tree, &waiting, observe),
-            Place::Stream(_) | Place::NewTree { .. } => Ok(()),
-        };
-        match result {
-            Ok(()) => {
-                self.stored.0 += waiting.iter().filter(|w| !w.is_link).count() as u64;
-                self.stored.1 += waiting.iter().map(|w| w.size).sum::<u64>();
-                Ok(())
-            }
-            Err(error) => {
-                // What has its name keeps it; the rest are partials as before.
-                self.waiting = waiting;
-                Err(error)
-            }
+    pub(crate) fn commit(
+        &mut self,
+        observe: &mut dyn FnMut(Step<'_>),
+        wanted: Wanted<'_>,
+    ) -> Result<(), StorageError> {
+        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place {
+            // If that fails, what has its name keeps it; the rest are partials as before.
+            commit::store(tree, &self.waiting, observe, wanted)?;
         }
+        for size in self.waiting.drain(..).filter_map(|one| one.size()) {
+            self.stored.0 += 1;
+            self.stored.1 += size;
+        }
+        Ok(())
     }
 
     /// Removes the partial of a file that is damaged.
     pub(crate) fn remove(&mut self, incoming: &Incoming) {
-        self.remove_partial(&incoming.parent, incoming.partial.as_deref());
+        if let (Place::File { tree, .. } | Place::Tree(tree), Some(partial)) =
+            (&mut self.place, &incoming.partial)
+        {
+            commit::remove(tree, &incoming.parent, partial, &incoming.file);
+        }
+    }
+
+    /// Removes a partial that was offered to go on from.
+    pub(crate) fn remove_offered(&mut self, offer: &Offer) {
+        if let (Found::Partial(file), Ok((parent, name))) = (&offer.found, self.location(&offer.path))
+            && let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place
+        {
+            commit::remove(tree, &parent, &partial::name_of(&name), file);
+        }
     }
 
     /// After a failure: removes the partials.
-    pub(crate) fn remove_partials(&mut self, incoming: Option<Incoming>) {
-        for one in std::mem::take(&mut self.waiting) {
-            self.remove_partial(&one.parent, one.partial.as_deref());
+    pub(crate) fn remove_partials(&mut self, incoming: Option<&Incoming>) {
+        let waiting = std::mem::take(&mut self.waiting);
+        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place {
+            for one in &waiting {
+                one.remove(tree);
+            }
         }
         if let Some(incoming) = incoming {
-            self.remove(&incoming);
+            self.remove(incoming);
         }
     }
-
-    fn remove_partial(&mut self, parent: &[u8], partial: Option<&[u8]>) {
-        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place
-            && let (Some(partial), Ok(directory)) = (partial, tree.directory(parent))
-        {
-            // One that has its name by now is no partial any more; one that cannot be removed says what it is.
-            let _ = directory.remove(partial);
-        }
-    }
-}
-
-/// Carries out a commit.
-fn store(
-    tree: &mut Directories,
-    waiting: &[Waiting],
-    observe: &mut dyn FnMut(Step<'_>),
-) -> Result<(), StorageError> {
-    let with_root = waiting.iter().any(|w| matches!(w.sync, Sync::WithRoot { lock: Some(_) }));
-    if with_root {
-        tree.sync_root()?;
-    }
-    for one in waiting {
-        if let (Sync::Alone(file), false) = (&one.sync, with_root) {
-            let fail = |e| StorageError::new(&format!("cannot sync {}", crate::wire::shown(&one.name)), e);
-            file.sync_all().map_err(fail)?;
-        }
-    }
-    observe(Step::Synced);
-    for one in waiting {
-        let Some(partial) = &one.partial else { continue };
-        let fail = |e| StorageError::new(&format!("cannot rename to {}", crate::wire::shown(&one.name)), e);
-        tree.directory(&one.parent)?.rename(partial, &one.name).map_err(fail)?;
-        observe(Step::Renamed);
-    }
-    let mut parents: Vec<&[u8]> = waiting.iter().map(|w| &*w.parent).collect();
-    parents.sort_unstable();
-    parents.dedup();
-    tree.sync_names(&parents)?;
-    observe(Step::NamesSynced);
-    Ok(())
 }
 
 fn hash_all(

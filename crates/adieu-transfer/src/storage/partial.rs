@@ -1,7 +1,8 @@
 //! Partials: their names, and how one is made, found, locked and judged.
 //!
 //! A partial's name is known beforehand, so that it can be found again; so it is taken only if it is a regular file of ours
-//! with one name, and locked against another receiver of the same file.
+//! with one name, and locked against another receiver of the same file. The lock is the file's and not the name's: who has
+//! locked a file looks whether the name still leads to it, and once more before the name is used for anything.
 
 use super::StorageError;
 use crate::os::{Directory, Kind, Locked};
@@ -27,86 +28,126 @@ pub(super) fn name_of(name: &[u8]) -> Vec<u8> {
     [b".", hash.as_bytes(), PARTIAL_ENDING_LONG].concat()
 }
 
-/// Refuses a name that stands for what is neither a file nor a link: a rename would replace a device. And one that stands
-/// for a file of another name.
-pub(super) fn refuse_special(directory: &Directory, name: &[u8]) -> Result<(), StorageError> {
-    let same = |e| StorageError::new(&format!("cannot create {}", shown(name)), e);
-    directory.refuse_same_name(name).map_err(same)?;
-    let words = match directory.kind_of(name) {
-        None | Some(Kind::File | Kind::Link) => return Ok(()),
-        Some(Kind::Directory) => "is a directory",
-        Some(Kind::Special) => "is no regular file",
-    };
-    Err(StorageError::words(format!("{} {words}", shown(name))))
+/// A name below the output, for people.
+pub(super) fn below(parent: &[u8], name: &[u8]) -> String {
+    if parent.is_empty() { shown(name) } else { shown(&[parent, b"/", name].concat()) }
 }
 
-/// A new partial. `None`: there is one.
-pub(super) fn create_new(
-    directory: &Directory,
-    name: &[u8],
-    partial: &[u8],
-    mode: u16,
-) -> Result<Option<File>, StorageError> {
-    match directory.create_new(partial, mode) {
-        Ok(file) => {
-            if lock(directory, partial, &file)? {
-                return Ok(Some(file));
-            }
-            // Another receiver took it over and finished between our two calls.
-            create_new(directory, name, partial, mode)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(StorageError::new(&format!("cannot create a file for {}", shown(name)), error)),
+/// Where a file goes: its directory, which is open, and its name there.
+#[derive(Clone, Copy)]
+pub(super) struct Spot<'a> {
+    pub(super) directory: &'a Directory,
+    /// The directory's name, for people.
+    pub(super) parent: &'a [u8],
+    pub(super) name: &'a [u8],
+}
+
+impl Spot<'_> {
+    /// Refuses a name that stands for what is neither a file nor a link: a rename would replace a device. And one that
+    /// stands for a file of another name.
+    pub(super) fn refuse_special(self) -> Result<(), StorageError> {
+        let same = |e| StorageError::new(&format!("cannot create {}", below(self.parent, self.name)), e);
+        self.directory.refuse_same_name(self.name).map_err(same)?;
+        let words = match self.directory.kind_of(self.name) {
+            None | Some(Kind::File | Kind::Link) => return Ok(()),
+            Some(Kind::Directory) => "is a directory",
+            Some(Kind::Special) => "is no regular file",
+        };
+        Err(StorageError::words(format!("{} {words}", below(self.parent, self.name))))
     }
-}
 
-/// Begins an existing partial anew.
-pub(super) fn take_over(directory: &Directory, partial: &[u8], mode: u16) -> Result<File, StorageError> {
-    let fail = |e| cannot_use(partial, e);
-    loop {
-        let file = directory.open_or_create(partial, mode).map_err(fail)?;
-        if lock(directory, partial, &file)? {
-            file.set_len(0).map_err(fail)?;
-            return Ok(file);
-        }
-    }
-}
-
-/// What there is of a file of this size.
-pub(super) fn find(directory: &Directory, name: &[u8], size: u64) -> Result<Found, StorageError> {
-    let partial = name_of(name);
-    match directory.open_to_write(&partial) {
-        Ok(file) => {
-            if lock(directory, &partial, &file)? && is_of_use(&file, size) {
-                return Ok(Found::Partial(file));
+    /// A new partial. `None`: there is one.
+    pub(super) fn create_new(self, mode: u16) -> Result<Option<File>, StorageError> {
+        loop {
+            match self.directory.create_new(&name_of(self.name), mode) {
+                Ok(file) if self.lock(&file)? => return Ok(Some(file)),
+                // Another receiver took it over and finished between our two calls.
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+                Err(error) => {
+                    let what = format!("cannot create a file for {}", below(self.parent, self.name));
+                    return Err(StorageError::new(&what, error));
+                }
             }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(cannot_use(&partial, error)),
     }
-    // What cannot be opened is not looked at, and will be replaced or will refuse to be.
-    let Ok(file) = directory.open_to_keep(name) else { return Ok(Found::Nothing) };
-    let is_that = file.metadata().is_ok_and(|m| m.is_file() && m.len() == size);
-    Ok(if is_that { Found::Stored(file) } else { Found::Nothing })
+
+    /// Begins an existing partial anew.
+    pub(super) fn take_over(self, mode: u16) -> Result<File, StorageError> {
+        let fail = |e| self.cannot_use(e);
+        loop {
+            let file = self.directory.open_or_create(&name_of(self.name), mode).map_err(fail)?;
+            if self.lock(&file)? {
+                file.set_len(0).map_err(fail)?;
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Removes a partial that no transfer is using, to make room for a link.
+    pub(super) fn remove_unused(self) -> Result<(), StorageError> {
+        let partial = name_of(self.name);
+        let fail = |e| self.cannot_use(e);
+        // A file's lock must be ours before it is removed; a link has none, and is made in a moment.
+        if self.directory.kind_of(&partial) != Some(Kind::Link) {
+            let file = self.directory.open_to_write(&partial).map_err(fail)?;
+            if !self.lock(&file)? {
+                return Ok(());
+            }
+        }
+        match self.directory.remove(&partial) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What there is of a file of this size.
+    pub(super) fn find(self, size: u64) -> Result<Found, StorageError> {
+        let partial = name_of(self.name);
+        loop {
+            match self.directory.open_to_write(&partial) {
+                Ok(file) if !self.lock(&file)? => {}
+                Ok(file) if is_of_use(&file, size) => return Ok(Found::Partial(file)),
+                Ok(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(self.cannot_use(error)),
+            }
+        }
+        // What cannot be opened is not looked at, and will be replaced or will refuse to be.
+        let Ok(file) = self.directory.open_to_keep(self.name) else { return Ok(Found::Nothing) };
+        let is_that = file.metadata().is_ok_and(|m| m.is_file() && m.len() == size);
+        Ok(if is_that { Found::Stored(file) } else { Found::Nothing })
+    }
+
+    /// Locks a partial that was just opened. `false`: the name stands for another file by now, and one has to start again.
+    fn lock(self, file: &File) -> Result<bool, StorageError> {
+        let partial = name_of(self.name);
+        match self.directory.lock(&partial, file).map_err(|e| self.cannot_use(e))? {
+            Locked::Ours => Ok(true),
+            Locked::Another => Ok(false),
+            Locked::NotOurs => Err(StorageError::words(format!(
+                "{} is there, and is not ours",
+                below(self.parent, &partial)
+            ))),
+        }
+    }
+
+    fn cannot_use(self, error: io::Error) -> StorageError {
+        let partial = name_of(self.name);
+        let shown = below(self.parent, &partial);
+        if Directory::is_locked(&error) {
+            return StorageError::words(format!("another transfer is writing {shown}"));
+        }
+        if self.directory.kind_of(&partial) == Some(Kind::Link) {
+            return StorageError::words(format!(
+                "{shown} is a link, and a partial is wanted there: remove it, or see who made it"
+            ));
+        }
+        StorageError::new(&format!("cannot use {shown}"), error)
+    }
 }
 
 /// An empty partial is no beginning, but for an empty file.
 fn is_of_use(file: &File, size: u64) -> bool {
     file.metadata().is_ok_and(|m| m.len() > 0 && m.len() <= size)
-}
-
-/// Locks a partial. `false`: the name stands for another file by now.
-fn lock(directory: &Directory, partial: &[u8], file: &File) -> Result<bool, StorageError> {
-    match directory.lock(partial, file).map_err(|e| cannot_use(partial, e))? {
-        Locked::Ours => Ok(true),
-        Locked::Another => Ok(false),
-        Locked::NotOurs => Err(StorageError::words(format!("{} is there, and is not ours", shown(partial)))),
-    }
-}
-
-fn cannot_use(partial: &[u8], error: io::Error) -> StorageError {
-    if Directory::is_locked(&error) {
-        return StorageError::words(format!("another transfer is writing {}", shown(partial)));
-    }
-    StorageError::new(&format!("cannot use {}", shown(partial)), error)
 }

@@ -10,6 +10,8 @@ mod memory;
 mod ordinary;
 #[cfg(unix)]
 mod processes;
+#[cfg(unix)]
+mod storage;
 mod support;
 #[cfg(unix)]
 mod unix;

@@ -112,7 +112,11 @@ fn a_target_that_vanishes_is_no_success() {
     let (sent, received) = over_tcp(&[source], &target, &How::default(), &mut ignore, &mut vanish);
     assert!(matches!(sent.verdict, Verdict::Refused { .. }), "{:?}", sent.verdict);
     assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
-    assert!(words(&sent).contains("receiver: cannot rename to target: no such file"), "{}", words(&sent));
+    assert!(
+        words(&sent).contains("receiver: the partial of target was removed or replaced by somebody else"),
+        "{}",
+        words(&sent)
+    );
 }
 
 #[test]
@@ -136,7 +140,7 @@ fn a_device_a_directory_and_anothers_partial_are_not_replaced() {
         ),
         (
             Box::new(|p: &Path| symlink("/etc/passwd", p.join(".x.adieu-partial"))),
-            "cannot use .x.adieu-partial",
+            ".x.adieu-partial is a link, and a partial is wanted there",
         ),
         (
             Box::new(|p: &Path| {

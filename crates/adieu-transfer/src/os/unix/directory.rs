@@ -91,18 +91,32 @@ impl Directory {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOLCK | Errno::NOSYS) => {}
             Err(error) => return Err(error.into()),
         }
-        let ours = rustix::fs::fstat(file)?;
-        let there = match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) => there,
-            Err(Errno::NOENT) => return Ok(Locked::Another),
-            Err(error) => return Err(error.into()),
-        };
-        if (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino) {
+        if !self.leads_to(name, file)? {
             return Ok(Locked::Another);
         }
+        let ours = rustix::fs::fstat(file)?;
         let regular = FileType::from_raw_mode(ours.st_mode) == FileType::RegularFile;
         let is_ours = regular && ours.st_nlink == 1 && ours.st_uid == rustix::process::geteuid().as_raw();
         Ok(if is_ours { Locked::Ours } else { Locked::NotOurs })
+    }
+
+    /// Whether a name still stands for this open file: anybody may have removed or replaced it.
+    pub(crate) fn leads_to(&self, name: &[u8], file: &File) -> io::Result<bool> {
+        let ours = rustix::fs::fstat(file)?;
+        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok((ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a name stands for a link to this.
+    pub(crate) fn is_link_to(&self, name: &[u8], target: &[u8]) -> io::Result<bool> {
+        match rustix::fs::readlinkat(&self.0, name, Vec::new()) {
+            Ok(there) => Ok(there.as_bytes() == target),
+            Err(Errno::NOENT | Errno::INVAL) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether a file could not be opened or locked because another has locked it.

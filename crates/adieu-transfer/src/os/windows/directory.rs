@@ -15,12 +15,12 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::{io, ptr};
-use windows_sys::Win32::Foundation::{ERROR_SHARING_VIOLATION, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Foundation::{ERROR_DELETE_PENDING, ERROR_SHARING_VIOLATION, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS,
-    FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE,
-    FindClose, FindFirstFileW, GetFileInformationByHandle, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
-    MoveFileExW, WIN32_FIND_DATAW,
+    FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE,
+    FILE_SHARE_READ, FILE_SHARE_WRITE, FindClose, FindFirstFileW, GetFileInformationByHandle,
+    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW, WIN32_FIND_DATAW,
 };
 
 #[derive(Debug)]
@@ -114,14 +114,38 @@ impl Directory {
     /// A partial is locked since it was opened; what it is remains to be seen.
     #[expect(clippy::unused_self, reason = "elsewhere the name is looked at once more")]
     pub(crate) fn lock(&self, _: &[u8], file: &File) -> io::Result<Locked> {
-        let mut about = BY_HANDLE_FILE_INFORMATION::default();
-        #[expect(unsafe_code, reason = "the number of names has no safe wrapper")]
-        // SAFETY: the handle is borrowed for the call, and what is written has its place.
-        if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) } == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let is_ours = file.metadata()?.is_file() && about.nNumberOfLinks == 1;
+        let is_ours = file.metadata()?.is_file() && about(file)?.nNumberOfLinks == 1;
         Ok(if is_ours { Locked::Ours } else { Locked::NotOurs })
+    }
+
+    /// Whether a name still stands for this open file: who may delete may also delete a partial, as long as its handle lets
+    /// us rename it.
+    pub(crate) fn leads_to(&self, name: &[u8], file: &File) -> io::Result<bool> {
+        let mut looking = OpenOptions::new();
+        looking
+            .access_mode(FILE_READ_ATTRIBUTES)
+            .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+        let there = match looking.open(self.at(name)?) {
+            Ok(there) => about(&there)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            // It was deleted, and its name goes with the last handle: ours.
+            Err(error) if error.raw_os_error() == Some(ERROR_DELETE_PENDING.cast_signed()) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let ours = about(file)?;
+        let number = |about: &BY_HANDLE_FILE_INFORMATION| {
+            (about.dwVolumeSerialNumber, about.nFileIndexHigh, about.nFileIndexLow)
+        };
+        Ok(number(&ours) == number(&there))
+    }
+
+    /// Links are not made.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere they are")]
+    pub(crate) fn is_link_to(&self, _: &[u8], _: &[u8]) -> io::Result<bool> {
+        Ok(false)
     }
 
     /// Whether a file could not be opened because another has it open to write.
@@ -171,6 +195,15 @@ impl Directory {
         let there = there.to_string_lossy().into_owned();
         Err(io::Error::new(io::ErrorKind::AlreadyExists, SameName { asked, there }))
     }
+}
+
+/// What the system says of an open file: its number on its volume, and how many names it has.
+fn about(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
+    let mut about = BY_HANDLE_FILE_INFORMATION::default();
+    #[expect(unsafe_code, reason = "neither has a safe wrapper")]
+    // SAFETY: the handle is borrowed for the call, and what is written has its place.
+    let told = unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) };
+    if told == 0 { Err(io::Error::last_os_error()) } else { Ok(about) }
 }
 
 /// How a directory is opened: itself and not what a link there leads to.

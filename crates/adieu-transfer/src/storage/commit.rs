@@ -1,0 +1,177 @@
+//! From whole partials to stored files: their content is synced, then they get their names, then those are synced.
+
+use super::directories::Directories;
+use super::partial::below;
+use super::{ONE_BY_ONE, StorageError};
+use crate::Step;
+use std::fs::File;
+use std::sync::Arc;
+
+/// A sync is waited for: of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// Of content. Nothing of it has its name.
+    Content,
+    /// Of names that content has already.
+    Names,
+}
+
+/// What a wait for a sync asks now and then: whether to go on.
+pub(crate) type Wanted<'a> = &'a mut dyn FnMut(Awaited) -> bool;
+
+/// A whole entry that waits for its sync and its name.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) parent: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    pub(super) what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    /// The descriptor holds the lock, which keeps another receiver from taking the partial over.
+    File { partial: Vec<u8>, file: Arc<File>, size: u64, sync: Sync },
+    /// It stands under its name already, and only has to be synced.
+    Kept { file: Arc<File>, size: u64, sync: Sync },
+    /// A link has no content to sync.
+    Link { partial: Vec<u8>, target: Vec<u8> },
+}
+
+/// How the content of a whole file gets to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// It is there.
+    Done,
+    /// By its own descriptor.
+    Alone,
+    /// With the file system of the root.
+    WithRoot,
+}
+
+impl Sync {
+    /// The next file's, after so many that wait.
+    pub(super) fn next(at_once: bool, waiting: usize) -> Self {
+        match (at_once, waiting < ONE_BY_ONE) {
+            (false, _) => Self::Done,
+            (true, true) => Self::Alone,
+            (true, false) => Self::WithRoot,
+        }
+    }
+}
+
+impl Waiting {
+    fn file(&self) -> Option<(&Arc<File>, Sync)> {
+        match &self.what {
+            What::File { file, sync, .. } | What::Kept { file, sync, .. } => Some((file, *sync)),
+            What::Link { .. } => None,
+        }
+    }
+
+    /// Its size, if it is a file.
+    pub(super) fn size(&self) -> Option<u64> {
+        match self.what {
+            What::File { size, .. } | What::Kept { size, .. } => Some(size),
+            What::Link { .. } => None,
+        }
+    }
+
+    fn shown(&self) -> String {
+        below(&self.parent, &self.name)
+    }
+
+    /// Syncs its content by its own descriptor.
+    pub(super) fn sync(&self, tree: &mut Directories, wanted: Wanted<'_>) -> Result<(), StorageError> {
+        let Some((file, _)) = self.file() else { return Ok(()) };
+        let consequence = match self.what {
+            What::Kept { .. } => {
+                "; it was there already, and may not be on the disk: send it without --resume, which writes it anew"
+            }
+            _ => "; its partial is removed, because what of it is on the disk cannot be told any more",
+        };
+        tree.sync_file(file, wanted)
+            .map_err(|e| e.unsynced(&format!("cannot sync {}", self.shown()), consequence))
+    }
+
+    /// Gives it its name, if what stands under its partial's is still ours.
+    fn rename(&self, tree: &mut Directories) -> Result<bool, StorageError> {
+        let directory = tree.directory(&self.parent)?;
+        let (partial, is_ours) = match &self.what {
+            What::File { partial, file, .. } => (partial, directory.leads_to(partial, file)),
+            What::Link { partial, target } => (partial, directory.is_link_to(partial, target)),
+            What::Kept { file, .. } => (&self.name, directory.leads_to(&self.name, file)),
+        };
+        let fail = |e| StorageError::new(&format!("cannot rename to {}", self.shown()), e);
+        if !is_ours.map_err(fail)? {
+            let what = match self.what {
+                What::Kept { .. } => format!("{}, which was there already,", self.shown()),
+                _ => format!("the partial of {}", self.shown()),
+            };
+            return Err(StorageError::words(format!("{what} was removed or replaced by somebody else")));
+        }
+        if matches!(self.what, What::Kept { .. }) {
+            return Ok(false);
+        }
+        directory.rename(partial, &self.name).map_err(fail)?;
+        Ok(true)
+    }
+
+    /// Removes its partial, if there is one and it is ours.
+    pub(super) fn remove(&self, tree: &mut Directories) {
+        match &self.what {
+            What::File { partial, file, .. } => remove(tree, &self.parent, partial, file),
+            What::Link { partial, target } => {
+                if let Ok(directory) = tree.directory(&self.parent)
+                    && directory.is_link_to(partial, target).unwrap_or(false)
+                {
+                    let _ = directory.remove(partial);
+                }
+            }
+            What::Kept { .. } => {}
+        }
+    }
+}
+
+/// Removes a partial, unless its name stands for something else by now: it has its final name, or another's is there.
+pub(super) fn remove(tree: &mut Directories, parent: &[u8], partial: &[u8], file: &File) {
+    if let Ok(directory) = tree.directory(parent)
+        && directory.leads_to(partial, file).unwrap_or(false)
+    {
+        // One that cannot be removed says by its name what it is.
+        let _ = directory.remove(partial);
+    }
+}
+
+/// Carries out a commit.
+pub(super) fn store(
+    tree: &mut Directories,
+    waiting: &[Waiting],
+    observe: &mut dyn FnMut(Step<'_>),
+    wanted: Wanted<'_>,
+) -> Result<(), StorageError> {
+    let with_root = waiting.iter().any(|w| w.file().is_some_and(|(_, sync)| sync == Sync::WithRoot));
+    if with_root {
+        let consequence = "; the partials of all files that waited for this are removed, because what of them is on the disk cannot be told any more";
+        tree.sync_root(Awaited::Content, wanted).map_err(|e| e.unsynced("cannot sync", consequence))?;
+    }
+    for one in waiting {
+        if let (Some((_, Sync::Alone)), false) = (one.file(), with_root) {
+            one.sync(tree, wanted)?;
+        }
+    }
+    observe(Step::Synced);
+    // The last moment to turn back.
+    if !wanted(Awaited::Content) {
+        return Err(StorageError::words("it was interrupted"));
+    }
+    for one in waiting {
+        if one.rename(tree)? {
+            observe(Step::Renamed);
+        }
+    }
+    let mut parents: Vec<&[u8]> = waiting.iter().map(|w| &*w.parent).collect();
+    parents.sort_unstable();
+    parents.dedup();
+    tree.sync_names(&parents, wanted)?;
+    observe(Step::NamesSynced);
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! The partial's name is everybody's: who removes it, or puts something else there, must not make us store what is not ours.
+
+use crate::faults::words;
+use crate::support::{How, content, over_tcp, partials, place, write};
+use adieu_transfer::{Outcome, Step, Verdict};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+fn ignore(_: Step<'_>) {}
+
+/// A transfer during which, at a step, a partial is taken away and another file put under its name.
+fn with_a_thief(
+    paths: &[PathBuf],
+    target: &Path,
+    partial: &Path,
+    resume: bool,
+    last: bool,
+) -> (Outcome, Outcome) {
+    let mut at_receiver = |step: Step<'_>| {
+        let is_it = match step {
+            Step::AllReceived => last,
+            Step::Moved { .. } => !last,
+            _ => false,
+        };
+        if is_it && partial.exists() && std::fs::read(partial).ok().as_deref() != Some(b"another's") {
+            std::fs::remove_file(partial).expect("it is there");
+            write(partial, b"another's");
+        }
+    };
+    over_tcp(paths, target, &How { resume, ..How::default() }, &mut ignore, &mut at_receiver)
+}
+
+fn refused(outcomes: &(Outcome, Outcome), said: &str) {
+    let (sent, received) = outcomes;
+    assert!(matches!(sent.verdict, Verdict::Refused { .. }), "{:?}", sent.verdict);
+    assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
+    assert!(words(received).contains(said), "{}", words(received));
+}
+
+#[test]
+fn what_somebody_else_put_under_the_partials_name_is_neither_stored_nor_removed() {
+    for resume in [false, true] {
+        let place = place();
+        let source = write(&place.path().join("source"), &content(1, 3_000_000));
+        let target = write(&place.path().join("target"), b"old");
+        let partial = place.path().join(".target.adieu-partial");
+        if resume {
+            write(&partial, &content(1, 3_000_000)[..1_000_000]);
+        }
+        let outcomes = with_a_thief(&[source], &target, &partial, resume, false);
+        refused(&outcomes, "the partial of target was removed or replaced by somebody else");
+        assert_eq!(std::fs::read(&target).ok().as_deref(), Some(&b"old"[..]));
+        assert_eq!(std::fs::read(&partial).ok().as_deref(), Some(&b"another's"[..]));
+    }
+}
+
+#[test]
+fn one_stolen_partial_of_a_batch_is_neither_stored_nor_removed() {
+    for files in [3, 40] {
+        let place = place();
+        let tree = place.path().join("tree");
+        std::fs::create_dir(&tree).expect("there is room");
+        for file in 10..10 + files {
+            write(&tree.join(format!("f{file}")), b"content");
+        }
+        let target = place.path().join("target");
+        std::fs::create_dir(&target).expect("there is room");
+        let partial = target.join("tree/.f12.adieu-partial");
+        let outcomes = with_a_thief(&[tree], &target, &partial, false, true);
+        refused(&outcomes, "the partial of tree/f12 was removed or replaced by somebody else");
+        assert!(!target.join("tree/f12").exists());
+        assert_eq!(partials(&target), [partial.clone()]);
+        assert_eq!(std::fs::read(&partial).ok().as_deref(), Some(&b"another's"[..]));
+    }
+}
+
+#[test]
+fn a_link_takes_no_partial_away_that_another_is_writing() {
+    let place = place();
+    let tree = place.path().join("tree");
+    let target = place.path().join("target");
+    for directory in [&tree, &target, &target.join("tree")] {
+        std::fs::create_dir(directory).expect("there is room");
+    }
+    symlink("nowhere", tree.join("x")).expect("links can be made");
+    let partial = write(&target.join("tree/.x.adieu-partial"), b"another's");
+    let held = std::fs::File::open(&partial).expect("it is there");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive).expect("nobody has it");
+    let outcomes = over_tcp(&[tree.clone()], &target, &How::default(), &mut ignore, &mut ignore);
+    refused(&outcomes, "another transfer is writing tree/.x.adieu-partial");
+    assert_eq!(std::fs::read(&partial).ok().as_deref(), Some(&b"another's"[..]));
+    // One that was left by a transfer that is no more may go.
+    drop(held);
+    let (sent, _) = over_tcp(&[tree], &target, &How::default(), &mut ignore, &mut ignore);
+    assert_eq!(sent.verdict, Verdict::Stored);
+}
+
+#[test]
+fn a_file_that_was_there_already_and_is_taken_away_is_not_stored() {
+    let place = place();
+    let source = write(&place.path().join("source"), b"content");
+    let target = write(&place.path().join("target"), b"content");
+    let mut at_receiver = |step: Step<'_>| {
+        if let Step::AllReceived = step {
+            std::fs::remove_file(&target).expect("it is there");
+        }
+    };
+    let how = How { resume: true, ..How::default() };
+    let outcomes = over_tcp(&[source], &target, &how, &mut ignore, &mut at_receiver);
+    refused(&outcomes, "target, which was there already, was removed or replaced by somebody else");
+}
