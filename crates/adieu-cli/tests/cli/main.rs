@@ -16,6 +16,8 @@ mod tls_through_proxies;
 mod transfer;
 mod transfer_plain;
 mod transfer_retry;
+#[cfg(target_os = "linux")]
+mod transfer_syncs;
 mod transfer_terminal;
 mod transfer_tls;
 mod transfer_waits;
