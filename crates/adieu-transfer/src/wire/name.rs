@@ -33,8 +33,8 @@ pub enum NameError {
     /// It is the name of a partial.
     #[error("the name '{}' is kept for files that are not whole yet", shown(.0))]
     Partial(Vec<u8>),
-    /// The target of a link leads out.
-    #[error("the link '{}' points to '{}', out of what is sent", shown(.path), shown(.target))]
+    /// The target of a link leads out, or may.
+    #[error("the link '{}' {}", shown(.path), why_out(.target))]
     LinkOut {
         /// The link.
         path: Vec<u8>,
@@ -135,6 +135,28 @@ pub fn link_stays_inside(path: &EntryPath, target: &[u8]) -> bool {
     ups <= path.depth()
 }
 
+/// What [`link_stays_inside`] refuses in a target.
+fn why_out(target: &[u8]) -> String {
+    let points = format!("points to '{}'", shown(target));
+    let mut named = false;
+    let is_behind_a_name = target.split(|b| *b == b'/').any(|component| {
+        named |= !matches!(component, b"" | b"." | b"..");
+        named && component == b".."
+    });
+    match target {
+        b"" => "has an empty target".to_owned(),
+        _ if target.contains(&0) => format!("{points}, which has a zero byte"),
+        _ if target.len() > PATH_LIMIT => {
+            format!("has a target of {} bytes, which is too long", target.len())
+        }
+        [b'/', ..] => format!("{points}, which is absolute, so out of what is sent"),
+        _ if is_behind_a_name => {
+            format!("{points}: a '..' behind a name may lead out of what is sent, if that is a link too")
+        }
+        _ => format!("{points}, out of what is sent"),
+    }
+}
+
 /// Bytes for people: control characters and what is no UTF-8 are escaped, so that no name moves a terminal's cursor.
 pub fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -193,6 +215,23 @@ mod tests {
             ("l", "", false),
         ] {
             assert_eq!(link_stays_inside(&path(link), target.as_bytes()), inside, "{link} -> {target}");
+        }
+    }
+
+    #[test]
+    fn why_a_link_is_refused_is_true() {
+        for (target, why) in [
+            ("../../f", "the link 't/l' points to '../../f', out of what is sent"),
+            (
+                "deep/../f",
+                "the link 't/l' points to 'deep/../f': a '..' behind a name may lead out of what is sent, if that is a link too",
+            ),
+            ("/f", "the link 't/l' points to '/f', which is absolute, so out of what is sent"),
+            ("", "the link 't/l' has an empty target"),
+        ] {
+            let error = NameError::LinkOut { path: b"t/l".to_vec(), target: target.into() };
+            assert!(!link_stays_inside(&path("t/l"), target.as_bytes()), "{target}");
+            assert_eq!(error.to_string(), why);
         }
     }
 
