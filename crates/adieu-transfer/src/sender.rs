@@ -200,19 +200,31 @@ impl<T: Transport> Sender<'_, T> {
         let mut offered: VecDeque<Offered> = VecDeque::new();
         for entry in sources.entries() {
             match entry? {
-                Entry::File { path, place } if options.resume => {
-                    let Opened { size, mode, .. } = Opened::new(&place)?;
-                    self.control(&Control::File { offer: true, mode, size: Some(size), path: path.clone() })?;
-                    offered.push_back(Offered { path, place, size });
-                    if offered.len() >= OFFERS {
-                        self.serve_front(&mut offered)?;
+                Entry::File { path, place } => {
+                    let opened = Opened::new(&place)?;
+                    match opened.size {
+                        Some(size) if options.resume => {
+                            let mode = opened.mode;
+                            self.control(&Control::File {
+                                offer: true,
+                                mode,
+                                size: Some(size),
+                                path: path.clone(),
+                            })?;
+                            offered.push_back(Offered { path, place, size });
+                            if offered.len() >= OFFERS {
+                                self.serve_front(&mut offered)?;
+                            }
+                        }
+                        Some(size) => self.send_file(&path, opened, size)?,
+                        None => {
+                            self.serve_all(&mut offered)?;
+                            self.send_unsized(&path, opened)?;
+                        }
                     }
                 }
-                Entry::File { path, place } => self.send_file(&path, Opened::new(&place)?)?,
                 Entry::Stream { path, place } => {
-                    while !offered.is_empty() {
-                        self.serve_front(&mut offered)?;
-                    }
+                    self.serve_all(&mut offered)?;
                     let input = match place {
                         Some(place) => self.await_opening(place)?,
                         None => {
@@ -231,9 +243,7 @@ impl<T: Transport> Sender<'_, T> {
                 }
             }
         }
-        while !offered.is_empty() {
-            self.serve_front(&mut offered)?;
-        }
+        self.serve_all(&mut offered)?;
         self.outcome.totals = self.list.totals(self.single);
         self.outcome.is_whole = true;
         let totals = self.outcome.totals;
@@ -247,11 +257,35 @@ impl<T: Transport> Sender<'_, T> {
 
     // ---- content ----
 
-    fn send_file(&mut self, path: &EntryPath, opened: Opened) -> Result<(), Stop> {
-        let (size, mode) = (opened.size, opened.mode);
+    fn send_file(&mut self, path: &EntryPath, opened: Opened, size: u64) -> Result<(), Stop> {
+        let mode = opened.mode;
         self.control(&Control::File { offer: false, mode, size: Some(size), path: path.clone() })?;
         (self.observe)(Step::File { path, resumed_from: 0 });
-        self.send_content(path, opened, 0, blake3::Hasher::new())
+        self.send_content(path, opened, size, 0, blake3::Hasher::new())
+    }
+
+    /// A file of which only its end tells its size.
+    fn send_unsized(&mut self, path: &EntryPath, mut opened: Opened) -> Result<(), Stop> {
+        let mode = opened.mode;
+        self.control(&Control::File { offer: false, mode, size: None, path: path.clone() })?;
+        (self.observe)(Step::File { path, resumed_from: 0 });
+        let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
+        loop {
+            match self
+                .send_piece(&mut opened.file, size, OUT, &mut hasher)
+                .map_err(|stop| named(stop, path))?
+            {
+                0 => return self.end_file(path, mode, size, &hasher),
+                n => size += n as u64,
+            }
+        }
+    }
+
+    fn serve_all(&mut self, offered: &mut VecDeque<Offered>) -> Result<(), Stop> {
+        while !offered.is_empty() {
+            self.serve_front(offered)?;
+        }
+        Ok(())
     }
 
     /// Waits for the answer to the front offer, and sends what is missing.
@@ -270,7 +304,7 @@ impl<T: Transport> Sender<'_, T> {
         }
         let have = self.answers.pop_front();
         let mut opened = Opened::new(&place)?;
-        if opened.size != size {
+        if opened.size != Some(size) {
             return Err(SourceError::changed(&path).into());
         }
         let mut hasher = blake3::Hasher::new();
@@ -296,7 +330,7 @@ impl<T: Transport> Sender<'_, T> {
         if let Some(resumed) = &mut self.outcome.resumed_from {
             *resumed += offset;
         }
-        self.send_content(&path, opened, offset, hasher)
+        self.send_content(&path, opened, size, offset, hasher)
     }
 
     /// Hashes our own file up to there. `None`: it ends before.
@@ -332,15 +366,16 @@ impl<T: Transport> Sender<'_, T> {
         &mut self,
         path: &EntryPath,
         mut opened: Opened,
+        size: u64,
         offset: u64,
         mut hasher: blake3::Hasher,
     ) -> Result<(), Stop> {
         let mut at = offset;
         // Where the data ends that begins at `at`.
-        let mut data_end = if opened.is_sparse { at } else { opened.size };
-        while at < opened.size {
+        let mut data_end = if opened.is_sparse { at } else { size };
+        while at < size {
             if at == data_end {
-                let (hole, end) = os::next_data(&mut opened.file, opened.size, at);
+                let (hole, end) = os::next_data(&mut opened.file, size, at);
                 if hole > 0 {
                     self.send_hole(hole, &mut hasher)?;
                     at += hole;
@@ -351,15 +386,16 @@ impl<T: Transport> Sender<'_, T> {
             let most = usize::try_from(data_end - at).unwrap_or(usize::MAX);
             let n = self.send_piece(&mut opened.file, at, most, &mut hasher);
             match n.map_err(|stop| named(stop, path))? {
-                // It has become shorter.
-                0 => return Err(SourceError::changed(path).into()),
+                // It has become shorter, or the system gives it a size that it has not.
+                0 if opened.has_changed() => return Err(SourceError::changed(path).into()),
+                0 => return Err(SourceError::shorter(path, size, at).into()),
                 n => at += n as u64,
             }
         }
         if opened.has_changed() {
             return Err(SourceError::changed(path).into());
         }
-        self.end_file(path, opened.mode, opened.size, &hasher)
+        self.end_file(path, opened.mode, size, &hasher)
     }
 
     fn send_stream(&mut self, path: &EntryPath, mut input: os::Input) -> Result<(), Stop> {

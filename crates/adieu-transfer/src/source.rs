@@ -6,7 +6,7 @@ use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, FileType, Metadata};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -34,6 +34,13 @@ impl SourceError {
 
     pub(crate) fn changed(path: &EntryPath) -> Self {
         Self::words(format!("{path} was changed while it was being sent"))
+    }
+
+    /// It ended before its size, which is still the same.
+    pub(crate) fn shorter(path: &EntryPath, size: u64, end: u64) -> Self {
+        Self::words(format!(
+            "the size of {path} is given as {size} bytes, and it ended after {end}: if it is not on a disk, as in /sys, send it through stdin (-)"
+        ))
     }
 
     pub(crate) fn into_io_error(self) -> Result<io::Error, Self> {
@@ -70,7 +77,8 @@ struct Named {
 #[derive(Debug)]
 enum Place {
     Stdin,
-    File(PathBuf, u64),
+    /// With its size, if that is known.
+    File(PathBuf, Option<u64>),
     /// A pipe or device, read until its end.
     Stream(PathBuf),
     Directory(PathBuf),
@@ -123,7 +131,17 @@ impl Sources {
 
     /// All content, if only files were named.
     pub(crate) fn bytes(&self) -> Option<u64> {
-        self.named.iter().map(|n| if let Place::File(_, size) = n.place { Some(size) } else { None }).sum()
+        self.named.iter().map(|n| if let Place::File(_, size) = n.place { size } else { None }).sum()
+    }
+
+    /// Looks at every entry of the directories: what cannot be sent, such as a socket or a link that leads out, is better
+    /// found before anybody has half of it. Whether each file can be read is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot be sent.
+    pub fn check(&self) -> Result<(), SourceError> {
+        self.entries().try_for_each(|entry| entry.map(drop))
     }
 
     /// Every entry, in an order that is the same each time.
@@ -151,8 +169,8 @@ impl Named {
             Place::Directory(path)
         } else if there.is_file() {
             // Found out now, and not when somebody waits for it.
-            File::open(&path).map_err(|e| SourceError::new("read", &path, e))?;
-            Place::File(path, there.len())
+            let size = Opened::new(&path)?.size;
+            Place::File(path, size)
         } else {
             Place::Stream(path)
         };
@@ -249,7 +267,8 @@ fn shown_path(path: &Path) -> String {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
-    pub(crate) size: u64,
+    /// `None`: the system gives it as 0, and there is something; it ends where reading ends.
+    pub(crate) size: Option<u64>,
     pub(crate) mode: u16,
     /// It may have holes.
     pub(crate) is_sparse: bool,
@@ -273,13 +292,19 @@ impl Stamp {
 impl Opened {
     pub(crate) fn new(place: &Path) -> Result<Self, SourceError> {
         let fail = |e| SourceError::new("read", place, e);
-        let file = File::open(place).map_err(fail)?;
+        let mut file = File::open(place).map_err(fail)?;
         let there = file.metadata().map_err(fail)?;
         if !there.is_file() {
             return Err(SourceError::words(format!("{} is no regular file any more", shown_path(place))));
         }
+        let mut size = Some(there.len());
+        // Files of /proc have no size and content all the same.
+        if there.len() == 0 && file.read(&mut [0]).map_err(fail)? > 0 {
+            file.rewind().map_err(fail)?;
+            size = None;
+        }
         Ok(Self {
-            size: there.len(),
+            size,
             mode: os::permissions(&there),
             is_sparse: os::is_sparse(&there),
             stamp: Stamp::of(&there),

@@ -564,3 +564,23 @@ fn a_limited_rate_is_kept() {
     assert_eq!((code, receiver.finish().0), (Some(0), Some(0)), "{said}");
     assert!(began.elapsed() > Duration::from_millis(300), "{:?}", began.elapsed());
 }
+
+#[test]
+fn what_cannot_be_sent_is_found_before_anybody_is_connected_to() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("t")).expect("there is room");
+    scene.file("t/a", 10);
+    for (make, said) in [
+        (&["mkfifo", "t/x"][..], "t/x is neither a file, a directory nor a link"),
+        (&["ln", "-s", "/etc/passwd", "t/x"], "the link 't/x' points to '/etc/passwd', which is absolute"),
+        (&["ln", "-s", "a/../../b", "t/x"], "the link 't/x' points to 'a/../../b': a '..' behind a name"),
+    ] {
+        let made = Command::new(make[0]).args(&make[1..]).current_dir(scene.directory.path()).status();
+        assert!(made.expect("every system has it").success());
+        // Nobody listens there, which would be 3.
+        let (code, words) = send(&[&scene.word("t"), "127.0.0.1:1"]);
+        assert_eq!(code, Some(7), "{words}");
+        assert!(words.contains(said), "{words}");
+        std::fs::remove_file(scene.path("t/x")).expect("it is ours");
+    }
+}

@@ -109,3 +109,33 @@ fn a_file_that_was_there_already_and_is_taken_away_is_not_stored() {
     let outcomes = over_tcp(&[source], &target, &how, &mut ignore, &mut at_receiver);
     refused(&outcomes, "target, which was there already, was removed or replaced by somebody else");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_has_content_and_no_size_is_sent_to_its_end() {
+    let version = std::fs::read("/proc/version").expect("every Linux has it");
+    for resume in [false, true] {
+        let place = place();
+        let target = place.path().join("target");
+        let sources = [PathBuf::from("/proc/version")];
+        let how = How { resume, ..How::default() };
+        let (sent, received) = over_tcp(&sources, &target, &how, &mut ignore, &mut ignore);
+        assert_eq!((sent.verdict, received.verdict), (Verdict::Stored, Verdict::Stored));
+        assert_eq!(std::fs::read(&target).ok(), Some(version.clone()));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_shorter_than_its_size_is_not_said_to_be_changed() {
+    let source = PathBuf::from("/sys/kernel/mm/transparent_hugepage/enabled");
+    let Ok(there) = std::fs::metadata(&source) else {
+        adieu_testkit::skip::not_here("what_is_shorter_than_its_size", "no /sys");
+        return;
+    };
+    let end = std::fs::read(&source).expect("anybody may read it").len();
+    let place = place();
+    let (sent, _) = over_tcp(&[source], &place.path().join("t"), &How::default(), &mut ignore, &mut ignore);
+    let said = format!("the size of enabled is given as {} bytes, and it ended after {end}", there.len());
+    assert!(words(&sent).contains(&said) && words(&sent).contains("stdin (-)"), "{}", words(&sent));
+}

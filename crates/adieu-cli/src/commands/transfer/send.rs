@@ -124,6 +124,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             Err(error) => return usage(&error.to_string()),
         };
     }
+    // Before anybody has half of it.
+    if let Err(error) = sources.check() {
+        return session.local_failure(&error.to_string());
+    }
     let origin = match session.origin(&args.transfer, "") {
         Ok(origin) => origin,
         Err(status) => return status,
