@@ -210,7 +210,7 @@ pub(crate) fn difference(ours: &Totals, theirs: &Totals) -> Option<String> {
     } else if ours.hash != theirs.hash {
         Some(format!("the hash here is {}, there {}", hex(&ours.hash), hex(&theirs.hash)))
     } else if ours.list != theirs.list {
-        Some("the names are not the same".to_owned())
+        Some("the lists of names, modes and sizes are not the same".to_owned())
     } else {
         None
     }

@@ -202,7 +202,7 @@ impl<T: Transport> Receiver<'_, T> {
                 self.list.link(&path, &target);
             }
             (Control::End(theirs), State::BetweenFiles) if self.offers.is_empty() => self.end(&theirs)?,
-            _ => return Err(out_of_place("a frame")),
+            (control, _) => return Err(out_of_place(control.name())),
         }
         Ok(())
     }
@@ -316,8 +316,13 @@ impl<T: Transport> Receiver<'_, T> {
             return Err(out_of_place("the end of no file"));
         };
         let (written, ours) = incoming.measure();
-        let wrong = if announced.is_some_and(|announced| announced != size) || written != size {
-            Some(format!("{} has {written} bytes, and the sender says {size}", incoming.path()))
+        let wrong = if let Some(announced) = announced.filter(|announced| *announced != size) {
+            Some(format!(
+                "{} was announced with {announced} bytes, and the sender says at its end that it has {size}",
+                incoming.path()
+            ))
+        } else if written != size {
+            Some(format!("{} has {written} bytes here, and the sender says {size}", incoming.path()))
         } else if ours != *hash {
             Some(format!("{} was changed on the way: its hash is not the sender's", incoming.path()))
         } else {
@@ -430,11 +435,14 @@ impl<T: Transport> Receiver<'_, T> {
                         self.storage.remove_offered(offer);
                     }
                 }
-                // What is kept is closed; its name says what it is.
+                // What is kept is closed; its name says what it is. So is what somebody has kept before, and of which more
+                // is there now.
                 if is_unsynced || !keep {
-                    self.storage.remove_partials(current.as_ref());
+                    let current = current.as_ref().filter(|incoming| is_unsynced || !incoming.is_resumed());
+                    self.storage.remove_partials(current);
                 }
                 drop(current);
+                self.storage.remove_empty_directories();
                 self.fail(stop)
             }
         };

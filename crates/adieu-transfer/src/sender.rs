@@ -580,7 +580,8 @@ impl<T: Transport> Sender<'_, T> {
                 }
                 Item::Control(Control::Phase { phase, .. }) => (self.observe)(Step::PeerIsBusy { phase }),
                 Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
-                _ => return Err(ProtocolError::OutOfPlace("a frame of a sender").into()),
+                Item::Control(control) => return Err(ProtocolError::OutOfPlace(control.name()).into()),
+                Item::Data(_) => return Err(ProtocolError::OutOfPlace("content").into()),
             }
         }
         Ok(true)

@@ -7,6 +7,7 @@ use super::syncer::{Job, NotSynced, Syncer};
 use crate::os::{Directory, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -21,8 +22,10 @@ pub(super) struct Directories {
     above: Option<Arc<Directory>>,
     /// The last one used: files mostly come directory by directory.
     last: Option<Last>,
-    /// Where a directory was made since the last sync.
-    made_in: BTreeSet<Vec<u8>>,
+    /// Directories that were made since the last sync, each after the one that it is in.
+    made: Vec<Vec<u8>>,
+    /// The root's own name in the one above, if it was made.
+    made_root: Option<OsString>,
     at_once: SyncAtOnce,
     /// No directory was seen that is on another file system than the root.
     one_device: bool,
@@ -54,7 +57,8 @@ impl Directories {
             name,
             above: None,
             last: None,
-            made_in: BTreeSet::new(),
+            made: Vec::new(),
+            made_root: None,
             at_once,
             one_device: true,
             syncer: Syncer::default(),
@@ -66,11 +70,12 @@ impl Directories {
         let name = shown(path.as_os_str().as_encoded_bytes());
         let fail = |e| StorageError::new(&format!("cannot make the directory {name}"), e);
         let above = Directory::open(parent).map_err(fail)?;
-        match std::fs::create_dir(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(fail(error)),
-            _ => {}
-        }
-        Ok(Self { above: Some(Arc::new(above)), ..Self::open(path)? })
+        let made_root = match std::fs::create_dir(path) {
+            Ok(()) => path.file_name().map(OsString::from),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+            Err(error) => return Err(fail(error)),
+        };
+        Ok(Self { above: Some(Arc::new(above)), made_root, ..Self::open(path)? })
     }
 
     /// The directory of a file, which is made if it is not there.
@@ -121,7 +126,7 @@ impl Directories {
                         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                         Err(error) => return Err(fail(error)),
                     }
-                    self.made_in.insert(parent.to_vec());
+                    self.made.push(path[..end + component.len()].to_vec());
                     here.enter(component)
                 }
                 other => other,
@@ -156,9 +161,10 @@ impl Directories {
 
     /// Syncs the names in these directories, and wherever directories were made.
     pub(super) fn sync_names(&mut self, paths: &[&[u8]], wanted: Wanted<'_>) -> Result<(), StorageError> {
-        let made_in = std::mem::take(&mut self.made_in);
+        let made = std::mem::take(&mut self.made);
+        self.made_root = None;
         let mut all: BTreeSet<&[u8]> = paths.iter().copied().collect();
-        all.extend(made_in.iter().map(|path| &**path));
+        all.extend(made.iter().map(|path| split(path).0));
         if all.len() > ONE_BY_ONE && self.syncs_at_once() {
             let synced = self.sync_root(Awaited::Names, wanted);
             synced.map_err(|e| e.unsynced("cannot sync the names", NAMES_UNSYNCED))?;
@@ -178,6 +184,28 @@ impl Directories {
         }
     }
 
+    /// Removes what was made since the last sync and is empty.
+    pub(super) fn remove_made(&mut self) {
+        // On Windows an open directory cannot be removed.
+        self.last = None;
+        for path in std::mem::take(&mut self.made).iter().rev() {
+            let (parent, name) = split(path);
+            // What is not empty, or is there no more, is left as it is.
+            let _ = self.enter(parent).and_then(|parent| parent.remove_directory(name));
+        }
+        if let (Some(above), Some(name)) = (&self.above, self.made_root.take()) {
+            let _ = above.remove_directory(name.as_encoded_bytes());
+        }
+    }
+
+    /// Opens a directory below the root that is there.
+    fn enter(&self, path: &[u8]) -> io::Result<Arc<Directory>> {
+        let components = path.split(|b| *b == b'/').filter(|component| !component.is_empty());
+        components
+            .into_iter()
+            .try_fold(Arc::clone(&self.root), |at, component| at.enter(component).map(Arc::new))
+    }
+
     fn sync_one(
         &mut self,
         directory: Arc<Directory>,
@@ -186,6 +214,14 @@ impl Directories {
     ) -> Result<(), StorageError> {
         let synced = self.syncer.sync(Job::Directory(directory), &mut || wanted(Awaited::Names));
         synced.map_err(|e| e.unsynced(&format!("cannot sync the directory {name}"), NAMES_UNSYNCED))
+    }
+}
+
+/// The directory above, which is empty for the root, and the name there.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|b| *b == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (&[], path),
     }
 }
 

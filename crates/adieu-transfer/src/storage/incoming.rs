@@ -22,6 +22,8 @@ pub(crate) struct Incoming {
     pub(super) hole_at_end: bool,
     /// It was there already, whole.
     pub(super) is_kept: bool,
+    /// Its beginning was there already.
+    pub(super) is_resumed: bool,
 }
 
 /// What a hole reads as.
@@ -44,6 +46,11 @@ impl Incoming {
     /// It was there already.
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    /// It goes on from a partial that was kept.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 
     pub(crate) fn mode(&self) -> u16 {

@@ -202,14 +202,14 @@ impl Storage {
             return Ok(());
         }
         match &self.place {
-            Place::Stream(_) => {
-                Err(StorageError::words("more than one file is sent, and the output is one stream"))
-            }
+            Place::Stream(_) => Err(StorageError::words(
+                "a directory, or more than one file, is sent, and the output is one stream",
+            )),
             Place::File { path, .. } => {
                 if path.is_file() {
                     let shown = crate::wire::shown(path.as_os_str().as_encoded_bytes());
                     return Err(StorageError::words(format!(
-                        "more than one file is sent, and {shown} is a file"
+                        "a directory, or more than one file, is sent, and {shown} is a file"
                     )));
                 }
                 let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
@@ -307,6 +307,7 @@ impl Storage {
             written: offset,
             hole_at_end: false,
             is_kept,
+            is_resumed: !is_kept,
         })
     }
 
@@ -356,6 +357,7 @@ impl Storage {
             written: 0,
             hole_at_end: false,
             is_kept: false,
+            is_resumed: false,
         })
     }
 
@@ -435,6 +437,13 @@ impl Storage {
             self.stored.1 += size;
         }
         Ok(())
+    }
+
+    /// After a failure: removes the directories that were made for what did not come.
+    pub(crate) fn remove_empty_directories(&mut self) {
+        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place {
+            tree.remove_made();
+        }
     }
 
     /// Removes the partial of a file that is damaged.

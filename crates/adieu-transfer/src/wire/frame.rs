@@ -222,6 +222,24 @@ fn header(kind: u8, length: u32) -> [u8; FRAME_HEADER] {
 const UNKNOWN: u64 = u64::MAX;
 
 impl Control {
+    /// What it is, as `docs/receipt-protocol.md` names it, for a sentence.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Begin { .. } => "a BEGIN",
+            Self::File { .. } => "a FILE",
+            Self::Start { .. } => "a START",
+            Self::Hole { .. } => "a HOLE",
+            Self::FileEnd { .. } => "a FILE END",
+            Self::Directory { .. } => "a DIRECTORY",
+            Self::Link { .. } => "a LINK",
+            Self::End(_) => "an END",
+            Self::Abort { .. } => "an ABORT",
+            Self::Have(_) => "a HAVE",
+            Self::Receipt(_) => "a RECEIPT",
+            Self::Phase { .. } => "a PHASE",
+        }
+    }
+
     /// Appends the frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();

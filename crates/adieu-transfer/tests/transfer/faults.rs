@@ -123,7 +123,7 @@ fn a_sender_that_breaks_the_rules_stores_nothing() {
             "out of what is sent",
         ),
         (all(&[&begin_only, &data]), "content outside of a file"),
-        (frames(&[begin.clone(), begin.clone()]), "does not belong there"),
+        (frames(&[begin.clone(), begin.clone()]), "the sender sent a BEGIN, which does not belong there"),
         (frames(&[begin.clone(), file("a"), Control::Hole { length: 1 << 60 }]), "a hole that is longer"),
         (frames(&[begin.clone(), Control::Start { offset: 1 }]), "a start without an offer"),
         (
@@ -135,7 +135,19 @@ fn a_sender_that_breaks_the_rules_stores_nothing() {
             ]),
             "its hash is not the sender's",
         ),
-        (all(&[&begin_only, &frames(&[file("a"), end.clone()])]), "a has 0 bytes"),
+        (
+            all(&[&begin_only, &frames(&[file("a"), end.clone()])]),
+            "a has 0 bytes here, and the sender says 4",
+        ),
+        (
+            all(&[
+                &begin_only,
+                &frames(&[file("a")]),
+                &data,
+                &frames(&[Control::FileEnd { size: 6, hash: [7; 32] }]),
+            ]),
+            "a was announced with 4 bytes, and the sender says at its end that it has 6",
+        ),
         (
             all(&[
                 &begin_only,

@@ -1,8 +1,10 @@
 //! The partial's name is everybody's: who removes it, or puts something else there, must not make us store what is not ours.
 
 use crate::faults::words;
+use crate::memory::BOUND;
 use crate::support::{How, content, over_tcp, partials, place, write};
-use adieu_transfer::{Outcome, Step, Verdict};
+use adieu::{Endpoint, Listener, Options};
+use adieu_transfer::{Outcome, Sources, Step, Storage, Verdict, Wire};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -138,4 +140,82 @@ fn what_is_shorter_than_its_size_is_not_said_to_be_changed() {
     let (sent, _) = over_tcp(&[source], &place.path().join("t"), &How::default(), &mut ignore, &mut ignore);
     let said = format!("the size of enabled is given as {} bytes, and it ended after {end}", there.len());
     assert!(words(&sent).contains(&said) && words(&sent).contains("stdin (-)"), "{}", words(&sent));
+}
+
+#[test]
+fn the_whole_path_below_the_output_is_named() {
+    for (at, said) in
+        [("n/sub/f", "n/sub/f is a directory"), ("n/sub", "n/sub is there, and is no directory")]
+    {
+        let place = place();
+        let (tree, target) = (place.path().join("n"), place.path().join("target"));
+        std::fs::create_dir_all(tree.join("sub")).expect("there is room");
+        write(&tree.join("sub/f"), b"content");
+        if at == "n/sub" {
+            std::fs::create_dir_all(target.join("n")).expect("there is room");
+            write(&target.join("n/sub"), b"a file");
+        } else {
+            std::fs::create_dir_all(target.join(at)).expect("there is room");
+        }
+        let outcomes = over_tcp(&[tree], &target, &How::default(), &mut ignore, &mut ignore);
+        refused(&outcomes, said);
+    }
+}
+
+#[test]
+fn a_failed_transfer_leaves_no_empty_directory_that_it_made() {
+    let place = place();
+    let tree = place.path().join("tree");
+    std::fs::create_dir_all(tree.join("a/b")).expect("there is room");
+    write(&tree.join("a/b/f"), b"content");
+    std::fs::create_dir(tree.join("z")).expect("there is room");
+    symlink("/", tree.join("z/out")).expect("links can be made");
+    for is_there in [false, true] {
+        let target = place.path().join("target");
+        if is_there {
+            std::fs::create_dir_all(target.join("tree/a")).expect("there is room");
+        }
+        let (_, received) =
+            over_tcp(std::slice::from_ref(&tree), &target, &How::default(), &mut ignore, &mut ignore);
+        assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
+        // What was there before stays.
+        assert_eq!((target.join("tree/a").exists(), target.exists()), (is_there, is_there));
+        assert!(!target.join("tree/a/b").exists() && !target.join("tree/z").exists());
+    }
+}
+
+#[test]
+fn a_partial_that_was_kept_before_survives_a_cut_at_a_receiver_that_keeps_none() {
+    let place = place();
+    let whole = content(4, 3_000_000);
+    let source = write(&place.path().join("source"), &whole);
+    let partial = write(&place.path().join(".target.adieu-partial"), &whole[..1_000_000]);
+    let mut storage = Storage::at(&place.path().join("target")).expect("there is room");
+    let options = Options::new().idle_timeout(BOUND);
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    // The file grows while it is sent, so that the sender gives up.
+    let mut grow = |step: Step<'_>| {
+        if let Step::Moved { .. } = step {
+            let file = std::fs::File::options().append(true).open(&source).expect("it is ours");
+            std::io::Write::write_all(&mut &file, b"more").expect("there is room");
+        }
+    };
+    let received = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let sources = Sources::new([&source]).expect("it is there");
+            let mut wire = Wire::new(adieu::connect(&endpoint, &options).expect("it listens"), None);
+            let asking = How { resume: true, ..How::default() }.sending();
+            adieu_transfer::send(&mut wire, &sources, &asking, &mut grow);
+            wire.finish();
+        });
+        let mut wire = Wire::new(listener.accept().expect("it comes"), None);
+        let keeping_none = How::default().receiving();
+        let received = adieu_transfer::receive(&mut wire, &mut storage, &keeping_none, &mut ignore);
+        wire.finish();
+        received
+    });
+    assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
+    let left = std::fs::read(&partial).expect("it is kept");
+    assert!(left.len() > 1_000_000 && whole.starts_with(&left), "{}", left.len());
 }

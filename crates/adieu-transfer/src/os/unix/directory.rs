@@ -1,7 +1,7 @@
 //! An open directory, and what is done in it by name: never through a link.
 
 use crate::os::{Kind, Locked};
-use rustix::fs::{Access, AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -91,10 +91,10 @@ impl Directory {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOLCK | Errno::NOSYS) => {}
             Err(error) => return Err(error.into()),
         }
-        if !self.leads_to(name, file)? {
+        let ours = rustix::fs::fstat(file)?;
+        if !self.stands_for(name, &ours)? {
             return Ok(Locked::Another);
         }
-        let ours = rustix::fs::fstat(file)?;
         let regular = FileType::from_raw_mode(ours.st_mode) == FileType::RegularFile;
         let is_ours = regular && ours.st_nlink == 1 && ours.st_uid == rustix::process::geteuid().as_raw();
         Ok(if is_ours { Locked::Ours } else { Locked::NotOurs })
@@ -102,7 +102,10 @@ impl Directory {
 
     /// Whether a name still stands for this open file: anybody may have removed or replaced it.
     pub(crate) fn leads_to(&self, name: &[u8], file: &File) -> io::Result<bool> {
-        let ours = rustix::fs::fstat(file)?;
+        self.stands_for(name, &rustix::fs::fstat(file)?)
+    }
+
+    fn stands_for(&self, name: &[u8], ours: &Stat) -> io::Result<bool> {
         match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(there) => Ok((ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)),
             Err(Errno::NOENT) => Ok(false),
@@ -131,6 +134,11 @@ impl Directory {
 
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// Removes an empty directory.
+    pub(crate) fn remove_directory(&self, name: &[u8]) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
     }
 
     /// Makes a link.

@@ -173,6 +173,11 @@ impl Directory {
         std::fs::remove_file(self.at(name)?)
     }
 
+    /// Removes an empty directory, if nobody has it open.
+    pub(crate) fn remove_directory(&self, name: &[u8]) -> io::Result<()> {
+        std::fs::remove_dir(self.at(name)?)
+    }
+
     /// Links are not made: it takes a privilege, and programs here take few links from elsewhere.
     #[expect(clippy::unused_self, reason = "elsewhere they are")]
     pub(crate) fn link(&self, _: &[u8], _: &[u8]) -> io::Result<()> {
