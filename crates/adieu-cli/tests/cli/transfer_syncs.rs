@@ -174,7 +174,9 @@ fn a_second_signal_during_a_sync_of_names_ends_the_receiver_at_once() {
         let sender = std::thread::spawn(move || send(&[&sending, &address]));
         until("it is not renamed", || scene.path("target").exists());
         let began = Instant::now();
-        signals.iter().for_each(|one| signal(&receiver, *one));
+        for one in signals {
+            signal(&receiver, *one);
+        }
         let (code, heard) = end(receiver);
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         assert!(matches!(code, Some(143 | 130)), "{code:?} {heard}");
