@@ -213,12 +213,17 @@ fn names_do_not_reach_the_terminal_raw() {
     let scene = Scene::new();
     std::fs::create_dir(scene.path("d")).expect("there is room");
     fifo(&scene.path("d/\u{1b}[2Jfifo"));
+    let (code, said) = send(&[&scene.word("d"), "127.0.0.1:1"]);
+    assert_eq!(code, Some(7), "{said}");
+    assert!(said.contains("d/\\u{1b}[2Jfifo is neither a file, a directory nor a link"), "{said:?}");
+    // What the receiver says of a name goes to both.
+    std::fs::create_dir_all(scene.path("target/\u{1b}[2Jfile")).expect("there is room");
     let receiver = scene.receive(&["--output", &scene.word("target")]);
-    let (code, said) = send(&[&scene.word("d"), &receiver.address]);
+    let (code, said) = send(&[&scene.file("\u{1b}[2Jfile", 10), &receiver.address]);
     let (their_code, heard, _) = receiver.finish();
-    assert_eq!((code, their_code), (Some(7), Some(6)), "{said}{heard}");
+    assert_eq!((code, their_code), (Some(6), Some(7)), "{said}{heard}");
     for said in [said, heard] {
-        assert!(said.contains("d/\\u{1b}[2Jfifo is neither a file, a directory nor a link"), "{said:?}");
+        assert!(said.contains("\\u{1b}[2Jfile is a directory"), "{said:?}");
     }
 }
 
