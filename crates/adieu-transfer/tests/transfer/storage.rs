@@ -71,7 +71,7 @@ fn one_stolen_partial_of_a_batch_is_neither_stored_nor_removed() {
         let outcomes = with_a_thief(&[tree], &target, &partial, false, true);
         refused(&outcomes, "the partial of tree/f12 was removed or replaced by somebody else");
         assert!(!target.join("tree/f12").exists());
-        assert_eq!(partials(&target), [partial.clone()]);
+        assert_eq!(partials(&target), std::slice::from_ref(&partial));
         assert_eq!(std::fs::read(&partial).ok().as_deref(), Some(&b"another's"[..]));
     }
 }
@@ -88,7 +88,7 @@ fn a_link_takes_no_partial_away_that_another_is_writing() {
     let partial = write(&target.join("tree/.x.adieu-partial"), b"another's");
     let held = std::fs::File::open(&partial).expect("it is there");
     rustix::fs::flock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive).expect("nobody has it");
-    let outcomes = over_tcp(&[tree.clone()], &target, &How::default(), &mut ignore, &mut ignore);
+    let outcomes = over_tcp(std::slice::from_ref(&tree), &target, &How::default(), &mut ignore, &mut ignore);
     refused(&outcomes, "another transfer is writing tree/.x.adieu-partial");
     assert_eq!(std::fs::read(&partial).ok().as_deref(), Some(&b"another's"[..]));
     // One that was left by a transfer that is no more may go.
