@@ -1,5 +1,6 @@
 //! What several attempts come to together: never less than one of them did.
 
+use crate::report::Role;
 use crate::report::TransferReport;
 use adieu::{Ending, Signal, Timer};
 
@@ -34,7 +35,8 @@ impl TransferReport {
         match () {
             () if self.is_good() => Reach::Stored,
             () if self.receipt.is_some() => Reach::Answered,
-            () if self.files.is_some() => Reach::Open,
+            // A receiver whose time is up while it syncs knows that nothing of that is stored.
+            () if self.files.is_some() && self.role == Role::Send.name() => Reach::Open,
             () if self.bytes_moved > 0 => Reach::Moved,
             () if self.protocol_version.is_some() => Reach::Agreed,
             () => Reach::Nothing,

@@ -137,7 +137,7 @@ fn a_deadline_ends_a_long_sync() {
     let Some(receiver) = receive("a_deadline_ends_a_long_sync", &scene, long, &args) else { return };
     assert_eq!(send(&[&file, &receiver.address]).0, Some(6));
     let (code, heard) = end(receiver);
-    assert_eq!(code, Some(6), "{heard}");
+    assert_eq!(code, Some(5), "{heard}");
     assert!(heard.contains("not stored: the deadline passed"), "{heard}");
     assert_eq!(names(scene.directory.path()), ["file", "port"]);
 }
