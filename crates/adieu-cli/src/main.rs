@@ -95,6 +95,7 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::error::ErrorKind;
 
     #[test]
     fn the_definitions_of_the_options_are_sound() {
@@ -145,6 +146,27 @@ mod tests {
                 let parsed = Cli::<Command>::try_parse_from(&words).expect("clap reads it too").command;
                 let Command::Connect(parsed) = parsed else { panic!("it connects") };
                 assert_eq!(format!("{read:?}"), format!("{parsed:?}"));
+            }
+        }
+    }
+
+    /// What a script's own variable becomes that was not set: the run would go past the proxy, or by any interface.
+    #[test]
+    fn no_option_takes_an_empty_value() {
+        let definition = Cli::<Command>::command();
+        for command in definition.get_subcommands() {
+            for option in command.get_opts().filter(|option| option.get_action().takes_values()) {
+                let written = format!("--{}=", option.get_long().expect("every option has a long name"));
+                let refusal = definition
+                    .clone()
+                    .try_get_matches_from(["adieu", command.get_name(), &written])
+                    .expect_err(&written);
+                let kind = refusal.kind();
+                assert!(
+                    matches!(kind, ErrorKind::InvalidValue | ErrorKind::ValueValidation),
+                    "{} {written}: {kind:?}",
+                    command.get_name()
+                );
             }
         }
     }

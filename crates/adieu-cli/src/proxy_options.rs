@@ -1,14 +1,12 @@
 //! The proxy, and its password, which is in nothing that is printed.
 
-use crate::exit::ExitStatus;
-use crate::printer::complain;
 use adieu::{Endpoint, ParseProxyError, Proxy, describe_error};
 use clap::Args;
-use std::convert::Infallible;
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{fmt, str::FromStr};
 
 /// The way to the peer.
 #[derive(Debug, Clone, Args, Default)]
@@ -16,7 +14,8 @@ use std::{fmt, str::FromStr};
 pub(crate) struct ProxyOptions {
     /// Connect through socks5://, socks5h://, socks4a:// or http://[user[:password]@]host:port, or as "env" says:
     /// ALL_PROXY and NO_PROXY
-    #[arg(long, value_name = "URL|env", env = "ADIEU_PROXY", hide_env_values = true)]
+    #[arg(long, value_name = "URL|env", env = "ADIEU_PROXY", hide_env_values = true,
+          value_parser = NonEmptyStringValueParser::new().map(Secret))]
     proxy: Option<Secret>,
 
     /// Read the proxy's password from this file's first line; others can see it on a command line
@@ -28,14 +27,6 @@ pub(crate) struct ProxyOptions {
 #[derive(Clone)]
 struct Secret(String);
 
-impl FromStr for Secret {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
@@ -45,60 +36,37 @@ impl fmt::Debug for Secret {
 /// A password that is longer is none: RFC 1929 has room for 255 bytes, and a header for some thousand.
 const MAX_PASSWORD: u64 = 4096;
 
-/// Why the options give no proxy.
-pub(crate) enum Refusal {
-    Usage(String),
-    LocalFailure(String),
-}
-
-impl Refusal {
-    pub(crate) fn tell(self) -> ExitStatus {
-        let (text, status) = match self {
-            Self::Usage(text) => (text, ExitStatus::Usage),
-            Self::LocalFailure(text) => (text, ExitStatus::LocalFailure),
-        };
-        complain(&text);
-        status
-    }
-}
-
 impl ProxyOptions {
     /// The proxy for this endpoint. `None`: no proxy.
-    pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Refusal> {
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, in a sentence: it is a usage error.
+    pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, String> {
         let Some(Secret(text)) = &self.proxy else { return Ok(None) };
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let of_environment = text == "env";
-        let proxy = if of_environment {
-            Proxy::from_environment(endpoint).map_err(|error| {
-                Refusal::Usage(match error {
-                    // It says itself which variable.
-                    ParseProxyError::NotUnicode => error.to_string(),
-                    _ => format!("ALL_PROXY is not a proxy: {error}"),
-                })
+        let proxy = if text == "env" {
+            Proxy::from_environment(endpoint).map_err(|error| match error {
+                // It says itself which variable.
+                ParseProxyError::NotUnicode => error.to_string(),
+                _ => format!("ALL_PROXY is not a proxy: {error}"),
             })?
         } else {
-            let proxy =
-                text.parse().map_err(|error| Refusal::Usage(format!("--proxy is not a proxy: {error}")))?;
+            let proxy = text.parse().map_err(|error| format!("--proxy is not a proxy: {error}"))?;
             if !matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. }) {
-                return Err(Refusal::Usage("a Unix socket is not reached through a proxy".to_owned()));
+                return Err("a Unix socket is not reached through a proxy".to_owned());
             }
             Some(proxy)
         };
         let Some(mut proxy): Option<Proxy> = proxy else { return Ok(None) };
-        let wrong = |error| Refusal::Usage(format!("the proxy {proxy}: {error}"));
+        let wrong = |error| format!("the proxy {proxy}: {error}");
         if let Some(path) = &self.proxy_password_file {
             let password = read_password(path).map_err(|error| {
-                let name = path.display();
-                Refusal::LocalFailure(format!(
-                    "cannot read the proxy's password from {name}: {}",
-                    describe_error(&error)
-                ))
+                let (name, why) = (path.display(), describe_error(&error));
+                format!("cannot read the proxy's password from {name}: {why}")
             })?;
             proxy = proxy.clone().with_password(password).map_err(wrong)?;
         }
-        proxy.check().map_err(|error| Refusal::Usage(format!("the proxy {proxy}: {error}")))?;
+        proxy.check().map_err(|error| format!("the proxy {proxy}: {error}"))?;
         Ok(Some(proxy))
     }
 }

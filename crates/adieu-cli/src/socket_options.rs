@@ -2,7 +2,7 @@
 
 use adieu::{IpVersion, Options};
 use anyhow::{Context, anyhow, ensure};
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -22,7 +22,8 @@ pub(crate) struct SocketOptions {
     ipv6: bool,
 
     /// Use this network interface alone (Linux)
-    #[arg(long, value_name = "NAME", env = "ADIEU_INTERFACE", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", env = "ADIEU_INTERFACE", hide_env_values = true,
+          value_parser = NonEmptyStringValueParser::new())]
     interface: Option<String>,
 
     /// Ask the peer's system after so much silence whether it lives; "off" never does, "on" is the default [default: 60s]

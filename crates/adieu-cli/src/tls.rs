@@ -5,7 +5,7 @@ use crate::printer::complain;
 use adieu::Endpoint;
 use adieu::tls::{Client, ConfigError, Eof, Fingerprint, Server, Tls, Version};
 use anyhow::anyhow;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,8 @@ pub(crate) struct Common {
     tls_eof: Option<EofRule>,
 
     /// Protocols to agree on (ALPN), best first, such as http/1.1
-    #[arg(long, value_name = "NAMES", env = "ADIEU_ALPN", hide_env_values = true, value_delimiter = ',')]
+    #[arg(long, value_name = "NAMES", env = "ADIEU_ALPN", hide_env_values = true, value_delimiter = ',',
+          value_parser = NonEmptyStringValueParser::new())]
     alpn: Vec<String>,
 
     /// Our certificate, with its chain: a PEM file
@@ -74,7 +75,8 @@ struct Trust {
     insecure: bool,
 
     /// The name that the certificate must be for [default: the endpoint's host]
-    #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
+          value_parser = NonEmptyStringValueParser::new())]
     servername: Option<String>,
 }
 

@@ -174,6 +174,12 @@ impl SocketOptions {
 
     fn check_values(&self) -> Result<(), OptionError> {
         let nonsense = |option, value: String, why| Err(OptionError::Nonsense { option, value, why });
+        // For the kernel an empty name is no interface, so that every one would do.
+        if let Some(name) = &self.interface
+            && (name.is_empty() || name.contains('\0'))
+        {
+            return nonsense("interface", format!("{name:?}"), "it is the name of one, such as eth0");
+        }
         if let Some(KeepAlive::After(time)) = self.keep_alive
             && !(1..=32_767).contains(&time.as_secs())
         {
@@ -408,6 +414,10 @@ mod tests {
         for (options, endpoint, says) in [
             (SocketOptions { tos: Some(1), ..none() }, &tcp, "ECN"),
             (SocketOptions { ttl: Some(0), ..none() }, &tcp, "from 1 to 255"),
+            #[cfg(target_os = "linux")]
+            (SocketOptions { interface: Some(String::new()), ..none() }, &tcp, "interface cannot be \"\""),
+            #[cfg(target_os = "linux")]
+            (SocketOptions { interface: Some("\0lo".into()), ..none() }, &tcp, "the name of one"),
             (
                 SocketOptions { keep_alive: Some(KeepAlive::After(Duration::ZERO)), ..none() },
                 &tcp,

@@ -91,17 +91,15 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     if let Some(tls) = tls {
         options = options.tls(tls);
     }
-    if let Err(error) = options.check(&endpoint) {
-        complain(&error.to_string());
-        return ExitStatus::Usage;
-    }
     match args.proxy.resolve(&endpoint) {
         Ok(proxy) => options = options.proxy(proxy),
-        Err(refusal) => return refusal.tell(),
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::Usage;
+        }
     }
-    if args.fastopen
-        && let Err(error) = options.check_fast_open(&endpoint)
-    {
+    let fast_open = || if args.fastopen { options.check_fast_open(&endpoint) } else { Ok(()) };
+    if let Err(error) = options.check(&endpoint).and_then(|()| fast_open()) {
         complain(&error.to_string());
         return ExitStatus::Usage;
     }

@@ -256,7 +256,7 @@ fn a_wrong_proxy_is_a_usage_error_without_its_password() {
     let missing = ["--proxy", "socks5://me@h", "--proxy-password-file", "/nonexistent/x"];
     let output = connect("127.0.0.1:9", &missing, &[]);
     let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("cannot read the proxy's password from /nonexistent/x"), "{said}");
     let output = connect("unix:/nonexistent/x", &["--proxy", "socks5://h"], &[]);
     assert_eq!(output.status.code(), Some(2));

@@ -13,7 +13,9 @@ pub(super) fn choose(
     let (Endpoint::Tcp { host, port } | Endpoint::Tls { host, port }) = endpoint else { return Ok(None) };
     // What cannot be read is not left out: whoever wants a proxy does not want to go without one.
     let either = |lower: &str, upper: &str| {
-        let value = variable(lower).or_else(|| variable(upper)).unwrap_or_default();
+        // An empty one is as good as none.
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let value = set(lower).or_else(|| set(upper)).unwrap_or_default();
         value.into_string().map_err(|_| ParseProxyError::NotUnicode)
     };
     let proxy = either("all_proxy", "ALL_PROXY")?;
@@ -156,5 +158,8 @@ mod tests {
         let bare = choose(&Endpoint::tcp("far.test", 1), |n| (n == "ALL_PROXY").then(|| "p:3128".into()));
         assert_eq!(bare.expect("a proxy").map(|p| p.to_string()).as_deref(), Some("http://p:3128"));
         assert_eq!(choose(&Endpoint::tcp("far.test", 1), |_| None), Ok(None));
+        let lower_is_empty = |n: &str| Some(if n == "ALL_PROXY" { "p:3128" } else { "" }.into());
+        let upper = choose(&Endpoint::tcp("far.test", 1), lower_is_empty).expect("a proxy");
+        assert_eq!(upper.map(|p| p.to_string()).as_deref(), Some("http://p:3128"));
     }
 }

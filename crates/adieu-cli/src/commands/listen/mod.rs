@@ -18,7 +18,7 @@ use adieu::{
     describe_error,
 };
 use clap::ArgAction;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
@@ -70,7 +70,8 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 
     /// Run this command with the shell for each connection: its stdin and stdout are the two directions
-    #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true)]
+    #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true,
+          value_parser = NonEmptyStringValueParser::new())]
     exec: Option<String>,
 
     /// Write the port (or the socket's path) to this file once it listens

@@ -18,14 +18,14 @@ use crate::hints;
 use crate::options::{InputKind, Shared};
 use crate::os::signals;
 use crate::printer::{Printer, complain};
-use crate::proxy_options::{ProxyOptions, Refusal};
+use crate::proxy_options::ProxyOptions;
 use crate::socket_options::Source;
 use crate::tls::EitherTls;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
 use adieu_transfer::{Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Context, Result, anyhow};
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
 use progress::Progress;
 use std::ffi::OsStr;
@@ -68,7 +68,8 @@ pub(crate) struct Transfer {
         value_name = "PASSPHRASE",
         env = "ADIEU_SECRET",
         hide_env_values = true,
-        conflicts_with = "secret_file"
+        conflicts_with = "secret_file",
+        value_parser = NonEmptyStringValueParser::new()
     )]
     secret: Option<String>,
 
@@ -202,15 +203,16 @@ impl Session {
         if !listens {
             options = transfer.source.add_to(options);
         }
-        if let Err(error) = options.check(&endpoint) {
-            complain(&error.to_string());
-            return Err(ExitStatus::Usage);
-        }
+        let usage = |error: &str| {
+            complain(error);
+            ExitStatus::Usage
+        };
         if !listens {
-            let proxy = transfer.proxy.resolve(&endpoint).map_err(Refusal::tell)?;
+            let proxy = transfer.proxy.resolve(&endpoint).map_err(|e| usage(&e))?;
             has_proxy = proxy.is_some();
             options = options.proxy(proxy);
         }
+        options.check(&endpoint).map_err(|e| usage(&e.to_string()))?;
         let fail = |text: &str| {
             complain(text);
             ExitStatus::LocalFailure

@@ -9,7 +9,7 @@ use crate::stdio;
 use adieu::exchange::{Input, Output};
 use adieu::{Endpoint, describe_error};
 use adieu_transfer::{Role, SendOptions, Sources, TransferReport, Wire};
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
 use std::ffi::OsString;
 use std::fs::File;
@@ -44,7 +44,8 @@ pub(crate) struct Args {
     plain: bool,
 
     /// The name that a single file, or stdin, gets at a receiver whose output is a directory [default: its own, or "stdin"]
-    #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true,
+          value_parser = OsStringValueParser::new().try_map(not_empty))]
     name: Option<OsString>,
 
     /// Which receipt is a success: stored alone, or also written, which a receiver gives that writes to its stdout
@@ -70,6 +71,10 @@ enum Accept {
     Stored,
     /// That, or written to the receiver's stdout
     Written,
+}
+
+fn not_empty(name: OsString) -> Result<OsString, &'static str> {
+    if name.is_empty() { Err("a file has a name") } else { Ok(name) }
 }
 
 pub(crate) fn run(args: &Args) -> ExitStatus {
