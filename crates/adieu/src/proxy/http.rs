@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 9110, section 9.3.6 (CONNECT), section 15 (status codes); RFC 7617 (Basic).
 
-use super::{Credentials, Progress, ProxyError, Target, one_line, shown};
+use super::{Credentials, Progress, ProxyError, Target, instead_of_protocol, one_line};
 
 /// A head that is longer is none. Squid, nginx and Apache have limits from 4 to 64 KiB.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
@@ -28,41 +28,20 @@ pub(super) fn request(credentials: Option<&Credentials>, target: &Target) -> Res
         }
     };
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
-    if let Some(credentials) = credentials {
-        request += &format!("Proxy-Authorization: Basic {}\r\n", basic(credentials));
+    if let Some(Credentials { user, password }) = credentials {
+        let basic = base64(format!("{user}:{password}").as_bytes());
+        request += &format!("Proxy-Authorization: Basic {basic}\r\n");
     }
     request += "\r\n";
     Ok(request.into_bytes())
 }
 
-fn basic(Credentials { user, password }: &Credentials) -> String {
-    base64(format!("{user}:{password}").as_bytes())
-}
-
-/// What is to be in no sentence, though the proxy may repeat it: our password, and our request's form of it.
-#[derive(Default)]
-struct Secrets(Vec<String>);
-
-/// So short a password stands in most pages by chance, and to leave those out would sooner tell it.
-const SHORT: usize = 3;
-
-impl Secrets {
-    fn of(credentials: &Credentials) -> Self {
-        // A page may write the signs at the end in another way.
-        let basic = basic(credentials).trim_end_matches('=').to_owned();
-        let password = Some(credentials.password.clone()).filter(|password| password.len() > SHORT);
-        Self(password.into_iter().chain([basic]).collect())
-    }
-
-    fn are_in(&self, text: &[u8]) -> bool {
-        self.0.iter().any(|secret| text.windows(secret.len()).any(|part| part == secret.as_bytes()))
-    }
-}
-
 /// The response being received.
 #[derive(Default)]
 pub(super) struct Response {
-    secrets: Secrets,
+    /// What was sent with a password may come back in its answer, in any form (as HTML writes it, in base64, cut in pieces),
+    /// so nothing that the proxy wrote is told then.
+    has_password: bool,
     head: Vec<u8>,
     interim: u8,
     refusal: Option<Refusal>,
@@ -80,7 +59,7 @@ struct Refusal {
 
 impl Response {
     pub(super) fn new(credentials: Option<&Credentials>) -> Self {
-        Self { secrets: credentials.map(Secrets::of).unwrap_or_default(), ..Self::default() }
+        Self { has_password: credentials.is_some(), ..Self::default() }
     }
 
     /// Takes what belongs to the response: how many bytes that is, and what comes of it.
@@ -90,7 +69,7 @@ impl Response {
             refusal.page.extend(&bytes[..taken]);
             let is_whole =
                 refusal.page.len() == refusal.wanted || refusal.is_chunked && chunks(&refusal.page).1;
-            return (taken, if is_whole { Err(refusal.error(&self.secrets)) } else { Ok(Progress::More) });
+            return (taken, if is_whole { Err(refusal.error()) } else { Ok(Progress::More) });
         }
         for (index, byte) in bytes.iter().enumerate() {
             self.head.push(*byte);
@@ -104,7 +83,7 @@ impl Response {
 
     /// The connection has ended, or enough was waited for: the error that it is.
     pub(super) fn end(&self) -> ProxyError {
-        self.refusal.as_ref().map_or(ProxyError::CutShort, |refusal| refusal.error(&self.secrets))
+        self.refusal.as_ref().map_or(ProxyError::CutShort, Refusal::error)
     }
 
     /// The refusal is known, and only the rest of its page is not.
@@ -142,6 +121,13 @@ impl Response {
             200..=299 => return Ok(Progress::Done),
             _ => {}
         }
+        if self.has_password {
+            let answer = format!(
+                "{code} {} (its own words are not told, because they may repeat our password)",
+                reason_of(code)
+            );
+            return Err(ProxyError::Refused { answer });
+        }
         let header = |name| response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
         let text =
             |name| header(name).and_then(|h| std::str::from_utf8(h.value).ok()).unwrap_or_default().trim();
@@ -149,32 +135,45 @@ impl Response {
         let is_chunked = text("transfer-encoding").to_ascii_lowercase().ends_with("chunked");
         let length = text("content-length").parse().ok().filter(|_| !is_chunked);
         let wanted = length.map_or(MAX_PAGE, |length: usize| length.min(MAX_PAGE));
-        let reason = response.reason.unwrap_or_default();
-        let reason = if self.secrets.are_in(reason.as_bytes()) { REPEATS } else { reason };
-        let status = one_line(&format!("{code} {reason}"), EXCERPT);
+        let status = one_line(&format!("{code} {}", response.reason.unwrap_or_default()), EXCERPT);
         let refusal = Refusal { status, page: Vec::new(), wanted, is_chunked };
         if wanted == 0 {
-            return Err(refusal.error(&self.secrets));
+            return Err(refusal.error());
         }
         self.refusal = Some(refusal);
         Ok(Progress::More)
     }
 
     fn wrong(&self, why: &str) -> ProxyError {
-        let seen = if self.secrets.are_in(&self.head) { REPEATS.to_owned() } else { shown(&self.head) };
-        ProxyError::Protocol { protocol: "HTTP", what: format!("{why}: {seen}") }
+        instead_of_protocol("HTTP", why, &self.head, self.has_password)
     }
 }
 
-/// In the place of what would tell our password.
-const REPEATS: &str = "(not told: it repeats our password)";
+/// What a refusal means, in the words of RFC 9110, section 15.
+fn reason_of(code: u16) -> &'static str {
+    match code {
+        300..=399 => "Redirection",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        400..=499 => "Client Error",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        500..=599 => "Server Error",
+        _ => "Unexpected",
+    }
+}
 
 impl Refusal {
-    fn error(&self, secrets: &Secrets) -> ProxyError {
+    fn error(&self) -> ProxyError {
         let page = if self.is_chunked { chunks(&self.page).0 } else { self.page.clone() };
-        if secrets.are_in(&page) {
-            return ProxyError::Refused { answer: format!("{}: {REPEATS}", self.status) };
-        }
         let page = one_line(&without_tags(&String::from_utf8_lossy(&page)), EXCERPT);
         let answer = if page.is_empty() { self.status.clone() } else { format!("{}: {page}", self.status) };
         ProxyError::Refused { answer }

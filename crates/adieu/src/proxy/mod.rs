@@ -437,6 +437,17 @@ fn shown(bytes: &[u8]) -> String {
     format!("\"{}{dots}\"", beginning.escape_ascii())
 }
 
+/// An answer that is of another protocol, with its beginning, unless it may hold our password.
+fn instead_of_protocol(
+    protocol: &'static str,
+    why: &str,
+    answer: &[u8],
+    may_hold_password: bool,
+) -> ProxyError {
+    let what = if may_hold_password { why.to_owned() } else { format!("{why}: {}", shown(answer)) };
+    ProxyError::Protocol { protocol, what }
+}
+
 /// Whether a character changes the order in which others are shown: a sentence would say something else.
 ///
 /// Source: Unicode Standard Annex #9, section 2.

@@ -2,7 +2,7 @@
 //!
 //! Source: "SOCKS: A protocol for TCP proxy across firewalls" and "SOCKS 4A", Ying-Da Lee.
 
-use super::{Credentials, Progress, ProxyError, Target, shown};
+use super::{Credentials, Progress, ProxyError, Target, instead_of_protocol};
 use std::net::IpAddr;
 
 const VERSION: u8 = 4;
@@ -50,10 +50,8 @@ pub(super) fn take(reply: &[u8]) -> Result<Progress, ProxyError> {
         [0, code @ 91..=93, ..] => {
             Err(ProxyError::Refused { answer: format!("{} (reply {code})", reply_name(*code)) })
         }
-        _ => Err(ProxyError::Protocol {
-            protocol: "SOCKS4",
-            what: format!("its answer is of another protocol: {}", shown(reply)),
-        }),
+        // There is no password in SOCKS4.
+        _ => Err(instead_of_protocol("SOCKS4", "its answer is of another protocol", reply, false)),
     }
 }
 

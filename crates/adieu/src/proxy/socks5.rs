@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 1928; RFC 1929 for user and password.
 
-use super::{Credentials, Progress, ProxyError, Target, shown};
+use super::{Credentials, Progress, ProxyError, Target, instead_of_protocol};
 use std::net::IpAddr;
 
 const VERSION: u8 = 5;
@@ -98,16 +98,18 @@ impl Socks5 {
                     Some(_) => "it wants another authentication than a user and a password".to_owned(),
                 },
             }),
-            (Awaited::Method, [VERSION, _]) => Err(wrong(answer, "it chose what was not offered")),
+            (Awaited::Method, [VERSION, _]) => Err(self.wrong(answer, "it chose what was not offered")),
             (Awaited::Authentication, [1, status]) => Err(ProxyError::Refused {
                 answer: format!("the user name and password are not accepted (status {status})"),
             }),
             (Awaited::Reply, [VERSION, 0, _, IPV4 | IPV6 | NAME, ..]) => Ok(Progress::Done),
-            (Awaited::Reply, [VERSION, 0, ..]) => Err(wrong(answer, "its address is of an unknown type")),
+            (Awaited::Reply, [VERSION, 0, ..]) => {
+                Err(self.wrong(answer, "its address is of an unknown type"))
+            }
             (Awaited::Reply, [VERSION, code, ..]) => {
                 Err(ProxyError::Refused { answer: format!("{} (reply {code})", reply_name(*code)) })
             }
-            _ => Err(wrong(answer, "its answer is of another protocol")),
+            _ => Err(self.wrong(answer, "its answer is of another protocol")),
         }
     }
 
@@ -117,20 +119,20 @@ impl Socks5 {
     }
 
     fn authenticate(&mut self) -> Result<Progress, ProxyError> {
-        let Some(Credentials { user, password }) = self.credentials.take() else {
+        let Some(Credentials { user, password }) = &self.credentials else {
             return Err(ProxyError::Refused { answer: "it wants a user and a password".to_owned() });
         };
         self.awaited = Awaited::Authentication;
-        let mut message = vec![1, length(&user, "a user name has 1 to 255 bytes")?];
+        let mut message = vec![1, length(user, "a user name has 1 to 255 bytes")?];
         message.extend(user.bytes());
-        message.push(length(&password, "a password has 1 to 255 bytes")?);
+        message.push(length(password, "a password has 1 to 255 bytes")?);
         message.extend(password.bytes());
         Ok(Progress::Send(message))
     }
-}
 
-fn wrong(answer: &[u8], why: &str) -> ProxyError {
-    ProxyError::Protocol { protocol: "SOCKS5", what: format!("{why}: {}", shown(answer)) }
+    fn wrong(&self, answer: &[u8], why: &str) -> ProxyError {
+        instead_of_protocol("SOCKS5", why, answer, self.credentials.is_some())
+    }
 }
 
 /// As RFC 1928, section 6, names them.

@@ -185,8 +185,13 @@ fn a_refusal_is_told_in_the_proxys_words() {
             Send(b"Not today"),
             Hold,
         ]]);
-        let (said, exit) = refusal(arm, &target(), &through(&format!("http://me:hunter2@127.0.0.1:{port}")));
+        let (said, exit) = refusal(arm, &target(), &through(&format!("http://127.0.0.1:{port}")));
         assert!(said.ends_with("refuses: 403 Filtered: Not today"), "{said}");
+        assert_eq!(exit, 3);
+        // No word of it is waited for.
+        let (port, _) = proxy(&[&[TakeHead, Send(b"HTTP/1.1 403 hunter2\r\n\r\n"), Hold]]);
+        let (said, exit) = refusal(arm, &target(), &through(&format!("http://me:hunter2@127.0.0.1:{port}")));
+        assert!(said.contains("refuses: 403 Forbidden (its own words are not told"), "{said}");
         assert_eq!(exit, 3);
     });
 }
