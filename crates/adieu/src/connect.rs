@@ -286,6 +286,7 @@ pub(crate) fn race(
     addresses: &[SocketAddr],
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     let established = race_to_first(link, addresses)?;
+    link.options.socket.check_source(&established.socket).map_err(ConnectCause::Option)?;
     let transport = transport(&established.socket, &link.options.socket);
     Ok((established, transport))
 }

@@ -178,7 +178,8 @@ impl Options {
 impl Options {
     /// Connects from this address of ours, and from this port; `None` or 0 lets the system choose. Nothing for a listener.
     ///
-    /// Only peers of the same IP version can then be connected to. `SO_REUSEADDR` is set for a port: it may still be in
+    /// Only peers of the same IP version can then be connected to. `0.0.0.0` and `::` are any address of ours. An address
+    /// that the system takes and then replaces (a network's broadcast address on Linux) is refused. `SO_REUSEADDR` is set for a port: it may still be in
     /// TIME-WAIT.
     #[must_use]
     pub fn source(mut self, address: IpAddr, port: impl Into<Option<u16>>) -> Self {

@@ -8,7 +8,7 @@ use crate::{Endpoint, describe_error, handle, os};
 use socket2::Protocol;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Keep-alive finds a peer that died while nothing was outstanding: 60 s of silence, then 6 probes 10 s apart.
@@ -209,6 +209,11 @@ impl SocketOptions {
         if self.ttl == Some(0) {
             return nonsense("ttl", "0".to_owned(), "it is from 1 to 255");
         }
+        if let Some(ip) = self.source.map(|source| source.ip())
+            && (ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST))
+        {
+            return nonsense("source", ip.to_string(), "it is the address of many, and none of ours");
+        }
         if self.ip_version.is_some_and(|v| self.source.is_some_and(|source| IpVersion::of(&source) != v)) {
             let source = self.source.map(|s| s.ip().to_string()).unwrap_or_default();
             return nonsense("source", source, "it is of the other IP version");
@@ -330,6 +335,21 @@ impl SocketOptions {
             _ => socket.set_reuse_address(true),
         };
         refused("source", &value, bound.and_then(|()| socket.bind(&source.into())))
+    }
+
+    /// Whether a connected socket comes from where it was bound to: Linux binds to a network's broadcast address, and then
+    /// connects from another one without a word. An unspecified address is any of ours.
+    pub(crate) fn check_source(&self, socket: &Socket) -> Result<(), OptionError> {
+        let asked = self.source.map(|source| source.ip()).filter(|ip| !ip.is_unspecified());
+        let local = socket.local_addr().ok().and_then(|local| local.as_socket());
+        match (asked, local.map(|local| local.ip())) {
+            (Some(asked), Some(local)) if local != asked => {
+                let text = format!("the system connects from {local}");
+                let source = io::Error::new(io::ErrorKind::AddrNotAvailable, text);
+                Err(OptionError::Refused { option: "source", value: asked.to_string(), source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Sets the defaults of what was not asked for.

@@ -20,6 +20,8 @@ fn a_value_that_can_mean_nothing_is_a_usage_error_that_names_the_option() {
         (&["--receive-buffer", "many"], "--receive-buffer"),
         (&["--source", "localhost"], "--source"),
         (&["--source", "127.0.0.1", "-6"], "source"),
+        (&["--source", "224.0.0.1"], "source cannot be 224.0.0.1: it is the address of many"),
+        (&["--source", "255.255.255.255:5000"], "source cannot be 255.255.255.255"),
         (&["-4", "-6"], "--ipv6"),
     ] {
         let output = run(&[&["connect", "127.0.0.1:9"], args].concat(), b"");

@@ -169,6 +169,7 @@ pub(super) async fn race(
     failed: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     let established = race_to_first(link, addresses, failed).await?;
+    link.options.socket.check_source(&established.socket).map_err(ConnectCause::Option)?;
     let transport = transport(&established.socket, &link.options.socket);
     Ok((established, transport))
 }

@@ -97,6 +97,28 @@ fn an_option_that_the_system_refuses_is_named_and_is_our_failure() {
     });
 }
 
+/// Linux binds to a network's broadcast address, and connects from another.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_source_that_the_system_replaces_is_refused() {
+    on_both(|arm| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+        let source = |ip: [u8; 4]| Options::new().source(Ipv4Addr::from(ip).into(), None);
+        let (said, exit) = refusal(arm, &endpoint, &source([127, 255, 255, 255]));
+        let replaced = "source cannot be set to 127.255.255.255: the system connects from 127.0.0.1";
+        // Where the network has no such address, it is nobody's.
+        assert!(said.contains(replaced) || said.contains("EADDRNOTAVAIL"), "{said}");
+        assert_eq!(exit, 7);
+        for nobody in [[224, 0, 0, 1], [255; 4]] {
+            let (said, _) = refusal(arm, &endpoint, &source(nobody));
+            assert!(said.contains("it is the address of many"), "{said}");
+        }
+        let any = arm.connect(&endpoint, &source([0; 4])).unwrap_or_else(|error| panic!("{error}"));
+        drop(any);
+    });
+}
+
 #[test]
 fn a_listener_names_the_option_too() {
     let options = Options::new().receive_buffer(1 << 30);
