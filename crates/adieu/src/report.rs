@@ -370,6 +370,7 @@ impl Report {
     fn sentence(&self, ending: Ending, phase: Phase, fault: Option<Fault>) -> String {
         let during = phase.name();
         let error = self.error.as_deref().unwrap_or("no error was told");
+        let tried = || self.error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default();
         if self.role == Role::Listen.name()
             && phase == Phase::Connecting
             && let Some(sentence) = self.nobody_reached_us(ending, error)
@@ -382,15 +383,26 @@ impl Report {
             Ending::Reset { by: Side::Peer } => format!("reset by the peer while {during}"),
             Ending::Reset { by: Side::Us } => format!("reset by us while {during}"),
             Ending::TimedOut { timer: Timer::Connect } => {
-                let tried = self.error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default();
                 if self.tls_failure.is_some() {
                     return format!("timed out while connecting to {}: {error}", self.endpoint);
                 }
-                return format!("timed out while connecting to {}: nothing answered{tried}", self.endpoint);
+                return format!(
+                    "timed out while connecting to {}: nothing answered{}",
+                    self.endpoint,
+                    tried()
+                );
+            }
+            Ending::TimedOut { timer: Timer::Deadline }
+                if phase == Phase::Connecting && self.tls_failure.is_none() =>
+            {
+                let endpoint = &self.endpoint;
+                return format!(
+                    "timed out while connecting to {endpoint}: the deadline has passed{}",
+                    tried()
+                );
             }
             Ending::TimedOut { .. } if phase == Phase::Connecting => {
-                let cause = self.error.as_deref().unwrap_or("the deadline has passed");
-                return format!("timed out while connecting to {}: {cause}", self.endpoint);
+                return format!("timed out while connecting to {}: {error}", self.endpoint);
             }
             Ending::TimedOut { timer: Timer::Idle } => {
                 format!("timed out while {during}, the peer was silent for the whole idle timeout")

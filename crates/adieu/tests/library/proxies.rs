@@ -277,6 +277,20 @@ fn a_silent_proxy_is_ended_by_the_connect_timeout() {
 }
 
 #[test]
+fn a_deadline_that_passes_at_a_proxy_is_called_the_deadline() {
+    on_both(|arm| {
+        let (port, _) = proxy(&[&[Hold]]);
+        let url = format!("socks5h://127.0.0.1:{port}");
+        let (said, exit) = refusal(arm, &target(), &through(&url).deadline(Duration::from_millis(100)));
+        let expected = format!(
+            "timed out while connecting to peer.invalid:80: the deadline has passed ({url}: connected to, and it did not \
+             answer our request)"
+        );
+        assert_eq!((said, exit), (expected, 5));
+    });
+}
+
+#[test]
 fn an_interrupt_ends_the_wait_for_a_proxy() {
     let (port, _) = proxy(&[&[Take(3), Hold]]);
     let interrupt = adieu::Interrupt::new().expect("descriptors");
