@@ -98,7 +98,7 @@ impl SocketOptions {
         match self.keepalive {
             Some(KeepAlive::After(silence)) => options = options.keep_alive(silence),
             Some(KeepAlive::Off) => options = options.keep_alive(None),
-            Some(KeepAlive::On) | None => {}
+            None => {}
         }
         if let Some(on) = self.nodelay {
             options = options.no_delay(on);
@@ -118,16 +118,17 @@ impl SocketOptions {
 enum KeepAlive {
     /// After so much silence.
     After(Duration),
-    /// After as much as without the option.
-    On,
     Off,
 }
+
+/// What "on" stands for, as without the option; but written, it is asked for, and what has no use for it says so.
+const KEEP_ALIVE_ON: Duration = Duration::from_secs(60);
 
 /// It needs a value: without one it could take the endpoint for it, or `--keepalive 30s` could not be written.
 fn keep_alive(text: &str) -> anyhow::Result<KeepAlive> {
     match text {
         "off" => return Ok(KeepAlive::Off),
-        "on" => return Ok(KeepAlive::On),
+        "on" => return Ok(KeepAlive::After(KEEP_ALIVE_ON)),
         _ => {}
     }
     let after = humantime::parse_duration(text)
@@ -207,7 +208,7 @@ mod tests {
     fn keep_alive_is_on_off_or_a_time() {
         let after = |seconds| KeepAlive::After(Duration::from_secs(seconds));
         for (text, asked) in
-            [("on", KeepAlive::On), ("off", KeepAlive::Off), ("30s", after(30)), ("2m", after(120))]
+            [("on", after(60)), ("off", KeepAlive::Off), ("30s", after(30)), ("2m", after(120))]
         {
             assert_eq!(keep_alive(text).ok(), Some(asked), "{text}");
         }

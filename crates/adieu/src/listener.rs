@@ -75,8 +75,8 @@ impl Listener {
         if let Some(why) = wrong_tls(endpoint, options) {
             return Err(fail("listen on", io::Error::new(io::ErrorKind::InvalidInput, why)));
         }
-        options.check(endpoint).map_err(|e| fail("listen on", e.into_io()))?;
         let asked = &options.socket;
+        asked.check(endpoint, endpoint.host()).map_err(|e| fail("listen on", e.into_io()))?;
         let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
                 let found = resolve::look_up(host, *port).map_err(|e| fail("resolve", e))?;

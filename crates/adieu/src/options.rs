@@ -319,7 +319,9 @@ impl Options {
         if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Tls::needs_host) {
             return Err(OptionError::NoServerName);
         }
-        self.socket.check(endpoint)
+        // Of a proxy, it is the way to the proxy that they are for.
+        let host = self.proxy.as_ref().map(|proxy| proxy.host()).or(endpoint.host());
+        self.socket.check(endpoint, host)
     }
 }
 

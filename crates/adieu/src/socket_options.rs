@@ -143,8 +143,8 @@ pub(crate) enum Purpose {
 }
 
 impl SocketOptions {
-    /// What can be known to be wrong before any socket is made.
-    pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+    /// What can be known to be wrong before any socket is made, which leads to this host. `None`: to a Unix socket.
+    pub(crate) fn check(&self, endpoint: &Endpoint, host: Option<&str>) -> Result<(), OptionError> {
         let linux = cfg!(target_os = "linux");
         let asked = [
             // Name, whether it was asked for, whether this system has it.
@@ -169,7 +169,26 @@ impl SocketOptions {
                 return Err(OptionError::Unavailable { option });
             }
         }
-        self.check_values()
+        self.check_values()?;
+        self.check_literal(host.unwrap_or_default())
+    }
+
+    /// A host that is an address has no other: of a name, only the resolver knows.
+    fn check_literal(&self, host: &str) -> Result<(), OptionError> {
+        // A zone is none of std's.
+        let Ok(ip) = host.split('%').next().unwrap_or_default().parse() else { return Ok(()) };
+        let version = IpVersion::of(&SocketAddr::new(ip, 0));
+        let (option, value) = match (self.ip_version, self.source) {
+            (Some(IpVersion::V4), _) if version == IpVersion::V6 => ("ipv4", "on".to_owned()),
+            (Some(IpVersion::V6), _) if version == IpVersion::V4 => ("ipv6", "on".to_owned()),
+            (_, Some(source)) if IpVersion::of(&source) != version => ("source", source.ip().to_string()),
+            _ => return Ok(()),
+        };
+        let why = match version {
+            IpVersion::V4 => "the address is one of IPv4",
+            IpVersion::V6 => "the address is one of IPv6",
+        };
+        Err(OptionError::Nonsense { option, value, why })
     }
 
     fn check_values(&self) -> Result<(), OptionError> {
@@ -456,12 +475,12 @@ mod tests {
                 "nothing for a Unix socket",
             ),
         ] {
-            let error = options.check(endpoint).expect_err(says).to_string();
+            let error = options.check(endpoint, endpoint.host()).expect_err(says).to_string();
             assert!(error.contains(says), "{error}");
         }
-        none().check(&tcp).expect("nothing was asked for");
+        none().check(&tcp, tcp.host()).expect("nothing was asked for");
         let buffer = SocketOptions { send_buffer: Some(4096), ..none() };
-        buffer.check(&Endpoint::unix("x")).expect("a Unix socket has buffers");
+        buffer.check(&Endpoint::unix("x"), None).expect("a Unix socket has buffers");
     }
 
     #[test]

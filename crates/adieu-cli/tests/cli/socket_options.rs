@@ -40,11 +40,37 @@ fn a_keep_alive_of_nothing_is_told_how_to_be_off() {
 #[test]
 fn what_means_nothing_for_a_unix_socket_is_a_usage_error() {
     for command in ["connect", "listen"] {
-        let output = run(&[command, "unix:/nonexistent/x", "--ttl", "3"], b"");
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("ttl means nothing for a Unix socket"), "{said}");
+        for (option, value) in [("ttl", "3"), ("keepalive", "on"), ("keepalive", "off"), ("nodelay", "on")] {
+            let output = run(&[command, "unix:/nonexistent/x", &format!("--{option}"), value], b"");
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains(&format!("{option} means nothing for a Unix socket")), "{said}");
+        }
     }
+}
+
+#[test]
+fn an_address_of_the_other_ip_version_is_a_usage_error_and_a_name_without_one_is_not() {
+    for (args, says) in [
+        (&["connect", "127.0.0.1:9", "-6"][..], "ipv6 cannot be on: the address is one of IPv4"),
+        (&["connect", "tls://[::1]:9", "-4"], "ipv4 cannot be on: the address is one of IPv6"),
+        (&["connect", "[fe80::1%lo]:9", "-4"], "ipv4 cannot be on"),
+        (&["connect", "127.0.0.1:9", "--source", "::1"], "source cannot be ::1: the address is one of IPv4"),
+        (&["connect", "a.test:9", "--proxy", "socks5h://127.0.0.1:9", "-6"], "ipv6 cannot be on"),
+        (&["listen", "127.0.0.1:0", "-6"], "ipv6 cannot be on"),
+        (&["send", "/dev/null", "127.0.0.1:9", "-6"], "ipv6 cannot be on"),
+        (&["receive", "--output", "x", "127.0.0.1:0", "-6"], "ipv6 cannot be on"),
+    ] {
+        let output = run(args, b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(says), "{args:?}: {said}");
+    }
+    // What only the resolver takes for an address is a name. The proxy may reach what we do not.
+    let output = run(&["connect", "127.1:9", "-6"], b"");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let output = run(&["connect", "[::1]:9", "--proxy", "socks5h://127.0.0.1:9", "-4"], b"");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
 }
 
 #[test]
