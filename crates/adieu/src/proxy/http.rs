@@ -121,12 +121,15 @@ impl Response {
             200..=299 => return Ok(Progress::Done),
             _ => {}
         }
+        let advice = if code == 407 {
+            format!(" ({})", advice(&schemes(response.headers), self.has_password))
+        } else if self.has_password {
+            " (its own words are not told, because they may repeat our password)".to_owned()
+        } else {
+            String::new()
+        };
         if self.has_password {
-            let answer = format!(
-                "{code} {} (its own words are not told, because they may repeat our password)",
-                reason_of(code)
-            );
-            return Err(ProxyError::Refused { answer });
+            return Err(ProxyError::Refused { answer: format!("{code} {}{advice}", reason_of(code)) });
         }
         let header = |name| response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
         let text =
@@ -135,7 +138,7 @@ impl Response {
         let is_chunked = text("transfer-encoding").to_ascii_lowercase().ends_with("chunked");
         let length = text("content-length").parse().ok().filter(|_| !is_chunked);
         let wanted = length.map_or(MAX_PAGE, |length: usize| length.min(MAX_PAGE));
-        let status = one_line(&format!("{code} {}", response.reason.unwrap_or_default()), EXCERPT);
+        let status = one_line(&format!("{code} {}", response.reason.unwrap_or_default()), EXCERPT) + &advice;
         let refusal = Refusal { status, page: Vec::new(), wanted, is_chunked };
         if wanted == 0 {
             return Err(refusal.error());
@@ -146,6 +149,30 @@ impl Response {
 
     fn wrong(&self, why: &str) -> ProxyError {
         instead_of_protocol("HTTP", why, &self.head, self.has_password)
+    }
+}
+
+/// The schemes of authentication that a proxy asks for: those that we know by name, since a name may repeat our password too.
+///
+/// Source: RFC 9110, section 11.7.1; IANA's HTTP Authentication Scheme Registry.
+fn schemes(headers: &[httparse::Header<'_>]) -> Vec<&'static str> {
+    let asked = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("proxy-authenticate"));
+    let challenges: Vec<&str> = asked.filter_map(|header| std::str::from_utf8(header.value).ok()).collect();
+    // What stands in quotes is a parameter's.
+    let challenges: String = challenges.join(",").split('"').step_by(2).collect();
+    let names: Vec<&str> = challenges.split(',').filter_map(|part| part.split_whitespace().next()).collect();
+    let known = ["Basic", "Digest", "Bearer", "NTLM", "Negotiate"].into_iter();
+    known.filter(|scheme| names.iter().any(|name| name.eq_ignore_ascii_case(scheme))).collect()
+}
+
+/// What to do about a refusal that asks for authentication.
+fn advice(schemes: &[&str], had_password: bool) -> String {
+    let wanted = schemes.join(" or ");
+    match (wanted.is_empty() || schemes.contains(&"Basic"), had_password) {
+        (false, _) => format!("it wants {wanted}, and only Basic is spoken"),
+        (true, true) => "it does not accept the user and the password".to_owned(),
+        (true, false) if wanted.is_empty() => "write user:password@ before its host".to_owned(),
+        (true, false) => format!("it wants {wanted}: write user:password@ before its host"),
     }
 }
 

@@ -179,7 +179,7 @@ fn http_refusals_are_told_in_their_own_words_and_bounded() {
     for (answer, says) in [
         (
             "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-            "refuses: 407 Proxy Authentication Required",
+            "refuses: 407 Proxy Authentication Required (write user:password@ before its host)",
         ),
         ("HTTP/1.1 403 No\r\nContent-Length: 12\r\n\r\n<p>Go away.  ", "refuses: 403 No: Go away."),
         ("HTTP/1.1 502 \x07Bad\r\n\r\n", "does not speak HTTP"),
@@ -275,6 +275,27 @@ fn an_answer_to_a_password_is_told_in_our_own_words() {
     // What was sent no password keeps its words.
     let (_, end) = converse("http://h:1", &name("a.test"), b"HTTP/1.1 403 No\r\n\r\nNot here.");
     assert_eq!(end, Err("refuses: 403 No: Not here.".to_owned()));
+}
+
+#[test]
+fn a_proxy_that_wants_authentication_is_told_with_what_to_do() {
+    let basic_too = "Proxy-Authenticate: Digest realm=\"x, NTLM \", nonce=\"y\"\r\nproxy-authenticate: Basic realm=\"z\"\r\n";
+    for (url, headers, says) in [
+        ("http://h:1", basic_too, "it wants Basic or Digest: write user:password@ before its host"),
+        ("http://me:pw@h:1", basic_too, "it does not accept the user and the password"),
+        ("http://me:pw@h:1", "", "it does not accept the user and the password"),
+        ("http://h:1", "Proxy-Authenticate: NTLM\r\n", "it wants NTLM, and only Basic is spoken"),
+        (
+            "http://me:pw@h:1",
+            "Proxy-Authenticate: negotiate\r\n",
+            "it wants Negotiate, and only Basic is spoken",
+        ),
+    ] {
+        let answer =
+            format!("HTTP/1.1 407 Proxy Authentication Required\r\n{headers}Content-Length: 0\r\n\r\n");
+        let (_, end) = converse(url, &name("a.test"), answer.as_bytes());
+        assert_eq!(end, Err(format!("refuses: 407 Proxy Authentication Required ({says})")));
+    }
 }
 
 #[test]
