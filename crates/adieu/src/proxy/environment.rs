@@ -23,7 +23,7 @@ pub(super) fn choose(
     if proxy.is_empty() || is_excepted(&either("no_proxy", "NO_PROXY")?, host, *port) {
         return Ok(None);
     }
-    if proxy.contains("://") { proxy.parse().map(Some) } else { format!("http://{proxy}").parse().map(Some) }
+    proxy.parse().map(Some)
 }
 
 fn is_excepted(exceptions: &str, host: &str, port: u16) -> bool {
@@ -43,7 +43,7 @@ fn matches(word: &str, host: &str, port: u16) -> bool {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return in_range(word, ip);
     }
-    let domain = word.trim_start_matches('.').trim_end_matches('.');
+    let domain = word.strip_prefix("*.").unwrap_or(word).trim_start_matches('.').trim_end_matches('.');
     let below = host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     !domain.is_empty() && below
 }
@@ -97,6 +97,10 @@ mod tests {
             ("example.org", "www.Example.ORG.", true),
             (".example.org", "www.example.org", true),
             (".example.org", "example.org", true),
+            ("*.example.org", "www.example.org", true),
+            ("*.example.org:81", "www.example.org", false),
+            ("*.example.org", "badexample.org", false),
+            ("*example.org", "badexample.org", false),
             ("example.org", "badexample.org", false),
             ("example.org", "example.org.evil.test", false),
             ("a.test, b.test", "b.test", true),

@@ -55,7 +55,7 @@ impl ProxyKind {
 }
 
 /// A proxy to connect through, as a user writes it: `socks5://[user[:password]@]host[:port]`, `socks5h`, `socks4a`,
-/// `http`.
+/// `http`. Without a scheme it is an HTTP proxy, as in ALL_PROXY.
 ///
 /// A user and a password are percent-encoded there (`%40` for `@`). The password is never shown: not by `Display`, which
 /// leaves the user out too, nor by `Debug`, nor in an error.
@@ -88,9 +88,6 @@ pub(crate) struct Credentials {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseProxyError {
-    /// There is no scheme.
-    #[error("a proxy begins with its kind: socks5://, socks5h://, socks4a:// or http://")]
-    NoScheme,
     /// A scheme that is not spoken.
     #[error("this kind of proxy is not spoken to: write socks5://, socks5h://, socks4a:// or http://")]
     UnknownScheme,
@@ -106,6 +103,9 @@ pub enum ParseProxyError {
     /// The user or the password is not percent-encoded UTF-8.
     #[error("the user and the password of a proxy are percent-encoded: %40 for @, %25 for %")]
     BadCredentials,
+    /// A user of an HTTP proxy with a colon, where RFC 7617 has the user end.
+    #[error("the user of an HTTP proxy has no colon: what follows it would be taken for the password")]
+    ColonInUser,
     /// A password was given for nobody.
     #[error("a proxy's password needs a user, as in socks5://user@host:port")]
     PasswordWithoutUser,
@@ -156,10 +156,9 @@ impl Proxy {
     /// The proxy that the environment names for this endpoint: `all_proxy` or `ALL_PROXY`, unless `no_proxy` or
     /// `NO_PROXY` excepts it. In lower case it counts first, as for curl.
     ///
-    /// The exceptions stand apart by commas or spaces. `*` is every host; `example.org` and `.example.org` are that name
-    /// and all below it; an address is itself; `10.0.0.0/8` or `fd00::/8` is a range of addresses; with `:port` at the end
-    /// it is that port alone. A name is not resolved to see whether its address is excepted. A Unix socket has no proxy. A
-    /// proxy without a scheme is an HTTP proxy.
+    /// The exceptions stand apart by commas or spaces. `*` is every host; `example.org`, `.example.org` and
+    /// `*.example.org` are that name and all below it; an address is itself; `10.0.0.0/8` or `fd00::/8` is a range of addresses; with `:port` at the end
+    /// it is that port alone. A name is not resolved to see whether its address is excepted. A Unix socket has no proxy.
     ///
     /// # Errors
     ///
@@ -187,7 +186,7 @@ impl FromStr for Proxy {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         use ParseProxyError as E;
-        let (scheme, rest) = text.split_once("://").ok_or(E::NoScheme)?;
+        let (scheme, rest) = text.split_once("://").unwrap_or((ProxyKind::Http.scheme(), text));
         let kind = ProxyKind::ALL.into_iter().find(|kind| kind.scheme().eq_ignore_ascii_case(scheme));
         let kind = kind.ok_or(E::UnknownScheme)?;
         let (credentials, address) = match rest.rsplit_once('@') {
@@ -222,8 +221,7 @@ fn parse_credentials(kind: ProxyKind, text: &str) -> Result<Credentials, ParsePr
         return Err(ParseProxyError::PasswordWithoutUser);
     }
     if kind == ProxyKind::Http && credentials.user.contains(':') {
-        // Basic could not tell where the user ends.
-        return Err(ParseProxyError::BadCredentials);
+        return Err(ParseProxyError::ColonInUser);
     }
     if kind == ProxyKind::Socks4a && !password.is_empty() {
         return Err(ParseProxyError::PasswordForSocks4);

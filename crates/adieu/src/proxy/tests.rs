@@ -43,6 +43,8 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         ("SOCKS5h://u:p@[::1]:9/", "socks5h://[::1]:9"),
         ("socks4a://user@host:1", "socks4a://host:1"),
         ("http://u%40x:p%3a%25@proxy.test:3128", "http://proxy.test:3128"),
+        ("proxy.test:3128", "http://proxy.test:3128"),
+        ("u:p@proxy.test:3128", "http://proxy.test:3128"),
         ("http://u:p@word@proxy.test:3128", "http://proxy.test:3128"),
     ] {
         assert_eq!(proxy(text).to_string(), shown);
@@ -51,7 +53,7 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
     let credentials = proxy("http://u%40x:p%3a%25@h:1").credentials.expect("they are there");
     assert_eq!((credentials.user.as_str(), credentials.password.as_str()), ("u@x", "p:%"));
     for (text, error) in [
-        ("127.0.0.1:1080", E::NoScheme),
+        ("h", E::NoPort),
         ("https://h:1", E::UnknownScheme),
         ("http://h", E::NoPort),
         ("socks5://h:0", E::BadAddress),
@@ -61,7 +63,7 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         ("socks5://h:1/path", E::TrailingPath),
         ("socks5://u%4:p@h:1", E::BadCredentials),
         ("socks5://u%ff:p@h:1", E::BadCredentials),
-        ("http://a%3ab:p@h:1", E::BadCredentials),
+        ("http://a%3ab:p@h:1", E::ColonInUser),
         ("socks5://:p@h:1", E::PasswordWithoutUser),
         ("socks4a://u:p@h:1", E::PasswordForSocks4),
     ] {
