@@ -3,8 +3,7 @@
 use adieu::{Endpoint, Report};
 use std::io;
 
-const SHORTER_PATH: &str =
-    "such a path is short, about 100 bytes: go nearer with cd, and give a relative path";
+const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
 
 /// For an ending.
 pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
@@ -24,9 +23,15 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         return None;
     }
     match (report.ending, report.error_name, report.timer, report.local_end) {
-        ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => Some(
-            "nobody listens there: a server that is gone has left its name behind, or it does not listen yet",
-        ),
+        ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => {
+            Some(match report.endpoint.parse() {
+                Ok(Endpoint::Unix { path }) if path.is_dir() => "that is a directory, and no socket",
+                Ok(Endpoint::Unix { path }) if path.is_file() => "that is a file, and no socket",
+                _ => {
+                    "nobody listens there: a server that is gone has left its name behind, or it does not listen yet"
+                }
+            })
+        }
         ("no_connection", Some("ECONNREFUSED" | "WSAECONNREFUSED"), ..) => {
             Some("nothing listens there: is the server running, and is this its port?")
         }
@@ -50,8 +55,8 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
                 Some("give the port that the server listens on")
             }
             Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
-            Ok(Endpoint::UnixAbstract { .. }) => Some("give a name of at most 107 bytes, on Linux"),
-            // It is no name: what is wrong with it is said.
+            // What is wrong is said.
+            Ok(Endpoint::UnixAbstract { .. }) => None,
             Ok(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. })
                 if host.parse::<std::net::IpAddr>().is_ok() =>
             {
@@ -125,13 +130,9 @@ pub(crate) fn for_listening(endpoint: &Endpoint, error: &io::Error) -> Option<&'
             None => Some(SHORTER_PATH),
             _ => None,
         },
-        Endpoint::UnixAbstract { .. } => match name {
-            _ if error.kind() == io::ErrorKind::AddrInUse => {
-                Some("choose another name, or end what is there")
-            }
-            None => Some("give a name of at most 107 bytes, on Linux"),
-            _ => None,
-        },
+        Endpoint::UnixAbstract { .. } => {
+            (error.kind() == io::ErrorKind::AddrInUse).then_some("choose another name, or end what is there")
+        }
         _ => match name? {
             // SO_EXCLUSIVEADDRUSE is told of a taken port as WSAEACCES too.
             "EADDRINUSE" | "WSAEADDRINUSE" | "WSAEACCES" => {

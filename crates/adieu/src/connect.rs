@@ -174,7 +174,7 @@ fn establish(
             race(link, &addresses)
         }
         Endpoint::Unix { path } => {
-            let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
+            let address = handle::unix_address(path).map_err(ConnectCause::Local)?;
             let socket = connect_unix(link, &address)?;
             Ok((Established { socket, fault: None }, "unix"))
         }

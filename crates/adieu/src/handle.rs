@@ -3,7 +3,9 @@
 use crate::Endpoint;
 use crate::socket_options::SocketOptions;
 use socket2::{SockAddr, SockRef, Socket};
+use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 /// Something that owns a socket: socket2's for the blocking driver, tokio's for the async one.
@@ -68,17 +70,42 @@ pub(crate) fn describe(address: &SockAddr) -> Option<String> {
     crate::os::abstract_name_of(address).map(|name| Endpoint::unix_abstract(name).to_string())
 }
 
+/// How many bytes a Unix socket's path, or its abstract name, may have: what `sun_path` has room for, less one.
+///
+/// Source: unix(7); unix(4) of the BSDs; afunix.h.
+const LONGEST_NAME: usize =
+    if cfg!(any(target_os = "linux", target_os = "android", windows)) { 107 } else { 103 };
+
+fn ensure_fits(what: &str, name: &OsStr) -> io::Result<()> {
+    if name.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    let text = format!("the {what} has {} bytes, and a Unix socket's has at most {LONGEST_NAME}", name.len());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
+/// The address of a Unix socket's path.
+///
+/// # Errors
+///
+/// The path is too long for a socket.
+pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
+    ensure_fits("path", path.as_os_str())?;
+    SockAddr::unix(path)
+}
+
 /// The address of a Unix socket's abstract name.
 ///
 /// # Errors
 ///
-/// The name is too long (about 100 bytes), or this system has no such names.
+/// The name is too long, or this system has no such names.
 ///
 /// # Platforms
 ///
 /// Linux. unix(7), "abstract".
 pub(crate) fn abstract_address(name: &str) -> io::Result<SockAddr> {
     if cfg!(any(target_os = "linux", target_os = "android")) {
+        ensure_fits("name", OsStr::new(name))?;
         SockAddr::unix(format!("\0{name}"))
     } else {
         let text = "abstract names of Unix sockets are Linux's: give a path";

@@ -110,6 +110,34 @@ fn the_socket_of_a_listener_that_was_killed_is_taken_over() {
 }
 
 #[test]
+fn what_is_no_socket_is_called_what_it_is() {
+    let (directory, path, endpoint) = place();
+    std::fs::write(&path, b"").expect("a file can be made");
+    let said = text(&run(&["connect", &endpoint], b"").stderr);
+    assert!(said.contains("hint: that is a file, and no socket"), "{said}");
+    let endpoint = format!("unix:{}", directory.path().display());
+    let said = text(&run(&["connect", &endpoint], b"").stderr);
+    assert!(said.contains("hint: that is a directory, and no socket"), "{said}");
+}
+
+#[test]
+fn a_name_that_is_too_long_is_told_the_bound() {
+    let (path, name) = (format!("unix:/{}", "x".repeat(200)), format!("unix:@{}", "x".repeat(200)));
+    let most = if cfg!(target_os = "linux") { 107 } else { 103 };
+    for command in ["connect", "listen"] {
+        let output = run(&[command, &path], b"");
+        let said = text(&output.stderr);
+        let bound = format!("the path has 201 bytes, and a Unix socket's has at most {most}");
+        assert!(said.contains(&bound) && said.contains("hint: go nearer with cd"), "{said}");
+        assert_eq!(output.status.code(), Some(3));
+        if cfg!(target_os = "linux") {
+            let said = text(&run(&[command, &name], b"").stderr);
+            assert!(said.contains("the name has 200 bytes, and a Unix socket's has at most 107"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_living_listener_keeps_its_socket_and_its_one_client() {
     let (_directory, path, endpoint) = place();
     let first = Server::start_at(&endpoint, &["--echo"]);

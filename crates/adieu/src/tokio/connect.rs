@@ -119,7 +119,7 @@ async fn establish(
             race(link, &addresses, failed).await
         }
         Endpoint::Unix { path } => {
-            let address = SockAddr::unix(path).map_err(ConnectCause::Local)?;
+            let address = handle::unix_address(path).map_err(ConnectCause::Local)?;
             let socket = connect_unix(link, &address).await?;
             Ok((Established { socket, fault: None }, "unix"))
         }

@@ -50,7 +50,7 @@ pub(crate) fn listen_at(
     backlog: i32,
     asked: &SocketOptions,
 ) -> io::Result<(Socket, SocketFile)> {
-    let address = SockAddr::unix(path)?;
+    let address = crate::handle::unix_address(path)?;
     let _lock = lock_directory(path);
     let mut removed = false;
     loop {

@@ -110,7 +110,7 @@ pub(crate) fn listen_at(
     backlog: i32,
     asked: &SocketOptions,
 ) -> io::Result<(Socket, SocketFile)> {
-    let address = SockAddr::unix(path)?;
+    let address = crate::handle::unix_address(path)?;
     let socket = asked.open(Domain::UNIX, Purpose::Listen)?;
     socket.bind(&address)?;
     let file = SocketFile { path: path.to_owned() };
