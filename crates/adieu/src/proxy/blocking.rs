@@ -5,7 +5,7 @@ use crate::connect::{Established, addresses_of, out_of_time, race};
 use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
 use crate::os::{self, AsPollable, Watch};
-use crate::{Endpoint, Event};
+use crate::{Endpoint, Event, handle};
 use socket2::{SockRef, Socket};
 use std::io;
 use std::time::{Duration, Instant};
@@ -34,7 +34,10 @@ pub(crate) fn establish(
         link.observe(&Event::AskingProxy { proxy: &proxy.to_string(), target: &target.to_string() });
         match shake_hands(link, proxy, target, &established)? {
             Ok(()) => return Ok((established, transport)),
-            Err(error) => refusals.note(target, error),
+            Err(error) => {
+                leave(&SockRef::from(&established.socket));
+                refusals.note(target, error);
+            }
         }
     }
     Err(refusals.into_cause(proxy))
@@ -67,6 +70,20 @@ pub(crate) fn told(proxy: &Proxy, error: ProxyError) -> ConnectCause {
 pub(crate) fn silence(proxy: &Proxy) -> Attempt {
     let error = io::Error::new(io::ErrorKind::TimedOut, "connected to, and it did not answer our request");
     Attempt { address: proxy.to_string(), error }
+}
+
+/// Lets the close of a connection to a proxy that gave none end it, which until here would reset it: nothing of ours was cut,
+/// and a proxy logs a reset as a fault.
+///
+/// What it has said by now is received first, as far as it is a page and not a stream: a close with bytes unread resets too.
+pub(crate) fn leave(socket: &SockRef<'_>) {
+    handle::set_reset_on_close(socket, false);
+    let mut page = [0; 4096];
+    for _ in 0..16 {
+        if !io::Read::read(&mut &**socket, &mut page).is_ok_and(|n| n > 0) {
+            return;
+        }
+    }
 }
 
 /// What a proxy said of each of several addresses.

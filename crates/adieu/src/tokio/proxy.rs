@@ -6,7 +6,7 @@ use crate::Event;
 use crate::connect::Established;
 use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
-use crate::proxy::blocking::{PAGE_PATIENCE, Refusals, Step, silence, step, unreachable};
+use crate::proxy::blocking::{PAGE_PATIENCE, Refusals, Step, leave, silence, step, unreachable};
 use crate::proxy::{Handshake, Proxy, ProxyError, Target};
 use socket2::{SockRef, Socket};
 use std::io;
@@ -48,10 +48,21 @@ pub(super) async fn establish(
     Err(refusals.into_cause(proxy))
 }
 
-/// Drives a handshake. The caller bounds it.
+/// Gives the socket back once it leads to the target. The caller bounds it.
 async fn shake_hands(socket: Socket, proxy: &Proxy, target: &Target) -> Result<Socket, ProxyError> {
     let mut handshake = Handshake::new(proxy, target)?;
     let stream = TcpStream::from_std(socket.into()).map_err(ProxyError::Io)?;
+    match drive(&stream, &mut handshake).await {
+        Ok(()) => stream.into_std().map(Socket::from).map_err(ProxyError::Io),
+        Err(error) => {
+            leave(&SockRef::from(&stream));
+            Err(error)
+        }
+    }
+}
+
+/// Drives a handshake.
+async fn drive(stream: &TcpStream, handshake: &mut Handshake) -> Result<(), ProxyError> {
     let mut refused_at = None;
     loop {
         let (mut done, mut blocked_on) = (false, None);
@@ -59,7 +70,7 @@ async fn shake_hands(socket: Socket, proxy: &Proxy, target: &Target) -> Result<S
         for interest in [Interest::READABLE, Interest::WRITABLE] {
             let mut failure = None;
             // Whether it was called at all is told by what it sets.
-            let _ = stream.try_io(interest, || match step(&SockRef::from(&stream), &mut handshake) {
+            let _ = stream.try_io(interest, || match step(&SockRef::from(stream), handshake) {
                 Ok(Step::Done) => {
                     done = true;
                     Ok(())
@@ -79,8 +90,7 @@ async fn shake_hands(socket: Socket, proxy: &Proxy, target: &Target) -> Result<S
                 return Err(error);
             }
             if done {
-                let stream = stream.into_std().map_err(ProxyError::Io)?;
-                return Ok(Socket::from(stream));
+                return Ok(());
             }
         }
         let ready = stream.ready(blocked_on.unwrap_or(Interest::READABLE.add(Interest::WRITABLE)));

@@ -23,8 +23,10 @@ enum Step {
     Echo,
     /// Receives until the client is gone.
     Hold,
+    /// Receives the client's end, which is no reset.
+    End,
 }
-use Step::{Dribble, Echo, Hold, Reset, Send, Take, TakeHead};
+use Step::{Dribble, Echo, End, Hold, Reset, Send, Take, TakeHead};
 
 /// A proxy for as many clients as there are scripts, and what it received of each before its stream.
 fn proxy(scripts: &'static [&'static [Step]]) -> (u16, JoinHandle<Vec<Vec<u8>>>) {
@@ -64,6 +66,7 @@ fn perform(mut stream: &TcpStream, script: &[Step]) -> Vec<u8> {
                 stream.write_all(&all).expect("it still receives");
             }
             Hold => drop(stream.read_to_end(&mut Vec::new())),
+            End => assert_eq!(stream.read_to_end(&mut Vec::new()).expect("an end and no reset"), 0),
         }
     }
     taken
@@ -193,6 +196,23 @@ fn a_refusal_is_told_in_the_proxys_words() {
         let (said, exit) = refusal(arm, &target(), &through(&format!("http://me:hunter2@127.0.0.1:{port}")));
         assert!(said.contains("refuses: 403 Forbidden (its own words are not told"), "{said}");
         assert_eq!(exit, 3);
+    });
+}
+
+#[test]
+fn a_proxy_that_refuses_is_left_without_a_reset() {
+    on_both(|arm| {
+        let (port, left) =
+            proxy(&[&[Take(3), Send(b"\x05\x00"), Take(ASKED), Send(b"\x05\x02\x00\x01\0\0\0\0\0\0"), End]]);
+        refusal(arm, &target(), &through(&format!("socks5h://127.0.0.1:{port}")));
+        left.join().expect("an end");
+        // With a password the page is not received for its words.
+        for user in ["", "me:hunter2@"] {
+            let (port, left) =
+                proxy(&[&[TakeHead, Send(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"), End]]);
+            refusal(arm, &target(), &through(&format!("http://{user}127.0.0.1:{port}")));
+            left.join().expect("an end");
+        }
     });
 }
 
