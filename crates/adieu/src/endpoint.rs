@@ -1,6 +1,7 @@
 //! Where to connect to, or listen: the words a user writes, parsed.
 
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `tls://host:port`, `unix:path`, `unix:@name`.
@@ -296,9 +297,18 @@ impl fmt::Display for Endpoint {
     }
 }
 
-impl From<std::net::SocketAddr> for Endpoint {
-    fn from(address: std::net::SocketAddr) -> Self {
-        Self::tcp(address.ip().to_string(), address.port())
+/// An address that means something in its zone alone keeps it, by its number.
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::tcp(host_of(address), address.port())
+    }
+}
+
+/// The host of an address, with its zone if it has one.
+pub(crate) fn host_of(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+        other => other.ip().to_string(),
     }
 }
 
@@ -321,6 +331,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Endpoint>().expect("well formed").to_string(), text);
         }
+        let zoned = std::net::SocketAddrV6::new("fe80::1".parse().expect("an address"), 80, 0, 2);
+        assert_eq!(Endpoint::from(SocketAddr::from(zoned)).to_string(), "[fe80::1%2]:80");
         assert_eq!(Endpoint::from_host_and_port("::1", "80"), Ok(Endpoint::tcp("::1", 80)));
         assert_eq!("unix:@x".parse(), Ok(Endpoint::unix_abstract("x")));
         assert_eq!(Endpoint::unix("@x").to_string(), "unix:./@x");

@@ -1,6 +1,7 @@
 //! Listening: the other side of the same procedure.
 
 use crate::connect::transport;
+use crate::endpoint::host_of;
 use crate::error::{Explained, ListenError};
 use crate::link::Link;
 use crate::os::{self, AsPollable, SocketFile, Watch};
@@ -99,10 +100,14 @@ impl Listener {
             }
         };
         let local = socket.local_addr().map_err(|e| fail("listen on", e))?;
+        // A zone as it was written: its name says more than its number.
+        let zoned = endpoint.host().filter(|host| host.contains('%')).map(str::to_owned);
         let endpoint = match (endpoint, local.as_socket()) {
-            (Endpoint::Tls { .. }, Some(address)) => Endpoint::tls(address.ip().to_string(), address.port()),
-            (_, Some(address)) => Endpoint::from(address),
             (_, None) => endpoint.clone(),
+            (Endpoint::Tls { .. }, Some(at)) => {
+                Endpoint::tls(zoned.unwrap_or_else(|| host_of(at)), at.port())
+            }
+            (_, Some(at)) => Endpoint::tcp(zoned.unwrap_or_else(|| host_of(at)), at.port()),
         };
         let accepting = options.interrupt.clone();
         let is_tcp = local.as_socket().is_some();

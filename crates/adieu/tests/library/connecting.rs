@@ -185,3 +185,14 @@ fn a_resolver_that_never_answers_is_bounded_and_holds_nobody_up_afterwards() {
         assert_eq!((error.report().ending, error.report().timer), ("timed_out", Some("connect")));
     });
 }
+
+/// A link-local address means nothing without its zone, so what is said must lead to it again.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_with_a_zone_says_it() {
+    // Loopback is the first interface. Without IPv6 there is nothing to listen on.
+    let Ok(listener) = adieu::Listener::bind(&Endpoint::tcp("::1%1", 0), &Options::new()) else { return };
+    let said = listener.local_endpoint();
+    assert!(said.to_string().starts_with("[::1%1]:"), "{said}");
+    drop(adieu::connect(said, &Options::new()).expect("it listens there"));
+}
