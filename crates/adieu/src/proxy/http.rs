@@ -179,7 +179,6 @@ fn advice(schemes: &[&str], had_password: bool) -> String {
 /// What a refusal means, in the words of RFC 9110, section 15.
 fn reason_of(code: u16) -> &'static str {
     match code {
-        300..=399 => "Redirection",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -187,14 +186,17 @@ fn reason_of(code: u16) -> &'static str {
         405 => "Method Not Allowed",
         407 => "Proxy Authentication Required",
         408 => "Request Timeout",
-        400..=499 => "Client Error",
         500 => "Internal Server Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
-        500..=599 => "Server Error",
-        _ => "Unexpected",
+        _ => match code / 100 {
+            3 => "Redirection",
+            4 => "Client Error",
+            5 => "Server Error",
+            _ => "Unexpected",
+        },
     }
 }
 
