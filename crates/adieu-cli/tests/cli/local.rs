@@ -142,7 +142,7 @@ fn what_is_wrong_with_an_endpoint_is_said_of_that_endpoint() {
         (&["unix:/x", "80"][..], 2, "'unix:/x' is a whole endpoint: leave out '80'"),
         (&["localhost:80", "80"], 2, "'localhost:80' is a whole endpoint: leave out '80'"),
         (&["[::1]:0"], 3, "hint: give the port that the server listens on"),
-        (&[long.as_str()], 3, "hint: such a path is short"),
+        (&[long.as_str()], 3, "hint: go nearer with cd"),
     ] {
         let output = run(&[&["connect"], words].concat(), b"");
         let said = text(&output.stderr);
