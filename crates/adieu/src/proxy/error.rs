@@ -11,7 +11,8 @@ pub enum ProxyError {
     /// There is no connection to the proxy itself.
     #[error("cannot be reached: {0}")]
     Unreachable(#[source] Box<ConnectCause>),
-    /// It said no: the name of its reply code, or its status line and the beginning of its page.
+    /// It said no: the name of its reply code, or its status line and the beginning of its page; where it was sent a password,
+    /// its status code and our own words, since its may repeat the password.
     #[error("refuses: {answer}")]
     Refused {
         /// What it said, on one line, bounded.
