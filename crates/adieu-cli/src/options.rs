@@ -47,12 +47,13 @@ impl Shared {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Time limits")]
 pub(crate) struct Timers {
-    /// Give up if there is no connection after this long [default: 30s for connect, none for listen]
+    /// Give up if there is no connection after this long, its TLS handshake included [default: 30s; a listener waits for a
+    /// client without limit, and 30s for the client's TLS handshake]
     #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true)]
     pub(crate) connect_timeout: Option<Duration>,
 
     /// End the connection if the peer takes nothing, sends nothing and acknowledges nothing for this long while we
-    /// wait for it; our own slow input or output does not count [default: none]
+    /// wait for it, in a TLS handshake too; our own slow input or output does not count [default: none]
     #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true)]
     pub(crate) idle_timeout: Option<Duration>,
 

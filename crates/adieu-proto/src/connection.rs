@@ -40,6 +40,8 @@ struct Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Connection {
     config: Config,
+    /// There is a transport, whose own handshake is not done.
+    handshaking: bool,
     connected: bool,
     send: SendHalf,
     receive: ReceiveHalf,
@@ -80,6 +82,7 @@ impl Connection {
         Self {
             evidence: Evidence { end_mark: config.end_mark.then_some(false), ..Evidence::default() },
             config,
+            handshaking: false,
             connected: false,
             send: SendHalf::Open,
             receive: ReceiveHalf::Open,
@@ -231,6 +234,15 @@ impl Connection {
     }
 
     // ---- inputs: connecting ----
+
+    /// There is a transport, and its own handshake (TLS) is to be done before the connection is there; to be called again
+    /// for each part of it that the peer has sent. From now on [`Config::idle_timeout`] bounds the peer's silence.
+    pub fn handle_handshake(&mut self, now: Time) {
+        if !self.connected {
+            self.handshaking = true;
+            self.timers.peer_acted(now);
+        }
+    }
 
     /// The connection is there.
     pub fn handle_connected(&mut self, now: Time) {
@@ -527,6 +539,9 @@ impl Connection {
             }
         } else if !self.connected && due(self.config.connect_timeout) {
             self.decide(now, Ending::TimedOut { timer: Timer::Connect });
+        } else if !self.connected && self.timers.lasted(self.timers.idle_at(&self.config)) {
+            // Of a handshake there is nothing to look at.
+            self.decide(now, Ending::TimedOut { timer: Timer::Idle });
         } else if self.timers.lasted(self.timers.grace_at(&self.config)) {
             self.input_open = false;
             self.input_abandoned = true;
@@ -575,7 +590,8 @@ impl Connection {
     }
 
     fn situation(&self) -> Situation {
-        let alive = self.connected && self.evidence.fault.is_none() && self.verdict.is_none();
+        let is_there = self.connected || self.handshaking;
+        let alive = is_there && self.evidence.fault.is_none() && self.verdict.is_none();
         Situation {
             alive,
             outstanding: alive && !self.untold && self.acknowledged_octets < self.taken_octets(),

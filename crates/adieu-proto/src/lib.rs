@@ -8,7 +8,8 @@
 //! # A driver in seven steps
 //!
 //! 1. Make a [`Connection`] when connecting begins; that moment is time zero. Report the result with
-//!    [`Connection::handle_connected`] or [`Connection::handle_connect_failed`].
+//!    [`Connection::handle_connected`] or [`Connection::handle_connect_failed`]; before it, if the transport has a
+//!    handshake of its own, [`Connection::handle_handshake`].
 //! 2. Perform every [`Action`] that [`Connection::poll_action`] gives and answer it: [`Action::ShutdownSend`]
 //!    with [`Connection::handle_shutdown`], [`Action::Sample`] with [`Connection::handle_sample`],
 //!    [`Action::Close`] and [`Action::Abort`] with [`Connection::handle_closed`].

@@ -11,7 +11,8 @@ use core::time::Duration;
 pub struct Config {
     /// From the start until a connection is there.
     pub connect_timeout: Option<Duration>,
-    /// The peer took nothing, sent nothing and acknowledged nothing for this long while we waited for it.
+    /// The peer took nothing, sent nothing and acknowledged nothing for this long while we waited for it; also in a
+    /// handshake of its transport's.
     pub idle_timeout: Option<Duration>,
     /// From the start to the end of all.
     pub deadline: Option<Duration>,
@@ -57,7 +58,7 @@ impl Default for Config {
 /// What the timers need to know of the connection at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation {
-    /// There is a peer to wait for: connected, and no fault told.
+    /// There is a peer to wait for: connected, or in a handshake, and no fault told.
     pub(crate) alive: bool,
     /// Octets may be unacknowledged.
     pub(crate) outstanding: bool,

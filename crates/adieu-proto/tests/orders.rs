@@ -14,6 +14,7 @@ use proptest::prelude::*;
 /// One input, or one question to the core.
 #[derive(Debug, Clone)]
 enum Happening {
+    Handshake,
     Connected,
     ConnectFailed(FaultKind),
     Received(u64),
@@ -104,6 +105,7 @@ fn waiting() -> impl Strategy<Value = Waiting> {
 fn input() -> impl Strategy<Value = Happening> {
     let call = prop::sample::select(vec![Call::Receive, Call::Send, Call::Shutdown, Call::SocketError]);
     prop_oneof![
+        1 => Just(Happening::Handshake),
         4 => Just(Happening::Connected),
         12 => Just(Happening::Ask),
         12 => answer().prop_map(Happening::Answer),
@@ -192,6 +194,7 @@ impl Told {
         let now = self.now;
         let connected = self.core.milestones().connected.is_some();
         match *input {
+            Happening::Handshake => self.core.handle_handshake(now),
             Happening::Connected => self.core.handle_connected(now),
             Happening::ConnectFailed(kind) if !connected => {
                 self.fault = true;

@@ -47,7 +47,8 @@ pub enum ConnectCause {
         #[source]
         error: ProxyError,
     },
-    /// The connect timeout or the deadline passed; the attempts that had failed by then.
+    /// The connect timeout or the deadline passed, or in a TLS handshake the idle timeout; the attempts that had failed by
+    /// then.
     #[error("nothing answered in time{}", after(.0))]
     TimedOut(Vec<Attempt>),
     /// The interrupt was raised.

@@ -64,7 +64,9 @@ impl Options {
         Self::default()
     }
 
-    /// Bounds connecting, name resolution included. `None`: as long as the system takes. Default: 30 s.
+    /// Bounds connecting, name resolution and TLS handshake included; of a connection that a
+    /// [`Listener`](crate::Listener) accepted, the TLS handshake alone. `None`: as long as the system takes, and a
+    /// handshake for ever. Default: 30 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timers.connect_timeout = timeout.into();
@@ -72,7 +74,8 @@ impl Options {
     }
 
     /// Ends the connection when the peer took nothing, sent nothing and acknowledged nothing for this long
-    /// while we waited for it. Our own silent input or blocked output does not count. Default: none.
+    /// while we waited for it, in a TLS handshake too. Our own silent input or blocked output does not count.
+    /// Default: none.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timers.idle_timeout = timeout.into();
@@ -128,7 +131,7 @@ impl Options {
     ///
     /// [`connect`](crate::connect()) makes the handshake, within the connect timeout. A [`Listener`](crate::Listener)
     /// does not wait for it: the first call on the connection that it gives makes it, so a slow client holds up nobody
-    /// else.
+    /// else. It has the connect timeout for that, counted from when it was accepted.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: crate::tls::Tls) -> Self {

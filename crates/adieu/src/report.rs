@@ -479,6 +479,10 @@ impl Report {
             Ending::TimedOut { timer: Timer::Deadline } => {
                 format!("the deadline passed while waiting for a connection on {endpoint}: nobody connected")
             }
+            Ending::Interrupted { signal } if self.tls_close_notify_sent.is_some() => {
+                let peer = self.peer_address.as_deref().unwrap_or("an unnamed peer");
+                format!("interrupted by {} during the TLS handshake with {peer}", signal.name())
+            }
             Ending::TimedOut { .. } => {
                 format!("timed out while waiting for a connection on {endpoint}: nobody connected")
             }

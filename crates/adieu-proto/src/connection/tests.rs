@@ -404,6 +404,23 @@ fn the_idle_timer_does_not_run_while_connecting() {
 }
 
 #[test]
+fn the_idle_timer_runs_in_a_handshake_and_each_part_of_it_starts_it_anew() {
+    let mut c = Connection::new(idle_of(100));
+    c.handle_handshake(ms(1));
+    c.handle_waiting(ms(2), RECEIVING);
+    assert_eq!(c.poll_timeout(), Some(ms(102)));
+    c.handle_handshake(ms(50));
+    c.handle_waiting(ms(50), RECEIVING);
+    assert_eq!(c.poll_timeout(), Some(ms(150)));
+    c.handle_timeout(ms(150));
+    assert!(!c.is_decided(), "what came in time may be unread");
+    c.handle_waiting(ms(151), RECEIVING);
+    c.handle_timeout(ms(151));
+    let outcome = finish(&mut c, ms(151), clear(0));
+    assert_eq!((outcome.ending, outcome.phase), (Ending::TimedOut { timer: Timer::Idle }, Phase::Connecting));
+}
+
+#[test]
 fn after_a_fault_the_idle_timer_asks_for_no_more_looks() {
     let mut c = half_closed(idle_of(100));
     c.handle_waiting(ms(3), RECEIVING);

@@ -14,8 +14,8 @@ use super::{Link, Moved, fault};
 use crate::Event;
 use crate::handle::{self, Direction, Handle};
 use crate::tls::engine::Handshake;
-use crate::tls::{Described, Eof, Failure, HandshakeError, Trust, alert_name};
-use adieu_proto::{Call, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
+use crate::tls::{Described, Eof, Failure, HandshakeError, Trust, alert_name, out_of_time};
+use adieu_proto::{Call, Ending, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
 use rustls::{Error, ProtocolVersion};
 use std::io::{self, Read};
 
@@ -69,12 +69,14 @@ impl<H: Handle> Link<H> {
             (Ok(mut engine), None) => {
                 engine.sent(with_syn.map_or(0, |(taken, _)| taken));
                 self.tls = Some(engine);
+                self.core.handle_handshake(self.now());
             }
             (Ok(_), Some(fault)) => {
                 let error = fault
                     .code
                     .map_or_else(|| io::ErrorKind::ConnectionReset.into(), io::Error::from_raw_os_error);
-                self.handshake_failed(&HandshakeError::reset(&error), Some(fault));
+                let told = HandshakeError::reset(&error, &[], tls.is_server());
+                self.handshake_failed(&told, Some(fault));
             }
             (Err(error), _) => self.handshake_failed(&error, None),
         }
@@ -119,13 +121,12 @@ impl<H: Handle> Link<H> {
                     }
                     return Step::Failed;
                 }
-                Ok(_) => {}
+                Ok(_) => self.core.handle_handshake(self.now()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Step::Wait(Direction::Receive);
                 }
                 Err(error) => {
-                    let fault = fault(Call::Receive, &error);
-                    self.handshake_failed(&HandshakeError::reset(&error), Some(fault));
+                    self.handshake_reset(Call::Receive, &error);
                     return Step::Failed;
                 }
             }
@@ -178,6 +179,13 @@ impl<H: Handle> Link<H> {
             let _ = handle.socket().send_with_flags(tls.unsent(), crate::os::SEND_FLAGS);
         }
         self.core.handle_owed(false);
+    }
+
+    /// A call failed before the handshake was done.
+    fn handshake_reset(&mut self, call: Call, error: &io::Error) {
+        let Some(tls) = &self.tls else { return };
+        let told = HandshakeError::reset(error, tls.first(), tls.is_server());
+        self.handshake_failed(&told, Some(fault(call, error)));
     }
 
     fn handshake_failed(&mut self, error: &HandshakeError, told: Option<Fault>) {
@@ -248,8 +256,7 @@ impl<H: Handle> Link<H> {
                     if came == Some(Handshake::Failed) {
                         self.refuse();
                     } else {
-                        let fault = fault(Call::Send, &error);
-                        self.handshake_failed(&HandshakeError::reset(&error), Some(fault));
+                        self.handshake_reset(Call::Send, &error);
                     }
                     return Flushed::Failed;
                 }
@@ -440,17 +447,17 @@ impl<H: Handle> Link<H> {
         self.facts.handshake.as_ref()
     }
 
-    /// Before a report is made: the time was over while a handshake was under way.
+    /// Before a report is made: which time was over while a handshake was under way, if one was.
     pub(super) fn note_unfinished_handshake(&mut self) {
-        if self.tls.is_none() || self.core.milestones().connected.is_some() || self.facts.handshake.is_some()
-        {
+        let Some(tls) = &self.tls else { return };
+        if self.core.milestones().connected.is_some() || self.facts.handshake.is_some() {
             return;
         }
-        self.facts.failure = Some(
-            "the TLS handshake was not finished in time: is this port one for TLS? If the peer is only slow, raise \
-             --connect-timeout"
-                .into(),
-        );
+        // Ended by something else, an interrupt for example, it has not failed.
+        let Some(Ending::TimedOut { timer }) = self.core.outcome().map(|outcome| outcome.ending) else {
+            return;
+        };
+        self.facts.failure = Some(out_of_time(timer, tls.first(), tls.is_server()));
         if let Some(facts) = &mut self.facts.tls {
             facts.failure = Some("timed_out");
         }

@@ -1,6 +1,7 @@
 //! Why a TLS configuration cannot be used, and why a handshake failed, each in a sentence that says what to do.
 
 use super::certificate::{Described, printable};
+use adieu_proto::Timer;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -178,21 +179,51 @@ impl HandshakeError {
         if !first.is_empty() && !looks_like_tls(first) {
             return not_tls(first, is_server);
         }
-        let what = if is_server {
-            "the client ended the connection before the handshake was finished: it may not trust our certificate"
-        } else {
-            "the peer ended the connection before the handshake was finished: is this port one for TLS?"
-        };
-        Self::new(Failure::Eof, what)
+        Self::new(Failure::Eof, cut("ended the connection", "", first, is_server))
     }
 
-    pub(crate) fn reset(error: &io::Error) -> Self {
-        let what = format!(
-            "the peer reset the connection before the handshake was finished ({}): is this port one for TLS?",
-            crate::describe_error(error)
-        );
-        Self::new(Failure::Reset, what)
+    pub(crate) fn reset(error: &io::Error, first: &[u8], is_server: bool) -> Self {
+        let why = format!(" ({})", crate::describe_error(error));
+        Self::new(Failure::Reset, cut("reset the connection", &why, first, is_server))
     }
+}
+
+/// The peer left before the handshake was finished: what it may mean depends on how far it had come.
+fn cut(did: &str, why: &str, first: &[u8], is_server: bool) -> String {
+    match (first.is_empty(), is_server) {
+        (true, true) => format!("the client {did} before it began the handshake{why}: does it speak TLS?"),
+        (true, false) => {
+            format!("the peer {did} before the handshake was finished{why}: is this port one for TLS?")
+        }
+        (false, true) => format!(
+            "the client {did} before the handshake was finished{why}: it may not trust our certificate"
+        ),
+        (false, false) => {
+            format!("the peer {did} in the middle of the handshake{why}: its own log may say why")
+        }
+    }
+}
+
+/// A time was over before the handshake was finished: which, and what it may mean.
+pub(crate) fn out_of_time(timer: Timer, first: &[u8], is_server: bool) -> String {
+    let (what, slow) = match timer {
+        Timer::Deadline => ("the deadline passed during the TLS handshake", ""),
+        Timer::Idle => (
+            "the peer was silent for the whole idle timeout during the TLS handshake",
+            "if it is only slow, raise --idle-timeout",
+        ),
+        _ => (
+            "the TLS handshake was not finished in time",
+            "if the peer is only slow, raise --connect-timeout",
+        ),
+    };
+    let question = match (first.is_empty(), is_server) {
+        (true, true) => "does the client speak TLS?",
+        (true, false) => "is this port one for TLS?",
+        (false, _) => "",
+    };
+    let advice = [question, slow].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ");
+    if advice.is_empty() { what.to_owned() } else { format!("{what}: {advice}") }
 }
 
 impl fmt::Display for HandshakeError {

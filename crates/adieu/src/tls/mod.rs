@@ -40,8 +40,8 @@ mod verify;
 
 pub(crate) use certificate::{Described, printable};
 pub use config::{Client, Server, Tls};
-pub(crate) use error::alert_name;
 pub use error::{ConfigError, Failure, HandshakeError};
+pub(crate) use error::{alert_name, out_of_time};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 
 /// A version of TLS.

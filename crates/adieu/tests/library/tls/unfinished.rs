@@ -1,0 +1,127 @@
+//! Handshakes that something ends: a time limit, an interrupt, or a peer that leaves.
+
+use super::{address_of, client, options};
+use crate::arms::{Arm, bounded, on_both, runtime};
+use adieu::tls::Server;
+use adieu::{Endpoint, Interrupt, Listener, Options, Report, Signal};
+use adieu_testkit::tls::peer::{Peer, Setup, Step};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+fn server() -> Options {
+    Options::new().tls(Server::self_signed().build().expect("a key"))
+}
+
+/// The report of a client that connects and says `first`, and no more.
+fn accepted(arm: Arm, options: &Options, first: &[u8]) -> Report {
+    let bind = Endpoint::tls("127.0.0.1", 0);
+    let call = |endpoint: &Endpoint| {
+        let mut client = TcpStream::connect(address_of(endpoint)).expect("it listens");
+        client.write_all(first).expect("taken");
+        client
+    };
+    match arm {
+        Arm::Blocking => {
+            let listener = Listener::bind(&bind, options).expect("loopback");
+            let _client = call(listener.local_endpoint());
+            let connection = listener.accept().expect("a client");
+            *connection.handshake().expect_err("it says too little")
+        }
+        Arm::Tokio => runtime().block_on(async {
+            let listener = adieu::tokio::Listener::bind(&bind, options).expect("loopback");
+            let _client = call(listener.local_endpoint());
+            let connection = listener.accept().await.expect("a client");
+            *connection.handshake().await.expect_err("it says too little")
+        }),
+    }
+}
+
+#[test]
+fn a_client_that_is_silent_in_the_handshake_is_idle() {
+    on_both(|arm| {
+        // With the defaults otherwise, whose limit for a handshake is longer than this test may take.
+        let report = accepted(arm, &server().idle_timeout(SHORT), b"");
+        assert_eq!(
+            (report.ending, report.timer, report.exit_code, report.tls_failure),
+            ("timed_out", Some("idle"), 5, Some("timed_out")),
+            "{report}"
+        );
+        assert!(report.message.starts_with("no connection from 127.0.0.1:"), "{report}");
+        assert!(report.message.contains("silent for the whole idle timeout"), "{report}");
+        assert!(report.message.contains("does the client speak TLS?"), "{report}");
+        // The beginning of a ClientHello: it does.
+        let report = accepted(arm, &server().idle_timeout(SHORT), b"\x16\x03\x01");
+        assert_eq!((report.ending, report.timer), ("timed_out", Some("idle")), "{report}");
+        assert!(!report.message.contains("speak TLS?"), "{report}");
+    });
+}
+
+#[test]
+fn a_server_that_is_silent_in_the_handshake_is_idle() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Hold]).expect("loopback");
+        let limited = options(client()).idle_timeout(SHORT);
+        let Err(error) = arm.connect(&Endpoint::from(peer.address()), &limited) else { panic!("silent") };
+        let report = error.report();
+        assert_eq!(
+            (report.ending, report.timer, report.tls_failure),
+            ("timed_out", Some("idle"), Some("timed_out")),
+            "{report}"
+        );
+        assert!(report.message.contains("silent for the whole idle timeout"), "{report}");
+        assert!(report.message.contains("--idle-timeout"), "{report}");
+    });
+}
+
+#[test]
+fn a_deadline_that_passes_in_the_handshake_is_called_so() {
+    on_both(|arm| {
+        let peer = Peer::listen(Setup::PLAIN, &[Step::Hold]).expect("loopback");
+        let limited = options(client()).deadline(SHORT);
+        let Err(error) = arm.connect(&Endpoint::from(peer.address()), &limited) else { panic!("silent") };
+        let listening = accepted(arm, &server().deadline(SHORT), b"");
+        for report in [error.report(), &listening] {
+            assert_eq!((report.ending, report.timer), ("timed_out", Some("deadline")), "{report}");
+            assert!(report.message.contains("the deadline passed during the TLS handshake"), "{report}");
+            assert!(!report.message.contains("timeout"), "{report}");
+        }
+    });
+}
+
+// The blocking driver alone is woken by an interrupt; a future is dropped.
+#[test]
+fn a_signal_in_the_handshake_is_an_interrupt_and_no_failure_of_it() {
+    bounded("the listener", || {
+        let (interrupt, accepting) = (Interrupt::new(), Interrupt::new());
+        let (interrupt, accepting) = (interrupt.expect("a descriptor"), accepting.expect("a descriptor"));
+        let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server()).expect("loopback");
+        let listener = listener.with_options(&server().interrupt(&interrupt), &accepting);
+        let _client = TcpStream::connect(address_of(listener.local_endpoint())).expect("it listens");
+        let connection = listener.accept().expect("a client");
+        interrupt.raise(Signal::Terminate);
+        let report = connection.handshake().expect_err("it is interrupted");
+        assert_eq!((report.ending, report.exit_code), ("interrupted", 143), "{report}");
+        assert_eq!(
+            (report.signal, report.tls_failure, report.error.as_deref()),
+            (Some("SIGTERM"), None, None)
+        );
+        let says = "interrupted by SIGTERM during the TLS handshake with 127.0.0.1:";
+        assert!(report.message.starts_with(says), "{report}");
+    });
+}
+
+#[test]
+fn a_peer_that_leaves_in_the_middle_of_a_handshake_speaks_tls() {
+    on_both(|arm| {
+        // The beginning of a ServerHello.
+        let peer =
+            Peer::listen(Setup::PLAIN, &[Step::Raw(b"\x16\x03\x03\x00\x7a\x02"), Step::Fin, Step::Hold]);
+        let endpoint = Endpoint::from(peer.as_ref().expect("loopback").address());
+        let Err(error) = arm.connect(&endpoint, &options(client())) else { panic!("a part") };
+        assert_eq!(error.report().tls_failure, Some("eof"), "{error}");
+        assert!(!error.report().message.contains("is this port one for TLS?"), "{error}");
+    });
+}
