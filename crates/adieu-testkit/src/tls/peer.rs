@@ -49,6 +49,9 @@ pub enum Step {
     BreakOff,
     /// Shuts down its sending side: FIN.
     Fin,
+    /// From now on its system acknowledges late, as it does in a dialogue. tcp(7), TCP_QUICKACK.
+    #[cfg(target_os = "linux")]
+    AcknowledgeLate,
     /// Aborts: RST.
     Reset,
     /// Keeps the connection open until the test is over.
@@ -383,6 +386,8 @@ impl Performance {
                 Err(io::Error::other("it was believed"))
             }
             Step::Fin => self.stream()?.shutdown(Shutdown::Write),
+            #[cfg(target_os = "linux")]
+            Step::AcknowledgeLate => self.stream()?.set_tcp_quickack(false),
             Step::Reset => {
                 let stream = self.stream.take().ok_or_else(gone)?;
                 stream.set_linger(Some(Duration::ZERO))

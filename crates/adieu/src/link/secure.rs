@@ -175,8 +175,16 @@ impl<H: Handle> Link<H> {
 
     /// Tells the peer why, if our kernel takes it at once: its own report is better then.
     fn flush_alert(&mut self) {
-        if let (Some(handle), Some(tls)) = (&self.handle, &self.tls) {
-            let _ = handle.socket().send_with_flags(tls.unsent(), crate::os::SEND_FLAGS);
+        let at = self.now();
+        if let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls)
+            && let Ok(n) = handle.socket().send_with_flags(tls.unsent(), crate::os::SEND_FLAGS)
+        {
+            // Counted, or its octets would be taken for those of the bytes before it, which are acknowledged by now.
+            let accepted = tls.sent(n);
+            if accepted > 0 {
+                self.observe_at(at, &Event::Sent { bytes: accepted });
+                self.core.handle_accepted(at, accepted);
+            }
         }
         self.core.handle_owed(false);
     }
