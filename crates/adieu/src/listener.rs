@@ -50,6 +50,14 @@ pub struct Listener {
     is_tcp: bool,
 }
 
+/// What was accepted.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) is_tcp: bool,
+    /// Who connected: the socket does not tell it any more once it was reset.
+    pub(crate) peer: Option<String>,
+}
+
 /// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
@@ -171,19 +179,21 @@ impl Listener {
     ///
     /// As [`accept`](Self::accept).
     pub fn try_accept(&self) -> Result<Option<Connection>, ListenError> {
-        let Some((socket, is_tcp)) = self.try_accept_socket()? else { return Ok(None) };
+        let Some(Accepted { socket, is_tcp, peer }) = self.try_accept_socket()? else { return Ok(None) };
         let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
+        link.facts.peer_address = peer;
         let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
         link.adopted(socket, transport);
         Ok(Some(Connection::new(link)))
     }
 
-    pub(crate) fn try_accept_socket(&self) -> Result<Option<(Socket, bool)>, ListenError> {
+    pub(crate) fn try_accept_socket(&self) -> Result<Option<Accepted>, ListenError> {
         loop {
             match self.socket.accept() {
-                Ok((socket, _)) => {
+                Ok((socket, peer)) => {
                     socket.set_nonblocking(true).map_err(|e| self.error(e))?;
-                    return Ok(Some((socket, self.is_tcp)));
+                    let peer = handle::describe(&peer);
+                    return Ok(Some(Accepted { socket, is_tcp: self.is_tcp, peer }));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 // It failed while it waited: there is nothing to accept, and nothing is wrong with us.

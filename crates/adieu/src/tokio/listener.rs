@@ -5,6 +5,7 @@ use super::stream::Stream;
 use crate::connect::transport;
 use crate::error::ListenError;
 use crate::link::Link;
+use crate::listener::Accepted;
 use crate::os::Acceptor;
 use crate::{Endpoint, Options, Role};
 
@@ -42,9 +43,10 @@ impl Listener {
     /// The system could not accept: no descriptors left.
     pub async fn accept(&self) -> Result<Connection, ListenError> {
         let listener = self.inner.listener();
-        let (socket, is_tcp) = self.inner.accept().await?;
+        let Accepted { socket, is_tcp, peer } = self.inner.accept().await?;
         let endpoint = listener.local_endpoint().to_string();
         let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);
+        link.facts.peer_address = peer;
         let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
         let stream = Stream::new(socket, is_tcp).map_err(|e| listener.error(e))?;
         link.adopted(stream, transport);

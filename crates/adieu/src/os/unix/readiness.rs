@@ -1,8 +1,8 @@
 //! Descriptors that tokio has no type for, registered with its reactor.
 
 use crate::ListenError;
+use crate::listener::Accepted;
 use crate::os::AcknowledgementWatch;
-use socket2::Socket;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
@@ -38,8 +38,7 @@ impl Acceptor {
         self.inner.get_ref()
     }
 
-    /// A connection, and whether it is TCP.
-    pub(crate) async fn accept(&self) -> Result<(Socket, bool), ListenError> {
+    pub(crate) async fn accept(&self) -> Result<Accepted, ListenError> {
         loop {
             let mut guard = self.inner.readable().await.map_err(|e| self.listener().error(e))?;
             match self.listener().try_accept_socket()? {

@@ -1,7 +1,7 @@
 //! What tokio waits for.
 
 use crate::ListenError;
-use socket2::Socket;
+use crate::listener::Accepted;
 use std::io;
 use std::os::windows::io::BorrowedSocket;
 use std::task::{Context, Poll};
@@ -25,11 +25,17 @@ impl Acceptor {
         &self.listener
     }
 
-    /// A connection, and whether it is TCP.
-    pub(crate) async fn accept(&self) -> Result<(Socket, bool), ListenError> {
+    pub(crate) async fn accept(&self) -> Result<Accepted, ListenError> {
         loop {
-            match self.registered.accept().await.and_then(|(stream, _)| stream.into_std()) {
-                Ok(stream) => return Ok((stream.into(), true)),
+            let accepted = self.registered.accept().await;
+            match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+                Ok((stream, peer)) => {
+                    return Ok(Accepted {
+                        socket: stream.into(),
+                        is_tcp: true,
+                        peer: Some(peer.to_string()),
+                    });
+                }
                 // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
                 Err(error) if super::is_of_the_accepted(&error) => {}
                 Err(error) => return Err(self.listener.error(error)),

@@ -114,6 +114,37 @@ fn a_signal_in_the_handshake_is_an_interrupt_and_no_failure_of_it() {
     });
 }
 
+// Wine tells no reset: adieu_testkit::scenario::platforms.
+#[cfg(not(windows))]
+#[test]
+fn a_client_that_has_reset_before_it_was_accepted_has_its_address_still() {
+    for arm in [Arm::Blocking, Arm::Tokio] {
+        let bind = Endpoint::tls("127.0.0.1", 0);
+        let reset = |endpoint: &Endpoint| {
+            let client = TcpStream::connect(address_of(endpoint)).expect("it listens");
+            let address = client.local_addr().expect("connected").to_string();
+            socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("it can");
+            address
+        };
+        let (address, report) = match arm {
+            Arm::Blocking => {
+                let listener = Listener::bind(&bind, &server()).expect("loopback");
+                let address = reset(listener.local_endpoint());
+                (address, *listener.accept().expect("a client").handshake().expect_err("it has gone"))
+            }
+            Arm::Tokio => runtime().block_on(async {
+                let listener = adieu::tokio::Listener::bind(&bind, &server()).expect("loopback");
+                let address = reset(listener.local_endpoint());
+                let accepted = listener.accept().await.expect("a client");
+                (address, *accepted.handshake().await.expect_err("it has gone"))
+            }),
+        };
+        assert_eq!((report.ending, report.tls_failure), ("no_connection", Some("reset")), "{report}");
+        assert_eq!(report.peer_address, Some(address), "{report}");
+        assert!(report.message.contains("reset the connection before it began the handshake"), "{report}");
+    }
+}
+
 #[test]
 fn a_peer_that_leaves_in_the_middle_of_a_handshake_speaks_tls() {
     on_both(|arm| {
