@@ -11,7 +11,9 @@ use x509_cert::der::Decode;
 pub(crate) struct Described {
     /// Its subject; if that is empty, the names it is for.
     pub(crate) subject: Option<String>,
-    /// When it ends, as in RFC 3339.
+    /// When it begins, as in RFC 3339.
+    pub(crate) not_before: Option<String>,
+    /// When it ends.
     pub(crate) not_after: Option<String>,
     /// Whether it names itself as its issuer.
     pub(crate) is_self_issued: bool,
@@ -23,11 +25,12 @@ impl Described {
     pub(crate) fn new(der: &[u8]) -> Self {
         let sha256 = Fingerprint::of(der);
         let Ok(certificate) = Certificate::from_der(der) else {
-            return Self { subject: None, not_after: None, is_self_issued: false, sha256 };
+            return Self { subject: None, not_before: None, not_after: None, is_self_issued: false, sha256 };
         };
         let tbs = &certificate.tbs_certificate;
         Self {
             subject: Some(printable(&tbs.subject.to_string())).filter(|subject| !subject.is_empty()),
+            not_before: Some(tbs.validity.not_before.to_date_time().to_string()),
             not_after: Some(tbs.validity.not_after.to_date_time().to_string()),
             is_self_issued: tbs.subject == tbs.issuer,
             sha256,

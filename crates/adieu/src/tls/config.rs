@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::error::{ConfigError, Failure, HandshakeError};
-use super::verify::{Check, Trusted, Verifier};
+use super::verify::{Check, ClientVerifier, Trusted, Verifier};
 use super::{Eof, Fingerprint, Trust, Version};
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
@@ -25,7 +25,37 @@ pub struct Tls {
 #[derive(Debug, Clone)]
 enum Side {
     Client { config: Arc<ClientConfig>, check: Check, trust: Trust, name: Option<ServerName<'static>> },
-    Server { config: Arc<ServerConfig> },
+    Server { config: Arc<ServerConfig>, clients: Option<Clients> },
+}
+
+/// What a server that asks for certificates needs besides: each connection has a check of its own.
+#[derive(Debug, Clone)]
+struct Clients {
+    verifier: Arc<ClientVerifier>,
+    versions: &'static [&'static SupportedProtocolVersion],
+}
+
+impl Clients {
+    /// The configuration of one connection, and where it remembers the certificate that it saw.
+    fn of_one(&self, config: &ServerConfig) -> Result<(ServerConfig, Seen), rustls::Error> {
+        let seen = Seen::default();
+        let verifier = self.verifier.remembering_in(Arc::clone(&seen));
+        let mut own = ServerConfig::builder_with_provider(Arc::clone(config.crypto_provider()))
+            .with_protocol_versions(self.versions)?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_cert_resolver(Arc::clone(&config.cert_resolver));
+        own.alpn_protocols.clone_from(&config.alpn_protocols);
+        keep_nothing(&mut own);
+        Ok((own, seen))
+    }
+}
+
+type Seen = Arc<OnceLock<CertificateDer<'static>>>;
+
+fn keep_nothing(config: &mut ServerConfig) {
+    // Tickets for later connections would stand unread at a client that only sends, and its close would reset.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
 }
 
 /// The connecting side of TLS: whom to believe, and what to ask for.
@@ -185,7 +215,8 @@ impl Client {
             Some((certificate, key)) => {
                 let (chain, key) = read_identity(certificate, key)?;
                 let fingerprint = chain.first().map(|c| Fingerprint::of(c));
-                (builder.with_client_auth_cert(chain, key).map_err(|e| identity(&e))?, fingerprint)
+                let config = builder.with_client_auth_cert(chain, key).map_err(|e| identity(&e))?;
+                (config, fingerprint)
             }
         };
         config.alpn_protocols = self.shared.protocols()?;
@@ -251,23 +282,25 @@ impl Server {
             None => make_identity()?,
         };
         let fingerprint = chain.first().map(|c| Fingerprint::of(c));
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(self.shared.versions())
-            .map_err(|e| other(&e))?;
-        let builder = match &self.client_ca {
-            None => builder.with_no_client_auth(),
+        let versions = self.shared.versions();
+        let clients = match &self.client_ca {
+            None => None,
             Some(path) => {
-                let verifier = trusted_in(path)?.of_clients(provider);
+                let verifier = trusted_in(path)?.of_clients(Arc::clone(&provider));
                 let verifier = verifier.map_err(|e| ConfigError::Other(e.to_string()))?;
-                builder.with_client_cert_verifier(Arc::new(verifier))
+                Some(Clients { verifier: Arc::new(verifier), versions })
             }
         };
-        let mut config = builder.with_single_cert(chain, key).map_err(|e| identity(&e))?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .map_err(|e| other(&e))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|e| identity(&e))?;
         config.alpn_protocols = self.shared.protocols()?;
-        // Tickets for later connections would stand unread at a client that only sends, and its close would reset.
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(Tls { side: Side::Server { config: Arc::new(config) }, eof: self.shared.eof, fingerprint })
+        keep_nothing(&mut config);
+        let side = Side::Server { config: Arc::new(config), clients };
+        Ok(Tls { side, eof: self.shared.eof, fingerprint })
     }
 }
 
@@ -321,9 +354,16 @@ impl Tls {
                 let session = UnbufferedClientConnection::new(Arc::new(config), name);
                 Ok(Engine::client(session.map_err(|e| local(e.to_string()))?, seen))
             }
-            Side::Server { config } => {
-                let session = UnbufferedServerConnection::new(Arc::clone(config));
-                Ok(Engine::server(session.map_err(|e| local(e.to_string()))?))
+            Side::Server { config, clients } => {
+                let own = match clients {
+                    None => Ok((Arc::clone(config), Seen::default())),
+                    Some(clients) => clients.of_one(config).map(|(own, seen)| (Arc::new(own), seen)),
+                };
+                let session = own.and_then(|(own, seen)| {
+                    UnbufferedServerConnection::new(own).map(|session| (session, seen))
+                });
+                let (session, seen) = session.map_err(|e| local(e.to_string()))?;
+                Ok(Engine::server(session, seen))
             }
         }
     }

@@ -25,6 +25,8 @@ const RECORD: usize = 16 * 1024;
 const OVERHEAD: usize = 256;
 /// What is received at once: many records, so that a call costs little.
 const INCOMING: usize = 256 * 1024;
+/// What is kept of what was received first.
+const FIRST: usize = 64;
 /// What is sealed at once: as many records as stay in the processor's cache until the kernel has copied them.
 const SEALED: usize = 8 * RECORD;
 
@@ -35,7 +37,7 @@ enum Session {
 
 pub(crate) struct Engine {
     session: Session,
-    /// The certificate that a server presented, whatever was thought of it.
+    /// The certificate that the peer presented, whatever was thought of it.
     seen: Arc<OnceLock<CertificateDer<'static>>>,
     incoming: Store,
     outgoing: Store,
@@ -140,8 +142,11 @@ impl Engine {
         Self::new(Session::Client(session), seen)
     }
 
-    pub(crate) fn server(session: UnbufferedServerConnection) -> Self {
-        Self::new(Session::Server(session), Arc::default())
+    pub(crate) fn server(
+        session: UnbufferedServerConnection,
+        seen: Arc<OnceLock<CertificateDer<'static>>>,
+    ) -> Self {
+        Self::new(Session::Server(session), seen)
     }
 
     fn new(session: Session, seen: Arc<OnceLock<CertificateDer<'static>>>) -> Self {
@@ -215,10 +220,9 @@ impl Engine {
 
     /// So many octets were received.
     pub(crate) fn received(&mut self, n: usize) {
-        if self.first.is_empty() {
-            let start = self.incoming.end;
-            self.first = self.incoming.bytes[start..start + n.min(64)].to_vec();
-        }
+        let wanted = n.min(FIRST - self.first.len());
+        let start = self.incoming.end;
+        self.first.extend_from_slice(&self.incoming.bytes[start..start + wanted]);
         self.incoming.end += n;
     }
 

@@ -3,6 +3,7 @@
 use super::certificate::{Described, printable};
 use adieu_proto::Timer;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::{fmt, io};
 
@@ -156,7 +157,7 @@ impl HandshakeError {
             return not_tls(first, is_server);
         }
         match error {
-            Error::InvalidCertificate(error) => of_certificate(error, seen),
+            Error::InvalidCertificate(error) => of_certificate(error, seen, is_server),
             Error::AlertReceived(alert) => of_alert(*alert),
             Error::PeerIncompatible(why) => of_incompatible(why),
             Error::NoApplicationProtocol => Self::new(
@@ -250,18 +251,29 @@ fn not_tls(first: &[u8], is_server: bool) -> HandshakeError {
     HandshakeError::new(Failure::NotTls, what)
 }
 
-fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> HandshakeError {
+fn of_certificate(error: &CertificateError, seen: Option<&Described>, is_server: bool) -> HandshakeError {
     let new = |failure, what: String| HandshakeError { failure, what };
-    let until = seen.and_then(|seen| seen.not_after.as_deref()).unwrap_or("a date that cannot be read");
-    let sha256 = seen.map(|seen| seen.sha256.to_string()).unwrap_or_default();
+    let whose = if is_server { "the client's" } else { "the peer's" };
+    let date = |date: Option<&String>| date.map_or("a date that cannot be read", String::as_str).to_owned();
+    // What makes the right one do on this side.
+    let trust = match seen {
+        Some(seen) if !is_server => format!("use --pin {}", seen.sha256),
+        _ => "add it to the file of --ca".to_owned(),
+    };
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => new(
             Failure::CertificateExpired,
-            format!("the peer's certificate has expired, on {until}: it must be renewed there, or this clock is wrong"),
+            format!(
+                "{whose} certificate has expired, on {}: it must be renewed there, or this clock is wrong",
+                date(seen.and_then(|seen| seen.not_after.as_ref()))
+            ),
         ),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => new(
             Failure::CertificateNotYetValid,
-            "the peer's certificate is not valid yet: check this machine's clock".into(),
+            format!(
+                "{whose} certificate is not valid yet, but from {} on: check this machine's clock",
+                date(seen.and_then(|seen| seen.not_before.as_ref()))
+            ),
         ),
         CertificateError::NotValidForName => new(
             Failure::WrongName,
@@ -269,37 +281,51 @@ fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> Handsha
              --servername"
                 .into(),
         ),
-        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => new(
-            Failure::WrongName,
-            format!(
-                "the peer's certificate is for no name at all, since its common name counts no more: it must have a \
-                 subjectAltName; if it is the right one, use --pin {sha256}"
-            ),
-        ),
-        CertificateError::NotValidForNameContext { expected, presented } => new(
-            Failure::WrongName,
-            format!(
-                "the peer's certificate is for {}, and not for {}: connect to the name that it is for, or give it \
-                 with --servername",
-                printable(&names(presented)),
-                expected.to_str()
-            ),
-        ),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names = names(presented);
+            let what = if names.is_empty() {
+                format!(
+                    "the peer's certificate is for no name at all, since its common name counts no more: it must have a \
+                     subjectAltName with a DNS name or an address; if it is the right one, {trust}"
+                )
+            } else {
+                format!(
+                    "the peer's certificate is for {}, and not for {}: connect to the name that it is for, or give it \
+                     with --servername",
+                    printable(&names),
+                    expected.to_str()
+                )
+            };
+            new(Failure::WrongName, what)
+        }
         error if is_not_trusted(error) && seen.is_some_and(|seen| seen.is_self_issued) => new(
             Failure::UnknownIssuer,
-            format!("the peer's certificate is self-signed, and not trusted here: if it is the right one, use --pin {sha256}"),
+            format!("{whose} certificate is self-signed, and not trusted here: if it is the right one, {trust}"),
         ),
         // An issuer of a trusted name, whose key is another.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => new(
-            Failure::UnknownIssuer,
-            format!("the issuer of the peer's certificate is not trusted here: name its certificate with --ca, or use --pin {sha256}"),
-        ),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            let chain = "it may not send its whole chain";
+            let what = if is_server {
+                format!(
+                    "the issuer of the client's certificate is not trusted here: add the issuer's to the file of --ca; or {chain}"
+                )
+            } else {
+                format!(
+                    "the issuer of the peer's certificate is not trusted here: name its certificate with --ca, or {trust}; \
+                     or {chain}"
+                )
+            };
+            new(Failure::UnknownIssuer, what)
+        }
         CertificateError::Revoked => {
-            new(Failure::CertificateRevoked, "the peer's certificate was revoked: it must be replaced there".into())
+            new(Failure::CertificateRevoked, format!("{whose} certificate was revoked: it must be replaced there"))
         }
         CertificateError::ApplicationVerificationFailure => new(
             Failure::WrongFingerprint,
-            format!("the peer's certificate is not the pinned one, but {sha256}: it was replaced, or this is another peer"),
+            format!(
+                "the peer's certificate is not the pinned one, but {}: it was replaced, or this is another peer",
+                seen.map_or_else(String::new, |seen| seen.sha256.to_string())
+            ),
         ),
         other => {
             let why = match of_webpki(other) {
@@ -312,7 +338,7 @@ fn of_certificate(error: &CertificateError, seen: Option<&Described>) -> Handsha
             };
             new(
                 Failure::BadCertificate,
-                format!("the peer's certificate cannot be used ({why}): if it is the right one, use --pin {sha256}"),
+                format!("{whose} certificate cannot be used ({why}): if it is the right one, {trust}"),
             )
         }
     }
@@ -333,15 +359,19 @@ fn of_webpki(error: &CertificateError) -> Option<&webpki::Error> {
     }
 }
 
-/// `DnsName("example.test")` is how webpki tells a name.
+/// `DnsName("example.test")` is how webpki tells a name. What is neither a DNS name nor an address names no server.
 fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
-        name.split_once('(')
-            .map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'))
-            .trim_matches('"')
-            .to_owned()
+        let (kind, rest) = name.split_once('(')?;
+        let value = rest.trim_end_matches(')').trim_matches('"');
+        match kind {
+            "DnsName" => Some(value.to_owned()),
+            // It writes IPv6 in a way of its own.
+            "IpAddress" => Some(value.parse().map_or_else(|_| value.to_owned(), |ip: IpAddr| ip.to_string())),
+            _ => None,
+        }
     };
-    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
+    presented.iter().filter_map(bare).collect::<Vec<_>>().join(", ")
 }
 
 fn of_alert(alert: AlertDescription) -> HandshakeError {
@@ -443,9 +473,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_names_are_told_without_their_types() {
-        let names = names(&["DnsName(\"a.test\")".into(), "IpAddress(127.0.0.1)".into()]);
-        assert_eq!(names, "a.test, 127.0.0.1");
+    fn names_are_told_without_their_types() {
+        let presented = ["DnsName(\"a.test\")", "IpAddress(127.0.0.1)", "IpAddress(0::1)", "DirectoryName"];
+        assert_eq!(names(&presented.map(str::to_owned)), "a.test, 127.0.0.1, ::1");
+        let others = ["Unsupported(0x01)", "DirectoryName", "UniformResourceIdentifier(\"a:b\")"];
+        assert_eq!(names(&others.map(str::to_owned)), "", "none of these names a server");
+    }
+
+    fn said(error: CertificateError, is_server: bool) -> String {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut parameters = rcgen::CertificateParams::new(Vec::new()).expect("no name");
+        parameters.not_before = rcgen::date_time_ymd(2090, 1, 1);
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        let seen = Described::new(certificate.der());
+        HandshakeError::of(&error.into(), Some(&seen), b"\x16\x03\x03", is_server).to_string()
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_valid_yet_is_told_with_its_date() {
+        for (is_server, whose) in [(false, "the peer's"), (true, "the client's")] {
+            let said = said(CertificateError::NotValidYet, is_server);
+            assert!(said.contains(whose) && said.contains("from 2090-01-01T00:00:00Z on"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_with_names_that_name_no_server_is_for_none() {
+        for presented in [vec![], vec!["Unsupported(0x01)".to_owned(), "DirectoryName".to_owned()]] {
+            let expected = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+            let said = said(CertificateError::NotValidForNameContext { expected, presented }, false);
+            assert!(said.contains("is for no name at all"), "{said}");
+        }
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Trusted {
     ) -> Result<ClientVerifier, VerifierBuilderError> {
         let authorities = Arc::new(self.authorities);
         let chain = WebPkiClientVerifier::builder_with_provider(authorities, provider).build()?;
-        Ok(ClientVerifier { chain, themselves: self.themselves })
+        let themselves = Arc::new(self.themselves);
+        Ok(ClientVerifier { chain, themselves, seen: Arc::default() })
     }
 }
 
@@ -139,11 +140,19 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The check of clients' certificates, of which every client has to present one.
+/// The check of clients' certificates, of which every client has to present one; remembers as [`Verifier`] does.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier {
     chain: Arc<dyn ClientCertVerifier>,
-    themselves: Themselves,
+    themselves: Arc<Themselves>,
+    seen: Arc<OnceLock<CertificateDer<'static>>>,
+}
+
+impl ClientVerifier {
+    /// The same check, for one connection.
+    pub(crate) fn remembering_in(&self, seen: Arc<OnceLock<CertificateDer<'static>>>) -> Self {
+        Self { chain: Arc::clone(&self.chain), themselves: Arc::clone(&self.themselves), seen }
+    }
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -157,6 +166,7 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        self.seen.get_or_init(|| end_entity.clone().into_owned());
         if self.themselves.vouch_for(end_entity, now)? {
             return Ok(ClientCertVerified::assertion());
         }

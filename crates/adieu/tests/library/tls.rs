@@ -1,6 +1,7 @@
 //! TLS on both drivers and on both sides: the closing matrix, the procedure, and handshakes that fail.
 
 mod handshakes;
+mod refused_clients;
 mod unfinished;
 
 use crate::arms::{Arm, bounded, on_both, runtime};
