@@ -16,7 +16,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
 };
-use rustls::{CommonState, Error};
+use rustls::{AlertDescription, CommonState, Error, PeerIncompatible};
 use std::sync::{Arc, OnceLock};
 
 /// The bytes of the application in one record, at most (RFC 8446, section 5.1).
@@ -350,11 +350,27 @@ impl Engine {
 
     /// Keeps the first failure, and gathers the alert that tells the peer of it.
     fn fail(&mut self, error: Error) {
+        let is_old = self.is_of_an_old_client(&error);
+        let error = if is_old { PeerIncompatible::Tls12NotOffered.into() } else { error };
         self.failure.get_or_insert(error);
         // Only what is queued: asked to open more, a session that has failed would fail again.
         while self.common().wants_write() {
             let (Turn::Again, _) = self.turn(Job::Nothing, &mut [], true) else { break };
         }
+        // The alert is all that there is, and its description is its last octet (RFC 5246, section 7.2).
+        if is_old && let [.., description] = &mut self.outgoing.bytes[self.outgoing.start..self.outgoing.end]
+        {
+            *description = AlertDescription::ProtocolVersion.into();
+        }
+    }
+
+    /// Whether what rustls misses is only the version. A client that speaks nothing newer than TLS 1.1 names no signature
+    /// algorithms, and rustls looks for these first. RFC 5246, 7.4.1.2 and 7.4.1.4.1: the version follows the headers of
+    /// the record and of the ClientHello, 5 octets and 4.
+    fn is_of_an_old_client(&self, error: &Error) -> bool {
+        self.is_server()
+            && *error == Error::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired)
+            && self.first.get(9..11).is_some_and(|version| *version < [3, 3][..])
     }
 
     fn turn(&mut self, job: Job<'_>, into: &mut [u8], may_spill: bool) -> (Turn, usize) {

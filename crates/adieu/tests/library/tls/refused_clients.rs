@@ -6,7 +6,10 @@ use adieu::tls::Server;
 use adieu::{Endpoint, Listener, Options, Report};
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Peer, Place, Setup, Step};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// What a listener that asks for certificates says of a client with this one.
 fn refused(identity: &'static Identity, setup: Setup) -> Report {
@@ -57,5 +60,31 @@ fn a_client_s_certificate_that_is_refused_is_named_and_the_sentence_is_the_liste
                 assert_eq!(report.tls_peer_sha256, Some(identity.fingerprint()), "{report}");
             }
         }
+    });
+}
+
+/// A ClientHello of TLS 1.1 without extensions (RFC 4346, 7.4.1.2), with one cipher suite.
+fn hello_of_tls_1_1() -> Vec<u8> {
+    let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0, 0x2f, 1, 0]);
+    hello
+}
+
+#[test]
+fn a_client_of_tls_1_1_has_no_version_in_common_and_is_told_so() {
+    bounded("the listener", || {
+        let options = Options::new().tls(Server::self_signed().build().expect("a key"));
+        let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");
+        let mut client = TcpStream::connect(address_of(listener.local_endpoint())).expect("it listens");
+        client.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+        client.write_all(&hello_of_tls_1_1()).expect("taken");
+        let report = listener.accept().expect("a client").handshake().expect_err("it is too old");
+        assert_eq!(report.tls_failure, Some("no_shared_version"), "{report}");
+        assert!(report.message.contains("no TLS version in common"), "{report}");
+        let mut told = Vec::new();
+        client.read_to_end(&mut told).expect("an alert, and a FIN");
+        // An alert, of two octets: fatal, protocol_version (RFC 5246, 7.2).
+        assert_eq!((told.first(), told.len(), &told[told.len() - 2..]), (Some(&0x15), 7, &[2, 70][..]));
     });
 }
