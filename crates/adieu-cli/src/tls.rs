@@ -59,15 +59,17 @@ pub(crate) struct ConnectTls {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
 struct Trust {
-    /// Trust exactly the certificate with this fingerprint (sha256:…), whatever its name, dates and issuer are
+    /// Trust exactly the certificate with this fingerprint (sha256:…), whatever its name, dates and issuer are; of several
+    /// (given again, or with commas) each will do
     #[arg(
         long,
         value_name = "FINGERPRINT",
         env = "ADIEU_PIN",
         hide_env_values = true,
+        value_delimiter = ',',
         conflicts_with = "insecure"
     )]
-    pin: Option<Fingerprint>,
+    pin: Vec<Fingerprint>,
 
     /// Trust any certificate: whoever is between can read and change everything; the report says so
     #[arg(long, env = "ADIEU_INSECURE", hide_env_values = true, action = ArgAction::SetTrue,
@@ -242,8 +244,8 @@ impl Common {
         if let Some(ca) = ca {
             client = client.ca_file(ca);
         }
-        if let Some(pin) = trust.pin {
-            client = client.pin(pin);
+        for pin in &trust.pin {
+            client = client.pin(*pin);
         }
         if trust.insecure {
             client = client.insecure();

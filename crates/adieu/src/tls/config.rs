@@ -73,7 +73,8 @@ fn keep_nothing(config: &mut ServerConfig) {
 #[derive(Debug, Clone, Default)]
 pub struct Client {
     ca: Option<PathBuf>,
-    trust: Option<(Trust, Option<Fingerprint>)>,
+    pins: Vec<Fingerprint>,
+    is_insecure: bool,
     name: Option<String>,
     identity: Option<(PathBuf, PathBuf)>,
     shared: Shared,
@@ -139,18 +140,19 @@ impl Client {
         self
     }
 
-    /// Believes exactly the peer with this certificate, whatever its name, its dates and its issuer are.
+    /// Believes exactly the peer with this certificate, whatever its name, its dates and its issuer are. Called again, also
+    /// one with that: so a certificate is replaced without a gap.
     #[must_use]
     pub fn pin(mut self, fingerprint: Fingerprint) -> Self {
-        self.trust = Some((Trust::Pinned, Some(fingerprint)));
+        self.pins.push(fingerprint);
         self
     }
 
-    /// Believes anybody. What is sent can be read, and what is received changed, by whoever is between; the report
+    /// Believes anybody, if nothing is pinned. What is sent can be read, and what is received changed, by whoever is between; the report
     /// says so.
     #[must_use]
     pub fn insecure(mut self) -> Self {
-        self.trust = Some((Trust::Insecure, None));
+        self.is_insecure = true;
         self
     }
 
@@ -196,11 +198,11 @@ impl Client {
     /// A file or a name cannot be used, or the platform has no roots.
     pub fn build(self) -> Result<Tls, ConfigError> {
         let provider = provider();
-        let (trust, check) = match (self.trust, &self.ca) {
-            (Some((_, Some(pin))), _) => (Trust::Pinned, Check::Pinned(pin)),
-            (Some(_), _) => (Trust::Insecure, Check::Nobody),
-            (None, Some(path)) => (Trust::CaFile, against(trusted_in(path)?, &provider)?),
-            (None, None) => (Trust::Roots, against(platform_roots()?, &provider)?),
+        let (trust, check) = match &self.ca {
+            _ if !self.pins.is_empty() => (Trust::Pinned, Check::Pinned(self.pins.into())),
+            _ if self.is_insecure => (Trust::Insecure, Check::Nobody),
+            Some(path) => (Trust::CaFile, against(trusted_in(path)?, &provider)?),
+            None => (Trust::Roots, against(platform_roots()?, &provider)?),
         };
         let name = self.name.map(|name| server_name(&name)).transpose()?;
         let verifier =

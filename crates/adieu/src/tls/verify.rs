@@ -78,8 +78,8 @@ impl Themselves {
 pub(crate) enum Check {
     /// A chain to one of the roots, or one of the trusted itself; valid now, for the name.
     Roots(Arc<WebPkiServerVerifier>, Arc<Themselves>),
-    /// This very certificate, whatever it says of itself.
-    Pinned(Fingerprint),
+    /// One of these very certificates, whatever it says of itself.
+    Pinned(Arc<[Fingerprint]>),
     /// Nothing.
     Nobody,
 }
@@ -110,7 +110,9 @@ impl ServerCertVerifier for Verifier {
             Check::Roots(chain, _) => {
                 chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             }
-            Check::Pinned(pin) if *pin == Fingerprint::of(end_entity) => Ok(ServerCertVerified::assertion()),
+            Check::Pinned(pins) if pins.contains(&Fingerprint::of(end_entity)) => {
+                Ok(ServerCertVerified::assertion())
+            }
             Check::Pinned(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
             Check::Nobody => Ok(ServerCertVerified::assertion()),
         }

@@ -126,6 +126,20 @@ fn another_certificate_than_the_pinned_one_is_refused_also_if_its_issuer_is_trus
     });
 }
 
+#[test]
+fn of_several_pins_each_will_do() {
+    on_both(|arm| {
+        let pin = Authority::loopback().fingerprint().parse().expect("as it is told");
+        for client in [
+            Client::new().pin(pin).pin(Fingerprint::of(b"its successor")),
+            Client::new().pin(Fingerprint::of(b"its predecessor")).pin(pin),
+        ] {
+            let peer = with_certificate(Authority::loopback());
+            assert!(arm.connect(&Endpoint::from(peer.address()), &options(client)).is_ok());
+        }
+    });
+}
+
 // Wine tells no reset, and not always whose FIN came first: adieu_testkit::scenario::platforms.
 #[cfg(not(windows))]
 #[test]
