@@ -217,7 +217,8 @@ impl Client {
             Some((certificate, key)) => {
                 let (chain, key) = read_identity(certificate, key)?;
                 let fingerprint = chain.first().map(|c| Fingerprint::of(c));
-                let config = builder.with_client_auth_cert(chain, key).map_err(|e| identity(&e))?;
+                let is_p521 = is_p521(&key);
+                let config = builder.with_client_auth_cert(chain, key).map_err(|e| identity(&e, is_p521))?;
                 (config, fingerprint)
             }
         };
@@ -293,12 +294,13 @@ impl Server {
                 Some(Clients { verifier: Arc::new(verifier), versions })
             }
         };
+        let is_p521 = is_p521(&key);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .map_err(|e| other(&e))?
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .map_err(|e| identity(&e))?;
+            .map_err(|e| identity(&e, is_p521))?;
         config.alpn_protocols = self.shared.protocols()?;
         keep_nothing(&mut config);
         let side = Side::Server { config: Arc::new(config), clients };
@@ -379,8 +381,18 @@ fn other(error: &rustls::Error) -> ConfigError {
     ConfigError::Other(error.to_string())
 }
 
-fn identity(error: &rustls::Error) -> ConfigError {
+/// Whether a key is on the curve P-521: its object identifier, 1.3.132.0.35 (RFC 5480, 2.1.1.1), in DER.
+fn is_p521(key: &PrivateKeyDer<'_>) -> bool {
+    const SECP521R1: [u8; 7] = [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
+    key.secret_der().windows(SECP521R1.len()).any(|part| part == SECP521R1)
+}
+
+fn identity(error: &rustls::Error, is_p521: bool) -> ConfigError {
+    const KINDS: &str = "it can be RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519";
     let why = match error {
+        rustls::Error::General(_) if is_p521 => format!("the key is on the curve P-521; {KINDS}"),
+        // All that it says of a key is that no kind fits.
+        rustls::Error::General(_) => format!("the key is of no kind that can be used; {KINDS}"),
         rustls::Error::InconsistentKeys(_) => "the key is that of another certificate".to_owned(),
         rustls::Error::InvalidCertificate(_) => "the certificate cannot be understood".to_owned(),
         other => other.to_string(),

@@ -292,6 +292,11 @@ fn a_file_that_cannot_be_used_says_what_is_wrong_with_it() {
     }
     let said = key(&Authority::loopback().key);
     assert!(said.contains("it is in DER"), "{said}");
+    // The object identifier of the curve, which is all that is looked at.
+    let said = key(b"-----BEGIN PRIVATE KEY-----\nBgUrgQQAIw==\n-----END PRIVATE KEY-----\n");
+    assert!(said.contains("on the curve P-521; it can be RSA"), "{said}");
+    let said = key(b"-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n");
+    assert!(said.contains("of no kind that can be used; it can be RSA"), "{said}");
     let said = key(b"-----BEGIN PRIVATE KEY-----\naGVs\n");
     assert!(said.contains("has no END line"), "{said}");
     let said = key(b"-----BEGIN PRIVATE KEY-----\n!!\n-----END PRIVATE KEY-----\n");
