@@ -148,6 +148,26 @@ fn a_self_signed_listener_tells_what_to_pin_and_is_trusted_by_that() {
 }
 
 #[test]
+fn a_client_that_is_silent_in_the_handshake_holds_the_next_one_up_for_the_idle_timeout_at_most() {
+    let args = ["listen", "--tls", "127.0.0.1:0", "--keep-open", "--idle-timeout", "500ms"];
+    let mut server = Server::start(&args);
+    let line = server.line();
+    let pin = line.split("--pin ").nth(1).expect("it tells its fingerprint").to_owned();
+    let _silent = TcpStream::connect(server.address()).expect("it listens");
+    // Of several pins each will do.
+    let pins = format!("{pin},sha256:{}", "0".repeat(64));
+    let output = run(adieu(&["connect", &server.endpoint, "--pin", &pins]), b"the next one".to_vec());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(server.line().starts_with("adieu: connection from 127.0.0.1:"));
+    let line = server.line();
+    assert!(
+        line.contains("the peer was silent for the whole idle timeout during the TLS handshake"),
+        "{line}"
+    );
+}
+
+#[test]
 fn over_a_unix_socket_a_pin_needs_no_name_and_a_check_needs_one() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let endpoint = format!("unix:{}", directory.path().join("socket").display());

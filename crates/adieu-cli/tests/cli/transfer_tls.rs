@@ -126,6 +126,20 @@ fn another_certificate_than_the_pinned_one_is_no_connection_and_nothing_is_store
 }
 
 #[test]
+fn a_stranger_who_is_silent_in_the_handshake_does_not_end_a_receiver_that_waits_for_others() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 10_000), scene.word("target"));
+    let limits = ["--idle-timeout", "500ms", "--retry=1"];
+    let receiver = scene.receive(&[&["--output", &target, "--self-signed"], &limits[..]].concat());
+    let _silent = TcpStream::connect(&receiver.address).expect("it listens");
+    let (code, said) = send(&["--tls", "--insecure", &file, &receiver.address]);
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+    assert!(heard.contains("silent for the whole idle timeout during the TLS handshake"), "{heard}");
+    assert!(scene.same("file", "target"));
+}
+
+#[test]
 fn certificates_that_an_authority_vouches_for_are_trusted_by_both_sides() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 10_000), scene.word("target"));
