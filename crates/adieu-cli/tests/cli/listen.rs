@@ -302,6 +302,24 @@ fn after_the_grace_the_rest_is_aborted_and_named() {
 }
 
 #[test]
+fn who_still_waits_after_the_grace_is_named_and_reported_too() {
+    let mut server = Server::start(&["--keep-open", "--grace", "50ms"]);
+    let first = server.connect();
+    server.line();
+    // It is served when the first is done.
+    let mut second = server.connect();
+    server.signal(Signal::TERM);
+    let error = second.read_to_end(&mut Vec::new()).expect_err("it is aborted");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let [first, second] = [first, second].map(|stream| stream.local_addr().expect("an address").to_string());
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(143), "{said}");
+    assert!(said.contains(&format!("aborting {first}, {second}")), "{said}");
+    assert!(said.contains(&format!("connection from {second}")), "{said}");
+    assert_eq!(said.matches("interrupted by SIGTERM while ").count(), 2, "{said}");
+}
+
+#[test]
 fn the_grace_may_be_longer_than_time() {
     let mut server = Server::start(&["--echo", "--grace", "500000000000y"]);
     let mut stream = server.connect();

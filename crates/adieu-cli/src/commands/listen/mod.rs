@@ -479,8 +479,8 @@ impl Server {
             let waiting = self.waiting.iter().map(|c| c.peer_address().unwrap_or("an unnamed peer"));
             let rest: Vec<&str> = self.open.values().map(String::as_str).chain(waiting).collect();
             self.printer.say(&format!("{}: aborting {}", signal.name(), rest.join(", ")));
-            self.waiting.clear();
             self.stop.raise(signal);
+            self.interrupt_waiting();
             self.await_ends(Duration::from_millis(1500));
         }
         // Whoever is still not done goes with us, and so does what it started.
@@ -495,6 +495,17 @@ impl Server {
         {
             // It was reported if it cannot be served, and the signal says how we exit.
             let _ = self.serve(connection);
+        }
+    }
+
+    /// Whoever still waits is not served any more: the interrupt was raised, which ends it and its report.
+    fn interrupt_waiting(&mut self) {
+        for mut connection in std::mem::take(&mut self.waiting) {
+            let peer = connection.peer_address().unwrap_or("an unnamed peer");
+            self.printer.say(&format!("connection from {peer}"));
+            // It fails, because nothing is received after an interrupt.
+            let _ = connection.read_within(&mut [], Duration::ZERO);
+            self.printer.report(&connection.abort());
         }
     }
 
