@@ -249,6 +249,7 @@ impl Connection {
         if self.verdict.is_none() && !self.connected {
             self.connected = true;
             self.milestones.connected = Some(now);
+            self.timers.start_over();
         }
     }
 

@@ -91,7 +91,7 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM, and whatever else means the same.
     Terminate,
-    /// SIGHUP, a closed terminal.
+    /// SIGHUP, a closed terminal; Windows tells no such thing apart.
     Hangup,
 }
 

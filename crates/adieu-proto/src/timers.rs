@@ -83,6 +83,11 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
+    /// A handshake is done, and what it waited for is waited for no more: the next silence may be our program's own.
+    pub(crate) fn start_over(&mut self) {
+        *self = Self::default();
+    }
+
     /// The peer did something, at that moment; what is known of later ones stays.
     pub(crate) fn peer_acted(&mut self, at: Time) {
         self.idle_since = self.idle_since.map(|since| since.max(at));

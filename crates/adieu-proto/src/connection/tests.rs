@@ -421,6 +421,20 @@ fn the_idle_timer_runs_in_a_handshake_and_each_part_of_it_starts_it_anew() {
 }
 
 #[test]
+fn the_silence_of_a_handshake_is_over_when_it_is_done() {
+    let mut c = Connection::new(idle_of(100));
+    c.handle_handshake(ms(1));
+    c.handle_waiting(ms(2), RECEIVING);
+    c.handle_connected(ms(3));
+    assert_eq!(c.poll_timeout(), None, "nothing is waited for");
+    // Our program was busy for longer than that.
+    c.handle_waiting(ms(500), RECEIVING);
+    c.handle_timeout(ms(500));
+    assert!(!c.is_decided());
+    assert_eq!(c.poll_timeout(), Some(ms(600)));
+}
+
+#[test]
 fn after_a_fault_the_idle_timer_asks_for_no_more_looks() {
     let mut c = half_closed(idle_of(100));
     c.handle_waiting(ms(3), RECEIVING);
