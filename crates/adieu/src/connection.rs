@@ -296,9 +296,11 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io
         link.core.handle_acknowledged();
         link.act();
         if link.outcome().is_none() {
+            // Before the watch: an interrupt that is put off until between the two would be waited for by neither.
+            let left = link.time_left();
             let interrupt = Watch::readable(link.interrupt().map(AsPollable::as_pollable));
             let look_again = watch.is_none().then_some(os::LOOK_AGAIN);
-            let timeout = [link.time_left(), look_again].into_iter().flatten().min();
+            let timeout = [left, look_again].into_iter().flatten().min();
             os::wait(
                 &mut [Watch::readable(watch.as_ref().map(AsPollable::as_pollable)), interrupt],
                 timeout,
@@ -306,10 +308,11 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io
             link.core.handle_acknowledged();
         }
     } else {
+        let left = link.time_left();
         let interrupt = Watch::readable(link.interrupt().map(AsPollable::as_pollable));
         let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
         let bound = until.map(|until| until.saturating_duration_since(Instant::now()));
-        os::wait(&mut watches, [link.time_left(), bound].into_iter().flatten().min())?;
+        os::wait(&mut watches, [left, bound].into_iter().flatten().min())?;
     }
     // Whether time is up is judged on the way into the next wait, once the socket was asked again.
     link.act();

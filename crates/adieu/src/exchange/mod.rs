@@ -116,7 +116,7 @@ impl Exchange {
             self.link.act();
             // Receive first: whatever a failing send would tell, the peer may have said before.
             let moved = self.receive() | self.hand_on() | self.upload();
-            if self.link.options.interrupt.as_ref().is_some_and(|i| i.raised().is_some()) {
+            if self.link.interrupt().is_some_and(|i| i.raised().is_some()) {
                 self.hand_on_what_is_there();
             }
             self.link.tick();
@@ -216,7 +216,7 @@ impl Exchange {
                 self.acknowledgements = AcknowledgementWatch::new(socket.as_pollable()).ok();
             }
             if self.acknowledgements.is_none() {
-                let interrupt = self.link.options.interrupt.as_ref();
+                let interrupt = self.link.interrupt();
                 let timeout = self.link.time_left().map_or(os::LOOK_AGAIN, |left| left.min(os::LOOK_AGAIN));
                 os::wait(&mut [Watch::readable(interrupt.map(AsPollable::as_pollable))], Some(timeout))?;
             }
@@ -246,7 +246,7 @@ impl Exchange {
             }
             _ => Watch::none(),
         };
-        let interrupt = self.link.options.interrupt.as_ref();
+        let interrupt = self.link.interrupt();
         let mut watches = [
             socket,
             input,
