@@ -127,9 +127,11 @@ pub(crate) fn read_exactly<T: Transport>(
     mut buffer: &mut [u8],
     limit: Duration,
 ) -> io::Result<()> {
-    let until = Instant::now() + limit;
+    // A limit beyond the clock's end is as good as none.
+    let until = Instant::now().checked_add(limit);
     while !buffer.is_empty() {
-        match link.read_within(buffer, until.saturating_duration_since(Instant::now()))? {
+        let left = until.map_or(limit, |until| until.saturating_duration_since(Instant::now()));
+        match link.read_within(buffer, left)? {
             None => return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient(limit))),
             Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Some(n) => buffer = &mut buffer[n..],
@@ -155,7 +157,7 @@ impl<T: Transport> Channel<T> {
     }
 
     pub(crate) fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
-        self.receive(buffer, Some(Instant::now() + limit))
+        self.receive(buffer, Instant::now().checked_add(limit))
     }
 
     fn receive(&mut self, buffer: &mut [u8], until: Option<Instant>) -> io::Result<Option<usize>> {
