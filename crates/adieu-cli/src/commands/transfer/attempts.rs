@@ -6,9 +6,9 @@ use adieu_transfer::{Backoff, TransferReport, WaitEnded};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// How long a receiver that has stored everything waits for a sender that may not know: four times the longest pause of
-/// one that tries again, for it may also have to notice first that the connection is gone.
-const COURTESY: Duration = Duration::from_secs(120);
+/// How long a receiver that has stored everything waits for a sender that may not know: one that tries again has first to
+/// notice that the connection is gone, for which it may take `Config::DEAD_PEER` (130 s), and then pauses for 30 s at most.
+const COURTESY: Duration = Duration::from_secs(180);
 
 /// The attempts so far.
 pub(super) struct Attempts {
