@@ -89,8 +89,8 @@ impl Options {
         self
     }
 
-    /// Ends every connection at this moment, however late it began, whatever happens: one deadline for several, and for the
-    /// waits between them. The earlier of this and [`deadline`](Self::deadline) counts. Default: none.
+    /// Ends every connection at this moment, however late it began, whatever happens: one deadline for several. A wait between
+    /// them, such as [`Listener::accept`](crate::Listener::accept), is not bounded by it. The earlier of this and [`deadline`](Self::deadline) counts. Default: none.
     #[must_use]
     pub fn deadline_at(mut self, moment: impl Into<Option<Instant>>) -> Self {
         self.deadline_at = moment.into();

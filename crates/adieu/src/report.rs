@@ -69,8 +69,9 @@ pub struct Report {
     pub peer_address: Option<String>,
     /// Who ended its direction first: `us` or `peer`. `None`: neither did.
     pub ended_first: Option<&'static str>,
-    /// The peer ended its direction when its TCP had our end; not that its program had read to it. `None`: one of the two did
-    /// not end, or the transport or platform cannot tell what was acknowledged.
+    /// The peer's TCP had our end when we saw the peer's; not that its program had read to it. A peer's FIN that crossed ours
+    /// on the way counts as later if the acknowledgement of ours had come too before we looked. `None`: one of the two did not
+    /// end, or the transport or platform cannot tell what was acknowledged.
     pub peer_ended_after_us: Option<bool>,
     /// Our input was still open when it was given up: the peer had ended, and it was silent for the input grace.
     pub input_abandoned: bool,

@@ -3,9 +3,11 @@
 use crate::transfer::{Harm, Listening, Scene, checked, proxies, proxy, send};
 use crate::transfer_waits::{ended, signal, spawn};
 use crate::{BOUND, adieu};
+use rustix::net;
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -20,10 +22,12 @@ fn says(child: &mut Child, words: &str) {
     child.stderr = Some(said.into_inner());
 }
 
-/// A port where nobody listens.
-fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has one").to_string()
+/// An address where nobody listens, and the socket that keeps others from it.
+fn nobody() -> (String, OwnedFd) {
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).expect("a socket");
+    net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let address = SocketAddr::try_from(net::getsockname(&socket).expect("it is bound")).expect("it is IPv4");
+    (address.to_string(), socket)
 }
 
 #[test]
@@ -53,12 +57,12 @@ fn a_silent_receiver_is_given_up_in_time_without_a_drain_and_tried_again() {
 fn a_receiver_gives_a_silent_stranger_up_and_waits_for_the_next() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 1000), scene.word("target"));
-    let limit = ["--idle-timeout", "200ms", "--output", &target];
+    let limit = ["--idle-timeout", "1s", "--output", &target];
     let receiver = scene.receive(&limit);
     let stranger = TcpStream::connect(&receiver.address).expect("it listens");
     let (code, heard, _) = receiver.finish();
     assert_eq!(code, Some(5), "{heard}");
-    assert!(heard.contains("the peer said nothing for 200 ms: it may be busy"), "{heard}");
+    assert!(heard.contains("the peer said nothing for 1 s: it may be busy"), "{heard}");
     assert!(heard.contains("or is no adieu send"), "{heard}");
     drop(stranger);
 
@@ -119,7 +123,7 @@ fn a_receiver_that_has_stored_waits_for_the_sender_that_does_not_know() {
     proxy.join().expect("it does not panic");
     let (their_code, heard, _) = receiver.finish();
     assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
-    assert!(heard.contains("; waiting for the next connection, for 120 s at most: it is stored"), "{heard}");
+    assert!(heard.contains("; waiting for the next connection, for 180 s at most: it is stored"), "{heard}");
     assert!(said.contains("all of it there already"), "{said}");
     assert!(scene.same("file", "target"));
 }
@@ -156,10 +160,21 @@ fn what_is_damaged_on_the_way_is_sent_again() {
 }
 
 #[test]
+fn a_patience_beyond_the_end_of_time_is_none() {
+    let scene = Scene::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let gone = std::thread::spawn(move || drop(listener.accept().expect("it connects")));
+    let (code, said) = send(&["--idle-timeout", "9999999999999999999s", &scene.file("file", 100), &address]);
+    assert_eq!(code, Some(6), "{said}");
+    gone.join().expect("it does not panic");
+}
+
+#[test]
 fn a_signal_between_two_attempts_is_the_ending() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 100), scene.word("target"));
-    let nobody = nobody();
+    let (nobody, _held) = nobody();
     let sender = ["send", "--retry", &file, &nobody];
     let receiver = ["receive", "--retry", "--connect", &nobody, "--output", &target];
     for (args, by, code) in [(&sender[..], Signal::INT, 130), (&receiver[..], Signal::TERM, 143)] {
@@ -181,7 +196,7 @@ fn a_signal_between_two_attempts_is_the_ending() {
 fn the_deadline_bounds_the_command_and_not_only_a_connection() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 100), scene.word("target"));
-    let nobody = nobody();
+    let (nobody, _held) = nobody();
     let limits = ["--deadline", "1500ms", "--report", "json"];
     for (args, during) in [
         (&["send", "--retry", &file, &nobody][..], "the deadline passed while waiting to try again"),

@@ -120,7 +120,7 @@ fn a_signal_during_a_long_sync_ends_the_receiver_and_nothing_is_renamed() {
     let began = Instant::now();
     signal(&receiver, Signal::TERM);
     let (code, heard) = end(receiver);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(code, Some(143), "{heard}");
     let said = "interrupted by SIGTERM after 1000 bytes while they were synced; nothing of it is stored";
     assert!(heard.contains(said), "{heard}");
@@ -147,7 +147,7 @@ fn a_signal_when_the_file_has_its_name_lets_the_receipt_be_sent() {
     let scene = Scene::new();
     let file = scene.file("file", 1000);
     let test = "a_signal_when_the_file_has_its_name_lets_the_receipt_be_sent";
-    let long = "fsync:delay_enter=400000:when=2";
+    let long = "fsync:delay_enter=200000:when=2";
     let Some(receiver) = receive(test, &scene, long, &[&scene.word("target")]) else { return };
     let (address, sending) = (receiver.address.clone(), file);
     let sender = std::thread::spawn(move || send(&[&sending, &address]));
@@ -178,7 +178,7 @@ fn a_second_signal_during_a_sync_of_names_ends_the_receiver_at_once() {
             signal(&receiver, *one);
         }
         let (code, heard) = end(receiver);
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         assert!(matches!(code, Some(143 | 130)), "{code:?} {heard}");
         // Only the first lets it say anything.
         assert_eq!(heard.contains("it may or may not be stored"), signals.len() == 1, "{heard}");

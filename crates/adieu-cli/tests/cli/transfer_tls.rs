@@ -129,7 +129,7 @@ fn another_certificate_than_the_pinned_one_is_no_connection_and_nothing_is_store
 fn a_stranger_who_is_silent_in_the_handshake_does_not_end_a_receiver_that_waits_for_others() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 10_000), scene.word("target"));
-    let limits = ["--idle-timeout", "500ms", "--retry=1"];
+    let limits = ["--idle-timeout", "1s", "--retry=1"];
     let receiver = scene.receive(&[&["--output", &target, "--self-signed"], &limits[..]].concat());
     let _silent = TcpStream::connect(&receiver.address).expect("it listens");
     let (code, said) = send(&["--tls", "--insecure", &file, &receiver.address]);
