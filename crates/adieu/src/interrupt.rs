@@ -75,9 +75,10 @@ impl Interrupt {
 
     /// Waits until it is raised, at most for `limit`, and says with what. `None`: it was not.
     pub fn wait(&self, limit: Duration) -> Option<Signal> {
-        let until = Instant::now() + limit;
+        // A limit beyond the clock's end is as good as none.
+        let until = Instant::now().checked_add(limit);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.map_or(limit, |until| until.saturating_duration_since(Instant::now()));
             // Without a wait (no memory left) there is only a look.
             let waited = os::wait(&mut [Watch::readable(Some(self.as_pollable()))], Some(left));
             if self.raised().is_some() || left.is_zero() || waited.is_err() {
@@ -106,5 +107,18 @@ impl std::os::fd::AsFd for Interrupt {
 impl fmt::Debug for Interrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interrupt").field("raised", &self.raised()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_without_an_end_ends_when_it_is_raised() {
+        let interrupt = Interrupt::new().expect("descriptors are left");
+        assert_eq!(interrupt.wait(Duration::ZERO), None);
+        interrupt.raise(Signal::Terminate);
+        assert_eq!(interrupt.wait(Duration::MAX), Some(Signal::Terminate));
     }
 }
