@@ -7,7 +7,7 @@ use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::sender::{SIGN_OF_LIFE, interrupted, not_agreed};
 use crate::session::{self, Channel};
-use crate::storage::{Awaited, Incoming, Offer, Storage, StorageError, Wanted, ZEROS};
+use crate::storage::{Awaited, Incoming, Keep, Offer, Storage, StorageError, Wanted, ZEROS};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NameError, PeerRole, Phase, ProtocolError,
@@ -435,12 +435,12 @@ impl<T: Transport> Receiver<'_, T> {
                         self.storage.remove_offered(offer);
                     }
                 }
-                // What is kept is closed; its name says what it is. So is what somebody has kept before, and of which more
-                // is there now.
-                if is_unsynced || !keep {
-                    let current = current.as_ref().filter(|incoming| is_unsynced || !incoming.is_resumed());
-                    self.storage.remove_partials(current);
-                }
+                let keep = match (is_unsynced, keep) {
+                    (true, _) => Keep::None,
+                    (false, true) => Keep::All,
+                    (false, false) => Keep::Resumed,
+                };
+                self.storage.give_up(current.as_ref(), keep);
                 drop(current);
                 self.storage.remove_empty_directories();
                 self.fail(stop)

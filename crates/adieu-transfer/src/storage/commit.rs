@@ -30,7 +30,14 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) enum What {
     /// The descriptor holds the lock, which keeps another receiver from taking the partial over.
-    File { partial: Vec<u8>, file: Arc<File>, size: u64, sync: Sync },
+    File {
+        partial: Vec<u8>,
+        file: Arc<File>,
+        size: u64,
+        sync: Sync,
+        /// Its beginning was there before this transfer.
+        is_resumed: bool,
+    },
     /// It stands under its name already, and only has to be synced.
     Kept { file: Arc<File>, size: u64, sync: Sync },
     /// A link has no content to sync.
@@ -113,6 +120,11 @@ impl Waiting {
         }
         directory.rename(partial, &self.name).map_err(fail)?;
         Ok(true)
+    }
+
+    /// It goes on from a partial that somebody has kept.
+    pub(super) fn is_resumed(&self) -> bool {
+        matches!(self.what, What::File { is_resumed: true, .. })
     }
 
     /// Removes its partial, if there is one and it is ours.

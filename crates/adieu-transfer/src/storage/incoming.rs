@@ -48,11 +48,6 @@ impl Incoming {
         self.is_kept
     }
 
-    /// It goes on from a partial that was kept.
-    pub(crate) fn is_resumed(&self) -> bool {
-        self.is_resumed
-    }
-
     pub(crate) fn mode(&self) -> u16 {
         self.mode
     }

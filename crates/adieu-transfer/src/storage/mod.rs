@@ -119,6 +119,21 @@ fn waiting_limit() -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).clamp(1, WAITING_FILES)
 }
 
+/// Which partials outlive a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    All,
+    /// What somebody has kept before, and of which more is there now, whole or not.
+    Resumed,
+    None,
+}
+
+impl Keep {
+    fn includes(self, is_resumed: bool) -> bool {
+        self == Self::All || (self == Self::Resumed && is_resumed)
+    }
+}
+
 /// A file that is offered, and what there is of it.
 pub(crate) struct Offer {
     path: EntryPath,
@@ -392,7 +407,9 @@ impl Storage {
         observe: &mut dyn FnMut(Step<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        let Incoming { path, parent, name, partial, file, mode, written: size, hole_at_end, .. } = incoming;
+        let Incoming {
+            path, parent, name, partial, file, mode, written: size, hole_at_end, is_resumed, ..
+        } = incoming;
         if self.is_stream() {
             return Ok(());
         }
@@ -406,7 +423,7 @@ impl Storage {
         let sync = Sync::next(self.tree()?.syncs_at_once(), self.waiting.len());
         let file = Arc::new(file);
         let what = match partial {
-            Some(partial) => What::File { partial, file, size, sync },
+            Some(partial) => What::File { partial, file, size, sync, is_resumed },
             None => What::Kept { file, size, sync },
         };
         // Also if something fails from here on: it may have to be removed.
@@ -464,15 +481,16 @@ impl Storage {
         }
     }
 
-    /// After a failure: removes the partials.
-    pub(crate) fn remove_partials(&mut self, incoming: Option<&Incoming>) {
+    /// After a failure: gives the partials up, the current file's too, and removes those that are not kept. One that is kept
+    /// is closed, so that its name says what it is, and another transfer may take it.
+    pub(crate) fn give_up(&mut self, current: Option<&Incoming>, keep: Keep) {
         let waiting = std::mem::take(&mut self.waiting);
         if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place {
-            for one in &waiting {
+            for one in waiting.iter().filter(|one| !keep.includes(one.is_resumed())) {
                 one.remove(tree);
             }
         }
-        if let Some(incoming) = incoming {
+        if let Some(incoming) = current.filter(|one| !keep.includes(one.is_resumed)) {
             self.remove(incoming);
         }
     }

@@ -184,26 +184,26 @@ fn a_failed_transfer_leaves_no_empty_directory_that_it_made() {
     }
 }
 
-#[test]
-fn a_partial_that_was_kept_before_survives_a_cut_at_a_receiver_that_keeps_none() {
-    let place = place();
-    let whole = content(4, 3_000_000);
-    let source = write(&place.path().join("source"), &whole);
-    let partial = write(&place.path().join(".target.adieu-partial"), &whole[..1_000_000]);
-    let mut storage = Storage::at(&place.path().join("target")).expect("there is room");
+/// A sender that asks what is there, and a receiver that keeps none. The file grows at that step of the sender, which gives up
+/// there.
+fn asked_of_one_that_keeps_none(
+    named: &Path,
+    growing: &Path,
+    storage: &mut Storage,
+    is_it: &(dyn Fn(&Step<'_>) -> bool + Sync),
+) -> Outcome {
     let options = Options::new().idle_timeout(BOUND);
     let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let endpoint = listener.local_endpoint().clone();
-    // The file grows while it is sent, so that the sender gives up.
     let mut grow = |step: Step<'_>| {
-        if let Step::Moved { .. } = step {
-            let file = std::fs::File::options().append(true).open(&source).expect("it is ours");
+        if is_it(&step) {
+            let file = std::fs::File::options().append(true).open(growing).expect("it is ours");
             std::io::Write::write_all(&mut &file, b"more").expect("there is room");
         }
     };
-    let received = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         scope.spawn(|| {
-            let sources = Sources::new([&source]).expect("it is there");
+            let sources = Sources::new([named]).expect("it is there");
             let mut wire = Wire::new(adieu::connect(&endpoint, &options).expect("it listens"), None);
             let asking = How { resume: true, ..How::default() }.sending();
             adieu_transfer::send(&mut wire, &sources, &asking, &mut grow);
@@ -211,11 +211,40 @@ fn a_partial_that_was_kept_before_survives_a_cut_at_a_receiver_that_keeps_none()
         });
         let mut wire = Wire::new(listener.accept().expect("it comes"), None);
         let keeping_none = How::default().receiving();
-        let received = adieu_transfer::receive(&mut wire, &mut storage, &keeping_none, &mut ignore);
+        let received = adieu_transfer::receive(&mut wire, storage, &keeping_none, &mut ignore);
         wire.finish();
         received
-    });
+    })
+}
+
+#[test]
+fn a_partial_that_was_kept_before_survives_a_cut_at_a_receiver_that_keeps_none() {
+    let place = place();
+    let whole = content(4, 3_000_000);
+    let source = write(&place.path().join("source"), &whole);
+    let partial = write(&place.path().join(".target.adieu-partial"), &whole[..1_000_000]);
+    let mut storage = Storage::at(&place.path().join("target")).expect("there is room");
+    let at_content = |step: &Step<'_>| matches!(step, Step::Moved { .. });
+    let received = asked_of_one_that_keeps_none(&source, &source, &mut storage, &at_content);
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
     let left = std::fs::read(&partial).expect("it is kept");
     assert!(left.len() > 1_000_000 && whole.starts_with(&left), "{}", left.len());
+}
+
+#[test]
+fn a_partial_that_was_kept_before_survives_a_cut_after_it_has_become_whole() {
+    let place = place();
+    let (tree, target) = (place.path().join("tree"), place.path().join("target"));
+    std::fs::create_dir_all(&tree).expect("there is room");
+    std::fs::create_dir_all(target.join("tree")).expect("there is room");
+    let whole = content(5, 3_000_000);
+    write(&tree.join("1"), &whole);
+    let second = write(&tree.join("2"), &content(6, 1_000_000));
+    let partial = write(&target.join("tree/.1.adieu-partial"), &whole[..1_000_000]);
+    let mut storage = Storage::at(&target).expect("there is room");
+    let at_second = |step: &Step<'_>| matches!(step, Step::File { path, .. } if path.as_bytes() == b"tree/2");
+    let received = asked_of_one_that_keeps_none(&tree, &second, &mut storage, &at_second);
+    assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
+    assert_eq!(partials(&target), [partial.clone()]);
+    assert_eq!(std::fs::read(&partial).ok(), Some(whole));
 }
