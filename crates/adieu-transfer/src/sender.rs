@@ -244,12 +244,12 @@ impl<T: Transport> Sender<'_, T> {
             }
         }
         self.serve_all(&mut offered)?;
-        self.outcome.totals = self.list.totals(self.single);
-        self.outcome.is_whole = true;
-        let totals = self.outcome.totals;
+        let totals = self.list.totals(self.single);
         self.control(&Control::End(totals))?;
         self.flush()?;
         self.channel.shutdown_send()?;
+        // Not before: without our END and our end the receiver stores nothing.
+        (self.outcome.totals, self.outcome.is_whole) = (totals, true);
         self.outcome.times.all_moved = Some(self.start.elapsed());
         (self.observe)(Step::AllSent);
         self.await_receipt()

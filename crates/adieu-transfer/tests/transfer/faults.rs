@@ -310,7 +310,9 @@ fn a_receiver_that_says_nothing_after_a_failure_is_not_waited_for() {
     let hello = io::Cursor::new(Hello::new(PeerRole::Receiver, false).encode());
     let mut mute = Mute { hello, writes: 0, waits: 0 };
     let outcome = adieu_transfer::send(&mut mute, &sources, &SendOptions::default(), &mut ignore);
-    assert!(matches!(outcome.verdict, Verdict::NoReceipt { .. }), "{:?}", outcome.verdict);
+    assert!(matches!(outcome.verdict, Verdict::NoReceipt { all_sent: false, .. }), "{:?}", outcome.verdict);
+    // What was only gathered was not moved: it cannot be stored.
+    assert!(!outcome.is_whole);
 }
 
 /// A receiver that says nothing at all is given up after our patience with it, and at once.
