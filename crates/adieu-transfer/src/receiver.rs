@@ -48,6 +48,7 @@ pub fn receive<T: Transport>(
     observe: &mut dyn FnMut(Step<'_>),
 ) -> Outcome {
     let start = Instant::now();
+    storage.count_anew();
     let mut outcome = Outcome::new();
     let (mut channel, agreed) =
         session::open(link, PeerRole::Receiver, options.secret.as_ref(), options.patience);

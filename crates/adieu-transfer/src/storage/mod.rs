@@ -208,6 +208,11 @@ impl Storage {
         self.stored
     }
 
+    /// What is counted from here on is another transfer's.
+    pub(crate) fn count_anew(&mut self) {
+        self.stored = (0, 0);
+    }
+
     /// The transfer begins: one file, or a tree.
     pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
         if single {

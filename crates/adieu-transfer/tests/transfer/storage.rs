@@ -184,12 +184,13 @@ fn a_failed_transfer_leaves_no_empty_directory_that_it_made() {
     }
 }
 
-/// A sender that asks what is there, and a receiver that keeps none. The file grows at that step of the sender, which gives up
-/// there.
-fn asked_of_one_that_keeps_none(
+/// A sender that asks what is there, and a receiver that may keep none. The file grows at that step of the sender, which gives
+/// up there.
+fn with_a_growing_file(
     named: &Path,
     growing: &Path,
     storage: &mut Storage,
+    keeps: bool,
     is_it: &(dyn Fn(&Step<'_>) -> bool + Sync),
 ) -> Outcome {
     let options = Options::new().idle_timeout(BOUND);
@@ -210,8 +211,8 @@ fn asked_of_one_that_keeps_none(
             wire.finish();
         });
         let mut wire = Wire::new(listener.accept().expect("it comes"), None);
-        let keeping_none = How::default().receiving();
-        let received = adieu_transfer::receive(&mut wire, storage, &keeping_none, &mut ignore);
+        let keeping = How { resume: keeps, ..How::default() }.receiving();
+        let received = adieu_transfer::receive(&mut wire, storage, &keeping, &mut ignore);
         wire.finish();
         received
     })
@@ -225,7 +226,7 @@ fn a_partial_that_was_kept_before_survives_a_cut_at_a_receiver_that_keeps_none()
     let partial = write(&place.path().join(".target.adieu-partial"), &whole[..1_000_000]);
     let mut storage = Storage::at(&place.path().join("target")).expect("there is room");
     let at_content = |step: &Step<'_>| matches!(step, Step::Moved { .. });
-    let received = asked_of_one_that_keeps_none(&source, &source, &mut storage, &at_content);
+    let received = with_a_growing_file(&source, &source, &mut storage, false, &at_content);
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
     let left = std::fs::read(&partial).expect("it is kept");
     assert!(left.len() > 1_000_000 && whole.starts_with(&left), "{}", left.len());
@@ -243,8 +244,33 @@ fn a_partial_that_was_kept_before_survives_a_cut_after_it_has_become_whole() {
     let partial = write(&target.join("tree/.1.adieu-partial"), &whole[..1_000_000]);
     let mut storage = Storage::at(&target).expect("there is room");
     let at_second = |step: &Step<'_>| matches!(step, Step::File { path, .. } if path.as_bytes() == b"tree/2");
-    let received = asked_of_one_that_keeps_none(&tree, &second, &mut storage, &at_second);
+    let received = with_a_growing_file(&tree, &second, &mut storage, false, &at_second);
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
     assert_eq!(partials(&target), [partial.clone()]);
     assert_eq!(std::fs::read(&partial).ok(), Some(whole));
+}
+
+/// A library's caller may use a storage again after a failure: what was kept then is not the next transfer's.
+#[test]
+fn what_a_failed_transfer_has_kept_is_not_stored_by_the_next_one() {
+    let place = place();
+    let (tree, target) = (place.path().join("tree"), place.path().join("target"));
+    for directory in [&tree, &target] {
+        std::fs::create_dir(directory).expect("there is room");
+    }
+    write(&tree.join("1"), b"whole");
+    let second = write(&tree.join("2"), &content(6, 1_000_000));
+    let other = write(&place.path().join("other"), b"other");
+    let mut storage = Storage::at(&target).expect("there is room");
+    let at_second = |step: &Step<'_>| matches!(step, Step::File { path, .. } if path.as_bytes() == b"tree/2");
+    let received = with_a_growing_file(&tree, &second, &mut storage, true, &at_second);
+    assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
+    let partial = target.join("tree/.1.adieu-partial");
+    let file = std::fs::File::open(&partial).expect("it is kept");
+    file.try_lock().expect("nobody is writing to it any more");
+    let received = with_a_growing_file(&other, &other, &mut storage, true, &|_| false);
+    assert_eq!(received.verdict, Verdict::Stored);
+    assert!(partial.exists() && !target.join("tree/1").exists());
+    let received = with_a_growing_file(&tree, &second, &mut storage, true, &at_second);
+    assert_eq!(received.receipt.map(|receipt| receipt.totals.files), Some(0));
 }
