@@ -500,7 +500,7 @@ impl<T: Transport> Receiver<'_, T> {
         if said.and_then(|()| self.channel.shutdown_send()).is_ok() {
             self.outcome.times.receipt = Some(self.start.elapsed());
             self.outcome.receipt = Some(receipt);
-            self.channel.discard(&mut vec![0; IN]);
+            session::hear_out(&mut self.channel);
         }
         self.outcome.receipt.is_some()
     }

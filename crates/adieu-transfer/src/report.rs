@@ -121,7 +121,7 @@ impl TransferReport {
                 Verdict::Stored if outcome.times.receipt.is_none() => {
                     message += "; the sender is gone and does not know";
                 }
-                Verdict::Stored if connection.as_ref().is_some_and(is_cut) => {
+                Verdict::Stored if connection.as_ref().is_some_and(|c| is_cut(c) || is_interrupted(c)) => {
                     message += "; the connection failed then, and the sender may not know";
                 }
                 _ => {}
@@ -156,7 +156,10 @@ impl TransferReport {
         };
         let is_timed_out = match outcome.verdict {
             Verdict::NotAgreed { .. } => timer.is_some(),
-            Verdict::NoReceipt { .. } | Verdict::Incomplete { .. } => timer == Some("deadline"),
+            // A receipt that says why has been sent by then, or not.
+            Verdict::NoReceipt { .. } | Verdict::Incomplete { .. } => {
+                timer == Some("deadline") && outcome.receipt.is_none()
+            }
             _ => false,
         };
         if is_timed_out {
@@ -238,6 +241,11 @@ fn is_cut(connection: &Report) -> bool {
     matches!(connection.ending, "reset" | "timed_out")
 }
 
+/// The same, by a signal of ours: nobody is waited for after it.
+fn is_interrupted(connection: &Report) -> bool {
+    connection.ending == "interrupted"
+}
+
 const fn result(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Stored => "stored",
@@ -260,5 +268,41 @@ fn micros(time: Duration) -> u64 {
 impl std::fmt::Display for TransferReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Receipt, Status, Totals};
+    use adieu::{Endpoint, NeverConnected, Signal};
+    use std::time::Duration;
+
+    fn received(verdict: Verdict, receipt: Option<Status>, cause: NeverConnected<'_>) -> TransferReport {
+        let connection = Report::never_connected(&Endpoint::tcp("127.0.0.1", 1), adieu::Role::Listen, cause);
+        let mut outcome = Outcome::new();
+        outcome.verdict = verdict;
+        outcome.receipt =
+            receipt.map(|status| Receipt { status, totals: Totals::default(), words: String::new() });
+        outcome.times.receipt = receipt.map(|_| Duration::ZERO);
+        TransferReport::new(Role::Receive, &outcome, false, 1, Some(connection))
+    }
+
+    #[test]
+    fn a_deadline_after_the_receipt_takes_nothing_back() {
+        let incomplete = || Verdict::Incomplete { words: "damaged".to_owned(), again: true };
+        for (receipt, exit_code) in [(None, 5), (Some(Status::Damaged), 6)] {
+            let report = received(incomplete(), receipt, NeverConnected::DeadlinePassed);
+            assert_eq!(report.exit_code, exit_code, "{report}");
+        }
+    }
+
+    #[test]
+    fn after_a_signal_that_came_before_the_receipt_was_acknowledged_the_sender_may_not_know() {
+        let by = NeverConnected::Interrupted { signal: Signal::Terminate };
+        let report = received(Verdict::Stored, Some(Status::Stored), by);
+        assert!(report.is_good() && report.message.contains("the sender may not know"), "{report}");
+        // Nobody waits for it either: there was a signal.
+        assert!(!report.is_unheard());
     }
 }

@@ -210,17 +210,13 @@ impl<T: Transport> Channel<T> {
         self.link.shutdown_send()
     }
 
-    /// Reads to the end and keeps nothing: past the encryption, which has nothing more to say.
-    pub(crate) fn discard(&mut self, buffer: &mut [u8]) {
-        while self.link.read(buffer).is_ok_and(|n| n > 0) {}
-    }
-
     pub(crate) fn link(&self) -> &T {
         &self.link
     }
 }
 
-/// After our own end: waits for the peer's, and keeps nothing. Bounded: all has been said.
+/// After our own end: waits for the peer's, and keeps nothing: past the encryption, which has nothing more to say. Bounded:
+/// all has been said.
 pub(crate) fn hear_out<T: Transport>(channel: &mut Channel<T>) {
     let until = Instant::now() + PATIENCE;
     let mut buffer = [0; 16 * 1024];
