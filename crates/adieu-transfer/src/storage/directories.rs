@@ -23,13 +23,20 @@ pub(super) struct Directories {
     /// The last one used: files mostly come directory by directory.
     last: Option<Last>,
     /// Directories that were made since the last sync, each after the one that it is in.
-    made: Vec<Vec<u8>>,
+    made: Vec<Made>,
     /// The root's own name in the one above, if it was made.
     made_root: Option<OsString>,
     at_once: SyncAtOnce,
     /// No directory was seen that is on another file system than the root.
     one_device: bool,
     syncer: Syncer,
+}
+
+#[derive(Debug)]
+struct Made {
+    path: Vec<u8>,
+    /// Made by us, and not by somebody else just before: it may be removed.
+    is_ours: bool,
 }
 
 #[derive(Debug)]
@@ -126,7 +133,8 @@ impl Directories {
                         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                         Err(error) => return Err(fail(error)),
                     }
-                    self.made.push(path[..end + component.len()].to_vec());
+                    let path = path[..end + component.len()].to_vec();
+                    self.made.push(Made { path, is_ours: is_new });
                     here.enter(component)
                 }
                 other => other,
@@ -164,7 +172,7 @@ impl Directories {
         let made = std::mem::take(&mut self.made);
         self.made_root = None;
         let mut all: BTreeSet<&[u8]> = paths.iter().copied().collect();
-        all.extend(made.iter().map(|path| split(path).0));
+        all.extend(made.iter().map(|made| split(&made.path).0));
         if all.len() > ONE_BY_ONE && self.syncs_at_once() {
             let synced = self.sync_root(Awaited::Names, wanted);
             synced.map_err(|e| e.unsynced("cannot sync the names", NAMES_UNSYNCED))?;
@@ -184,12 +192,12 @@ impl Directories {
         }
     }
 
-    /// Removes what was made since the last sync and is empty.
+    /// Removes what we have made since the last sync and is empty.
     pub(super) fn remove_made(&mut self) {
         // On Windows an open directory cannot be removed.
         self.last = None;
-        for path in std::mem::take(&mut self.made).iter().rev() {
-            let (parent, name) = split(path);
+        for made in std::mem::take(&mut self.made).iter().rev().filter(|made| made.is_ours) {
+            let (parent, name) = split(&made.path);
             // What is not empty, or is there no more, is left as it is.
             let _ = self.enter(parent).and_then(|parent| parent.remove_directory(name));
         }
