@@ -1,7 +1,7 @@
-//! Syncs on a thread of its own, so that who waits for one can leave.
+//! Syncs on a thread of its own, so that who waits for one can hear a signal and say the last words.
 //!
-//! A sync may take minutes, nothing can break it off, and the thread that makes it handles no signal meanwhile: not even the
-//! second, which should end the process at once. One thread makes all of a receiver's, since a file may be small and a
+//! A sync may take minutes, nothing can break it off, and the thread that makes it handles no signal meanwhile. No process
+//! ends before its threads: until the disk answers, one that has left is a zombie, and holds the partial's lock. One thread makes all of a receiver's, since a file may be small and a
 //! thread for each would take longer than its sync.
 
 use crate::os::{Directory, SyncAtOnce};
@@ -11,6 +11,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// Before a sync, it is asked at most so often: that costs a system call.
+const OFTEN: Duration = Duration::from_millis(10);
 
 /// What is to be synced.
 pub(super) enum Job {
@@ -40,6 +44,8 @@ pub(super) enum NotSynced {
 pub(super) struct Syncer {
     /// Started with the first sync.
     worker: Option<Worker>,
+    /// When it was last asked whether to go on.
+    asked: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -67,8 +73,14 @@ impl Worker {
 }
 
 impl Syncer {
-    /// Syncs, and asks `wanted` now and then whether it should go on waiting.
+    /// Syncs, and asks `wanted` now and then whether it should go on waiting: also between many syncs of which none is long.
     pub(super) fn sync(&mut self, job: Job, wanted: &mut dyn FnMut() -> bool) -> Result<(), NotSynced> {
+        if self.asked.is_none_or(|at| at.elapsed() >= OFTEN) {
+            self.asked = Some(Instant::now());
+            if !wanted() {
+                return Err(NotSynced::Left);
+            }
+        }
         let worker = match self.worker.take() {
             Some(worker) => worker,
             None => match Worker::start() {
@@ -91,5 +103,29 @@ impl Syncer {
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_makes_many_short_syncs_is_asked_between_them() {
+        let file = Arc::new(tempfile::tempfile().expect("there is room"));
+        let mut syncer = Syncer::default();
+        let mut asked = 0;
+        let until = Instant::now() + Duration::from_secs(20);
+        // None of them is waited for so long that the wait itself asks.
+        while syncer
+            .sync(Job::File(Arc::clone(&file)), &mut || {
+                asked += 1;
+                asked < 4
+            })
+            .is_ok()
+        {
+            assert!(Instant::now() < until, "it is asked {asked} times");
+        }
+        assert_eq!(asked, 4);
     }
 }
