@@ -104,6 +104,8 @@ pub struct Outcome {
     pub times: Times,
     /// Files that were stored before a receiver was interrupted that had not begun to give the rest their names.
     pub(crate) stored_before: Option<u64>,
+    /// The deadline ended a receiver's wait for its disk, whatever the connection came to.
+    pub(crate) deadline_passed: bool,
 }
 
 impl Outcome {
@@ -120,6 +122,7 @@ impl Outcome {
             encrypted: false,
             times: Times::default(),
             stored_before: None,
+            deadline_passed: false,
         }
     }
 
@@ -177,6 +180,15 @@ impl Outcome {
             }
             Verdict::NotAgreed { words, .. } | Verdict::Silent { words } => {
                 format!("nothing was transferred: {words}")
+            }
+            // Some of it has its name by then.
+            Verdict::Incomplete { words, .. }
+                if self.deadline_passed && self.is_whole && self.stored_before.is_none() =>
+            {
+                let moved = count(self.moved, "byte");
+                format!(
+                    "{words} after {moved} received, while names were synced; it may or may not be stored"
+                )
             }
             Verdict::Incomplete { words, .. } => {
                 format!("not stored: {words} after {} received", count(self.moved, "byte"))

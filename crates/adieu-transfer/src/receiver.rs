@@ -28,9 +28,11 @@ pub struct ReceiveOptions {
     pub limit_rate: Option<u64>,
     /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
     pub patience: Option<Duration>,
+    /// When a wait for the disk ends: the connection's own deadline cannot end one. `None`: when the disk has answered.
+    pub deadline: Option<Instant>,
 }
 
-/// After a signal: how long names may take that are being synced already, and then the receipt. Together less than the two
+/// After a signal: how long names may take that are being synced already, and then the receipt. After the deadline: the names. Together less than the two
 /// seconds in which a signal ends everything.
 const LAST_WORD: Duration = Duration::from_millis(800);
 
@@ -75,6 +77,7 @@ pub fn receive<T: Transport>(
         offers: VecDeque::new(),
         list: List::default(),
         pace: Pace::new(options.limit_rate),
+        deadline: options.deadline,
         observe,
     };
     let result = receiver.run();
@@ -97,6 +100,8 @@ enum Stop {
     Aborted(String),
     /// A signal, while something was synced.
     Interrupted(adieu::Signal),
+    /// The deadline, while something was synced.
+    DeadlinePassed,
 }
 
 impl From<StorageError> for Stop {
@@ -140,6 +145,7 @@ struct Receiver<'a, T: Transport> {
     offers: VecDeque<(Offer, Option<u64>)>,
     list: List,
     pace: Pace,
+    deadline: Option<Instant>,
     observe: &'a mut dyn FnMut(Step<'_>),
 }
 
@@ -344,24 +350,26 @@ impl<T: Transport> Receiver<'_, T> {
         &mut self,
         work: impl FnOnce(&mut Storage, &mut dyn FnMut(Step<'_>), Wanted<'_>) -> Result<R, StorageError>,
     ) -> Result<R, Stop> {
-        let (channel, mut stopped) = (&mut self.channel, None);
+        let (channel, deadline, mut stopped) = (&mut self.channel, self.deadline, None);
         let mut grace = None;
         let mut unnamed = false;
         let mut wanted = |awaited| {
-            stopped = match (awaited, channel.raised()) {
-                // The connection's own end, which a signal is, and the deadline.
-                (Awaited::Content, signal) => match (channel.read_within(&mut [], Duration::ZERO), signal) {
-                    (_, Some(signal)) => Some(Stop::Interrupted(signal)),
-                    (Err(error), None) if outcome::is_deadline(&error) => Some(Stop::Link(error)),
-                    _ => None,
-                },
-                // The connection is left alone: the receipt will need it.
-                (Awaited::Names, Some(signal)) => {
-                    let since: &mut Instant = grace.get_or_insert_with(Instant::now);
-                    (since.elapsed() >= LAST_WORD).then_some(Stop::Interrupted(signal))
-                }
-                (Awaited::Names, None) => None,
+            let mut stop = match channel.raised() {
+                Some(signal) => Some(Stop::Interrupted(signal)),
+                None => deadline.filter(|at| *at <= Instant::now()).map(|_| Stop::DeadlinePassed),
             };
+            if awaited == Awaited::Content {
+                // The connection's own end, which a signal and the deadline are.
+                let ended = channel.read_within(&mut [], Duration::ZERO).err();
+                if stop.is_none() && ended.as_ref().is_some_and(outcome::is_deadline) {
+                    stop = Some(Stop::DeadlinePassed);
+                }
+            } else if stop.is_some() {
+                // The connection is left alone: the receipt will need it.
+                let since: &mut Instant = grace.get_or_insert_with(Instant::now);
+                stop = stop.filter(|_| since.elapsed() >= LAST_WORD);
+            }
+            stopped = stop;
             unnamed = stopped.is_some() && awaited == Awaited::Content;
             stopped.is_none()
         };
@@ -473,6 +481,10 @@ impl<T: Transport> Receiver<'_, T> {
                 Verdict::Incomplete { words, again: false }
             }
             Stop::Interrupted(signal) => Verdict::Interrupted { signal },
+            Stop::DeadlinePassed => {
+                self.outcome.deadline_passed = true;
+                Verdict::Incomplete { words: "the deadline passed".to_owned(), again: true }
+            }
             Stop::Link(error) => interrupted(&error).unwrap_or_else(|| {
                 let words = match error.kind() {
                     io::ErrorKind::UnexpectedEof => "the sender ended before it was whole,".to_owned(),

@@ -158,7 +158,7 @@ impl TransferReport {
             Verdict::NotAgreed { .. } => timer.is_some(),
             // A receipt that says why has been sent by then, or not.
             Verdict::NoReceipt { .. } | Verdict::Incomplete { .. } => {
-                timer == Some("deadline") && outcome.receipt.is_none()
+                (timer == Some("deadline") || outcome.deadline_passed) && outcome.receipt.is_none()
             }
             _ => false,
         };

@@ -4,7 +4,7 @@ use crate::faults::words;
 use crate::memory::BOUND;
 use crate::support::{How, content, over_tcp, partials, place, write};
 use adieu::{Endpoint, Listener, Options};
-use adieu_transfer::{Outcome, Sources, Step, Storage, Verdict, Wire};
+use adieu_transfer::{Outcome, Role, Sources, Step, Storage, TransferReport, Verdict, Wire};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -273,4 +273,19 @@ fn what_a_failed_transfer_has_kept_is_not_stored_by_the_next_one() {
     assert!(partial.exists() && !target.join("tree/1").exists());
     let received = with_a_growing_file(&tree, &second, &mut storage, true, &at_second);
     assert_eq!(received.receipt.map(|receipt| receipt.totals.files), Some(0));
+}
+
+/// The connection's own deadline is not told by one that has failed already, and cannot end a wait for the disk.
+#[test]
+fn nothing_is_renamed_once_the_deadline_has_passed() {
+    let place = place();
+    let source = write(&place.path().join("source"), b"content");
+    let target = place.path().join("target");
+    let deadline = Some(std::time::Instant::now());
+    let (_, received) =
+        over_tcp(&[source], &target, &How { deadline, ..How::default() }, &mut ignore, &mut ignore);
+    assert_eq!(words(&received), "not stored: the deadline passed after 7 bytes received");
+    let report = TransferReport::new(Role::Receive, &received, false, 1, None);
+    assert_eq!((report.result, report.exit_code), ("incomplete", 5), "{report}");
+    assert!(!target.exists() && partials(place.path()).is_empty());
 }

@@ -5,6 +5,7 @@ use adieu::{Endpoint, Listener, Options};
 use adieu_transfer::{Outcome, ReceiveOptions, Secret, SendOptions, Sources, Step, Storage, Wire};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// In memory where there is such a place, so that no disk is waited for.
@@ -32,6 +33,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> PathBuf {
 pub(crate) struct How {
     pub(crate) resume: bool,
     pub(crate) secrets: [Option<&'static str>; 2],
+    /// The receiver's, for its disk.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl How {
@@ -44,7 +47,8 @@ impl How {
     }
 
     pub(crate) fn receiving(&self) -> ReceiveOptions {
-        ReceiveOptions { resume: self.resume, secret: self.secret(1), ..ReceiveOptions::default() }
+        let (resume, secret, deadline) = (self.resume, self.secret(1), self.deadline);
+        ReceiveOptions { resume, secret, deadline, ..ReceiveOptions::default() }
     }
 }
 

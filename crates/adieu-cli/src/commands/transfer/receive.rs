@@ -88,6 +88,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         secret,
         limit_rate: args.transfer.limit_rate,
         patience: args.shared.timers.idle_timeout,
+        deadline: session.deadline,
     };
     attempt(args, session, &origin, &options)
 }
