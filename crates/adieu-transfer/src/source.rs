@@ -137,11 +137,20 @@ impl Sources {
     /// Looks at every entry of the directories: what cannot be sent, such as a socket or a link that leads out, is better
     /// found before anybody has half of it. Whether each file can be read is not looked at.
     ///
+    /// A large tree takes long: `go_on` is asked before each entry. `Ok(false)`: it did not want to, and nothing is known of
+    /// the rest.
+    ///
     /// # Errors
     ///
     /// The first that cannot be sent.
-    pub fn check(&self) -> Result<(), SourceError> {
-        self.entries().try_for_each(|entry| entry.map(drop))
+    pub fn check(&self, go_on: &mut dyn FnMut() -> bool) -> Result<bool, SourceError> {
+        for entry in self.entries() {
+            if !go_on() {
+                return Ok(false);
+            }
+            entry?;
+        }
+        Ok(true)
     }
 
     /// Every entry, in an order that is the same each time.

@@ -289,3 +289,24 @@ fn nothing_is_renamed_once_the_deadline_has_passed() {
     assert_eq!((report.result, report.exit_code), ("incomplete", 5), "{report}");
     assert!(!target.exists() && partials(place.path()).is_empty());
 }
+
+#[test]
+fn a_look_at_a_large_tree_can_be_ended() {
+    let place = place();
+    for file in 0..100 {
+        write(&place.path().join(format!("f{file}")), b"");
+    }
+    let sources = Sources::new([place.path()]).expect("it is there");
+    let mut asked = 0;
+    let mut until = |last| {
+        asked = 0;
+        let whole = sources.check(&mut || {
+            asked += 1;
+            asked <= last
+        });
+        (whole.expect("all can be sent"), asked)
+    };
+    assert_eq!(until(3), (false, 4));
+    // The directory is one too.
+    assert_eq!(until(1000), (true, 101));
+}

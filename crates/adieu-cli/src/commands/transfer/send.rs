@@ -7,7 +7,7 @@ use crate::options::Shared;
 use crate::printer::complain;
 use crate::stdio;
 use adieu::exchange::{Input, Output};
-use adieu::{Endpoint, describe_error};
+use adieu::{Endpoint, NeverConnected, Report, describe_error};
 use adieu_transfer::{Role, SendOptions, Sources, TransferReport, Wire};
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::ops::ControlFlow::Break;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Send files to an adieu receive, which answers when they are stored
 ///
@@ -130,8 +131,8 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         };
     }
     // Before anybody has half of it.
-    if let Err(error) = sources.check() {
-        return session.local_failure(&error.to_string());
+    if let Err(status) = check(&session, &sources) {
+        return status;
     }
     let origin = match session.origin(&args.transfer, "") {
         Ok(origin) => origin,
@@ -144,6 +145,28 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         patience: args.shared.timers.idle_timeout,
     };
     attempt(session, &origin, &sources, options, args.accept == Accept::Written)
+}
+
+/// Looks at everything that is to be sent, until a signal or the deadline.
+fn check(session: &Session, sources: &Sources) -> Result<(), ExitStatus> {
+    let is_late = || session.deadline.is_some_and(|moment| moment <= Instant::now());
+    match sources.check(&mut || session.interrupt.raised().is_none() && !is_late()) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let (cause, by) = match session.interrupt.raised() {
+                Some(signal) => {
+                    (NeverConnected::Interrupted { signal }, format!("interrupted by {}", signal.name()))
+                }
+                None => (NeverConnected::DeadlinePassed, "the deadline passed".to_owned()),
+            };
+            let role = if session.listens { adieu::Role::Listen } else { adieu::Role::Connect };
+            let report = Report::never_connected(&session.endpoint, role, cause);
+            let mut report = TransferReport::never_connected(Role::Send, 0, report);
+            report.message = format!("{by} while looking at what is to be sent; nothing was sent");
+            Err(session.printer.transfer(&report))
+        }
+        Err(error) => Err(session.local_failure(&error.to_string())),
+    }
 }
 
 /// Sends until it is confirmed, or no attempt is left.
