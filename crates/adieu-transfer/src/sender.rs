@@ -1,5 +1,6 @@
 //! The sender: entries and content out, and between its writes an ear for the receiver.
 
+mod frames;
 mod out;
 mod verdict;
 
@@ -12,8 +13,7 @@ use crate::session::{self, Channel, SessionError};
 use crate::source::{Entry, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Have, HaveState, Item, PeerRole, Phase, ProtocolError,
-    Receipt,
+    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Have, HaveState, PeerRole, Phase, ProtocolError, Receipt,
 };
 use crate::{Step, outcome};
 use out::Out;
@@ -254,8 +254,6 @@ impl<T: Transport> Sender<'_, T> {
         (self.observe)(Step::AllSent);
         self.await_receipt()
     }
-
-    // ---- content ----
 
     fn send_file(&mut self, path: &EntryPath, opened: Opened, size: u64) -> Result<(), Stop> {
         let mode = opened.mode;
@@ -531,69 +529,6 @@ impl<T: Transport> Sender<'_, T> {
             self.flush()?;
             thread::sleep(left.min(SLICE));
             self.hear(Some(Duration::ZERO))?;
-        }
-    }
-
-    // ---- frames ----
-
-    fn control(&mut self, control: &Control) -> Result<(), Stop> {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
-        control.encode(&mut scratch);
-        if self.out.room() < scratch.len() {
-            self.flush()?;
-        }
-        self.out.push(&scratch);
-        self.scratch = scratch;
-        Ok(())
-    }
-
-    /// Sends what waits, after a look at what the peer has said.
-    fn flush(&mut self) -> Result<(), Stop> {
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        self.hear(Some(Duration::ZERO))?;
-        self.last_sign = Instant::now();
-        let sent = self.channel.write_all(self.out.frames());
-        self.out.clear();
-        Ok(sent?)
-    }
-
-    /// Takes what the peer says; without a limit it waits for something.
-    /// `false`: nothing came.
-    fn hear(&mut self, limit: Option<Duration>) -> Result<bool, Stop> {
-        let received = match limit {
-            None => Some(self.channel.read(&mut self.incoming)?),
-            Some(limit) => self.channel.read_within(&mut self.incoming, limit)?,
-        };
-        let Some(n) = received else { return Ok(false) };
-        if n == 0 {
-            return Err(Stop::Link(io::ErrorKind::UnexpectedEof.into()));
-        }
-        let mut rest = &self.incoming[..n];
-        while let Some(item) = self.decoder.next(&mut rest)? {
-            self.heard += 1;
-            match item {
-                Item::Control(Control::Have(have)) if self.answers.len() < OFFERS => {
-                    self.answers.push_back(have);
-                }
-                Item::Control(Control::Phase { phase, .. }) => (self.observe)(Step::PeerIsBusy { phase }),
-                Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
-                Item::Control(control) => return Err(ProtocolError::OutOfPlace(control.name()).into()),
-                Item::Data(_) => return Err(ProtocolError::OutOfPlace("content").into()),
-            }
-        }
-        Ok(true)
-    }
-
-    fn await_receipt(&mut self) -> Result<Receipt, Stop> {
-        loop {
-            match self.hear(None) {
-                Ok(_) => {}
-                Err(Stop::Answered(receipt)) => return Ok(receipt),
-                Err(stop) => return Err(stop),
-            }
         }
     }
 }

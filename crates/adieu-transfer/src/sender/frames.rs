@@ -1,0 +1,71 @@
+//! Frames of the sender's: gathered and sent, and between that the receiver's, which are heard.
+
+use super::{OFFERS, Sender, Stop};
+use crate::Step;
+use crate::transport::Transport;
+use crate::wire::{Control, Item, ProtocolError, Receipt};
+use std::io;
+use std::time::{Duration, Instant};
+
+impl<T: Transport> Sender<'_, T> {
+    pub(super) fn control(&mut self, control: &Control) -> Result<(), Stop> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        control.encode(&mut scratch);
+        if self.out.room() < scratch.len() {
+            self.flush()?;
+        }
+        self.out.push(&scratch);
+        self.scratch = scratch;
+        Ok(())
+    }
+
+    /// Sends what waits, after a look at what the peer has said.
+    pub(super) fn flush(&mut self) -> Result<(), Stop> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        self.hear(Some(Duration::ZERO))?;
+        self.last_sign = Instant::now();
+        let sent = self.channel.write_all(self.out.frames());
+        self.out.clear();
+        Ok(sent?)
+    }
+
+    /// Takes what the peer says; without a limit it waits for something.
+    /// `false`: nothing came.
+    pub(super) fn hear(&mut self, limit: Option<Duration>) -> Result<bool, Stop> {
+        let received = match limit {
+            None => Some(self.channel.read(&mut self.incoming)?),
+            Some(limit) => self.channel.read_within(&mut self.incoming, limit)?,
+        };
+        let Some(n) = received else { return Ok(false) };
+        if n == 0 {
+            return Err(Stop::Link(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let mut rest = &self.incoming[..n];
+        while let Some(item) = self.decoder.next(&mut rest)? {
+            self.heard += 1;
+            match item {
+                Item::Control(Control::Have(have)) if self.answers.len() < OFFERS => {
+                    self.answers.push_back(have);
+                }
+                Item::Control(Control::Phase { phase, .. }) => (self.observe)(Step::PeerIsBusy { phase }),
+                Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
+                Item::Control(control) => return Err(ProtocolError::OutOfPlace(control.name()).into()),
+                Item::Data(_) => return Err(ProtocolError::OutOfPlace("content").into()),
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn await_receipt(&mut self) -> Result<Receipt, Stop> {
+        loop {
+            match self.hear(None) {
+                Ok(_) => {}
+                Err(Stop::Answered(receipt)) => return Ok(receipt),
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+}
