@@ -28,12 +28,13 @@ pub struct ReceiveOptions {
     pub limit_rate: Option<u64>,
     /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
     pub patience: Option<Duration>,
-    /// When a wait for the disk ends: the connection's own deadline cannot end one. `None`: when the disk has answered.
+    /// When a wait for the disk ends. The connection's own deadline ends only one for content, not one for names. `None`: when
+    /// the disk has answered.
     pub deadline: Option<Instant>,
 }
 
-/// After a signal: how long names may take that are being synced already, and then the receipt. After the deadline: the names. Together less than the two
-/// seconds in which a signal ends everything.
+/// After a signal: how long names may take that are being synced already, and then the receipt; after the deadline, the names.
+/// Together it is less than the two seconds in which a signal ends everything.
 const LAST_WORD: Duration = Duration::from_millis(800);
 
 /// How much is received at once: it fits into the processor's own cache until it is hashed and written. A sender of ours

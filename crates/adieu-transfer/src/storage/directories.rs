@@ -1,9 +1,9 @@
 //! The directories of the target, from its root: opened one component after the other, and never through a link.
 
-use super::StorageError;
 use super::commit::{Awaited, Wanted};
 use super::partial::below;
 use super::syncer::{Job, NotSynced, Syncer};
+use super::{StorageError, parent_of};
 use crate::os::{Directory, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
 use std::collections::BTreeSet;
@@ -73,10 +73,10 @@ impl Directories {
     }
 
     /// Makes it, and takes it.
-    pub(super) fn create(parent: &Path, path: &Path) -> Result<Self, StorageError> {
+    pub(super) fn create(path: &Path) -> Result<Self, StorageError> {
         let name = shown(path.as_os_str().as_encoded_bytes());
         let fail = |e| StorageError::new(&format!("cannot make the directory {name}"), e);
-        let above = Directory::open(parent).map_err(fail)?;
+        let above = Directory::open(parent_of(path)).map_err(fail)?;
         let made_root = match std::fs::create_dir(path) {
             Ok(()) => path.file_name().map(OsString::from),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,

@@ -110,7 +110,17 @@ enum Place {
     /// Everything goes below it under its own name.
     Tree(Directories),
     /// A directory that is made when it is needed.
-    NewTree { parent: PathBuf, path: PathBuf },
+    NewTree { path: PathBuf },
+}
+
+impl Place {
+    /// The directories that there are. `None`: of a stream, and of a directory that is not made yet.
+    fn tree(&mut self) -> Option<&mut Directories> {
+        match self {
+            Self::File { tree, .. } | Self::Tree(tree) => Some(tree),
+            Self::Stream(_) | Self::NewTree { .. } => None,
+        }
+    }
 }
 
 /// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
@@ -169,15 +179,9 @@ impl Storage {
                 return Err(StorageError::new(&format!("cannot use {shown}"), error));
             }
             _ => {
-                let parent = match path.parent() {
-                    Some(parent) if !parent.as_os_str().is_empty() => parent,
-                    _ => Path::new("."),
-                };
-                let tree = Directories::open(parent)?;
+                let tree = Directories::open(parent_of(path))?;
                 match path.file_name() {
-                    Some(_) if ends_as_directory(path) => {
-                        Place::NewTree { parent: parent.to_owned(), path: path.to_owned() }
-                    }
+                    Some(_) if ends_as_directory(path) => Place::NewTree { path: path.to_owned() },
                     Some(name) => {
                         Place::File { tree, name: name.as_encoded_bytes().to_vec(), path: path.to_owned() }
                     }
@@ -216,8 +220,8 @@ impl Storage {
     /// The transfer begins: one file, or a tree.
     pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
         if single {
-            if let Place::NewTree { parent, path } = &self.place {
-                self.place = Place::Tree(Directories::create(parent, path)?);
+            if let Place::NewTree { path } = &self.place {
+                self.place = Place::Tree(Directories::create(path)?);
             }
             return Ok(());
         }
@@ -232,12 +236,11 @@ impl Storage {
                         "a directory, or more than one file, is sent, and {shown} is a file"
                     )));
                 }
-                let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-                self.place = Place::Tree(Directories::create(parent.unwrap_or(Path::new(".")), path)?);
+                self.place = Place::Tree(Directories::create(path)?);
                 Ok(())
             }
-            Place::NewTree { parent, path } => {
-                self.place = Place::Tree(Directories::create(parent, path)?);
+            Place::NewTree { path } => {
+                self.place = Place::Tree(Directories::create(path)?);
                 Ok(())
             }
             Place::Tree(_) => Ok(()),
@@ -256,12 +259,7 @@ impl Storage {
     }
 
     fn tree(&mut self) -> Result<&mut Directories, StorageError> {
-        match &mut self.place {
-            Place::File { tree, .. } | Place::Tree(tree) => Ok(tree),
-            Place::Stream(_) | Place::NewTree { .. } => {
-                Err(StorageError::words("the output is no directory"))
-            }
-        }
+        self.place.tree().ok_or_else(|| StorageError::words("the output is no directory"))
     }
 
     /// What there is of a file already: its partial, or a file of that size under its name. It is read and hashed;
@@ -435,8 +433,7 @@ impl Storage {
         self.waiting.push(Waiting { parent, name, what });
         finished.map_err(|e| StorageError::new(&format!("cannot finish {path}"), e))?;
         if sync == Sync::Done
-            && let (Place::File { tree, .. } | Place::Tree(tree), Some(last)) =
-                (&mut self.place, self.waiting.last())
+            && let (Some(tree), Some(last)) = (self.place.tree(), self.waiting.last())
         {
             last.sync(tree, wanted)?;
             observe(Step::Synced);
@@ -450,7 +447,7 @@ impl Storage {
         observe: &mut dyn FnMut(Step<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place {
+        if let Some(tree) = self.place.tree() {
             // If that fails, what has its name keeps it; the rest are partials as before.
             commit::store(tree, &self.waiting, observe, wanted)?;
         }
@@ -463,16 +460,14 @@ impl Storage {
 
     /// After a failure: removes the directories that were made for what did not come.
     pub(crate) fn remove_empty_directories(&mut self) {
-        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place {
+        if let Some(tree) = self.place.tree() {
             tree.remove_made();
         }
     }
 
     /// Removes the partial of a file that is damaged.
     pub(crate) fn remove(&mut self, incoming: &Incoming) {
-        if let (Place::File { tree, .. } | Place::Tree(tree), Some(partial)) =
-            (&mut self.place, &incoming.partial)
-        {
+        if let (Some(tree), Some(partial)) = (self.place.tree(), &incoming.partial) {
             commit::remove(tree, &incoming.parent, partial, &incoming.file);
         }
     }
@@ -480,7 +475,7 @@ impl Storage {
     /// Removes a partial that was offered to go on from.
     pub(crate) fn remove_offered(&mut self, offer: &Offer) {
         if let (Found::Partial(file), Ok((parent, name))) = (&offer.found, self.location(&offer.path))
-            && let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place
+            && let Some(tree) = self.place.tree()
         {
             commit::remove(tree, &parent, &partial::name_of(&name), file);
         }
@@ -490,7 +485,7 @@ impl Storage {
     /// is closed, so that its name says what it is, and another transfer may take it.
     pub(crate) fn give_up(&mut self, current: Option<&Incoming>, keep: Keep) {
         let waiting = std::mem::take(&mut self.waiting);
-        if let Place::File { tree, .. } | Place::Tree(tree) = &mut self.place {
+        if let Some(tree) = self.place.tree() {
             for one in waiting.iter().filter(|one| !keep.includes(one.is_resumed())) {
                 one.remove(tree);
             }
@@ -526,6 +521,11 @@ fn hash_all(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The directory that a path is in.
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether a path is written as that of a directory.

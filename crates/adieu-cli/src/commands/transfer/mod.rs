@@ -340,15 +340,18 @@ impl Session {
         };
         match accepted {
             Ok(Some(connection)) => Ok(connection),
-            Ok(None) if self.deadline.is_some_and(|moment| moment <= Instant::now()) => {
-                Err(never(NeverConnected::DeadlinePassed))
-            }
+            Ok(None) if self.is_late() => Err(never(NeverConnected::DeadlinePassed)),
             Ok(None) => Err(never(NeverConnected::TimedOut)),
             Err(error) => Err(match self.interrupt.raised() {
                 Some(signal) => never(NeverConnected::Interrupted { signal }),
                 None => never(NeverConnected::CannotServe { peer: None, error: error.io_error() }),
             }),
         }
+    }
+
+    /// Whether the command's whole time is up.
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|moment| moment <= Instant::now())
     }
 
     /// Ends the connection, and makes the report of one attempt.

@@ -15,7 +15,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::ops::ControlFlow::Break;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Send files to an adieu receive, which answers when they are stored
 ///
@@ -149,8 +148,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
 
 /// Looks at everything that is to be sent, until a signal or the deadline.
 fn check(session: &Session, sources: &Sources) -> Result<(), ExitStatus> {
-    let is_late = || session.deadline.is_some_and(|moment| moment <= Instant::now());
-    match sources.check(&mut || session.interrupt.raised().is_none() && !is_late()) {
+    match sources.check(&mut || session.interrupt.raised().is_none() && !session.is_late()) {
         Ok(true) => Ok(()),
         Ok(false) => {
             let (cause, by) = match session.interrupt.raised() {
