@@ -24,8 +24,8 @@ fn a_command_that_ends_its_output_early_still_gets_all_its_input() {
 
 #[test]
 fn a_process_that_is_killed_in_mid_upload_resets() {
-    use rustix::process::{Pid, Signal, kill_process};
-    for signal in [Signal::KILL, Signal::QUIT, Signal::USR1] {
+    use rustix::process::Signal;
+    for number in [Signal::KILL, Signal::QUIT, Signal::USR1] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it has an address").to_string();
         let mut child = adieu(&["connect", &address])
@@ -37,7 +37,7 @@ fn a_process_that_is_killed_in_mid_upload_resets() {
         input.write_all(b"half of").expect("adieu takes it");
         let (mut stream, _) = listener.accept().expect("adieu connects");
         stream.read_exact(&mut [0; 7]).expect("adieu sends");
-        kill_process(Pid::from_child(&child), signal).expect("it is there to be signalled");
+        crate::signal(&child, number);
         let error = stream.read_to_end(&mut Vec::new()).expect_err("a cut stream looks whole");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         child.wait().expect("it can be waited for");

@@ -360,12 +360,9 @@ fn a_second_signal_takes_the_commands_along() {
     server.signal(Signal::INT);
     assert_eq!(server.finish().0.code(), Some(130));
     let group = pid.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("it is a number");
-    let until = std::time::Instant::now() + crate::BOUND;
     // Whoever adopts it waits for it some time.
-    while rustix::process::test_kill_process_group(group).is_ok() && !is_zombie(pid.trim()) {
-        assert!(std::time::Instant::now() < until, "the command runs on");
-        std::thread::yield_now();
-    }
+    let has_ended = || rustix::process::test_kill_process_group(group).is_err() || is_zombie(pid.trim());
+    crate::until("the command runs on", has_ended);
     assert!(!cut.exists(), "the command took our exit for the end of its input");
 }
 
@@ -406,8 +403,7 @@ fn sighup_is_like_sigterm_unless_it_was_ignored() {
     let mut stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
     let mut line = String::new();
     stderr.read_line(&mut line).expect("it says where it listens");
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, Signal::HUP).expect("it is there to be signalled");
+    crate::signal(&child, Signal::HUP);
     let address = line.trim().strip_prefix("adieu: listening on ").expect("it says where");
     let stream = std::net::TcpStream::connect(address).expect("it still listens");
     assert_eq!(ask(stream, b"still here"), b"still here");

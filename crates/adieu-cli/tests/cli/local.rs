@@ -1,7 +1,7 @@
 //! What is wrong on our own side: files, descriptors, signals. None of it may look like the peer's doing.
 
-use crate::{ADIEU, BOUND, Server, adieu, ask, run, text};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::{ADIEU, BOUND, Server, adieu, ask, run, signal, text};
+use rustix::process::Signal;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -69,10 +69,6 @@ fn connected(before: &str) -> (Child, TcpStream) {
     let (peer, _) = listener.accept().expect("it connects");
     peer.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
     (child, peer)
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).expect("it is there to be signalled");
 }
 
 #[test]

@@ -26,10 +26,11 @@ mod variables;
 #[cfg(target_os = "linux")]
 mod ways;
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const ADIEU: &str = env!("CARGO_BIN_EXE_adieu");
 
@@ -43,6 +44,19 @@ pub(crate) fn adieu(args: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("it is there to be signalled");
+}
+
+/// Waits for what nothing wakes anybody for: a file's name, another process's state.
+pub(crate) fn until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + BOUND;
+    while !is_so() {
+        assert!(Instant::now() < end, "{otherwise}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Runs it to its end, with this on stdin.
@@ -111,9 +125,8 @@ impl Server {
         line.trim_end().to_owned()
     }
 
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)
-            .expect("it is there to be signalled");
+    pub(crate) fn signal(&self, signal: Signal) {
+        crate::signal(&self.child, signal);
     }
 
     /// Waits for its end: status, stdout, and the rest of stderr.

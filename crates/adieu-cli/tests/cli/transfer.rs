@@ -32,7 +32,6 @@ pub(crate) fn start_with(directory: &Path, mut command: Command, stderr: impl In
     let port = directory.join("port");
     // Of an earlier one.
     let _ = std::fs::remove_file(&port);
-    #[expect(clippy::zombie_processes, reason = "finish waits for it; a test that fails before is no matter")]
     let child = command
         .arg("--port-file")
         .arg(&port)
@@ -40,14 +39,9 @@ pub(crate) fn start_with(directory: &Path, mut command: Command, stderr: impl In
         .stderr(stderr)
         .spawn()
         .expect("the built binary starts");
-    let until = Instant::now() + BOUND;
-    loop {
-        if let Ok(port) = std::fs::read_to_string(&port) {
-            return Listening { child, address: format!("127.0.0.1:{}", port.trim()) };
-        }
-        assert!(Instant::now() < until, "it does not listen");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let mut written = String::new();
+    crate::until("it does not listen", || std::fs::read_to_string(&port).map(|port| written = port).is_ok());
+    Listening { child, address: format!("127.0.0.1:{}", written.trim()) }
 }
 
 impl Listening {
@@ -482,7 +476,6 @@ fn retry_waits_for_a_receiver_that_comes_later() {
 
 #[test]
 fn a_signal_ends_either_side_at_once_and_the_other_knows() {
-    use rustix::process::{Pid, Signal, kill_process};
     let scene = Scene::new();
     let target = scene.word("target");
     for sender_is_signalled in [true, false] {
@@ -496,13 +489,10 @@ fn a_signal_ends_either_side_at_once_and_the_other_knows() {
         let mut feed = sender.stdin.take().expect("a pipe");
         feed.write_all(&vec![7; 100_000]).expect("it reads");
         let partial = scene.path(".target.adieu-partial");
-        let until = Instant::now() + BOUND;
-        while std::fs::metadata(&partial).map_or(0, |m| m.len()) < 100_000 {
-            assert!(Instant::now() < until, "what was fed does not arrive");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let there = || std::fs::metadata(&partial).is_ok_and(|m| m.len() >= 100_000);
+        crate::until("what was fed does not arrive", there);
         let signalled = if sender_is_signalled { &sender } else { &receiver.child };
-        kill_process(Pid::from_child(signalled), Signal::INT).expect("it runs");
+        crate::signal(signalled, rustix::process::Signal::INT);
         let output = sender.wait_with_output().expect("it can be waited for");
         let (their_code, heard, _) = receiver.finish();
         let codes = if sender_is_signalled { (Some(130), Some(6)) } else { (Some(6), Some(130)) };

@@ -1,8 +1,8 @@
 //! `send` and `receive` that try again: when, for how long, and what they say in the end.
 
 use crate::transfer::{Harm, Listening, Scene, checked, proxies, proxy, send};
-use crate::transfer_waits::{ended, signal, spawn};
-use crate::{BOUND, adieu};
+use crate::transfer_waits::{ended, spawn};
+use crate::{BOUND, adieu, signal};
 use rustix::net;
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};

@@ -1,7 +1,7 @@
 //! A receiver whose disk fails or is slow: strace makes its syncs fail and last.
 
 use crate::transfer::{Listening, Scene, send, start_command};
-use crate::{ADIEU, BOUND};
+use crate::{ADIEU, signal, until};
 use adieu_testkit::skip::counterpart;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
@@ -23,14 +23,6 @@ fn names(directory: &Path) -> Vec<String> {
         entries.map(|entry| entry.expect("it is there").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + BOUND;
-    while !is_so() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Waits until it has begun to sync.
@@ -60,10 +52,6 @@ fn end(receiver: Listening) -> (Option<i32>, String) {
     }
     let (code, heard, _) = receiver.finish();
     (code, heard)
-}
-
-fn signal(receiver: &Listening, signal: Signal) {
-    kill_process(Pid::from_child(&receiver.child), signal).expect("nobody has waited for it");
 }
 
 #[test]
@@ -118,7 +106,7 @@ fn a_signal_during_a_long_sync_ends_the_receiver_and_nothing_is_renamed() {
     let sender = std::thread::spawn(move || send(&[&sending, &address]));
     syncs(&receiver);
     let began = Instant::now();
-    signal(&receiver, Signal::TERM);
+    signal(&receiver.child, Signal::TERM);
     let (code, heard) = end(receiver);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_eq!(code, Some(143), "{heard}");
@@ -152,7 +140,7 @@ fn a_signal_when_the_file_has_its_name_lets_the_receipt_be_sent() {
     let (address, sending) = (receiver.address.clone(), file);
     let sender = std::thread::spawn(move || send(&[&sending, &address]));
     until("it is not renamed", || scene.path("target").exists());
-    signal(&receiver, Signal::TERM);
+    signal(&receiver.child, Signal::TERM);
     let (code, heard, _) = receiver.finish();
     let (their_code, said) = sender.join().expect("it does not panic");
     assert_eq!((code, their_code), (Some(0), Some(0)), "{heard}{said}");
@@ -175,7 +163,7 @@ fn a_second_signal_during_a_sync_of_names_ends_the_receiver_at_once() {
         until("it is not renamed", || scene.path("target").exists());
         let began = Instant::now();
         for one in signals {
-            signal(&receiver, *one);
+            signal(&receiver.child, *one);
         }
         let (code, heard) = end(receiver);
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());

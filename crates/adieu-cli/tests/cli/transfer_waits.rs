@@ -1,8 +1,8 @@
 //! `send` and `receive` while one of them waits: for its own input or output, for a person, or for somebody else.
 
 use crate::transfer::{Scene, checked, send, start, start_command};
-use crate::{BOUND, adieu};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::{BOUND, adieu, signal, until};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,7 +11,6 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 /// Waits for its end, which closes its stderr; what is not bounded is killed, and the test fails.
 pub(crate) fn ended(mut child: Child) -> (Option<i32>, String) {
@@ -30,19 +29,11 @@ pub(crate) fn ended(mut child: Child) -> (Option<i32>, String) {
 
 /// Waits until so much is in a pipe, for which the kernel has no wake-up.
 fn holds(pipe: impl AsFd, bytes: u64) {
-    let until = Instant::now() + BOUND;
-    while rustix::io::ioctl_fionread(&pipe).expect("it can be asked") < bytes {
-        assert!(Instant::now() < until, "it does not come");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    until("it does not come", || rustix::io::ioctl_fionread(&pipe).expect("it can be asked") >= bytes);
 }
 
 pub(crate) fn spawn(mut command: Command) -> Child {
     command.stderr(Stdio::piped()).spawn().expect("it starts")
-}
-
-pub(crate) fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).expect("it runs");
 }
 
 fn fifo(path: &Path) {

@@ -239,11 +239,8 @@ fn start_other(program: &Path, args: &[&str], path: &Path) -> Child {
     command.arg(BOUND.as_secs().to_string()).arg(program).args(args);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let child = child.expect("the counterpart starts");
-    let until = Instant::now() + BOUND;
     // A connection would be its one client. That it listens says nothing else.
-    while !listens(path) && Instant::now() < until {
-        std::thread::yield_now();
-    }
+    crate::until("the counterpart does not listen", || listens(path));
     child
 }
 
