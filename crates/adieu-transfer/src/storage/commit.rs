@@ -1,7 +1,7 @@
 //! From whole partials to stored files: their content is synced, then they get their names, then those are synced.
 
 use super::directories::Directories;
-use super::partial::below;
+use super::partial::{Open, below};
 use super::{ONE_BY_ONE, StorageError};
 use crate::Step;
 use std::fs::File;
@@ -32,14 +32,14 @@ pub(super) enum What {
     /// The descriptor holds the lock, which keeps another receiver from taking the partial over.
     File {
         partial: Vec<u8>,
-        file: Arc<File>,
+        file: Arc<Open>,
         size: u64,
         sync: Sync,
         /// Its beginning was there before this transfer.
         is_resumed: bool,
     },
     /// It stands under its name already, and only has to be synced.
-    Kept { file: Arc<File>, size: u64, sync: Sync },
+    Kept { file: Arc<Open>, size: u64, sync: Sync },
     /// A link has no content to sync.
     Link { partial: Vec<u8>, target: Vec<u8> },
 }
@@ -67,7 +67,7 @@ impl Sync {
 }
 
 impl Waiting {
-    fn file(&self) -> Option<(&Arc<File>, Sync)> {
+    fn file(&self) -> Option<(&Arc<Open>, Sync)> {
         match &self.what {
             What::File { file, sync, .. } | What::Kept { file, sync, .. } => Some((file, *sync)),
             What::Link { .. } => None,

@@ -1,14 +1,13 @@
 //! The directories of the target, from its root: opened one component after the other, and never through a link.
 
 use super::commit::{Awaited, Wanted};
-use super::partial::below;
+use super::partial::{Open, below};
 use super::syncer::{Job, NotSynced, Syncer};
 use super::{StorageError, parent_of};
 use crate::os::{Directory, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -163,7 +162,7 @@ impl Directories {
     }
 
     /// Syncs one file's content.
-    pub(super) fn sync_file(&mut self, file: &Arc<File>, wanted: Wanted<'_>) -> Result<(), NotSynced> {
+    pub(super) fn sync_file(&mut self, file: &Arc<Open>, wanted: Wanted<'_>) -> Result<(), NotSynced> {
         self.syncer.sync(Job::File(Arc::clone(file)), &mut || wanted(Awaited::Content))
     }
 

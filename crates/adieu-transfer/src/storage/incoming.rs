@@ -1,9 +1,9 @@
 //! A file that is being received: written to its partial, or through to a stream, and hashed on the way.
 
+use super::partial::Open;
 use super::{StorageError, plain};
 use crate::os;
 use crate::wire::{EntryPath, Hash};
-use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
 /// A file that is being received.
@@ -14,7 +14,7 @@ pub(crate) struct Incoming {
     pub(super) name: Vec<u8>,
     /// `None`: it goes to a stream.
     pub(super) partial: Option<Vec<u8>>,
-    pub(super) file: File,
+    pub(super) file: Open,
     pub(super) mode: u16,
     pub(super) hasher: blake3::Hasher,
     pub(super) written: u64,
@@ -88,7 +88,7 @@ impl Incoming {
 
     fn write_out(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
         while !bytes.is_empty() {
-            let error = match self.file.write(bytes) {
+            let error = match (&*self.file).write(bytes) {
                 Ok(0) => io::ErrorKind::WriteZero.into(),
                 Ok(n) => {
                     self.written += n as u64;
@@ -109,7 +109,7 @@ impl Incoming {
             return Err(StorageError::words("content for a file that is there already"));
         }
         let by = i64::try_from(length).map_err(|_| StorageError::words("a hole beyond all bounds"))?;
-        let moved = self.file.seek(SeekFrom::Current(by));
+        let moved = (&*self.file).seek(SeekFrom::Current(by));
         moved.map_err(|e| StorageError::new(&format!("cannot leave a hole in {}", self.path), e))?;
         let mut left = length;
         while left > 0 {

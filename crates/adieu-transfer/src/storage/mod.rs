@@ -17,7 +17,7 @@ pub(crate) use commit::{Awaited, Wanted};
 use commit::{Sync, Waiting, What};
 use directories::Directories;
 pub(crate) use incoming::{Incoming, ZEROS};
-use partial::{Found, Spot};
+use partial::{Found, Open, Spot};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -307,8 +307,8 @@ impl Storage {
         let (file, partial) = match found {
             Found::Nothing => return Err(StorageError::words("a start in the middle of nothing")),
             Found::Stored(file) => (file, None),
-            Found::Partial(mut file) => {
-                let placed = file.set_len(offset).and_then(|()| file.seek(SeekFrom::Start(offset)));
+            Found::Partial(file) => {
+                let placed = file.set_len(offset).and_then(|()| (&*file).seek(SeekFrom::Start(offset)));
                 placed.map_err(|e| StorageError::new(&format!("cannot resume {path}"), e))?;
                 (file, Some(partial::name_of(&name)))
             }
@@ -339,7 +339,8 @@ impl Storage {
     ) -> Result<Incoming, StorageError> {
         let (parent, name) = self.location(&path)?;
         let (partial, file) = if let Place::Stream(file) = &self.place {
-            (None, file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?)
+            let file = file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?;
+            (None, Open::unlocked(file))
         } else {
             let partial = partial::name_of(&name);
             let tree = self.tree()?;
@@ -497,7 +498,7 @@ impl Storage {
 }
 
 fn hash_all(
-    file: &mut File,
+    mut file: &File,
     limit: u64,
     hasher: &mut blake3::Hasher,
     alive: &mut dyn FnMut(u64) -> bool,
@@ -506,7 +507,7 @@ fn hash_all(
     let mut done = 0;
     file.seek(SeekFrom::Start(0))?;
     // A partial that is longer than the file is none of it.
-    let mut rest = Read::take(&*file, limit);
+    let mut rest = Read::take(file, limit);
     loop {
         match rest.read(&mut buffer) {
             Ok(0) => return Ok(done),

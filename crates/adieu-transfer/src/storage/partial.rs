@@ -5,18 +5,57 @@
 //! locked a file looks whether the name still leads to it, and once more before the name is used for anything.
 
 use super::StorageError;
-use crate::os::{Directory, Kind, Locked};
+use crate::os::{Directory, Kind, Locked, unlock};
 use crate::wire::{PARTIAL_ENDING, PARTIAL_ENDING_LONG, shown};
 use std::fs::File;
 use std::io;
+use std::ops::Deref;
 
 const NAME_LIMIT: usize = 255;
 
 /// What there is of a file.
 pub(super) enum Found {
     Nothing,
-    Partial(File),
-    Stored(File),
+    Partial(Open),
+    Stored(Open),
+}
+
+/// An open file of the output.
+///
+/// A partial's lock is given back when this is dropped, and not by the last descriptor's close: a child that this process
+/// is starting has copies of all of them until its exec, and would hold the lock for so long (flock(2)).
+#[derive(Debug)]
+pub(super) struct Open {
+    file: File,
+    is_locked: bool,
+}
+
+impl Open {
+    /// A file that we have locked.
+    fn locked(file: File) -> Self {
+        Self { file, is_locked: true }
+    }
+
+    /// A file without a lock of ours.
+    pub(super) fn unlocked(file: File) -> Self {
+        Self { file, is_locked: false }
+    }
+}
+
+impl Deref for Open {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.is_locked {
+            unlock(&self.file);
+        }
+    }
 }
 
 /// The name of a file's partial.
@@ -57,12 +96,15 @@ impl Spot<'_> {
     }
 
     /// A new partial. `None`: there is one.
-    pub(super) fn create_new(self, mode: u16) -> Result<Option<File>, StorageError> {
+    pub(super) fn create_new(self, mode: u16) -> Result<Option<Open>, StorageError> {
         loop {
             match self.directory.create_new(&name_of(self.name), mode) {
-                Ok(file) if self.lock(&file)? => return Ok(Some(file)),
-                // Another receiver took it over and finished between our two calls.
-                Ok(_) => {}
+                // If it is not ours, another receiver took it over and finished between our two calls.
+                Ok(file) => {
+                    if let Some(file) = self.lock(file)? {
+                        return Ok(Some(file));
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
                 Err(error) => {
                     let what = format!("cannot create a file for {}", below(self.parent, self.name));
@@ -73,11 +115,11 @@ impl Spot<'_> {
     }
 
     /// Begins an existing partial anew.
-    pub(super) fn take_over(self, mode: u16) -> Result<File, StorageError> {
+    pub(super) fn take_over(self, mode: u16) -> Result<Open, StorageError> {
         let fail = |e| self.cannot_use(e);
         loop {
             let file = self.directory.open_or_create(&name_of(self.name), mode).map_err(fail)?;
-            if self.lock(&file)? {
+            if let Some(file) = self.lock(file)? {
                 file.set_len(0).map_err(fail)?;
                 return Ok(file);
             }
@@ -88,14 +130,18 @@ impl Spot<'_> {
     pub(super) fn remove_unused(self) -> Result<(), StorageError> {
         let partial = name_of(self.name);
         let fail = |e| self.cannot_use(e);
-        // A file's lock must be ours before it is removed; a link has none, and is made in a moment.
+        // A file's lock must be ours until it is removed; a link has none, and is made in a moment.
+        let mut ours = None;
         if self.directory.kind_of(&partial) != Some(Kind::Link) {
             let file = self.directory.open_to_write(&partial).map_err(fail)?;
-            if !self.lock(&file)? {
+            ours = self.lock(file)?;
+            if ours.is_none() {
                 return Ok(());
             }
         }
-        match self.directory.remove(&partial) {
+        let removed = self.directory.remove(&partial);
+        drop(ours);
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(error)),
             _ => Ok(()),
         }
@@ -106,9 +152,11 @@ impl Spot<'_> {
         let partial = name_of(self.name);
         loop {
             match self.directory.open_to_write(&partial) {
-                Ok(file) if !self.lock(&file)? => {}
-                Ok(file) if is_of_use(&file, size) => return Ok(Found::Partial(file)),
-                Ok(_) => break,
+                Ok(file) => match self.lock(file)? {
+                    None => {}
+                    Some(file) if is_of_use(&file, size) => return Ok(Found::Partial(file)),
+                    Some(_) => break,
+                },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
                 Err(error) => return Err(self.cannot_use(error)),
             }
@@ -116,15 +164,16 @@ impl Spot<'_> {
         // What cannot be opened is not looked at, and will be replaced or will refuse to be.
         let Ok(file) = self.directory.open_to_keep(self.name) else { return Ok(Found::Nothing) };
         let is_that = file.metadata().is_ok_and(|m| m.is_file() && m.len() == size);
-        Ok(if is_that { Found::Stored(file) } else { Found::Nothing })
+        Ok(if is_that { Found::Stored(Open::unlocked(file)) } else { Found::Nothing })
     }
 
-    /// Locks a partial that was just opened. `false`: the name stands for another file by now, and one has to start again.
-    fn lock(self, file: &File) -> Result<bool, StorageError> {
+    /// Locks a partial that was just opened. `None`: the name stands for another file by now, and one has to start again.
+    fn lock(self, file: File) -> Result<Option<Open>, StorageError> {
         let partial = name_of(self.name);
-        match self.directory.lock(&partial, file).map_err(|e| self.cannot_use(e))? {
-            Locked::Ours => Ok(true),
-            Locked::Another => Ok(false),
+        let locked = self.directory.lock(&partial, &file);
+        match locked.map_err(|e| self.cannot_use(e))? {
+            Locked::Ours => Ok(Some(Open::locked(file))),
+            Locked::Another => Ok(None),
             Locked::NotOurs => Err(StorageError::words(format!(
                 "{} is there, and is not ours",
                 below(self.parent, &partial)
@@ -150,4 +199,24 @@ impl Spot<'_> {
 /// An empty partial is no beginning, but for an empty file.
 fn is_of_use(file: &File, size: u64) -> bool {
     file.metadata().is_ok_and(|m| m.len() > 0 && m.len() <= size)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_back_although_a_child_may_still_have_the_descriptor() {
+        let place = tempfile::tempdir().expect("there is room");
+        let directory = Directory::open(place.path()).expect("it is there");
+        let spot = Spot { directory: &directory, parent: b"", name: b"file" };
+        let ours = spot.create_new(0o600).expect("there is room").expect("it is new");
+        std::io::Write::write_all(&mut &*ours, b"beginning").expect("there is room");
+        // What a fork does until the exec: one more descriptor of the same open file.
+        let copy = ours.try_clone().expect("there are descriptors");
+        assert!(spot.find(9).is_err(), "it is locked");
+        drop(ours);
+        assert!(matches!(spot.find(9), Ok(Found::Partial(_))), "it can be resumed");
+        drop(copy);
+    }
 }

@@ -1,12 +1,12 @@
 //! Syncs on a thread of its own, so that who waits for one can hear a signal and say the last words.
 //!
 //! A sync may take minutes, nothing can break it off, and the thread that makes it handles no signal meanwhile. No process
-//! ends before its threads: until the disk answers, one that has left is a zombie, and holds the partial's lock. One thread makes all of a receiver's, since a file may be small and a
-//! thread for each would take longer than its sync.
+//! ends before its threads: until the disk answers, one that has left is a zombie, and holds the partial's lock. One thread
+//! makes all of a receiver's, since a file may be small and a thread for each would take longer than its sync.
 
+use super::partial::Open;
 use crate::os::{Directory, SyncAtOnce};
 use crate::pace::SLICE;
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -18,7 +18,7 @@ const OFTEN: Duration = Duration::from_millis(10);
 
 /// What is to be synced.
 pub(super) enum Job {
-    File(Arc<File>),
+    File(Arc<Open>),
     Directory(Arc<Directory>),
     FileSystem(SyncAtOnce, Arc<Directory>),
 }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn who_makes_many_short_syncs_is_asked_between_them() {
-        let file = Arc::new(tempfile::tempfile().expect("there is room"));
+        let file = Arc::new(Open::unlocked(tempfile::tempfile().expect("there is room")));
         let mut syncer = Syncer::default();
         let mut asked = 0;
         let until = Instant::now() + Duration::from_secs(20);

@@ -1,6 +1,6 @@
 //! What a file has besides its content: permission bits, and holes.
 
-use rustix::fs::Mode;
+use rustix::fs::{FlockOperation, Mode};
 use rustix::io::Errno;
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom};
@@ -19,6 +19,12 @@ pub(crate) fn settle_mode(file: &File, mode: u16) -> io::Result<()> {
     let wanted = Mode::from_raw_mode((mode & 0o777).into());
     let now = Mode::from_raw_mode(rustix::fs::fstat(file)?.st_mode & 0o777);
     Ok(rustix::fs::fchmod(file, now & wanted)?)
+}
+
+/// Gives a lock back, also if a copy of the descriptor is still open.
+pub(crate) fn unlock(file: &File) {
+    // It can fail only where there are no locks.
+    let _ = rustix::fs::flock(file, FlockOperation::Unlock);
 }
 
 /// Whether it may have holes.
