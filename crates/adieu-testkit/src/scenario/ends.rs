@@ -203,7 +203,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .writes_between(1, 399)
     // It saw our EOF, and its next byte after our close is answered by an RST.
     .peer_does_not_look()
-    .deadline(ms(600))
+    .deadline(ms(2_000))
     .ends(Ending::TimedOut, Some(Phase::Draining)),
     Scenario::new(
         "deadline_passes_while_the_upload_is_blocked",

@@ -153,15 +153,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     )
     .input(Input::Pipe(MIB))
     .writes(10)
-    .idle_timeout(ms(500)),
+    .idle_timeout(ms(1_000)),
     Scenario::new(
         "peer_trickles",
         "The answer takes longer than the idle timeout, but no gap in it does.",
-        &[ReceiveToEof, Trickle { chunk: 1, pause: ms(100), total: 12 }, Close],
+        &[ReceiveToEof, Trickle { chunk: 1, pause: ms(100), total: 18 }, Close],
     )
     .input(Input::Pipe(14))
-    .writes(12)
-    .idle_timeout(ms(600)),
+    .writes(18)
+    .idle_timeout(ms(1_200)),
     Scenario::new(
         "peer_shuts_its_receiving_side",
         "The peer has what it wants and shuts its receiving side before it answers: no harm is done.",
@@ -199,11 +199,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "unix_peer_slowly_takes_what_stands_in_its_queue",
         "Over a Unix socket everything is with the peer at once; that its program takes it, slowly, is no silence.",
         // Linux hands a Unix socket's bytes over in pieces of 36 KiB, and only a whole piece is seen taken.
-        &[ReceiveSlowly { chunk: 16 * 1024, pause: ms(60) }, Send(10), Close],
+        &[ReceiveSlowly { chunk: 16 * 1024, pause: ms(120) }, Send(10), Close],
     )
     .target(Target::Unix)
     .input(Input::Pipe(160 * KIB))
     .writes(10)
-    .idle_timeout(ms(400))
+    .idle_timeout(ms(800))
     .without_netcats(),
 ];
