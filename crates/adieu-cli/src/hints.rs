@@ -3,6 +3,8 @@
 use adieu::{Endpoint, Report};
 use std::io;
 
+/// Our input was given up while it was still open, and it was no terminal.
+pub(crate) const INPUT_ABANDONED: &str = "the peer had ended, and our input was silent for longer than --input-grace: if more was to come, give --input-grace none";
 const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
 
 /// For an ending.

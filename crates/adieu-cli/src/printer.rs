@@ -57,7 +57,15 @@ impl Printer {
     /// Says how a connection ended, and gives the exit status.
     pub(crate) fn report(&self, report: &Report) -> ExitStatus {
         let status = ExitStatus::Ending(report.exit_code);
-        self.publish(report, report.is_graceful(), status, || self.hint(report))
+        // Who gives a pipe, and not a terminal, may have had more to say: that is not passed over.
+        let is_cut = report.input_abandoned && !crate::stdio::stdin_is_terminal();
+        self.publish(report, report.is_graceful() && !is_cut, status, || {
+            if is_cut && report.is_graceful() {
+                self.advise(hints::INPUT_ABANDONED);
+            } else {
+                self.hint(report);
+            }
+        })
     }
 
     /// Says what a transfer came to, and gives the exit status.
@@ -120,10 +128,13 @@ impl Printer {
     }
 
     fn hint(&self, report: &Report) {
-        if self.format == ReportFormat::Json && self.file.is_none() {
-            return;
-        }
         if let Some(hint) = hints::for_report(report) {
+            self.advise(hint);
+        }
+    }
+
+    fn advise(&self, hint: &str) {
+        if self.format != ReportFormat::Json || self.file.is_some() {
             line(&format!("  hint: {hint}"));
         }
     }

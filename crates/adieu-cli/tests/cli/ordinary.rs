@@ -58,6 +58,24 @@ fn quiet_says_nothing_of_a_good_end_and_still_tells_a_bad_one() {
 }
 
 #[test]
+fn an_open_pipe_that_was_given_up_is_told_also_when_quiet() {
+    // It ends its side at once, and takes what comes.
+    let server = Server::start(&["--output", "/dev/null"]);
+    let mut child = adieu(&["connect", "-q", "--input-grace", "50ms", &server.address])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the built binary starts");
+    let stdin = child.stdin.take();
+    let output = child.wait_with_output().expect("it can be waited for");
+    drop(stdin);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("our input was still open") && said.contains("--input-grace none"), "{said}");
+    assert_eq!(server.finish().0.code(), Some(0));
+}
+
+#[test]
 fn verbose_tells_each_step_with_its_call() {
     let server = Server::start(&["--echo"]);
     let output = run(&["connect", "-v", &server.address], b"x");
