@@ -131,6 +131,17 @@ impl Namespaces {
         ["ip", "netns", "exec", &self.program].map(OsString::from).into()
     }
 
+    /// From now on the program's system has no way to the peer. A packet that is to be sent again is a soft error of its
+    /// connection (EHOSTUNREACH), which TCP outlives for minutes.
+    ///
+    /// # Errors
+    ///
+    /// What `ip` says.
+    pub fn bar_the_way(&self) -> io::Result<()> {
+        ip(&["-n", &self.program, "route", "replace", "unreachable", &format!("{PEER_ADDRESS}/32")])?;
+        Ok(())
+    }
+
     /// From now on every packet between the two is dropped silently.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ mod proxies;
 // socket2 reads these options back on Unix.
 #[cfg(unix)]
 mod socket_options;
+#[cfg(target_os = "linux")]
+mod soft_errors;
 mod timers;
 mod tls;
 mod tls_through_proxies;

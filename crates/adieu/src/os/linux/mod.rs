@@ -1,7 +1,7 @@
 //! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
 
 use super::TcpFacts;
-use adieu_proto::{Sample, Unacknowledged};
+use adieu_proto::{FaultKind, Sample, SocketError, Unacknowledged};
 use rustix::event::epoll;
 use socket2::{SockAddr, SockRef, Socket};
 use std::mem::{MaybeUninit, size_of};
@@ -16,13 +16,31 @@ pub(crate) fn sample(socket: &SockRef<'_>, look: super::Look<'_>) -> (Sample, Tc
     } else {
         (outq(socket.as_fd()).map_or(Unacknowledged::NotApplicable, Unacknowledged::Untaken), None)
     };
-    let socket_error = super::socket_error(socket);
+    let socket_error = match super::socket_error(socket) {
+        SocketError::Fault(fault) if look.is_tcp && is_soft(socket.as_fd(), fault.kind) => SocketError::Clear,
+        told => told,
+    };
     let last_heard = info.map(|i| Duration::from_millis(i.tcpi_last_ack_recv.into()));
     let facts = TcpFacts {
         rtt: info.map(|i| Duration::from_micros(i.tcpi_rtt.into())).filter(|rtt| !rtt.is_zero()),
         retransmitted_segments: info.map(|i| i.tcpi_total_retrans.into()),
     };
     (Sample { unacknowledged, last_heard, socket_error }, facts)
+}
+
+/// Whether what SO_ERROR told is a soft error: an ICMP message, or a route that is missing, while TCP goes on trying.
+/// SO_ERROR tells those too, and clears them; whether the connection has ended by one, its state says.
+///
+/// Source: RFC 1122, section 4.2.3.9; `sk_getsockopt` of Linux, which gives `sk_err`, and else `sk_err_soft`.
+fn is_soft(fd: BorrowedFd<'_>, kind: FaultKind) -> bool {
+    /// `include/net/tcp_states.h`
+    const TCP_CLOSE: u8 = 7;
+    if !matches!(kind, FaultKind::Unreachable | FaultKind::Refused | FaultKind::Other) {
+        return false;
+    }
+    // An end that is under way has set the error and not yet the state. The first call waits for the socket's lock, which
+    // it holds, and the second one's state is that of afterwards.
+    tcp_info(fd).is_ok() && tcp_info(fd).is_ok_and(|info| info.tcpi_state != TCP_CLOSE)
 }
 
 /// Octets of sequence space that are not acknowledged: bytes, and our FIN. Of a Unix socket: the memory that is held by
