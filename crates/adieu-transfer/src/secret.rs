@@ -149,11 +149,21 @@ pub(crate) struct Records {
     opened: Vec<u8>,
     /// What of `opened` was handed on.
     taken: usize,
+    /// A record was changed.
+    is_changed: bool,
 }
 
 impl Records {
     pub(crate) fn new(noise: TransportState) -> Self {
-        Self { noise, sealed: Vec::new(), incoming: Vec::new(), parsed: 0, opened: Vec::new(), taken: 0 }
+        Self {
+            noise,
+            sealed: Vec::new(),
+            incoming: Vec::new(),
+            parsed: 0,
+            opened: Vec::new(),
+            taken: 0,
+            is_changed: false,
+        }
     }
 
     /// Encrypts into records.
@@ -199,10 +209,16 @@ impl Records {
         let length = usize::from(u16::from_be_bytes(*header));
         let Some(record) = rest.get(..length) else { return Ok(false) };
         self.opened.resize(length.max(TAG), 0);
-        let opened = self.noise.read_message(record, &mut self.opened);
-        let n = opened.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, Changed))?;
-        self.opened.truncate(n);
         self.taken = 0;
+        // What stands in the buffer after a failure is somebody's who has no key, and after that nothing is to be trusted.
+        let opened =
+            if self.is_changed { None } else { self.noise.read_message(record, &mut self.opened).ok() };
+        let Some(n) = opened else {
+            self.is_changed = true;
+            self.opened.clear();
+            return Err(io::Error::new(io::ErrorKind::InvalidData, Changed));
+        };
+        self.opened.truncate(n);
         self.parsed += RECORD_HEADER + length;
         Ok(true)
     }
@@ -217,3 +233,43 @@ impl Records {
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("an encrypted record was changed on the way")]
 pub(crate) struct Changed;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Records, Records) {
+        let [mut ours, mut theirs] = [PeerRole::Sender, PeerRole::Receiver]
+            .map(|role| noise(role, &[7; 32], b"prologue").expect("a handshake"));
+        let (mut message, mut nothing) = ([0; MESSAGE_LIMIT], [0; MESSAGE_LIMIT]);
+        let n = ours.write_message(&[], &mut message).expect("the first message");
+        theirs.read_message(&message[..n], &mut nothing).expect("it is right");
+        let n = theirs.write_message(&[], &mut message).expect("the second message");
+        ours.read_message(&message[..n], &mut nothing).expect("it is right");
+        let [ours, theirs] =
+            [ours, theirs].map(|noise| Records::new(noise.into_transport_mode().expect("it is over")));
+        (ours, theirs)
+    }
+
+    #[test]
+    fn nothing_of_a_record_that_is_not_authentic_is_ever_taken() {
+        // Shorter and longer than what was taken before it.
+        for forged in [&b""[..], b"x", &[b'x'; 200]] {
+            let (mut ours, mut theirs) = pair();
+            let mut taken = [0; 300];
+            let before = ours.seal(&[b'b'; 100]).expect("it is short").to_vec();
+            theirs.room().extend(before);
+            assert!(theirs.open_next().expect("it is whole"));
+            assert_eq!(theirs.take(&mut taken), 100);
+            let length = u16::try_from(forged.len() + TAG).expect("it is short");
+            theirs.room().extend([&length.to_be_bytes()[..], forged, &[0; TAG]].concat());
+            for _ in 0..2 {
+                assert!(theirs.open_next().is_err(), "it has no tag");
+                assert_eq!(theirs.take(&mut taken), 0);
+                // One that is authentic changes nothing.
+                let after = ours.seal(b"after").expect("it is short").to_vec();
+                theirs.room().extend(after);
+            }
+        }
+    }
+}

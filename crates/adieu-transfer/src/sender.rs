@@ -13,7 +13,8 @@ use crate::session::{self, Channel, SessionError};
 use crate::source::{Entry, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Have, HaveState, PeerRole, Phase, ProtocolError, Receipt,
+    Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Have, HaveState, PeerRole, Phase,
+    ProtocolError, Receipt,
 };
 use crate::{Step, outcome};
 use out::Out;
@@ -485,11 +486,10 @@ impl<T: Transport> Sender<'_, T> {
 
     fn send_hole(&mut self, length: u64, hasher: &mut blake3::Hasher) -> Result<(), Stop> {
         const ZEROS: &[u8] = &[0; 256 * 1024];
-        // In parts, so that the receiver hashes while we do.
-        const PART: u64 = 64 << 20;
         let mut left = length;
         while left > 0 {
-            let part = left.min(PART);
+            // In parts, so that the receiver hashes while we do.
+            let part = left.min(HOLE_LIMIT);
             self.control(&Control::Hole { length: part })?;
             self.flush()?;
             let mut rest = part;

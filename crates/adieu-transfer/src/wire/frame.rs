@@ -8,6 +8,8 @@ pub const FRAME_HEADER: usize = 5;
 pub const DATA_LIMIT: u32 = 1 << 20;
 /// The most that any other frame may hold.
 const CONTROL_LIMIT: u32 = 16 << 10;
+/// The longest hole of one frame: a few octets are not to announce more zeros than are hashed in a moment.
+pub(crate) const HOLE_LIMIT: u64 = 64 << 20;
 
 /// Types with this bit may be skipped by who does not know them.
 const MAY_BE_SKIPPED: u8 = 0x80;
@@ -345,7 +347,10 @@ impl Control {
                 path: EntryPath::new(fields.rest.to_vec())?,
             },
             kind::START => Self::Start { offset: fields.u64()? },
-            kind::HOLE => Self::Hole { length: fields.u64()? },
+            kind::HOLE => match fields.u64()? {
+                length @ 0..=HOLE_LIMIT => Self::Hole { length },
+                _ => return Err(ProtocolError::BadValue(kind)),
+            },
             kind::FILE_END => Self::FileEnd { size: fields.u64()?, hash: fields.hash()? },
             kind::DIRECTORY => Self::Directory { path: EntryPath::new(fields.rest.to_vec())? },
             kind::LINK => {

@@ -4,6 +4,7 @@ mod frame;
 mod hello;
 mod name;
 
+pub(crate) use frame::HOLE_LIMIT;
 pub use frame::{Control, Decoder, Have, HaveState, Item, Phase, Receipt, Status, Totals, data_header};
 pub use frame::{DATA_LIMIT, FRAME_HEADER};
 pub use hello::{HELLO_LIMIT, HELLO_PREFIX, Hello, NotAgreed, PeerRole, VERSION};

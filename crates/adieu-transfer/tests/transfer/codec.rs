@@ -36,7 +36,7 @@ fn control() -> impl Strategy<Value = Control> {
             path
         }),
         any::<u64>().prop_map(|offset| Control::Start { offset }),
-        any::<u64>().prop_map(|length| Control::Hole { length }),
+        (0..=64_u64 << 20).prop_map(|length| Control::Hole { length }),
         (any::<u64>(), any::<[u8; 32]>()).prop_map(|(size, hash)| Control::FileEnd { size, hash }),
         path().prop_map(|path| Control::Directory { path }),
         (path(), any::<Vec<u8>>()).prop_map(|(path, target)| Control::Link { path, target }),
