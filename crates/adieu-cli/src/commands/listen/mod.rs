@@ -4,24 +4,23 @@
 //! connections, their ends, and signals. So nothing here polls, and nothing is shared but the printer.
 
 pub(crate) mod port_file;
+mod service;
 
 use crate::exit::{self, ExitStatus};
-use crate::options::{InputKind, ReportFormat, Shared, endpoint};
+use crate::hints;
+use crate::options::{ReportFormat, Shared, endpoint};
 use crate::os::{self, command, signals};
 use crate::printer::{Printer, complain};
 use crate::tls::ListenTls;
-use crate::{hints, stdio};
-use adieu::exchange::Output;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{
-    Connection, Endpoint, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report, Role, Signal,
-    describe_error,
+    Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, Role, Signal, describe_error,
 };
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use service::Service;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -93,70 +92,6 @@ pub(crate) struct Args {
     #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     fastopen: bool,
-}
-
-/// What is done with a connection. Resolved from the arguments, with everything opened that can be.
-enum Service {
-    Standard,
-    Echo,
-    File(File),
-    Command { line: String, running: command::Running },
-}
-
-impl Service {
-    fn new(args: &Args) -> Result<Self, (LocalEnd, io::Error)> {
-        if args.echo {
-            return Ok(Self::Echo);
-        }
-        if let Some(command) = &args.exec {
-            return Ok(Self::Command { line: command.clone(), running: command::Running::default() });
-        }
-        // Found out now, and not when somebody has connected.
-        stdio::input().map_err(|e| (LocalEnd::Input, e))?;
-        match &args.output {
-            Some(path) => stdio::create(path).map(Self::File).map_err(|e| {
-                complain(&format!("cannot write to {}: {}", path.display(), describe_error(&e)));
-                (LocalEnd::Output, e)
-            }),
-            None => stdio::output().map(|_| Self::Standard).map_err(|e| (LocalEnd::Output, e)),
-        }
-    }
-
-    fn input_kind(&self) -> InputKind {
-        if let Self::Command { .. } = self { InputKind::Command } else { InputKind::Stdin }
-    }
-
-    /// How many connections it serves at once by default.
-    fn at_once(&self) -> u32 {
-        match self {
-            Self::Standard | Self::File(_) => 1,
-            Self::Echo | Self::Command { .. } => 1024,
-        }
-    }
-
-    fn serve(&self, connection: Connection, stop: &Interrupt) -> Result<Report, (LocalEnd, io::Error)> {
-        // Before anything is opened or started for it.
-        let connection = match connection.handshake() {
-            Ok(connection) => connection,
-            Err(report) => return Ok(*report),
-        };
-        let input = || stdio::input().map_err(|e| (LocalEnd::Input, e));
-        let output = |result: io::Result<Output>| result.map_err(|e| (LocalEnd::Output, e));
-        Ok(match self {
-            Self::Echo => adieu::exchange::echo(connection),
-            Self::Standard => adieu::exchange(connection, input()?, output(stdio::output())?),
-            Self::File(file) => {
-                let file = output(file.try_clone().and_then(Output::try_from))?;
-                adieu::exchange(connection, input()?, file)
-            }
-            Self::Command { line, running } => return command::serve(connection, line, stop, running),
-        })
-    }
-
-    /// The commands that run; none with the other services.
-    fn running(&self) -> command::Running {
-        if let Self::Command { running, .. } = self { running.clone() } else { command::Running::default() }
-    }
 }
 
 /// What the main thread hears of.
