@@ -1,7 +1,8 @@
 //! Standard input and output as a connection's two ends.
 
 use crate::os::{self, Standard};
-use std::io::{self, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal, Seek};
 use std::path::Path;
 
 /// Standard input as the connection's input.
@@ -20,10 +21,20 @@ pub(crate) fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Creates the file that is the connection's output, unless that would empty the connection's input.
-pub(crate) fn create(path: &Path) -> io::Result<std::fs::File> {
+/// Opens the file that is to be a connection's output, or makes it. What it has stays until there is a connection: see
+/// [`empty`].
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     if os::that_is_file(path) == Some("stdin") {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is our stdin, and would be lost"));
     }
-    std::fs::File::create(path)
+    File::options().write(true).create(true).truncate(false).open(path)
+}
+
+/// Takes away what the file had before us; what a connection before this one has written stays. Whatever is no regular
+/// file has nothing to be taken away.
+pub(crate) fn empty(mut file: &File) -> io::Result<()> {
+    if file.metadata().is_ok_and(|about| about.is_file()) && file.stream_position()? == 0 {
+        file.set_len(0)?;
+    }
+    Ok(())
 }

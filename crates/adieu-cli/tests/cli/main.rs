@@ -8,6 +8,7 @@ mod fast_open;
 mod listen;
 mod local;
 mod ordinary;
+mod output_files;
 mod proxies;
 mod reports;
 mod resources;

@@ -57,7 +57,8 @@ pub(crate) struct Args {
           value_parser = BoolishValueParser::new())]
     echo: bool,
 
-    /// Write what comes to this file instead of stdout; with --keep-open, one connection after another
+    /// Write what comes to this file instead of stdout; with --keep-open, one connection after another. What it had is
+    /// gone once there is a connection, and not before
     #[arg(
         short,
         long,

@@ -29,7 +29,7 @@ impl Service {
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
         match &args.output {
-            Some(path) => stdio::create(path).map(Self::File).map_err(|e| {
+            Some(path) => stdio::open(path).map(Self::File).map_err(|e| {
                 complain(&format!("cannot write to {}: {}", path.display(), describe_error(&e)));
                 (LocalEnd::Output, e)
             }),
@@ -65,8 +65,9 @@ impl Service {
             Self::Echo => adieu::exchange::echo(connection),
             Self::Standard => adieu::exchange(connection, input()?, output(stdio::output())?),
             Self::File(file) => {
-                let file = output(file.try_clone().and_then(Output::try_from))?;
-                adieu::exchange(connection, input()?, file)
+                let input = input()?;
+                let file = stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from);
+                adieu::exchange(connection, input, output(file)?)
             }
             Self::Command { line, running } => return command::serve(connection, line, stop, running),
         })
