@@ -2,6 +2,9 @@
 //!
 //! A signal that was ignored when we started stays ignored: a shell's background job must not die of the Ctrl-C meant
 //! for another, and `nohup` means what it says.
+//!
+//! SIGXFSZ (setrlimit(2), RLIMIT_FSIZE) is heard too, and nothing done: the write that was too much then fails with EFBIG,
+//! which is told as any failed output. It is not ignored, because a command that we start would inherit that.
 
 use crate::exit::ExitStatus;
 use adieu::{Interrupt, Signal};
@@ -33,6 +36,7 @@ fn is_ignored(number: i32) -> bool {
 /// From here on, a signal raises `interrupt`.
 pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
     let heeded = heeded();
+    survive_the_file_limit()?;
     exit_at_the_second(&heeded)?;
     for (number, signal) in heeded {
         let (flag, descriptor) = interrupt.for_signal_handler()?;
@@ -46,6 +50,7 @@ pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
 /// From here on, `heard` is called with each signal, on a thread of its own.
 pub(crate) fn on_signal(mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
     let heeded = heeded();
+    survive_the_file_limit()?;
     let mut signals = signal_hook::iterator::Signals::new(heeded.iter().map(|(number, _)| number))?;
     std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
         for number in signals.forever() {
@@ -54,6 +59,15 @@ pub(crate) fn on_signal(mut heard: impl FnMut(Signal) + Send + 'static) -> io::R
             }
         }
     })?;
+    Ok(())
+}
+
+/// From here on, a file that may not grow is an error.
+fn survive_the_file_limit() -> io::Result<()> {
+    if !is_ignored(libc::SIGXFSZ) {
+        // A handler is needed, and nobody looks at what it sets.
+        signal_hook::flag::register(libc::SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    }
     Ok(())
 }
 
