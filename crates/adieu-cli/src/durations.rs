@@ -24,7 +24,7 @@ pub(crate) fn duration(text: &str) -> anyhow::Result<Duration> {
 pub(crate) fn limit(text: &str) -> anyhow::Result<Duration> {
     let limit = duration(text)?;
     if limit.is_zero() {
-        return Err(anyhow!("it must be more than zero; leave the option out for no limit"));
+        return Err(anyhow!("it must be more than zero; leave the option out for its default"));
     }
     Ok(limit)
 }

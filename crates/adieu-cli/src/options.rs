@@ -155,6 +155,8 @@ mod tests {
         for wrong in ["", "0s", "2", "-1s", "soon"] {
             assert!(limit(wrong).is_err(), "{wrong}");
         }
+        let zero = limit("0s").expect_err("it bounds something").to_string();
+        assert_eq!(zero, "it must be more than zero; leave the option out for its default");
         assert_eq!(grace("none").ok(), Some(Grace::Unlimited));
         assert_eq!(grace("0s").ok(), Some(Grace::For(Duration::ZERO)));
     }

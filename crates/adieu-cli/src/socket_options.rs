@@ -31,6 +31,7 @@ pub(crate) struct SocketOptions {
     keepalive: Option<KeepAlive>,
 
     /// Let the kernel give up when nothing was acknowledged for so long; a full peer counts (Linux)
+    /// [default: the system's]
     #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::durations::limit)]
     user_timeout: Option<Duration>,
 
