@@ -13,6 +13,10 @@ use std::ffi::{OsStr, OsString};
 /// Options that mean nothing without another. From a variable they are then ignored.
 const NEEDS: [(&str, &str); 2] = [("max_connections", "keep_open"), ("proxy_password_file", "proxy")];
 
+/// Options that mean nothing with another, or with one value of it. Of the two, one from a variable yields.
+const NOT_WITH: [(&str, &str, Option<&str>); 2] =
+    [("input_grace", "echo", None), ("report_file", "report", Some("none"))];
+
 /// Options that mean nothing for a Unix socket. From a variable, which may be set for every run, they are then ignored.
 const NOT_FOR_UNIX: [&str; 14] = [
     "source",
@@ -108,7 +112,8 @@ fn is_plain(words: &[OsString]) -> bool {
             let written = word.strip_prefix("--").unwrap_or_default().bytes();
             written.take(id.len()).map(|b| if b == b'-' { b'_' } else { b }).eq(id.bytes())
         };
-        NEEDS.iter().map(|(option, _)| option).chain(&FOR_TLS).any(named)
+        let needing = NEEDS.iter().map(|(option, _)| option);
+        needing.chain(NOT_WITH.iter().map(|(option, ..)| option)).chain(&FOR_TLS).any(named)
             || has_sides && OF_CONNECTING.iter().chain(&OF_LISTENING).any(named)
     };
     !words.iter().any(names) && !has_variables()
@@ -189,6 +194,8 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
             None => {}
         }
     }
+    let sentence = meaningless(command, given_here, &mut yielding);
+    wrong = wrong.or(sentence.map(|sentence| (ErrorKind::ArgumentConflict, sentence)));
     if let Some(option) = needs_tls(name, command, given_here, &endpoint) {
         let sentence = format!("{option} needs --tls, or an endpoint such as tls://host:port");
         wrong = wrong.or(Some((ErrorKind::MissingRequiredArgument, sentence)));
@@ -204,11 +211,7 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         yielding.push("fastopen".to_owned());
     }
     if let Some((kind, sentence)) = wrong {
-        lenient.build();
-        return Err(match lenient.find_subcommand_mut(name) {
-            Some(command) => command.error(kind, sentence),
-            None => lenient.error(kind, sentence),
-        });
+        return Err(refusal(lenient, name, kind, sentence));
     }
     if yielding.is_empty() {
         return Ok(matches);
@@ -218,6 +221,40 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
         if yields { argument.env(Resettable::Reset) } else { argument }
     };
     lenient.mut_subcommand(name, |command| command.mut_args(without)).try_get_matches_from(words)
+}
+
+/// Refuses with the usage of the command.
+fn refusal(mut definition: Command, name: &str, kind: ErrorKind, sentence: String) -> Error {
+    definition.build();
+    match definition.find_subcommand_mut(name) {
+        Some(command) => command.error(kind, sentence),
+        None => definition.error(kind, sentence),
+    }
+}
+
+/// What is wrong with options that mean nothing together. The variables among them yield.
+fn meaningless(command: &Command, matches: &ArgMatches, yielding: &mut Vec<String>) -> Option<String> {
+    let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
+    let mut wrong = None;
+    for (option, other, value) in NOT_WITH {
+        let says = |value: &str| {
+            matches.get_raw(other).and_then(Iterator::last).is_some_and(|raw| raw == OsStr::new(value))
+        };
+        if !(has(option) && has(other) && value.is_none_or(says)) {
+            continue;
+        }
+        match (given(matches, option), given(matches, other)) {
+            (Some(Given::Written), Some(Given::Written)) => {
+                let with: Vec<&str> = [other].into_iter().chain(value).collect();
+                wrong =
+                    Some(format!("--{} means nothing with --{}", option.replace('_', "-"), with.join(" ")));
+            }
+            (Some(Given::Written), Some(Given::Variable)) => yielding.push(other.to_owned()),
+            (Some(Given::Variable), Some(_)) => yielding.push(option.to_owned()),
+            _ => {}
+        }
+    }
+    wrong
 }
 
 /// The words that are the endpoint.

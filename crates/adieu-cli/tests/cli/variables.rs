@@ -12,7 +12,7 @@ fn run(variables: &[(&str, &str)], args: &[&str]) -> Output {
     let mut command = adieu(&all);
     command.envs(variables.iter().copied()).current_dir(directory.path()).stdin(Stdio::null());
     let output = command.output().expect("the built binary starts");
-    if variables.contains(&("ADIEU_OUTPUT", "x")) {
+    if variables.contains(&("ADIEU_OUTPUT", "x")) || variables.contains(&("ADIEU_REPORT_FILE", "x")) {
         assert!(!directory.path().join("x").exists(), "a file that must yield is not made");
     }
     output
@@ -35,6 +35,14 @@ fn the_command_line_beats_a_variable_and_no_means_no() {
         (&[("ADIEU_MAX_CONNECTIONS", "5")], &["listen", "--echo", "--keep-open"], 5),
         (&[("ADIEU_KEEP_OPEN", "1")], &["listen", "--echo", "--max-connections", "5"], 5),
         (&[("ADIEU_KEEP_OPEN", "0"), ("ADIEU_MAX_CONNECTIONS", "5")], &["listen"], 5),
+        (&[("ADIEU_INPUT_GRACE", "1s")], &["listen", "--echo"], 5),
+        (&[("ADIEU_INPUT_GRACE", "1s"), ("ADIEU_ECHO", "1")], &["listen"], 5),
+        (&[("ADIEU_ECHO", "1")], &["listen", "--input-grace", "1s"], 5),
+        (&[("ADIEU_REPORT_FILE", "x")], &["connect", "--report", "none"], 3),
+        (&[("ADIEU_REPORT_FILE", "x"), ("ADIEU_REPORT", "none")], &["connect"], 3),
+        (&[("ADIEU_REPORT", "none")], &["connect", "--report-file", "x"], 3),
+        (&[("ADIEU_REPORT_FILE", "x")], &["send", "/dev/null", "--report", "none"], 3),
+        (&[], &["listen", "--grace", "0s"], 5),
     ] {
         let output = run(variables, args);
         assert_eq!(output.status.code(), Some(code), "{variables:?} {args:?}: {}", text(&output.stderr));
@@ -61,6 +69,10 @@ fn what_truly_conflicts_is_a_usage_error_that_names_it_as_it_was_given() {
         ),
         (&[("ADIEU_ECHO", "1"), ("ADIEU_EXEC", "true")], &["listen"], ["ADIEU_ECHO", "ADIEU_EXEC"]),
         (&[], &["connect", "-q", "-v"], ["--quiet", "--verbose"]),
+        (&[], &["listen", "--echo", "--input-grace", "1s"], ["--input-grace", "--echo"]),
+        (&[], &["listen", "--report", "none", "--report-file", "y"], ["--report-file", "--report none"]),
+        (&[], &["connect", "--report=none", "--report-file=y"], ["--report-file", "--report none"]),
+        (&[], &["send", "x", "--report", "none", "--report-file", "y"], ["--report-file", "--report none"]),
         (&[], &["listen", "--echo", "--output", "y"], ["--echo", "--output"]),
         (&[], &["listen", "--exec", "true", "--output", "y"], ["--exec", "--output"]),
         (&[], &["listen", "--echo", "--max-connections", "5"], ["--max-connections", "--keep-open"]),
