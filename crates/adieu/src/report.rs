@@ -8,7 +8,7 @@ use adieu_proto::{
 };
 use std::fmt;
 
-use crate::{Endpoint, OptionError};
+use crate::{Endpoint, OptionError, os};
 
 /// Everything known of one connection after its end.
 ///
@@ -190,14 +190,15 @@ pub enum NeverConnected<'a> {
     TimedOut,
     /// Nobody had connected when the user's total time was up.
     DeadlinePassed,
-    /// The listener could not be made: the name was not found, or no address could be bound.
+    /// The listener could not be made: the name was not found, or no address could be bound. Where our own system is out of
+    /// descriptors or memory, the ending is a local failure.
     CannotListen {
         /// What the system said.
         error: &'a std::io::Error,
     },
-    /// Somebody connected, and could not be served.
+    /// Somebody connected and could not be served, or nobody can be accepted.
     CannotServe {
-        /// Who.
+        /// Who. `None`: nobody was accepted.
         peer: Option<&'a str>,
         /// What the system said.
         error: &'a std::io::Error,
@@ -326,7 +327,9 @@ impl Report {
             }
             NeverConnected::Interrupted { signal } => core.handle_interrupt(start, signal),
             NeverConnected::TimedOut | NeverConnected::DeadlinePassed => core.handle_timeout(start),
-            NeverConnected::CannotListen { error } if OptionError::in_io(error).is_some() => {
+            NeverConnected::CannotListen { error }
+                if OptionError::in_io(error).is_some() || os::is_exhausted(error) =>
+            {
                 core.handle_local_failure(start, LocalEnd::Socket, crate::error::os_code(error));
                 facts.failure = Some(describe_error(error));
             }
@@ -490,10 +493,10 @@ impl Report {
             Ending::Interrupted { signal } => {
                 format!("interrupted by {} while waiting for a connection on {endpoint}", signal.name())
             }
-            Ending::LocalFailure { end: LocalEnd::Socket } => {
-                let peer = self.peer_address.as_deref().unwrap_or("an unnamed peer");
-                format!("{peer} could not be served, nothing was sent: {error}")
-            }
+            Ending::LocalFailure { end: LocalEnd::Socket } => match &self.peer_address {
+                Some(peer) => format!("{peer} could not be served, nothing was sent: {error}"),
+                None => format!("cannot accept on {endpoint}: {error}"),
+            },
             _ => return None,
         })
     }

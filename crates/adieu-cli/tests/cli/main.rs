@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod cuts;
+mod descriptors;
 #[cfg(target_os = "linux")]
 mod fast_open;
 mod listen;
@@ -98,9 +99,12 @@ impl Server {
 
     /// As [`Server::start`], on another endpoint.
     pub(crate) fn start_at(endpoint: &str, args: &[&str]) -> Self {
-        let mut all = vec!["listen", endpoint];
-        all.extend(args);
-        let mut child = adieu(&all)
+        Self::of(adieu(&["listen", endpoint]).args(args))
+    }
+
+    /// As [`Server::start`], of a command that becomes one.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -47,7 +47,8 @@ pub(crate) struct Args {
           value_parser = BoolishValueParser::new())]
     keep_open: bool,
 
-    /// With --keep-open: how many connections are served at once [default: 1; 1024 with --echo or --exec]
+    /// With --keep-open: how many connections are served at once, or as many as there are descriptors for (ulimit -n); who
+    /// comes then waits [default: 1; 1024 with --echo or --exec]
     #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS",
           hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
@@ -194,7 +195,7 @@ impl Server {
         mut options: Options,
         fingerprint: Option<Fingerprint>,
         service: Service,
-        at_once: u32,
+        asked_for: u32,
         printer: &Arc<Printer>,
     ) -> Result<Self, ExitStatus> {
         let fail = |text: &str| {
@@ -233,7 +234,11 @@ impl Server {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
             })?;
         }
+        let at_once = if args.keep_open { asked_for.min(descriptors_suffice_for(&service)) } else { 1 };
         printer.say(&format!("listening on {endpoint}"));
+        if args.keep_open && at_once < asked_for {
+            printer.say(&format!("{at_once} at once: there are descriptors for no more (ulimit -n)"));
+        }
         if let Some(fingerprint) = fingerprint {
             printer.say(&format!(
                 "the certificate was made for this run; clients trust it with --pin {fingerprint}"
@@ -255,7 +260,10 @@ impl Server {
                 accept(&listener, &stop_accept, &may_accept, &to_main);
                 // SIGTERM: the kernel has made connections that nobody has accepted, and closing would reset them.
                 if keep_open && stop_accept.raised().is_some_and(|s| s != Signal::Interrupt) {
-                    while let Ok(Some(connection)) = listener.try_accept() {
+                    // Whoever is being served still needs some in passing.
+                    let room = os::free_descriptors().saturating_sub(IN_PASSING);
+                    let waiting = std::iter::from_fn(|| listener.try_accept().ok().flatten());
+                    for connection in waiting.take(room) {
                         // The main thread joins us before it goes on.
                         let _ = to_main.send(Message::Accepted(Box::new(connection)));
                     }
@@ -267,7 +275,7 @@ impl Server {
             service: Arc::new(service),
             printer: Arc::clone(printer),
             keep_open: args.keep_open,
-            at_once: if args.keep_open { at_once } else { 1 },
+            at_once,
             grace: args.grace,
             connect_timeout: args.shared.timers.connect_timeout,
             stop_accepting,
@@ -327,14 +335,14 @@ impl Server {
                         self.grant();
                     }
                 }
-                Message::AcceptFailed(error) => {
-                    complain(&error.to_string());
-                    // Descriptors come back when connections end, and here there are none.
-                    if !self.keep_open && is_out_of_descriptors(error.io_error()) {
-                        let error = error.io_error();
-                        return self.never(NeverConnected::CannotServe { peer: None, error });
-                    }
+                // Descriptors come back when connections end, and here there are none.
+                Message::AcceptFailed(error)
+                    if !self.keep_open && is_out_of_descriptors(error.io_error()) =>
+                {
+                    let error = error.io_error();
+                    return self.never(NeverConnected::CannotServe { peer: None, error });
                 }
+                Message::AcceptFailed(error) => complain(&error.to_string()),
                 Message::Finished { id, status } => {
                     self.open.remove(&id);
                     if !self.keep_open {
@@ -500,6 +508,15 @@ fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, ma
             return;
         }
     }
+}
+
+/// What is open for a moment: the other ends of a command's pipes and what starts it, and what is looked at in passing.
+const IN_PASSING: usize = 8;
+
+/// How many can be served at once: one that is accepted and finds no descriptors for its command would be reset.
+fn descriptors_suffice_for(service: &Service) -> u32 {
+    let number = os::free_descriptors().saturating_sub(IN_PASSING) / service.descriptors();
+    u32::try_from(number).unwrap_or(u32::MAX).max(1)
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {

@@ -49,6 +49,15 @@ impl Service {
         }
     }
 
+    /// How many descriptors one connection takes: its socket; of a command also two pipes, the pidfd, and one more at a
+    /// time, for an end that is blocked or for the last acknowledgement, without which it would only be slower.
+    pub(super) fn descriptors(&self) -> usize {
+        match self {
+            Self::Standard | Self::File(_) | Self::Echo => 1,
+            Self::Command { .. } => 5,
+        }
+    }
+
     pub(super) fn serve(
         &self,
         connection: Connection,

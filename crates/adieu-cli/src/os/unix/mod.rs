@@ -7,11 +7,24 @@ mod standard;
 
 pub(crate) use standard::{check_standard, stdout_file, that_is_file};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 /// A thousand clients are more descriptors than the usual soft limit.
 pub(crate) fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // A refusal leaves the limit that there was, and `accept` will say when it is reached.
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// How many descriptors are open where they cannot be listed: a shell's three and a listener's.
+const USUALLY_OPEN: usize = 16;
+
+/// How many more descriptors the limit allows.
+///
+/// Source: setrlimit(2), RLIMIT_NOFILE; fd(4), /dev/fd, which on Linux leads to /proc/self/fd.
+pub(crate) fn free_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    let open = std::fs::read_dir("/dev/fd").map_or(USUALLY_OPEN, Iterator::count);
+    limit.unwrap_or(usize::MAX).saturating_sub(open)
 }
