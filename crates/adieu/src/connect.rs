@@ -264,6 +264,7 @@ fn connect_fault(cause: &ConnectCause) -> Fault {
         }
         ConnectCause::Local(error) => of(error),
         ConnectCause::Proxy { error: ProxyError::Unreachable(cause), .. } => connect_fault(cause),
+        ConnectCause::Proxy { error: ProxyError::Io { call, error }, .. } => fault(*call, error),
         _ => none,
     }
 }

@@ -6,6 +6,7 @@ use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
 use crate::os::{self, AsPollable, Watch};
 use crate::{Endpoint, Event, handle};
+use adieu_proto::Call;
 use socket2::{SockRef, Socket};
 use std::io;
 use std::time::{Duration, Instant};
@@ -189,7 +190,10 @@ pub(crate) fn step(socket: &SockRef<'_>, handshake: &mut Handshake) -> Result<St
             }
             // What it said before its reset is told.
             Err(_) if handshake.is_refused() => return Err(handshake.end()),
-            Err((_, error)) => return Err(ProxyError::Io(error)),
+            Err((sending, error)) => {
+                let call = if sending { Call::Send } else { Call::Receive };
+                return Err(ProxyError::Io { call, error });
+            }
         }
     }
 }

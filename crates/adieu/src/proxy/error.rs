@@ -2,6 +2,7 @@
 
 use crate::describe_error;
 use crate::error::ConnectCause;
+use adieu_proto::Call;
 use std::io;
 
 /// What went wrong at a proxy. As text it goes on after the proxy's name.
@@ -36,6 +37,12 @@ pub enum ProxyError {
         what: &'static str,
     },
     /// The connection to it failed in the middle of the handshake.
-    #[error("failed us: {}", describe_error(.0))]
-    Io(#[source] io::Error),
+    #[error("failed us: {}", describe_error(error))]
+    Io {
+        /// The call that told it.
+        call: Call,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
 }

@@ -8,6 +8,7 @@ use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
 use crate::proxy::blocking::{PAGE_PATIENCE, Refusals, Step, leave, silence, step, unreachable};
 use crate::proxy::{Handshake, Proxy, ProxyError, Target};
+use adieu_proto::Call;
 use socket2::{SockRef, Socket};
 use std::io;
 use tokio::io::Interest;
@@ -51,14 +52,19 @@ pub(super) async fn establish(
 /// Gives the socket back once it leads to the target. The caller bounds it.
 async fn shake_hands(socket: Socket, proxy: &Proxy, target: &Target) -> Result<Socket, ProxyError> {
     let mut handshake = Handshake::new(proxy, target)?;
-    let stream = TcpStream::from_std(socket.into()).map_err(ProxyError::Io)?;
+    let stream = TcpStream::from_std(socket.into()).map_err(unwaited)?;
     match drive(&stream, &mut handshake).await {
-        Ok(()) => stream.into_std().map(Socket::from).map_err(ProxyError::Io),
+        Ok(()) => stream.into_std().map(Socket::from).map_err(unwaited),
         Err(error) => {
             leave(&SockRef::from(&stream));
             Err(error)
         }
     }
+}
+
+/// The runtime cannot wait for it.
+fn unwaited(error: io::Error) -> ProxyError {
+    ProxyError::Io { call: Call::Poll, error }
 }
 
 /// Drives a handshake.
@@ -100,6 +106,6 @@ async fn drive(stream: &TcpStream, handshake: &mut Handshake) -> Result<(), Prox
         } else {
             ready.await
         };
-        waited.map_err(ProxyError::Io)?;
+        waited.map_err(unwaited)?;
     }
 }

@@ -232,7 +232,7 @@ fn a_page_without_an_end_does_not_hold_a_refusal_up() {
             arm.connect(&target(), &through(&format!("http://127.0.0.1:{port}"))).err().expect("refused");
         let words = matches!(
             error.cause(),
-            ConnectCause::Proxy { error: ProxyError::Refused { .. } | ProxyError::Io(_), .. }
+            ConnectCause::Proxy { error: ProxyError::Refused { .. } | ProxyError::Io { .. }, .. }
         );
         assert!(words, "{error}");
     });
@@ -275,6 +275,12 @@ fn a_proxy_that_misbehaves_is_named_and_is_no_connection() {
         let (said, exit) = refusal(arm, &target(), &through(&format!("socks5h://127.0.0.1:{port}")));
         assert!(said.contains("failed us: Connection reset by peer (ECONNRESET"), "{said}");
         assert_eq!(exit, 3);
+        let (port, _) = proxy(&[&[TakeHead, Reset]]);
+        let options = through(&format!("http://127.0.0.1:{port}"));
+        let error = arm.connect(&target(), &options).err().expect("it resets");
+        let report = error.report();
+        assert_eq!((report.error_call, report.error_name), (Some("recv"), Some("ECONNRESET")), "{report}");
+        assert!(report.error_code.is_some());
     });
 }
 
