@@ -215,8 +215,12 @@ pub(crate) fn fail<H: handle::Handle>(
 ) -> ConnectError {
     let fault = connect_fault(&cause);
     link.facts.failure = match &cause {
-        ConnectCause::TimedOut(attempts) if attempts.is_empty() => None,
-        ConnectCause::TimedOut(attempts) => Some(list(attempts)),
+        ConnectCause::TimedOut(attempts) => match &attempts[..] {
+            [] => None,
+            // Of an address that was written as such, "nothing answered" says it all.
+            [one] if endpoint.to_string().trim_start_matches("tls://") == one.address => None,
+            some => Some(list(some)),
+        },
         ConnectCause::Interrupted => None,
         cause => Some(cause.to_string()),
     };
@@ -278,7 +282,8 @@ pub(crate) fn out_of_time<H: handle::Handle>(link: &Link<H>, attempts: Vec<Attem
 }
 
 struct Running {
-    address: SocketAddr,
+    /// Which of the attempts it is.
+    place: usize,
     socket: Socket,
 }
 
@@ -303,34 +308,33 @@ fn race_to_first(
 ) -> Result<Established<Socket>, ConnectCause> {
     let mut race = Race::new(addresses.len());
     let mut running: Vec<Running> = Vec::new();
-    let mut failed: Vec<Attempt> = Vec::new();
+    let mut tried: Vec<Attempt> = Vec::new();
     let mut is_new = false;
     loop {
         // A SYN with bytes that has just gone may be answered already, and then it is a connection that is interrupted.
         if !std::mem::take(&mut is_new) {
             link.tick();
             if link.core.is_decided() {
-                return Err(out_of_time(link, failed));
+                return Err(out_of_time(link, tried));
             }
         }
         // What went with a SYN is with one peer only.
         let step = if link.syn_is_out() { RaceStep::Wait(None) } else { race.poll(link.now()) };
         let next_at = match step {
             RaceStep::Start(index) => {
-                let address = addresses[index];
-                link.observe(&Event::Connecting { address: &address.to_string() });
-                match start(link, address, running.is_empty()) {
+                let place = note_begin(link, &mut tried, addresses[index]);
+                match start(link, addresses[index], running.is_empty()) {
                     Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => {
                         is_new = link.syn_is_out();
-                        running.push(Running { address, socket });
+                        running.push(Running { place, socket });
                     }
                     Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
-                    Err(error) => note_failure(link, &mut race, &mut failed, address, error),
+                    Err(error) => note_failure(link, &mut race, &mut tried[place], error),
                 }
                 continue;
             }
-            RaceStep::Lost => return Err(ConnectCause::Attempts(failed)),
+            RaceStep::Lost => return Err(ConnectCause::Attempts(tried)),
             RaceStep::Wait(at) => at,
         };
         let until_next = next_at.map(|at| at.saturating_sub(link.now()));
@@ -342,21 +346,21 @@ fn race_to_first(
         let ready: Vec<bool> = watches.iter().map(|w| w.ready.any).collect();
         drop(watches);
         // The last of `ready` is the interrupt's, which `tick` looks at.
-        for (Running { address, socket }, is_ready) in std::mem::take(&mut running).into_iter().zip(ready) {
+        for (Running { place, socket }, is_ready) in std::mem::take(&mut running).into_iter().zip(ready) {
             if !is_ready {
-                running.push(Running { address, socket });
+                running.push(Running { place, socket });
                 continue;
             }
             match finished(socket) {
                 Ok(established) => {
-                    link.facts.peer_address = Some(address.to_string());
+                    link.facts.peer_address = Some(tried.swap_remove(place).address);
                     return Ok(established);
                 }
                 Err(error) => {
                     let is_last = link.is_last_attempt(&error);
-                    note_failure(link, &mut race, &mut failed, address, error);
+                    note_failure(link, &mut race, &mut tried[place], error);
                     if is_last {
-                        return Err(ConnectCause::Attempts(failed));
+                        return Err(ConnectCause::Attempts(tried));
                     }
                 }
             }
@@ -364,17 +368,27 @@ fn race_to_first(
     }
 }
 
-fn note_failure(
-    link: &Link<Socket>,
-    race: &mut Race,
-    failed: &mut Vec<Attempt>,
+/// Notes that an address is tried: which of the attempts it is.
+pub(crate) fn note_begin<H: handle::Handle>(
+    link: &Link<H>,
+    tried: &mut Vec<Attempt>,
     address: SocketAddr,
+) -> usize {
+    let address = address.to_string();
+    link.observe(&Event::Connecting { address: &address });
+    tried.push(Attempt::begun(address));
+    tried.len() - 1
+}
+
+pub(crate) fn note_failure<H: handle::Handle>(
+    link: &Link<H>,
+    race: &mut Race,
+    attempt: &mut Attempt,
     error: io::Error,
 ) {
-    let address = address.to_string();
-    link.observe(&Event::AttemptFailed { address: &address, error: &error });
+    link.observe(&Event::AttemptFailed { address: &attempt.address, error: &error });
     race.handle_failed(link.now());
-    failed.push(Attempt { address, error });
+    attempt.error = error;
 }
 
 pub(crate) enum Started {

@@ -47,9 +47,9 @@ pub enum ConnectCause {
         #[source]
         error: ProxyError,
     },
-    /// The connect timeout or the deadline passed, or in a TLS handshake the idle timeout; the attempts that had failed by
-    /// then.
-    #[error("nothing answered in time{}", after(.0))]
+    /// The connect timeout or the deadline passed, or in a TLS handshake the idle timeout; the attempts that had begun by
+    /// then, those without an answer too.
+    #[error("{}", in_time(.0))]
     TimedOut(Vec<Attempt>),
     /// The interrupt was raised.
     #[error("interrupted")]
@@ -63,6 +63,13 @@ pub struct Attempt {
     pub address: String,
     /// What the system said.
     pub error: io::Error,
+}
+
+impl Attempt {
+    /// One that has just begun, and has no answer so far.
+    pub(crate) fn begun(address: String) -> Self {
+        Self { address, error: io::Error::new(io::ErrorKind::TimedOut, "no answer") }
+    }
 }
 
 impl fmt::Display for Attempt {
@@ -83,8 +90,11 @@ fn list_or_one(attempts: &[Attempt]) -> String {
     }
 }
 
-fn after(attempts: &[Attempt]) -> String {
-    if attempts.is_empty() { String::new() } else { format!(" ({})", list(attempts)) }
+fn in_time(attempts: &[Attempt]) -> String {
+    match attempts {
+        [] => "nothing answered in time".to_owned(),
+        some => format!("no connection in time ({})", list(some)),
+    }
 }
 
 impl ConnectError {

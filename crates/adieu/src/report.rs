@@ -387,14 +387,12 @@ impl Report {
             Ending::Reset { by: Side::Peer } => format!("reset by the peer while {during}"),
             Ending::Reset { by: Side::Us } => format!("reset by us while {during}"),
             Ending::TimedOut { timer: Timer::Connect } => {
-                if self.tls_failure.is_some() {
-                    return format!("timed out while connecting to {}: {error}", self.endpoint);
-                }
-                return format!(
-                    "timed out while connecting to {}: nothing answered{}",
-                    self.endpoint,
-                    tried()
-                );
+                let why = match &self.error {
+                    Some(error) if self.tls_failure.is_some() => error.clone(),
+                    Some(_) => format!("no connection in time{}", tried()),
+                    None => "nothing answered".to_owned(),
+                };
+                return format!("timed out while connecting to {}: {why}", self.endpoint);
             }
             Ending::TimedOut { timer: Timer::Deadline }
                 if phase == Phase::Connecting && self.tls_failure.is_none() =>

@@ -3,8 +3,8 @@
 use super::connection::Connection;
 use super::stream::Stream;
 use crate::connect::{
-    BACKLOG_PAUSE, Established, Started, begin, cannot_go_on, fail, finished, not_secured, open_unix,
-    port_zero, prepare, refused_option, start, transport, unaccepted,
+    BACKLOG_PAUSE, Established, Started, begin, cannot_go_on, fail, finished, not_secured, note_begin,
+    note_failure, open_unix, port_zero, prepare, refused_option, start, transport, unaccepted,
 };
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
@@ -72,9 +72,9 @@ async fn connect_with(
         return Err(fail(link, endpoint, cause));
     }
     let limit = link.time_left();
-    let mut failed = Vec::new();
+    let mut tried = Vec::new();
     let established = {
-        let attempt = establish(&mut link, endpoint, &mut failed);
+        let attempt = establish(&mut link, endpoint, &mut tried);
         match limit {
             None => Some(attempt.await),
             Some(limit) => tokio::time::timeout(limit, attempt).await.ok(),
@@ -82,7 +82,7 @@ async fn connect_with(
     };
     let result = established.unwrap_or_else(|| {
         link.tick();
-        Err(ConnectCause::TimedOut(failed))
+        Err(ConnectCause::TimedOut(tried))
     });
     let registered = result.and_then(|(Established { socket, fault }, transport)| {
         let stream = Stream::new(socket, transport != "unix").map_err(ConnectCause::Local)?;
@@ -106,17 +106,17 @@ async fn connect_with(
 async fn establish(
     link: &mut Link<Stream>,
     endpoint: &Endpoint,
-    failed: &mut Vec<Attempt>,
+    tried: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     let proxy = prepare(link, endpoint)?;
     match endpoint {
         Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
             if let Some(proxy) = proxy {
-                return super::proxy::establish(link, &proxy, host, *port, failed).await;
+                return super::proxy::establish(link, &proxy, host, *port, tried).await;
             }
             let addresses = addresses_of(link, host, *port).await?;
-            race(link, &addresses, failed).await
+            race(link, &addresses, tried).await
         }
         Endpoint::Unix { path } => {
             let address = handle::unix_address(path).map_err(ConnectCause::Local)?;
@@ -166,9 +166,9 @@ async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 pub(super) async fn race(
     link: &mut Link<Stream>,
     addresses: &[SocketAddr],
-    failed: &mut Vec<Attempt>,
+    tried: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
-    let established = race_to_first(link, addresses, failed).await?;
+    let established = race_to_first(link, addresses, tried).await?;
     link.options.socket.check_source(&established.socket).map_err(ConnectCause::Option)?;
     let transport = transport(&established.socket, &link.options.socket);
     Ok((established, transport))
@@ -177,34 +177,27 @@ pub(super) async fn race(
 async fn race_to_first(
     link: &mut Link<Stream>,
     addresses: &[SocketAddr],
-    failed: &mut Vec<Attempt>,
+    tried: &mut Vec<Attempt>,
 ) -> Result<Established<Socket>, ConnectCause> {
     let mut race = Race::new(addresses.len());
     let mut running = JoinSet::new();
-    let mut note = |link: &Link<Stream>, race: &mut Race, address: SocketAddr, error: io::Error| {
-        let address = address.to_string();
-        link.observe(&Event::AttemptFailed { address: &address, error: &error });
-        race.handle_failed(link.now());
-        failed.push(Attempt { address, error });
-    };
     loop {
         // What went with a SYN is with one peer only.
         let step = if link.syn_is_out() { RaceStep::Wait(None) } else { race.poll(link.now()) };
         let next_at = match step {
             RaceStep::Start(index) => {
-                let address = addresses[index];
-                link.observe(&Event::Connecting { address: &address.to_string() });
-                match start(link, address, running.is_empty()) {
+                let place = note_begin(link, tried, addresses[index]);
+                match start(link, addresses[index], running.is_empty()) {
                     Ok(Started::Connected(established)) => return Ok(established),
                     Ok(Started::Running(socket)) => {
-                        running.spawn(async move { (address, until_finished(socket).await) });
+                        running.spawn(async move { (place, until_finished(socket).await) });
                     }
                     Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
-                    Err(error) => note(link, &mut race, address, error),
+                    Err(error) => note_failure(link, &mut race, &mut tried[place], error),
                 }
                 continue;
             }
-            RaceStep::Lost => return Err(ConnectCause::Attempts(std::mem::take(failed))),
+            RaceStep::Lost => return Err(ConnectCause::Attempts(std::mem::take(tried))),
             RaceStep::Wait(at) => at,
         };
         let pause = async {
@@ -215,16 +208,16 @@ async fn race_to_first(
         };
         tokio::select! {
             // The losers are closed with the set.
-            Some(Ok((address, result))) = running.join_next() => match result {
+            Some(Ok((place, result))) = running.join_next() => match result {
                 Ok(established) => {
-                    link.facts.peer_address = Some(address.to_string());
+                    link.facts.peer_address = Some(tried.swap_remove(place).address);
                     return Ok(established);
                 }
                 Err(error) => {
                     let is_last = link.is_last_attempt(&error);
-                    note(link, &mut race, address, error);
+                    note_failure(link, &mut race, &mut tried[place], error);
                     if is_last {
-                        return Err(ConnectCause::Attempts(std::mem::take(failed)));
+                        return Err(ConnectCause::Attempts(std::mem::take(tried)));
                     }
                 }
             },

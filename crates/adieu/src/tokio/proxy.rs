@@ -21,7 +21,7 @@ pub(super) async fn establish(
     proxy: &Proxy,
     host: &str,
     port: u16,
-    failed: &mut Vec<Attempt>,
+    tried: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     let targets = match Target::of(host, port) {
         Target::Name { .. } if proxy.resolves_here() => {
@@ -33,14 +33,14 @@ pub(super) async fn establish(
     let addresses = addresses_of(link, proxy.host(), proxy.port()).await.map_err(of_proxy)?;
     let mut refusals = Refusals::default();
     for target in &targets {
-        let (established, transport) = race(link, &addresses, failed).await.map_err(of_proxy)?;
+        let (established, transport) = race(link, &addresses, tried).await.map_err(of_proxy)?;
         link.observe(&Event::AskingProxy { proxy: &proxy.to_string(), target: &target.to_string() });
         let Established { socket, fault } = established;
         // Should our time be up in the middle, this is what there is to tell.
-        failed.clear();
-        failed.push(silence(proxy));
+        tried.clear();
+        tried.push(silence(proxy));
         let shaken = shake_hands(socket, proxy, target).await;
-        failed.clear();
+        tried.clear();
         match shaken {
             Ok(socket) => return Ok((Established { socket, fault }, transport)),
             Err(error) => refusals.note(target, error),
