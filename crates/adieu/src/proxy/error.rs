@@ -27,6 +27,14 @@ pub enum ProxyError {
         /// What was seen in its place.
         what: String,
     },
+    /// The head of its answer is longer than we take.
+    #[error("gave an answer whose head is above our limit of {limit} {unit}")]
+    TooLong {
+        /// How much is taken.
+        limit: usize,
+        /// Of what.
+        unit: &'static str,
+    },
     /// It closed the connection before its answer was whole.
     #[error("closed the connection before its answer was whole")]
     CutShort,

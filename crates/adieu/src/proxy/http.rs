@@ -4,7 +4,7 @@
 
 use super::{Credentials, Progress, ProxyError, Target, instead_of_protocol, one_line};
 
-/// A head that is longer is none. Squid, nginx and Apache have limits from 4 to 64 KiB.
+/// A head that is longer is not taken. Squid, nginx and Apache have limits from 4 to 64 KiB.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How much of a refusal's page is received, and how much of it is told.
@@ -99,7 +99,7 @@ impl Response {
             return Err(self.wrong("its answer is of another protocol"));
         }
         if head.len() > MAX_HEAD {
-            return Err(ProxyError::Protocol { protocol: "HTTP", what: "its head has no end".to_owned() });
+            return Err(ProxyError::TooLong { limit: MAX_HEAD, unit: "bytes" });
         }
         if !(head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n")) {
             return Ok(Progress::More);
@@ -109,6 +109,9 @@ impl Response {
         let code = match response.parse(head) {
             Ok(httparse::Status::Complete(_)) => response.code.unwrap_or_default(),
             Ok(httparse::Status::Partial) => return Err(self.wrong("its head is not whole")),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(ProxyError::TooLong { limit: MAX_HEADERS, unit: "header fields" });
+            }
             Err(error) => return Err(self.wrong(&error.to_string())),
         };
         match code {

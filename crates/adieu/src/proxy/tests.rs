@@ -206,7 +206,7 @@ fn http_refusals_are_told_in_their_own_words_and_bounded() {
             "refuses: 403 No: Go",
         ),
         ("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "refuses: 403 No"),
-        (&endless, "does not speak HTTP: its head has no end"),
+        (&endless, "gave an answer whose head is above our limit of 16384 bytes"),
     ] {
         let (_, end) = converse("http://h:1", &name("a.test"), answer.as_bytes());
         let said = end.expect_err(says);
