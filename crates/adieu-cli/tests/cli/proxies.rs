@@ -246,6 +246,9 @@ fn a_wrong_proxy_is_a_usage_error_without_its_password() {
         ("socks5://me:hunter2@h:port", "a proxy's address is host:port"),
         ("socks4a://me:hunter2@h:1", "SOCKS4 knows no password"),
         ("socks5://me@h:1", "the proxy socks5://h:1: the proxy's user has no password"),
+        ("socks5://me:@h:1", "the proxy socks5://h:1: a password for SOCKS5 has 1 to 255 bytes"),
+        ("http://me@h:1", "the proxy http://h:1: the proxy's user has no password"),
+        ("http://me:hunter2%ff@h:1", "is not UTF-8"),
     ] {
         let output = connect("127.0.0.1:9", &["--proxy", url], &[]);
         let said = text(&output.stderr);

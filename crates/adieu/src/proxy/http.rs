@@ -28,8 +28,8 @@ pub(super) fn request(credentials: Option<&Credentials>, target: &Target) -> Res
         }
     };
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
-    if let Some(Credentials { user, password }) = credentials {
-        let basic = base64(format!("{user}:{password}").as_bytes());
+    if let Some(credentials) = credentials {
+        let basic = base64(format!("{}:{}", credentials.user, credentials.password()).as_bytes());
         request += &format!("Proxy-Authorization: Basic {basic}\r\n");
     }
     request += "\r\n";

@@ -57,7 +57,8 @@ impl ProxyKind {
 /// A proxy to connect through, as a user writes it: `socks5://[user[:password]@]host[:port]`, `socks5h`, `socks4a`,
 /// `http`. Without a scheme it is an HTTP proxy, as in ALL_PROXY.
 ///
-/// A user and a password are percent-encoded there (`%40` for `@`). The password is never shown: not by `Display`, which
+/// A user and a password are percent-encoded there (`%40` for `@`). A proxy that takes a token as the user may want an empty
+/// password, `http://token:@host:port`; without the colon it is missing. The password is never shown: not by `Display`, which
 /// leaves the user out too, nor by `Debug`, nor in an error.
 ///
 /// # Examples
@@ -81,7 +82,14 @@ pub struct Proxy {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     user: String,
-    password: String,
+    /// `None`: none is written. An empty one is, with a colon and nothing after it.
+    password: Option<String>,
+}
+
+impl Credentials {
+    pub(crate) fn password(&self) -> &str {
+        self.password.as_deref().unwrap_or_default()
+    }
 }
 
 /// Why a text is not a proxy. It never holds the text, which may hold a password.
@@ -100,9 +108,12 @@ pub enum ParseProxyError {
     /// Something stands after the address.
     #[error("nothing stands after a proxy's address")]
     TrailingPath,
-    /// The user or the password is not percent-encoded UTF-8.
+    /// The user or the password is not percent-encoded.
     #[error("the user and the password of a proxy are percent-encoded: %40 for @, %25 for %")]
     BadCredentials,
+    /// What the percent-encoding of the user or the password means is no text.
+    #[error("the user or the password of a proxy, once its percent-encoding is undone, is not UTF-8")]
+    CredentialsNotUnicode,
     /// A user of an HTTP proxy with a colon, where RFC 7617 has the user end.
     #[error("the user of an HTTP proxy has no colon: what follows it would be taken for the password")]
     ColonInUser,
@@ -118,6 +129,9 @@ pub enum ParseProxyError {
     /// A user without a password.
     #[error("the proxy's user has no password: write user:password@host, or give it separately")]
     NoPassword,
+    /// An empty password for SOCKS5, which has none (RFC 1929).
+    #[error("a password for SOCKS5 has 1 to 255 bytes, and this one is empty")]
+    EmptyPassword,
 }
 
 impl Proxy {
@@ -136,21 +150,24 @@ impl Proxy {
             return Err(ParseProxyError::PasswordForSocks4);
         }
         let credentials = self.credentials.as_mut().ok_or(ParseProxyError::PasswordWithoutUser)?;
-        credentials.password = password.into();
+        credentials.password = Some(password.into());
         Ok(self)
     }
 
-    /// Whether all that it needs is there: a user needs a password, but for SOCKS4.
+    /// Whether all that it needs is there: a user needs a password, but for SOCKS4. For HTTP it may be empty (RFC 7617),
+    /// and for SOCKS5 it may not (RFC 1929).
     ///
     /// # Errors
     ///
-    /// [`ParseProxyError::NoPassword`].
+    /// [`ParseProxyError::NoPassword`], [`ParseProxyError::EmptyPassword`].
     pub fn check(&self) -> Result<(), ParseProxyError> {
-        let lacks = |c: &Credentials| c.password.is_empty() && self.kind != ProxyKind::Socks4a;
-        if self.credentials.as_ref().is_some_and(lacks) {
-            return Err(ParseProxyError::NoPassword);
+        let Some(Credentials { password, .. }) = &self.credentials else { return Ok(()) };
+        match (self.kind, password.as_deref()) {
+            (ProxyKind::Socks4a, _) => Ok(()),
+            (_, None) => Err(ParseProxyError::NoPassword),
+            (ProxyKind::Socks5 | ProxyKind::Socks5h, Some("")) => Err(ParseProxyError::EmptyPassword),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The proxy that the environment names for this endpoint: `all_proxy` or `ALL_PROXY`, unless `no_proxy` or
@@ -214,22 +231,28 @@ impl FromStr for Proxy {
 }
 
 fn parse_credentials(kind: ProxyKind, text: &str) -> Result<Credentials, ParseProxyError> {
-    let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    let decode = |text| percent_decode(text).ok_or(ParseProxyError::BadCredentials);
-    let credentials = Credentials { user: decode(user)?, password: decode(password)? };
+    let (user, password) = match text.split_once(':') {
+        Some((user, password)) => (user, Some(password)),
+        None => (text, None),
+    };
+    let decode = |text| {
+        let bytes = percent_decode(text).ok_or(ParseProxyError::BadCredentials)?;
+        String::from_utf8(bytes).map_err(|_| ParseProxyError::CredentialsNotUnicode)
+    };
+    let credentials = Credentials { user: decode(user)?, password: password.map(decode).transpose()? };
     if credentials.user.is_empty() {
         return Err(ParseProxyError::PasswordWithoutUser);
     }
     if kind == ProxyKind::Http && credentials.user.contains(':') {
         return Err(ParseProxyError::ColonInUser);
     }
-    if kind == ProxyKind::Socks4a && !password.is_empty() {
+    if kind == ProxyKind::Socks4a && !credentials.password().is_empty() {
         return Err(ParseProxyError::PasswordForSocks4);
     }
     Ok(credentials)
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+fn percent_decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -243,7 +266,7 @@ fn percent_decode(text: &str) -> Option<String> {
         bytes.push(u8::try_from(digit(high)? * 16 + digit(low)?).ok()?);
         rest = tail;
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 /// Its kind and its address; never its user and password.

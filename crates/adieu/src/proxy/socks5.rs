@@ -61,9 +61,9 @@ impl Socks5 {
             }
         }
         request.extend(target.port().to_be_bytes());
-        if let Some(Credentials { user, password }) = &credentials {
-            length(user, "a user name has 1 to 255 bytes")?;
-            length(password, "a password has 1 to 255 bytes")?;
+        if let Some(credentials) = &credentials {
+            length(&credentials.user, "a user name has 1 to 255 bytes")?;
+            length(credentials.password(), "a password has 1 to 255 bytes")?;
         }
         let greeting = match credentials {
             None => vec![VERSION, 1, NO_AUTHENTICATION],
@@ -119,9 +119,10 @@ impl Socks5 {
     }
 
     fn authenticate(&mut self) -> Result<Progress, ProxyError> {
-        let Some(Credentials { user, password }) = &self.credentials else {
+        let Some(credentials) = &self.credentials else {
             return Err(ProxyError::Refused { answer: "it wants a user and a password".to_owned() });
         };
+        let (user, password) = (&credentials.user, credentials.password());
         self.awaited = Awaited::Authentication;
         let mut message = vec![1, length(user, "a user name has 1 to 255 bytes")?];
         message.extend(user.bytes());

@@ -51,7 +51,7 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         assert!(!format!("{:?}", proxy(text)).contains("p%3a"));
     }
     let credentials = proxy("http://u%40x:p%3a%25@h:1").credentials.expect("they are there");
-    assert_eq!((credentials.user.as_str(), credentials.password.as_str()), ("u@x", "p:%"));
+    assert_eq!((credentials.user.as_str(), credentials.password()), ("u@x", "p:%"));
     for (text, error) in [
         ("h", E::NoPort),
         ("https://h:1", E::UnknownScheme),
@@ -62,7 +62,6 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         ("socks5://::1", E::BadAddress),
         ("socks5://h:1/path", E::TrailingPath),
         ("socks5://u%4:p@h:1", E::BadCredentials),
-        ("socks5://u%ff:p@h:1", E::BadCredentials),
         ("http://a%3ab:p@h:1", E::ColonInUser),
         ("socks5://:p@h:1", E::PasswordWithoutUser),
         ("socks4a://u:p@h:1", E::PasswordForSocks4),
@@ -70,11 +69,36 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         assert_eq!(text.parse::<Proxy>(), Err(error), "{text}");
         assert!(!error.to_string().contains("p@"), "{error}");
     }
+    let not_text = "http://u%ff:p@h:1".parse::<Proxy>().expect_err("it is no text").to_string();
+    assert!(not_text.contains("not UTF-8") && !not_text.contains("%40"), "{not_text}");
     assert_eq!(proxy("socks5://u@h").check(), Err(E::NoPassword));
+    assert_eq!(proxy("http://u@h:1").check(), Err(E::NoPassword));
+    assert_eq!(proxy("http://token:@h:1").check(), Ok(()), "an empty password is one");
+    let empty = proxy("socks5h://u:@h").check().expect_err("there is none in RFC 1929").to_string();
+    assert!(empty.contains("1 to 255 bytes"), "{empty}");
     assert_eq!(proxy("socks4a://u@h").check(), Ok(()));
     let given = proxy("socks5://u@h").with_password("p").expect("it has a user");
     assert_eq!(given, proxy("socks5://u:p@h"));
     assert_eq!(proxy("socks5://h").with_password("p"), Err(E::PasswordWithoutUser));
+}
+
+#[test]
+fn a_token_as_the_user_of_an_http_proxy_goes_with_an_empty_password() {
+    let (sent, end) = converse("http://token:@h:1", &name("a.test"), b"HTTP/1.1 200 OK\r\n\r\n");
+    let sent = String::from_utf8(sent).expect("ASCII");
+    assert!(sent.contains("Proxy-Authorization: Basic dG9rZW46\r\n"), "{sent}");
+    assert!(end.is_ok());
+}
+
+#[test]
+fn an_http_head_above_the_limit_is_called_that() {
+    let large = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: x\r\n".repeat(101));
+    for (answer, limit) in [(large, "16384 bytes"), (many, "100 header fields")] {
+        let (_, end) = converse("http://h:1", &name("a.test"), answer.as_bytes());
+        let said = end.expect_err("it is above the limit");
+        assert!(said.contains(limit) && !said.contains("does not speak"), "{said}");
+    }
 }
 
 #[test]
