@@ -27,6 +27,10 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
     match (report.ending, report.error_name, report.timer, report.local_end) {
         ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => {
             Some(match report.endpoint.parse() {
+                // It is no file, and goes with its server.
+                Ok(Endpoint::UnixAbstract { .. }) => {
+                    "nobody listens there: is the server running, and is this its name?"
+                }
                 Ok(Endpoint::Unix { path }) if path.is_dir() => "that is a directory, and no socket",
                 Ok(Endpoint::Unix { path }) if path.is_file() => "that is a file, and no socket",
                 _ => {

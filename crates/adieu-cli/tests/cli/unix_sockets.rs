@@ -102,6 +102,13 @@ fn the_socket_of_a_listener_that_was_killed_is_taken_over() {
     let refused = run(&["connect", &endpoint], b"");
     assert_eq!(refused.status.code(), Some(3));
     assert!(text(&refused.stderr).contains("hint: nobody listens there"), "{}", text(&refused.stderr));
+    if cfg!(target_os = "linux") {
+        // An abstract name goes with its server.
+        let nobody = run(&["connect", "unix:@adieu-nobody"], b"");
+        let said = text(&nobody.stderr);
+        assert!(said.contains("hint: nobody listens there: is the server running"), "{said}");
+        assert!(!said.contains("left its name behind"), "{said}");
+    }
 
     let heir = Server::start_at(&endpoint, &["--echo"]);
     assert_eq!(run(&["connect", &endpoint], b"again").stdout, b"again");

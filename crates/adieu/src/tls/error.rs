@@ -283,17 +283,22 @@ fn of_certificate(error: &CertificateError, seen: Option<&Described>, is_server:
         ),
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names = names(presented);
-            let what = if names.is_empty() {
+            let expected = expected.to_str();
+            let what = if is_a_dns_name_of(presented, &expected) {
+                format!(
+                    "the peer's certificate holds {expected} as a DNS name, and not as an IP address: it must have it as an \
+                     IP address in its subjectAltName; if it is the right one, {trust}"
+                )
+            } else if names.is_empty() {
                 format!(
                     "the peer's certificate is for no name at all, since its common name counts no more: it must have a \
                      subjectAltName with a DNS name or an address; if it is the right one, {trust}"
                 )
             } else {
                 format!(
-                    "the peer's certificate is for {}, and not for {}: connect to the name that it is for, or give it \
-                     with --servername",
-                    printable(&names),
-                    expected.to_str()
+                    "the peer's certificate is for {}, and not for {expected}: connect to the name that it is for, or give \
+                     it with --servername",
+                    printable(&names)
                 )
             };
             new(Failure::WrongName, what)
@@ -359,6 +364,11 @@ fn of_webpki(error: &CertificateError) -> Option<&webpki::Error> {
     }
 }
 
+/// Whether what was looked for, and not found, stands among the DNS names: it is an address then, and was looked for as one.
+fn is_a_dns_name_of(presented: &[String], expected: &str) -> bool {
+    presented.iter().any(|name| *name == format!("DnsName(\"{expected}\")"))
+}
+
 /// `DnsName("example.test")` is how webpki tells a name. What is neither a DNS name nor an address names no server.
 fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
@@ -408,10 +418,12 @@ fn of_alert(alert: AlertDescription) -> HandshakeError {
 fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
     use PeerIncompatible as P;
     match why {
-        P::ServerDoesNotSupportTls12Or13
-        | P::ServerTlsVersionIsDisabledByOurConfig
+        P::ServerDoesNotSupportTls12Or13 | P::Tls12NotOffered => HandshakeError::new(
+            Failure::NoSharedVersion,
+            "the peer and we have no TLS version in common: its own are older than TLS 1.2, the oldest here: update it",
+        ),
+        P::ServerTlsVersionIsDisabledByOurConfig
         | P::SupportedVersionsExtensionRequired
-        | P::Tls12NotOffered
         | P::Tls12NotOfferedOrEnabled => HandshakeError::new(
             Failure::NoSharedVersion,
             "the peer and we have no TLS version in common: lower --tls-min, or update the peer",
@@ -504,6 +516,25 @@ mod tests {
             let said = said(CertificateError::NotValidForNameContext { expected, presented }, false);
             assert!(said.contains("is for no name at all"), "{said}");
         }
+    }
+
+    #[test]
+    fn an_address_that_stands_as_a_dns_name_is_told_apart_from_itself() {
+        let expected = rustls::pki_types::ServerName::try_from("127.0.0.1").expect("an address");
+        let presented = vec!["DnsName(\"127.0.0.1\")".to_owned()];
+        let said = said(CertificateError::NotValidForNameContext { expected, presented }, false);
+        assert!(said.contains("127.0.0.1 as a DNS name, and not as an IP address"), "{said}");
+        assert!(!said.contains("connect to the name"), "{said}");
+    }
+
+    #[test]
+    fn a_peer_that_is_too_old_for_any_option_is_not_met_by_one() {
+        for why in [PeerIncompatible::Tls12NotOffered, PeerIncompatible::ServerDoesNotSupportTls12Or13] {
+            let said = of_incompatible(&why).to_string();
+            assert!(said.contains("older than TLS 1.2") && !said.contains("--tls-min"), "{said}");
+        }
+        let said = of_incompatible(&PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig).to_string();
+        assert!(said.contains("--tls-min"), "{said}");
     }
 
     #[test]

@@ -82,6 +82,7 @@ fn a_client_of_tls_1_1_has_no_version_in_common_and_is_told_so() {
         let report = listener.accept().expect("a client").handshake().expect_err("it is too old");
         assert_eq!(report.tls_failure, Some("no_shared_version"), "{report}");
         assert!(report.message.contains("no TLS version in common"), "{report}");
+        assert!(!report.message.contains("--tls-min"), "it is at its lowest: {report}");
         let mut told = Vec::new();
         client.read_to_end(&mut told).expect("an alert, and a FIN");
         // An alert, of two octets: fatal, protocol_version (RFC 5246, 7.2).
