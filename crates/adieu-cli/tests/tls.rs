@@ -404,6 +404,22 @@ fn a_certificate_that_openssl_asks_for_is_hinted_at() {
 }
 
 #[test]
+fn a_certificate_that_openssl_asks_for_in_tls_1_2_is_no_missing_suite() {
+    let Some(openssl) = counterpart("openssl s_server", "openssl") else { return };
+    let (_running, port) = openssl_server(&openssl, &["-Verify", "1", "-tls1_2"]);
+    let endpoint = format!("tls://localhost:{port}");
+    let output = run(adieu(&["connect", &endpoint, "--ca", &ca(), "--report", "json"]), Vec::new());
+    let report = checked(&output).expect("a report");
+    assert_eq!(
+        (&report["tls_failure"], &report["tls_alert"], &report["exit_code"]),
+        (&"certificate_required".into(), &"handshake_failure".into(), &3.into()),
+        "{report}"
+    );
+    let said = report["message"].as_str().unwrap_or_default();
+    assert!(said.contains("it asked for a certificate of ours: give it --cert and --key"), "{said}");
+}
+
+#[test]
 fn openssl_s_client_is_echoed_and_ends_graceful() {
     let Some(openssl) = counterpart("openssl s_client", "openssl") else { return };
     let mut args = vec!["listen".to_owned(), "127.0.0.1:0".into(), "--echo".into()];

@@ -14,7 +14,7 @@ use super::{Link, Moved, fault};
 use crate::Event;
 use crate::handle::{self, Direction, Handle};
 use crate::tls::engine::Handshake;
-use crate::tls::{Described, Eof, Failure, HandshakeError, Trust, alert_name, out_of_time};
+use crate::tls::{Described, Eof, Failure, HandshakeError, Stage, Trust, alert_name, out_of_time};
 use adieu_proto::{Call, Ending, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
 use rustls::{Error, ProtocolVersion};
 use std::io::{self, Read};
@@ -165,7 +165,14 @@ impl<H: Handle> Link<H> {
         let Some(tls) = &self.tls else { return };
         let Some(error) = tls.failure().cloned() else { return };
         let seen = self.facts.tls.as_ref().and_then(|facts| facts.certificate.as_ref());
-        let told = HandshakeError::of(&error, seen, tls.first(), tls.is_server());
+        let stage = if tls.lacks_certificate() {
+            Stage::CertificateMissing
+        } else if tls.common().negotiated_cipher_suite().is_some() {
+            Stage::SuiteAgreed
+        } else {
+            Stage::Begun
+        };
+        let told = HandshakeError::of(&error, seen, tls.first(), tls.is_server(), stage);
         if let (Error::AlertReceived(alert), Some(facts)) = (&error, &mut self.facts.tls) {
             facts.alert = Some(alert_name(*alert));
         }

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::error::{ConfigError, Failure, HandshakeError};
-use super::verify::{Check, ClientVerifier, Trusted, Verifier};
+use super::verify::{Check, ClientVerifier, OwnCertificate, Trusted, Verifier};
 use super::{Eof, Fingerprint, Trust, Version};
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
@@ -12,6 +12,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// A finished configuration; [`Options::tls`](crate::Options::tls) takes it. Clones share everything.
@@ -352,11 +353,15 @@ impl Tls {
                 };
                 let mut config = ClientConfig::clone(config);
                 config.dangerous().set_certificate_verifier(Arc::new(verifier));
+                let lacking = Arc::new(AtomicBool::new(false));
+                let inner = Arc::clone(&config.client_auth_cert_resolver);
+                let resolver = OwnCertificate { inner, lacking: Arc::clone(&lacking) };
+                config.client_auth_cert_resolver = Arc::new(resolver);
                 // Without a name none is asked for, and none is checked; rustls wants one all the same.
                 config.enable_sni = told.is_some();
                 let name = told.unwrap_or(ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into()));
                 let session = UnbufferedClientConnection::new(Arc::new(config), name);
-                Ok(Engine::client(session.map_err(|e| local(e.to_string()))?, seen))
+                Ok(Engine::client(session.map_err(|e| local(e.to_string()))?, seen, lacking))
             }
             Side::Server { config, clients } => {
                 let own = match clients {

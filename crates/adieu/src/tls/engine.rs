@@ -17,6 +17,7 @@ use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
 };
 use rustls::{AlertDescription, CommonState, Error, PeerIncompatible};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The bytes of the application in one record, at most (RFC 8446, section 5.1).
@@ -39,6 +40,8 @@ pub(crate) struct Engine {
     session: Session,
     /// The certificate that the peer presented, whatever was thought of it.
     seen: Arc<OnceLock<CertificateDer<'static>>>,
+    /// The server has asked for a certificate that we do not have.
+    lacking: Arc<AtomicBool>,
     incoming: Store,
     outgoing: Store,
     spill: Vec<u8>,
@@ -138,8 +141,9 @@ impl Engine {
     pub(crate) fn client(
         session: UnbufferedClientConnection,
         seen: Arc<OnceLock<CertificateDer<'static>>>,
+        lacking: Arc<AtomicBool>,
     ) -> Self {
-        Self::new(Session::Client(session), seen)
+        Self { lacking, ..Self::new(Session::Client(session), seen) }
     }
 
     pub(crate) fn server(
@@ -153,6 +157,7 @@ impl Engine {
         Self {
             session,
             seen,
+            lacking: Arc::default(),
             incoming: Store::new(INCOMING),
             outgoing: Store::new(RECORD),
             spill: Vec::new(),
@@ -182,6 +187,11 @@ impl Engine {
     /// The peer's certificate, also one that was refused.
     pub(crate) fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
         self.seen.get().or_else(|| self.common().peer_certificates().and_then(<[_]>::first))
+    }
+
+    /// Whether the server has asked for a certificate of ours, and we had none for it.
+    pub(crate) fn lacks_certificate(&self) -> bool {
+        self.lacking.load(Ordering::Relaxed)
     }
 
     pub(crate) fn first(&self) -> &[u8] {

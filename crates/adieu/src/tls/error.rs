@@ -131,6 +131,17 @@ impl Failure {
     }
 }
 
+/// How far a handshake had come, as far as it tells what an alert means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// No cipher suite was agreed.
+    Begun,
+    /// One was.
+    SuiteAgreed,
+    /// The server has asked for a certificate besides, and we had none for it.
+    CertificateMissing,
+}
+
 /// A TLS handshake failed: what happened, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandshakeError {
@@ -149,7 +160,13 @@ impl HandshakeError {
     }
 
     /// What rustls says, in words for whoever has to mend it.
-    pub(crate) fn of(error: &Error, seen: Option<&Described>, first: &[u8], is_server: bool) -> Self {
+    pub(crate) fn of(
+        error: &Error,
+        seen: Option<&Described>,
+        first: &[u8],
+        is_server: bool,
+        stage: Stage,
+    ) -> Self {
         if let Error::InvalidMessage(_) = error
             && !first.is_empty()
             && !looks_like_tls(first)
@@ -158,7 +175,7 @@ impl HandshakeError {
         }
         match error {
             Error::InvalidCertificate(error) => of_certificate(error, seen, is_server),
-            Error::AlertReceived(alert) => of_alert(*alert),
+            Error::AlertReceived(alert) => of_alert(*alert, stage),
             Error::PeerIncompatible(why) => of_incompatible(why),
             Error::NoApplicationProtocol => Self::new(
                 Failure::NoSharedProtocol,
@@ -384,17 +401,27 @@ fn names(presented: &[String]) -> String {
     presented.iter().filter_map(bare).collect::<Vec<_>>().join(", ")
 }
 
-fn of_alert(alert: AlertDescription) -> HandshakeError {
+fn of_alert(alert: AlertDescription, stage: Stage) -> HandshakeError {
     let name = alert_name(alert);
     let (failure, advice) = match alert {
+        // TLS 1.2 has no alert of its own for a certificate that is missing: RFC 5246, 7.4.6.
+        AlertDescription::HandshakeFailure | AlertDescription::BadCertificate
+            if stage == Stage::CertificateMissing =>
+        {
+            (Failure::CertificateRequired, "it asked for a certificate of ours: give it --cert and --key")
+        }
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity
+            if stage == Stage::SuiteAgreed =>
+        {
+            (Failure::Refused, "a cipher suite was agreed, so it is something else: its own log may say why")
+        }
         AlertDescription::ProtocolVersion => (
             Failure::NoSharedVersion,
             "we have no TLS version in common: lower --tls-min, or update the peer",
         ),
-        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => (
-            Failure::NoSharedSuite,
-            "we have no cipher suite or signature in common, or it wants a certificate of ours",
-        ),
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
+            (Failure::NoSharedSuite, "we have no cipher suite or signature in common")
+        }
         AlertDescription::NoApplicationProtocol => {
             (Failure::NoSharedProtocol, "it speaks none of the protocols that --alpn names")
         }
@@ -498,7 +525,7 @@ mod tests {
         parameters.not_before = rcgen::date_time_ymd(2090, 1, 1);
         let certificate = parameters.self_signed(&key).expect("a certificate");
         let seen = Described::new(certificate.der());
-        HandshakeError::of(&error.into(), Some(&seen), b"\x16\x03\x03", is_server).to_string()
+        HandshakeError::of(&error.into(), Some(&seen), b"\x16\x03\x03", is_server, Stage::Begun).to_string()
     }
 
     #[test]
@@ -545,13 +572,26 @@ mod tests {
     }
 
     #[test]
+    fn a_handshake_failure_means_what_the_handshake_had_come_to() {
+        for (stage, failure, says) in [
+            (Stage::Begun, Failure::NoSharedSuite, "no cipher suite"),
+            (Stage::SuiteAgreed, Failure::Refused, "a cipher suite was agreed"),
+            (Stage::CertificateMissing, Failure::CertificateRequired, "--cert and --key"),
+        ] {
+            let error = of_alert(AlertDescription::HandshakeFailure, stage);
+            assert_eq!(error.failure(), failure);
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
     fn every_failure_says_what_to_do() {
         for alert in [
             AlertDescription::ProtocolVersion,
             AlertDescription::CertificateRequired,
             AlertDescription::Unknown(99),
         ] {
-            let text = of_alert(alert).to_string();
+            let text = of_alert(alert, Stage::Begun).to_string();
             assert!(text.matches(": ").count() >= 2, "{text}");
         }
     }

@@ -41,7 +41,7 @@ mod verify;
 pub(crate) use certificate::{Described, printable};
 pub use config::{Client, Server, Tls};
 pub use error::{ConfigError, Failure, HandshakeError};
-pub(crate) use error::{alert_name, out_of_time};
+pub(crate) use error::{Stage, alert_name, out_of_time};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 
 /// A version of TLS.

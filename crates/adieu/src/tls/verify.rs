@@ -6,15 +6,36 @@
 
 use super::{Fingerprint, certificate};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
+use rustls::client::{ResolvesClientCert, VerifierBuilderError, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+
+/// Our own certificate, if there is one, and whether it was asked for in vain: rustls tells nobody.
+#[derive(Debug)]
+pub(crate) struct OwnCertificate {
+    pub(crate) inner: Arc<dyn ResolvesClientCert>,
+    pub(crate) lacking: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for OwnCertificate {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let own = self.inner.resolve(issuers, schemes);
+        self.lacking.store(own.is_none(), Ordering::Relaxed);
+        own
+    }
+
+    fn has_certs(&self) -> bool {
+        self.inner.has_certs()
+    }
+}
 
 /// The certificates that are trusted.
 #[derive(Debug)]
