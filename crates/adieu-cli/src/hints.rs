@@ -53,9 +53,14 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         ("local_failure", Some("WSAEAFNOSUPPORT"), ..) => {
             Some("this system has no such sockets; Unix sockets need Windows 10 version 1803")
         }
-        ("no_connection", Some("WSAHOST_NOT_FOUND" | "WSANO_DATA"), ..) => {
-            Some("check the name, or give an address")
+        ("no_connection", Some("EAI_AGAIN" | "EAI_FAIL" | "WSATRY_AGAIN" | "WSANO_RECOVERY"), ..) => {
+            Some("check this machine's network and its name server, or try again")
         }
+        (
+            "no_connection",
+            Some("EAI_NONAME" | "EAI_NODATA" | "EAI_FAMILY" | "WSAHOST_NOT_FOUND" | "WSANO_DATA"),
+            ..,
+        ) => Some("check the name, or give an address"),
         ("no_connection", None, ..) => match report.endpoint.parse() {
             Ok(Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. }) => {
                 Some("give the port that the server listens on")

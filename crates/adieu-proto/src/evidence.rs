@@ -6,6 +6,8 @@ use crate::{Ending, LocalEnd, Missing, Side, Time, Timer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Call {
+    /// `getaddrinfo`.
+    Resolve,
     /// `connect`.
     Connect,
     /// `recv`.
@@ -24,6 +26,7 @@ impl Call {
     /// The call's name as manual pages have it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Resolve => "getaddrinfo",
             Self::Connect => "connect",
             Self::Receive => "recv",
             Self::Send => "send",

@@ -68,10 +68,23 @@ pub fn own_silent_resolver() -> io::Result<Box<dyn Any>> {
     // A port 53 that nobody else has: 127.0.0.0/8 is all this machine's.
     let server = Ipv4Addr::new(127, 97, 100, 105);
     let silent = UdpSocket::bind((server, 53))?;
+    Ok(Box::new((silent, own_resolver(server)?)))
+}
+
+/// As [`own_silent_resolver`], but nothing is there, and the system says so.
+///
+/// # Errors
+///
+/// What the system says: it takes Linux and root.
+pub fn own_absent_resolver() -> io::Result<Box<dyn Any>> {
+    Ok(Box::new(own_resolver(Ipv4Addr::new(127, 97, 100, 106))?))
+}
+
+fn own_resolver(server: Ipv4Addr) -> io::Result<tempfile::NamedTempFile> {
     let mut configuration = tempfile::NamedTempFile::new()?;
     writeln!(configuration, "nameserver {server}\noptions timeout:30 attempts:1")?;
     crate::os::see_own_file(configuration.path(), "/etc/resolv.conf")?;
-    Ok(Box::new((silent, configuration)))
+    Ok(configuration)
 }
 
 /// Gives the calling thread, and what it starts, a file system of so many bytes at `path`, an existing directory. Use a

@@ -1,7 +1,7 @@
 //! Connecting: every address is tried, the Happy Eyeballs way (RFC 8305), until one connects.
 
 use crate::connection::{ensure_connected, report, write};
-use crate::error::{Attempt, ConnectCause, ConnectError, list};
+use crate::error::{Attempt, ConnectCause, ConnectError, list, os_code};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
@@ -267,6 +267,9 @@ fn connect_fault(cause: &ConnectCause) -> Fault {
             answered.or(faults.last()).copied().unwrap_or(none)
         }
         ConnectCause::Local(error) => of(error),
+        ConnectCause::Resolve(error) => {
+            Fault { call: Call::Resolve, kind: FaultKind::Other, code: os_code(error) }
+        }
         ConnectCause::Proxy { error: ProxyError::Unreachable(cause), .. } => connect_fault(cause),
         ConnectCause::Proxy { error: ProxyError::Io { call, error }, .. } => fault(*call, error),
         _ => none,

@@ -1,6 +1,6 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
 
-use crate::{Endpoint, OptionError, ProxyError, Report, describe_error};
+use crate::{Endpoint, OptionError, ProxyError, Report, describe_error, os};
 use adieu_proto::Ending;
 use std::{fmt, io};
 
@@ -19,8 +19,8 @@ pub struct ConnectError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectCause {
-    /// The name could not be resolved.
-    #[error("the name was not found: {}", .0)]
+    /// The name could not be resolved: there is none, or the name server gave no answer, or our own system failed.
+    #[error("{}", unresolved(.0))]
     Resolve(#[source] io::Error),
     /// The host has addresses, and none of the IP version that was asked for, or that our source address is of.
     #[error("{0}")]
@@ -56,12 +56,12 @@ pub enum ConnectCause {
     Interrupted,
 }
 
-/// One address that could not be connected to.
+/// One address that was tried and not connected to.
 #[derive(Debug)]
 pub struct Attempt {
     /// The address.
     pub address: String,
-    /// What the system said.
+    /// What the system said; where it said nothing in time, an error of the kind `TimedOut` without a number, "no answer".
     pub error: io::Error,
 }
 
@@ -76,6 +76,18 @@ impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.address, describe_error(&self.error))
     }
+}
+
+/// What a resolver's error says about the name, which is nothing if it was not the name server that said it.
+fn unresolved(error: &io::Error) -> String {
+    let what = if os::is_unanswered(error) {
+        "the name server gave no answer, so whether there is such a name is not known"
+    } else if os::is_unknown_name(error) || error.kind() == io::ErrorKind::NotFound {
+        "the name was not found"
+    } else {
+        "the name could not be resolved"
+    };
+    format!("{what}: {}", describe_error(error))
 }
 
 pub(crate) fn list(attempts: &[Attempt]) -> String {
@@ -161,7 +173,7 @@ fn in_brackets(source: &io::Error) -> String {
 pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
     let explained = || error.get_ref()?.downcast_ref::<Explained>()?.source.raw_os_error();
     let option = || OptionError::in_io(error)?.code();
-    error.raw_os_error().or_else(explained).or_else(option)
+    error.raw_os_error().or_else(explained).or_else(option).or_else(|| os::resolver_code(error))
 }
 
 /// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.

@@ -5,7 +5,7 @@ use crate::os::{self, AsPollable, Waker, Watch};
 use adieu_proto::interleave;
 use socket2::Socket;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 
 /// The addresses of a name in the order in which to try them. `None`: a timer or the interrupt was faster.
@@ -68,7 +68,7 @@ impl Drop for WakeOnDrop {
 pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     // On a thread of its own, a name may outlive the connection that asked for it.
     let _network = os::Network::start()?;
-    let mut found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    let mut found: Vec<SocketAddr> = os::look_up(host, port)?;
     found.dedup();
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));

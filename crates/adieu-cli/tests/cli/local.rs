@@ -55,6 +55,25 @@ fn descriptors_that_run_out_are_our_failure_and_not_a_missing_peer() {
     server.finish();
 }
 
+#[test]
+fn descriptors_that_run_out_for_a_name_say_nothing_about_the_name() {
+    let mut seen = Vec::new();
+    for limit in 6..=12 {
+        let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+        let line = format!("{closed}; ulimit -n {limit}; exec {ADIEU} connect name.invalid:1");
+        let output = Command::new("sh").args(["-c", &line]).stdin(Stdio::null()).output();
+        let output = output.expect("a shell starts");
+        let said = text(&output.stderr);
+        if said.contains("EMFILE") || said.contains("Too many open files") {
+            assert_eq!(output.status.code(), Some(7), "{limit}: {said}");
+            assert!(said.contains("Too many open files (EMFILE 24)"), "{limit}: {said}");
+            assert!(!said.contains("the name was not found"), "{limit}: {said}");
+            seen.push(said);
+        }
+    }
+    assert!(seen.iter().any(|said| said.contains("name could not be resolved")), "{seen:?}");
+}
+
 /// `adieu connect` under a shell that has run `before`, connected, with a stdin that stays open.
 fn connected(before: &str) -> (Child, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");

@@ -135,6 +135,26 @@ fn a_name_that_cannot_be_is_a_resolver_failure() {
 }
 
 #[test]
+fn a_name_server_that_cannot_be_asked_says_nothing_about_the_name() {
+    on_both(|arm| {
+        let _held = match places::own_absent_resolver() {
+            Ok(held) => held,
+            Err(error) => return skip::loudly("a resolver that is not there", &error),
+        };
+        let options = Options::new().connect_timeout(BOUND);
+        let error = arm.connect(&Endpoint::tcp("name.adieu.test", 80), &options).err().expect("no address");
+        assert!(matches!(error.cause(), ConnectCause::Resolve(_)), "{error}");
+        let report = error.report();
+        assert!(report.message.contains("the name server gave no answer"), "{report}");
+        assert!(!report.message.contains("not found"), "{report}");
+        assert_eq!(
+            (report.ending, report.error_call, report.error_name),
+            ("no_connection", Some("getaddrinfo"), Some("EAI_AGAIN"))
+        );
+    });
+}
+
+#[test]
 fn port_0_cannot_be_connected_to() {
     on_both(|arm| {
         for host in ["127.0.0.1", "localhost"] {

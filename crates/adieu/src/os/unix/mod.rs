@@ -1,6 +1,7 @@
 //! Unix: error numbers, `poll`, and being woken.
 
 pub(crate) mod ends;
+mod names;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 #[cfg(feature = "tokio")]
@@ -8,6 +9,7 @@ mod readiness;
 mod socket_file;
 mod waker;
 
+pub(crate) use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use portable::*;
 #[cfg(feature = "tokio")]
@@ -60,6 +62,10 @@ pub(crate) fn first_fin(_: &SockRef<'_>, _: super::Look<'_>) -> Option<Side> {
 
 /// The symbolic name of a system error, as manual pages have it. `None`: not one that connections meet.
 pub(crate) fn error_name(code: i32) -> Option<&'static str> {
+    // The resolver's numbers are no system call's, and on Linux they are all below zero.
+    if code < 0 {
+        return names::name(code);
+    }
     macro_rules! names {
         ($($name:literal $errno:ident),* $(,)?) => {
             match Errno::from_raw_os_error(code) {

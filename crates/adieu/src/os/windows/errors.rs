@@ -4,6 +4,7 @@
 
 use adieu_proto::FaultKind;
 use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use windows_sys::Win32::Foundation as win32;
 use windows_sys::Win32::Networking::WinSock as ws;
 
@@ -29,6 +30,26 @@ pub(crate) fn fault_kind(error: &io::Error) -> FaultKind {
 /// Whether an error says that our system has no sockets, handles or memory left.
 pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ws::WSAEMFILE | ws::WSAENOBUFS | ws::WSA_NOT_ENOUGH_MEMORY))
+}
+
+/// The addresses of a host.
+pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok((host, port).to_socket_addrs()?.collect())
+}
+
+/// The resolver's errors have the system's numbers.
+pub(crate) fn resolver_code(_: &io::Error) -> Option<i32> {
+    None
+}
+
+/// Whether the name server could not be asked, or gave no answer.
+pub(crate) fn is_unanswered(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ws::WSATRY_AGAIN)
+}
+
+/// Whether there is no such name, or it has no address.
+pub(crate) fn is_unknown_name(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ws::WSAHOST_NOT_FOUND | ws::WSANO_DATA))
 }
 
 /// Whether `connect` has only begun.

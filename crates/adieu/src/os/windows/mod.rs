@@ -23,7 +23,10 @@ mod waker;
 mod winsock;
 mod worker;
 
-pub(crate) use errors::{error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, refused};
+pub(crate) use errors::{
+    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_unanswered, is_unknown_name,
+    look_up, refused, resolver_code,
+};
 pub(crate) use evidence::{AcknowledgementWatch, first_fin, sample};
 #[cfg(feature = "tokio")]
 pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};

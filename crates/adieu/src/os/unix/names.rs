@@ -1,0 +1,128 @@
+//! `getaddrinfo`, called here because std's wrapper forgets its number: a name server that does not answer, and a name that
+//! does not exist, are two numbers.
+
+use rustix::io::Errno;
+use socket2::SockAddr;
+use std::ffi::{CStr, CString};
+use std::net::SocketAddr;
+use std::{io, ptr};
+
+/// What the resolver said of a name.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", describe(*.0))]
+struct Unresolved(libc::c_int);
+
+/// Those that a lookup of a host meets.
+const NAMES: [(libc::c_int, &str); 5] = [
+    (libc::EAI_AGAIN, "EAI_AGAIN"),
+    (libc::EAI_FAIL, "EAI_FAIL"),
+    (libc::EAI_FAMILY, "EAI_FAMILY"),
+    (libc::EAI_NODATA, "EAI_NODATA"),
+    (libc::EAI_NONAME, "EAI_NONAME"),
+];
+
+/// The name of one of the resolver's numbers.
+pub(super) fn name(code: i32) -> Option<&'static str> {
+    NAMES.iter().find(|(number, _)| *number == code).map(|(_, name)| *name)
+}
+
+fn describe(code: libc::c_int) -> String {
+    #[expect(unsafe_code, reason = "gai_strerror has no safe wrapper")]
+    // SAFETY: it takes any number, and gives a C string that lives for ever.
+    let words = unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy();
+    match name(code) {
+        Some(name) => format!("{words} ({name} {code})"),
+        None => format!("{words} (resolver's error {code})"),
+    }
+}
+
+fn code_of(error: &io::Error) -> Option<libc::c_int> {
+    error.get_ref()?.downcast_ref().map(|Unresolved(code)| *code)
+}
+
+/// The number of a resolver's error, where it is no other error's too: below zero.
+pub(crate) fn resolver_code(error: &io::Error) -> Option<i32> {
+    code_of(error).filter(|code| *code < 0)
+}
+
+/// Whether the name server could not be asked, or gave no answer.
+pub(crate) fn is_unanswered(error: &io::Error) -> bool {
+    code_of(error) == Some(libc::EAI_AGAIN)
+}
+
+/// Whether there is no such name, or it has no address.
+pub(crate) fn is_unknown_name(error: &io::Error) -> bool {
+    matches!(code_of(error), Some(libc::EAI_NONAME | libc::EAI_NODATA))
+}
+
+fn failure(code: libc::c_int) -> io::Error {
+    match code {
+        libc::EAI_SYSTEM => io::Error::last_os_error(),
+        libc::EAI_MEMORY => Errno::NOMEM.into(),
+        code => io::Error::other(Unresolved(code)),
+    }
+}
+
+/// The list that `getaddrinfo` gave.
+struct List(*mut libc::addrinfo);
+
+impl Drop for List {
+    fn drop(&mut self) {
+        #[expect(unsafe_code, reason = "the list is getaddrinfo's")]
+        // SAFETY: it came from `getaddrinfo`, is not null, and nothing borrows from it any more.
+        unsafe {
+            libc::freeaddrinfo(self.0);
+        }
+    }
+}
+
+/// The addresses of a host.
+///
+/// Source: getaddrinfo(3).
+pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let host = CString::new(host)?;
+    let hints = libc::addrinfo {
+        ai_flags: 0,
+        ai_family: libc::AF_UNSPEC,
+        ai_socktype: libc::SOCK_STREAM,
+        ai_protocol: 0,
+        ai_addrlen: 0,
+        ai_addr: ptr::null_mut(),
+        ai_canonname: ptr::null_mut(),
+        ai_next: ptr::null_mut(),
+    };
+    let mut first = ptr::null_mut();
+    #[expect(unsafe_code, reason = "std's wrapper forgets the number")]
+    // SAFETY: the host is a C string, the hints are whole, and a list is written to `first` if the result is 0.
+    let code = unsafe { libc::getaddrinfo(host.as_ptr(), ptr::null(), &raw const hints, &raw mut first) };
+    if code != 0 {
+        return Err(failure(code));
+    }
+    let list = List(first);
+    let mut found = Vec::new();
+    let mut next = list.0;
+    #[expect(unsafe_code, reason = "the list is one of pointers")]
+    // SAFETY: each entry is valid until the list is freed, and the last one's next is null.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ai_next;
+        if let Some(mut address) = address_of(entry)?.as_socket() {
+            address.set_port(port);
+            found.push(address);
+        }
+    }
+    Ok(found)
+}
+
+fn address_of(entry: &libc::addrinfo) -> io::Result<SockAddr> {
+    #[expect(unsafe_code, reason = "the address is copied into a socket2 one")]
+    // SAFETY: an entry's address has as many bytes as it says, and the storage has room for any address.
+    let ((), address) = unsafe {
+        SockAddr::try_init(|storage, length| {
+            let size = entry.ai_addrlen.min(*length);
+            ptr::copy_nonoverlapping(entry.ai_addr.cast::<u8>(), storage.cast::<u8>(), size as usize);
+            *length = size;
+            Ok(())
+        })?
+    };
+    Ok(address)
+}
