@@ -2,6 +2,7 @@
 
 use adieu::{Endpoint, Report};
 use std::io;
+use std::net::Ipv6Addr;
 
 /// Our input was given up while it was still open, and it was no terminal.
 pub(crate) const INPUT_ABANDONED: &str = "the peer had ended, and our input was silent for longer than --input-grace: if more was to come, give --input-grace none";
@@ -40,6 +41,9 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("no_connection", Some("ECONNREFUSED" | "WSAECONNREFUSED"), ..) => {
             Some("nothing listens there: is the server running, and is this its port?")
+        }
+        ("no_connection", Some("EINVAL" | "EHOSTUNREACH" | "ENETUNREACH"), ..) if lacks_zone(report) => {
+            Some("a link-local address needs its zone, the interface that leads to it: [fe80::1%eth0]:80")
         }
         (
             "no_connection",
@@ -94,6 +98,17 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
         _ => None,
+    }
+}
+
+/// Whether what was connected to is a link-local address that does not say by which interface; with a zone it is no address
+/// to std.
+fn lacks_zone(report: &Report) -> bool {
+    match report.endpoint.parse() {
+        Ok(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. }) => {
+            host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_unicast_link_local())
+        }
+        _ => false,
     }
 }
 

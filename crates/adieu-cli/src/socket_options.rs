@@ -1,10 +1,10 @@
 //! What is asked of the socket: one definition for all commands.
 
-use adieu::{IpVersion, Options};
+use adieu::{Endpoint, IpVersion, Options};
 use anyhow::{Context, anyhow, ensure};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 /// What is asked of the socket.
@@ -78,7 +78,7 @@ impl Source {
     /// Adds it to the library's options.
     pub(crate) fn add_to(&self, options: Options) -> Options {
         match self.source {
-            Some(source) => options.source(source.ip(), source.port()),
+            Some(source) => options.source(source),
             None => options,
         }
     }
@@ -192,13 +192,25 @@ fn dscp(text: &str) -> anyhow::Result<u8> {
     class.context("write a class such as ef, af21 or cs3, or a number from 0 to 63")
 }
 
-/// An address of ours, with or without a port.
+/// An address of ours, with or without a zone and a port.
 fn source(text: &str) -> anyhow::Result<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(SocketAddr::new(ip, 0));
     }
-    text.parse().context("write an address of this machine, such as 192.0.2.1, 192.0.2.1:5000 or [::1]:5000")
+    let (host, port) = match text.parse() {
+        Ok(Endpoint::Tcp { host, port }) => (host, port),
+        _ => (bare.to_owned(), 0),
+    };
+    if let Some((address, zone)) = host.split_once('%')
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        let found = (host.as_str(), port).to_socket_addrs().ok().and_then(|mut found| found.next());
+        return found.with_context(|| format!("'{zone}' is no interface of this machine"));
+    }
+    text.parse().context(
+        "write an address of this machine, such as 192.0.2.1, 192.0.2.1:5000, [::1]:5000 or fe80::1%eth0",
+    )
 }
 
 #[cfg(test)]
@@ -254,5 +266,14 @@ mod tests {
             assert_eq!(source(text).ok().map(|s| s.to_string()).as_deref(), Some(address), "{text}");
         }
         assert!(source("localhost").is_err() && source("").is_err());
+        // Loopback is the first interface.
+        for text in ["fe80::5%1", "[fe80::5%1]", "[fe80::5%1]:0"] {
+            assert_eq!(source(text).ok().map(|s| s.to_string()).as_deref(), Some("[fe80::5%1]:0"), "{text}");
+        }
+        if cfg!(target_os = "linux") {
+            assert_eq!(source("[fe80::5%lo]:7").ok(), source("[fe80::5%1]:7").ok());
+            let unknown = format!("{:#}", source("fe80::5%nosuch0").expect_err("there is no such interface"));
+            assert!(unknown.contains("'nosuch0'"), "{unknown}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::socket_options::{KeepAlive, SocketOptions};
 use crate::{Endpoint, Event, Interrupt, IpVersion, OptionError, Proxy};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use std::{fmt, sync::Arc};
 
@@ -179,14 +179,16 @@ impl Options {
 /// it cannot be, that is an [`OptionError`] and nothing is connected. They mean nothing for a Unix socket, but for the
 /// buffers.
 impl Options {
-    /// Connects from this address of ours, and from this port; `None` or 0 lets the system choose. Nothing for a listener.
+    /// Connects from this address of ours, and from this port; 0 lets the system choose. Nothing for a listener.
+    ///
+    /// A link-local address needs its zone, the scope of a [`SocketAddrV6`](std::net::SocketAddrV6).
     ///
     /// Only peers of the same IP version can then be connected to. `0.0.0.0` and `::` are any address of ours. An address
     /// that the system takes and then replaces (a network's broadcast address on Linux) is refused. `SO_REUSEADDR` is set for a port: it may still be in
     /// TIME-WAIT.
     #[must_use]
-    pub fn source(mut self, address: IpAddr, port: impl Into<Option<u16>>) -> Self {
-        self.socket.source = Some(SocketAddr::new(address, port.into().unwrap_or(0)));
+    pub fn source(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.socket.source = Some(address.into());
         self
     }
 

@@ -3,6 +3,7 @@
 //! A default that a system refuses costs nothing, so [`handle::set_options`] ignores it. What
 //! was asked for is never ignored: it is set, or it is an [`OptionError`].
 
+use crate::endpoint::host_of;
 use crate::{Endpoint, describe_error, handle, os};
 #[cfg(target_os = "linux")]
 use socket2::Protocol;
@@ -347,7 +348,7 @@ impl SocketOptions {
 
     fn bind_source(&self, socket: &Socket) -> Result<(), OptionError> {
         let Some(source) = self.source else { return Ok(()) };
-        let value = if source.port() == 0 { source.ip().to_string() } else { source.to_string() };
+        let value = if source.port() == 0 { host_of(source) } else { source.to_string() };
         let bound = match source.port() {
             0 => Ok(()),
             // A port that is asked for again may still be in TIME-WAIT.

@@ -73,6 +73,28 @@ fn an_address_of_the_other_ip_version_is_a_usage_error_and_a_name_without_one_is
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
 }
 
+/// Without a zone the kernel says EINVAL alone; where IPv6 is off, something else.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_local_address_without_its_zone_is_hinted_at() {
+    let said = text(&run(&["connect", "[fe80::5]:7002"], b"").stderr);
+    if said.contains("EADDRNOTAVAIL") || said.contains("EAFNOSUPPORT") {
+        return adieu_testkit::skip::loudly("a link-local address", &std::io::Error::other(said));
+    }
+    assert!(said.contains("hint: a link-local address needs its zone"), "{said}");
+    let said = text(&run(&["connect", "[fe80::5%1]:7002", "--connect-timeout", "50ms"], b"").stderr);
+    assert!(!said.contains("needs its zone"), "{said}");
+    // The zone says nothing about the range.
+    let mut command =
+        crate::adieu(&["connect", "[fe80::1%lo]:9", "--proxy", "env", "--connect-timeout", "50ms"]);
+    command
+        .env("ALL_PROXY", "http://127.0.0.1:1")
+        .env("NO_PROXY", "fe80::/10")
+        .stdin(std::process::Stdio::null());
+    let said = text(&command.output().expect("the built binary starts").stderr);
+    assert!(said.contains("to [fe80::1%lo]:9") && !said.contains("proxy"), "{said}");
+}
+
 #[test]
 fn what_the_system_refuses_is_our_failure_on_both_sides() {
     for args in [

@@ -40,7 +40,7 @@ fn matches(word: &str, host: &str, port: u16) -> bool {
     if word == "*" {
         return true;
     }
-    if let Ok(ip) = host.parse::<IpAddr>() {
+    if let Ok(ip) = without_zone(host).parse::<IpAddr>() {
         return in_range(word, ip);
     }
     let domain = word.strip_prefix("*.").unwrap_or(word).trim_start_matches('.').trim_end_matches('.');
@@ -62,6 +62,11 @@ fn split_port(word: &str) -> (&str, Option<u16>) {
     }
 }
 
+/// A zone says by which interface, and not which address.
+fn without_zone(address: &str) -> &str {
+    address.split_once('%').map_or(address, |(address, _)| address)
+}
+
 fn in_range(word: &str, ip: IpAddr) -> bool {
     let (network, bits) = match word.split_once('/') {
         None => (word, None),
@@ -70,7 +75,7 @@ fn in_range(word: &str, ip: IpAddr) -> bool {
             Err(_) => return false,
         },
     };
-    let Ok(network) = network.parse::<IpAddr>() else { return false };
+    let Ok(network) = without_zone(network).parse::<IpAddr>() else { return false };
     let (network, ip, width) = match (network, ip) {
         (IpAddr::V4(network), IpAddr::V4(ip)) => (network.to_bits().into(), ip.to_bits().into(), 32),
         (IpAddr::V6(network), IpAddr::V6(ip)) => (network.to_bits(), ip.to_bits(), 128),
@@ -113,6 +118,10 @@ mod tests {
             ("fd00::/8", "fd12::1", true),
             ("fd00::/8", "fe80::1", false),
             ("::/0", "::1", true),
+            ("fe80::/10", "fe80::1%lo", true),
+            ("fe80::1", "fe80::1%lo", true),
+            ("[fe80::1%eth0]:80", "fe80::1%lo", true),
+            ("fc00::/7", "fe80::1%lo", false),
             ("[::1]", "::1", true),
             ("::1", "::1", true),
             ("example.org:80", "example.org", true),

@@ -229,4 +229,10 @@ fn a_listener_with_a_zone_says_it() {
     let said = listener.local_endpoint();
     assert!(said.to_string().starts_with("[::1%1]:"), "{said}");
     drop(adieu::connect(said, &Options::new()).expect("it listens there"));
+    let from = std::net::SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 1);
+    drop(adieu::connect(said, &Options::new().source(from)).expect("it is ours"));
+    // The zone of another interface than the address's.
+    let from = std::net::SocketAddrV6::new("fe80::5".parse().expect("an address"), 0, 0, 1);
+    let error = adieu::connect(said, &Options::new().source(from)).expect_err("it is not ours");
+    assert!(error.to_string().contains("source cannot be set to fe80::5%1: "), "{error}");
 }

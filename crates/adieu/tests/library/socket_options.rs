@@ -17,7 +17,7 @@ fn refusal(arm: Arm, endpoint: &Endpoint, options: &Options) -> (String, u8) {
 fn what_was_asked_for_stands_in_the_kernel() {
     on_both(|arm| {
         let options = Options::new()
-            .source(Ipv4Addr::new(127, 0, 0, 7).into(), None)
+            .source((Ipv4Addr::new(127, 0, 0, 7), 0))
             .keep_alive(Duration::from_secs(7))
             .no_delay(false)
             .send_buffer(64 * 1024)
@@ -85,7 +85,7 @@ fn an_option_that_the_system_refuses_is_named_and_is_our_failure() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
         // TEST-NET-1 is nobody's.
-        let elsewhere = Options::new().source(Ipv4Addr::new(192, 0, 2, 1).into(), None);
+        let elsewhere = Options::new().source((Ipv4Addr::new(192, 0, 2, 1), 0));
         let (said, exit) = refusal(arm, &endpoint, &elsewhere);
         assert!(said.contains("socket option source cannot be set to 192.0.2.1: "), "{said}");
         assert_eq!(exit, 7);
@@ -104,7 +104,7 @@ fn a_source_that_the_system_replaces_is_refused() {
     on_both(|arm| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
-        let source = |ip: [u8; 4]| Options::new().source(Ipv4Addr::from(ip).into(), None);
+        let source = |ip: [u8; 4]| Options::new().source((ip, 0));
         let (said, exit) = refusal(arm, &endpoint, &source([127, 255, 255, 255]));
         let replaced = "source cannot be set to 127.255.255.255: the system connects from 127.0.0.1";
         // Where the network has no such address, it is nobody's.
@@ -273,7 +273,7 @@ fn an_address_of_the_other_ip_is_not_said_to_be_a_name_that_was_not_found() {
         let (said, code) = refusal(arm, name, &only);
         assert!(said.ends_with("127.1 has no IPv6 address, and no other may be used"), "{said}");
         assert_eq!(code, 3);
-        let from = Options::new().source(std::net::Ipv6Addr::LOCALHOST.into(), None);
+        let from = Options::new().source((std::net::Ipv6Addr::LOCALHOST, 0));
         let (said, _) = refusal(arm, name, &from);
         assert!(said.ends_with("no IPv6 address, as our own source address is"), "{said}");
     });
