@@ -277,7 +277,7 @@ impl Storage {
         let (Some(size), false) = (size, self.is_stream()) else { return Ok(offer) };
         let (parent, name) = self.location(&offer.path)?;
         let directory = self.tree()?.directory(&parent)?;
-        offer.found = Spot { directory, parent: &parent, name: &name }.find(size)?;
+        offer.found = Spot { directory, parent: &parent, name: &name }.find(size, mode)?;
         let (state, file) = match &mut offer.found {
             Found::Nothing => return Ok(offer),
             Found::Partial(file) => (HaveState::Partial, file),
@@ -308,6 +308,10 @@ impl Storage {
             Found::Nothing => return Err(StorageError::words("a start in the middle of nothing")),
             Found::Stored(file) => (file, None),
             Found::Partial(file) => {
+                let directory = self.tree()?.directory(&parent)?;
+                let spot = Spot { directory, parent: &parent, name: &name };
+                // Before more comes, which its old bits may show to others; it is still ours to write.
+                spot.give_mode(&file, mode | 0o600).map_err(|e| no_mode(&path, e))?;
                 let placed = file.set_len(offset).and_then(|()| (&*file).seek(SeekFrom::Start(offset)));
                 placed.map_err(|e| StorageError::new(&format!("cannot resume {path}"), e))?;
                 (file, Some(partial::name_of(&name)))
@@ -360,7 +364,7 @@ impl Storage {
                 self.commit(observe, wanted)?;
                 let spot = Spot { directory: self.tree()?.directory(&parent)?, parent: &parent, name: &name };
                 spot.refuse_special()?;
-                spot.take_over(mode)?
+                spot.replace(mode)?
             };
             (Some(partial), file)
         };
@@ -423,6 +427,10 @@ impl Storage {
         }
         if partial.is_some() {
             finished = finished.and_then(|()| os::settle_mode(&file, mode));
+        } else {
+            let directory = self.tree()?.directory(&parent)?;
+            let spot = Spot { directory, parent: &parent, name: &name };
+            spot.give_mode(&file, mode).map_err(|e| no_mode(&path, e))?;
         }
         let sync = Sync::next(self.tree()?.syncs_at_once(), self.waiting.len());
         let file = Arc::new(file);
@@ -495,6 +503,10 @@ impl Storage {
             self.remove(incoming);
         }
     }
+}
+
+fn no_mode(path: &EntryPath, error: io::Error) -> StorageError {
+    StorageError::new(&format!("cannot set the permissions of {path}"), error)
 }
 
 fn hash_all(

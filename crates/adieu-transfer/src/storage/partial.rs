@@ -5,7 +5,7 @@
 //! locked a file looks whether the name still leads to it, and once more before the name is used for anything.
 
 use super::StorageError;
-use crate::os::{Directory, Kind, Locked, unlock};
+use crate::os::{Directory, Kind, Locked, can_have_mode, set_mode, unlock};
 use crate::wire::{PARTIAL_ENDING, PARTIAL_ENDING_LONG, shown};
 use std::fs::File;
 use std::io;
@@ -114,13 +114,11 @@ impl Spot<'_> {
         }
     }
 
-    /// Begins an existing partial anew.
-    pub(super) fn take_over(self, mode: u16) -> Result<Open, StorageError> {
-        let fail = |e| self.cannot_use(e);
+    /// A partial in place of the one that there is. Not the same file: whoever was let in by its bits may have it open.
+    pub(super) fn replace(self, mode: u16) -> Result<Open, StorageError> {
         loop {
-            let file = self.directory.open_or_create(&name_of(self.name), mode).map_err(fail)?;
-            if let Some(file) = self.lock(file)? {
-                file.set_len(0).map_err(fail)?;
+            self.remove_file()?;
+            if let Some(file) = self.create_new(mode)? {
                 return Ok(file);
             }
         }
@@ -129,26 +127,48 @@ impl Spot<'_> {
     /// Removes a partial that no transfer is using, to make room for a link.
     pub(super) fn remove_unused(self) -> Result<(), StorageError> {
         let partial = name_of(self.name);
-        let fail = |e| self.cannot_use(e);
-        // A file's lock must be ours until it is removed; a link has none, and is made in a moment.
-        let mut ours = None;
         if self.directory.kind_of(&partial) != Some(Kind::Link) {
-            let file = self.directory.open_to_write(&partial).map_err(fail)?;
-            ours = self.lock(file)?;
-            if ours.is_none() {
-                return Ok(());
-            }
+            return self.remove_file();
         }
+        // It has no lock, and is made in a moment.
+        self.removed(self.directory.remove(&partial))
+    }
+
+    /// Removes a partial that is a file, and that no transfer is using.
+    fn remove_file(self) -> Result<(), StorageError> {
+        let partial = name_of(self.name);
+        let file = match self.directory.open_to_write(&partial) {
+            Ok(file) => file,
+            Err(error) => return self.removed(Err(error)),
+        };
+        // The lock must be ours until it is removed.
+        let Some(ours) = self.lock(file)? else { return Ok(()) };
         let removed = self.directory.remove(&partial);
         drop(ours);
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail(error)),
+        self.removed(removed)
+    }
+
+    /// It is as well if somebody else has removed it.
+    fn removed(self, result: io::Result<()>) -> Result<(), StorageError> {
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.cannot_use(error)),
             _ => Ok(()),
         }
     }
 
-    /// What there is of a file of this size.
-    pub(super) fn find(self, size: u64) -> Result<Found, StorageError> {
+    /// Gives a file that was there the bits that a new one of this mode gets.
+    pub(super) fn give_mode(self, file: &File, mode: u16) -> io::Result<()> {
+        set_mode(file, self.mode_here(mode)?)
+    }
+
+    /// What a new file of this mode has.
+    fn mode_here(self, mode: u16) -> io::Result<u16> {
+        // The partial of no name, so it is nobody's.
+        Ok(mode & self.directory.creation_mask(&name_of(b""))?)
+    }
+
+    /// What there is of a file of this size and mode.
+    pub(super) fn find(self, size: u64, mode: u16) -> Result<Found, StorageError> {
         let partial = name_of(self.name);
         loop {
             match self.directory.open_to_write(&partial) {
@@ -163,7 +183,10 @@ impl Spot<'_> {
         }
         // What cannot be opened is not looked at, and will be replaced or will refuse to be.
         let Ok(file) = self.directory.open_to_keep(self.name) else { return Ok(Found::Nothing) };
-        let is_that = file.metadata().is_ok_and(|m| m.is_file() && m.len() == size);
+        let is_that = file.metadata().is_ok_and(|m| {
+            // One that cannot have the mode is replaced.
+            m.is_file() && m.len() == size && self.mode_here(mode).is_ok_and(|mode| can_have_mode(&m, mode))
+        });
         Ok(if is_that { Found::Stored(Open::unlocked(file)) } else { Found::Nothing })
     }
 
@@ -214,9 +237,9 @@ mod tests {
         std::io::Write::write_all(&mut &*ours, b"beginning").expect("there is room");
         // What a fork does until the exec: one more descriptor of the same open file.
         let copy = ours.try_clone().expect("there are descriptors");
-        assert!(spot.find(9).is_err(), "it is locked");
+        assert!(spot.find(9, 0o600).is_err(), "it is locked");
         drop(ours);
-        assert!(matches!(spot.find(9), Ok(Found::Partial(_))), "it can be resumed");
+        assert!(matches!(spot.find(9, 0o600), Ok(Found::Partial(_))), "it can be resumed");
         drop(copy);
     }
 }

@@ -186,3 +186,96 @@ fn a_link_that_leads_out_is_not_sent() {
     assert!(words(&sent).contains("out of what is sent"), "{}", words(&sent));
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
 }
+
+/// Sends a file of this mode to where there is something, and gives the outcomes and the most bits that the partial had after
+/// the first content came.
+fn with_mode(
+    source: (&Path, u32),
+    target: &Path,
+    resume: bool,
+) -> ((adieu_transfer::Outcome, adieu_transfer::Outcome), u32) {
+    std::fs::set_permissions(source.0, PermissionsExt::from_mode(source.1)).expect("it is ours");
+    let partial = target.with_file_name(".target.adieu-partial");
+    let mut seen = 0;
+    let mut look = |step: Step<'_>| {
+        if let (Step::Moved { .. }, Ok(there)) = (step, std::fs::metadata(&partial)) {
+            seen |= there.mode() & 0o777;
+        }
+    };
+    let how = How { resume, ..How::default() };
+    let outcomes = over_tcp(&[source.0.to_owned()], target, &how, &mut ignore, &mut look);
+    (outcomes, seen)
+}
+
+fn mode_of(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").mode() & 0o7777
+}
+
+/// What the system leaves of all nine bits when it makes a file.
+fn creation_mask(directory: &Path) -> u32 {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = directory.join("mask");
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o777).open(&path).expect("there is room");
+    mode_of(&path)
+}
+
+#[test]
+fn what_is_stored_has_the_bits_of_its_source_whatever_was_there() {
+    let whole = content(7, 1_000_000);
+    for (there, source) in
+        [(0o644, 0o600), (0o644, 0o755), (0o600, 0o644), (0o755, 0o644), (0o666, 0o666), (0o4777, 0o400)]
+    {
+        for (name, length, resume) in [
+            (".target.adieu-partial", 400_000, true),
+            (".target.adieu-partial", 400_000, false),
+            ("target", whole.len(), true),
+        ] {
+            let place = place();
+            let (path, target) = (write(&place.path().join("source"), &whole), place.path().join("target"));
+            let old = write(&place.path().join(name), &whole[..length]);
+            std::fs::set_permissions(&old, PermissionsExt::from_mode(there)).expect("it is ours");
+            let (outcomes, seen) = with_mode((&path, source), &target, resume);
+            both_stored(&outcomes);
+            let case = format!("{name} of {there:o}, and {source:o} is sent, resumed: {resume}");
+            let mask = creation_mask(place.path());
+            assert_eq!(mode_of(&target), source & mask, "{case}");
+            assert_eq!(seen & !((source | 0o600) & mask), 0, "{case}: {seen:o} while it was written");
+            let kept = u64::from(name == "target");
+            let resumed = if resume { Some(length as u64) } else { None };
+            assert_eq!((outcomes.1.files_kept, outcomes.1.resumed_from), (kept, resumed), "{case}");
+            assert_eq!(partials(place.path()), Vec::<PathBuf>::new());
+        }
+    }
+}
+
+#[test]
+fn a_file_with_another_name_does_not_get_other_bits_by_being_kept() {
+    let place = place();
+    let (path, target) =
+        (write(&place.path().join("source"), b"content"), write(&place.path().join("target"), b"content"));
+    let backup = place.path().join("backup");
+    std::fs::hard_link(&target, &backup).expect("it is a file");
+    std::fs::set_permissions(&target, PermissionsExt::from_mode(0o640)).expect("it is ours");
+    let (outcomes, _) = with_mode((&path, 0o600), &target, true);
+    both_stored(&outcomes);
+    assert_eq!((mode_of(&target), mode_of(&backup), outcomes.1.files_kept), (0o600, 0o640, 0));
+    // With the right bits there is nothing to do to it.
+    std::fs::remove_file(&backup).expect("it is there");
+    std::fs::hard_link(&target, &backup).expect("it is a file");
+    let (outcomes, _) = with_mode((&path, 0o600), &target, true);
+    both_stored(&outcomes);
+    assert_eq!(outcomes.1.files_kept, 1);
+}
+
+/// One that was left by a receiver that was killed at the wrong moment.
+#[test]
+fn what_tells_the_bits_of_new_files_may_be_there_already() {
+    let place = place();
+    let (path, target) =
+        (write(&place.path().join("source"), b"content"), write(&place.path().join("target"), b"content"));
+    write(&place.path().join("..adieu-partial"), b"");
+    let (outcomes, _) = with_mode((&path, 0o600), &target, true);
+    both_stored(&outcomes);
+    assert_eq!((mode_of(&target), outcomes.1.files_kept), (0o600, 1));
+    assert_eq!(partials(place.path()), Vec::<PathBuf>::new());
+}

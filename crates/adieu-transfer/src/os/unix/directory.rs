@@ -1,15 +1,20 @@
 //! An open directory, and what is done in it by name: never through a link.
 
-use crate::os::{Kind, Locked};
+use crate::os::{Kind, Locked, permissions};
 use rustix::fs::{Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::OnceLock;
 
 #[derive(Debug)]
-pub(crate) struct Directory(OwnedFd);
+pub(crate) struct Directory {
+    fd: OwnedFd,
+    /// See [`creation_mask`](Self::creation_mask).
+    mask: OnceLock<u16>,
+}
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
@@ -17,12 +22,16 @@ const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
 impl Directory {
     /// Opens it; links on the way to it are the user's own, and followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(rustix::fs::open(path, DIRECTORY, Mode::empty())?))
+        Ok(Self::new(rustix::fs::open(path, DIRECTORY, Mode::empty())?))
+    }
+
+    fn new(fd: OwnedFd) -> Self {
+        Self { fd, mask: OnceLock::new() }
     }
 
     /// Fails if files cannot be made in it, as far as that can be told beforehand.
     pub(crate) fn check_writable(&self) -> io::Result<()> {
-        match rustix::fs::accessat(&self.0, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+        match rustix::fs::accessat(&self.fd, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
             // Systems without faccessat2 cannot tell; the first file will.
             Ok(()) | Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
             Err(error) => Err(error.into()),
@@ -31,17 +40,17 @@ impl Directory {
 
     /// Opens a directory in it.
     pub(crate) fn enter(&self, name: &[u8]) -> io::Result<Self> {
-        Ok(Self(rustix::fs::openat(&self.0, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?))
+        Ok(Self::new(rustix::fs::openat(&self.fd, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?))
     }
 
     /// Makes a directory in it.
     pub(crate) fn make(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.0, name, Mode::from_raw_mode(0o777))?)
+        Ok(rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o777))?)
     }
 
     /// What a name stands for. `None`: nothing.
     pub(crate) fn kind_of(&self, name: &[u8]) -> Option<Kind> {
-        let there = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let there = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(match FileType::from_raw_mode(there.st_mode) {
             FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Directory,
@@ -61,11 +70,6 @@ impl Directory {
         self.file(name, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR, creation_mode(mode))
     }
 
-    /// A file to write and read, new or as it is there.
-    pub(crate) fn open_or_create(&self, name: &[u8], mode: u16) -> io::Result<File> {
-        self.file(name, OFlags::CREATE | OFlags::RDWR | OFlags::NONBLOCK, creation_mode(mode))
-    }
-
     /// A file that is there, to write and read.
     pub(crate) fn open_to_write(&self, name: &[u8]) -> io::Result<File> {
         self.file(name, OFlags::RDWR | OFlags::NONBLOCK, Mode::empty())
@@ -77,7 +81,29 @@ impl Directory {
     }
 
     fn file(&self, name: &[u8], flags: OFlags, mode: Mode) -> io::Result<File> {
-        Ok(rustix::fs::openat(&self.0, name, flags | FILE, mode)?.into())
+        Ok(rustix::fs::openat(&self.fd, name, flags | FILE, mode)?.into())
+    }
+
+    /// Which permission bits a new file gets here of those that are asked for: the umask takes some, or the directory's
+    /// default ACL. No call tells either to a program that has threads, so a file is made of that name, and removed.
+    pub(crate) fn creation_mask(&self, trial: &[u8]) -> io::Result<u16> {
+        if let Some(mask) = self.mask.get() {
+            return Ok(*mask);
+        }
+        let file = loop {
+            match self.create_new(trial, 0o777) {
+                // Left by somebody who was killed, or another receiver's, which has looked at it or looks at its descriptor.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match self.remove(trial) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                },
+                made => break made?,
+            }
+        };
+        // Unless another receiver has done it.
+        let _ = self.remove(trial);
+        let mask = permissions(&file.metadata()?);
+        Ok(*self.mask.get_or_init(|| mask))
     }
 
     /// Locks a partial that was opened by that name, for as long as the file is open.
@@ -106,7 +132,7 @@ impl Directory {
     }
 
     fn stands_for(&self, name: &[u8], ours: &Stat) -> io::Result<bool> {
-        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(there) => Ok((ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
@@ -115,7 +141,7 @@ impl Directory {
 
     /// Whether a name stands for a link to this.
     pub(crate) fn is_link_to(&self, name: &[u8], target: &[u8]) -> io::Result<bool> {
-        match rustix::fs::readlinkat(&self.0, name, Vec::new()) {
+        match rustix::fs::readlinkat(&self.fd, name, Vec::new()) {
             Ok(there) => Ok(there.as_bytes() == target),
             Err(Errno::NOENT | Errno::INVAL) => Ok(false),
             Err(error) => Err(error.into()),
@@ -129,32 +155,32 @@ impl Directory {
 
     /// Gives a file another name here, in place of what has it.
     pub(crate) fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+        Ok(rustix::fs::renameat(&self.fd, from, &self.fd, to)?)
     }
 
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
     }
 
     /// Removes an empty directory.
     pub(crate) fn remove_directory(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
     }
 
     /// Makes a link.
     pub(crate) fn link(&self, target: &[u8], name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::symlinkat(target, &self.0, name)?)
+        Ok(rustix::fs::symlinkat(target, &self.fd, name)?)
     }
 
     /// Syncs the names in it.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.0)?)
+        Ok(rustix::fs::fsync(&self.fd)?)
     }
 }
 
 impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
 

@@ -21,6 +21,22 @@ pub(crate) fn settle_mode(file: &File, mode: u16) -> io::Result<()> {
     Ok(rustix::fs::fchmod(file, now & wanted)?)
 }
 
+/// Gives it exactly these nine bits.
+pub(crate) fn set_mode(file: &File, mode: u16) -> io::Result<()> {
+    let wanted = Mode::from_raw_mode(mode.into());
+    if rustix::fs::fstat(file)?.st_mode & 0o7777 == wanted.as_raw_mode() {
+        return Ok(());
+    }
+    Ok(rustix::fs::fchmod(file, wanted)?)
+}
+
+/// Whether a file has these bits or can be given them, alone: it is ours, and has no other name.
+pub(crate) fn can_have_mode(there: &Metadata, mode: u16) -> bool {
+    let user = rustix::process::geteuid();
+    there.mode() & 0o7777 == u32::from(mode)
+        || (there.nlink() == 1 && (user.is_root() || user.as_raw() == there.uid()))
+}
+
 /// Gives a lock back, also if a copy of the descriptor is still open.
 pub(crate) fn unlock(file: &File) {
     // It can fail only where there are no locks.

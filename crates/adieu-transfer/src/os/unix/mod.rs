@@ -6,7 +6,7 @@ mod streams;
 mod sync;
 
 pub(crate) use directory::Directory;
-pub(crate) use file::{is_sparse, next_data, permissions, settle_mode, unlock};
+pub(crate) use file::{can_have_mode, is_sparse, next_data, permissions, set_mode, settle_mode, unlock};
 pub(crate) use streams::{Input, write_through};
 pub(crate) use sync::SyncAtOnce;
 

@@ -96,9 +96,10 @@ impl Directory {
         partial().create_new(true).open(self.at(name)?)
     }
 
-    /// A file to write and read, new or as it is there. Nobody else can open it to write.
-    pub(crate) fn open_or_create(&self, name: &[u8], _: u16) -> io::Result<File> {
-        partial().create(true).truncate(false).open(self.at(name)?)
+    /// Files have no permission bits here.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "elsewhere it is found out")]
+    pub(crate) fn creation_mask(&self, _: &[u8]) -> io::Result<u16> {
+        Ok(0o777)
     }
 
     /// A file that is there, to write and read. Nobody else can open it to write.

@@ -14,6 +14,17 @@ pub(crate) fn settle_mode(_: &File, _: u16) -> io::Result<()> {
     Ok(())
 }
 
+/// As [`settle_mode`].
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub(crate) fn set_mode(_: &File, _: u16) -> io::Result<()> {
+    Ok(())
+}
+
+/// There is nothing to give.
+pub(crate) fn can_have_mode(_: &Metadata, _: u16) -> bool {
+    true
+}
+
 /// What is opened so that nobody else can write is given back by its close: no child inherits the handle.
 pub(crate) fn unlock(_: &File) {}
 
