@@ -10,7 +10,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::session::{self, Channel, SessionError};
-use crate::source::{Entry, Opened, SourceError, Sources};
+use crate::source::{Change, Entry, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Have, HaveState, PeerRole, Phase,
@@ -386,15 +386,31 @@ impl<T: Transport> Sender<'_, T> {
             let n = self.send_piece(&mut opened.file, at, most, &mut hasher);
             match n.map_err(|stop| named(stop, path))? {
                 // It has become shorter, or the system gives it a size that it has not.
-                0 if opened.has_changed() => return Err(SourceError::changed(path).into()),
+                0 if opened.change() == Change::Content => return Err(SourceError::changed(path).into()),
                 0 => return Err(SourceError::shorter(path, size, at).into()),
                 n => at += n as u64,
             }
         }
-        if opened.has_changed() {
-            return Err(SourceError::changed(path).into());
+        match opened.change() {
+            Change::Nothing => {}
+            Change::Inode if self.reads_the_same_again(&mut opened, path, size, &hasher)? => {}
+            _ => return Err(SourceError::changed(path).into()),
         }
         self.end_file(path, opened.mode, size, &hasher)
+    }
+
+    /// Whether a file still has the content that was sent of it.
+    fn reads_the_same_again(
+        &mut self,
+        opened: &mut Opened,
+        path: &EntryPath,
+        size: u64,
+        sent: &blake3::Hasher,
+    ) -> Result<bool, Stop> {
+        let rewound = opened.file.rewind();
+        rewound.map_err(|e| SourceError::new("read", path.to_string().as_ref(), e))?;
+        let now = self.hash_beginning(&mut opened.file, size, &mut blake3::Hasher::new())?;
+        Ok(now == Some(*sent.finalize().as_bytes()) && opened.change() != Change::Content)
     }
 
     fn send_stream(&mut self, path: &EntryPath, mut input: os::Input) -> Result<(), Stop> {

@@ -289,12 +289,22 @@ pub(crate) struct Opened {
 struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
+    /// Nobody can set it back, as `modified` can be; but a new name or mode moves it too.
+    inode: Option<(i64, i64)>,
+}
+
+/// What can be seen to have changed of a file since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Nothing,
+    /// Only the time of its inode: who has its content alone can tell.
+    Inode,
+    Content,
 }
 
 impl Stamp {
     fn of(there: &Metadata) -> Self {
-        // Not the time of the inode: a new link or mode is no new content.
-        Self { size: there.len(), modified: there.modified().ok() }
+        Self { size: there.len(), modified: there.modified().ok(), inode: os::inode_changed(there) }
     }
 }
 
@@ -322,7 +332,11 @@ impl Opened {
     }
 
     /// Whether it was written to since it was opened.
-    pub(crate) fn has_changed(&self) -> bool {
-        self.file.metadata().map_or(true, |now| Stamp::of(&now) != self.stamp)
+    pub(crate) fn change(&self) -> Change {
+        match self.file.metadata().map(|there| Stamp::of(&there)) {
+            Ok(now) if now == self.stamp => Change::Nothing,
+            Ok(now) if (Stamp { inode: self.stamp.inode, ..now }) == self.stamp => Change::Inode,
+            _ => Change::Content,
+        }
     }
 }

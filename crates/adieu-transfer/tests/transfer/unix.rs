@@ -279,3 +279,63 @@ fn what_tells_the_bits_of_new_files_may_be_there_already() {
     assert_eq!((mode_of(&target), outcomes.1.files_kept), (0o600, 1));
     assert_eq!(partials(place.path()), Vec::<PathBuf>::new());
 }
+
+/// Does something to the source, once, when its first piece has gone. Gives the sender's outcome, and how often it hashed.
+fn meddled_with(
+    place: &Path,
+    bytes: &[u8],
+    meddle: &(dyn Fn(&Path) + Sync),
+) -> (adieu_transfer::Outcome, u32) {
+    let (source, target) = (write(&place.join("source"), bytes), place.join("target"));
+    // A file system's clock may tick every few milliseconds only, and what is done later must be seen to be later.
+    let changed = |path: &Path| {
+        let there = std::fs::metadata(path).expect("it is there");
+        (there.ctime(), there.ctime_nsec())
+    };
+    let until = std::time::Instant::now() + crate::memory::BOUND;
+    while changed(&write(&place.join("clock"), b"")) == changed(&source) {
+        assert!(std::time::Instant::now() < until, "the file system's clock stands still");
+    }
+    let (mut done, mut hashed) = (false, 0);
+    let mut at_sender = |step: Step<'_>| match step {
+        Step::Moved { .. } if !done => {
+            done = true;
+            meddle(&source);
+        }
+        Step::Hashing { .. } => hashed += 1,
+        _ => {}
+    };
+    let (sent, received) =
+        over_tcp(std::slice::from_ref(&source), &target, &How::default(), &mut at_sender, &mut ignore);
+    assert_eq!(sent.verdict == Verdict::Stored, target.exists(), "{:?}", received.verdict);
+    (sent, hashed)
+}
+
+#[test]
+fn a_source_that_is_rewritten_in_place_and_given_its_time_back_is_not_stored() {
+    let place = place();
+    let rewrite = |path: &Path| {
+        let file = std::fs::File::options().write(true).open(path).expect("it is ours");
+        let modified = file.metadata().and_then(|there| there.modified()).expect("it is there");
+        std::io::Write::write_all(&mut &file, &content(2, 3_000_000)).expect("there is room");
+        file.set_modified(modified).expect("it is ours");
+    };
+    let (sent, _) = meddled_with(place.path(), &content(1, 3_000_000), &rewrite);
+    assert!(matches!(sent.verdict, Verdict::Local { .. }), "{:?}", sent.verdict);
+    assert!(words(&sent).contains("source was changed while it was being sent"), "{}", words(&sent));
+}
+
+#[test]
+fn a_source_that_gets_another_name_or_mode_meanwhile_is_read_once_more_and_stored() {
+    let link = |path: &Path| std::fs::hard_link(path, path.with_file_name("link")).expect("it is a file");
+    let chmod = |path: &Path| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    };
+    for (meddle, reads_again) in
+        [(&link as &(dyn Fn(&Path) + Sync), true), (&chmod, true), (&|_: &Path| (), false)]
+    {
+        let place = place();
+        let (sent, hashed) = meddled_with(place.path(), &content(1, 3_000_000), meddle);
+        assert_eq!((sent.verdict, hashed > 0), (Verdict::Stored, reads_again));
+    }
+}

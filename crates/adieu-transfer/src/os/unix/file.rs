@@ -11,6 +11,12 @@ pub(crate) fn permissions(there: &Metadata) -> u16 {
     u16::try_from(there.mode() & 0o777).unwrap_or(0o600)
 }
 
+/// When the inode was last changed, in seconds and nanoseconds.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it is not told")]
+pub(crate) fn inode_changed(there: &Metadata) -> Option<(i64, i64)> {
+    Some((there.ctime(), there.ctime_nsec()))
+}
+
 /// Takes back the permission to write that a file had only while it was written.
 pub(crate) fn settle_mode(file: &File, mode: u16) -> io::Result<()> {
     if mode & 0o600 == 0o600 {

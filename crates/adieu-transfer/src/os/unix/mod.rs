@@ -6,7 +6,9 @@ mod streams;
 mod sync;
 
 pub(crate) use directory::Directory;
-pub(crate) use file::{can_have_mode, is_sparse, next_data, permissions, set_mode, settle_mode, unlock};
+pub(crate) use file::{
+    can_have_mode, inode_changed, is_sparse, next_data, permissions, set_mode, settle_mode, unlock,
+};
 pub(crate) use streams::{Input, write_through};
 pub(crate) use sync::SyncAtOnce;
 

@@ -8,6 +8,11 @@ pub(crate) fn permissions(_: &Metadata) -> u16 {
     0o666
 }
 
+/// The standard library does not tell when a file was last changed in any way.
+pub(crate) fn inode_changed(_: &Metadata) -> Option<(i64, i64)> {
+    None
+}
+
 /// A file here has the rights that its directory gives it.
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
 pub(crate) fn settle_mode(_: &File, _: u16) -> io::Result<()> {
