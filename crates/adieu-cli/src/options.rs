@@ -94,7 +94,7 @@ pub(crate) struct Reporting {
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(crate) verbose: bool,
 
-    /// Say nothing on stderr of what went well
+    /// Say nothing on stderr of what went well, but for the fingerprint of a certificate made for this run
     #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) quiet: bool,

@@ -238,6 +238,11 @@ fn fault_text(fault: &adieu::Fault) -> String {
     )
 }
 
+/// What nobody can do without, said also when quiet: the fingerprint of a new certificate.
+pub(crate) fn say_always(text: &str) {
+    line(&format!("adieu: {text}"));
+}
+
 /// An error of ours, said also when quiet.
 pub(crate) fn complain(text: &str) {
     line(&format!("adieu: {text}"));

@@ -85,6 +85,29 @@ fn the_line_that_one_side_says_is_pasted_at_the_other_and_works() {
     assert_eq!(codes, [Some(0), Some(0)], "{said:?}");
 }
 
+/// Nobody could trust it otherwise.
+#[test]
+fn the_fingerprint_of_a_certificate_made_for_this_run_is_said_also_when_quiet() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 10), scene.word("target"));
+    for (args, line) in [
+        (vec!["receive", "127.0.0.1:0", "-o", &target], "adieu: on the other side: adieu send FILE "),
+        (
+            vec!["send", "--listen", &file, "127.0.0.1:0"],
+            "adieu: on the other side: adieu receive --connect ",
+        ),
+        (
+            vec!["listen", "127.0.0.1:0"],
+            "adieu: the certificate was made for this run; clients trust it with --pin ",
+        ),
+    ] {
+        let listening = start(scene.directory.path(), &[&args[..], &["-q", "--self-signed"]].concat());
+        crate::signal(&listening.child, rustix::process::Signal::TERM);
+        let (code, said, _) = listening.finish();
+        assert!(said.starts_with(line) && said.contains("--pin sha256:"), "{code:?}: {said}");
+    }
+}
+
 #[test]
 fn who_checks_no_certificate_is_told_with_whom_it_is_encrypted() {
     let scene = Scene::new();

@@ -240,7 +240,7 @@ impl Server {
             printer.say(&format!("{at_once} at once: there are descriptors for no more (ulimit -n)"));
         }
         if let Some(fingerprint) = fingerprint {
-            printer.say(&format!(
+            crate::printer::say_always(&format!(
                 "the certificate was made for this run; clients trust it with --pin {fingerprint}"
             ));
         }

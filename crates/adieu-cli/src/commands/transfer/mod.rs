@@ -17,7 +17,7 @@ use crate::exit::ExitStatus;
 use crate::hints;
 use crate::options::{InputKind, Shared};
 use crate::os::signals;
-use crate::printer::{Printer, complain};
+use crate::printer::{Printer, complain, say_always};
 use crate::proxy_options::ProxyOptions;
 use crate::socket_options::Source;
 use crate::tls::EitherTls;
@@ -287,7 +287,7 @@ impl Session {
             let has_secret = transfer.secret.is_some() || transfer.secret_file.is_some();
             let secret = if has_secret { " --secret-file SECRET" } else { "" };
             let line = pasted::line(self.role, endpoint, fingerprint, &format!("{secret}{options}"));
-            self.printer.say(&format!("on the other side: {line}"));
+            say_always(&format!("on the other side: {line}"));
         }
         Ok(Origin::Listen(Box::new(listener)))
     }
