@@ -106,7 +106,7 @@ impl Sources {
         Ok(Self { named })
     }
 
-    /// Gives the one file or stream another name.
+    /// Gives the one file, directory or stream another name; one with `/` in it is below directories, which the receiver makes.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Sources {
     pub fn with_name(mut self, name: &[u8]) -> Result<Self, SourceError> {
         match &mut *self.named {
             [one] => one.path = EntryPath::new(name.to_vec())?,
-            _ => return Err(SourceError::words("a name can be given to one file only")),
+            _ => return Err(SourceError::words("a name can be given to one file or directory only")),
         }
         Ok(self)
     }

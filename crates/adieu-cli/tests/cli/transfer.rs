@@ -128,6 +128,13 @@ fn stdin_is_sent_under_a_name_and_stdout_is_only_written() {
     assert_eq!((output.status.code(), receiver.finish().0), (Some(0), Some(0)));
     assert_eq!(std::fs::read(scene.path("d/dump.sql")).ok().as_deref(), Some(&b"from stdin"[..]));
 
+    std::fs::create_dir(scene.path("tree")).expect("there is room");
+    std::fs::write(scene.path("tree/file"), b"in a tree").expect("there is room");
+    let receiver = scene.receive(&["--output", &scene.word("d")]);
+    let sent = send(&["--name", "a/b", &scene.word("tree"), &receiver.address]);
+    assert_eq!((sent.0, receiver.finish().0), (Some(0), Some(0)), "{}", sent.1);
+    assert_eq!(std::fs::read(scene.path("d/a/b/file")).ok().as_deref(), Some(&b"in a tree"[..]));
+
     for (accept, code) in [("stored", 6), ("written", 0)] {
         let receiver = scene.receive(&["--output", "-"]);
         let output = feed(&["-", &receiver.address, "--accept", accept], b"to stdout");

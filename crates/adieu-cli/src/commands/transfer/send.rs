@@ -43,7 +43,8 @@ pub(crate) struct Args {
           conflicts_with_all = ["resume", "retry", "secret", "secret_file", "limit_rate", "name", "accept"])]
     plain: bool,
 
-    /// The name that a single file, or stdin, gets at a receiver whose output is a directory [default: its own, or "stdin"]
+    /// The name that what is sent gets at a receiver whose output is a directory, if it is one file, one directory, or stdin;
+    /// as in a/b it is below directories, which are made [default: its own, or "stdin"]
     #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true,
           value_parser = OsStringValueParser::new().try_map(not_empty))]
     name: Option<OsString>,
