@@ -60,6 +60,22 @@ fn a_deadline_ends_a_sender_whose_input_is_silent() {
 }
 
 #[test]
+fn a_secret_that_does_not_come_or_does_not_end_is_waited_for_no_longer_than_the_deadline() {
+    let scene = Scene::new();
+    let (file, pipe) = (scene.file("file", 10), scene.path("pipe"));
+    fifo(&pipe);
+    let of = |secret: &str| {
+        ended(spawn(adieu(&["send", &file, "127.0.0.1:1", "--secret-file", secret, "--deadline", "300ms"])))
+    };
+    let (code, said) = of(&scene.word("pipe"));
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("the deadline passed while waiting for the secret; nothing was sent"), "{said}");
+    let (code, said) = of("/dev/zero");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("a secret has at most 64 KiB"), "{said}");
+}
+
+#[test]
 fn a_fifo_is_waited_for_until_a_writer_comes_or_a_signal() {
     let scene = Scene::new();
     fifo(&scene.path("fifo"));

@@ -24,14 +24,18 @@ use crate::tls::EitherTls;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
 use adieu_transfer::{Outcome, Role, Secret, TransferReport, Wire};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
 use progress::Progress;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 use view::Doing;
 
@@ -41,6 +45,11 @@ const IDLE_TIMEOUT: &str = "End the connection if the peer takes nothing, sends 
     it is; one that takes longer may be busy with another transfer (exit 5) [default: none; 30s for who it is]";
 const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
     between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
+
+/// More than anybody has, and less than a file that was named by mistake. The help says it too.
+const SECRET_LIMIT: u64 = 64 * 1024;
+/// While the secret is waited for, a signal and the deadline are looked at so often.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What both commands have.
 #[derive(Debug, Clone, Args)]
@@ -73,7 +82,7 @@ pub(crate) struct Transfer {
     )]
     secret: Option<String>,
 
-    /// The passphrase is what this file has
+    /// The passphrase is what this file has, at most 64 KiB
     #[arg(long, value_name = "FILE", env = "ADIEU_SECRET_FILE", hide_env_values = true)]
     secret_file: Option<PathBuf>,
 
@@ -118,14 +127,31 @@ impl Transfer {
         Some(format!("for {0} retries write --retry={0}", number.display()))
     }
 
-    fn secret(&self) -> Result<Option<Secret>> {
-        let passphrase = match (&self.secret, &self.secret_file) {
-            (Some(secret), _) => secret.clone().into_bytes(),
-            (None, Some(path)) => std::fs::read(path)
-                .with_context(|| format!("cannot read the secret from {}", path.display()))?,
-            (None, None) => return Ok(None),
+    fn has_secret(&self) -> bool {
+        self.secret.is_some() || self.secret_file.is_some()
+    }
+
+    /// The passphrase. A file may be a pipe into which nobody writes yet: `go_on` is asked now and then, and `Ok(None)` is
+    /// that it did not want to.
+    fn passphrase(path: &Path, go_on: &dyn Fn() -> bool) -> io::Result<Option<Vec<u8>>> {
+        let (done, read) = mpsc::channel();
+        let path = path.to_owned();
+        let reading = move || {
+            let mut passphrase = Vec::new();
+            let file = File::open(path).map(|file| file.take(SECRET_LIMIT + 1));
+            let result = file.and_then(|mut file| file.read_to_end(&mut passphrase));
+            // Nobody waits for it any more.
+            let _ = done.send(result.map(|_| passphrase));
         };
-        Secret::new(&passphrase).map(Some).ok_or_else(|| anyhow!("the secret is empty"))
+        thread::Builder::new().name("adieu-secret".into()).spawn(reading)?;
+        loop {
+            match read.recv_timeout(LOOK) {
+                Ok(result) => return result.map(Some),
+                Err(RecvTimeoutError::Timeout) if go_on() => {}
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("its reader is gone")),
+            }
+        }
     }
 }
 
@@ -183,10 +209,9 @@ impl Session {
         listens: bool,
         shared: &Shared,
         transfer: &Transfer,
-        has_secret: bool,
     ) -> Result<Self, ExitStatus> {
         let (endpoint, tls) = transfer.tls.resolve(endpoint, listens)?;
-        let protection = match (&tls, has_secret) {
+        let protection = match (&tls, transfer.has_secret()) {
             (None, false) => Protection::None,
             (Some(_), false) if !listens && transfer.tls.is_insecure() => Protection::Insecure,
             _ => Protection::Encrypted,
@@ -243,6 +268,51 @@ impl Session {
         })
     }
 
+    /// The secret of both sides, waited for until a signal or the deadline.
+    fn secret(&self, transfer: &Transfer) -> Result<Option<Secret>, ExitStatus> {
+        let usage = |text: &str| {
+            complain(text);
+            ExitStatus::Usage
+        };
+        let passphrase = match (&transfer.secret, &transfer.secret_file) {
+            (Some(secret), _) => secret.clone().into_bytes(),
+            (None, Some(path)) => match Transfer::passphrase(path, &|| self.may_go_on()) {
+                Ok(Some(passphrase)) => passphrase,
+                Ok(None) => return Err(self.ended_before("waiting for the secret")),
+                Err(error) => {
+                    let (path, error) = (path.display(), describe_error(&error));
+                    return Err(usage(&format!("cannot read the secret from {path}: {error}")));
+                }
+            },
+            (None, None) => return Ok(None),
+        };
+        if passphrase.len() as u64 > SECRET_LIMIT {
+            return Err(usage("a secret has at most 64 KiB"));
+        }
+        Secret::new(&passphrase).map(Some).ok_or_else(|| usage("the secret is empty"))
+    }
+
+    /// Whether no signal has come, and the deadline has not passed.
+    fn may_go_on(&self) -> bool {
+        self.interrupt.raised().is_none() && !self.is_late()
+    }
+
+    /// The report of a signal or the deadline before there was a connection.
+    fn ended_before(&self, doing: &str) -> ExitStatus {
+        let (cause, by) = match self.interrupt.raised() {
+            Some(signal) => {
+                (NeverConnected::Interrupted { signal }, format!("interrupted by {}", signal.name()))
+            }
+            None => (NeverConnected::DeadlinePassed, "the deadline passed".to_owned()),
+        };
+        let role = if self.listens { adieu::Role::Listen } else { adieu::Role::Connect };
+        let report = Report::never_connected(&self.endpoint, role, cause);
+        let mut report = TransferReport::never_connected(self.role, 0, report);
+        let moved = if self.role == Role::Send { "sent" } else { "received" };
+        report.message = format!("{by} while {doing}; nothing was {moved}");
+        self.printer.transfer(&report)
+    }
+
     /// On a terminal, says what is waited for after our half-close. Only where no bar does.
     fn tell_waits(&mut self) {
         if self.printer.watches() && !self.printer.is_verbose() {
@@ -284,8 +354,7 @@ impl Session {
         }
         self.printer.say(&format!("listening on {endpoint}"));
         if let Some(fingerprint) = &self.fingerprint {
-            let has_secret = transfer.secret.is_some() || transfer.secret_file.is_some();
-            let secret = if has_secret { " --secret-file SECRET" } else { "" };
+            let secret = if transfer.has_secret() { " --secret-file SECRET" } else { "" };
             let line = pasted::line(self.role, endpoint, fingerprint, &format!("{secret}{options}"));
             say_always(&format!("on the other side: {line}"));
         }

@@ -57,21 +57,19 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
             return usage(&format!("{error:#}{hint}"));
         }
     };
-    let secret = match args.transfer.secret() {
-        Ok(secret) => secret,
-        Err(error) => return usage(&format!("{error:#}")),
-    };
     if let Err(status) =
         own_files::check(&args.shared, &args.transfer, std::slice::from_ref(&args.output), "stored")
     {
         return status;
     }
-    let (listens, has_secret) = (!args.connect, secret.is_some());
-    let session =
-        match Session::new(Role::Receive, endpoint, listens, &args.shared, &args.transfer, has_secret) {
-            Ok(session) => session,
-            Err(status) => return status,
-        };
+    let session = match Session::new(Role::Receive, endpoint, !args.connect, &args.shared, &args.transfer) {
+        Ok(session) => session,
+        Err(status) => return status,
+    };
+    let secret = match session.secret(&args.transfer) {
+        Ok(secret) => secret,
+        Err(status) => return status,
+    };
     // Small files share a sync, and each that waits for it holds a descriptor.
     os::raise_descriptor_limit();
     // Before anybody is asked to connect.

@@ -7,7 +7,7 @@ use crate::options::Shared;
 use crate::printer::complain;
 use crate::stdio;
 use adieu::exchange::{Input, Output};
-use adieu::{Endpoint, NeverConnected, Report, describe_error};
+use adieu::{Endpoint, describe_error};
 use adieu_transfer::{Role, SendOptions, Sources, TransferReport, Wire};
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
@@ -90,17 +90,15 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(endpoint) => endpoint,
         Err(error) => return usage(&format!("'{}' is not an endpoint: {error}", last.display())),
     };
-    let secret = match args.transfer.secret() {
-        Ok(secret) => secret,
-        Err(error) => return usage(&format!("{error:#}")),
-    };
     if let Err(status) = own_files::check(&args.shared, &args.transfer, files, "sent") {
         return status;
     }
-    let (listens, has_secret) = (args.listen, secret.is_some());
-    let session = match Session::new(Role::Send, endpoint, listens, &args.shared, &args.transfer, has_secret)
-    {
+    let session = match Session::new(Role::Send, endpoint, args.listen, &args.shared, &args.transfer) {
         Ok(session) => session,
+        Err(status) => return status,
+    };
+    let secret = match session.secret(&args.transfer) {
+        Ok(secret) => secret,
         Err(status) => return status,
     };
     if files.iter().any(|f| f.as_os_str() == "-")
@@ -149,21 +147,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
 
 /// Looks at everything that is to be sent, until a signal or the deadline.
 fn check(session: &Session, sources: &Sources) -> Result<(), ExitStatus> {
-    match sources.check(&mut || session.interrupt.raised().is_none() && !session.is_late()) {
+    match sources.check(&mut || session.may_go_on()) {
         Ok(true) => Ok(()),
-        Ok(false) => {
-            let (cause, by) = match session.interrupt.raised() {
-                Some(signal) => {
-                    (NeverConnected::Interrupted { signal }, format!("interrupted by {}", signal.name()))
-                }
-                None => (NeverConnected::DeadlinePassed, "the deadline passed".to_owned()),
-            };
-            let role = if session.listens { adieu::Role::Listen } else { adieu::Role::Connect };
-            let report = Report::never_connected(&session.endpoint, role, cause);
-            let mut report = TransferReport::never_connected(Role::Send, 0, report);
-            report.message = format!("{by} while looking at what is to be sent; nothing was sent");
-            Err(session.printer.transfer(&report))
-        }
+        Ok(false) => Err(session.ended_before("looking at what is to be sent")),
         Err(error) => Err(session.local_failure(&error.to_string())),
     }
 }
