@@ -417,7 +417,7 @@ fn of_alert(alert: AlertDescription, stage: Stage) -> HandshakeError {
         }
         AlertDescription::ProtocolVersion => (
             Failure::NoSharedVersion,
-            "we have no TLS version in common: lower --tls-min, or update the peer",
+            "we have no TLS version in common: update the peer, or lower --tls-min if it was raised",
         ),
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
             (Failure::NoSharedSuite, "we have no cipher suite or signature in common")
@@ -453,7 +453,7 @@ fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
         | P::SupportedVersionsExtensionRequired
         | P::Tls12NotOfferedOrEnabled => HandshakeError::new(
             Failure::NoSharedVersion,
-            "the peer and we have no TLS version in common: lower --tls-min, or update the peer",
+            "the peer and we have no TLS version in common: update the peer, or lower --tls-min if it was raised",
         ),
         other => HandshakeError::new(
             Failure::NoSharedSuite,
