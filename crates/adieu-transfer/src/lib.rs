@@ -39,6 +39,7 @@ mod source;
 mod storage;
 mod transport;
 pub mod wire;
+mod zeros;
 
 pub use attempts::WaitEnded;
 pub use outcome::{Outcome, Times, Verdict};

@@ -1,18 +1,18 @@
 //! The receiver: frames in, content to its storage, and at the end the receipt.
 
-use crate::Step;
 use crate::list::List;
 use crate::outcome::{self, Outcome, Verdict, difference};
 use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::sender::{SIGN_OF_LIFE, interrupted, not_agreed};
 use crate::session::{self, Channel};
-use crate::storage::{Awaited, Incoming, Keep, Offer, Storage, StorageError, Wanted, ZEROS};
+use crate::storage::{Awaited, Incoming, Keep, Offer, Storage, StorageError, Wanted};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NameError, PeerRole, Phase, ProtocolError,
     Receipt, Status, Totals, link_stays_inside,
 };
+use crate::{Step, zeros};
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
@@ -305,11 +305,8 @@ impl<T: Transport> Receiver<'_, T> {
         // Thousands of them stand in what was received at once: a signal and the deadline are heard between any two.
         self.channel.read_within(&mut [], Duration::ZERO)?;
         if incoming.is_stream() {
-            let mut left = length;
-            while left > 0 {
-                let piece = &ZEROS[..usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len())];
+            for piece in zeros::pieces(length) {
                 self.data(piece)?;
-                left -= piece.len() as u64;
             }
             return Ok(());
         }

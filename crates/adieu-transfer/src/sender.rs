@@ -16,7 +16,7 @@ use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Have, HaveState, PeerRole, Phase,
     ProtocolError, Receipt,
 };
-use crate::{Step, outcome};
+use crate::{Step, outcome, zeros};
 use out::Out;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -501,18 +501,14 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     fn send_hole(&mut self, length: u64, hasher: &mut blake3::Hasher) -> Result<(), Stop> {
-        const ZEROS: &[u8] = &[0; 256 * 1024];
         let mut left = length;
         while left > 0 {
             // In parts, so that the receiver hashes while we do.
             let part = left.min(HOLE_LIMIT);
             self.control(&Control::Hole { length: part })?;
             self.flush()?;
-            let mut rest = part;
-            while rest > 0 {
-                let piece = usize::try_from(rest).unwrap_or(usize::MAX).min(ZEROS.len());
-                hasher.update(&ZEROS[..piece]);
-                rest -= piece as u64;
+            for piece in zeros::pieces(part) {
+                hasher.update(piece);
             }
             left -= part;
             self.outcome.moved += part;

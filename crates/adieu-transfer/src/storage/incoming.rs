@@ -2,8 +2,8 @@
 
 use super::partial::Open;
 use super::{StorageError, plain};
-use crate::os;
 use crate::wire::{EntryPath, Hash};
+use crate::{os, zeros};
 use std::io::{self, Seek, SeekFrom, Write};
 
 /// A file that is being received.
@@ -25,9 +25,6 @@ pub(crate) struct Incoming {
     /// Its beginning was there already.
     pub(super) is_resumed: bool,
 }
-
-/// What a hole reads as.
-pub(crate) const ZEROS: &[u8] = &[0; 256 * 1024];
 
 impl Incoming {
     pub(crate) fn path(&self) -> &EntryPath {
@@ -111,11 +108,8 @@ impl Incoming {
         let by = i64::try_from(length).map_err(|_| StorageError::words("a hole beyond all bounds"))?;
         let moved = (&*self.file).seek(SeekFrom::Current(by));
         moved.map_err(|e| StorageError::new(&format!("cannot leave a hole in {}", self.path), e))?;
-        let mut left = length;
-        while left > 0 {
-            let piece = &ZEROS[..usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len())];
+        for piece in zeros::pieces(length) {
             self.hasher.update(piece);
-            left -= piece.len() as u64;
         }
         self.written += length;
         self.hole_at_end = length > 0 || self.hole_at_end;

@@ -16,7 +16,7 @@ use crate::wire::{EntryPath, Have, HaveState};
 pub(crate) use commit::{Awaited, Wanted};
 use commit::{Sync, Waiting, What};
 use directories::Directories;
-pub(crate) use incoming::{Incoming, ZEROS};
+pub(crate) use incoming::Incoming;
 use partial::{Found, Open, Spot};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
