@@ -8,6 +8,7 @@
 
 use crate::exit::ExitStatus;
 use adieu::{Interrupt, Signal};
+use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::sync::Arc;
@@ -64,7 +65,8 @@ pub(crate) fn on_signal(mut heard: impl FnMut(Signal) + Send + 'static) -> io::R
 
 /// From here on, a file that may not grow is an error.
 fn survive_the_file_limit() -> io::Result<()> {
-    if !is_ignored(libc::SIGXFSZ) {
+    // Without a limit it never comes.
+    if getrlimit(Resource::Fsize).current.is_some() && !is_ignored(libc::SIGXFSZ) {
         // A handler is needed, and nobody looks at what it sets.
         signal_hook::flag::register(libc::SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     }
