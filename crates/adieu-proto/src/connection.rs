@@ -1,12 +1,14 @@
 //! The state machine of one connection: two half-connections, the counts, and the one outcome.
 
 mod judgement;
+mod leaving;
 
 use crate::timers::{Situation, Timers};
 use crate::{
     Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
     Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting, Wants,
 };
+use leaving::Leaving;
 
 /// Our sending half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,6 +49,12 @@ pub struct Connection {
     receive: ReceiveHalf,
     input_open: bool,
     input_abandoned: bool,
+    /// Whether our output took everything is told after the peer's end, and our FIN waits for that.
+    output_end_awaited: bool,
+    /// Our sending side was kept open for a silent peer for long enough.
+    peer_grace_over: bool,
+    /// An ending that is put off until what was sent before it is acknowledged.
+    leaving: Option<Leaving>,
     /// The transport itself still has octets to send: TLS records.
     owes: bool,
     counts: Counts,
@@ -88,6 +96,9 @@ impl Connection {
             receive: ReceiveHalf::Open,
             input_open: true,
             input_abandoned: false,
+            output_end_awaited: false,
+            peer_grace_over: false,
+            leaving: None,
             owes: false,
             counts: Counts::default(),
             milestones: Milestones::default(),
@@ -115,6 +126,10 @@ impl Connection {
         if self.outcome.is_some() || self.in_flight.is_some() {
             return None;
         }
+        if self.verdict.is_none() && self.connected && self.may_shut_down() && self.is_cut() {
+            // A FIN would tell the peer that this is a whole answer to a whole stream.
+            self.leave(None, Ending::Truncated);
+        }
         self.in_flight = self.next_action();
         self.in_flight
     }
@@ -136,11 +151,19 @@ impl Connection {
         if self.verdict.is_some() {
             return None;
         }
+        if let Some(leaving) = &self.leaving {
+            return [self.config.deadline, leaving.poll_timeout(&self.config)].into_iter().flatten().min();
+        }
         let connect = self.config.connect_timeout.filter(|_| !self.connected);
         let idle = self.timers.idle_at(&self.config);
         let grace = self.timers.grace_at(&self.config);
         let eof = self.timers.eof_at(&self.config);
-        [connect, self.config.deadline, idle, grace, eof, self.timers.check_at()].into_iter().flatten().min()
+        let held = self.timers.held_until(&self.config);
+        let first_byte = self.timers.first_byte_at(&self.config);
+        [connect, self.config.deadline, idle, grace, eof, held, first_byte, self.timers.check_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What may be done now without blocking.
@@ -150,9 +173,9 @@ impl Connection {
         }
         let sendable = self.send == SendHalf::Open && self.evidence.fault.is_none();
         Wants {
-            receive: self.is_receiving(),
+            receive: self.is_receiving() && self.leaving.is_none(),
             send: sendable && (self.pending() > 0 || self.owes),
-            input: sendable && self.input_open,
+            input: sendable && self.input_open && self.leaving.is_none(),
             acknowledgement: self.both_ended() && self.flushed() && !self.held && !self.sample_due,
         }
     }
@@ -221,11 +244,27 @@ impl Connection {
         }
     }
 
+    /// Whether the peer's stream has ended without the end mark that it must have: it was cut. Whatever reads it must not
+    /// take it for whole.
+    pub fn is_cut(&self) -> bool {
+        self.receive == ReceiveHalf::Eof && self.evidence.eof && self.evidence.end_mark == Some(false)
+    }
+
+    /// Whether the ending is decided and only put off, until what was sent before is acknowledged. Nothing is wanted
+    /// meanwhile but the rest of that, and time.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_some() && self.verdict.is_none()
+    }
+
     /// Whether all that our input gave is sent, and it has ended: [`Action::ShutdownSend`] is next. A transport that
     /// ends its stream by something of its own (TLS close_notify) sends that now, and says so with
     /// [`Connection::handle_owed`].
     pub fn is_about_to_shut_down(&self) -> bool {
-        self.connected && self.verdict.is_none() && self.in_flight.is_none() && self.may_shut_down()
+        self.connected
+            && self.verdict.is_none()
+            && self.in_flight.is_none()
+            && self.may_shut_down()
+            && !self.is_cut()
     }
 
     /// Whether our input was given up unfinished: silent for longer than the input grace after the peer's end.
@@ -306,6 +345,7 @@ impl Connection {
     pub fn handle_owed(&mut self, owes: bool) {
         // What turns up once the shutdown is under way comes too late to be sent.
         self.owes = owes && self.in_flight != Some(Action::ShutdownSend);
+        self.look_if_sent();
     }
 
     /// Our kernel accepted `n` bytes for sending.
@@ -319,6 +359,7 @@ impl Connection {
         }
         // More was added: the next look has nothing to compare with.
         self.may_be_untaken |= self.untaken.take().is_some();
+        self.look_if_sent();
     }
 
     /// A call told an error. Only the first that names a cause counts, by the order in which the peer has sent: a broken
@@ -409,7 +450,9 @@ impl Connection {
                 self.handle_fault(now, fault);
             }
         }
-        if self.verdict.is_none() && self.evidence.fault.is_none() {
+        if self.verdict.is_none() && self.evidence.fault.is_none() && self.leaving.is_some() {
+            self.judge_flushed(now, sample.unacknowledged);
+        } else if self.verdict.is_none() && self.evidence.fault.is_none() {
             self.judge_close(now, sample);
             self.judge_silence(now, sample.last_heard);
         } else if self.evidence.fault.is_some() {
@@ -438,6 +481,17 @@ impl Connection {
         self.input_open = false;
     }
 
+    /// Whether our output took everything will be told with [`Connection::handle_output_ended`]. Until then our sending
+    /// side is not shut down once the peer has ended its own: our FIN says that it was taken.
+    pub fn await_output_end(&mut self) {
+        self.output_end_awaited = true;
+    }
+
+    /// After the peer's end, our output has taken everything, and has ended well.
+    pub fn handle_output_ended(&mut self) {
+        self.output_end_awaited = false;
+    }
+
     /// Our input failed: what was sent is not the whole.
     pub fn handle_input_failed(&mut self, now: Time, code: Option<i32>) {
         self.handle_local_failure(now, LocalEnd::Input, code);
@@ -463,12 +517,18 @@ impl Connection {
         }
     }
 
-    /// One of our own ends failed.
+    /// One of our own ends failed. What a failed input, or a command, gave before is still delivered; then the connection
+    /// is aborted.
     pub fn handle_local_failure(&mut self, now: Time, end: LocalEnd, code: Option<i32>) {
-        if self.verdict.is_none() && self.evidence.fault.is_none() {
+        if self.verdict.is_none() && self.leaving.is_none() && self.evidence.fault.is_none() {
             self.evidence.local_code = code;
         }
-        self.decide(now, Ending::LocalFailure { end });
+        let ending = Ending::LocalFailure { end };
+        if matches!(end, LocalEnd::Input | LocalEnd::Command) {
+            self.leave(Some(now), ending);
+        } else {
+            self.decide(now, ending);
+        }
     }
 
     /// A signal asked us to stop.
@@ -531,7 +591,9 @@ impl Connection {
             return;
         }
         let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
-        if due(self.config.deadline) {
+        if self.leaving.is_some() && !due(self.config.deadline) {
+            self.leave_by(now);
+        } else if due(self.config.deadline) {
             if self.both_ended() && self.flushed() && self.evidence.fault.is_none() {
                 // Only acknowledgements are missing, and they wake nobody: they may be there.
                 self.sample_due = true;
@@ -543,10 +605,19 @@ impl Connection {
         } else if !self.connected && self.timers.lasted(self.timers.idle_at(&self.config)) {
             // Of a handshake there is nothing to look at.
             self.decide(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.timers.lasted(self.timers.grace_at(&self.config)) {
-            self.input_open = false;
-            self.input_abandoned = true;
+        } else if self.timers.lasted(self.timers.first_byte_at(&self.config)) {
+            self.decide(now, Ending::TimedOut { timer: Timer::FirstByte });
+        } else if self.timers.lasted(self.timers.held_until(&self.config)) {
+            self.peer_grace_over = true;
             self.update_timers(now);
+        } else if self.timers.lasted(self.timers.grace_at(&self.config)) {
+            self.input_abandoned = true;
+            if self.config.input_grace.is_some_and(|grace| grace.is_end) {
+                self.input_open = false;
+                self.update_timers(now);
+            } else {
+                self.leave(Some(now), Ending::Indeterminate { missing: Missing::InputEnd });
+            }
         } else if self.timers.lasted(self.timers.eof_at(&self.config)) {
             self.decide(now, Ending::Indeterminate { missing: Missing::PeerEof });
         } else if self.timers.lasted(self.timers.check_at())
@@ -583,6 +654,30 @@ impl Connection {
             && self.pending() == 0
             && !self.owes
             && self.evidence.fault.is_none()
+            && self.leaving.is_none()
+            && !self.fin_is_held()
+    }
+
+    /// Whether our FIN would promise what is not known yet: that all of the peer's stream was taken; or, of an input that
+    /// gave nothing, that we wait for nothing more.
+    fn fin_is_held(&self) -> bool {
+        if self.receive == ReceiveHalf::Open {
+            self.is_held_for_peer()
+        } else if self.is_cut() {
+            // There will be none, but what came before the cut is handed on before that is told.
+            !self.flushed()
+        } else {
+            self.output_end_awaited
+        }
+    }
+
+    fn is_held_for_peer(&self) -> bool {
+        self.config.peer_grace.is_some()
+            && !self.peer_grace_over
+            && !self.input_open
+            && self.counts.read == 0
+            && self.receive == ReceiveHalf::Open
+            && self.send == SendHalf::Open
     }
 
     /// Octets of sequence space that our kernel has taken: the bytes, and our FIN.
@@ -599,8 +694,12 @@ impl Connection {
             untaken: alive && self.may_be_untaken,
             input_holds: matches!(self.receive, ReceiveHalf::Eof | ReceiveHalf::Finished)
                 && self.input_open
-                && self.pending() == 0,
+                && self.pending() == 0
+                // To give an input up by default ends the connection: what came from the peer is handed on before.
+                && (self.flushed() || self.config.input_grace.is_none_or(|grace| grace.is_end)),
             eof_missing: alive && self.send == SendHalf::Shut && self.receive == ReceiveHalf::Finished,
+            held_for_peer: alive && self.is_held_for_peer(),
+            untouched: alive && self.connected && self.counts.received == 0 && self.counts.accepted == 0,
         }
     }
 
@@ -615,5 +714,7 @@ impl Connection {
     }
 }
 
+#[cfg(test)]
+mod promise_tests;
 #[cfg(test)]
 mod tests;

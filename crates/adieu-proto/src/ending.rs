@@ -61,6 +61,8 @@ pub enum Timer {
     Connect,
     /// The peer took nothing, sent nothing and acknowledged nothing while we waited for it.
     Idle,
+    /// No byte passed in either direction.
+    FirstByte,
     /// The user's total time is up.
     Deadline,
     /// The peer's TCP did not answer at all, not even probes, while data was outstanding.
@@ -101,6 +103,8 @@ pub enum Signal {
 pub enum Missing {
     /// We closed before the peer had ended its side.
     PeerEof,
+    /// Our input was given up while it was silent: what it would still have given is not known.
+    InputEnd,
     /// This platform or transport cannot tell what was acknowledged.
     Acknowledgement,
     /// SO_ERROR could not be read.
@@ -174,11 +178,12 @@ impl Side {
 }
 
 impl Timer {
-    /// The timer's name in reports: `connect`, `idle`, `deadline`, `dead_peer`, `kernel`.
+    /// The timer's name in reports: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `kernel`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Idle => "idle",
+            Self::FirstByte => "first_byte",
             Self::Deadline => "deadline",
             Self::DeadPeer => "dead_peer",
             Self::Kernel => "kernel",
@@ -199,10 +204,11 @@ impl LocalEnd {
 }
 
 impl Missing {
-    /// The fact's name in reports: `peer_eof`, `acknowledgement`, `socket_error`, `cause`.
+    /// The fact's name in reports: `peer_eof`, `input_end`, `acknowledgement`, `socket_error`, `cause`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PeerEof => "peer_eof",
+            Self::InputEnd => "input_end",
             Self::Acknowledgement => "acknowledgement",
             Self::SocketError => "socket_error",
             Self::Cause => "cause",

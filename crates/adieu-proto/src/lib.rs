@@ -17,7 +17,8 @@
 //! 4. Do what [`Connection::wants`] allows, without blocking, **receiving before sending**, and report each
 //!    result (`handle_received`, `handle_eof`, `handle_accepted`, `handle_fault`, `handle_input`,
 //!    `handle_output`, …). After a fault, receive until nothing is left, then say so with
-//!    [`Connection::handle_exhausted`].
+//!    [`Connection::handle_exhausted`]. A driver whose output can fail at its end (a file's sync, a command's status) says
+//!    so at the start with [`Connection::await_output_end`], and calls [`Connection::handle_output_ended`] after it.
 //! 5. If anything moved, go back to 2.
 //! 6. Say what everything is blocked on with [`Connection::handle_waiting`], then sleep until one of those is
 //!    ready or [`Connection::poll_timeout`] has come.
@@ -30,6 +31,8 @@
 //! - never [`Ending::Graceful`] without both directions ended by EOF, all bytes and the FIN acknowledged, and
 //!   SO_ERROR read as clear;
 //! - received bytes are handed on before a fault becomes the ending;
+//! - whoever knows that a stream is not whole, incoming or outgoing, aborts, after what was sent before is acknowledged
+//!   (bounded by [`Config::flush_timeout`]); it never shuts its sending side down;
 //! - no byte is wanted for sending after [`Action::ShutdownSend`].
 
 #![forbid(unsafe_code)]
@@ -45,7 +48,7 @@ pub use connection::Connection;
 pub use ending::{Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};
 pub use evidence::{Call, Evidence, Fault, FaultKind, Sample, SocketError, Unacknowledged};
 pub use race::{Race, RaceStep, interleave};
-pub use timers::Config;
+pub use timers::{Config, InputGrace};
 pub use vocabulary::{Action, Counts, Milestones, Waiting, Wants};
 
 /// A moment, as the time since the connection's start (when connecting, or accepting, began).

@@ -16,9 +16,18 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// From the start to the end of all.
     pub deadline: Option<Duration>,
-    /// After the peer's EOF, our input may be silent for this long before we half-close. `None` waits for
-    /// the input's own end.
-    pub input_grace: Option<Duration>,
+    /// What becomes of an input that stays silent after the peer's EOF. `None` waits for the input's own end.
+    pub input_grace: Option<InputGrace>,
+    /// A silent input waits for the peer, as a command does that answers what it is sent: its silence is the peer's.
+    pub input_answers: bool,
+    /// If our input ends without having given a byte, our sending side stays open until the peer has ended its own, or
+    /// has sent nothing for this long. `None`: it is shut down at the input's end.
+    pub peer_grace: Option<Duration>,
+    /// No byte has passed in either direction for this long since the connection was there.
+    pub first_byte_timeout: Option<Duration>,
+    /// An ending that needs an abort is put off until the peer's TCP has acknowledged what was sent before, but for no
+    /// longer than this.
+    pub flush_timeout: Duration,
     /// Data is outstanding and the peer's TCP did not answer, not even to probes, for this long. A stalled
     /// peer whose system is alive answers probes and is never taken for dead.
     pub dead_peer: Option<Duration>,
@@ -33,8 +42,8 @@ impl Config {
     /// How long a dead peer goes unnoticed by default. More than TCP_RTO_MAX (120 s on Linux): a living peer with a
     /// closed window is probed, and so heard, no more often than that in the end.
     pub const DEAD_PEER: Duration = Duration::from_secs(130);
-    /// How long our silent input may hold up the end by default, once the peer has ended.
-    pub const INPUT_GRACE: Duration = Duration::from_secs(2);
+    /// How long an abort waits for acknowledgements by default.
+    pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long the peer may leave its transport open by default, once both streams have ended.
     pub const EOF_GRACE: Duration = Duration::from_secs(5);
     /// How long connecting may take by default.
@@ -47,11 +56,37 @@ impl Default for Config {
             connect_timeout: Some(Self::CONNECT_TIMEOUT),
             idle_timeout: None,
             deadline: None,
-            input_grace: Some(Self::INPUT_GRACE),
+            input_grace: None,
+            input_answers: false,
+            peer_grace: None,
+            first_byte_timeout: None,
+            flush_timeout: Self::FLUSH_TIMEOUT,
             dead_peer: Some(Self::DEAD_PEER),
             eof_grace: Some(Self::EOF_GRACE),
             end_mark: false,
         }
+    }
+}
+
+/// How long a silent input may hold up the end once the peer has ended its side, and what its silence then means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InputGrace {
+    /// How long the input may be silent.
+    pub after: Duration,
+    /// Its silence counts as its end, because the user said so: we half-close. Otherwise nobody knows what would have
+    /// come, so the connection is aborted and its ending is [`Indeterminate`](crate::Ending::Indeterminate).
+    pub is_end: bool,
+}
+
+impl InputGrace {
+    /// A silence of this length counts as the input's end.
+    pub const fn ends(after: Duration) -> Self {
+        Self { after, is_end: true }
+    }
+
+    /// An input that was silent for this long is given up.
+    pub const fn gives_up(after: Duration) -> Self {
+        Self { after, is_end: false }
     }
 }
 
@@ -68,6 +103,10 @@ pub(crate) struct Situation {
     pub(crate) input_holds: bool,
     /// Both streams have ended, and only the EOF of the peer's transport has not come.
     pub(crate) eof_missing: bool,
+    /// Our input has ended without a byte, and our sending side is kept open for the peer's end.
+    pub(crate) held_for_peer: bool,
+    /// No byte has passed in either direction.
+    pub(crate) untouched: bool,
 }
 
 /// The moments the timers count from.
@@ -79,6 +118,8 @@ pub(crate) struct Timers {
     outstanding_since: Option<Time>,
     grace_since: Option<Time>,
     eof_missing_since: Option<Time>,
+    held_since: Option<Time>,
+    untouched_since: Option<Time>,
     check_at: Option<Time>,
 }
 
@@ -91,6 +132,7 @@ impl Timers {
     /// The peer did something, at that moment; what is known of later ones stays.
     pub(crate) fn peer_acted(&mut self, at: Time) {
         self.idle_since = self.idle_since.map(|since| since.max(at));
+        self.held_since = self.held_since.map(|since| since.max(at));
     }
 
     /// Our input gave something: its silence begins anew.
@@ -108,12 +150,14 @@ impl Timers {
     /// Starts and stops the clocks after the situation has changed.
     pub(crate) fn update(&mut self, now: Time, config: &Config, situation: Situation) {
         let any = self.waiting.any();
-        let awaits_peer = self.awaits_peer(situation);
+        let awaits_peer = self.awaits_peer(config, situation);
         keep(&mut self.idle_since, now, awaits_peer);
         keep(&mut self.outstanding_since, now, situation.outstanding);
         keep(&mut self.grace_since, now, self.waiting.input && situation.input_holds);
         // Received bytes that our own output holds up come first.
         keep(&mut self.eof_missing_since, now, self.waiting.receive && situation.eof_missing);
+        keep(&mut self.held_since, now, self.waiting.receive && situation.held_for_peer);
+        keep(&mut self.untouched_since, now, situation.untouched);
         match self.check_interval(config, situation).filter(|_| any) {
             None => self.check_at = None,
             Some(interval) => {
@@ -130,12 +174,13 @@ impl Timers {
     }
 
     /// Whether the silence is the peer's.
-    fn awaits_peer(&self, situation: Situation) -> bool {
+    fn awaits_peer(&self, config: &Config, situation: Situation) -> bool {
         let w = self.waiting;
+        let input_is_silent = w.input && !config.input_answers;
         situation.alive
             && w.any()
             && !w.output
-            && (w.send || w.acknowledgement || (w.receive && !w.input) || situation.outstanding)
+            && (w.send || w.acknowledgement || (w.receive && !input_is_silent) || situation.outstanding)
     }
 
     /// How often acknowledgements must be looked at: they make no descriptor ready.
@@ -164,7 +209,17 @@ impl Timers {
 
     /// When our silent input has held up the end for too long.
     pub(crate) fn grace_at(&self, config: &Config) -> Option<Time> {
-        Some(self.grace_since?.saturating_add(config.input_grace?))
+        Some(self.grace_since?.saturating_add(config.input_grace?.after))
+    }
+
+    /// When our sending side has been kept open for a silent peer for long enough.
+    pub(crate) fn held_until(&self, config: &Config) -> Option<Time> {
+        Some(self.held_since?.saturating_add(config.peer_grace?))
+    }
+
+    /// When a connection over which no byte has passed is given up.
+    pub(crate) fn first_byte_at(&self, config: &Config) -> Option<Time> {
+        Some(self.untouched_since?.saturating_add(config.first_byte_timeout?))
     }
 
     /// When the EOF of the peer's transport has been missing for too long.

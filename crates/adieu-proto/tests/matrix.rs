@@ -1,6 +1,6 @@
 //! The closing matrix on the simulated network: the scenarios whose input and output are plain, in virtual time.
 
-use adieu_proto::Config;
+use adieu_proto::{Config, InputGrace};
 use adieu_testkit::peer;
 use adieu_testkit::scenario::{self, Scenario};
 use adieu_testkit::sim::{Core, Simulation, Step};
@@ -53,7 +53,7 @@ fn config(scenario: &Scenario) -> Config {
         connect_timeout: given.connect_timeout.or(default.connect_timeout),
         idle_timeout: given.idle_timeout,
         deadline: given.deadline,
-        input_grace: given.input_grace.or(default.input_grace),
+        input_grace: given.input_grace.map(InputGrace::ends),
         ..default
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `PROPTEST_CASES=100000 cargo test -p adieu-proto` runs more.
 
-use adieu_proto::{Action, Config, Ending, Side, Signal};
+use adieu_proto::{Action, Config, Ending, InputGrace, Side, Signal};
 use adieu_testkit::sim::{
     Acknowledgements, Answer, Ask, Core, Event, Input, InputStep, Kernel, Link, LinkFault, Output,
     OutputStep, Party, Platform, Run, Simulation, Step, Told, What,
@@ -46,10 +46,11 @@ fn timers() -> impl Strategy<Value = Config> {
             connect_timeout,
             idle_timeout,
             deadline,
-            input_grace,
+            input_grace: input_grace.map(InputGrace::ends),
             dead_peer,
             eof_grace: None,
             end_mark,
+            ..Config::default()
         },
     )
 }

@@ -4,8 +4,8 @@
 //! for, and no more is accepted than was read. `PROPTEST_CASES=100000 cargo test -p adieu-proto` runs more.
 
 use adieu_proto::{
-    Action, Call, Config, Connection, Ending, Fault, FaultKind, LocalEnd, Outcome, Sample, Signal,
-    SocketError, Time, Unacknowledged, Waiting,
+    Action, Call, Config, Connection, Ending, Fault, FaultKind, InputGrace, LocalEnd, Outcome, Sample,
+    Signal, SocketError, Time, Unacknowledged, Waiting,
 };
 use core::time::Duration;
 use proptest::collection::vec;
@@ -145,10 +145,14 @@ fn config() -> impl Strategy<Value = Config> {
             connect_timeout,
             idle_timeout,
             deadline,
-            input_grace,
+            // Both kinds, by what is even.
+            input_grace: input_grace.map(|after| InputGrace { after, is_end: after.as_millis() % 2 == 0 }),
             dead_peer,
             eof_grace: Some(Duration::from_millis(30)),
             end_mark,
+            first_byte_timeout: idle_timeout.map(|t| t * 2),
+            peer_grace: connect_timeout,
+            ..Config::default()
         },
     )
 }
@@ -270,6 +274,8 @@ impl Told {
         self.in_flight = action.or(self.in_flight);
         if action == Some(Action::ShutdownSend) {
             assert!(!self.asked_to_shut_down, "shut down twice");
+            assert!(!self.core.is_cut(), "a FIN for a stream that was cut");
+            assert!(!self.core.is_leaving(), "a FIN for a stream that is to be aborted");
             assert_eq!(self.unsent, 0, "shut down with bytes unsent");
             self.asked_to_shut_down = true;
         }

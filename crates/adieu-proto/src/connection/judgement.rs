@@ -130,12 +130,12 @@ impl Connection {
 
     /// Decides what the inputs so far decide.
     pub(super) fn conclude(&mut self, now: Time) {
-        if self.verdict.is_some() || !self.flushed() {
+        if self.verdict.is_some() || !(self.flushed() || self.leaving.is_some()) {
             return;
         }
         if let Some(fault) = self.evidence.fault {
             // Whatever came before the fault is still to be received. A look that is due comes first.
-            if self.receive != ReceiveHalf::Open && !self.sample_due {
+            if (self.receive != ReceiveHalf::Open || self.leaving.is_some()) && !self.sample_due {
                 self.decide(now, self.ending_of(fault));
             }
         } else if self.both_ended() && !self.held {
@@ -148,8 +148,9 @@ impl Connection {
         if self.verdict.is_some() {
             return;
         }
-        let (ending, phase) = match self.evidence.fault {
-            Some(fault) if self.connected => (self.ending_of(fault), self.fault_phase),
+        let (ending, phase) = match (&self.leaving, self.evidence.fault) {
+            (Some(leaving), _) => (leaving.ending, leaving.phase),
+            (None, Some(fault)) if self.connected => (self.ending_of(fault), self.fault_phase),
             _ => (ending, self.phase()),
         };
         self.verdict = Some(Verdict { ending, phase, at: now });

@@ -1,7 +1,7 @@
 //! The machine by itself, one input at a time, in virtual time.
 
 use super::*;
-use crate::Unacknowledged;
+use crate::{InputGrace, Unacknowledged};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Time {
@@ -208,7 +208,8 @@ fn a_stalled_peer_that_answers_probes_is_not_dead_and_one_that_does_not_is() {
 
 #[test]
 fn the_peer_ended_first_and_our_silent_input_is_given_up_after_its_grace() {
-    let mut c = Connection::new(Config::default());
+    let grace = InputGrace::ends(ms(2000));
+    let mut c = Connection::new(Config { input_grace: Some(grace), ..Config::default() });
     c.handle_connected(ms(1));
     c.handle_eof(ms(5));
     let waiting = Waiting { input: true, ..Waiting::default() };

@@ -5,7 +5,7 @@
 
 mod world;
 
-use adieu_proto::{Action, Config, Ending, LocalEnd, Missing, Phase, Side, Signal, Timer, Wants};
+use adieu_proto::{Action, Config, Ending, InputGrace, LocalEnd, Missing, Phase, Side, Signal, Timer, Wants};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -28,8 +28,11 @@ fn starts() -> Vec<World> {
         full(trouble, config()),
         full(trouble, Config { deadline: Some(ms(2)), connect_timeout: Some(ms(1)), ..config() }),
         full(calm(1, 1), Config { idle_timeout: Some(ms(1)), ..config() }),
-        full(calm(1, 1), Config { input_grace: Some(ms(1)), end_mark: true, ..config() }),
-        full(calm(1, 1), Config { input_grace: Some(ms(1)), eof_grace: Some(ms(1)), ..config() }),
+        full(calm(1, 1), Config { input_grace: Some(InputGrace::ends(ms(1))), end_mark: true, ..config() }),
+        full(
+            calm(1, 1),
+            Config { input_grace: Some(InputGrace::gives_up(ms(1))), eof_grace: Some(ms(1)), ..config() },
+        ),
         full(calm(1, 1), Config { dead_peer: Some(ms(2)), ..config() }),
         World::new(Platform::Untold, calm(1, 1), bounded.clone()),
         World::new(Platform::SameKernel, calm(1, 1), bounded.clone()),
@@ -145,7 +148,7 @@ fn sleep_is_justified(world: &World) -> bool {
     let something =
         waiting.receive || waiting.send || waiting.input || waiting.output || waiting.acknowledgement;
     let untold = matches!(world.platform, Platform::Untold | Platform::SameKernel);
-    if !(something || connecting) || (waiting.acknowledgement && untold) {
+    if !(something || connecting || world.core.is_leaving()) || (waiting.acknowledgement && untold) {
         return false;
     }
     if world.core.poll_timeout().is_some() {

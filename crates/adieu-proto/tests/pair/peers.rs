@@ -1,6 +1,7 @@
 //! Peers that are slow, stubborn or silent, and what is not their fault.
 
 use super::*;
+use adieu_proto::InputGrace;
 use adieu_testkit::sim::{Acknowledgements, Input, InputStep, LinkFault, Output, Simulation, Step};
 
 #[test]
@@ -77,7 +78,7 @@ fn a_peer_that_never_reads_but_answers_probes_is_not_dead() {
 
 #[test]
 fn silent_input_after_the_peers_end_is_given_up_after_its_grace() {
-    let config = Config { input_grace: Some(secs(2)), ..no_timers() };
+    let config = Config { input_grace: Some(InputGrace::ends(secs(2))), ..no_timers() };
     let input = Input::new([
         InputStep::Pause(secs(1)),
         InputStep::Give(3),

@@ -1,7 +1,7 @@
 //! Links that are cut or swallow, in every phase, under each of the timers.
 
 use super::*;
-use adieu_proto::Outcome;
+use adieu_proto::{InputGrace, Outcome};
 use adieu_testkit::sim::{
     Answer, Input, InputStep, LinkFault, Output, OutputStep, Run, Simulation, Step, What,
 };
@@ -156,7 +156,11 @@ fn durations_without_end_are_no_bounds() {
     let config = Config {
         idle_timeout: Some(Duration::MAX),
         deadline: Some(Duration::MAX),
-        input_grace: Some(Duration::MAX),
+        input_grace: Some(InputGrace::gives_up(Duration::MAX)),
+        peer_grace: Some(Duration::MAX),
+        first_byte_timeout: Some(Duration::MAX),
+        flush_timeout: Duration::MAX,
+        input_answers: false,
         dead_peer: Some(Duration::MAX),
         connect_timeout: Some(Duration::MAX),
         eof_grace: None,
