@@ -114,6 +114,7 @@ impl Connection {
         link.core.handle_input_eof();
         link.act();
         finish_sending(link);
+        await_delivery(link);
         if link.core.milestones().shutdown_send.is_some() {
             return Ok(HalfClosed { link: self.link });
         }
@@ -361,6 +362,15 @@ fn finish_sending(link: &mut Link<Socket>) {
         link.act();
     }
     link.wait_for(Waiting::default());
+}
+
+/// A stream of the peer that was cut is answered by a reset, which waits until what was sent before is delivered.
+fn await_delivery(link: &mut Link<Socket>) {
+    while link.outcome().is_none() && link.core.is_leaving() {
+        if wait(link, Waiting::default(), None).is_err() {
+            break;
+        }
+    }
 }
 
 /// Why there is nothing to read from or to write to.

@@ -34,7 +34,7 @@ impl Handle for Socket {
 
 /// Sets what every connection of adieu has, before it connects or as soon as it is ours.
 ///
-/// - `SO_LINGER`, zero: a close before our half-close resets; see [`set_reset_on_close`].
+/// - `SO_LINGER`, zero: a close that is not ours resets; see [`set_reset_on_close`].
 /// - `SO_OOBINLINE`: an urgent byte stays in the stream, where otherwise it is lost.
 /// - What [`SocketOptions::set_defaults`] does.
 ///
@@ -50,8 +50,9 @@ pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool, asked: &SocketOpti
 
 /// Whether a close makes the peer see an RST: zero linger.
 ///
-/// It is set from the beginning, and taken back by our half-close: so whatever ends this process before that (a panic,
-/// SIGKILL) resets the connection, and no stream that was cut looks whole.
+/// It is set from the beginning, and taken back just before we close: so whatever ends this process before that (a panic,
+/// SIGKILL) resets the connection, and no stream that was cut, in either direction, looks whole. After our half-close that
+/// tells a peer that is still sending, or has just finished, that its bytes were not taken.
 ///
 /// Source: socket(7), SO_LINGER; Winsock's closesocket, "abortive disconnect".
 pub(crate) fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {

@@ -186,7 +186,6 @@ impl<H: Handle> Link<H> {
         let (at, result, first_fin) = match &self.handle {
             Some(handle) => {
                 let socket = handle.socket();
-                handle::set_reset_on_close(&socket, false);
                 let before = os::first_fin(&socket, look);
                 let at = self.now();
                 let result = socket.shutdown(std::net::Shutdown::Write);
@@ -229,10 +228,8 @@ impl<H: Handle> Link<H> {
     }
 
     fn close(&mut self, abort: bool) {
-        if let Some(handle) = self.handle.take()
-            && abort
-        {
-            handle::set_reset_on_close(&handle.socket(), true);
+        if let Some(handle) = self.handle.take() {
+            handle::set_reset_on_close(&handle.socket(), abort);
         }
         self.core.handle_closed(self.now());
         #[cfg(feature = "tls")]

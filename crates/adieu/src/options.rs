@@ -2,6 +2,7 @@
 
 use crate::socket_options::{KeepAlive, SocketOptions};
 use crate::{Endpoint, Event, Interrupt, IpVersion, OptionError, Proxy};
+use adieu_proto::InputGrace;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use std::{fmt, sync::Arc};
@@ -58,8 +59,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: 30 s to connect, 2 s of input grace, a dead peer noticed within about two minutes, no idle
-    /// timeout, no deadline.
+    /// The defaults: 30 s to connect, a dead peer noticed within about two and a half minutes, and no other time limit: no
+    /// idle timeout, no deadline, and a silent input is waited for.
     pub fn new() -> Self {
         Self::default()
     }
@@ -97,11 +98,49 @@ impl Options {
         self
     }
 
-    /// In an [exchange](crate::exchange()), how long a silent input may hold up the end once the peer has ended
-    /// its side. `None`: for ever. Default: 2 s.
+    /// In an [exchange](crate::exchange()), once the peer has ended its side: an input that is silent for this long counts
+    /// as ended. `None`: its own end is waited for. Default: none.
+    ///
+    /// Ask for it only if the silence means that there is nothing more to send: the ending is then
+    /// [`Graceful`](crate::Ending::Graceful), and [`Report::input_abandoned`](crate::Report::input_abandoned) says so.
     #[must_use]
     pub fn input_grace(mut self, grace: impl Into<Option<Duration>>) -> Self {
-        self.timers.input_grace = grace.into();
+        self.timers.input_grace = grace.into().map(InputGrace::ends);
+        self
+    }
+
+    /// In an [exchange](crate::exchange()), once the peer has ended its side: an input that is silent for this long is given
+    /// up. The peer sees a reset, after what was sent is delivered, and the ending is
+    /// [`Indeterminate`](crate::Ending::Indeterminate): nobody knows what the input would have given. `None`: its own end is
+    /// waited for. Default: none. It replaces [`input_grace`](Self::input_grace).
+    #[must_use]
+    pub fn give_up_input_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
+        self.timers.input_grace = silence.into().map(InputGrace::gives_up);
+        self
+    }
+
+    /// In an [exchange](crate::exchange()) whose input ends without a byte: our sending side stays open until the peer has
+    /// ended its own, or has sent nothing for this long. So a peer that stops at our FIN is not cut, and our FIN says that its
+    /// bytes were taken. `None`: it is shut down at the input's end. Default: none.
+    #[must_use]
+    pub fn peer_grace(mut self, silence: impl Into<Option<Duration>>) -> Self {
+        self.timers.peer_grace = silence.into();
+        self
+    }
+
+    /// Ends the connection if no byte has passed in either direction for this long since it was there: whoever connects and
+    /// says nothing holds no place of a service. Default: none.
+    #[must_use]
+    pub fn first_byte_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timers.first_byte_timeout = timeout.into();
+        self
+    }
+
+    /// In an [exchange](crate::exchange()), the input answers what the peer sends, as a command does: while both are silent,
+    /// the [idle timeout](Self::idle_timeout) counts. Default: no.
+    #[must_use]
+    pub fn input_answers(mut self, answers: bool) -> Self {
+        self.timers.input_answers = answers;
         self
     }
 

@@ -33,11 +33,11 @@ pub struct Report {
     pub message: String,
     /// Of a reset: whose RST it was, `peer` or `us`.
     pub reset_by: Option<&'static str>,
-    /// Of a time-out: `connect`, `idle`, `deadline`, `dead_peer`, `kernel`.
+    /// Of a time-out: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `kernel`.
     pub timer: Option<&'static str>,
     /// Of a local failure: `input`, `output`, `command`, `socket`.
     pub local_end: Option<&'static str>,
-    /// Of an indeterminate ending: `peer_eof`, `acknowledgement`, `socket_error`, `cause`.
+    /// Of an indeterminate ending: `peer_eof`, `input_end`, `acknowledgement`, `socket_error`, `cause`.
     pub missing: Option<&'static str>,
     /// Of an interruption: `SIGINT`, `SIGTERM` or `SIGHUP`.
     pub signal: Option<&'static str>,
@@ -358,15 +358,18 @@ impl Report {
         report
     }
 
-    /// The command whose input and output were the two directions has ended. If it failed, an ending that was
+    /// The command whose input and output were the two directions has ended. If that was a failure, an ending that was
     /// graceful so far is a local failure: what the peer sent was not processed.
-    pub fn command_ended(&mut self, exit_code: Option<i32>, signal: Option<i32>) {
+    pub fn command_ended(&mut self, exit_code: Option<i32>, signal: Option<i32>, failed: bool) {
         (self.command_exit_code, self.command_signal) = (exit_code, signal);
-        if self.is_graceful() && exit_code != Some(0) {
+        let command = LocalEnd::Command.name();
+        if self.is_graceful() && failed {
             let ending = Ending::LocalFailure { end: LocalEnd::Command };
             self.ending = ending.name();
-            self.local_end = Some(LocalEnd::Command.name());
+            self.local_end = Some(command);
             self.exit_code = self::exit_code(ending);
+        }
+        if self.local_end == Some(command) {
             self.message = format!("{}: {}", self.command_sentence(), self.numbers());
         }
     }
@@ -409,6 +412,9 @@ impl Report {
             Ending::TimedOut { timer: Timer::Idle } => {
                 format!("timed out while {during}, the peer was silent for the whole idle timeout")
             }
+            Ending::TimedOut { timer: Timer::FirstByte } => {
+                "timed out, no byte had passed in either direction".to_owned()
+            }
             Ending::TimedOut { timer: Timer::Deadline } => format!("the deadline passed while {during}"),
             Ending::TimedOut { timer: Timer::DeadPeer } => {
                 format!("timed out while {during}, the peer's system has stopped answering")
@@ -436,6 +442,7 @@ impl Report {
                 "indeterminate while {during}, {}",
                 match missing {
                     Missing::PeerEof => "we closed before the peer had ended its side",
+                    Missing::InputEnd => "our input was given up before its end",
                     Missing::Acknowledgement => "it cannot be told here what the peer acknowledged",
                     Missing::SocketError => "SO_ERROR could not be read",
                     _ => "the connection was gone and no call said why",
@@ -522,7 +529,7 @@ impl Report {
         if self.bytes_read != self.bytes_accepted {
             text += &format!(", {} more read and not sent", self.bytes_read - self.bytes_accepted);
         }
-        if self.input_abandoned {
+        if self.input_abandoned && self.missing.is_none() {
             text += ", our input was still open";
         }
         text

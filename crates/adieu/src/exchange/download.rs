@@ -170,11 +170,14 @@ impl Download {
     pub(super) fn write(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
         let moved = self.write_some(link, output);
         // Before the core hears of anything else: it may close now, and an output that has not ended by then was cut.
-        if link.core.peer_has_ended()
-            && self.holds_nothing()
-            && let Err(error) = output.end()
-        {
-            link.local_failure(LocalEnd::Output, &error);
+        if !output.is_settled() && link.core.peer_has_ended() && self.holds_nothing() {
+            if link.core.is_cut() {
+                output.cut();
+            } else if let Err(error) = output.end() {
+                link.local_failure(LocalEnd::Output, &error);
+            } else {
+                link.core.handle_output_ended();
+            }
         }
         moved
     }

@@ -112,6 +112,9 @@ impl Exchange {
     fn run(mut self) -> Report {
         let now = self.link.now();
         self.link.core.handle_close(now);
+        if matches!(self.ends, Ends::Local { .. }) {
+            self.link.core.await_output_end();
+        }
         while self.link.outcome().is_none() {
             self.link.act();
             // Receive first: whatever a failing send would tell, the peer may have said before.
@@ -185,7 +188,9 @@ impl Exchange {
             Pass::Moved => self.sends_since_receive += 1,
             Pass::InputFailed => {
                 self.hand_on_what_is_there();
-                self.up.fail(&mut self.link);
+                if let Ends::Local { input, .. } = &self.ends {
+                    self.up.fail(&mut self.link, input.failing_end());
+                }
             }
         }
         true
@@ -224,15 +229,23 @@ impl Exchange {
             self.link.core.handle_acknowledged();
             return Ok(());
         }
+        let status = match &mut self.ends {
+            Ends::Local { input, output } => {
+                // Whoever reads it must see the end now, because this may last.
+                output.let_go();
+                input.end_check_left(self.link.core.peer_has_ended())
+            }
+            Ends::Echo => None,
+        };
         let patience = self.down.before_wait(&self.link, waiting.receive);
-        let timeout = [self.link.time_left(), self.until_notice(now, waiting), patience];
+        let timeout = [self.link.time_left(), self.until_notice(now, waiting), patience, status];
         let timeout = timeout.into_iter().flatten().min();
 
         let acknowledged = self.acknowledgements.as_ref().filter(|_| wants.acknowledgement);
         let (input, output) = match &self.ends {
             Ends::Local { input, output } => (
                 if waiting.input { input.watch() } else { Watch::none() },
-                if waiting.output { output.watch() } else { Watch::none() },
+                if waiting.output { output.watch() } else { output.watch_reader() },
             ),
             Ends::Echo => (Watch::none(), Watch::none()),
         };
@@ -271,8 +284,12 @@ impl Exchange {
             if input.any {
                 i.set_ready();
             }
-            if output.any {
+            if waiting.output && output.any {
                 o.set_ready();
+            } else if output.alert
+                && let Some(error) = o.reader_has_gone()
+            {
+                self.link.local_failure(LocalEnd::Output, &error);
             }
         }
         if acknowledged.any {

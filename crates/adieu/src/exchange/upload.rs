@@ -112,9 +112,9 @@ impl Upload {
     }
 
     /// Tells the core of the input's failure.
-    pub(super) fn fail(&mut self, link: &mut Link<Socket>) {
+    pub(super) fn fail(&mut self, link: &mut Link<Socket>, end: LocalEnd) {
         if let Some(error) = self.failure.take() {
-            link.local_failure(LocalEnd::Input, &error);
+            link.local_failure(end, &error);
         }
     }
 
@@ -198,6 +198,11 @@ impl Upload {
             Way::Splice | Way::Buffered => rustix::pipe::splice(fd, None, socket, None, PIECE, flags),
         });
         match result {
+            // Reading it says whether it is whole.
+            Ok(0) if input.has_end_check() => {
+                self.way = Way::Buffered;
+                self.may_be_direct = false;
+            }
             Ok(0) => link.core.handle_input_eof(),
             Ok(n) => {
                 link.moved_to_peer(at, n as u64);

@@ -1,7 +1,45 @@
 //! What the two ends of an exchange have in common on every system; how they are read and written is each system's own.
 
 use super::ends::{Input, Output, Sink};
+use std::time::{Duration, Instant};
 use std::{fs::File, io};
+
+/// Once the peer has ended too, how long the status of a command may take after the end of its output.
+const STATUS: Duration = Duration::from_secs(10);
+
+/// As long as the peer has not ended: the command may only have closed its output, and wait for the peer, and the peer
+/// for our end.
+const STATUS_WHILE_OPEN: Duration = Duration::from_secs(1);
+
+/// What says, once an input has ended, whether it was whole.
+pub(in crate::os) struct EndCheck {
+    /// Asks. `None`: it is not known yet.
+    pub(in crate::os) ask: Box<dyn FnMut() -> Option<io::Result<()>> + Send>,
+    /// Since when it is asked: the input has ended.
+    pub(in crate::os) since: Option<Instant>,
+    /// It was asked for long enough: the input counts as whole.
+    pub(in crate::os) is_over: bool,
+}
+
+impl EndCheck {
+    /// How an input ends that has this check: like reading it, so that `WouldBlock` says that it is not known yet.
+    pub(in crate::os) fn end(&mut self) -> io::Result<usize> {
+        self.since.get_or_insert_with(Instant::now);
+        match (self.ask)() {
+            Some(result) => result.map(|()| 0),
+            None if self.is_over => Ok(0),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// How long it may still be asked. `None`: it is not.
+    pub(in crate::os) fn left(&mut self, peer_has_ended: bool) -> Option<Duration> {
+        let limit = if peer_has_ended { STATUS } else { STATUS_WHILE_OPEN };
+        let left = limit.saturating_sub(self.since?.elapsed());
+        self.is_over |= left.is_zero();
+        Some(left)
+    }
+}
 
 impl Input {
     /// Nothing to send.
@@ -12,7 +50,7 @@ impl Input {
 
 impl Output {
     pub(super) fn to(sink: Sink) -> Self {
-        Self { sink, may_refuse: false, on_cut: None }
+        Self { sink, may_refuse: false, on_cut: None, settled: false, closes_standard: false }
     }
 
     /// Throws everything away.
@@ -37,11 +75,37 @@ impl Output {
     }
 }
 
-impl Drop for Output {
-    fn drop(&mut self) {
+impl Output {
+    /// If it is standard output: closes it after the peer's end, so that whoever reads it sees that end while our input is
+    /// still open. /dev/null (`NUL`) is put in its place. For the program whose standard output this is, once it has nothing
+    /// more to write there.
+    #[must_use]
+    pub fn closes_standard(mut self) -> Self {
+        self.closes_standard = true;
+        self
+    }
+
+    /// Whether it has ended, or was cut: nothing more is to be done with it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// The stream that it takes was cut. Its reader is stopped, and a socket is reset and not ended.
+    pub(crate) fn cut(&mut self) {
+        if self.settled {
+            return;
+        }
+        self.settled = true;
         if let Some(on_cut) = self.on_cut.take() {
             on_cut();
         }
+        self.reset_on_close();
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.cut();
     }
 }
 

@@ -268,6 +268,12 @@ impl Inner {
         self.link.act();
         ready!(self.poll_sent(cx));
         self.link.act();
+        // A stream of the peer that was cut is answered by a reset, once what was sent before is delivered.
+        while self.link.core.is_leaving() {
+            if !self.poll_time(cx, Waiting::default()) {
+                return Poll::Pending;
+            }
+        }
         self.done();
         Poll::Ready(self.link.core.milestones().shutdown_send.is_some())
     }

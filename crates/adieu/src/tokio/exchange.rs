@@ -20,7 +20,9 @@ const CAPACITY: usize = 64 * 1024;
 /// Sends `input` to the peer and the peer's bytes to `output` at the same time, half-closes at the input's EOF, drains,
 /// waits until everything is acknowledged, closes, and reports. The async [`adieu::exchange`](crate::exchange()).
 ///
-/// `output` is shut down after the peer's EOF. What can go wrong is in the report; there is no other error.
+/// `output` is shut down after the peer's EOF, and our sending side after that, if the peer ended first: our FIN says that
+/// `output` took everything. If the peer's stream was cut, `output` is dropped without a shutdown. What can go wrong is in
+/// the report; there is no other error.
 pub async fn exchange(connection: Connection, input: impl AsyncRead, output: impl AsyncWrite) -> Report {
     let (mut input, mut output) = (pin!(input), pin!(output));
     let mut exchange = Exchange {
@@ -31,6 +33,7 @@ pub async fn exchange(connection: Connection, input: impl AsyncRead, output: imp
         input_failure: None,
         hang_up_known: false,
     };
+    exchange.inner.link.core.await_output_end();
     if poll_fn(|cx| exchange.inner.poll_connected(cx)).await {
         poll_fn(|cx| exchange.poll(cx, input.as_mut(), output.as_mut())).await;
     }
@@ -99,7 +102,8 @@ impl Exchange {
             }
             self.link().act();
             let wants = self.inner.link.core.wants();
-            let idle = !(wants.receive || wants.send || wants.input) && self.down.is_empty();
+            let idle = !(wants.receive || wants.send || wants.input || self.inner.link.core.is_leaving())
+                && self.down.is_empty();
             if self.inner.link.core.is_decided() || (idle && self.output_ended) {
                 return Poll::Ready(());
             }
@@ -181,12 +185,13 @@ impl Exchange {
     ) -> bool {
         let result = if !self.down.is_empty() {
             output.as_mut().poll_write(cx, &self.down.bytes[self.down.start..self.down.end])
-        } else if !self.inner.link.core.peer_has_ended() || self.output_ended {
+        } else if !self.inner.link.core.peer_has_ended() || self.inner.link.core.is_cut() || self.output_ended {
             // What was taken may be held back by a writer with a buffer.
             output.as_mut().poll_flush(cx).map_ok(|()| 0)
         } else {
             output.as_mut().poll_shutdown(cx).map_ok(|()| {
                 self.output_ended = true;
+                self.inner.link.core.handle_output_ended();
                 0
             })
         };

@@ -6,12 +6,15 @@
 //! takes whole, or through an open file of our own.
 
 use crate::os::Watch;
+use crate::os::both_ends::EndCheck;
+use adieu_proto::LocalEnd;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// A descriptor of ours, or a standard one that stays open after us.
 pub(in crate::os) enum Fd {
@@ -33,7 +36,8 @@ impl AsFd for Fd {
 pub(crate) enum Kind {
     /// A file, or a block device: always ready.
     File,
-    /// A character device that is none of the others: ready when `poll` says so.
+    /// A character device that is none of the others, or a descriptor of the kernel's own (an eventfd, a timerfd, an
+    /// inotify instance): ready when `poll` says so.
     Device,
     /// Nothing, or /dev/null.
     Null,
@@ -67,7 +71,8 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<Kind> {
         FileType::CharacterDevice if is_device(&stat, 1, 3) => Kind::Null,
         FileType::CharacterDevice => Kind::Device,
         FileType::Directory => return Err(Errno::ISDIR.into()),
-        _ => Kind::File,
+        FileType::RegularFile | FileType::BlockDevice => Kind::File,
+        _ => Kind::Device,
     })
 }
 
@@ -85,6 +90,8 @@ fn check_access(fd: BorrowedFd<'_>, unwanted: OFlags) -> io::Result<()> {
 /// Where the bytes to send come from.
 pub struct Input {
     source: Source,
+    /// What says whether it is whole, and the descriptor that becomes readable when that is known.
+    end_check: Option<(EndCheck, OwnedFd)>,
 }
 
 enum Source {
@@ -114,7 +121,49 @@ impl Input {
     fn of(fd: Fd) -> io::Result<Self> {
         check_access(fd.as_fd(), OFlags::WRONLY)?;
         let kind = kind_of(fd.as_fd())?;
-        Ok(Self { source: Source::Fd { fd, kind, ready: !kind.is_stream() } })
+        Ok(Self::to(Source::Fd { fd, kind, ready: !kind.is_stream() }))
+    }
+
+    fn to(source: Source) -> Self {
+        Self { source, end_check: None }
+    }
+
+    /// Its end counts only if `ask` says so: the input may be a command's output, and its exit status says whether that is
+    /// whole. `ask` is called after the end, and again when `fd` has become readable, until it answers. If that takes more
+    /// than 10 s (1 s as long as the peer has not ended its side), the input counts as whole.
+    #[must_use]
+    pub fn whole_if(
+        mut self,
+        fd: impl Into<OwnedFd>,
+        ask: impl FnMut() -> Option<io::Result<()>> + Send + 'static,
+    ) -> Self {
+        let check = EndCheck { ask: Box::new(ask), since: None, is_over: false };
+        self.end_check = Some((check, fd.into()));
+        self
+    }
+
+    /// What a failure of it is a failure of.
+    pub(crate) fn failing_end(&self) -> LocalEnd {
+        match &self.end_check {
+            Some((EndCheck { since: Some(_), .. }, _)) => LocalEnd::Command,
+            _ => LocalEnd::Input,
+        }
+    }
+
+    /// Whether something else says that it is whole.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn has_end_check(&self) -> bool {
+        self.end_check.is_some()
+    }
+
+    /// How long a wait may last before the input counts as whole. `None`: for ever.
+    pub(crate) fn end_check_left(&mut self, peer_has_ended: bool) -> Option<Duration> {
+        let (check, _) = self.end_check.as_mut()?;
+        let left = check.left(peer_has_ended);
+        if left == Some(Duration::ZERO) {
+            self.set_ready();
+        }
+        left
     }
 
     pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
@@ -123,7 +172,7 @@ impl Input {
 
     /// Bytes in memory.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { source: Source::Bytes { bytes: bytes.into(), taken: 0 } }
+        Self::to(Source::Bytes { bytes: bytes.into(), taken: 0 })
     }
 
     /// Whether it may be read now.
@@ -141,8 +190,11 @@ impl Input {
     }
 
     pub(crate) fn watch(&self) -> Watch<'_> {
-        match &self.source {
-            Source::Fd { fd, ready: false, .. } => Watch::new(fd.as_fd(), true, false),
+        match (&self.source, &self.end_check) {
+            (Source::Fd { ready: false, .. }, Some((EndCheck { since: Some(_), .. }, fd))) => {
+                Watch::new(fd.as_fd(), true, false)
+            }
+            (Source::Fd { fd, ready: false, .. }, _) => Watch::new(fd.as_fd(), true, false),
             _ => Watch::none(),
         }
     }
@@ -175,6 +227,17 @@ impl Input {
 
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let has_ended = matches!(&self.end_check, Some((EndCheck { since: Some(_), .. }, _)));
+        let result = if has_ended { Ok(0) } else { self.read_source(buffer) };
+        let (Ok(0), Some((check, _))) = (&result, &mut self.end_check) else { return result };
+        let end = check.end();
+        if let (Err(_), Source::Fd { ready, .. }) = (&end, &mut self.source) {
+            *ready = false;
+        }
+        end
+    }
+
+    fn read_source(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.source {
             Source::Bytes { bytes, taken } => {
                 let n = buffer.len().min(bytes.len() - *taken);
@@ -208,6 +271,10 @@ pub struct Output {
     pub(in crate::os) may_refuse: bool,
     /// Called before the descriptor is closed although the peer has not ended.
     pub(in crate::os) on_cut: Option<Box<dyn FnOnce() + Send>>,
+    /// It has ended, or was cut.
+    pub(in crate::os) settled: bool,
+    /// Standard output is closed at its end.
+    pub(in crate::os) closes_standard: bool,
 }
 
 pub(in crate::os) enum Sink {
@@ -219,6 +286,8 @@ pub(in crate::os) enum Sink {
         own: Own,
     },
     Null,
+    /// Its reader has gone, which is no failure: every write is refused.
+    Refused,
     /// Ended: closed by us, after the peer's EOF.
     Ended,
 }
@@ -263,7 +332,7 @@ impl Output {
     pub(crate) fn is_ready(&self) -> bool {
         match &self.sink {
             Sink::Fd { ready, .. } => *ready,
-            Sink::Null | Sink::Ended => true,
+            Sink::Null | Sink::Refused | Sink::Ended => true,
         }
     }
 
@@ -280,14 +349,59 @@ impl Output {
         }
     }
 
+    /// Its reader, which may go while there is nothing to write.
+    pub(crate) fn watch_reader(&self) -> Watch<'_> {
+        match &self.sink {
+            Sink::Fd { fd, kind: Kind::Pipe | Kind::Socket | Kind::Terminal, .. } if !self.settled => {
+                Watch::new(fd.as_fd(), false, false)
+            }
+            _ => Watch::none(),
+        }
+    }
+
+    /// The reader has gone. `None`: it may.
+    pub(crate) fn reader_has_gone(&mut self) -> Option<io::Error> {
+        if !self.may_refuse {
+            return Some(Errno::PIPE.into());
+        }
+        // There is nobody to be cut, and nothing more to watch.
+        (self.sink, self.on_cut) = (Sink::Refused, None);
+        None
+    }
+
+    /// What is closed after us is reset then, and not ended: a socket.
+    pub(in crate::os) fn reset_on_close(&self) {
+        if let Sink::Fd { fd, kind: Kind::Socket, .. } = &self.sink {
+            crate::handle::set_reset_on_close(&socket2::SockRef::from(fd), true);
+        }
+    }
+
+    /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
+    pub(crate) fn let_go(&mut self) {
+        let Sink::Fd { fd: Fd::Standard(_), kind, .. } = &self.sink else { return };
+        let lets_go = self.settled && self.closes_standard;
+        if !(lets_go && matches!(kind, Kind::Pipe | Kind::File | Kind::Device)) {
+            return;
+        }
+        self.sink = Sink::Ended;
+        // Where there is no /dev/null, the reader sees the end when we exit.
+        if let Ok(null) = rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+            let _ = rustix::stdio::dup2_stdout(null);
+        }
+    }
+
     /// The peer has ended: so does a pipe or file of ours, for whoever reads it. A file is on its disk then.
     ///
     /// # Errors
     ///
     /// The disk does not take what was written: only now some systems say so (NFS, quotas).
     pub(crate) fn end(&mut self) -> io::Result<()> {
-        self.on_cut = None;
-        let Sink::Fd { fd: fd @ Fd::Owned(_), kind, .. } = &self.sink else { return Ok(()) };
+        (self.on_cut, self.settled) = (None, true);
+        let (fd, kind) = match &self.sink {
+            Sink::Fd { fd: fd @ Fd::Owned(_), kind, .. } => (fd, *kind),
+            Sink::Fd { fd, kind: kind @ Kind::Socket, .. } if self.closes_standard => (fd, *kind),
+            _ => return Ok(()),
+        };
         let result = match kind {
             // Our input may be the same socket, and then a close of one descriptor tells its other end nothing.
             // A socket that is dead already has nobody to tell.
@@ -311,6 +425,7 @@ impl Output {
     pub(crate) fn kind(&self) -> Kind {
         match &self.sink {
             Sink::Fd { kind, .. } => *kind,
+            Sink::Refused => Kind::Memory,
             Sink::Null | Sink::Ended => Kind::Null,
         }
     }
@@ -320,7 +435,7 @@ impl Output {
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.sink {
             Sink::Fd { fd, .. } => Some(fd.as_fd()),
-            Sink::Null | Sink::Ended => None,
+            Sink::Null | Sink::Refused | Sink::Ended => None,
         }
     }
 
@@ -350,6 +465,7 @@ impl Output {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
+            Sink::Refused => Err(Errno::PIPE.into()),
             Sink::Fd { fd, kind, ready, own } => {
                 if kind.is_stream() && bytes.len() > ATOMIC_WRITE && matches!(own, Own::NotTried) {
                     *own = open_anew(fd.as_fd()).map_or(Own::Impossible, Own::Open);

@@ -7,12 +7,14 @@
 
 use super::worker::{Reader, Writer};
 use crate::os::Watch;
+use adieu_proto::LocalEnd;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::windows::io::{AsHandle, AsRawHandle, AsSocket, BorrowedHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, AsSocket, BorrowedHandle, IntoRawHandle, OwnedHandle};
+use std::time::Duration;
 use windows_sys::Win32::Foundation as win32;
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_CHAR, FILE_TYPE_DISK, GetFileType};
-use windows_sys::Win32::System::Console::GetConsoleMode;
+use windows_sys::Win32::System::Console::{GetConsoleMode, GetStdHandle, STD_OUTPUT_HANDLE, SetStdHandle};
 
 /// How a handle can be moved to and from without blocking for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,18 @@ impl Input {
         Self { source: Source::Bytes { bytes: bytes.into(), taken: 0 } }
     }
 
+    /// What a failure of it is a failure of.
+    #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
+    pub(crate) fn failing_end(&self) -> LocalEnd {
+        LocalEnd::Input
+    }
+
+    /// Nothing else says whether it is whole.
+    #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
+    pub(crate) fn end_check_left(&mut self, _: bool) -> Option<Duration> {
+        None
+    }
+
     /// Whether it may be read now.
     pub(crate) fn is_ready(&self) -> bool {
         match &self.source {
@@ -148,6 +162,10 @@ pub struct Output {
     pub(in crate::os) may_refuse: bool,
     /// Called before the handle is closed although the peer has not ended.
     pub(in crate::os) on_cut: Option<Box<dyn FnOnce() + Send>>,
+    /// It has ended, or was cut.
+    pub(in crate::os) settled: bool,
+    /// Standard output is closed at its end.
+    pub(in crate::os) closes_standard: bool,
 }
 
 pub(in crate::os) enum Sink {
@@ -229,7 +247,7 @@ impl Output {
     ///
     /// The disk does not take what was written.
     pub(crate) fn end(&mut self) -> io::Result<()> {
-        self.on_cut = None;
+        (self.on_cut, self.settled) = (None, true);
         let result = match &self.sink {
             Sink::File { file, flush: true } => file.sync_all(),
             Sink::Thread { owned: true, .. } => Ok(()),
@@ -237,6 +255,47 @@ impl Output {
         };
         self.sink = Sink::Ended;
         result
+    }
+
+    /// No wait tells that the reader of a pipe has gone; the next write does.
+    #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
+    pub(crate) fn watch_reader(&self) -> Watch<'_> {
+        Watch::none()
+    }
+
+    /// Nothing tells it.
+    #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
+    pub(crate) fn reader_has_gone(&mut self) -> Option<io::Error> {
+        None
+    }
+
+    /// It is never a socket.
+    #[expect(clippy::unused_self, reason = "elsewhere it may be a socket")]
+    pub(in crate::os) fn reset_on_close(&self) {}
+
+    /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
+    ///
+    /// Source: SetStdHandle, CloseHandle.
+    pub(crate) fn let_go(&mut self) {
+        let is_standard = match &self.sink {
+            Sink::File { flush, .. } => !flush,
+            Sink::Thread { owned, .. } => !owned,
+            Sink::Null | Sink::Ended => false,
+        };
+        if !(is_standard && self.settled && self.closes_standard) || io::IsTerminal::is_terminal(&io::stdout()) {
+            return;
+        }
+        // Without NUL in its place, the reader sees the end when we exit.
+        let Ok(null) = File::options().write(true).open("NUL") else { return };
+        self.sink = Sink::Ended;
+        #[expect(unsafe_code, reason = "std does not replace a standard handle")]
+        // SAFETY: the old handle is closed once, after nothing refers to it any more: the standard output is another by then.
+        unsafe {
+            let old = GetStdHandle(STD_OUTPUT_HANDLE);
+            if SetStdHandle(STD_OUTPUT_HANDLE, null.into_raw_handle()) != 0 {
+                win32::CloseHandle(old);
+            }
+        }
     }
 
     /// Whether a failed write only says that the reader wants no more: ERROR_BROKEN_PIPE, or ERROR_NO_DATA ("the pipe
