@@ -11,11 +11,17 @@ use clap::{Arg, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 
 /// Options that mean nothing without another. From a variable they are then ignored.
-const NEEDS: [(&str, &str); 2] = [("max_connections", "keep_open"), ("proxy_password_file", "proxy")];
+const NEEDS: [(&str, &str); 3] =
+    [("max_connections", "keep_open"), ("proxy_password_file", "proxy"), ("exec_status", "exec")];
 
 /// Options that mean nothing with another, or with one value of it. Of the two, one from a variable yields.
-const NOT_WITH: [(&str, &str, Option<&str>); 2] =
-    [("input_grace", "echo", None), ("report_file", "report", Some("none"))];
+const NOT_WITH: [(&str, &str, Option<&str>); 5] = [
+    ("input_grace", "echo", None),
+    ("client_grace", "echo", None),
+    ("client_grace", "exec", None),
+    ("accept_first", "keep_open", None),
+    ("report_file", "report", Some("none")),
+];
 
 /// Options that mean nothing for a Unix socket. From a variable, which may be set for every run, they are then ignored.
 const NOT_FOR_UNIX: [&str; 14] = [

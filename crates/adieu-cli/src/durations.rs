@@ -5,13 +5,23 @@
 use anyhow::anyhow;
 use std::time::Duration;
 
-/// How long a silent input may hold up the end.
+/// How long something that is silent is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grace {
     /// For so long.
     For(Duration),
     /// For ever.
     Unlimited,
+}
+
+impl Grace {
+    /// As the library has it: `None` is no limit.
+    pub(crate) fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(limit) => Some(limit),
+            Self::Unlimited => None,
+        }
+    }
 }
 
 /// One as people write it.
@@ -27,6 +37,11 @@ pub(crate) fn limit(text: &str) -> anyhow::Result<Duration> {
         return Err(anyhow!("it must be more than zero; leave the option out for its default"));
     }
     Ok(limit)
+}
+
+/// A duration that bounds something, or `none`.
+pub(crate) fn limit_or_none(text: &str) -> anyhow::Result<Grace> {
+    if text == "none" { Ok(Grace::Unlimited) } else { limit(text).map(Grace::For) }
 }
 
 /// How long an input may be silent, or `none`.

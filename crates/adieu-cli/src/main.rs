@@ -80,6 +80,11 @@ fn main() -> ExitCode {
         std::process::exit(exit::ExitStatus::Bug.number().into());
     }));
     let words: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(target_os = "linux")]
+    if os::guard::is_asked_for(&words) {
+        os::guard::run();
+        return ExitCode::SUCCESS;
+    }
     let status = match command(&words) {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),

@@ -62,8 +62,8 @@ pub(crate) struct Timers {
     #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true)]
     pub(crate) deadline: Option<Duration>,
 
-    /// Once the peer has ended, half-close when our input has been silent for this long; "none" waits for its
-    /// end [default: 2s; 0s on a terminal, none with --exec]
+    /// Once the peer has ended, a stdin that is silent for this long counts as ended: half-close and finish; "none" waits for
+    /// its end [default: 0s on a terminal, none with --exec; else an input that is silent for 2s is given up, exit 8]
     #[arg(long, value_name = "DURATION", env = "ADIEU_INPUT_GRACE", value_parser = grace, hide_env_values = true)]
     pub(crate) input_grace: Option<Grace>,
 }
@@ -71,8 +71,10 @@ pub(crate) struct Timers {
 /// What our input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InputKind {
-    /// Standard input, or none.
+    /// Standard input, or none, of a side that connects.
     Stdin,
+    /// Standard input, or none, of a side that listens: while it is silent, the client is to speak.
+    Served,
     /// A command's output.
     Command,
 }
@@ -110,21 +112,24 @@ pub(crate) enum ReportFormat {
     None,
 }
 
+/// Once the peer has ended, how long an input that nobody said anything about may be silent.
+const INPUT_GIVEN_UP: Duration = Duration::from_secs(2);
+
 impl Timers {
     fn options(&self, input: InputKind) -> Options {
         let mut options = Options::new().idle_timeout(self.idle_timeout).deadline(self.deadline);
         if self.connect_timeout.is_some() {
             options = options.connect_timeout(self.connect_timeout);
         }
-        options.input_grace(match self.input_grace {
-            Some(Grace::For(grace)) => Some(grace),
-            Some(Grace::Unlimited) => None,
+        options = options.input_answers(input != InputKind::Stdin);
+        match self.input_grace {
+            Some(grace) => options.input_grace(grace.limit()),
             // A command that works on what it was sent is silent until it answers.
-            None if input == InputKind::Command => None,
+            None if input == InputKind::Command => options,
             // At a terminal the peer's end is the user's cue, and a person will not type the end by himself.
-            None if crate::stdio::stdin_is_terminal() => Some(Duration::ZERO),
-            None => Some(Duration::from_secs(2)),
-        })
+            None if crate::stdio::stdin_is_terminal() => options.input_grace(Duration::ZERO),
+            None => options.give_up_input_after(INPUT_GIVEN_UP),
+        }
     }
 }
 

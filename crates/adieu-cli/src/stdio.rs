@@ -11,7 +11,8 @@ pub(crate) fn input() -> io::Result<adieu::exchange::Input> {
     adieu::exchange::Input::stdin()
 }
 
-/// Standard output as the connection's output.
+/// Standard output as the connection's output. The program that has nothing more to write there after the connection
+/// closes it at its end: [`closes_standard`](adieu::exchange::Output::closes_standard).
 pub(crate) fn output() -> io::Result<adieu::exchange::Output> {
     os::check_standard(Standard::Output)?;
     adieu::exchange::Output::stdout()

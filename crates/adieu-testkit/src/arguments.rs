@@ -18,7 +18,8 @@ pub fn connect(scenario: &Scenario, endpoint: &Endpoint) -> Vec<OsString> {
 /// The arguments of `adieu listen` for a scenario: a port of the kernel's choice, written into `port_file`, or a Unix
 /// socket beside that file.
 pub fn listen(scenario: &Scenario, port_file: &Path) -> Vec<OsString> {
-    let mut all = vec!["listen".into()];
+    // A scenario has one peer, also where no byte passes.
+    let mut all = vec!["listen".into(), "--accept-first".into()];
     all.extend(options(&scenario.options));
     let endpoint = match scenario.target {
         Target::Unix => Endpoint::Unix(port_file.with_file_name("socket")).to_string(),
@@ -58,9 +59,10 @@ mod tests {
         let all = connect(named("black_hole_swallows_the_upload"), &endpoint);
         assert_eq!(all, ["connect", "--report", "json", "--idle-timeout", "1000ms", "[::1]:80"]);
         let all = listen(named("exchange_of_nothing"), Path::new("/p"));
-        assert_eq!(all, ["listen", "--report", "json", "--port-file", "/p", "127.0.0.1:0"]);
+        let first = "--accept-first";
+        assert_eq!(all, ["listen", first, "--report", "json", "--port-file", "/p", "127.0.0.1:0"]);
         let all = listen(named("exchange_of_nothing_over_unix"), Path::new("/d/p"));
         let socket = format!("unix:{}", Path::new("/d").join("socket").display());
-        assert_eq!(all, ["listen", "--report", "json", "--port-file", "/d/p", &*socket]);
+        assert_eq!(all, ["listen", first, "--report", "json", "--port-file", "/d/p", &*socket]);
     }
 }

@@ -137,7 +137,7 @@ impl Listener {
     }
 
     /// Accepts one connection; waits for it, but not for its TLS handshake, which the first call on the connection makes.
-    /// `None` from [`Options::interrupt`] is an error of the kind
+    /// The interrupt ends it also while clients are waiting, by an error of the kind
     /// [`Interrupted`](io::ErrorKind::Interrupted).
     ///
     /// # Errors
@@ -147,6 +147,7 @@ impl Listener {
     /// is no error.
     pub fn accept(&self) -> Result<Connection, ListenError> {
         loop {
+            self.check_interrupt()?;
             if let Some(connection) = self.try_accept()? {
                 return Ok(connection);
             }
@@ -162,6 +163,7 @@ impl Listener {
     pub fn accept_within(&self, limit: Duration) -> Result<Option<Connection>, ListenError> {
         let began = Instant::now();
         loop {
+            self.check_interrupt()?;
             if let Some(connection) = self.try_accept()? {
                 return Ok(Some(connection));
             }
@@ -204,11 +206,16 @@ impl Listener {
         }
     }
 
+    /// Clients that are always waiting must not keep it from being heard.
+    fn check_interrupt(&self) -> Result<(), ListenError> {
+        if self.accepting.as_ref().is_some_and(|i| i.raised().is_some()) {
+            return Err(self.error(io::ErrorKind::Interrupted.into()));
+        }
+        Ok(())
+    }
+
     fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let interrupt = self.accepting.as_ref();
-        if interrupt.is_some_and(|i| i.raised().is_some()) {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
         let mut watches = [
             Watch::readable(Some(self.socket.as_pollable())),
             Watch::readable(interrupt.map(AsPollable::as_pollable)),

@@ -8,6 +8,7 @@ use crate::proxy_options::ProxyOptions;
 use crate::socket_options::Source;
 use crate::tls::ConnectTls;
 use crate::{exit, stdio};
+use adieu::exchange::Closes;
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
@@ -120,7 +121,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Err(error) => return failed(LocalEnd::Input, &error),
     };
     let output = match stdio::output() {
-        Ok(output) => output,
+        Ok(output) => output.closes_standard(Closes::Always),
         Err(error) => return failed(LocalEnd::Output, &error),
     };
     let interrupt = match Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i)) {

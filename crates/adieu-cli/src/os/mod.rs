@@ -17,6 +17,38 @@ pub(crate) mod no_commands;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use no_commands as command;
 
+/// What the exit status of a command says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum ExecStatus {
+    /// Anything but 0 is a failure: the client sees a reset
+    #[default]
+    Check,
+    /// Every exit status is good; only a signal that ends the command is a failure
+    Ignore,
+}
+
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "commands are there on Linux alone"))]
+impl ExecStatus {
+    /// Whether a command has done its work. `None`: a signal ended it.
+    pub(crate) fn is_good(self, code: Option<i32>) -> bool {
+        match self {
+            Self::Check => code == Some(0),
+            Self::Ignore => code.is_some(),
+        }
+    }
+}
+
+/// What became of a connection that was given to a service.
+pub(crate) enum Served {
+    /// It has ended.
+    Ended(Box<adieu::Report>),
+    /// One of our own ends cannot be used: the client is dropped, and sees a reset.
+    Failed { end: adieu::LocalEnd, error: std::io::Error },
+    /// The command could not be started. Nothing has passed, and it may be tried again.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "commands are there on Linux alone"))]
+    NotStarted { connection: Box<adieu::Connection>, error: std::io::Error },
+}
+
 /// A standard descriptor that a connection uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standard {

@@ -5,7 +5,8 @@
 //! another way to wait for a process, which nothing here makes yet; so the option is refused, and nothing is promised that
 //! would not be kept.
 
-use adieu::{Connection, Interrupt, LocalEnd, Report};
+use crate::os::{ExecStatus, Served};
+use adieu::{Connection, Interrupt, LocalEnd};
 use std::io;
 
 /// Why there are no commands here. `None`: there are.
@@ -16,10 +17,11 @@ pub(crate) const REFUSAL: Option<&str> = Some(
 pub(crate) fn serve(
     _: Connection,
     _: &str,
+    _: ExecStatus,
     _: &Interrupt,
     _: &Running,
-) -> Result<Report, (LocalEnd, io::Error)> {
-    Err((LocalEnd::Command, io::ErrorKind::Unsupported.into()))
+) -> Served {
+    Served::Failed { end: LocalEnd::Command, error: io::ErrorKind::Unsupported.into() }
 }
 
 /// The commands that run: none.
@@ -34,6 +36,10 @@ impl Drop for NoneStarts {
 }
 
 impl Running {
+    pub(crate) fn guarded() -> Self {
+        Self
+    }
+
     #[expect(clippy::unused_self, reason = "elsewhere there are some")]
     pub(crate) fn kill_all(&self) -> NoneStarts {
         NoneStarts

@@ -102,7 +102,7 @@ fn a_server_that_speaks_first_does_not_wait_for_stdin() {
 #[test]
 fn an_end_that_is_typed_on_a_terminal_counts_though_it_is_told_once() {
     in_own_network("an_end_that_is_typed_on_a_terminal_counts", || {
-        let server = Server::start(&["--echo"]);
+        let server = Server::start(&["--echo", "--accept-first"]);
         let (master, slave) = crate::cuts::terminal(true);
         let mut master = File::from(master);
         // Ctrl-D at the beginning of a line.

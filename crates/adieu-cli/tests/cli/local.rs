@@ -34,7 +34,7 @@ fn a_report_file_that_is_stdin_or_stdout_is_refused_before_it_is_emptied() {
 
 #[test]
 fn descriptors_that_run_out_are_our_failure_and_not_a_missing_peer() {
-    let server = Server::start(&["--echo"]);
+    let server = Server::start(&["--echo", "--accept-first"]);
     // Too few for a socket, wherever exactly it runs out: never "nobody there".
     let mut seen = Vec::new();
     for limit in 4..=12 {

@@ -60,7 +60,7 @@ fn quiet_says_nothing_of_a_good_end_and_still_tells_a_bad_one() {
 #[test]
 fn an_open_pipe_that_was_given_up_is_told_also_when_quiet() {
     // It ends its side at once, and takes what comes.
-    let server = Server::start(&["--output", "/dev/null"]);
+    let server = Server::start(&["--output", "/dev/null", "--client-grace", "0s", "--accept-first"]);
     let mut child = adieu(&["connect", "-q", "--input-grace", "50ms", &server.address])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())

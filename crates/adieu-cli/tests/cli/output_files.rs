@@ -64,7 +64,7 @@ fn who_is_served_finds_the_output_file_empty() {
     ask(server.connect(), b"new");
     assert_eq!(server.finish().0.code(), Some(0));
     assert_eq!(content(&path), "new");
-    let server = Server::start(&["--output", &name]);
+    let server = Server::start(&["--output", &name, "--accept-first"]);
     ask(server.connect(), b"");
     assert_eq!(server.finish().0.code(), Some(0));
     assert_eq!(content(&path), "", "who sends nothing leaves nothing");

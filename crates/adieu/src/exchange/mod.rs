@@ -13,6 +13,7 @@ mod first;
 mod low_water;
 mod upload;
 
+pub use crate::os::Closes;
 pub use ends::{Input, Output};
 
 use crate::connection::{ensure_connected, report};
@@ -232,7 +233,8 @@ impl Exchange {
         let status = match &mut self.ends {
             Ends::Local { input, output } => {
                 // Whoever reads it must see the end now, because this may last.
-                output.let_go();
+                let counts = self.link.core.counts();
+                output.let_go(counts.received + counts.accepted > 0);
                 input.end_check_left(self.link.core.peer_has_ended())
             }
             Ends::Echo => None,

@@ -50,7 +50,7 @@ impl Input {
 
 impl Output {
     pub(super) fn to(sink: Sink) -> Self {
-        Self { sink, may_refuse: false, on_cut: None, settled: false, closes_standard: false }
+        Self { sink, may_refuse: false, on_cut: None, settled: false, closes_standard: None }
     }
 
     /// Throws everything away.
@@ -75,14 +75,33 @@ impl Output {
     }
 }
 
+/// Whether standard output is closed after a peer's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Closes {
+    /// Always.
+    Always,
+    /// If a byte has passed in either direction; otherwise another peer may be served there.
+    AfterAByte,
+}
+
 impl Output {
     /// If it is standard output: closes it after the peer's end, so that whoever reads it sees that end while our input is
     /// still open. /dev/null (`NUL`) is put in its place. For the program whose standard output this is, once it has nothing
     /// more to write there.
     #[must_use]
-    pub fn closes_standard(mut self) -> Self {
-        self.closes_standard = true;
+    pub fn closes_standard(mut self, when: Closes) -> Self {
+        self.closes_standard = Some(when);
         self
+    }
+
+    pub(in crate::os) fn is_to_be_let_go(&self, a_byte_has_passed: bool) -> bool {
+        self.settled
+            && match self.closes_standard {
+                Some(Closes::Always) => true,
+                Some(Closes::AfterAByte) => a_byte_has_passed,
+                None => false,
+            }
     }
 
     /// Whether it has ended, or was cut: nothing more is to be done with it.

@@ -5,6 +5,7 @@
 mod both_ends;
 mod watch;
 
+pub use both_ends::Closes;
 pub(crate) use watch::{Ready, Watch};
 
 use adieu_proto::Side;

@@ -8,13 +8,15 @@ mod service;
 
 use crate::exit::{self, ExitStatus};
 use crate::hints;
+use crate::durations::{Grace, grace, limit_or_none};
 use crate::options::{ReportFormat, Shared, endpoint};
-use crate::os::{self, command, signals};
+use crate::os::{self, ExecStatus, Served, command, signals};
 use crate::printer::{Printer, complain};
 use crate::tls::ListenTls;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{
-    Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, Role, Signal, describe_error,
+    Connection, Endpoint, Event, Interrupt, Listener, NeverConnected, Options, Report, Role, Signal,
+    describe_error,
 };
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -23,7 +25,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -58,8 +61,8 @@ pub(crate) struct Args {
           value_parser = BoolishValueParser::new())]
     echo: bool,
 
-    /// Write what comes to this file instead of stdout; with --keep-open, one connection after another. What it had is
-    /// gone once there is a connection, and not before
+    /// Write what comes to this file instead of stdout; with --keep-open, one connection after another. An existing file is
+    /// emptied when the first client connects
     #[arg(
         short,
         long,
@@ -74,6 +77,28 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new())]
     exec: Option<String>,
+
+    /// What the exit status of the --exec command says
+    #[arg(long, value_name = "RULE", env = "ADIEU_EXEC_STATUS", hide_env_values = true, default_value = "check")]
+    exec_status: ExecStatus,
+
+    /// Take the first client that connects, also if it leaves without a byte having passed in either direction (a port scan, a
+    /// health check); otherwise the next one is waited for
+    #[arg(long, env = "ADIEU_ACCEPT_FIRST", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    accept_first: bool,
+
+    /// If stdin gives nothing: keep our sending side open until the client has ended its own, or has sent nothing for this
+    /// long; "none" waits for its end, 0s half-closes at once [default: 30s with --output, else 2s]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_CLIENT_GRACE", hide_env_values = true, value_parser = grace,
+          help_heading = "Time limits")]
+    client_grace: Option<Grace>,
+
+    /// End a connection over which no byte has passed in either direction for this long, so that silent clients hold no place;
+    /// "none" lets them [default: 60s with --keep-open, else none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_FIRST_BYTE_TIMEOUT", hide_env_values = true,
+          value_parser = limit_or_none, help_heading = "Time limits")]
+    first_byte_timeout: Option<Grace>,
 
     /// Write the port (or the socket's path) to this file once it listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
@@ -100,8 +125,23 @@ pub(crate) struct Args {
 enum Message {
     Accepted(Box<Connection>),
     AcceptFailed(adieu::ListenError),
-    Finished { id: u64, status: ExitStatus },
+    /// The first byte has passed.
+    Touched,
+    /// It could not be served now, and nothing has passed.
+    NotStarted { id: u64, connection: Box<Connection>, error: io::Error },
+    Finished { id: u64, outcome: Outcome },
     Signal(Signal),
+}
+
+/// What one client came to.
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    /// It is reported.
+    Reported(ExitStatus),
+    /// It has left without a byte having passed, and is not the one that is waited for.
+    Left,
+    /// It is reported, and no other can be served.
+    Fatal(ExitStatus),
 }
 
 pub(crate) fn run(args: &Args) -> ExitStatus {
@@ -142,6 +182,14 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         return ExitStatus::Usage;
     }
     let mut options = args.shared.options(service.input_kind());
+    let grace = args.client_grace.map_or(service.client_grace(), |grace| {
+        // A silence without end waits for the client's end, as long as that takes.
+        Some(grace.limit().unwrap_or(Duration::MAX))
+    });
+    options = options.peer_grace(grace).first_byte_timeout(match args.first_byte_timeout {
+        Some(limit) => limit.limit(),
+        None => args.keep_open.then_some(FIRST_BYTE),
+    });
     if args.fastopen {
         options = options.fast_open(FAST_OPEN_QUEUE);
     }
@@ -160,6 +208,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     }
 }
 
+/// How long a client of a service may hold a place without a byte by default.
+const FIRST_BYTE: Duration = Duration::from_secs(60);
+
 /// How many clients may have sent data with a SYN and not finished their handshake.
 const FAST_OPEN_QUEUE: u32 = 256;
 
@@ -168,6 +219,8 @@ struct Server {
     service: Arc<Service>,
     printer: Arc<Printer>,
     keep_open: bool,
+    /// A client that leaves without a byte is not the one that is waited for.
+    waits_on: bool,
     at_once: u32,
     grace: Duration,
     connect_timeout: Option<Duration>,
@@ -186,6 +239,10 @@ struct Server {
     /// Who was accepted when a signal came, and has to wait for others to finish.
     waiting: VecDeque<Connection>,
     served: u64,
+    /// Of these, those that left without a byte.
+    left: u64,
+    /// That a client has to wait for what is short was told.
+    shortage_told: bool,
 }
 
 impl Server {
@@ -246,10 +303,8 @@ impl Server {
         }
 
         options = options.interrupt(&stop);
-        if printer.watches() {
-            let printer = Arc::clone(printer);
-            options = options.observer(move |at, event| printer.step(at, event));
-        }
+        let waits_on = !(args.keep_open || args.accept_first);
+        options = observed(options, printer, waits_on.then(|| sender.clone()));
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();
         let listener = listener.with_options(&options, &stop_accepting);
@@ -275,6 +330,7 @@ impl Server {
             service: Arc::new(service),
             printer: Arc::clone(printer),
             keep_open: args.keep_open,
+            waits_on,
             at_once,
             grace: args.grace,
             connect_timeout: args.shared.timers.connect_timeout,
@@ -287,6 +343,8 @@ impl Server {
             open: BTreeMap::new(),
             waiting: VecDeque::new(),
             served: 0,
+            left: 0,
+            shortage_told: false,
         })
     }
 
@@ -311,15 +369,23 @@ impl Server {
         for _ in 0..self.at_once {
             self.grant();
         }
-        if !self.keep_open {
+        if !(self.keep_open || self.waits_on) {
             // The listening socket is closed as soon as it has given its one connection.
             self.tokens = None;
         }
         let started = Instant::now();
         loop {
-            let message = match self.connect_timeout.filter(|_| self.served == 0) {
+            let connecting = self.connect_timeout.filter(|_| self.served == self.left);
+            let limit = connecting.map(|limit| limit.saturating_sub(started.elapsed()));
+            // Whoever waits for what is short is tried again when it may have come back.
+            let rest = (!self.waiting.is_empty()).then_some(REST);
+            let message = match [limit, rest].into_iter().flatten().min() {
                 None => self.messages.recv().ok(),
-                Some(limit) => match self.messages.recv_timeout(limit.saturating_sub(started.elapsed())) {
+                Some(time) => match self.messages.recv_timeout(time) {
+                    Err(mpsc::RecvTimeoutError::Timeout) if rest.is_some() => {
+                        self.serve_waiting();
+                        continue;
+                    }
                     Err(mpsc::RecvTimeoutError::Timeout) => return self.never(NeverConnected::TimedOut),
                     other => other.ok(),
                 },
@@ -327,13 +393,20 @@ impl Server {
             // We hold a sender ourselves, so the channel never ends.
             let Some(message) = message else { return ExitStatus::Success };
             match message {
-                Message::Accepted(connection) => {
-                    if let Err(status) = self.serve(*connection) {
-                        if !self.keep_open {
-                            return status;
-                        }
-                        self.grant();
+                Message::Accepted(connection) => self.serve(*connection),
+                Message::Touched => {
+                    // This is the one: nobody else is accepted.
+                    self.waits_on = false;
+                    self.stop_listening(Signal::Terminate);
+                }
+                Message::NotStarted { id, connection, error } => {
+                    self.open.remove(&id);
+                    if !self.keep_open {
+                        let peer = connection.peer_address();
+                        return self.never(NeverConnected::CannotServe { peer, error: &error });
                     }
+                    self.tell_shortage(&error);
+                    self.waiting.push_front(*connection);
                 }
                 // Descriptors come back when connections end, and here there are none.
                 Message::AcceptFailed(error)
@@ -343,10 +416,18 @@ impl Server {
                     return self.never(NeverConnected::CannotServe { peer: None, error });
                 }
                 Message::AcceptFailed(error) => complain(&error.to_string()),
-                Message::Finished { id, status } => {
-                    self.open.remove(&id);
-                    if !self.keep_open {
-                        return status;
+                Message::Finished { id, outcome } => {
+                    let peer = self.open.remove(&id).unwrap_or_default();
+                    match outcome {
+                        Outcome::Fatal(status) => return status,
+                        Outcome::Reported(status) if !self.keep_open => return status,
+                        Outcome::Reported(_) => self.serve_waiting(),
+                        Outcome::Left => {
+                            self.left += 1;
+                            self.printer.say(&format!(
+                                "{peer} has left without a byte; still listening (--accept-first takes the first client)"
+                            ));
+                        }
                     }
                     self.grant();
                 }
@@ -362,33 +443,64 @@ impl Server {
         }
     }
 
-    /// Gives it a thread. Without one it is dropped, so that its peer sees a reset, and the others are served on.
-    fn serve(&mut self, connection: Connection) -> Result<(), ExitStatus> {
-        let id = self.served;
-        self.served += 1;
-        let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
+    /// Says whom it is, and gives it a thread.
+    fn serve(&mut self, connection: Connection) {
+        let peer = connection.peer_address().unwrap_or("an unnamed peer");
         self.printer.say(&format!("connection from {peer}"));
-        let (service, printer) = (Arc::clone(&self.service), Arc::clone(&self.printer));
-        let (stop, sender, endpoint) = (self.stop.clone(), self.sender.clone(), self.endpoint.clone());
-        let thread =
-            std::thread::Builder::new().name(format!("adieu-{id}")).stack_size(256 * 1024).spawn(move || {
-                let report = service.serve(connection, &stop).unwrap_or_else(|(end, error)| {
+        if let Err((connection, error)) = self.start_serving(connection) {
+            self.tell_shortage(&error);
+            self.waiting.push_back(connection);
+        }
+    }
+
+    /// Gives it a thread. Without one it is given back.
+    fn start_serving(&mut self, connection: Connection) -> Result<(), (Connection, io::Error)> {
+        let id = self.served;
+        let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
+        let (service, printer, sender) =
+            (Arc::clone(&self.service), Arc::clone(&self.printer), self.sender.clone());
+        let (stop, endpoint, waits_on) = (self.stop.clone(), self.endpoint.clone(), self.waits_on);
+        // A closure that becomes no thread is dropped with what it holds.
+        let shared = Arc::new(Mutex::new(Some(connection)));
+        let given = Arc::clone(&shared);
+        let serve = move || {
+            let Some(connection) = take(&given) else { return };
+            let tell = |report: &Report| {
+                let status = printer.report(report);
+                if service.is_dead() { Outcome::Fatal(status) } else { Outcome::Reported(status) }
+            };
+            let finished = |outcome| Message::Finished { id, outcome };
+            let message = match service.serve(connection, &stop) {
+                Served::Ended(report) if waits_on && left_without_a_byte(&report) => finished(Outcome::Left),
+                Served::Ended(report) => finished(tell(&report)),
+                Served::Failed { end, error } => {
                     let cause = NeverConnected::LocalFailure { end, error: &error };
-                    Report::never_connected(&endpoint, Role::Listen, cause)
-                });
-                let status = printer.report(&report);
-                // The main thread may have gone by now, after its grace.
-                let _ = sender.send(Message::Finished { id, status });
-            });
-        match thread {
+                    finished(tell(&Report::never_connected(&endpoint, Role::Listen, cause)))
+                }
+                Served::NotStarted { connection, error } => Message::NotStarted { id, connection, error },
+            };
+            // The main thread may have gone by now, after its grace.
+            let _ = sender.send(message);
+        };
+        match std::thread::Builder::new().name(format!("adieu-{id}")).stack_size(STACK).spawn(serve) {
             Ok(_) => {
+                self.served += 1;
                 self.open.insert(id, peer);
                 Ok(())
             }
-            Err(error) => {
-                complain(&format!("cannot start a thread: {}", describe_error(&error)));
-                Err(self.never(NeverConnected::CannotServe { peer: Some(&peer), error: &error }))
-            }
+            Err(error) => match take(&shared) {
+                Some(connection) => Err((connection, error)),
+                // It was taken by a thread after all.
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Something is short: processes, threads, descriptors or memory. Said once, until it is there again.
+    fn tell_shortage(&mut self, error: &io::Error) {
+        if !self.shortage_told {
+            self.shortage_told = true;
+            complain(&format!("clients wait, one cannot be served now: {}", describe_error(error)));
         }
     }
 
@@ -402,15 +514,19 @@ impl Server {
         for message in self.messages.try_iter() {
             match message {
                 Message::Accepted(connection) => self.waiting.push_back(*connection),
+                Message::NotStarted { id, connection, .. } => {
+                    self.open.remove(&id);
+                    self.waiting.push_front(*connection);
+                }
                 Message::Finished { id, .. } => {
                     self.open.remove(&id);
                 }
-                Message::AcceptFailed(_) | Message::Signal(_) => {}
+                Message::AcceptFailed(_) | Message::Signal(_) | Message::Touched => {}
             }
         }
         self.serve_waiting();
         let by_signal = ExitStatus::of_signal(signal);
-        if self.served == 0 {
+        if self.served == self.left {
             return self.never(NeverConnected::Interrupted { signal });
         }
         let grace = if signal == Signal::Interrupt { Duration::ZERO } else { self.grace };
@@ -437,8 +553,11 @@ impl Server {
         while self.open.len() < self.at_once as usize
             && let Some(connection) = self.waiting.pop_front()
         {
-            // It was reported if it cannot be served, and the signal says how we exit.
-            let _ = self.serve(connection);
+            if let Err((connection, error)) = self.start_serving(connection) {
+                self.tell_shortage(&error);
+                return self.waiting.push_front(connection);
+            }
+            self.shortage_told = false;
         }
     }
 
@@ -469,15 +588,54 @@ impl Server {
                     self.open.remove(&id);
                     self.serve_waiting();
                 }
+                Some(Message::NotStarted { id, connection, .. }) => {
+                    self.open.remove(&id);
+                    self.waiting.push_back(*connection);
+                }
                 // Nobody accepts any more.
-                Some(Message::Accepted(_) | Message::AcceptFailed(_) | Message::Signal(_)) => {}
+                Some(
+                    Message::Accepted(_) | Message::AcceptFailed(_) | Message::Signal(_) | Message::Touched,
+                ) => {}
                 None => return,
             }
         }
     }
 }
 
-/// How long accepting rests after it failed: what is short (descriptors, memory) must come back first.
+/// The options of the connections: each step is told, and the first byte of the one that is waited for.
+fn observed(options: Options, printer: &Arc<Printer>, touched: Option<mpsc::Sender<Message>>) -> Options {
+    let watching = printer.watches().then(|| Arc::clone(printer));
+    if watching.is_none() && touched.is_none() {
+        return options;
+    }
+    let touched = touched.map(|main| (main, AtomicBool::new(false)));
+    options.observer(move |at, event| {
+        if let Some(printer) = &watching {
+            printer.step(at, event);
+        }
+        if let (Some((main, told)), Event::Sent { bytes: 1.. } | Event::Received { bytes: 1.. }) = (&touched, event)
+            && !told.swap(true, Ordering::Relaxed)
+        {
+            // The main thread lives as long as a connection.
+            let _ = main.send(Message::Touched);
+        }
+    })
+}
+
+/// Whether it was a port scan, a health check, or one of two connections of which the client chose the other.
+fn left_without_a_byte(report: &Report) -> bool {
+    let by_the_peer = matches!(report.ending, "graceful" | "reset" | "truncated");
+    by_the_peer && report.bytes_received == 0 && report.bytes_read == 0
+}
+
+fn take(connection: &Mutex<Option<Connection>>) -> Option<Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// What a connection's thread needs.
+const STACK: usize = 256 * 1024;
+
+/// How long to rest after something failed for want of descriptors, processes or memory: it must come back first.
 const REST: Duration = Duration::from_millis(100);
 
 /// Accepts one connection for each token. A failure is told once, and then tried again until it works.

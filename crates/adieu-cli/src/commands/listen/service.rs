@@ -2,20 +2,34 @@
 
 use super::Args;
 use crate::options::InputKind;
-use crate::os::command;
+use crate::os::{self, ExecStatus, Served, command};
 use crate::printer::complain;
 use crate::stdio;
-use adieu::exchange::Output;
-use adieu::{Connection, Interrupt, LocalEnd, Report, describe_error};
+use adieu::exchange::{Closes, Output};
+use adieu::{Connection, Interrupt, LocalEnd, describe_error};
 use std::fs::File;
 use std::io;
+use std::time::Duration;
+
+/// By default a client that sends nothing to stdout keeps our sending side open for this long, if stdin gives nothing.
+const STDOUT_CLIENT_GRACE: Duration = Duration::from_secs(2);
+
+/// The same with `--output`, which only receives.
+const FILE_CLIENT_GRACE: Duration = Duration::from_secs(30);
 
 /// Resolved from the arguments, with everything opened that can be.
 pub(super) enum Service {
-    Standard,
+    /// Standard input and output, the latter closed after a client's end unless there is another client to come.
+    Standard {
+        closes: Option<Closes>,
+    },
     Echo,
     File(File),
-    Command { line: String, running: command::Running },
+    Command {
+        line: String,
+        policy: ExecStatus,
+        running: command::Running,
+    },
 }
 
 impl Service {
@@ -24,7 +38,8 @@ impl Service {
             return Ok(Self::Echo);
         }
         if let Some(command) = &args.exec {
-            return Ok(Self::Command { line: command.clone(), running: command::Running::default() });
+            let (line, policy) = (command.clone(), args.exec_status);
+            return Ok(Self::Command { line, policy, running: command::Running::guarded() });
         }
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
@@ -33,53 +48,78 @@ impl Service {
                 complain(&format!("cannot write to {}: {}", path.display(), describe_error(&e)));
                 (LocalEnd::Output, e)
             }),
-            None => stdio::output().map(|_| Self::Standard).map_err(|e| (LocalEnd::Output, e)),
+            None => {
+                let closes = match (args.keep_open, args.accept_first) {
+                    (true, _) => None,
+                    (false, true) => Some(Closes::Always),
+                    (false, false) => Some(Closes::AfterAByte),
+                };
+                stdio::output().map(|_| Self::Standard { closes }).map_err(|e| (LocalEnd::Output, e))
+            }
         }
     }
 
     pub(super) fn input_kind(&self) -> InputKind {
-        if let Self::Command { .. } = self { InputKind::Command } else { InputKind::Stdin }
+        if let Self::Command { .. } = self { InputKind::Command } else { InputKind::Served }
+    }
+
+    /// If our input gives nothing: how long a silent client keeps our sending side open.
+    pub(super) fn client_grace(&self) -> Option<Duration> {
+        match self {
+            Self::Standard { .. } => Some(STDOUT_CLIENT_GRACE),
+            Self::File(_) => Some(FILE_CLIENT_GRACE),
+            Self::Echo | Self::Command { .. } => None,
+        }
+    }
+
+    /// Whether nobody can be served any more: whoever reads our stdout has gone.
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(self, Self::Standard { .. }) && os::stdout_reader_has_gone()
     }
 
     /// How many connections it serves at once by default.
     pub(super) fn at_once(&self) -> u32 {
         match self {
-            Self::Standard | Self::File(_) => 1,
+            Self::Standard { .. } | Self::File(_) => 1,
             Self::Echo | Self::Command { .. } => 1024,
         }
     }
 
-    /// How many descriptors one connection takes: its socket; of a command also two pipes, the pidfd, and one more at a
-    /// time, for an end that is blocked or for the last acknowledgement, without which it would only be slower.
+    /// How many descriptors one connection takes: its socket; of a command also two pipes, the pidfd twice, and one more at
+    /// a time, for an end that is blocked or for the last acknowledgement, without which it would only be slower.
     pub(super) fn descriptors(&self) -> usize {
         match self {
-            Self::Standard | Self::File(_) | Self::Echo => 1,
-            Self::Command { .. } => 5,
+            Self::Standard { .. } | Self::File(_) | Self::Echo => 1,
+            Self::Command { .. } => 6,
         }
     }
 
-    pub(super) fn serve(
-        &self,
-        connection: Connection,
-        stop: &Interrupt,
-    ) -> Result<Report, (LocalEnd, io::Error)> {
+    pub(super) fn serve(&self, connection: Connection, stop: &Interrupt) -> Served {
         // Before anything is opened or started for it.
         let connection = match connection.handshake() {
             Ok(connection) => connection,
-            Err(report) => return Ok(*report),
+            Err(report) => return Served::Ended(report),
         };
-        let input = || stdio::input().map_err(|e| (LocalEnd::Input, e));
-        let output = |result: io::Result<Output>| result.map_err(|e| (LocalEnd::Output, e));
-        Ok(match self {
-            Self::Echo => adieu::exchange::echo(connection),
-            Self::Standard => adieu::exchange(connection, input()?, output(stdio::output())?),
-            Self::File(file) => {
-                let input = input()?;
-                let file = stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from);
-                adieu::exchange(connection, input, output(file)?)
+        let output = match self {
+            Self::Echo => return Served::Ended(Box::new(adieu::exchange::echo(connection))),
+            Self::Command { line, policy, running } => {
+                return command::serve(connection, line, *policy, stop, running);
             }
-            Self::Command { line, running } => return command::serve(connection, line, stop, running),
-        })
+            // Before the client is told that its stream was taken.
+            Self::Standard { .. } if os::stdout_reader_has_gone() => Err(os::broken_pipe()),
+            Self::Standard { closes } => stdio::output().map(|output| match closes {
+                Some(when) => output.closes_standard(*when),
+                None => output,
+            }),
+            Self::File(file) => {
+                stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from)
+            }
+        };
+        match (stdio::input(), output) {
+            (Ok(input), Ok(output)) => Served::Ended(Box::new(adieu::exchange(connection, input, output))),
+            (Err(error), _) => Served::Failed { end: LocalEnd::Input, error },
+            (_, Err(error)) => Served::Failed { end: LocalEnd::Output, error },
+        }
     }
 
     /// The commands that run; none with the other services.

@@ -1,13 +1,18 @@
 //! `--exec`: a command's standard input and output are the two directions of a connection.
 //!
 //! Each ending goes its own way: the peer's EOF closes the command's stdin, the end of its stdout half-closes the
-//! connection. A stream that was cut must not look whole to the command either, so it is stopped before its stdin is
-//! closed: told to end, killed if it does not, and only then could it see an EOF.
+//! connection, if the command's status says that it did its work. A stream that was cut must not look whole to the command
+//! either, so it is stopped before its stdin is closed: told to end, killed if it does not, and only then could it see an
+//! EOF. Should we be killed ourselves, the guard does that.
 
+use super::guard::Guard;
+use crate::os::{ExecStatus, Served};
 use adieu::exchange::{Input, Output};
-use adieu::{Connection, Interrupt, LocalEnd, Report};
+use adieu::{Connection, Interrupt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -28,10 +33,10 @@ pub(crate) const REFUSAL: Option<&str> = None;
 pub(crate) fn serve(
     connection: Connection,
     line: &str,
+    policy: ExecStatus,
     stop: &Interrupt,
     running: &Running,
-) -> Result<Report, (LocalEnd, io::Error)> {
-    let failed = |error| (LocalEnd::Command, error);
+) -> Served {
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
@@ -42,20 +47,20 @@ pub(crate) fn serve(
         .stdout(Stdio::piped())
         // Its own group, so that a pipeline is stopped as a whole.
         .process_group(0);
-    let (mut child, id) = running.start(&mut command).map_err(failed)?;
-    let (group, input, output) = match ends(&mut child, id) {
+    let (mut child, id) = match running.start(&mut command) {
+        Ok(started) => started,
+        Err(error) => return Served::NotStarted { connection: Box::new(connection), error },
+    };
+    let (group, input, output) = match ends(&mut child, id, policy, &running.guard) {
         Ok(ends) => ends,
         Err(error) => {
             kill(id);
             running.ended(id);
             // It was killed, and its status says no more than that.
             let _ = child.wait();
-            return Err(failed(error));
+            return Served::NotStarted { connection: Box::new(connection), error };
         }
     };
-    let on_cut = Arc::clone(&group);
-    let output = output.may_refuse().on_cut(move || on_cut.stop());
-
     let mut report = adieu::exchange(connection, input, output);
     if report.is_graceful() {
         group.await_end(stop);
@@ -65,17 +70,24 @@ pub(crate) fn serve(
     running.ended(id);
     // What is known of the connection is told whatever becomes of the command.
     let status = child.wait().ok();
-    report.command_ended(status.and_then(|s| s.code()), status.and_then(|s| s.signal()));
-    Ok(report)
+    let (code, signal) = (status.and_then(|s| s.code()), status.and_then(|s| s.signal()));
+    report.command_ended(code, signal, !policy.is_good(code));
+    Served::Ended(Box::new(report))
 }
 
 /// The commands that run, so that none outlives us.
 #[derive(Clone, Default)]
 pub(crate) struct Running {
     groups: Arc<Mutex<BTreeSet<i32>>>,
+    guard: Arc<Guard>,
 }
 
 impl Running {
+    /// With a guard, which outlives us if we are killed.
+    pub(crate) fn guarded() -> Self {
+        Self { guard: Arc::new(Guard::start()), ..Self::default() }
+    }
+
     fn groups(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         // A set of numbers is whole also after a panic.
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
@@ -104,13 +116,28 @@ impl Running {
 }
 
 /// Everything that is needed of a command while it runs, so that nothing of it can fail later.
-fn ends(child: &mut Child, id: Pid) -> io::Result<(Arc<Group>, Input, Output)> {
-    let group = Group { id, leader: pidfd_open(id, PidfdFlags::empty())? };
+fn ends(
+    child: &mut Child,
+    id: Pid,
+    policy: ExecStatus,
+    guard: &Arc<Guard>,
+) -> io::Result<(Arc<Group>, Input, Output)> {
+    let group = Arc::new(Group { id, leader: pidfd_open(id, PidfdFlags::empty())? });
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
         return Err(io::ErrorKind::BrokenPipe.into());
     };
-    Ok((Arc::new(group), Input::from_fd(stdout)?, Output::from_fd(stdin)?))
+    let (asked, cut) = (Arc::clone(&group), Arc::clone(&group));
+    // The end of its output is no end of the answer until the command has done its work.
+    let input =
+        Input::from_fd(stdout)?.whole_if(group.leader.try_clone()?, move || asked.has_succeeded(policy));
+    let guarded = Guard::watch(guard, id, &stdin);
+    // The guard lets go when this is dropped: after the command was stopped, or before its stdin is closed well.
+    let output = Output::from_fd(stdin)?.may_refuse().on_cut(move || {
+        cut.stop();
+        drop(guarded);
+    });
+    Ok((group, input, output))
 }
 
 fn kill(group: Pid) {
@@ -125,6 +152,20 @@ struct Group {
 }
 
 impl Group {
+    /// Whether the command did its work. `None`: it still runs. It stays to be waited for.
+    ///
+    /// Source: waitid(2), WNOWAIT.
+    fn has_succeeded(&self, policy: ExecStatus) -> Option<io::Result<()>> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(self.leader.as_fd()), options)) {
+            Ok(None) => None,
+            Ok(Some(status)) if policy.is_good(status.exit_status()) => Some(Ok(())),
+            // The report says how it ended, when it is waited for.
+            Ok(Some(_)) => Some(Err(io::Error::other("the command failed"))),
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
     /// Tells it to end, and kills what has not ended then.
     fn stop(&self) {
         // It may have ended by itself.

@@ -2,12 +2,32 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod command;
+#[cfg(target_os = "linux")]
+pub(crate) mod guard;
 pub(crate) mod signals;
 mod standard;
 
 pub(crate) use standard::{check_standard, stdout_file, that_is_file};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, getrlimit, setrlimit};
+use std::io;
+
+/// Whether nobody reads our standard output any more: a pipe or socket whose other end is closed.
+///
+/// Source: poll(2), POLLERR of a pipe's writing end.
+pub(crate) fn stdout_reader_has_gone() -> bool {
+    let stdout = rustix::stdio::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    // If it cannot be asked, a write will tell.
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+        && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+/// What writing there says.
+pub(crate) fn broken_pipe() -> io::Error {
+    rustix::io::Errno::PIPE.into()
+}
 
 /// A thousand clients are more descriptors than the usual soft limit.
 pub(crate) fn raise_descriptor_limit() {

@@ -6,7 +6,7 @@
 //! takes whole, or through an open file of our own.
 
 use crate::os::Watch;
-use crate::os::both_ends::EndCheck;
+use crate::os::both_ends::{Closes, EndCheck};
 use adieu_proto::LocalEnd;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -274,7 +274,7 @@ pub struct Output {
     /// It has ended, or was cut.
     pub(in crate::os) settled: bool,
     /// Standard output is closed at its end.
-    pub(in crate::os) closes_standard: bool,
+    pub(in crate::os) closes_standard: Option<Closes>,
 }
 
 pub(in crate::os) enum Sink {
@@ -377,9 +377,9 @@ impl Output {
     }
 
     /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
-    pub(crate) fn let_go(&mut self) {
+    pub(crate) fn let_go(&mut self, a_byte_has_passed: bool) {
         let Sink::Fd { fd: Fd::Standard(_), kind, .. } = &self.sink else { return };
-        let lets_go = self.settled && self.closes_standard;
+        let lets_go = self.is_to_be_let_go(a_byte_has_passed);
         if !(lets_go && matches!(kind, Kind::Pipe | Kind::File | Kind::Device)) {
             return;
         }
@@ -399,7 +399,7 @@ impl Output {
         (self.on_cut, self.settled) = (None, true);
         let (fd, kind) = match &self.sink {
             Sink::Fd { fd: fd @ Fd::Owned(_), kind, .. } => (fd, *kind),
-            Sink::Fd { fd, kind: kind @ Kind::Socket, .. } if self.closes_standard => (fd, *kind),
+            Sink::Fd { fd, kind: kind @ Kind::Socket, .. } if self.closes_standard.is_some() => (fd, *kind),
             _ => return Ok(()),
         };
         let result = match kind {

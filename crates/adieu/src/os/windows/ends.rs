@@ -7,6 +7,7 @@
 
 use super::worker::{Reader, Writer};
 use crate::os::Watch;
+use crate::os::both_ends::Closes;
 use adieu_proto::LocalEnd;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -165,7 +166,7 @@ pub struct Output {
     /// It has ended, or was cut.
     pub(in crate::os) settled: bool,
     /// Standard output is closed at its end.
-    pub(in crate::os) closes_standard: bool,
+    pub(in crate::os) closes_standard: Option<Closes>,
 }
 
 pub(in crate::os) enum Sink {
@@ -276,13 +277,13 @@ impl Output {
     /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
     ///
     /// Source: SetStdHandle, CloseHandle.
-    pub(crate) fn let_go(&mut self) {
+    pub(crate) fn let_go(&mut self, a_byte_has_passed: bool) {
         let is_standard = match &self.sink {
             Sink::File { flush, .. } => !flush,
             Sink::Thread { owned, .. } => !owned,
             Sink::Null | Sink::Ended => false,
         };
-        if !(is_standard && self.settled && self.closes_standard) || io::IsTerminal::is_terminal(&io::stdout()) {
+        if !(is_standard && self.is_to_be_let_go(a_byte_has_passed)) || io::IsTerminal::is_terminal(&io::stdout()) {
             return;
         }
         // Without NUL in its place, the reader sees the end when we exit.
