@@ -4,7 +4,10 @@ use adieu::{Endpoint, Report};
 use std::io;
 use std::net::Ipv6Addr;
 
-/// Our input was given up while it was still open, and it was no terminal.
+/// Our input was given up by default while it was still open.
+const INPUT_GIVEN_UP: &str = "the peer had ended its side, and stdin was open and silent for 2 s: --input-grace none waits for its end, --input-grace 2s takes such a silence for its end";
+
+/// Our input was silent for as long as the user said, and it was no terminal.
 pub(crate) const INPUT_ABANDONED: &str = "the peer had ended, and our input was silent for longer than --input-grace: if more was to come, give --input-grace none";
 const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
 
@@ -24,6 +27,9 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
     if report.ending == "no_connection" && report.proxy.is_some() {
         // What the proxy, or the way to it, has said is all there is.
         return None;
+    }
+    if report.missing == Some("input_end") {
+        return Some(INPUT_GIVEN_UP);
     }
     match (report.ending, report.error_name, report.timer, report.local_end) {
         ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => {

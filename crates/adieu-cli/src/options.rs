@@ -2,7 +2,7 @@
 
 use crate::durations::{Grace, grace, limit};
 use crate::socket_options::SocketOptions;
-use adieu::{Endpoint, Options};
+use adieu::{Endpoint, InputSilence, Options};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
@@ -73,7 +73,7 @@ pub(crate) struct Timers {
 pub(crate) enum InputKind {
     /// Standard input, or none, of a side that connects.
     Stdin,
-    /// Standard input, or none, of a side that listens: while it is silent, the client is to speak.
+    /// Standard input, or none, of a side that listens: until it gives something, the client is to speak.
     Served,
     /// A command's output.
     Command,
@@ -121,7 +121,11 @@ impl Timers {
         if self.connect_timeout.is_some() {
             options = options.connect_timeout(self.connect_timeout);
         }
-        options = options.input_answers(input != InputKind::Stdin);
+        options = options.input_silence(match input {
+            InputKind::Stdin => InputSilence::Ours,
+            InputKind::Served => InputSilence::OursOnceItGave,
+            InputKind::Command => InputSilence::Peers,
+        });
         match self.input_grace {
             Some(grace) => options.input_grace(grace.limit()),
             // A command that works on what it was sent is silent until it answers.

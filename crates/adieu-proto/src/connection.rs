@@ -3,7 +3,7 @@
 mod judgement;
 mod leaving;
 
-use crate::timers::{Situation, Timers};
+use crate::timers::{InputSilence, Situation, Timers};
 use crate::{
     Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
     Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting, Wants,
@@ -594,7 +594,8 @@ impl Connection {
         if self.leaving.is_some() && !due(self.config.deadline) {
             self.leave_by(now);
         } else if due(self.config.deadline) {
-            if self.both_ended() && self.flushed() && self.evidence.fault.is_none() {
+            let is_ending = self.leaving.is_none() && self.evidence.fault.is_none();
+            if self.both_ended() && self.flushed() && is_ending {
                 // Only acknowledgements are missing, and they wake nobody: they may be there.
                 self.sample_due = true;
             } else {
@@ -699,6 +700,11 @@ impl Connection {
                 && (self.flushed() || self.config.input_grace.is_none_or(|grace| grace.is_end)),
             eof_missing: alive && self.send == SendHalf::Shut && self.receive == ReceiveHalf::Finished,
             held_for_peer: alive && self.is_held_for_peer(),
+            input_is_slow: match self.config.input_silence {
+                InputSilence::Ours => true,
+                InputSilence::OursOnceItGave => self.counts.read > 0,
+                InputSilence::Peers => false,
+            },
             untouched: alive && self.connected && self.counts.received == 0 && self.counts.accepted == 0,
         }
     }

@@ -32,7 +32,7 @@
 //!   SO_ERROR read as clear;
 //! - received bytes are handed on before a fault becomes the ending;
 //! - whoever knows that a stream is not whole, incoming or outgoing, aborts, after what was sent before is acknowledged
-//!   (bounded by [`Config::flush_timeout`]); it never shuts its sending side down;
+//!   (each acknowledgement within [`Config::flush_timeout`]); it never shuts its sending side down;
 //! - no byte is wanted for sending after [`Action::ShutdownSend`].
 
 #![forbid(unsafe_code)]
@@ -48,7 +48,7 @@ pub use connection::Connection;
 pub use ending::{Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};
 pub use evidence::{Call, Evidence, Fault, FaultKind, Sample, SocketError, Unacknowledged};
 pub use race::{Race, RaceStep, interleave};
-pub use timers::{Config, InputGrace};
+pub use timers::{Config, InputGrace, InputSilence};
 pub use vocabulary::{Action, Counts, Milestones, Waiting, Wants};
 
 /// A moment, as the time since the connection's start (when connecting, or accepting, began).

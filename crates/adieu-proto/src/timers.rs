@@ -18,15 +18,15 @@ pub struct Config {
     pub deadline: Option<Duration>,
     /// What becomes of an input that stays silent after the peer's EOF. `None` waits for the input's own end.
     pub input_grace: Option<InputGrace>,
-    /// A silent input waits for the peer, as a command does that answers what it is sent: its silence is the peer's.
-    pub input_answers: bool,
+    /// Whose silence it is if our input and the peer both say nothing.
+    pub input_silence: InputSilence,
     /// If our input ends without having given a byte, our sending side stays open until the peer has ended its own, or
     /// has sent nothing for this long. `None`: it is shut down at the input's end.
     pub peer_grace: Option<Duration>,
     /// No byte has passed in either direction for this long since the connection was there.
     pub first_byte_timeout: Option<Duration>,
-    /// An ending that needs an abort is put off until the peer's TCP has acknowledged what was sent before, but for no
-    /// longer than this.
+    /// An ending that needs an abort is put off until the peer's TCP has acknowledged what was sent before, unless it
+    /// acknowledges nothing for this long.
     pub flush_timeout: Duration,
     /// Data is outstanding and the peer's TCP did not answer, not even to probes, for this long. A stalled
     /// peer whose system is alive answers probes and is never taken for dead.
@@ -42,7 +42,7 @@ impl Config {
     /// How long a dead peer goes unnoticed by default. More than TCP_RTO_MAX (120 s on Linux): a living peer with a
     /// closed window is probed, and so heard, no more often than that in the end.
     pub const DEAD_PEER: Duration = Duration::from_secs(130);
-    /// How long an abort waits for acknowledgements by default.
+    /// How long an abort waits for the next acknowledgement by default.
     pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long the peer may leave its transport open by default, once both streams have ended.
     pub const EOF_GRACE: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ impl Default for Config {
             idle_timeout: None,
             deadline: None,
             input_grace: None,
-            input_answers: false,
+            input_silence: InputSilence::Ours,
             peer_grace: None,
             first_byte_timeout: None,
             flush_timeout: Self::FLUSH_TIMEOUT,
@@ -90,6 +90,18 @@ impl InputGrace {
     }
 }
 
+/// Whose silence it is, for the idle timeout, if our input gives nothing and the peer sends nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum InputSilence {
+    /// Ours: the input is slow.
+    #[default]
+    Ours,
+    /// Ours once the input has given something. Before that it only waits, and the peer is to speak.
+    OursOnceItGave,
+    /// The peer's: the input answers what the peer sends, as a command does.
+    Peers,
+}
+
 /// What the timers need to know of the connection at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation {
@@ -107,6 +119,8 @@ pub(crate) struct Situation {
     pub(crate) held_for_peer: bool,
     /// No byte has passed in either direction.
     pub(crate) untouched: bool,
+    /// While our input is waited for, the silence is ours.
+    pub(crate) input_is_slow: bool,
 }
 
 /// The moments the timers count from.
@@ -150,7 +164,7 @@ impl Timers {
     /// Starts and stops the clocks after the situation has changed.
     pub(crate) fn update(&mut self, now: Time, config: &Config, situation: Situation) {
         let any = self.waiting.any();
-        let awaits_peer = self.awaits_peer(config, situation);
+        let awaits_peer = self.awaits_peer(situation);
         keep(&mut self.idle_since, now, awaits_peer);
         keep(&mut self.outstanding_since, now, situation.outstanding);
         keep(&mut self.grace_since, now, self.waiting.input && situation.input_holds);
@@ -174,9 +188,9 @@ impl Timers {
     }
 
     /// Whether the silence is the peer's.
-    fn awaits_peer(&self, config: &Config, situation: Situation) -> bool {
+    fn awaits_peer(&self, situation: Situation) -> bool {
         let w = self.waiting;
-        let input_is_silent = w.input && !config.input_answers;
+        let input_is_silent = w.input && situation.input_is_slow;
         situation.alive
             && w.any()
             && !w.output

@@ -355,6 +355,10 @@ impl Told {
             last_heard: None,
         };
         for _ in 0..4 {
+            // An abort waits for acknowledgements by looking again.
+            self.now =
+                self.now.max(self.core.poll_timeout().filter(|_| self.core.is_leaving()).unwrap_or_default());
+            self.core.handle_timeout(self.now);
             let inputs = [
                 Happening::Connected,
                 Happening::Answer(last),

@@ -82,7 +82,7 @@ pub mod tls;
 pub mod tokio;
 
 pub use adieu_proto::{
-    Call, Counts, Ending, Fault, FaultKind, LocalEnd, Missing, Phase, Side, Signal, Timer,
+    Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,
 };
 pub use connect::connect;
 pub use connection::{Connection, HalfClosed};

@@ -2,7 +2,7 @@
 
 use crate::socket_options::{KeepAlive, SocketOptions};
 use crate::{Endpoint, Event, Interrupt, IpVersion, OptionError, Proxy};
-use adieu_proto::InputGrace;
+use adieu_proto::{InputGrace, InputSilence};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use std::{fmt, sync::Arc};
@@ -136,11 +136,11 @@ impl Options {
         self
     }
 
-    /// In an [exchange](crate::exchange()), the input answers what the peer sends, as a command does: while both are silent,
-    /// the [idle timeout](Self::idle_timeout) counts. Default: no.
+    /// In an [exchange](crate::exchange()), whose silence it is, for the [idle timeout](Self::idle_timeout), if the input and
+    /// the peer both say nothing. Default: [`InputSilence::Ours`].
     #[must_use]
-    pub fn input_answers(mut self, answers: bool) -> Self {
-        self.timers.input_answers = answers;
+    pub fn input_silence(mut self, whose: InputSilence) -> Self {
+        self.timers.input_silence = whose;
         self
     }
 

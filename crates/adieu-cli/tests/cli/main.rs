@@ -10,6 +10,7 @@ mod listen;
 mod local;
 mod ordinary;
 mod output_files;
+mod promises;
 mod proxies;
 mod reports;
 mod resources;
@@ -104,9 +105,14 @@ impl Server {
 
     /// As [`Server::start`], of a command that becomes one.
     pub(crate) fn of(command: &mut Command) -> Self {
+        Self::of_with_stdout(command, Stdio::piped())
+    }
+
+    /// As [`Server::of`], with another stdout.
+    pub(crate) fn of_with_stdout(command: &mut Command, stdout: Stdio) -> Self {
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the built binary starts");

@@ -66,11 +66,13 @@ fn memory_does_not_grow_with_the_stream() {
         assert_eq!(std::io::copy(&mut stream, &mut std::io::sink()).expect("the server answers"), bytes);
         feeding.join().expect("feeding does not panic");
     };
+    // The program's own pages, of which a debug build has many.
+    let idle = peak_kib();
     transfer(1 << 20);
     let after_one = peak_kib();
     transfer(256 << 20);
     let after_many = peak_kib();
-    assert!(after_many < 10 * 1024, "{after_many} KiB");
+    assert!(after_many < idle + 3072, "{idle} KiB before, {after_many} KiB after");
     assert!(after_many < after_one + 2048, "{after_one} KiB after 1 MiB, {after_many} KiB after 256 MiB");
     server.signal(rustix::process::Signal::TERM);
     server.finish();

@@ -155,7 +155,7 @@ fn a_fallback_from_multipath_tcp_is_told() {
     } else {
         assert!(said.contains("the peer does not speak Multipath TCP: this is plain TCP"), "{said}");
         assert_eq!(probe.status.code(), Some(0));
-        let both = Server::start(&["--echo", "--mptcp"]);
+        let both = Server::start(&["--echo", "--mptcp", "--accept-first"]);
         let client = run(&["connect", &both.address, "--mptcp", "--report", "json"], b"");
         let said = text(&client.stderr);
         assert!(said.contains("\"transport\":\"mptcp\"") && !said.contains("plain TCP"), "{said}");

@@ -42,7 +42,7 @@ fn a_path_need_not_be_text() {
     let endpoint = [&b"unix:"[..], path.as_os_str().as_encoded_bytes()].concat();
     let word = OsString::from_vec(endpoint.clone());
     let port_file = directory.path().join("place");
-    let mut server = adieu(&["listen", "--echo", "--port-file"])
+    let mut server = adieu(&["listen", "--echo", "--accept-first", "--port-file"])
         .args([port_file.as_os_str(), &word])
         .stdin(Stdio::null())
         .stderr(Stdio::piped())

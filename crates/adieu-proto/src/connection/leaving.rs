@@ -20,9 +20,11 @@ const UNSEEN_DELIVERY: Duration = Duration::from_millis(500);
 pub(super) struct Leaving {
     pub(super) ending: Ending,
     pub(super) phase: Phase,
-    /// When it began. `None`: with the first look, which comes next.
+    /// When it began, or the peer last acknowledged something. `None`: with the first look, which comes next.
     since: Option<Time>,
-    /// When acknowledgements are looked at next. `None`: what is to be sent first is not sent yet.
+    /// The octets that were known to be acknowledged then.
+    acknowledged: u64,
+    /// When acknowledgements are looked at next. `None`: with what is to be sent first.
     look_at: Option<Time>,
     interval: Duration,
 }
@@ -55,6 +57,7 @@ impl Connection {
             ending,
             phase: self.phase(),
             since: now,
+            acknowledged: self.acknowledged_octets,
             look_at: None,
             interval: FIRST_INTERVAL,
         });
@@ -73,6 +76,9 @@ impl Connection {
     pub(super) fn judge_flushed(&mut self, now: Time, unacknowledged: Unacknowledged) {
         let is_sent = self.pending() == 0 && !self.owes;
         let Some(leaving) = &mut self.leaving else { return };
+        if self.acknowledged_octets > leaving.acknowledged {
+            (leaving.acknowledged, leaving.since) = (self.acknowledged_octets, Some(now));
+        }
         let since = *leaving.since.get_or_insert(now);
         let delivered = match unacknowledged {
             Unacknowledged::Octets(octets) => octets == 0,
@@ -86,7 +92,7 @@ impl Connection {
         if (is_sent && delivered) || leaving.is_over(now, &self.config) {
             self.looked_last = true;
             self.decide(now, ending);
-        } else if is_sent {
+        } else {
             leaving.look_at = Some(now.saturating_add(leaving.interval));
             leaving.interval = (leaving.interval * 2).min(LAST_INTERVAL);
         }
@@ -94,12 +100,7 @@ impl Connection {
 
     /// The time of [`Leaving::poll_timeout`] has come.
     pub(super) fn leave_by(&mut self, now: Time) {
-        let Some(leaving) = &self.leaving else { return };
-        let ending = leaving.ending;
-        if leaving.is_over(now, &self.config) && (self.pending() > 0 || self.owes) {
-            self.decide(now, ending);
-        } else {
-            self.sample_due = true;
-        }
+        // Only a look tells whether the peer has acknowledged something since.
+        self.sample_due |= self.leaving.as_ref().is_some_and(|l| l.poll_timeout(&self.config) <= Some(now));
     }
 }

@@ -1,7 +1,7 @@
 //! A FIN is a promise: the machine makes none for a stream that is not whole, and none before it is known to be.
 
 use super::*;
-use crate::{InputGrace, Unacknowledged};
+use crate::{InputGrace, InputSilence, Unacknowledged};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Time {
@@ -88,6 +88,28 @@ fn an_input_given_up_by_default_is_indeterminate_and_the_peer_sees_a_reset() {
 }
 
 #[test]
+fn a_slow_peer_that_acknowledges_puts_the_abort_off_for_as_long_as_it_takes() {
+    let flush_timeout = ms(300);
+    let mut c = connected(Config { flush_timeout, ..Config::default() }, 7);
+    c.handle_local_failure(ms(2), LocalEnd::Command, None);
+    let mut now = ms(2);
+    let mut missing = 7;
+    while !c.is_decided() {
+        match c.poll_action() {
+            Some(Action::Sample) => c.handle_sample(now, unacknowledged(missing)),
+            None => {
+                now = c.poll_timeout().expect("it is bounded");
+                c.handle_timeout(now);
+                // One octet each 200 ms.
+                missing = 7_u64.saturating_sub(u64::try_from(now.as_millis()).unwrap_or(0) / 200);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(now >= ms(1400), "{now:?}");
+}
+
+#[test]
 fn what_is_never_acknowledged_puts_the_abort_off_for_the_flush_timeout_only() {
     let flush_timeout = ms(300);
     let mut c = connected(Config { flush_timeout, ..Config::default() }, 7);
@@ -118,6 +140,8 @@ fn what_our_kernel_never_takes_puts_the_abort_off_for_the_flush_timeout_only() {
     assert_eq!(c.wants(), Wants { send: true, ..Wants::default() });
     assert_eq!((c.poll_action(), c.poll_timeout()), (None, Some(ms(302))));
     c.handle_timeout(ms(302));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(302), unacknowledged(7));
     assert!(c.is_decided());
 }
 
@@ -201,11 +225,21 @@ fn a_connection_over_which_no_byte_passes_is_given_up_if_that_is_bounded() {
 
 #[test]
 fn a_silent_input_that_answers_the_peer_is_the_peers_silence() {
-    let config = Config { idle_timeout: Some(ms(100)), ..Config::default() };
     let waiting = Waiting { receive: true, input: true, ..Waiting::default() };
-    for (input_answers, bounded) in [(false, false), (true, true)] {
-        let mut c = connected(Config { input_answers, ..config.clone() }, 0);
+    for (input_silence, given, bounded) in [
+        (InputSilence::Ours, 0, false),
+        (InputSilence::Ours, 1, false),
+        (InputSilence::OursOnceItGave, 0, true),
+        (InputSilence::OursOnceItGave, 1, false),
+        (InputSilence::Peers, 1, true),
+    ] {
+        let idle_timeout = Some(ms(100));
+        let config = Config { idle_timeout, input_silence, dead_peer: None, ..Config::default() };
+        let mut c = connected(config, given);
+        c.sample_due = true;
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(ms(1), unacknowledged(0));
         c.handle_waiting(ms(1), waiting);
-        assert_eq!(c.poll_timeout().is_some(), bounded);
+        assert_eq!(c.poll_timeout().is_some(), bounded, "{input_silence:?} {given}");
     }
 }

@@ -9,8 +9,8 @@
 //! Time is absolute in the core, so it advances only when a timer fires: everything else happens at once.
 
 use adieu_proto::{
-    Action, Call, Config, Connection, Fault, FaultKind, LocalEnd, Sample, Signal, SocketError, Time,
-    Unacknowledged, Waiting,
+    Action, Call, Config, Connection, Fault, FaultKind, InputSilence, LocalEnd, Sample, Signal, SocketError,
+    Time, Unacknowledged, Waiting,
 };
 use core::time::Duration;
 
@@ -478,7 +478,7 @@ pub(crate) fn config() -> Config {
         idle_timeout: None,
         deadline: None,
         input_grace: None,
-        input_answers: false,
+        input_silence: InputSilence::Ours,
         peer_grace: None,
         first_byte_timeout: None,
         flush_timeout: ms(3),

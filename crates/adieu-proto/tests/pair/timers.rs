@@ -1,7 +1,7 @@
 //! Links that are cut or swallow, in every phase, under each of the timers.
 
 use super::*;
-use adieu_proto::{InputGrace, Outcome};
+use adieu_proto::{InputGrace, InputSilence, Outcome};
 use adieu_testkit::sim::{
     Answer, Input, InputStep, LinkFault, Output, OutputStep, Run, Simulation, Step, What,
 };
@@ -160,7 +160,7 @@ fn durations_without_end_are_no_bounds() {
         peer_grace: Some(Duration::MAX),
         first_byte_timeout: Some(Duration::MAX),
         flush_timeout: Duration::MAX,
-        input_answers: false,
+        input_silence: InputSilence::Ours,
         dead_peer: Some(Duration::MAX),
         connect_timeout: Some(Duration::MAX),
         eof_grace: None,

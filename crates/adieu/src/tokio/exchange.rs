@@ -185,7 +185,8 @@ impl Exchange {
     ) -> bool {
         let result = if !self.down.is_empty() {
             output.as_mut().poll_write(cx, &self.down.bytes[self.down.start..self.down.end])
-        } else if !self.inner.link.core.peer_has_ended() || self.inner.link.core.is_cut() || self.output_ended {
+        } else if !self.inner.link.core.peer_has_ended() || self.inner.link.core.is_cut() || self.output_ended
+        {
             // What was taken may be held back by a writer with a buffer.
             output.as_mut().poll_flush(cx).map_ok(|()| 0)
         } else {

@@ -6,9 +6,9 @@
 pub(crate) mod port_file;
 mod service;
 
+use crate::durations::{Grace, grace, limit_or_none};
 use crate::exit::{self, ExitStatus};
 use crate::hints;
-use crate::durations::{Grace, grace, limit_or_none};
 use crate::options::{ReportFormat, Shared, endpoint};
 use crate::os::{self, ExecStatus, Served, command, signals};
 use crate::printer::{Printer, complain};
@@ -79,7 +79,13 @@ pub(crate) struct Args {
     exec: Option<String>,
 
     /// What the exit status of the --exec command says
-    #[arg(long, value_name = "RULE", env = "ADIEU_EXEC_STATUS", hide_env_values = true, default_value = "check")]
+    #[arg(
+        long,
+        value_name = "RULE",
+        env = "ADIEU_EXEC_STATUS",
+        hide_env_values = true,
+        default_value = "check"
+    )]
     exec_status: ExecStatus,
 
     /// Take the first client that connects, also if it leaves without a byte having passed in either direction (a port scan, a
@@ -128,8 +134,15 @@ enum Message {
     /// The first byte has passed.
     Touched,
     /// It could not be served now, and nothing has passed.
-    NotStarted { id: u64, connection: Box<Connection>, error: io::Error },
-    Finished { id: u64, outcome: Outcome },
+    NotStarted {
+        id: u64,
+        connection: Box<Connection>,
+        error: io::Error,
+    },
+    Finished {
+        id: u64,
+        outcome: Outcome,
+    },
     Signal(Signal),
 }
 
@@ -613,7 +626,8 @@ fn observed(options: Options, printer: &Arc<Printer>, touched: Option<mpsc::Send
         if let Some(printer) = &watching {
             printer.step(at, event);
         }
-        if let (Some((main, told)), Event::Sent { bytes: 1.. } | Event::Received { bytes: 1.. }) = (&touched, event)
+        if let (Some((main, told)), Event::Sent { bytes: 1.. } | Event::Received { bytes: 1.. }) =
+            (&touched, event)
             && !told.swap(true, Ordering::Relaxed)
         {
             // The main thread lives as long as a connection.

@@ -111,9 +111,7 @@ impl Service {
                 Some(when) => output.closes_standard(*when),
                 None => output,
             }),
-            Self::File(file) => {
-                stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from)
-            }
+            Self::File(file) => stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from),
         };
         match (stdio::input(), output) {
             (Ok(input), Ok(output)) => Served::Ended(Box::new(adieu::exchange(connection, input, output))),

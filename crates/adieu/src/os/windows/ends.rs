@@ -283,7 +283,9 @@ impl Output {
             Sink::Thread { owned, .. } => !owned,
             Sink::Null | Sink::Ended => false,
         };
-        if !(is_standard && self.is_to_be_let_go(a_byte_has_passed)) || io::IsTerminal::is_terminal(&io::stdout()) {
+        if !(is_standard && self.is_to_be_let_go(a_byte_has_passed))
+            || io::IsTerminal::is_terminal(&io::stdout())
+        {
             return;
         }
         // Without NUL in its place, the reader sees the end when we exit.
