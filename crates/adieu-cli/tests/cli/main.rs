@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod bounds;
 mod cuts;
 mod descriptors;
 #[cfg(target_os = "linux")]
@@ -105,13 +106,13 @@ impl Server {
 
     /// As [`Server::start`], of a command that becomes one.
     pub(crate) fn of(command: &mut Command) -> Self {
-        Self::of_with_stdout(command, Stdio::piped())
+        Self::of_with(command, Stdio::null(), Stdio::piped())
     }
 
-    /// As [`Server::of`], with another stdout.
-    pub(crate) fn of_with_stdout(command: &mut Command, stdout: Stdio) -> Self {
+    /// As [`Server::of`], with another stdin and stdout.
+    pub(crate) fn of_with(command: &mut Command, stdin: Stdio, stdout: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()

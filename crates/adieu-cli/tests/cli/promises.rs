@@ -107,7 +107,7 @@ fn a_listener_whose_stdout_has_no_reader_resets_and_ends() {
     for args in [&["--keep-open"][..], &[]] {
         let (reader, writer) = std::io::pipe().expect("a pipe can be made");
         let mut command = adieu(&["listen", "127.0.0.1:0"]);
-        let mut server = crate::Server::of_with_stdout(command.args(args), writer.into());
+        let mut server = Server::of_with(command.args(args), Stdio::null(), writer.into());
         drop(reader);
         assert_eq!(told(server.connect(), b"small\n"), (Vec::new(), true), "{args:?}");
         let status = server.child.wait().expect("it ends");

@@ -104,7 +104,8 @@ impl Exchange {
             let wants = self.inner.link.core.wants();
             let idle = !(wants.receive || wants.send || wants.input || self.inner.link.core.is_leaving())
                 && self.down.is_empty();
-            if self.inner.link.core.is_decided() || (idle && self.output_ended) {
+            let settled = self.output_ended || self.inner.link.core.is_cut();
+            if self.inner.link.core.is_decided() || (idle && settled) {
                 return Poll::Ready(());
             }
             if !moved && !self.hangs_up(cx, waiting) && !self.inner.poll_time(cx, waiting) {

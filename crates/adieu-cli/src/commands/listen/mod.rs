@@ -273,6 +273,7 @@ impl Server {
             ExitStatus::LocalFailure
         };
         os::raise_descriptor_limit();
+        let memory = os::memory_suffices_for(STACK);
         let interrupts = Interrupt::new().and_then(|a| Interrupt::new().map(|b| (a, b)));
         let (stop_accepting, stop) =
             interrupts.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
@@ -304,10 +305,17 @@ impl Server {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
             })?;
         }
-        let at_once = if args.keep_open { asked_for.min(descriptors_suffice_for(&service)) } else { 1 };
+        let descriptors = descriptors_suffice_for(&service);
+        let memory = memory.unwrap_or(u32::MAX);
+        let at_once = if args.keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
         printer.say(&format!("listening on {endpoint}"));
         if args.keep_open && at_once < asked_for {
-            printer.say(&format!("{at_once} at once: there are descriptors for no more (ulimit -n)"));
+            let short = if descriptors < memory {
+                "there are descriptors for no more (ulimit -n)"
+            } else {
+                "there is memory for no more (ulimit -v)"
+            };
+            printer.say(&format!("{at_once} at once: {short}"));
         }
         if let Some(fingerprint) = fingerprint {
             crate::printer::say_always(&format!(

@@ -40,6 +40,31 @@ pub(crate) fn raise_descriptor_limit() {
 /// How many descriptors are open where they cannot be listed: a shell's three and a listener's.
 const USUALLY_OPEN: usize = 16;
 
+/// What one connection takes of the address space at most, beside its thread's stack: two buffers of 256 KiB.
+const BUFFERS: usize = 512 * 1024;
+
+/// What is kept for everything else.
+const SPARE: usize = 16 * 1024 * 1024;
+
+/// How many connections there is memory for, each with a thread of this stack. `None`: memory is not limited. Called before
+/// there are threads: where it is limited, it makes glibc give them no heaps of their own, which take 64 MiB each.
+///
+/// Source: setrlimit(2), RLIMIT_AS; mallopt(3), M_ARENA_MAX; proc(5), /proc/pid/statm.
+pub(crate) fn memory_suffices_for(stack: usize) -> Option<u32> {
+    let limit = usize::try_from(getrlimit(Resource::As).current?).unwrap_or(usize::MAX);
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "no safe wrapper sets it")]
+    // SAFETY: it sets a number of the allocator's, under the allocator's own lock.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages: usize = pages.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or_default();
+    let taken = pages * rustix::param::page_size() + SPARE;
+    let number = limit.saturating_sub(taken) / (stack + BUFFERS);
+    Some(u32::try_from(number).unwrap_or(u32::MAX).max(1))
+}
+
 /// How many more descriptors the limit allows.
 ///
 /// Source: setrlimit(2), RLIMIT_NOFILE; fd(4), /dev/fd, which on Linux leads to /proc/self/fd.

@@ -8,6 +8,21 @@ pub(crate) use standard::{check_standard, stdout_file, that_is_file};
 /// Windows limits sockets by memory alone.
 pub(crate) fn raise_descriptor_limit() {}
 
+/// No limit of a process's memory is looked at.
+pub(crate) fn memory_suffices_for(_stack: usize) -> Option<u32> {
+    None
+}
+
+/// Nothing tells it; the next write does.
+pub(crate) fn stdout_reader_has_gone() -> bool {
+    false
+}
+
+/// What writing to a pipe without a reader says.
+pub(crate) fn broken_pipe() -> std::io::Error {
+    std::io::ErrorKind::BrokenPipe.into()
+}
+
 /// How many more sockets there may be.
 pub(crate) fn free_descriptors() -> usize {
     usize::MAX
