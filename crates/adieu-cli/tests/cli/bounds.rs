@@ -88,7 +88,8 @@ fn a_stdin_that_is_no_file_is_polled() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback is there");
     let address = listener.local_addr().expect("bound").to_string();
     let event = eventfd(0, EventfdFlags::CLOEXEC).expect("an eventfd can be made");
-    let changes = rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).expect("inotify is there");
+    let changes =
+        rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).expect("inotify is there");
     for stdin in [event, changes] {
         let output = adieu(&["connect", &address, "--deadline", "100ms"])
             .stdin(stdin)
@@ -135,7 +136,9 @@ fn clients_wait_while_no_command_can_be_started() {
         } else {
             // Not one can be: nobody is turned away, and it is said.
             let mut stream = server.connect();
-            stream.set_read_timeout(Some(std::time::Duration::from_millis(300))).expect("a timeout can be set");
+            stream
+                .set_read_timeout(Some(std::time::Duration::from_millis(300)))
+                .expect("a timeout can be set");
             let error = stream.read(&mut [0; 1]).expect_err("nothing ends it");
             assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
         }

@@ -8,6 +8,7 @@ mod endings;
 #[cfg(target_os = "linux")]
 mod fast_open;
 mod procedure;
+mod promises;
 // They are about the core and the words of reports, which are the same everywhere.
 #[cfg(unix)]
 mod properties;
