@@ -4,6 +4,7 @@ mod judgement;
 mod leaving;
 
 use crate::timers::{InputSilence, Situation, Timers};
+use crate::watch::Watch;
 use crate::{
     Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
     Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting, Wants,
@@ -75,6 +76,7 @@ pub struct Connection {
     /// There may be something that it has not taken, and a look would tell.
     may_be_untaken: bool,
     timers: Timers,
+    watch: Watch,
     sample_due: bool,
     looked_last: bool,
     /// The program says when to close; until then an ended connection stays open.
@@ -110,6 +112,7 @@ impl Connection {
             untaken: None,
             may_be_untaken: false,
             timers: Timers::default(),
+            watch: Watch::default(),
             sample_due: false,
             looked_last: false,
             held: false,
@@ -355,7 +358,7 @@ impl Connection {
         self.milestones.first_accepted.get_or_insert(now);
         // Our kernel's room says nothing of the peer where acknowledgements do: it is megabytes.
         if self.evidence.unacknowledged.is_none() {
-            self.timers.peer_acted(now);
+            self.timers.peer_took(now);
         }
         // More was added: the next look has nothing to compare with.
         self.may_be_untaken |= self.untaken.take().is_some();
@@ -420,7 +423,7 @@ impl Connection {
                 self.send = SendHalf::Shut;
                 self.milestones.shutdown_send = Some(now);
                 self.ended_first.get_or_insert(Side::Us);
-                self.timers.peer_acted(now);
+                self.timers.peer_took(now);
                 self.conclude(now);
             }
             Err(fault) => {
@@ -438,8 +441,13 @@ impl Connection {
         self.answered(Action::Sample);
         self.sample_due = false;
         self.looked_last |= self.verdict.is_some();
-        self.timers.checked();
+        self.timers.checked(sample.path.answer_within);
+        let known = self.acknowledged_octets;
         self.note_acknowledgements(now, &sample);
+        if self.config.dead_peer.is_some() {
+            let acknowledged = self.acknowledged_octets > known;
+            self.watch.look(now, &sample.path, self.situation().outstanding, acknowledged);
+        }
         match sample.socket_error {
             SocketError::Clear => {
                 self.evidence.socket_error_clear = Some(self.evidence.socket_error_clear != Some(false));
@@ -454,7 +462,7 @@ impl Connection {
             self.judge_flushed(now, sample.unacknowledged);
         } else if self.verdict.is_none() && self.evidence.fault.is_none() {
             self.judge_close(now, sample);
-            self.judge_silence(now, sample.last_heard);
+            self.judge_silence(now);
         } else if self.evidence.fault.is_some() {
             self.conclude(now);
         } else {
@@ -619,12 +627,12 @@ impl Connection {
             } else {
                 self.leave(Some(now), Ending::Indeterminate { missing: Missing::InputEnd });
             }
-        } else if self.timers.lasted(self.timers.eof_at(&self.config)) {
-            self.decide(now, Ending::Indeterminate { missing: Missing::PeerEof });
         } else if self.timers.lasted(self.timers.check_at())
             || self.timers.lasted(self.timers.idle_at(&self.config))
+            || self.timers.lasted(self.timers.eof_at(&self.config))
         {
-            // Silence is judged on fresh evidence only: acknowledgements are progress, and wake nobody.
+            // Silence is judged on fresh evidence only: acknowledgements are progress, and wake nobody; and how slow the way
+            // is may not be known yet.
             self.sample_due = true;
         }
     }
@@ -692,6 +700,7 @@ impl Connection {
         Situation {
             alive,
             outstanding: alive && !self.untold && self.acknowledged_octets < self.taken_octets(),
+            asking: self.watch.is_asking(),
             untaken: alive && self.may_be_untaken,
             input_holds: matches!(self.receive, ReceiveHalf::Eof | ReceiveHalf::Finished)
                 && self.input_open

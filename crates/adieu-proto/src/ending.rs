@@ -59,7 +59,8 @@ pub enum Side {
 pub enum Timer {
     /// No address answered within the connect timeout.
     Connect,
-    /// The peer took nothing, sent nothing and acknowledged nothing while we waited for it.
+    /// The peer sent nothing, took nothing and acknowledged nothing while we waited for it; or it sent, and neither took nor
+    /// acknowledged anything of what we send.
     Idle,
     /// No byte passed in either direction.
     FirstByte,
@@ -67,6 +68,8 @@ pub enum Timer {
     Deadline,
     /// The peer's TCP did not answer at all, not even probes, while data was outstanding.
     DeadPeer,
+    /// What we sent was sent again and again and not acknowledged, while the peer's TCP went on talking: it does not arrive.
+    Unacknowledged,
     /// Our kernel gave up by itself: keep-alive or retransmission (`ETIMEDOUT`).
     Kernel,
 }
@@ -178,7 +181,7 @@ impl Side {
 }
 
 impl Timer {
-    /// The timer's name in reports: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `kernel`.
+    /// The timer's name in reports: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `unacknowledged`, `kernel`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -186,6 +189,7 @@ impl Timer {
             Self::FirstByte => "first_byte",
             Self::Deadline => "deadline",
             Self::DeadPeer => "dead_peer",
+            Self::Unacknowledged => "unacknowledged",
             Self::Kernel => "kernel",
         }
     }

@@ -1,6 +1,7 @@
 //! What was seen: faults told by calls, samples of the kernel's state, and their sum.
 
 use crate::{Ending, LocalEnd, Missing, Side, Time, Timer};
+use core::time::Duration;
 
 /// The call that told something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,11 +122,37 @@ pub enum SocketError {
 pub struct Sample {
     /// What the peer's TCP has not acknowledged yet.
     pub unacknowledged: Unacknowledged,
-    /// How long ago the peer's TCP last acknowledged anything, a probe included (Linux:
-    /// `tcpi_last_ack_recv`). `None` where the platform does not say.
-    pub last_heard: Option<Time>,
+    /// What our kernel's TCP tells of the way to the peer.
+    pub path: Path,
     /// SO_ERROR.
     pub socket_error: SocketError,
+}
+
+/// What our kernel's TCP tells of the way to the peer, and of what comes from there. What a platform does not tell is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Path {
+    /// How long ago the peer's TCP last acknowledged anything, an answered probe included (Linux:
+    /// `tcpi_last_ack_recv`).
+    pub last_heard: Option<Time>,
+    /// Segments that have come from the peer, of any kind (Linux: `tcpi_segs_in`). Some acknowledge nothing: a keep-alive,
+    /// or one that came before.
+    pub segments_received: Option<u64>,
+    /// How our kernel asks for an acknowledgement that is missing.
+    pub asking: Option<Asking>,
+    /// How long an answer of the peer's TCP takes at most, as far as was measured: the retransmission timeout without its
+    /// backoff (RFC 6298).
+    pub answer_within: Option<Duration>,
+}
+
+/// How our kernel asks for an acknowledgement that is missing: by sending again, or by probing a closed window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Asking {
+    /// How often it has sent again since anything new was acknowledged (Linux: `tcpi_retransmits`).
+    pub retransmissions: u32,
+    /// How many probes have gone without an answer (Linux: `tcpi_probes`).
+    pub probes: u32,
+    /// How long after the last of either the next one is due.
+    pub every: Duration,
 }
 
 /// Everything that was seen up to the close. What is not known is absent, never zero.
@@ -146,4 +173,6 @@ pub struct Evidence {
     pub local_code: Option<i32>,
     /// The stream's own end mark was seen. `None`: this stream has none.
     pub end_mark: Option<bool>,
+    /// Only what we send has timed out: meanwhile the peer went on talking.
+    pub peer_spoke: bool,
 }

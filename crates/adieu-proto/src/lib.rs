@@ -43,10 +43,11 @@ mod evidence;
 mod race;
 mod timers;
 mod vocabulary;
+mod watch;
 
 pub use connection::Connection;
 pub use ending::{Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};
-pub use evidence::{Call, Evidence, Fault, FaultKind, Sample, SocketError, Unacknowledged};
+pub use evidence::{Asking, Call, Evidence, Fault, FaultKind, Path, Sample, SocketError, Unacknowledged};
 pub use race::{Race, RaceStep, interleave};
 pub use timers::{Config, InputGrace, InputSilence};
 pub use vocabulary::{Action, Counts, Milestones, Waiting, Wants};

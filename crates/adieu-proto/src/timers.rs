@@ -1,18 +1,25 @@
-//! The four timers and the watch over a peer that may be dead.
+//! The four timers, and when to look at the kernel's state.
 //!
 //! The idle timer runs only while we wait for the peer. Our own silent input or blocked output stops it,
-//! because then the silence is ours.
+//! because then the silence is ours. What we send has an idle timer of its own: a peer that only talks takes nothing.
 
 use crate::{Time, Waiting};
 use core::time::Duration;
+
+/// A FIN that is lost three times comes after 1 + 2 + 4 retransmission timeouts of the peer's, which ours is a measure of,
+/// and a little time for the way.
+const EOF_ANSWERS: u32 = 8;
+/// Of [`Config::eof_grace`]: 30 s by default.
+const LONGEST_EOF_GRACE: u32 = 6;
 
 /// What bounds a connection. `None` is no bound.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     /// From the start until a connection is there.
     pub connect_timeout: Option<Duration>,
-    /// The peer took nothing, sent nothing and acknowledged nothing for this long while we waited for it; also in a
-    /// handshake of its transport's.
+    /// The peer sent nothing, took nothing and acknowledged nothing for this long while we waited for it; also in a
+    /// handshake of its transport's. And the peer took and acknowledged nothing for this long of what we send, although it
+    /// may have sent.
     pub idle_timeout: Option<Duration>,
     /// From the start to the end of all.
     pub deadline: Option<Duration>,
@@ -28,20 +35,22 @@ pub struct Config {
     /// An ending that needs an abort is put off until the peer's TCP has acknowledged what was sent before, unless it
     /// acknowledges nothing for this long.
     pub flush_timeout: Duration,
-    /// Data is outstanding and the peer's TCP did not answer, not even to probes, for this long. A stalled
-    /// peer whose system is alive answers probes and is never taken for dead.
+    /// What is outstanding was sent again and again, or a closed window probed, and no segment came of the peer's, or none
+    /// that acknowledged what was sent again, for about this long. A stalled peer whose system is alive answers probes and is
+    /// never taken for dead. It is judged by what our kernel asked last (see [`Path::asking`](crate::Path)), so a way that
+    /// is broken for five eighths of this is survived however rarely the kernel asks.
     pub dead_peer: Option<Duration>,
     /// Both directions have ended, the peer's by the stream's own end (TLS close_notify), and only its transport's EOF
-    /// is missing, for this long.
+    /// is missing, for this long; or for eight times as long as an answer takes at most on this path, up to six times this.
     pub eof_grace: Option<Duration>,
     /// The stream has an end mark of its own, and EOF before it is a truncation.
     pub end_mark: bool,
 }
 
 impl Config {
-    /// How long a dead peer goes unnoticed by default. More than TCP_RTO_MAX (120 s on Linux): a living peer with a
-    /// closed window is probed, and so heard, no more often than that in the end.
-    pub const DEAD_PEER: Duration = Duration::from_secs(130);
+    /// How long a dead peer goes unnoticed by default, about. A way that is broken for 90 s is survived on every kernel; and
+    /// one for 120 s where the kernel asks every 20 s.
+    pub const DEAD_PEER: Duration = Duration::from_secs(145);
     /// How long an abort waits for the next acknowledgement by default.
     pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
     /// How long the peer may leave its transport open by default, once both streams have ended.
@@ -109,6 +118,8 @@ pub(crate) struct Situation {
     pub(crate) alive: bool,
     /// Octets may be unacknowledged.
     pub(crate) outstanding: bool,
+    /// Our kernel sends again, or probes.
+    pub(crate) asking: bool,
     /// The peer's program may have something to take, and a look tells whether it does.
     pub(crate) untaken: bool,
     /// The peer has ended, and our input is the only thing that keeps our side open.
@@ -129,12 +140,19 @@ pub(crate) struct Timers {
     pub(crate) waiting: Waiting,
     waited_at: Time,
     idle_since: Option<Time>,
-    outstanding_since: Option<Time>,
+    /// The peer has taken nothing of what we send; what we were busy meanwhile, or our output full, is taken out.
+    untaken_since: Option<Time>,
+    /// From then on it is taken out.
+    untaken_held_at: Option<Time>,
+    /// The peer said something meanwhile.
+    spoke: bool,
     grace_since: Option<Time>,
     eof_missing_since: Option<Time>,
     held_since: Option<Time>,
     untouched_since: Option<Time>,
     check_at: Option<Time>,
+    /// How long an answer takes at most, as the last look has it.
+    answer_within: Option<Duration>,
 }
 
 impl Timers {
@@ -147,6 +165,14 @@ impl Timers {
     pub(crate) fn peer_acted(&mut self, at: Time) {
         self.idle_since = self.idle_since.map(|since| since.max(at));
         self.held_since = self.held_since.map(|since| since.max(at));
+        self.spoke = self.untaken_since.is_some();
+    }
+
+    /// The peer took or acknowledged something of ours, at that moment; or there is more to acknowledge.
+    pub(crate) fn peer_took(&mut self, at: Time) {
+        self.peer_acted(at);
+        self.untaken_since = self.untaken_since.map(|since| since.max(at));
+        self.spoke = false;
     }
 
     /// Our input gave something: its silence begins anew.
@@ -163,17 +189,18 @@ impl Timers {
 
     /// Starts and stops the clocks after the situation has changed.
     pub(crate) fn update(&mut self, now: Time, config: &Config, situation: Situation) {
-        let any = self.waiting.any();
         let awaits_peer = self.awaits_peer(situation);
         keep(&mut self.idle_since, now, awaits_peer);
-        keep(&mut self.outstanding_since, now, situation.outstanding);
+        self.keep_untaken(now, situation);
         keep(&mut self.grace_since, now, self.waiting.input && situation.input_holds);
         // Received bytes that our own output holds up come first.
         keep(&mut self.eof_missing_since, now, self.waiting.receive && situation.eof_missing);
         keep(&mut self.held_since, now, self.waiting.receive && situation.held_for_peer);
         keep(&mut self.untouched_since, now, situation.untouched);
-        match self.check_interval(config, situation).filter(|_| any) {
+        match self.check_interval(config, situation) {
             None => self.check_at = None,
+            // It is due when we wait for the peer again, however often we are busy with what it says.
+            Some(_) if !self.may_look() => {}
             Some(interval) => {
                 let at = now.saturating_add(interval);
                 // A later check than the interval asks for is brought forward; a sooner one stays.
@@ -183,8 +210,9 @@ impl Timers {
     }
 
     /// A look at the kernel's state was taken: the next one is a whole interval away.
-    pub(crate) fn checked(&mut self) {
+    pub(crate) fn checked(&mut self, answer_within: Option<Duration>) {
         self.check_at = None;
+        self.answer_within = answer_within;
     }
 
     /// Whether the silence is the peer's.
@@ -197,14 +225,31 @@ impl Timers {
             && (w.send || w.acknowledgement || (w.receive && !input_is_silent) || situation.outstanding)
     }
 
+    /// The clock of what we send goes on where that of a silence begins anew: a peer that talks makes us busy all the time.
+    fn keep_untaken(&mut self, now: Time, situation: Situation) {
+        let w = self.waiting;
+        if let (Some(at), Some(since)) = (self.untaken_held_at.take(), &mut self.untaken_since) {
+            *since = since.saturating_add(now.saturating_sub(at)).min(now);
+        }
+        if situation.alive && !self.may_look() {
+            self.untaken_held_at = self.untaken_since.map(|_| now);
+            return;
+        }
+        let owes = situation.alive && (w.send || w.acknowledgement || situation.outstanding);
+        keep(&mut self.untaken_since, now, owes);
+        self.spoke &= owes;
+    }
+
     /// How often acknowledgements must be looked at: they make no descriptor ready.
     fn check_interval(&self, config: &Config, situation: Situation) -> Option<Duration> {
-        // While our output holds received bytes up, no look can decide anything.
-        if !(situation.outstanding || situation.untaken) || self.waiting.output {
+        if !(situation.outstanding || situation.untaken) {
             return None;
         }
-        let idle = config.idle_timeout.filter(|_| self.idle_since.is_some()).map(|t| t / 4);
-        let dead = config.dead_peer.filter(|_| situation.outstanding).map(|t| t / 8);
+        let idle_runs = self.idle_since.is_some() || self.untaken_since.is_some();
+        let idle = config.idle_timeout.filter(|_| idle_runs).map(|t| t / 4);
+        // The nearer a look is to what our kernel asks, the better is known when that was.
+        let parts = if situation.asking { 64 } else { 24 };
+        let dead = config.dead_peer.filter(|_| situation.outstanding).map(|t| t / parts);
         [idle, dead].into_iter().flatten().min().map(|t| t.max(Duration::from_millis(1)))
     }
 
@@ -216,9 +261,16 @@ impl Timers {
         until.is_some_and(|until| until <= self.waited_at)
     }
 
-    /// When the peer's silence is too long.
+    /// When the peer's silence is too long, or how long it has taken nothing.
     pub(crate) fn idle_at(&self, config: &Config) -> Option<Time> {
-        Some(self.idle_since?.saturating_add(config.idle_timeout?))
+        let untaken = self.untaken_since.filter(|_| self.untaken_held_at.is_none());
+        let since = [self.idle_since, untaken].into_iter().flatten().min()?;
+        Some(since.saturating_add(config.idle_timeout?))
+    }
+
+    /// Whether the peer said something since it last took something.
+    pub(crate) fn peer_spoke(&self) -> bool {
+        self.spoke
     }
 
     /// When our silent input has held up the end for too long.
@@ -238,22 +290,20 @@ impl Timers {
 
     /// When the EOF of the peer's transport has been missing for too long.
     pub(crate) fn eof_at(&self, config: &Config) -> Option<Time> {
-        Some(self.eof_missing_since?.saturating_add(config.eof_grace?))
+        let grace = config.eof_grace?;
+        let resent = self.answer_within.unwrap_or_default().saturating_mul(EOF_ANSWERS);
+        let grace = grace.max(resent.min(grace.saturating_mul(LONGEST_EOF_GRACE)));
+        Some(self.eof_missing_since?.saturating_add(grace))
     }
 
     /// When the kernel's state must be looked at next.
     pub(crate) fn check_at(&self) -> Option<Time> {
-        self.check_at
+        self.check_at.filter(|_| self.may_look())
     }
 
-    /// Whether the peer's TCP has been silent for too long with octets outstanding.
-    pub(crate) fn peer_is_dead(&self, now: Time, last_heard: Option<Time>, config: &Config) -> bool {
-        let (Some(limit), Some(since), Some(heard)) = (config.dead_peer, self.outstanding_since, last_heard)
-        else {
-            return false;
-        };
-        // The last answer may be hours old only because nothing was asked.
-        heard.min(now.saturating_sub(since)) >= limit
+    /// While our output holds received bytes up, no look can decide anything.
+    fn may_look(&self) -> bool {
+        self.waiting.any() && !self.waiting.output
     }
 }
 

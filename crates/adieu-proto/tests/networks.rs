@@ -65,10 +65,10 @@ fn platform() -> impl Strategy<Value = Platform> {
     ]);
     let often = || prop::bool::weighted(0.8);
     (acknowledgements, often(), often(), often(), often()).prop_map(
-        |(acknowledgements, socket_error, last_heard, wakes_on_acknowledgement, wakes_on_error)| Platform {
+        |(acknowledgements, socket_error, path, wakes_on_acknowledgement, wakes_on_error)| Platform {
             acknowledgements,
             socket_error,
-            last_heard,
+            path,
             wakes_on_acknowledgement,
             wakes_on_error,
         },

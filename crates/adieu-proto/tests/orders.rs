@@ -4,11 +4,12 @@
 //! for, and no more is accepted than was read. `PROPTEST_CASES=100000 cargo test -p adieu-proto` runs more.
 
 use adieu_proto::{
-    Action, Call, Config, Connection, Ending, Fault, FaultKind, InputGrace, LocalEnd, Outcome, Sample,
-    Signal, SocketError, Time, Unacknowledged, Waiting,
+    Action, Asking, Call, Config, Connection, Ending, Fault, FaultKind, InputGrace, LocalEnd, Outcome, Path,
+    Sample, Signal, SocketError, Time, Unacknowledged, Waiting,
 };
 use core::time::Duration;
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 /// One input, or one question to the core.
@@ -53,7 +54,7 @@ struct Answer {
     shutdown: Result<(), FaultKind>,
     unacknowledged: Unacknowledged,
     socket_error: Option<Result<(), FaultKind>>,
-    last_heard: Option<u64>,
+    path: Path,
 }
 
 fn kind() -> impl Strategy<Value = FaultKind> {
@@ -82,12 +83,29 @@ fn answer() -> impl Strategy<Value = Answer> {
         1 => Just(Unacknowledged::NotApplicable),
         1 => Just(Unacknowledged::Unknown),
     ];
-    (result(), unacknowledged, socket_error, prop::option::of(0_u64..300)).prop_map(
-        |(shutdown, unacknowledged, socket_error, last_heard)| Answer {
+    (result(), unacknowledged, socket_error, path()).prop_map(
+        |(shutdown, unacknowledged, socket_error, path)| Answer {
             shutdown,
             unacknowledged,
             socket_error,
+            path,
+        },
+    )
+}
+
+fn path() -> impl Strategy<Value = Path> {
+    let time = || (0_u64..300).prop_map(Duration::from_millis);
+    let asking = (0_u32..9, 0_u32..3, time()).prop_map(|(retransmissions, probes, every)| Asking {
+        retransmissions,
+        probes,
+        every,
+    });
+    (option::of(time()), option::of(0_u64..3), option::of(asking), option::of(time())).prop_map(
+        |(last_heard, segments_received, asking, answer_within)| Path {
             last_heard,
+            segments_received,
+            asking,
+            answer_within,
         },
     )
 }
@@ -297,8 +315,8 @@ impl Told {
                     Some(Ok(())) => SocketError::Clear,
                     Some(Err(kind)) => SocketError::Fault(told(Call::SocketError)(kind)),
                 };
-                let last_heard = answer.last_heard.map(Duration::from_millis);
-                let sample = Sample { unacknowledged: answer.unacknowledged, last_heard, socket_error };
+                let Answer { unacknowledged, path, .. } = answer;
+                let sample = Sample { unacknowledged, path, socket_error };
                 self.last_look = Some(sample);
                 self.fault |= matches!(socket_error, SocketError::Fault(_));
                 self.core.handle_sample(now, sample);
@@ -352,7 +370,7 @@ impl Told {
             shutdown: Ok(()),
             unacknowledged: Unacknowledged::Octets(0),
             socket_error: Some(Ok(())),
-            last_heard: None,
+            path: Path::default(),
         };
         for _ in 0..4 {
             // An abort waits for acknowledgements by looking again.
@@ -423,7 +441,7 @@ proptest! {
             shutdown: Ok(()),
             unacknowledged: Unacknowledged::Octets(1),
             socket_error: Some(Ok(())),
-            last_heard: Some(0),
+            path: Path { last_heard: Some(Duration::ZERO), ..Path::default() },
         };
         let (mut steps, last) = (0, deadline.max(told.now));
         while told.core.outcome().is_none() {

@@ -29,7 +29,9 @@ use crate::{peer::Place, skip};
 
 const PROGRAM_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const PEER_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-/// Not the address of either end; locally administered.
+// Link addresses, all locally administered; the last is of neither end.
+const PROGRAM_LINK: &str = "02:00:00:00:00:01";
+const PEER_LINK: &str = "02:00:00:00:00:02";
 const SOMEBODY_ELSE: &str = "02:00:00:00:00:99";
 
 /// Two joined network namespaces; removed when dropped, after a panic too.
@@ -77,13 +79,13 @@ impl Namespaces {
         ip(&["netns", "add", a])?;
         ip(&["netns", "add", b])?;
         ip(&["-n", a, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", b])?;
-        for (namespace, address) in [(a, PROGRAM_ADDRESS), (b, PEER_ADDRESS)] {
+        for (namespace, address, link) in [(a, PROGRAM_ADDRESS, PROGRAM_LINK), (b, PEER_ADDRESS, PEER_LINK)] {
             ip(&["-n", namespace, "link", "set", "lo", "up"])?;
+            ip(&["-n", namespace, "link", "set", "wire", "address", link])?;
             ip(&["-n", namespace, "address", "add", &format!("{address}/30"), "dev", "wire"])?;
             ip(&["-n", namespace, "link", "set", "wire", "up"])?;
         }
-        for (here, there, address) in [(a, b, PEER_ADDRESS), (b, a, PROGRAM_ADDRESS)] {
-            let link_address = link_address(there)?;
+        for (here, address, link) in [(a, PEER_ADDRESS, PEER_LINK), (b, PROGRAM_ADDRESS, PROGRAM_LINK)] {
             let address = address.to_string();
             ip(&[
                 "-n",
@@ -92,7 +94,7 @@ impl Namespaces {
                 "replace",
                 &address,
                 "lladdr",
-                &link_address,
+                link,
                 "dev",
                 "wire",
                 "nud",
@@ -149,6 +151,26 @@ impl Namespaces {
     /// What `ip` says.
     pub fn cut(&self) -> io::Result<()> {
         cut_wire(&self.peer)
+    }
+
+    /// From now on a wire that was [cut](Self::cut) carries packets again.
+    ///
+    /// # Errors
+    ///
+    /// What `ip` says.
+    pub fn mend(&self) -> io::Result<()> {
+        ip(&["-n", &self.peer, "link", "set", "wire", "address", PEER_LINK])?;
+        ip(&["-n", &self.peer, "route", "delete", "blackhole", &format!("{PROGRAM_ADDRESS}/32")])?;
+        Ok(())
+    }
+
+    /// Moves the calling thread into the peer's namespace. Use a thread that ends with the test.
+    ///
+    /// # Errors
+    ///
+    /// What setns(2) says.
+    pub fn enter_peers(&self) -> io::Result<()> {
+        enter_namespace(&self.peer)
     }
 }
 
@@ -213,16 +235,6 @@ fn enter_namespace(name: &str) -> io::Result<()> {
     let namespace = File::open(format!("/run/netns/{name}"))?;
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
     Ok(())
-}
-
-fn link_address(namespace: &str) -> io::Result<String> {
-    let shown = ip(&["-n", namespace, "-brief", "link", "show", "dev", "wire"])?;
-    // wire@if3 UP 02:42:…:01 <BROADCAST,…>
-    shown
-        .split_whitespace()
-        .find(|word| word.matches(':').count() == 5)
-        .map(str::to_owned)
-        .ok_or_else(|| io::Error::other(format!("no link address in {shown:?}")))
 }
 
 fn ip<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<String> {

@@ -44,6 +44,7 @@ pub(crate) struct Link<H: Handle> {
     deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
     first_fin: Option<Side>,
+    pace: os::Pace,
     report: Option<Report>,
     /// What may go with a SYN; only with TCP Fast Open.
     pub(crate) syn: Option<Box<Syn>>,
@@ -68,6 +69,7 @@ impl<H: Handle> Link<H> {
             start,
             deferred_until: None,
             first_fin: None,
+            pace: os::Pace::default(),
             report: None,
             syn: None,
             #[cfg(feature = "tls")]
@@ -217,7 +219,9 @@ impl<H: Handle> Link<H> {
             // A core that is connected has a handle; without one there is nothing to look at.
             return;
         };
-        let (sample, tcp) = os::sample(&handle.socket(), self.look());
+        let mut pace = std::mem::take(&mut self.pace);
+        let (sample, tcp) = os::sample(&handle.socket(), self.look(), &mut pace);
+        self.pace = pace;
         #[cfg(feature = "tls")]
         let sample = self.sample_of_bytes(sample);
         self.facts.tcp = tcp;
@@ -230,6 +234,10 @@ impl<H: Handle> Link<H> {
     fn close(&mut self, abort: bool) {
         if let Some(handle) = self.handle.take() {
             handle::set_reset_on_close(&handle.socket(), abort);
+            if !abort {
+                // What is still under way goes on as on any socket.
+                self.pace.restore(&handle.socket());
+            }
         }
         self.core.handle_closed(self.now());
         #[cfg(feature = "tls")]

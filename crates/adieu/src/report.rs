@@ -4,7 +4,7 @@
 mod tls;
 
 use adieu_proto::{
-    Call, Ending, Fault, FaultKind, LocalEnd, Missing, Outcome, Phase, Side, Signal, Time, Timer,
+    Call, Ending, Evidence, Fault, FaultKind, LocalEnd, Missing, Outcome, Phase, Side, Signal, Time, Timer,
 };
 use std::fmt;
 
@@ -33,7 +33,7 @@ pub struct Report {
     pub message: String,
     /// Of a reset: whose RST it was, `peer` or `us`.
     pub reset_by: Option<&'static str>,
-    /// Of a time-out: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `kernel`.
+    /// Of a time-out: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `unacknowledged`, `kernel`.
     pub timer: Option<&'static str>,
     /// Of a local failure: `input`, `output`, `command`, `socket`.
     pub local_end: Option<&'static str>,
@@ -302,7 +302,7 @@ impl Report {
         };
         #[cfg(feature = "tls")]
         report.add_tls(facts);
-        report.message = report.sentence(ending, phase, evidence.fault);
+        report.message = report.sentence(ending, phase, evidence);
         report.say_fast_open(facts);
         #[cfg(feature = "tls")]
         report.say_tls(facts);
@@ -374,7 +374,8 @@ impl Report {
         }
     }
 
-    fn sentence(&self, ending: Ending, phase: Phase, fault: Option<Fault>) -> String {
+    fn sentence(&self, ending: Ending, phase: Phase, evidence: Evidence) -> String {
+        let fault = evidence.fault;
         let during = phase.name();
         let error = self.error.as_deref().unwrap_or("no error was told");
         let tried = || self.error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default();
@@ -409,6 +410,11 @@ impl Report {
             Ending::TimedOut { .. } if phase == Phase::Connecting => {
                 return format!("timed out while connecting to {}: {error}", self.endpoint);
             }
+            Ending::TimedOut { timer: Timer::Idle } if evidence.peer_spoke => {
+                format!(
+                    "timed out while {during}, the peer went on talking and took nothing for the whole idle timeout"
+                )
+            }
             Ending::TimedOut { timer: Timer::Idle } => {
                 format!("timed out while {during}, the peer was silent for the whole idle timeout")
             }
@@ -419,6 +425,10 @@ impl Report {
             Ending::TimedOut { timer: Timer::DeadPeer } => {
                 format!("timed out while {during}, the peer's system has stopped answering")
             }
+            Ending::TimedOut { timer: Timer::Unacknowledged } => format!(
+                "timed out while {during}, what we sent was sent again and again and never acknowledged, although the \
+                 peer went on talking: something on the way may drop it, large packets for example"
+            ),
             Ending::TimedOut { .. } => format!("timed out while {during}, our kernel gave up: {error}"),
             Ending::Truncated => format!("truncated, {}", self.truncation(during, fault)),
             Ending::LocalFailure { end } if phase == Phase::Connecting => {

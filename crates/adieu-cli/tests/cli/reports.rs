@@ -53,6 +53,19 @@ fn every_kind_of_ending_fits_the_schema() {
 }
 
 #[test]
+fn a_peer_that_talks_and_takes_nothing_is_idle() {
+    let server = Server::start(&["--exec", "while echo talk; do sleep 0.02; done"]);
+    let limits = ["--idle-timeout", "500ms", "--deadline", "10s"];
+    let args = [&["connect", &server.address, "--report", "json"][..], &limits].concat();
+    let report = checked(&run(&args, &vec![0; 20_000_000]));
+    assert_eq!((&report["ending"], &report["timer"]), (&"timed_out".into(), &"idle".into()), "{report}");
+    let said = report["message"].as_str().unwrap_or_default();
+    assert!(said.contains("the peer went on talking and took nothing for the whole idle timeout"), "{said}");
+    server.signal(rustix::process::Signal::INT);
+    server.finish();
+}
+
+#[test]
 fn the_schema_refuses_what_is_no_report() {
     assert!(!schema().is_valid(&serde_json::json!({"ending": "graceful"})));
 }

@@ -19,8 +19,8 @@ impl Connection {
                 if known > self.acknowledged_octets {
                     self.acknowledged_octets = known;
                     // It came when the peer was last heard, and not when we looked.
-                    let heard = now.saturating_sub(sample.last_heard.unwrap_or_default());
-                    self.timers.peer_acted(heard);
+                    let heard = now.saturating_sub(sample.path.last_heard.unwrap_or_default());
+                    self.timers.peer_took(heard);
                 }
                 if shut && self.evidence.eof {
                     self.ours_was_there.get_or_insert(octets == 0);
@@ -32,7 +32,7 @@ impl Connection {
             Unacknowledged::NotApplicable => {}
             Unacknowledged::Untaken(size) => {
                 if self.untaken.is_some_and(|before| size < before) {
-                    self.timers.peer_acted(now);
+                    self.timers.peer_took(now);
                 }
                 self.untaken = Some(size);
                 self.may_be_untaken = size > 0;
@@ -110,22 +110,30 @@ impl Connection {
     }
 
     /// The peer has been silent: is it too long?
-    pub(super) fn judge_silence(&mut self, now: Time, last_heard: Option<Time>) {
+    pub(super) fn judge_silence(&mut self, now: Time) {
         self.update_timers(now);
         if self.config.deadline.is_some_and(|at| at <= now) {
             self.looked_last = true;
             self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
         } else if self.timers.lasted(self.timers.idle_at(&self.config)) {
             self.looked_last = true;
+            self.evidence.peer_spoke = self.timers.peer_spoke();
             self.decide(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.flushed()
-            && self.situation().outstanding
-            && self.timers.peer_is_dead(now, last_heard, &self.config)
-        {
-            // What a dead peer said is handed on first, like what came before a fault.
+        } else if self.timers.lasted(self.timers.eof_at(&self.config)) {
             self.looked_last = true;
-            self.decide(now, Ending::TimedOut { timer: Timer::DeadPeer });
+            self.decide(now, Ending::Indeterminate { missing: Missing::PeerEof });
+        } else if let Some(timer) = self.asked_in_vain() {
+            self.looked_last = true;
+            self.evidence.peer_spoke = timer == Timer::Unacknowledged;
+            self.decide(now, Ending::TimedOut { timer });
         }
+    }
+
+    /// Whether the peer's TCP, or its acknowledgement of what we sent, was asked for in vain for too long. What a dead peer
+    /// said is handed on first, like what came before a fault.
+    fn asked_in_vain(&self) -> Option<Timer> {
+        let limit = self.config.dead_peer?;
+        self.watch.in_vain(limit).filter(|_| self.flushed() && self.situation().outstanding)
     }
 
     /// Decides what the inputs so far decide.

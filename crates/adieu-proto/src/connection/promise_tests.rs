@@ -11,7 +11,7 @@ const fn ms(n: u64) -> Time {
 fn unacknowledged(octets: u64) -> Sample {
     Sample {
         unacknowledged: Unacknowledged::Octets(octets),
-        last_heard: None,
+        path: crate::Path::default(),
         socket_error: SocketError::Clear,
     }
 }

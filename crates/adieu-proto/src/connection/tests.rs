@@ -1,7 +1,7 @@
 //! The machine by itself, one input at a time, in virtual time.
 
 use super::*;
-use crate::{InputGrace, Unacknowledged};
+use crate::{Asking, InputGrace, Path, Unacknowledged};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Time {
@@ -11,7 +11,7 @@ const fn ms(n: u64) -> Time {
 const RESET: Fault = Fault { call: Call::Receive, kind: FaultKind::Reset, code: Some(104) };
 
 fn sample(octets: u64, socket_error: SocketError) -> Sample {
-    Sample { unacknowledged: Unacknowledged::Octets(octets), last_heard: None, socket_error }
+    Sample { unacknowledged: Unacknowledged::Octets(octets), path: Path::default(), socket_error }
 }
 
 fn clear(octets: u64) -> Sample {
@@ -171,6 +171,65 @@ fn a_slow_reader_that_acknowledges_does_not_time_out() {
 }
 
 #[test]
+fn a_peer_whose_words_keep_us_busy_and_that_takes_nothing_is_idle() {
+    for (busy, waited, ends) in [(0, 10, 110..141), (50, 10, 610..900)] {
+        let mut c = Connection::new(idle_of(100));
+        c.handle_connected(ms(1));
+        c.handle_input(1000);
+        c.handle_accepted(ms(1), 500);
+        let blocked = Waiting { send: true, receive: true, ..Waiting::default() };
+        let mut now = 1;
+        while !c.is_decided() {
+            assert!(now < 2000, "never");
+            c.handle_waiting(ms(now), blocked);
+            if c.poll_timeout().is_some_and(|at| at <= ms(now)) {
+                c.handle_timeout(ms(now));
+            }
+            if c.poll_action() == Some(Action::Sample) {
+                c.handle_sample(ms(now), clear(500));
+            }
+            now += waited;
+            // Woken by the peer's words, which is work of ours.
+            c.handle_waiting(ms(now), Waiting::default());
+            now += busy;
+            c.handle_received(ms(now), 1);
+            c.handle_output(ms(now), 1);
+        }
+        assert!(ends.contains(&now), "only what we waited counts: {now}");
+        let outcome = finish(&mut c, ms(now), clear(500));
+        assert_eq!(outcome.ending, Ending::TimedOut { timer: Timer::Idle });
+        assert!(outcome.evidence.peer_spoke);
+    }
+}
+
+#[test]
+fn a_peer_whose_words_keep_us_busy_is_looked_at_all_the_same() {
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.handle_input(1000);
+    c.handle_accepted(ms(1), 500);
+    let blocked = Waiting { send: true, receive: true, ..Waiting::default() };
+    let mut looks = 0;
+    for second in 1..60 {
+        let now = ms(second * 1000);
+        c.handle_waiting(now, blocked);
+        c.handle_timeout(now);
+        if c.poll_action() == Some(Action::Sample) {
+            looks += 1;
+            c.handle_sample(now, clear(500));
+            c.handle_waiting(now, blocked);
+        }
+        // Its word comes before the next look is due, and our output is full for a moment.
+        let full = Waiting { output: true, ..Waiting::default() };
+        for waiting in [Waiting::default(), full] {
+            c.handle_waiting(now + ms(500), waiting);
+            assert_eq!(c.poll_timeout(), None, "nothing is looked at meanwhile");
+        }
+    }
+    assert!(looks >= 8, "only {looks} looks");
+}
+
+#[test]
 fn our_own_silence_is_not_the_peers() {
     let mut c = half_closed(idle_of(100));
     c.handle_received(ms(3), 5);
@@ -186,17 +245,22 @@ fn our_own_silence_is_not_the_peers() {
 #[test]
 fn a_stalled_peer_that_answers_probes_is_not_dead_and_one_that_does_not_is() {
     let blocked = Waiting { send: true, receive: true, ..Waiting::default() };
-    for (heard, dead) in [(ms(900), false), (ms(500_000), true)] {
+    for dead in [false, true] {
         let mut c = Connection::new(Config::default());
         c.handle_connected(ms(1));
         c.handle_input(1000);
         c.handle_accepted(ms(1), 500);
         c.handle_waiting(ms(1), blocked);
-        for _ in 0..20 {
-            let Some(now) = c.poll_timeout() else { break };
+        for look in 1..100 {
+            let Some(now) = c.poll_timeout().filter(|_| !c.is_decided()) else { break };
             time_out(&mut c, now, blocked);
             assert_eq!(c.poll_action(), Some(Action::Sample));
-            c.handle_sample(now, Sample { last_heard: Some(heard), ..clear(500) });
+            // A probe between every two looks, and an answer to it.
+            let segments_received = Some(if dead { 1 } else { u64::from(look) });
+            let asking = Some(Asking { retransmissions: 0, probes: look, every: ms(6000) });
+            let last_heard = Some(now);
+            let path = Path { last_heard, segments_received, asking, answer_within: None };
+            c.handle_sample(now, Sample { path, ..clear(500) });
             c.handle_waiting(now, blocked);
         }
         assert_eq!(c.is_decided(), dead);
@@ -323,6 +387,31 @@ fn a_transport_that_stays_open_after_both_streams_have_ended_is_waited_for_so_lo
     c.handle_waiting(at, Waiting { receive: true, ..Waiting::default() });
     c.handle_timeout(at);
     assert_eq!(finish(&mut c, at, clear(0)).ending, Ending::Indeterminate { missing: Missing::PeerEof });
+}
+
+#[test]
+fn a_slow_way_is_given_more_time_for_the_transports_eof() {
+    for (answer_within, grace) in
+        [(None, 5000), (Some(200), 5000), (Some(1800), 14_400), (Some(9000), 30_000)]
+    {
+        let mut c = half_closed(Config::default());
+        c.handle_stream_end(ms(3));
+        c.handle_waiting(ms(3), RECEIVING);
+        let path = Path { answer_within: answer_within.map(ms), ..Path::default() };
+        let end = loop {
+            let at = c.poll_timeout().expect("the EOF is waited for so long");
+            time_out(&mut c, at, RECEIVING);
+            assert_eq!(c.poll_action(), Some(Action::Sample), "the way is measured first");
+            c.handle_sample(at, Sample { path, ..clear(0) });
+            if c.is_decided() {
+                break at;
+            }
+            c.handle_waiting(at, RECEIVING);
+        };
+        assert_eq!(end, ms(3 + grace), "{answer_within:?}");
+        let ending = finish(&mut c, end, clear(0)).ending;
+        assert_eq!(ending, Ending::Indeterminate { missing: Missing::PeerEof });
+    }
 }
 
 #[test]

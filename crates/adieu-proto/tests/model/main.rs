@@ -33,7 +33,8 @@ fn starts() -> Vec<World> {
             calm(1, 1),
             Config { input_grace: Some(InputGrace::gives_up(ms(1))), eof_grace: Some(ms(1)), ..config() },
         ),
-        full(calm(1, 1), Config { dead_peer: Some(ms(2)), ..config() }),
+        // The peer's end alone is something that it says.
+        full(calm(1, 0), Config { dead_peer: Some(ms(1)), ..config() }),
         World::new(Platform::Untold, calm(1, 1), bounded.clone()),
         World::new(Platform::SameKernel, calm(1, 1), bounded.clone()),
         World::new(Platform::NoSocketError, calm(1, 1), bounded),
@@ -95,8 +96,10 @@ fn promises() -> Vec<Property<Closing>> {
             let ours = world.bounds.trouble || late;
             let counts = world.core.counts();
             // What arrives after the last try, when the silence was too long already, comes too late.
-            let silence =
-                matches!(ending(world), Some(Ending::TimedOut { timer: Timer::Idle | Timer::DeadPeer }));
+            let silence = matches!(
+                ending(world),
+                Some(Ending::TimedOut { timer: Timer::Idle | Timer::DeadPeer | Timer::Unacknowledged })
+            );
             let all = counts.written == counts.received && (world.unread == 0 || silence);
             ending(world).is_none() || ours || all
         }),
@@ -183,6 +186,7 @@ fn reachable() -> Vec<Property<Closing>> {
         "idle timeout": Ending::TimedOut { timer: Timer::Idle },
         "deadline": Ending::TimedOut { timer: Timer::Deadline },
         "dead peer": Ending::TimedOut { timer: Timer::DeadPeer },
+        "unacknowledged": Ending::TimedOut { timer: Timer::Unacknowledged },
         "given up by our kernel": Ending::TimedOut { timer: Timer::Kernel },
         "truncated": Ending::Truncated,
         "input failed": Ending::LocalFailure { end: LocalEnd::Input },

@@ -9,8 +9,8 @@
 //! Time is absolute in the core, so it advances only when a timer fires: everything else happens at once.
 
 use adieu_proto::{
-    Action, Call, Config, Connection, Fault, FaultKind, InputSilence, LocalEnd, Sample, Signal, SocketError,
-    Time, Unacknowledged, Waiting,
+    Action, Asking, Call, Config, Connection, Fault, FaultKind, InputSilence, LocalEnd, Path, Sample, Signal,
+    SocketError, Time, Unacknowledged, Waiting,
 };
 use core::time::Duration;
 
@@ -111,6 +111,8 @@ pub(crate) struct World {
     pub(crate) acknowledged: u64,
     /// Kept only where it matters, or it would make states differ that do not.
     heard_at: Option<Time>,
+    /// How often our kernel has sent again what is not acknowledged: before each look, where it matters.
+    retransmissions: u32,
     // The peer.
     pub(crate) peer: Peer,
     pub(crate) finished: bool,
@@ -140,6 +142,7 @@ impl World {
             dead: false,
             acknowledged: 0,
             heard_at: config.dead_peer.map(|_| Time::ZERO),
+            retransmissions: 0,
             peer: Peer::Open,
             finished: false,
             peer_sent: 0,
@@ -365,6 +368,7 @@ impl World {
             Step::PeerTakes => self.peer_received += 1,
             Step::PeerAcknowledges => {
                 self.acknowledged = self.peer_received;
+                self.retransmissions = 0;
                 self.heard_at = self.heard_at.map(|_| now);
                 self.settle();
             }
@@ -396,6 +400,17 @@ impl World {
         }
     }
 
+    fn path(&mut self) -> Path {
+        let Some(heard_at) = self.heard_at else { return Path::default() };
+        self.retransmissions += u32::from(self.acknowledged < self.taken());
+        Path {
+            last_heard: Some(self.now.saturating_sub(heard_at)),
+            segments_received: Some(self.peer_sent + u64::from(self.fin_received)),
+            asking: Some(Asking { retransmissions: self.retransmissions, probes: 0, every: ms(1) }),
+            answer_within: None,
+        }
+    }
+
     fn sample(&mut self) -> Sample {
         Sample {
             unacknowledged: match self.platform {
@@ -405,7 +420,7 @@ impl World {
                     Unacknowledged::Octets(self.taken() - self.acknowledged)
                 }
             },
-            last_heard: self.heard_at.map(|at| self.now.saturating_sub(at)),
+            path: self.path(),
             socket_error: match self.platform {
                 Platform::NoSocketError => SocketError::Unknown,
                 _ => self

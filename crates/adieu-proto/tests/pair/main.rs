@@ -5,6 +5,7 @@
 mod faults;
 mod graceful;
 mod peers;
+mod silence;
 mod timers;
 
 use adieu_proto::{Action, Call, Config, Ending, Fault, FaultKind, Phase, Side, Time, Timer};
@@ -44,6 +45,7 @@ const RESET_BY_PEER: Ending = Ending::Reset { by: Side::Peer };
 const IDLE: Ending = Ending::TimedOut { timer: Timer::Idle };
 const DEADLINE: Ending = Ending::TimedOut { timer: Timer::Deadline };
 const DEAD_PEER: Ending = Ending::TimedOut { timer: Timer::DeadPeer };
+const UNACKNOWLEDGED: Ending = Ending::TimedOut { timer: Timer::Unacknowledged };
 
 const SHUTDOWN: Event = Event::Did(Action::ShutdownSend);
 const CLOSE: Event = Event::Did(Action::Close);

@@ -5,8 +5,8 @@ use super::ends::{Input, Local, Output};
 use super::event::{Event, fault};
 use super::socket::{Io, Socket};
 use adieu_proto::{
-    Action, Call, Config, Connection, FaultKind, LocalEnd, Sample, Signal, SocketError, Time, Unacknowledged,
-    Waiting,
+    Action, Call, Config, Connection, FaultKind, LocalEnd, Path, Sample, Signal, SocketError, Time,
+    Unacknowledged, Waiting,
 };
 use std::collections::VecDeque;
 
@@ -47,8 +47,8 @@ pub struct Platform {
     pub acknowledgements: Acknowledgements,
     /// SO_ERROR can be read.
     pub socket_error: bool,
-    /// It tells how long ago the peer was last heard.
-    pub last_heard: bool,
+    /// It tells of the way to the peer.
+    pub path: bool,
     /// It wakes a driver that waits for the acknowledgement of its FIN.
     pub wakes_on_acknowledgement: bool,
     /// It wakes a driver whose socket has failed, whatever the driver waits for (POLLERR).
@@ -71,7 +71,7 @@ impl Platform {
     pub const LINUX: Self = Self {
         acknowledgements: Acknowledgements::Octets,
         socket_error: true,
-        last_heard: true,
+        path: true,
         wakes_on_acknowledgement: true,
         wakes_on_error: true,
     };
@@ -368,7 +368,7 @@ impl Driver {
                 Acknowledgements::Unknown => Unacknowledged::Unknown,
                 Acknowledgements::NotApplicable => Unacknowledged::NotApplicable,
             },
-            last_heard: platform.last_heard.then(|| now.saturating_sub(socket.last_heard())),
+            path: if platform.path { socket.path(now) } else { Path::default() },
             socket_error: if platform.socket_error {
                 socket
                     .take_error()

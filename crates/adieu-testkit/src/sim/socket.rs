@@ -1,6 +1,6 @@
 //! One kernel's TCP socket, as far as a program can see it. Linux's answers, and why, stand at each call.
 
-use adieu_proto::{FaultKind, Time};
+use adieu_proto::{Asking, FaultKind, Path, Time};
 use core::time::Duration;
 
 /// What a kernel gives its socket.
@@ -12,10 +12,14 @@ pub struct Kernel {
     pub receive_buffer: u64,
     /// Bytes in one segment.
     pub segment: u64,
-    /// The first wait for an acknowledgement; it doubles each time, up to two minutes.
+    /// The first wait for an acknowledgement; it doubles each time, up to `longest_wait`.
     pub retransmit_after: Duration,
+    /// TCP_RTO_MAX_MS.
+    pub longest_wait: Duration,
     /// Unanswered retransmissions or probes after which the connection is given up (`ETIMEDOUT`).
     pub retransmissions: u32,
+    /// With nothing outstanding, a peer that was silent for so long is asked whether it lives, and from then on every 10 s.
+    pub keep_alive: Option<Duration>,
 }
 
 impl Default for Kernel {
@@ -25,13 +29,15 @@ impl Default for Kernel {
             receive_buffer: 64 << 10,
             segment: 16 << 10,
             retransmit_after: Duration::from_millis(200),
+            longest_wait: Duration::from_secs(120),
             retransmissions: 15,
+            keep_alive: None,
         }
     }
 }
 
-/// Linux's TCP_RTO_MAX.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// What a kernel leaves between one keep-alive and the next.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// One segment. Sequence numbers count from 0; the FIN takes one octet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +46,8 @@ pub(crate) struct Segment {
     pub(crate) len: u64,
     pub(crate) fin: bool,
     pub(crate) rst: bool,
-    /// Asks for an acknowledgement without giving anything (a zero-window probe).
+    /// Asks for an acknowledgement without giving anything (a zero-window probe, a keep-alive): it has an octet's number that
+    /// was acknowledged before.
     pub(crate) probe: bool,
     pub(crate) ack: u64,
     pub(crate) window: u64,
@@ -81,8 +88,12 @@ pub(crate) struct Socket {
     established: bool,
     handle_closed: bool,
     last_heard: Time,
+    last_segment: Time,
+    segments_received: u64,
     backoff: u32,
-    unanswered: u32,
+    retransmissions: u32,
+    probes: u32,
+    asked_alive: Time,
     retry_at: Option<Time>,
     outgoing: Vec<Segment>,
 }
@@ -105,8 +116,12 @@ impl Socket {
             established: false,
             handle_closed: false,
             last_heard: Time::ZERO,
+            last_segment: Time::ZERO,
+            segments_received: 0,
             backoff: 0,
-            unanswered: 0,
+            retransmissions: 0,
+            probes: 0,
+            asked_alive: Time::ZERO,
             retry_at: None,
             outgoing: Vec::new(),
         }
@@ -114,7 +129,8 @@ impl Socket {
 
     pub(crate) fn established(&mut self, now: Time) {
         self.established = true;
-        self.last_heard = now;
+        (self.last_heard, self.last_segment) = (now, now);
+        self.segments_received = 1;
         if self.handle_closed {
             // Closed before the answer came: the kernel resets what it no longer knows.
             self.send_reset();
@@ -160,9 +176,15 @@ impl Socket {
         self.fin_received
     }
 
-    /// `tcpi_last_ack_recv`.
-    pub(crate) fn last_heard(&self) -> Time {
-        self.last_heard
+    /// TCP_INFO.
+    pub(crate) fn path(&self, now: Time) -> Path {
+        let Self { retransmissions, probes, .. } = *self;
+        Path {
+            last_heard: Some(now.saturating_sub(self.last_heard)),
+            segments_received: Some(self.segments_received),
+            asking: Some(Asking { retransmissions, probes, every: self.wait() }),
+            answer_within: Some(self.kernel.retransmit_after),
+        }
     }
 
     /// `recv`. After the peer's FIN it gives 0 whatever comes later (SOCK_DONE); an error is told once.
@@ -255,12 +277,20 @@ impl Socket {
             self.answer_late(segment);
             return;
         }
+        self.last_segment = now;
+        self.segments_received += 1;
+        if segment.probe {
+            // Linux answers a segment that came before, and drops it before it looks at its acknowledgement
+            // (tcp_validate_incoming).
+            self.acknowledge();
+            return;
+        }
         self.last_heard = now;
-        self.unanswered = 0;
+        self.probes = 0;
         if segment.ack > self.acknowledged {
             self.acknowledged = segment.ack;
             self.sent = self.sent.max(segment.ack);
-            self.backoff = 0;
+            (self.backoff, self.retransmissions) = (0, 0);
             self.retry_at = None;
         }
         self.window_edge = self.window_edge.max(segment.ack + segment.window);
@@ -270,7 +300,7 @@ impl Socket {
             return;
         }
         self.take(segment);
-        if segment.len > 0 || segment.fin || segment.probe {
+        if segment.len > 0 || segment.fin {
             self.acknowledge();
         }
         self.transmit(now);
@@ -305,21 +335,33 @@ impl Socket {
     // ---- retransmission ----
 
     pub(crate) fn next_tick(&self) -> Option<Time> {
-        self.retry_at
+        [self.retry_at, self.keep_alive_at()].into_iter().flatten().min()
+    }
+
+    fn keep_alive_at(&self) -> Option<Time> {
+        let idle = self.established && !self.done && self.unacknowledged() == 0;
+        let after = self.kernel.keep_alive.filter(|_| idle)?;
+        Some((self.last_segment + after).max(self.asked_alive + KEEP_ALIVE_INTERVAL))
     }
 
     pub(crate) fn tick(&mut self, now: Time) {
+        if self.keep_alive_at().is_some_and(|at| at <= now) {
+            self.asked_alive = now;
+            self.emit(Segment { probe: true, ..self.bare() });
+        }
         if self.retry_at.is_none_or(|at| at > now) {
             return;
         }
-        self.unanswered += 1;
-        if self.unanswered > self.kernel.retransmissions {
+        let sends_again = self.sent > self.acknowledged;
+        let unanswered = if sends_again { &mut self.retransmissions } else { &mut self.probes };
+        *unanswered += 1;
+        if *unanswered > self.kernel.retransmissions {
             self.fail(FaultKind::TimedOut);
             return;
         }
         self.backoff += 1;
         self.retry_at = None;
-        if self.sent > self.acknowledged {
+        if sends_again {
             self.sent = self.acknowledged;
         } else {
             self.emit(Segment { probe: true, ..self.bare() });
@@ -351,9 +393,13 @@ impl Socket {
             self.sent += 1;
         }
         if self.unacknowledged() > 0 && self.retry_at.is_none() {
-            let wait = self.kernel.retransmit_after.saturating_mul(1 << self.backoff.min(20));
-            self.retry_at = Some(now + wait.min(LONGEST_WAIT));
+            self.retry_at = Some(now + self.wait());
         }
+    }
+
+    fn wait(&self) -> Duration {
+        let wait = self.kernel.retransmit_after.saturating_mul(1 << self.backoff.min(20));
+        wait.min(self.kernel.longest_wait)
     }
 
     fn fail(&mut self, kind: FaultKind) {

@@ -3,6 +3,16 @@
 use socket2::{SockAddr, SockRef, Socket};
 use std::{io, time::Duration};
 
+/// How far apart our kernel's asks are: as the system has it.
+#[derive(Debug, Default)]
+pub(crate) struct Pace;
+
+impl Pace {
+    /// Nothing was changed.
+    #[expect(clippy::unused_self, reason = "as on Linux")]
+    pub(crate) fn restore(&mut self, _: &SockRef<'_>) {}
+}
+
 /// Not here; [`Options::check`](crate::Options::check) says so first.
 pub(crate) fn bind_to_interface(_: &SockRef<'_>, _: &str) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

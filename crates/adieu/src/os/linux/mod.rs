@@ -1,7 +1,11 @@
 //! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
 
+mod pace;
+
+pub(crate) use pace::Pace;
+
 use super::TcpFacts;
-use adieu_proto::{FaultKind, Sample, SocketError, Unacknowledged};
+use adieu_proto::{FaultKind, Path, Sample, SocketError, Unacknowledged};
 use rustix::event::epoll;
 use socket2::{SockAddr, SockRef, Socket};
 use std::mem::{MaybeUninit, size_of};
@@ -9,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{io, time::Duration};
 
 /// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
-pub(crate) fn sample(socket: &SockRef<'_>, look: super::Look<'_>) -> (Sample, TcpFacts) {
+pub(crate) fn sample(socket: &SockRef<'_>, look: super::Look<'_>, pace: &mut Pace) -> (Sample, TcpFacts) {
     let (unacknowledged, info) = if look.is_tcp {
         let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
         (octets, tcp_info(socket.as_fd()).ok())
@@ -20,12 +24,12 @@ pub(crate) fn sample(socket: &SockRef<'_>, look: super::Look<'_>) -> (Sample, Tc
         SocketError::Fault(fault) if look.is_tcp && is_soft(socket.as_fd(), fault.kind) => SocketError::Clear,
         told => told,
     };
-    let last_heard = info.map(|i| Duration::from_millis(i.tcpi_last_ack_recv.into()));
+    let path = info.map_or_else(Path::default, |info| pace.path(socket, &info));
     let facts = TcpFacts {
         rtt: info.map(|i| Duration::from_micros(i.tcpi_rtt.into())).filter(|rtt| !rtt.is_zero()),
         retransmitted_segments: info.map(|i| i.tcpi_total_retrans.into()),
     };
-    (Sample { unacknowledged, last_heard, socket_error }, facts)
+    (Sample { unacknowledged, path, socket_error }, facts)
 }
 
 /// Whether what SO_ERROR told is a soft error: an ICMP message, or a route that is missing, while TCP goes on trying.
@@ -104,19 +108,7 @@ pub(crate) fn set_fast_open(socket: &SockRef<'_>, queue: u32) -> io::Result<()> 
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
     let queue = libc::c_int::try_from(queue).unwrap_or(libc::c_int::MAX);
-    let length = socket_length(size_of::<libc::c_int>())?;
-    #[expect(unsafe_code, reason = "TCP_FASTOPEN has no safe wrapper")]
-    // SAFETY: the pointer and the length describe `queue`, which the kernel only reads.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_FASTOPEN,
-            (&raw const queue).cast(),
-            length,
-        )
-    };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    set_int(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_FASTOPEN, queue)
 }
 
 /// Connects a non-blocking socket by a SYN that takes bytes along. Gives how many our kernel took; 0: none, and the SYN is
@@ -147,20 +139,33 @@ pub(crate) fn syn_data_acknowledged(socket: &SockRef<'_>) -> bool {
 /// Source: socket(7), SO_RCVLOWAT.
 pub(crate) fn set_receive_low_water(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
     let mark = libc::c_int::try_from(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let length = libc::socklen_t::try_from(size_of::<libc::c_int>())
-        .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-    #[expect(unsafe_code, reason = "SO_RCVLOWAT has no safe wrapper")]
-    // SAFETY: the descriptor is open for the call, and the pointer and the length describe `mark`, one int.
-    let result = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_RCVLOWAT,
-            (&raw const mark).cast(),
-            length,
-        )
-    };
+    set_int(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, mark)
+}
+
+/// Sets an option that is one int and has no safe wrapper.
+fn set_int(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    let length = socket_length(size_of::<libc::c_int>())?;
+    #[expect(unsafe_code, reason = "some options have no safe wrapper")]
+    // SAFETY: the descriptor is open for the call, and the pointer and the length describe `value`, which is only read.
+    let result =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const value).cast(), length) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reads an option that is one int and has no safe wrapper.
+fn get_int(fd: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut length = socket_length(size_of::<libc::c_int>())?;
+    #[expect(unsafe_code, reason = "some options have no safe wrapper")]
+    // SAFETY: the descriptor is open for the call, and the pointer and the length describe `value`.
+    let result =
+        unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut length) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(value) }
 }
 
 /// Whether a connection that was to speak Multipath TCP does. After it fell back, its own options are gone.

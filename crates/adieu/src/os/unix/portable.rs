@@ -1,16 +1,16 @@
 //! Unix systems other than Linux: SO_ERROR is the only evidence so far; acknowledgements are not known.
 
-use crate::os::TcpFacts;
-use adieu_proto::{Sample, Unacknowledged};
+use crate::os::{Pace, TcpFacts};
+use adieu_proto::{Path, Sample, Unacknowledged};
 use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Reads SO_ERROR, which clears it.
-pub(crate) fn sample(socket: &SockRef<'_>, look: crate::os::Look<'_>) -> (Sample, TcpFacts) {
+pub(crate) fn sample(socket: &SockRef<'_>, look: crate::os::Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
     let unacknowledged = if look.is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
     let socket_error = super::socket_error(socket);
-    (Sample { unacknowledged, last_heard: None, socket_error }, TcpFacts::default())
+    (Sample { unacknowledged, path: Path::default(), socket_error }, TcpFacts::default())
 }
 
 /// Never needed here: what cannot be known is not waited for.

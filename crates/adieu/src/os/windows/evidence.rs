@@ -22,8 +22,8 @@
 //! that ends otherwise than gracefully says how many bytes our kernel accepted, and no more.
 
 use super::wait::{has_error, is_readable, last_error};
-use crate::os::{Look, TcpFacts};
-use adieu_proto::{Call, Fault, FaultKind, Sample, Side, SocketError, Unacknowledged};
+use crate::os::{Look, Pace, TcpFacts};
+use adieu_proto::{Call, Fault, FaultKind, Path, Sample, Side, SocketError, Unacknowledged};
 use socket2::SockRef;
 use std::mem::{size_of, size_of_val};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -107,7 +107,7 @@ fn state(socket: &SockRef<'_>, look: Look<'_>) -> Option<State> {
 }
 
 /// Reads where the TCP stands, and the socket's error last: an error takes from a connection that is gone what it proves.
-pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>) -> (Sample, TcpFacts) {
+pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
     let mut facts = TcpFacts::default();
     let mut state = None;
     if look.is_tcp {
@@ -121,7 +121,9 @@ pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>) -> (Sample, TcpFacts)
     let socket_error = socket_error(socket, look);
     let faulted = look.faulted || socket_error != SocketError::Clear;
     let unacknowledged = meaning(state, Look { faulted, ..look });
-    (Sample { unacknowledged, last_heard: None, socket_error }, facts)
+    // RFC 6298, 2.2: how much the time varies is not told, so it is taken for half of it, as of a first measurement.
+    let path = Path { answer_within: facts.rtt.map(|rtt| rtt * 3), ..Path::default() };
+    (Sample { unacknowledged, path, socket_error }, facts)
 }
 
 fn meaning(state: Option<State>, look: Look<'_>) -> Unacknowledged {

@@ -2,7 +2,9 @@
 //!
 //! There is no socket and no clock: the only code that runs thousands of times is the core.
 
-use adieu_proto::{Action, Config, Connection, Ending, Sample, SocketError, Time, Unacknowledged, Waiting};
+use adieu_proto::{
+    Action, Config, Connection, Ending, Path, Sample, SocketError, Time, Unacknowledged, Waiting,
+};
 use anyhow::{Context, Result, ensure};
 use std::hint::black_box;
 use std::time::Duration;
@@ -66,7 +68,7 @@ fn acknowledged() -> Sample {
     Sample {
         unacknowledged: Unacknowledged::Octets(0),
         socket_error: SocketError::Clear,
-        last_heard: Some(Duration::from_millis(1)),
+        path: Path { last_heard: Some(Duration::from_millis(1)), ..Path::default() },
     }
 }
 
