@@ -26,11 +26,12 @@ pub(crate) struct SocketOptions {
           value_parser = NonEmptyStringValueParser::new())]
     interface: Option<String>,
 
-    /// Ask the peer's system after so much silence whether it lives; "off" never does, "on" is the default [default: 60s]
+    /// Ask the peer's system after so much silence whether it lives; "off" never does, "on" is the default [default: 30s]
     #[arg(long, value_name = "DURATION|on|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive)]
     keepalive: Option<KeepAlive>,
 
-    /// Let the kernel give up when nothing was acknowledged for so long; a full peer counts (Linux)
+    /// Let the kernel give up when nothing was acknowledged for so long; a full peer counts. More than 145s leaves
+    /// noticing a dead peer to the kernel (Linux)
     /// [default: the system's]
     #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::durations::limit)]
     user_timeout: Option<Duration>,
@@ -123,7 +124,7 @@ enum KeepAlive {
 }
 
 /// What "on" stands for, as without the option; but written, it is asked for, and what has no use for it says so.
-const KEEP_ALIVE_ON: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_ON: Duration = Duration::from_secs(30);
 
 /// It needs a value: without one it could take the endpoint for it, or `--keepalive 30s` could not be written.
 fn keep_alive(text: &str) -> anyhow::Result<KeepAlive> {
@@ -133,7 +134,7 @@ fn keep_alive(text: &str) -> anyhow::Result<KeepAlive> {
         _ => {}
     }
     let after = humantime::parse_duration(text)
-        .context("write a duration such as 30s, or off; without the option it is on, after 60s")?;
+        .context("write a duration such as 30s, or off; without the option it is on, after 30s")?;
     ensure!(!after.is_zero(), "it must be more than zero; write off, and the peer is never asked");
     Ok(KeepAlive::After(after))
 }
@@ -221,7 +222,7 @@ mod tests {
     fn keep_alive_is_on_off_or_a_time() {
         let after = |seconds| KeepAlive::After(Duration::from_secs(seconds));
         for (text, asked) in
-            [("on", after(60)), ("off", KeepAlive::Off), ("30s", after(30)), ("2m", after(120))]
+            [("on", after(30)), ("off", KeepAlive::Off), ("30s", after(30)), ("2m", after(120))]
         {
             assert_eq!(keep_alive(text).ok(), Some(asked), "{text}");
         }

@@ -74,8 +74,11 @@ impl Options {
         self
     }
 
-    /// Ends the connection when the peer took nothing, sent nothing and acknowledged nothing for this long
+    /// Ends the connection when the peer sent nothing, took nothing and acknowledged nothing for this long
     /// while we waited for it, in a TLS handshake too. Our own silent input or blocked output does not count.
+    ///
+    /// What is to be sent counts by itself: a peer that takes and acknowledges nothing of it for this long ends the connection,
+    /// although it may go on talking. But it may be silent for as long as it takes or acknowledges something.
     /// Default: none.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
@@ -186,7 +189,11 @@ impl Options {
 
     /// What the core is told.
     pub(crate) fn core_config(&self) -> adieu_proto::Config {
-        let config = self.timers.clone();
+        let mut config = self.timers.clone();
+        // Who wants the kernel to try for longer wants us to let it.
+        if self.socket.user_timeout > config.dead_peer {
+            config.dead_peer = None;
+        }
         #[cfg(feature = "tls")]
         if self.tls.as_ref().is_some_and(|tls| tls.eof == crate::tls::Eof::Require) {
             return adieu_proto::Config { end_mark: true, ..config };
@@ -250,9 +257,10 @@ impl Options {
         self
     }
 
-    /// Asks the peer's system whether it lives after so much silence, in whole seconds; `None`: never. Default: 60 s.
+    /// Asks the peer's system whether it lives after so much silence, in whole seconds; `None`: never. Default: 30 s.
     ///
-    /// It is asked six times, at most 10 s apart, before the connection is given up.
+    /// It is asked thirteen times, 10 s apart, before the connection is given up, so that an outage of two minutes is survived.
+    /// After less silence than by default it is asked six times, at most 10 s apart.
     ///
     /// # RFC
     ///
@@ -267,7 +275,8 @@ impl Options {
     /// outstanding.
     ///
     /// On Linux it also ends a connection whose living peer keeps its window closed; see
-    /// [`idle_timeout`](Self::idle_timeout) for a time limit that knows the difference.
+    /// [`idle_timeout`](Self::idle_timeout) for a time limit that knows the difference. One that is longer than it takes to
+    /// notice a dead peer leaves noticing it to the kernel.
     ///
     /// # Platforms
     ///
@@ -376,5 +385,20 @@ impl fmt::Debug for Options {
             .field("socket", &self.socket)
             .field("proxy", &self.proxy)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adieu_proto::Config;
+
+    #[test]
+    fn a_long_user_timeout_leaves_a_dead_peer_to_the_kernel() {
+        let dead_peer = |options: Options| options.core_config().dead_peer;
+        let short = Options::new().user_timeout(Duration::from_secs(30));
+        let long = Options::new().user_timeout(Config::DEAD_PEER * 2);
+        assert_eq!(dead_peer(Options::new()), Some(Config::DEAD_PEER));
+        assert_eq!((dead_peer(short), dead_peer(long)), (Some(Config::DEAD_PEER), None));
     }
 }

@@ -29,6 +29,7 @@ fn what_was_asked_for_stands_in_the_kernel() {
         let fd = open.socket().expect("open");
         let socket = SockRef::from(&fd);
         assert_eq!(socket.tcp_keepalive_time().ok(), Some(Duration::from_secs(7)));
+        assert_eq!(socket.tcp_keepalive_retries().ok(), Some(6), "who asks sooner wants to know sooner");
         assert_eq!(socket.tcp_nodelay().ok(), Some(false));
         assert!(socket.send_buffer_size().expect("a socket") >= 64 * 1024);
         // Without the option it would have grown to what the system begins with.
@@ -46,7 +47,10 @@ fn defaults_stay_where_nothing_was_asked_for() {
         let socket = SockRef::from(&fd);
         assert_eq!(socket.tcp_nodelay().ok(), Some(true));
         assert_eq!(socket.keepalive().ok(), Some(true));
-        assert_eq!(socket.tcp_keepalive_time().ok(), Some(Duration::from_secs(60)));
+        assert_eq!(socket.tcp_keepalive_time().ok(), Some(Duration::from_secs(30)));
+        // An outage of two minutes, from the first probe that is lost on.
+        let (interval, probes) = (socket.tcp_keepalive_interval().ok(), socket.tcp_keepalive_retries().ok());
+        assert_eq!((interval, probes), (Some(Duration::from_secs(10)), Some(13)));
         let (open, _stream) = arm.to_std(&Options::new().keep_alive(None));
         let fd = open.socket().expect("open");
         assert_eq!(SockRef::from(&fd).keepalive().ok(), Some(false));
