@@ -52,8 +52,9 @@ pub(crate) struct Timers {
     #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true)]
     pub(crate) connect_timeout: Option<Duration>,
 
-    /// End the connection if the peer takes nothing, sends nothing and acknowledges nothing for this long while we
-    /// wait for it, in a TLS handshake too; our own slow input or output does not count [default: none]
+    /// End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this long while we
+    /// wait for it, in a TLS handshake too; or if it takes and acknowledges nothing of what we send, although it may
+    /// go on talking. Our own slow input or output does not count [default: none]
     #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true)]
     pub(crate) idle_timeout: Option<Duration>,
 

@@ -123,7 +123,7 @@ fn a_receiver_that_has_stored_waits_for_the_sender_that_does_not_know() {
     proxy.join().expect("it does not panic");
     let (their_code, heard, _) = receiver.finish();
     assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
-    assert!(heard.contains("; waiting for the next connection, for 180 s at most: it is stored"), "{heard}");
+    assert!(heard.contains("; waiting for the next connection, for 240 s at most: it is stored"), "{heard}");
     assert!(said.contains("all of it there already"), "{said}");
     assert!(scene.same("file", "target"));
 }

@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// How long a receiver that has stored everything waits for a sender that may not know: one that tries again has first to
-/// notice that the connection is gone, for which it may take `Config::DEAD_PEER` (130 s), and then pauses for 30 s at most.
-const COURTESY: Duration = Duration::from_secs(180);
+/// notice that the connection is gone, for which it may take `Config::DEAD_PEER` (145 s) and a minute more, and then pauses for 30 s at most.
+const COURTESY: Duration = Duration::from_secs(240);
 
 /// The attempts so far.
 pub(super) struct Attempts {

@@ -40,8 +40,9 @@ use std::time::{Duration, Instant};
 use view::Doing;
 
 /// What the shared options mean for a transfer.
-const IDLE_TIMEOUT: &str = "End the connection if the peer takes nothing, sends nothing and acknowledges nothing for this \
-    long while we wait for it; our own slow input or output does not count. It is also how long the peer may take to say who \
+const IDLE_TIMEOUT: &str = "End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this \
+    long while we wait for it, or takes and acknowledges nothing of what we send; our own slow input or output does not \
+    count. It is also how long the peer may take to say who \
     it is; one that takes longer may be busy with another transfer (exit 5) [default: none; 30s for who it is]";
 const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
     between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
