@@ -75,6 +75,7 @@ pub fn receive<T: Transport>(
         storage,
         state: State::AwaitsBegin,
         single: false,
+        top: None,
         offers: VecDeque::new(),
         list: List::default(),
         pace: Pace::new(options.limit_rate),
@@ -142,6 +143,8 @@ struct Receiver<'a, T: Transport> {
     storage: &'a mut Storage,
     state: State,
     single: bool,
+    /// The directory that was named to be sent, of those that came last.
+    top: Option<EntryPath>,
     /// Answered and not started, with their sizes.
     offers: VecDeque<(Offer, Option<u64>)>,
     list: List,
@@ -200,9 +203,12 @@ impl<T: Transport> Receiver<'_, T> {
             (Control::Directory { path }, State::BetweenFiles) if !self.single => {
                 self.storage.directory(&path)?;
                 self.list.directory(&path);
+                if self.top.as_ref().is_none_or(|top| !path.is_below(top)) {
+                    self.top = Some(path);
+                }
             }
             (Control::Link { path, target }, State::BetweenFiles) if !self.single => {
-                if !link_stays_inside(&path, &target) {
+                if !self.top.as_ref().is_some_and(|top| link_stays_inside(top, &path, &target)) {
                     let path = path.as_bytes().to_vec();
                     return Err(ProtocolError::from(NameError::LinkOut { path, target }).into());
                 }

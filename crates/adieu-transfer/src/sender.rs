@@ -10,7 +10,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::pace::{Pace, SLICE};
 use crate::secret::Secret;
 use crate::session::{self, Channel, SessionError};
-use crate::source::{Change, Entry, Opened, SourceError, Sources};
+use crate::source::{Change, Entry, FilePlace, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Have, HaveState, PeerRole, Phase,
@@ -184,7 +184,7 @@ struct Sender<'a, T: Transport> {
 /// An offer whose answer is awaited.
 struct Offered {
     path: EntryPath,
-    place: PathBuf,
+    place: FilePlace,
     size: u64,
 }
 
@@ -320,7 +320,7 @@ impl<T: Transport> Sender<'_, T> {
             } else {
                 hasher = blake3::Hasher::new();
                 let rewound = opened.file.seek(SeekFrom::Start(0));
-                rewound.map_err(|e| SourceError::new("read", &place, e))?;
+                rewound.map_err(|e| SourceError::new("read", &place.shown(), e))?;
             }
         }
         self.control(&Control::Start { offset })?;

@@ -1,14 +1,19 @@
 //! What is sent: files, directories entry by entry, and streams.
 
-use crate::os;
+mod tree;
+
+use crate::os::{self, Kind};
 use crate::storage::plain;
 use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{File, FileType, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
+pub(crate) use tree::FilePlace;
+use tree::Tree;
 
 /// The name of what comes from stdin, where the receiver wants one.
 const STDIN_NAME: &[u8] = b"stdin";
@@ -81,11 +86,12 @@ enum Place {
     File(PathBuf, Option<u64>),
     /// A pipe or device, read until its end.
     Stream(PathBuf),
-    Directory(PathBuf),
+    Directory(Arc<Tree>),
 }
 
 impl Sources {
-    /// Files, directories, and `-` for stdin. Links that are named are followed; in a directory they are sent as links.
+    /// Files, directories, and `-` for stdin. Links that are named are followed; in a directory they are sent as links, and
+    /// nothing that has become one is read.
     ///
     /// # Errors
     ///
@@ -155,7 +161,7 @@ impl Sources {
 
     /// Every entry, in an order that is the same each time.
     pub(crate) fn entries(&self) -> Entries<'_> {
-        Entries { named: self.named.iter(), open: Vec::new() }
+        Entries { named: self.named.iter(), top: None, open: Vec::new() }
     }
 }
 
@@ -175,10 +181,11 @@ impl Named {
         };
         let name = os::bytes_of(name).map_err(|e| SourceError::new("send", &path, e))?;
         let place = if there.is_dir() {
-            Place::Directory(path)
+            let tree = Tree::open(&path).map_err(|e| SourceError::new("list", &path, e))?;
+            Place::Directory(Arc::new(tree))
         } else if there.is_file() {
             // Found out now, and not when somebody waits for it.
-            let size = Opened::new(&path)?.size;
+            let size = Opened::new(&FilePlace::named(path.clone()))?.size;
             Place::File(path, size)
         } else {
             Place::Stream(path)
@@ -190,7 +197,7 @@ impl Named {
 /// One entry.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    File { path: EntryPath, place: PathBuf },
+    File { path: EntryPath, place: FilePlace },
     Stream { path: EntryPath, place: Option<PathBuf> },
     Directory { path: EntryPath },
     Link { path: EntryPath, target: Vec<u8> },
@@ -199,69 +206,78 @@ pub(crate) enum Entry {
 /// The entries one after the other; of each directory on the way, the names that are left are held.
 pub(crate) struct Entries<'a> {
     named: std::slice::Iter<'a, Named>,
+    /// The directory that was named and is being sent, by its name there and its place here.
+    top: Option<(EntryPath, Arc<Tree>)>,
     open: Vec<Open>,
 }
 
 struct Open {
     path: EntryPath,
+    /// Below the directory that was named.
     place: PathBuf,
     /// Sorted, the last first; with the types that most file systems tell with them, which saves a call for each.
-    names: Vec<(OsString, FileType)>,
+    names: Vec<(OsString, Kind)>,
 }
 
 impl Iterator for Entries<'_> {
     type Item = Result<Entry, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(open) = self.open.last_mut() {
+        while let (Some(open), Some((top, tree))) = (self.open.last_mut(), &self.top) {
             let Some((name, kind)) = open.names.pop() else {
                 self.open.pop();
                 continue;
             };
+            let (top, tree) = (top.clone(), Arc::clone(tree));
             let place = open.place.join(&name);
             let path = match os::bytes_of(name) {
                 Ok(name) => open.path.join(&name).map_err(SourceError::from),
-                Err(error) => Err(SourceError::new("send", &place, error)),
+                Err(error) => Err(SourceError::new("send", &tree.shown(&place), error)),
             };
-            return Some(path.and_then(|path| self.entry(path, place, kind)));
+            return Some(path.and_then(|path| self.entry(&top, &tree, path, place, kind)));
         }
         let Named { path, place } = self.named.next()?;
         let path = path.clone();
         Some(match place {
             Place::Stdin => Ok(Entry::Stream { path, place: None }),
-            Place::File(place, _) => Ok(Entry::File { path, place: place.clone() }),
+            Place::File(place, _) => Ok(Entry::File { path, place: FilePlace::named(place.clone()) }),
             Place::Stream(place) => Ok(Entry::Stream { path, place: Some(place.clone()) }),
-            Place::Directory(place) => self.enter(path, place.clone()),
+            Place::Directory(tree) => {
+                self.top = Some((path.clone(), Arc::clone(tree)));
+                self.enter(tree, path, PathBuf::new())
+            }
         })
     }
 }
 
 impl Entries<'_> {
-    fn entry(&mut self, path: EntryPath, place: PathBuf, kind: FileType) -> Result<Entry, SourceError> {
-        if kind.is_dir() {
-            return self.enter(path, place);
-        }
-        if kind.is_file() {
-            return Ok(Entry::File { path, place });
-        }
-        if kind.is_symlink() {
-            let target = os::target_of(&place).map_err(|e| SourceError::new("send the link", &place, e))?;
-            if !link_stays_inside(&path, &target) {
-                return Err(NameError::LinkOut { path: path.as_bytes().to_vec(), target }.into());
+    fn entry(
+        &mut self,
+        top: &EntryPath,
+        tree: &Arc<Tree>,
+        path: EntryPath,
+        place: PathBuf,
+        kind: Kind,
+    ) -> Result<Entry, SourceError> {
+        match kind {
+            Kind::Directory => self.enter(tree, path, place),
+            Kind::File => Ok(Entry::File { path, place: FilePlace::below(Arc::clone(tree), place) }),
+            Kind::Link => {
+                let target = tree.target_of(&place)?;
+                if !link_stays_inside(top, &path, &target) {
+                    return Err(NameError::LinkOut { path: path.as_bytes().to_vec(), target }.into());
+                }
+                Ok(Entry::Link { path, target })
             }
-            return Ok(Entry::Link { path, target });
+            Kind::Special => Err(SourceError::words(format!(
+                "{} is neither a file, a directory nor a link",
+                shown_path(&tree.shown(&place))
+            ))),
         }
-        Err(SourceError::words(format!("{} is neither a file, a directory nor a link", shown_path(&place))))
     }
 
-    fn enter(&mut self, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
-        let fail = |e| SourceError::new("list", &place, e);
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(&place).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let kind = entry.file_type().map_err(|e| SourceError::new("send", &entry.path(), e))?;
-            names.push((entry.file_name(), kind));
-        }
+    fn enter(&mut self, tree: &Tree, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
+        let mut names = tree.entries(&place)?;
         names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
         self.open.push(Open { path: path.clone(), place, names });
         Ok(Entry::Directory { path })
@@ -309,13 +325,10 @@ impl Stamp {
 }
 
 impl Opened {
-    pub(crate) fn new(place: &Path) -> Result<Self, SourceError> {
-        let fail = |e| SourceError::new("read", place, e);
-        let mut file = File::open(place).map_err(fail)?;
+    pub(crate) fn new(place: &FilePlace) -> Result<Self, SourceError> {
+        let fail = |e| SourceError::new("read", &place.shown(), e);
+        let mut file = place.open()?;
         let there = file.metadata().map_err(fail)?;
-        if !there.is_file() {
-            return Err(SourceError::words(format!("{} is no regular file any more", shown_path(place))));
-        }
         let mut size = Some(there.len());
         // Files of /proc have no size and content all the same.
         if there.len() == 0 && file.read(&mut [0]).map_err(fail)? > 0 {

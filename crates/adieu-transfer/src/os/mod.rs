@@ -22,6 +22,23 @@ pub(crate) enum Kind {
     Special,
 }
 
+/// Which file or directory it is, whatever its names: two that are open or looked at now are one if these are equal. A file
+/// system that numbers them as it meets them (FAT, exFAT, some of FUSE) may give one another number later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) number: u64,
+}
+
+/// What there is under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct There {
+    pub(crate) kind: Kind,
+    pub(crate) identity: Identity,
+    /// It has other names too.
+    pub(crate) has_other_names: bool,
+}
+
 /// What the name of a locked partial stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locked {

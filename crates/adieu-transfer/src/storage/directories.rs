@@ -139,7 +139,7 @@ impl Directories {
                 other => other,
             };
             let opened = opened.map_err(fail)?;
-            if self.at_once.is_possible() && !self.at_once.includes(&opened).map_err(fail)? {
+            if self.at_once.is_possible() && !self.at_once.includes(opened.identity().map_err(fail)?.device) {
                 // One sync of the root's file system would leave this one out.
                 self.one_device = false;
             }

@@ -9,6 +9,8 @@ pub const PARTIAL_ENDING_LONG: &[u8] = b".adieu-partial-long";
 
 const PATH_LIMIT: usize = 4096;
 const COMPONENT_LIMIT: usize = 255;
+/// Each component may cost the receiver a directory: a path of one-letter names would make two thousand of them.
+const DEPTH_LIMIT: usize = 256;
 
 /// A path of a transfer: one or more components with `/` between them, checked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +32,9 @@ pub enum NameError {
     /// It, or a component of it, is longer than any file system takes.
     #[error("a name of {0} bytes is too long")]
     TooLong(usize),
+    /// It has more components than [`EntryPath`] takes.
+    #[error("a name with {0} parts is too deep: at most {DEPTH_LIMIT} are taken")]
+    TooDeep(usize),
     /// It is the name of a partial.
     #[error("the name '{}' is kept for files that are not whole yet", shown(.0))]
     Partial(Vec<u8>),
@@ -63,6 +68,10 @@ impl EntryPath {
     pub fn new(path: Vec<u8>) -> Result<Self, NameError> {
         if path.len() > PATH_LIMIT {
             return Err(NameError::TooLong(path.len()));
+        }
+        let parts = path.split(|b| *b == b'/').count();
+        if parts > DEPTH_LIMIT {
+            return Err(NameError::TooDeep(parts));
         }
         for component in path.split(|b| *b == b'/') {
             match component {
@@ -105,6 +114,11 @@ impl EntryPath {
     pub fn depth(&self) -> usize {
         self.0.split(|b| *b == b'/').count() - 1
     }
+
+    /// Whether it is in that directory, or in one below it.
+    pub fn is_below(&self, directory: &Self) -> bool {
+        self.0.strip_prefix(&*directory.0).is_some_and(|rest| rest.starts_with(b"/"))
+    }
 }
 
 impl fmt::Display for EntryPath {
@@ -113,12 +127,15 @@ impl fmt::Display for EntryPath {
     }
 }
 
-/// Whether a link at `path` cannot lead out of the target: relative, with `..` only at the beginning, and no more of
-/// them than the link is deep.
+/// Whether a link at `path` cannot lead out of `top`, the directory that was named to be sent: it is relative, with `..` only
+/// at the beginning, and no more of them than the link is below `top`.
 ///
 /// A `..` behind a name is refused even where it seems harmless: the name may be another link, and what is above of where
 /// that leads is not what is above of its name.
-pub fn link_stays_inside(path: &EntryPath, target: &[u8]) -> bool {
+pub fn link_stays_inside(top: &EntryPath, path: &EntryPath, target: &[u8]) -> bool {
+    if !path.is_below(top) {
+        return false;
+    }
     if target.is_empty() || target.starts_with(b"/") || target.contains(&0) || target.len() > PATH_LIMIT {
         return false;
     }
@@ -132,7 +149,7 @@ pub fn link_stays_inside(path: &EntryPath, target: &[u8]) -> bool {
             _ => named = true,
         }
     }
-    ups <= path.depth()
+    ups < path.depth() - top.depth()
 }
 
 /// What [`link_stays_inside`] refuses in a target.
@@ -149,11 +166,13 @@ fn why_out(target: &[u8]) -> String {
         _ if target.len() > PATH_LIMIT => {
             format!("has a target of {} bytes, which is too long", target.len())
         }
-        [b'/', ..] => format!("{points}, which is absolute, so out of what is sent"),
+        [b'/', ..] => format!("{points}, which is absolute, so out of the directory that is sent"),
         _ if is_behind_a_name => {
-            format!("{points}: a '..' behind a name may lead out of what is sent, if that is a link too")
+            format!(
+                "{points}: a '..' behind a name may lead out of the directory that is sent, if that is a link too"
+            )
         }
-        _ => format!("{points}, out of what is sent"),
+        _ => format!("{points}, out of the directory that is sent"),
     }
 }
 
@@ -213,36 +232,54 @@ mod tests {
 
     #[test]
     fn a_link_may_point_only_inside() {
-        for (link, target, inside) in [
-            ("l", "a", true),
-            ("l", "a/b/./c", true),
-            ("l", "..", false),
-            ("d/l", "..", true),
-            ("d/l", "../a", true),
-            ("d/l", "../..", false),
-            ("x/y/l", "../../a", true),
+        for (top, link, target, inside) in [
+            ("t", "t/l", "a", true),
+            ("t", "t/l", "a/b/./c", true),
+            ("t", "t/l", ".", true),
+            // Beside what is sent, and so out of it.
+            ("t", "t/l", "../a", false),
+            ("t", "t/l", "..", false),
+            ("t", "t/d/l", "..", true),
+            ("t", "t/d/l", "../a", true),
+            ("t", "t/d/l", "../../a", false),
+            ("t", "t/x/y/l", "../../a", true),
+            // What is above a directory of a longer name is not sent.
+            ("x/t", "x/t/l", "../a", false),
+            ("x/t", "x/t/d/l", "../a", true),
+            ("x/t", "x/t/d/l", "../../a", false),
             // Harmless by its words, but `l` may be a link to the top: then this is above it.
-            ("m", "x/y/l/../..", false),
-            ("l", "/etc", false),
-            ("l", "", false),
+            ("t", "t/m", "x/y/l/../..", false),
+            ("t", "t/l", "/etc", false),
+            ("t", "t/l", "", false),
+            // Not in the directory that was named.
+            ("t", "l", "a", false),
+            ("t", "tt/l", "a", false),
         ] {
-            assert_eq!(link_stays_inside(&path(link), target.as_bytes()), inside, "{link} -> {target}");
+            let inside_now = link_stays_inside(&path(top), &path(link), target.as_bytes());
+            assert_eq!(inside_now, inside, "{link} -> {target}, in {top}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_too_deep_is_refused_and_the_refusal_names_the_limit() {
+        assert!(EntryPath::new([&b"a"[..]; 256].join(&b'/')).is_ok());
+        let error = EntryPath::new([&b"a"[..]; 257].join(&b'/')).expect_err("it is too deep");
+        assert_eq!(error.to_string(), "a name with 257 parts is too deep: at most 256 are taken");
     }
 
     #[test]
     fn why_a_link_is_refused_is_true() {
         for (target, why) in [
-            ("../../f", "the link 't/l' points to '../../f', out of what is sent"),
+            ("../../f", "the link 't/l' points to '../../f', out of the directory that is sent"),
             (
                 "deep/../f",
-                "the link 't/l' points to 'deep/../f': a '..' behind a name may lead out of what is sent, if that is a link too",
+                "the link 't/l' points to 'deep/../f': a '..' behind a name may lead out of the directory that is sent, if that is a link too",
             ),
-            ("/f", "the link 't/l' points to '/f', which is absolute, so out of what is sent"),
+            ("/f", "the link 't/l' points to '/f', which is absolute, so out of the directory that is sent"),
             ("", "the link 't/l' has an empty target"),
         ] {
             let error = NameError::LinkOut { path: b"t/l".to_vec(), target: target.into() };
-            assert!(!link_stays_inside(&path("t/l"), target.as_bytes()), "{target}");
+            assert!(!link_stays_inside(&path("t"), &path("t/l"), target.as_bytes()), "{target}");
             assert_eq!(error.to_string(), why);
         }
     }

@@ -116,11 +116,11 @@ fn a_sender_that_breaks_the_rules_stores_nothing() {
         (with_name(b"a\0b4567890"), "zero byte"),
         (
             frames(&[begin.clone(), Control::Link { path: path("l"), target: b"../x".to_vec() }]),
-            "out of what is sent",
+            "out of the directory that is sent",
         ),
         (
             frames(&[begin.clone(), Control::Link { path: path("l"), target: b"/etc".to_vec() }]),
-            "out of what is sent",
+            "out of the directory that is sent",
         ),
         (all(&[&begin_only, &data]), "content outside of a file"),
         (frames(&[begin.clone(), begin.clone()]), "the sender sent a BEGIN, which does not belong there"),

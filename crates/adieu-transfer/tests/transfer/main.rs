@@ -11,6 +11,8 @@ mod ordinary;
 #[cfg(unix)]
 mod processes;
 #[cfg(unix)]
+mod sources;
+#[cfg(unix)]
 mod storage;
 mod support;
 #[cfg(unix)]

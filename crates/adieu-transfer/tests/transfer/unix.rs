@@ -183,7 +183,7 @@ fn a_link_that_leads_out_is_not_sent() {
     symlink("../../etc/passwd", tree.join("link")).expect("links can be made");
     let (sent, received) =
         over_tcp(&[tree], &place.path().join("t"), &How::default(), &mut ignore, &mut ignore);
-    assert!(words(&sent).contains("out of what is sent"), "{}", words(&sent));
+    assert!(words(&sent).contains("out of the directory that is sent"), "{}", words(&sent));
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
 }
 

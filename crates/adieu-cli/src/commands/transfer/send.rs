@@ -23,7 +23,8 @@ use std::path::PathBuf;
 /// receipt has our own count and hash. What was sent and is not confirmed is 6, or 5 if --deadline passed before everything
 /// was sent; a receiver that says nothing, so that nothing is sent, is 5.
 ///
-/// Directories are sent with all that is in them; links in them as links, if they do not point out of what is sent.
+/// Directories are sent with all that is in them; links in them as links. A link that points out of the directory that was named
+/// is refused, and then nothing is sent.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
 pub(crate) struct Args {

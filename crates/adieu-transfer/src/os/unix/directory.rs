@@ -1,23 +1,32 @@
 //! An open directory, and what is done in it by name: never through a link.
 
-use crate::os::{Kind, Locked, permissions};
-use rustix::fs::{Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use crate::os::{Identity, Kind, Locked, There, permissions};
+use rustix::fs::{Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub(crate) struct Directory {
     fd: OwnedFd,
     /// See [`creation_mask`](Self::creation_mask).
     mask: OnceLock<u16>,
+    /// Stands for a file system that takes names which differ in their case for one: few machines have such a one at hand.
+    #[cfg(test)]
+    folds: bool,
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC);
+/// How long somebody who has a lease of a file (fcntl(2), F_SETLEASE) may take to give it back.
+const LEASE: Duration = Duration::from_secs(2);
 
 impl Directory {
     /// Opens it; links on the way to it are the user's own, and followed.
@@ -26,7 +35,28 @@ impl Directory {
     }
 
     fn new(fd: OwnedFd) -> Self {
-        Self { fd, mask: OnceLock::new() }
+        Self {
+            fd,
+            mask: OnceLock::new(),
+            #[cfg(test)]
+            folds: false,
+        }
+    }
+
+    /// As if its file system, and that of all below it, took names that differ in their case for one.
+    #[cfg(test)]
+    pub(crate) fn folding(self) -> Self {
+        Self { folds: true, ..self }
+    }
+
+    /// A name as the file system takes it.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "a test's file system is another"))]
+    fn at<'a>(&self, name: &'a [u8]) -> Cow<'a, [u8]> {
+        #[cfg(test)]
+        if self.folds {
+            return Cow::Owned(name.to_ascii_lowercase());
+        }
+        Cow::Borrowed(name)
     }
 
     /// Fails if files cannot be made in it, as far as that can be told beforehand.
@@ -40,23 +70,77 @@ impl Directory {
 
     /// Opens a directory in it.
     pub(crate) fn enter(&self, name: &[u8]) -> io::Result<Self> {
-        Ok(Self::new(rustix::fs::openat(&self.fd, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?))
+        let fd = rustix::fs::openat(&self.fd, &*self.at(name), DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+        Ok(Self {
+            #[cfg(test)]
+            folds: self.folds,
+            ..Self::new(fd)
+        })
     }
 
     /// Makes a directory in it.
     pub(crate) fn make(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o777))?)
+        Ok(rustix::fs::mkdirat(&self.fd, &*self.at(name), Mode::from_raw_mode(0o777))?)
     }
 
     /// What a name stands for. `None`: nothing.
     pub(crate) fn kind_of(&self, name: &[u8]) -> Option<Kind> {
-        let there = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some(match FileType::from_raw_mode(there.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Directory,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Special,
-        })
+        self.look(name).ok().flatten().map(|there| there.kind)
+    }
+
+    /// What there is under a name. `None`: nothing.
+    pub(crate) fn look(&self, name: &[u8]) -> io::Result<Option<There>> {
+        match rustix::fs::statat(&self.fd, &*self.at(name), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok(Some(There {
+                kind: kind(FileType::from_raw_mode(there.st_mode)),
+                identity: identity(&there),
+                has_other_names: there.st_nlink > 1,
+            })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Which directory it is.
+    pub(crate) fn identity(&self) -> io::Result<Identity> {
+        Ok(identity(&rustix::fs::fstat(&self.fd)?))
+    }
+
+    /// All names in it, in no order, and what they stood for when they were read.
+    pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        let mut found = Vec::new();
+        for entry in Dir::read_from(&self.fd)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // The file system does not tell.
+                FileType::Unknown => match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(there) => kind(FileType::from_raw_mode(there.st_mode)),
+                    Err(Errno::NOENT) => continue,
+                    Err(error) => return Err(error.into()),
+                },
+                told => kind(told),
+            };
+            found.push((OsString::from_vec(name.to_vec()), kind));
+        }
+        Ok(found)
+    }
+
+    /// A file to read. What is not one, or a link, is an error, and is not waited for: a FIFO may stand there by now.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: it is no regular file.
+    pub(crate) fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
+        read_only(&self.fd, Path::new(OsStr::from_bytes(&self.at(name.as_bytes()))), FILE)
+    }
+
+    /// Where a link in it points to, as it goes over the wire.
+    pub(crate) fn target_of(&self, name: &OsStr) -> io::Result<Vec<u8>> {
+        Ok(rustix::fs::readlinkat(&self.fd, name, Vec::new())?.into_bytes())
     }
 
     /// Fails if a name stands for what has another one: on macOS it may, and a rename replaces it.
@@ -81,7 +165,7 @@ impl Directory {
     }
 
     fn file(&self, name: &[u8], flags: OFlags, mode: Mode) -> io::Result<File> {
-        Ok(rustix::fs::openat(&self.fd, name, flags | FILE, mode)?.into())
+        Ok(rustix::fs::openat(&self.fd, &*self.at(name), flags | FILE, mode)?.into())
     }
 
     /// Which permission bits a new file gets here of those that are asked for: the umask takes some, or the directory's
@@ -132,16 +216,12 @@ impl Directory {
     }
 
     fn stands_for(&self, name: &[u8], ours: &Stat) -> io::Result<bool> {
-        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) => Ok((ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)),
-            Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.look(name)?.is_some_and(|there| there.identity == identity(ours)))
     }
 
     /// Whether a name stands for a link to this.
     pub(crate) fn is_link_to(&self, name: &[u8], target: &[u8]) -> io::Result<bool> {
-        match rustix::fs::readlinkat(&self.fd, name, Vec::new()) {
+        match rustix::fs::readlinkat(&self.fd, &*self.at(name), Vec::new()) {
             Ok(there) => Ok(there.as_bytes() == target),
             Err(Errno::NOENT | Errno::INVAL) => Ok(false),
             Err(error) => Err(error.into()),
@@ -155,21 +235,21 @@ impl Directory {
 
     /// Gives a file another name here, in place of what has it.
     pub(crate) fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.fd, from, &self.fd, to)?)
+        Ok(rustix::fs::renameat(&self.fd, &*self.at(from), &self.fd, &*self.at(to))?)
     }
 
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
+        Ok(rustix::fs::unlinkat(&self.fd, &*self.at(name), AtFlags::empty())?)
     }
 
     /// Removes an empty directory.
     pub(crate) fn remove_directory(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
+        Ok(rustix::fs::unlinkat(&self.fd, &*self.at(name), AtFlags::REMOVEDIR)?)
     }
 
     /// Makes a link.
     pub(crate) fn link(&self, target: &[u8], name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::symlinkat(target, &self.fd, name)?)
+        Ok(rustix::fs::symlinkat(target, &self.fd, &*self.at(name))?)
     }
 
     /// Syncs the names in it.
@@ -187,4 +267,55 @@ impl AsFd for Directory {
 /// The mode of a new file: what the sender's has, and ours to write.
 fn creation_mode(mode: u16) -> Mode {
     Mode::from_raw_mode((mode & 0o777 | 0o600).into())
+}
+
+/// Opens a file to read, at a path that may have links.
+///
+/// # Errors
+///
+/// `InvalidInput`: it is no regular file.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    read_only(rustix::fs::CWD, path, OFlags::CLOEXEC)
+}
+
+fn read_only(at: impl AsFd, path: &Path, flags: OFlags) -> io::Result<File> {
+    let began = Instant::now();
+    let file: File = loop {
+        // Not blocking: to open a FIFO would wait for somebody who writes to it.
+        match rustix::fs::openat(&at, path, OFlags::RDONLY | OFlags::NONBLOCK | flags, Mode::empty()) {
+            // A lease is being given back.
+            Err(Errno::WOULDBLOCK) if began.elapsed() < LEASE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => break opened?.into(),
+        }
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // This open file is ours alone, and reading it waits, as it does everywhere.
+    let set = rustix::fs::fcntl_getfl(&file)?;
+    rustix::fs::fcntl_setfl(&file, set - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// Which file it is, and whether it has more than one name.
+pub(crate) fn about(file: &File) -> io::Result<(Identity, bool)> {
+    let there = rustix::fs::fstat(file)?;
+    Ok((identity(&there), there.st_nlink > 1))
+}
+
+fn kind(told: FileType) -> Kind {
+    match told {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Special,
+    }
+}
+
+// The types differ between systems.
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "st_dev is signed on some systems")]
+fn identity(there: &Stat) -> Identity {
+    Identity { device: there.st_dev as u64, number: there.st_ino as u64 }
 }

@@ -5,7 +5,7 @@ mod file;
 mod streams;
 mod sync;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, about, open_to_read};
 pub(crate) use file::{
     can_have_mode, inode_changed, is_sparse, next_data, permissions, set_mode, settle_mode, unlock,
 };
@@ -16,7 +16,6 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 
 /// Why a component of a path cannot be a name here: any can.
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere some cannot")]
@@ -28,11 +27,6 @@ pub(crate) fn check_name(_: &[u8]) -> Result<(), Infallible> {
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere not every name can go there")]
 pub(crate) fn bytes_of(name: OsString) -> io::Result<Vec<u8>> {
     Ok(name.into_vec())
-}
-
-/// Where a link points to, as it goes over the wire.
-pub(crate) fn target_of(link: &Path) -> io::Result<Vec<u8>> {
-    std::fs::read_link(link).map(|target| target.into_os_string().into_vec())
 }
 
 /// How many files a process may have open.

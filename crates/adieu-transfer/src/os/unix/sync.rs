@@ -26,19 +26,16 @@ impl SyncAtOnce {
             let tells_errors = rustix::system::uname().release().to_str().is_ok_and(is_5_8);
             let file_system = rustix::fs::fstatfs(root).map(|f| f.f_type.cast_unsigned());
             if tells_errors && file_system.is_ok_and(|f| LOCAL.contains(&f)) {
-                return Ok(Self::Yes { device: device(root)? });
+                return Ok(Self::Yes { device: root.identity()?.device });
             }
         }
         let _ = root;
         Ok(Self::No)
     }
 
-    /// Whether one sync of the root is as good for what is in this directory: it is on the root's file system.
-    pub(crate) fn includes(self, directory: &Directory) -> io::Result<bool> {
-        match self {
-            Self::No => Ok(false),
-            Self::Yes { device: root } => Ok(device(directory)? == root),
-        }
+    /// Whether one sync of the root is as good for what is in a directory of this device: it is on the root's file system.
+    pub(crate) fn includes(self, device: u64) -> bool {
+        self == Self::Yes { device }
     }
 
     pub(crate) fn is_possible(self) -> bool {
@@ -54,12 +51,6 @@ impl SyncAtOnce {
         let _ = root;
         Err(io::ErrorKind::Unsupported.into())
     }
-}
-
-fn device(directory: &Directory) -> io::Result<u64> {
-    // The type differs between systems.
-    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "st_dev is signed on some systems")]
-    Ok(rustix::fs::fstat(directory)?.st_dev as u64)
 }
 
 /// Whether a release such as `6.1.0-generic` is 5.8 or later.

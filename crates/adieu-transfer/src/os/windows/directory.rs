@@ -7,9 +7,9 @@
 //! Source: CreateFileW ("FILE_FLAG_OPEN_REPARSE_POINT", "dwShareMode"), MoveFileExW, "Naming Files, Paths, and Namespaces".
 
 use super::name::check_name;
-use crate::os::{Kind, Locked};
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use crate::os::{Identity, Kind, Locked, There};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, FileType, OpenOptions};
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
@@ -27,7 +27,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 pub(crate) struct Directory {
     /// Full, and with `\\?\`: it has no limit of length, and nothing in it is taken for something else.
     path: PathBuf,
-    #[expect(dead_code, reason = "held, so that the path leads there")]
+    /// Held, so that the path leads there.
     handle: File,
 }
 
@@ -80,15 +80,60 @@ impl Directory {
     /// What a name stands for. `None`: nothing.
     pub(crate) fn kind_of(&self, name: &[u8]) -> Option<Kind> {
         let there = std::fs::symlink_metadata(self.at(name).ok()?).ok()?;
-        Some(if there.is_symlink() {
-            Kind::Link
-        } else if there.is_dir() {
-            Kind::Directory
-        } else if there.is_file() {
-            Kind::File
-        } else {
-            Kind::Special
-        })
+        Some(kind(there.file_type()))
+    }
+
+    /// What there is under a name. `None`: nothing, or what goes with its last handle.
+    pub(crate) fn look(&self, name: &[u8]) -> io::Result<Option<There>> {
+        let mut looking = OpenOptions::new();
+        looking
+            .access_mode(FILE_READ_ATTRIBUTES)
+            .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+        let there = match looking.open(self.at(name)?) {
+            Ok(there) => there,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // It was deleted, and its name goes with the last handle: ours.
+            Err(error) if error.raw_os_error() == Some(ERROR_DELETE_PENDING.cast_signed()) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let (identity, has_other_names) = about(&there)?;
+        Ok(Some(There { kind: kind(there.metadata()?.file_type()), identity, has_other_names }))
+    }
+
+    /// Which directory it is.
+    pub(crate) fn identity(&self) -> io::Result<Identity> {
+        Ok(about(&self.handle)?.0)
+    }
+
+    /// All names in it, in no order, and what they stood for when they were read.
+    pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, Kind)>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            found.push((entry.file_name(), kind(entry.file_type()?)));
+        }
+        Ok(found)
+    }
+
+    /// A file to read. What is not one, or a link, is an error.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: it is no regular file.
+    pub(crate) fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
+        let mut reading = OpenOptions::new();
+        reading.read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+        // It was listed here, so it can be a name here.
+        regular(reading.open(self.path.join(name))?)
+    }
+
+    /// Links of Windows are not sent: their targets have drives, and others than Windows could not follow them.
+    #[expect(clippy::unused_self, reason = "elsewhere they are")]
+    pub(crate) fn target_of(&self, _: &OsStr) -> io::Result<Vec<u8>> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "links are not sent from Windows"))
     }
 
     /// A new file to write and read, if there is nothing of that name. Nobody else can open it to write.
@@ -115,32 +160,15 @@ impl Directory {
     /// A partial is locked since it was opened; what it is remains to be seen.
     #[expect(clippy::unused_self, reason = "elsewhere the name is looked at once more")]
     pub(crate) fn lock(&self, _: &[u8], file: &File) -> io::Result<Locked> {
-        let is_ours = file.metadata()?.is_file() && about(file)?.nNumberOfLinks == 1;
+        let is_ours = file.metadata()?.is_file() && !about(file)?.1;
         Ok(if is_ours { Locked::Ours } else { Locked::NotOurs })
     }
 
     /// Whether a name still stands for this open file: who may delete may also delete a partial, as long as its handle lets
     /// us rename it.
     pub(crate) fn leads_to(&self, name: &[u8], file: &File) -> io::Result<bool> {
-        let mut looking = OpenOptions::new();
-        looking
-            .access_mode(FILE_READ_ATTRIBUTES)
-            .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
-            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
-        let there = match looking.open(self.at(name)?) {
-            Ok(there) => about(&there)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            // It was deleted, and its name goes with the last handle: ours.
-            Err(error) if error.raw_os_error() == Some(ERROR_DELETE_PENDING.cast_signed()) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        };
-        let ours = about(file)?;
-        let number = |about: &BY_HANDLE_FILE_INFORMATION| {
-            (about.dwVolumeSerialNumber, about.nFileIndexHigh, about.nFileIndexLow)
-        };
-        Ok(number(&ours) == number(&there))
+        let ours = about(file)?.0;
+        Ok(self.look(name)?.is_some_and(|there| there.identity == ours))
     }
 
     /// Links are not made.
@@ -203,13 +231,42 @@ impl Directory {
     }
 }
 
-/// What the system says of an open file: its number on its volume, and how many names it has.
-fn about(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
+/// Opens a file to read, at a path that may have links.
+///
+/// # Errors
+///
+/// `InvalidInput`: it is no regular file.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    regular(File::open(path)?)
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// Which file it is, by its number on its volume, and whether it has more than one name.
+pub(crate) fn about(file: &File) -> io::Result<(Identity, bool)> {
     let mut about = BY_HANDLE_FILE_INFORMATION::default();
     #[expect(unsafe_code, reason = "neither has a safe wrapper")]
     // SAFETY: the handle is borrowed for the call, and what is written has its place.
     let told = unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) };
-    if told == 0 { Err(io::Error::last_os_error()) } else { Ok(about) }
+    if told == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let number = u64::from(about.nFileIndexHigh) << 32 | u64::from(about.nFileIndexLow);
+    Ok((Identity { device: about.dwVolumeSerialNumber.into(), number }, about.nNumberOfLinks > 1))
+}
+
+fn kind(told: FileType) -> Kind {
+    if told.is_symlink() {
+        Kind::Link
+    } else if told.is_dir() {
+        Kind::Directory
+    } else if told.is_file() {
+        Kind::File
+    } else {
+        Kind::Special
+    }
 }
 
 /// How a directory is opened: itself and not what a link there leads to.

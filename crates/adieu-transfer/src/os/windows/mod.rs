@@ -7,7 +7,7 @@ mod name;
 mod streams;
 mod sync;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, about, open_to_read};
 pub(crate) use file::{
     can_have_mode, inode_changed, is_sparse, next_data, permissions, set_mode, settle_mode, unlock,
 };
@@ -17,7 +17,6 @@ pub(crate) use sync::SyncAtOnce;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
 
 /// The name of an entry, as it goes over the wire: UTF-8.
 ///
@@ -27,11 +26,6 @@ use std::path::Path;
 pub(crate) fn bytes_of(name: OsString) -> io::Result<Vec<u8>> {
     let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "its name is no Unicode text");
     name.into_string().map(String::into_bytes).map_err(no_text)
-}
-
-/// Links of Windows are not sent: their targets have drives, and others than Windows could not follow them.
-pub(crate) fn target_of(_: &Path) -> io::Result<Vec<u8>> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "links are not sent from Windows"))
 }
 
 /// Memory alone limits handles.

@@ -12,8 +12,8 @@ impl SyncAtOnce {
         Ok(Self)
     }
 
-    pub(crate) fn includes(self, _: &Directory) -> io::Result<bool> {
-        Ok(false)
+    pub(crate) fn includes(self, _: u64) -> bool {
+        false
     }
 
     pub(crate) fn is_possible(self) -> bool {
