@@ -106,6 +106,8 @@ pub struct Outcome {
     pub(crate) stored_before: Option<u64>,
     /// The deadline ended a receiver's wait for its disk, whatever the connection came to.
     pub(crate) deadline_passed: bool,
+    /// A signal or the deadline ended a receiver's cleaning up.
+    pub(crate) left_behind: bool,
 }
 
 impl Outcome {
@@ -123,6 +125,7 @@ impl Outcome {
             times: Times::default(),
             stored_before: None,
             deadline_passed: false,
+            left_behind: false,
         }
     }
 
@@ -153,6 +156,12 @@ impl Outcome {
 
     /// What it came to, in one sentence for people.
     pub fn sentence(&self) -> String {
+        let left =
+            if self.left_behind { "; not all partials and directories that it made are removed" } else { "" };
+        self.sentence_of_verdict() + left
+    }
+
+    fn sentence_of_verdict(&self) -> String {
         let Totals { files, bytes, .. } = self.totals;
         let amount = format!("{} in {}", count(bytes, "byte"), count(files, "file"));
         let hash = self.hash().map_or_else(String::new, |hash| format!(", BLAKE3 {}", hex(&hash)));

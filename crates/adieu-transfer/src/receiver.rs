@@ -36,6 +36,8 @@ pub struct ReceiveOptions {
 /// After a signal: how long names may take that are being synced already, and then the receipt; after the deadline, the names.
 /// Together it is less than the two seconds in which a signal ends everything.
 const LAST_WORD: Duration = Duration::from_millis(800);
+/// How often a signal and the deadline are looked at while frames are handled that were received already.
+const OFTEN: Duration = Duration::from_millis(10);
 
 /// How much is received at once: it fits into the processor's own cache until it is hashed and written. A sender of ours
 /// sends pieces of so much content, which are received with the header of the next.
@@ -76,6 +78,7 @@ pub fn receive<T: Transport>(
         state: State::AwaitsBegin,
         single: false,
         top: None,
+        heard: start,
         offers: VecDeque::new(),
         list: List::default(),
         pace: Pace::new(options.limit_rate),
@@ -108,7 +111,7 @@ enum Stop {
 
 impl From<StorageError> for Stop {
     fn from(error: StorageError) -> Self {
-        Self::Storage(error)
+        if error.is_of_sender() { Self::Refused(error.to_string()) } else { Self::Storage(error) }
     }
 }
 
@@ -145,6 +148,8 @@ struct Receiver<'a, T: Transport> {
     single: bool,
     /// The directory that was named to be sent, of those that came last.
     top: Option<EntryPath>,
+    /// When a signal and the deadline were last looked at.
+    heard: Instant,
     /// Answered and not started, with their sizes.
     offers: VecDeque<(Offer, Option<u64>)>,
     list: List,
@@ -180,6 +185,18 @@ impl<T: Transport> Receiver<'_, T> {
     }
 
     fn control(&mut self, control: Control) -> Result<(), Stop> {
+        // Thousands of frames may stand in what was received at once, and each may cost a call to the file system.
+        if self.heard.elapsed() >= OFTEN {
+            self.heard = Instant::now();
+            if let Some(signal) = self.channel.raised() {
+                return Err(Stop::Interrupted(signal));
+            }
+            let ended = self.channel.read_within(&mut [], Duration::ZERO).err();
+            // Another end of the connection is met once everything is handled that came before it.
+            if let Some(error) = ended.filter(outcome::is_deadline) {
+                return Err(Stop::Link(error));
+            }
+        }
         match (control, &self.state) {
             (Control::Phase { phase, .. }, _) => (self.observe)(Step::PeerIsBusy { phase }),
             (Control::Abort { words }, _) => return Err(Stop::Aborted(words)),
@@ -201,7 +218,7 @@ impl<T: Transport> Receiver<'_, T> {
             (Control::Hole { length }, State::InFile(..)) => self.hole(length)?,
             (Control::FileEnd { size, hash }, State::InFile(..)) => self.end_file(size, &hash)?,
             (Control::Directory { path }, State::BetweenFiles) if !self.single => {
-                self.storage.directory(&path)?;
+                self.storing(|storage, observe, wanted| storage.directory(&path, observe, wanted))?;
                 self.list.directory(&path);
                 if self.top.as_ref().is_none_or(|top| !path.is_below(top)) {
                     self.top = Some(path);
@@ -212,7 +229,7 @@ impl<T: Transport> Receiver<'_, T> {
                     let path = path.as_bytes().to_vec();
                     return Err(ProtocolError::from(NameError::LinkOut { path, target }).into());
                 }
-                self.storage.link(&path, &target)?;
+                self.storing(|storage, observe, wanted| storage.link(&path, &target, observe, wanted))?;
                 self.list.link(&path, &target);
             }
             (Control::End(theirs), State::BetweenFiles) if self.offers.is_empty() => self.end(&theirs)?,
@@ -223,8 +240,7 @@ impl<T: Transport> Receiver<'_, T> {
 
     fn file(&mut self, offer: bool, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
         if !offer {
-            let incoming =
-                self.storing(|storage, observe, wanted| storage.create(path, mode, observe, wanted))?;
+            let incoming = self.storage.create(path, mode, self.observe)?;
             (self.observe)(Step::File { path: incoming.path(), resumed_from: 0 });
             self.state = State::InFile(Box::new(incoming), size);
             return Ok(());
@@ -263,8 +279,7 @@ impl<T: Transport> Receiver<'_, T> {
         if offset != 0 && offset != have.length {
             return Err(out_of_place("a start where nothing ends"));
         }
-        let incoming =
-            self.storing(|storage, observe, wanted| storage.start(offer, offset, observe, wanted))?;
+        let incoming = self.storage.start(offer, offset, self.observe)?;
         let (there, _) = incoming.measure();
         self.outcome.files_kept += u64::from(incoming.is_kept());
         if let Some(resumed) = &mut self.outcome.resumed_from {
@@ -454,14 +469,30 @@ impl<T: Transport> Receiver<'_, T> {
                     (false, true) => Keep::All,
                     (false, false) => Keep::Resumed,
                 };
-                self.storage.give_up(current.as_ref(), keep);
-                drop(current);
-                self.storage.remove_empty_directories();
+                self.outcome.left_behind = !self.give_up(current, keep);
                 self.fail(stop)
             }
         };
         self.outcome.verdict = verdict;
         self.outcome
+    }
+
+    /// Cleans up. A signal and the deadline leave it a moment, also if they came before. `false`: that was not enough.
+    fn give_up(&mut self, current: Option<Incoming>, keep: Keep) -> bool {
+        let (channel, deadline) = (&mut self.channel, self.deadline);
+        let mut looked = Instant::now();
+        let mut until = None;
+        self.storage.give_up(current, keep, &mut || {
+            if looked.elapsed() < OFTEN {
+                return true;
+            }
+            looked = Instant::now();
+            let is_over = channel.raised().is_some() || deadline.is_some_and(|at| at <= looked);
+            if is_over && until.is_none() {
+                until = Some(looked + LAST_WORD);
+            }
+            until.is_none_or(|until| looked < until)
+        })
     }
 
     fn fail(&mut self, stop: Stop) -> Verdict {

@@ -75,6 +75,26 @@ fn a_receiver_gives_a_silent_stranger_up_and_waits_for_the_next() {
 }
 
 #[test]
+fn a_link_that_is_put_at_the_output_between_two_attempts_is_not_followed() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("tree")).expect("there is room");
+    std::fs::create_dir(scene.path("elsewhere")).expect("there is room");
+    std::fs::write(scene.path("tree/file"), "content").expect("there is room");
+    let target = scene.word("target");
+    let mut receiver = scene.receive(&["--retry=1", "--output", &target]);
+    drop(TcpStream::connect(&receiver.address).expect("it listens"));
+    says(&mut receiver.child, "; waiting for the next connection");
+    std::os::unix::fs::symlink(scene.path("elsewhere"), &target).expect("links can be made");
+    let (code, said) = send(&[&scene.word("tree"), &receiver.address]);
+    assert_eq!((code, ended(receiver.child).0), (Some(6), Some(7)), "{said}");
+    assert!(
+        said.contains("is a link now, and was no directory when this began: it is not followed"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_dir(scene.path("elsewhere")).expect("it is there").count(), 0);
+}
+
+#[test]
 fn what_may_be_stored_is_not_forgotten_when_a_later_attempt_finds_nobody() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 100_000), scene.word("target"));

@@ -1,9 +1,12 @@
 //! From whole partials to stored files: their content is synced, then they get their names, then those are synced.
 
 use super::directories::Directories;
-use super::partial::{Open, below};
-use super::{ONE_BY_ONE, StorageError};
+use super::partial::{Open, Spot, below};
+use super::taken::Pending;
+use super::walker::Walker;
+use super::{ENTRY_COST, ONE_BY_ONE, StorageError};
 use crate::Step;
+use crate::os::Identity;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -41,7 +44,7 @@ pub(super) enum What {
     /// It stands under its name already, and only has to be synced.
     Kept { file: Arc<Open>, size: u64, sync: Sync },
     /// A link has no content to sync.
-    Link { partial: Vec<u8>, target: Vec<u8> },
+    Link { partial: Vec<u8>, target: Vec<u8>, identity: Identity },
 }
 
 /// How the content of a whole file gets to the disk.
@@ -82,6 +85,23 @@ impl Waiting {
         }
     }
 
+    /// The memory that it takes.
+    pub(super) fn cost(&self) -> usize {
+        let more = match &self.what {
+            What::File { partial, .. } => partial.len(),
+            What::Kept { .. } => 0,
+            What::Link { partial, target, .. } => partial.len() + target.len(),
+        };
+        ENTRY_COST + self.parent.len() + self.name.len() + more
+    }
+
+    fn identity(&self) -> Identity {
+        match &self.what {
+            What::File { file, .. } | What::Kept { file, .. } => file.identity,
+            What::Link { identity, .. } => *identity,
+        }
+    }
+
     fn shown(&self) -> String {
         below(&self.parent, &self.name)
     }
@@ -99,12 +119,12 @@ impl Waiting {
             .map_err(|e| e.unsynced(&format!("cannot sync {}", self.shown()), consequence))
     }
 
-    /// Gives it its name, if what stands under its partial's is still ours.
-    fn rename(&self, tree: &mut Directories) -> Result<bool, StorageError> {
-        let directory = tree.directory(&self.parent)?;
+    /// Gives it its name, if what stands under its partial's is still ours, and if nothing else of this transfer has that name.
+    fn rename(&self, tree: &mut Directories, all: &[Self]) -> Result<bool, StorageError> {
+        let directory = Arc::clone(tree.directory(&self.parent)?);
         let (partial, is_ours) = match &self.what {
             What::File { partial, file, .. } => (partial, directory.leads_to(partial, file)),
-            What::Link { partial, target } => (partial, directory.is_link_to(partial, target)),
+            What::Link { partial, target, .. } => (partial, directory.is_link_to(partial, target)),
             What::Kept { file, .. } => (&self.name, directory.leads_to(&self.name, file)),
         };
         let fail = |e| StorageError::new(&format!("cannot rename to {}", self.shown()), e);
@@ -118,6 +138,10 @@ impl Waiting {
         if matches!(self.what, What::Kept { .. }) {
             return Ok(false);
         }
+        let spot = Spot { directory: &directory, parent: &self.parent, name: &self.name };
+        if let Some(there) = directory.look(&self.name).map_err(fail)? {
+            tree.taken.refuse(spot, &there, || Pending::new(pending(all, &self.parent)))?;
+        }
         directory.rename(partial, &self.name).map_err(fail)?;
         Ok(true)
     }
@@ -128,11 +152,11 @@ impl Waiting {
     }
 
     /// Removes its partial, if there is one and it is ours.
-    pub(super) fn remove(&self, tree: &mut Directories) {
+    pub(super) fn remove(&self, walker: &mut Walker) {
         match &self.what {
-            What::File { partial, file, .. } => remove(tree, &self.parent, partial, file),
-            What::Link { partial, target } => {
-                if let Ok(directory) = tree.directory(&self.parent)
+            What::File { partial, file, .. } => remove(walker, &self.parent, partial, file),
+            What::Link { partial, target, .. } => {
+                if let Ok(directory) = walker.enter(&self.parent)
                     && directory.is_link_to(partial, target).unwrap_or(false)
                 {
                     let _ = directory.remove(partial);
@@ -144,13 +168,22 @@ impl Waiting {
 }
 
 /// Removes a partial, unless its name stands for something else by now: it has its final name, or another's is there.
-pub(super) fn remove(tree: &mut Directories, parent: &[u8], partial: &[u8], file: &File) {
-    if let Ok(directory) = tree.directory(parent)
+pub(super) fn remove(walker: &mut Walker, parent: &[u8], partial: &[u8], file: &File) {
+    if let Ok(directory) = walker.enter(parent)
         && directory.leads_to(partial, file).unwrap_or(false)
     {
         // One that cannot be removed says by its name what it is.
         let _ = directory.remove(partial);
     }
+}
+
+/// The names that wait in a directory.
+pub(super) fn pending<'a>(
+    waiting: &'a [Waiting],
+    parent: &[u8],
+) -> impl Iterator<Item = (&'a [u8], Option<Identity>)> {
+    let here = waiting.iter().filter(move |one| one.parent == parent);
+    here.filter(|one| !matches!(one.what, What::Kept { .. })).map(|one| (&*one.name, Some(one.identity())))
 }
 
 /// Carries out a commit.
@@ -176,7 +209,7 @@ pub(super) fn store(
         return Err(StorageError::words("it was interrupted"));
     }
     for one in waiting {
-        if one.rename(tree)? {
+        if one.rename(tree, waiting)? {
             observe(Step::Renamed);
         }
     }

@@ -1,13 +1,15 @@
 //! The directories of the target, from its root: opened one component after the other, and never through a link.
 
+use super::StorageError;
 use super::commit::{Awaited, Wanted};
-use super::partial::{Open, below};
+use super::partial::{Open, Spot, below};
 use super::syncer::{Job, NotSynced, Syncer};
-use super::{StorageError, parent_of};
-use crate::os::{Directory, Kind, SyncAtOnce};
+use super::taken::{Name, Pending, Taken, may_be_one, same_directory};
+use super::walker::Walker;
+use crate::os::{Directory, Identity, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,14 +19,18 @@ pub(super) struct Directories {
     root: Arc<Directory>,
     /// The root's, for people.
     name: String,
-    /// The directory in which the root was made: its names have to be synced too.
-    above: Option<Arc<Directory>>,
+    /// The directory in which the root is, and the root's name there, if it was made for a transfer: that name has to be synced
+    /// too.
+    above: Option<(Arc<Directory>, Vec<u8>)>,
     /// The last one used: files mostly come directory by directory.
     last: Option<Last>,
     /// Directories that were made since the last sync, each after the one that it is in.
     made: Vec<Made>,
-    /// The root's own name in the one above, if it was made.
-    made_root: Option<OsString>,
+    /// The memory that `made` takes.
+    made_cost: usize,
+    /// The root was made since the last sync.
+    made_root: bool,
+    pub(super) taken: Taken,
     at_once: SyncAtOnce,
     /// No directory was seen that is on another file system than the root.
     one_device: bool,
@@ -46,6 +52,8 @@ struct Last {
     is_new: bool,
 }
 
+/// About the memory that it takes to remember that a directory was made, besides its path.
+const MADE_COST: usize = 48;
 /// Directories that are synced one by one before one sync of the file system is cheaper.
 const ONE_BY_ONE: usize = 16;
 
@@ -53,35 +61,50 @@ impl Directories {
     /// Takes a directory that is there. Links on the way to it are the user's own, and followed.
     pub(super) fn open(path: &Path) -> Result<Self, StorageError> {
         let name = shown(path.as_os_str().as_encoded_bytes());
-        let fail = |e| StorageError::new(&format!("cannot use the directory {name}"), e);
-        let root = Directory::open(path).map_err(fail)?;
+        let root = Directory::open(path)
+            .map_err(|e| StorageError::new(&format!("cannot use the directory {name}"), e))?;
+        Self::of(root, name)
+    }
+
+    pub(super) fn of(root: Directory, name: String) -> Result<Self, StorageError> {
         root.check_writable()
             .map_err(|e| StorageError::new(&format!("cannot write to the directory {name}"), e))?;
-        let at_once = SyncAtOnce::of(&root).map_err(fail)?;
+        let at_once = SyncAtOnce::of(&root)
+            .map_err(|e| StorageError::new(&format!("cannot use the directory {name}"), e))?;
         Ok(Self {
             root: Arc::new(root),
             name,
             above: None,
             last: None,
             made: Vec::new(),
-            made_root: None,
+            made_cost: 0,
+            made_root: false,
+            taken: Taken::default(),
             at_once,
             one_device: true,
             syncer: Syncer::default(),
         })
     }
 
-    /// Makes it, and takes it.
-    pub(super) fn create(path: &Path) -> Result<Self, StorageError> {
-        let name = shown(path.as_os_str().as_encoded_bytes());
-        let fail = |e| StorageError::new(&format!("cannot make the directory {name}"), e);
-        let above = Directory::open(parent_of(path)).map_err(fail)?;
-        let made_root = match std::fs::create_dir(path) {
-            Ok(()) => path.file_name().map(OsString::from),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+    /// Makes the directory of this name in the root, and takes it. It was not there when the user named it; if it is by now it
+    /// is used, but a link is not: somebody else has made it.
+    pub(super) fn create(&self, name: &OsStr, path: &Path) -> Result<Self, StorageError> {
+        let shown = shown(path.as_os_str().as_encoded_bytes());
+        let fail = |e| StorageError::new(&format!("cannot make the directory {shown}"), e);
+        let name = name.as_encoded_bytes();
+        let made_root = match self.root.make(name) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(fail(error)),
         };
-        Ok(Self { above: Some(Arc::new(above)), made_root, ..Self::open(path)? })
+        let root = self.root.enter(name).map_err(|error| match self.root.kind_of(name) {
+            Some(Kind::Link) => StorageError::words(format!(
+                "{shown} is a link now, and was no directory when this began: it is not followed"
+            )),
+            _ => fail(error),
+        })?;
+        let above = Some((Arc::clone(&self.root), name.to_vec()));
+        Ok(Self { above, made_root, ..Self::of(root, shown)? })
     }
 
     /// The directory of a file, which is made if it is not there.
@@ -94,6 +117,23 @@ impl Directories {
             self.last = Some(Last { path: path.to_vec(), directory: Arc::new(directory), is_new });
         }
         Ok(self.last.as_ref().map_or(&self.root, |last| &last.directory))
+    }
+
+    /// What a name in the root stands for. `None`: nothing.
+    pub(super) fn kind_of(&self, name: &OsStr) -> Option<Kind> {
+        self.root.kind_of(name.as_encoded_bytes())
+    }
+
+    /// Something else than what comes next may be in any directory from here on.
+    pub(super) fn forget_new(&mut self) {
+        if let Some(last) = &mut self.last {
+            last.is_new = false;
+        }
+    }
+
+    /// The memory that it takes to remember what was made.
+    pub(super) fn made_cost(&self) -> usize {
+        self.made_cost
     }
 
     /// Whether a directory was made by us and used for nothing else since, so that what it holds is ours.
@@ -133,21 +173,50 @@ impl Directories {
                         Err(error) => return Err(fail(error)),
                     }
                     let path = path[..end + component.len()].to_vec();
+                    self.made_cost += path.len() + MADE_COST;
                     self.made.push(Made { path, is_ours: is_new });
                     here.enter(component)
                 }
                 other => other,
             };
             let opened = opened.map_err(fail)?;
-            if self.at_once.is_possible() && !self.at_once.includes(opened.identity().map_err(fail)?.device) {
+            let identity = opened.identity().map_err(fail)?;
+            if self.at_once.is_possible() && !self.at_once.includes(identity.device) {
                 // One sync of the root's file system would leave this one out.
                 self.one_device = false;
+            }
+            let spot = Spot { directory: here, parent, name: component };
+            let is_another = self.taken.add_name(parent, component) == Name::Alike
+                && !is_new
+                && !self.taken.stands_apart(spot, &Pending::default());
+            let is_one = self.taken.add_directory(identity, &path[..end + component.len()], is_new);
+            if is_another || !is_one {
+                let other = self.other_name(here, parent, component, identity);
+                return Err(same_directory(parent, component, other.as_deref()));
             }
             at = Some(opened);
             end += component.len() + 1;
         }
         // A path has at least one component.
         at.map(|at| (at, is_new)).ok_or_else(|| StorageError::words("a directory without a name"))
+    }
+
+    /// The other name of a directory, by which it was made or by which it is listed.
+    fn other_name(
+        &self,
+        here: &Directory,
+        parent: &[u8],
+        name: &[u8],
+        identity: Identity,
+    ) -> Option<Vec<u8>> {
+        let made = self.made.iter().map(|made| split(&made.path)).filter(|(at, _)| *at == parent);
+        let listed = here.entries().unwrap_or_default();
+        let names = made.map(|(_, name)| name).chain(listed.iter().map(|(name, _)| name.as_encoded_bytes()));
+        let is_it = |other: &[u8]| {
+            let there = here.look(other).ok().flatten();
+            may_be_one(other, name) || there.is_some_and(|there| there.identity == identity)
+        };
+        names.into_iter().find(|other| *other != name && is_it(other)).map(<[u8]>::to_vec)
     }
 
     /// Whether [`sync_root`](Self::sync_root) will be as good as syncing each file from here on.
@@ -169,7 +238,8 @@ impl Directories {
     /// Syncs the names in these directories, and wherever directories were made.
     pub(super) fn sync_names(&mut self, paths: &[&[u8]], wanted: Wanted<'_>) -> Result<(), StorageError> {
         let made = std::mem::take(&mut self.made);
-        self.made_root = None;
+        self.made_cost = 0;
+        self.made_root = false;
         let mut all: BTreeSet<&[u8]> = paths.iter().copied().collect();
         all.extend(made.iter().map(|made| split(&made.path).0));
         if all.len() > ONE_BY_ONE && self.syncs_at_once() {
@@ -184,33 +254,40 @@ impl Directories {
         }
         match &self.above {
             None => Ok(()),
-            Some(above) => {
+            Some((above, _)) => {
                 let name = format!("that has {}", self.name);
                 self.sync_one(Arc::clone(above), &name, wanted)
             }
         }
     }
 
-    /// Removes what we have made since the last sync and is empty.
-    pub(super) fn remove_made(&mut self) {
+    /// Removes what we have made since the last sync and is empty. `false`: `go_on` did not want to, and some may be left.
+    pub(super) fn remove_made(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         // On Windows an open directory cannot be removed.
         self.last = None;
-        for made in std::mem::take(&mut self.made).iter().rev().filter(|made| made.is_ours) {
+        let mut made = std::mem::take(&mut self.made);
+        self.made_cost = 0;
+        // What is in a directory comes before it, and what stands together comes together.
+        made.sort_unstable_by(|a, b| b.path.cmp(&a.path));
+        let mut walker = Walker::new(&self.root);
+        for made in made.iter().filter(|made| made.is_ours) {
+            if !go_on() {
+                return false;
+            }
             let (parent, name) = split(&made.path);
             // What is not empty, or is there no more, is left as it is.
-            let _ = self.enter(parent).and_then(|parent| parent.remove_directory(name));
+            let _ = walker.enter(parent).and_then(|parent| parent.remove_directory(name));
         }
-        if let (Some(above), Some(name)) = (&self.above, self.made_root.take()) {
-            let _ = above.remove_directory(name.as_encoded_bytes());
+        if let (true, Some((above, name))) = (std::mem::take(&mut self.made_root), &self.above) {
+            let _ = above.remove_directory(name);
         }
+        true
     }
 
-    /// Opens a directory below the root that is there.
-    fn enter(&self, path: &[u8]) -> io::Result<Arc<Directory>> {
-        let components = path.split(|b| *b == b'/').filter(|component| !component.is_empty());
-        components
-            .into_iter()
-            .try_fold(Arc::clone(&self.root), |at, component| at.enter(component).map(Arc::new))
+    /// Goes about in directories that are there, and makes none.
+    pub(super) fn walker(&mut self) -> Walker {
+        self.last = None;
+        Walker::new(&self.root)
     }
 
     fn sync_one(
@@ -225,7 +302,7 @@ impl Directories {
 }
 
 /// The directory above, which is empty for the root, and the name there.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|b| *b == b'/') {
         Some(at) => (&path[..at], &path[at + 1..]),
         None => (&[], path),

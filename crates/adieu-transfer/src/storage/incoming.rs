@@ -70,7 +70,7 @@ impl Incoming {
 
     fn failed(&self, error: io::Error) -> StorageError {
         let words = format!("{} after {} bytes of {}", plain(&error), self.written, self.path);
-        StorageError { words, source: Some(error), is_unsynced: false }
+        StorageError { source: Some(error), ..StorageError::words(words) }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {

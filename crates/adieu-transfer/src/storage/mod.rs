@@ -8,21 +8,29 @@ mod commit;
 mod directories;
 mod incoming;
 mod partial;
+mod place;
 mod syncer;
+mod taken;
+#[cfg(all(test, unix))]
+mod tests;
+mod walker;
 
 use crate::Step;
-use crate::os;
+use crate::os::{self, There};
 use crate::wire::{EntryPath, Have, HaveState};
 pub(crate) use commit::{Awaited, Wanted};
-use commit::{Sync, Waiting, What};
+use commit::{Sync, Waiting, What, pending};
 use directories::Directories;
 pub(crate) use incoming::Incoming;
 use partial::{Found, Open, Spot};
+use place::Place;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use syncer::NotSynced;
+use taken::{Name, Pending, cannot_look, sent_twice};
 
 /// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
 /// Each holds a descriptor, whose lock keeps another receiver from taking the partial over before it has its name.
@@ -31,6 +39,11 @@ const WAITING_FILES: usize = 8192;
 const OTHER_DESCRIPTORS: u64 = 256;
 /// Files that are synced one by one, each by its own descriptor, before one sync of the file system is cheaper.
 const ONE_BY_ONE: usize = 16;
+/// About the memory that an entry takes besides its names while it waits.
+const ENTRY_COST: usize = 256;
+/// The memory that everything may take that waits, with what it takes to remember which directories were made for it: before it
+/// is more, that is stored.
+const COST_LIMIT: usize = 32 << 20;
 
 /// Something could not be stored, in words for both sides.
 #[derive(Debug, thiserror::Error)]
@@ -41,15 +54,27 @@ pub struct StorageError {
     source: Option<io::Error>,
     /// A sync failed, so that what the system holds for written may not be.
     is_unsynced: bool,
+    /// The sender wants what cannot be.
+    is_of_sender: bool,
 }
 
 impl StorageError {
     fn new(what: &str, error: io::Error) -> Self {
-        Self { words: format!("{what}: {}", plain(&error)), source: Some(error), is_unsynced: false }
+        let words = format!("{what}: {}", plain(&error));
+        Self { source: Some(error), ..Self::words(words) }
     }
 
     fn words(words: impl Into<String>) -> Self {
-        Self { words: words.into(), source: None, is_unsynced: false }
+        Self { words: words.into(), source: None, is_unsynced: false, is_of_sender: false }
+    }
+
+    fn of_sender(words: impl Into<String>) -> Self {
+        Self { is_of_sender: true, ..Self::words(words) }
+    }
+
+    /// Whether no output could store it.
+    pub(crate) fn is_of_sender(&self) -> bool {
+        self.is_of_sender
     }
 
     /// Whether a sync failed. Then no partial that waited for it may be kept: after a failure Linux holds for written what is
@@ -70,7 +95,7 @@ impl NotSynced {
             Self::Left => StorageError::words(format!("{what}: it was not waited for")),
             Self::Failed(error) => {
                 let words = format!("{what}: {}{consequence}", plain(&error));
-                StorageError { words, source: Some(error), is_unsynced: true }
+                StorageError { source: Some(error), is_unsynced: true, ..StorageError::words(words) }
             }
         }
     }
@@ -97,30 +122,12 @@ pub struct Storage {
     /// Whole, and not yet under their names.
     waiting: Vec<Waiting>,
     waiting_limit: usize,
+    /// The memory that those take.
+    waiting_cost: usize,
+    /// Offered and not started, in their order: directory and name.
+    offered: VecDeque<(Vec<u8>, Vec<u8>)>,
     /// Stored in this transfer: files and bytes.
     stored: (u64, u64),
-}
-
-#[derive(Debug)]
-enum Place {
-    /// Written through, and never stored.
-    Stream(File),
-    /// One file, whose directory is the tree's root.
-    File { tree: Directories, name: Vec<u8>, path: PathBuf },
-    /// Everything goes below it under its own name.
-    Tree(Directories),
-    /// A directory that is made when it is needed.
-    NewTree { path: PathBuf },
-}
-
-impl Place {
-    /// The directories that there are. `None`: of a stream, and of a directory that is not made yet.
-    fn tree(&mut self) -> Option<&mut Directories> {
-        match self {
-            Self::File { tree, .. } | Self::Tree(tree) => Some(tree),
-            Self::Stream(_) | Self::NewTree { .. } => None,
-        }
-    }
 }
 
 /// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
@@ -169,35 +176,21 @@ impl Storage {
     ///
     /// The directory is not there, or cannot be written to.
     pub fn at(path: &Path) -> Result<Self, StorageError> {
-        let shown = crate::wire::shown(path.as_os_str().as_encoded_bytes());
-        let place = match std::fs::metadata(path) {
-            Ok(there) if there.is_dir() => Place::Tree(Directories::open(path)?),
-            Ok(there) if !there.is_file() => {
-                return Err(StorageError::words(format!("{shown} is neither a file nor a directory")));
-            }
-            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound) => {
-                return Err(StorageError::new(&format!("cannot use {shown}"), error));
-            }
-            _ => {
-                let tree = Directories::open(parent_of(path))?;
-                match path.file_name() {
-                    Some(_) if ends_as_directory(path) => Place::NewTree { path: path.to_owned() },
-                    Some(name) => {
-                        Place::File { tree, name: name.as_encoded_bytes().to_vec(), path: path.to_owned() }
-                    }
-                    None => return Err(StorageError::words(format!("{shown} is no name for a file"))),
-                }
-            }
-        };
-        Ok(Self { place, waiting: Vec::new(), waiting_limit: waiting_limit(), stored: (0, 0) })
+        Place::at(path).map(Self::of)
     }
 
     /// An open output that is written through, such as stdout: what goes there is written, and never stored.
     pub fn stream(file: File) -> Self {
+        Self::of(Place::Stream(file))
+    }
+
+    fn of(place: Place) -> Self {
         Self {
-            place: Place::Stream(file),
+            place,
             waiting: Vec::new(),
             waiting_limit: waiting_limit(),
+            waiting_cost: 0,
+            offered: VecDeque::new(),
             stored: (0, 0),
         }
     }
@@ -219,42 +212,19 @@ impl Storage {
 
     /// The transfer begins: one file, or a tree.
     pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
-        if single {
-            if let Place::NewTree { path } = &self.place {
-                self.place = Place::Tree(Directories::create(path)?);
-            }
-            return Ok(());
+        self.place.begin(single)?;
+        if let Some(tree) = self.place.tree() {
+            tree.taken.clear();
         }
-        match &self.place {
-            Place::Stream(_) => Err(StorageError::words(
-                "a directory, or more than one file, is sent, and the output is one stream",
-            )),
-            Place::File { path, .. } => {
-                if path.is_file() {
-                    let shown = crate::wire::shown(path.as_os_str().as_encoded_bytes());
-                    return Err(StorageError::words(format!(
-                        "a directory, or more than one file, is sent, and {shown} is a file"
-                    )));
-                }
-                self.place = Place::Tree(Directories::create(path)?);
-                Ok(())
-            }
-            Place::NewTree { path } => {
-                self.place = Place::Tree(Directories::create(path)?);
-                Ok(())
-            }
-            Place::Tree(_) => Ok(()),
-        }
+        Ok(())
     }
 
     /// Where a file of the transfer is kept: directory and name, in the tree.
     fn location(&self, path: &EntryPath) -> Result<(Vec<u8>, Vec<u8>), StorageError> {
-        let (parent, name) = match &self.place {
-            Place::File { name, .. } => (&[][..], &**name),
-            Place::Stream(_) => return Ok((Vec::new(), Vec::new())),
-            Place::Tree(_) | Place::NewTree { .. } => path.split(),
-        };
-        os::check_name(name).map_err(|why| StorageError::words(why.to_string()))?;
+        let (parent, name) = self.place.location(path);
+        if !self.is_stream() {
+            os::check_name(name).map_err(|why| StorageError::words(why.to_string()))?;
+        }
         Ok((parent.to_vec(), name.to_vec()))
     }
 
@@ -274,10 +244,24 @@ impl Storage {
         let nothing = Have { state: HaveState::Nothing, length: 0, hash: [0; 32] };
         let mut offer =
             Offer { path, mode, have: nothing, hasher: blake3::Hasher::new(), found: Found::Nothing };
-        let (Some(size), false) = (size, self.is_stream()) else { return Ok(offer) };
+        if self.is_stream() {
+            return Ok(offer);
+        }
         let (parent, name) = self.location(&offer.path)?;
-        let directory = self.tree()?.directory(&parent)?;
-        offer.found = Spot { directory, parent: &parent, name: &name }.find(size, mode)?;
+        let directory = Arc::clone(self.tree()?.directory(&parent)?);
+        let spot = Spot { directory: &directory, parent: &parent, name: &name };
+        self.name(spot)?;
+        self.refuse_taken(spot, there(spot)?.as_ref())?;
+        self.refuse_partial(spot)?;
+        self.offered.push_back((parent.clone(), name.clone()));
+        let Some(size) = size else { return Ok(offer) };
+        offer.found = spot.find(size, mode)?;
+        let taken = &mut self.tree()?.taken;
+        match &offer.found {
+            Found::Nothing => {}
+            Found::Partial(file) => taken.add(file.identity),
+            Found::Stored(file) => taken.add_kept(spot, file.identity, file.has_other_names),
+        }
         let (state, file) = match &mut offer.found {
             Found::Nothing => return Ok(offer),
             Found::Partial(file) => (HaveState::Partial, file),
@@ -295,15 +279,21 @@ impl Storage {
         offer: Offer,
         offset: u64,
         observe: &mut dyn FnMut(Step<'_>),
-        wanted: Wanted<'_>,
     ) -> Result<Incoming, StorageError> {
         let Offer { path, mode, have, hasher, found } = offer;
-        if offset == 0 || offset != have.length {
-            // The descriptor of an old partial holds its lock, which the new beginning wants.
-            drop(found);
-            return self.create(path, mode, observe, wanted);
-        }
         let (parent, name) = self.location(&path)?;
+        self.offered.pop_front();
+        if offset == 0 || offset != have.length {
+            if let Found::Partial(file) | Found::Stored(file) = found {
+                let tree = self.tree()?;
+                let directory = Arc::clone(tree.directory(&parent)?);
+                let spot = Spot { directory: &directory, parent: &parent, name: &name };
+                tree.taken.release(spot, file.identity);
+                // The descriptor of an old partial holds its lock, which the new beginning wants.
+                drop(file);
+            }
+            return self.create_named(path, mode, observe);
+        }
         let (file, partial) = match found {
             Found::Nothing => return Err(StorageError::words("a start in the middle of nothing")),
             Found::Stored(file) => (file, None),
@@ -339,34 +329,45 @@ impl Storage {
         path: EntryPath,
         mode: u16,
         observe: &mut dyn FnMut(Step<'_>),
-        wanted: Wanted<'_>,
+    ) -> Result<Incoming, StorageError> {
+        if !self.is_stream() {
+            let (parent, name) = self.location(&path)?;
+            let directory = Arc::clone(self.tree()?.directory(&parent)?);
+            self.name(Spot { directory: &directory, parent: &parent, name: &name })?;
+        }
+        self.create_named(path, mode, observe)
+    }
+
+    /// A file begins whose name is known to be this transfer's.
+    fn create_named(
+        &mut self,
+        path: EntryPath,
+        mode: u16,
+        observe: &mut dyn FnMut(Step<'_>),
     ) -> Result<Incoming, StorageError> {
         let (parent, name) = self.location(&path)?;
         let (partial, file) = if let Place::Stream(file) = &self.place {
             let file = file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?;
-            (None, Open::unlocked(file))
+            (None, Open::stream(file))
         } else {
-            let partial = partial::name_of(&name);
             let tree = self.tree()?;
-            tree.directory(&parent)?;
+            let directory = Arc::clone(tree.directory(&parent)?);
             // In a directory that was made a moment ago there is nothing to look for.
             let is_new = tree.is_new(&parent);
-            let spot = Spot { directory: tree.directory(&parent)?, parent: &parent, name: &name };
+            let spot = Spot { directory: &directory, parent: &parent, name: &name };
             if !is_new {
-                spot.refuse_special()?;
+                self.make_room(spot)?;
             }
-            let new = spot.create_new(mode)?;
-            let file = if let Some(file) = new {
+            let file = if let Some(file) = spot.create_new(mode)? {
                 file
             } else {
-                // It may be one of ours that waits for its name: two files of one name, or of names that this file system
-                // takes for one.
-                self.commit(observe, wanted)?;
-                let spot = Spot { directory: self.tree()?.directory(&parent)?, parent: &parent, name: &name };
-                spot.refuse_special()?;
+                // It may be one of ours that waits for its name.
+                self.refuse_partial(spot)?;
+                self.make_room(spot)?;
                 spot.replace(mode)?
             };
-            (Some(partial), file)
+            self.tree()?.taken.add(file.identity);
+            (Some(partial::name_of(&name)), file)
         };
         observe(Step::Created { path: &path });
         Ok(Incoming {
@@ -384,27 +385,89 @@ impl Storage {
         })
     }
 
+    /// Takes a name for this transfer, which uses each once.
+    fn name(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
+        match self.tree()?.taken.add_name(spot.parent, spot.name) {
+            Name::Again => Err(sent_twice(spot)),
+            Name::New | Name::Alike => Ok(()),
+        }
+    }
+
+    /// Refuses a name that stands for what must not be replaced.
+    fn make_room(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
+        let there = there(spot)?;
+        self.refuse_taken(spot, there.as_ref())?;
+        spot.refuse_special(there.as_ref())
+    }
+
+    fn refuse_taken(&mut self, spot: Spot<'_>, there: Option<&There>) -> Result<(), StorageError> {
+        let Some(there) = there else { return Ok(()) };
+        let pending = || pending_in(&self.waiting, &self.offered, spot);
+        self.place.tree().map_or(Ok(()), |tree| tree.taken.refuse(spot, there, pending))
+    }
+
+    fn refuse_partial(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
+        let pending = || pending_in(&self.waiting, &self.offered, spot);
+        let partial = partial::name_of(spot.name);
+        self.place.tree().map_or(Ok(()), |tree| tree.taken.refuse_partial(spot, &partial, pending))
+    }
+
     /// A directory.
-    pub(crate) fn directory(&mut self, path: &EntryPath) -> Result<(), StorageError> {
-        self.tree()?.make(path)
+    pub(crate) fn directory(
+        &mut self,
+        path: &EntryPath,
+        observe: &mut dyn FnMut(Step<'_>),
+        wanted: Wanted<'_>,
+    ) -> Result<(), StorageError> {
+        self.tree()?.make(path)?;
+        self.commit_if_full(observe, wanted)
     }
 
     /// A link that leads nowhere out; see [`link_stays_inside`](crate::wire::link_stays_inside).
-    pub(crate) fn link(&mut self, path: &EntryPath, target: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn link(
+        &mut self,
+        path: &EntryPath,
+        target: &[u8],
+        observe: &mut dyn FnMut(Step<'_>),
+        wanted: Wanted<'_>,
+    ) -> Result<(), StorageError> {
         let (parent, name) = self.location(path)?;
-        let directory = self.tree()?.directory(&parent)?;
+        let directory = Arc::clone(self.tree()?.directory(&parent)?);
         let partial = partial::name_of(&name);
         let fail = |e| StorageError::new(&format!("cannot make the link {path}"), e);
-        let spot = Spot { directory, parent: &parent, name: &name };
-        spot.refuse_special()?;
+        let spot = Spot { directory: &directory, parent: &parent, name: &name };
+        self.name(spot)?;
+        self.make_room(spot)?;
         match directory.link(target, &partial) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.refuse_partial(spot)?;
                 spot.remove_unused()?;
                 directory.link(target, &partial).map_err(fail)?;
             }
             result => result.map_err(fail)?,
         }
-        self.waiting.push(Waiting { parent, name, what: What::Link { partial, target: target.to_vec() } });
+        let made = directory.look(&partial).map_err(fail)?;
+        let Some(There { identity, .. }) = made else { return Err(fail(io::ErrorKind::NotFound.into())) };
+        self.tree()?.taken.add(identity);
+        self.wait(Waiting { parent, name, what: What::Link { partial, target: target.to_vec(), identity } });
+        self.commit_if_full(observe, wanted)
+    }
+
+    /// It is whole.
+    fn wait(&mut self, one: Waiting) {
+        self.waiting_cost += one.cost();
+        self.waiting.push(one);
+    }
+
+    fn commit_if_full(
+        &mut self,
+        observe: &mut dyn FnMut(Step<'_>),
+        wanted: Wanted<'_>,
+    ) -> Result<(), StorageError> {
+        let cost = self.waiting_cost + self.place.tree().map_or(0, |tree| tree.made_cost());
+        if self.waiting.len() >= self.waiting_limit || cost >= COST_LIMIT {
+            return self.commit(observe, wanted);
+        }
         Ok(())
     }
 
@@ -439,7 +502,7 @@ impl Storage {
             None => What::Kept { file, size, sync },
         };
         // Also if something fails from here on: it may have to be removed.
-        self.waiting.push(Waiting { parent, name, what });
+        self.wait(Waiting { parent, name, what });
         finished.map_err(|e| StorageError::new(&format!("cannot finish {path}"), e))?;
         if sync == Sync::Done
             && let (Some(tree), Some(last)) = (self.place.tree(), self.waiting.last())
@@ -447,7 +510,7 @@ impl Storage {
             last.sync(tree, wanted)?;
             observe(Step::Synced);
         }
-        if self.waiting.len() >= self.waiting_limit { self.commit(observe, wanted) } else { Ok(()) }
+        self.commit_if_full(observe, wanted)
     }
 
     /// Syncs what is whole, gives it its names, and syncs those. What came before is stored afterwards.
@@ -459,7 +522,9 @@ impl Storage {
         if let Some(tree) = self.place.tree() {
             // If that fails, what has its name keeps it; the rest are partials as before.
             commit::store(tree, &self.waiting, observe, wanted)?;
+            tree.forget_new();
         }
+        self.waiting_cost = 0;
         for size in self.waiting.drain(..).filter_map(|one| one.size()) {
             self.stored.0 += 1;
             self.stored.1 += size;
@@ -467,17 +532,10 @@ impl Storage {
         Ok(())
     }
 
-    /// After a failure: removes the directories that were made for what did not come.
-    pub(crate) fn remove_empty_directories(&mut self) {
-        if let Some(tree) = self.place.tree() {
-            tree.remove_made();
-        }
-    }
-
     /// Removes the partial of a file that is damaged.
     pub(crate) fn remove(&mut self, incoming: &Incoming) {
         if let (Some(tree), Some(partial)) = (self.place.tree(), &incoming.partial) {
-            commit::remove(tree, &incoming.parent, partial, &incoming.file);
+            commit::remove(&mut tree.walker(), &incoming.parent, partial, &incoming.file);
         }
     }
 
@@ -486,23 +544,54 @@ impl Storage {
         if let (Found::Partial(file), Ok((parent, name))) = (&offer.found, self.location(&offer.path))
             && let Some(tree) = self.place.tree()
         {
-            commit::remove(tree, &parent, &partial::name_of(&name), file);
+            commit::remove(&mut tree.walker(), &parent, &partial::name_of(&name), file);
         }
     }
 
-    /// After a failure: gives the partials up, the current file's too, and removes those that are not kept. One that is kept
-    /// is closed, so that its name says what it is, and another transfer may take it.
-    pub(crate) fn give_up(&mut self, current: Option<&Incoming>, keep: Keep) {
-        let waiting = std::mem::take(&mut self.waiting);
-        if let Some(tree) = self.place.tree() {
-            for one in waiting.iter().filter(|one| !keep.includes(one.is_resumed())) {
-                one.remove(tree);
-            }
-        }
+    /// After a failure: gives the partials up, the current file's too, and removes those that are not kept, and then the empty
+    /// directories that were made. A partial that is kept is closed, so that its name says what it is, and another transfer may
+    /// take it. `false`: `go_on` did not want to, and some are left.
+    pub(crate) fn give_up(
+        &mut self,
+        current: Option<Incoming>,
+        keep: Keep,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> bool {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        self.offered.clear();
+        self.waiting_cost = 0;
         if let Some(incoming) = current.filter(|one| !keep.includes(one.is_resumed)) {
-            self.remove(incoming);
+            self.remove(&incoming);
         }
+        let Some(tree) = self.place.tree() else { return true };
+        waiting.retain(|one| !keep.includes(one.is_resumed()));
+        waiting.sort_unstable_by(|a, b| a.parent.cmp(&b.parent));
+        let mut walker = tree.walker();
+        for one in waiting.drain(..) {
+            if !go_on() {
+                return false;
+            }
+            one.remove(&mut walker);
+        }
+        drop(walker);
+        tree.remove_made(go_on)
     }
+}
+
+/// What there is under a file's name.
+fn there(spot: Spot<'_>) -> Result<Option<There>, StorageError> {
+    spot.directory.look(spot.name).map_err(|e| cannot_look(spot, e))
+}
+
+/// The names in a directory that have no entry there yet.
+fn pending_in<'a>(
+    waiting: &'a [Waiting],
+    offered: &'a VecDeque<(Vec<u8>, Vec<u8>)>,
+    spot: Spot<'_>,
+) -> Pending<'a> {
+    let offered = offered.iter().filter(|(parent, name)| (&**parent, &**name) != (spot.parent, spot.name));
+    let offered = offered.filter(|(parent, _)| parent == spot.parent).map(|(_, name)| (&**name, None));
+    Pending::new(pending(waiting, spot.parent).chain(offered))
 }
 
 fn no_mode(path: &EntryPath, error: io::Error) -> StorageError {
@@ -534,14 +623,4 @@ fn hash_all(
             Err(error) => return Err(error),
         }
     }
-}
-
-/// The directory that a path is in.
-fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Whether a path is written as that of a directory.
-fn ends_as_directory(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().last().is_some_and(|b| std::path::is_separator(char::from(*b)))
 }

@@ -5,7 +5,7 @@
 //! locked a file looks whether the name still leads to it, and once more before the name is used for anything.
 
 use super::StorageError;
-use crate::os::{Directory, Kind, Locked, can_have_mode, set_mode, unlock};
+use crate::os::{Directory, Identity, Kind, Locked, There, about, can_have_mode, set_mode, unlock};
 use crate::wire::{PARTIAL_ENDING, PARTIAL_ENDING_LONG, shown};
 use std::fs::File;
 use std::io;
@@ -28,17 +28,28 @@ pub(super) enum Found {
 pub(super) struct Open {
     file: File,
     is_locked: bool,
+    pub(super) identity: Identity,
+    /// It had other names when it was opened.
+    pub(super) has_other_names: bool,
 }
 
 impl Open {
     /// A file that we have locked.
-    fn locked(file: File) -> Self {
-        Self { file, is_locked: true }
+    fn locked(file: File) -> io::Result<Self> {
+        let mut open = Self::unlocked(file)?;
+        open.is_locked = true;
+        Ok(open)
+    }
+
+    /// A stream, which is nothing that has a name here.
+    pub(super) fn stream(file: File) -> Self {
+        Self { file, is_locked: false, identity: Identity { device: 0, number: 0 }, has_other_names: false }
     }
 
     /// A file without a lock of ours.
-    pub(super) fn unlocked(file: File) -> Self {
-        Self { file, is_locked: false }
+    pub(super) fn unlocked(file: File) -> io::Result<Self> {
+        let (identity, has_other_names) = about(&file)?;
+        Ok(Self { file, is_locked: false, identity, has_other_names })
     }
 }
 
@@ -67,6 +78,11 @@ pub(super) fn name_of(name: &[u8]) -> Vec<u8> {
     [b".", hash.as_bytes(), PARTIAL_ENDING_LONG].concat()
 }
 
+/// The name of the file that a partial of this name is of. `None`: it is none, or the file's name is too long to stand in it.
+pub(super) fn original_of(partial: &[u8]) -> Option<&[u8]> {
+    partial.strip_prefix(b".")?.strip_suffix(PARTIAL_ENDING)
+}
+
 /// A name below the output, for people.
 pub(super) fn below(parent: &[u8], name: &[u8]) -> String {
     if parent.is_empty() { shown(name) } else { shown(&[parent, b"/", name].concat()) }
@@ -84,10 +100,10 @@ pub(super) struct Spot<'a> {
 impl Spot<'_> {
     /// Refuses a name that stands for what is neither a file nor a link: a rename would replace a device. And one that
     /// stands for a file of another name.
-    pub(super) fn refuse_special(self) -> Result<(), StorageError> {
+    pub(super) fn refuse_special(self, there: Option<&There>) -> Result<(), StorageError> {
         let same = |e| StorageError::new(&format!("cannot create {}", below(self.parent, self.name)), e);
         self.directory.refuse_same_name(self.name).map_err(same)?;
-        let words = match self.directory.kind_of(self.name) {
+        let words = match there.map(|there| there.kind) {
             None | Some(Kind::File | Kind::Link) => return Ok(()),
             Some(Kind::Directory) => "is a directory",
             Some(Kind::Special) => "is no regular file",
@@ -187,7 +203,10 @@ impl Spot<'_> {
             // One that cannot have the mode is replaced.
             m.is_file() && m.len() == size && self.mode_here(mode).is_ok_and(|mode| can_have_mode(&m, mode))
         });
-        Ok(if is_that { Found::Stored(Open::unlocked(file)) } else { Found::Nothing })
+        if !is_that {
+            return Ok(Found::Nothing);
+        }
+        Open::unlocked(file).map(Found::Stored).map_err(|e| self.cannot_use(e))
     }
 
     /// Locks a partial that was just opened. `None`: the name stands for another file by now, and one has to start again.
@@ -195,7 +214,7 @@ impl Spot<'_> {
         let partial = name_of(self.name);
         let locked = self.directory.lock(&partial, &file);
         match locked.map_err(|e| self.cannot_use(e))? {
-            Locked::Ours => Ok(Some(Open::locked(file))),
+            Locked::Ours => Open::locked(file).map(Some).map_err(|e| self.cannot_use(e)),
             Locked::Another => Ok(None),
             Locked::NotOurs => Err(StorageError::words(format!(
                 "{} is there, and is not ours",

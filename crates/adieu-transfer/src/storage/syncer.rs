@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn who_makes_many_short_syncs_is_asked_between_them() {
-        let file = Arc::new(Open::unlocked(tempfile::tempfile().expect("there is room")));
+        let file = tempfile::tempfile().and_then(Open::unlocked).expect("there is room");
+        let file = Arc::new(file);
         let mut syncer = Syncer::default();
         let mut asked = 0;
         let until = Instant::now() + Duration::from_secs(20);

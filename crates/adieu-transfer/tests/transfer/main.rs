@@ -7,6 +7,8 @@ mod codec;
 mod faults;
 mod kills;
 mod memory;
+#[cfg(unix)]
+mod names;
 mod ordinary;
 #[cfg(unix)]
 mod processes;

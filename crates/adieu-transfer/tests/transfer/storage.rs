@@ -310,3 +310,46 @@ fn a_look_at_a_large_tree_can_be_ended() {
     // The directory is one too.
     assert_eq!(until(1000), (true, 101));
 }
+
+#[test]
+fn a_link_that_is_put_where_the_output_was_not_is_not_followed() {
+    for (ending, is_single) in [("", false), ("/", false), ("/", true)] {
+        let place = place();
+        let (tree, elsewhere) = (place.path().join("tree"), place.path().join("elsewhere"));
+        for directory in [&tree, &elsewhere] {
+            std::fs::create_dir(directory).expect("there is room");
+        }
+        let file = write(&tree.join("f"), b"content");
+        let target = place.path().join(format!("target{ending}"));
+        let mut storage = Storage::at(&target).expect("it can be made");
+        symlink(&elsewhere, place.path().join("target")).expect("links can be made");
+        let source = if is_single { file } else { tree };
+        let received = with_a_growing_file(&source, &source, &mut storage, false, &|_| false);
+        let said = "target is a link now, and was no directory when this began: it is not followed";
+        assert!(words(&received).replace("target/", "target").ends_with(said), "{}", words(&received));
+        assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
+        assert_eq!(std::fs::read_dir(&elsewhere).expect("it is there").count(), 0);
+        // One that was there is the user's own.
+        let mut storage = Storage::at(&target).expect("it is there");
+        let received = with_a_growing_file(&source, &source, &mut storage, false, &|_| false);
+        assert_eq!(received.verdict, Verdict::Stored);
+        assert_eq!(std::fs::read_dir(&elsewhere).expect("it is there").count(), 1);
+    }
+}
+
+#[test]
+fn an_output_that_is_made_for_one_attempt_is_made_again_for_the_next() {
+    let place = place();
+    let tree = place.path().join("tree");
+    std::fs::create_dir(&tree).expect("there is room");
+    write(&tree.join("1"), b"whole");
+    let second = write(&tree.join("2"), &content(6, 1_000_000));
+    let mut storage = Storage::at(&place.path().join("target")).expect("it can be made");
+    let at_second = |step: &Step<'_>| matches!(step, Step::File { path, .. } if path.as_bytes() == b"tree/2");
+    let received = with_a_growing_file(&tree, &second, &mut storage, false, &at_second);
+    assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
+    assert!(!place.path().join("target").exists());
+    let received = with_a_growing_file(&tree, &second, &mut storage, false, &|_| false);
+    assert_eq!(received.verdict, Verdict::Stored);
+    assert!(place.path().join("target/tree/2").exists());
+}

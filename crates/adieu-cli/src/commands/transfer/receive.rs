@@ -7,7 +7,7 @@ use crate::options::{Shared, endpoint};
 use crate::os::{self, Standard};
 use crate::printer::complain;
 use adieu::describe_error;
-use adieu_transfer::{ReceiveOptions, Role, Storage, TransferReport, Wire};
+use adieu_transfer::{ReceiveOptions, Role, Storage, Wire};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -72,10 +72,11 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     };
     // Small files share a sync, and each that waits for it holds a descriptor.
     os::raise_descriptor_limit();
-    // Before anybody is asked to connect.
-    if let Err(words) = storage(args) {
-        return session.local_failure(&words);
-    }
+    // Before anybody is asked to connect. All attempts use it: what is put under the output's name later is not the user's.
+    let storage = match storage(args) {
+        Ok(storage) => storage,
+        Err(words) => return session.local_failure(&words),
+    };
     let for_sender = if args.output.as_os_str() == "-" { " --accept written" } else { "" };
     let origin = match session.origin(&args.transfer, for_sender) {
         Ok(origin) => origin,
@@ -88,7 +89,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         patience: args.shared.timers.idle_timeout,
         deadline: session.deadline,
     };
-    attempt(args, session, &origin, &options)
+    attempt(storage, session, &origin, &options)
 }
 
 fn storage(args: &Args) -> Result<Storage, String> {
@@ -100,12 +101,13 @@ fn storage(args: &Args) -> Result<Storage, String> {
 }
 
 /// Receives until it is stored, or no attempt is left.
-fn attempt(args: &Args, mut session: Session, origin: &Origin, options: &ReceiveOptions) -> ExitStatus {
+fn attempt(
+    mut storage: Storage,
+    mut session: Session,
+    origin: &Origin,
+    options: &ReceiveOptions,
+) -> ExitStatus {
     loop {
-        let mut storage = match storage(args) {
-            Ok(storage) => storage,
-            Err(words) => return session.end(TransferReport::local_failure(Role::Receive, &words)),
-        };
         let (report, again) = match session.connection(origin) {
             Err(never) => {
                 let again = session.may_connect_again(&never);

@@ -1,0 +1,263 @@
+//! What a receiver's output does where the file system takes two names for one; and how it gives up.
+
+use super::commit::Awaited;
+use super::*;
+use crate::os::Directory;
+use std::path::Path;
+use std::time::Instant;
+
+/// In memory where there is such a place, so that no disk is waited for.
+fn place() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("there is room for a directory")
+}
+
+/// An output on a file system that folds the case of names.
+fn folding(path: &Path) -> Storage {
+    let root = Directory::open(path).expect("it is there").folding();
+    Storage::of(Place::Tree(Box::new(Directories::of(root, "target".into()).expect("it can be written to"))))
+}
+
+fn path(text: &str) -> EntryPath {
+    EntryPath::new(text.into()).expect("a good path")
+}
+
+fn yes(_: Awaited) -> bool {
+    true
+}
+
+fn ignore(_: Step<'_>) {}
+
+/// Receives a file of this content.
+fn file(storage: &mut Storage, name: &str) -> Result<(), StorageError> {
+    let mut incoming = storage.create(path(name), 0o644, &mut ignore)?;
+    incoming.write(name.as_bytes())?;
+    storage.complete(incoming, &mut ignore, &mut yes)
+}
+
+/// Offers a file of this size, and goes on from what there is.
+fn offered(storage: &mut Storage, name: &str, size: u64) -> Result<(), StorageError> {
+    let offer = storage.look(path(name), 0o644, Some(size), &mut |_| true)?;
+    let length = offer.have().length;
+    let mut incoming = storage.start(offer, length, &mut ignore)?;
+    if length < size {
+        incoming.write(&name.as_bytes()[usize::try_from(length).expect("it is short")..])?;
+    }
+    storage.complete(incoming, &mut ignore, &mut yes)
+}
+
+fn commit(storage: &mut Storage) -> Result<(), StorageError> {
+    storage.commit(&mut ignore, &mut yes)
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).expect("it is there");
+    let mut names: Vec<String> =
+        entries.map(|e| e.expect("it can be listed").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn two_names_that_the_file_system_takes_for_one_are_refused_before_either_has_its_name() {
+    for (first, second) in [("README", "readme"), ("d/README", "d/readme")] {
+        for is_link in [false, true] {
+            let place = place();
+            let mut storage = folding(place.path());
+            file(&mut storage, first).expect("it is the first");
+            let refused = if is_link {
+                storage.link(&path(second), b"x", &mut ignore, &mut yes)
+            } else {
+                file(&mut storage, second)
+            };
+            let said = refused.expect_err("one would replace the other").to_string();
+            let wanted = format!("{first} and {second} are one name on this file system");
+            assert!(said.starts_with(&wanted), "{said}");
+            assert_eq!(storage.stored(), (0, 0));
+            assert!(storage.give_up(None, Keep::None, &mut || true));
+            assert_eq!(names(place.path()), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn a_name_that_has_its_file_already_is_not_replaced_by_another_name_of_it() {
+    let long = "N".repeat(250);
+    for first in ["README", &long] {
+        let place = place();
+        let mut storage = folding(place.path());
+        let second = first.to_lowercase();
+        file(&mut storage, first).expect("it is the first");
+        // The partials of long names are apart.
+        let refused = if first == long {
+            file(&mut storage, &second).expect("its partial has another name");
+            commit(&mut storage)
+        } else {
+            commit(&mut storage).expect("there is room");
+            file(&mut storage, &second)
+        };
+        let said = refused.expect_err("one would replace the other").to_string();
+        assert!(said.contains("one name on this file system"), "{said}");
+        assert!(storage.give_up(None, Keep::None, &mut || true));
+        assert_eq!(std::fs::read_to_string(place.path().join(&second)).ok().as_deref(), Some(first));
+    }
+}
+
+#[test]
+fn two_names_are_not_both_kept_or_resumed_from_one_file() {
+    for there in ["readme", ".readme.adieu-partial"] {
+        let place = place();
+        std::fs::write(place.path().join(there), "README").expect("there is room");
+        let mut storage = folding(place.path());
+        offered(&mut storage, "README", 6).expect("it is the first");
+        let said = offered(&mut storage, "readme", 6).expect_err("it is the same").to_string();
+        assert!(said.contains("one name on this file system"), "{said}");
+        // Offered both before either is started.
+        assert!(storage.give_up(None, Keep::All, &mut || true));
+        storage.begin(false).expect("it is there");
+        storage.look(path("README"), 0o644, Some(6), &mut |_| true).expect("it is the first");
+        let again = storage.look(path("readme"), 0o644, Some(6), &mut |_| true);
+        assert!(again.err().is_some_and(|e| e.to_string().contains("one name on this file system")));
+    }
+}
+
+#[test]
+fn two_directories_that_the_file_system_takes_for_one_are_refused() {
+    let place = place();
+    let mut storage = folding(place.path());
+    storage.directory(&path("Dir"), &mut ignore, &mut yes).expect("it is the first");
+    file(&mut storage, "Dir/f").expect("it is the first");
+    let said = file(&mut storage, "dir/g").expect_err("it is the same").to_string();
+    assert_eq!(said, "Dir and dir are one directory on this file system, and two are sent");
+    file(&mut storage, "Dir/g").expect("its name is no other's");
+    commit(&mut storage).expect("there is room");
+    assert_eq!(storage.stored().0, 2);
+}
+
+/// Another transfer may bring another case of a name, which then is the only one.
+#[test]
+fn what_an_earlier_transfer_left_is_replaced_whatever_the_case_of_its_name() {
+    let place = place();
+    let mut storage = folding(place.path());
+    for name in ["README", "readme", "ReadMe"] {
+        storage.begin(false).expect("it is there");
+        file(&mut storage, name).expect("it is alone");
+        commit(&mut storage).expect("there is room");
+        assert_eq!(std::fs::read_to_string(place.path().join("readme")).ok().as_deref(), Some(name));
+    }
+}
+
+#[test]
+fn names_that_only_some_file_systems_take_for_one_are_two_elsewhere() {
+    let place = place();
+    let all = ["readme", "README", "ReadMe", "\u{e9}", "e\u{301}", "\u{c9}", "Dir/f", "dir/f", "Dir/F"];
+    let mut storage = Storage::at(place.path()).expect("it is there");
+    if place.path().join("Readme").exists() {
+        return;
+    }
+    // The last one of them is there, all are, or they are resumed.
+    for (before, is_offered) in [(Some("ReadMe"), false), (None, false), (None, true), (Some("dir/f"), true)]
+    {
+        if let Some(name) = before {
+            std::fs::remove_dir_all(place.path()).expect("it is ours");
+            let only = place.path().join(name);
+            std::fs::create_dir_all(only.parent().expect("it is below")).expect("there is room");
+            std::fs::write(only, name).expect("there is room");
+            storage = Storage::at(place.path()).expect("it is there");
+        }
+        storage.count_anew();
+        storage.begin(false).expect("it is there");
+        for name in all {
+            let size = name.len() as u64;
+            let came = if is_offered { offered(&mut storage, name, size) } else { file(&mut storage, name) };
+            came.unwrap_or_else(|e| panic!("{name}, {before:?}, {is_offered}: {e}"));
+        }
+        commit(&mut storage).expect("they are apart");
+        assert_eq!(storage.stored().0, all.len() as u64);
+        for name in all {
+            assert_eq!(std::fs::read_to_string(place.path().join(name)).ok().as_deref(), Some(name));
+        }
+    }
+}
+
+#[test]
+fn hard_links_are_kept_under_each_of_their_names() {
+    let place = place();
+    std::fs::write(place.path().join("a"), "x").expect("there is room");
+    std::fs::create_dir(place.path().join("d")).expect("there is room");
+    for other in ["b", "d/a"] {
+        std::fs::hard_link(place.path().join("a"), place.path().join(other)).expect("it is a file");
+    }
+    let mut storage = Storage::at(place.path()).expect("it is there");
+    for name in ["a", "b", "d/a"] {
+        offered(&mut storage, name, 1).expect("each has an entry of its own");
+    }
+    commit(&mut storage).expect("they are there");
+    assert_eq!(storage.stored(), (3, 3));
+    // One of them is replaced, the others are kept.
+    storage.begin(false).expect("it is there");
+    offered(&mut storage, "a", 1).expect("it is there");
+    file(&mut storage, "b").expect("its entry is its own");
+    offered(&mut storage, "d/a", 1).expect("it is there");
+    commit(&mut storage).expect("there is room");
+    assert_eq!(std::fs::read_to_string(place.path().join("b")).ok().as_deref(), Some("b"));
+}
+
+#[test]
+fn memory_of_what_waits_has_a_bound_whatever_comes() {
+    let place = place();
+    let mut storage = Storage::at(place.path()).expect("it is there");
+    let (mut most, mut commits) = (0, 0);
+    let target = vec!["x"; 2000].join("/").into_bytes();
+    for i in 0..8200 {
+        let mut count = |step: Step<'_>| commits += u32::from(matches!(step, Step::NamesSynced));
+        storage.link(&path(&format!("l{i}")), &target, &mut count, &mut yes).expect("there is room");
+        most = most.max(storage.waiting_cost);
+    }
+    assert!(most < COST_LIMIT + 8192 && commits > 0, "{most}, {commits} commits");
+    let deep = vec!["directo"; 250].join("/");
+    let mut storage = Storage::at(place.path()).expect("it is there");
+    let (mut most, mut commits) = (0, 0);
+    for i in 0..160 {
+        let mut count = |step: Step<'_>| commits += u32::from(matches!(step, Step::NamesSynced));
+        storage.directory(&path(&format!("d{i}/{deep}")), &mut count, &mut yes).expect("there is room");
+        most = most.max(storage.place.tree().map_or(0, |tree| tree.made_cost()));
+    }
+    assert!(most < COST_LIMIT + (1 << 20) && commits > 0, "{most}, {commits} commits");
+}
+
+#[test]
+fn giving_up_stops_when_it_is_told_to() {
+    let place = place();
+    let mut storage = Storage::at(place.path()).expect("it is there");
+    for name in ["a/1", "b/2", "b/c/3"] {
+        file(&mut storage, name).expect("there is room");
+    }
+    let mut left = 2;
+    let gave_up = storage.give_up(None, Keep::None, &mut || {
+        left -= 1;
+        left >= 0
+    });
+    assert!(!gave_up);
+    assert_eq!(names(&place.path().join("b")), ["c"], "its own partial is gone");
+    assert_eq!(names(&place.path().join("b/c")), [".3.adieu-partial"]);
+}
+
+#[test]
+fn giving_up_takes_about_as_long_as_making_did_however_deep() {
+    let place = place();
+    let mut storage = Storage::at(place.path()).expect("it is there");
+    let deep = vec!["d"; 250].join("/");
+    let began = Instant::now();
+    for i in 0..40 {
+        let path = path(&format!("d{i}/{deep}"));
+        storage.directory(&path, &mut ignore, &mut yes).expect("there is room");
+    }
+    let made = began.elapsed();
+    assert!(storage.give_up(None, Keep::None, &mut || true));
+    let removed = began.elapsed() - made;
+    assert_eq!(names(place.path()), Vec::<String>::new());
+    // From the root for each it took more than ten times as long.
+    assert!(removed < made * 4, "made in {made:?}, removed in {removed:?}");
+}
