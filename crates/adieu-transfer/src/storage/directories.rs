@@ -4,7 +4,7 @@ use super::StorageError;
 use super::commit::{Awaited, Wanted};
 use super::partial::{Open, Spot, below};
 use super::syncer::{Job, NotSynced, Syncer};
-use super::taken::{Name, Pending, Taken, may_be_one, same_directory};
+use super::taken::{Name, Pending, Taken, may_be_one, same_directory, too_many};
 use super::walker::Walker;
 use crate::os::{Directory, Identity, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
@@ -186,9 +186,11 @@ impl Directories {
                 self.one_device = false;
             }
             let spot = Spot { directory: here, parent, name: component };
-            let is_another = self.taken.add_name(parent, component) == Name::Alike
-                && !is_new
-                && !self.taken.stands_apart(spot, &Pending::default());
+            let is_another = match self.taken.add_name(parent, component) {
+                Name::TooMany => return Err(too_many()),
+                Name::Alike => !is_new && !self.taken.stands_apart(spot, &Pending::default()),
+                Name::New | Name::Again => false,
+            };
             let is_one = self.taken.add_directory(identity, &path[..end + component.len()], is_new);
             if is_another || !is_one {
                 let other = self.other_name(here, parent, component, identity);

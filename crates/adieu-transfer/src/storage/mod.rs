@@ -30,7 +30,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use syncer::NotSynced;
-use taken::{Name, Pending, cannot_look, sent_twice};
+use taken::{Name, Pending, cannot_look, sent_twice, too_many};
 
 /// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
 /// Each holds a descriptor, whose lock keeps another receiver from taking the partial over before it has its name.
@@ -389,6 +389,7 @@ impl Storage {
     fn name(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
         match self.tree()?.taken.add_name(spot.parent, spot.name) {
             Name::Again => Err(sent_twice(spot)),
+            Name::TooMany => Err(too_many()),
             Name::New | Name::Alike => Ok(()),
         }
     }

@@ -46,10 +46,15 @@ impl Kept {
     }
 }
 
+/// The most names of a transfer, so that its memory has a bound: they take less than 800 MB then. A test takes less.
+const NAMES_LIMIT: usize = if cfg!(test) { 3000 } else { 14_000_000 };
+
 /// What is known of a name that comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
     New,
+    /// There are too many.
+    TooMany,
     /// It came before.
     Again,
     /// Another came that some file systems take for the same.
@@ -65,13 +70,19 @@ impl Taken {
     /// A name is this transfer's from here on.
     pub(super) fn add_name(&mut self, parent: &[u8], name: &[u8]) -> Name {
         let exact = self.exact(parent, name);
+        let is_full = self.names.len() + self.later.len() >= NAMES_LIMIT;
         match self.names.entry(self.hasher.hash_one((parent, fold(name)))) {
+            Entry::Vacant(_) if is_full => Name::TooMany,
             Entry::Vacant(entry) => {
                 entry.insert(exact);
                 Name::New
             }
-            Entry::Occupied(first) if *first.get() != exact && self.later.insert(exact) => Name::Alike,
-            Entry::Occupied(_) => Name::Again,
+            Entry::Occupied(first) if *first.get() == exact || self.later.contains(&exact) => Name::Again,
+            Entry::Occupied(_) if is_full => Name::TooMany,
+            Entry::Occupied(_) => {
+                self.later.insert(exact);
+                Name::Alike
+            }
         }
     }
 
@@ -271,6 +282,12 @@ fn entries_of(directory: &Directory, spot: Spot<'_>) -> Result<Vec<Vec<u8>>, Sto
 
 pub(super) fn cannot_look(spot: Spot<'_>, error: io::Error) -> StorageError {
     StorageError::new(&format!("cannot create {}", below(spot.parent, spot.name)), error)
+}
+
+pub(super) fn too_many() -> StorageError {
+    let words =
+        format!("there are more than {NAMES_LIMIT} names, the most of one transfer: send them in several");
+    StorageError::of_sender(words)
 }
 
 pub(super) fn sent_twice(spot: Spot<'_>) -> StorageError {

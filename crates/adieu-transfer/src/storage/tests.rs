@@ -210,7 +210,11 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
     let mut storage = Storage::at(place.path()).expect("it is there");
     let (mut most, mut commits) = (0, 0);
     let target = vec!["x"; 2000].join("/").into_bytes();
+    // Each with a target of almost 4 KiB; the names of a test have a limit.
     for i in 0..8200 {
+        if i % 2900 == 0 {
+            storage.begin(false).expect("it is there");
+        }
         let mut count = |step: Step<'_>| commits += u32::from(matches!(step, Step::NamesSynced));
         storage.link(&path(&format!("l{i}")), &target, &mut count, &mut yes).expect("there is room");
         most = most.max(storage.waiting_cost);
@@ -220,6 +224,9 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
     let mut storage = Storage::at(place.path()).expect("it is there");
     let (mut most, mut commits) = (0, 0);
     for i in 0..160 {
+        if i % 11 == 0 {
+            storage.begin(false).expect("it is there");
+        }
         let mut count = |step: Step<'_>| commits += u32::from(matches!(step, Step::NamesSynced));
         storage.directory(&path(&format!("d{i}/{deep}")), &mut count, &mut yes).expect("there is room");
         most = most.max(storage.place.tree().map_or(0, |tree| tree.made_cost()));
@@ -250,14 +257,34 @@ fn giving_up_takes_about_as_long_as_making_did_however_deep() {
     let mut storage = Storage::at(place.path()).expect("it is there");
     let deep = vec!["d"; 250].join("/");
     let began = Instant::now();
-    for i in 0..40 {
+    for i in 0..11 {
         let path = path(&format!("d{i}/{deep}"));
         storage.directory(&path, &mut ignore, &mut yes).expect("there is room");
     }
     let made = began.elapsed();
     assert!(storage.give_up(None, Keep::None, &mut || true));
-    let removed = began.elapsed() - made;
+    let removed = began.elapsed().saturating_sub(made);
     assert_eq!(names(place.path()), Vec::<String>::new());
     // From the root for each it took more than ten times as long.
     assert!(removed < made * 4, "made in {made:?}, removed in {removed:?}");
+}
+
+#[test]
+fn there_is_a_most_of_names_and_the_refusal_names_it() {
+    let place = place();
+    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut one = |i: u32| match i % 3 {
+        0 => storage.directory(&path(&format!("e{i}")), &mut ignore, &mut yes),
+        1 => storage.link(&path(&format!("e{i}")), b"x", &mut ignore, &mut yes),
+        _ => file(&mut storage, &format!("e{i}")),
+    };
+    for i in 0..3000 {
+        one(i).expect("it is not the last");
+    }
+    for i in 3000..3003 {
+        let said = one(i).expect_err("it is one too many").to_string();
+        assert_eq!(said, "there are more than 3000 names, the most of one transfer: send them in several");
+    }
+    // A directory may come again.
+    one(0).expect("it is no other");
 }
