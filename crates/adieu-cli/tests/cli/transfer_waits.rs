@@ -76,6 +76,17 @@ fn a_secret_that_does_not_come_or_does_not_end_is_waited_for_no_longer_than_the_
 }
 
 #[test]
+fn a_fifo_that_is_sent_plain_is_waited_for_no_longer_than_the_deadline() {
+    let scene = Scene::new();
+    fifo(&scene.path("fifo"));
+    let deadline = ["--deadline", "300ms"];
+    let plain = ["send", "--plain", &scene.word("fifo"), "127.0.0.1:1"];
+    let (code, said) = ended(spawn(adieu(&[&plain[..], &deadline].concat())));
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("the deadline passed while opening "), "{said}");
+}
+
+#[test]
 fn a_fifo_is_waited_for_until_a_writer_comes_or_a_signal() {
     let scene = Scene::new();
     fifo(&scene.path("fifo"));

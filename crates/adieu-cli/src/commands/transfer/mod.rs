@@ -135,23 +135,31 @@ impl Transfer {
     /// The passphrase. A file may be a pipe into which nobody writes yet: `go_on` is asked now and then, and `Ok(None)` is
     /// that it did not want to.
     fn passphrase(path: &Path, go_on: &dyn Fn() -> bool) -> io::Result<Option<Vec<u8>>> {
-        let (done, read) = mpsc::channel();
         let path = path.to_owned();
         let reading = move || {
             let mut passphrase = Vec::new();
-            let file = File::open(path).map(|file| file.take(SECRET_LIMIT + 1));
-            let result = file.and_then(|mut file| file.read_to_end(&mut passphrase));
-            // Nobody waits for it any more.
-            let _ = done.send(result.map(|_| passphrase));
+            File::open(path)?.take(SECRET_LIMIT + 1).read_to_end(&mut passphrase)?;
+            Ok(passphrase)
         };
-        thread::Builder::new().name("adieu-secret".into()).spawn(reading)?;
-        loop {
-            match read.recv_timeout(LOOK) {
-                Ok(result) => return result.map(Some),
-                Err(RecvTimeoutError::Timeout) if go_on() => {}
-                Err(RecvTimeoutError::Timeout) => return Ok(None),
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("its reader is gone")),
-            }
+        wait_for(reading, go_on)
+    }
+}
+
+/// Does what may block for ever, such as opening a FIFO, on a thread of its own. `go_on` is asked now and then, and `Ok(None)` is
+/// that it did not want to.
+fn wait_for<R: Send + 'static>(
+    work: impl FnOnce() -> io::Result<R> + Send + 'static,
+    go_on: &dyn Fn() -> bool,
+) -> io::Result<Option<R>> {
+    let (done, result) = mpsc::channel();
+    // It may be that nobody waits for it any more.
+    thread::Builder::new().name("adieu-open".into()).spawn(move || drop(done.send(work())))?;
+    loop {
+        match result.recv_timeout(LOOK) {
+            Ok(result) => return result.map(Some),
+            Err(RecvTimeoutError::Timeout) if go_on() => {}
+            Err(RecvTimeoutError::Timeout) => return Ok(None),
+            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("its reader is gone")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `adieu send`: files to a receiver, until it says that they are stored.
 
 use super::progress::Progress;
-use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
+use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files, wait_for};
 use crate::exit::{self, ExitStatus};
 use crate::options::Shared;
 use crate::printer::complain;
@@ -195,10 +195,15 @@ fn send_plain(args: &Args, files: &[PathBuf], mut session: Session) -> ExitStatu
         complain("--plain sends one file: nothing says where the next would begin");
         return ExitStatus::Usage;
     };
-    let input =
-        if file.as_os_str() == "-" { stdio::input() } else { File::open(file).and_then(Input::try_from) };
+    let input = if file.as_os_str() == "-" {
+        stdio::input().map(Some)
+    } else {
+        let path = file.clone();
+        wait_for(move || File::open(path).and_then(Input::try_from), &|| session.may_go_on())
+    };
     let input = match input {
-        Ok(input) => input,
+        Ok(Some(input)) => input,
+        Ok(None) => return session.ended_before(&format!("opening {}", file.display())),
         Err(error) => {
             return session.local_failure(&format!(
                 "cannot read {}: {}",
