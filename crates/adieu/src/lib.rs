@@ -75,6 +75,7 @@ mod os;
 mod proxy;
 mod report;
 mod resolve;
+mod shown;
 mod socket_options;
 #[cfg(feature = "tls")]
 pub mod tls;
@@ -99,6 +100,7 @@ pub use os::Calls;
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
 pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};
+pub use shown::shown;
 pub use socket_options::{IpVersion, OptionError};
 
 /// The names that the steps of the procedure have on this system.

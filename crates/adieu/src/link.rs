@@ -19,7 +19,7 @@ use adieu_proto::{
 use socket2::SockRef;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a non-blocking receive or send came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl<H: Handle> Link<H> {
         let link = Self {
             core: Core::new(options.core_config()),
             handle: None,
-            facts: Facts { role: role.name(), endpoint, ..Facts::default() },
+            facts: Facts { began: Some(SystemTime::now()), role: role.name(), endpoint, ..Facts::default() },
             options,
             waiting: Waiting::default(),
             start,

@@ -7,6 +7,7 @@ use adieu_proto::{
     Call, Ending, Evidence, Fault, FaultKind, LocalEnd, Missing, Outcome, Phase, Side, Signal, Time, Timer,
 };
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use crate::{Endpoint, OptionError, os};
 
@@ -59,6 +60,8 @@ pub struct Report {
     pub fastopen: Option<&'static str>,
     /// Bytes that went with our SYN; with TLS, octets of its handshake. `None`: as above.
     pub fastopen_bytes: Option<u64>,
+    /// When it began, by this machine's clock: RFC 3339, in UTC.
+    pub began_at: String,
     /// What the user asked for.
     pub endpoint: String,
     /// The proxy that was connected through, or was to be; without user and password. `None`: there was none.
@@ -208,6 +211,8 @@ pub enum NeverConnected<'a> {
 /// What a report is made from, besides the core.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
+    /// `None`: now.
+    pub(crate) began: Option<SystemTime>,
     pub(crate) role: &'static str,
     pub(crate) transport: Option<&'static str>,
     pub(crate) endpoint: String,
@@ -225,6 +230,13 @@ pub(crate) struct Facts {
     pub(crate) handshake: Option<crate::tls::HandshakeError>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::link::secure::TlsFacts>,
+}
+
+/// A moment as RFC 3339 has it, in UTC. A clock that stands outside of the years that it has is shown at their end.
+fn rfc3339(moment: SystemTime) -> String {
+    const END: Duration = Duration::from_secs(253_402_300_799);
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(END);
+    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
 fn micros(time: Time) -> u64 {
@@ -255,6 +267,7 @@ impl Report {
             transport: facts.transport,
             fastopen: facts.fast_open.map(crate::FastOpen::name),
             fastopen_bytes: facts.fast_open.map(crate::FastOpen::bytes),
+            began_at: rfc3339(facts.began.unwrap_or_else(SystemTime::now)),
             endpoint: facts.endpoint.clone(),
             proxy: facts.proxy.clone(),
             local_address: facts.local_address.clone(),
@@ -306,6 +319,7 @@ impl Report {
         report.say_fast_open(facts);
         #[cfg(feature = "tls")]
         report.say_tls(facts);
+        report.message = crate::shown(report.message.as_bytes());
         report
     }
 
@@ -351,7 +365,8 @@ impl Report {
         let outcome = core.outcome().expect("a decided core that is closed has its outcome");
         let mut report = Self::new(&core, &outcome, &facts);
         if let NeverConnected::CannotListen { error } = cause {
-            report.message = format!("cannot listen on {endpoint}: {}", describe_error(error));
+            let message = format!("cannot listen on {endpoint}: {}", describe_error(error));
+            report.message = crate::shown(message.as_bytes());
             // The core knows one call that makes a connection, and it was another.
             report.error_call = None;
         }

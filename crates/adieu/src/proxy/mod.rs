@@ -455,7 +455,7 @@ fn shown(bytes: &[u8]) -> String {
     const SHOWN: usize = 24;
     let beginning = &bytes[..bytes.len().min(SHOWN)];
     let dots = if bytes.len() > SHOWN { "…" } else { "" };
-    format!("\"{}{dots}\"", beginning.escape_ascii())
+    format!("\"{}{dots}\"", crate::shown(beginning))
 }
 
 /// An answer that is of another protocol, with its beginning, unless it may hold our password.
@@ -469,17 +469,12 @@ fn instead_of_protocol(
     ProxyError::Protocol { protocol, what }
 }
 
-/// Whether a character changes the order in which others are shown: a sentence would say something else.
-///
-/// Source: Unicode Standard Annex #9, section 2.
-const fn reorders(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// What somebody else wrote, on one line, without what would move a terminal, at most so many characters.
 fn one_line(text: &str, limit: usize) -> String {
-    let printable =
-        text.chars().map(|c| if c.is_control() || reorders(c) { ' ' } else { c }).collect::<String>();
+    let printable = text
+        .chars()
+        .map(|c| if c.is_control() || crate::shown::steers(c) { ' ' } else { c })
+        .collect::<String>();
     let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &line[..end]),

@@ -51,9 +51,9 @@ pub(crate) fn check_dates(der: &[u8], now: UnixTime) -> Result<(), CertificateEr
     }
 }
 
-/// A peer's text for a line of ours: no control characters, and not endless.
+/// A peer's text for a line of ours: nothing that moves a terminal, and not endless.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect()
+    crate::shown(text.chars().take(200).collect::<String>().as_bytes())
 }
 
 #[cfg(test)]
@@ -83,6 +83,6 @@ mod tests {
 
     #[test]
     fn a_peer_cannot_write_control_characters_into_our_lines() {
-        assert_eq!(printable("a\x1b[2Jb\nc"), "a?[2Jb?c");
+        assert_eq!(printable("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
     }
 }

@@ -261,9 +261,9 @@ fn not_tls(first: &[u8], is_server: bool) -> HandshakeError {
     let text = String::from_utf8_lossy(&first[..first.len().min(60)]);
     let text = printable(text.lines().next().unwrap_or_default().trim());
     let what = if is_server {
-        format!("the client sent {text:?}, which is not TLS: it must speak TLS to this port")
+        format!("the client sent \"{text}\", which is not TLS: it must speak TLS to this port")
     } else {
-        format!("the peer answered {text:?}, which is not TLS: leave TLS out, or give the port for TLS")
+        format!("the peer answered \"{text}\", which is not TLS: leave TLS out, or give the port for TLS")
     };
     HandshakeError::new(Failure::NotTls, what)
 }
