@@ -4,6 +4,10 @@
 //! and would conflict even when it says "no". Here the definitions' conflicts are taken out, and resolved by where
 //! each value comes from.
 
+use crate::commands::completions::to_stdout;
+use crate::exit::ExitStatus;
+use crate::printer::complain;
+use crate::said;
 use clap::builder::Resettable;
 use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
@@ -67,9 +71,46 @@ fn listens(name: &str, matches: &ArgMatches) -> Option<bool> {
     }
 }
 
-/// Parses the command line of this process, with its variables. Does not return if there is nothing to do.
-pub(crate) fn parse(definition: Command, words: &[OsString]) -> ArgMatches {
-    resolve(definition, words).unwrap_or_else(|error| error.exit())
+/// Parses the command line of this process, with its variables.
+///
+/// # Errors
+///
+/// There is nothing to do, and that has been said: the exit status.
+pub(crate) fn parse(definition: Command, words: &[OsString]) -> Result<ArgMatches, ExitStatus> {
+    resolve(definition, words).map_err(|error| say(&error, words))
+}
+
+/// Says what clap has to say: the help and the version on stdout, an error as we say ours.
+pub(crate) fn say(error: &Error, words: &[OsString]) -> ExitStatus {
+    if !error.use_stderr() {
+        return to_stdout(|| error.print());
+    }
+    if asks_for_json(words) {
+        said::speak_json();
+    }
+    let rendered = error.render();
+    if said::is_json() {
+        complain(rendered.to_string().trim_end().trim_start_matches("error: "));
+    } else {
+        let text = if said::is_colourful() { rendered.ansi().to_string() } else { rendered.to_string() };
+        // Its two words for what we have words for.
+        said::page(&text.replacen("error:", "adieu:", 1).replacen("tip:", "hint:", 1));
+    }
+    ExitStatus::Usage
+}
+
+/// Whether the reports are to be JSON, as far as a command line tells that is wrong.
+fn asks_for_json(words: &[OsString]) -> bool {
+    let mut words = words.iter().take_while(|word| *word != "--");
+    let mut written = None;
+    while let Some(word) = words.next() {
+        if word == "--report" {
+            written = words.next().map(|value| value == "json");
+        } else if let Some(value) = word.to_str().and_then(|word| word.strip_prefix("--report=")) {
+            written = Some(value == "json");
+        }
+    }
+    written.unwrap_or_else(|| std::env::var_os("ADIEU_REPORT").is_some_and(|value| value == "json"))
 }
 
 /// An option's two names, for a sentence.

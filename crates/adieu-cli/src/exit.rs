@@ -16,7 +16,10 @@ Exit status:
   7    our own input or output failed: stdin, stdout, disk, the command
   8    indeterminate: a fact needed for \"graceful\" could not be had
   130  interrupted (SIGINT)
-  143  terminated (SIGTERM, or SIGHUP: the terminal was closed)";
+  143  terminated (SIGTERM, or SIGHUP: the terminal was closed)
+
+A service (listen --keep-open) that SIGTERM has stopped exits 0 if every connection ended by itself within --grace,
+and 4 if one had to be aborted.";
 
 /// How the process ends. The endings' own numbers come from [`adieu::exit_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,11 @@ impl ExitStatus {
     /// A signal ended it.
     pub(crate) const fn of_signal(signal: Signal) -> Self {
         Self::Ending(adieu::exit_code(Ending::Interrupted { signal }))
+    }
+
+    /// Whether it says that a signal came.
+    pub(crate) const fn is_of_a_signal(self) -> bool {
+        matches!(self, Self::Ending(130 | 143))
     }
 
     pub(crate) const fn number(self) -> u8 {

@@ -13,10 +13,14 @@ mod options;
 mod os;
 mod printer;
 mod proxy_options;
+mod said;
+mod sink;
 mod socket_options;
 mod stdio;
+mod steps;
 mod tls;
 
+use crate::exit::ExitStatus;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,6 +45,19 @@ enum Command {
     Man(commands::man::Args),
 }
 
+impl Command {
+    /// From here on stderr is in the format that was asked for.
+    fn apply_reporting(&self) {
+        match self {
+            Self::Connect(args) => args.reporting().apply(),
+            Self::Listen(args) => args.reporting().apply(),
+            Self::Send(args) => args.reporting().apply(),
+            Self::Receive(args) => args.reporting().apply(),
+            Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
+        }
+    }
+}
+
 /// All that is built of the definitions when the first word says `connect`: the other commands' options would cost a
 /// tiny exchange more than its own.
 #[derive(Subcommand)]
@@ -48,14 +65,16 @@ enum OnlyConnect {
     Connect(commands::connect::Args),
 }
 
-fn command(words: &[OsString]) -> Command {
+/// What is to be done. `Err`: nothing, and that has been said.
+fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
     if !arguments::has_variables()
         && let Some(args) = commands::connect::Args::without_options(words)
     {
-        return Command::Connect(args);
+        return Ok(Command::Connect(args));
     }
-    let matches = arguments::parse(definition(words), words);
-    Cli::<Command>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
+    let matches = arguments::parse(definition(words), words)?;
+    let parsed = Cli::<Command>::from_arg_matches(&matches);
+    parsed.map(|cli| cli.command).map_err(|error| arguments::say(&error, words))
 }
 
 fn definition(words: &[OsString]) -> clap::Command {
@@ -77,7 +96,8 @@ extern "C" fn pow(base: f64, exponent: f64) -> f64 {
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         printer::complain(&format!("this is a bug in adieu, please report it: {panic}"));
-        std::process::exit(exit::ExitStatus::Bug.number().into());
+        said::finish();
+        std::process::exit(ExitStatus::Bug.number().into());
     }));
     let words: Vec<OsString> = std::env::args_os().collect();
     #[cfg(target_os = "linux")]
@@ -85,7 +105,14 @@ fn main() -> ExitCode {
         os::guard::run();
         return ExitCode::SUCCESS;
     }
-    let status = match command(&words) {
+    let status = command(&words).map_or_else(|status| status, run);
+    said::finish();
+    status.into()
+}
+
+fn run(command: Command) -> ExitStatus {
+    command.apply_reporting();
+    match command {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
         Command::Send(args) => commands::transfer::send::run(&args),
@@ -93,8 +120,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Completions(args) => commands::completions::run(&args, &mut Cli::<Command>::command()),
         Command::Man(args) => commands::man::run(&args, Cli::<Command>::command()),
-    };
-    status.into()
+    }
 }
 
 #[cfg(test)]

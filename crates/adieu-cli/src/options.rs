@@ -84,21 +84,23 @@ pub(crate) enum InputKind {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Reporting")]
 pub(crate) struct Reporting {
-    /// How to report the ending, on stderr [default: text]
+    /// How to report the ending, on stderr; with "json" all of stderr is JSON, one object a line [default: text]
     #[arg(long, value_name = "FORMAT", env = "ADIEU_REPORT", hide_env_values = true)]
     pub(crate) report: Option<ReportFormat>,
 
-    /// Write the report to this file instead; a name that ends in .json makes JSON the default format
+    /// Write the report to this file instead; a name that ends in .json makes JSON the default format. What the file had is
+    /// replaced, but for a service (listen --keep-open, receive --retry), which appends
     #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true)]
     pub(crate) report_file: Option<PathBuf>,
 
     /// Tell each step as it happens
-    #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet",
+    #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet", overrides_with = "verbose",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(crate) verbose: bool,
 
-    /// Say nothing on stderr of what went well, but for the fingerprint of a certificate made for this run
-    #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, action = ArgAction::SetTrue,
+    /// Say nothing on stderr of what went well, but for the fingerprint of a certificate made for this run; with --report
+    /// json, nothing but the reports
+    #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, overrides_with = "quiet", action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) quiet: bool,
 }
@@ -107,7 +109,8 @@ pub(crate) struct Reporting {
 pub(crate) enum ReportFormat {
     /// One sentence: the ending, then the numbers
     Text,
-    /// One line of JSON, described by docs/report.schema.json (of a transfer: docs/transfer-report.schema.json)
+    /// One line of JSON, described by docs/report.schema.json (of a transfer: docs/transfer-report.schema.json); all else on
+    /// stderr is JSON too, described by docs/events.schema.json
     Json,
     /// No report: only the exit status
     None,
@@ -115,6 +118,15 @@ pub(crate) enum ReportFormat {
 
 /// Once the peer has ended, how long an input that nobody said anything about may be silent.
 const INPUT_GIVEN_UP: Duration = Duration::from_secs(2);
+
+impl Reporting {
+    /// From here on stderr is in the format that was asked for.
+    pub(crate) fn apply(&self) {
+        if self.report == Some(ReportFormat::Json) {
+            crate::said::speak_json();
+        }
+    }
+}
 
 impl Timers {
     fn options(&self, input: InputKind) -> Options {

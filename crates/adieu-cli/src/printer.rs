@@ -1,21 +1,52 @@
-//! Everything that is said, and where: stdout carries the peer's bytes and nothing else.
+//! What a command says, and where: stdout carries the peer's bytes and nothing else.
 
 use crate::exit::ExitStatus;
 use crate::options::{ReportFormat, Reporting};
-use crate::{hints, os};
-use adieu::{CALLS, Event, FastOpen, Report, describe_error};
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use crate::said::{self, Happened, Look};
+use crate::sink::{Sink, Target};
+use crate::{hints, os, steps};
+use adieu::{Connection, Endpoint, Event, Report, describe_error};
+use serde::Serialize;
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// How long a report's file may take that somebody must read.
+const FOR_THE_FILE: Duration = Duration::from_secs(1);
+
+/// What the reports are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One connection, or one transfer at once: the file has its report, and nothing else.
+    Once,
+    /// A transfer that waits for whoever connects: the file goes on.
+    Waiting,
+    /// Connection after connection: the file goes on, and a line says whose it is, and when.
+    Service,
+}
 
 pub(crate) struct Printer {
     format: ReportFormat,
-    /// Where reports go instead of stderr. Behind a lock: a listener's connections report each.
-    file: Option<(String, Mutex<File>)>,
+    /// Where reports go instead of stderr.
+    file: Option<(String, Sink)>,
+    /// A report could not be written to the file.
+    is_lost: AtomicBool,
+    kind: Kind,
     quiet: bool,
     verbose: bool,
     is_terminal: bool,
+}
+
+/// A report, with what is known of it besides.
+#[derive(Serialize)]
+struct Ended<'a, R> {
+    #[serde(flatten)]
+    report: &'a R,
+    event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
 }
 
 impl Printer {
@@ -24,7 +55,11 @@ impl Printer {
     /// # Errors
     ///
     /// A sentence that names the file.
-    pub(crate) fn new(reporting: &Reporting) -> Result<Self, String> {
+    pub(crate) fn new(reporting: &Reporting, kind: Kind) -> Result<Self, String> {
+        let is_json =
+            reporting.report_file.as_ref().is_some_and(|p| p.extension().is_some_and(|e| e == "json"));
+        let default = if is_json { ReportFormat::Json } else { ReportFormat::Text };
+        let format = reporting.report.unwrap_or(default);
         let file = match &reporting.report_file {
             None => None,
             Some(path) => {
@@ -34,20 +69,25 @@ impl Printer {
                         "cannot write the report to {name}: it is our {end}, and would be lost"
                     ));
                 }
-                match File::create(path) {
-                    Ok(file) => Some((name, Mutex::new(file))),
+                let target = match os::open_for_lines(path, kind != Kind::Once) {
+                    Ok(Some(file)) => Target::File(file),
+                    Ok(None) => Target::Fifo(path.clone()),
                     Err(error) => {
                         return Err(format!("cannot write the report to {name}: {}", describe_error(&error)));
                     }
-                }
+                };
+                let dropped: fn(u64) -> String = match format {
+                    ReportFormat::Json => |lines| said::dropped(lines, true),
+                    _ => |lines| said::dropped(lines, false),
+                };
+                Some((name, Sink::new(target, dropped)))
             }
         };
-        let is_json =
-            reporting.report_file.as_ref().is_some_and(|p| p.extension().is_some_and(|e| e == "json"));
-        let default = if is_json { ReportFormat::Json } else { ReportFormat::Text };
         Ok(Self {
-            format: reporting.report.unwrap_or(default),
+            format,
             file,
+            is_lost: AtomicBool::new(false),
+            kind,
             quiet: reporting.quiet,
             verbose: reporting.verbose,
             is_terminal: io::stderr().is_terminal(),
@@ -56,70 +96,109 @@ impl Printer {
 
     /// Says how a connection ended, and gives the exit status.
     pub(crate) fn report(&self, report: &Report) -> ExitStatus {
+        self.report_with(report, None)
+    }
+
+    /// The same, with what to try next where the report alone does not tell.
+    pub(crate) fn report_with(&self, report: &Report, hint: Option<&str>) -> ExitStatus {
         let status = ExitStatus::Ending(report.exit_code);
         // Who gives a pipe, and not a terminal, may have had more to say: that is not passed over.
         let is_cut = report.input_abandoned && !crate::stdio::stdin_is_terminal();
-        self.publish(report, report.is_graceful() && !is_cut, status, || {
-            if is_cut && report.is_graceful() {
-                self.advise(hints::INPUT_ABANDONED);
-            } else {
-                self.hint(report);
-            }
-        })
+        let hint = match hint {
+            None if is_cut && report.is_graceful() => Some(hints::INPUT_ABANDONED),
+            None => hints::for_report(report),
+            given => given,
+        };
+        let is_good = report.is_graceful() && !is_cut;
+        let text = match self.kind {
+            Kind::Service if report.connected_us.is_some() => service_line(report),
+            _ => report.to_string(),
+        };
+        self.publish(report, &text, hint, is_good, is_good || is_logout(report), status)
     }
 
     /// Says what a transfer came to, and gives the exit status.
     pub(crate) fn transfer(&self, report: &adieu_transfer::TransferReport) -> ExitStatus {
-        let status = ExitStatus::Ending(report.exit_code);
-        self.publish(report, report.is_good(), status, || {
-            if let (Some(connection), "no_connection") = (&report.connection, report.result) {
-                self.hint(connection);
-            }
-        })
+        self.transfer_with(report, None)
     }
 
-    fn publish<R: serde::Serialize + std::fmt::Display>(
+    /// The same, with what to try next where the report alone does not tell.
+    pub(crate) fn transfer_with(
+        &self,
+        report: &adieu_transfer::TransferReport,
+        hint: Option<&str>,
+    ) -> ExitStatus {
+        let hint = hint.or_else(|| match (&report.connection, report.result) {
+            (Some(connection), "no_connection") => hints::for_report(connection),
+            _ => None,
+        });
+        let (is_good, status) = (report.is_good(), ExitStatus::Ending(report.exit_code));
+        self.publish(report, &report.to_string(), hint, is_good, is_good, status)
+    }
+
+    fn publish<R: Serialize>(
         &self,
         report: &R,
+        text: &str,
+        hint: Option<&str>,
         is_good: bool,
+        may_be_silent: bool,
         status: ExitStatus,
-        hint: impl Fn(),
     ) -> ExitStatus {
-        let text = match self.format {
-            ReportFormat::None => return status,
-            ReportFormat::Json => {
-                serde_json::to_string(report).expect("a flat struct of plain values is JSON")
-            }
-            ReportFormat::Text => format!("adieu: {report}"),
-        };
-        let Some((name, file)) = &self.file else {
-            if !(self.quiet && is_good) {
-                line(&text);
-                hint();
-            }
+        if self.format == ReportFormat::None {
             return status;
-        };
-        let text = text.strip_prefix("adieu: ").unwrap_or(&text);
-        let written = match file.lock() {
-            Ok(mut file) => writeln!(file, "{text}"),
-            Err(_) => Err(io::Error::other("another thread failed while writing it")),
-        };
-        if let Err(error) = written {
-            complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
-            if is_good {
-                return ExitStatus::LocalFailure;
+        }
+        let json = || said::json(&Ended { report, event: "ended", connection_id: said::connection(), hint });
+        let is_in_file = self.file.is_some();
+        let (mut status, mut is_lost) = (status, false);
+        if let Some((name, file)) = &self.file {
+            let line = if self.format == ReportFormat::Json { json() } else { adieu::shown(text.as_bytes()) };
+            let mut written = file.write(&format!("{line}\n"));
+            if written.is_ok() && self.kind != Kind::Service {
+                written = file.finish(FOR_THE_FILE);
+            }
+            if let Err(error) = written {
+                is_lost = true;
+                // A service says it once, and in its exit status.
+                if !self.is_lost.swap(true, Ordering::Relaxed) {
+                    complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
+                }
             }
         }
-        if !is_good {
-            line(&format!("adieu: {report}"));
-            hint();
+        if is_lost && is_good {
+            status = ExitStatus::LocalFailure;
+        }
+        if said::is_json() {
+            // With -q too: whoever asks for JSON wants the reports. A file has them.
+            if !is_in_file || !may_be_silent {
+                said::json_line(&json());
+            }
+        } else if !may_be_silent || !(is_in_file || self.quiet) {
+            said::text(if is_good { Look::Plain } else { Look::Bad }, text);
+            if let Some(hint) = hint {
+                said::hint(hint);
+            }
         }
         status
     }
 
+    /// The exit status of a service, which is good only if every report is where it belongs.
+    pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
+        let Some((name, file)) = &self.file else { return status };
+        let is_lost = self.is_lost.load(Ordering::Relaxed);
+        if let Err(error) = file.finish(FOR_THE_FILE)
+            && !is_lost
+        {
+            complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
+        } else if !is_lost {
+            return status;
+        }
+        if status.number() == 0 { ExitStatus::LocalFailure } else { status }
+    }
+
     /// Whether a bar may be drawn: on a terminal, where nobody asked for quiet or each step.
     pub(crate) fn may_draw(&self) -> bool {
-        self.is_terminal && !self.quiet && !self.verbose
+        self.is_terminal && !self.quiet && !self.verbose && !said::is_json()
     }
 
     /// Whether each step is to be told.
@@ -127,22 +206,73 @@ impl Printer {
         self.verbose
     }
 
-    fn hint(&self, report: &Report) {
-        if let Some(hint) = hints::for_report(report) {
-            self.advise(hint);
-        }
-    }
-
-    fn advise(&self, hint: &str) {
-        if self.format != ReportFormat::Json || self.file.is_some() {
-            line(&format!("  hint: {hint}"));
-        }
-    }
-
     /// Says something that is no report and no complaint.
     pub(crate) fn say(&self, text: &str) {
-        if !self.quiet {
-            line(&format!("adieu: {text}"));
+        self.say_with(text, None);
+    }
+
+    /// The same, with what to try next.
+    pub(crate) fn say_with(&self, text: &str, hint: Option<&str>) {
+        if self.quiet {
+            return;
+        }
+        if said::is_json() {
+            Happened { hint, ..Happened::new("note", text) }.say();
+        } else {
+            said::text(Look::Plain, text);
+            if let Some(hint) = hint {
+                said::hint(hint);
+            }
+        }
+    }
+
+    /// Says where we listen.
+    pub(crate) fn listening(&self, endpoint: &Endpoint) {
+        if self.quiet {
+            return;
+        }
+        let endpoint = endpoint.to_string();
+        let text = format!("listening on {endpoint}");
+        if said::is_json() {
+            Happened { endpoint: Some(&endpoint), ..Happened::new("listening", &text) }.say();
+        } else {
+            said::text(Look::Plain, &text);
+        }
+    }
+
+    /// Says who has connected.
+    pub(crate) fn connected(&self, connection: &Connection) {
+        if self.quiet {
+            return;
+        }
+        let (peer, local) = (connection.peer_address(), connection.local_address());
+        let text = format!("connection from {}", peer.unwrap_or(UNNAMED));
+        if said::is_json() {
+            let happened = Happened::new("connection", &text);
+            Happened { peer_address: peer, local_address: local, ..happened }.say();
+        } else if let (Kind::Service, Some(id)) = (self.kind, said::connection()) {
+            said::text(Look::Plain, &format!("{} #{id} {text}", said::now()));
+        } else {
+            said::text(Look::Plain, &text);
+        }
+    }
+
+    /// Says that a service was stopped, and how many of its connections did not end by themselves.
+    pub(crate) fn stopped(&self, by: adieu::Signal, served: u64, aborted: u64, status: ExitStatus) {
+        if self.quiet {
+            return;
+        }
+        let s = if served == 1 { "" } else { "s" };
+        let text = match aborted {
+            0 => format!("stopped by {}; {served} connection{s} served", by.name()),
+            _ => format!("stopped by {}; {served} connection{s} served, {aborted} aborted", by.name()),
+        };
+        if said::is_json() {
+            let happened = Happened::new("stopped", &text);
+            let (signal, exit_code) = (Some(by.name()), Some(status.number()));
+            Happened { signal, aborted: Some(aborted), exit_code, ..happened }.say();
+        } else {
+            said::text(Look::Plain, &text);
         }
     }
 
@@ -157,98 +287,74 @@ impl Printer {
             && self.is_terminal
         {
             let what = if *for_acknowledgement { "acknowledge our end" } else { "end its side" };
-            line(&format!(
-                "adieu: still waiting for the peer to {what}, {} s after our half-close; --idle-timeout or \
-                 --deadline bounds this, Ctrl-C ends it",
+            self.say(&format!(
+                "still waiting for the peer to {what}, {} s after our half-close; --idle-timeout or --deadline bounds \
+                 this, Ctrl-C ends it",
                 waited.as_secs()
             ));
         }
-        if self.verbose
-            && let Some(text) = step_text(event)
-        {
-            line(&format!("adieu: {:>9.3} ms  {text}", at.as_secs_f64() * 1000.0));
+        if !self.verbose {
+            return;
+        }
+        let Some(text) = steps::in_words(event) else { return };
+        if said::is_json() {
+            let since_us = Some(u64::try_from(at.as_micros()).unwrap_or(u64::MAX));
+            Happened { since_us, ..Happened::new("step", &text) }.say();
+        } else {
+            let tag = said::connection().map_or_else(String::new, |id| format!("#{id} "));
+            said::text(Look::Plain, &format!("{tag}{:>9.3} ms  {text}", at.as_secs_f64() * 1000.0));
         }
     }
 }
 
-/// A step in words, with the call that makes it. Bytes have no line of their own: there may be a million calls.
-fn step_text(event: &Event<'_>) -> Option<String> {
-    Some(match event {
-        Event::Resolved { addresses } => {
-            let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            format!("getaddrinfo: {}", list.join(", "))
-        }
-        Event::Connecting { address } => format!("connect {address}"),
-        Event::AttemptFailed { address, error } => {
-            format!("connect {address} failed: {}", describe_error(error))
-        }
-        Event::AskingProxy { proxy, target } => format!("asking the proxy {proxy} for {target}"),
-        Event::Connected { local, peer } => {
-            format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
-        }
-        Event::FastOpen { outcome } => fast_open_text(*outcome),
-        Event::Startup { call } | Event::Cleanup { call } => (*call).to_owned(),
-        Event::Secured { version, suite } => {
-            format!("TLS handshake: {}, {}", version.unwrap_or("unknown"), suite.unwrap_or("unknown"))
-        }
-        Event::CloseNotify { by: adieu::Side::Us } => "TLS close_notify: our stream has ended".to_owned(),
-        Event::CloseNotify { by: adieu::Side::Peer } => {
-            "TLS close_notify: the peer's stream has ended".to_owned()
-        }
-        Event::TlsFailed { alert: Some(alert), .. } => {
-            format!("TLS alert {alert}: the peer broke the session off")
-        }
-        Event::TlsFailed { alert: None, error } => format!("the TLS session broke: {error}"),
-        Event::ShutdownSend { fault: None } => {
-            format!("{}: our sending side is shut down", CALLS.shutdown_send)
-        }
-        Event::ShutdownSend { fault: Some(fault) } => {
-            format!("{} failed: {}", CALLS.shutdown_send, fault_text(fault))
-        }
-        Event::Eof => "recv returned 0: the peer has ended its side".to_owned(),
-        Event::Fault { fault } => format!("{} failed: {}", fault.call.name(), fault_text(fault)),
-        Event::LocalFailure { end } => format!("our {} failed", end.name()),
-        Event::Closed { aborted: true, .. } => {
-            format!("{}, with zero linger: the peer sees a reset", CALLS.close)
-        }
-        Event::Closed { aborted: false, .. } => CALLS.close.to_owned(),
-        _ => return None,
-    })
+const UNNAMED: &str = "an unnamed peer";
+
+/// The line of a service's log: when, which, who, how long, and the ending.
+fn service_line(report: &Report) -> String {
+    let id = said::connection().map_or_else(String::new, |id| format!(" #{id}"));
+    let peer = report.peer_address.as_deref().unwrap_or(UNNAMED);
+    let local = report.local_address.as_deref().unwrap_or(&report.endpoint);
+    let took = Duration::from_micros(report.closed_us.unwrap_or(report.ended_us));
+    format!("{}{id} {peer} to {local}, {:.3} s: {report}", report.began_at, took.as_secs_f64())
 }
 
-fn fast_open_text(outcome: FastOpen) -> String {
-    let text = match outcome {
-        FastOpen::Unused => "there was nothing to go with the SYN".to_owned(),
-        FastOpen::Unavailable => "net.ipv4.tcp_fastopen does not allow it to clients".to_owned(),
-        FastOpen::NotSent => "nothing went with the SYN: our kernel has no cookie of the peer yet".to_owned(),
-        FastOpen::Acknowledged { bytes } => {
-            format!("{bytes} bytes went with the SYN, and the SYN-ACK acknowledged them")
-        }
-        other => {
-            format!("{} bytes went with the SYN, and the SYN-ACK did not acknowledge them", other.bytes())
-        }
+/// The terminal is gone, and with it whoever would read this; nothing was left to do. So ends a ProxyCommand at each logout.
+fn is_logout(report: &Report) -> bool {
+    let has_all = match report.bytes_unacknowledged {
+        Some(unacknowledged) => unacknowledged == 0,
+        // Of a Unix socket it cannot be told.
+        None => report.transport == Some("unix"),
     };
-    format!("fast open: {text}")
-}
-
-fn fault_text(fault: &adieu::Fault) -> String {
-    fault.code.map_or_else(
-        || "no error number".to_owned(),
-        |code| describe_error(&io::Error::from_raw_os_error(code)),
-    )
+    report.signal == Some("SIGHUP")
+        && report.connected_us.is_some()
+        && has_all
+        && report.bytes_read == report.bytes_accepted
+        && report.bytes_received == report.bytes_written + report.bytes_discarded
+        && !os::stdin_has_bytes()
 }
 
 /// What nobody can do without, said also when quiet: the fingerprint of a new certificate.
 pub(crate) fn say_always(text: &str) {
-    line(&format!("adieu: {text}"));
+    if said::is_json() {
+        Happened::new("certificate", text).say();
+    } else {
+        said::text(Look::Plain, text);
+    }
 }
 
 /// An error of ours, said also when quiet.
 pub(crate) fn complain(text: &str) {
-    line(&format!("adieu: {text}"));
+    complain_with(text, None);
 }
 
-/// A line on stderr, in one write. There is nowhere to say that stderr is gone.
-fn line(text: &str) {
-    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+/// The same, with what to try next.
+pub(crate) fn complain_with(text: &str, hint: Option<&str>) {
+    if said::is_json() {
+        Happened { hint, ..Happened::new("error", text) }.say();
+        return;
+    }
+    said::text(Look::Bad, text);
+    if let Some(hint) = hint {
+        said::hint(hint);
+    }
 }

@@ -47,7 +47,8 @@ impl Receiver {
             let mut line = String::new();
             assert!(said.read_line(&mut line).expect("it is text") > 0, "it does not listen: {heard}");
             if let Some((_, address)) = line.trim().split_once("listening on ") {
-                break address.to_owned();
+                // In JSON it is a string's end.
+                break address.split('"').next().unwrap_or_default().to_owned();
             }
             // Wine may say things of its own.
             heard += &line;

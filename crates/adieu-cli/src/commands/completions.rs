@@ -1,6 +1,7 @@
 //! `adieu completions SHELL`.
 
 use crate::exit::ExitStatus;
+use crate::os::{self, Standard};
 use crate::printer::complain;
 use clap_complete::Shell;
 use std::io::{self, Write};
@@ -20,9 +21,16 @@ pub(crate) fn run(args: &Args, definition: &mut clap::Command) -> ExitStatus {
 
 /// Writes what the user asked for to stdout.
 pub(crate) fn print(bytes: &[u8]) -> ExitStatus {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    to_stdout(|| io::stdout().write_all(bytes))
+}
+
+/// The same, by whoever can write it.
+pub(crate) fn to_stdout(write: impl FnOnce() -> io::Result<()>) -> ExitStatus {
+    let written = os::check_standard(Standard::Output).and_then(|()| write());
+    match written.and_then(|()| io::stdout().flush()) {
         Ok(()) => ExitStatus::Success,
+        // Who reads the first lines of a help has read what he wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::LocalFailure,
         Err(error) => {
             complain(&format!("cannot write to stdout: {}", adieu::describe_error(&error)));
             ExitStatus::LocalFailure

@@ -1,9 +1,9 @@
 //! `adieu connect`: stdin to the peer, the peer to stdout, and a good end.
 
 use crate::exit::ExitStatus;
-use crate::options::{InputKind, Shared, endpoint};
+use crate::options::{InputKind, Reporting, Shared, endpoint};
 use crate::os::signals;
-use crate::printer::{Printer, complain};
+use crate::printer::{Kind, Printer, complain};
 use crate::proxy_options::ProxyOptions;
 use crate::socket_options::Source;
 use crate::tls::ConnectTls;
@@ -56,6 +56,11 @@ const IN_A_SYN: usize = 1460;
 const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Args {
+    /// What is said, and where.
+    pub(crate) const fn reporting(&self) -> &Reporting {
+        &self.shared.reporting
+    }
+
     /// What most command lines say: an endpoint, and perhaps `-q`. clap is left to the others, since to define an option
     /// costs something whether it is used or not, and all of them together a third of a tiny exchange's instructions.
     pub(crate) fn without_options(words: &[OsString]) -> Option<Self> {
@@ -104,7 +109,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         complain(&error.to_string());
         return ExitStatus::Usage;
     }
-    let printer = match Printer::new(&args.shared.reporting) {
+    let printer = match Printer::new(&args.shared.reporting, Kind::Once) {
         Ok(printer) => Arc::new(printer),
         Err(error) => {
             complain(&error);

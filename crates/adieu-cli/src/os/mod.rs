@@ -15,7 +15,7 @@ pub(crate) use windows::*;
 #[cfg(not(target_os = "linux"))]
 pub(crate) mod no_commands;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use no_commands as command;
+pub(crate) use no_commands::{self as command, leave_to_another};
 
 /// What the exit status of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -54,4 +54,11 @@ pub(crate) enum Served {
 pub(crate) enum Standard {
     Input,
     Output,
+}
+
+/// What lines are written to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stream<'a> {
+    Stderr,
+    File(&'a std::fs::File),
 }

@@ -18,6 +18,11 @@ pub(crate) fn serve(_: Connection, _: &str, _: ExecStatus, _: &Interrupt, _: &Ru
     Served::Failed { end: LocalEnd::Command, error: io::ErrorKind::Unsupported.into() }
 }
 
+/// Nobody has orphans here.
+pub(crate) fn leave_to_another() -> io::Result<()> {
+    Ok(())
+}
+
 /// The commands that run: none.
 #[derive(Clone, Default)]
 pub(crate) struct Running;

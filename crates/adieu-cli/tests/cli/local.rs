@@ -135,7 +135,7 @@ fn a_listener_heeds_a_closed_terminal_and_no_signal_that_was_ignored() {
         let mut said = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
         let mut line = String::new();
         said.read_line(&mut line).expect("stderr is readable");
-        let address = line.trim().strip_prefix("adieu: listening on ").expect("it says where").to_owned();
+        let address = crate::where_it_listens(&line);
         (child, address)
     };
     let (mut child, address) = start("trap '' INT TERM HUP");

@@ -108,7 +108,7 @@ fn listening(child: &mut Child) -> (String, BufReader<std::process::ChildStderr>
     let mut stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
     let mut line = String::new();
     stderr.read_line(&mut line).expect("stderr is readable");
-    (line.trim().strip_prefix("adieu: listening on ").expect("it says where").to_owned(), stderr)
+    (crate::where_it_listens(&line), stderr)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::{Server, run, text};
 use serde_json::Value;
 
-fn schema() -> jsonschema::Validator {
+pub(crate) fn schema() -> jsonschema::Validator {
     let schema = include_str!("../../../../docs/report.schema.json");
     let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
     jsonschema::validator_for(&schema).expect("the schema is a schema")

@@ -146,7 +146,7 @@ fn stdin_is_sent_under_a_name_and_stdout_is_only_written() {
     }
 }
 
-fn schema() -> jsonschema::Validator {
+pub(crate) fn schema() -> jsonschema::Validator {
     let schema = include_str!("../../../../docs/transfer-report.schema.json");
     let mut schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
     // The connection's part has a schema of its own, beside this one.

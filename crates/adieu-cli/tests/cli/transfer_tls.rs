@@ -32,7 +32,10 @@ fn paste(listening: &[&str], replace: (&str, &str), more: &str) -> ([Option<i32>
     let line = loop {
         let from = said.len();
         assert!(stderr.read_line(&mut said).expect("it is read") > 0, "it says nothing to paste: {said}");
-        if let Some(line) = said[from..].trim_end().strip_prefix("adieu: on the other side: ") {
+        let event: Option<serde_json::Value> = serde_json::from_str(&said[from..]).ok();
+        let told = event.as_ref().and_then(|event| event["message"].as_str());
+        let line = told.or_else(|| said[from..].trim_end().strip_prefix("adieu: ")).unwrap_or_default();
+        if let Some(line) = line.strip_prefix("on the other side: ") {
             break line.replace(replace.0, replace.1);
         }
     };

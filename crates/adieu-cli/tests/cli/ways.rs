@@ -171,7 +171,7 @@ fn a_fast_stream_over_tls_that_slows_down_is_not_held_up() {
         said.read_line(&mut line).expect("it is readable");
         line
     };
-    let endpoint = line().trim().strip_prefix("adieu: listening on ").expect("it says where").to_owned();
+    let endpoint = crate::where_it_listens(&line());
     let pin = line().trim().rsplit_once("--pin ").expect("it says its fingerprint").1.to_owned();
     let mut client = adieu(&["connect", "-q", &endpoint, "--pin", &pin])
         .stdin(Stdio::null())

@@ -9,14 +9,15 @@ mod service;
 use crate::durations::{Grace, grace, limit_or_none};
 use crate::exit::{self, ExitStatus};
 use crate::hints;
-use crate::options::{ReportFormat, Shared, endpoint};
+use crate::options::{ReportFormat, Reporting, Shared, endpoint};
 use crate::os::{self, ExecStatus, Served, command, signals};
-use crate::printer::{Printer, complain};
+use crate::printer::{Kind, Printer, complain};
+use crate::said;
 use crate::tls::ListenTls;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{
-    Connection, Endpoint, Event, Interrupt, Listener, NeverConnected, Options, Report, Role, Signal,
-    describe_error,
+    Connection, Ending, Endpoint, Event, Interrupt, Listener, NeverConnected, Options, Report, Role, Side,
+    Signal, describe_error,
 };
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -37,7 +38,8 @@ use std::time::{Duration, Instant};
 ///
 /// SIGTERM or SIGHUP stops accepting, lets the connections that there are finish within --grace, then aborts the
 /// rest. SIGINT aborts at once. Each makes the exit status that of the signal (of SIGHUP, that of SIGTERM); otherwise
-/// it is that of the connection.
+/// it is that of the connection. With --keep-open it is 0 after a SIGTERM if every connection ended by itself, and 4 if
+/// one had to be aborted.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
@@ -143,6 +145,8 @@ enum Message {
         id: u64,
         outcome: Outcome,
     },
+    /// Our stdin has given its bytes, and has ended: the next client would get an end and nothing else.
+    InputSpent,
     Signal(Signal),
 }
 
@@ -157,8 +161,29 @@ enum Outcome {
     Fatal(ExitStatus),
 }
 
+impl Args {
+    /// What is said, and where.
+    pub(crate) const fn reporting(&self) -> &Reporting {
+        &self.shared.reporting
+    }
+}
+
+impl Outcome {
+    /// Whether a signal has ended it.
+    const fn is_of_a_signal(self) -> bool {
+        matches!(self, Self::Reported(status) | Self::Fatal(status) if status.is_of_a_signal())
+    }
+}
+
 pub(crate) fn run(args: &Args) -> ExitStatus {
-    let printer = match Printer::new(&args.shared.reporting) {
+    if args.exec.is_some()
+        && let Err(error) = os::leave_to_another()
+    {
+        complain(&format!("cannot start a process: {}", describe_error(&error)));
+        return ExitStatus::LocalFailure;
+    }
+    let kind = if args.keep_open { Kind::Service } else { Kind::Once };
+    let printer = match Printer::new(&args.shared.reporting, kind) {
         Ok(printer) => Arc::new(printer),
         Err(error) => {
             complain(&error);
@@ -185,6 +210,10 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     };
     if let (Some(why), Some(_)) = (command::REFUSAL, &args.exec) {
         complain(why);
+        return ExitStatus::Usage;
+    }
+    if args.keep_open && service.reads_stdin() && os::stdin_is_a_file_with_bytes() {
+        complain(&format!("with --keep-open only the first client would get what stdin has: {FOR_EACH}"));
         return ExitStatus::Usage;
     }
     let at_once = args.max_connections.unwrap_or_else(|| service.at_once());
@@ -224,6 +253,9 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
 /// How long a client of a service may hold a place without a byte by default.
 const FIRST_BYTE: Duration = Duration::from_secs(60);
 
+/// What sends the same to every client.
+const FOR_EACH: &str = "to send a file to each, give --exec 'cat FILE', and nothing on stdin (</dev/null)";
+
 /// How many clients may have sent data with a SYN and not finished their handshake.
 const FAST_OPEN_QUEUE: u32 = 256;
 
@@ -250,12 +282,28 @@ struct Server {
     /// Who is being served.
     open: BTreeMap<u64, String>,
     /// Who was accepted when a signal came, and has to wait for others to finish.
-    waiting: VecDeque<Connection>,
+    waiting: VecDeque<Client>,
+    accepted: u64,
     served: u64,
     /// Of these, those that left without a byte.
     left: u64,
     /// That a client has to wait for what is short was told.
     shortage_told: bool,
+}
+
+/// Somebody who was accepted.
+struct Client {
+    /// They count from 1.
+    id: u64,
+    connection: Box<Connection>,
+    /// That it has connected was said.
+    is_told: bool,
+}
+
+impl Client {
+    fn peer(&self) -> &str {
+        self.connection.peer_address().unwrap_or("an unnamed peer")
+    }
 }
 
 impl Server {
@@ -284,20 +332,12 @@ impl Server {
         let accepting = options.clone().interrupt(&stop_accepting);
         let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
-            let status = printer.report(&Report::never_connected(endpoint, Role::Listen, cause));
-            let reporting = &args.shared.reporting;
-            match reporting.report {
-                // Without reports it is said all the same: nothing will run.
-                Some(ReportFormat::None) => complain(&error.to_string()),
-                // On stderr, JSON is all there is.
-                Some(ReportFormat::Json) if reporting.report_file.is_none() => {}
-                _ => {
-                    if let Some(hint) = hints::for_listening(endpoint, error.io_error()) {
-                        complain(&format!("hint: {hint}"));
-                    }
-                }
+            let report = Report::never_connected(endpoint, Role::Listen, cause);
+            // Without reports it is said all the same: nothing will run.
+            if args.shared.reporting.report == Some(ReportFormat::None) {
+                complain(&error.to_string());
             }
-            status
+            printer.report_with(&report, hints::for_listening(endpoint, error.io_error()))
         })?;
         let endpoint = listener.local_endpoint().clone();
         if let Some(path) = &args.port_file {
@@ -308,7 +348,7 @@ impl Server {
         let descriptors = descriptors_suffice_for(&service);
         let memory = memory.unwrap_or(u32::MAX);
         let at_once = if args.keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
-        printer.say(&format!("listening on {endpoint}"));
+        printer.listening(&endpoint);
         if args.keep_open && at_once < asked_for {
             let short = if descriptors < memory {
                 "there are descriptors for no more (ulimit -n)"
@@ -333,13 +373,14 @@ impl Server {
         let thread = std::thread::Builder::new()
             .name("adieu-accept".into())
             .spawn(move || {
-                accept(&listener, &stop_accept, &may_accept, &to_main);
+                let accepted = accept(&listener, &stop_accept, &may_accept, &to_main, keep_open);
                 // SIGTERM: the kernel has made connections that nobody has accepted, and closing would reset them.
                 if keep_open && stop_accept.raised().is_some_and(|s| s != Signal::Interrupt) {
                     // Whoever is being served still needs some in passing.
                     let room = os::free_descriptors().saturating_sub(IN_PASSING);
                     let waiting = std::iter::from_fn(|| listener.try_accept().ok().flatten());
-                    for connection in waiting.take(room) {
+                    for (connection, number) in waiting.take(room).zip(accepted + 1..) {
+                        said::of_connection(number + 1);
                         // The main thread joins us before it goes on.
                         let _ = to_main.send(Message::Accepted(Box::new(connection)));
                     }
@@ -363,6 +404,7 @@ impl Server {
             sender,
             open: BTreeMap::new(),
             waiting: VecDeque::new(),
+            accepted: 0,
             served: 0,
             left: 0,
             shortage_told: false,
@@ -372,7 +414,7 @@ impl Server {
     fn run(mut self) -> ExitStatus {
         let status = self.serve_all();
         self.stop_listening(Signal::Terminate);
-        status
+        self.printer.finish(status)
     }
 
     /// Closes the listening socket, and removes its file if it has one.
@@ -414,7 +456,7 @@ impl Server {
             // We hold a sender ourselves, so the channel never ends.
             let Some(message) = message else { return ExitStatus::Success };
             match message {
-                Message::Accepted(connection) => self.serve(*connection),
+                Message::Accepted(connection) => self.serve(connection),
                 Message::Touched => {
                     // This is the one: nobody else is accepted.
                     self.waits_on = false;
@@ -427,7 +469,7 @@ impl Server {
                         return self.never(NeverConnected::CannotServe { peer, error: &error });
                     }
                     self.tell_shortage(&error);
-                    self.waiting.push_front(*connection);
+                    self.waiting.push_front(Client { id, connection, is_told: true });
                 }
                 // Descriptors come back when connections end, and here there are none.
                 Message::AcceptFailed(error)
@@ -452,6 +494,12 @@ impl Server {
                     }
                     self.grant();
                 }
+                Message::InputSpent => {
+                    complain(&format!(
+                        "stdin has ended, and the next client would get nothing of it: {FOR_EACH}"
+                    ));
+                    return ExitStatus::LocalFailure;
+                }
                 Message::Signal(signal) => return self.finish(signal),
             }
         }
@@ -464,20 +512,38 @@ impl Server {
         }
     }
 
-    /// Says whom it is, and gives it a thread.
-    fn serve(&mut self, connection: Connection) {
-        let peer = connection.peer_address().unwrap_or("an unnamed peer");
-        self.printer.say(&format!("connection from {peer}"));
-        if let Err((connection, error)) = self.start_serving(connection) {
-            self.tell_shortage(&error);
-            self.waiting.push_back(connection);
+    fn client(&mut self, connection: Box<Connection>) -> Client {
+        self.accepted += 1;
+        Client { id: self.accepted, connection, is_told: false }
+    }
+
+    /// The number of a client in what is said.
+    fn tag(&self, id: u64) -> Option<u64> {
+        self.keep_open.then_some(id)
+    }
+
+    /// Says that it has connected, once.
+    fn tell(&self, client: &mut Client) {
+        if !std::mem::replace(&mut client.is_told, true) {
+            said::about(self.tag(client.id), || self.printer.connected(&client.connection));
         }
     }
 
-    /// Gives it a thread. Without one it is given back.
-    fn start_serving(&mut self, connection: Connection) -> Result<(), (Connection, io::Error)> {
-        let id = self.served;
-        let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
+    /// Gives it a thread, or lets it wait for one.
+    fn serve(&mut self, connection: Box<Connection>) {
+        let client = self.client(connection);
+        if let Err((client, error)) = self.start_serving(client) {
+            self.tell_shortage(&error);
+            self.waiting.push_back(client);
+        }
+    }
+
+    /// Says who it is, and gives it a thread. Without one it is given back.
+    fn start_serving(&mut self, mut client: Client) -> Result<(), (Client, io::Error)> {
+        self.tell(&mut client);
+        let peer = client.peer().to_owned();
+        let Client { id, connection, is_told } = client;
+        let tag = self.tag(id);
         let (service, printer, sender) =
             (Arc::clone(&self.service), Arc::clone(&self.printer), self.sender.clone());
         let (stop, endpoint, waits_on) = (self.stop.clone(), self.endpoint.clone(), self.waits_on);
@@ -486,12 +552,18 @@ impl Server {
         let given = Arc::clone(&shared);
         let serve = move || {
             let Some(connection) = take(&given) else { return };
+            said::of_connection(tag.unwrap_or(0));
             let tell = |report: &Report| {
+                let is_spent = service.reads_stdin() && report.bytes_read > 0 && os::stdin_is_spent();
                 let status = printer.report(report);
+                if is_spent && tag.is_some() {
+                    // As below.
+                    let _ = sender.send(Message::InputSpent);
+                }
                 if service.is_dead() { Outcome::Fatal(status) } else { Outcome::Reported(status) }
             };
             let finished = |outcome| Message::Finished { id, outcome };
-            let message = match service.serve(connection, &stop) {
+            let message = match service.serve(*connection, &stop) {
                 Served::Ended(report) if waits_on && left_without_a_byte(&report) => finished(Outcome::Left),
                 Served::Ended(report) => finished(tell(&report)),
                 Served::Failed { end, error } => {
@@ -510,7 +582,7 @@ impl Server {
                 Ok(())
             }
             Err(error) => match take(&shared) {
-                Some(connection) => Err((connection, error)),
+                Some(connection) => Err((Client { id, connection, is_told }, error)),
                 // It was taken by a thread after all.
                 None => Ok(()),
             },
@@ -534,20 +606,23 @@ impl Server {
         self.stop_listening(signal);
         for message in self.messages.try_iter() {
             match message {
-                Message::Accepted(connection) => self.waiting.push_back(*connection),
+                Message::Accepted(connection) => {
+                    self.accepted += 1;
+                    self.waiting.push_back(Client { id: self.accepted, connection, is_told: false });
+                }
                 Message::NotStarted { id, connection, .. } => {
                     self.open.remove(&id);
-                    self.waiting.push_front(*connection);
+                    self.waiting.push_front(Client { id, connection, is_told: true });
                 }
                 Message::Finished { id, .. } => {
                     self.open.remove(&id);
                 }
-                Message::AcceptFailed(_) | Message::Signal(_) | Message::Touched => {}
+                Message::AcceptFailed(_) | Message::Signal(_) | Message::Touched | Message::InputSpent => {}
             }
         }
         self.serve_waiting();
-        let by_signal = ExitStatus::of_signal(signal);
-        if self.served == self.left {
+        let is_stopped = self.keep_open && signal == Signal::Terminate;
+        if self.served == self.left && !is_stopped {
             return self.never(NeverConnected::Interrupted { signal });
         }
         let grace = if signal == Signal::Interrupt { Duration::ZERO } else { self.grace };
@@ -556,45 +631,58 @@ impl Server {
             self.printer.say(&format!("{}: waiting for {number} to finish", signal.name()));
         }
         self.await_ends(grace);
+        let mut aborted = 0;
         if !self.open.is_empty() {
-            let waiting = self.waiting.iter().map(|c| c.peer_address().unwrap_or("an unnamed peer"));
+            let waiting = self.waiting.iter().map(Client::peer);
             let rest: Vec<&str> = self.open.values().map(String::as_str).chain(waiting).collect();
             self.printer.say(&format!("{}: aborting {}", signal.name(), rest.join(", ")));
             self.stop.raise(signal);
-            self.interrupt_waiting();
-            self.await_ends(Duration::from_millis(1500));
+            aborted += self.interrupt_waiting();
+            aborted += self.await_ends(Duration::from_millis(1500));
+            aborted += self.open.len() as u64;
         }
         // Whoever is still not done goes with us, and so does what it started.
         drop(self.service.running().kill_all());
-        by_signal
+        let status = match aborted {
+            _ if !is_stopped => ExitStatus::of_signal(signal),
+            0 => ExitStatus::Success,
+            _ => ExitStatus::Ending(adieu::exit_code(Ending::Reset { by: Side::Us })),
+        };
+        if self.keep_open {
+            self.printer.stopped(signal, self.accepted, aborted, status);
+        }
+        status
     }
 
     /// Serves whoever waits, as many at once as always.
     fn serve_waiting(&mut self) {
         while self.open.len() < self.at_once as usize
-            && let Some(connection) = self.waiting.pop_front()
+            && let Some(client) = self.waiting.pop_front()
         {
-            if let Err((connection, error)) = self.start_serving(connection) {
+            if let Err((client, error)) = self.start_serving(client) {
                 self.tell_shortage(&error);
-                return self.waiting.push_front(connection);
+                return self.waiting.push_front(client);
             }
             self.shortage_told = false;
         }
     }
 
-    /// Whoever still waits is not served any more: the interrupt was raised, which ends it and its report.
-    fn interrupt_waiting(&mut self) {
-        for mut connection in std::mem::take(&mut self.waiting) {
-            let peer = connection.peer_address().unwrap_or("an unnamed peer");
-            self.printer.say(&format!("connection from {peer}"));
+    /// Whoever still waits is not served any more: the interrupt was raised, which ends it and its report. Gives their number.
+    fn interrupt_waiting(&mut self) -> u64 {
+        let waiting = std::mem::take(&mut self.waiting);
+        let number = waiting.len() as u64;
+        for mut client in waiting {
+            self.tell(&mut client);
             // It fails, because nothing is received after an interrupt.
-            let _ = connection.read_within(&mut [], Duration::ZERO);
-            self.printer.report(&connection.abort());
+            let _ = client.connection.read_within(&mut [], Duration::ZERO);
+            said::about(self.tag(client.id), || self.printer.report(&client.connection.abort()));
         }
+        number
     }
 
-    /// Waits for the open connections and for those that wait, at most so long.
-    fn await_ends(&mut self, limit: Duration) {
+    /// Waits for the open connections and for those that wait, at most so long. Gives how many were interrupted.
+    fn await_ends(&mut self, limit: Duration) -> u64 {
+        let mut interrupted = 0;
         // A limit beyond the end of time is none.
         let until = Instant::now().checked_add(limit);
         while !self.open.is_empty() {
@@ -605,21 +693,27 @@ impl Server {
                 None => self.messages.recv().ok(),
             };
             match message {
-                Some(Message::Finished { id, .. }) => {
+                Some(Message::Finished { id, outcome }) => {
                     self.open.remove(&id);
+                    interrupted += u64::from(outcome.is_of_a_signal());
                     self.serve_waiting();
                 }
                 Some(Message::NotStarted { id, connection, .. }) => {
                     self.open.remove(&id);
-                    self.waiting.push_back(*connection);
+                    self.waiting.push_back(Client { id, connection, is_told: true });
                 }
                 // Nobody accepts any more.
                 Some(
-                    Message::Accepted(_) | Message::AcceptFailed(_) | Message::Signal(_) | Message::Touched,
+                    Message::Accepted(_)
+                    | Message::AcceptFailed(_)
+                    | Message::Signal(_)
+                    | Message::Touched
+                    | Message::InputSpent,
                 ) => {}
-                None => return,
+                None => break,
             }
         }
+        interrupted
     }
 }
 
@@ -650,7 +744,7 @@ fn left_without_a_byte(report: &Report) -> bool {
     by_the_peer && report.bytes_received == 0 && report.bytes_read == 0
 }
 
-fn take(connection: &Mutex<Option<Connection>>) -> Option<Connection> {
+fn take(connection: &Mutex<Option<Box<Connection>>>) -> Option<Box<Connection>> {
     connection.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
@@ -660,23 +754,34 @@ const STACK: usize = 256 * 1024;
 /// How long to rest after something failed for want of descriptors, processes or memory: it must come back first.
 const REST: Duration = Duration::from_millis(100);
 
-/// Accepts one connection for each token. A failure is told once, and then tried again until it works.
-fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, main: &mpsc::Sender<Message>) {
+/// Accepts one connection for each token, and gives their number. A failure is told once, and then tried again until it works.
+fn accept(
+    listener: &Listener,
+    stop: &Interrupt,
+    tokens: &mpsc::Receiver<()>,
+    main: &mpsc::Sender<Message>,
+    keep_open: bool,
+) -> u64 {
     let mut failing = false;
+    let mut accepted = 0;
     for () in tokens {
+        if keep_open {
+            // The main thread hears of them in this order, and counts as we do.
+            said::of_connection(accepted + 1);
+        }
         let connection = loop {
             match listener.accept() {
                 Ok(connection) => break connection,
                 // Raised by the main thread, which knows.
-                Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return,
+                Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return accepted,
                 Err(error) => {
                     if !failing && main.send(Message::AcceptFailed(error)).is_err() {
-                        return;
+                        return accepted;
                     }
                     failing = true;
                     // As long as it fails with clients waiting, it does not look.
                     if stop.raised().is_some() {
-                        return;
+                        return accepted;
                     }
                     // A rest that is cut short by a signal only makes the next attempt come sooner.
                     let _raised = stop.wait(REST);
@@ -684,10 +789,12 @@ fn accept(listener: &Listener, stop: &Interrupt, tokens: &mpsc::Receiver<()>, ma
             }
         };
         failing = false;
+        accepted += 1;
         if main.send(Message::Accepted(Box::new(connection))).is_err() {
-            return;
+            break;
         }
     }
+    accepted
 }
 
 /// What is open for a moment: the other ends of a command's pipes and what starts it, and what is looked at in passing.
@@ -705,14 +812,12 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
     let main = main.clone();
-    let mut first = true;
-    signals::on_signal(move |signal| {
-        if !first {
+    signals::on_signal(move |signal, is_later| {
+        if is_later {
             // Held to the end: a command that started now would outlive us.
             let _killed = running.kill_all();
             std::process::exit(ExitStatus::of_signal(signal).number().into());
         }
-        first = false;
         // The main thread lives as long as the process.
         let _ = main.send(Message::Signal(signal));
     })

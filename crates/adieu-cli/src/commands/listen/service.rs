@@ -120,6 +120,11 @@ impl Service {
         }
     }
 
+    /// Whether what it sends comes from our stdin.
+    pub(super) const fn reads_stdin(&self) -> bool {
+        matches!(self, Self::Standard { .. } | Self::File(_))
+    }
+
     /// The commands that run; none with the other services.
     pub(super) fn running(&self) -> command::Running {
         if let Self::Command { running, .. } = self { running.clone() } else { command::Running::default() }

@@ -8,6 +8,7 @@ mod own_files;
 mod pasted;
 mod progress;
 pub(crate) mod receive;
+mod screen;
 pub(crate) mod send;
 mod view;
 
@@ -17,7 +18,7 @@ use crate::exit::ExitStatus;
 use crate::hints;
 use crate::options::{InputKind, Shared};
 use crate::os::signals;
-use crate::printer::{Printer, complain, say_always};
+use crate::printer::{Kind, Printer, complain, say_always};
 use crate::proxy_options::ProxyOptions;
 use crate::socket_options::Source;
 use crate::tls::EitherTls;
@@ -251,7 +252,9 @@ impl Session {
             complain(text);
             ExitStatus::LocalFailure
         };
-        let printer = Arc::new(Printer::new(&shared.reporting).map_err(|e| fail(&e))?);
+        let waits = role == Role::Receive && listens && transfer.retry.is_some_and(|times| times > 0);
+        let kind = if waits { Kind::Waiting } else { Kind::Once };
+        let printer = Arc::new(Printer::new(&shared.reporting, kind).map_err(|e| fail(&e))?);
         let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
         let interrupt =
             interrupt.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
@@ -332,7 +335,12 @@ impl Session {
 
     /// The report of a failure of our own, before there is a connection.
     fn local_failure(&self, words: &str) -> ExitStatus {
-        self.printer.transfer(&TransferReport::local_failure(self.role, words))
+        self.local_failure_with(words, None)
+    }
+
+    /// The same, with what to try next.
+    fn local_failure_with(&self, words: &str, hint: Option<&str>) -> ExitStatus {
+        self.printer.transfer_with(&TransferReport::local_failure(self.role, words), hint)
     }
 
     /// Where connections come from; listens if that is asked for. `options`: what the other side needs besides what both
@@ -345,11 +353,8 @@ impl Session {
         let listener = Listener::bind(endpoint, &self.options).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
             let report = Report::never_connected(endpoint, adieu::Role::Listen, cause);
-            let status = self.printer.transfer(&TransferReport::never_connected(self.role, 0, report));
-            if let Some(hint) = hints::for_listening(endpoint, error.io_error()) {
-                self.printer.say(&format!("hint: {hint}"));
-            }
-            status
+            let report = TransferReport::never_connected(self.role, 0, report);
+            self.printer.transfer_with(&report, hints::for_listening(endpoint, error.io_error()))
         })?;
         let endpoint = listener.local_endpoint();
         if let Some(path) = &transfer.port_file {
@@ -361,7 +366,7 @@ impl Session {
                 ))
             })?;
         }
-        self.printer.say(&format!("listening on {endpoint}"));
+        self.printer.listening(endpoint);
         if let Some(fingerprint) = &self.fingerprint {
             let secret = if transfer.has_secret() { " --secret-file SECRET" } else { "" };
             let line = pasted::line(self.role, endpoint, fingerprint, &format!("{secret}{options}"));
@@ -384,7 +389,7 @@ impl Session {
         };
         let peer = connection.peer_address().unwrap_or("an unnamed peer");
         if let Origin::Listen(_) = origin {
-            self.printer.say(&format!("connection from {peer}"));
+            self.printer.connected(&connection);
         }
         // Through a proxy, the peer's address is the proxy's.
         let is_far = is_far(peer) || self.has_proxy;

@@ -3,9 +3,9 @@
 use super::progress::Progress;
 use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
-use crate::options::{Shared, endpoint};
+use crate::options::{Reporting, Shared, endpoint};
 use crate::os::{self, Standard};
-use crate::printer::complain;
+use crate::printer::complain_with;
 use adieu::describe_error;
 use adieu_transfer::{ReceiveOptions, Role, Storage, Wire};
 use clap::ArgAction;
@@ -44,17 +44,20 @@ pub(crate) struct Args {
     shared: Shared,
 }
 
+impl Args {
+    /// What is said, and where.
+    pub(crate) const fn reporting(&self) -> &Reporting {
+        &self.shared.reporting
+    }
+}
+
 pub(crate) fn run(args: &Args) -> ExitStatus {
-    let usage = |text: &str| {
-        complain(text);
-        ExitStatus::Usage
-    };
     let endpoint = match endpoint(&args.endpoint) {
         Ok(endpoint) => endpoint,
         Err(error) => {
             let hint = args.transfer.hint(args.endpoint.iter().map(OsString::as_os_str));
-            let hint = hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
-            return usage(&format!("{error:#}{hint}"));
+            complain_with(&format!("{error:#}"), hint.as_deref());
+            return ExitStatus::Usage;
         }
     };
     if let Err(status) =

@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files, wait_for};
 use crate::exit::{self, ExitStatus};
-use crate::options::Shared;
+use crate::options::{Reporting, Shared};
 use crate::printer::complain;
 use crate::stdio;
 use adieu::exchange::{Input, Output};
@@ -79,6 +79,13 @@ fn not_empty(name: OsString) -> Result<OsString, &'static str> {
     if name.is_empty() { Err("a file has a name") } else { Ok(name) }
 }
 
+impl Args {
+    /// What is said, and where.
+    pub(crate) const fn reporting(&self) -> &Reporting {
+        &self.shared.reporting
+    }
+}
+
 pub(crate) fn run(args: &Args) -> ExitStatus {
     let usage = |text: &str| {
         complain(text);
@@ -115,12 +122,8 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         // Two of one name, or one without: no system can change that.
         Err(error) if error.io_error().is_none() => return usage(&error.to_string()),
         Err(error) => {
-            let status = session.local_failure(&error.to_string());
             let missing = files.iter().filter(|file| !file.exists()).map(|file| file.as_os_str());
-            if let Some(hint) = args.transfer.hint(missing) {
-                session.printer.say(&format!("hint: {hint}"));
-            }
-            return status;
+            return session.local_failure_with(&error.to_string(), args.transfer.hint(missing).as_deref());
         }
     };
     if let Some(name) = &args.name {

@@ -4,10 +4,18 @@
 pub(crate) mod command;
 #[cfg(target_os = "linux")]
 pub(crate) mod guard;
+#[cfg(target_os = "linux")]
+mod orphans;
 pub(crate) mod signals;
 mod standard;
+mod streams;
 
-pub(crate) use standard::{check_standard, stdout_file, that_is_file};
+#[cfg(target_os = "linux")]
+pub(crate) use orphans::leave_to_another;
+pub(crate) use standard::{
+    check_standard, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file, that_is_file,
+};
+pub(crate) use streams::{open_for_lines, write_now, write_waiting};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, getrlimit, setrlimit};

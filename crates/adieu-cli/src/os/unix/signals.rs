@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: the first stops what runs, the second exits at once.
+//! SIGINT, SIGTERM and SIGHUP: the first stops what runs, the second exits at once, unless it is the same again within 100 ms.
 //!
 //! A signal that was ignored when we started stays ignored: a shell's background job must not die of the Ctrl-C meant
 //! for another, and `nohup` means what it says.
@@ -12,7 +12,7 @@ use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const SIGNALS: [(i32, Signal); 3] =
     [(SIGINT, Signal::Interrupt), (SIGTERM, Signal::Terminate), (SIGHUP, Signal::Hangup)];
@@ -48,15 +48,20 @@ pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
     Ok(())
 }
 
-/// From here on, `heard` is called with each signal, on a thread of its own.
-pub(crate) fn on_signal(mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+/// From here on, `heard` is called with the first signal, and with each later one that is not the same again at once, on a
+/// thread of its own. With each it is told whether it is a later one.
+pub(crate) fn on_signal(mut heard: impl FnMut(Signal, bool) + Send + 'static) -> io::Result<()> {
     let heeded = heeded();
+    let mut is_first_over = false;
     survive_the_file_limit()?;
     let mut signals = signal_hook::iterator::Signals::new(heeded.iter().map(|(number, _)| number))?;
     std::thread::Builder::new().name("adieu-signals".into()).spawn(move || {
         for number in signals.forever() {
             if let Some(&(_, signal)) = heeded.iter().find(|(heeded, _)| *heeded == number) {
-                heard(signal);
+                let again = HEARD.is_second(number, now());
+                if again || !std::mem::replace(&mut is_first_over, true) {
+                    heard(signal, again);
+                }
             }
         }
     })?;
@@ -75,17 +80,74 @@ fn survive_the_file_limit() -> io::Result<()> {
 
 /// From here on, the second signal ends the process at once, with the status of its signal.
 fn exit_at_the_second(heeded: &[(i32, Signal)]) -> io::Result<()> {
-    let armed = Arc::new(AtomicBool::new(false));
     for &(number, signal) in heeded {
-        // Registered before it is armed, so the first signal only arms it.
-        signal_hook::flag::register_conditional_shutdown(
-            number,
-            ExitStatus::of_signal(signal).number().into(),
-            Arc::clone(&armed),
-        )?;
-    }
-    for &(number, _) in heeded {
-        signal_hook::flag::register(number, Arc::clone(&armed))?;
+        let status = ExitStatus::of_signal(signal).number();
+        let heard = move || {
+            if HEARD.is_second(number, now()) {
+                signal_hook::low_level::exit(status.into());
+            }
+        };
+        #[expect(unsafe_code, reason = "only a handler of our own can look at the clock")]
+        // SAFETY: what it does may be done in a signal handler: clock_gettime, atomics, and _exit. signal-safety(7).
+        unsafe {
+            signal_hook::low_level::register(number, heard)?;
+        }
     }
     Ok(())
+}
+
+static HEARD: Heard = Heard::new();
+
+/// One signal and its like that follow at once are one: coreutils' `timeout` signals its child, and then the whole group.
+const AT_ONCE: u64 = 100;
+
+/// The first signal that was heard.
+struct Heard {
+    /// The time in milliseconds, and in the lowest byte the signal's number; 0: none yet.
+    first: AtomicU64,
+}
+
+impl Heard {
+    const fn new() -> Self {
+        Self { first: AtomicU64::new(0) }
+    }
+
+    /// A signal is heard at this time in milliseconds. Whether another one was before it that meant something else.
+    fn is_second(&self, number: i32, at: u64) -> bool {
+        let number = u64::from(number.unsigned_abs()) & 0xff;
+        match self.first.compare_exchange(0, at << 8 | number, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => false,
+            Err(first) => first & 0xff != number || at.saturating_sub(first >> 8) >= AT_ONCE,
+        }
+    }
+}
+
+/// Milliseconds on a clock that is not set.
+fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "what a signal handler calls is the plain system call")]
+    // SAFETY: the time is written to where there is room for it.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time);
+    }
+    let (seconds, nanoseconds) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
+    #[allow(clippy::useless_conversion, reason = "their widths differ between platforms")]
+    let milliseconds = u64::from(seconds) * 1000 + u64::from(nanoseconds) / 1_000_000;
+    milliseconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_signal_again_at_once_is_the_same_signal() {
+        let heard = Heard::new();
+        assert!(!heard.is_second(SIGTERM, 5000));
+        assert!(!heard.is_second(SIGTERM, 5000));
+        assert!(!heard.is_second(SIGTERM, 5099));
+        assert!(heard.is_second(SIGTERM, 5100));
+        assert!(heard.is_second(SIGINT, 5000));
+        assert!(heard.is_second(SIGHUP, 5000));
+    }
 }

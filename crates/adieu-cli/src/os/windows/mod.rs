@@ -2,8 +2,12 @@
 
 pub(crate) mod signals;
 mod standard;
+mod streams;
 
-pub(crate) use standard::{check_standard, stdout_file, that_is_file};
+pub(crate) use standard::{
+    check_standard, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file, that_is_file,
+};
+pub(crate) use streams::{open_for_lines, write_now, write_waiting};
 
 /// Windows limits sockets by memory alone.
 pub(crate) fn raise_descriptor_limit() {}

@@ -12,15 +12,19 @@
 use crate::exit::ExitStatus;
 use adieu::{Interrupt, Signal};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::core::BOOL;
 
-type Heard = Box<dyn FnMut(Signal) + Send>;
+type Heard = Box<dyn FnMut(Signal, bool) + Send>;
 
 /// Who hears of the events.
 static HEARD: Mutex<Option<Heard>> = Mutex::new(None);
+
+/// Whether there was an event.
+static IS_LATER: AtomicBool = AtomicBool::new(false);
 
 /// Longer than it takes us to end. The system ends a process whose handler has returned from one of these.
 const UNTIL_WE_HAVE_ENDED: Duration = Duration::from_secs(60);
@@ -29,7 +33,7 @@ const UNTIL_WE_HAVE_ENDED: Duration = Duration::from_secs(60);
 extern "system" fn on_event(event: u32) -> BOOL {
     let signal = if event == CTRL_C_EVENT { Signal::Interrupt } else { Signal::Terminate };
     if let Some(heard) = &mut *HEARD.lock().unwrap_or_else(PoisonError::into_inner) {
-        heard(signal);
+        heard(signal, IS_LATER.swap(true, Ordering::AcqRel));
     }
     if event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT {
         std::thread::sleep(UNTIL_WE_HAVE_ENDED);
@@ -37,8 +41,8 @@ extern "system" fn on_event(event: u32) -> BOOL {
     1
 }
 
-/// From here on, `heard` is called with each signal, on a thread of its own.
-pub(crate) fn on_signal(heard: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+/// From here on, `heard` is called with each signal, on a thread of its own. With each it is told whether it is a later one.
+pub(crate) fn on_signal(heard: impl FnMut(Signal, bool) + Send + 'static) -> io::Result<()> {
     *HEARD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(heard));
     #[expect(unsafe_code, reason = "SetConsoleCtrlHandler has no safe wrapper")]
     // SAFETY: the handler is a function that lives as long as the process.
@@ -51,8 +55,8 @@ pub(crate) fn on_signal(heard: impl FnMut(Signal) + Send + 'static) -> io::Resul
 /// From here on, a signal raises `interrupt`, and the second ends the process at once, with the status of its signal.
 pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
     let interrupt = interrupt.clone();
-    on_signal(move |signal| {
-        if interrupt.raised().is_some() {
+    on_signal(move |signal, is_later| {
+        if is_later {
             std::process::exit(ExitStatus::of_signal(signal).number().into());
         }
         interrupt.raise(signal);

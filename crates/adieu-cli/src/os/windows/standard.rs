@@ -2,13 +2,14 @@
 
 use crate::os::Standard;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
 use std::path::Path;
-use windows_sys::Win32::Foundation::{ERROR_INVALID_HANDLE, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Foundation::{ERROR_BROKEN_PIPE, ERROR_INVALID_HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_TYPE_DISK, GetFileInformationByHandle, GetFileType,
 };
+use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 
 /// Fails if there was none when we started.
 ///
@@ -27,6 +28,32 @@ pub(crate) fn check_standard(which: Standard) -> io::Result<()> {
 /// Standard output as a file of its own. A console gets the bytes as they are, and shows them in its own code page.
 pub(crate) fn stdout_file() -> io::Result<File> {
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+/// Whether stdin has bytes that only the first who reads them gets: a file that is not at its end.
+pub(crate) fn stdin_is_a_file_with_bytes() -> bool {
+    let Ok(stdin) = io::stdin().as_handle().try_clone_to_owned() else { return false };
+    let mut stdin = File::from(stdin);
+    identity(stdin.as_handle()).is_some()
+        && stdin.metadata().is_ok_and(|about| stdin.stream_position().is_ok_and(|at| at < about.len()))
+}
+
+/// Whether stdin has bytes that nobody has read yet. It is asked after a SIGHUP, which does not come here.
+pub(crate) fn stdin_has_bytes() -> bool {
+    true
+}
+
+/// Whether stdin will give no byte any more, to nobody: a pipe that its writer has closed.
+///
+/// Source: PeekNamedPipe.
+pub(crate) fn stdin_is_spent() -> bool {
+    let null = std::ptr::null_mut();
+    #[expect(unsafe_code, reason = "PeekNamedPipe has no safe wrapper")]
+    // SAFETY: the handle is borrowed for the call, which writes nothing: every place for an answer is null.
+    let is_open = unsafe {
+        PeekNamedPipe(io::stdin().as_raw_handle(), null, 0, null.cast(), null.cast(), null.cast()) != 0
+    };
+    !is_open && io::Error::last_os_error().raw_os_error() == Some(ERROR_BROKEN_PIPE.cast_signed())
 }
 
 /// Which of stdin and stdout is this regular file, so that creating it anew would empty what is read, or written.
