@@ -5,6 +5,7 @@
 mod bounds;
 mod cuts;
 mod descriptors;
+mod events;
 #[cfg(target_os = "linux")]
 mod fast_open;
 mod listen;
@@ -16,6 +17,8 @@ mod proxies;
 mod reports;
 mod resources;
 mod socket_options;
+mod stopping;
+mod stuck;
 mod tls_through_proxies;
 mod transfer;
 mod transfer_plain;
@@ -86,6 +89,15 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("what adieu says is UTF-8")
 }
 
+/// What the line of a listener says, in text or in JSON.
+pub(crate) fn where_it_listens(line: &str) -> String {
+    let event: Option<serde_json::Value> = serde_json::from_str(line).ok();
+    let told = event.as_ref().and_then(|event| event["endpoint"].as_str());
+    told.or_else(|| line.trim().strip_prefix("adieu: listening on "))
+        .unwrap_or_else(|| panic!("it does not say where it listens: {line}"))
+        .to_owned()
+}
+
 /// A running `adieu listen`.
 pub(crate) struct Server {
     pub(crate) child: Child,
@@ -120,7 +132,7 @@ impl Server {
         let mut stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
         let mut line = String::new();
         stderr.read_line(&mut line).expect("stderr is readable");
-        let address = line.trim().strip_prefix("adieu: listening on ").expect("it says where").to_owned();
+        let address = where_it_listens(&line);
         Self { child, address, stderr }
     }
 
