@@ -104,7 +104,7 @@ fn a_stdin_that_is_no_file_is_polled() {
 fn a_thousand_clients_in_little_memory_wait_and_are_all_served() {
     let mut command = std::process::Command::new("sh");
     command.args(["-c", "ulimit -v 300000; exec \"$0\" \"$@\"", crate::ADIEU, "listen", "127.0.0.1:0"]);
-    let server = Server::of(command.args(["--echo", "--keep-open", "-q", "--report", "none"]));
+    let server = Server::of(command.args(["--echo", "--keep-open", "--report", "none"]));
     assert_all_are_served(&server, 1000);
     server.signal(Signal::TERM);
     server.finish();
