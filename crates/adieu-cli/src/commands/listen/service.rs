@@ -43,20 +43,18 @@ impl Service {
         }
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
-        match &args.output {
-            Some(path) => stdio::open(path).map(Self::File).map_err(|e| {
+        if let Some(path) = &args.output {
+            return stdio::open(path).map(Self::File).map_err(|e| {
                 complain(&format!("cannot write to {}: {}", path.display(), describe_error(&e)));
                 (LocalEnd::Output, e)
-            }),
-            None => {
-                let closes = match (args.keep_open, args.accept_first) {
-                    (true, _) => None,
-                    (false, true) => Some(Closes::Always),
-                    (false, false) => Some(Closes::AfterAByte),
-                };
-                stdio::output().map(|_| Self::Standard { closes }).map_err(|e| (LocalEnd::Output, e))
-            }
+            });
         }
+        let closes = match (args.keep_open, args.accept_first) {
+            (true, _) => None,
+            (false, true) => Some(Closes::Always),
+            (false, false) => Some(Closes::AfterAByte),
+        };
+        stdio::output().map(|_| Self::Standard { closes }).map_err(|e| (LocalEnd::Output, e))
     }
 
     pub(super) fn input_kind(&self) -> InputKind {

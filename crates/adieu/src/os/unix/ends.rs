@@ -69,7 +69,6 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<Kind> {
         FileType::Socket => Kind::Socket,
         FileType::CharacterDevice if rustix::termios::isatty(fd) => Kind::Terminal,
         FileType::CharacterDevice if is_device(&stat, 1, 3) => Kind::Null,
-        FileType::CharacterDevice => Kind::Device,
         FileType::Directory => return Err(Errno::ISDIR.into()),
         FileType::RegularFile | FileType::BlockDevice => Kind::File,
         _ => Kind::Device,
