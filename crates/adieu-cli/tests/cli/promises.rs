@@ -13,13 +13,14 @@ fn told(mut stream: TcpStream, request: &[u8]) -> (Vec<u8>, bool) {
     let mut writing = stream.try_clone().expect("a socket can be cloned");
     let request = request.to_vec();
     let feeding = std::thread::spawn(move || {
-        // A reset ends that too.
-        let _ = writing.write_all(&request).and_then(|()| writing.shutdown(Shutdown::Write));
+        writing.write_all(&request).and_then(|()| writing.shutdown(Shutdown::Write))
     });
     let mut answer = Vec::new();
     let end = stream.read_to_end(&mut answer);
-    feeding.join().expect("feeding does not panic");
-    (answer, end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset))
+    // A reset is told once, to whoever asks first.
+    let ends = [feeding.join().expect("feeding does not panic"), end.map(drop)];
+    let is_reset = |end: std::io::Result<()>| end.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset);
+    (answer, ends.into_iter().any(is_reset))
 }
 
 #[cfg(target_os = "linux")]
