@@ -14,7 +14,9 @@ use super::{Link, Moved, fault};
 use crate::Event;
 use crate::handle::{self, Direction, Handle};
 use crate::tls::engine::Handshake;
-use crate::tls::{Described, Eof, Failure, HandshakeError, Stage, Trust, alert_name, out_of_time};
+use crate::tls::{
+    Described, Eof, Failure, HandshakeError, Presented, Stage, Trust, alert_name, is_readable, out_of_time,
+};
 use adieu_proto::{Call, Ending, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
 use rustls::{Error, ProtocolVersion};
 use std::io::{self, Read};
@@ -164,7 +166,14 @@ impl<H: Handle> Link<H> {
         self.note_session();
         let Some(tls) = &self.tls else { return };
         let Some(error) = tls.failure().cloned() else { return };
-        let seen = self.facts.tls.as_ref().and_then(|facts| facts.certificate.as_ref());
+        let facts = self.facts.tls.as_ref();
+        let presented = Presented {
+            certificate: facts.and_then(|facts| facts.certificate.as_ref()),
+            is_readable: tls.peer_certificate().is_some_and(is_readable),
+            is_accepted: tls.has_accepted_certificate(),
+            is_client: tls.is_server(),
+            trust: facts.and_then(|facts| facts.trust),
+        };
         let stage = if tls.lacks_certificate() {
             Stage::CertificateMissing
         } else if tls.common().negotiated_cipher_suite().is_some() {
@@ -172,7 +181,7 @@ impl<H: Handle> Link<H> {
         } else {
             Stage::Begun
         };
-        let told = HandshakeError::of(&error, seen, tls.first(), tls.is_server(), stage);
+        let told = HandshakeError::of(&error, presented, tls.first(), stage);
         if let (Error::AlertReceived(alert), Some(facts)) = (&error, &mut self.facts.tls) {
             facts.alert = Some(alert_name(*alert));
         }

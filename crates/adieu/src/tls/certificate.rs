@@ -2,9 +2,10 @@
 
 use super::Fingerprint;
 use rustls::CertificateError;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::time::Duration;
 use x509_cert::Certificate;
-use x509_cert::der::Decode;
+use x509_cert::der::{DateTime, Decode};
 
 /// A certificate in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +44,25 @@ pub(crate) fn check_dates(der: &[u8], now: UnixTime) -> Result<(), CertificateEr
     let certificate = Certificate::from_der(der).map_err(|_| CertificateError::BadEncoding)?;
     let validity = certificate.tbs_certificate.validity;
     let unix = |time: x509_cert::time::Time| time.to_unix_duration().as_secs();
-    let (from, until) = (unix(validity.not_before), unix(validity.not_after));
-    match now.as_secs() {
-        now if now < from => Err(CertificateError::NotValidYet),
-        now if now > until => Err(CertificateError::Expired),
-        _ => Ok(()),
+    let since = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let (from, until) = (since(unix(validity.not_before)), since(unix(validity.not_after)));
+    if now < from {
+        return Err(CertificateError::NotValidYetContext { time: now, not_before: from });
     }
+    if now > until {
+        return Err(CertificateError::ExpiredContext { time: now, not_after: until });
+    }
+    Ok(())
+}
+
+/// Whether rustls can read a certificate, which it must to check who has its key.
+pub(crate) fn is_readable(der: &CertificateDer<'_>) -> bool {
+    webpki::EndEntityCert::try_from(der).is_ok()
+}
+
+/// A moment as in RFC 3339. `None`: X.509 has no such date.
+pub(crate) fn date_of(moment: UnixTime) -> Option<String> {
+    DateTime::from_unix_duration(Duration::from_secs(moment.as_secs())).ok().map(|date| date.to_string())
 }
 
 /// A peer's text for a line of ours: nothing that moves a terminal, and not endless.

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::error::{ConfigError, Failure, HandshakeError};
 use super::verify::{Check, ClientVerifier, OwnCertificate, Trusted, Verifier};
-use super::{Eof, Fingerprint, Trust, Version};
+use super::{Eof, Fingerprint, KEY_KINDS, Seen, Trust, Version};
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
@@ -12,8 +12,8 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 
 /// A finished configuration; [`Options::tls`](crate::Options::tls) takes it. Clones share everything.
 #[derive(Debug, Clone)]
@@ -38,8 +38,8 @@ struct Clients {
 
 impl Clients {
     /// The configuration of one connection, and where it remembers the certificate that it saw.
-    fn of_one(&self, config: &ServerConfig) -> Result<(ServerConfig, Seen), rustls::Error> {
-        let seen = Seen::default();
+    fn of_one(&self, config: &ServerConfig) -> Result<(ServerConfig, Arc<Seen>), rustls::Error> {
+        let seen = Arc::<Seen>::default();
         let verifier = self.verifier.remembering_in(Arc::clone(&seen));
         let mut own = ServerConfig::builder_with_provider(Arc::clone(config.crypto_provider()))
             .with_protocol_versions(self.versions)?
@@ -50,8 +50,6 @@ impl Clients {
         Ok((own, seen))
     }
 }
-
-type Seen = Arc<OnceLock<CertificateDer<'static>>>;
 
 fn keep_nothing(config: &mut ServerConfig) {
     // Tickets for later connections would stand unread at a client that only sends, and its close would reset.
@@ -345,7 +343,7 @@ impl Tls {
                     }
                     (None, None) => None,
                 };
-                let seen = Arc::new(OnceLock::new());
+                let seen = Arc::<Seen>::default();
                 let verifier = Verifier {
                     check: check.clone(),
                     provider: Arc::clone(config.crypto_provider()),
@@ -365,7 +363,7 @@ impl Tls {
             }
             Side::Server { config, clients } => {
                 let own = match clients {
-                    None => Ok((Arc::clone(config), Seen::default())),
+                    None => Ok((Arc::clone(config), Arc::default())),
                     Some(clients) => clients.of_one(config).map(|(own, seen)| (Arc::new(own), seen)),
                 };
                 let session = own.and_then(|(own, seen)| {
@@ -393,11 +391,10 @@ fn is_p521(key: &PrivateKeyDer<'_>) -> bool {
 }
 
 fn identity(error: &rustls::Error, is_p521: bool) -> ConfigError {
-    const KINDS: &str = "it can be RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519";
     let why = match error {
-        rustls::Error::General(_) if is_p521 => format!("the key is on the curve P-521; {KINDS}"),
+        rustls::Error::General(_) if is_p521 => format!("the key is on the curve P-521; {KEY_KINDS}"),
         // All that it says of a key is that no kind fits.
-        rustls::Error::General(_) => format!("the key is of no kind that can be used; {KINDS}"),
+        rustls::Error::General(_) => format!("the key is of no kind that can be used; {KEY_KINDS}"),
         rustls::Error::InconsistentKeys(_) => "the key is that of another certificate".to_owned(),
         rustls::Error::InvalidCertificate(_) => "the certificate cannot be understood".to_owned(),
         other => other.to_string(),

@@ -9,6 +9,7 @@
 //! - `spill` holds what had to be opened although nobody asked for it just then: a session says that it can seal only
 //!   once it has nothing more to open.
 
+use super::Seen;
 use super::ledger::Ledger;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
@@ -17,8 +18,8 @@ use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
 };
 use rustls::{AlertDescription, CommonState, Error, PeerIncompatible};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 /// The bytes of the application in one record, at most (RFC 8446, section 5.1).
 const RECORD: usize = 16 * 1024;
@@ -38,8 +39,8 @@ enum Session {
 
 pub(crate) struct Engine {
     session: Session,
-    /// The certificate that the peer presented, whatever was thought of it.
-    seen: Arc<OnceLock<CertificateDer<'static>>>,
+    /// The certificate that the peer presented, and what was thought of it.
+    seen: Arc<Seen>,
     /// The server has asked for a certificate that we do not have.
     lacking: Arc<AtomicBool>,
     incoming: Store,
@@ -140,20 +141,17 @@ struct Desk<'a> {
 impl Engine {
     pub(crate) fn client(
         session: UnbufferedClientConnection,
-        seen: Arc<OnceLock<CertificateDer<'static>>>,
+        seen: Arc<Seen>,
         lacking: Arc<AtomicBool>,
     ) -> Self {
         Self { lacking, ..Self::new(Session::Client(session), seen) }
     }
 
-    pub(crate) fn server(
-        session: UnbufferedServerConnection,
-        seen: Arc<OnceLock<CertificateDer<'static>>>,
-    ) -> Self {
+    pub(crate) fn server(session: UnbufferedServerConnection, seen: Arc<Seen>) -> Self {
         Self::new(Session::Server(session), seen)
     }
 
-    fn new(session: Session, seen: Arc<OnceLock<CertificateDer<'static>>>) -> Self {
+    fn new(session: Session, seen: Arc<Seen>) -> Self {
         Self {
             session,
             seen,
@@ -186,7 +184,12 @@ impl Engine {
 
     /// The peer's certificate, also one that was refused.
     pub(crate) fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.seen.get().or_else(|| self.common().peer_certificates().and_then(<[_]>::first))
+        self.seen.certificate().or_else(|| self.common().peer_certificates().and_then(<[_]>::first))
+    }
+
+    /// Whether the peer's certificate was accepted, though perhaps not the proof that the peer has its key.
+    pub(crate) fn has_accepted_certificate(&self) -> bool {
+        self.seen.is_accepted()
     }
 
     /// Whether the server has asked for a certificate of ours, and we had none for it.

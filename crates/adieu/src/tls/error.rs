@@ -1,9 +1,9 @@
 //! Why a TLS configuration cannot be used, and why a handshake failed, each in a sentence that says what to do.
 
-use super::certificate::{Described, printable};
+use super::certificate::printable;
+use super::refused::{self, Presented};
 use adieu_proto::Timer;
-use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
-use std::net::IpAddr;
+use rustls::{AlertDescription, Error, PeerIncompatible};
 use std::path::PathBuf;
 use std::{fmt, io};
 
@@ -80,6 +80,8 @@ pub enum Failure {
     UnknownIssuer,
     /// The peer's certificate is not the pinned one.
     WrongFingerprint,
+    /// The peer did not prove that it has the key of its certificate.
+    BadSignature,
     /// The peer's certificate was revoked.
     CertificateRevoked,
     /// The peer's certificate cannot be used for another reason.
@@ -115,6 +117,7 @@ impl Failure {
             Self::WrongName => "wrong_name",
             Self::UnknownIssuer => "unknown_issuer",
             Self::WrongFingerprint => "wrong_fingerprint",
+            Self::BadSignature => "bad_signature",
             Self::CertificateRevoked => "certificate_revoked",
             Self::BadCertificate => "bad_certificate",
             Self::NoSharedVersion => "no_shared_version",
@@ -160,21 +163,15 @@ impl HandshakeError {
     }
 
     /// What rustls says, in words for whoever has to mend it.
-    pub(crate) fn of(
-        error: &Error,
-        seen: Option<&Described>,
-        first: &[u8],
-        is_server: bool,
-        stage: Stage,
-    ) -> Self {
+    pub(crate) fn of(error: &Error, presented: Presented<'_>, first: &[u8], stage: Stage) -> Self {
         if let Error::InvalidMessage(_) = error
             && !first.is_empty()
             && !looks_like_tls(first)
         {
-            return not_tls(first, is_server);
+            return not_tls(first, presented.is_client);
         }
         match error {
-            Error::InvalidCertificate(error) => of_certificate(error, seen, is_server),
+            Error::InvalidCertificate(error) => refused::explain(error, presented),
             Error::AlertReceived(alert) => of_alert(*alert, stage),
             Error::PeerIncompatible(why) => of_incompatible(why),
             Error::NoApplicationProtocol => Self::new(
@@ -187,7 +184,7 @@ impl HandshakeError {
             ),
             error => Self::new(
                 Failure::Protocol,
-                format!("{}: the peer's TLS is broken, or something between changes it", lower(error)),
+                format!("{}: the peer's TLS is broken, or something between changes it", in_words(error)),
             ),
         }
     }
@@ -268,139 +265,6 @@ fn not_tls(first: &[u8], is_server: bool) -> HandshakeError {
     HandshakeError::new(Failure::NotTls, what)
 }
 
-fn of_certificate(error: &CertificateError, seen: Option<&Described>, is_server: bool) -> HandshakeError {
-    let new = |failure, what: String| HandshakeError { failure, what };
-    let whose = if is_server { "the client's" } else { "the peer's" };
-    let date = |date: Option<&String>| date.map_or("a date that cannot be read", String::as_str).to_owned();
-    // What makes the right one do on this side.
-    let trust = match seen {
-        Some(seen) if !is_server => format!("use --pin {}", seen.sha256),
-        _ => "add it to the file of --ca".to_owned(),
-    };
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => new(
-            Failure::CertificateExpired,
-            format!(
-                "{whose} certificate has expired, on {}: it must be renewed there, or this clock is wrong",
-                date(seen.and_then(|seen| seen.not_after.as_ref()))
-            ),
-        ),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => new(
-            Failure::CertificateNotYetValid,
-            format!(
-                "{whose} certificate is not valid yet, but from {} on: check this machine's clock",
-                date(seen.and_then(|seen| seen.not_before.as_ref()))
-            ),
-        ),
-        CertificateError::NotValidForName => new(
-            Failure::WrongName,
-            "the peer's certificate is for another name: connect to the name that it is for, or give it with \
-             --servername"
-                .into(),
-        ),
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            let names = names(presented);
-            let expected = expected.to_str();
-            let what = if is_a_dns_name_of(presented, &expected) {
-                format!(
-                    "the peer's certificate holds {expected} as a DNS name, and not as an IP address: it must have it as an \
-                     IP address in its subjectAltName; if it is the right one, {trust}"
-                )
-            } else if names.is_empty() {
-                format!(
-                    "the peer's certificate is for no name at all, since its common name counts no more: it must have a \
-                     subjectAltName with a DNS name or an address; if it is the right one, {trust}"
-                )
-            } else {
-                format!(
-                    "the peer's certificate is for {}, and not for {expected}: connect to the name that it is for, or give \
-                     it with --servername",
-                    printable(&names)
-                )
-            };
-            new(Failure::WrongName, what)
-        }
-        error if is_not_trusted(error) && seen.is_some_and(|seen| seen.is_self_issued) => new(
-            Failure::UnknownIssuer,
-            format!("{whose} certificate is self-signed, and not trusted here: if it is the right one, {trust}"),
-        ),
-        // An issuer of a trusted name, whose key is another.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            let chain = "it may not send its whole chain";
-            let what = if is_server {
-                format!(
-                    "the issuer of the client's certificate is not trusted here: add the issuer's to the file of --ca; or {chain}"
-                )
-            } else {
-                format!(
-                    "the issuer of the peer's certificate is not trusted here: name its certificate with --ca, or {trust}; \
-                     or {chain}"
-                )
-            };
-            new(Failure::UnknownIssuer, what)
-        }
-        CertificateError::Revoked => {
-            new(Failure::CertificateRevoked, format!("{whose} certificate was revoked: it must be replaced there"))
-        }
-        CertificateError::ApplicationVerificationFailure => new(
-            Failure::WrongFingerprint,
-            format!(
-                "the peer's certificate is not the pinned one, but {}: it was replaced, or this is another peer",
-                seen.map_or_else(String::new, |seen| seen.sha256.to_string())
-            ),
-        ),
-        other => {
-            let why = match of_webpki(other) {
-                Some(webpki::Error::CaUsedAsEndEntity) => "it is an authority's".to_owned(),
-                Some(webpki::Error::UnsupportedCertVersion) => {
-                    "it has X.509's version 1, which names no server".to_owned()
-                }
-                Some(why) => why.to_string(),
-                None => other.to_string(),
-            };
-            new(
-                Failure::BadCertificate,
-                format!("{whose} certificate cannot be used ({why}): if it is the right one, {trust}"),
-            )
-        }
-    }
-}
-
-/// Whether nobody vouches for it, if it names itself as its issuer. One with the mark of an authority is refused for that
-/// before it is asked who vouches for it.
-fn is_not_trusted(error: &CertificateError) -> bool {
-    *error == CertificateError::UnknownIssuer
-        || matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
-}
-
-/// What rustls has no word for.
-fn of_webpki(error: &CertificateError) -> Option<&webpki::Error> {
-    match error {
-        CertificateError::Other(error) => error.0.downcast_ref(),
-        _ => None,
-    }
-}
-
-/// Whether what was looked for, and not found, stands among the DNS names: it is an address then, and was looked for as one.
-fn is_a_dns_name_of(presented: &[String], expected: &str) -> bool {
-    presented.iter().any(|name| *name == format!("DnsName(\"{expected}\")"))
-}
-
-/// `DnsName("example.test")` is how webpki tells a name. What is neither a DNS name nor an address names no server.
-fn names(presented: &[String]) -> String {
-    let bare = |name: &String| {
-        let (kind, rest) = name.split_once('(')?;
-        let value = rest.trim_end_matches(')').trim_matches('"');
-        match kind {
-            "DnsName" => Some(value.to_owned()),
-            // It writes IPv6 in a way of its own.
-            "IpAddress" => Some(value.parse().map_or_else(|_| value.to_owned(), |ip: IpAddr| ip.to_string())),
-            _ => None,
-        }
-    };
-    presented.iter().filter_map(bare).collect::<Vec<_>>().join(", ")
-}
-
 fn of_alert(alert: AlertDescription, stage: Stage) -> HandshakeError {
     let name = alert_name(alert);
     let (failure, advice) = match alert {
@@ -458,14 +322,27 @@ fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
         other => HandshakeError::new(
             Failure::NoSharedSuite,
             format!(
-                "the peer and we have no cipher suite, key exchange or signature in common ({other:?}): update the peer"
+                "the peer and we have no cipher suite, key exchange or signature in common ({}): update the peer",
+                refused::plain(&format!("{other:?}"))
             ),
         ),
     }
 }
 
-fn lower(error: &Error) -> String {
-    printable(&error.to_string())
+/// What rustls says, without the names of its variants.
+fn in_words(error: &Error) -> String {
+    let named = |what: &str, variant: &dyn fmt::Debug| {
+        format!("{what} ({})", refused::plain(&format!("{variant:?}")))
+    };
+    match error {
+        Error::InvalidMessage(why) => named("the peer sent a message that is not well formed", why),
+        Error::PeerMisbehaved(why) => named("the peer broke the protocol", why),
+        Error::InappropriateMessage { got_type, .. } => named("the peer sent a record out of turn", got_type),
+        Error::InappropriateHandshakeMessage { got_type, .. } => {
+            named("the peer sent a handshake message out of turn", got_type)
+        }
+        other => printable(&other.to_string()),
+    }
 }
 
 /// The alert's name as RFC 8446, section 6, has it.
@@ -510,49 +387,6 @@ pub(crate) fn alert_name(alert: AlertDescription) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_told_without_their_types() {
-        let presented = ["DnsName(\"a.test\")", "IpAddress(127.0.0.1)", "IpAddress(0::1)", "DirectoryName"];
-        assert_eq!(names(&presented.map(str::to_owned)), "a.test, 127.0.0.1, ::1");
-        let others = ["Unsupported(0x01)", "DirectoryName", "UniformResourceIdentifier(\"a:b\")"];
-        assert_eq!(names(&others.map(str::to_owned)), "", "none of these names a server");
-    }
-
-    fn said(error: CertificateError, is_server: bool) -> String {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut parameters = rcgen::CertificateParams::new(Vec::new()).expect("no name");
-        parameters.not_before = rcgen::date_time_ymd(2090, 1, 1);
-        let certificate = parameters.self_signed(&key).expect("a certificate");
-        let seen = Described::new(certificate.der());
-        HandshakeError::of(&error.into(), Some(&seen), b"\x16\x03\x03", is_server, Stage::Begun).to_string()
-    }
-
-    #[test]
-    fn a_certificate_that_is_not_valid_yet_is_told_with_its_date() {
-        for (is_server, whose) in [(false, "the peer's"), (true, "the client's")] {
-            let said = said(CertificateError::NotValidYet, is_server);
-            assert!(said.contains(whose) && said.contains("from 2090-01-01T00:00:00Z on"), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_certificate_with_names_that_name_no_server_is_for_none() {
-        for presented in [vec![], vec!["Unsupported(0x01)".to_owned(), "DirectoryName".to_owned()]] {
-            let expected = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
-            let said = said(CertificateError::NotValidForNameContext { expected, presented }, false);
-            assert!(said.contains("is for no name at all"), "{said}");
-        }
-    }
-
-    #[test]
-    fn an_address_that_stands_as_a_dns_name_is_told_apart_from_itself() {
-        let expected = rustls::pki_types::ServerName::try_from("127.0.0.1").expect("an address");
-        let presented = vec!["DnsName(\"127.0.0.1\")".to_owned()];
-        let said = said(CertificateError::NotValidForNameContext { expected, presented }, false);
-        assert!(said.contains("127.0.0.1 as a DNS name, and not as an IP address"), "{said}");
-        assert!(!said.contains("connect to the name"), "{said}");
-    }
 
     #[test]
     fn a_peer_that_is_too_old_for_any_option_is_not_met_by_one() {

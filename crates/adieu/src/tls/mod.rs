@@ -36,13 +36,19 @@ pub(crate) mod engine;
 mod error;
 mod fingerprint;
 mod ledger;
+mod refused;
 mod verify;
 
-pub(crate) use certificate::{Described, printable};
+pub(crate) use certificate::{Described, is_readable, printable};
 pub use config::{Client, Server, Tls};
 pub use error::{ConfigError, Failure, HandshakeError};
 pub(crate) use error::{Stage, alert_name, out_of_time};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub(crate) use refused::Presented;
+pub(crate) use verify::Seen;
+
+/// The keys that rustls knows here, for a sentence.
+const KEY_KINDS: &str = "it can be RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519";
 
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

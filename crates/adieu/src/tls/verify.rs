@@ -105,12 +105,38 @@ pub(crate) enum Check {
     Nobody,
 }
 
+/// What a check saw of the peer's certificate.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    certificate: OnceLock<CertificateDer<'static>>,
+    accepted: AtomicBool,
+}
+
+impl Seen {
+    /// The certificate, whatever was thought of it.
+    pub(crate) fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.certificate.get()
+    }
+
+    /// Whether the certificate was accepted. Whether the peer has its key is judged after that.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Remembers a certificate, and what is thought of it.
+    fn note<T>(&self, certificate: &CertificateDer<'_>, judged: Result<T, Error>) -> Result<T, Error> {
+        self.certificate.get_or_init(|| certificate.clone().into_owned());
+        self.accepted.store(judged.is_ok(), Ordering::Relaxed);
+        judged
+    }
+}
+
 /// One connection's check, which remembers the certificate that it saw: a report names it also if it was refused.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     pub(crate) check: Check,
     pub(crate) provider: Arc<CryptoProvider>,
-    pub(crate) seen: Arc<OnceLock<CertificateDer<'static>>>,
+    pub(crate) seen: Arc<Seen>,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -122,8 +148,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.seen.get_or_init(|| end_entity.clone().into_owned());
-        match &self.check {
+        let judge = || match &self.check {
             Check::Roots(_, themselves) if themselves.vouch_for(end_entity, now)? => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
@@ -136,7 +161,8 @@ impl ServerCertVerifier for Verifier {
             }
             Check::Pinned(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
             Check::Nobody => Ok(ServerCertVerified::assertion()),
-        }
+        };
+        self.seen.note(end_entity, judge())
     }
 
     /// Also without a check of the certificate, whoever presents it must hold its key: a pin would mean nothing else.
@@ -168,12 +194,12 @@ impl ServerCertVerifier for Verifier {
 pub(crate) struct ClientVerifier {
     chain: Arc<dyn ClientCertVerifier>,
     themselves: Arc<Themselves>,
-    seen: Arc<OnceLock<CertificateDer<'static>>>,
+    seen: Arc<Seen>,
 }
 
 impl ClientVerifier {
     /// The same check, for one connection.
-    pub(crate) fn remembering_in(&self, seen: Arc<OnceLock<CertificateDer<'static>>>) -> Self {
+    pub(crate) fn remembering_in(&self, seen: Arc<Seen>) -> Self {
         Self { chain: Arc::clone(&self.chain), themselves: Arc::clone(&self.themselves), seen }
     }
 }
@@ -189,11 +215,13 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.seen.get_or_init(|| end_entity.clone().into_owned());
-        if self.themselves.vouch_for(end_entity, now)? {
-            return Ok(ClientCertVerified::assertion());
-        }
-        self.chain.verify_client_cert(end_entity, intermediates, now)
+        let judge = || {
+            if self.themselves.vouch_for(end_entity, now)? {
+                return Ok(ClientCertVerified::assertion());
+            }
+            self.chain.verify_client_cert(end_entity, intermediates, now)
+        };
+        self.seen.note(end_entity, judge())
     }
 
     fn verify_tls12_signature(

@@ -7,9 +7,14 @@ use adieu::tls::{Client, Failure, Fingerprint, Server, Version};
 use adieu::{ConnectCause, ConnectError, Endpoint, Listener, Options};
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use std::io::Write;
-use std::net::TcpListener;
-use std::sync::OnceLock;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 fn refused(arm: Arm, endpoint: &Endpoint, options: &Options) -> (Failure, ConnectError) {
@@ -124,6 +129,107 @@ fn another_certificate_than_the_pinned_one_is_refused_also_if_its_issuer_is_trus
         assert_eq!(failure, Failure::WrongFingerprint);
         assert!(error.report().message.contains(&Authority::loopback().fingerprint()), "{error}");
     });
+}
+
+/// A certificate with the key of another: the peer is not whom its certificate names.
+#[derive(Debug)]
+struct WithAnothersKey(Arc<CertifiedKey>);
+
+impl WithAnothersKey {
+    fn new() -> Arc<Self> {
+        let certificate = Authority::loopback().certificate.clone();
+        let others = Authority::shared().issue(&["127.0.0.1"]).expect("a key").private_key();
+        let key = rustls::crypto::ring::sign::any_supported_type(&others).expect("of a kind that is known");
+        Arc::new(Self(Arc::new(CertifiedKey::new(vec![certificate], key))))
+    }
+}
+
+impl ResolvesServerCert for WithAnothersKey {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+impl ResolvesClientCert for WithAnothersKey {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// Makes a handshake that the other side breaks off.
+fn break_off<T>(
+    mut session: impl std::ops::DerefMut<Target = rustls::ConnectionCommon<T>>,
+    mut socket: TcpStream,
+) {
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a bound");
+    while session.complete_io(&mut socket).is_ok_and(|(read, _)| read > 0) {}
+}
+
+#[test]
+fn a_server_without_the_key_of_its_certificate_is_told_as_that_however_it_is_trusted() {
+    let pin = Authority::loopback().fingerprint().parse().expect("as it is told");
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let config =
+            rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+                .with_protocol_versions(&[version])
+                .expect("it is known")
+                .with_no_client_auth()
+                .with_cert_resolver(WithAnothersKey::new());
+        let config = Arc::new(config);
+        for arm in [Arm::Blocking, Arm::Tokio] {
+            for client in [client(), Client::new().pin(pin), Client::new().insecure()] {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+                let address = listener.local_addr().expect("bound");
+                let config = Arc::clone(&config);
+                let serving = std::thread::spawn(move || {
+                    let session = rustls::ServerConnection::new(config).expect("a session");
+                    break_off(session, listener.accept().expect("a client").0);
+                });
+                let (failure, error) = refused(arm, &Endpoint::from(address), &options(client));
+                assert_eq!(failure, Failure::BadSignature, "{error}");
+                let message = &error.report().message;
+                assert!(
+                    message.contains("the peer did not prove that it has the key of its certificate"),
+                    "{message}"
+                );
+                assert!(!message.contains("--pin") && !message.contains("--ca"), "{message}");
+                serving.join().expect("no panic");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_without_the_key_of_its_certificate_is_told_as_that() {
+    let (certificate, key) = &Authority::loopback().files;
+    let tls = Server::from_files(certificate, key).client_ca_file(Authority::shared().file()).build();
+    let options = Options::new().tls(tls.expect("files"));
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+        let address = address_of(listener.local_endpoint());
+        let mut roots = rustls::RootCertStore::empty();
+        let authority = CertificateDer::from_pem_file(Authority::shared().file()).expect("PEM");
+        roots.add(authority).expect("a certificate");
+        let config =
+            rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+                .with_protocol_versions(&[version])
+                .expect("it is known")
+                .with_root_certificates(roots)
+                .with_client_cert_resolver(WithAnothersKey::new());
+        let connecting = std::thread::spawn(move || {
+            let name = "127.0.0.1".try_into().expect("an address");
+            let session = rustls::ClientConnection::new(Arc::new(config), name).expect("a session");
+            break_off(session, TcpStream::connect(address).expect("it listens"));
+        });
+        let report = listener.accept().expect("a client").handshake().expect_err("it is refused");
+        assert_eq!(report.tls_failure, Some("bad_signature"), "{report}");
+        assert!(report.message.contains("the client did not prove that it has the key"), "{report}");
+        connecting.join().expect("no panic");
+    }
 }
 
 #[test]
