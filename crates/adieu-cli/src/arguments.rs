@@ -355,7 +355,9 @@ fn speaks_tls(name: &str, command: &Command, matches: &ArgMatches, endpoint: &[O
     let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
     let of_itself = if does_listen(name, matches) { &ASKS_FOR_TLS[..] } else { &ASKS_FOR_TLS[..1] };
     of_itself.iter().any(|id| has(id) && given(matches, id).is_some())
-        || endpoint.iter().any(|word| word.as_encoded_bytes().starts_with(b"tls://"))
+        || endpoint.iter().any(|word| {
+            word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
+        })
 }
 
 /// An option for TLS that was written, without TLS.

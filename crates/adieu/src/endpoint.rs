@@ -4,9 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `tls://host:port`, `unix:path`, `unix:@name`.
+/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `tcp://host:port`, `tls://host:port`, `unix:path`,
+/// `unix:@name`.
 ///
-/// A name is not resolved here; [`connect`](crate::connect()) does that.
+/// A name is not resolved here; [`connect`](crate::connect()) does that. A name that is not ASCII becomes its `xn--` form
+/// (RFC 5891), but for one of multicast DNS, below `.local`, which is asked for as it is (RFC 6762, section 16).
 ///
 /// # Examples
 ///
@@ -90,22 +92,29 @@ impl Endpoint {
         if bare.is_empty() {
             return Err(ParseEndpointError::NoHost);
         }
+        if bare == "*" {
+            return Err(ParseEndpointError::EveryAddress { port: port.to_owned() });
+        }
         if bare.contains(':') && !is_ipv6(bare) {
             let given = host.to_owned();
             return Err(match host.parse::<Self>() {
                 Ok(_) => ParseEndpointError::AlreadyWhole { given, rest: port.to_owned() },
                 Err(
-                    error @ (ParseEndpointError::NoPath
-                    | ParseEndpointError::NoName
-                    | ParseEndpointError::UnknownScheme { .. }),
-                ) => error,
-                Err(_) => ParseEndpointError::BadHost { given },
+                    ParseEndpointError::BadPort { .. }
+                    | ParseEndpointError::NeedsBrackets { .. }
+                    | ParseEndpointError::TooManyColons,
+                ) => ParseEndpointError::BadHost { given },
+                Err(error) => error,
             });
         }
-        if bare.contains(['[', ']']) {
+        if bare.starts_with('/') {
+            return Err(ParseEndpointError::LooksLikePath { given: host.to_owned() });
+        }
+        // None of these is in any name, nor in a way of writing an address.
+        if bare.contains(|c: char| "[]/@*".contains(c) || c.is_whitespace() || c.is_control()) {
             return Err(ParseEndpointError::BadHost { given: host.to_owned() });
         }
-        Ok(Self::tcp(bare, parse_port(port)?))
+        Ok(Self::tcp(in_ascii(bare)?, parse_port(port)?))
     }
 }
 
@@ -124,6 +133,30 @@ impl Endpoint {
             other => other.to_string().into(),
         }
     }
+}
+
+/// A name in the form that name servers know: `xn--bcher-kva.example` of `bücher.example`.
+fn in_ascii(host: &str) -> Result<String, ParseEndpointError> {
+    let is_multicast = || {
+        let name = host.strip_suffix('.').unwrap_or(host);
+        name.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case("local"))
+    };
+    if host.is_ascii() || is_multicast() {
+        return Ok(host.to_owned());
+    }
+    match idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL) {
+        Ok(name) if !name.is_empty() => Ok(name.into_owned()),
+        _ => Err(ParseEndpointError::NotAName { given: host.to_owned() }),
+    }
+}
+
+/// Hosts that cannot be told from the beginning of something else: they are shown, and taken, with `tcp://`.
+const NEEDS_SCHEME: [&str; 4] = ["fd", "tcp", "udp", "unix"];
+
+/// What follows a scheme, which is the same in any case: RFC 3986, section 3.1.
+fn after<'a>(scheme: &str, text: &'a str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 /// With or without a zone, as in `fe80::1%eth0`.
@@ -183,6 +216,47 @@ pub enum ParseEndpointError {
         /// What was given.
         given: String,
     },
+    /// A name that is not ASCII and has no form in ASCII.
+    #[error("'{given}' is not a name that DNS can have (RFC 5891): write its xn-- form, or an address")]
+    NotAName {
+        /// What was given.
+        given: String,
+    },
+    /// A star in the place of the host.
+    #[error("'*' is not a host: to listen on every address write 0.0.0.0:{port}, or [::]:{port}")]
+    EveryAddress {
+        /// The port.
+        port: String,
+    },
+    /// A path without `unix:`.
+    #[error("it looks like a path: for a Unix socket write unix:{given}")]
+    LooksLikePath {
+        /// What was given.
+        given: String,
+    },
+    /// A descriptor.
+    #[error(
+        "a descriptor cannot be given: write host:port or unix:path, or tcp://{given} for a host of this name"
+    )]
+    Descriptor {
+        /// What was given.
+        given: String,
+    },
+    /// UDP.
+    #[error("UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write {instead}")]
+    Udp {
+        /// The same port over TCP.
+        instead: String,
+    },
+    /// A scheme without its slashes, as in `tcp:host:port`.
+    #[error("the scheme needs its slashes: write {instead}")]
+    NeedsSlashes {
+        /// As it should be.
+        instead: String,
+    },
+    /// More than one colon, and no IPv6 address.
+    #[error("it has more than one colon, and is not an IPv6 address: write host:port")]
+    TooManyColons,
     /// An IPv6 address without brackets cannot be told from its port.
     #[error("'{given}' looks like an IPv6 address: put it in brackets, as in [::1]:27015")]
     NeedsBrackets {
@@ -234,34 +308,76 @@ impl FromStr for Endpoint {
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() { Err(ParseEndpointError::NoPath) } else { Ok(Self::unix(path)) };
         }
-        if let Some(rest) = text.strip_prefix("tls://") {
-            return match rest.parse()? {
-                Self::Tcp { host, port } => Ok(Self::Tls { host, port }),
-                _ => Err(ParseEndpointError::BadHost { given: rest.to_owned() }),
-            };
+        if let Some(rest) = after("tls://", text).or_else(|| after("tcp://", text))
+            && (rest.contains("://")
+                || rest.strip_prefix("unix:").is_some_and(|port| parse_port(port).is_err()))
+        {
+            return Err(ParseEndpointError::BadHost { given: rest.to_owned() });
+        }
+        if let Some(rest) = after("tls://", text) {
+            return Ok(match tcp(rest)? {
+                Self::Tcp { host, port } => Self::Tls { host, port },
+                other => other,
+            });
+        }
+        if let Some(rest) = after("tcp://", text) {
+            return tcp(rest);
+        }
+        if let Some(rest) = after("udp://", text).or_else(|| after("udp:", text)) {
+            return Err(ParseEndpointError::Udp { instead: with_host(rest) });
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(ParseEndpointError::UnknownScheme { scheme: scheme.to_owned() });
         }
-        let given = || text.to_owned();
-        if let Some(rest) = text.strip_prefix('[') {
-            return match rest.split_once(']') {
-                Some((host, port)) if is_ipv6(host) => match port.strip_prefix(':') {
-                    Some(port) => Ok(Self::tcp(host, parse_port(port)?)),
-                    None if port.is_empty() => Err(ParseEndpointError::NoPort { given: given() }),
-                    None => Err(ParseEndpointError::BadBrackets { given: given() }),
-                },
-                _ => Err(ParseEndpointError::BadBrackets { given: given() }),
-            };
+        if after("fd:", text).is_some() {
+            return Err(ParseEndpointError::Descriptor { given: text.to_owned() });
         }
-        match text.split_once(':') {
-            None if parse_port(text).is_ok() => Err(ParseEndpointError::OnlyPort { given: given() }),
-            None => Err(ParseEndpointError::NoPort { given: given() }),
-            Some((_, rest)) if rest.contains(':') => {
-                Err(ParseEndpointError::NeedsBrackets { given: given() })
+        for scheme in ["tcp", "tls"] {
+            let rest = after(scheme, text).and_then(|rest| rest.strip_prefix(':'));
+            // A host may have the name "tls".
+            if let Some(rest) = rest.filter(|rest| scheme == "tcp" || rest.contains(':')) {
+                let instead = format!("{scheme}://{}", with_host(rest));
+                return Err(ParseEndpointError::NeedsSlashes { instead });
             }
-            Some((host, port)) => Self::from_host_and_port(host, port),
         }
+        tcp(text)
+    }
+}
+
+/// An example of a whole endpoint for what may be only its port.
+fn with_host(rest: &str) -> String {
+    if rest.contains(':') { rest.to_owned() } else { format!("127.0.0.1:{rest}") }
+}
+
+/// `host:port`.
+fn tcp(text: &str) -> Result<Endpoint, ParseEndpointError> {
+    let given = || text.to_owned();
+    if let Some(rest) = text.strip_prefix('[') {
+        return match rest.split_once(']') {
+            Some((host, port)) if is_ipv6(host) => match port.strip_prefix(':') {
+                Some(port) => Ok(Endpoint::tcp(host, parse_port(port)?)),
+                None if port.is_empty() => Err(ParseEndpointError::NoPort { given: given() }),
+                None => Err(ParseEndpointError::BadBrackets { given: given() }),
+            },
+            _ => Err(ParseEndpointError::BadBrackets { given: given() }),
+        };
+    }
+    match text.split_once(':') {
+        None if parse_port(text).is_ok() => Err(ParseEndpointError::OnlyPort { given: given() }),
+        None if text.contains('/') || text.starts_with('@') => {
+            Err(ParseEndpointError::LooksLikePath { given: given() })
+        }
+        None => Err(ParseEndpointError::NoPort { given: given() }),
+        Some((_, rest)) if rest.contains(':') => {
+            let is_address =
+                text.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)) || text.contains('%');
+            Err(if is_address {
+                ParseEndpointError::NeedsBrackets { given: given() }
+            } else {
+                ParseEndpointError::TooManyColons
+            })
+        }
+        Some((host, port)) => Endpoint::from_host_and_port(host, port),
     }
 }
 
@@ -288,8 +404,12 @@ impl TryFrom<&OsStr> for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tls { host, port } => write!(f, "tls://{}", Self::tcp(host, *port)),
+            Self::Tls { host, port } if host.contains(':') => write!(f, "tls://[{host}]:{port}"),
+            Self::Tls { host, port } => write!(f, "tls://{host}:{port}"),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } if NEEDS_SCHEME.iter().any(|name| host.eq_ignore_ascii_case(name)) => {
+                write!(f, "tcp://{host}:{port}")
+            }
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix { .. } => self.to_os_string().display().fmt(f),
             Self::UnixAbstract { name } => write!(f, "unix:@{name}"),
@@ -336,6 +456,80 @@ mod tests {
         assert_eq!(Endpoint::from_host_and_port("::1", "80"), Ok(Endpoint::tcp("::1", 80)));
         assert_eq!("unix:@x".parse(), Ok(Endpoint::unix_abstract("x")));
         assert_eq!(Endpoint::unix("@x").to_string(), "unix:./@x");
+    }
+
+    #[test]
+    fn a_scheme_is_the_same_in_any_case_and_tcp_may_be_written() {
+        for (text, endpoint) in [
+            ("TLS://a.test:443", Endpoint::tls("a.test", 443)),
+            ("Tls://[::1]:443", Endpoint::tls("::1", 443)),
+            ("tcp://a.test:80", Endpoint::tcp("a.test", 80)),
+            ("TCP://[::1]:80", Endpoint::tcp("::1", 80)),
+            // Shown so, because "fd:3" is something else.
+            ("tcp://fd:3", Endpoint::tcp("fd", 3)),
+        ] {
+            assert_eq!(text.parse(), Ok(endpoint), "{text}");
+        }
+        for name in NEEDS_SCHEME {
+            let endpoint = Endpoint::from_host_and_port(name, "3").expect("it may be a host's name");
+            assert_eq!(endpoint.to_string(), format!("tcp://{name}:3"));
+            assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+        }
+    }
+
+    #[test]
+    fn a_name_in_another_script_is_what_dns_knows_it_as() {
+        for (text, host) in [
+            ("b\u{fc}cher.example:80", "xn--bcher-kva.example"),
+            // The same with a combining character, and in upper case.
+            ("bu\u{308}cher.example:80", "xn--bcher-kva.example"),
+            ("B\u{dc}CHER.example:80", "xn--bcher-kva.example"),
+            ("fa\u{df}.example:80", "xn--fa-hia.example"),
+            // Of multicast DNS, where names are UTF-8: RFC 6762, section 16.
+            ("b\u{fc}ro.local:80", "b\u{fc}ro.local"),
+            ("b\u{fc}ro.Local.:80", "b\u{fc}ro.Local."),
+        ] {
+            assert_eq!(text.parse(), Ok(Endpoint::tcp(host, 80)), "{text}");
+            let (name, port) = text.rsplit_once(':').expect("there is a port");
+            assert_eq!(Endpoint::from_host_and_port(name, port), Ok(Endpoint::tcp(host, 80)));
+            assert_eq!(format!("tls://{text}").parse(), Ok(Endpoint::tls(host, 80)));
+        }
+        // A full-width colon would become one.
+        for host in ["a\u{ff1a}1", "\u{200d}", "a\u{2028}b"] {
+            assert!(Endpoint::from_host_and_port(host, "80").is_err(), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn what_other_tools_write_is_answered_with_what_to_write_here() {
+        for (text, says) in [
+            (
+                "fd:3",
+                "a descriptor cannot be given: write host:port or unix:path, or tcp://fd:3 for a host of this name",
+            ),
+            ("*:9", "'*' is not a host: to listen on every address write 0.0.0.0:9, or [::]:9"),
+            (
+                "udp:127.0.0.1:5140",
+                "UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write 127.0.0.1:5140",
+            ),
+            ("UDP://h:5140", "UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write h:5140"),
+            ("udp:53", "UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write 127.0.0.1:53"),
+            ("tcp:127.0.0.1:80", "the scheme needs its slashes: write tcp://127.0.0.1:80"),
+            ("TCP:[::1]:80", "the scheme needs its slashes: write tcp://[::1]:80"),
+            ("tls:h:443", "the scheme needs its slashes: write tls://h:443"),
+            ("tcp4:127.0.0.1:80", "it has more than one colon, and is not an IPv6 address: write host:port"),
+            ("/run/app.sock", "it looks like a path: for a Unix socket write unix:/run/app.sock"),
+            ("./app.sock", "it looks like a path: for a Unix socket write unix:./app.sock"),
+            ("@app", "it looks like a path: for a Unix socket write unix:@app"),
+            ("me@host:22", "'me@host' is not a host: write a name, or an address such as 127.0.0.1 or ::1"),
+        ] {
+            let error = text.parse::<Endpoint>().expect_err(text);
+            assert_eq!(error.to_string(), says, "{text}");
+        }
+        let error = Endpoint::from_host_and_port("*", "9").expect_err("no host");
+        assert!(error.to_string().ends_with("write 0.0.0.0:9, or [::]:9"), "{error}");
+        let error = Endpoint::from_host_and_port("udp:127.0.0.1:5140", "1").expect_err("no host");
+        assert!(error.to_string().starts_with("UDP is not spoken here"), "{error}");
     }
 
     #[cfg(unix)]
