@@ -426,56 +426,121 @@ fn platform_roots() -> Result<Trusted, ConfigError> {
     Ok(trusted)
 }
 
-fn unreadable_or(
-    path: &Path,
-    error: pem::Error,
-    broken: impl Fn(PathBuf, String) -> ConfigError,
-) -> ConfigError {
-    let why = match error {
-        pem::Error::Io(source) => return ConfigError::Unreadable { path: path.to_owned(), source },
-        _ if holds(path, b"ENCRYPTED") => {
-            format!("it is encrypted; openssl pkey -in {} -out NEW makes one that is not", path.display())
-        }
-        pem::Error::NoItemsFound if is_der(path) => {
-            format!("it is in DER; openssl with -inform DER -in {} -out NEW makes PEM of it", path.display())
-        }
-        pem::Error::NoItemsFound => "there is none in it".to_owned(),
-        pem::Error::MissingSectionEnd { .. } => "a BEGIN line in it has no END line".to_owned(),
-        pem::Error::Base64Decode(_) => "what is between BEGIN and END in it is damaged".to_owned(),
-        other => other.to_string(),
-    };
-    broken(path.to_owned(), why)
+/// What a PEM file is to have in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Item {
+    Certificate,
+    Key,
 }
 
-/// Whether a file that could be read has these words in it. It is small: PEM was looked for in all of it.
-fn holds(path: &Path, words: &[u8]) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| bytes.windows(words.len()).any(|part| part == words))
+impl Item {
+    fn missing(self, path: &Path, why: String) -> ConfigError {
+        let path = path.to_owned();
+        match self {
+            Self::Certificate => ConfigError::NoCertificate { path, why },
+            Self::Key => ConfigError::NoKey { path, why },
+        }
+    }
+
+    /// Why a file has none in it, and how to make one of what it has.
+    fn explain(self, path: &Path, content: &[u8], error: pem::Error) -> ConfigError {
+        let holds = |words: &str| content.windows(words.len()).any(|part| part == words.as_bytes());
+        let name = path.display();
+        let why = match (self, error) {
+            _ if holds("ENCRYPTED") => {
+                format!("it is encrypted; openssl pkey -in {name} -out NEW makes one that is not")
+            }
+            (Self::Certificate, pem::Error::NoItemsFound) if is_pkcs12(content) => {
+                format!("it is in PKCS#12; openssl pkcs12 -in {name} -nokeys -out NEW makes PEM of it")
+            }
+            (Self::Key, pem::Error::NoItemsFound) if is_pkcs12(content) => {
+                format!(
+                    "it is in PKCS#12; openssl pkcs12 -in {name} -nocerts -nodes -out NEW makes PEM of it"
+                )
+            }
+            (_, pem::Error::NoItemsFound) if is_der(content) => {
+                format!("it is in DER; openssl with -inform DER -in {name} -out NEW makes PEM of it")
+            }
+            (_, pem::Error::NoItemsFound)
+                if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") =>
+            {
+                "it is in UTF-16; save it as UTF-8".to_owned()
+            }
+            (Self::Certificate, pem::Error::NoItemsFound) if holds("BEGIN CERTIFICATE REQUEST") => {
+                "it is a request for a certificate; name the certificate that was issued for it".to_owned()
+            }
+            (Self::Certificate, pem::Error::NoItemsFound)
+                if holds("BEGIN TRUSTED CERTIFICATE") || holds("BEGIN X509 CERTIFICATE") =>
+            {
+                format!(
+                    "it is in a form of OpenSSL's own; openssl x509 -in {name} -out NEW makes the usual one of it"
+                )
+            }
+            (Self::Certificate, pem::Error::NoItemsFound) if holds("BEGIN PKCS7") => {
+                format!(
+                    "it is in PKCS#7; openssl pkcs7 -print_certs -in {name} -out NEW takes the certificates out of it"
+                )
+            }
+            (Self::Key, pem::Error::NoItemsFound) if holds("BEGIN OPENSSH PRIVATE KEY") => {
+                "it is in OpenSSH's own form; openssl genpkey makes keys for TLS".to_owned()
+            }
+            (Self::Key, pem::Error::NoItemsFound) if holds("BEGIN PUBLIC KEY") => {
+                "it is the public key; name the private one".to_owned()
+            }
+            (_, pem::Error::NoItemsFound) => "there is none in it".to_owned(),
+            (_, pem::Error::MissingSectionEnd { .. }) => "a BEGIN line in it has no END line".to_owned(),
+            (_, pem::Error::Base64Decode(_)) => "what is between BEGIN and END in it is damaged".to_owned(),
+            (_, pem::Error::IllegalSectionStart { .. }) => {
+                "a BEGIN line in it has not five dashes at its end".to_owned()
+            }
+            _ => "it is not well formed".to_owned(),
+        };
+        self.missing(path, why)
+    }
 }
 
 /// Whether a file begins as a SEQUENCE of ASN.1 does (X.690, 8.9), and is no text.
-fn is_der(path: &Path) -> bool {
-    std::fs::read(path).is_ok_and(|bytes| bytes.first() == Some(&0x30) && !bytes.is_ascii())
+fn is_der(content: &[u8]) -> bool {
+    content.first() == Some(&0x30) && !content.is_ascii()
+}
+
+/// Whether it is a PFX in DER: version 3, and then what is called data. RFC 7292, section 4.
+fn is_pkcs12(content: &[u8]) -> bool {
+    const VERSION: [u8; 3] = [0x02, 1, 3];
+    const DATA: [u8; 11] = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+    let start = &content[..content.len().min(40)];
+    let has = |part: &[u8]| start.windows(part.len()).any(|at| at == part);
+    is_der(content) && has(&VERSION) && has(&DATA)
+}
+
+/// A PEM file, which may be a pipe. Some editors write a byte order mark before the first line, which stands in the middle
+/// once files are put together.
+fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let read = std::fs::read(path);
+    let mut content = read.map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    while let Some(at) = content.windows(MARK.len()).position(|part| part == MARK) {
+        content.drain(at..at + MARK.len());
+    }
+    Ok(content)
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let broken = |path, why| ConfigError::NoCertificate { path, why };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let content = read(path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
-            Err(unreadable_or(path, pem::Error::NoItemsFound, broken))
+            Err(Item::Certificate.explain(path, &content, pem::Error::NoItemsFound))
         }
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(unreadable_or(path, error, broken)),
+        Err(error) => Err(Item::Certificate.explain(path, &content, error)),
     }
 }
 
 fn trusted_in(path: &Path) -> Result<Trusted, ConfigError> {
     let mut trusted = Trusted::nobody();
     for certificate in read_certificates(path)? {
-        let broken = |_| ConfigError::NoCertificate {
-            path: path.to_owned(),
-            why: "one in it cannot be understood".to_owned(),
-        };
+        let broken = |_| Item::Certificate.missing(path, "one in it cannot be understood".to_owned());
         trusted.add(certificate).map_err(broken)?;
     }
     Ok(trusted)
@@ -485,8 +550,9 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn read_identity(certificate: &Path, key: &Path) -> Result<Identity, ConfigError> {
     let chain = read_certificates(certificate)?;
-    let broken = |path, why| ConfigError::NoKey { path, why };
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable_or(key, error, broken))?;
+    let content = read(key)?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&content).map_err(|error| Item::Key.explain(key, &content, error))?;
     Ok((chain, key))
 }
 

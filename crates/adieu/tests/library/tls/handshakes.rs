@@ -418,6 +418,79 @@ fn a_file_that_cannot_be_used_says_what_is_wrong_with_it() {
 }
 
 #[test]
+fn a_file_of_another_form_says_how_to_make_pem_of_it() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let path = directory.path().join("file");
+    let says = |content: &[u8], is_key: bool| {
+        std::fs::write(&path, content).expect("room");
+        let (certificate, _) = &Authority::loopback().files;
+        let error = if is_key {
+            Server::from_files(certificate, &path).build().expect_err("no key")
+        } else {
+            Client::new().ca_file(&path).build().expect_err("no certificate")
+        };
+        let said = error.to_string().replace(&path.display().to_string(), "FILE");
+        let (_, why) = said.split_once("that can be used: ").expect("it says why");
+        why.to_owned()
+    };
+    // The beginning of what `openssl pkcs12 -export` writes.
+    let pkcs12 =
+        b"\x30\x82\x09\x71\x02\x01\x03\x30\x82\x09\x37\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0";
+    let plain = std::fs::read_to_string(&Authority::loopback().files.0).expect("PEM");
+    let utf16: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(plain.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let named = |name: &str| plain.replace("CERTIFICATE", name).into_bytes();
+    for (content, is_key, sentence) in [
+        (&pkcs12[..], false, "it is in PKCS#12; openssl pkcs12 -in FILE -nokeys -out NEW makes PEM of it"),
+        (pkcs12, true, "it is in PKCS#12; openssl pkcs12 -in FILE -nocerts -nodes -out NEW makes PEM of it"),
+        (
+            &named("TRUSTED CERTIFICATE"),
+            false,
+            "it is in a form of OpenSSL's own; openssl x509 -in FILE -out NEW makes the usual one of it",
+        ),
+        (
+            &named("CERTIFICATE REQUEST"),
+            false,
+            "it is a request for a certificate; name the certificate that was issued for it",
+        ),
+        (
+            &named("PKCS7"),
+            false,
+            "it is in PKCS#7; openssl pkcs7 -print_certs -in FILE -out NEW takes the certificates out of it",
+        ),
+        (
+            &named("OPENSSH PRIVATE KEY"),
+            true,
+            "it is in OpenSSH's own form; openssl genpkey makes keys for TLS",
+        ),
+        (&named("PUBLIC KEY"), true, "it is the public key; name the private one"),
+        (&utf16, false, "it is in UTF-16; save it as UTF-8"),
+        (plain.as_bytes(), true, "there is none in it"),
+    ] {
+        assert_eq!(says(content, is_key), sentence);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_before_pem_is_passed_over() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let marked = |path: &std::path::Path, name: &str| {
+        let mut content = b"\xef\xbb\xbf".to_vec();
+        content.extend(std::fs::read(path).expect("PEM"));
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).expect("room");
+        path
+    };
+    let (certificate, key) = &Authority::loopback().files;
+    let server = Server::from_files(marked(certificate, "certificate"), marked(key, "key")).build();
+    assert_eq!(
+        server.expect("both are taken").fingerprint().map(|own| own.to_string()),
+        Some(Authority::loopback().fingerprint())
+    );
+    Client::new().ca_file(marked(&Authority::shared().file(), "ca")).build().expect("it is taken");
+}
+
+#[test]
 fn a_configuration_that_cannot_be_used_says_which_file_is_wrong() {
     let none = Client::new().ca_file("/nowhere/ca.pem").build().expect_err("there is none");
     assert!(none.to_string().starts_with("cannot read /nowhere/ca.pem: "), "{none}");
