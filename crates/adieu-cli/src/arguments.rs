@@ -4,6 +4,8 @@
 //! and would conflict even when it says "no". Here the definitions' conflicts are taken out, and resolved by where
 //! each value comes from.
 
+mod blame;
+
 use crate::commands::completions::to_stdout;
 use crate::exit::ExitStatus;
 use crate::printer::complain;
@@ -77,7 +79,10 @@ fn listens(name: &str, matches: &ArgMatches) -> Option<bool> {
 ///
 /// There is nothing to do, and that has been said: the exit status.
 pub(crate) fn parse(definition: Command, words: &[OsString]) -> Result<ArgMatches, ExitStatus> {
-    resolve(definition, words).map_err(|error| say(&error, words))
+    resolve(definition, words).map_err(|error| {
+        let error = blame::explain(error, &crate::definition(words), words);
+        say(&error, words)
+    })
 }
 
 /// Says what clap has to say: the help and the version on stdout, an error as we say ours.

@@ -26,6 +26,9 @@ impl Grace {
 
 /// One as people write it.
 pub(crate) fn duration(text: &str) -> anyhow::Result<Duration> {
+    if text.starts_with('-') {
+        return Err(anyhow!("it cannot be negative; write a duration such as 500ms, 2s or 1m30s"));
+    }
     humantime::parse_duration(text)
         .map_err(|error| anyhow!("{error}; write a duration such as 500ms, 2s or 1m30s"))
 }

@@ -77,7 +77,7 @@ fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
     parsed.map(|cli| cli.command).map_err(|error| arguments::say(&error, words))
 }
 
-fn definition(words: &[OsString]) -> clap::Command {
+pub(crate) fn definition(words: &[OsString]) -> clap::Command {
     match words.get(1) {
         Some(word) if word == "connect" => Cli::<OnlyConnect>::command(),
         _ => Cli::<Command>::command(),

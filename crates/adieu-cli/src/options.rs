@@ -150,6 +150,17 @@ impl Timers {
     }
 }
 
+/// A number of things of which there must be one.
+pub(crate) fn at_least_one(text: &str) -> anyhow::Result<u32> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.with_context(|| format!("write a number from 1 to {}", u32::MAX))
+}
+
+/// A number of things of which there may be none.
+pub(crate) fn number(text: &str) -> anyhow::Result<u32> {
+    text.parse().ok().with_context(|| format!("write a number from 0 to {}", u32::MAX))
+}
+
 /// An endpoint from one word (`host:port`) or two (`host port`).
 pub(crate) fn endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
     match words {

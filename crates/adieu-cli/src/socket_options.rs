@@ -57,7 +57,7 @@ pub(crate) struct SocketOptions {
     dscp: Option<u8>,
 
     /// How many hops our packets may take
-    #[arg(long, value_name = "HOPS", env = "ADIEU_TTL", hide_env_values = true, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, value_name = "HOPS", env = "ADIEU_TTL", hide_env_values = true, value_parser = hops)]
     ttl: Option<u8>,
 
     /// Speak Multipath TCP if the peer does, else TCP; the report's transport says which (Linux)
@@ -174,6 +174,11 @@ fn byte(text: &str) -> anyhow::Result<u8> {
         None => text.parse(),
     };
     parsed.context("write a number from 0 to 252, or 0x00 to 0xfc")
+}
+
+fn hops(text: &str) -> anyhow::Result<u8> {
+    let hops = text.parse().ok().filter(|hops| *hops > 0);
+    hops.context("write a number from 1 to 255")
 }
 
 /// A class by its name or number.

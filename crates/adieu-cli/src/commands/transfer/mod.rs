@@ -69,7 +69,7 @@ pub(crate) struct Transfer {
     /// it begins again. A receiver that has stored, and could not tell it, waits 3 minutes for that sender, and exits 0 in
     /// any case
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
-          require_equals = true, default_missing_value = "10")]
+          require_equals = true, default_missing_value = "10", value_parser = crate::options::number)]
     retry: Option<u32>,
 
     /// A passphrase that both sides must have: authenticates and encrypts. On a command line others can see it; better
