@@ -24,6 +24,13 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
     if let Some(hint) = report.tls_close_notify_received.and_then(|received| for_tls(report, received)) {
         return Some(hint);
     }
+    if report.looks_like_tls {
+        return Some(if report.role == "listen" {
+            "what the client sent looks like TLS: to speak it, listen with --tls, or on tls://host:port"
+        } else {
+            "what the peer sent looks like an alert of TLS: to speak it, connect to tls://host:port"
+        });
+    }
     if report.ending == "no_connection" && report.proxy.is_some() {
         // What the proxy, or the way to it, has said is all there is.
         return None;
@@ -78,8 +85,9 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
             Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
             // What is wrong is said.
             Ok(Endpoint::UnixAbstract { .. }) => None,
+            // Of an address with a zone too what is wrong is said.
             Ok(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. })
-                if host.parse::<std::net::IpAddr>().is_ok() =>
+                if host.parse::<std::net::IpAddr>().is_ok() || host.contains('%') =>
             {
                 None
             }
@@ -88,6 +96,13 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         ("timed_out", _, Some("connect"), _) if report.proxy.is_some() => Some(
             "the proxy or the peer behind it may be slow, or cut off by a firewall; raise --connect-timeout to wait longer",
         ),
+        ("timed_out", _, Some("connect"), _)
+            if report.role == "connect" && report.endpoint.starts_with("unix:") =>
+        {
+            Some(
+                "somebody listens there, and its queue of clients is full: it may be busy or stuck; raise --connect-timeout to wait longer",
+            )
+        }
         ("timed_out", _, Some("connect"), _) if report.role == "connect" => {
             Some("a firewall may drop the packets; check the address, or raise --connect-timeout")
         }
@@ -132,7 +147,8 @@ fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str>
             ),
             _ => None,
         },
-        "truncated" if report.tls_alert.is_none() && !close_notify_received => {
+        // A record that the EOF cut, or that is not authentic, is told as an error, and no rule makes an end of it.
+        "truncated" if report.tls_alert.is_none() && !close_notify_received && report.error.is_none() => {
             Some("if the bytes themselves say where they end, --tls-eof framed takes this for an end")
         }
         "graceful"

@@ -1,5 +1,6 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
 
+use crate::resolve::UnknownZone;
 use crate::{Endpoint, OptionError, ProxyError, Report, describe_error, os};
 use adieu_proto::Ending;
 use std::{fmt, io};
@@ -80,6 +81,9 @@ impl fmt::Display for Attempt {
 
 /// What a resolver's error says about the name, which is nothing if it was not the name server that said it.
 fn unresolved(error: &io::Error) -> String {
+    if error.get_ref().and_then(|error| error.downcast_ref::<UnknownZone>()).is_some() {
+        return error.to_string();
+    }
     let what = if os::is_unanswered(error) {
         "the name server gave no answer, so whether there is such a name is not known"
     } else if os::is_unknown_name(error) || error.kind() == io::ErrorKind::NotFound {

@@ -127,6 +127,10 @@ impl<H: Handle> Link<H> {
         false
     }
 
+    fn is_listening(&self) -> bool {
+        self.facts.role == Role::Listen.name()
+    }
+
     pub(crate) fn is_tcp(&self) -> bool {
         matches!(self.facts.transport, Some("tcp" | "mptcp"))
     }
@@ -271,7 +275,14 @@ impl<H: Handle> Link<H> {
         if self.tls.is_some() {
             return self.receive_tls(buffer);
         }
-        self.receive_with(|socket| (&**socket).read(buffer))
+        let moved = self.receive_with(|socket| (&**socket).read(buffer));
+        if let Moved::Bytes(n) = moved
+            && self.core.counts().received == n as u64
+        {
+            let begins = if self.is_listening() { begins_as_tls_client } else { begins_as_tls_server };
+            self.facts.received_tls = begins(&buffer[..n]);
+        }
+        moved
     }
 
     fn receive_with(&mut self, mut receive: impl FnMut(&SockRef<'_>) -> io::Result<usize>) -> Moved {
@@ -412,6 +423,11 @@ impl<H: Handle> Link<H> {
             Ok(n) => {
                 self.observe_at(at, &Event::Sent { bytes: n as u64 });
                 let counts = self.core.counts();
+                if counts.accepted == 0 {
+                    let begins =
+                        if self.is_listening() { begins_as_tls_server } else { begins_as_tls_client };
+                    self.facts.sent_tls = begins(&buffer[..n]);
+                }
                 let unknown = (counts.accepted + n as u64).saturating_sub(counts.read);
                 if unknown > 0 {
                     self.core.handle_input(unknown);
@@ -533,6 +549,16 @@ impl<H: Handle> std::fmt::Debug for Link<H> {
             .field("phase", &self.core.phase())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a stream begins as that of a client of TLS: with a ClientHello. RFC 8446, sections 4 and 5.1.
+fn begins_as_tls_client(first: &[u8]) -> bool {
+    matches!(first, [0x16, 3, 0..=4, _, _, 1, ..])
+}
+
+/// Whether a stream begins as that of a server of TLS: with a ServerHello, or an alert. RFC 8446, sections 4, 5.1 and 6.
+fn begins_as_tls_server(first: &[u8]) -> bool {
+    matches!(first, [0x16, 3, 0..=4, _, _, 2, ..] | [0x15, 3, 0..=4, 0, 2, ..])
 }
 
 pub(crate) fn fault(call: Call, error: &io::Error) -> Fault {

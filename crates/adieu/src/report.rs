@@ -124,6 +124,9 @@ pub struct Report {
     pub tls_alert: Option<String>,
     /// What kind of failure the handshake had, such as `certificate_expired`. `None`: none.
     pub tls_failure: Option<&'static str>,
+    /// The peer began as TLS does, with a ClientHello or an alert, on a connection of which we made nothing of TLS. False if
+    /// what was sent through it began as the other side of TLS: then it was somebody else's.
+    pub looks_like_tls: bool,
     /// When the name was resolved.
     pub resolved_us: Option<u64>,
     /// When the connection was there.
@@ -226,6 +229,10 @@ pub(crate) struct Facts {
     pub(crate) failure: Option<String>,
     /// Who was connected to.
     pub(crate) host: Option<String>,
+    /// Without TLS of ours, what was received begins as the other side of TLS does.
+    pub(crate) received_tls: bool,
+    /// Without TLS of ours, what was sent begins as our side of TLS would.
+    pub(crate) sent_tls: bool,
     #[cfg(feature = "tls")]
     pub(crate) handshake: Option<crate::tls::HandshakeError>,
     #[cfg(feature = "tls")]
@@ -297,6 +304,7 @@ impl Report {
             tls_close_notify_received: None,
             tls_alert: None,
             tls_failure: None,
+            looks_like_tls: facts.received_tls && !facts.sent_tls,
             tls_secured_us: None,
             tls_close_notify_us: times.stream_end.map(micros),
             resolved_us: facts.resolved.map(micros),

@@ -5,7 +5,7 @@ use crate::os::{self, AsPollable, Waker, Watch};
 use adieu_proto::interleave;
 use socket2::Socket;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::{Arc, mpsc};
 
 /// The addresses of a name in the order in which to try them. `None`: a timer or the interrupt was faster.
@@ -64,11 +64,36 @@ impl Drop for WakeOnDrop {
     }
 }
 
+/// An address that could be used, if this machine had the interface that its zone names.
+#[derive(Debug, thiserror::Error)]
+#[error("the zone '{0}' is not a network interface of this machine{hint}", hint = in_a_url(.0))]
+pub(crate) struct UnknownZone(String);
+
+impl UnknownZone {
+    /// `None`: the host is no address with a zone.
+    fn of(host: &str) -> Option<Self> {
+        let (address, zone) = host.split_once('%')?;
+        address.parse::<Ipv6Addr>().ok().map(|_| Self(zone.to_owned()))
+    }
+}
+
+/// RFC 6874, section 2: in a URL the sign before the zone is itself written as %25.
+fn in_a_url(zone: &str) -> String {
+    match zone.strip_prefix("25") {
+        Some(zone) if !zone.is_empty() => format!(": %25 is how a URL has it, write %{zone}"),
+        _ => String::new(),
+    }
+}
+
 /// `getaddrinfo`.
 pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     // On a thread of its own, a name may outlive the connection that asked for it.
     let _network = os::Network::start()?;
-    let mut found: Vec<SocketAddr> = os::look_up(host, port)?;
+    let mut found: Vec<SocketAddr> =
+        os::look_up(host, port).map_err(|error| match UnknownZone::of(host) {
+            Some(zone) if os::is_unknown_name(&error) => io::Error::new(io::ErrorKind::NotFound, zone),
+            _ => error,
+        })?;
     found.dedup();
     if found.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));

@@ -8,6 +8,7 @@ mod descriptors;
 mod events;
 #[cfg(target_os = "linux")]
 mod fast_open;
+mod hints;
 mod listen;
 mod local;
 mod ordinary;

@@ -15,7 +15,8 @@ use crate::Event;
 use crate::handle::{self, Direction, Handle};
 use crate::tls::engine::Handshake;
 use crate::tls::{
-    Described, Eof, Failure, HandshakeError, Presented, Stage, Trust, alert_name, is_readable, out_of_time,
+    Described, Eof, Failure, HandshakeError, Presented, Stage, Trust, alert_name, in_words, is_readable,
+    out_of_time,
 };
 use adieu_proto::{Call, Ending, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
 use rustls::{Error, ProtocolVersion};
@@ -411,10 +412,10 @@ impl<H: Handle> Link<H> {
         if let Some(facts) = &mut self.facts.tls {
             match &error {
                 Error::AlertReceived(alert) => facts.alert = Some(alert_name(*alert)),
-                other => facts.error = Some(other.to_string()),
+                other => facts.error = Some(in_words(other)),
             }
             let alert = facts.alert.clone();
-            self.observe(&Event::TlsFailed { alert: alert.as_deref(), error: &error.to_string() });
+            self.observe(&Event::TlsFailed { alert: alert.as_deref(), error: &in_words(&error) });
         }
         self.flush_alert();
         let fault = Fault { call, kind: FaultKind::Protocol, code: None };

@@ -330,7 +330,7 @@ fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
 }
 
 /// What rustls says, without the names of its variants.
-fn in_words(error: &Error) -> String {
+pub(crate) fn in_words(error: &Error) -> String {
     let named = |what: &str, variant: &dyn fmt::Debug| {
         format!("{what} ({})", refused::plain(&format!("{variant:?}")))
     };

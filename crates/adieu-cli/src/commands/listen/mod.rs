@@ -16,8 +16,8 @@ use crate::said;
 use crate::tls::ListenTls;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{
-    Connection, Ending, Endpoint, Event, Interrupt, Listener, NeverConnected, Options, Report, Role, Side,
-    Signal, describe_error,
+    Connection, Ending, Endpoint, Event, Interrupt, Listener, LocalEnd, NeverConnected, Options, Report,
+    Role, Side, Signal, describe_error,
 };
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// With --keep-open: how many connections are served at once, or as many as there are descriptors for (ulimit -n); who
     /// comes then waits [default: 1; 1024 with --echo or --exec]
     #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS",
-          hide_env_values = true, value_parser = clap::value_parser!(u32).range(1..))]
+          hide_env_values = true, value_parser = crate::options::at_least_one)]
     max_connections: Option<u32>,
 
     /// Send back what comes, and half-close after the peer did
@@ -205,7 +205,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Ok(service) => service,
         Err((end, error)) => {
             let cause = NeverConnected::LocalFailure { end, error: &error };
-            return printer.report(&Report::never_connected(&endpoint, Role::Listen, cause));
+            let mut report = Report::never_connected(&endpoint, Role::Listen, cause);
+            if let Some(path) = args.output.as_ref().filter(|_| end == LocalEnd::Output) {
+                let why = describe_error(&error);
+                report.message = format!("cannot write to {}: {why}", path.display());
+            }
+            return printer.report(&report);
         }
     };
     if let (Some(why), Some(_)) = (command::REFUSAL, &args.exec) {

@@ -3,10 +3,9 @@
 use super::Args;
 use crate::options::InputKind;
 use crate::os::{self, ExecStatus, Served, command};
-use crate::printer::complain;
 use crate::stdio;
 use adieu::exchange::{Closes, Output};
-use adieu::{Connection, Interrupt, LocalEnd, describe_error};
+use adieu::{Connection, Interrupt, LocalEnd};
 use std::fs::File;
 use std::io;
 use std::time::Duration;
@@ -44,10 +43,7 @@ impl Service {
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
         if let Some(path) = &args.output {
-            return stdio::open(path).map(Self::File).map_err(|e| {
-                complain(&format!("cannot write to {}: {}", path.display(), describe_error(&e)));
-                (LocalEnd::Output, e)
-            });
+            return stdio::open(path).map(Self::File).map_err(|e| (LocalEnd::Output, e));
         }
         let closes = match (args.keep_open, args.accept_first) {
             (true, _) => None,
