@@ -136,7 +136,7 @@ impl Endpoint {
 }
 
 /// A name in the form that name servers know: `xn--bcher-kva.example` of `bücher.example`.
-fn in_ascii(host: &str) -> Result<String, ParseEndpointError> {
+pub(crate) fn in_ascii(host: &str) -> Result<String, ParseEndpointError> {
     let is_multicast = || {
         let name = host.strip_suffix('.').unwrap_or(host);
         name.rsplit_once('.').is_some_and(|(_, last)| last.eq_ignore_ascii_case("local"))

@@ -22,9 +22,7 @@ pub(crate) fn establish(
     port: u16,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     let targets = match Target::of(host, port) {
-        Target::Name { .. } if proxy.resolves_here() => {
-            addresses_of(link, host, port)?.into_iter().map(Target::Address).collect()
-        }
+        Target::Name { .. } if proxy.resolves_here() => proxy.targets(addresses_of(link, host, port)?),
         target => vec![target],
     };
     let of_proxy = |cause| unreachable(proxy, cause);

@@ -1,7 +1,7 @@
 //! ALL_PROXY and NO_PROXY.
 
 use super::{ParseProxyError, Proxy};
-use crate::Endpoint;
+use crate::{Endpoint, endpoint};
 use std::ffi::OsString;
 use std::net::IpAddr;
 
@@ -44,6 +44,8 @@ fn matches(word: &str, host: &str, port: u16) -> bool {
         return in_range(word, ip);
     }
     let domain = word.strip_prefix("*.").unwrap_or(word).trim_start_matches('.').trim_end_matches('.');
+    let in_ascii = if domain.is_ascii() { None } else { endpoint::in_ascii(domain).ok() };
+    let domain = in_ascii.as_deref().unwrap_or(domain);
     let below = host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     !domain.is_empty() && below
 }
@@ -76,15 +78,28 @@ fn in_range(word: &str, ip: IpAddr) -> bool {
         },
     };
     let Ok(network) = without_zone(network).parse::<IpAddr>() else { return false };
+    let width = if network.is_ipv4() { 32 } else { 128 };
+    let bits = bits.unwrap_or(width);
+    if bits > width {
+        return false;
+    }
+    // Also as an IPv4 address, if it is one that is written as IPv6 (RFC 4291, 2.5.5.2).
+    let written_as_ipv6 = |ip: IpAddr| ip.is_ipv6() && ip.to_canonical().is_ipv4();
+    let (network4, bits4) = if written_as_ipv6(network) && bits >= 96 {
+        (network.to_canonical(), bits - 96)
+    } else {
+        (network, bits)
+    };
+    is_below(network, bits, ip) || is_below(network4, bits4, ip.to_canonical())
+}
+
+/// Whether an address is in a range of its own version.
+fn is_below(network: IpAddr, bits: u32, ip: IpAddr) -> bool {
     let (network, ip, width) = match (network, ip) {
         (IpAddr::V4(network), IpAddr::V4(ip)) => (network.to_bits().into(), ip.to_bits().into(), 32),
         (IpAddr::V6(network), IpAddr::V6(ip)) => (network.to_bits(), ip.to_bits(), 128),
         _ => return false,
     };
-    let bits = bits.unwrap_or(width);
-    if bits > width {
-        return false;
-    }
     // A shift by the whole width has no result: a range of all.
     let differs: u128 = network ^ ip;
     differs.checked_shr(width - bits).unwrap_or(0) == 0
@@ -127,6 +142,22 @@ mod tests {
             ("example.org:80", "example.org", true),
             ("example.org:81", "example.org", false),
             ("[::1]:81", "::1", false),
+            // IPv4 addresses that are written as IPv6.
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("10.0.0.0/8", "::ffff:11.1.2.3", false),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("::ffff:192.0.2.1", "192.0.2.1", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "::ffff:10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "::ffff:11.1.2.3", false),
+            ("[::ffff:10.1.2.3]:80", "10.1.2.3", true),
+            ("0.0.0.0/0", "::ffff:8.8.8.8", true),
+            ("::/0", "::ffff:8.8.8.8", true),
+            ("::/0", "8.8.8.8", false),
+            // Not mapped, but a range of IPv6 in which mapped ones are too.
+            ("::ffff:0:0/95", "8.8.8.8", false),
+            // A name in another script is what it is looked up as.
+            ("B\u{fc}cher.example", "www.xn--bcher-kva.example", true),
             ("10.0.0.0/99", "10.0.0.0", false),
             ("10.0.0.0/x", "10.0.0.0", false),
             // A name is not resolved.

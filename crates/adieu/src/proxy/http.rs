@@ -106,7 +106,10 @@ impl Response {
         }
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
-        let code = match response.parse(head) {
+        // A field may go on in the next line, as it did once: RFC 9112, 5.2.
+        let mut parser = httparse::ParserConfig::default();
+        parser.allow_obsolete_multiline_headers_in_responses(true);
+        let code = match parser.parse_response(&mut response, head) {
             Ok(httparse::Status::Complete(_)) => response.code.unwrap_or_default(),
             Ok(httparse::Status::Partial) => return Err(self.wrong("its head is not whole")),
             Err(httparse::Error::TooManyHeaders) => {
@@ -135,8 +138,11 @@ impl Response {
             return Err(ProxyError::Refused { answer: format!("{code} {}{advice}", reason_of(code)) });
         }
         let header = |name| response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
-        let text =
-            |name| header(name).and_then(|h| std::str::from_utf8(h.value).ok()).unwrap_or_default().trim();
+        let text = |name| {
+            let value = header(name).and_then(|h| std::str::from_utf8(h.value).ok()).unwrap_or_default();
+            // Where it went on in another line there is a space.
+            value.replace(['\r', '\n'], " ").trim().to_owned()
+        };
         // RFC 9112, 6.3: in chunks, it has no other length.
         let is_chunked = text("transfer-encoding").to_ascii_lowercase().ends_with("chunked");
         let length = text("content-length").parse().ok().filter(|_| !is_chunked);

@@ -30,6 +30,8 @@ pub enum ProxyKind {
     Socks5,
     /// SOCKS5; a name is resolved at the proxy.
     Socks5h,
+    /// SOCKS4; a name is resolved here, and an IPv6 address cannot be asked for.
+    Socks4,
     /// SOCKS4a; a name is resolved at the proxy, and an IPv6 address cannot be asked for.
     Socks4a,
     /// HTTP CONNECT, RFC 9110; a name is resolved at the proxy.
@@ -37,15 +39,28 @@ pub enum ProxyKind {
 }
 
 impl ProxyKind {
-    const ALL: [Self; 4] = [Self::Socks5, Self::Socks5h, Self::Socks4a, Self::Http];
+    const ALL: [Self; 5] = [Self::Socks5, Self::Socks5h, Self::Socks4, Self::Socks4a, Self::Http];
+
+    fn from_scheme(scheme: &str) -> Option<Self> {
+        // As curl reads it.
+        if scheme.eq_ignore_ascii_case("socks") {
+            return Some(Self::Socks4);
+        }
+        Self::ALL.into_iter().find(|kind| kind.scheme().eq_ignore_ascii_case(scheme))
+    }
 
     const fn scheme(self) -> &'static str {
         match self {
             Self::Socks5 => "socks5",
             Self::Socks5h => "socks5h",
+            Self::Socks4 => "socks4",
             Self::Socks4a => "socks4a",
             Self::Http => "http",
         }
+    }
+
+    const fn is_socks4(self) -> bool {
+        matches!(self, Self::Socks4 | Self::Socks4a)
     }
 
     /// RFC 1928 assigns one to SOCKS; HTTP proxies have none.
@@ -54,8 +69,8 @@ impl ProxyKind {
     }
 }
 
-/// A proxy to connect through, as a user writes it: `socks5://[user[:password]@]host[:port]`, `socks5h`, `socks4a`,
-/// `http`. Without a scheme it is an HTTP proxy, as in ALL_PROXY.
+/// A proxy to connect through, as a user writes it: `socks5://[user[:password]@]host[:port]`, `socks5h`, `socks4`, `socks4a`,
+/// `http`. `socks` is SOCKS4, as for curl. Without a scheme it is an HTTP proxy, as in ALL_PROXY.
 ///
 /// A user and a password are percent-encoded there (`%40` for `@`). A proxy that takes a token as the user may want an empty
 /// password, `http://token:@host:port`; without the colon it is missing. The password is never shown: not by `Display`, which
@@ -97,7 +112,9 @@ impl Credentials {
 #[non_exhaustive]
 pub enum ParseProxyError {
     /// A scheme that is not spoken.
-    #[error("this kind of proxy is not spoken to: write socks5://, socks5h://, socks4a:// or http://")]
+    #[error(
+        "this kind of proxy is not spoken to: write socks5://, socks5h://, socks4://, socks4a:// or http://"
+    )]
     UnknownScheme,
     /// The host or the port is wrong.
     #[error("a proxy's address is host:port or [::1]:port")]
@@ -146,7 +163,7 @@ impl Proxy {
     ///
     /// It has no user, or no use for a password.
     pub fn with_password(mut self, password: impl Into<String>) -> Result<Self, ParseProxyError> {
-        if self.kind == ProxyKind::Socks4a {
+        if self.kind.is_socks4() {
             return Err(ParseProxyError::PasswordForSocks4);
         }
         let credentials = self.credentials.as_mut().ok_or(ParseProxyError::PasswordWithoutUser)?;
@@ -163,7 +180,7 @@ impl Proxy {
     pub fn check(&self) -> Result<(), ParseProxyError> {
         let Some(Credentials { password, .. }) = &self.credentials else { return Ok(()) };
         match (self.kind, password.as_deref()) {
-            (ProxyKind::Socks4a, _) => Ok(()),
+            (ProxyKind::Socks4 | ProxyKind::Socks4a, _) => Ok(()),
             (_, None) => Err(ParseProxyError::NoPassword),
             (ProxyKind::Socks5 | ProxyKind::Socks5h, Some("")) => Err(ParseProxyError::EmptyPassword),
             _ => Ok(()),
@@ -186,7 +203,14 @@ impl Proxy {
 
     /// Whether the proxy is told an address, and never a name.
     pub(crate) fn resolves_here(&self) -> bool {
-        self.kind == ProxyKind::Socks5
+        matches!(self.kind, ProxyKind::Socks5 | ProxyKind::Socks4)
+    }
+
+    /// What to ask for of a host that was resolved here: each address, as far as the protocol knows such.
+    pub(crate) fn targets(&self, addresses: Vec<SocketAddr>) -> Vec<Target> {
+        // Where all are IPv6 it is said that they cannot be asked for.
+        let only_v4 = self.kind.is_socks4() && addresses.iter().any(SocketAddr::is_ipv4);
+        addresses.into_iter().filter(|ip| ip.is_ipv4() || !only_v4).map(Target::Address).collect()
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -204,8 +228,7 @@ impl FromStr for Proxy {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         use ParseProxyError as E;
         let (scheme, rest) = text.split_once("://").unwrap_or((ProxyKind::Http.scheme(), text));
-        let kind = ProxyKind::ALL.into_iter().find(|kind| kind.scheme().eq_ignore_ascii_case(scheme));
-        let kind = kind.ok_or(E::UnknownScheme)?;
+        let kind = ProxyKind::from_scheme(scheme).ok_or(E::UnknownScheme)?;
         let (credentials, address) = match rest.rsplit_once('@') {
             None => (None, rest),
             Some((credentials, address)) => (Some(parse_credentials(kind, credentials)?), address),
@@ -246,7 +269,7 @@ fn parse_credentials(kind: ProxyKind, text: &str) -> Result<Credentials, ParsePr
     if kind == ProxyKind::Http && credentials.user.contains(':') {
         return Err(ParseProxyError::ColonInUser);
     }
-    if kind == ProxyKind::Socks4a && !credentials.password().is_empty() {
+    if kind.is_socks4() && !credentials.password().is_empty() {
         return Err(ParseProxyError::PasswordForSocks4);
     }
     Ok(credentials)
@@ -365,7 +388,7 @@ impl Handshake {
                 let (codec, greeting) = socks5::Socks5::new(credentials, target)?;
                 (Codec::Socks5(codec), greeting)
             }
-            ProxyKind::Socks4a => (Codec::Socks4, socks4::request(credentials, target)?),
+            ProxyKind::Socks4 | ProxyKind::Socks4a => (Codec::Socks4, socks4::request(credentials, target)?),
             ProxyKind::Http => {
                 let response = http::Response::new(credentials.as_ref());
                 (Codec::Http(response), http::request(credentials.as_ref(), target)?)
@@ -489,8 +512,8 @@ fn one_line(text: &str, limit: usize) -> String {
 #[doc(hidden)]
 pub fn check_proxy_reply(data: &[u8]) {
     let [kind, piece, data @ ..] = data else { return };
-    let kind = ProxyKind::ALL[usize::from(*kind) % 4];
-    let user = if kind == ProxyKind::Socks4a { "user@" } else { "user:password@" };
+    let kind = ProxyKind::ALL[usize::from(*kind) % ProxyKind::ALL.len()];
+    let user = if kind.is_socks4() { "user@" } else { "user:password@" };
     let proxy: Proxy = format!("{}://{user}127.0.0.1:1", kind.scheme()).parse().expect("a proxy");
     let target = Target::Name { host: "example.org".to_owned(), port: 80 };
     let run = |piece: usize| {

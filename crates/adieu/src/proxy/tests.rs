@@ -42,6 +42,9 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         ("socks5://[::1]", "socks5://[::1]:1080"),
         ("SOCKS5h://u:p@[::1]:9/", "socks5h://[::1]:9"),
         ("socks4a://user@host:1", "socks4a://host:1"),
+        ("socks4://user@host", "socks4://host:1080"),
+        // As curl reads it.
+        ("socks://host", "socks4://host:1080"),
         ("http://u%40x:p%3a%25@proxy.test:3128", "http://proxy.test:3128"),
         ("proxy.test:3128", "http://proxy.test:3128"),
         ("u:p@proxy.test:3128", "http://proxy.test:3128"),
@@ -65,6 +68,7 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         ("http://a%3ab:p@h:1", E::ColonInUser),
         ("socks5://:p@h:1", E::PasswordWithoutUser),
         ("socks4a://u:p@h:1", E::PasswordForSocks4),
+        ("socks://u:p@h:1", E::PasswordForSocks4),
     ] {
         assert_eq!(text.parse::<Proxy>(), Err(error), "{text}");
         assert!(!error.to_string().contains("p@"), "{error}");
@@ -199,6 +203,30 @@ fn http_connect_is_asked_and_answered() {
 }
 
 #[test]
+fn a_field_of_an_http_reply_may_go_on_in_the_next_line() {
+    let answer = b"HTTP/1.1 200 OK\r\nVia: a,\r\n b\r\n\tc\r\nX: y\r\n\r\nstream";
+    let (_, end) = converse("http://h:1", &name("a.test"), answer);
+    assert_eq!(end, Ok(answer.len() - 6));
+    for (answer, says) in [
+        ("HTTP/1.1 403 No\r\nContent-Length:\r\n 3\r\n\r\nNo.more", "refuses: 403 No: No."),
+        (
+            "HTTP/1.1 403 No\r\nTransfer-Encoding: gzip,\r\n\tchunked\r\n\r\n2\r\nGo\r\n0\r\n\r\nmore",
+            "refuses: 403 No: Go",
+        ),
+        (
+            "HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"x\",\r\n  Basic realm=\"y\"\r\nContent-Length: 0\r\n\r\n",
+            "refuses: 407 No (it wants Basic or Digest: write user:password@ before its host)",
+        ),
+    ] {
+        let (_, end) = converse("http://h:1", &name("a.test"), answer.as_bytes());
+        assert_eq!(end, Err(says.to_owned()));
+    }
+    // There is no field yet that could go on: RFC 9112, 2.2.
+    let (_, end) = converse("http://h:1", &name("a.test"), b"HTTP/1.1 200 OK\r\n X: y\r\n\r\n");
+    assert!(end.is_err_and(|said| said.starts_with("does not speak HTTP: ")));
+}
+
+#[test]
 fn http_refusals_are_told_in_their_own_words_and_bounded() {
     let long = format!("HTTP/1.1 403 Filtered\r\n\r\n<h1>No</h1>{}", "x".repeat(100_000));
     let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(20_000));
@@ -266,7 +294,7 @@ fn a_reply_means_the_same_in_whatever_pieces_it_comes() {
     ]
     .map(<[u8]>::to_vec)
     .to_vec();
-    proptest!(|(kind in 0_u8..4, piece in any::<u8>(), beginning in prop::sample::select(beginnings),
+    proptest!(|(kind in 0_u8..5, piece in any::<u8>(), beginning in prop::sample::select(beginnings),
                 rest in prop::collection::vec(any::<u8>(), 0..64), end in prop::sample::select(vec!["", "\r\n\r\n", "\n\n"]))| {
         check_proxy_reply(&[&[kind, piece][..], &beginning, &rest, end.as_bytes(), b"stream"].concat());
     });

@@ -24,9 +24,7 @@ pub(super) async fn establish(
     tried: &mut Vec<Attempt>,
 ) -> Result<(Established<Socket>, &'static str), ConnectCause> {
     let targets = match Target::of(host, port) {
-        Target::Name { .. } if proxy.resolves_here() => {
-            addresses_of(link, host, port).await?.into_iter().map(Target::Address).collect()
-        }
+        Target::Name { .. } if proxy.resolves_here() => proxy.targets(addresses_of(link, host, port).await?),
         target => vec![target],
     };
     let of_proxy = |cause| unreachable(proxy, cause);

@@ -135,6 +135,29 @@ fn every_kind_leads_to_the_peer_and_a_good_end() {
 }
 
 #[test]
+fn socks4_is_asked_for_the_ipv4_addresses_of_a_name() {
+    on_both(|arm| {
+        let granted: &[&[Step]] = &[&[Take(9), Send(b"\x00\x5a\x00\x00\x00\x00\x00\x00"), Echo]];
+        for scheme in ["socks", "socks4"] {
+            let (port, taken) = proxy(granted);
+            // It has an IPv6 address on most machines.
+            let open = arm
+                .connect(&Endpoint::tcp("localhost", 80), &through(&format!("{scheme}://127.0.0.1:{port}")));
+            let report =
+                open.unwrap_or_else(|error| panic!("{error}")).shutdown_send().expect("connected").drain();
+            assert!(report.is_graceful(), "{report}");
+            assert_eq!(report.proxy, Some(format!("socks4://127.0.0.1:{port}")));
+            assert_eq!(taken.join().expect("no panic"), [b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00"]);
+        }
+        let (port, _) = proxy(&[&[End]]);
+        let (said, exit) =
+            refusal(arm, &Endpoint::tcp("::1", 80), &through(&format!("socks://127.0.0.1:{port}")));
+        assert!(said.ends_with("cannot be asked: SOCKS4 has no IPv6 addresses: use socks5"), "{said}");
+        assert_eq!(exit, 3);
+    });
+}
+
+#[test]
 fn what_follows_the_reply_at_once_is_the_streams() {
     on_both(|arm| {
         let (port, _) = proxy(&[&[
