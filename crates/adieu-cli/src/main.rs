@@ -72,6 +72,9 @@ fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
     {
         return Ok(Command::Connect(args));
     }
+    if commands::completions::is_asked(words) {
+        return Err(commands::completions::answer(words, &Cli::<Command>::command()));
+    }
     let matches = arguments::parse(definition(words), words)?;
     let parsed = Cli::<Command>::from_arg_matches(&matches);
     parsed.map(|cli| cli.command).map_err(|error| arguments::say(&error, words))
@@ -118,7 +121,7 @@ fn run(command: Command) -> ExitStatus {
         Command::Send(args) => commands::transfer::send::run(&args),
         Command::Receive(args) => commands::transfer::receive::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
-        Command::Completions(args) => commands::completions::run(&args, &mut Cli::<Command>::command()),
+        Command::Completions(args) => commands::completions::run(&args, &Cli::<Command>::command()),
         Command::Man(args) => commands::man::run(&args, Cli::<Command>::command()),
     }
 }

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod bounds;
+mod completions;
 mod cuts;
 mod descriptors;
 mod events;
