@@ -1,12 +1,12 @@
 //! The blocking connection: its types are the procedure's steps.
 
 use crate::error::{Ended, ShutdownError};
-use crate::handle::Handle;
+use crate::handle::{Handle, describe};
 use crate::link::{Link, Moved};
 use crate::os::{self, AsPollable, Pollable, Watch};
-use crate::{OptionError, Options, Report, Role};
+use crate::{Endpoint, OptionError, Options, Report, Role};
 use adieu_proto::{Counts, Waiting};
-use socket2::{SockRef, Socket};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -69,20 +69,25 @@ impl Connection {
         Self { link }
     }
 
-    /// Takes over a connected TCP stream, so that it ends well.
+    /// Takes over a connected stream that this side has begun (`Role::Connect`) or accepted (`Role::Listen`), so that it ends
+    /// well.
     ///
-    /// The counts and times of its report begin here. The stream is made non-blocking; clones of it share that.
+    /// The counts and times of its report begin here. The report's role is this one, because no system remembers who began; its
+    /// endpoint is the peer's address, or with `Role::Listen` our own; its transport is that of the socket, which may be a Unix
+    /// socket behind a [`TcpStream`]. The stream is made non-blocking; clones of it share that.
     ///
     /// # Errors
     ///
-    /// The stream could not be made non-blocking, or a socket option that was asked for cannot be set
-    /// ([`OptionError`]). Those that only a new socket can have are not looked at.
-    pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
+    /// - The stream could not be made non-blocking.
+    /// - A socket option that was asked for cannot be set, or means nothing for this socket ([`OptionError`]). Those that only
+    ///   a new socket can have are not looked at.
+    /// - [`Options::tls`] is for the other role.
+    /// - It is not a stream socket.
+    pub fn from_stream(stream: TcpStream, role: Role, options: &Options) -> io::Result<Self> {
+        let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
         stream.set_nonblocking(true)?;
-        options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
-        let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
-        let mut link = Link::new(options.clone(), Role::Connect, endpoint);
-        link.adopted(stream.into(), "tcp");
+        let mut link = Link::new(options.clone(), role, endpoint);
+        link.adopted(stream.into(), transport);
         Ok(Self::new(link))
     }
 
@@ -261,6 +266,48 @@ impl HalfClosed {
     pub fn counts(&self) -> Counts {
         self.link.core.counts()
     }
+}
+
+/// What a report says of a socket that somebody else has connected.
+pub(crate) struct Adopted {
+    pub(crate) endpoint: String,
+    pub(crate) transport: &'static str,
+}
+
+/// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both drivers.
+pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::Result<Adopted> {
+    let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
+    #[cfg(feature = "tls")]
+    match (&options.tls, role) {
+        (Some(tls), Role::Connect) if tls.is_server() => {
+            return Err(wrong("the TLS configuration is that of a listener"));
+        }
+        (Some(tls), Role::Listen) if !tls.is_server() => {
+            return Err(wrong("the TLS configuration is that of a client"));
+        }
+        _ => {}
+    }
+    if socket.r#type()? != Type::STREAM {
+        return Err(wrong("it is not a stream socket"));
+    }
+    // Winsock knows no address of a socket that is not bound.
+    let local = socket.local_addr().ok();
+    let transport = match local.as_ref().map(SockAddr::domain) {
+        Some(Domain::UNIX) => "unix",
+        _ if os::is_multipath(socket) => "mptcp",
+        _ => "tcp",
+    };
+    if transport == "unix" {
+        // Those of TCP and IP mean nothing for it, whatever its path is.
+        options.socket.check(&Endpoint::unix("adopted"), None).map_err(OptionError::into_io)?;
+    }
+    options.socket.apply(socket).map_err(OptionError::into_io)?;
+    let address = match role {
+        Role::Connect => socket.peer_addr().ok(),
+        Role::Listen => local,
+    };
+    let endpoint = address.as_ref().and_then(describe).unwrap_or_else(|| "an unnamed socket".to_owned());
+    Ok(Adopted { endpoint, transport })
 }
 
 pub(crate) fn report<H: Handle>(link: &Link<H>) -> Report {

@@ -14,8 +14,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Options::interrupt`] is for the blocking driver: a future is interrupted by dropping it, which closes the
-//! connection.
+//! A future is interrupted by dropping it, which closes the connection; or by [`Options::interrupt`], which ends the
+//! connection with a report.
 
 mod connect;
 mod connection;

@@ -4,10 +4,11 @@ use super::connection::Connection;
 use super::stream::Stream;
 use crate::connect::{
     BACKLOG_PAUSE, Established, Started, begin, cannot_go_on, fail, finished, not_secured, note_begin,
-    note_failure, open_unix, port_zero, prepare, refused_option, start, transport, unaccepted,
+    note_failure, open_unix, out_of_time, port_zero, prepare, refused_option, start, transport, unaccepted,
 };
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
+use crate::os::AsyncInterrupt;
 use crate::{Endpoint, Event, OptionError, Options, handle, resolve};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{SockAddr, Socket};
@@ -72,17 +73,32 @@ async fn connect_with(
         return Err(fail(link, endpoint, cause));
     }
     let limit = link.time_left();
+    let interrupt = match link.options.interrupt.as_ref().map(AsyncInterrupt::new).transpose() {
+        Ok(interrupt) => interrupt,
+        Err(error) => return Err(fail(link, endpoint, ConnectCause::Local(error))),
+    };
+    let is_raised = link.interrupt().is_some_and(|interrupt| interrupt.raised().is_some());
     let mut tried = Vec::new();
-    let established = {
+    let established = if is_raised {
+        None
+    } else {
         let attempt = establish(&mut link, endpoint, &mut tried);
-        match limit {
-            None => Some(attempt.await),
-            Some(limit) => tokio::time::timeout(limit, attempt).await.ok(),
+        let bounded = async {
+            match limit {
+                None => Some(attempt.await),
+                Some(limit) => tokio::time::timeout(limit, attempt).await.ok(),
+            }
+        };
+        tokio::select! {
+            // What has come by now has come.
+            biased;
+            established = bounded => established,
+            () = raised(interrupt.as_ref()) => None,
         }
     };
     let result = established.unwrap_or_else(|| {
         link.tick();
-        Err(ConnectCause::TimedOut(tried))
+        Err(out_of_time(&link, tried))
     });
     let registered = result.and_then(|(Established { socket, fault }, transport)| {
         let stream = Stream::new(socket, transport != "unix").map_err(ConnectCause::Local)?;
@@ -100,6 +116,14 @@ async fn connect_with(
             }
         }
         Err(cause) => Err(fail(link, endpoint, cause)),
+    }
+}
+
+/// Waits until the interrupt is raised: for ever, without one.
+pub(super) async fn raised(interrupt: Option<&AsyncInterrupt>) {
+    match interrupt {
+        Some(interrupt) => interrupt.raised().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::stream::Stream;
 use super::waiters::Waiters;
-use crate::connection::{ended, report};
+use crate::connection::{Adopted, adopt, ended, report};
 use crate::error::ShutdownError;
 use crate::handle::Direction;
 use crate::link::{Link, Moved};
-use crate::os::{self, AsyncAcknowledgements, Pollable};
-use crate::{Counts, OptionError, Options, Report, Role};
-use adieu_proto::{Ending, Waiting};
+use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt, Pollable};
+use crate::{Counts, Options, Report, Role};
+use adieu_proto::{Ending, LocalEnd, Waiting};
 use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
@@ -63,6 +63,8 @@ pub struct HalfClosed {
 pub(super) struct Inner {
     pub(super) link: Link<Stream>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Of the interrupt, from the first wait on.
+    interrupt: Option<AsyncInterrupt>,
     /// What the two directions wait for; the core is told the sum.
     waiting: Waiting,
     waiters: Arc<Waiters>,
@@ -75,9 +77,13 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Inner {
-    /// Tells the core what is waited for, and arranges to be woken when its time comes. True: it came, try again.
+    /// Tells the core what is waited for, and arranges to be woken when its time comes or the interrupt is raised. True: try
+    /// again.
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
         self.link.wait_for(waiting);
+        if self.poll_interrupt(cx) {
+            return true;
+        }
         loop {
             let Some(at) = self.link.core.poll_timeout() else {
                 self.timer = None;
@@ -105,6 +111,29 @@ impl Inner {
                 return false;
             }
         }
+    }
+
+    /// Arranges to be woken when the interrupt is raised. True: it was, and the core was told.
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(interrupt) = self.link.interrupt().filter(|_| !self.link.core.is_decided()) else {
+            return false;
+        };
+        if self.interrupt.is_none() {
+            match AsyncInterrupt::new(interrupt) {
+                Ok(new) => self.interrupt = Some(new),
+                Err(error) => {
+                    self.link.local_failure(LocalEnd::Socket, &error);
+                    self.link.act();
+                    return true;
+                }
+            }
+        }
+        if self.interrupt.as_ref().is_none_or(|interrupt| interrupt.poll_raised(cx).is_pending()) {
+            return false;
+        }
+        self.link.tick();
+        self.link.act();
+        true
     }
 
     /// Waits for readiness or time. Ready: try again.
@@ -337,21 +366,30 @@ impl Inner {
 impl Connection {
     pub(super) fn new(mut link: Link<Stream>) -> Self {
         link.core.hold();
-        Self { inner: Inner { link, timer: None, waiting: Waiting::default(), waiters: Arc::default() } }
+        Self {
+            inner: Inner {
+                link,
+                timer: None,
+                interrupt: None,
+                waiting: Waiting::default(),
+                waiters: Arc::default(),
+            },
+        }
     }
 
-    /// Takes over a connected TCP stream, so that it ends well.
-    ///
-    /// The counts and times of its report begin here.
+    /// Takes over a connected stream that this side has begun (`Role::Connect`) or accepted (`Role::Listen`), so that it ends
+    /// well. The async [`adieu::Connection::from_stream`](crate::Connection::from_stream), which says what its report has.
     ///
     /// # Errors
     ///
-    /// None so far; a stream whose transport needs more than a socket may have some.
-    pub fn from_stream(stream: TcpStream, options: &Options) -> io::Result<Self> {
-        options.socket.apply(&SockRef::from(&stream)).map_err(OptionError::into_io)?;
-        let endpoint = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
-        let mut link = Link::new(options.clone(), Role::Connect, endpoint);
-        link.adopted(Stream::Tcp(stream), "tcp");
+    /// - A socket option that was asked for cannot be set, or means nothing for this socket
+    ///   ([`OptionError`](crate::OptionError)).
+    /// - [`Options::tls`](crate::Options::tls) is for the other role.
+    /// - It is not a stream socket.
+    pub fn from_stream(stream: TcpStream, role: Role, options: &Options) -> io::Result<Self> {
+        let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
+        let mut link = Link::new(options.clone(), role, endpoint);
+        link.adopted(Stream::Tcp(stream), transport);
         Ok(Self::new(link))
     }
 

@@ -1,18 +1,20 @@
 //! Listening, on tokio.
 
+use super::connect::raised;
 use super::connection::Connection;
 use super::stream::Stream;
 use crate::connect::transport;
 use crate::error::ListenError;
 use crate::link::Link;
 use crate::listener::Accepted;
-use crate::os::Acceptor;
+use crate::os::{Acceptor, AsyncInterrupt};
 use crate::{Endpoint, Options, Role};
 
 /// Listens on an endpoint and accepts connections. The async [`adieu::Listener`](crate::Listener).
 #[derive(Debug)]
 pub struct Listener {
     inner: Acceptor,
+    interrupt: Option<AsyncInterrupt>,
 }
 
 impl Listener {
@@ -28,7 +30,8 @@ impl Listener {
     pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let listener = crate::Listener::bind(endpoint, options)?;
         let fail = |source| ListenError { operation: "listen on", endpoint: endpoint.clone(), source };
-        Acceptor::new(listener).map(|inner| Self { inner }).map_err(fail)
+        let interrupt = options.interrupt.as_ref().map(AsyncInterrupt::new).transpose().map_err(fail)?;
+        Acceptor::new(listener).map(|inner| Self { inner, interrupt }).map_err(fail)
     }
 
     /// Where it listens, with the port that the system chose.
@@ -40,10 +43,18 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The system could not accept: no descriptors left.
+    /// The system could not accept: no descriptors left. Or the interrupt was raised:
+    /// [`ErrorKind::Interrupted`](std::io::ErrorKind::Interrupted).
     pub async fn accept(&self) -> Result<Connection, ListenError> {
         let listener = self.inner.listener();
-        let Accepted { socket, is_tcp, peer } = self.inner.accept().await?;
+        let Accepted { socket, is_tcp, peer } = tokio::select! {
+            // Also where clients are always waiting.
+            biased;
+            () = raised(self.interrupt.as_ref()) => {
+                return Err(listener.error(std::io::ErrorKind::Interrupted.into()));
+            }
+            accepted = self.inner.accept() => accepted?,
+        };
         let endpoint = listener.local_endpoint().to_string();
         let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);
         link.facts.peer_address = peer;

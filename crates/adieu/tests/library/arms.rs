@@ -1,6 +1,6 @@
 //! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
 
-use adieu::{ConnectError, Counts, Endpoint, Options, Report, ShutdownError};
+use adieu::{ConnectError, Counts, Endpoint, Options, Report, Role, ShutdownError};
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -122,19 +122,23 @@ impl Arm {
         (open, stream)
     }
 
-    /// Takes a standard stream over.
+    /// Takes a standard stream over that this side has begun.
     pub(crate) fn adopt(self, stream: TcpStream, options: &Options) -> Open {
+        self.adopt_as(stream, Role::Connect, options).expect("a connected stream")
+    }
+
+    /// Takes a standard stream over.
+    pub(crate) fn adopt_as(self, stream: TcpStream, role: Role, options: &Options) -> std::io::Result<Open> {
         match self {
-            Self::Blocking => {
-                Open::Blocking(adieu::Connection::from_stream(stream, options).expect("a connected stream"))
-            }
+            Self::Blocking => adieu::Connection::from_stream(stream, role, options).map(Open::Blocking),
             Self::Tokio => {
                 let runtime = Rc::new(runtime());
                 let adopted = run(&runtime, async {
                     stream.set_nonblocking(true)?;
-                    adieu::tokio::Connection::from_stream(tokio::net::TcpStream::from_std(stream)?, options)
+                    let stream = tokio::net::TcpStream::from_std(stream)?;
+                    adieu::tokio::Connection::from_stream(stream, role, options)
                 });
-                Open::Tokio(runtime, adopted.expect("a connected stream"))
+                adopted.map(|adopted| Open::Tokio(runtime, adopted))
             }
         }
     }

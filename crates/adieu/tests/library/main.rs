@@ -1,5 +1,6 @@
 //! The library's behaviour on real sockets. What both drivers promise is written once, in words of [`arms`].
 
+mod adopted;
 mod arms;
 mod connecting;
 #[cfg(target_os = "linux")]

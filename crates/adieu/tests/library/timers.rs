@@ -1,6 +1,6 @@
 //! Every wait is bounded by what its user asked for, and by nothing else.
 
-use crate::arms::{Arm, BOUND, bounded, log_of, on_both};
+use crate::arms::{BOUND, bounded, log_of, on_both};
 use adieu::{Ended, Ending, Endpoint, Interrupt, Options, Signal, Timer};
 use adieu_testkit::peer::Step::{Close, Hold, ReceiveToEof, Send, Silence};
 use adieu_testkit::peer::{ReceivedEnd, Step};
@@ -168,10 +168,9 @@ fn connecting_to_an_address_that_never_answers_times_out() {
 
 #[test]
 fn an_interrupt_wakes_a_blocked_read() {
-    bounded("read", || {
+    on_both(|arm| {
         let interrupt = Interrupt::new().expect("a pipe");
-        let (mut open, peer) =
-            Arm::Blocking.to_peer(&[Hold, ReceiveToEof], &Options::new().interrupt(&interrupt));
+        let (mut open, peer) = arm.to_peer(&[Hold, ReceiveToEof], &Options::new().interrupt(&interrupt));
         let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
         let error = open.read(&mut [0; 8]).expect_err("interrupted");
         // Not `Interrupted`, which std's own loops take for "try again".
@@ -184,10 +183,23 @@ fn an_interrupt_wakes_a_blocked_read() {
 }
 
 #[test]
-fn an_interrupt_ends_a_stream_that_never_pauses() {
-    bounded("drain", || {
+fn an_interrupt_ends_the_wait_for_the_peers_end() {
+    on_both(|arm| {
         let interrupt = Interrupt::new().expect("a pipe");
-        let (open, stream) = Arm::Blocking.to_std(&Options::new().interrupt(&interrupt));
+        let (open, _peer) = arm.to_peer(&[Hold], &Options::new().interrupt(&interrupt));
+        let half = open.shutdown_send().expect("connected");
+        let raising = thread::spawn(move || interrupt.raise(Signal::Terminate));
+        let report = half.drain();
+        assert_eq!((report.ending, report.signal, report.exit_code), ("interrupted", Some("SIGTERM"), 143));
+        raising.join().expect("it does not panic");
+    });
+}
+
+#[test]
+fn an_interrupt_ends_a_stream_that_never_pauses() {
+    on_both(|arm| {
+        let interrupt = Interrupt::new().expect("a pipe");
+        let (open, stream) = arm.to_std(&Options::new().interrupt(&interrupt));
         let sending = endless(stream);
         let mut half = open.shutdown_send().expect("connected");
         half.read_exact(&mut [0; 10_000]).expect("the stream flows");
@@ -211,16 +223,18 @@ fn an_interrupt_wakes_accept_and_connect() {
         assert_eq!(error.io_error().kind(), io::ErrorKind::Interrupted);
         raising.join().expect("it does not panic");
     });
-    bounded("connect", || {
+    on_both(|arm| {
         let interrupt = Interrupt::new().expect("a pipe");
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (address, _held) = places::unanswering(nobody).expect("a full backlog");
         let options = Options::new().interrupt(&interrupt);
         let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
-        let error = adieu::connect(&address.into(), &options).expect_err("nobody answers");
+        let error = arm.connect(&address.into(), &options).err().expect("nobody answers");
         assert!(matches!(error.cause(), adieu::ConnectCause::Interrupted), "{error}");
         assert_eq!((error.report().ending, error.report().exit_code), ("interrupted", 130));
         raising.join().expect("it does not panic");
+        let error = arm.connect(&address.into(), &options).err().expect("it stays raised");
+        assert!(matches!(error.cause(), adieu::ConnectCause::Interrupted), "{error}");
     });
 }
 

@@ -2,7 +2,7 @@
 
 use crate::arms::{BOUND, bounded, log_of, runtime};
 use adieu::tokio::{Connection, connect, exchange};
-use adieu::{Endpoint, Options, Report};
+use adieu::{Endpoint, Interrupt, Options, Report, Signal};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{Close, Duplex, Hold, Receive, ReceiveToEof, Reset, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Script};
@@ -336,5 +336,30 @@ fn a_connect_that_is_dropped_when_the_peer_has_accepted_is_seen_as_a_reset() {
         let reading = move || accepted.read(&mut [0]).map_err(|error| error.kind());
         let told = tokio::task::spawn_blocking(reading).await.expect("it does not panic");
         assert_eq!(told, Err(io::ErrorKind::ConnectionReset));
+    });
+}
+
+#[test]
+fn an_interrupt_ends_an_accept_and_an_exchange() {
+    run(|| async {
+        let interrupt = Interrupt::new().expect("a pipe");
+        let options = Options::new().interrupt(&interrupt);
+        let listener =
+            adieu::tokio::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+        let endpoint = listener.local_endpoint().clone();
+        let plain = Options::new();
+        let (accepted, connected) = tokio::join!(listener.accept(), connect(&endpoint, &plain));
+        let (accepted, connected) = (accepted.expect("a client"), connected.expect("it listens"));
+        // Two wait for one interrupt, and so do the listener and its connection.
+        let waiting = tokio::spawn(async move { listener.accept().await.map(drop) });
+        let (input, _open) = tokio::io::duplex(1);
+        let exchanging = tokio::spawn(async move { exchange(accepted, input, tokio::io::sink()).await });
+        // The other threads' way.
+        std::thread::spawn(move || interrupt.raise(Signal::Terminate)).join().expect("no panic");
+        let error = waiting.await.expect("no panic").expect_err("nobody comes");
+        assert_eq!(error.io_error().kind(), io::ErrorKind::Interrupted);
+        let report = exchanging.await.expect("no panic");
+        assert_eq!((report.ending, report.signal), ("interrupted", Some("SIGTERM")), "{report}");
+        drop(connected);
     });
 }

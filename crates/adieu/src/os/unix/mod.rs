@@ -13,7 +13,7 @@ pub(crate) use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use portable::*;
 #[cfg(feature = "tokio")]
-pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
+pub(crate) use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub(crate) use socket_file::{SocketFile, listen_at};
 pub(crate) use waker::Waker;
 

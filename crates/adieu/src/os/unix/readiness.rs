@@ -4,7 +4,7 @@ use crate::ListenError;
 use crate::listener::Accepted;
 use crate::os::AcknowledgementWatch;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -14,6 +14,7 @@ trait Steady: AsRawFd {}
 
 impl Steady for crate::Listener {}
 impl Steady for AcknowledgementWatch {}
+impl Steady for OwnedFd {}
 
 /// Registers a descriptor with tokio, to wait until it is readable.
 fn register<T: Steady>(inner: T) -> io::Result<AsyncFd<T>> {
@@ -69,6 +70,35 @@ impl AsyncAcknowledgements {
             }
             // The runtime is going away.
             Err(_) => Poll::Pending,
+        }
+    }
+}
+
+/// An [`Interrupt`](crate::Interrupt) that can be awaited. It has a descriptor of its own, because a reactor takes each only
+/// once and an interrupt may be that of many connections.
+#[derive(Debug)]
+pub(crate) struct AsyncInterrupt {
+    inner: AsyncFd<OwnedFd>,
+}
+
+impl AsyncInterrupt {
+    pub(crate) fn new(interrupt: &crate::Interrupt) -> io::Result<Self> {
+        interrupt.as_fd().try_clone_to_owned().and_then(register).map(|inner| Self { inner })
+    }
+
+    /// Ready: it was raised. It stays so.
+    pub(crate) fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.inner.poll_read_ready(cx)) {
+            Ok(_) => Poll::Ready(()),
+            // The runtime is going away.
+            Err(_) => Poll::Pending,
+        }
+    }
+
+    /// Waits until it is raised.
+    pub(crate) async fn raised(&self) {
+        if self.inner.readable().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

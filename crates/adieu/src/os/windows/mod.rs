@@ -29,7 +29,7 @@ pub(crate) use errors::{
 };
 pub(crate) use evidence::{AcknowledgementWatch, first_fin, sample};
 #[cfg(feature = "tokio")]
-pub(crate) use readiness::{Acceptor, AsyncAcknowledgements};
+pub(crate) use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub(crate) use socket::{
     SocketFile, abstract_name_of, is_ipv6, listen_at, path_of, peek, prepare_to_bind, set_tos,
     set_traffic_class,

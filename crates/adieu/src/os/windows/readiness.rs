@@ -3,9 +3,9 @@
 use crate::ListenError;
 use crate::listener::Accepted;
 use std::io;
-use std::os::windows::io::BorrowedSocket;
-use std::task::{Context, Poll};
-use tokio::net::TcpListener;
+use std::os::windows::io::{AsSocket, BorrowedSocket};
+use std::task::{Context, Poll, ready};
+use tokio::net::{TcpListener, UdpSocket};
 
 /// A listener that can be awaited.
 #[derive(Debug)]
@@ -54,5 +54,35 @@ impl AsyncAcknowledgements {
 
     pub(crate) fn poll_news(&mut self, _: &mut Context<'_>) -> Poll<()> {
         match *self {}
+    }
+}
+
+/// An [`Interrupt`](crate::Interrupt) that can be awaited. It has a handle of its own, because tokio takes each only once and
+/// an interrupt may be that of many connections.
+#[derive(Debug)]
+pub(crate) struct AsyncInterrupt {
+    inner: UdpSocket,
+}
+
+impl AsyncInterrupt {
+    pub(crate) fn new(interrupt: &crate::Interrupt) -> io::Result<Self> {
+        let own = interrupt.as_socket().try_clone_to_owned()?;
+        UdpSocket::from_std(own.into()).map(|inner| Self { inner })
+    }
+
+    /// Ready: it was raised. It stays so.
+    pub(crate) fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.inner.poll_recv_ready(cx)) {
+            Ok(()) => Poll::Ready(()),
+            // The runtime is going away.
+            Err(_) => Poll::Pending,
+        }
+    }
+
+    /// Waits until it is raised.
+    pub(crate) async fn raised(&self) {
+        if self.inner.readable().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

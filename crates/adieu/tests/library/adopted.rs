@@ -1,0 +1,102 @@
+//! Sockets that somebody else has connected, and that are taken over: what their reports say of them.
+
+use crate::arms::{Arm, on_both};
+use adieu::{OptionError, Options, Report, Role};
+use std::io::Write;
+use std::net::{Shutdown, TcpListener, TcpStream};
+
+/// Both ends of a connection over loopback.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let begun = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+    (begun, listener.accept().expect("it has connected").0)
+}
+
+/// Ends a connection whose other end has ended.
+fn ended(arm: Arm, stream: TcpStream, role: Role, mut other: &TcpStream) -> Report {
+    let open = arm.adopt_as(stream, role, &Options::new()).expect("a connected stream");
+    other.write_all(b"hi").expect("there is room");
+    other.shutdown(Shutdown::Write).expect("connected");
+    open.shutdown_send().expect("connected").drain()
+}
+
+#[test]
+fn a_report_says_which_side_a_stream_is_and_the_endpoint_of_that_side() {
+    on_both(|arm| {
+        let (begun, accepted) = pair();
+        let server = accepted.local_addr().expect("connected").to_string();
+        let report = ended(arm, begun, Role::Connect, &accepted);
+        assert_eq!((report.role, &report.endpoint, report.transport), ("connect", &server, Some("tcp")));
+        assert!(report.is_graceful(), "{report}");
+
+        let (begun, accepted) = pair();
+        let server = accepted.local_addr().expect("connected").to_string();
+        let report = ended(arm, accepted, Role::Listen, &begun);
+        assert_eq!((report.role, &report.endpoint, report.transport), ("listen", &server, Some("tcp")));
+        assert_eq!(report.peer_address, begun.local_addr().ok().map(|address| address.to_string()));
+        assert!(report.is_graceful(), "{report}");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_behind_a_tcp_stream_is_told_as_one() {
+    use std::os::fd::OwnedFd;
+    on_both(|arm| {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let path = directory.path().join("s");
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("a free path");
+        let pair = || {
+            let begun = std::os::unix::net::UnixStream::connect(&path).expect("it listens");
+            let accepted = listener.accept().expect("it has connected").0;
+            [begun, accepted].map(|stream| TcpStream::from(OwnedFd::from(stream)))
+        };
+        let endpoint = format!("unix:{}", path.display());
+        let [begun, accepted] = pair();
+        let report = ended(arm, begun, Role::Connect, &accepted);
+        assert_eq!((report.role, &report.endpoint, report.transport), ("connect", &endpoint, Some("unix")));
+        assert_eq!(report.bytes_acknowledged, None, "nothing is acknowledged there");
+        assert!(report.is_graceful(), "{report}");
+        let [begun, accepted] = pair();
+        let report = ended(arm, accepted, Role::Listen, &begun);
+        assert_eq!((report.role, &report.endpoint, report.transport), ("listen", &endpoint, Some("unix")));
+
+        let (one, _other) = std::os::unix::net::UnixStream::pair().expect("descriptors are left");
+        let one = TcpStream::from(OwnedFd::from(one));
+        let error =
+            arm.adopt_as(one.try_clone().expect("a descriptor"), Role::Connect, &Options::new().ttl(3));
+        let error = error.err().expect("it has no hops");
+        assert!(
+            matches!(OptionError::in_io(&error), Some(OptionError::Meaningless { option: "ttl" })),
+            "{error}"
+        );
+        let report = arm.adopt_as(one, Role::Connect, &Options::new()).expect("a connected stream").abort();
+        assert_eq!((&*report.endpoint, report.transport), ("an unnamed socket", Some("unix")));
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_without_a_stream_is_refused() {
+    use std::os::fd::OwnedFd;
+    on_both(|arm| {
+        let datagrams = std::os::unix::net::UnixDatagram::pair().expect("descriptors are left").0;
+        let error = arm.adopt_as(TcpStream::from(OwnedFd::from(datagrams)), Role::Connect, &Options::new());
+        assert_eq!(error.err().expect("it has no stream").to_string(), "it is not a stream socket");
+    });
+}
+
+#[test]
+fn tls_of_the_other_side_is_refused() {
+    on_both(|arm| {
+        let server = adieu::tls::Server::self_signed().build().expect("a key");
+        let client = adieu::tls::Client::new().insecure().build().expect("nothing is read");
+        for (tls, role, says) in [
+            (server, Role::Connect, "the TLS configuration is that of a listener"),
+            (client, Role::Listen, "the TLS configuration is that of a client"),
+        ] {
+            let error = arm.adopt_as(pair().0, role, &Options::new().tls(tls)).err().expect("the wrong side");
+            assert_eq!(error.to_string(), says);
+        }
+    });
+}
