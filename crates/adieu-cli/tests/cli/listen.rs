@@ -534,3 +534,20 @@ fn what_cannot_be_meant_is_refused() {
         assert!(!output.stderr.is_empty());
     }
 }
+
+#[test]
+fn a_command_finds_both_addresses_in_its_variables() {
+    let tell = r#"printf '%s|%s' "$ADIEU_PEER" "$ADIEU_LOCAL""#;
+    let server = Server::start(&["--exec", tell]);
+    let stream = server.connect();
+    let client = stream.local_addr().expect("connected").to_string();
+    assert_eq!(text(&ask(stream, b"")), format!("{client}|{}", server.address));
+    assert_eq!(server.finish().0.code(), Some(0));
+
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let endpoint = format!("unix:{}", directory.path().join("s").display());
+    let server = Server::start_at(&endpoint, &["--exec", tell]);
+    let output = run(&["connect", "-q", &endpoint], b"");
+    assert_eq!(text(&output.stdout), format!("|{endpoint}"), "the client has no name");
+    assert_eq!(server.finish().0.code(), Some(0));
+}

@@ -75,7 +75,8 @@ pub(crate) struct Args {
     )]
     output: Option<PathBuf>,
 
-    /// Run this command with the shell for each connection: its stdin and stdout are the two directions
+    /// Run this command with the shell for each connection: its stdin and stdout are the two directions. ADIEU_PEER holds the
+    /// client's address (empty for an unnamed one of a Unix socket), ADIEU_LOCAL ours
     #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new())]
     exec: Option<String>,
