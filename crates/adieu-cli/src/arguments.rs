@@ -17,8 +17,12 @@ use clap::{Arg, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 
 /// Options that mean nothing without another. From a variable they are then ignored.
-const NEEDS: [(&str, &str); 3] =
-    [("max_connections", "keep_open"), ("proxy_password_file", "proxy"), ("exec_status", "exec")];
+const NEEDS: [(&str, &str); 4] = [
+    ("max_connections", "keep_open"),
+    ("proxy_password_file", "proxy"),
+    ("exec_status", "exec"),
+    ("proxy_ca", "proxy"),
+];
 
 /// Options that mean nothing with another, or with one value of it. Of the two, one from a variable yields.
 const NOT_WITH: [(&str, &str, Option<&str>); 5] = [
@@ -30,7 +34,7 @@ const NOT_WITH: [(&str, &str, Option<&str>); 5] = [
 ];
 
 /// Options that mean nothing for a Unix socket. From a variable, which may be set for every run, they are then ignored.
-const NOT_FOR_UNIX: [&str; 14] = [
+const NOT_FOR_UNIX: [&str; 15] = [
     "source",
     "interface",
     "ipv4",
@@ -45,6 +49,7 @@ const NOT_FOR_UNIX: [&str; 14] = [
     "fastopen",
     "proxy",
     "proxy_password_file",
+    "proxy_ca",
 ];
 
 /// Options that mean nothing without TLS. One that is written and then does nothing could be taken for safety; from a
@@ -56,13 +61,14 @@ const FOR_TLS: [&str; 9] =
 const ASKS_FOR_TLS: [&str; 4] = ["tls", "self_signed", "cert", "key"];
 
 /// What only the side that connects, or only the one that listens, can mean. `send` and `receive` can do both.
-const OF_CONNECTING: [&str; 6] = ["pin", "insecure", "servername", "source", "proxy", "proxy_password_file"];
+const OF_CONNECTING: [&str; 7] =
+    ["pin", "insecure", "servername", "source", "proxy", "proxy_password_file", "proxy_ca"];
 const OF_LISTENING: [&str; 2] = ["self_signed", "port_file"];
 
 /// What keeps others out by being given. An empty variable is as good as none, but not of these: it is what a script's own
 /// becomes that was not set, and the run would let in or let see more than was asked for, and say nothing. Of what else can be
 /// empty the default is the strict one, or (the proxy, switches) an empty variable means "no" to everybody.
-const GUARDS: [&str; 7] = ["secret", "secret_file", "pin", "ca", "tls_min", "cert", "key"];
+const GUARDS: [&str; 8] = ["secret", "secret_file", "pin", "ca", "tls_min", "cert", "key", "proxy_ca"];
 
 /// Whether this command listens. `None`: it can do only one of the two.
 fn listens(name: &str, matches: &ArgMatches) -> Option<bool> {
@@ -336,6 +342,7 @@ fn empty_guard(
         // With them, TLS would be spoken.
         "cert" | "key" => listens,
         "pin" => is_over_tls && !listens,
+        "proxy_ca" => given(matches, "proxy").is_some(),
         id => is_over_tls && GUARDS.contains(&id),
     };
     let empty = command.get_arguments().filter(|argument| is_empty_variable(argument)).map(Named::new);

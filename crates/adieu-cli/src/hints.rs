@@ -25,11 +25,7 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         return Some(hint);
     }
     if report.looks_like_tls {
-        return Some(if report.role == "listen" {
-            "what the client sent looks like TLS: to speak it, listen with --tls, or on tls://host:port"
-        } else {
-            "what the peer sent looks like an alert of TLS: to speak it, connect to tls://host:port"
-        });
+        return Some(for_unasked_tls(report));
     }
     if report.ending == "no_connection" && report.proxy.is_some() {
         // What the proxy, or the way to it, has said is all there is.
@@ -119,6 +115,15 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         }
         ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
         _ => None,
+    }
+}
+
+/// For a peer that speaks TLS to us, who do not.
+fn for_unasked_tls(report: &Report) -> &'static str {
+    if report.role == "listen" {
+        "what the client sent looks like TLS: to speak it, listen with --tls, or on tls://host:port"
+    } else {
+        "what the peer sent looks like an alert of TLS: to speak it, connect to tls://host:port"
     }
 }
 

@@ -1,6 +1,6 @@
 //! The proxy, and its password, which is in nothing that is printed.
 
-use adieu::{Endpoint, ParseProxyError, Proxy, describe_error};
+use adieu::{Endpoint, ParseProxyError, Proxy, describe_error, tls};
 use clap::Args;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use std::fmt;
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Proxy")]
 pub(crate) struct ProxyOptions {
-    /// Connect through socks5://, socks5h://, socks4a:// or http://[user[:password]@]host:port, or as "env" says:
-    /// ALL_PROXY and NO_PROXY
+    /// Connect through socks5://, socks5h://, socks4://, socks4a://, http:// or https://[user[:password]@]host:port, or as
+    /// "env" says: ALL_PROXY and NO_PROXY. To an https proxy TLS is spoken
     #[arg(long, value_name = "URL|env", env = "ADIEU_PROXY", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new().map(Secret))]
     proxy: Option<Secret>,
@@ -21,6 +21,10 @@ pub(crate) struct ProxyOptions {
     /// Read the proxy's password from this file's first line; others can see it on a command line
     #[arg(long, value_name = "FILE", env = "ADIEU_PROXY_PASSWORD_FILE", hide_env_values = true)]
     proxy_password_file: Option<PathBuf>,
+
+    /// Check the certificate of an https proxy against those in this PEM file instead of the system's roots
+    #[arg(long, value_name = "FILE", env = "ADIEU_PROXY_CA", hide_env_values = true)]
+    proxy_ca: Option<PathBuf>,
 }
 
 /// A text that may hold a password. It is parsed where an error is told without it; clap would show it.
@@ -67,6 +71,14 @@ impl ProxyOptions {
             proxy = proxy.clone().with_password(password).map_err(wrong)?;
         }
         proxy.check().map_err(|error| format!("the proxy {proxy}: {error}"))?;
+        if proxy.is_secure() {
+            let client = match &self.proxy_ca {
+                Some(path) => tls::Client::new().ca_file(path),
+                None => tls::Client::new(),
+            };
+            let built = client.build().map_err(|error| format!("TLS cannot be spoken to the proxy: {error}"))?;
+            proxy = proxy.with_tls(built);
+        }
         Ok(Some(proxy))
     }
 }
@@ -90,6 +102,7 @@ mod tests {
         let options = ProxyOptions {
             proxy: Some(Secret("socks5://me:hunter2@host".to_owned())),
             proxy_password_file: None,
+            proxy_ca: None,
         };
         assert!(!format!("{options:?}").contains("hunter2"));
         let proxy = options.resolve(&Endpoint::tcp("h", 1)).ok().flatten().expect("a proxy");

@@ -51,6 +51,10 @@ pub(crate) struct Link<H: Handle> {
     /// What the two streams are carried in, if that is TLS.
     #[cfg(feature = "tls")]
     tls: Option<Box<crate::tls::engine::Engine>>,
+    /// What the records to the peer are carried in, if a proxy is spoken to over TLS. Without TLS to the peer it becomes the
+    /// one above.
+    #[cfg(feature = "tls")]
+    outer: Option<Box<crate::tls::engine::Engine>>,
     /// After the handle in order: the socket is closed before the network is given back.
     network: Option<io::Result<os::Network>>,
 }
@@ -61,7 +65,7 @@ impl<H: Handle> Link<H> {
         let start = Instant::now();
         options.begin(start);
         let link = Self {
-            core: Core::new(options.core_config()),
+            core: Core::new(options.core_config(role)),
             handle: None,
             facts: Facts { began: Some(SystemTime::now()), role: role.name(), endpoint, ..Facts::default() },
             options,
@@ -74,6 +78,8 @@ impl<H: Handle> Link<H> {
             syn: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            outer: None,
             network: Some(os::Network::start()),
         };
         if let (Some(call), Some(Ok(_))) = (os::CALLS.startup, &link.network) {
@@ -122,7 +128,7 @@ impl<H: Handle> Link<H> {
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "TLS is asked"))]
     pub(crate) fn has_unsent(&self) -> bool {
         #[cfg(feature = "tls")]
-        return self.tls.as_ref().is_some_and(|tls| !tls.unsent().is_empty());
+        return [&self.tls, &self.outer].into_iter().flatten().any(|tls| !tls.unsent().is_empty());
         #[cfg(not(feature = "tls"))]
         false
     }
@@ -160,6 +166,10 @@ impl<H: Handle> Link<H> {
         if self.begin_tls(fault, with_syn) {
             return;
         }
+        #[cfg(feature = "tls")]
+        if let Some(outer) = self.outer.take() {
+            self.tls = Some(outer);
+        }
         self.core.handle_connected(self.now());
         self.syn = None;
         if let Some((taken, at)) = with_syn {
@@ -169,6 +179,15 @@ impl<H: Handle> Link<H> {
         if let Some(fault) = fault {
             self.observe(&Event::Fault { fault });
             self.core.handle_fault(self.now(), fault);
+        }
+    }
+
+    /// The connection goes through a proxy that was spoken to in this way.
+    pub(crate) fn goes_by(&mut self, way: crate::proxy::blocking::Way) {
+        match way {
+            crate::proxy::blocking::Way::Plain => {}
+            #[cfg(feature = "tls")]
+            crate::proxy::blocking::Way::Tls(session) => self.outer = Some(session.into_carrier()),
         }
     }
 

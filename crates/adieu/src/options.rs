@@ -188,16 +188,25 @@ impl Options {
     }
 
     /// What the core is told.
-    pub(crate) fn core_config(&self) -> adieu_proto::Config {
+    pub(crate) fn core_config(&self, role: crate::Role) -> adieu_proto::Config {
         let mut config = self.timers.clone();
         // Who wants the kernel to try for longer wants us to let it.
         if self.socket.user_timeout > config.dead_peer {
             config.dead_peer = None;
         }
         #[cfg(feature = "tls")]
-        if self.tls.as_ref().is_some_and(|tls| tls.eof == crate::tls::Eof::Require) {
-            return adieu_proto::Config { end_mark: true, ..config };
+        {
+            // Where only the way to a proxy is secured, its end is all there is.
+            let is_secure = |proxy: &Arc<Proxy>| role == crate::Role::Connect && proxy.is_secure();
+            let needs_end = match &self.tls {
+                Some(tls) => tls.eof == crate::tls::Eof::Require,
+                None => self.proxy.as_ref().is_some_and(is_secure),
+            };
+            if needs_end {
+                return adieu_proto::Config { end_mark: true, ..config };
+            }
         }
+        let _ = role;
         config
     }
 
@@ -395,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_long_user_timeout_leaves_a_dead_peer_to_the_kernel() {
-        let dead_peer = |options: Options| options.core_config().dead_peer;
+        let dead_peer = |options: Options| options.core_config(crate::Role::Connect).dead_peer;
         let short = Options::new().user_timeout(Duration::from_secs(30));
         let long = Options::new().user_timeout(Config::DEAD_PEER * 2);
         assert_eq!(dead_peer(Options::new()), Some(Config::DEAD_PEER));

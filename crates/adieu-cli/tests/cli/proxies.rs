@@ -241,7 +241,7 @@ fn a_wrong_proxy_is_a_usage_error_without_its_password() {
     for (url, says) in [
         ("proxy.test", "--proxy is not a proxy: an HTTP proxy needs its port"),
         ("http://me%3Ae:hunter2@h:1", "the user of an HTTP proxy has no colon"),
-        ("https://me:hunter2@h:1", "this kind of proxy is not spoken to"),
+        ("ftp://me:hunter2@h:1", "this kind of proxy is not spoken to"),
         ("http://me:hunter2@h", "an HTTP proxy needs its port"),
         ("socks5://me:hunter2@h:port", "a proxy's address is host:port"),
         ("socks4a://me:hunter2@h:1", "SOCKS4 knows no password"),
@@ -281,4 +281,20 @@ fn a_variable_that_is_no_text_does_not_lead_past_the_proxy() {
     assert_eq!((output.status.code(), said.trim()), (Some(2), "adieu: ALL_PROXY or NO_PROXY is not UTF-8"));
     server.set_nonblocking(true).expect("a socket");
     assert!(server.accept().is_err(), "nobody came past the proxy");
+}
+
+#[test]
+fn the_roots_for_an_https_proxy_are_read_before_anything_is_connected_to() {
+    let proxy = ["--proxy", "https://127.0.0.1:1", "127.0.0.1:9"];
+    let output = crate::run(&[&["connect", "--proxy-ca", "/nonexistent/ca.pem"], &proxy[..]].concat(), b"");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("TLS cannot be spoken to the proxy: cannot read /nonexistent/ca.pem: No such file or directory"),
+        "{said}"
+    );
+    let output = crate::run(&["connect", "--proxy-ca", "/nonexistent/ca.pem", "127.0.0.1:9"], b"");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--proxy-ca needs --proxy"), "{said}");
 }

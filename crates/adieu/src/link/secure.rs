@@ -13,10 +13,10 @@
 use super::{Link, Moved, fault};
 use crate::Event;
 use crate::handle::{self, Direction, Handle};
-use crate::tls::engine::Handshake;
+use crate::tls::engine::{Engine, Handshake};
 use crate::tls::{
-    Described, Eof, Failure, HandshakeError, Presented, Stage, Trust, alert_name, in_words, is_readable,
-    out_of_time,
+    Described, Eof, Failure, HandshakeError, Party, Presented, Stage, Trust, alert_name, in_words,
+    is_readable, out_of_time,
 };
 use adieu_proto::{Call, Ending, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
 use rustls::{Error, ProtocolVersion};
@@ -78,7 +78,7 @@ impl<H: Handle> Link<H> {
                 let error = fault
                     .code
                     .map_or_else(|| io::ErrorKind::ConnectionReset.into(), io::Error::from_raw_os_error);
-                let told = HandshakeError::reset(&error, &[], tls.is_server());
+                let told = HandshakeError::reset(&error, &[], Party::of_peer(tls.is_server()));
                 self.handshake_failed(&told, Some(fault));
             }
             (Err(error), _) => self.handshake_failed(&error, None),
@@ -118,15 +118,22 @@ impl<H: Handle> Link<H> {
             match self.fill() {
                 Ok(0) => {
                     let tls = self.tls.as_ref();
-                    let error = tls.map(|tls| HandshakeError::eof(tls.first(), tls.is_server()));
+                    let error =
+                        tls.map(|tls| HandshakeError::eof(tls.first(), Party::of_peer(tls.is_server())));
                     if let Some(error) = error {
                         self.handshake_failed(&error, None);
                     }
                     return Step::Failed;
                 }
                 Ok(_) => self.core.handle_handshake(self.now()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.outer_has_ended() => {
                     return Step::Wait(Direction::Receive);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let what =
+                        "the proxy ended its session with us before the handshake with the peer was finished";
+                    self.handshake_failed(&HandshakeError::new(Failure::Eof, what), None);
+                    return Step::Failed;
                 }
                 Err(error) => {
                     self.handshake_reset(Call::Receive, &error);
@@ -172,7 +179,7 @@ impl<H: Handle> Link<H> {
             certificate: facts.and_then(|facts| facts.certificate.as_ref()),
             is_readable: tls.peer_certificate().is_some_and(is_readable),
             is_accepted: tls.has_accepted_certificate(),
-            is_client: tls.is_server(),
+            party: Party::of_peer(tls.is_server()),
             trust: facts.and_then(|facts| facts.trust),
         };
         let stage = if tls.lacks_certificate() {
@@ -194,10 +201,19 @@ impl<H: Handle> Link<H> {
     fn flush_alert(&mut self) {
         let at = self.now();
         if let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls)
-            && let Ok(n) = handle.socket().send_with_flags(tls.unsent(), crate::os::SEND_FLAGS)
+            && let waiting = match &mut self.outer {
+                None => tls.unsent(),
+                Some(outer) => {
+                    if outer.unsent().is_empty() && !tls.unsent().is_empty() {
+                        outer.seal(tls.unsent());
+                    }
+                    outer.unsent()
+                }
+            }
+            && let Ok(n) = handle.socket().send_with_flags(waiting, crate::os::SEND_FLAGS)
         {
             // Counted, or its octets would be taken for those of the bytes before it, which are acknowledged by now.
-            let accepted = tls.sent(n);
+            let accepted = sent(tls, self.outer.as_deref_mut(), n);
             if accepted > 0 {
                 self.observe_at(at, &Event::Sent { bytes: accepted });
                 self.core.handle_accepted(at, accepted);
@@ -209,7 +225,7 @@ impl<H: Handle> Link<H> {
     /// A call failed before the handshake was done.
     fn handshake_reset(&mut self, call: Call, error: &io::Error) {
         let Some(tls) = &self.tls else { return };
-        let told = HandshakeError::reset(error, tls.first(), tls.is_server());
+        let told = HandshakeError::reset(error, tls.first(), Party::of_peer(tls.is_server()));
         self.handshake_failed(&told, Some(fault(call, error)));
     }
 
@@ -234,14 +250,27 @@ impl<H: Handle> Link<H> {
         let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
+        let Some(outer) = &mut self.outer else {
+            return receive(handle, tls);
+        };
         loop {
-            match handle.attempt(Direction::Receive, |socket| (&**socket).read(tls.room())) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(n) => {
-                    tls.received(n);
-                    return Ok(n);
-                }
-                error => return error,
+            let n = outer.open(tls.room());
+            if n > 0 {
+                tls.received(n);
+                return Ok(n);
+            }
+            let is_cut = outer.close_notify_received() && !tls.close_notify_received();
+            if outer.failure().is_some() || is_cut && !self.core.peer_has_ended() {
+                // Nothing of the peer's comes any more: see `note_outer_end`.
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if receive(handle, outer)? == 0 {
+                return Ok(0);
+            }
+            if outer.close_notify_received() {
+                // Whatever comes after the end is thrown away, a piece at a time: it may have no end.
+                outer.ignore_received();
+                return Err(io::ErrorKind::WouldBlock.into());
             }
         }
     }
@@ -251,19 +280,34 @@ impl<H: Handle> Link<H> {
         let mut some = false;
         loop {
             let (Some(handle), Some(tls)) = (&self.handle, &mut self.tls) else { return Flushed::Failed };
-            if tls.unsent().is_empty() {
+            if let Some(outer) = self.outer.as_mut().filter(|outer| outer.unsent().is_empty()) {
+                if !tls.unsent().is_empty() {
+                    if outer.seal(tls.unsent()) == 0 {
+                        self.core.handle_owed(false);
+                        self.outer_failed(Call::Send);
+                        return Flushed::Failed;
+                    }
+                } else if tls.close_notify_sent() {
+                    // The inner session has ended, so the outer does.
+                    outer.close();
+                }
+            }
+            let is_through = tls.unsent().is_empty();
+            let carrier =
+                self.outer.as_ref().map_or(is_through, |outer| is_through && outer.unsent().is_empty());
+            if carrier {
                 if let Some(facts) = &mut self.facts.tls {
                     facts.close_notify_sent = tls.close_notify_sent();
                 }
                 self.core.handle_owed(false);
                 return Flushed::All;
             }
-            let send =
-                |socket: &socket2::SockRef<'_>| socket.send_with_flags(tls.unsent(), crate::os::SEND_FLAGS);
+            let waiting = self.outer.as_ref().unwrap_or(tls).unsent();
+            let send = |socket: &socket2::SockRef<'_>| socket.send_with_flags(waiting, crate::os::SEND_FLAGS);
             match handle.attempt(Direction::Send, send) {
                 Ok(n) => {
                     some = true;
-                    let accepted = tls.sent(n);
+                    let accepted = sent(tls, self.outer.as_deref_mut(), n);
                     if accepted > 0 {
                         self.observe_at(at, &Event::Sent { bytes: accepted });
                         self.core.handle_accepted(at, accepted);
@@ -320,7 +364,7 @@ impl<H: Handle> Link<H> {
             return Moved::Ended;
         }
         let flushed = self.flush(at);
-        if self.tls.as_mut().is_some_and(|tls| tls.ledger().is_long()) {
+        if [&mut self.tls, &mut self.outer].into_iter().flatten().any(|tls| tls.ledger().is_long()) {
             // A look at the acknowledgements shortens it.
             self.core.handle_alert();
         }
@@ -337,7 +381,8 @@ impl<H: Handle> Link<H> {
         loop {
             let Some(tls) = &mut self.tls else { return Moved::Ended };
             let n = tls.open(buffer);
-            if !tls.unsent().is_empty() {
+            if !tls.unsent().is_empty() || self.outer.as_ref().is_some_and(|outer| !outer.unsent().is_empty())
+            {
                 // An answer to a key update, or an alert.
                 self.core.handle_owed(true);
             }
@@ -353,7 +398,9 @@ impl<H: Handle> Link<H> {
                 // Whatever comes after the end is thrown away, a piece at a time: it may have no end.
                 Moved::Bytes(_) if self.core.peer_has_ended() => return Moved::Blocked,
                 Moved::Bytes(_) => {}
-                other => return other,
+                // Received now, it is known already.
+                Moved::Blocked => return self.note_outer_end().unwrap_or(Moved::Blocked),
+                Moved::Ended => return Moved::Ended,
             }
         }
     }
@@ -366,7 +413,7 @@ impl<H: Handle> Link<H> {
             return Some(Moved::Ended);
         }
         if !tls.close_notify_received() {
-            return None;
+            return self.note_outer_end();
         }
         tls.ignore_received();
         if self.core.peer_has_ended() || self.core.evidence().fault.is_some() {
@@ -381,6 +428,40 @@ impl<H: Handle> Link<H> {
             self.core.handle_end_mark();
         }
         Some(Moved::Ended)
+    }
+
+    fn outer_has_ended(&self) -> bool {
+        self.outer.as_ref().is_some_and(|outer| outer.failure().is_some() || outer.close_notify_received())
+    }
+
+    /// The session with the proxy has ended or broken before that with the peer: the stream was cut, whatever the peer did.
+    /// `None`: it has not, or the core knows.
+    fn note_outer_end(&mut self) -> Option<Moved> {
+        let outer = self.outer.as_ref()?;
+        if outer.failure().is_some() {
+            self.outer_failed(Call::Receive);
+            return Some(Moved::Ended);
+        }
+        if !outer.close_notify_received()
+            || self.core.peer_has_ended()
+            || self.core.evidence().fault.is_some()
+        {
+            return None;
+        }
+        self.note_eof();
+        self.core.handle_stream_end(self.now());
+        Some(Moved::Ended)
+    }
+
+    /// The session with the proxy is broken.
+    fn outer_failed(&mut self, call: Call) {
+        let Some(error) = self.outer.as_ref().and_then(|outer| outer.failure().cloned()) else { return };
+        let told = format!("in the session with the proxy: {}", in_words(&error));
+        self.observe(&Event::TlsFailed { alert: None, error: &told });
+        if let Some(facts) = &mut self.facts.tls {
+            facts.error.get_or_insert(told);
+        }
+        self.core.handle_fault(self.now(), Fault { call, kind: FaultKind::Protocol, code: None });
     }
 
     /// Receives from the socket, and tells the core how it ended if it did.
@@ -416,6 +497,9 @@ impl<H: Handle> Link<H> {
             }
             let alert = facts.alert.clone();
             self.observe(&Event::TlsFailed { alert: alert.as_deref(), error: &in_words(&error) });
+        } else {
+            // The only session is that with the proxy.
+            self.facts.failure.get_or_insert(format!("in the session with the proxy: {}", in_words(&error)));
         }
         self.flush_alert();
         let fault = Fault { call, kind: FaultKind::Protocol, code: None };
@@ -456,13 +540,17 @@ impl<H: Handle> Link<H> {
         let Some(tls) = &mut self.tls else { return sample };
         // The core counts our FIN as an octet, and so does the kernel.
         let fin = u64::from(self.core.milestones().shutdown_send.is_some());
-        match sample.unacknowledged {
-            Unacknowledged::Octets(octets) => {
-                let bytes = tls.ledger().unacknowledged(octets.saturating_sub(fin));
-                sample.unacknowledged = Unacknowledged::Octets(bytes + fin.min(octets));
-            }
+        if let Unacknowledged::Octets(octets) = sample.unacknowledged {
+            let own = octets.saturating_sub(fin);
+            let own = self.outer.as_mut().map_or(own, |outer| outer.ledger().unacknowledged(own));
+            let bytes = tls.ledger().unacknowledged(own);
+            sample.unacknowledged = Unacknowledged::Octets(bytes + fin.min(octets));
+        } else {
             // It may still be told later that all is through.
-            _ => tls.ledger().cannot_be_told(),
+            tls.ledger().cannot_be_told();
+            if let Some(outer) = &mut self.outer {
+                outer.ledger().cannot_be_told();
+            }
         }
         sample
     }
@@ -485,6 +573,32 @@ impl<H: Handle> Link<H> {
         self.facts.failure = Some(out_of_time(timer, tls.first(), tls.is_server()));
         if let Some(facts) = &mut self.facts.tls {
             facts.failure = Some("timed_out");
+        }
+    }
+}
+
+/// Receives from the socket what a session is to open.
+fn receive<H: Handle>(handle: &H, tls: &mut Engine) -> io::Result<usize> {
+    loop {
+        match handle.attempt(Direction::Receive, |socket| (&**socket).read(tls.room())) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(n) => {
+                tls.received(n);
+                return Ok(n);
+            }
+            error => return error,
+        }
+    }
+}
+
+/// Our kernel has accepted so many octets. Gives the application bytes that it now has in whole.
+fn sent(tls: &mut Engine, outer: Option<&mut Engine>, octets: usize) -> u64 {
+    match outer {
+        None => tls.sent(octets),
+        Some(outer) => {
+            // What the outer session carries are octets of the inner one.
+            let inner = outer.sent(octets);
+            tls.sent(usize::try_from(inner).unwrap_or(usize::MAX))
         }
     }
 }

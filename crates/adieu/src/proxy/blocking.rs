@@ -32,7 +32,10 @@ pub(crate) fn establish(
         let (established, transport) = race(link, &addresses).map_err(of_proxy)?;
         link.observe(&Event::AskingProxy { proxy: &proxy.to_string(), target: &target.to_string() });
         match shake_hands(link, proxy, target, &established)? {
-            Ok(()) => return Ok((established, transport)),
+            Ok(way) => {
+                link.goes_by(way);
+                return Ok((established, transport));
+            }
             Err(error) => {
                 leave(&SockRef::from(&established.socket));
                 refusals.note(target, error);
@@ -117,9 +120,10 @@ fn shake_hands(
     proxy: &Proxy,
     target: &Target,
     established: &Established<Socket>,
-) -> Result<Result<(), ProxyError>, ConnectCause> {
-    let mut handshake = match Handshake::new(proxy, target) {
-        Ok(handshake) => handshake,
+) -> Result<Result<Way, ProxyError>, ConnectCause> {
+    let begun = Handshake::new(proxy, target).and_then(|handshake| Ok((handshake, Way::new(proxy)?)));
+    let (mut handshake, mut way) = match begun {
+        Ok(begun) => begun,
         Err(error) => return Ok(Err(error)),
     };
     let socket = &established.socket;
@@ -129,8 +133,8 @@ fn shake_hands(
         if link.core.is_decided() {
             return Err(out_of_time(link, vec![silence(proxy)]));
         }
-        let sending = match step(&SockRef::from(socket), &mut handshake) {
-            Ok(Step::Done) => return Ok(Ok(())),
+        let sending = match way.step(&SockRef::from(socket), &mut handshake) {
+            Ok(Step::Done) => return Ok(Ok(way)),
             Ok(Step::Blocked { sending }) => sending,
             Err(error) => return Ok(Err(error)),
         };
@@ -149,16 +153,48 @@ fn shake_hands(
     }
 }
 
+/// How a proxy is spoken to.
+pub(crate) enum Way {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(super::secure::Session),
+}
+
+impl Way {
+    /// The one to this proxy.
+    pub(crate) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
+        #[cfg(feature = "tls")]
+        if proxy.is_secure() {
+            return super::secure::Session::new(proxy).map(Self::Tls);
+        }
+        let _ = proxy;
+        Ok(Self::Plain)
+    }
+
+    /// Does all of a handshake that can be done without waiting. Shared by both drivers.
+    pub(crate) fn step(
+        &mut self,
+        socket: &SockRef<'_>,
+        handshake: &mut Handshake,
+    ) -> Result<Step, ProxyError> {
+        match self {
+            Self::Plain => step(socket, handshake),
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.step(socket, handshake),
+        }
+    }
+}
+
 /// What a handshake came to without waiting.
 pub(crate) enum Step {
     Done,
     Blocked { sending: bool },
 }
 
-/// Does all of a handshake that can be done without waiting. Shared by both drivers.
+/// Does all of a handshake in the clear that can be done without waiting.
 ///
 /// What has arrived is looked at first, and received only as far as it is the handshake's.
-pub(crate) fn step(socket: &SockRef<'_>, handshake: &mut Handshake) -> Result<Step, ProxyError> {
+fn step(socket: &SockRef<'_>, handshake: &mut Handshake) -> Result<Step, ProxyError> {
     let mut buffer = [0; 2048];
     loop {
         let result = match handshake.wants() {

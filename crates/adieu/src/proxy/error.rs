@@ -27,6 +27,10 @@ pub enum ProxyError {
         /// What was seen in its place.
         what: String,
     },
+    /// The TLS handshake with it failed, or the session broke before there was a connection.
+    #[cfg(feature = "tls")]
+    #[error("cannot be spoken to: {0}")]
+    Tls(#[source] crate::tls::HandshakeError),
     /// The head of its answer is longer than we take.
     #[error("gave an answer whose head is above our limit of {limit} {unit}")]
     TooLong {

@@ -10,6 +10,8 @@ pub(crate) mod blocking;
 mod environment;
 mod error;
 mod http;
+#[cfg(feature = "tls")]
+pub(crate) mod secure;
 mod socks4;
 mod socks5;
 #[cfg(test)]
@@ -36,10 +38,13 @@ pub enum ProxyKind {
     Socks4a,
     /// HTTP CONNECT, RFC 9110; a name is resolved at the proxy.
     Http,
+    /// The same over TLS to the proxy, whose certificate is checked.
+    Https,
 }
 
 impl ProxyKind {
-    const ALL: [Self; 5] = [Self::Socks5, Self::Socks5h, Self::Socks4, Self::Socks4a, Self::Http];
+    const ALL: [Self; 6] =
+        [Self::Socks5, Self::Socks5h, Self::Socks4, Self::Socks4a, Self::Http, Self::Https];
 
     fn from_scheme(scheme: &str) -> Option<Self> {
         // As curl reads it.
@@ -56,6 +61,7 @@ impl ProxyKind {
             Self::Socks4 => "socks4",
             Self::Socks4a => "socks4a",
             Self::Http => "http",
+            Self::Https => "https",
         }
     }
 
@@ -63,14 +69,22 @@ impl ProxyKind {
         matches!(self, Self::Socks4 | Self::Socks4a)
     }
 
-    /// RFC 1928 assigns one to SOCKS; HTTP proxies have none.
+    const fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
+
+    /// RFC 1928 assigns one to SOCKS, and with TLS it is that of HTTPS, as for curl; HTTP proxies have none.
     const fn default_port(self) -> Option<u16> {
-        if let Self::Http = self { None } else { Some(1080) }
+        match self {
+            Self::Http => None,
+            Self::Https => Some(443),
+            _ => Some(1080),
+        }
     }
 }
 
 /// A proxy to connect through, as a user writes it: `socks5://[user[:password]@]host[:port]`, `socks5h`, `socks4`, `socks4a`,
-/// `http`. `socks` is SOCKS4, as for curl. Without a scheme it is an HTTP proxy, as in ALL_PROXY.
+/// `http`, `https` (TLS to the proxy). `socks` is SOCKS4, as for curl. Without a scheme it is an HTTP proxy, as in ALL_PROXY.
 ///
 /// A user and a password are percent-encoded there (`%40` for `@`). A proxy that takes a token as the user may want an empty
 /// password, `http://token:@host:port`; without the colon it is missing. The password is never shown: not by `Display`, which
@@ -86,13 +100,26 @@ impl ProxyKind {
 /// assert!(!format!("{proxy:?}").contains("secret"));
 /// # Ok::<(), adieu::ParseProxyError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Proxy {
     kind: ProxyKind,
     host: String,
     port: u16,
     credentials: Option<Credentials>,
+    /// How TLS is spoken to it. `None`: with the platform's roots, if it is spoken.
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Tls>,
 }
+
+/// Two proxies are the same if they are written so; how their certificates are checked is not written.
+impl PartialEq for Proxy {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.host, self.port, &self.credentials)
+            == (other.kind, &other.host, other.port, &other.credentials)
+    }
+}
+
+impl Eq for Proxy {}
 
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
@@ -113,9 +140,12 @@ impl Credentials {
 pub enum ParseProxyError {
     /// A scheme that is not spoken.
     #[error(
-        "this kind of proxy is not spoken to: write socks5://, socks5h://, socks4://, socks4a:// or http://"
+        "this kind of proxy is not spoken to: write socks5://, socks5h://, socks4://, socks4a://, http:// or https://"
     )]
     UnknownScheme,
+    /// TLS to the proxy, and this build speaks none.
+    #[error("this build speaks no TLS: write http:// for a proxy without it")]
+    NoTls,
     /// The host or the port is wrong.
     #[error("a proxy's address is host:port or [::1]:port")]
     BadAddress,
@@ -169,6 +199,19 @@ impl Proxy {
         let credentials = self.credentials.as_mut().ok_or(ParseProxyError::PasswordWithoutUser)?;
         credentials.password = Some(password.into());
         Ok(self)
+    }
+
+    /// Speaks TLS to an `https` proxy in this way, instead of checking its certificate against the platform's roots.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: crate::tls::Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Whether TLS is spoken to the proxy itself.
+    pub fn is_secure(&self) -> bool {
+        self.kind == ProxyKind::Https
     }
 
     /// Whether all that it needs is there: a user needs a password, but for SOCKS4. For HTTP it may be empty (RFC 7617),
@@ -249,7 +292,17 @@ impl FromStr for Proxy {
         if port == 0 {
             return Err(E::BadAddress);
         }
-        Ok(Self { kind, host, port, credentials })
+        if kind == ProxyKind::Https && cfg!(not(feature = "tls")) {
+            return Err(E::NoTls);
+        }
+        Ok(Self {
+            kind,
+            host,
+            port,
+            credentials,
+            #[cfg(feature = "tls")]
+            tls: None,
+        })
     }
 }
 
@@ -266,7 +319,7 @@ fn parse_credentials(kind: ProxyKind, text: &str) -> Result<Credentials, ParsePr
     if credentials.user.is_empty() {
         return Err(ParseProxyError::PasswordWithoutUser);
     }
-    if kind == ProxyKind::Http && credentials.user.contains(':') {
+    if kind.is_http() && credentials.user.contains(':') {
         return Err(ParseProxyError::ColonInUser);
     }
     if kind.is_socks4() && !credentials.password().is_empty() {
@@ -389,7 +442,7 @@ impl Handshake {
                 (Codec::Socks5(codec), greeting)
             }
             ProxyKind::Socks4 | ProxyKind::Socks4a => (Codec::Socks4, socks4::request(credentials, target)?),
-            ProxyKind::Http => {
+            ProxyKind::Http | ProxyKind::Https => {
                 let response = http::Response::new(credentials.as_ref());
                 (Codec::Http(response), http::request(credentials.as_ref(), target)?)
             }

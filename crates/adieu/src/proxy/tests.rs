@@ -43,6 +43,7 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
         ("SOCKS5h://u:p@[::1]:9/", "socks5h://[::1]:9"),
         ("socks4a://user@host:1", "socks4a://host:1"),
         ("socks4://user@host", "socks4://host:1080"),
+        ("https://u:p@proxy.test", "https://proxy.test:443"),
         // As curl reads it.
         ("socks://host", "socks4://host:1080"),
         ("http://u%40x:p%3a%25@proxy.test:3128", "http://proxy.test:3128"),
@@ -57,7 +58,8 @@ fn what_is_written_is_parsed_and_shown_without_its_secrets() {
     assert_eq!((credentials.user.as_str(), credentials.password()), ("u@x", "p:%"));
     for (text, error) in [
         ("h", E::NoPort),
-        ("https://h:1", E::UnknownScheme),
+        ("ftp://h:1", E::UnknownScheme),
+        ("https://a%3ab:p@h:1", E::ColonInUser),
         ("http://h", E::NoPort),
         ("socks5://h:0", E::BadAddress),
         ("socks5://h:x", E::BadAddress),
@@ -294,7 +296,7 @@ fn a_reply_means_the_same_in_whatever_pieces_it_comes() {
     ]
     .map(<[u8]>::to_vec)
     .to_vec();
-    proptest!(|(kind in 0_u8..5, piece in any::<u8>(), beginning in prop::sample::select(beginnings),
+    proptest!(|(kind in 0_u8..6, piece in any::<u8>(), beginning in prop::sample::select(beginnings),
                 rest in prop::collection::vec(any::<u8>(), 0..64), end in prop::sample::select(vec!["", "\r\n\r\n", "\n\n"]))| {
         check_proxy_reply(&[&[kind, piece][..], &beginning, &rest, end.as_bytes(), b"stream"].concat());
     });

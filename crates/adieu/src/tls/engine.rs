@@ -311,6 +311,25 @@ impl Engine {
         self.spill_taken < self.spill.len()
     }
 
+    /// What is opened already and nobody has taken.
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.spill[self.spill_taken..]
+    }
+
+    /// Takes so many of the bytes that are [held](Self::held).
+    pub(crate) fn take_held(&mut self, n: usize) {
+        self.spill_taken += n;
+        if self.spill_taken == self.spill.len() {
+            self.spill.clear();
+            self.spill_taken = 0;
+        }
+    }
+
+    /// What was said so far led to the peer, and the streams begin here.
+    pub(crate) fn begin_streams(&mut self) {
+        self.ledger.begin_anew();
+    }
+
     /// Opens what was received into the spill, to see what it is.
     pub(crate) fn open_ahead(&mut self) {
         while self.failure.is_none() && !self.close_notify_received && !self.holds_bytes() {

@@ -145,6 +145,40 @@ pub(crate) enum Stage {
     CertificateMissing,
 }
 
+/// The other side of a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// A server, which is the peer.
+    Server,
+    /// A client, which is the peer.
+    Client,
+    /// A proxy on the way to the peer.
+    Proxy,
+}
+
+impl Party {
+    /// The other side of a session of ours that leads to the peer.
+    pub(crate) const fn of_peer(is_server: bool) -> Self {
+        if is_server { Self::Client } else { Self::Server }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "the peer",
+            Self::Client => "the client",
+            Self::Proxy => "the proxy",
+        }
+    }
+
+    pub(crate) const fn whose(self) -> &'static str {
+        match self {
+            Self::Server => "the peer's",
+            Self::Client => "the client's",
+            Self::Proxy => "the proxy's",
+        }
+    }
+}
+
 /// A TLS handshake failed: what happened, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandshakeError {
@@ -168,11 +202,23 @@ impl HandshakeError {
             && !first.is_empty()
             && !looks_like_tls(first)
         {
-            return not_tls(first, presented.is_client);
+            return not_tls(first, presented.party);
         }
         match error {
             Error::InvalidCertificate(error) => refused::explain(error, presented),
+            Error::AlertReceived(alert) if presented.party == Party::Proxy => Self::new(
+                Failure::Refused,
+                format!("the proxy refused with the alert {}: its own log may say why", alert_name(*alert)),
+            ),
             Error::AlertReceived(alert) => of_alert(*alert, stage),
+            Error::PeerIncompatible(why) if presented.party == Party::Proxy => Self::new(
+                Failure::NoSharedSuite,
+                format!(
+                    "the proxy and we have no version, cipher suite, key exchange or signature of TLS in common ({}): update the \
+                     proxy",
+                    refused::plain(&format!("{why:?}"))
+                ),
+            ),
             Error::PeerIncompatible(why) => of_incompatible(why),
             Error::NoApplicationProtocol => Self::new(
                 Failure::NoSharedProtocol,
@@ -184,38 +230,43 @@ impl HandshakeError {
             ),
             error => Self::new(
                 Failure::Protocol,
-                format!("{}: the peer's TLS is broken, or something between changes it", in_words(error)),
+                format!(
+                    "{}: {} TLS is broken, or something between changes it",
+                    in_words(error).replace(Party::Server.name(), presented.party.name()),
+                    presented.party.whose()
+                ),
             ),
         }
     }
 
     /// The stream ended before the handshake did.
-    pub(crate) fn eof(first: &[u8], is_server: bool) -> Self {
+    pub(crate) fn eof(first: &[u8], party: Party) -> Self {
         if !first.is_empty() && !looks_like_tls(first) {
-            return not_tls(first, is_server);
+            return not_tls(first, party);
         }
-        Self::new(Failure::Eof, cut("ended the connection", "", first, is_server))
+        Self::new(Failure::Eof, cut("ended the connection", "", first, party))
     }
 
-    pub(crate) fn reset(error: &io::Error, first: &[u8], is_server: bool) -> Self {
+    pub(crate) fn reset(error: &io::Error, first: &[u8], party: Party) -> Self {
         let why = format!(" ({})", crate::describe_error(error));
-        Self::new(Failure::Reset, cut("reset the connection", &why, first, is_server))
+        Self::new(Failure::Reset, cut("reset the connection", &why, first, party))
     }
 }
 
 /// The peer left before the handshake was finished: what it may mean depends on how far it had come.
-fn cut(did: &str, why: &str, first: &[u8], is_server: bool) -> String {
-    match (first.is_empty(), is_server) {
-        (true, true) => format!("the client {did} before it began the handshake{why}: does it speak TLS?"),
-        (true, false) => {
-            format!("the peer {did} before the handshake was finished{why}: is this port one for TLS?")
+fn cut(did: &str, why: &str, first: &[u8], party: Party) -> String {
+    let name = party.name();
+    match (first.is_empty(), party) {
+        (true, Party::Client) => {
+            format!("the client {did} before it began the handshake{why}: does it speak TLS?")
         }
-        (false, true) => format!(
+        (true, _) => {
+            format!("{name} {did} before the handshake was finished{why}: is this port one for TLS?")
+        }
+        (false, Party::Client) => format!(
             "the client {did} before the handshake was finished{why}: it may not trust our certificate"
         ),
-        (false, false) => {
-            format!("the peer {did} in the middle of the handshake{why}: its own log may say why")
-        }
+        (false, _) => format!("{name} {did} in the middle of the handshake{why}: its own log may say why"),
     }
 }
 
@@ -254,13 +305,17 @@ fn looks_like_tls(first: &[u8]) -> bool {
     matches!(first.first(), Some(0x15 | 0x16))
 }
 
-fn not_tls(first: &[u8], is_server: bool) -> HandshakeError {
+fn not_tls(first: &[u8], party: Party) -> HandshakeError {
     let text = String::from_utf8_lossy(&first[..first.len().min(60)]);
     let text = printable(text.lines().next().unwrap_or_default().trim());
-    let what = if is_server {
-        format!("the client sent \"{text}\", which is not TLS: it must speak TLS to this port")
-    } else {
-        format!("the peer answered \"{text}\", which is not TLS: leave TLS out, or give the port for TLS")
+    let what = match party {
+        Party::Client => {
+            format!("the client sent \"{text}\", which is not TLS: it must speak TLS to this port")
+        }
+        Party::Server => {
+            format!("the peer answered \"{text}\", which is not TLS: leave TLS out, or give the port for TLS")
+        }
+        Party::Proxy => format!("the proxy answered \"{text}\", which is not TLS: write http:// for it"),
     };
     HandshakeError::new(Failure::NotTls, what)
 }
@@ -400,7 +455,7 @@ mod tests {
 
     #[test]
     fn what_is_not_tls_is_quoted() {
-        let error = HandshakeError::eof(b"220 mail.test ESMTP\r\n\x1b", false);
+        let error = HandshakeError::eof(b"220 mail.test ESMTP\r\n\x1b", Party::Server);
         assert_eq!(error.failure(), Failure::NotTls);
         assert!(error.to_string().contains("answered \"220 mail.test ESMTP\", which is not TLS"), "{error}");
     }

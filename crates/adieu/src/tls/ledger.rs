@@ -56,6 +56,14 @@ impl Ledger {
         }
     }
 
+    /// What was said so far was not the application's, and the peer has answered it.
+    pub(crate) fn begin_anew(&mut self) {
+        self.encrypted.bytes = 0;
+        self.records.clear();
+        self.accepted = 0;
+        self.acknowledged = 0;
+    }
+
     /// The application bytes in all records.
     pub(crate) fn bytes(&self) -> u64 {
         self.encrypted.bytes

@@ -42,7 +42,7 @@ mod verify;
 pub(crate) use certificate::{Described, is_readable, printable};
 pub use config::{Client, Server, Tls};
 pub use error::{ConfigError, Failure, HandshakeError};
-pub(crate) use error::{Stage, alert_name, in_words, out_of_time};
+pub(crate) use error::{Party, Stage, alert_name, in_words, out_of_time};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub(crate) use refused::Presented;
 pub(crate) use verify::Seen;

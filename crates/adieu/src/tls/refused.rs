@@ -4,7 +4,7 @@
 //! helps. If rustls cannot read the certificate, they do not help either: the proof is checked with what is read from it.
 
 use super::certificate::{Described, date_of, printable};
-use super::error::{Failure, HandshakeError};
+use super::error::{Failure, HandshakeError, Party};
 use super::{KEY_KINDS, Trust};
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, ExtendedKeyPurpose};
@@ -20,25 +20,26 @@ pub(crate) struct Presented<'a> {
     pub(crate) is_readable: bool,
     /// Whether the certificate was accepted, so that what failed is the proof that the peer has its key.
     pub(crate) is_accepted: bool,
-    /// Whether the peer is a client.
-    pub(crate) is_client: bool,
+    /// Who presented it.
+    pub(crate) party: Party,
     /// What the certificate was checked against. `None`: a client's, which is checked against the file of `--ca`.
     pub(crate) trust: Option<Trust>,
 }
 
 impl Presented<'_> {
     fn whose(&self) -> &'static str {
-        if self.is_client { "the client's" } else { "the peer's" }
+        self.party.whose()
     }
 
     fn sender(&self) -> &'static str {
-        if self.is_client { "the client" } else { "the peer" }
+        self.party.name()
     }
 
     /// What makes the right certificate do on this side.
     fn way_to_trust(&self) -> String {
         match (self.certificate, self.trust) {
-            _ if self.is_client => "add it to the file of --ca".to_owned(),
+            _ if self.party == Party::Client => "add it to the file of --ca".to_owned(),
+            _ if self.party == Party::Proxy => "add it to the file of --proxy-ca".to_owned(),
             (Some(seen), Some(Trust::CaFile)) => format!("use --pin {} instead of --ca", seen.sha256),
             (Some(seen), _) => format!("use --pin {}", seen.sha256),
             (None, _) => "use --pin with its fingerprint".to_owned(),
@@ -145,22 +146,34 @@ fn dates(error: &CertificateError, presented: Presented<'_>) -> Option<(Failure,
 fn other(error: &CertificateError, presented: Presented<'_>) -> (Failure, String) {
     let (whose, sender, trust) = (presented.whose(), presented.sender(), presented.way_to_trust());
     let (remedy, one) = (presented.remedy(), presented.this_or_its_chain());
+    let party = presented.party;
+    let ca = if party == Party::Proxy { "--proxy-ca" } else { "--ca" };
     let bad = |what: String| (Failure::BadCertificate, what);
     match error {
+        CertificateError::NotValidForName if presented.party == Party::Proxy => (
+            Failure::WrongName,
+            format!("{whose} certificate is for another name: write its host as the certificate has it"),
+        ),
         CertificateError::NotValidForName => (
             Failure::WrongName,
             format!(
                 "{whose} certificate is for another name: connect to the name that it is for, or give it with --servername"
             ),
         ),
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            (Failure::WrongName, wrong_name(&expected.to_str(), presented, &trust))
+        CertificateError::NotValidForNameContext { expected, presented: names_of_it } => {
+            (Failure::WrongName, wrong_name(&expected.to_str(), names_of_it, party, &trust))
         }
         error if is_not_trusted(error) && presented.certificate.is_some_and(|seen| seen.is_self_issued) => (
             Failure::UnknownIssuer,
             format!("{whose} certificate is self-signed, and not trusted here: if it is the right one, {trust}"),
         ),
-        CertificateError::UnknownIssuer if presented.is_client => (
+        CertificateError::UnknownIssuer if party == Party::Proxy => (
+            Failure::UnknownIssuer,
+            "the issuer of the proxy's certificate is not trusted here: name its certificate with --proxy-ca; or the proxy may \
+             not send its whole chain"
+                .to_owned(),
+        ),
+        CertificateError::UnknownIssuer if party == Party::Client => (
             Failure::UnknownIssuer,
             "the issuer of the client's certificate is not trusted here: add the issuer's to the file of --ca; or the \
              client may not send its whole chain"
@@ -178,7 +191,7 @@ fn other(error: &CertificateError, presented: Presented<'_>) -> (Failure, String
             Failure::UnknownIssuer,
             format!(
                 "{one} has a signature that the key of its issuer did not make: the issuer may have a new key (then give its \
-                 new certificate with --ca), or the certificate is forged; {remedy}"
+                 new certificate with {ca}), or the certificate is forged; {remedy}"
             ),
         ),
         CertificateError::Revoked => {
@@ -202,11 +215,11 @@ fn other(error: &CertificateError, presented: Presented<'_>) -> (Failure, String
         )),
         CertificateError::ApplicationVerificationFailure => {
             let but = presented.certificate.map_or_else(String::new, |seen| format!(", but {}", seen.sha256));
-            let what = format!("{whose} certificate is not the pinned one{but}: it was replaced, or this is another peer");
+            let what = format!("{whose} certificate is not the pinned one{but}: it was replaced, or this is another {}", sender.trim_start_matches("the "));
             (Failure::WrongFingerprint, what)
         }
         CertificateError::InvalidPurpose => {
-            let needed = if presented.is_client { "for clients" } else { "for servers" };
+            let needed = if party == Party::Client { "for clients" } else { "for servers" };
             bad(format!("{one} is not {needed}: {remedy}"))
         }
         CertificateError::InvalidPurposeContext { required, presented: given } => {
@@ -234,24 +247,29 @@ fn other(error: &CertificateError, presented: Presented<'_>) -> (Failure, String
 }
 
 fn role(presented: Presented<'_>) -> &'static str {
-    if presented.is_client { "a client" } else { "a server" }
+    if presented.party == Party::Client { "a client" } else { "a server" }
 }
 
-fn wrong_name(expected: &str, presented: &[String], trust: &str) -> String {
-    let names = names(presented);
+fn wrong_name(expected: &str, presented: &[String], party: Party, trust: &str) -> String {
+    let (names, whose) = (names(presented), party.whose());
     if is_a_dns_name_of(presented, expected) {
         format!(
-            "the peer's certificate holds {expected} as a DNS name, and not as an IP address: it must have it as an \
+            "{whose} certificate holds {expected} as a DNS name, and not as an IP address: it must have it as an \
              IP address in its subjectAltName; if it is the right one, {trust}"
         )
     } else if names.is_empty() {
         format!(
-            "the peer's certificate is for no name at all, since its common name counts no more: it must have a \
+            "{whose} certificate is for no name at all, since its common name counts no more: it must have a \
              subjectAltName with a DNS name or an address; if it is the right one, {trust}"
+        )
+    } else if party == Party::Proxy {
+        format!(
+            "{whose} certificate is for {}, and not for {expected}: write its host as the certificate has it",
+            printable(&names)
         )
     } else {
         format!(
-            "the peer's certificate is for {}, and not for {expected}: connect to the name that it is for, or give \
+            "{whose} certificate is for {}, and not for {expected}: connect to the name that it is for, or give \
              it with --servername",
             printable(&names)
         )

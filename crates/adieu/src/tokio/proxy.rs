@@ -6,7 +6,7 @@ use crate::Event;
 use crate::connect::Established;
 use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
-use crate::proxy::blocking::{PAGE_PATIENCE, Refusals, Step, leave, silence, step, unreachable};
+use crate::proxy::blocking::{PAGE_PATIENCE, Refusals, Step, Way, leave, silence, unreachable};
 use crate::proxy::{Handshake, Proxy, ProxyError, Target};
 use adieu_proto::Call;
 use socket2::{SockRef, Socket};
@@ -40,7 +40,10 @@ pub(super) async fn establish(
         let shaken = shake_hands(socket, proxy, target).await;
         tried.clear();
         match shaken {
-            Ok(socket) => return Ok((Established { socket, fault }, transport)),
+            Ok((socket, way)) => {
+                link.goes_by(way);
+                return Ok((Established { socket, fault }, transport));
+            }
             Err(error) => refusals.note(target, error),
         }
     }
@@ -48,11 +51,12 @@ pub(super) async fn establish(
 }
 
 /// Gives the socket back once it leads to the target. The caller bounds it.
-async fn shake_hands(socket: Socket, proxy: &Proxy, target: &Target) -> Result<Socket, ProxyError> {
+async fn shake_hands(socket: Socket, proxy: &Proxy, target: &Target) -> Result<(Socket, Way), ProxyError> {
     let mut handshake = Handshake::new(proxy, target)?;
+    let mut way = Way::new(proxy)?;
     let stream = TcpStream::from_std(socket.into()).map_err(unwaited)?;
-    match drive(&stream, &mut handshake).await {
-        Ok(()) => stream.into_std().map(Socket::from).map_err(unwaited),
+    match drive(&stream, &mut way, &mut handshake).await {
+        Ok(()) => Ok((stream.into_std().map(Socket::from).map_err(unwaited)?, way)),
         Err(error) => {
             leave(&SockRef::from(&stream));
             Err(error)
@@ -66,7 +70,7 @@ fn unwaited(error: io::Error) -> ProxyError {
 }
 
 /// Drives a handshake.
-async fn drive(stream: &TcpStream, handshake: &mut Handshake) -> Result<(), ProxyError> {
+async fn drive(stream: &TcpStream, way: &mut Way, handshake: &mut Handshake) -> Result<(), ProxyError> {
     let mut refused_at = None;
     loop {
         let (mut done, mut blocked_on) = (false, None);
@@ -74,7 +78,7 @@ async fn drive(stream: &TcpStream, handshake: &mut Handshake) -> Result<(), Prox
         for interest in [Interest::READABLE, Interest::WRITABLE] {
             let mut failure = None;
             // Whether it was called at all is told by what it sets.
-            let _ = stream.try_io(interest, || match step(&SockRef::from(stream), handshake) {
+            let _ = stream.try_io(interest, || match way.step(&SockRef::from(stream), handshake) {
                 Ok(Step::Done) => {
                     done = true;
                     Ok(())

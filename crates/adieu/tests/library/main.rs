@@ -14,6 +14,7 @@ mod promises;
 #[cfg(unix)]
 mod properties;
 mod proxies;
+mod secure_proxies;
 // socket2 reads these options back on Unix.
 #[cfg(unix)]
 mod socket_options;

@@ -29,11 +29,11 @@ fn said(error: &CertificateError, of: impl Fn(&mut Presented<'_>)) -> String {
         certificate: Some(seen),
         is_readable: true,
         is_accepted: false,
-        is_client: false,
+        party: Party::Server,
         trust: Some(Trust::Roots),
     };
     of(&mut presented);
-    if presented.is_client {
+    if presented.party == Party::Client {
         presented.trust = None;
     }
     explain(error, presented).to_string().replace(&seen.sha256.to_string(), OWN)
@@ -188,8 +188,12 @@ fn no_certificate_error_gives_advice_that_cannot_help() {
         if !matches!(error, CertificateError::UnknownIssuer) {
             assert!(!unreadable.contains("use --pin"), "{unreadable}");
         }
-        let clients = said(&error, |presented| presented.is_client = true);
+        let clients = said(&error, |presented| presented.party = Party::Client);
         assert!(!clients.contains("--pin"), "{clients}");
+        let proxys = said(&error, |presented| presented.party = Party::Proxy);
+        for option in ["--pin", "--servername", " --ca", "peer"] {
+            assert!(!proxys.contains(option), "{proxys}");
+        }
     }
 }
 
@@ -234,8 +238,10 @@ fn nothing_that_is_said_has_the_form_of_a_program() {
 
 #[test]
 fn a_certificate_that_is_not_valid_yet_is_told_with_its_date() {
-    for (is_server, whose) in [(false, "the peer's"), (true, "the client's")] {
-        let said = said(&CertificateError::NotValidYet, |presented| presented.is_client = is_server);
+    for (party, whose) in
+        [(Party::Server, "the peer's"), (Party::Client, "the client's"), (Party::Proxy, "the proxy's")]
+    {
+        let said = said(&CertificateError::NotValidYet, |presented| presented.party = party);
         assert!(said.contains(whose) && said.contains("from 2020-01-01T00:00:00Z on"), "{said}");
     }
 }
