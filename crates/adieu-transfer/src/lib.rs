@@ -1,8 +1,8 @@
 //! A file transfer whose sender knows that it arrived.
 //!
 //! The receiver writes to a partial beside the target, hashes as it goes, syncs, renames, syncs the names, and only then
-//! answers a receipt over the direction that is still open after the sender's half-close. The sender compares it with its
-//! own count and hash. `docs/receipt-protocol.md` in the repository describes what goes over the wire.
+//! answers with a receipt. The sender keeps its sending side open until then, and compares the receipt with its own count
+//! and hash. `docs/receipt-protocol.md` in the repository describes what goes over the wire.
 //!
 //! ```no_run
 //! use adieu_transfer::{SendOptions, Sources, Wire};
@@ -92,7 +92,7 @@ pub enum Step<'a> {
         /// With what.
         phase: Phase,
     },
-    /// The sender has sent everything and ended its side; it waits for the receipt.
+    /// The sender has sent everything, and waits for the receipt.
     AllSent,
     /// The receiver has everything and begins to sync it.
     AllReceived,

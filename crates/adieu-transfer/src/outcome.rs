@@ -102,6 +102,9 @@ pub struct Outcome {
     pub encrypted: bool,
     /// When.
     pub times: Times,
+    /// Of a receiver: whether the sender has ended its side after the receipt, as it does when it has it. `None`: no receipt
+    /// was sent, or version 1 was spoken, where the sender ends its side before.
+    pub(crate) receipt_heard: Option<bool>,
     /// Files that were stored before a receiver was interrupted that had not begun to give the rest their names.
     pub(crate) stored_before: Option<u64>,
     /// The deadline ended a receiver's wait for its disk, whatever the connection came to.
@@ -123,6 +126,7 @@ impl Outcome {
             version: None,
             encrypted: false,
             times: Times::default(),
+            receipt_heard: None,
             stored_before: None,
             deadline_passed: false,
             left_behind: false,

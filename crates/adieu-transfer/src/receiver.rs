@@ -9,8 +9,8 @@ use crate::session::{self, Channel};
 use crate::storage::{Awaited, Incoming, Keep, Offer, Storage, StorageError, Wanted};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NameError, PeerRole, Phase, ProtocolError,
-    Receipt, Status, Totals, link_stays_inside,
+    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NameError, OPEN_UNTIL_RECEIPT, PeerRole, Phase,
+    ProtocolError, Receipt, Status, Totals, link_stays_inside,
 };
 use crate::{Step, zeros};
 use std::collections::VecDeque;
@@ -168,6 +168,7 @@ impl<T: Transport> Receiver<'_, T> {
             let n = self.channel.read(&mut buffer[..most])?;
             if n == 0 {
                 if let (State::Ended, true) = (&self.state, decoder.is_between_frames()) {
+                    // Version 1, where the sender's FIN comes before the receipt.
                     break;
                 }
                 return Err(Stop::Link(io::ErrorKind::UnexpectedEof.into()));
@@ -180,8 +181,19 @@ impl<T: Transport> Receiver<'_, T> {
                 }
             }
             self.keep_pace(n as u64)?;
+            if let (State::Ended, true) = (&self.state, self.sender_keeps_open()) {
+                if decoder.is_between_frames() {
+                    break;
+                }
+                return Err(out_of_place("something after its END"));
+            }
         }
         self.store()
+    }
+
+    /// The sender ends its side once it has the receipt, and not before.
+    fn sender_keeps_open(&self) -> bool {
+        self.outcome.version.is_some_and(|version| version >= OPEN_UNTIL_RECEIPT)
     }
 
     fn control(&mut self, control: Control) -> Result<(), Stop> {
@@ -414,10 +426,13 @@ impl<T: Transport> Receiver<'_, T> {
         Ok(())
     }
 
-    /// Everything is here, and the sender has ended its side.
+    /// Everything is here, and the sender has said so: by its END, in version 1 by its FIN too.
     fn store(&mut self) -> Result<Verdict, Stop> {
         self.outcome.times.all_moved = Some(self.start.elapsed());
         (self.observe)(Step::AllReceived);
+        if self.sender_keeps_open() && matches!(self.looks_ahead(), Ok(Some(1..))) {
+            return Err(out_of_place("something after its END"));
+        }
         // A sender that cannot be told may still find it stored.
         let _ = say(&mut self.channel, &Control::Phase { phase: Phase::Syncing, done: 0 });
         self.storing(|storage, observe, wanted| storage.commit(observe, wanted))?;
@@ -430,13 +445,30 @@ impl<T: Transport> Receiver<'_, T> {
             (Status::Stored, Verdict::Stored)
         };
         let receipt = Receipt { status, totals: self.outcome.totals, words: String::new() };
+        // A sender that ends its side before it can have the receipt is gone, as one that was killed.
+        let is_gone = self.sender_keeps_open() && matches!(self.looks_ahead(), Ok(Some(0)) | Err(_));
         let said = say(&mut self.channel, &Control::Receipt(receipt.clone()));
-        if said.and_then(|()| self.channel.shutdown_send()).is_ok() {
+        let keeps_open = self.sender_keeps_open();
+        let said = if keeps_open { said } else { said.and_then(|()| self.channel.shutdown_send()) };
+        if said.is_ok() {
             self.outcome.times.receipt = Some(self.start.elapsed());
             self.outcome.receipt = Some(receipt);
             (self.observe)(Step::Receipted);
+            if keeps_open {
+                // The sender ends its side when it has the receipt. Ours ends after that: a relay that closes both directions
+                // at one FIN would else reset the sender's.
+                let has_ended = session::hear_out(&mut self.channel, session::LAST_WORDS);
+                self.outcome.receipt_heard = Some(has_ended && !is_gone);
+                // It is stored, whatever becomes of our end.
+                let _ = self.channel.shutdown_send();
+            }
         }
         Ok(verdict)
+    }
+
+    /// Whether something has come that was not read yet, and whether it is the sender's end.
+    fn looks_ahead(&mut self) -> io::Result<Option<usize>> {
+        self.channel.read_within(&mut [0], Duration::ZERO)
     }
 
     fn keep_pace(&mut self, bytes: u64) -> Result<(), Stop> {
@@ -548,7 +580,7 @@ impl<T: Transport> Receiver<'_, T> {
         if said.and_then(|()| self.channel.shutdown_send()).is_ok() {
             self.outcome.times.receipt = Some(self.start.elapsed());
             self.outcome.receipt = Some(receipt);
-            session::hear_out(&mut self.channel);
+            session::hear_out(&mut self.channel, session::LAST_WORDS);
         }
         self.outcome.receipt.is_some()
     }

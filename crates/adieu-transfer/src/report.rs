@@ -64,6 +64,9 @@ pub struct TransferReport {
     pub ended_us: Option<u64>,
     /// The report of the connection that this is about. `None`: there was none.
     pub connection: Option<Report>,
+    /// See the outcome's.
+    #[serde(skip)]
+    receipt_heard: Option<bool>,
 }
 
 /// Which part this side played.
@@ -121,7 +124,12 @@ impl TransferReport {
                 Verdict::Stored if outcome.times.receipt.is_none() => {
                     message += "; the sender is gone and does not know";
                 }
-                Verdict::Stored if connection.as_ref().is_some_and(|c| is_cut(c) || is_interrupted(c)) => {
+                Verdict::Stored
+                    if outcome.receipt_heard.map_or_else(
+                        || connection.as_ref().is_some_and(|c| is_cut(c) || is_interrupted(c)),
+                        |heard| !heard,
+                    ) =>
+                {
                     message += "; the connection failed then, and the sender may not know";
                 }
                 _ => {}
@@ -153,6 +161,7 @@ impl TransferReport {
             receipt_us: outcome.times.receipt.map(micros),
             ended_us: Some(micros(outcome.times.ended)),
             connection,
+            receipt_heard: outcome.receipt_heard,
         };
         let is_timed_out = match outcome.verdict {
             Verdict::NotAgreed { .. } => timer.is_some(),
@@ -226,7 +235,10 @@ impl TransferReport {
 
     /// Of a receiver: everything is stored, and the sender may not have heard it, so that it may come again.
     pub fn is_unheard(&self) -> bool {
-        let is_lost = self.connection.as_ref().is_some_and(is_cut);
+        let is_lost = match (&self.connection, self.receipt_heard) {
+            (_, Some(heard)) => !heard,
+            (connection, None) => connection.as_ref().is_some_and(is_cut),
+        };
         self.role == Role::Receive.name() && self.result == "stored" && (self.receipt_us.is_none() || is_lost)
     }
 

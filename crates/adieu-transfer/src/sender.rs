@@ -13,8 +13,8 @@ use crate::session::{self, Channel, SessionError};
 use crate::source::{Change, Entry, FilePlace, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Have, HaveState, PeerRole, Phase,
-    ProtocolError, Receipt,
+    Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Have, HaveState, OPEN_UNTIL_RECEIPT,
+    PeerRole, Phase, ProtocolError, Receipt,
 };
 use crate::{Step, outcome, zeros};
 use out::Out;
@@ -189,6 +189,11 @@ struct Offered {
 }
 
 impl<T: Transport> Sender<'_, T> {
+    /// Our sending side stays open until there is a receipt.
+    fn keeps_open(&self) -> bool {
+        self.outcome.version.is_some_and(|version| version >= OPEN_UNTIL_RECEIPT)
+    }
+
     fn run(&mut self, sources: &Sources, options: &SendOptions) -> Result<Receipt, Stop> {
         let bytes = sources.bytes();
         self.control(&Control::Begin { single: self.single, bytes })?;
@@ -248,8 +253,10 @@ impl<T: Transport> Sender<'_, T> {
         let totals = self.list.totals(self.single);
         self.control(&Control::End(totals))?;
         self.flush()?;
-        self.channel.shutdown_send()?;
-        // Not before: without our END and our end the receiver stores nothing.
+        if !self.keeps_open() {
+            self.channel.shutdown_send()?;
+        }
+        // Not before: without our END the receiver stores nothing, and in version 1 not without our FIN.
         (self.outcome.totals, self.outcome.is_whole) = (totals, true);
         self.outcome.times.all_moved = Some(self.start.elapsed());
         (self.observe)(Step::AllSent);

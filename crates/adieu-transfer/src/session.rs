@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// protocol may wait for us for ever, and nobody should have to guess why.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a side waits for the other's end when all has been said.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(30);
+
 /// How much of what is encrypted is received at once.
 const RECEIVE: usize = 256 * 1024;
 
@@ -88,7 +91,7 @@ pub(crate) fn part<T: Transport>(channel: &mut Channel<T>, verdict: &Verdict) {
         && channel.shutdown_send().is_ok()
         && matches!(verdict, Verdict::NotAgreed { .. })
     {
-        hear_out(channel);
+        hear_out(channel, LAST_WORDS);
     }
 }
 
@@ -215,15 +218,17 @@ impl<T: Transport> Channel<T> {
     }
 }
 
-/// After our own end: waits for the peer's, and keeps nothing: past the encryption, which has nothing more to say. Bounded:
-/// all has been said.
-pub(crate) fn hear_out<T: Transport>(channel: &mut Channel<T>) {
-    let until = Instant::now() + PATIENCE;
+/// Waits for the peer's end, for at most `limit`, and keeps nothing of what comes: all has been said. It reads past the
+/// encryption. `true`: the peer has ended its side.
+pub(crate) fn hear_out<T: Transport>(channel: &mut Channel<T>, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
     let mut buffer = [0; 16 * 1024];
     while Instant::now() < until {
         match channel.link.read_within(&mut buffer, until.saturating_duration_since(Instant::now())) {
-            Ok(Some(n)) if n > 0 => {}
-            _ => return,
+            Ok(Some(0)) => return true,
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return false,
         }
     }
+    false
 }

@@ -24,6 +24,7 @@ mod stuck;
 mod tls_through_proxies;
 mod transfer;
 mod transfer_plain;
+mod transfer_relays;
 mod transfer_retry;
 #[cfg(target_os = "linux")]
 mod transfer_syncs;

@@ -262,14 +262,16 @@ pub(crate) enum Harm {
     Cut(u64),
     /// After so many bytes nothing goes on, and nothing ends.
     Hold(u64),
-    /// Everything arrives, and then the answer does not.
+    /// Everything arrives, and then the receipt does not.
     LoseReceipt,
     /// After so many bytes both sides hear an end, as of TCP, and no more.
     End(u64),
-    /// From so many bytes on, nothing that the receiver says is carried; then the sender hears TCP's end.
+    /// From so many bytes on, nothing that the receiver says is carried; when it says something, the sender hears TCP's end.
     EndAnswers(u64),
-    /// Everything arrives at once, with its end, and then both connections are reset.
+    /// Everything arrives at once, and then both connections are reset.
     Vanish,
+    /// One side's end closes both connections, in both directions, as relays do that know no half-close.
+    CloseAtEnd,
     /// Nothing.
     None,
 }
@@ -303,27 +305,62 @@ fn relay(listener: &TcpListener, to: &str, harm: Harm) {
     let mute = Arc::clone(&is_mute);
     let answers = std::thread::spawn(move || {
         if let Harm::LoseReceipt = harm {
-            // The hello has 14 bytes, and the sender goes on only with it.
-            let mut hello = [0; 14];
-            (&back.0).read_exact(&mut hello).expect("it says hello");
-            (&back.1).write_all(&hello).expect("it is taken");
-            let _ = std::io::copy(&mut &back.0, &mut std::io::sink());
+            // The sender goes on only with the hello.
+            (&back.1).write_all(&hello(&back.0)).expect("it is taken");
+            frames_until(RECEIPT, &back.0);
             reset(&back.1);
+            reset(&back.0);
         } else if let Harm::EndAnswers(_) = harm {
             let mut buffer = vec![0; 64 * 1024];
             while let Ok(n @ 1..) = (&back.0).read(&mut buffer) {
-                if !is_mute.load(Ordering::SeqCst) {
+                if is_mute.load(Ordering::SeqCst) {
+                    let _ = back.1.shutdown(Shutdown::Write);
+                } else {
                     let _ = (&back.1).write_all(&buffer[..n]);
                 }
             }
             let _ = back.1.shutdown(Shutdown::Write);
         } else {
             let _ = std::io::copy(&mut &back.0, &mut &back.1);
-            let _ = back.1.shutdown(Shutdown::Write);
+            close(&back.1, &back.0, harm);
         }
     });
     carry(&sender, &receiver, harm, &mute);
     answers.join().expect("it does not panic");
+}
+
+/// After the end of `from`: ends the other side, and if the relay knows no half-close both of both.
+fn close(to: &TcpStream, from: &TcpStream, harm: Harm) {
+    let _ = to.shutdown(Shutdown::Write);
+    if let Harm::CloseAtEnd = harm {
+        let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
+    }
+}
+
+const END: u8 = 0x09;
+const RECEIPT: u8 = 0x22;
+
+/// The hello of a side.
+pub(crate) fn hello(mut from: &TcpStream) -> Vec<u8> {
+    let mut hello = vec![0; 14];
+    from.read_exact(&mut hello).expect("it says hello");
+    hello
+}
+
+/// The frames of a side, up to the first of this type, with it.
+pub(crate) fn frames_until(kind: u8, mut from: &TcpStream) -> Vec<u8> {
+    let mut frames = Vec::new();
+    loop {
+        let mut header = [0; 5];
+        from.read_exact(&mut header).expect("it says something");
+        frames.extend(header);
+        let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
+        from.take(length.into()).read_to_end(&mut frames).expect("it says it whole");
+        if header[0] == kind {
+            return frames;
+        }
+    }
 }
 
 fn reset(stream: &TcpStream) {
@@ -335,10 +372,8 @@ fn reset(stream: &TcpStream) {
 fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm, mute: &AtomicBool) {
     let mut buffer = vec![0; 64 * 1024];
     if let Harm::Vanish = harm {
-        let mut all = Vec::new();
-        sender.read_to_end(&mut all).expect("it ends");
+        let all = [hello(sender), frames_until(END, sender)].concat();
         receiver.write_all(&all).expect("it is taken");
-        receiver.shutdown(Shutdown::Write).expect("it can be ended");
         reset(sender);
         return reset(receiver);
     }
@@ -346,8 +381,7 @@ fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm, mute: &At
     loop {
         let Ok(n) = sender.read(&mut buffer) else { return reset(receiver) };
         if n == 0 {
-            let _ = receiver.shutdown(Shutdown::Write);
-            return;
+            return close(receiver, sender, harm);
         }
         let mut end = n;
         match harm {

@@ -7,6 +7,9 @@ use crate::transport::Transport;
 use crate::wire::{Control, Receipt, Status};
 use std::time::Duration;
 
+/// How long a sender that has the receipt waits for the receiver's end, which cannot change what the receipt says.
+const AFTER_RECEIPT: Duration = Duration::from_secs(2);
+
 impl<T: Transport> Sender<'_, T> {
     pub(super) fn conclude(mut self, result: Result<Receipt, Stop>) -> Outcome {
         let all_sent = self.outcome.times.all_moved.is_some();
@@ -35,8 +38,8 @@ impl<T: Transport> Sender<'_, T> {
 
     fn judge(&mut self, receipt: Receipt) -> Verdict {
         self.outcome.times.receipt = Some(self.start.elapsed());
-        // The peer has nothing more to say; its end makes ours graceful.
-        session::hear_out(&mut self.channel);
+        // The peer has nothing more to say; its end makes ours graceful. In version 1 our side has ended already.
+        self.end();
         let difference = difference(&self.outcome.totals, &receipt.totals);
         let verdict = match (receipt.status, difference) {
             (status @ (Status::Failed | Status::Damaged), _) => {
@@ -53,9 +56,7 @@ impl<T: Transport> Sender<'_, T> {
     /// A receipt before our end cannot be a good one.
     fn judge_early(&mut self, receipt: Receipt) -> Verdict {
         self.outcome.times.receipt = Some(self.start.elapsed());
-        if self.channel.shutdown_send().is_ok() {
-            session::hear_out(&mut self.channel);
-        }
+        self.end();
         let verdict = if receipt.status.is_good() {
             Verdict::NotMatching { words: "a receipt came before everything was sent".to_owned() }
         } else {
@@ -65,13 +66,20 @@ impl<T: Transport> Sender<'_, T> {
         verdict
     }
 
+    /// With the receipt in hand: ends our side, and waits a moment for the peer's end.
+    fn end(&mut self) {
+        if self.channel.shutdown_send().is_ok() {
+            session::hear_out(&mut self.channel, AFTER_RECEIPT);
+        }
+    }
+
     /// Says that nothing more will come, and why.
     fn abort(&mut self, words: &str) {
         let abort = Control::Abort { words: words.to_owned() };
         // A peer that does not hear this sees that the transfer is not whole all the same.
         let said = self.control(&abort).and_then(|()| self.flush());
         if said.is_ok() && self.channel.shutdown_send().is_ok() {
-            session::hear_out(&mut self.channel);
+            session::hear_out(&mut self.channel, session::LAST_WORDS);
         }
     }
 

@@ -1,9 +1,13 @@
 //! The first thing each side says: magic, versions, role, whether a secret is wanted.
 
 /// The highest version that this library speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The lowest.
 const LOWEST: u8 = 1;
+
+/// From this version on the sender keeps its sending side open until it has the receipt, so that the receipt comes through
+/// relays and proxies that close both directions at one side's FIN.
+pub(crate) const OPEN_UNTIL_RECEIPT: u8 = 2;
 
 const MAGIC: [u8; 8] = *b"\x89adieu\n\x1a";
 /// How many bytes say how many more there are.
@@ -167,9 +171,11 @@ mod tests {
         later.extend([9; 100]);
         later[9] = 104;
         let later = decoded(&later).expect("what is appended is ignored");
-        assert_eq!((ours.agree(&later), later.agree(&ours)), (Ok(1), Ok(1)));
-        let much_later = Hello { lowest: 2, highest: 7, ..later };
-        assert_eq!(ours.agree(&much_later), Err(NotAgreed::NoCommonVersion { lowest: 2, highest: 7 }));
+        assert_eq!((ours.agree(&later), later.agree(&ours)), (Ok(VERSION), Ok(VERSION)));
+        let earlier = Hello { highest: 1, ..later };
+        assert_eq!((ours.agree(&earlier), earlier.agree(&ours)), (Ok(1), Ok(1)));
+        let much_later = Hello { lowest: 3, highest: 7, ..later };
+        assert_eq!(ours.agree(&much_later), Err(NotAgreed::NoCommonVersion { lowest: 3, highest: 7 }));
     }
 
     #[test]

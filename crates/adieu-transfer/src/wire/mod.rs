@@ -7,6 +7,7 @@ mod name;
 pub(crate) use frame::HOLE_LIMIT;
 pub use frame::{Control, Decoder, Have, HaveState, Item, Phase, Receipt, Status, Totals, data_header};
 pub use frame::{DATA_LIMIT, FRAME_HEADER};
+pub(crate) use hello::OPEN_UNTIL_RECEIPT;
 pub use hello::{HELLO_LIMIT, HELLO_PREFIX, Hello, NotAgreed, PeerRole, VERSION};
 pub use name::{EntryPath, NameError, PARTIAL_ENDING, PARTIAL_ENDING_LONG, link_stays_inside, shown};
 
@@ -18,7 +19,7 @@ pub fn hex(hash: &Hash) -> String {
     blake3::Hash::from_bytes(*hash).to_hex().to_string()
 }
 
-/// What the other side sent is no version 1 of the protocol.
+/// What the other side sent breaks the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {

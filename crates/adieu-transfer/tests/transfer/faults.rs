@@ -332,7 +332,7 @@ fn a_peer_without_a_hello_is_silent_and_hears_no_more_of_us() {
     assert_eq!((mute.writes, mute.waits, outcome.may_be_tried_again()), (1, 1, true));
 }
 
-/// What a sender makes of a receiver that answers so after its end.
+/// What a sender makes of a receiver of version 1, which answers so after the sender's end.
 fn answered(source: &Path, status: Status) -> Outcome {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("it has one").to_string();
@@ -340,7 +340,8 @@ fn answered(source: &Path, status: Status) -> Outcome {
     let answer = frames(&[Control::Receipt(receipt)]);
     let receiving = std::thread::spawn(move || {
         let (mut peer, _) = listener.accept().expect("it connects");
-        peer.write_all(&Hello::new(PeerRole::Receiver, false).encode()).expect("it is taken");
+        let hello = Hello { highest: 1, ..Hello::new(PeerRole::Receiver, false) };
+        peer.write_all(&hello.encode()).expect("it is taken");
         peer.read_to_end(&mut Vec::new()).expect("it ends");
         peer.write_all(&answer).expect("it is taken");
     });

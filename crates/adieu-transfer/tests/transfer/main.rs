@@ -19,5 +19,7 @@ mod storage;
 mod support;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod versions;
 #[cfg(windows)]
 mod windows;

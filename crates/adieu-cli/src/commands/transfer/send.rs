@@ -18,8 +18,8 @@ use std::path::PathBuf;
 
 /// Send files to an adieu receive, which answers when they are stored
 ///
-/// The receiver writes to a partial, compares the hash, syncs, renames, and only then answers a receipt, over the direction
-/// that is still open when ours has ended. Exit status 0 means: stored and synced under its name at the receiver, and the
+/// The receiver writes to a partial, compares the hash, syncs, renames, and only then answers with a receipt. Our sending
+/// side stays open until then. Exit status 0 means: stored and synced under its name at the receiver, and the
 /// receipt has our own count and hash. What was sent and is not confirmed is 6, or 5 if --deadline passed before everything
 /// was sent; a receiver that says nothing, so that nothing is sent, is 5.
 ///
