@@ -1,14 +1,17 @@
 //! The hash of a transfer's list of entries, which both sides make for themselves.
 
-use crate::wire::{EntryPath, Hash, Totals};
+use crate::wire::{EntryPath, Hash, NAMED_OFFERS, Totals};
 
 /// Counts and hashes entries as they end.
 ///
 /// Files apart from the rest: with offers, a directory comes before files that were offered before it, and the hash should
 /// not depend on that.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct List {
     file_entries: blake3::Hasher,
+    /// Files that the receiver had already, whole: apart from those that were sent, since the answers to offers come while
+    /// content goes. `None`: version 1, which has no such list.
+    kept_entries: Option<blake3::Hasher>,
     other_entries: blake3::Hasher,
     files: u64,
     bytes: u64,
@@ -20,12 +23,37 @@ const DIRECTORY: u8 = 0x07;
 const LINK: u8 = 0x08;
 
 impl List {
+    /// An empty list, as this version of the protocol has it.
+    pub(crate) fn new(version: u8) -> Self {
+        Self {
+            file_entries: blake3::Hasher::new(),
+            kept_entries: (version >= NAMED_OFFERS).then(blake3::Hasher::new),
+            other_entries: blake3::Hasher::new(),
+            files: 0,
+            bytes: 0,
+            last_file: Hash::default(),
+        }
+    }
+
+    /// Files so far.
+    pub(crate) fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// A file that was sent.
     pub(crate) fn file(&mut self, path: &EntryPath, mode: u16, size: u64, hash: &Hash) {
-        let hasher = &mut self.file_entries;
-        entry(hasher, FILE, path);
-        hasher.update(&mode.to_be_bytes());
-        hasher.update(&size.to_be_bytes());
-        hasher.update(hash);
+        file_entry(&mut self.file_entries, path, mode, size, hash);
+        self.count(size, hash);
+    }
+
+    /// A file that the receiver had, whole.
+    pub(crate) fn kept(&mut self, path: &EntryPath, mode: u16, size: u64, hash: &Hash) {
+        let hasher = self.kept_entries.as_mut().unwrap_or(&mut self.file_entries);
+        file_entry(hasher, path, mode, size, hash);
+        self.count(size, hash);
+    }
+
+    fn count(&mut self, size: u64, hash: &Hash) {
         self.files += 1;
         self.bytes += size;
         self.last_file = *hash;
@@ -44,10 +72,13 @@ impl List {
 
     /// What it comes to so far; of a single file, its own hash counts.
     pub(crate) fn totals(&self, single: bool) -> Totals {
-        let mut both = blake3::Hasher::new();
-        both.update(self.file_entries.finalize().as_bytes());
-        both.update(self.other_entries.finalize().as_bytes());
-        let list = *both.finalize().as_bytes();
+        let mut all = blake3::Hasher::new();
+        all.update(self.file_entries.finalize().as_bytes());
+        if let Some(kept) = &self.kept_entries {
+            all.update(kept.finalize().as_bytes());
+        }
+        all.update(self.other_entries.finalize().as_bytes());
+        let list = *all.finalize().as_bytes();
         let hash = if single && self.files == 1 { self.last_file } else { list };
         Totals { files: self.files, bytes: self.bytes, hash, list }
     }
@@ -57,4 +88,11 @@ fn entry(hasher: &mut blake3::Hasher, kind: u8, path: &EntryPath) {
     hasher.update(&[kind]);
     hasher.update(&u32::try_from(path.as_bytes().len()).unwrap_or(u32::MAX).to_be_bytes());
     hasher.update(path.as_bytes());
+}
+
+fn file_entry(hasher: &mut blake3::Hasher, path: &EntryPath, mode: u16, size: u64, hash: &Hash) {
+    entry(hasher, FILE, path);
+    hasher.update(&mode.to_be_bytes());
+    hasher.update(&size.to_be_bytes());
+    hasher.update(hash);
 }

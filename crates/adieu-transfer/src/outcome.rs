@@ -102,6 +102,10 @@ pub struct Outcome {
     pub encrypted: bool,
     /// When.
     pub times: Times,
+    /// See [`set_place`](Self::set_place).
+    pub(crate) place: Option<String>,
+    /// Of a receiver: the sender said that it cannot go on.
+    pub(crate) sender_gave_up: bool,
     /// Of a receiver: whether the sender has ended its side after the receipt, as it does when it has it. `None`: no receipt
     /// was sent, or version 1 was spoken, where the sender ends its side before.
     pub(crate) receipt_heard: Option<bool>,
@@ -126,6 +130,8 @@ impl Outcome {
             version: None,
             encrypted: false,
             times: Times::default(),
+            place: None,
+            sender_gave_up: false,
             receipt_heard: None,
             stored_before: None,
             deadline_passed: false,
@@ -158,6 +164,25 @@ impl Outcome {
         matches!(self.verdict, Verdict::NotAgreed { .. } | Verdict::Silent { .. })
     }
 
+    /// The sender said that it cannot go on.
+    pub fn peer_gave_up(&self) -> bool {
+        self.sender_gave_up
+    }
+
+    /// Where it is, for the sentence of one that is stored: a path, or the name that was sent.
+    pub fn set_place(&mut self, place: impl Into<String>) {
+        self.place = Some(place.into());
+    }
+
+    /// Where, how much and how long, as in ` (copy.img, 2.8 MiB in 0.41 s)`.
+    fn at_a_glance(&self) -> String {
+        let took = format!("in {:.2} s", self.times.ended.as_secs_f64());
+        let size = human(self.totals.bytes);
+        let size = size.map_or_else(|| took.clone(), |size| format!("{size} {took}"));
+        let place = self.place.as_ref().map_or_else(String::new, |place| format!("{place}, "));
+        format!(" ({place}{size})")
+    }
+
     /// What it came to, in one sentence for people.
     pub fn sentence(&self) -> String {
         let left =
@@ -175,7 +200,7 @@ impl Outcome {
             Some(there) => format!(", {} of them there already", count(there, "byte")),
         };
         match &self.verdict {
-            Verdict::Stored => format!("stored: {amount}{kept}{hash}"),
+            Verdict::Stored => format!("stored: {amount}{}{kept}{hash}", self.at_a_glance()),
             Verdict::Written => format!("written to the receiver's stdout, not stored: {amount}{hash}"),
             Verdict::Refused { words, .. } => format!("receiver: {words}"),
             Verdict::NotMatching { words } => {
@@ -222,6 +247,16 @@ impl Outcome {
     }
 }
 
+/// Bytes as people read them. `None`: they are few, and read as they are.
+fn human(bytes: u64) -> Option<String> {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let order = usize::try_from(bytes.checked_ilog2()? / 10).ok()?;
+    let unit = UNITS.get(order.checked_sub(1)?)?;
+    // In tenths, rounded down: it is never more than there is.
+    let tenths = (u128::from(bytes) * 10) >> (order * 10);
+    Some(format!("{}.{} {unit}", tenths / 10, tenths % 10))
+}
+
 fn count(n: u64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
@@ -264,5 +299,34 @@ pub(crate) fn cause(error: &std::io::Error) -> String {
         // One of ours, which is a sentence.
         _ if error.get_ref().is_some() => error.to_string(),
         _ => format!("the connection failed ({})", crate::storage::plain(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_never_more_than_there_is() {
+        for (bytes, said) in [
+            (0, None),
+            (1023, None),
+            (1024, Some("1.0 KiB")),
+            ((1 << 20) - 1, Some("1023.9 KiB")),
+            (3_000_000, Some("2.8 MiB")),
+            (u64::MAX, Some("15.9 EiB")),
+        ] {
+            assert_eq!(human(bytes).as_deref(), said, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_told_with_its_place_and_time() {
+        let mut outcome = Outcome::new();
+        outcome.verdict = Verdict::Stored;
+        outcome.totals = Totals { files: 1, bytes: 3_000_000, ..Totals::default() };
+        outcome.times.ended = Duration::from_millis(412);
+        outcome.set_place("copy.img");
+        assert_eq!(outcome.sentence(), "stored: 3000000 bytes in 1 file (copy.img, 2.8 MiB in 0.41 s)");
     }
 }

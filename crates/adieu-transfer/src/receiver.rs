@@ -1,19 +1,22 @@
 //! The receiver: frames in, content to its storage, and at the end the receipt.
 
+mod offers;
+
 use crate::list::List;
 use crate::outcome::{self, Outcome, Verdict, difference};
 use crate::pace::{Pace, SLICE};
+use crate::report::Role;
 use crate::secret::Secret;
-use crate::sender::{SIGN_OF_LIFE, interrupted, not_agreed};
-use crate::session::{self, Channel};
-use crate::storage::{Awaited, Incoming, Keep, Offer, Storage, StorageError, Wanted};
+use crate::sender::interrupted;
+use crate::session::{self, Agreement, Channel, Terms};
+use crate::storage::{Awaited, Incoming, Keep, Offered, Storage, StorageError, Wanted};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NameError, OPEN_UNTIL_RECEIPT, PeerRole, Phase,
-    ProtocolError, Receipt, Status, Totals, link_stays_inside,
+    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NAMED_OFFERS, NameError, OPEN_UNTIL_RECEIPT,
+    Phase, ProtocolError, Receipt, Status, Totals, link_stays_inside,
 };
 use crate::{Step, zeros};
-use std::collections::VecDeque;
+use offers::Offers;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -42,8 +45,6 @@ const OFTEN: Duration = Duration::from_millis(10);
 /// How much is received at once: it fits into the processor's own cache until it is hashed and written. A sender of ours
 /// sends pieces of so much content, which are received with the header of the next.
 const IN: usize = 512 * 1024 + FRAME_HEADER;
-/// More offers than a sender may have open; one that has more does not speak this protocol.
-const OFFERS: usize = 64;
 
 /// Receives everything, stores it, and answers. The transport is left as it came to be.
 pub fn receive<T: Transport>(
@@ -52,20 +53,26 @@ pub fn receive<T: Transport>(
     options: &ReceiveOptions,
     observe: &mut dyn FnMut(Step<'_>),
 ) -> Outcome {
-    let start = Instant::now();
+    let terms = Terms { patience: options.patience, ..Terms::new(options.secret.as_ref()) };
+    match session::agree(link, Role::Receive, &terms) {
+        Ok(agreement) => receive_agreed(link, agreement, storage, options, observe),
+        Err(outcome) => *outcome,
+    }
+}
+
+/// Receives everything from a sender with which there is an [agreement](crate::agree) already. Times count from its hellos on.
+pub fn receive_agreed<T: Transport>(
+    link: &mut T,
+    agreement: Agreement,
+    storage: &mut Storage,
+    options: &ReceiveOptions,
+    observe: &mut dyn FnMut(Step<'_>),
+) -> Outcome {
+    let start = agreement.began;
     storage.count_anew();
     let mut outcome = Outcome::new();
-    let (mut channel, agreed) =
-        session::open(link, PeerRole::Receiver, options.secret.as_ref(), options.patience);
-    let version = match agreed {
-        Ok(version) => version,
-        Err(error) => {
-            outcome.verdict = not_agreed(error, PeerRole::Sender);
-            session::part(&mut channel, &outcome.verdict);
-            outcome.times.ended = start.elapsed();
-            return outcome;
-        }
-    };
+    let version = agreement.version;
+    let channel = Channel::new(link, agreement);
     outcome.version = Some(version);
     outcome.encrypted = channel.is_encrypted();
     outcome.times.agreed = Some(start.elapsed());
@@ -79,8 +86,8 @@ pub fn receive<T: Transport>(
         single: false,
         top: None,
         heard: start,
-        offers: VecDeque::new(),
-        list: List::default(),
+        offers: Offers::default(),
+        list: List::new(version),
         pace: Pace::new(options.limit_rate),
         deadline: options.deadline,
         observe,
@@ -150,8 +157,7 @@ struct Receiver<'a, T: Transport> {
     top: Option<EntryPath>,
     /// When a signal and the deadline were last looked at.
     heard: Instant,
-    /// Answered and not started, with their sizes.
-    offers: VecDeque<(Offer, Option<u64>)>,
+    offers: Offers,
     list: List,
     pace: Pace,
     deadline: Option<Instant>,
@@ -164,6 +170,7 @@ impl<T: Transport> Receiver<'_, T> {
         let mut buffer = vec![0; IN];
         let mut decoder = Decoder::default();
         loop {
+            self.say_answers()?;
             let most = decoder.whole_piece().map_or(IN, |piece| piece.min(IN)).min(self.pace.piece(IN));
             let n = self.channel.read(&mut buffer[..most])?;
             if n == 0 {
@@ -191,9 +198,14 @@ impl<T: Transport> Receiver<'_, T> {
         self.store()
     }
 
+    /// Whether what came with this version of the protocol holds.
+    fn speaks(&self, version: u8) -> bool {
+        self.outcome.version.is_some_and(|agreed| agreed >= version)
+    }
+
     /// The sender ends its side once it has the receipt, and not before.
     fn sender_keeps_open(&self) -> bool {
-        self.outcome.version.is_some_and(|version| version >= OPEN_UNTIL_RECEIPT)
+        self.speaks(OPEN_UNTIL_RECEIPT)
     }
 
     fn control(&mut self, control: Control) -> Result<(), Stop> {
@@ -221,10 +233,20 @@ impl<T: Transport> Receiver<'_, T> {
                 }
             }
             (Control::File { offer, mode, size, path }, State::BetweenFiles) => {
-                if self.single && self.list.totals(true).files + self.offers.len() as u64 > 0 {
-                    return Err(out_of_place("a second file in a transfer of one"));
+                self.refuse_second_of_one()?;
+                match (offer, self.speaks(NAMED_OFFERS)) {
+                    (false, _) => self.file(mode, size, path)?,
+                    (true, false) => self.old_offer(mode, size, path)?,
+                    (true, true) => return Err(out_of_place("an offer of version 1")),
                 }
-                self.file(offer, mode, size, path)?;
+            }
+            (Control::Offer { mode, size, hash, path }, State::BetweenFiles) if self.speaks(NAMED_OFFERS) => {
+                self.refuse_second_of_one()?;
+                self.offer(Offered { path, mode, size, hash })?;
+            }
+            (Control::Check { length, hash }, State::BetweenFiles) => self.check(length, &hash)?,
+            (Control::AllOffered(theirs), State::BetweenFiles) if self.speaks(NAMED_OFFERS) => {
+                self.all_offered(&theirs)?;
             }
             (Control::Start { offset }, State::BetweenFiles) => self.start_offer(offset)?,
             (Control::Hole { length }, State::InFile(..)) => self.hole(length)?,
@@ -250,56 +272,17 @@ impl<T: Transport> Receiver<'_, T> {
         Ok(())
     }
 
-    fn file(&mut self, offer: bool, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
-        if !offer {
-            let incoming = self.storage.create(path, mode, self.observe)?;
-            (self.observe)(Step::File { path: incoming.path(), resumed_from: 0 });
-            self.state = State::InFile(Box::new(incoming), size);
-            return Ok(());
-        }
-        if self.offers.len() >= OFFERS {
-            return Err(out_of_place("one offer more than may be open"));
-        }
-        self.outcome.resumed_from.get_or_insert(0);
-        let (channel, observe) = (&mut self.channel, &mut *self.observe);
-        let mut failed = None;
-        let mut last_sign = Instant::now();
-        let mut alive = |done| {
-            observe(Step::Hashing { done });
-            if last_sign.elapsed() < SIGN_OF_LIFE {
-                return true;
-            }
-            last_sign = Instant::now();
-            failed = say(channel, &Control::Phase { phase: Phase::Hashing, done }).err();
-            failed.is_none()
-        };
-        let looked = self.storage.look(path, mode, size, &mut alive);
-        if let Some(error) = failed {
-            return Err(Stop::Link(error));
-        }
-        let offer = looked?;
-        say(&mut self.channel, &Control::Have(offer.have()))?;
-        self.offers.push_back((offer, size));
+    fn file(&mut self, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
+        let incoming = self.storage.create(path, mode, self.observe)?;
+        (self.observe)(Step::File { path: incoming.path(), resumed_from: 0 });
+        self.state = State::InFile(Box::new(incoming), size);
         Ok(())
     }
 
-    fn start_offer(&mut self, offset: u64) -> Result<(), Stop> {
-        let Some((offer, size)) = self.offers.pop_front() else {
-            return Err(out_of_place("a start without an offer"));
-        };
-        let have = offer.have();
-        if offset != 0 && offset != have.length {
-            return Err(out_of_place("a start where nothing ends"));
+    fn refuse_second_of_one(&self) -> Result<(), Stop> {
+        if self.single && self.list.files() + self.offers.len() as u64 > 0 {
+            return Err(out_of_place("a second file in a transfer of one"));
         }
-        let incoming = self.storage.start(offer, offset, self.observe)?;
-        let (there, _) = incoming.measure();
-        self.outcome.files_kept += u64::from(incoming.is_kept());
-        if let Some(resumed) = &mut self.outcome.resumed_from {
-            *resumed += there;
-        }
-        (self.observe)(Step::File { path: incoming.path(), resumed_from: there });
-        (self.observe)(Step::Moved { bytes: there });
-        self.state = State::InFile(Box::new(incoming), size);
         Ok(())
     }
 
@@ -492,8 +475,8 @@ impl<T: Transport> Receiver<'_, T> {
                 let current = if let State::InFile(incoming, _) = state { Some(*incoming) } else { None };
                 let is_unsynced = matches!(&stop, Stop::Storage(error) if error.is_unsynced());
                 if is_unsynced {
-                    for (offer, _) in &self.offers {
-                        self.storage.remove_offered(offer);
+                    for offered in self.offers.beginnings() {
+                        self.storage.remove_offered(offered);
                     }
                 }
                 let keep = match (is_unsynced, keep) {
@@ -545,6 +528,7 @@ impl<T: Transport> Receiver<'_, T> {
             }
             Stop::Aborted(words) => {
                 let words = format!("the sender gave up ({words})");
+                self.outcome.sender_gave_up = true;
                 self.refuse(Status::Failed, &words);
                 Verdict::Incomplete { words, again: false }
             }

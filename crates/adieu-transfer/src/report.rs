@@ -1,7 +1,7 @@
 //! The report of a transfer: one flat struct, for people and programs.
 
 use crate::outcome::{Outcome, Verdict};
-use crate::wire::hex;
+use crate::wire::{PeerRole, hex};
 use adieu::{Ending, Report, Timer};
 use std::time::Duration;
 
@@ -76,6 +76,15 @@ pub enum Role {
     Send,
     /// It received.
     Receive,
+}
+
+impl From<Role> for PeerRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Send => Self::Sender,
+            Role::Receive => Self::Receiver,
+        }
+    }
 }
 
 impl Role {

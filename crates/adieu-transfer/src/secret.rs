@@ -5,12 +5,12 @@
 //! records' keys. Both are published and analysed constructions; neither crate has had a formal audit, and they are the
 //! ones that Rust programs use for this (`spake2`: RustCrypto, magic-wormhole; `snow`: libp2p, Cloudflare's boringtun kin).
 
+use crate::session::Waits;
 use crate::transport::Transport;
 use crate::wire::{PeerRole, shown};
 use snow::{HandshakeState, TransportState};
 use spake2::{Ed25519Group, Identity, Password, Spake2};
 use std::io;
-use std::time::Duration;
 
 const NOISE: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 const MESSAGE: u8 = 0x41;
@@ -64,7 +64,7 @@ pub(crate) fn handshake<T: Transport>(
     role: PeerRole,
     secret: &Secret,
     prologue: &[u8],
-    limit: Duration,
+    waits: &Waits<'_>,
 ) -> Result<TransportState, SecretError> {
     let (password, sender, receiver) =
         (Password::new(&secret.0), Identity::new(b"adieu sender"), Identity::new(b"adieu receiver"));
@@ -73,7 +73,9 @@ pub(crate) fn handshake<T: Transport>(
         PeerRole::Receiver => Spake2::<Ed25519Group>::start_b(&password, &sender, &receiver),
     };
     send(link, MESSAGE, &ours)?;
-    let theirs = receive(link, limit)?;
+    let theirs = receive(link, waits)?;
+    // From here on what this side says tells whether a guess was right.
+    waits.pass()?;
     let key = state.finish(&theirs).map_err(|_| SecretError::NotUnderstood)?;
     let key: [u8; 32] = key.try_into().map_err(|_| SecretError::NotUnderstood)?;
     let (first, second) = if role == PeerRole::Sender { (ours, theirs) } else { (theirs, ours) };
@@ -90,11 +92,11 @@ pub(crate) fn handshake<T: Transport>(
         PeerRole::Sender => {
             let n = noise.write_message(&[], &mut buffer).map_err(understood)?;
             send(link, MESSAGE, &buffer[..n])?;
-            let answer = receive(link, limit)?;
+            let answer = receive(link, waits)?;
             noise.read_message(&answer, &mut buffer).map_err(|_| wrong(link))?;
         }
         PeerRole::Receiver => {
-            let question = receive(link, limit)?;
+            let question = receive(link, waits)?;
             noise.read_message(&question, &mut buffer).map_err(|_| wrong(link))?;
             let n = noise.write_message(&[], &mut buffer).map_err(understood)?;
             send(link, MESSAGE, &buffer[..n])?;
@@ -116,21 +118,30 @@ fn noise(role: PeerRole, key: &[u8; 32], prologue: &[u8]) -> Result<HandshakeSta
 }
 
 fn send<T: Transport>(link: &mut T, kind: u8, message: &[u8]) -> io::Result<()> {
-    // A message of the handshake has a hundred bytes.
-    let [a, b, c, d] = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
-    link.write_all(&[&[kind, a, b, c, d], message].concat())
+    link.write_all(&framed(kind, message))
 }
 
-fn receive<T: Transport>(link: &mut T, limit: Duration) -> Result<Vec<u8>, SecretError> {
+fn framed(kind: u8, message: &[u8]) -> Vec<u8> {
+    // A message of the handshake has a hundred bytes.
+    let [a, b, c, d] = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&[kind, a, b, c, d], message].concat()
+}
+
+/// In place of a message: no, and why.
+pub(crate) fn refusal(words: &str) -> Vec<u8> {
+    framed(REFUSAL, words.as_bytes())
+}
+
+fn receive<T: Transport>(link: &mut T, waits: &Waits<'_>) -> Result<Vec<u8>, SecretError> {
     let mut header = [0; 5];
-    crate::session::read_exactly(link, &mut header, limit)?;
+    crate::session::read_exactly(link, &mut header, waits)?;
     let [kind, a, b, c, d] = header;
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
     if length > MESSAGE_LIMIT {
         return Err(SecretError::NotUnderstood);
     }
     let mut message = vec![0; length];
-    crate::session::read_exactly(link, &mut message, limit)?;
+    crate::session::read_exactly(link, &mut message, waits)?;
     match kind {
         MESSAGE => Ok(message),
         REFUSAL => Err(SecretError::Refused(shown(&message))),

@@ -1,6 +1,8 @@
 //! The sender: entries and content out, and between its writes an ear for the receiver.
 
 mod frames;
+mod offers;
+mod old_offers;
 mod out;
 mod verdict;
 
@@ -8,19 +10,22 @@ use crate::list::List;
 use crate::os;
 use crate::outcome::{Outcome, Verdict};
 use crate::pace::{Pace, SLICE};
+use crate::producer::Producer;
+use crate::report::Role;
 use crate::secret::Secret;
-use crate::session::{self, Channel, SessionError};
-use crate::source::{Change, Entry, FilePlace, Opened, SourceError, Sources};
+use crate::session::{self, Agreement, Channel, SessionError, Terms};
+use crate::source::{Change, Entry, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Have, HaveState, OPEN_UNTIL_RECEIPT,
-    PeerRole, Phase, ProtocolError, Receipt,
+    BUSY, Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, NAMED_OFFERS, NotAgreed,
+    OPEN_UNTIL_RECEIPT, PeerRole, Phase, ProtocolError, Receipt, Totals,
 };
 use crate::{Step, outcome, zeros};
+use offers::Offers;
+use old_offers::OldOffers;
 use out::Out;
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
@@ -43,10 +48,12 @@ pub struct SendOptions {
 const OUT: usize = 512 * 1024;
 /// A DATA frame is not begun for less room than this.
 const LEAST_ROOM: usize = 16 * 1024;
-/// How many offers may be without an answer or a start. Their answers fit into any socket's buffer.
-const OFFERS: usize = 64;
 /// How long a receiver may leave an offer without an answer or a sign of life.
 const SILENCE: Duration = Duration::from_secs(60);
+/// The permission bits of what is no file here.
+const STREAM_MODE: u16 = 0o666;
+/// A command that has closed its output is looked at so often.
+const LOOK_AT_COMMAND: Duration = Duration::from_millis(20);
 /// While this side hashes it says so that often.
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
@@ -57,19 +64,25 @@ pub fn send<T: Transport>(
     options: &SendOptions,
     observe: &mut dyn FnMut(Step<'_>),
 ) -> Outcome {
-    let start = Instant::now();
+    let terms = Terms { patience: options.patience, ..Terms::new(options.secret.as_ref()) };
+    match session::agree(link, Role::Send, &terms) {
+        Ok(agreement) => send_agreed(link, agreement, sources, options, observe),
+        Err(outcome) => *outcome,
+    }
+}
+
+/// Sends everything to a receiver with which there is an [agreement](crate::agree) already. Times count from its hellos on.
+pub fn send_agreed<T: Transport>(
+    link: &mut T,
+    agreement: Agreement,
+    sources: &Sources,
+    options: &SendOptions,
+    observe: &mut dyn FnMut(Step<'_>),
+) -> Outcome {
+    let start = agreement.began;
     let mut outcome = Outcome::new();
-    let (mut channel, agreed) =
-        session::open(link, PeerRole::Sender, options.secret.as_ref(), options.patience);
-    let version = match agreed {
-        Ok(version) => version,
-        Err(error) => {
-            outcome.verdict = not_agreed(error, PeerRole::Receiver);
-            session::part(&mut channel, &outcome.verdict);
-            outcome.times.ended = start.elapsed();
-            return outcome;
-        }
-    };
+    let version = agreement.version;
+    let channel = Channel::new(link, agreement);
     outcome.version = Some(version);
     outcome.encrypted = channel.is_encrypted();
     outcome.times.agreed = Some(start.elapsed());
@@ -83,9 +96,10 @@ pub fn send<T: Transport>(
         scratch: Vec::new(),
         incoming: vec![0; 64 * 1024].into_boxed_slice(),
         decoder: Decoder::default(),
-        answers: VecDeque::new(),
+        offers: Offers::default(),
+        old_offers: OldOffers::default(),
         pace: Pace::new(options.limit_rate),
-        list: List::default(),
+        list: List::new(version),
         last_sign: start,
         heard: 0,
         observe,
@@ -99,10 +113,7 @@ pub fn send<T: Transport>(
 pub(crate) fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
     match error {
         SessionError::Silent(_) => Verdict::Silent {
-            words: format!(
-                "{error}: it may be busy with another transfer, or is no adieu {}",
-                peer.command()
-            ),
+            words: format!("{error}: it may be an older one that is busy, or is no adieu {}", peer.command()),
         },
         SessionError::Link(error) => match interrupted(&error) {
             Some(verdict) => verdict,
@@ -114,6 +125,10 @@ pub(crate) fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
                 by_link: true,
             },
         },
+        // Another connection may come when it is not.
+        SessionError::NotAgreed(NotAgreed::Busy) => {
+            Verdict::NotAgreed { words: BUSY.to_owned(), by_link: true }
+        }
         other => Verdict::NotAgreed { words: other.to_string(), by_link: false },
     }
 }
@@ -172,7 +187,8 @@ struct Sender<'a, T: Transport> {
     scratch: Vec<u8>,
     incoming: Box<[u8]>,
     decoder: Decoder,
-    answers: VecDeque<Have>,
+    offers: Offers,
+    old_offers: OldOffers,
     pace: Pace,
     list: List,
     last_sign: Instant,
@@ -181,17 +197,15 @@ struct Sender<'a, T: Transport> {
     observe: &'a mut dyn FnMut(Step<'_>),
 }
 
-/// An offer whose answer is awaited.
-struct Offered {
-    path: EntryPath,
-    place: FilePlace,
-    size: u64,
-}
-
 impl<T: Transport> Sender<'_, T> {
+    /// Whether what came with this version of the protocol holds.
+    fn speaks(&self, version: u8) -> bool {
+        self.outcome.version.is_some_and(|agreed| agreed >= version)
+    }
+
     /// Our sending side stays open until there is a receipt.
     fn keeps_open(&self) -> bool {
-        self.outcome.version.is_some_and(|version| version >= OPEN_UNTIL_RECEIPT)
+        self.speaks(OPEN_UNTIL_RECEIPT)
     }
 
     fn run(&mut self, sources: &Sources, options: &SendOptions) -> Result<Receipt, Stop> {
@@ -203,34 +217,24 @@ impl<T: Transport> Sender<'_, T> {
         if options.resume {
             self.outcome.resumed_from = Some(0);
         }
-        let mut offered: VecDeque<Offered> = VecDeque::new();
         for entry in sources.entries() {
             match entry? {
                 Entry::File { path, place } => {
                     let opened = Opened::new(&place)?;
                     match opened.size {
-                        Some(size) if options.resume => {
-                            let mode = opened.mode;
-                            self.control(&Control::File {
-                                offer: true,
-                                mode,
-                                size: Some(size),
-                                path: path.clone(),
-                            })?;
-                            offered.push_back(Offered { path, place, size });
-                            if offered.len() >= OFFERS {
-                                self.serve_front(&mut offered)?;
-                            }
+                        Some(size) if options.resume && self.speaks(NAMED_OFFERS) => {
+                            self.offer(path, place, opened, size)?;
                         }
+                        Some(size) if options.resume => self.old_offer(path, place, opened.mode, size)?,
                         Some(size) => self.send_file(&path, opened, size)?,
                         None => {
-                            self.serve_all(&mut offered)?;
+                            self.serve_all()?;
                             self.send_unsized(&path, opened)?;
                         }
                     }
                 }
                 Entry::Stream { path, place } => {
-                    self.serve_all(&mut offered)?;
+                    self.serve_all()?;
                     let input = match place {
                         Some(place) => self.await_opening(place)?,
                         None => {
@@ -238,6 +242,10 @@ impl<T: Transport> Sender<'_, T> {
                         }
                     };
                     self.send_stream(&path, input)?;
+                }
+                Entry::Command { path, producer } => {
+                    self.serve_all()?;
+                    self.send_output(&path, &producer)?;
                 }
                 Entry::Directory { path } => {
                     self.list.directory(&path);
@@ -249,7 +257,10 @@ impl<T: Transport> Sender<'_, T> {
                 }
             }
         }
-        self.serve_all(&mut offered)?;
+        if let Some(receipt) = self.end_by_offers()? {
+            return Ok(receipt);
+        }
+        self.serve_all()?;
         let totals = self.list.totals(self.single);
         self.control(&Control::End(totals))?;
         self.flush()?;
@@ -257,17 +268,28 @@ impl<T: Transport> Sender<'_, T> {
             self.channel.shutdown_send()?;
         }
         // Not before: without our END the receiver stores nothing, and in version 1 not without our FIN.
+        self.has_sent_all(totals);
+        self.await_receipt()
+    }
+
+    /// From now on all of it may be stored.
+    fn has_sent_all(&mut self, totals: Totals) {
         (self.outcome.totals, self.outcome.is_whole) = (totals, true);
         self.outcome.times.all_moved = Some(self.start.elapsed());
         (self.observe)(Step::AllSent);
-        self.await_receipt()
+    }
+
+    /// The receiver has not all that was offered.
+    fn has_not_sent_all(&mut self) {
+        (self.outcome.totals, self.outcome.is_whole) = (Totals::default(), false);
+        self.outcome.times.all_moved = None;
     }
 
     fn send_file(&mut self, path: &EntryPath, opened: Opened, size: u64) -> Result<(), Stop> {
         let mode = opened.mode;
         self.control(&Control::File { offer: false, mode, size: Some(size), path: path.clone() })?;
         (self.observe)(Step::File { path, resumed_from: 0 });
-        self.send_content(path, opened, size, 0, blake3::Hasher::new())
+        self.send_content(path, opened, size, 0, blake3::Hasher::new(), None)
     }
 
     /// A file of which only its end tells its size.
@@ -287,56 +309,9 @@ impl<T: Transport> Sender<'_, T> {
         }
     }
 
-    fn serve_all(&mut self, offered: &mut VecDeque<Offered>) -> Result<(), Stop> {
-        while !offered.is_empty() {
-            self.serve_front(offered)?;
-        }
-        Ok(())
-    }
-
-    /// Waits for the answer to the front offer, and sends what is missing.
-    fn serve_front(&mut self, offered: &mut VecDeque<Offered>) -> Result<(), Stop> {
-        let Some(Offered { path, place, size }) = offered.pop_front() else { return Ok(()) };
-        self.flush()?;
-        let mut silent_since = Instant::now();
-        while self.answers.is_empty() {
-            let before = self.heard;
-            self.hear(Some(SILENCE))?;
-            if self.heard != before {
-                silent_since = Instant::now();
-            } else if silent_since.elapsed() >= SILENCE {
-                return Err(Stop::Link(io::Error::new(io::ErrorKind::TimedOut, Silent)));
-            }
-        }
-        let have = self.answers.pop_front();
-        let mut opened = Opened::new(&place)?;
-        if opened.size != Some(size) {
-            return Err(SourceError::changed(&path).into());
-        }
-        let mut hasher = blake3::Hasher::new();
-        let mut offset = 0;
-        if let Some(Have { state, length, hash }) = have
-            && state != HaveState::Nothing
-            && (1..=size).contains(&length)
-        {
-            let ours = self.hash_beginning(&mut opened.file, length, &mut hasher)?;
-            let ours = ours.ok_or_else(|| SourceError::changed(&path))?;
-            if ours == hash {
-                offset = length;
-                self.outcome.files_kept += u64::from(state == HaveState::Stored);
-            } else {
-                hasher = blake3::Hasher::new();
-                let rewound = opened.file.seek(SeekFrom::Start(0));
-                rewound.map_err(|e| SourceError::new("read", &place.shown(), e))?;
-            }
-        }
-        self.control(&Control::Start { offset })?;
-        (self.observe)(Step::File { path: &path, resumed_from: offset });
-        (self.observe)(Step::Moved { bytes: offset });
-        if let Some(resumed) = &mut self.outcome.resumed_from {
-            *resumed += offset;
-        }
-        self.send_content(&path, opened, size, offset, hasher)
+    /// Every offer is answered, and what the receiver does not have is sent.
+    fn serve_all(&mut self) -> Result<(), Stop> {
+        if self.speaks(NAMED_OFFERS) { self.serve_offers() } else { self.serve_old_offers() }
     }
 
     /// Hashes our own file up to there. `None`: it ends before.
@@ -368,6 +343,7 @@ impl<T: Transport> Sender<'_, T> {
         Ok(Some(*hasher.finalize().as_bytes()))
     }
 
+    /// Sends a file from `offset` on; `hasher` has what is before that. `offered` is the hash that its offer named.
     fn send_content(
         &mut self,
         path: &EntryPath,
@@ -375,6 +351,7 @@ impl<T: Transport> Sender<'_, T> {
         size: u64,
         offset: u64,
         mut hasher: blake3::Hasher,
+        offered: Option<&Hash>,
     ) -> Result<(), Stop> {
         let mut at = offset;
         // Where the data ends that begins at `at`.
@@ -403,6 +380,9 @@ impl<T: Transport> Sender<'_, T> {
             Change::Inode if self.reads_the_same_again(&mut opened, path, size, &hasher)? => {}
             _ => return Err(SourceError::changed(path).into()),
         }
+        if offered.is_some_and(|offered| offered != hasher.finalize().as_bytes()) {
+            return Err(SourceError::changed(path).into());
+        }
         self.end_file(path, opened.mode, size, &hasher)
     }
 
@@ -420,20 +400,37 @@ impl<T: Transport> Sender<'_, T> {
         Ok(now == Some(*sent.finalize().as_bytes()) && opened.change() != Change::Content)
     }
 
-    fn send_stream(&mut self, path: &EntryPath, mut input: os::Input) -> Result<(), Stop> {
-        const MODE: u16 = 0o666;
-        self.control(&Control::File { offer: false, mode: MODE, size: None, path: path.clone() })?;
+    /// The output of a command, of which only its exit status says that it is whole.
+    fn send_output(&mut self, path: &EntryPath, producer: &Producer) -> Result<(), Stop> {
+        let (mut running, output) = producer.start()?;
+        let input = os::Input::new(output).map_err(|e| SourceError::new("read", "".as_ref(), e))?;
+        let (size, hasher) = self.send_input(path, input)?;
+        // It may close its output long before it ends.
+        while !running.has_ended_well()? {
+            self.stay_heard()?;
+            thread::sleep(LOOK_AT_COMMAND);
+        }
+        self.end_file(path, STREAM_MODE, size, &hasher)
+    }
+
+    fn send_stream(&mut self, path: &EntryPath, input: os::Input) -> Result<(), Stop> {
+        let (size, hasher) = self.send_input(path, input)?;
+        self.end_file(path, STREAM_MODE, size, &hasher)
+    }
+
+    /// All that a stream gives; its file has no end yet.
+    fn send_input(&mut self, path: &EntryPath, mut input: os::Input) -> Result<(u64, blake3::Hasher), Stop> {
+        self.control(&Control::File { offer: false, mode: STREAM_MODE, size: None, path: path.clone() })?;
         (self.observe)(Step::File { path, resumed_from: 0 });
         let mut hasher = blake3::Hasher::new();
         let mut size = 0;
         loop {
             self.await_input(&mut input)?;
             match self.send_piece(&mut input, size, OUT - 1, &mut hasher).map_err(|stop| named(stop, path))? {
-                0 => break,
+                0 => return Ok((size, hasher)),
                 n => size += n as u64,
             }
         }
-        self.end_file(path, MODE, size, &hasher)
     }
 
     /// Opens a pipe or device. A FIFO is open once somebody writes to it, so this is a thread's to wait for.

@@ -1,9 +1,12 @@
 //! What both sides do first: hellos, and with a secret the handshake. Afterwards both have a channel for frames.
 
-use crate::outcome::Verdict;
-use crate::secret::{Records, Secret, SecretError, handshake};
+use crate::outcome::{Outcome, Verdict};
+use crate::report::Role;
+use crate::secret::{self, Records, Secret, SecretError, handshake};
+use crate::sender::not_agreed;
 use crate::transport::Transport;
-use crate::wire::{HELLO_PREFIX, Hello, NotAgreed, PeerRole};
+use crate::wire::{BUSY, Control, HELLO_PREFIX, Hello, NotAgreed, PeerRole, Receipt, Status, Totals};
+use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -13,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a side waits for the other's end when all has been said.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// The same of a client among others that has not said who it is.
+const SHORT_PARTING: Duration = Duration::from_secs(2);
 
 /// How much of what is encrypted is received at once.
 const RECEIVE: usize = 256 * 1024;
@@ -67,56 +73,185 @@ pub(crate) struct Channel<T> {
     records: Option<Records>,
 }
 
-/// Says hello, hears the peer's, and agrees with it; each time the peer may take so long.
-pub(crate) fn open<T: Transport>(
-    mut link: T,
-    role: PeerRole,
-    secret: Option<&Secret>,
-    patience: Option<Duration>,
-) -> (Channel<T>, Result<u8, SessionError>) {
-    match agree(&mut link, role, secret, patience.unwrap_or(PATIENCE)) {
-        Ok((version, records)) => (Channel { link, records }, Ok(version)),
-        // The connection's own idle timeout was as long, or shorter.
-        Err(SessionError::Silent(None)) => {
-            (Channel { link, records: None }, Err(SessionError::Silent(patience)))
+/// Two sides speak the same version, and have shown that they know the same secret if there is one.
+pub struct Agreement {
+    pub(crate) version: u8,
+    /// When the first hello was said.
+    pub(crate) began: Instant,
+    records: Option<Records>,
+}
+
+impl std::fmt::Debug for Agreement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agreement").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// How a side comes to an agreement.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Terms<'a> {
+    /// Both sides must know it.
+    pub secret: Option<&'a Secret>,
+    /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
+    pub patience: Option<Duration>,
+    /// How long it may take for all of these together. `None`: as the one bound says.
+    pub within: Option<Duration>,
+    /// Asked about ten times per second; ends the wait for the peer.
+    pub go_on: Option<&'a dyn Fn() -> bool>,
+    /// Called once, before anything is said from which the peer could tell whether its secret is the right one; it may wait, and
+    /// says whether to go on. What it takes does not count as the peer's.
+    pub gate: Option<&'a dyn Fn() -> bool>,
+}
+
+impl<'a> Terms<'a> {
+    /// With this secret, and nothing else asked for.
+    pub fn new(secret: Option<&'a Secret>) -> Self {
+        Self { secret, patience: None, within: None, go_on: None, gate: None }
+    }
+}
+
+/// How long the peer is waited for.
+pub(crate) struct Waits<'a> {
+    /// For each message.
+    each: Duration,
+    /// For all of them.
+    until: Cell<Option<Instant>>,
+    within: Duration,
+    go_on: Option<&'a dyn Fn() -> bool>,
+    gate: Option<&'a dyn Fn() -> bool>,
+}
+
+impl<'a> Waits<'a> {
+    fn new(terms: &Terms<'a>) -> Self {
+        Self {
+            each: terms.patience.unwrap_or(PATIENCE),
+            until: Cell::new(terms.within.and_then(|within| Instant::now().checked_add(within))),
+            within: terms.within.unwrap_or_default(),
+            go_on: terms.go_on,
+            gate: terms.gate,
         }
-        Err(error) => (Channel { link, records: None }, Err(error)),
+    }
+
+    /// Goes through the gate.
+    ///
+    /// # Errors
+    ///
+    /// It is not opened.
+    pub(crate) fn pass(&self) -> io::Result<()> {
+        let Some(gate) = self.gate else { return Ok(()) };
+        let began = Instant::now();
+        let is_open = gate();
+        self.until.set(self.until.get().and_then(|until| until.checked_add(began.elapsed())));
+        if is_open { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
+    }
+}
+
+/// Says hello, hears the peer's, and agrees with it, before anything is sent or received.
+///
+/// # Errors
+///
+/// What it came to: the peer has heard why, if it took part at all.
+pub fn agree<T: Transport>(link: &mut T, role: Role, terms: &Terms<'_>) -> Result<Agreement, Box<Outcome>> {
+    let role = PeerRole::from(role);
+    let start = Instant::now();
+    agree_on(link, role, terms).map_err(|error| {
+        let error = match error {
+            // The connection's own idle timeout was as long, or shorter.
+            SessionError::Silent(None) => SessionError::Silent(terms.patience),
+            error => error,
+        };
+        let mut outcome = Outcome::new();
+        outcome.verdict = not_agreed(error, role.other());
+        // One that nobody waits for any more has no say in how long it takes.
+        if terms.go_on.is_none_or(|go_on| go_on()) {
+            part(link, &outcome.verdict, terms.within.map_or(LAST_WORDS, |within| within.min(SHORT_PARTING)));
+        }
+        outcome.times.ended = start.elapsed();
+        Box::new(outcome)
+    })
+}
+
+/// Tells a peer that this side is busy with another transfer, without hearing who it is, and ends this side.
+///
+/// # Errors
+///
+/// The connection has failed.
+pub fn tell_busy<T: Transport>(link: &mut T, role: Role, wants_secret: bool) -> io::Result<()> {
+    let role = PeerRole::from(role);
+    let mut said = Hello { is_busy: true, ..Hello::new(role, wants_secret) }.encode();
+    // For a peer of version 1, to whom the hello does not say it.
+    if wants_secret {
+        said.extend(secret::refusal(BUSY));
+    } else {
+        busy(role).encode(&mut said);
+    }
+    link.write_all(&said)?;
+    link.shutdown_send()
+}
+
+/// The same to a peer with which there is an agreement.
+///
+/// # Errors
+///
+/// The connection has failed.
+pub fn refuse_busy<T: Transport>(link: &mut T, role: Role, agreement: Agreement) -> io::Result<()> {
+    let mut channel = Channel::new(link, agreement);
+    let mut said = Vec::new();
+    busy(role.into()).encode(&mut said);
+    channel.write_all(&said)?;
+    channel.shutdown_send()
+}
+
+fn busy(role: PeerRole) -> Control {
+    let words = BUSY.to_owned();
+    match role {
+        PeerRole::Sender => Control::Abort { words },
+        PeerRole::Receiver => {
+            Control::Receipt(Receipt { status: Status::Damaged, totals: Totals::default(), words })
+        }
     }
 }
 
 /// After two sides did not agree: whatever the peer says now is not for us; but it should hear our end, and not a reset. One
 /// that has said nothing is not waited for any longer.
-pub(crate) fn part<T: Transport>(channel: &mut Channel<T>, verdict: &Verdict) {
+fn part<T: Transport>(link: &mut T, verdict: &Verdict, limit: Duration) {
     if !matches!(verdict, Verdict::Silent { .. })
-        && channel.shutdown_send().is_ok()
+        && link.shutdown_send().is_ok()
         && matches!(verdict, Verdict::NotAgreed { .. })
     {
-        hear_out(channel, LAST_WORDS);
+        hear_out_link(link, limit);
     }
 }
 
-fn agree<T: Transport>(
+fn agree_on<T: Transport>(
     link: &mut T,
     role: PeerRole,
-    secret: Option<&Secret>,
-    patience: Duration,
-) -> Result<(u8, Option<Records>), SessionError> {
-    let ours = Hello::new(role, secret.is_some());
+    terms: &Terms<'_>,
+) -> Result<Agreement, SessionError> {
+    let (waits, began) = (Waits::new(terms), Instant::now());
+    let ours = Hello::new(role, terms.secret.is_some());
     let said = ours.encode();
     link.write_all(&said)?;
     let other = NotAgreed::NotThisProtocol { peer: role.other().command() };
     let mut prefix = [0; HELLO_PREFIX];
-    read_exactly(link, &mut prefix, patience)?;
+    let read = read_exactly(link, &mut prefix, &waits);
+    // An alert is shorter than a hello.
+    match prefix {
+        [0x15, 0x03, ..] => return Err(NotAgreed::SpeaksTls.into()),
+        [0x16, 0x03, ..] => return Err(NotAgreed::BeginsTls.into()),
+        _ => read?,
+    }
     let length = Hello::rest_of(&prefix).ok_or_else(|| other.clone())?;
     let mut rest = vec![0; length];
-    read_exactly(link, &mut rest, patience)?;
+    read_exactly(link, &mut rest, &waits)?;
     let theirs = Hello::parse(&rest).ok_or(other)?;
     let version = ours.agree(&theirs)?;
-    let Some(secret) = secret else { return Ok((version, None)) };
+    let Some(secret) = terms.secret else { return Ok(Agreement { version, began, records: None }) };
     let heard = [&prefix[..], &rest].concat();
     let (first, second) = if role == PeerRole::Sender { (said, heard) } else { (heard, said) };
-    let noise = handshake(link, role, secret, &[first, second].concat(), patience)?;
-    Ok((version, Some(Records::new(noise))))
+    let noise = handshake(link, role, secret, &[first, second].concat(), &waits)?;
+    Ok(Agreement { version, began, records: Some(Records::new(noise)) })
 }
 
 /// The peer let us wait for too long.
@@ -124,18 +259,33 @@ fn agree<T: Transport>(
 #[error("the peer said nothing for {}", in_words(*.0))]
 struct Impatient(Duration);
 
+/// While somebody else may end a wait, he is asked so often.
+const ASK: Duration = Duration::from_millis(100);
+
 /// Fills the buffer, and takes not a byte more from the stream.
 pub(crate) fn read_exactly<T: Transport>(
     link: &mut T,
     mut buffer: &mut [u8],
-    limit: Duration,
+    waits: &Waits<'_>,
 ) -> io::Result<()> {
     // A limit beyond the clock's end is as good as none.
-    let until = Instant::now().checked_add(limit);
+    let each = Instant::now().checked_add(waits.each);
     while !buffer.is_empty() {
-        let left = until.map_or(limit, |until| until.saturating_duration_since(Instant::now()));
-        match link.read_within(buffer, left)? {
-            None => return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient(limit))),
+        let now = Instant::now();
+        let left = |until: Instant| until.saturating_duration_since(now);
+        let left = [each, waits.until.get()].into_iter().flatten().map(left).min().unwrap_or(waits.each);
+        let slice = if waits.go_on.is_some() { left.min(ASK) } else { left };
+        // Also of one that trickles.
+        if !waits.go_on.is_none_or(|go_on| go_on()) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        match link.read_within(buffer, slice)? {
+            None if slice < left => {}
+            None => {
+                let is_all = waits.until.get().is_some_and(|until| until <= Instant::now());
+                let limit = if is_all { waits.within.min(waits.each) } else { waits.each };
+                return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient(limit)));
+            }
             Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Some(n) => buffer = &mut buffer[n..],
         }
@@ -144,6 +294,10 @@ pub(crate) fn read_exactly<T: Transport>(
 }
 
 impl<T: Transport> Channel<T> {
+    pub(crate) fn new(link: T, agreement: Agreement) -> Self {
+        Self { link, records: agreement.records }
+    }
+
     pub(crate) fn is_encrypted(&self) -> bool {
         self.records.is_some()
     }
@@ -221,10 +375,14 @@ impl<T: Transport> Channel<T> {
 /// Waits for the peer's end, for at most `limit`, and keeps nothing of what comes: all has been said. It reads past the
 /// encryption. `true`: the peer has ended its side.
 pub(crate) fn hear_out<T: Transport>(channel: &mut Channel<T>, limit: Duration) -> bool {
+    hear_out_link(&mut channel.link, limit)
+}
+
+fn hear_out_link<T: Transport>(link: &mut T, limit: Duration) -> bool {
     let until = Instant::now() + limit;
     let mut buffer = [0; 16 * 1024];
     while Instant::now() < until {
-        match channel.link.read_within(&mut buffer, until.saturating_duration_since(Instant::now())) {
+        match link.read_within(&mut buffer, until.saturating_duration_since(Instant::now())) {
             Ok(Some(0)) => return true,
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => return false,

@@ -3,6 +3,7 @@
 mod tree;
 
 use crate::os::{self, Kind};
+use crate::producer::Producer;
 use crate::storage::plain;
 use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
 use std::collections::BTreeSet;
@@ -16,6 +17,8 @@ pub(crate) use tree::FilePlace;
 use tree::Tree;
 
 /// The name of what comes from stdin, where the receiver wants one.
+/// The name that the output of a command has, if none is given.
+const OUTPUT_NAME: &[u8] = b"output";
 const STDIN_NAME: &[u8] = b"stdin";
 
 /// Something that is to be sent cannot be.
@@ -33,7 +36,7 @@ impl SourceError {
         Self { words, source: Some(error) }
     }
 
-    fn words(words: impl Into<String>) -> Self {
+    pub(crate) fn words(words: impl Into<String>) -> Self {
         Self { words: words.into(), source: None }
     }
 
@@ -87,6 +90,8 @@ enum Place {
     /// A pipe or device, read until its end.
     Stream(PathBuf),
     Directory(Arc<Tree>),
+    /// What it writes to its stdout.
+    Command(Producer),
 }
 
 impl Sources {
@@ -112,6 +117,29 @@ impl Sources {
         Ok(Self { named })
     }
 
+    /// What a command writes to its stdout. It is sent as whole only if the command exits with status 0. `make` makes the
+    /// command, anew for each attempt.
+    ///
+    /// # Errors
+    ///
+    /// None: the name that it has then is a good one.
+    pub fn output_of(
+        make: impl Fn() -> std::process::Command + Send + Sync + 'static,
+    ) -> Result<Self, SourceError> {
+        let path = EntryPath::new(OUTPUT_NAME.to_vec())?;
+        Ok(Self { named: vec![Named { path, place: Place::Command(Producer::new(make)) }] })
+    }
+
+    /// Whether stdin is sent.
+    pub fn has_stdin(&self) -> bool {
+        self.named.iter().any(|n| matches!(n.place, Place::Stdin))
+    }
+
+    /// The name of what is sent, if it is one file, directory or stream.
+    pub fn name(&self) -> Option<String> {
+        if let [one] = &*self.named { Some(one.path.to_string()) } else { None }
+    }
+
     /// Gives the one file, directory or stream another name; one with `/` in it is below directories, which the receiver makes.
     ///
     /// # Errors
@@ -127,12 +155,15 @@ impl Sources {
 
     /// Exactly one file, and no directory.
     pub(crate) fn is_single(&self) -> bool {
-        matches!(&*self.named, [Named { place: Place::Stdin | Place::File(..) | Place::Stream(_), .. }])
+        matches!(
+            &*self.named,
+            [Named { place: Place::Stdin | Place::File(..) | Place::Stream(_) | Place::Command(_), .. }]
+        )
     }
 
     /// Whether all of it can be read a second time: stdin and pipes cannot.
     pub fn can_be_read_again(&self) -> bool {
-        !self.named.iter().any(|n| matches!(n.place, Place::Stdin | Place::Stream(_)))
+        !self.named.iter().any(|n| matches!(n.place, Place::Stdin | Place::Stream(_) | Place::Command(_)))
     }
 
     /// All content, if only files were named.
@@ -199,6 +230,7 @@ impl Named {
 pub(crate) enum Entry {
     File { path: EntryPath, place: FilePlace },
     Stream { path: EntryPath, place: Option<PathBuf> },
+    Command { path: EntryPath, producer: Producer },
     Directory { path: EntryPath },
     Link { path: EntryPath, target: Vec<u8> },
 }
@@ -240,6 +272,7 @@ impl Iterator for Entries<'_> {
         let path = path.clone();
         Some(match place {
             Place::Stdin => Ok(Entry::Stream { path, place: None }),
+            Place::Command(producer) => Ok(Entry::Command { path, producer: producer.clone() }),
             Place::File(place, _) => Ok(Entry::File { path, place: FilePlace::named(place.clone()) }),
             Place::Stream(place) => Ok(Entry::Stream { path, place: Some(place.clone()) }),
             Place::Directory(tree) => {

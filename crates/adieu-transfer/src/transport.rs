@@ -119,6 +119,16 @@ impl Wire {
         }
     }
 
+    /// Bytes that were received so far. `None`: it is not known.
+    pub fn bytes_received(&self) -> Option<u64> {
+        match &self.state {
+            State::Open(connection) => Some(connection.counts().received),
+            State::HalfClosed(half_closed) => Some(half_closed.counts().received),
+            State::Failed(_, report) => Some(report.bytes_received),
+            State::None => None,
+        }
+    }
+
     /// The peer's address. `None`: it has none, or our side has been shut down.
     pub fn peer_address(&self) -> Option<&str> {
         if let State::Open(connection) = &self.state { connection.peer_address() } else { None }

@@ -1,9 +1,9 @@
 //! Frames of the sender's: gathered and sent, and between that the receiver's, which are heard.
 
-use super::{OFFERS, Sender, Stop};
+use super::{SILENCE, Sender, Stop, offers};
 use crate::Step;
 use crate::transport::Transport;
-use crate::wire::{Control, Item, ProtocolError, Receipt};
+use crate::wire::{Control, Item, OLD_OFFERS, ProtocolError, Receipt};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -35,20 +35,29 @@ impl<T: Transport> Sender<'_, T> {
     /// Takes what the peer says; without a limit it waits for something.
     /// `false`: nothing came.
     pub(super) fn hear(&mut self, limit: Option<Duration>) -> Result<bool, Stop> {
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let heard = self.hear_into(&mut incoming, limit);
+        self.incoming = incoming;
+        heard
+    }
+
+    fn hear_into(&mut self, incoming: &mut [u8], limit: Option<Duration>) -> Result<bool, Stop> {
         let received = match limit {
-            None => Some(self.channel.read(&mut self.incoming)?),
-            Some(limit) => self.channel.read_within(&mut self.incoming, limit)?,
+            None => Some(self.channel.read(incoming)?),
+            Some(limit) => self.channel.read_within(incoming, limit)?,
         };
         let Some(n) = received else { return Ok(false) };
         if n == 0 {
             return Err(Stop::Link(io::ErrorKind::UnexpectedEof.into()));
         }
-        let mut rest = &self.incoming[..n];
+        let mut rest = &incoming[..n];
         while let Some(item) = self.decoder.next(&mut rest)? {
             self.heard += 1;
             match item {
-                Item::Control(Control::Have(have)) if self.answers.len() < OFFERS => {
-                    self.answers.push_back(have);
+                Item::Control(Control::Answers(packed)) => self.answered(&packed)?,
+                Item::Control(Control::From { offset }) => self.answered_from(offset)?,
+                Item::Control(Control::Have(have)) if self.old_offers.answers.len() < OLD_OFFERS => {
+                    self.old_offers.answers.push_back(have);
                 }
                 Item::Control(Control::Phase { phase, .. }) => (self.observe)(Step::PeerIsBusy { phase }),
                 Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
@@ -57,6 +66,21 @@ impl<T: Transport> Sender<'_, T> {
             }
         }
         Ok(true)
+    }
+
+    /// Waits until something was heard, and for a peer that says nothing at all not for ever.
+    pub(super) fn hear_until(&mut self, is_there: impl Fn(&Self) -> bool) -> Result<(), Stop> {
+        let mut silent_since = Instant::now();
+        while !is_there(self) {
+            let before = self.heard;
+            self.hear(Some(SILENCE))?;
+            if self.heard != before {
+                silent_since = Instant::now();
+            } else if silent_since.elapsed() >= SILENCE {
+                return Err(offers::silent());
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn await_receipt(&mut self) -> Result<Receipt, Stop> {

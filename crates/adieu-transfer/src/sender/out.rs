@@ -25,6 +25,11 @@ impl Out {
         self.end == self.begin
     }
 
+    /// How many bytes of frames wait.
+    pub(super) fn len(&self) -> usize {
+        self.end - self.begin
+    }
+
     /// How many bytes of frames, with their headers, it takes yet.
     pub(super) fn room(&self) -> usize {
         self.begin + FRAME_HEADER + OUT - self.end

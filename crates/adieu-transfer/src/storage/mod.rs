@@ -7,6 +7,7 @@
 mod commit;
 mod directories;
 mod incoming;
+mod offered;
 mod partial;
 mod place;
 mod syncer;
@@ -17,16 +18,17 @@ mod walker;
 
 use crate::Step;
 use crate::os::{self, There};
-use crate::wire::{EntryPath, Have, HaveState};
+use crate::wire::EntryPath;
 pub(crate) use commit::{Awaited, Wanted};
 use commit::{Sync, Waiting, What, pending};
 use directories::Directories;
 pub(crate) use incoming::Incoming;
-use partial::{Found, Open, Spot};
+pub(crate) use offered::{Beginning, Look, Offered};
+use partial::{Open, Spot};
 use place::Place;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use syncer::NotSynced;
@@ -151,21 +153,6 @@ impl Keep {
     }
 }
 
-/// A file that is offered, and what there is of it.
-pub(crate) struct Offer {
-    path: EntryPath,
-    mode: u16,
-    have: Have,
-    hasher: blake3::Hasher,
-    found: Found,
-}
-
-impl Offer {
-    pub(crate) fn have(&self) -> Have {
-        self.have
-    }
-}
-
 impl Storage {
     /// A file or directory. That it can be written to is found out now, as far as that can be told beforehand.
     ///
@@ -230,97 +217,6 @@ impl Storage {
 
     fn tree(&mut self) -> Result<&mut Directories, StorageError> {
         self.place.tree().ok_or_else(|| StorageError::words("the output is no directory"))
-    }
-
-    /// What there is of a file already: its partial, or a file of that size under its name. It is read and hashed;
-    /// `alive` is called now and then with the bytes read, and says whether to go on.
-    pub(crate) fn look(
-        &mut self,
-        path: EntryPath,
-        mode: u16,
-        size: Option<u64>,
-        alive: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<Offer, StorageError> {
-        let nothing = Have { state: HaveState::Nothing, length: 0, hash: [0; 32] };
-        let mut offer =
-            Offer { path, mode, have: nothing, hasher: blake3::Hasher::new(), found: Found::Nothing };
-        if self.is_stream() {
-            return Ok(offer);
-        }
-        let (parent, name) = self.location(&offer.path)?;
-        let directory = Arc::clone(self.tree()?.directory(&parent)?);
-        let spot = Spot { directory: &directory, parent: &parent, name: &name };
-        self.name(spot)?;
-        self.refuse_taken(spot, there(spot)?.as_ref())?;
-        self.refuse_partial(spot)?;
-        self.offered.push_back((parent.clone(), name.clone()));
-        let Some(size) = size else { return Ok(offer) };
-        offer.found = spot.find(size, mode)?;
-        let taken = &mut self.tree()?.taken;
-        match &offer.found {
-            Found::Nothing => {}
-            Found::Partial(file) => taken.add(file.identity),
-            Found::Stored(file) => taken.add_kept(spot, file.identity, file.has_other_names),
-        }
-        let (state, file) = match &mut offer.found {
-            Found::Nothing => return Ok(offer),
-            Found::Partial(file) => (HaveState::Partial, file),
-            Found::Stored(file) => (HaveState::Stored, file),
-        };
-        let read = hash_all(file, size, &mut offer.hasher, alive);
-        let length = read.map_err(|e| StorageError::new(&format!("cannot read {}", offer.path), e))?;
-        offer.have = Have { state, length, hash: *offer.hasher.finalize().as_bytes() };
-        Ok(offer)
-    }
-
-    /// The front offer is sent from `offset` on.
-    pub(crate) fn start(
-        &mut self,
-        offer: Offer,
-        offset: u64,
-        observe: &mut dyn FnMut(Step<'_>),
-    ) -> Result<Incoming, StorageError> {
-        let Offer { path, mode, have, hasher, found } = offer;
-        let (parent, name) = self.location(&path)?;
-        self.offered.pop_front();
-        if offset == 0 || offset != have.length {
-            if let Found::Partial(file) | Found::Stored(file) = found {
-                let tree = self.tree()?;
-                let directory = Arc::clone(tree.directory(&parent)?);
-                let spot = Spot { directory: &directory, parent: &parent, name: &name };
-                tree.taken.release(spot, file.identity);
-                // The descriptor of an old partial holds its lock, which the new beginning wants.
-                drop(file);
-            }
-            return self.create_named(path, mode, observe);
-        }
-        let (file, partial) = match found {
-            Found::Nothing => return Err(StorageError::words("a start in the middle of nothing")),
-            Found::Stored(file) => (file, None),
-            Found::Partial(file) => {
-                let directory = self.tree()?.directory(&parent)?;
-                let spot = Spot { directory, parent: &parent, name: &name };
-                // Before more comes, which its old bits may show to others; it is still ours to write.
-                spot.give_mode(&file, mode | 0o600).map_err(|e| no_mode(&path, e))?;
-                let placed = file.set_len(offset).and_then(|()| (&*file).seek(SeekFrom::Start(offset)));
-                placed.map_err(|e| StorageError::new(&format!("cannot resume {path}"), e))?;
-                (file, Some(partial::name_of(&name)))
-            }
-        };
-        let is_kept = partial.is_none();
-        Ok(Incoming {
-            path,
-            parent,
-            name,
-            partial,
-            file,
-            mode,
-            hasher,
-            written: offset,
-            hole_at_end: false,
-            is_kept,
-            is_resumed: !is_kept,
-        })
     }
 
     /// A file begins.
@@ -540,15 +436,6 @@ impl Storage {
         }
     }
 
-    /// Removes a partial that was offered to go on from.
-    pub(crate) fn remove_offered(&mut self, offer: &Offer) {
-        if let (Found::Partial(file), Ok((parent, name))) = (&offer.found, self.location(&offer.path))
-            && let Some(tree) = self.place.tree()
-        {
-            commit::remove(&mut tree.walker(), &parent, &partial::name_of(&name), file);
-        }
-    }
-
     /// After a failure: gives the partials up, the current file's too, and removes those that are not kept, and then the empty
     /// directories that were made. A partial that is kept is closed, so that its name says what it is, and another transfer may
     /// take it. `false`: `go_on` did not want to, and some are left.
@@ -597,31 +484,4 @@ fn pending_in<'a>(
 
 fn no_mode(path: &EntryPath, error: io::Error) -> StorageError {
     StorageError::new(&format!("cannot set the permissions of {path}"), error)
-}
-
-fn hash_all(
-    mut file: &File,
-    limit: u64,
-    hasher: &mut blake3::Hasher,
-    alive: &mut dyn FnMut(u64) -> bool,
-) -> io::Result<u64> {
-    let mut buffer = vec![0; 256 * 1024];
-    let mut done = 0;
-    file.seek(SeekFrom::Start(0))?;
-    // A partial that is longer than the file is none of it.
-    let mut rest = Read::take(file, limit);
-    loop {
-        match rest.read(&mut buffer) {
-            Ok(0) => return Ok(done),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                done += n as u64;
-                if !alive(done) {
-                    return Err(io::ErrorKind::ConnectionAborted.into());
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }

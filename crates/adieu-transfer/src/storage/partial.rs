@@ -13,13 +13,6 @@ use std::ops::Deref;
 
 const NAME_LIMIT: usize = 255;
 
-/// What there is of a file.
-pub(super) enum Found {
-    Nothing,
-    Partial(Open),
-    Stored(Open),
-}
-
 /// An open file of the output.
 ///
 /// A partial's lock is given back when this is dropped, and not by the last descriptor's close: a child that this process
@@ -183,30 +176,34 @@ impl Spot<'_> {
         Ok(mode & self.directory.creation_mask(&name_of(b""))?)
     }
 
-    /// What there is of a file of this size and mode.
-    pub(super) fn find(self, size: u64, mode: u16) -> Result<Found, StorageError> {
+    /// The partial that there is, locked. `None`: there is none, or it is empty.
+    pub(super) fn find_partial(self) -> Result<Option<Open>, StorageError> {
         let partial = name_of(self.name);
         loop {
             match self.directory.open_to_write(&partial) {
-                Ok(file) => match self.lock(file)? {
-                    None => {}
-                    Some(file) if is_of_use(&file, size) => return Ok(Found::Partial(file)),
-                    Some(_) => break,
-                },
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Ok(file) => {
+                    if let Some(file) = self.lock(file)? {
+                        return Ok(file.metadata().is_ok_and(|m| m.len() > 0).then_some(file));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(self.cannot_use(error)),
             }
         }
+    }
+
+    /// The file under the name, if it has this size and can have this mode.
+    pub(super) fn find_stored(self, size: u64, mode: u16) -> Result<Option<Open>, StorageError> {
         // What cannot be opened is not looked at, and will be replaced or will refuse to be.
-        let Ok(file) = self.directory.open_to_keep(self.name) else { return Ok(Found::Nothing) };
+        let Ok(file) = self.directory.open_to_keep(self.name) else { return Ok(None) };
         let is_that = file.metadata().is_ok_and(|m| {
             // One that cannot have the mode is replaced.
             m.is_file() && m.len() == size && self.mode_here(mode).is_ok_and(|mode| can_have_mode(&m, mode))
         });
         if !is_that {
-            return Ok(Found::Nothing);
+            return Ok(None);
         }
-        Open::unlocked(file).map(Found::Stored).map_err(|e| self.cannot_use(e))
+        Open::unlocked(file).map(Some).map_err(|e| self.cannot_use(e))
     }
 
     /// Locks a partial that was just opened. `None`: the name stands for another file by now, and one has to start again.
@@ -238,11 +235,6 @@ impl Spot<'_> {
     }
 }
 
-/// An empty partial is no beginning, but for an empty file.
-fn is_of_use(file: &File, size: u64) -> bool {
-    file.metadata().is_ok_and(|m| m.len() > 0 && m.len() <= size)
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -256,9 +248,9 @@ mod tests {
         std::io::Write::write_all(&mut &*ours, b"beginning").expect("there is room");
         // What a fork does until the exec: one more descriptor of the same open file.
         let copy = ours.try_clone().expect("there are descriptors");
-        assert!(spot.find(9, 0o600).is_err(), "it is locked");
+        assert!(spot.find_partial().is_err(), "it is locked");
         drop(ours);
-        assert!(matches!(spot.find(9, 0o600), Ok(Found::Partial(_))), "it can be resumed");
+        assert!(matches!(spot.find_partial(), Ok(Some(_))), "it can be resumed");
         drop(copy);
     }
 }

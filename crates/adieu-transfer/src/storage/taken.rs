@@ -112,19 +112,6 @@ impl Taken {
         }
     }
 
-    /// A file that was only looked at is no longer to stand for this name.
-    pub(super) fn release(&mut self, spot: Spot<'_>, identity: Identity) {
-        let key = self.hasher.hash_one(identity);
-        if let Some(names) = self.linked.get_mut(&key) {
-            names.retain(|kept| !kept.is(spot));
-            if !names.is_empty() {
-                return;
-            }
-            self.linked.remove(&key);
-        }
-        self.files.remove(&key);
-    }
-
     /// A directory is used under this path. `false`: it was under another.
     pub(super) fn add_directory(&mut self, identity: Identity, path: &[u8], is_new: bool) -> bool {
         let (key, path) = (self.hasher.hash_one(identity), self.hasher.hash_one(path));

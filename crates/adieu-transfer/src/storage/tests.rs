@@ -36,14 +36,22 @@ fn file(storage: &mut Storage, name: &str) -> Result<(), StorageError> {
     storage.complete(incoming, &mut ignore, &mut yes)
 }
 
-/// Offers a file of this size, and goes on from what there is.
-fn offered(storage: &mut Storage, name: &str, size: u64) -> Result<(), StorageError> {
-    let offer = storage.look(path(name), 0o644, Some(size), &mut |_| true)?;
-    let length = offer.have().length;
-    let mut incoming = storage.start(offer, length, &mut ignore)?;
-    if length < size {
-        incoming.write(&name.as_bytes()[usize::try_from(length).expect("it is short")..])?;
-    }
+/// What is offered under this name.
+fn offer(name: &str, content: &str) -> Offered {
+    let hash = crate::wire::short(blake3::hash(content.as_bytes()).as_bytes());
+    Offered { path: path(name), mode: 0o644, size: content.len() as u64, hash }
+}
+
+/// Offers a file of this content, and sends it if it is not there.
+fn offered(storage: &mut Storage, name: &str, content: &str) -> Result<(), StorageError> {
+    let incoming = match storage.look(&offer(name, content), &mut |_| true)? {
+        Look::Whole(incoming) => *incoming,
+        Look::Nothing | Look::Beginning => {
+            let mut incoming = storage.start(offer(name, content), None, 0, &mut ignore)?;
+            incoming.write(content.as_bytes())?;
+            incoming
+        }
+    };
     storage.complete(incoming, &mut ignore, &mut yes)
 }
 
@@ -110,14 +118,14 @@ fn two_names_are_not_both_kept_or_resumed_from_one_file() {
         let place = place();
         std::fs::write(place.path().join(there), "README").expect("there is room");
         let mut storage = folding(place.path());
-        offered(&mut storage, "README", 6).expect("it is the first");
-        let said = offered(&mut storage, "readme", 6).expect_err("it is the same").to_string();
+        offered(&mut storage, "README", "README").expect("it is the first");
+        let said = offered(&mut storage, "readme", "readme").expect_err("it is the same").to_string();
         assert!(said.contains("one name on this file system"), "{said}");
         // Offered both before either is started.
         assert!(storage.give_up(None, Keep::All, &mut || true));
         storage.begin(false).expect("it is there");
-        storage.look(path("README"), 0o644, Some(6), &mut |_| true).expect("it is the first");
-        let again = storage.look(path("readme"), 0o644, Some(6), &mut |_| true);
+        storage.look(&offer("README", "README"), &mut |_| true).expect("it is the first");
+        let again = storage.look(&offer("readme", "readme"), &mut |_| true);
         assert!(again.err().is_some_and(|e| e.to_string().contains("one name on this file system")));
     }
 }
@@ -169,8 +177,7 @@ fn names_that_only_some_file_systems_take_for_one_are_two_elsewhere() {
         storage.count_anew();
         storage.begin(false).expect("it is there");
         for name in all {
-            let size = name.len() as u64;
-            let came = if is_offered { offered(&mut storage, name, size) } else { file(&mut storage, name) };
+            let came = if is_offered { offered(&mut storage, name, name) } else { file(&mut storage, name) };
             came.unwrap_or_else(|e| panic!("{name}, {before:?}, {is_offered}: {e}"));
         }
         commit(&mut storage).expect("they are apart");
@@ -191,15 +198,15 @@ fn hard_links_are_kept_under_each_of_their_names() {
     }
     let mut storage = Storage::at(place.path()).expect("it is there");
     for name in ["a", "b", "d/a"] {
-        offered(&mut storage, name, 1).expect("each has an entry of its own");
+        offered(&mut storage, name, "x").expect("each has an entry of its own");
     }
     commit(&mut storage).expect("they are there");
     assert_eq!(storage.stored(), (3, 3));
     // One of them is replaced, the others are kept.
     storage.begin(false).expect("it is there");
-    offered(&mut storage, "a", 1).expect("it is there");
+    offered(&mut storage, "a", "x").expect("it is there");
     file(&mut storage, "b").expect("its entry is its own");
-    offered(&mut storage, "d/a", 1).expect("it is there");
+    offered(&mut storage, "d/a", "x").expect("it is there");
     commit(&mut storage).expect("there is room");
     assert_eq!(std::fs::read_to_string(place.path().join("b")).ok().as_deref(), Some("b"));
 }

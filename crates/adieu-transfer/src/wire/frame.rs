@@ -1,6 +1,6 @@
 //! Frames: what stands on the wire after the hellos. Every length is checked before anything is allocated for it.
 
-use super::{EntryPath, Hash, ProtocolError};
+use super::{EntryPath, Hash, Have, HaveState, ProtocolError, ShortHash};
 
 /// Type and length.
 pub const FRAME_HEADER: usize = 5;
@@ -25,8 +25,13 @@ mod kind {
     pub(super) const LINK: u8 = 0x08;
     pub(super) const END: u8 = 0x09;
     pub(super) const ABORT: u8 = 0x0A;
+    pub(super) const OFFER: u8 = 0x0B;
+    pub(super) const CHECK: u8 = 0x0C;
+    pub(super) const ALL_OFFERED: u8 = 0x0D;
     pub(super) const HAVE: u8 = 0x21;
     pub(super) const RECEIPT: u8 = 0x22;
+    pub(super) const ANSWERS: u8 = 0x23;
+    pub(super) const FROM: u8 = 0x24;
     pub(super) const PHASE: u8 = 0x81;
 }
 
@@ -41,28 +46,6 @@ pub struct Totals {
     pub hash: Hash,
     /// The hash of the list of entries, with their names.
     pub list: Hash,
-}
-
-/// What a receiver has of a file that it is offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Have {
-    /// What it is.
-    pub state: HaveState,
-    /// Its length.
-    pub length: u64,
-    /// Its hash.
-    pub hash: Hash,
-}
-
-/// See [`Have`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HaveState {
-    /// Nothing of use.
-    Nothing,
-    /// The beginning of it, in a partial.
-    Partial,
-    /// A file of that size under its name.
-    Stored,
 }
 
 /// What a receiver answers at the end.
@@ -186,7 +169,34 @@ pub enum Control {
         /// Why.
         words: String,
     },
-    /// The answer to an offer.
+    /// A file is offered to a receiver of version 2, with the hash of its content.
+    Offer {
+        /// Permission bits.
+        mode: u16,
+        /// Its size.
+        size: u64,
+        /// The hash of all of it.
+        hash: ShortHash,
+        /// Its name.
+        path: EntryPath,
+    },
+    /// So much of the front offer's file has this hash.
+    Check {
+        /// From its beginning.
+        length: u64,
+        /// Of that.
+        hash: ShortHash,
+    },
+    /// The totals, if the receiver has all that is offered.
+    AllOffered(Totals),
+    /// The answers to offers, [packed](super::Answer::pack).
+    Answers(Vec<u8>),
+    /// The receiver has so much of the front offer's file.
+    From {
+        /// A length that the sender has named, or 0.
+        offset: u64,
+    },
+    /// The answer to an offer of version 1.
     Have(Have),
     /// The answer to everything.
     Receipt(Receipt),
@@ -236,6 +246,11 @@ impl Control {
             Self::Link { .. } => "a LINK",
             Self::End(_) => "an END",
             Self::Abort { .. } => "an ABORT",
+            Self::Offer { .. } => "an OFFER",
+            Self::Check { .. } => "a CHECK",
+            Self::AllOffered(_) => "an ALL OFFERED",
+            Self::Answers(_) => "ANSWERS",
+            Self::From { .. } => "a FROM",
             Self::Have(_) => "a HAVE",
             Self::Receipt(_) => "a RECEIPT",
             Self::Phase { .. } => "a PHASE",
@@ -300,6 +315,30 @@ impl Control {
                 out.extend(bounded(words).as_bytes());
                 kind::ABORT
             }
+            Self::Offer { mode, size, hash, path } => {
+                out.extend(mode.to_be_bytes());
+                out.extend(size.to_be_bytes());
+                out.extend(hash);
+                out.extend(path.as_bytes());
+                kind::OFFER
+            }
+            Self::Check { length, hash } => {
+                out.extend(length.to_be_bytes());
+                out.extend(hash);
+                kind::CHECK
+            }
+            Self::AllOffered(totals) => {
+                encode_totals(totals, out);
+                kind::ALL_OFFERED
+            }
+            Self::Answers(packed) => {
+                out.extend(packed);
+                kind::ANSWERS
+            }
+            Self::From { offset } => {
+                out.extend(offset.to_be_bytes());
+                kind::FROM
+            }
             Self::Have(Have { state, length, hash }) => {
                 out.push(match state {
                     HaveState::Nothing => 0,
@@ -360,6 +399,16 @@ impl Control {
             }
             kind::END => Self::End(fields.totals()?),
             kind::ABORT => Self::Abort { words: fields.words() },
+            kind::OFFER => Self::Offer {
+                mode: fields.u16()? & 0o777,
+                size: fields.u64()?,
+                hash: fields.array()?,
+                path: EntryPath::new(fields.rest.to_vec())?,
+            },
+            kind::CHECK => Self::Check { length: fields.u64()?, hash: fields.array()? },
+            kind::ALL_OFFERED => Self::AllOffered(fields.totals()?),
+            kind::ANSWERS => Self::Answers(fields.rest.to_vec()),
+            kind::FROM => Self::From { offset: fields.u64()? },
             kind::HAVE => Self::Have(Have {
                 state: match fields.flags()? {
                     0 => HaveState::Nothing,

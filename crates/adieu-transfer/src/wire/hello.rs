@@ -9,6 +9,9 @@ const LOWEST: u8 = 1;
 /// relays and proxies that close both directions at one side's FIN.
 pub(crate) const OPEN_UNTIL_RECEIPT: u8 = 2;
 
+/// From this version on an offer names the hash of its content, and the receiver says neither a size nor a hash.
+pub(crate) const NAMED_OFFERS: u8 = 2;
+
 const MAGIC: [u8; 8] = *b"\x89adieu\n\x1a";
 /// How many bytes say how many more there are.
 pub const HELLO_PREFIX: usize = 10;
@@ -16,6 +19,8 @@ pub const HELLO_PREFIX: usize = 10;
 pub const HELLO_LIMIT: usize = 1024;
 
 const WANTS_SECRET: u8 = 1;
+/// An older peer ignores it, and is told by what follows.
+const IS_BUSY: u8 = 2;
 
 /// Which part a side plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +42,12 @@ pub struct Hello {
     pub role: PeerRole,
     /// It goes on only with a secret.
     pub wants_secret: bool,
+    /// It is busy with another transfer, and ends after what it has said.
+    pub is_busy: bool,
 }
+
+/// What a peer is told that comes while there is another.
+pub(crate) const BUSY: &str = "the peer is busy with another transfer";
 
 /// Why two sides have nothing to say to each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +76,17 @@ pub enum NotAgreed {
     /// Only this side has a secret.
     #[error("this side wants a secret, and the peer has none: give it the same one")]
     SecretMissing,
+    /// The first bytes are TLS's.
+    #[error("the peer speaks TLS, and this side does not: write tls:// before the endpoint, or --tls")]
+    SpeaksTls,
+    /// The same, of a side that listens.
+    #[error(
+        "the peer begins a TLS handshake, and this side listens without TLS: leave tls:// or --tls out there, or give this side --cert or --self-signed"
+    )]
+    BeginsTls,
+    /// The peer serves somebody else.
+    #[error("{BUSY}")]
+    Busy,
 }
 
 impl PeerRole {
@@ -87,7 +108,7 @@ impl PeerRole {
 impl Hello {
     /// What this library says.
     pub const fn new(role: PeerRole, wants_secret: bool) -> Self {
-        Self { lowest: LOWEST, highest: VERSION, role, wants_secret }
+        Self { lowest: LOWEST, highest: VERSION, role, wants_secret, is_busy: false }
     }
 
     /// As bytes.
@@ -96,7 +117,8 @@ impl Hello {
             PeerRole::Sender => 1,
             PeerRole::Receiver => 2,
         };
-        let features = if self.wants_secret { WANTS_SECRET } else { 0 };
+        let features =
+            if self.wants_secret { WANTS_SECRET } else { 0 } | if self.is_busy { IS_BUSY } else { 0 };
         [&MAGIC[..], &[0, 4, self.lowest, self.highest, role, features]].concat()
     }
 
@@ -120,6 +142,7 @@ impl Hello {
             highest,
             role,
             wants_secret: features & WANTS_SECRET != 0,
+            is_busy: features & IS_BUSY != 0,
         })
     }
 
@@ -138,6 +161,7 @@ impl Hello {
             return Err(NotAgreed::SameRole(word));
         }
         match (self.wants_secret, peer.wants_secret) {
+            _ if peer.is_busy => Err(NotAgreed::Busy),
             (false, true) => Err(NotAgreed::SecretWanted),
             (true, false) => Err(NotAgreed::SecretMissing),
             _ => Ok(version),
@@ -157,8 +181,8 @@ mod tests {
     #[test]
     fn what_is_said_is_what_is_heard() {
         for role in [PeerRole::Sender, PeerRole::Receiver] {
-            for wants_secret in [false, true] {
-                let hello = Hello::new(role, wants_secret);
+            for (wants_secret, is_busy) in [(false, false), (true, false), (false, true), (true, true)] {
+                let hello = Hello { is_busy, ..Hello::new(role, wants_secret) };
                 assert_eq!(decoded(&hello.encode()), Some(hello));
             }
         }

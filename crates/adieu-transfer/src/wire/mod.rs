@@ -3,16 +3,31 @@
 mod frame;
 mod hello;
 mod name;
+mod offer;
 
 pub(crate) use frame::HOLE_LIMIT;
-pub use frame::{Control, Decoder, Have, HaveState, Item, Phase, Receipt, Status, Totals, data_header};
+pub use frame::{Control, Decoder, Item, Phase, Receipt, Status, Totals, data_header};
 pub use frame::{DATA_LIMIT, FRAME_HEADER};
-pub(crate) use hello::OPEN_UNTIL_RECEIPT;
+pub(crate) use hello::{BUSY, NAMED_OFFERS, OPEN_UNTIL_RECEIPT};
 pub use hello::{HELLO_LIMIT, HELLO_PREFIX, Hello, NotAgreed, PeerRole, VERSION};
 pub use name::{EntryPath, NameError, PARTIAL_ENDING, PARTIAL_ENDING_LONG, link_stays_inside, shown};
+pub use offer::{Answer, Have, HaveState};
+pub(crate) use offer::{OFFERS_LIMIT, OLD_OFFERS, cost_of_offer};
 
 /// A BLAKE3 hash.
 pub type Hash = [u8; 32];
+
+/// The first octets of a hash: as many as nobody finds a second content for. An offer has them, so that thousands of offers
+/// are short.
+pub type ShortHash = [u8; 16];
+
+/// The first octets of a hash.
+pub fn short(hash: &Hash) -> ShortHash {
+    let mut short = ShortHash::default();
+    let length = short.len();
+    short.copy_from_slice(&hash[..length]);
+    short
+}
 
 /// A hash as `b3sum` prints it.
 pub fn hex(hash: &Hash) -> String {

@@ -5,7 +5,7 @@
 mod frames;
 
 use adieu_transfer::wire::{
-    Control, Decoder, EntryPath, Have, HaveState, Hello, PeerRole, Phase, Receipt, Status, Totals,
+    Answer, Control, Decoder, EntryPath, Have, HaveState, Hello, PeerRole, Phase, Receipt, Status, Totals,
     data_header,
 };
 use frames::{Decoded, decode};
@@ -50,6 +50,12 @@ fn control() -> impl Strategy<Value = Control> {
             let status = Status::ALL[status];
             Control::Receipt(Receipt { status, totals, words })
         }),
+        (0..0o1000u16, any::<u64>(), any::<[u8; 16]>(), path())
+            .prop_map(|(mode, size, hash, path)| Control::Offer { mode, size, hash, path }),
+        (any::<u64>(), any::<[u8; 16]>()).prop_map(|(length, hash)| Control::Check { length, hash }),
+        totals().prop_map(Control::AllOffered),
+        proptest::collection::vec(any::<u8>(), 0..40).prop_map(Control::Answers),
+        any::<u64>().prop_map(|offset| Control::From { offset }),
         any::<u64>().prop_map(|done| Control::Phase { phase: Phase::Hashing, done }),
     ]
 }
@@ -109,6 +115,28 @@ proptest! {
         }
         prop_assert_eq!(decode(&stream, pieces), Ok(wanted));
     }
+}
+
+proptest! {
+    #[test]
+    fn packed_answers_are_unpacked_in_their_order(answers in proptest::collection::vec(0..4usize, 0..300)) {
+        let states = [Answer::Nothing, Answer::Beginning, Answer::Stored, Answer::WholePartial];
+        let answers: Vec<Answer> = answers.into_iter().map(|at| states[at]).collect();
+        let mut packed = Vec::new();
+        for answer in &answers {
+            answer.pack(&mut packed);
+        }
+        prop_assert_eq!(Answer::unpack(&packed).collect::<Vec<_>>(), answers);
+    }
+}
+
+#[test]
+fn thousands_of_equal_answers_are_short() {
+    let mut packed = Vec::new();
+    for _ in 0..6400 {
+        Answer::Stored.pack(&mut packed);
+    }
+    assert_eq!(packed.len(), 100);
 }
 
 #[test]

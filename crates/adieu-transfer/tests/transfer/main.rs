@@ -7,8 +7,9 @@ mod codec;
 mod faults;
 mod kills;
 mod memory;
-#[cfg(unix)]
 mod names;
+#[cfg(unix)]
+mod offers;
 mod ordinary;
 #[cfg(unix)]
 mod processes;

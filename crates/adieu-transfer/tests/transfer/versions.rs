@@ -12,15 +12,15 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A peer that the test plays itself.
-struct Peer {
-    stream: TcpStream,
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
     decoder: Decoder,
     /// Received, and not decoded yet.
     held: Vec<u8>,
 }
 
 impl Peer {
-    fn new(mut stream: TcpStream, hello: Hello) -> Self {
+    pub(crate) fn new(mut stream: TcpStream, hello: Hello) -> Self {
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be bounded");
         stream.write_all(&hello.encode()).expect("it is taken");
         let mut theirs = [0; HELLO_PREFIX + 4];
@@ -29,7 +29,7 @@ impl Peer {
     }
 
     /// The next frame; content is passed over. `None`: the end.
-    fn next(&mut self) -> Option<Control> {
+    pub(crate) fn next(&mut self) -> Option<Control> {
         loop {
             let mut rest = &self.held[..];
             let item = self.decoder.next(&mut rest).expect("frames");
@@ -51,17 +51,17 @@ impl Peer {
         }
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         self.stream.shutdown(Shutdown::Write).expect("it can be ended");
     }
 }
 
-fn hello(role: PeerRole, highest: u8) -> Hello {
+pub(crate) fn hello(role: PeerRole, highest: u8) -> Hello {
     Hello { highest, ..Hello::new(role, false) }
 }
 
 /// What a receiver comes to whose sender the test plays.
-fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + Send) -> Outcome {
+pub(crate) fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + Send) -> Outcome {
     let options = adieu::Options::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
@@ -81,6 +81,16 @@ fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + Send) -> Out
 
 /// What a sender comes to whose receiver the test plays.
 fn sent(source: &Path, version: u8, receiver: impl FnOnce(Peer) + Send) -> Outcome {
+    sent_with(source, version, &SendOptions::default(), receiver)
+}
+
+/// The same with options.
+pub(crate) fn sent_with(
+    source: &Path,
+    version: u8,
+    options: &SendOptions,
+    receiver: impl FnOnce(Peer) + Send,
+) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let endpoint = listener.local_addr().expect("it has one").to_string().parse().expect("an endpoint");
     std::thread::scope(|scope| {
@@ -92,14 +102,14 @@ fn sent(source: &Path, version: u8, receiver: impl FnOnce(Peer) + Send) -> Outco
         let sources = Sources::new([source]).expect("it is there");
         let mut wire = Wire::new(connection, None);
         let ignore = &mut |_: Step<'_>| {};
-        let outcome = adieu_transfer::send(&mut wire, &sources, &SendOptions::default(), ignore);
+        let outcome = adieu_transfer::send(&mut wire, &sources, options, ignore);
         wire.finish();
         outcome
     })
 }
 
 /// A transfer of one file, and the totals of its END.
-fn one_file(bytes: &[u8]) -> (Vec<u8>, Totals) {
+fn one_file(version: u8, bytes: &[u8]) -> (Vec<u8>, Totals) {
     let path = EntryPath::new(b"file".to_vec()).expect("a good path");
     let (size, hash) = (bytes.len() as u64, *blake3::hash(bytes).as_bytes());
     let mut list = blake3::Hasher::new();
@@ -107,8 +117,10 @@ fn one_file(bytes: &[u8]) -> (Vec<u8>, Totals) {
     {
         list.update(part);
     }
-    let both = [*list.finalize().as_bytes(), *blake3::Hasher::new().finalize().as_bytes()].concat();
-    let totals = Totals { files: 1, bytes: size, hash, list: *blake3::hash(&both).as_bytes() };
+    let (files, none) = (*list.finalize().as_bytes(), *blake3::hash(b"").as_bytes());
+    // Version 2 has the files that were there already in a list of their own.
+    let lists = if version == 1 { vec![files, none] } else { vec![files, none, none] };
+    let totals = Totals { files: 1, bytes: size, hash, list: *blake3::hash(&lists.concat()).as_bytes() };
     let begin = Control::Begin { single: true, bytes: Some(size) };
     let file = Control::File { offer: false, mode: 0o644, size: Some(size), path };
     let header = data_header(u32::try_from(size).expect("it is short"));
@@ -117,7 +129,7 @@ fn one_file(bytes: &[u8]) -> (Vec<u8>, Totals) {
 }
 
 /// The receipt, past what says that the receiver lives.
-fn receipt(peer: &mut Peer) -> Option<Receipt> {
+pub(crate) fn receipt(peer: &mut Peer) -> Option<Receipt> {
     loop {
         match peer.next()? {
             Control::Receipt(receipt) => return Some(receipt),
@@ -131,7 +143,7 @@ fn receipt(peer: &mut Peer) -> Option<Receipt> {
 fn the_receipt_comes_while_the_senders_side_is_open_and_only_then_the_sender_ends_it() {
     let place = place();
     let target = place.path().join("target");
-    let (said, totals) = one_file(b"content");
+    let (said, totals) = one_file(2, b"content");
     let outcome = received(&target, 2, |mut peer| {
         peer.stream.write_all(&said).expect("it is taken");
         let receipt = receipt(&mut peer).expect("a receipt");
@@ -162,7 +174,7 @@ fn the_receipt_comes_while_the_senders_side_is_open_and_only_then_the_sender_end
 fn with_an_old_peer_the_senders_end_comes_before_the_receipt() {
     let place = place();
     let target = place.path().join("target");
-    let (said, totals) = one_file(b"content");
+    let (said, totals) = one_file(1, b"content");
     // An old sender that says END, and has gone before its end: nothing is stored.
     let outcome = received(&target, 1, |peer| {
         let Peer { mut stream, .. } = peer;
@@ -196,7 +208,7 @@ fn with_an_old_peer_the_senders_end_comes_before_the_receipt() {
 fn what_comes_after_the_end_frame_is_a_breach_of_the_protocol_and_nothing_is_stored() {
     let place = place();
     let target = place.path().join("target");
-    let (said, _) = one_file(b"content");
+    let (said, _) = one_file(2, b"content");
     let more = frames(&[Control::Begin { single: true, bytes: None }]);
     let half = &more[..3];
     for more in [&more[..], half] {
@@ -221,7 +233,7 @@ fn what_comes_after_the_end_frame_is_a_breach_of_the_protocol_and_nothing_is_sto
 fn a_sender_that_dies_before_it_has_the_receipt_is_not_said_to_know() {
     let place = place();
     let target = place.path().join("target");
-    let (said, _) = one_file(b"content");
+    let (said, _) = one_file(2, b"content");
     // What a kernel does for a process that is killed: a FIN, and a reset for what comes then.
     let outcome = received(&target, 2, |mut peer| {
         peer.stream.write_all(&said).expect("it is taken");
@@ -251,4 +263,37 @@ fn a_sender_that_has_the_receipt_does_not_wait_for_a_receiver_that_does_not_end(
     assert_eq!(outcome.verdict, Verdict::Stored, "{}", words(&outcome));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     drop(until_the_end);
+}
+
+#[test]
+fn a_peer_that_trickles_is_given_up_when_its_whole_time_is_over_and_one_that_nobody_waits_for_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let endpoint = listener.local_addr().expect("it has one").to_string().parse().expect("an endpoint");
+    let secret = adieu_transfer::Secret::new(b"x").expect("it is not empty");
+    for is_wanted in [true, false] {
+        let connection = adieu::connect(&endpoint, &adieu::Options::new()).expect("it listens");
+        let (mut peer, _) = listener.accept().expect("it connects");
+        let trickling = std::thread::spawn(move || {
+            let hello = Hello::new(PeerRole::Sender, true).encode();
+            // A byte each 50 ms, for each message is within its own bound; until it is given up.
+            for byte in hello.iter().chain(&[0x41; 1000]) {
+                if peer.write_all(&[*byte]).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let mut wire = Wire::new(connection, None);
+        let go_on = || is_wanted;
+        let mut terms = adieu_transfer::Terms::new(Some(&secret));
+        terms.within = Some(Duration::from_millis(300));
+        terms.go_on = Some(&go_on);
+        let began = std::time::Instant::now();
+        let refused = adieu_transfer::agree(&mut wire, adieu_transfer::Role::Receive, &terms);
+        let outcome = refused.expect_err("it has not said who it is");
+        assert_eq!(matches!(outcome.verdict, Verdict::Silent { .. }), is_wanted, "{}", words(&outcome));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        drop(wire);
+        trickling.join().expect("it does not panic");
+    }
 }

@@ -1,0 +1,68 @@
+//! A command whose output is what is sent, and whose exit status says whether that was all of it.
+
+use crate::source::SourceError;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+/// Makes the command: anew for each attempt.
+#[derive(Clone)]
+pub(crate) struct Producer(Arc<dyn Fn() -> Command + Send + Sync>);
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Producer")
+    }
+}
+
+impl Producer {
+    pub(crate) fn new(make: impl Fn() -> Command + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// Starts it. Its output is read from the file.
+    pub(crate) fn start(&self) -> Result<(Running, File), SourceError> {
+        let fail = |e| SourceError::new("start", "the command".as_ref(), e);
+        let mut child = self.0().stdout(Stdio::piped()).spawn().map_err(fail)?;
+        let output = child.stdout.take().ok_or_else(|| fail(io::ErrorKind::BrokenPipe.into()))?;
+        let running = Running(child);
+        #[cfg(unix)]
+        let file = File::from(std::os::fd::OwnedFd::from(output));
+        #[cfg(windows)]
+        let file = File::from(std::os::windows::io::OwnedHandle::from(output));
+        Ok((running, file))
+    }
+}
+
+/// A command that was started. If the transfer ends before it does, it is killed.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Whether it has ended, and well.
+    ///
+    /// # Errors
+    ///
+    /// It has ended otherwise: what it gave is not all of it.
+    pub(crate) fn has_ended_well(&mut self) -> Result<bool, SourceError> {
+        match self.0.try_wait() {
+            Ok(None) => Ok(false),
+            Ok(Some(status)) if status.success() => Ok(true),
+            Ok(Some(status)) => Err(SourceError::words(format!(
+                "the command failed ({status}): what it gave is not sent as whole"
+            ))),
+            Err(error) => Err(SourceError::new("wait for", "the command".as_ref(), error)),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            // It is gone by then, or is so in a moment.
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+}

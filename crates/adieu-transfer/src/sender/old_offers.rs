@@ -1,0 +1,79 @@
+//! Offers of version 1, to a receiver that knows no other: it says the length and hash of what it has, and this side compares.
+
+use super::{Sender, Stop};
+use crate::Step;
+use crate::source::{FilePlace, Opened, SourceError};
+use crate::transport::Transport;
+use crate::wire::{Control, EntryPath, Have, HaveState, OLD_OFFERS};
+use std::collections::VecDeque;
+use std::io::{Seek, SeekFrom};
+
+/// An offer whose answer is awaited.
+struct Offered {
+    path: EntryPath,
+    place: FilePlace,
+    size: u64,
+}
+
+#[derive(Default)]
+pub(super) struct OldOffers {
+    offered: VecDeque<Offered>,
+    pub(super) answers: VecDeque<Have>,
+}
+
+impl<T: Transport> Sender<'_, T> {
+    pub(super) fn old_offer(
+        &mut self,
+        path: EntryPath,
+        place: FilePlace,
+        mode: u16,
+        size: u64,
+    ) -> Result<(), Stop> {
+        self.control(&Control::File { offer: true, mode, size: Some(size), path: path.clone() })?;
+        self.old_offers.offered.push_back(Offered { path, place, size });
+        if self.old_offers.offered.len() >= OLD_OFFERS { self.serve_front() } else { Ok(()) }
+    }
+
+    pub(super) fn serve_old_offers(&mut self) -> Result<(), Stop> {
+        while !self.old_offers.offered.is_empty() {
+            self.serve_front()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the answer to the front offer, and sends what is missing.
+    fn serve_front(&mut self) -> Result<(), Stop> {
+        let Some(Offered { path, place, size }) = self.old_offers.offered.pop_front() else { return Ok(()) };
+        self.flush()?;
+        self.hear_until(|this| !this.old_offers.answers.is_empty())?;
+        let have = self.old_offers.answers.pop_front();
+        let mut opened = Opened::new(&place)?;
+        if opened.size != Some(size) {
+            return Err(SourceError::changed(&path).into());
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut offset = 0;
+        if let Some(Have { state, length, hash }) = have
+            && state != HaveState::Nothing
+            && (1..=size).contains(&length)
+        {
+            let ours = self.hash_beginning(&mut opened.file, length, &mut hasher)?;
+            let ours = ours.ok_or_else(|| SourceError::changed(&path))?;
+            if ours == hash {
+                offset = length;
+                self.outcome.files_kept += u64::from(state == HaveState::Stored);
+            } else {
+                hasher = blake3::Hasher::new();
+                let rewound = opened.file.seek(SeekFrom::Start(0));
+                rewound.map_err(|e| SourceError::new("read", &place.shown(), e))?;
+            }
+        }
+        self.control(&Control::Start { offset })?;
+        (self.observe)(Step::File { path: &path, resumed_from: offset });
+        (self.observe)(Step::Moved { bytes: offset });
+        if let Some(resumed) = &mut self.outcome.resumed_from {
+            *resumed += offset;
+        }
+        self.send_content(&path, opened, size, offset, hasher, None)
+    }
+}

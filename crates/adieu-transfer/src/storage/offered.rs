@@ -1,0 +1,234 @@
+//! Files that a sender offers, with their hashes: what is there already is compared with what the sender named.
+//!
+//! Nothing here is told to the sender but whether its hash is right: a stranger that does not have the content is not to learn
+//! a size or a hash of what is there.
+
+use super::partial::{self, Open, Spot};
+use super::{Incoming, Storage, StorageError, commit, no_mode, there};
+use crate::Step;
+use crate::wire::{EntryPath, ShortHash, short};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+/// A file as it was offered.
+#[derive(Debug, Clone)]
+pub(crate) struct Offered {
+    pub(crate) path: EntryPath,
+    pub(crate) mode: u16,
+    pub(crate) size: u64,
+    pub(crate) hash: ShortHash,
+}
+
+/// What there is of an offered file.
+pub(crate) enum Look {
+    Nothing,
+    /// A partial, which may be its beginning or not.
+    Beginning,
+    /// All of it: under its name, or in a partial.
+    Whole(Box<Incoming>),
+}
+
+/// A partial that is compared with the lengths and hashes that the sender names, the shortest first.
+pub(crate) struct Beginning {
+    file: Open,
+    hasher: blake3::Hasher,
+    /// What was hashed.
+    done: u64,
+    /// The longest length whose hash was the sender's, and the hasher then.
+    equal: Option<(u64, blake3::Hasher)>,
+}
+
+/// Asked now and then with the bytes read; says whether to go on.
+pub(crate) type Alive<'a> = &'a mut dyn FnMut(u64) -> bool;
+
+impl Beginning {
+    /// Whether so much of the partial has this hash. A length below the one before is not looked at, and differs.
+    pub(crate) fn compare(&mut self, length: u64, hash: &ShortHash, alive: Alive<'_>) -> io::Result<bool> {
+        let Some(missing) = length.checked_sub(self.done) else { return Ok(false) };
+        let read = hash_on(&self.file, missing, &mut self.hasher, alive)?;
+        self.done += read;
+        let is_equal = read == missing && short(self.hasher.finalize().as_bytes()) == *hash;
+        if is_equal {
+            self.equal = Some((length, self.hasher.clone()));
+        }
+        Ok(is_equal)
+    }
+
+    /// The longest length whose hash was the sender's.
+    pub(crate) fn equal(&self) -> u64 {
+        self.equal.as_ref().map_or(0, |(length, _)| *length)
+    }
+}
+
+impl Storage {
+    /// A file is offered: takes its name for this transfer.
+    pub(crate) fn announce(&mut self, offered: &Offered) -> Result<(), StorageError> {
+        if self.is_stream() {
+            return Ok(());
+        }
+        let (parent, name) = self.location(&offered.path)?;
+        let directory = Arc::clone(self.tree()?.directory(&parent)?);
+        let spot = Spot { directory: &directory, parent: &parent, name: &name };
+        self.name(spot)?;
+        self.refuse_taken(spot, there(spot)?.as_ref())?;
+        self.refuse_partial(spot)?;
+        self.offered.push_back((parent, name));
+        Ok(())
+    }
+
+    /// What there is of an offered file. What has its size is read and hashed.
+    pub(crate) fn look(&mut self, offered: &Offered, alive: Alive<'_>) -> Result<Look, StorageError> {
+        self.announce(offered)?;
+        if self.is_stream() {
+            return Ok(Look::Nothing);
+        }
+        let (parent, name) = self.location(&offered.path)?;
+        let directory = Arc::clone(self.tree()?.directory(&parent)?);
+        let spot = Spot { directory: &directory, parent: &parent, name: &name };
+        let partial = spot.find_partial()?;
+        let mut is_that = |file: &Open| {
+            let equal = is_equal(file, offered, alive);
+            equal.map_err(|e| StorageError::new(&format!("cannot read {}", offered.path), e))
+        };
+        let (file, is_kept, hasher) = match partial {
+            Some(file) if file.metadata().is_ok_and(|m| m.len() == offered.size) => match is_that(&file)? {
+                Some(hasher) => (file, false, hasher),
+                None => return Ok(Look::Beginning),
+            },
+            partial => {
+                let stored = match spot.find_stored(offered.size, offered.mode)? {
+                    Some(file) => is_that(&file)?.map(|hasher| (file, hasher)),
+                    None => None,
+                };
+                match (stored, partial) {
+                    (Some((file, hasher)), partial) => {
+                        if let Some(partial) = partial {
+                            let mut walker = self.tree()?.walker();
+                            commit::remove(&mut walker, &parent, &partial::name_of(&name), &partial);
+                        }
+                        (file, true, hasher)
+                    }
+                    (None, Some(_)) => return Ok(Look::Beginning),
+                    (None, None) => return Ok(Look::Nothing),
+                }
+            }
+        };
+        let taken = &mut self.tree()?.taken;
+        if is_kept {
+            taken.add_kept(spot, file.identity, file.has_other_names);
+        } else {
+            taken.add(file.identity);
+        }
+        // It waits for no start.
+        self.offered.pop_back();
+        Ok(Look::Whole(Box::new(Incoming {
+            path: offered.path.clone(),
+            parent,
+            partial: (!is_kept).then(|| partial::name_of(&name)),
+            name,
+            file,
+            mode: offered.mode,
+            hasher,
+            written: offered.size,
+            hole_at_end: false,
+            is_kept,
+            is_resumed: !is_kept,
+        })))
+    }
+
+    /// Opens the partial of an offered file, to compare it. `None`: it has gone.
+    pub(crate) fn beginning(&mut self, offered: &Offered) -> Result<Option<Beginning>, StorageError> {
+        let (parent, name) = self.location(&offered.path)?;
+        let directory = self.tree()?.directory(&parent)?;
+        let found = Spot { directory, parent: &parent, name: &name }.find_partial()?;
+        Ok(found.map(|file| Beginning { file, hasher: blake3::Hasher::new(), done: 0, equal: None }))
+    }
+
+    /// An offered file is sent from `offset` on: from where its partial is equal, or anew.
+    pub(crate) fn start(
+        &mut self,
+        offered: Offered,
+        beginning: Option<Beginning>,
+        offset: u64,
+        observe: &mut dyn FnMut(Step<'_>),
+    ) -> Result<Incoming, StorageError> {
+        let Offered { path, mode, .. } = offered;
+        self.offered.pop_front();
+        let Some((Beginning { file, .. }, hasher)) = beginning.and_then(|mut there| {
+            let (length, hasher) = there.equal.take()?;
+            (length == offset).then_some((there, hasher))
+        }) else {
+            if offset != 0 {
+                return Err(StorageError::words("a start in the middle of nothing"));
+            }
+            return self.create_named(path, mode, observe);
+        };
+        let (parent, name) = self.location(&path)?;
+        let directory = self.tree()?.directory(&parent)?;
+        let spot = Spot { directory, parent: &parent, name: &name };
+        // Before more comes, which its old bits may show to others; it is still ours to write.
+        spot.give_mode(&file, mode | 0o600).map_err(|e| no_mode(&path, e))?;
+        let placed = file.set_len(offset).and_then(|()| (&*file).seek(SeekFrom::Start(offset)));
+        placed.map_err(|e| StorageError::new(&format!("cannot resume {path}"), e))?;
+        let partial = Some(partial::name_of(&name));
+        self.tree()?.taken.add(file.identity);
+        Ok(Incoming {
+            path,
+            parent,
+            name,
+            partial,
+            file,
+            mode,
+            hasher,
+            written: offset,
+            hole_at_end: false,
+            is_kept: false,
+            is_resumed: true,
+        })
+    }
+
+    /// Removes the partial of a file that was offered.
+    pub(crate) fn remove_offered(&mut self, offered: &Offered) {
+        if let Ok((parent, name)) = self.location(&offered.path)
+            && let Some(tree) = self.place.tree()
+            && let Ok(directory) = tree.directory(&parent)
+            && let Ok(Some(file)) = (Spot { directory, parent: &parent, name: &name }).find_partial()
+        {
+            commit::remove(&mut tree.walker(), &parent, &partial::name_of(&name), &file);
+        }
+    }
+}
+
+/// The hasher of a file's content, if that is what was offered.
+fn is_equal(file: &File, offered: &Offered, alive: Alive<'_>) -> io::Result<Option<blake3::Hasher>> {
+    let mut hasher = blake3::Hasher::new();
+    let mut start = file;
+    start.seek(SeekFrom::Start(0))?;
+    // One that has become longer meanwhile is another.
+    let read = hash_on(file, offered.size.saturating_add(1), &mut hasher, alive)?;
+    let is_that = read == offered.size && short(hasher.finalize().as_bytes()) == offered.hash;
+    Ok(is_that.then_some(hasher))
+}
+
+/// Reads and hashes so much more, or up to the end.
+fn hash_on(file: &File, length: u64, hasher: &mut blake3::Hasher, alive: Alive<'_>) -> io::Result<u64> {
+    let room = usize::try_from(length).unwrap_or(usize::MAX).min(256 * 1024);
+    let mut buffer = vec![0; room];
+    let mut rest = Read::take(file, length);
+    let mut done = 0;
+    loop {
+        match rest.read(&mut buffer) {
+            Ok(0) => return Ok(done),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                done += n as u64;
+                if !alive(done) {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
