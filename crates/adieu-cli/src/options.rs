@@ -69,6 +69,16 @@ pub(crate) struct Timers {
     pub(crate) input_grace: Option<Grace>,
 }
 
+/// Which client of a single connection counts.
+#[derive(Debug, Clone, Args, Default)]
+pub(crate) struct FirstClient {
+    /// As a listener, take the first client that connects, also if it leaves without a byte having passed in either direction
+    /// (a port scan, a health check); otherwise the next one is waited for
+    #[arg(long, env = "ADIEU_ACCEPT_FIRST", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(crate) accept_first: bool,
+}
+
 /// What our input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InputKind {

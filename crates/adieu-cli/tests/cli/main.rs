@@ -26,11 +26,13 @@ mod transfer;
 mod transfer_plain;
 mod transfer_relays;
 mod transfer_retry;
+mod transfer_strangers;
 #[cfg(target_os = "linux")]
 mod transfer_syncs;
 mod transfer_terminal;
 mod transfer_tls;
 mod transfer_waits;
+mod transfer_words;
 mod unix_sockets;
 mod variables;
 #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@ mod service;
 use crate::durations::{Grace, grace, limit_or_none};
 use crate::exit::{self, ExitStatus};
 use crate::hints;
-use crate::options::{ReportFormat, Reporting, Shared, endpoint};
+use crate::options::{FirstClient, ReportFormat, Reporting, Shared, endpoint};
 use crate::os::{self, ExecStatus, Served, command, signals};
 use crate::printer::{Kind, Printer, complain};
 use crate::said;
@@ -91,11 +91,8 @@ pub(crate) struct Args {
     )]
     exec_status: ExecStatus,
 
-    /// Take the first client that connects, also if it leaves without a byte having passed in either direction (a port scan, a
-    /// health check); otherwise the next one is waited for
-    #[arg(long, env = "ADIEU_ACCEPT_FIRST", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
-    accept_first: bool,
+    #[command(flatten)]
+    first_client: FirstClient,
 
     /// If stdin gives nothing: keep our sending side open until the client has ended its own, or has sent nothing for this
     /// long; "none" waits for its end, 0s half-closes at once [default: 30s with --output, else 2s]
@@ -370,7 +367,7 @@ impl Server {
         }
 
         options = options.interrupt(&stop);
-        let waits_on = !(args.keep_open || args.accept_first);
+        let waits_on = !(args.keep_open || args.first_client.accept_first);
         options = observed(options, printer, waits_on.then(|| sender.clone()));
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();

@@ -45,7 +45,7 @@ impl Service {
         if let Some(path) = &args.output {
             return stdio::open(path).map(Self::File).map_err(|e| (LocalEnd::Output, e));
         }
-        let closes = match (args.keep_open, args.accept_first) {
+        let closes = match (args.keep_open, args.first_client.accept_first) {
             (true, _) => None,
             (false, true) => Some(Closes::Always),
             (false, false) => Some(Closes::AfterAByte),

@@ -13,6 +13,8 @@ const COURTESY: Duration = Duration::from_secs(240);
 /// The attempts so far.
 pub(super) struct Attempts {
     count: u32,
+    /// Those that count as retries.
+    used: u32,
     retries: u32,
     backoff: Backoff,
     /// The one that came furthest.
@@ -23,7 +25,7 @@ pub(super) struct Attempts {
 
 impl Attempts {
     pub(super) fn new(retries: u32) -> Self {
-        Self { count: 0, retries, backoff: Backoff::new(), furthest: None, courtesy: None }
+        Self { count: 0, used: 0, retries, backoff: Backoff::new(), furthest: None, courtesy: None }
     }
 
     pub(super) const fn begin(&mut self) {
@@ -32,6 +34,11 @@ impl Attempts {
 
     pub(super) const fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Whether somebody who listens may wait for another client.
+    pub(super) const fn may_go_on(&self) -> bool {
+        self.retries > 0
     }
 
     /// How long to wait for a connection or an attempt: so long if nothing else ends it before.
@@ -46,7 +53,11 @@ impl Session {
     /// reported.
     pub(super) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
         let again = (again || report.is_unheard()) && report.result != "interrupted";
-        if !again || self.attempts.count > self.attempts.retries {
+        // Whoever comes and brings nothing uses up nothing, so that no stranger can end the wait for the right one.
+        if !self.listens || report.bytes_moved > 0 || report.encrypted_by == Some("secret") {
+            self.attempts.used += 1;
+        }
+        if !again || !self.attempts.may_go_on() || self.attempts.used > self.attempts.retries {
             return ControlFlow::Break(self.end(report));
         }
         if report.bytes_moved > 0 {

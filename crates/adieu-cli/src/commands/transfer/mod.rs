@@ -4,6 +4,9 @@
 //! comes to be, and when it is tried again.
 
 mod attempts;
+mod door;
+mod guesses;
+mod meeting;
 mod own_files;
 mod pasted;
 mod progress;
@@ -16,19 +19,19 @@ use self::attempts::Attempts;
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
-use crate::options::{InputKind, Shared};
+use crate::options::{FirstClient, InputKind, Shared};
 use crate::os::signals;
 use crate::printer::{Kind, Printer, complain, say_always};
 use crate::proxy_options::ProxyOptions;
 use crate::socket_options::Source;
 use crate::tls::EitherTls;
 use adieu::tls::{Fingerprint, Tls};
-use adieu::{Connection, Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
+use adieu::{Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
 use adieu_transfer::{Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Result, anyhow};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
-use progress::Progress;
+use door::Door;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -38,13 +41,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
-use view::Doing;
 
 /// What the shared options mean for a transfer.
 const IDLE_TIMEOUT: &str = "End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this \
     long while we wait for it, or takes and acknowledges nothing of what we send; our own slow input or output does not \
     count. It is also how long the peer may take to say who \
-    it is; one that takes longer may be busy with another transfer (exit 5) [default: none; 30s for who it is]";
+    it is (exit 5) [default: none; 30s for who it is; when listening, 10s for that at most]";
 const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
     between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
 
@@ -65,7 +67,7 @@ pub(crate) struct Transfer {
 
     /// After a failed connection, or one where the peer is silent or what came was damaged, try again so many times
     /// [default: 0; 10 without a number]: who connects with pauses of 1 s to 30 s, who listens by waiting for the next,
-    /// also after a stranger such as a port scan. The sender goes on with what is there if the receiver has --resume, else
+    /// however many strangers come before. The sender goes on with what is there if the receiver has --resume, else
     /// it begins again. A receiver that has stored, and could not tell it, waits 3 minutes for that sender, and exits 0 in
     /// any case
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
@@ -95,6 +97,9 @@ pub(crate) struct Transfer {
     /// When listening: write the port (or the socket's path) to this file once it listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
     port_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    first_client: FirstClient,
 
     #[command(flatten)]
     tls: EitherTls,
@@ -168,7 +173,7 @@ fn wait_for<R: Send + 'static>(
 /// Where connections come from.
 enum Origin {
     Connect(Endpoint),
-    Listen(Box<Listener>),
+    Listen(Box<Door>),
 }
 
 /// What both commands set up before anything is connected.
@@ -188,6 +193,10 @@ struct Session {
     protection: Protection,
     speaks_tls: bool,
     has_proxy: bool,
+    /// What is received goes to the terminal, and a bar would stand in its midst.
+    shares_terminal: bool,
+    /// A client that leaves without a byte counts.
+    accepts_first: bool,
 }
 
 /// What keeps others from what is sent.
@@ -235,6 +244,10 @@ impl Session {
             options = options.tls(tls);
         }
         let mut has_proxy = false;
+        if listens && shared.timers.connect_timeout.is_none() {
+            // Of a client's TLS handshake: it is only the beginning of saying who it is.
+            options = options.connect_timeout(door::INTRODUCTION);
+        }
         if !listens {
             options = transfer.source.add_to(options);
         }
@@ -277,6 +290,8 @@ impl Session {
             protection,
             speaks_tls,
             has_proxy,
+            shares_terminal: false,
+            accepts_first: transfer.first_client.accept_first,
         })
     }
 
@@ -345,10 +360,35 @@ impl Session {
 
     /// Where connections come from; listens if that is asked for. `options`: what the other side needs besides what both
     /// have.
-    fn origin(&self, transfer: &Transfer, options: &str) -> Result<Origin, ExitStatus> {
+    fn origin(
+        &self,
+        transfer: &Transfer,
+        options: &str,
+        secret: Option<&Secret>,
+        patience: Option<Duration>,
+    ) -> Result<Origin, ExitStatus> {
+        let Some(listener) = self.listener(transfer, options)? else {
+            return Ok(Origin::Connect(self.endpoint.clone()));
+        };
+        let hearing = door::Hearing {
+            role: self.role,
+            secret: secret.cloned(),
+            patience,
+            speaks_tls: self.speaks_tls,
+            interrupt: self.interrupt.clone(),
+            printer: Arc::clone(&self.printer),
+        };
+        let door = Door::new(listener, &self.options, hearing).map_err(|e| {
+            self.local_failure(&format!("cannot wait for connections: {}", describe_error(&e)))
+        })?;
+        Ok(Origin::Listen(Box::new(door)))
+    }
+
+    /// Listens, if that is asked for.
+    fn listener(&self, transfer: &Transfer, options: &str) -> Result<Option<Listener>, ExitStatus> {
         let endpoint = &self.endpoint;
         if !self.listens {
-            return Ok(Origin::Connect(endpoint.clone()));
+            return Ok(None);
         }
         let listener = Listener::bind(endpoint, &self.options).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
@@ -356,7 +396,7 @@ impl Session {
             let report = TransferReport::never_connected(self.role, 0, report);
             self.printer.transfer_with(&report, hints::for_listening(endpoint, error.io_error()))
         })?;
-        let endpoint = listener.local_endpoint();
+        let endpoint = &listener.local_endpoint().clone();
         if let Some(path) = &transfer.port_file {
             port_file::write(path, endpoint).map_err(|e| {
                 self.local_failure(&format!(
@@ -372,64 +412,7 @@ impl Session {
             let line = pasted::line(self.role, endpoint, fingerprint, &format!("{secret}{options}"));
             say_always(&format!("on the other side: {line}"));
         }
-        Ok(Origin::Listen(Box::new(listener)))
-    }
-
-    /// The next connection, or why there is none.
-    fn connection(&mut self, origin: &Origin) -> Result<Connection, Never> {
-        self.attempts.begin();
-        let connection = match origin {
-            Origin::Connect(endpoint) => {
-                let progress = Progress::waiting(&self.printer, Doing::Connecting);
-                let connected = adieu::connect(endpoint, &self.options);
-                progress.finish();
-                connected.map_err(|e| Box::new(e.report().clone()))?
-            }
-            Origin::Listen(listener) => self.accept(listener)?,
-        };
-        let peer = connection.peer_address().unwrap_or("an unnamed peer");
-        if let Origin::Listen(_) = origin {
-            self.printer.connected(&connection);
-        }
-        // Through a proxy, the peer's address is the proxy's.
-        let is_far = is_far(peer) || self.has_proxy;
-        match self.protection {
-            Protection::None if is_far => self.printer.say(
-                "not encrypted: whoever is on the way can read and change it; TLS, or a secret on both sides, ends that",
-            ),
-            Protection::Insecure => self.printer.say(
-                "encrypted, but with whoever answered: --insecure checks no certificate, --pin would",
-            ),
-            _ => {}
-        }
-        if !(self.listens && self.speaks_tls) {
-            return Ok(connection);
-        }
-        let progress = Progress::waiting(&self.printer, Doing::Handshake);
-        let secured = connection.handshake();
-        progress.finish();
-        secured.map_err(|report| Never { report, by_stranger: true })
-    }
-
-    fn accept(&self, listener: &Listener) -> Result<Connection, Box<Report>> {
-        let endpoint = listener.local_endpoint();
-        let never = |cause: NeverConnected<'_>| {
-            Box::new(Report::never_connected(endpoint, adieu::Role::Listen, cause))
-        };
-        let limit = self.attempts.bound(self.connect_timeout, self.deadline);
-        let accepted = match limit {
-            Some(limit) => listener.accept_within(limit),
-            None => listener.accept().map(Some),
-        };
-        match accepted {
-            Ok(Some(connection)) => Ok(connection),
-            Ok(None) if self.is_late() => Err(never(NeverConnected::DeadlinePassed)),
-            Ok(None) => Err(never(NeverConnected::TimedOut)),
-            Err(error) => Err(match self.interrupt.raised() {
-                Some(signal) => never(NeverConnected::Interrupted { signal }),
-                None => never(NeverConnected::CannotServe { peer: None, error: error.io_error() }),
-            }),
-        }
+        Ok(Some(listener))
     }
 
     /// Whether the command's whole time is up.
@@ -454,7 +437,8 @@ impl Session {
     /// Whether another connection may do better than this one. Who listens hears strangers; who connects would only meet
     /// the same one again.
     fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
-        outcome.may_be_tried_again() || (self.listens && outcome.is_of_a_stranger())
+        outcome.may_be_tried_again()
+            || (self.listens && (outcome.is_of_a_stranger() || outcome.peer_gave_up()))
     }
 }
 

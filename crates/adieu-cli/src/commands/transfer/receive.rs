@@ -1,5 +1,6 @@
 //! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
 
+use super::meeting::Met;
 use super::progress::Progress;
 use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
@@ -7,7 +8,8 @@ use crate::options::{Reporting, Shared, endpoint};
 use crate::os::{self, Standard};
 use crate::printer::complain_with;
 use adieu::describe_error;
-use adieu_transfer::{ReceiveOptions, Role, Storage, Wire};
+use adieu_transfer::wire::shown;
+use adieu_transfer::{ReceiveOptions, Role, Step, Storage};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -65,10 +67,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     {
         return status;
     }
-    let session = match Session::new(Role::Receive, endpoint, !args.connect, &args.shared, &args.transfer) {
+    let mut session = match Session::new(Role::Receive, endpoint, !args.connect, &args.shared, &args.transfer)
+    {
         Ok(session) => session,
         Err(status) => return status,
     };
+    session.shares_terminal = args.output.as_os_str() == "-" && std::io::stdout().is_terminal();
     let secret = match session.secret(&args.transfer) {
         Ok(secret) => secret,
         Err(status) => return status,
@@ -81,10 +85,11 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         Err(words) => return session.local_failure(&words),
     };
     let for_sender = if args.output.as_os_str() == "-" { " --accept written" } else { "" };
-    let origin = match session.origin(&args.transfer, for_sender) {
-        Ok(origin) => origin,
-        Err(status) => return status,
-    };
+    let origin =
+        match session.origin(&args.transfer, for_sender, secret.as_ref(), args.shared.timers.idle_timeout) {
+            Ok(origin) => origin,
+            Err(status) => return status,
+        };
     let options = ReceiveOptions {
         resume: args.transfer.resume,
         secret,
@@ -92,7 +97,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         patience: args.shared.timers.idle_timeout,
         deadline: session.deadline,
     };
-    attempt(storage, session, &origin, &options)
+    attempt(args, storage, session, origin, &options)
 }
 
 fn storage(args: &Args) -> Result<Storage, String> {
@@ -105,31 +110,46 @@ fn storage(args: &Args) -> Result<Storage, String> {
 
 /// Receives until it is stored, or no attempt is left.
 fn attempt(
+    args: &Args,
     mut storage: Storage,
     mut session: Session,
-    origin: &Origin,
+    mut origin: Origin,
     options: &ReceiveOptions,
 ) -> ExitStatus {
     loop {
-        let (report, again) = match session.connection(origin) {
-            Err(never) => {
+        let (report, again) = match session.meet(&mut origin) {
+            Met::Never(never) => {
                 let again = session.may_connect_again(&never);
                 (session.never_connected(never), again)
             }
-            Ok(connection) => {
-                let mut wire = Wire::new(connection, Some(&session.interrupt));
+            Met::Stranger(outcome, wire) => {
+                let again = session.may_be_tried_again(&outcome);
+                (session.conclude(&outcome, *wire, true), again)
+            }
+            Met::Peer(mut wire, agreement) => {
                 let mut progress = if storage.is_stream() {
-                    Progress::to_stdout(&session.printer, std::io::stdout().is_terminal())
+                    Progress::to_stdout(&session.printer, session.shares_terminal)
                 } else {
                     Progress::new(&session.printer)
                 };
-                let outcome =
-                    adieu_transfer::receive(&mut wire, &mut storage, options, &mut |s| progress.step(s));
+                let mut observe = |step: Step<'_>| progress.step(step);
+                let (wire_ref, storage_ref) = (&mut *wire, &mut storage);
+                let mut outcome = match agreement {
+                    None => adieu_transfer::receive(wire_ref, storage_ref, options, &mut observe),
+                    Some(agreement) => adieu_transfer::receive_agreed(
+                        wire_ref,
+                        *agreement,
+                        storage_ref,
+                        options,
+                        &mut observe,
+                    ),
+                };
                 progress.finish();
+                outcome.set_place(shown(args.output.as_os_str().as_encoded_bytes()));
                 // What went to stdout cannot be taken back.
                 let again =
                     session.may_be_tried_again(&outcome) && !(storage.is_stream() && outcome.moved > 0);
-                (session.conclude(&outcome, wire, true), again)
+                (session.conclude(&outcome, *wire, true), again)
             }
         };
         if let Break(status) = session.after(report, again) {

@@ -1,15 +1,17 @@
 //! `adieu send`: files to a receiver, until it says that they are stored.
 
+use super::meeting::Met;
 use super::progress::Progress;
 use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files, wait_for};
 use crate::exit::{self, ExitStatus};
 use crate::options::{Reporting, Shared};
-use crate::printer::complain;
+use crate::os;
+use crate::printer::{complain, complain_with};
 use crate::stdio;
 use adieu::exchange::{Input, Output};
 use adieu::{Endpoint, describe_error};
-use adieu_transfer::{Role, SendOptions, Sources, TransferReport, Wire};
-use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
+use adieu_transfer::{Role, SendOptions, Sources, Step, TransferReport};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
 use std::ffi::OsString;
 use std::fs::File;
@@ -26,11 +28,18 @@ use std::path::PathBuf;
 /// Directories are sent with all that is in them; links in them as links. A link that points out of the directory that was named
 /// is refused, and then nothing is sent.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
+#[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT\n       adieu send [OPTIONS] --exec COMMAND ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
 pub(crate) struct Args {
-    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, tls://host:port, or unix:path
+    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, host port, tls://host:port, or
+    /// unix:path
     #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..)]
     words: Vec<PathBuf>,
+
+    /// Send what this command (a line for the shell) writes to its stdout. It is stored only if the command exits with status 0;
+    /// otherwise the receiver is told that it is not whole, and the exit status is 7
+    #[arg(long, value_name = "COMMAND", env = "ADIEU_SEND_EXEC", hide_env_values = true, conflicts_with = "plain",
+          value_parser = NonEmptyStringValueParser::new())]
+    exec: Option<String>,
 
     /// Wait at ENDPOINT for a receiver that connects
     #[arg(short, long, env = "ADIEU_LISTEN", hide_env_values = true, action = ArgAction::SetTrue,
@@ -91,12 +100,12 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         complain(text);
         ExitStatus::Usage
     };
-    let Some((last, files)) = args.words.split_last().filter(|(_, files)| !files.is_empty()) else {
-        return usage("send takes what to send and where to: adieu send FILE... ENDPOINT");
-    };
-    let endpoint = match Endpoint::try_from(last.as_os_str()) {
-        Ok(endpoint) => endpoint,
-        Err(error) => return usage(&format!("'{}' is not an endpoint: {error}", last.display())),
+    let (files, endpoint) = match destination(&args.words, args.exec.is_some()) {
+        Ok(parts) => parts,
+        Err((error, hint)) => {
+            complain_with(&error, hint);
+            return ExitStatus::Usage;
+        }
     };
     if let Err(status) = own_files::check(&args.shared, &args.transfer, files, "sent") {
         return status;
@@ -117,7 +126,11 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     if args.plain {
         return send_plain(args, files, session);
     }
-    let mut sources = match Sources::new(files) {
+    let made = match args.exec.clone() {
+        Some(line) => Sources::output_of(move || os::shell(&line)),
+        None => Sources::new(files),
+    };
+    let mut sources = match made {
         Ok(sources) => sources,
         // Two of one name, or one without: no system can change that.
         Err(error) if error.io_error().is_none() => return usage(&error.to_string()),
@@ -136,7 +149,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     if let Err(status) = check(&session, &sources) {
         return status;
     }
-    let origin = match session.origin(&args.transfer, "") {
+    let origin = match session.origin(&args.transfer, "", secret.as_ref(), args.shared.timers.idle_timeout) {
         Ok(origin) => origin,
         Err(status) => return status,
     };
@@ -146,7 +159,41 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         limit_rate: args.transfer.limit_rate,
         patience: args.shared.timers.idle_timeout,
     };
-    attempt(session, &origin, &sources, options, args.accept == Accept::Written)
+    attempt(session, origin, &sources, options, args.accept == Accept::Written)
+}
+
+/// What is wrong with the words, and a hint.
+type Wrong = (String, Option<&'static str>);
+
+const USAGE: &str = "send takes what to send and where to: adieu send FILE... ENDPOINT, or adieu send --exec COMMAND ENDPOINT";
+
+/// What to send, and where to: the last word, or the last two if those are a host and a port. Else what is wrong, and a hint.
+fn destination(words: &[PathBuf], has_command: bool) -> Result<(&[PathBuf], Endpoint), Wrong> {
+    let missing = || (USAGE.to_owned(), None);
+    let (last, files) = words.split_last().ok_or_else(missing)?;
+    let is_port = last.to_str().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    let needed = usize::from(!has_command);
+    let (files, endpoint) = match files.split_last().filter(|(_, files)| is_port && files.len() >= needed) {
+        // It could be meant as one of the files.
+        Some((host, _)) if host.exists() => {
+            let (host, port) = (host.display(), last.display());
+            let text =
+                format!("'{host} {port}': {host} is a file here; if it is a host, write {host}:{port}");
+            return Err((text, None));
+        }
+        Some((host, files)) => (files, crate::options::endpoint(&[host.into(), last.into()])),
+        None if last.exists() && Endpoint::try_from(last.as_os_str()).is_err() => {
+            let text = format!("'{}' is a file, and the receiver's endpoint is missing", last.display());
+            return Err((text, Some(USAGE)));
+        }
+        None => (files, crate::options::endpoint(&[last.into()])),
+    };
+    let endpoint = endpoint.map_err(|error| (format!("{error:#}"), None))?;
+    match (has_command, files.is_empty()) {
+        (true, true) | (false, false) => Ok((files, endpoint)),
+        (false, true) => Err(missing()),
+        (true, false) => Err(("--exec COMMAND is what is sent: give no files with it".to_owned(), None)),
+    }
 }
 
 /// Looks at everything that is to be sent, until a signal or the deadline.
@@ -161,27 +208,42 @@ fn check(session: &Session, sources: &Sources) -> Result<(), ExitStatus> {
 /// Sends until it is confirmed, or no attempt is left.
 fn attempt(
     mut session: Session,
-    origin: &Origin,
+    mut origin: Origin,
     sources: &Sources,
     mut options: SendOptions,
     accept_written: bool,
 ) -> ExitStatus {
     loop {
-        let (report, again) = match session.connection(origin) {
-            Err(never) => {
+        let (report, again) = match session.meet(&mut origin) {
+            Met::Never(never) => {
                 let again = session.may_connect_again(&never);
                 (session.never_connected(never), again)
             }
-            Ok(connection) => {
-                let mut wire = Wire::new(connection, Some(&session.interrupt));
+            Met::Stranger(outcome, wire) => {
+                let again = session.may_be_tried_again(&outcome);
+                (session.conclude(&outcome, *wire, accept_written), again)
+            }
+            Met::Peer(mut wire, agreement) => {
                 let mut progress = Progress::new(&session.printer);
-                let outcome =
-                    adieu_transfer::send(&mut wire, sources, &options, &mut |step| progress.step(step));
+                let mut observe = |step: Step<'_>| progress.step(step);
+                let wire_ref = &mut *wire;
+                let mut outcome = match agreement {
+                    None => adieu_transfer::send(wire_ref, sources, &options, &mut observe),
+                    Some(agreement) => {
+                        adieu_transfer::send_agreed(wire_ref, *agreement, sources, &options, &mut observe)
+                    }
+                };
                 progress.finish();
+                if let Some(name) = sources.name() {
+                    outcome.set_place(name);
+                }
+                if sources.has_stdin() && outcome.is_whole && outcome.totals.bytes == 0 {
+                    session.printer.say("stdin was empty: what was sent has no content");
+                }
                 // What was read of a pipe cannot be read again.
                 let again = session.may_be_tried_again(&outcome)
                     && (sources.can_be_read_again() || outcome.moved == 0);
-                (session.conclude(&outcome, wire, accept_written), again)
+                (session.conclude(&outcome, *wire, accept_written), again)
             }
         };
         if let Break(status) = session.after(report, again) {
@@ -215,14 +277,11 @@ fn send_plain(args: &Args, files: &[PathBuf], mut session: Session) -> ExitStatu
             ));
         }
     };
-    let origin = match session.origin(&args.transfer, "") {
-        Ok(origin) => origin,
-        Err(status) => return status,
-    };
     session.tell_waits();
-    let connection = match session.connection(&origin) {
-        Ok(connection) => connection,
-        Err(never) => return session.printer.transfer(&session.never_connected(never)),
+    let connection = match session.plain_connection(&args.transfer) {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(never)) => return session.printer.transfer(&session.never_connected(never)),
+        Err(status) => return status,
     };
     let report = adieu::exchange(connection, input, Output::null());
     session.printer.transfer(&TransferReport::plain(report))

@@ -81,3 +81,10 @@ pub(crate) fn free_descriptors() -> usize {
     let open = std::fs::read_dir("/dev/fd").map_or(USUALLY_OPEN, Iterator::count);
     limit.unwrap_or(usize::MAX).saturating_sub(open)
 }
+
+/// A command line, as the system's shell reads it.
+pub(crate) fn shell(line: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("/bin/sh");
+    command.arg("-c").arg(line);
+    command
+}

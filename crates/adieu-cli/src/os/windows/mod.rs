@@ -31,3 +31,12 @@ pub(crate) fn broken_pipe() -> std::io::Error {
 pub(crate) fn free_descriptors() -> usize {
     usize::MAX
 }
+
+/// A command line, as the system's shell reads it.
+pub(crate) fn shell(line: &str) -> std::process::Command {
+    use std::os::windows::process::CommandExt;
+    let mut command = std::process::Command::new("cmd");
+    // As it was written: cmd has rules of its own for quotes.
+    command.arg("/C").raw_arg(line);
+    command
+}

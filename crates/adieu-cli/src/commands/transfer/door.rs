@@ -1,0 +1,361 @@
+//! The door of a side that listens: it hears several clients at a time until one has said who it is, and tells whoever comes
+//! while that one is served that this side is busy.
+//!
+//! So a client that says nothing, or trickles, or has another secret, keeps nobody else waiting.
+
+use super::guesses::{Guesses, Origin};
+use crate::commands::transfer::Never;
+use crate::printer::Printer;
+use adieu::{Connection, Interrupt, ListenError, Listener, Options, Signal};
+use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a client may take, in all, to say who it is: its TLS handshake apart, which has a bound of its own.
+pub(super) const INTRODUCTION: Duration = Duration::from_secs(10);
+
+/// So many clients are heard at a time, and so many of one source.
+const CLIENTS: usize = 32;
+const CLIENTS_OF_SOURCE: usize = 8;
+
+/// So many have a thread, those that have to go and have not gone included. Others wait to be accepted.
+const THREADS: usize = 4 * CLIENTS;
+
+/// After it could not accept, for want of descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+/// While there are no more threads, it is looked so often whether one has ended.
+const ROOM: Duration = Duration::from_millis(10);
+
+/// What the door tells.
+pub(super) enum Event {
+    /// Somebody has connected, and is heard.
+    Came,
+    /// A client has said who it is: the door is closed behind it until [`Door::open`].
+    Agreed(Box<(Wire, Agreement)>),
+    /// A client did not.
+    Failed(Failed),
+    /// A client was told that this side is busy.
+    WasBusy,
+    CannotAccept(ListenError),
+    Signal(Signal),
+}
+
+/// A client that did not come to an agreement.
+pub(super) struct Failed {
+    pub(super) peer: String,
+    /// It has left without a byte of its own: the loser of two connections, a port scan, a health check.
+    pub(super) left_silently: bool,
+    pub(super) why: Why,
+}
+
+pub(super) enum Why {
+    /// It has no connection that could be spoken over: its TLS handshake failed.
+    Never(Never),
+    Outcome(Box<Outcome>, Box<Wire>),
+}
+
+pub(super) struct Door {
+    events: mpsc::Receiver<Event>,
+    shared: Arc<Shared>,
+    stop: Interrupt,
+    acceptor: Option<JoinHandle<()>>,
+    /// Clients that came and of which nothing was heard yet.
+    pub(super) pending: usize,
+}
+
+/// How clients are heard.
+pub(super) struct Hearing {
+    pub(super) role: Role,
+    pub(super) secret: Option<Secret>,
+    /// For each message. `None`: only all of them have a bound.
+    pub(super) patience: Option<Duration>,
+    pub(super) speaks_tls: bool,
+    pub(super) interrupt: Interrupt,
+    pub(super) printer: Arc<Printer>,
+}
+
+struct Shared {
+    hearing: Hearing,
+    guesses: Guesses,
+    /// Somebody is served.
+    is_busy: AtomicBool,
+    is_over: AtomicBool,
+    clients: Mutex<VecDeque<Client>>,
+    events: mpsc::Sender<Event>,
+}
+
+/// One that is being heard.
+struct Client {
+    id: u64,
+    source: Origin,
+    /// It has to make room for another.
+    must_go: Arc<AtomicBool>,
+}
+
+impl Door {
+    /// Opens it.
+    pub(super) fn new(listener: Listener, options: &Options, hearing: Hearing) -> io::Result<Self> {
+        let (sender, events) = mpsc::channel();
+        let stop = Interrupt::new()?;
+        let listener = listener.with_options(options, &stop);
+        let shared = Arc::new(Shared {
+            hearing,
+            guesses: Guesses::new(),
+            is_busy: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            clients: Mutex::default(),
+            events: sender.clone(),
+        });
+        let interrupt = &shared.hearing.interrupt;
+        let signal = interrupt.clone();
+        // It is left behind at the end, and holds nothing.
+        thread::Builder::new().name("adieu-signal".into()).spawn(move || {
+            if let Some(signal) = signal.wait(Duration::MAX) {
+                let _ = sender.send(Event::Signal(signal));
+            }
+        })?;
+        let accepting = Arc::clone(&shared);
+        let acceptor =
+            thread::Builder::new().name("adieu-door".into()).spawn(move || accepting.accept(&listener))?;
+        Ok(Self { events, shared, stop, acceptor: Some(acceptor), pending: 0 })
+    }
+
+    /// Nobody is served any more: the next that says who it is will be.
+    pub(super) fn open(&self) {
+        self.shared.is_busy.store(false, Ordering::SeqCst);
+    }
+
+    /// The next thing to tell, waited for at most so long. `None`: there was none.
+    pub(super) fn next(&mut self, limit: Option<Duration>) -> Option<Event> {
+        let event = match limit {
+            None => self.events.recv().ok(),
+            Some(limit) => self.events.recv_timeout(limit).ok(),
+        };
+        match &event {
+            Some(Event::Came) => self.pending += 1,
+            Some(Event::Agreed(_) | Event::Failed(_) | Event::WasBusy) => {
+                self.pending = self.pending.saturating_sub(1);
+            }
+            _ => {}
+        }
+        event
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::SeqCst);
+        self.stop.raise(Signal::Terminate);
+        // The listener, and the file of a Unix socket, go with it.
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+impl Shared {
+    fn tell(&self, event: Event) {
+        // Nobody hears it at the end.
+        let _ = self.events.send(event);
+    }
+
+    fn clients(&self) -> MutexGuard<'_, VecDeque<Client>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accept(self: Arc<Self>, listener: &Listener) {
+        let mut is_failing = false;
+        for id in 0.. {
+            let connection = loop {
+                match listener.accept() {
+                    Ok(connection) => break connection,
+                    Err(_) if self.is_over.load(Ordering::SeqCst) => return,
+                    Err(error) => {
+                        if !std::mem::replace(&mut is_failing, true) {
+                            self.tell(Event::CannotAccept(error));
+                        }
+                        thread::sleep(REST);
+                    }
+                }
+            };
+            is_failing = false;
+            while self.clients().len() >= THREADS && !self.is_over.load(Ordering::SeqCst) {
+                thread::sleep(ROOM);
+            }
+            let source = Origin::of(connection.peer_address());
+            let must_go = self.make_room(id, source);
+            let this = Arc::clone(&self);
+            let began = thread::Builder::new().name("adieu-client".into()).spawn(move || {
+                let event = this.hear(connection, source, &must_go);
+                this.clients().retain(|client| client.id != id);
+                this.tell(event);
+            });
+            if began.is_err() {
+                self.clients().retain(|client| client.id != id);
+            }
+        }
+    }
+
+    /// A place for one more. If all are taken, the oldest of the source that has most of them goes.
+    fn make_room(&self, id: u64, source: Origin) -> Arc<AtomicBool> {
+        let mut clients = self.clients();
+        let of = |source, clients: &VecDeque<Client>| {
+            clients.iter().filter(|c| c.source == source && !c.must_go.load(Ordering::SeqCst)).count()
+        };
+        let count = of(source, &clients);
+        let goes = if count >= CLIENTS_OF_SOURCE {
+            Some(source)
+        } else if clients.iter().filter(|c| !c.must_go.load(Ordering::SeqCst)).count() >= CLIENTS {
+            clients.iter().map(|c| c.source).max_by_key(|source| of(*source, &clients))
+        } else {
+            None
+        };
+        let oldest = |c: &&Client| Some(c.source) == goes && !c.must_go.load(Ordering::SeqCst);
+        if let Some(client) = clients.iter().find(oldest) {
+            client.must_go.store(true, Ordering::SeqCst);
+        }
+        let must_go = Arc::new(AtomicBool::new(false));
+        clients.push_back(Client { id, source, must_go: Arc::clone(&must_go) });
+        must_go
+    }
+
+    /// Hears who a client is.
+    fn hear(&self, connection: Connection, source: Origin, must_go: &AtomicBool) -> Event {
+        let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
+        let go_on = || !must_go.load(Ordering::SeqCst) && !self.is_over.load(Ordering::SeqCst);
+        let was_busy = self.stays_busy(&go_on);
+        if !was_busy {
+            self.hearing.printer.connected(&connection);
+            self.tell(Event::Came);
+        }
+        let connection = if self.hearing.speaks_tls {
+            let left_silently = !says_something(&connection, &go_on);
+            match connection.handshake() {
+                Ok(connection) => connection,
+                Err(_) if was_busy => return self.was_busy(&peer),
+                Err(report) => {
+                    let why = Why::Never(Never { report, by_stranger: true });
+                    return Event::Failed(Failed { peer, left_silently, why });
+                }
+            }
+        } else {
+            connection
+        };
+        let mut wire = Wire::new(connection, Some(&self.hearing.interrupt));
+        if was_busy || self.is_busy.load(Ordering::SeqCst) {
+            let _ = adieu_transfer::tell_busy(&mut wire, self.hearing.role, self.hearing.secret.is_some());
+            linger(&mut wire);
+            wire.finish();
+            return self.was_busy(&peer);
+        }
+        let has_guessed = Cell::new(false);
+        let gate = || {
+            has_guessed.set(true);
+            self.wait(self.guesses.turn_of_source(source, Instant::now()), &go_on)
+                && self.wait(self.guesses.turn_of_all(Instant::now()), &go_on)
+        };
+        let mut terms = Terms::new(self.hearing.secret.as_ref());
+        terms.patience = self.hearing.patience;
+        terms.within = Some(INTRODUCTION);
+        terms.go_on = Some(&go_on);
+        terms.gate = Some(&gate);
+        match adieu_transfer::agree(&mut wire, self.hearing.role, &terms) {
+            Err(outcome) => {
+                if has_guessed.get() {
+                    self.guesses.wrong(source, Instant::now());
+                }
+                // One that is still there has not left.
+                let has_left =
+                    !matches!(outcome.verdict, Verdict::Silent { .. } | Verdict::Interrupted { .. });
+                let left_silently = has_left && wire.bytes_received() == Some(0);
+                Event::Failed(Failed { peer, left_silently, why: Why::Outcome(outcome, Box::new(wire)) })
+            }
+            Ok(agreement) => {
+                let is_first =
+                    self.is_busy.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+                if is_first {
+                    return Event::Agreed(Box::new((wire, agreement)));
+                }
+                let _ = adieu_transfer::refuse_busy(&mut wire, self.hearing.role, agreement);
+                linger(&mut wire);
+                wire.finish();
+                self.was_busy(&peer)
+            }
+        }
+    }
+
+    /// Whether somebody else is served, and still is a moment later: he may have ended, and this side not know it yet.
+    fn stays_busy(&self, go_on: &dyn Fn() -> bool) -> bool {
+        const MOMENT: Duration = Duration::from_secs(1);
+        let until = Instant::now() + MOMENT;
+        let is_busy = || self.is_busy.load(Ordering::SeqCst);
+        while is_busy() && Instant::now() < until {
+            if !self.wait(Duration::from_millis(20), go_on) {
+                break;
+            }
+        }
+        is_busy()
+    }
+
+    fn was_busy(&self, peer: &str) -> Event {
+        // While a bar is drawn, another thread does not write.
+        if !self.hearing.printer.may_draw() {
+            self.hearing.printer.say(&format!("{peer} was told that this side is busy"));
+        }
+        Event::WasBusy
+    }
+
+    /// Waits, and says whether to go on.
+    fn wait(&self, mut left: Duration, go_on: &dyn Fn() -> bool) -> bool {
+        const LOOK: Duration = Duration::from_millis(50);
+        while !left.is_zero() {
+            let piece = left.min(LOOK);
+            thread::sleep(piece);
+            left -= piece;
+            if !go_on() || self.hearing.interrupt.raised().is_some() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// After our end: hears the client's, so that no reset takes the words away.
+fn linger(wire: &mut Wire) {
+    use adieu_transfer::Transport;
+    const LIMIT: Duration = Duration::from_secs(2);
+    let until = Instant::now() + LIMIT;
+    let mut buffer = [0; 4096];
+    while let Ok(Some(1..)) = wire.read_within(&mut buffer, until.saturating_duration_since(Instant::now())) {
+    }
+}
+
+/// Waits for the first byte of a client that should begin a TLS handshake, for as long as it may take to say who it is. `false`:
+/// it has left without one.
+fn says_something(connection: &Connection, go_on: &dyn Fn() -> bool) -> bool {
+    const LOOK: Duration = Duration::from_millis(20);
+    let until = Instant::now() + INTRODUCTION;
+    let mut pause = Duration::from_millis(1);
+    while let Some(socket) = connection.socket() {
+        match socket2::SockRef::from(&socket).peek(&mut [MaybeUninit::uninit()]) {
+            Ok(n) => return n > 0,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // The handshake says what it is.
+            Err(error) => return error.kind() != io::ErrorKind::ConnectionReset,
+        }
+        if Instant::now() >= until || !go_on() {
+            break;
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(LOOK);
+    }
+    true
+}

@@ -1,0 +1,169 @@
+//! How fast secrets may be guessed: each source that was wrong waits, longer each time, and all together have a rate.
+//!
+//! Whoever has not been wrong waits for nobody else's guesses, but for the rate of all.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// After the first wrong guess of a source, and doubled after each.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest between two guesses of one source: a right one behind the same address is not to wait for ever.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Between two guesses of all sources, once there were so many wrong ones: ten a second.
+const PAUSE_OF_ALL: Duration = Duration::from_millis(100);
+const WRONG_OF_ALL: u32 = 20;
+/// A source, and all together, are forgiven one wrong guess for each time that passes.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
+/// So many sources are remembered: of more, those that were wrong longest ago are forgotten.
+const SOURCES: usize = 1024;
+
+/// Where guesses come from: an IPv4 address, or the network that one host of IPv6 has for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    Address(IpAddr),
+    /// A Unix socket, or nothing that is known.
+    Local,
+}
+
+impl Origin {
+    pub(super) fn of(peer: Option<&str>) -> Self {
+        let Some(address) = peer.and_then(|peer| peer.parse::<SocketAddr>().ok()) else { return Self::Local };
+        Self::Address(match address.ip().to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Wrong {
+    count: u32,
+    last: Instant,
+    /// Before then there is no other guess.
+    next: Instant,
+}
+
+impl Wrong {
+    fn new(now: Instant) -> Self {
+        Self { count: 0, last: now, next: now }
+    }
+
+    /// How many are not forgiven.
+    fn count(&self, now: Instant) -> u32 {
+        let passed = now.saturating_duration_since(self.last).as_secs() / FORGIVEN_AFTER.as_secs();
+        self.count.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
+    }
+
+    fn add(&mut self, now: Instant) {
+        (self.count, self.last) = (self.count(now).saturating_add(1), now);
+    }
+
+    /// When the next guess may be, after which another waits for so long.
+    fn take_turn(&mut self, now: Instant, pause: Duration) -> Duration {
+        let turn = self.next.max(now);
+        self.next = turn + pause;
+        turn.saturating_duration_since(now)
+    }
+}
+
+/// What was guessed wrong, and where from.
+#[derive(Debug)]
+pub(super) struct Guesses {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    sources: HashMap<Origin, Wrong>,
+    all: Wrong,
+}
+
+impl Guesses {
+    pub(super) fn new() -> Self {
+        Self { inner: Mutex::new(Inner { sources: HashMap::new(), all: Wrong::new(Instant::now()) }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a guess of this source has to wait for its turn, which it takes.
+    pub(super) fn turn_of_source(&self, source: Origin, now: Instant) -> Duration {
+        let mut inner = self.lock();
+        let Some(wrong) = inner.sources.get_mut(&source) else { return Duration::ZERO };
+        let count = wrong.count(now);
+        let pause =
+            if count == 0 { Duration::ZERO } else { FIRST_PAUSE * 2u32.saturating_pow(count.min(8) - 1) };
+        wrong.take_turn(now, pause.min(LONGEST_PAUSE))
+    }
+
+    /// The same of all sources, after that.
+    pub(super) fn turn_of_all(&self, now: Instant) -> Duration {
+        let all = &mut self.lock().all;
+        let pause = if all.count(now) < WRONG_OF_ALL { Duration::ZERO } else { PAUSE_OF_ALL };
+        all.take_turn(now, pause)
+    }
+
+    /// A guess was wrong, or its source did not wait to hear it.
+    pub(super) fn wrong(&self, source: Origin, now: Instant) {
+        let mut inner = self.lock();
+        inner.all.add(now);
+        if inner.sources.len() >= SOURCES && !inner.sources.contains_key(&source) {
+            let oldest = inner.sources.iter().min_by_key(|(_, wrong)| wrong.last).map(|(source, _)| *source);
+            oldest.and_then(|oldest| inner.sources.remove(&oldest));
+        }
+        let wrong = inner.sources.entry(source).or_insert_with(|| Wrong::new(now));
+        wrong.add(now);
+        let pause = FIRST_PAUSE * 2u32.saturating_pow(wrong.count.min(8) - 1);
+        wrong.next = wrong.next.max(now + pause.min(LONGEST_PAUSE));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(last: u8) -> Origin {
+        Origin::Address(IpAddr::from([192, 0, 2, last]))
+    }
+
+    #[test]
+    fn a_source_that_was_wrong_waits_and_another_does_not() {
+        let (guesses, start) = (Guesses::new(), Instant::now());
+        assert_eq!(guesses.turn_of_source(source(1), start), Duration::ZERO);
+        let mut now = start;
+        for wanted in [250, 500, 1000, 2000, 2000, 2000] {
+            guesses.wrong(source(1), now);
+            let wait = guesses.turn_of_source(source(1), now);
+            assert_eq!(wait, Duration::from_millis(wanted));
+            // One that comes at the same time has its turn after this one.
+            assert!(guesses.turn_of_source(source(1), now) > wait);
+            assert_eq!(guesses.turn_of_source(source(2), now), Duration::ZERO);
+            now += Duration::from_secs(10);
+        }
+        // After a while it is forgiven.
+        assert_eq!(guesses.turn_of_source(source(1), now + 10 * FORGIVEN_AFTER), Duration::ZERO);
+    }
+
+    #[test]
+    fn many_sources_have_a_rate_together_and_take_bounded_memory() {
+        let (guesses, now) = (Guesses::new(), Instant::now());
+        for at in 0..3000u32 {
+            guesses.wrong(Origin::Address(IpAddr::from(at.to_be_bytes())), now);
+        }
+        assert!(guesses.lock().sources.len() <= SOURCES);
+        let waits: Vec<Duration> = (0..5).map(|_| guesses.turn_of_all(now)).collect();
+        assert_eq!(waits, [0, 1, 2, 3, 4].map(|n| n * PAUSE_OF_ALL));
+    }
+
+    #[test]
+    fn one_host_of_ipv6_is_one_source_however_many_addresses_it_takes() {
+        let of = |peer| Origin::of(Some(peer));
+        assert_eq!(of("[2001:db8::1]:5"), of("[2001:db8::ffff:2]:6"));
+        assert_ne!(of("[2001:db8::1]:5"), of("[2001:db8:0:1::1]:5"));
+        assert_eq!(of("[::ffff:192.0.2.1]:5"), of("192.0.2.1:6"));
+        assert_eq!(of("unix:/x"), Origin::Local);
+    }
+}

@@ -1,0 +1,179 @@
+//! How a side comes to its peer: it connects, or it waits for a client that says who it is.
+
+use super::door::{Door, Event, Failed, Why};
+use super::progress::Progress;
+use super::view::Doing;
+use super::{Never, Origin, Protection, Session, Transfer, is_far};
+use crate::exit::ExitStatus;
+use adieu::{Connection, Endpoint, Listener, NeverConnected, Report};
+use adieu_transfer::{Agreement, Outcome, Wire};
+use std::time::Instant;
+
+/// Who is on the other side of a connection.
+pub(super) enum Met {
+    /// There is no connection.
+    Never(Never),
+    /// Somebody who did not say who he is, and what that came to.
+    Stranger(Box<Outcome>, Box<Wire>),
+    /// A peer: one that we have connected to, with which nothing was said yet, or one that has come and with which there is an
+    /// agreement.
+    Peer(Box<Wire>, Option<Box<Agreement>>),
+}
+
+impl Session {
+    /// One connection for plain bytes, to a peer that says nothing of itself.
+    pub(super) fn plain_connection(
+        &mut self,
+        transfer: &Transfer,
+    ) -> Result<Result<Connection, Never>, ExitStatus> {
+        let listener = self.listener(transfer, "")?;
+        self.attempts.begin();
+        Ok(match listener {
+            None => self.connect(&self.endpoint),
+            Some(listener) => self.accept_plain(&listener),
+        })
+    }
+
+    fn accept_plain(&self, listener: &Listener) -> Result<Connection, Never> {
+        let never = |cause: NeverConnected<'_>| {
+            Box::new(Report::never_connected(&self.endpoint, adieu::Role::Listen, cause))
+        };
+        let limit = self.attempts.bound(self.connect_timeout, self.deadline);
+        let accepted = match limit {
+            Some(limit) => listener.accept_within(limit),
+            None => listener.accept().map(Some),
+        };
+        let connection = match accepted {
+            Ok(Some(connection)) => connection,
+            Ok(None) if self.is_late() => return Err(never(NeverConnected::DeadlinePassed).into()),
+            Ok(None) => return Err(never(NeverConnected::TimedOut).into()),
+            Err(error) => {
+                let cause = match self.interrupt.raised() {
+                    Some(signal) => NeverConnected::Interrupted { signal },
+                    None => NeverConnected::CannotServe { peer: None, error: error.io_error() },
+                };
+                return Err(never(cause).into());
+            }
+        };
+        self.printer.connected(&connection);
+        self.warn_of(connection.peer_address());
+        if !self.speaks_tls {
+            return Ok(connection);
+        }
+        let progress = Progress::waiting(&self.printer, Doing::Handshake);
+        let secured = connection.handshake();
+        progress.finish();
+        secured.map_err(Never::from)
+    }
+
+    /// The next peer, or why there is none.
+    pub(super) fn meet(&mut self, origin: &mut Origin) -> Met {
+        self.attempts.begin();
+        let endpoint = match origin {
+            Origin::Connect(endpoint) => endpoint,
+            Origin::Listen(door) => return self.hear(door),
+        };
+        match self.connect(endpoint) {
+            Ok(connection) => Met::Peer(Box::new(Wire::new(connection, Some(&self.interrupt))), None),
+            Err(never) => Met::Never(never),
+        }
+    }
+
+    fn connect(&self, endpoint: &Endpoint) -> Result<Connection, Never> {
+        let progress = Progress::waiting(&self.printer, Doing::Connecting);
+        let connected = adieu::connect(endpoint, &self.options);
+        progress.finish();
+        let connection = connected.map_err(|e| Box::new(e.report().clone()))?;
+        self.warn_of(connection.peer_address());
+        Ok(connection)
+    }
+
+    /// Says what keeps others from what goes to this peer, if that is not enough.
+    fn warn_of(&self, peer: Option<&str>) {
+        // Through a proxy, the peer's address is the proxy's.
+        let is_far = peer.is_some_and(is_far) || self.has_proxy;
+        match self.protection {
+            Protection::None if is_far => self.printer.say(
+                "not encrypted: whoever is on the way can read and change it; TLS, or a secret on both sides, ends that",
+            ),
+            Protection::Insecure => self.printer.say(
+                "encrypted, but with whoever answered: --insecure checks no certificate, --pin would",
+            ),
+            _ => {}
+        }
+    }
+
+    /// Waits for a client that says who it is. One that does not ends the wait only without --retry, and only if nobody else is
+    /// being heard; so nobody can use up the retries, or keep others waiting.
+    fn hear(&self, door: &mut Door) -> Met {
+        door.open();
+        let until =
+            self.attempts.bound(self.connect_timeout, self.deadline).map(|limit| Instant::now() + limit);
+        let mut last = None;
+        let mut progress: Option<Progress<'_>> = None;
+        loop {
+            if door.pending == 0 {
+                if let Some(progress) = progress.take() {
+                    progress.finish();
+                }
+                if let Some(met) = last.take() {
+                    return met;
+                }
+            } else if progress.is_none() && !self.shares_terminal {
+                let doing = if self.speaks_tls { Doing::Handshake } else { Doing::Hello };
+                progress = Some(Progress::waiting(&self.printer, doing));
+            }
+            let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match door.next(limit) {
+                None if self.is_late() => return self.never(NeverConnected::DeadlinePassed),
+                None => return self.never(NeverConnected::TimedOut),
+                Some(Event::Signal(signal)) => return self.never(NeverConnected::Interrupted { signal }),
+                Some(Event::Came | Event::WasBusy) => {}
+                Some(Event::CannotAccept(error)) => {
+                    let error = error.io_error();
+                    return self.never(NeverConnected::CannotServe { peer: None, error });
+                }
+                Some(Event::Agreed(agreed)) => {
+                    let (wire, agreement) = *agreed;
+                    self.warn_of(wire.peer_address());
+                    if let Some(progress) = progress.take() {
+                        progress.finish();
+                    }
+                    return Met::Peer(Box::new(wire), Some(Box::new(agreement)));
+                }
+                Some(Event::Failed(failed)) => last = self.failed(failed).or(last),
+            }
+        }
+    }
+
+    /// Tells of a client that did not say who it is. Gives what it came to, if that counts.
+    fn failed(&self, failed: Failed) -> Option<Met> {
+        let Failed { peer, left_silently, why } = failed;
+        if left_silently && !self.accepts_first {
+            self.printer.say(&format!(
+                "{peer} has left without a byte; still listening (--accept-first takes the first client)"
+            ));
+            return None;
+        }
+        let (met, words) = match why {
+            Why::Never(never) => {
+                let words = never.report.message.clone();
+                (Met::Never(never), words)
+            }
+            Why::Outcome(outcome, wire) => {
+                let words = outcome.sentence();
+                (Met::Stranger(outcome, wire), words)
+            }
+        };
+        if self.attempts.may_go_on() && self.may_go_on() {
+            self.printer.say(&format!("{words}; waiting for the next connection"));
+            return None;
+        }
+        Some(met)
+    }
+
+    fn never(&self, cause: NeverConnected<'_>) -> Met {
+        let report = Report::never_connected(&self.endpoint, adieu::Role::Listen, cause);
+        Met::Never(Box::new(report).into())
+    }
+}

@@ -1,0 +1,149 @@
+//! A side that listens, among clients that are not the one it waits for.
+
+use crate::transfer::{Harm, RECEIPT, Scene, frames_until, hello, proxy, send, start};
+use crate::transfer_waits::{ended, spawn};
+use crate::{BOUND, adieu, text};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+/// The hello of a sender of this version, without a secret.
+fn sender_says(version: u8) -> Vec<u8> {
+    [&b"\x89adieu\n\x1a"[..], &[0, 4, 1, version, 1, 0]].concat()
+}
+
+#[test]
+fn who_guesses_is_silent_or_trickles_neither_ends_a_receiver_nor_keeps_the_right_sender_waiting() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 100_000), scene.word("target"));
+    let receiver = scene.receive(&["--retry=1", "--secret", "right", "--output", &target]);
+    let began = Instant::now();
+    let _silent: Vec<TcpStream> =
+        (0..3).map(|_| TcpStream::connect(&receiver.address).expect("it listens")).collect();
+    let mut trickling = TcpStream::connect(&receiver.address).expect("it listens");
+    trickling.write_all(b"\x89ad").expect("it is taken");
+    for _ in 0..3 {
+        let (code, said) = send(&["--secret", "wrong", &file, &receiver.address]);
+        assert_eq!(code, Some(6), "{said}");
+    }
+    let (code, said) = send(&["--secret", "right", &file, &receiver.address]);
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+    assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+    assert_eq!(heard.matches("the secrets of the two sides are not the same").count(), 3, "{heard}");
+    assert!(scene.same("file", "target"));
+}
+
+#[test]
+fn a_listening_sender_is_not_held_up_either() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 100_000), scene.word("target"));
+    let args = ["send", "--listen", "--retry=1", "--secret", "right", &file, "127.0.0.1:0"];
+    let sender = start(scene.directory.path(), &args);
+    let _silent = TcpStream::connect(&sender.address).expect("it listens");
+    let receive = |secret| {
+        let args = ["receive", "--connect", &sender.address, "--output", &target, "--secret", secret];
+        ended(spawn(adieu(&args)))
+    };
+    for _ in 0..2 {
+        assert_eq!(receive("wrong").0, Some(6));
+    }
+    let (code, heard) = receive("right");
+    let (their_code, said, _) = sender.finish();
+    assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+}
+
+#[test]
+fn guesses_become_slow() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 10), scene.word("target"));
+    let receiver = scene.receive(&["--retry", "--secret", "right", "--output", &target]);
+    let began = Instant::now();
+    for _ in 0..4 {
+        assert_eq!(send(&["--secret", "wrong", &file, &receiver.address]).0, Some(6));
+    }
+    // A quarter of a second after the first, and twice as long each time.
+    assert!(began.elapsed() >= Duration::from_millis(1750), "{:?}", began.elapsed());
+    assert_eq!(send(&["--secret", "right", &file, &receiver.address]).0, Some(0));
+    assert_eq!(receiver.finish().0, Some(0));
+}
+
+#[test]
+fn a_sender_that_gives_up_uses_no_retry_up() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 1000), scene.word("target"));
+    let receiver = scene.receive(&["--retry=1", "--output", &target]);
+    for _ in 0..4 {
+        let mut stranger = TcpStream::connect(&receiver.address).expect("it listens");
+        let begin = [&[1, 0, 0, 0, 9, 0][..], &[0xFF; 8]].concat();
+        let abort = [&[0x0A, 0, 0, 0, 2][..], b"no"].concat();
+        stranger.write_all(&[sender_says(2), begin, abort].concat()).expect("it is taken");
+        stranger.shutdown(Shutdown::Write).expect("it can be ended");
+        stranger.read_to_end(&mut Vec::new()).expect("it ends");
+    }
+    let (code, said) = send(&["--retry=1", &file, &receiver.address]);
+    let (their_code, heard, _) = receiver.finish();
+    assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+    assert_eq!(heard.matches("the sender gave up (no)").count(), 4, "{heard}");
+}
+
+#[test]
+fn a_client_that_leaves_without_a_byte_is_told_of_and_the_next_is_waited_for() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 1000), scene.word("target"));
+    for (tls, its_tls) in [(&[][..], &[][..]), (&["--self-signed"], &["--tls", "--insecure"])] {
+        let receiver = scene.receive(&[&["--output", &target], tls].concat());
+        drop(TcpStream::connect(&receiver.address).expect("it listens"));
+        let (code, said) = send(&[its_tls, &["--retry=1", &file, &receiver.address]].concat());
+        let (their_code, heard, _) = receiver.finish();
+        assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+        // The sender may have been quicker than the news.
+        let left = "has left without a byte; still listening (--accept-first takes the first client)";
+        assert!(heard.contains(left) || heard.matches("connection from").count() == 2, "{heard}");
+
+        let receiver = scene.receive(&[&["--output", &target, "--accept-first"], tls].concat());
+        drop(TcpStream::connect(&receiver.address).expect("it listens"));
+        let (code, heard, _) = receiver.finish();
+        assert!(matches!(code, Some(3 | 6)), "{code:?}: {heard}");
+    }
+    let sender = start(scene.directory.path(), &["send", "--listen", &file, "127.0.0.1:0"]);
+    drop(TcpStream::connect(&sender.address).expect("it listens"));
+    let args = ["receive", "--connect", &sender.address, "--output", &target];
+    let (code, heard) = ended(spawn(adieu(&args)));
+    assert_eq!((code, sender.finish().0), (Some(0), Some(0)), "{heard}");
+}
+
+#[test]
+fn a_second_sender_is_told_that_the_receiver_is_busy() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 600_000), scene.word("target"));
+    for secret in [&[][..], &["--secret", "x"]] {
+        let receiver = scene.receive(&[&["--output", &target], secret].concat());
+        let (address, relay) = proxy(&receiver.address, Harm::None);
+        let first = spawn(adieu(&[&["send", "--limit-rate", "150K", &file, &address], secret].concat()));
+        crate::until("nothing comes", || {
+            std::fs::read_dir(scene.directory.path())
+                .expect("it is there")
+                .any(|entry| entry.expect("it is there").file_name() == ".target.adieu-partial")
+        });
+        let began = Instant::now();
+        let (code, said) = send(&[secret, &[&*file, &receiver.address]].concat());
+        assert_eq!(code, Some(6), "{said}");
+        assert!(said.contains("the peer is busy with another transfer"), "{said}");
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        if secret.is_empty() {
+            // One that does not know what the hello says of it.
+            let mut old = TcpStream::connect(&receiver.address).expect("it listens");
+            old.write_all(&sender_says(1)).expect("it is taken");
+            assert_eq!(hello(&old)[13], 2);
+            let receipt = text(&frames_until(RECEIPT, &old));
+            assert!(receipt.contains("busy with another transfer"), "{receipt}");
+        }
+        let (code, said) = ended(first);
+        relay.join().expect("it does not panic");
+        let (their_code, heard, _) = receiver.finish();
+        assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+        assert!(heard.contains("was told that this side is busy"), "{heard}");
+        std::fs::remove_file(&target).expect("it is there");
+    }
+}
