@@ -3,7 +3,7 @@
 mod judgement;
 mod leaving;
 
-use crate::timers::{InputSilence, Situation, Timers};
+use crate::timers::{InputSilence, Situation, Timers, earliest};
 use crate::watch::Watch;
 use crate::{
     Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
@@ -155,18 +155,10 @@ impl Connection {
             return None;
         }
         if let Some(leaving) = &self.leaving {
-            return [self.config.deadline, leaving.poll_timeout(&self.config)].into_iter().flatten().min();
+            return earliest(self.config.deadline, leaving.poll_timeout(&self.config));
         }
         let connect = self.config.connect_timeout.filter(|_| !self.connected);
-        let idle = self.timers.idle_at(&self.config);
-        let grace = self.timers.grace_at(&self.config);
-        let eof = self.timers.eof_at(&self.config);
-        let held = self.timers.held_until(&self.config);
-        let first_byte = self.timers.first_byte_at(&self.config);
-        [connect, self.config.deadline, idle, grace, eof, held, first_byte, self.timers.check_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        earliest(earliest(connect, self.config.deadline), self.timers.earliest_at(&self.config))
     }
 
     /// What may be done now without blocking.

@@ -250,7 +250,7 @@ impl Timers {
         // The nearer a look is to what our kernel asks, the better is known when that was.
         let parts = if situation.asking { 64 } else { 24 };
         let dead = config.dead_peer.filter(|_| situation.outstanding).map(|t| t / parts);
-        [idle, dead].into_iter().flatten().min().map(|t| t.max(Duration::from_millis(1)))
+        earliest(idle, dead).map(|t| t.max(Duration::from_millis(1)))
     }
 
     /// Whether a silence that is over then is known to have lasted: everything was tried since, and blocked.
@@ -264,8 +264,7 @@ impl Timers {
     /// When the peer's silence is too long, or how long it has taken nothing.
     pub(crate) fn idle_at(&self, config: &Config) -> Option<Time> {
         let untaken = self.untaken_since.filter(|_| self.untaken_held_at.is_none());
-        let since = [self.idle_since, untaken].into_iter().flatten().min()?;
-        Some(since.saturating_add(config.idle_timeout?))
+        Some(earliest(self.idle_since, untaken)?.saturating_add(config.idle_timeout?))
     }
 
     /// Whether the peer said something since it last took something.
@@ -290,10 +289,18 @@ impl Timers {
 
     /// When the EOF of the peer's transport has been missing for too long.
     pub(crate) fn eof_at(&self, config: &Config) -> Option<Time> {
+        let since = self.eof_missing_since?;
         let grace = config.eof_grace?;
         let resent = self.answer_within.unwrap_or_default().saturating_mul(EOF_ANSWERS);
         let grace = grace.max(resent.min(grace.saturating_mul(LONGEST_EOF_GRACE)));
-        Some(self.eof_missing_since?.saturating_add(grace))
+        Some(since.saturating_add(grace))
+    }
+
+    /// When the first of them is due.
+    pub(crate) fn earliest_at(&self, config: &Config) -> Option<Time> {
+        let graces = earliest(self.grace_at(config), earliest(self.eof_at(config), self.held_until(config)));
+        let silences = earliest(self.idle_at(config), self.first_byte_at(config));
+        earliest(earliest(graces, silences), self.check_at())
     }
 
     /// When the kernel's state must be looked at next.
@@ -304,6 +311,14 @@ impl Timers {
     /// While our output holds received bytes up, no look can decide anything.
     fn may_look(&self) -> bool {
         self.waiting.any() && !self.waiting.output
+    }
+}
+
+/// The earlier of two moments, of which each may never come.
+pub(crate) fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
