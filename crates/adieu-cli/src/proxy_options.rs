@@ -76,7 +76,8 @@ impl ProxyOptions {
                 Some(path) => tls::Client::new().ca_file(path),
                 None => tls::Client::new(),
             };
-            let built = client.build().map_err(|error| format!("TLS cannot be spoken to the proxy: {error}"))?;
+            let built =
+                client.build().map_err(|error| format!("TLS cannot be spoken to the proxy: {error}"))?;
             proxy = proxy.with_tls(built);
         }
         Ok(Some(proxy))

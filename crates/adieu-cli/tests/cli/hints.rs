@@ -168,8 +168,7 @@ fn a_wrong_value_is_blamed_on_where_it_stands() {
 fn an_output_file_that_cannot_be_made_is_told_once() {
     for args in [&["--report", "text"][..], &["--keep-open"]] {
         let args = [&["listen", "127.0.0.1:0", "-o", "/nodir/x"], args].concat();
-        let sentence =
-            "adieu: cannot write to /nodir/x: No such file or directory (ENOENT 2)\n";
+        let sentence = "adieu: cannot write to /nodir/x: No such file or directory (ENOENT 2)\n";
         assert_eq!(said(&args), (Some(7), sentence.to_owned()));
     }
 }

@@ -290,7 +290,9 @@ fn the_roots_for_an_https_proxy_are_read_before_anything_is_connected_to() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("TLS cannot be spoken to the proxy: cannot read /nonexistent/ca.pem: No such file or directory"),
+        said.contains(
+            "TLS cannot be spoken to the proxy: cannot read /nonexistent/ca.pem: No such file or directory"
+        ),
         "{said}"
     );
     let output = crate::run(&["connect", "--proxy-ca", "/nonexistent/ca.pem", "127.0.0.1:9"], b"");

@@ -1,0 +1,64 @@
+//! The thread that accepts, and how many connections it may accept at once.
+
+use super::server::{Message, REST};
+use super::service::Service;
+use crate::{os, said};
+use adieu::{Interrupt, Listener};
+use std::io;
+use std::sync::mpsc;
+
+/// Accepts one connection for each token, and gives their number. A failure is told once, and then tried again until it works.
+pub(super) fn accept(
+    listener: &Listener,
+    stop: &Interrupt,
+    tokens: &mpsc::Receiver<()>,
+    main: &mpsc::Sender<Message>,
+    keep_open: bool,
+) -> u64 {
+    let mut failing = false;
+    let mut accepted = 0;
+    for () in tokens {
+        if keep_open {
+            // The main thread hears of them in this order, and counts as we do.
+            said::of_connection(accepted + 1);
+        }
+        let connection = loop {
+            match listener.accept() {
+                Ok(connection) => break connection,
+                // Raised by the main thread, which knows.
+                Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return accepted,
+                Err(error) => {
+                    if !failing && main.send(Message::AcceptFailed(error)).is_err() {
+                        return accepted;
+                    }
+                    failing = true;
+                    // As long as it fails with clients waiting, it does not look.
+                    if stop.raised().is_some() {
+                        return accepted;
+                    }
+                    // A rest that is cut short by a signal only makes the next attempt come sooner.
+                    let _raised = stop.wait(REST);
+                }
+            }
+        };
+        failing = false;
+        accepted += 1;
+        if main.send(Message::Accepted(Box::new(connection))).is_err() {
+            break;
+        }
+    }
+    accepted
+}
+
+/// What is open for a moment: the other ends of a command's pipes and what starts it, and what is looked at in passing.
+pub(super) const IN_PASSING: usize = 8;
+
+/// How many can be served at once: one that is accepted and finds no descriptors for its command would be reset.
+pub(super) fn descriptors_suffice_for(service: &Service) -> u32 {
+    let number = os::free_descriptors().saturating_sub(IN_PASSING) / service.descriptors();
+    u32::try_from(number).unwrap_or(u32::MAX).max(1)
+}
+
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().and_then(adieu::error_name), Some("EMFILE" | "ENFILE"))
+}
