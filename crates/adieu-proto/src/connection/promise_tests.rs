@@ -1,7 +1,7 @@
 //! A FIN is a promise: the machine makes none for a stream that is not whole, and none before it is known to be.
 
 use super::*;
-use crate::{InputGrace, InputSilence, Unacknowledged};
+use crate::{InputGrace, InputSilence, Unacknowledged, Wants};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Time {
