@@ -1,7 +1,7 @@
 //! The machine by itself, one input at a time, in virtual time.
 
 use super::*;
-use crate::{Asking, InputGrace, Path, Unacknowledged};
+use crate::{Asking, InputGrace, Path, Unacknowledged, Wants};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Time {
