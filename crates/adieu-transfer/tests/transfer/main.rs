@@ -4,6 +4,8 @@
 // What it tests is the same everywhere, and proptest takes long to build.
 #[cfg(unix)]
 mod codec;
+#[cfg(target_os = "linux")]
+mod exfat;
 mod faults;
 mod kills;
 mod memory;

@@ -54,9 +54,10 @@ fn a_name_that_windows_cannot_have_is_refused_before_anything_is_made() {
         assert!(told.contains(said), "{told}");
         assert_eq!(names(&target), [""; 0], "{said}");
     }
-    let link = Control::Link { path: path(b"l"), target: b"x".to_vec() };
-    let told = said_of(&target, &[frames(&[link])]);
-    assert!(told.contains("cannot make the link l: links are not received on Windows"), "{told}");
+    let directory = Control::Directory { path: path(b"t") };
+    let link = Control::Link { path: path(b"t/l"), target: b"x".to_vec() };
+    let told = said_of(&target, &[frames(&[directory, link])]);
+    assert!(told.contains("cannot make the link t/l: links are not received on Windows"), "{told}");
     assert_eq!(names(place.path()), ["target"]);
 }
 
@@ -66,8 +67,13 @@ fn names_that_differ_in_their_case_do_not_overwrite_each_other() {
     let target = place.path().join("target");
     std::fs::create_dir(&target).expect("there is room");
     let told = said_of(&target, &[file(b"new/readme"), file(b"new/README")]);
+    assert!(told.contains("new/readme and new/README are one name on this file system"), "{told}");
+    assert_eq!(names(&target), [""; 0], "nothing is half done");
+    // One that was there before is not this transfer's.
+    std::fs::create_dir(target.join("new")).expect("there is room");
+    write(&target.join("new/readme"), b"old");
+    let told = said_of(&target, &[file(b"new/README")]);
     assert!(told.contains("'README' and 'readme', which is there, are one name on Windows"), "{told}");
-    // The first was whole, and is stored before the second could take its partial.
     assert_eq!(names(&target.join("new")), ["readme"]);
     let told = said_of(&target, &[file(b"NEW/other")]);
     assert!(told.contains("'NEW' and 'new', which is there, are one name on Windows"), "{told}");

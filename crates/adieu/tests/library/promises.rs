@@ -85,6 +85,8 @@ fn on_tokio(
     })
 }
 
+// Nothing there counts acknowledgements, and Wine tells no reset.
+#[cfg(not(windows))]
 #[test]
 fn what_a_failing_input_gave_is_delivered_before_the_reset() {
     on_both(|arm| {
