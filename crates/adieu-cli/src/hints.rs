@@ -7,8 +7,6 @@ use std::net::Ipv6Addr;
 /// Our input was given up by default while it was still open.
 const INPUT_GIVEN_UP: &str = "the peer had ended its side, and stdin was open and silent for 2 s: --input-grace none waits for its end, --input-grace 2s takes such a silence for its end";
 
-/// Our input was silent for as long as the user said, and it was no terminal.
-pub(crate) const INPUT_ABANDONED: &str = "the peer had ended, and our input was silent for longer than --input-grace: if more was to come, give --input-grace none";
 const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
 
 /// For an ending.

@@ -102,14 +102,8 @@ impl Printer {
     /// The same, with what to try next where the report alone does not tell.
     pub(crate) fn report_with(&self, report: &Report, hint: Option<&str>) -> ExitStatus {
         let status = ExitStatus::Ending(report.exit_code);
-        // Who gives a pipe, and not a terminal, may have had more to say: that is not passed over.
-        let is_cut = report.input_abandoned && !crate::stdio::stdin_is_terminal();
-        let hint = match hint {
-            None if is_cut && report.is_graceful() => Some(hints::INPUT_ABANDONED),
-            None => hints::for_report(report),
-            given => given,
-        };
-        let is_good = report.is_graceful() && !is_cut;
+        let hint = hint.or_else(|| hints::for_report(report));
+        let is_good = report.is_graceful();
         let text = match self.kind {
             Kind::Service if report.connected_us.is_some() => service_line(report),
             _ => report.to_string(),
@@ -309,13 +303,13 @@ impl Printer {
 
 const UNNAMED: &str = "an unnamed peer";
 
-/// The line of a service's log: when, which, who, how long, and the ending.
+/// The line of a service's log: when it ended, which, who, how long, and the ending.
 fn service_line(report: &Report) -> String {
     let id = said::connection().map_or_else(String::new, |id| format!(" #{id}"));
     let peer = report.peer_address.as_deref().unwrap_or(UNNAMED);
     let local = report.local_address.as_deref().unwrap_or(&report.endpoint);
     let took = Duration::from_micros(report.closed_us.unwrap_or(report.ended_us));
-    format!("{}{id} {peer} to {local}, {:.3} s: {report}", report.began_at, took.as_secs_f64())
+    format!("{}{id} {peer} to {local}, {:.3} s: {report}", said::now(), took.as_secs_f64())
 }
 
 /// The terminal is gone, and with it whoever would read this; nothing was left to do. So ends a ProxyCommand at each logout.

@@ -162,9 +162,10 @@ pub fn agree<T: Transport>(link: &mut T, role: Role, terms: &Terms<'_>) -> Resul
             error => error,
         };
         let mut outcome = Outcome::new();
+        let is_stranger = is_of_a_stranger(&error);
         outcome.verdict = not_agreed(error, role.other());
         // One that nobody waits for any more has no say in how long it takes.
-        if terms.go_on.is_none_or(|go_on| go_on()) {
+        if !is_stranger && terms.go_on.is_none_or(|go_on| go_on()) {
             part(link, &outcome.verdict, terms.within.map_or(LAST_WORDS, |within| within.min(SHORT_PARTING)));
         }
         outcome.times.ended = start.elapsed();
@@ -210,6 +211,17 @@ fn busy(role: PeerRole) -> Control {
         PeerRole::Receiver => {
             Control::Receipt(Receipt { status: Status::Damaged, totals: Totals::default(), words })
         }
+    }
+}
+
+/// Whether the peer has said nothing by which it is an adieu. It would take our end for a sign that its bytes were taken, so
+/// it sees a reset: the transport is left open, to be aborted.
+fn is_of_a_stranger(error: &SessionError) -> bool {
+    use NotAgreed::{BeginsTls, NotThisProtocol, SpeaksTls};
+    match error {
+        SessionError::NotAgreed(error) => matches!(error, NotThisProtocol { .. } | SpeaksTls | BeginsTls),
+        SessionError::Link(_) | SessionError::Silent(_) => true,
+        SessionError::Secret(_) => false,
     }
 }
 

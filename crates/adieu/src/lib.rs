@@ -17,7 +17,8 @@
 //! use adieu::{Endpoint, Options};
 //! use std::io::{Read, Write};
 //!
-//! let mut connection = adieu::connect(&"localhost:27015".parse()?, &Options::new())?;
+//! let endpoint: Endpoint = "localhost:27015".parse()?;
+//! let mut connection = adieu::connect(&endpoint, &Options::new())?;
 //! connection.write_all(b"this is a test")?;
 //! let mut half_closed = connection.shutdown_send()?; // sending from here on does not compile
 //! let mut answer = Vec::new();

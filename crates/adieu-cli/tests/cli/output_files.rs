@@ -162,3 +162,17 @@ fn a_command_is_told_of_its_own_file_limit_as_always() {
     let mask = mask.expect("the kernel says which signals are ignored");
     assert_eq!(mask >> (Signal::XFSZ.as_raw() - 1) & 1, 0, "{answer}");
 }
+
+#[test]
+fn a_client_that_leaves_without_a_byte_leaves_what_the_file_had() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let (path, name) = precious(&directory);
+    let mut server = Server::start(&["--output", &name]);
+    drop(server.connect());
+    server.line();
+    assert!(server.line().contains("left without a byte"));
+    assert_ne!(content(&path), "", "the one that is waited for has not come");
+    ask(server.connect(), b"new");
+    assert_eq!(server.finish().0.code(), Some(0));
+    assert_eq!(content(&path), "new");
+}

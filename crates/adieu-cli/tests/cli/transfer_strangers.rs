@@ -147,3 +147,20 @@ fn a_second_sender_is_told_that_the_receiver_is_busy() {
         std::fs::remove_file(&target).expect("it is there");
     }
 }
+
+#[test]
+fn a_peer_that_is_no_sender_is_not_told_that_its_bytes_were_taken() {
+    let scene = Scene::new();
+    let receiver = scene.receive(&["--output", &scene.word("target")]);
+    // A plain upload is neither drained nor ended by a FIN.
+    let output = crate::run(&["connect", "-q", &receiver.address], &vec![b'x'; 3_000_000]);
+    assert_eq!(output.status.code(), Some(4), "{}", crate::text(&output.stderr));
+    assert_eq!(receiver.finish().0, Some(6));
+
+    // A listener that is no receiver does not take the hello for a whole stream.
+    let file = scene.file("some", 1000);
+    let listener = crate::Server::start(&["--output", &scene.word("taken"), "--client-grace", "0s"]);
+    let (code, said) = crate::transfer::send(&[&file, &listener.address]);
+    assert_eq!(code, Some(6), "{said}");
+    assert_eq!(listener.finish().0.code(), Some(4));
+}

@@ -142,10 +142,21 @@ impl Download {
             return false;
         }
         self.choose(link, output);
+        let moved = self.receive_some(link, output);
+        if link.core.counts().received > 0
+            && let Err(error) = output.begin()
+        {
+            link.local_failure(LocalEnd::Output, &error);
+        }
+        moved
+    }
+
+    fn receive_some(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
         #[cfg(target_os = "linux")]
         if let Some(moved) = self.receive_directly(link, output) {
             return moved;
         }
+        let _ = output;
         self.receive_into_buffer(link)
     }
 

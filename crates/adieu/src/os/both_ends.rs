@@ -50,7 +50,7 @@ impl Input {
 
 impl Output {
     pub(super) fn to(sink: Sink) -> Self {
-        Self { sink, may_refuse: false, on_cut: None, settled: false, closes_standard: None }
+        Self { sink, may_refuse: false, on_cut: None, settled: false, closes_standard: None, empties: false }
     }
 
     /// Throws everything away.
@@ -64,6 +64,19 @@ impl Output {
     pub fn may_refuse(mut self) -> Self {
         self.may_refuse = true;
         self
+    }
+
+    /// A regular file is emptied when the first byte has come, and not before: whoever connects and sends nothing leaves what
+    /// it had.
+    #[must_use]
+    pub fn empties_at_first_byte(mut self) -> Self {
+        self.empties = true;
+        self
+    }
+
+    /// The first byte has come.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.empties) { self.empty() } else { Ok(()) }
     }
 
     /// Calls `f` before the descriptor or handle is closed although the peer has not ended its side: its reader would

@@ -23,7 +23,11 @@ pub(super) enum Service {
         closes: Option<Closes>,
     },
     Echo,
-    File(File),
+    /// A file, emptied by the first client, or by the first byte if a client without one does not count.
+    File {
+        file: File,
+        waits_on: bool,
+    },
     Command {
         line: String,
         policy: ExecStatus,
@@ -43,7 +47,9 @@ impl Service {
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
         if let Some(path) = &args.output {
-            return stdio::open(path).map(Self::File).map_err(|e| (LocalEnd::Output, e));
+            let waits_on = !(args.keep_open || args.first_client.accept_first);
+            let file = stdio::open(path).map_err(|e| (LocalEnd::Output, e))?;
+            return Ok(Self::File { file, waits_on });
         }
         let closes = match (args.keep_open, args.first_client.accept_first) {
             (true, _) => None,
@@ -61,7 +67,7 @@ impl Service {
     pub(super) fn client_grace(&self) -> Option<Duration> {
         match self {
             Self::Standard { .. } => Some(STDOUT_CLIENT_GRACE),
-            Self::File(_) => Some(FILE_CLIENT_GRACE),
+            Self::File { .. } => Some(FILE_CLIENT_GRACE),
             Self::Echo | Self::Command { .. } => None,
         }
     }
@@ -74,7 +80,7 @@ impl Service {
     /// How many connections it serves at once by default.
     pub(super) fn at_once(&self) -> u32 {
         match self {
-            Self::Standard { .. } | Self::File(_) => 1,
+            Self::Standard { .. } | Self::File { .. } => 1,
             Self::Echo | Self::Command { .. } => 1024,
         }
     }
@@ -83,7 +89,7 @@ impl Service {
     /// a time, for an end that is blocked or for the last acknowledgement, without which it would only be slower.
     pub(super) fn descriptors(&self) -> usize {
         match self {
-            Self::Standard { .. } | Self::File(_) | Self::Echo => 1,
+            Self::Standard { .. } | Self::File { .. } | Self::Echo => 1,
             Self::Command { .. } => 6,
         }
     }
@@ -105,7 +111,12 @@ impl Service {
                 Some(when) => output.closes_standard(*when),
                 None => output,
             }),
-            Self::File(file) => stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from),
+            Self::File { file, waits_on: true } => {
+                file.try_clone().and_then(Output::try_from).map(Output::empties_at_first_byte)
+            }
+            Self::File { file, waits_on: false } => {
+                stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from)
+            }
         };
         match (stdio::input(), output) {
             (Ok(input), Ok(output)) => Served::Ended(Box::new(adieu::exchange(connection, input, output))),
@@ -116,7 +127,7 @@ impl Service {
 
     /// Whether what it sends comes from our stdin.
     pub(super) const fn reads_stdin(&self) -> bool {
-        matches!(self, Self::Standard { .. } | Self::File(_))
+        matches!(self, Self::Standard { .. } | Self::File { .. })
     }
 
     /// The commands that run; none with the other services.

@@ -274,6 +274,8 @@ pub struct Output {
     pub(in crate::os) settled: bool,
     /// Standard output is closed at its end.
     pub(in crate::os) closes_standard: Option<Closes>,
+    /// A file is emptied when the first byte has come.
+    pub(in crate::os) empties: bool,
 }
 
 pub(in crate::os) enum Sink {
@@ -366,6 +368,14 @@ impl Output {
         // There is nobody to be cut, and nothing more to watch.
         (self.sink, self.on_cut) = (Sink::Refused, None);
         None
+    }
+
+    pub(in crate::os) fn empty(&self) -> io::Result<()> {
+        let Sink::Fd { fd, kind: Kind::File, .. } = &self.sink else { return Ok(()) };
+        match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
+            FileType::RegularFile => Ok(rustix::fs::ftruncate(fd, 0)?),
+            _ => Ok(()),
+        }
     }
 
     /// What is closed after us is reset then, and not ended: a socket.

@@ -167,6 +167,8 @@ pub struct Output {
     pub(in crate::os) settled: bool,
     /// Standard output is closed at its end.
     pub(in crate::os) closes_standard: Option<Closes>,
+    /// A file is emptied when the first byte has come.
+    pub(in crate::os) empties: bool,
 }
 
 pub(in crate::os) enum Sink {
@@ -268,6 +270,13 @@ impl Output {
     #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
     pub(crate) fn reader_has_gone(&mut self) -> Option<io::Error> {
         None
+    }
+
+    pub(in crate::os) fn empty(&self) -> io::Result<()> {
+        match &self.sink {
+            Sink::File { file, flush: true } => file.set_len(0),
+            _ => Ok(()),
+        }
     }
 
     /// It is never a socket.
