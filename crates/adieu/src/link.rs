@@ -183,6 +183,10 @@ impl<H: Handle> Link<H> {
     }
 
     /// The connection goes through a proxy that was spoken to in this way.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "a session is taken over")
+    )]
     pub(crate) fn goes_by(&mut self, way: crate::proxy::blocking::Way) {
         match way {
             crate::proxy::blocking::Way::Plain => {}

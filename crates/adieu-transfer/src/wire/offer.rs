@@ -59,7 +59,7 @@ impl Answer {
         matches!(self, Self::Stored | Self::WholePartial)
     }
 
-    /// Appends it to answers as they are packed in [`Control::Answers`]: each octet has an answer in its two upper bits, and in
+    /// Appends it to answers as they are packed in [`Control::Answers`](super::Control::Answers): each octet has an answer in its two upper bits, and in
     /// the others how many more of it follow.
     pub fn pack(self, packed: &mut Vec<u8>) {
         let state = match self {

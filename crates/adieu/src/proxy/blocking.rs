@@ -162,6 +162,7 @@ pub(crate) enum Way {
 
 impl Way {
     /// The one to this proxy.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "TLS can fail"))]
     pub(crate) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
         #[cfg(feature = "tls")]
         if proxy.is_secure() {
