@@ -562,7 +562,12 @@ impl Connection {
                 InputSilence::OursOnceItGave => self.counts.read > 0,
                 InputSilence::Peers => false,
             },
-            untouched: alive && self.connected && self.counts.received == 0 && self.counts.accepted == 0,
+            // Once the peer has ended its side, it is we who are waited for.
+            untouched: alive
+                && self.connected
+                && self.receive == ReceiveHalf::Open
+                && self.counts.received == 0
+                && self.counts.accepted == 0,
         }
     }
 

@@ -23,7 +23,8 @@ pub(crate) enum ExecStatus {
     /// Anything but 0 is a failure: the client sees a reset
     #[default]
     Check,
-    /// Every exit status is good; only a signal that ends the command is a failure
+    /// Every exit status below 126 is good; a command that cannot be run (126, 127) or that a signal ends (128 and more) has
+    /// failed
     Ignore,
 }
 
@@ -33,10 +34,15 @@ impl ExecStatus {
     pub(crate) fn is_good(self, code: Option<i32>) -> bool {
         match self {
             Self::Check => code == Some(0),
-            Self::Ignore => code.is_some(),
+            Self::Ignore => code.is_some_and(|code| code < CANNOT_RUN),
         }
     }
 }
+
+/// From here on the shell's status says that a command could not be run, or which signal ended it (sh(1p), "Exit Status for
+/// Commands").
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "commands are there on Linux alone"))]
+const CANNOT_RUN: i32 = 126;
 
 /// What became of a connection that was given to a service.
 pub(crate) enum Served {

@@ -130,25 +130,71 @@ fn assert_all_are_served(server: &Server, clients: usize) {
 #[cfg(target_os = "linux")]
 #[test]
 fn clients_wait_while_no_command_can_be_started() {
-    for limit in ["ulimit -n 24", "ulimit -n 14"] {
+    let limited = |limit: &str| {
         let mut command = std::process::Command::new("sh");
-        let line = format!("{limit}; exec \"$0\" \"$@\"");
+        let line = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
         command.args(["-c", &line, crate::ADIEU, "listen", "127.0.0.1:0", "--keep-open", "--exec", "cat"]);
-        let server = Server::of(&mut command);
-        let descriptors = limit.ends_with("24");
-        if descriptors {
-            assert_all_are_served(&server, 20);
-        } else {
-            // Not one can be: nobody is turned away, and it is said.
-            let mut stream = server.connect();
-            stream
-                .set_read_timeout(Some(std::time::Duration::from_millis(300)))
-                .expect("a timeout can be set");
-            let error = stream.read(&mut [0; 1]).expect_err("nothing ends it");
-            assert!(is_still_open(&error), "{error}");
-        }
+        Server::of(command.args(["--grace", "300ms"]))
+    };
+    let server = limited("24");
+    assert_all_are_served(&server, 20);
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(0));
+
+    // Not one command can be: nobody is turned away, it is said once, and at the end they count as aborted.
+    let server = limited("14");
+    let mut stream = server.connect();
+    stream.set_read_timeout(Some(std::time::Duration::from_millis(500))).expect("a timeout can be set");
+    let error = stream.read(&mut [0; 1]).expect_err("nothing ends it");
+    assert!(is_still_open(&error), "{error}");
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(said.matches("clients wait, one cannot be served now").count(), 1, "{said}");
+    assert_eq!(status.code(), Some(4), "{said}");
+}
+
+#[test]
+fn a_client_that_leaves_before_the_tls_handshake_is_not_the_one_that_is_waited_for() {
+    let server = Server::start_at("tls://127.0.0.1:0", &["--echo", "--self-signed"]);
+    let address = server.address.trim_start_matches("tls://").to_owned();
+    drop(TcpStream::connect(&address).expect("it listens"));
+    let output = crate::run(&["connect", "-q", "--insecure", &server.address], b"the one");
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"the one"[..]));
+    assert_eq!(server.finish().0.code(), Some(0));
+}
+
+/// The processor time that a process has used.
+#[cfg(target_os = "linux")]
+fn ticks(server: &Server) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).expect("it runs");
+    let (_, rest) = stat.rsplit_once(')').expect("proc(5)");
+    rest.split_whitespace().skip(11).take(2).map(|n| n.parse::<u64>().expect("a number")).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_stays_after_its_command_has_ended_costs_no_processor_time() {
+    for line in ["echo hi", "echo hi; exec >&-; sleep 5"] {
+        let server = Server::start(&["--keep-open", "--exec", line]);
+        let mut stream = server.connect();
+        stream.write_all(b"x").expect("the server takes it");
+        // Its end comes at once, or after the second that a command has which runs on.
+        stream.read_to_end(&mut Vec::new()).expect("the server ends its side");
+        let before = ticks(&server);
+        // The time that is measured, in which nobody may be busy.
+        std::thread::sleep(std::time::Duration::from_millis(1300));
+        let used = ticks(&server) - before;
+        assert!(used < 20, "{line}: {used} ticks in 1.3 s");
+        drop(stream);
         server.signal(Signal::INT);
-        let (_, _, said) = server.finish();
-        assert!(descriptors || said.contains("clients wait") || said.contains("cannot"), "{said}");
+        server.finish();
     }
+}
+
+#[test]
+fn a_client_that_has_ended_its_side_is_not_silent() {
+    let server =
+        Server::start(&["--accept-first", "--first-byte-timeout", "100ms", "--client-grace", "none"]);
+    assert_eq!(ask(server.connect(), b""), b"");
+    assert_eq!(server.finish().0.code(), Some(0));
 }

@@ -71,7 +71,12 @@ fn a_service_tells_each_client_of_its_own_command() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_exit_status_that_is_no_failure_can_be_said_to_be_none() {
-    for (line, reset, code) in [("cat >/dev/null; grep nothing", false, 0), ("kill -9 $$", true, 7)] {
+    for (line, reset, code) in [
+        ("cat >/dev/null; grep nothing", false, 0),
+        ("kill -9 $$", true, 7),
+        ("(kill -9 $(exec sh -c 'echo $PPID'))", true, 7),
+        ("./none", true, 7),
+    ] {
         let server = Server::start(&["--exec", line, "--exec-status", "ignore"]);
         assert_eq!(told(server.connect(), b"x"), (Vec::new(), reset), "{line}");
         assert_eq!(server.finish().0.code(), Some(code), "{line}");
@@ -337,5 +342,69 @@ mod over_tls {
             assert_eq!(status.code(), Some(6), "{args:?}: {said}");
             assert!(!directory.path().join("whole").exists(), "{args:?}: {log:?}");
         }
+    }
+}
+
+/// Waits until no process has this word in its command line.
+#[cfg(target_os = "linux")]
+fn await_no_command_of(word: &str) {
+    until("no command is left", || {
+        let processes = std::fs::read_dir("/proc").expect("proc(5)").filter_map(Result::ok);
+        let mut lines =
+            processes.map(|entry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default());
+        !lines.any(|line| line.windows(word.len()).any(|part| part == word.as_bytes()))
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_commands_than_the_soft_limit_of_descriptors_are_guarded() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let at = directory.path().display().to_string();
+    let line = format!("cd {at} && cat >$$.part && mv $$.part $$.whole");
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -Sn 48; exec \"$0\" \"$@\"",
+        crate::ADIEU,
+        "listen",
+        "127.0.0.1:0",
+        "--keep-open",
+    ]);
+    let mut server = Server::of(command.args(["--exec", &line]));
+    let clients: Vec<TcpStream> = (0..60).map(|_| server.connect()).collect();
+    for mut client in &clients {
+        client.write_all(b"half of it").expect("the kernel takes it");
+    }
+    let names = |ending: &str| {
+        let entries = std::fs::read_dir(directory.path()).expect("it is there").filter_map(Result::ok);
+        entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(ending)).count()
+    };
+    until("every command runs", || names(".part") == clients.len());
+    server.child.kill().expect("it runs");
+    await_no_command_of(&at);
+    assert_eq!(names(".whole"), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_that_is_killed_while_commands_start_publishes_nothing() {
+    for round in 0..12_u64 {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let at = directory.path().display().to_string();
+        let line = format!("cd {at} && cat >$$.part && mv $$.part $$.whole");
+        let mut server = Server::start(&["--keep-open", "--exec", &line]);
+        let clients: Vec<TcpStream> = (0..4).map(|_| server.connect()).collect();
+        for mut client in &clients {
+            client.write_all(b"half of it").expect("the kernel takes it");
+        }
+        // The moment is what is tried: none is waited for.
+        std::thread::sleep(Duration::from_micros(400 * round));
+        server.child.kill().expect("it runs");
+        await_no_command_of(&at);
+        let entries = std::fs::read_dir(directory.path()).expect("it is there").filter_map(Result::ok);
+        let published =
+            entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".whole")).count();
+        assert_eq!(published, 0, "round {round}");
     }
 }

@@ -620,7 +620,7 @@ impl From<HandshakeError> for io::Error {
     fn from(error: HandshakeError) -> Self {
         let kind = match error.failure() {
             Failure::Reset => io::ErrorKind::ConnectionReset,
-            Failure::Eof => io::ErrorKind::UnexpectedEof,
+            Failure::Eof | Failure::NotBegun => io::ErrorKind::UnexpectedEof,
             _ => io::ErrorKind::InvalidData,
         };
         Self::new(kind, error)

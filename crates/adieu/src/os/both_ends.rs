@@ -17,7 +17,7 @@ pub(in crate::os) struct EndCheck {
     pub(in crate::os) ask: Box<dyn FnMut() -> Option<io::Result<()>> + Send>,
     /// Since when it is asked: the input has ended.
     pub(in crate::os) since: Option<Instant>,
-    /// It was asked for long enough: the input counts as whole.
+    /// It has answered, or was asked for long enough, and then the input counts as whole.
     pub(in crate::os) is_over: bool,
 }
 
@@ -26,7 +26,10 @@ impl EndCheck {
     pub(in crate::os) fn end(&mut self) -> io::Result<usize> {
         self.since.get_or_insert_with(Instant::now);
         match (self.ask)() {
-            Some(result) => result.map(|()| 0),
+            Some(result) => {
+                self.is_over = true;
+                result.map(|()| 0)
+            }
             None if self.is_over => Ok(0),
             None => Err(io::ErrorKind::WouldBlock.into()),
         }
@@ -34,6 +37,9 @@ impl EndCheck {
 
     /// How long it may still be asked. `None`: it is not.
     pub(in crate::os) fn left(&mut self, peer_has_ended: bool) -> Option<Duration> {
+        if self.is_over {
+            return None;
+        }
         let limit = if peer_has_ended { STATUS } else { STATUS_WHILE_OPEN };
         let left = limit.saturating_sub(self.since?.elapsed());
         self.is_over |= left.is_zero();

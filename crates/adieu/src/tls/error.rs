@@ -102,6 +102,8 @@ pub enum Failure {
     Reset,
     /// The peer ended the connection.
     Eof,
+    /// The client left without having sent a byte: a port scan, for example.
+    NotBegun,
     /// The peer broke the protocol.
     Protocol,
     /// Our own configuration or system.
@@ -128,6 +130,7 @@ impl Failure {
             Self::Refused => "refused",
             Self::Reset => "reset",
             Self::Eof => "eof",
+            Self::NotBegun => "not_begun",
             Self::Protocol => "protocol",
             Self::Local => "local",
         }
@@ -244,13 +247,18 @@ impl HandshakeError {
         if !first.is_empty() && !looks_like_tls(first) {
             return not_tls(first, party);
         }
-        Self::new(Failure::Eof, cut("ended the connection", "", first, party))
+        Self::new(unless_begun(Failure::Eof, first, party), cut("ended the connection", "", first, party))
     }
 
     pub(crate) fn reset(error: &io::Error, first: &[u8], party: Party) -> Self {
         let why = format!(" ({})", crate::describe_error(error));
-        Self::new(Failure::Reset, cut("reset the connection", &why, first, party))
+        Self::new(unless_begun(Failure::Reset, first, party), cut("reset the connection", &why, first, party))
     }
+}
+
+/// A client that has said nothing has not begun.
+fn unless_begun(failure: Failure, first: &[u8], party: Party) -> Failure {
+    if first.is_empty() && party == Party::Client { Failure::NotBegun } else { failure }
 }
 
 /// The peer left before the handshake was finished: what it may mean depends on how far it had come.

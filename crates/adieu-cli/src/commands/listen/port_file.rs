@@ -15,7 +15,7 @@ pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     };
     text.push(b'\n');
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        return fs::write(path, text);
+        return write_into(path, text);
     }
     let mut partial = path.as_os_str().to_owned();
     partial.push(format!(".{}", std::process::id()));
@@ -23,4 +23,20 @@ pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
         // The first error is the one to tell.
         let _ = fs::remove_file(&partial);
     })
+}
+
+/// A FIFO is written by a thread: its reader may come later, or never.
+fn write_into(path: &Path, text: Vec<u8>) -> io::Result<()> {
+    #[cfg(unix)]
+    if fs::metadata(path).is_ok_and(|there| std::os::unix::fs::FileTypeExt::is_fifo(&there.file_type())) {
+        let path = path.to_owned();
+        std::thread::Builder::new().name("adieu-port".into()).spawn(move || {
+            if let Err(error) = fs::write(&path, text) {
+                let why = adieu::describe_error(&error);
+                crate::printer::complain(&format!("cannot write the port to {}: {why}", path.display()));
+            }
+        })?;
+        return Ok(());
+    }
+    fs::write(path, text)
 }

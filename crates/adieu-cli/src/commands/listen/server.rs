@@ -247,11 +247,13 @@ impl Server {
             let message = match [limit, rest].into_iter().flatten().min() {
                 None => self.messages.recv().ok(),
                 Some(time) => match self.messages.recv_timeout(time) {
-                    Err(mpsc::RecvTimeoutError::Timeout) if rest.is_some() => {
+                    Err(mpsc::RecvTimeoutError::Timeout) if limit == Some(time) => {
+                        return self.never(NeverConnected::TimedOut);
+                    }
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
                         self.serve_waiting();
                         continue;
                     }
-                    Err(mpsc::RecvTimeoutError::Timeout) => return self.never(NeverConnected::TimedOut),
                     other => other.ok(),
                 },
             };
@@ -284,9 +286,17 @@ impl Server {
                 Message::Finished { id, outcome } => {
                     let peer = self.open.remove(&id).unwrap_or_default();
                     match outcome {
-                        Outcome::Fatal(status) => return status,
-                        Outcome::Reported(status) if !self.keep_open => return status,
-                        Outcome::Reported(_) => self.serve_waiting(),
+                        Outcome::Fatal(status) | Outcome::Reported(status) if !self.keep_open => {
+                            return status;
+                        }
+                        Outcome::Fatal(_) => {
+                            complain("whoever reads our stdout has gone, so nobody more is served");
+                            return ExitStatus::LocalFailure;
+                        }
+                        Outcome::Reported(_) => {
+                            self.shortage_told = false;
+                            self.serve_waiting();
+                        }
                         Outcome::Left => {
                             self.left += 1;
                             self.printer.say(&format!(
@@ -412,7 +422,6 @@ impl Server {
                 self.tell_shortage(&error);
                 return self.waiting.push_front(client);
             }
-            self.shortage_told = false;
         }
     }
 }
@@ -440,7 +449,8 @@ fn observed(options: Options, printer: &Arc<Printer>, touched: Option<mpsc::Send
 
 /// Whether it was a port scan, a health check, or one of two connections of which the client chose the other.
 fn left_without_a_byte(report: &Report) -> bool {
-    let by_the_peer = matches!(report.ending, "graceful" | "reset" | "truncated");
+    let by_the_peer = matches!(report.ending, "graceful" | "reset" | "truncated")
+        || report.tls_failure == Some("not_begun");
     by_the_peer && report.bytes_received == 0 && report.bytes_read == 0
 }
 

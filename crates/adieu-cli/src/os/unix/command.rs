@@ -5,19 +5,19 @@
 //! either, so it is stopped before its stdin is closed: told to end, killed if it does not, and only then could it see an
 //! EOF. Should we be killed ourselves, the guard does that.
 
-use super::guard::Guard;
+use super::guard::{Guard, Guarded};
 use crate::os::{ExecStatus, Served};
 use adieu::exchange::{Input, Output};
-use adieu::{Connection, Interrupt};
+use adieu::{Connection, Interrupt, LocalEnd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,22 +43,33 @@ pub(crate) fn serve(
         .arg(line)
         .env("ADIEU_PEER", connection.peer_address().unwrap_or_default())
         .env("ADIEU_LOCAL", connection.local_address().unwrap_or_default())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
         // Its own group, so that a pipeline is stopped as a whole.
         .process_group(0);
+    let not_started = |connection, error| Served::NotStarted { connection: Box::new(connection), error };
+    let (pipes, guarded) = match Pipes::new().map(|pipes| (Guard::watch(&running.guard, &pipes.stdin), pipes))
+    {
+        Ok((guarded, pipes)) => (pipes, guarded),
+        Err(error) => return not_started(connection, error),
+    };
+    let pipes = match pipes.give_to(&mut command) {
+        Ok(pipes) => pipes,
+        Err(error) => return not_started(connection, error),
+    };
+    guarded.announce_from(&mut command);
     let (mut child, id) = match running.start(&mut command) {
         Ok(started) => started,
-        Err(error) => return Served::NotStarted { connection: Box::new(connection), error },
+        Err(error) => return not_started(connection, error),
     };
-    let (group, input, output) = match ends(&mut child, id, policy, &running.guard) {
+    // The command has its own copies of its ends.
+    drop(command);
+    let (group, input, output) = match ends(pipes, id, policy, guarded) {
         Ok(ends) => ends,
         Err(error) => {
+            // It has run, so it is not tried again.
             kill(id);
             running.ended(id);
-            // It was killed, and its status says no more than that.
             let _ = child.wait();
-            return Served::NotStarted { connection: Box::new(connection), error };
+            return Served::Failed { end: LocalEnd::Command, error };
         }
     };
     let mut report = adieu::exchange(connection, input, output);
@@ -115,23 +126,44 @@ impl Running {
     }
 }
 
+/// Our ends of a command's two pipes, made before it is started: what can run out has not run out then.
+struct Pipes {
+    stdin: PipeWriter,
+    stdout: PipeReader,
+    its: Option<(PipeReader, PipeWriter)>,
+    /// Descriptors for the two pidfds that come with the process.
+    reserved: [OwnedFd; 2],
+}
+
+impl Pipes {
+    fn new() -> io::Result<Self> {
+        let (its_stdin, stdin) = io::pipe()?;
+        let (stdout, its_stdout) = io::pipe()?;
+        let reserved = [stdin.try_clone()?.into(), stdin.try_clone()?.into()];
+        Ok(Self { stdin, stdout, its: Some((its_stdin, its_stdout)), reserved })
+    }
+
+    fn give_to(mut self, command: &mut Command) -> io::Result<Self> {
+        let (stdin, stdout) = self.its.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        command.stdin(stdin).stdout(stdout);
+        Ok(self)
+    }
+}
+
 /// Everything that is needed of a command while it runs, so that nothing of it can fail later.
 fn ends(
-    child: &mut Child,
+    pipes: Pipes,
     id: Pid,
     policy: ExecStatus,
-    guard: &Arc<Guard>,
+    guarded: Guarded,
 ) -> io::Result<(Arc<Group>, Input, Output)> {
+    let Pipes { stdin, stdout, reserved, .. } = pipes;
+    drop(reserved);
     let group = Arc::new(Group { id, leader: pidfd_open(id, PidfdFlags::empty())? });
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
-        return Err(io::ErrorKind::BrokenPipe.into());
-    };
     let (asked, cut) = (Arc::clone(&group), Arc::clone(&group));
     // The end of its output is no end of the answer until the command has done its work.
     let input =
         Input::from_fd(stdout)?.whole_if(group.leader.try_clone()?, move || asked.has_succeeded(policy));
-    let guarded = Guard::watch(guard, id, &stdin);
     // The guard lets go when this is dropped: after the command was stopped, or before its stdin is closed well.
     let output = Output::from_fd(stdin)?.may_refuse().on_cut(move || {
         cut.stop();

@@ -8,9 +8,11 @@
 //! PR_SET_PDEATHSIG would not do: the pipe is closed before that signal is sent, and it reaches the shell alone, not what
 //! the shell has started.
 //!
-//! One datagram (unix(7), SOCK_SEQPACKET) for each step: the command's process group, with its stdin (SCM_RIGHTS) where the
-//! guard begins, without one where it ends.
+//! One datagram (unix(7), SOCK_SEQPACKET) for each step. Before a command is started, the guard gets its stdin (SCM_RIGHTS). The
+//! process that becomes the command tells its number, before it does: our death in between is not noticed before that, because
+//! that process holds our end of the socket, too. At a good end the guard is told to let go.
 
+use crate::printer::complain;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
@@ -22,10 +24,11 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The word that makes this program a guard. It is no command: nobody types it.
@@ -38,12 +41,36 @@ const TO_HEED_TERM: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Guard {
     socket: Option<OwnedFd>,
+    /// The next command's number.
+    numbers: AtomicU32,
 }
 
 /// A command that the guard watches, until this is dropped.
 pub(super) struct Guarded {
     guard: Arc<Guard>,
-    group: Pid,
+    number: u32,
+}
+
+/// What the guard is told. A message is one octet for the step, four for the number that we gave to the command, and four for
+/// its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Step {
+    /// Its stdin, to be held open.
+    Holds = 1,
+    /// Its process, which leads its process group.
+    Runs = 2,
+    /// It is not to be watched any more.
+    Ended = 3,
+}
+
+const LENGTH: usize = 9;
+
+fn message(step: Step, number: u32, process: u32) -> [u8; LENGTH] {
+    let mut message = [step as u8; LENGTH];
+    message[1..5].copy_from_slice(&number.to_ne_bytes());
+    message[5..].copy_from_slice(&process.to_ne_bytes());
+    message
 }
 
 impl Guard {
@@ -65,18 +92,24 @@ impl Guard {
             .process_group(0)
             .spawn();
         // It ends after us, and then somebody else waits for it.
-        Self { socket: started.is_ok().then_some(ours) }
+        if let Err(error) = &started {
+            complain(&format!(
+                "the commands have no guard, should this process be killed: {}",
+                adieu::describe_error(error)
+            ));
+        }
+        Self { socket: started.is_ok().then_some(ours), ..Self::default() }
     }
 
-    /// From here on this command is stopped if we die. To be called before its stdin is given a byte.
-    pub(super) fn watch(guard: &Arc<Self>, group: Pid, stdin: &impl AsFd) -> Guarded {
-        guard.tell(group, Some(stdin.as_fd()));
-        Guarded { guard: Arc::clone(guard), group }
+    /// From here on the command that will have this stdin is stopped if we die. To be called before it is started.
+    pub(super) fn watch(guard: &Arc<Self>, stdin: &impl AsFd) -> Guarded {
+        let number = guard.numbers.fetch_add(1, Ordering::Relaxed);
+        guard.tell(&message(Step::Holds, number, 0), Some(stdin.as_fd()));
+        Guarded { guard: Arc::clone(guard), number }
     }
 
-    fn tell(&self, group: Pid, stdin: Option<BorrowedFd<'_>>) {
+    fn tell(&self, message: &[u8], stdin: Option<BorrowedFd<'_>>) {
         let Some(socket) = &self.socket else { return };
-        let number = group.as_raw_nonzero().get().to_ne_bytes();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         let fds = stdin.map(|fd| [fd]);
@@ -86,14 +119,37 @@ impl Guard {
         }
         // A guard that is gone holds nothing open.
         let _ = rustix::io::retry_on_intr(|| {
-            sendmsg(socket, &[IoSlice::new(&number)], &mut ancillary, SendFlags::NOSIGNAL)
+            sendmsg(socket, &[IoSlice::new(message)], &mut ancillary, SendFlags::NOSIGNAL)
         });
+    }
+}
+
+impl Guarded {
+    /// Lets the process that becomes the command tell the guard who it is.
+    pub(super) fn announce_from(&self, command: &mut Command) {
+        let Some(socket) = self.guard.socket.as_ref().map(AsRawFd::as_raw_fd) else { return };
+        let number = self.number;
+        let announce = move || {
+            let process = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
+            let message = message(Step::Runs, number, process);
+            #[expect(unsafe_code, reason = "the guard's socket outlives the start of a command")]
+            // SAFETY: it is open: whoever starts this command holds the guard.
+            let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+            // A guard that is gone is no reason not to run.
+            let _ = rustix::net::send(socket, &message, SendFlags::NOSIGNAL);
+            Ok(())
+        };
+        #[expect(unsafe_code, reason = "nothing else runs between fork and exec")]
+        // SAFETY: it makes two system calls, and neither allocates nor takes a lock.
+        unsafe {
+            command.pre_exec(announce);
+        }
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        self.guard.tell(self.group, None);
+        self.guard.tell(&message(Step::Ended, self.number, 0), None);
     }
 }
 
@@ -102,22 +158,38 @@ pub(crate) fn is_asked_for(words: &[OsString]) -> bool {
     matches!(words, [_, word] if word == OsStr::new(WORD))
 }
 
+/// A command of the process that is guarded against.
+#[derive(Default)]
+struct Watched {
+    /// Held open until the command is not to see an end any more.
+    _stdin: Option<OwnedFd>,
+    group: Option<Pid>,
+}
+
 /// Guards until whoever started this process is gone, and everything it left behind.
 pub(crate) fn run() {
     ignore_signals();
-    let stdin = rustix::stdio::stdin();
-    let mut commands = BTreeMap::new();
+    // One for each command, as whoever started us has.
+    super::raise_descriptor_limit();
+    let socket = rustix::stdio::stdin();
+    let mut commands: BTreeMap<u32, Watched> = BTreeMap::new();
     loop {
-        match next(stdin) {
-            Ok(Some((group, Some(stdin)))) => {
-                commands.insert(group, stdin);
-            }
-            Ok(Some((group, None))) => {
-                commands.remove(&group);
-            }
+        let mut told = [0; LENGTH];
+        let stdin = match next(socket, &mut told) {
+            Ok(Some(stdin)) => stdin,
             Ok(None) | Err(Errno::CONNRESET) => break,
-            // Out of descriptors: the message is gone, and its command unguarded.
-            Err(_) => {}
+            Err(_) => continue,
+        };
+        let [step, number @ .., _, _, _, _] = told;
+        let number = u32::from_ne_bytes(number);
+        let process = i32::from_ne_bytes([told[5], told[6], told[7], told[8]]);
+        if step == Step::Holds as u8 {
+            // Without a descriptor that could be had it is still stopped, if perhaps after it has seen an end.
+            commands.insert(number, Watched { _stdin: stdin, group: None });
+        } else if step == Step::Runs as u8 {
+            commands.entry(number).or_default().group = Pid::from_raw(process);
+        } else if step == Step::Ended as u8 {
+            commands.remove(&number);
         }
     }
     stop(&commands);
@@ -134,27 +206,25 @@ fn ignore_signals() {
     }
 }
 
-/// The next message. `None`: there is nobody any more.
-fn next(socket: BorrowedFd<'_>) -> Result<Option<(i32, Option<OwnedFd>)>, Errno> {
-    let mut number = [0; 4];
+/// The next message, and the descriptor that came with it. `None`: there is nobody any more.
+fn next(socket: BorrowedFd<'_>, told: &mut [u8; LENGTH]) -> Result<Option<Option<OwnedFd>>, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(&mut number)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(socket, &mut [IoSliceMut::new(told)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
     })?;
-    if received.bytes < number.len() {
+    if received.bytes < told.len() {
         return Ok(None);
     }
-    let stdin = ancillary.drain().find_map(|message| match message {
+    Ok(Some(ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
         _ => None,
-    });
-    Ok(Some((i32::from_ne_bytes(number), stdin)))
+    })))
 }
 
 /// Tells them to end, and kills those that have not ended then, with their stdin still open.
-fn stop(commands: &BTreeMap<i32, OwnedFd>) {
-    let groups: Vec<Pid> = commands.keys().filter_map(|group| Pid::from_raw(*group)).collect();
+fn stop(commands: &BTreeMap<u32, Watched>) {
+    let groups: Vec<Pid> = commands.values().filter_map(|watched| watched.group).collect();
     let signal = |signal| {
         for group in &groups {
             // It may have ended by itself.
