@@ -72,8 +72,8 @@ pub(crate) struct Timers {
 /// Which client of a single connection counts.
 #[derive(Debug, Clone, Args, Default)]
 pub(crate) struct FirstClient {
-    /// As a listener, take the first client that connects, also if it leaves without a byte having passed in either direction
-    /// (a port scan, a health check); otherwise the next one is waited for
+    /// Serve the first client that connects, also if it leaves without a byte having passed in either direction (a port scan, a
+    /// health check); by default a listener then waits for the next client
     #[arg(long, env = "ADIEU_ACCEPT_FIRST", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(crate) accept_first: bool,

@@ -26,11 +26,11 @@ pub(crate) struct SocketOptions {
           value_parser = NonEmptyStringValueParser::new())]
     interface: Option<String>,
 
-    /// Ask the peer's system after so much silence whether it lives; "off" never does, "on" is the default [default: 30s]
+    /// Send keep-alive probes after this much silence; "off" sends none, "on" is the default [default: 30s]
     #[arg(long, value_name = "DURATION|on|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive)]
     keepalive: Option<KeepAlive>,
 
-    /// Let the kernel give up when nothing was acknowledged for so long; a full peer counts. More than 145s leaves
+    /// Let the kernel give up when nothing was acknowledged for this long; a peer whose window is closed counts too. More than 145s leaves
     /// noticing a dead peer to the kernel (Linux)
     /// [default: the system's]
     #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::durations::limit)]

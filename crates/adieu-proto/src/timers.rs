@@ -1,4 +1,4 @@
-//! The four timers, and when to look at the kernel's state.
+//! The timers, and when to look at the kernel's state.
 //!
 //! The idle timer runs only while we wait for the peer. Our own silent input or blocked output stops it,
 //! because then the silence is ours. What we send has an idle timer of its own: a peer that only talks takes nothing.

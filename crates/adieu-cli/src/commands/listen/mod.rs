@@ -46,8 +46,8 @@ pub(crate) struct Args {
           value_parser = BoolishValueParser::new())]
     keep_open: bool,
 
-    /// With --keep-open: how many connections are served at once, or as many as there are descriptors for (ulimit -n); who
-    /// comes then waits [default: 1; 1024 with --echo or --exec]
+    /// With --keep-open: how many connections are served at once at most; further clients
+    /// wait, also if descriptors (ulimit -n) or memory (ulimit -v) allow fewer [default: 1; 1024 with --echo or --exec]
     #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS",
           hide_env_values = true, value_parser = crate::options::at_least_one)]
     max_connections: Option<u32>,
@@ -75,7 +75,7 @@ pub(crate) struct Args {
           value_parser = NonEmptyStringValueParser::new())]
     exec: Option<String>,
 
-    /// What the exit status of the --exec command says
+    /// Which exit statuses of the --exec command are failures
     #[arg(
         long,
         value_name = "RULE",
