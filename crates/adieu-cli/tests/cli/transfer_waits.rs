@@ -162,7 +162,8 @@ fn a_listening_sender_that_may_try_again_is_not_ended_by_a_stranger() {
     let mut stranger = TcpStream::connect(&sender.address).expect("it listens");
     stranger.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("it is taken");
     stranger.shutdown(Shutdown::Write).expect("it can be ended");
-    stranger.read_to_end(&mut Vec::new()).expect("it ends");
+    let end = stranger.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "nothing of it was taken");
     let receive = |secret| {
         let args = ["receive", "--connect", &sender.address, "--output", &target, "--secret", secret];
         adieu(&args).output().expect("it starts").status.code()

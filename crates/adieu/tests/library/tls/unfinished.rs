@@ -139,7 +139,7 @@ fn a_client_that_has_reset_before_it_was_accepted_has_its_address_still() {
                 (address, *accepted.handshake().await.expect_err("it has gone"))
             }),
         };
-        assert_eq!((report.ending, report.tls_failure), ("no_connection", Some("reset")), "{report}");
+        assert_eq!((report.ending, report.tls_failure), ("no_connection", Some("not_begun")), "{report}");
         assert_eq!(report.peer_address, Some(address), "{report}");
         assert!(report.message.contains("reset the connection before it began the handshake"), "{report}");
     }
