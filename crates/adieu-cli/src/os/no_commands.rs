@@ -14,7 +14,14 @@ pub(crate) const REFUSAL: Option<&str> = Some(
     "--exec is there on Linux alone: elsewhere a command that reads a cut stream could not be stopped before its end",
 );
 
-pub(crate) fn serve(_: Connection, _: &str, _: ExecStatus, _: &Interrupt, _: &Running) -> Served {
+pub(crate) fn serve(
+    _: Connection,
+    _: &str,
+    _: ExecStatus,
+    _: Option<std::time::Duration>,
+    _: &Interrupt,
+    _: &Running,
+) -> Served {
     Served::Failed { end: LocalEnd::Command, error: io::ErrorKind::Unsupported.into() }
 }
 

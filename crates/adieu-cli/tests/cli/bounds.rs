@@ -198,3 +198,17 @@ fn a_client_that_has_ended_its_side_is_not_silent() {
     assert_eq!(ask(server.connect(), b""), b"");
     assert_eq!(server.finish().0.code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_deadline_bounds_a_command_that_outlives_its_connection_too() {
+    let server = Server::start(&["--exec", "echo hi; exec >&-; exec sleep 30", "--deadline", "1500ms"]);
+    let mut stream = server.connect();
+    stream.write_all(b"x").expect("the server takes it");
+    // While the client is open, the status is waited for no longer than a second.
+    stream.read_to_end(&mut Vec::new()).expect("the server ends its side");
+    drop(stream);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(7), "{said}");
+    assert!(said.contains("the command was ended by signal 15"), "{said}");
+}

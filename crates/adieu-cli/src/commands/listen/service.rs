@@ -31,6 +31,8 @@ pub(super) enum Service {
     Command {
         line: String,
         policy: ExecStatus,
+        /// From the connection's beginning, the command included.
+        deadline: Option<Duration>,
         running: command::Running,
     },
 }
@@ -42,7 +44,8 @@ impl Service {
         }
         if let Some(command) = &args.exec {
             let (line, policy) = (command.clone(), args.exec_status);
-            return Ok(Self::Command { line, policy, running: command::Running::guarded() });
+            let deadline = args.shared.timers.deadline;
+            return Ok(Self::Command { line, policy, deadline, running: command::Running::guarded() });
         }
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
@@ -102,8 +105,8 @@ impl Service {
         };
         let output = match self {
             Self::Echo => return Served::Ended(Box::new(adieu::exchange::echo(connection))),
-            Self::Command { line, policy, running } => {
-                return command::serve(connection, line, *policy, stop, running);
+            Self::Command { line, policy, deadline, running } => {
+                return command::serve(connection, line, *policy, *deadline, stop, running);
             }
             // Before the client is told that its stream was taken.
             Self::Standard { .. } if os::stdout_reader_has_gone() => Err(os::broken_pipe()),

@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a command may take to heed SIGTERM.
 const TO_HEED_TERM: Duration = Duration::from_secs(1);
@@ -34,9 +34,11 @@ pub(crate) fn serve(
     connection: Connection,
     line: &str,
     policy: ExecStatus,
+    deadline: Option<Duration>,
     stop: &Interrupt,
     running: &Running,
 ) -> Served {
+    let until = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
@@ -74,7 +76,7 @@ pub(crate) fn serve(
     };
     let mut report = adieu::exchange(connection, input, output);
     if report.is_graceful() {
-        group.await_end(stop);
+        group.await_end(stop, until);
     } else {
         group.stop();
     }
@@ -208,10 +210,11 @@ impl Group {
         self.has_ended(None, Some(TO_BE_KILLED));
     }
 
-    /// Waits for it, for as long as it takes or until `stop` is raised, which stops it.
-    fn await_end(&self, stop: &Interrupt) {
-        while !self.has_ended(Some(stop), None) {
-            if stop.raised().is_some() {
+    /// Waits for it, for as long as it takes or until `stop` is raised or the moment has come, which stops it.
+    fn await_end(&self, stop: &Interrupt, until: Option<Instant>) {
+        let left = || until.map(|until| until.saturating_duration_since(Instant::now()));
+        while !self.has_ended(Some(stop), left()) {
+            if stop.raised().is_some() || left() == Some(Duration::ZERO) {
                 return self.stop();
             }
         }
