@@ -174,15 +174,11 @@ pub(crate) fn run() {
     let socket = rustix::stdio::stdin();
     let mut commands: BTreeMap<u32, Watched> = BTreeMap::new();
     loop {
-        let mut told = [0; LENGTH];
-        let stdin = match next(socket, &mut told) {
-            Ok(Some(stdin)) => stdin,
+        let Told { step, number, process, stdin } = match next(socket) {
+            Ok(Some(told)) => told,
             Ok(None) | Err(Errno::CONNRESET) => break,
             Err(_) => continue,
         };
-        let [step, number @ .., _, _, _, _] = told;
-        let number = u32::from_ne_bytes(number);
-        let process = i32::from_ne_bytes([told[5], told[6], told[7], told[8]]);
         if step == Step::Holds as u8 {
             // Without a descriptor that could be had it is still stopped, if perhaps after it has seen an end.
             commands.insert(number, Watched { _stdin: stdin, group: None });
@@ -206,20 +202,32 @@ fn ignore_signals() {
     }
 }
 
-/// The next message, and the descriptor that came with it. `None`: there is nobody any more.
-fn next(socket: BorrowedFd<'_>, told: &mut [u8; LENGTH]) -> Result<Option<Option<OwnedFd>>, Errno> {
+/// A message, and the descriptor that came with it.
+struct Told {
+    step: u8,
+    number: u32,
+    process: i32,
+    stdin: Option<OwnedFd>,
+}
+
+/// The next message. `None`: there is nobody any more.
+fn next(socket: BorrowedFd<'_>) -> Result<Option<Told>, Errno> {
+    let mut told = [0; LENGTH];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(told)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        recvmsg(socket, &mut [IoSliceMut::new(&mut told)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
     })?;
-    if received.bytes < told.len() {
+    if received.bytes < LENGTH {
         return Ok(None);
     }
-    Ok(Some(ancillary.drain().find_map(|message| match message {
+    let stdin = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
         _ => None,
-    })))
+    });
+    let four = |at: usize| [told[at], told[at + 1], told[at + 2], told[at + 3]];
+    let (number, process) = (u32::from_ne_bytes(four(1)), i32::from_ne_bytes(four(5)));
+    Ok(Some(Told { step: told[0], number, process, stdin }))
 }
 
 /// Tells them to end, and kills those that have not ended then, with their stdin still open.
