@@ -53,7 +53,8 @@ pub fn receive<T: Transport>(
     options: &ReceiveOptions,
     observe: &mut dyn FnMut(Step<'_>),
 ) -> Outcome {
-    let terms = Terms { patience: options.patience, ..Terms::new(options.secret.as_ref()) };
+    let terms =
+        Terms { patience: options.patience, hears_begin: true, ..Terms::new(options.secret.as_ref()) };
     match session::agree(link, Role::Receive, &terms) {
         Ok(agreement) => receive_agreed(link, agreement, storage, options, observe),
         Err(outcome) => *outcome,

@@ -115,6 +115,7 @@ pub(crate) fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
         SessionError::Silent(_) => Verdict::Silent {
             words: format!("{error}: it may be an older one that is busy, or is no adieu {}", peer.command()),
         },
+        SessionError::NotBegun(_) => Verdict::Silent { words: error.to_string() },
         SessionError::Link(error) => match interrupted(&error) {
             Some(verdict) => verdict,
             None => Verdict::NotAgreed {
@@ -211,6 +212,8 @@ impl<T: Transport> Sender<'_, T> {
     fn run(&mut self, sources: &Sources, options: &SendOptions) -> Result<Receipt, Stop> {
         let bytes = sources.bytes();
         self.control(&Control::Begin { single: self.single, bytes })?;
+        // At once: what is sent may be silent for long, and a receiver does not wait as long for one that only said hello.
+        self.flush()?;
         if let Some(bytes) = bytes {
             (self.observe)(Step::Total { bytes });
         }

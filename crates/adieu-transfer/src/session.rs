@@ -5,7 +5,9 @@ use crate::report::Role;
 use crate::secret::{self, Records, Secret, SecretError, handshake};
 use crate::sender::not_agreed;
 use crate::transport::Transport;
-use crate::wire::{BUSY, Control, HELLO_PREFIX, Hello, NotAgreed, PeerRole, Receipt, Status, Totals};
+use crate::wire::{
+    BUSY, Control, Decoder, HELLO_PREFIX, Hello, NotAgreed, PeerRole, Receipt, Status, Totals,
+};
 use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
@@ -35,6 +37,9 @@ pub(crate) enum SessionError {
     /// It said nothing for so long, if that is known.
     #[error("the peer said nothing for {}", .0.map_or_else(|| "too long".to_owned(), in_words))]
     Silent(Option<Duration>),
+    /// It is a sender, and did not begin for so long, if that is known.
+    #[error("the sender said who it is, and then nothing for {}", .0.map_or_else(|| "too long".to_owned(), in_words))]
+    NotBegun(Option<Duration>),
 }
 
 impl From<SecretError> for SessionError {
@@ -71,6 +76,8 @@ fn in_words(limit: Duration) -> String {
 pub(crate) struct Channel<T> {
     link: T,
     records: Option<Records>,
+    /// Received before, and not taken yet.
+    early: Vec<u8>,
 }
 
 /// Two sides speak the same version, and have shown that they know the same secret if there is one.
@@ -79,6 +86,8 @@ pub struct Agreement {
     /// When the first hello was said.
     pub(crate) began: Instant,
     records: Option<Records>,
+    /// What the peer has said after that, as far as it was waited for.
+    early: Vec<u8>,
 }
 
 impl std::fmt::Debug for Agreement {
@@ -102,12 +111,14 @@ pub struct Terms<'a> {
     /// Called once, before anything is said from which the peer could tell whether its secret is the right one; it may wait, and
     /// says whether to go on. What it takes does not count as the peer's.
     pub gate: Option<&'a dyn Fn() -> bool>,
+    /// Of a receiver: the sender has to begin as well, which it does at once. Who has only said hello may be silent for ever.
+    pub hears_begin: bool,
 }
 
 impl<'a> Terms<'a> {
     /// With this secret, and nothing else asked for.
     pub fn new(secret: Option<&'a Secret>) -> Self {
-        Self { secret, patience: None, within: None, go_on: None, gate: None }
+        Self { secret, patience: None, within: None, go_on: None, gate: None, hears_begin: false }
     }
 }
 
@@ -131,6 +142,31 @@ impl<'a> Waits<'a> {
             go_on: terms.go_on,
             gate: terms.gate,
         }
+    }
+
+    /// How long a message that is waited for since then may take yet.
+    fn left(&self, since: Instant) -> Duration {
+        let now = Instant::now();
+        // A limit beyond the clock's end is as good as none.
+        let each = since.checked_add(self.each);
+        let left = |until: Instant| until.saturating_duration_since(now);
+        [each, self.until.get()].into_iter().flatten().map(left).min().unwrap_or(self.each)
+    }
+
+    /// How long to wait at once.
+    fn slice(&self, left: Duration) -> Duration {
+        if self.go_on.is_some() { left.min(ASK) } else { left }
+    }
+
+    /// Whether somebody else has ended the wait.
+    fn is_over(&self) -> bool {
+        !self.go_on.is_none_or(|go_on| go_on())
+    }
+
+    /// The limit that was over.
+    fn limit(&self) -> Duration {
+        let is_all = self.until.get().is_some_and(|until| until <= Instant::now());
+        if is_all { self.within.min(self.each) } else { self.each }
     }
 
     /// Goes through the gate.
@@ -159,6 +195,7 @@ pub fn agree<T: Transport>(link: &mut T, role: Role, terms: &Terms<'_>) -> Resul
         let error = match error {
             // The connection's own idle timeout was as long, or shorter.
             SessionError::Silent(None) => SessionError::Silent(terms.patience),
+            SessionError::NotBegun(None) => SessionError::NotBegun(terms.patience),
             error => error,
         };
         let mut outcome = Outcome::new();
@@ -220,7 +257,7 @@ fn is_of_a_stranger(error: &SessionError) -> bool {
     use NotAgreed::{BeginsTls, NotThisProtocol, SpeaksTls};
     match error {
         SessionError::NotAgreed(error) => matches!(error, NotThisProtocol { .. } | SpeaksTls | BeginsTls),
-        SessionError::Link(_) | SessionError::Silent(_) => true,
+        SessionError::Link(_) | SessionError::Silent(_) | SessionError::NotBegun(_) => true,
         SessionError::Secret(_) => false,
     }
 }
@@ -259,11 +296,52 @@ fn agree_on<T: Transport>(
     read_exactly(link, &mut rest, &waits)?;
     let theirs = Hello::parse(&rest).ok_or(other)?;
     let version = ours.agree(&theirs)?;
-    let Some(secret) = terms.secret else { return Ok(Agreement { version, began, records: None }) };
-    let heard = [&prefix[..], &rest].concat();
-    let (first, second) = if role == PeerRole::Sender { (said, heard) } else { (heard, said) };
-    let noise = handshake(link, role, secret, &[first, second].concat(), &waits)?;
-    Ok(Agreement { version, began, records: Some(Records::new(noise)) })
+    let mut agreement = Agreement { version, began, records: None, early: Vec::new() };
+    if let Some(secret) = terms.secret {
+        let heard = [&prefix[..], &rest].concat();
+        let (first, second) = if role == PeerRole::Sender { (said, heard) } else { (heard, said) };
+        let noise = handshake(link, role, secret, &[first, second].concat(), &waits)?;
+        agreement.records = Some(Records::new(noise));
+    }
+    if terms.hears_begin && role == PeerRole::Receiver {
+        let mut channel = Channel::new(link, agreement);
+        let heard = hear_begin(&mut channel, &waits);
+        agreement = Agreement { version, began, records: channel.records, early: channel.early };
+        heard?;
+    }
+    Ok(agreement)
+}
+
+/// Waits for the sender's first frame, and keeps what came. An end of the connection is left to whoever reads next.
+fn hear_begin<T: Transport>(channel: &mut Channel<T>, waits: &Waits<'_>) -> Result<(), SessionError> {
+    let mut early = Vec::new();
+    // It is a few bytes long; of more there is no need.
+    let mut buffer = [0; 64];
+    let began = Instant::now();
+    let result = loop {
+        // Whatever is no beginning of a frame is the receiver's to refuse.
+        if !matches!(Decoder::default().next(&mut &early[..]), Ok(None)) {
+            break Ok(());
+        }
+        let left = waits.left(began);
+        if waits.is_over() {
+            break Err(SessionError::Link(io::ErrorKind::ConnectionAborted.into()));
+        }
+        match channel.read_within(&mut buffer, waits.slice(left)) {
+            Ok(None) if waits.left(began).is_zero() => {
+                break Err(SessionError::NotBegun(Some(waits.limit())));
+            }
+            Ok(None) => {}
+            Ok(Some(0)) => break Ok(()),
+            Ok(Some(n)) => early.extend_from_slice(&buffer[..n]),
+            Err(error) => match SessionError::from(error) {
+                SessionError::Silent(limit) => break Err(SessionError::NotBegun(limit)),
+                _ => break Ok(()),
+            },
+        }
+    };
+    channel.early = early;
+    result
 }
 
 /// The peer let us wait for too long.
@@ -280,24 +358,17 @@ pub(crate) fn read_exactly<T: Transport>(
     mut buffer: &mut [u8],
     waits: &Waits<'_>,
 ) -> io::Result<()> {
-    // A limit beyond the clock's end is as good as none.
-    let each = Instant::now().checked_add(waits.each);
+    let began = Instant::now();
     while !buffer.is_empty() {
-        let now = Instant::now();
-        let left = |until: Instant| until.saturating_duration_since(now);
-        let left = [each, waits.until.get()].into_iter().flatten().map(left).min().unwrap_or(waits.each);
-        let slice = if waits.go_on.is_some() { left.min(ASK) } else { left };
+        let left = waits.left(began);
+        let slice = waits.slice(left);
         // Also of one that trickles.
-        if !waits.go_on.is_none_or(|go_on| go_on()) {
+        if waits.is_over() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         match link.read_within(buffer, slice)? {
             None if slice < left => {}
-            None => {
-                let is_all = waits.until.get().is_some_and(|until| until <= Instant::now());
-                let limit = if is_all { waits.within.min(waits.each) } else { waits.each };
-                return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient(limit)));
-            }
+            None => return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient(waits.limit()))),
             Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Some(n) => buffer = &mut buffer[n..],
         }
@@ -307,7 +378,7 @@ pub(crate) fn read_exactly<T: Transport>(
 
 impl<T: Transport> Channel<T> {
     pub(crate) fn new(link: T, agreement: Agreement) -> Self {
-        Self { link, records: agreement.records }
+        Self { link, records: agreement.records, early: agreement.early }
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
@@ -333,6 +404,12 @@ impl<T: Transport> Channel<T> {
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
         if buffer.is_empty() {
             return self.link.read_within(buffer, Duration::ZERO);
+        }
+        if !self.early.is_empty() {
+            let n = self.early.len().min(buffer.len());
+            buffer[..n].copy_from_slice(&self.early[..n]);
+            self.early.drain(..n);
+            return Ok(Some(n));
         }
         let Some(records) = &mut self.records else {
             return match until {

@@ -12,7 +12,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// Reads what it says up to a line with these words.
-fn says(child: &mut Child, words: &str) {
+pub(crate) fn says(child: &mut Child, words: &str) {
     let mut said = BufReader::with_capacity(1, child.stderr.take().expect("a pipe"));
     let mut line = String::new();
     while !line.contains(words) {

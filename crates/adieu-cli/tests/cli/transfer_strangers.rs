@@ -1,6 +1,7 @@
 //! A side that listens, among clients that are not the one it waits for.
 
 use crate::transfer::{Harm, RECEIPT, Scene, frames_until, hello, proxy, send, start};
+use crate::transfer_retry::says;
 use crate::transfer_waits::{ended, spawn};
 use crate::{BOUND, adieu, text};
 use std::io::{Read, Write};
@@ -163,4 +164,53 @@ fn a_peer_that_is_no_sender_is_not_told_that_its_bytes_were_taken() {
     let (code, said) = crate::transfer::send(&[&file, &listener.address]);
     assert_eq!(code, Some(6), "{said}");
     assert_eq!(listener.finish().0.code(), Some(4));
+}
+
+#[test]
+fn a_stranger_that_only_says_hello_neither_ends_a_receiver_that_may_go_on_nor_keeps_the_sender_waiting() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 1000), scene.word("target"));
+    let limit = ["--idle-timeout", "1s", "--output", &target];
+    let receiver = scene.receive(&limit);
+    let mut stranger = TcpStream::connect(&receiver.address).expect("it listens");
+    // The beginning of a BEGIN is none.
+    stranger.write_all(&[sender_says(2), vec![1, 0, 0]].concat()).expect("it is taken");
+    let (code, heard) = ended(receiver.child);
+    assert_eq!(code, Some(5), "{heard}");
+    assert!(heard.contains("the sender said who it is, and then nothing for 1 s"), "{heard}");
+
+    // Three of them use up no retry, and one that is heard has no place.
+    let mut receiver = scene.receive(&[&limit[..], &["--retry=1"]].concat());
+    for _ in 0..3 {
+        let mut stranger = TcpStream::connect(&receiver.address).expect("it listens");
+        stranger.write_all(&sender_says(2)).expect("it is taken");
+        says(&mut receiver.child, "; waiting for the next connection");
+    }
+    let mut stranger = TcpStream::connect(&receiver.address).expect("it listens");
+    stranger.write_all(&sender_says(2)).expect("it is taken");
+    assert_eq!(hello(&stranger).len(), 14);
+    let (code, said) = send(&["--retry=0", &file, &receiver.address]);
+    assert_eq!((code, ended(receiver.child).0), (Some(0), Some(0)), "{said}");
+}
+
+#[test]
+fn a_sender_begins_before_its_input_does() {
+    let scene = Scene::new();
+    let target = scene.word("target");
+    for secret in [&[][..], &["--secret", "x"]] {
+        for source in ["-", "--exec=read line; echo \"$line\""] {
+            let mut receiver = scene.receive(&[&["-v", "--output", &target], secret].concat());
+            let mut command = adieu(&[&["send", source, &receiver.address], secret].concat());
+            command.stdin(std::process::Stdio::piped());
+            let mut sender = spawn(command);
+            let mut input = sender.stdin.take().expect("a pipe");
+            // It has begun, although it has sent nothing of a file.
+            says(&mut receiver.child, "agreed on version");
+            input.write_all(b"late\n").expect("it is read");
+            drop(input);
+            let (code, said) = ended(sender);
+            assert_eq!((code, receiver.finish().0), (Some(0), Some(0)), "{said}");
+            assert_eq!(std::fs::read(&target).expect("it is there"), b"late\n");
+        }
+    }
 }

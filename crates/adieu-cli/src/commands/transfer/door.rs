@@ -265,6 +265,7 @@ impl Shared {
         let mut terms = Terms::new(self.hearing.secret.as_ref());
         terms.patience = self.hearing.patience;
         terms.within = Some(INTRODUCTION);
+        terms.hears_begin = true;
         terms.go_on = Some(&go_on);
         terms.gate = Some(&gate);
         match adieu_transfer::agree(&mut wire, self.hearing.role, &terms) {
