@@ -14,10 +14,12 @@ use std::time::{Duration, Instant};
 /// Reads what it says up to a line with these words.
 pub(crate) fn says(child: &mut Child, words: &str) {
     let mut said = BufReader::with_capacity(1, child.stderr.take().expect("a pipe"));
-    let mut line = String::new();
+    let (mut line, mut all) = (String::new(), String::new());
     while !line.contains(words) {
         line.clear();
-        assert!(said.read_line(&mut line).expect("it is read") > 0, "it has ended, and never said: {words}");
+        let n = said.read_line(&mut line).expect("it is read");
+        assert!(n > 0, "it has ended, and never said: {words}: {all}");
+        all += &line;
     }
     child.stderr = Some(said.into_inner());
 }

@@ -214,3 +214,33 @@ fn a_sender_begins_before_its_input_does() {
         }
     }
 }
+
+/// Descriptors are missing, or memory for a thread: whoever comes then waits, and is served when they are there again.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_missing_for_a_moment_makes_a_sender_wait_and_does_not_end_the_receiver() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 1000), scene.word("target"));
+    for resource in [Resource::Nofile, Resource::As] {
+        let mut receiver = scene.receive(&["--output", &target]);
+        let id = Some(Pid::from_child(&receiver.child));
+        let few = if resource == Resource::Nofile {
+            5
+        } else {
+            // A little is left, but not enough for the stack of a thread.
+            let sizes = std::fs::read_to_string(format!("/proc/{}/statm", receiver.child.id()));
+            let pages = sizes.expect("it runs").split(' ').next().and_then(|n| n.parse::<u64>().ok());
+            pages.expect("a number") * rustix::param::page_size() as u64 + (1 << 20)
+        };
+        let maximum = rustix::process::getrlimit(resource).maximum;
+        let before = prlimit(id, resource, Rlimit { current: Some(few), maximum }).expect("it is ours");
+        let sender = spawn(adieu(&["send", &file, &receiver.address]));
+        says(&mut receiver.child, "; clients wait until that is over");
+        prlimit(id, resource, before).expect("it is ours");
+        let (code, said) = ended(sender);
+        let (their_code, heard) = ended(receiver.child);
+        assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+        std::fs::remove_file(&target).expect("it is there");
+    }
+}

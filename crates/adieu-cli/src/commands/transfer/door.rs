@@ -6,7 +6,7 @@
 use super::guesses::{Guesses, Origin};
 use crate::commands::transfer::Never;
 use crate::printer::Printer;
-use adieu::{Connection, Interrupt, ListenError, Listener, Options, Signal};
+use adieu::{Connection, Interrupt, ListenError, Listener, Options, Signal, describe_error};
 use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -42,8 +42,10 @@ pub(super) enum Event {
     Agreed(Box<(Wire, Agreement)>),
     /// A client did not.
     Failed(Failed),
-    /// A client was told that this side is busy.
+    /// A client that came was told that this side is busy.
     WasBusy,
+    /// What is to be said once nobody is served.
+    Says(String),
     CannotAccept(ListenError),
     Signal(Signal),
 }
@@ -89,6 +91,8 @@ struct Shared {
     is_busy: AtomicBool,
     is_over: AtomicBool,
     clients: Mutex<VecDeque<Client>>,
+    /// It was said that clients wait for want of something: once is enough.
+    has_said_that_clients_wait: AtomicBool,
     events: mpsc::Sender<Event>,
 }
 
@@ -112,6 +116,7 @@ impl Door {
             is_busy: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             clients: Mutex::default(),
+            has_said_that_clients_wait: AtomicBool::new(false),
             events: sender.clone(),
         });
         let interrupt = &shared.hearing.interrupt;
@@ -179,7 +184,9 @@ impl Shared {
                     Ok(connection) => break connection,
                     Err(_) if self.is_over.load(Ordering::SeqCst) => return,
                     Err(error) => {
-                        if !std::mem::replace(&mut is_failing, true) {
+                        if is_for_want(error.io_error()) {
+                            self.say_that_clients_wait(&error.to_string());
+                        } else if !std::mem::replace(&mut is_failing, true) {
                             self.tell(Event::CannotAccept(error));
                         }
                         thread::sleep(REST);
@@ -192,15 +199,47 @@ impl Shared {
             }
             let source = Origin::of(connection.peer_address());
             let must_go = self.make_room(id, source);
-            let this = Arc::clone(&self);
-            let began = thread::Builder::new().name("adieu-client".into()).spawn(move || {
-                let event = this.hear(connection, source, &must_go);
-                this.clients().retain(|client| client.id != id);
-                this.tell(event);
-            });
-            if began.is_err() {
-                self.clients().retain(|client| client.id != id);
+            // It stays ours until there is a thread for it.
+            let waiting = Arc::new(Mutex::new(Some(connection)));
+            while let Err(error) = self.hear_on_thread(id, source, &waiting, &must_go) {
+                self.say_that_clients_wait(&format!("cannot hear a client: {}", describe_error(&error)));
+                if self.is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+                thread::sleep(REST);
             }
+        }
+    }
+
+    fn hear_on_thread(
+        self: &Arc<Self>,
+        id: u64,
+        source: Origin,
+        waiting: &Arc<Mutex<Option<Connection>>>,
+        must_go: &Arc<AtomicBool>,
+    ) -> io::Result<()> {
+        let (this, waiting, must_go) = (Arc::clone(self), Arc::clone(waiting), Arc::clone(must_go));
+        let hear = move || {
+            let connection = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let event = connection.and_then(|connection| this.hear(connection, source, &must_go));
+            if let Some(event) = event {
+                this.tell(event);
+            }
+            this.clients().retain(|client| client.id != id);
+        };
+        thread::Builder::new().name("adieu-client".into()).spawn(hear).map(drop)
+    }
+
+    fn say_that_clients_wait(&self, why: &str) {
+        if self.has_said_that_clients_wait.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let words = format!("{why}; clients wait until that is over");
+        // While a bar is drawn, another thread does not write.
+        if self.hearing.printer.may_draw() {
+            self.tell(Event::Says(words));
+        } else {
+            self.hearing.printer.say(&words);
         }
     }
 
@@ -227,8 +266,9 @@ impl Shared {
         must_go
     }
 
-    /// Hears who a client is.
-    fn hear(&self, connection: Connection, source: Origin, must_go: &AtomicBool) -> Event {
+    /// Hears who a client is. `None`: one that was never said to have come, so that those that come while somebody is served
+    /// for hours leave nothing behind.
+    fn hear(&self, connection: Connection, source: Origin, must_go: &AtomicBool) -> Option<Event> {
         let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
         let go_on = || !must_go.load(Ordering::SeqCst) && !self.is_over.load(Ordering::SeqCst);
         let was_busy = self.stays_busy(&go_on);
@@ -240,10 +280,10 @@ impl Shared {
             let left_silently = !says_something(&connection, &go_on);
             match connection.handshake() {
                 Ok(connection) => connection,
-                Err(_) if was_busy => return self.was_busy(&peer),
+                Err(_) if was_busy => return self.was_busy(&peer, false),
                 Err(report) => {
                     let why = Why::Never(Never { report, by_stranger: true });
-                    return Event::Failed(Failed { peer, left_silently, why });
+                    return Some(Event::Failed(Failed { peer, left_silently, why }));
                 }
             }
         } else {
@@ -254,13 +294,24 @@ impl Shared {
             let _ = adieu_transfer::tell_busy(&mut wire, self.hearing.role, self.hearing.secret.is_some());
             linger(&mut wire);
             wire.finish();
-            return self.was_busy(&peer);
+            return self.was_busy(&peer, !was_busy);
         }
         let has_guessed = Cell::new(false);
         let gate = || {
-            has_guessed.set(true);
-            self.wait(self.guesses.turn_of_source(source, Instant::now()), &go_on)
-                && self.wait(self.guesses.turn_of_all(Instant::now()), &go_on)
+            let turn = self.guesses.turn_of_source(source, Instant::now());
+            let is_next = self.wait(turn.after, &go_on) && {
+                let turn = self.guesses.turn_of_all(Instant::now());
+                let is_next = self.wait(turn.after, &go_on);
+                if !is_next {
+                    self.guesses.give_back_of_all(turn);
+                }
+                is_next
+            };
+            if !is_next {
+                self.guesses.give_back_of_source(source, turn);
+            }
+            has_guessed.set(is_next);
+            is_next
         };
         let mut terms = Terms::new(self.hearing.secret.as_ref());
         terms.patience = self.hearing.patience;
@@ -277,18 +328,19 @@ impl Shared {
                 let has_left =
                     !matches!(outcome.verdict, Verdict::Silent { .. } | Verdict::Interrupted { .. });
                 let left_silently = has_left && wire.bytes_received() == Some(0);
-                Event::Failed(Failed { peer, left_silently, why: Why::Outcome(outcome, Box::new(wire)) })
+                let why = Why::Outcome(outcome, Box::new(wire));
+                Some(Event::Failed(Failed { peer, left_silently, why }))
             }
             Ok(agreement) => {
                 let is_first =
                     self.is_busy.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok();
                 if is_first {
-                    return Event::Agreed(Box::new((wire, agreement)));
+                    return Some(Event::Agreed(Box::new((wire, agreement))));
                 }
                 let _ = adieu_transfer::refuse_busy(&mut wire, self.hearing.role, agreement);
                 linger(&mut wire);
                 wire.finish();
-                self.was_busy(&peer)
+                self.was_busy(&peer, true)
             }
         }
     }
@@ -306,12 +358,12 @@ impl Shared {
         is_busy()
     }
 
-    fn was_busy(&self, peer: &str) -> Event {
+    fn was_busy(&self, peer: &str, had_come: bool) -> Option<Event> {
         // While a bar is drawn, another thread does not write.
         if !self.hearing.printer.may_draw() {
             self.hearing.printer.say(&format!("{peer} was told that this side is busy"));
         }
-        Event::WasBusy
+        had_come.then_some(Event::WasBusy)
     }
 
     /// Waits, and says whether to go on.
@@ -327,6 +379,17 @@ impl Shared {
         }
         true
     }
+}
+
+/// Whether something is missing that others may give back: descriptors, or memory.
+fn is_for_want(error: &io::Error) -> bool {
+    let name = error.raw_os_error().and_then(adieu::error_name);
+    matches!(
+        name,
+        Some(
+            "EMFILE" | "ENFILE" | "ENOBUFS" | "ENOMEM" | "WSAEMFILE" | "WSAENOBUFS" | "WSA_NOT_ENOUGH_MEMORY"
+        )
+    )
 }
 
 /// After our end: hears the client's, so that no reset takes the words away.
@@ -359,4 +422,43 @@ fn says_something(connection: &Connection, go_on: &dyn Fn() -> bool) -> bool {
         pause = (pause * 2).min(LOOK);
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Reporting;
+    use crate::printer::Kind;
+    use adieu::Endpoint;
+    use std::io::Read;
+    use std::net::TcpStream;
+
+    #[test]
+    fn clients_that_come_while_one_is_served_leave_nothing_behind() {
+        let (options, interrupt) = (Options::new(), Interrupt::new().expect("it can be made"));
+        let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("a port is free");
+        let address = listener.local_endpoint().to_string();
+        let reporting = Reporting { quiet: true, ..Reporting::default() };
+        let hearing = Hearing {
+            role: Role::Receive,
+            secret: None,
+            patience: None,
+            speaks_tls: false,
+            interrupt: interrupt.clone(),
+            printer: Arc::new(Printer::new(&reporting, Kind::Once).expect("it writes no file")),
+        };
+        let mut door = Door::new(listener, &options, hearing).expect("there are threads");
+        door.shared.is_busy.store(true, Ordering::SeqCst);
+        let clients: Vec<_> = (0..3).map(|_| TcpStream::connect(&address).expect("it listens")).collect();
+        for mut client in clients {
+            client.read_to_end(&mut Vec::new()).expect("it is told, and ends");
+        }
+        let until = Instant::now() + INTRODUCTION;
+        while !door.shared.clients().is_empty() {
+            assert!(Instant::now() < until, "they do not go");
+            thread::yield_now();
+        }
+        assert!(door.next(Some(Duration::ZERO)).is_none());
+        interrupt.raise(Signal::Terminate);
+    }
 }

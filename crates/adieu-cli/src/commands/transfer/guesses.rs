@@ -61,11 +61,24 @@ impl Wrong {
     }
 
     /// When the next guess may be, after which another waits for so long.
-    fn take_turn(&mut self, now: Instant, pause: Duration) -> Duration {
+    fn take_turn(&mut self, now: Instant, pause: Duration) -> Turn {
         let turn = self.next.max(now);
         self.next = turn + pause;
-        turn.saturating_duration_since(now)
+        Turn { after: turn.saturating_duration_since(now), pause }
     }
+
+    fn give_back(&mut self, turn: Turn) {
+        self.next = self.next.checked_sub(turn.pause).unwrap_or(self.next);
+    }
+}
+
+/// When a guess may be. Whoever leaves before gives it back, so that one who comes and goes moves nobody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// How long it has to wait.
+    pub(super) after: Duration,
+    /// How long the next waits after it.
+    pause: Duration,
 }
 
 /// What was guessed wrong, and where from.
@@ -89,10 +102,12 @@ impl Guesses {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a guess of this source has to wait for its turn, which it takes.
-    pub(super) fn turn_of_source(&self, source: Origin, now: Instant) -> Duration {
+    /// The turn of a guess of this source, which it takes.
+    pub(super) fn turn_of_source(&self, source: Origin, now: Instant) -> Turn {
         let mut inner = self.lock();
-        let Some(wrong) = inner.sources.get_mut(&source) else { return Duration::ZERO };
+        let Some(wrong) = inner.sources.get_mut(&source) else {
+            return Turn { after: Duration::ZERO, pause: Duration::ZERO };
+        };
         let count = wrong.count(now);
         let pause =
             if count == 0 { Duration::ZERO } else { FIRST_PAUSE * 2u32.saturating_pow(count.min(8) - 1) };
@@ -100,10 +115,22 @@ impl Guesses {
     }
 
     /// The same of all sources, after that.
-    pub(super) fn turn_of_all(&self, now: Instant) -> Duration {
+    pub(super) fn turn_of_all(&self, now: Instant) -> Turn {
         let all = &mut self.lock().all;
         let pause = if all.count(now) < WRONG_OF_ALL { Duration::ZERO } else { PAUSE_OF_ALL };
         all.take_turn(now, pause)
+    }
+
+    /// There was no guess.
+    pub(super) fn give_back_of_source(&self, source: Origin, turn: Turn) {
+        if let Some(wrong) = self.lock().sources.get_mut(&source) {
+            wrong.give_back(turn);
+        }
+    }
+
+    /// The same of all sources.
+    pub(super) fn give_back_of_all(&self, turn: Turn) {
+        self.lock().all.give_back(turn);
     }
 
     /// A guess was wrong, or its source did not wait to hear it.
@@ -132,19 +159,31 @@ mod tests {
     #[test]
     fn a_source_that_was_wrong_waits_and_another_does_not() {
         let (guesses, start) = (Guesses::new(), Instant::now());
-        assert_eq!(guesses.turn_of_source(source(1), start), Duration::ZERO);
+        assert_eq!(guesses.turn_of_source(source(1), start).after, Duration::ZERO);
         let mut now = start;
         for wanted in [250, 500, 1000, 2000, 2000, 2000] {
             guesses.wrong(source(1), now);
-            let wait = guesses.turn_of_source(source(1), now);
+            let wait = guesses.turn_of_source(source(1), now).after;
             assert_eq!(wait, Duration::from_millis(wanted));
             // One that comes at the same time has its turn after this one.
-            assert!(guesses.turn_of_source(source(1), now) > wait);
-            assert_eq!(guesses.turn_of_source(source(2), now), Duration::ZERO);
+            assert!(guesses.turn_of_source(source(1), now).after > wait);
+            assert_eq!(guesses.turn_of_source(source(2), now).after, Duration::ZERO);
             now += Duration::from_secs(10);
         }
         // After a while it is forgiven.
-        assert_eq!(guesses.turn_of_source(source(1), now + 10 * FORGIVEN_AFTER), Duration::ZERO);
+        assert_eq!(guesses.turn_of_source(source(1), now + 10 * FORGIVEN_AFTER).after, Duration::ZERO);
+    }
+
+    #[test]
+    fn who_leaves_before_its_turn_delays_nobody() {
+        let (guesses, now) = (Guesses::new(), Instant::now());
+        guesses.wrong(source(1), now);
+        let first = guesses.turn_of_source(source(1), now);
+        for _ in 0..1000 {
+            let turn = guesses.turn_of_source(source(1), now);
+            guesses.give_back_of_source(source(1), turn);
+        }
+        assert_eq!(guesses.turn_of_source(source(1), now).after, first.after + FIRST_PAUSE);
     }
 
     #[test]
@@ -154,7 +193,7 @@ mod tests {
             guesses.wrong(Origin::Address(IpAddr::from(at.to_be_bytes())), now);
         }
         assert!(guesses.lock().sources.len() <= SOURCES);
-        let waits: Vec<Duration> = (0..5).map(|_| guesses.turn_of_all(now)).collect();
+        let waits: Vec<Duration> = (0..5).map(|_| guesses.turn_of_all(now).after).collect();
         assert_eq!(waits, [0, 1, 2, 3, 4].map(|n| n * PAUSE_OF_ALL));
     }
 

@@ -129,6 +129,7 @@ impl Session {
                 None => return self.never(NeverConnected::TimedOut),
                 Some(Event::Signal(signal)) => return self.never(NeverConnected::Interrupted { signal }),
                 Some(Event::Came | Event::WasBusy) => {}
+                Some(Event::Says(words)) => self.printer.say(&words),
                 Some(Event::CannotAccept(error)) => {
                     let error = error.io_error();
                     return self.never(NeverConnected::CannotServe { peer: None, error });
