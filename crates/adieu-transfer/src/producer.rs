@@ -1,5 +1,6 @@
 //! A command whose output is what is sent, and whose exit status says whether that was all of it.
 
+use crate::os;
 use crate::source::SourceError;
 use std::fmt;
 use std::fs::File;
@@ -25,9 +26,11 @@ impl Producer {
     /// Starts it. Its output is read from the file.
     pub(crate) fn start(&self) -> Result<(Running, File), SourceError> {
         let fail = |e| SourceError::new("start", "the command".as_ref(), e);
-        let mut child = self.0().stdout(Stdio::piped()).spawn().map_err(fail)?;
+        let mut command = self.0();
+        let is_group = os::leads_group(&mut command);
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(fail)?;
         let output = child.stdout.take().ok_or_else(|| fail(io::ErrorKind::BrokenPipe.into()))?;
-        let running = Running(child);
+        let running = Running { child, is_group, has_ended: false };
         #[cfg(unix)]
         let file = File::from(std::os::fd::OwnedFd::from(output));
         #[cfg(windows)]
@@ -36,8 +39,14 @@ impl Producer {
     }
 }
 
-/// A command that was started. If the transfer ends before it does, it is killed.
-pub(crate) struct Running(Child);
+/// A command that was started. If the transfer ends before it does, it is stopped, with all that it started if it can be.
+pub(crate) struct Running {
+    child: Child,
+    /// It leads a group of its own.
+    is_group: bool,
+    /// It was waited for, so its number may be another's.
+    has_ended: bool,
+}
 
 impl Running {
     /// Whether it has ended, and well.
@@ -46,7 +55,9 @@ impl Running {
     ///
     /// It has ended otherwise: what it gave is not all of it.
     pub(crate) fn has_ended_well(&mut self) -> Result<bool, SourceError> {
-        match self.0.try_wait() {
+        let status = self.child.try_wait();
+        self.has_ended = !matches!(status, Ok(None));
+        match status {
             Ok(None) => Ok(false),
             Ok(Some(status)) if status.success() => Ok(true),
             Ok(Some(status)) => Err(SourceError::words(format!(
@@ -59,10 +70,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            // It is gone by then, or is so in a moment.
-            let _ = self.0.kill();
-            let _ = self.0.wait();
+        if self.has_ended {
+            return;
         }
+        if self.is_group {
+            os::stop_group(&mut self.child);
+        } else {
+            // It may have ended by itself.
+            let _ = self.child.kill();
+        }
+        // It is gone by then, or is so in a moment.
+        let _ = self.child.wait();
     }
 }

@@ -88,6 +88,40 @@ fn a_signal_ends_a_sender_whose_command_is_silent() {
 }
 
 #[test]
+fn a_command_that_is_sent_is_stopped_with_all_that_it_started() {
+    for why in ["signal", "deadline", "failure"] {
+        let scene = Scene::new();
+        let mut receiver = scene.receive(&["--output", &scene.word("target")]);
+        let (begun, told) = (scene.path("begun"), scene.path("told"));
+        let command = format!(
+            "(trap '' TERM; sleep 60 | cat) & trap 'echo > {}; exit' TERM; echo > {}; while :; do sleep 0.05; done",
+            told.display(),
+            begun.display()
+        );
+        let deadline: &[_] = if why == "deadline" { &["--deadline", "2s"] } else { &[] };
+        // All of it has the sender's stderr, which has an end only when they are gone.
+        let sender = spawn(adieu(&[&["send", "--exec", &command, &receiver.address], deadline].concat()));
+        crate::until("the command does not begin", || begun.exists());
+        match why {
+            "signal" => signal(&sender, Signal::TERM),
+            "failure" => receiver.child.kill().expect("it runs"),
+            _ => {}
+        }
+        let code = if why == "signal" {
+            143
+        } else if why == "deadline" {
+            5
+        } else {
+            6
+        };
+        let (ended, said) = ended(sender);
+        assert_eq!(ended, Some(code), "{why}: {said}");
+        assert!(told.exists(), "{why}: it was killed before it was told to end");
+        receiver.finish();
+    }
+}
+
+#[test]
 fn an_empty_stdin_is_said() {
     let scene = Scene::new();
     let receiver = scene.receive(&["--output", &scene.word("target")]);
