@@ -63,7 +63,7 @@ const ASKS_FOR_TLS: [&str; 4] = ["tls", "self_signed", "cert", "key"];
 /// What only the side that connects, or only the one that listens, can mean. `send` and `receive` can do both.
 const OF_CONNECTING: [&str; 7] =
     ["pin", "insecure", "servername", "source", "proxy", "proxy_password_file", "proxy_ca"];
-const OF_LISTENING: [&str; 2] = ["self_signed", "port_file"];
+const OF_LISTENING: [&str; 3] = ["self_signed", "port_file", "accept_first"];
 
 /// What keeps others out by being given. An empty variable is as good as none, but not of these: it is what a script's own
 /// becomes that was not set, and the run would let in or let see more than was asked for, and say nothing. Of what else can be
@@ -217,6 +217,9 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
             }
         }
     }
+    if name == "send" && is_variable(command, given_here, "exec") && names_files(given_here) {
+        yielding.push("exec".to_owned());
+    }
     for (a, b) in &conflicts {
         match (given(given_here, &a.id), given(given_here, &b.id)) {
             (Some(Given::Written), Some(Given::Variable)) if a.id == "plain" && GUARDS.contains(&&*b.id) => {
@@ -321,6 +324,16 @@ fn endpoint_words(name: &str, matches: &ArgMatches) -> Vec<OsString> {
     let (id, only_last) = if name == "send" { ("words", true) } else { ("endpoint", false) };
     let mut words = matches.try_get_raw(id).ok().flatten().into_iter().flatten().map(OsStr::to_owned);
     if only_last { words.next_back().into_iter().collect() } else { words.collect() }
+}
+
+/// Whether what is to be sent stands before the endpoint, which is one word, or a host and a port.
+fn names_files(matches: &ArgMatches) -> bool {
+    let words = matches.try_get_raw("words").ok().flatten().into_iter().flatten();
+    match words.map(OsStr::as_encoded_bytes).collect::<Vec<_>>()[..] {
+        [] | [_] => false,
+        [_, last] => !last.iter().all(u8::is_ascii_digit),
+        _ => true,
+    }
 }
 
 fn does_listen(name: &str, matches: &ArgMatches) -> bool {

@@ -16,9 +16,9 @@ use std::time::SystemTime;
 pub(crate) use tree::FilePlace;
 use tree::Tree;
 
-/// The name of what comes from stdin, where the receiver wants one.
 /// The name that the output of a command has, if none is given.
 const OUTPUT_NAME: &[u8] = b"output";
+/// The name of what comes from stdin, where the receiver wants one.
 const STDIN_NAME: &[u8] = b"stdin";
 
 /// Something that is to be sent cannot be.

@@ -122,6 +122,35 @@ fn a_command_that_is_sent_is_stopped_with_all_that_it_started() {
 }
 
 #[test]
+fn a_command_from_a_variable_yields_to_files_that_are_written() {
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 1000), scene.word("target"));
+    for has_file in [true, false] {
+        let receiver = scene.receive(&["--output", &target]);
+        let (host, port) = receiver.address.split_once(':').expect("an address");
+        let words = if has_file { [&*file, &receiver.address] } else { [host, port] };
+        let mut sender = adieu(&[&["send"], &words[..]].concat());
+        let output = sender.env("ADIEU_SEND_EXEC", "echo content").output().expect("it starts");
+        let said = crate::text(&output.stderr);
+        assert_eq!((output.status.code(), receiver.finish().0), (Some(0), Some(0)), "{said}");
+        assert_eq!(scene.same("file", "target"), has_file);
+    }
+}
+
+#[test]
+fn accept_first_is_for_the_side_that_listens() {
+    for args in [
+        &["send", "--accept-first", "x", "127.0.0.1:1"][..],
+        &["receive", "--accept-first", "--connect", "127.0.0.1:1", "--output", "x"],
+    ] {
+        let output = adieu(args).output().expect("it starts");
+        let said = crate::text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--accept-first is for the side that listens"), "{said}");
+    }
+}
+
+#[test]
 fn an_empty_stdin_is_said() {
     let scene = Scene::new();
     let receiver = scene.receive(&["--output", &scene.word("target")]);

@@ -68,7 +68,7 @@ pub(crate) struct Transfer {
     /// After a failed connection, or one where the peer is silent or what came was damaged, try again so many times
     /// [default: 0; 10 without a number]: who connects with pauses of 1 s to 30 s, who listens by waiting for the next,
     /// however many strangers come before. The sender goes on with what is there if the receiver has --resume, else
-    /// it begins again. A receiver that has stored, and could not tell it, waits 3 minutes for that sender, and exits 0 in
+    /// it begins again. A receiver that has stored, and could not tell it, waits 4 minutes for that sender, and exits 0 in
     /// any case
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "10", value_parser = crate::options::number)]

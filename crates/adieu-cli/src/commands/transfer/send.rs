@@ -54,7 +54,7 @@ pub(crate) struct Args {
     plain: bool,
 
     /// The name that what is sent gets at a receiver whose output is a directory, if it is one file, one directory, or stdin;
-    /// as in a/b it is below directories, which are made [default: its own, or "stdin"]
+    /// as in a/b it is below directories, which are made [default: its own, or "stdin", or "output" with --exec]
     #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true,
           value_parser = OsStringValueParser::new().try_map(not_empty))]
     name: Option<OsString>,
