@@ -31,6 +31,8 @@ pub(super) struct Taken {
     names: HashMap<u64, u64>,
     /// Names that are not the first of those that may be folded to one.
     later: HashSet<u64>,
+    /// The entries of the directory in which a partial was looked for last, and the hash of its path.
+    listed: Option<(u64, HashSet<u64>)>,
 }
 
 /// A name of this transfer under which a file was there already.
@@ -149,18 +151,29 @@ impl Taken {
 
     /// Refuses a partial that is another name's of this transfer. Only a file system that takes two names for one has such.
     pub(super) fn refuse_partial<'a>(
-        &self,
+        &mut self,
         spot: Spot<'_>,
         partial: &[u8],
         pending: impl FnOnce() -> Pending<'a>,
     ) -> Result<(), StorageError> {
         let looked = spot.directory.look(partial);
         let Some(there) = looked.map_err(|e| cannot_look(spot, e))? else { return Ok(()) };
+        let is_used = self.files.contains(&self.hasher.hash_one(there.identity));
+        let parent = self.hasher.hash_one(spot.parent);
+        // A partial is made under a name that is looked for but once, so what had an entry of its own then has it still. There may
+        // be thousands of them, and each would list all.
+        if let Some((_, entries)) = self.listed.as_ref().filter(|(listed, _)| *listed == parent && !is_used)
+            && entries.contains(&self.hasher.hash_one(partial))
+        {
+            return Ok(());
+        }
         let entries = entries_of(spot.directory, spot)?;
+        let hashes = entries.iter().map(|entry| self.hasher.hash_one(&**entry)).collect();
+        self.listed = Some((parent, hashes));
         let folded = fold(partial);
         let alike = entries.iter().find(|entry| *entry != partial && fold(entry) == folded);
         let other = alike.and_then(|entry| original_of(entry));
-        if self.files.contains(&self.hasher.hash_one(there.identity)) {
+        if is_used {
             return Err(same_file(spot, pending().with(there.identity).or(other)));
         }
         if entries.iter().any(|entry| entry == partial) {

@@ -295,3 +295,24 @@ fn there_is_a_most_of_names_and_the_refusal_names_it() {
     // A directory may come again.
     one(0).expect("it is no other");
 }
+
+/// Each of them was looked for among all.
+#[test]
+fn thousands_of_partials_are_found_in_a_time_that_grows_with_their_number() {
+    let took = |count: usize| {
+        let place = place();
+        for at in 0..count {
+            std::fs::write(place.path().join(format!(".f{at}.adieu-partial")), "x").expect("there is room");
+        }
+        let mut storage = Storage::at(place.path()).expect("it is there");
+        storage.begin(false).expect("it is a directory");
+        let began = Instant::now();
+        for at in 0..count {
+            let looked = storage.look(&offer(&format!("f{at}"), "xy"), &mut |_| true).expect("it is free");
+            assert!(matches!(looked, Look::Beginning));
+        }
+        began.elapsed()
+    };
+    let (few, many) = (took(250), took(2000));
+    assert!(many < few * 30, "{few:?} for 250, {many:?} for 2000");
+}
