@@ -217,9 +217,7 @@ fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error>
             }
         }
     }
-    if name == "send" && is_variable(command, given_here, "exec") && names_files(given_here) {
-        yielding.push("exec".to_owned());
-    }
+    yielding.extend(command_beside_files(name, command, given_here));
     for (a, b) in &conflicts {
         match (given(given_here, &a.id), given(given_here, &b.id)) {
             (Some(Given::Written), Some(Given::Variable)) if a.id == "plain" && GUARDS.contains(&&*b.id) => {
@@ -324,6 +322,12 @@ fn endpoint_words(name: &str, matches: &ArgMatches) -> Vec<OsString> {
     let (id, only_last) = if name == "send" { ("words", true) } else { ("endpoint", false) };
     let mut words = matches.try_get_raw(id).ok().flatten().into_iter().flatten().map(OsStr::to_owned);
     if only_last { words.next_back().into_iter().collect() } else { words.collect() }
+}
+
+/// A command from a variable, where files are written: they are what is sent.
+fn command_beside_files(name: &str, command: &Command, matches: &ArgMatches) -> Option<String> {
+    let yields = name == "send" && is_variable(command, matches, "exec") && names_files(matches);
+    yields.then(|| "exec".to_owned())
 }
 
 /// Whether what is to be sent stands before the endpoint, which is one word, or a host and a port.
