@@ -136,7 +136,7 @@ impl TransferReport {
                 Verdict::Stored
                     if outcome.receipt_heard.map_or_else(
                         || connection.as_ref().is_some_and(|c| is_cut(c) || is_interrupted(c)),
-                        |heard| !heard,
+                        |heard| !heard || connection.as_ref().is_some_and(is_truncated),
                     ) =>
                 {
                     message += "; the connection failed then, and the sender may not know";
@@ -245,7 +245,7 @@ impl TransferReport {
     /// Of a receiver: everything is stored, and the sender may not have heard it, so that it may come again.
     pub fn is_unheard(&self) -> bool {
         let is_lost = match (&self.connection, self.receipt_heard) {
-            (_, Some(heard)) => !heard,
+            (connection, Some(heard)) => !heard || connection.as_ref().is_some_and(is_truncated),
             (connection, None) => connection.as_ref().is_some_and(is_cut),
         };
         self.role == Role::Receive.name() && self.result == "stored" && (self.receipt_us.is_none() || is_lost)
@@ -259,7 +259,12 @@ impl TransferReport {
 
 /// What was said last may not have been heard.
 fn is_cut(connection: &Report) -> bool {
-    matches!(connection.ending, "reset" | "timed_out")
+    matches!(connection.ending, "reset" | "timed_out") || is_truncated(connection)
+}
+
+/// The peer's end was none of its own: TLS says so. It came from whoever cut the connection.
+fn is_truncated(connection: &Report) -> bool {
+    connection.ending == "truncated"
 }
 
 /// The same, by a signal of ours: nobody is waited for after it.
@@ -315,6 +320,22 @@ mod tests {
         for (receipt, exit_code) in [(None, 5), (Some(Status::Damaged), 6)] {
             let report = received(incomplete(), receipt, NeverConnected::DeadlinePassed);
             assert_eq!(report.exit_code, exit_code, "{report}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_tls_does_not_confirm_does_not_say_that_the_receipt_was_heard() {
+        for (ending, is_unheard) in [("graceful", false), ("truncated", true)] {
+            let cause = NeverConnected::TimedOut;
+            let mut connection =
+                Report::never_connected(&Endpoint::tcp("127.0.0.1", 1), adieu::Role::Listen, cause);
+            connection.ending = ending;
+            let mut outcome = Outcome::new();
+            outcome.verdict = Verdict::Stored;
+            (outcome.times.receipt, outcome.receipt_heard) = (Some(Duration::ZERO), Some(true));
+            let report = TransferReport::new(Role::Receive, &outcome, false, 1, Some(connection));
+            assert_eq!(report.is_unheard(), is_unheard, "{report}");
+            assert_eq!(report.message.contains("the sender may not know"), is_unheard, "{report}");
         }
     }
 
