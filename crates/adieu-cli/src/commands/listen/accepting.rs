@@ -1,6 +1,6 @@
 //! The thread that accepts, and how many connections it may accept at once.
 
-use super::server::{Message, REST};
+use super::message::{Message, REST};
 use super::service::Service;
 use crate::{os, said};
 use adieu::{Interrupt, Listener};

@@ -4,6 +4,7 @@
 //! connections, their ends, and signals. So nothing here polls, and nothing is shared but the printer.
 
 mod accepting;
+mod message;
 pub(crate) mod port_file;
 mod server;
 mod service;

@@ -3,6 +3,7 @@
 mod stopping;
 
 use super::accepting::{IN_PASSING, accept, descriptors_suffice_for, is_out_of_descriptors};
+use super::message::{Message, Outcome, REST};
 use super::service::Service;
 use super::{Args, FOR_EACH, port_file};
 use crate::exit::ExitStatus;
@@ -21,45 +22,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// What the main thread hears of.
-pub(super) enum Message {
-    Accepted(Box<Connection>),
-    AcceptFailed(adieu::ListenError),
-    /// The first byte has passed.
-    Touched,
-    /// It could not be served now, and nothing has passed.
-    NotStarted {
-        id: u64,
-        connection: Box<Connection>,
-        error: io::Error,
-    },
-    Finished {
-        id: u64,
-        outcome: Outcome,
-    },
-    /// Our stdin has given its bytes, and has ended: the next client would get an end and nothing else.
-    InputSpent,
-    Signal(Signal),
-}
-
-/// What one client came to.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome {
-    /// It is reported.
-    Reported(ExitStatus),
-    /// It has left without a byte having passed, and is not the one that is waited for.
-    Left,
-    /// It is reported, and no other can be served.
-    Fatal(ExitStatus),
-}
-
-impl Outcome {
-    /// Whether a signal has ended it.
-    const fn is_of_a_signal(self) -> bool {
-        matches!(self, Self::Reported(status) | Self::Fatal(status) if status.is_of_a_signal())
-    }
-}
 
 pub(super) struct Server {
     endpoint: Endpoint,
@@ -460,9 +422,6 @@ fn take(connection: &Mutex<Option<Box<Connection>>>) -> Option<Box<Connection>> 
 
 /// What a connection's thread needs.
 const STACK: usize = 256 * 1024;
-
-/// How long to rest after something failed for want of descriptors, processes or memory: it must come back first.
-pub(super) const REST: Duration = Duration::from_millis(100);
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
     let main = main.clone();
