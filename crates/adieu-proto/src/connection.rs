@@ -492,6 +492,11 @@ impl Connection {
         self.counts.read - self.counts.accepted
     }
 
+    /// Our kernel has everything that was read from our input, and what the transport itself had to send.
+    fn is_all_sent(&self) -> bool {
+        self.pending() == 0 && !self.owes
+    }
+
     /// Everything received has been handed on.
     fn flushed(&self) -> bool {
         self.counts.written + self.counts.discarded == self.counts.received
@@ -508,8 +513,7 @@ impl Connection {
     fn may_shut_down(&self) -> bool {
         self.send == SendHalf::Open
             && !self.input_open
-            && self.pending() == 0
-            && !self.owes
+            && self.is_all_sent()
             && self.evidence.fault.is_none()
             && self.leaving.is_none()
             && !self.fin_is_held()

@@ -4,6 +4,7 @@
 //! the reset only after it. Acknowledgements wake nobody, so they are looked at again and again, at growing intervals.
 
 use super::Connection;
+use crate::timers::earliest;
 use crate::{Config, Ending, Phase, Time, Unacknowledged};
 use core::time::Duration;
 
@@ -32,7 +33,7 @@ pub(super) struct Leaving {
 impl Leaving {
     pub(super) fn poll_timeout(&self, config: &Config) -> Option<Time> {
         let until = self.since.map(|since| since.saturating_add(config.flush_timeout));
-        [until, self.look_at].into_iter().flatten().min()
+        earliest(until, self.look_at)
     }
 
     fn is_over(&self, now: Time, config: &Config) -> bool {
@@ -66,7 +67,7 @@ impl Connection {
 
     /// Once our kernel has all of it, acknowledgements are what is waited for.
     pub(super) fn look_if_sent(&mut self) {
-        let is_sent = self.pending() == 0 && !self.owes;
+        let is_sent = self.is_all_sent();
         if let Some(leaving) = &self.leaving {
             self.sample_due |= is_sent && leaving.look_at.is_none();
         }
@@ -74,7 +75,7 @@ impl Connection {
 
     /// The answer to a look: is everything delivered?
     pub(super) fn judge_flushed(&mut self, now: Time, unacknowledged: Unacknowledged) {
-        let is_sent = self.pending() == 0 && !self.owes;
+        let is_sent = self.is_all_sent();
         let Some(leaving) = &mut self.leaving else { return };
         if self.acknowledged_octets > leaving.acknowledged {
             (leaving.acknowledged, leaving.since) = (self.acknowledged_octets, Some(now));
