@@ -123,6 +123,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether a client that leaves without a byte is not the one that is waited for.
+    const fn waits_on(&self) -> bool {
+        !(self.keep_open || self.first_client.accept_first)
+    }
+
     /// What is said, and where.
     pub(crate) const fn reporting(&self) -> &Reporting {
         &self.shared.reporting

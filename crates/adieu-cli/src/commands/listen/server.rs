@@ -128,7 +128,7 @@ impl Server {
         }
 
         options = options.interrupt(&stop);
-        let waits_on = !(args.keep_open || args.first_client.accept_first);
+        let waits_on = args.waits_on();
         options = observed(options, printer, waits_on.then(|| sender.clone()));
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();

@@ -50,14 +50,13 @@ impl Service {
         // Found out now, and not when somebody has connected.
         stdio::input().map_err(|e| (LocalEnd::Input, e))?;
         if let Some(path) = &args.output {
-            let waits_on = !(args.keep_open || args.first_client.accept_first);
             let file = stdio::open(path).map_err(|e| (LocalEnd::Output, e))?;
-            return Ok(Self::File { file, waits_on });
+            return Ok(Self::File { file, waits_on: args.waits_on() });
         }
-        let closes = match (args.keep_open, args.first_client.accept_first) {
+        let closes = match (args.keep_open, args.waits_on()) {
             (true, _) => None,
-            (false, true) => Some(Closes::Always),
-            (false, false) => Some(Closes::AfterAByte),
+            (false, false) => Some(Closes::Always),
+            (false, true) => Some(Closes::AfterAByte),
         };
         stdio::output().map(|_| Self::Standard { closes }).map_err(|e| (LocalEnd::Output, e))
     }

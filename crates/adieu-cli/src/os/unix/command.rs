@@ -48,15 +48,11 @@ pub(crate) fn serve(
         // Its own group, so that a pipeline is stopped as a whole.
         .process_group(0);
     let not_started = |connection, error| Served::NotStarted { connection: Box::new(connection), error };
-    let (pipes, guarded) = match Pipes::new().map(|pipes| (Guard::watch(&running.guard, &pipes.stdin), pipes))
-    {
-        Ok((guarded, pipes)) => (pipes, guarded),
-        Err(error) => return not_started(connection, error),
-    };
-    let pipes = match pipes.give_to(&mut command) {
+    let pipes = match Pipes::new(&mut command) {
         Ok(pipes) => pipes,
         Err(error) => return not_started(connection, error),
     };
+    let guarded = Guard::watch(&running.guard, &pipes.stdin);
     guarded.announce_from(&mut command);
     let (mut child, id) = match running.start(&mut command) {
         Ok(started) => started,
@@ -132,23 +128,18 @@ impl Running {
 struct Pipes {
     stdin: PipeWriter,
     stdout: PipeReader,
-    its: Option<(PipeReader, PipeWriter)>,
     /// Descriptors for the two pidfds that come with the process.
     reserved: [OwnedFd; 2],
 }
 
 impl Pipes {
-    fn new() -> io::Result<Self> {
+    /// The other ends are given to the command.
+    fn new(command: &mut Command) -> io::Result<Self> {
         let (its_stdin, stdin) = io::pipe()?;
         let (stdout, its_stdout) = io::pipe()?;
         let reserved = [stdin.try_clone()?.into(), stdin.try_clone()?.into()];
-        Ok(Self { stdin, stdout, its: Some((its_stdin, its_stdout)), reserved })
-    }
-
-    fn give_to(mut self, command: &mut Command) -> io::Result<Self> {
-        let (stdin, stdout) = self.its.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        command.stdin(stdin).stdout(stdout);
-        Ok(self)
+        command.stdin(its_stdin).stdout(its_stdout);
+        Ok(Self { stdin, stdout, reserved })
     }
 }
 
@@ -159,7 +150,7 @@ fn ends(
     policy: ExecStatus,
     guarded: Guarded,
 ) -> io::Result<(Arc<Group>, Input, Output)> {
-    let Pipes { stdin, stdout, reserved, .. } = pipes;
+    let Pipes { stdin, stdout, reserved } = pipes;
     drop(reserved);
     let group = Arc::new(Group { id, leader: pidfd_open(id, PidfdFlags::empty())? });
     let (asked, cut) = (Arc::clone(&group), Arc::clone(&group));
