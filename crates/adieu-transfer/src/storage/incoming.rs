@@ -27,6 +27,30 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
+    /// One of which nothing is there yet.
+    pub(super) fn new(
+        path: EntryPath,
+        parent: Vec<u8>,
+        name: Vec<u8>,
+        partial: Option<Vec<u8>>,
+        file: Open,
+        mode: u16,
+    ) -> Self {
+        Self {
+            path,
+            parent,
+            name,
+            partial,
+            file,
+            mode,
+            hasher: blake3::Hasher::new(),
+            written: 0,
+            hole_at_end: false,
+            is_kept: false,
+            is_resumed: false,
+        }
+    }
+
     pub(crate) fn path(&self) -> &EntryPath {
         &self.path
     }

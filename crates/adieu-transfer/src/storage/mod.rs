@@ -266,19 +266,7 @@ impl Storage {
             (Some(partial::name_of(&name)), file)
         };
         observe(Step::Created { path: &path });
-        Ok(Incoming {
-            path,
-            parent,
-            name,
-            partial,
-            file,
-            mode,
-            hasher: blake3::Hasher::new(),
-            written: 0,
-            hole_at_end: false,
-            is_kept: false,
-            is_resumed: false,
-        })
+        Ok(Incoming::new(path, parent, name, partial, file, mode))
     }
 
     /// Takes a name for this transfer, which uses each once.

@@ -122,19 +122,10 @@ impl Storage {
         }
         // It waits for no start.
         self.offered.pop_back();
-        Ok(Look::Whole(Box::new(Incoming {
-            path: offered.path.clone(),
-            parent,
-            partial: (!is_kept).then(|| partial::name_of(&name)),
-            name,
-            file,
-            mode: offered.mode,
-            hasher,
-            written: offered.size,
-            hole_at_end: false,
-            is_kept,
-            is_resumed: !is_kept,
-        })))
+        let partial = (!is_kept).then(|| partial::name_of(&name));
+        let incoming = Incoming::new(offered.path.clone(), parent, name, partial, file, offered.mode);
+        let (written, is_resumed) = (offered.size, !is_kept);
+        Ok(Look::Whole(Box::new(Incoming { hasher, written, is_kept, is_resumed, ..incoming })))
     }
 
     /// Opens the partial of an offered file, to compare it. `None`: it has gone.
@@ -173,19 +164,8 @@ impl Storage {
         placed.map_err(|e| StorageError::new(&format!("cannot resume {path}"), e))?;
         let partial = Some(partial::name_of(&name));
         self.tree()?.taken.add(file.identity);
-        Ok(Incoming {
-            path,
-            parent,
-            name,
-            partial,
-            file,
-            mode,
-            hasher,
-            written: offset,
-            hole_at_end: false,
-            is_kept: false,
-            is_resumed: true,
-        })
+        let incoming = Incoming::new(path, parent, name, partial, file, mode);
+        Ok(Incoming { hasher, written: offset, is_resumed: true, ..incoming })
     }
 
     /// Removes the partial of a file that was offered.
