@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// How long a client may take, in all, to say who it is: its TLS handshake apart, which has a bound of its own.
 pub(super) const INTRODUCTION: Duration = Duration::from_secs(10);
 
-/// So many clients are heard at a time, and so many of one source.
+/// The most clients that are heard at a time, in all and from one source.
 const CLIENTS: usize = 32;
 const CLIENTS_OF_SOURCE: usize = 8;
 
@@ -138,7 +138,7 @@ impl Door {
         self.shared.is_busy.store(false, Ordering::SeqCst);
     }
 
-    /// The next thing to tell, waited for at most so long. `None`: there was none.
+    /// The next event, within `limit`. `None`: there was none.
     pub(super) fn next(&mut self, limit: Option<Duration>) -> Option<Event> {
         let event = match limit {
             None => self.events.recv().ok(),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest between two guesses of one source: a right one behind the same address is not to wait for ever.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Between two guesses of all sources, once there were so many wrong ones: ten a second.
+/// After [`WRONG_OF_ALL`] wrong guesses, all sources together may guess once in this time: ten times a second.
 const PAUSE_OF_ALL: Duration = Duration::from_millis(100);
 const WRONG_OF_ALL: u32 = 20;
 /// A source, and all together, are forgiven one wrong guess for each time that passes.
@@ -41,7 +41,7 @@ impl Origin {
 struct Wrong {
     count: u32,
     last: Instant,
-    /// Before then there is no other guess.
+    /// The next guess may not come before this moment.
     next: Instant,
 }
 
@@ -60,7 +60,7 @@ impl Wrong {
         (self.count, self.last) = (self.count(now).saturating_add(1), now);
     }
 
-    /// When the next guess may be, after which another waits for so long.
+    /// Takes the next turn to guess; the turn after it comes `pause` later.
     fn take_turn(&mut self, now: Instant, pause: Duration) -> Turn {
         let turn = self.next.max(now);
         self.next = turn + pause;

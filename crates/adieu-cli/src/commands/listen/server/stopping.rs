@@ -78,7 +78,7 @@ impl Server {
         number
     }
 
-    /// Waits for the open connections and for those that wait, at most so long. Gives how many were interrupted.
+    /// Waits until nobody is served and nobody waits, for `limit` at most. Gives how many connections were interrupted.
     fn await_ends(&mut self, limit: Duration) -> u64 {
         let mut interrupted = 0;
         // A limit beyond the end of time is none.
