@@ -11,7 +11,6 @@ use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -277,11 +276,11 @@ impl Shared {
             self.tell(Event::Came);
         }
         let connection = if self.hearing.speaks_tls {
-            let left_silently = !says_something(&connection, &go_on);
             match connection.handshake() {
                 Ok(connection) => connection,
                 Err(_) if was_busy => return self.was_busy(&peer, false),
                 Err(report) => {
+                    let left_silently = report.tls_failure == Some("not_begun");
                     let why = Why::Never(Never { report, by_stranger: true });
                     return Some(Event::Failed(Failed { peer, left_silently, why }));
                 }
@@ -400,28 +399,6 @@ fn linger(wire: &mut Wire) {
     let mut buffer = [0; 4096];
     while let Ok(Some(1..)) = wire.read_within(&mut buffer, until.saturating_duration_since(Instant::now())) {
     }
-}
-
-/// Waits for the first byte of a client that should begin a TLS handshake, for as long as it may take to say who it is. `false`:
-/// it has left without one.
-fn says_something(connection: &Connection, go_on: &dyn Fn() -> bool) -> bool {
-    const LOOK: Duration = Duration::from_millis(20);
-    let until = Instant::now() + INTRODUCTION;
-    let mut pause = Duration::from_millis(1);
-    while let Some(socket) = connection.socket() {
-        match socket2::SockRef::from(&socket).peek(&mut [MaybeUninit::uninit()]) {
-            Ok(n) => return n > 0,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // The handshake says what it is.
-            Err(error) => return error.kind() != io::ErrorKind::ConnectionReset,
-        }
-        if Instant::now() >= until || !go_on() {
-            break;
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(LOOK);
-    }
-    true
 }
 
 #[cfg(test)]
