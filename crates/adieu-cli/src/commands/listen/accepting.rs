@@ -2,7 +2,7 @@
 
 use super::message::{Message, REST};
 use super::service::Service;
-use crate::{os, said};
+use crate::said;
 use adieu::{Interrupt, Listener};
 use std::io;
 use std::sync::mpsc;
@@ -54,9 +54,8 @@ pub(super) fn accept(
 pub(super) const IN_PASSING: usize = 8;
 
 /// How many can be served at once: one that is accepted and finds no descriptors for its command would be reset.
-pub(super) fn descriptors_suffice_for(service: &Service) -> u32 {
-    let number = os::free_descriptors().saturating_sub(IN_PASSING) / service.descriptors();
-    u32::try_from(number).unwrap_or(u32::MAX).max(1)
+pub(super) fn number_at_once(free_descriptors: usize, service: &Service) -> u32 {
+    u32::try_from(free_descriptors / service.descriptors()).unwrap_or(u32::MAX).max(1)
 }
 
 pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {

@@ -2,7 +2,7 @@
 
 mod stopping;
 
-use super::accepting::{IN_PASSING, accept, descriptors_suffice_for, is_out_of_descriptors};
+use super::accepting::{IN_PASSING, accept, is_out_of_descriptors, number_at_once};
 use super::message::{Message, Outcome, REST};
 use super::service::Service;
 use super::{Args, FOR_EACH, port_file};
@@ -109,9 +109,12 @@ impl Server {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
             })?;
         }
-        let descriptors = descriptors_suffice_for(&service);
+        let free_descriptors = os::free_descriptors().saturating_sub(IN_PASSING);
+        let descriptors = number_at_once(free_descriptors, &service);
         let memory = memory.unwrap_or(u32::MAX);
         let at_once = if args.keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
+        // Descriptors that nobody needs who is served: a client that waits takes one.
+        let room = free_descriptors.saturating_sub(at_once as usize * service.descriptors());
         printer.listening(&endpoint);
         if args.keep_open && at_once < asked_for {
             let short = if descriptors < memory {
@@ -140,8 +143,6 @@ impl Server {
                 let accepted = accept(&listener, &stop_accept, &may_accept, &to_main, keep_open);
                 // SIGTERM: the kernel has made connections that nobody has accepted, and closing would reset them.
                 if keep_open && stop_accept.raised().is_some_and(|s| s != Signal::Interrupt) {
-                    // Whoever is being served still needs some in passing.
-                    let room = os::free_descriptors().saturating_sub(IN_PASSING);
                     let waiting = std::iter::from_fn(|| listener.try_accept().ok().flatten());
                     for (connection, number) in waiting.take(room).zip(accepted + 1..) {
                         said::of_connection(number + 1);
@@ -235,7 +236,7 @@ impl Server {
                         return self.never(NeverConnected::CannotServe { peer, error: &error });
                     }
                     self.tell_shortage(&error);
-                    self.waiting.push_front(Client { id, connection, is_told: true });
+                    self.wait_in_turn(Client { id, connection, is_told: true });
                 }
                 // Descriptors come back when connections end, and here there are none.
                 Message::AcceptFailed(error)
@@ -308,8 +309,14 @@ impl Server {
         let client = self.client(connection);
         if let Err((client, error)) = self.start_serving(client) {
             self.tell_shortage(&error);
-            self.waiting.push_back(client);
+            self.wait_in_turn(client);
         }
+    }
+
+    /// Whoever came first is served first, whatever was tried in the meantime.
+    fn wait_in_turn(&mut self, client: Client) {
+        let place = self.waiting.partition_point(|other| other.id < client.id);
+        self.waiting.insert(place, client);
     }
 
     /// Says who it is, and gives it a thread. Without one it is given back.

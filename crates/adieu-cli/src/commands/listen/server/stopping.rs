@@ -10,15 +10,15 @@ impl Server {
     /// A signal came: accept no more, and let the open connections finish, each in its own way.
     pub(super) fn finish(&mut self, signal: Signal) -> ExitStatus {
         self.stop_listening(signal);
-        for message in self.messages.try_iter() {
+        while let Ok(message) = self.messages.try_recv() {
             match message {
                 Message::Accepted(connection) => {
                     self.accepted += 1;
-                    self.waiting.push_back(Client { id: self.accepted, connection, is_told: false });
+                    self.wait_in_turn(Client { id: self.accepted, connection, is_told: false });
                 }
                 Message::NotStarted { id, connection, .. } => {
                     self.open.remove(&id);
-                    self.waiting.push_front(Client { id, connection, is_told: true });
+                    self.wait_in_turn(Client { id, connection, is_told: true });
                 }
                 Message::Finished { id, .. } => {
                     self.open.remove(&id);
@@ -103,7 +103,7 @@ impl Server {
                 }
                 Some(Message::NotStarted { id, connection, .. }) => {
                     self.open.remove(&id);
-                    self.waiting.push_back(Client { id, connection, is_told: true });
+                    self.wait_in_turn(Client { id, connection, is_told: true });
                 }
                 // Nobody accepts any more.
                 Some(
