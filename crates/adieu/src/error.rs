@@ -1,6 +1,6 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
 
-use crate::resolve::UnknownZone;
+use crate::connecting::resolve::UnknownZone;
 use crate::{Endpoint, OptionError, ProxyError, Report, describe_error, os};
 use adieu_proto::Ending;
 use std::{fmt, io};

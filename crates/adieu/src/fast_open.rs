@@ -9,7 +9,7 @@
 //! - After an answer that is no connection, the next address is tried, with the bytes. After silence none is: the
 //!   peer's program may have them.
 
-use crate::connect::{connect_with, write_rest};
+use crate::connecting::{connect_with, write_rest};
 use crate::error::ConnectCause;
 use crate::handle::Handle;
 use crate::link::Link;

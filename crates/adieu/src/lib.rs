@@ -60,7 +60,8 @@
 #[cfg(not(any(unix, windows)))]
 compile_error!("adieu needs sockets as Unix or Windows has them");
 
-mod connect;
+mod blocking;
+mod connecting;
 mod connection;
 mod endpoint;
 mod error;
@@ -70,12 +71,10 @@ mod fast_open;
 mod handle;
 mod interrupt;
 mod link;
-mod listener;
 mod options;
 mod os;
 mod proxy;
 mod report;
-mod resolve;
 mod shown;
 mod socket_options;
 #[cfg(feature = "tls")]
@@ -86,7 +85,8 @@ pub mod tokio;
 pub use adieu_proto::{
     Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,
 };
-pub use connect::connect;
+pub use blocking::listener::Listener;
+pub use connecting::connect;
 pub use connection::{Connection, HalfClosed};
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{Attempt, ConnectCause, ConnectError, Ended, ListenError, ShutdownError};
@@ -94,7 +94,6 @@ pub use event::Event;
 pub use exchange::exchange;
 pub use fast_open::{FastOpen, fast_open};
 pub use interrupt::Interrupt;
-pub use listener::Listener;
 pub use options::{DataPath, Options};
 pub use os::Calls;
 #[doc(hidden)]

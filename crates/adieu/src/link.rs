@@ -6,7 +6,7 @@
 #[cfg(feature = "tls")]
 pub(crate) mod secure;
 
-use crate::connect::Established;
+use crate::connecting::Established;
 use crate::error::ConnectCause;
 use crate::fast_open::Syn;
 use crate::handle::{self, Direction, Handle};
@@ -187,11 +187,11 @@ impl<H: Handle> Link<H> {
         not(feature = "tls"),
         expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "a session is taken over")
     )]
-    pub(crate) fn goes_by(&mut self, way: crate::proxy::blocking::Way) {
+    pub(crate) fn goes_by(&mut self, way: crate::connecting::proxy::Way) {
         match way {
-            crate::proxy::blocking::Way::Plain => {}
+            crate::connecting::proxy::Way::Plain => {}
             #[cfg(feature = "tls")]
-            crate::proxy::blocking::Way::Tls(session) => self.outer = Some(session.into_carrier()),
+            crate::connecting::proxy::Way::Tls(session) => self.outer = Some(session.into_carrier()),
         }
     }
 

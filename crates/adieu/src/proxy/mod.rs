@@ -4,14 +4,11 @@
 //! driver looks at what its kernel holds, lets the handshake say how much of that is its own, and receives just so much.
 //! Whatever the proxy sends after its reply is the stream's.
 //!
-//! Both drivers use it: [`blocking`] here, and `tokio/proxy.rs`.
+//! Both drivers use it: `connecting/proxy.rs` and `tokio/proxy.rs`.
 
-pub(crate) mod blocking;
 mod environment;
 mod error;
 mod http;
-#[cfg(feature = "tls")]
-pub(crate) mod secure;
 mod socks4;
 mod socks5;
 #[cfg(test)]
@@ -108,7 +105,7 @@ pub struct Proxy {
     credentials: Option<Credentials>,
     /// How TLS is spoken to it. `None`: with the platform's roots, if it is spoken.
     #[cfg(feature = "tls")]
-    tls: Option<crate::tls::Tls>,
+    pub(crate) tls: Option<crate::tls::Tls>,
 }
 
 /// Two proxies are the same if they are written so; how their certificates are checked is not written.

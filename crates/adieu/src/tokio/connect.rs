@@ -2,14 +2,15 @@
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::{
+use crate::connecting::resolve;
+use crate::connecting::{
     BACKLOG_PAUSE, Established, Started, begin, cannot_go_on, fail, finished, not_secured, note_begin,
     note_failure, open_unix, out_of_time, port_zero, prepare, refused_option, start, transport, unaccepted,
 };
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
 use crate::os::AsyncInterrupt;
-use crate::{Endpoint, Event, OptionError, Options, handle, resolve};
+use crate::{Endpoint, Event, OptionError, Options, handle};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{SockAddr, Socket};
 use std::future::poll_fn;

@@ -3,10 +3,10 @@
 use super::connect::raised;
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connect::transport;
+use crate::blocking::listener::Accepted;
+use crate::connecting::transport;
 use crate::error::ListenError;
 use crate::link::Link;
-use crate::listener::Accepted;
 use crate::os::{Acceptor, AsyncInterrupt};
 use crate::{Endpoint, Options, Role};
 

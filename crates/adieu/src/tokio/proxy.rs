@@ -3,10 +3,10 @@
 use super::connect::{addresses_of, race};
 use super::stream::Stream;
 use crate::Event;
-use crate::connect::Established;
+use crate::connecting::Established;
+use crate::connecting::proxy::{PAGE_PATIENCE, Refusals, Step, Way, leave, silence, unreachable};
 use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
-use crate::proxy::blocking::{PAGE_PATIENCE, Refusals, Step, Way, leave, silence, unreachable};
 use crate::proxy::{Handshake, Proxy, ProxyError, Target};
 use adieu_proto::Call;
 use socket2::{SockRef, Socket};

@@ -1,7 +1,7 @@
 //! Descriptors that tokio has no type for, registered with its reactor.
 
 use crate::ListenError;
-use crate::listener::Accepted;
+use crate::blocking::listener::Accepted;
 use crate::os::AcknowledgementWatch;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

@@ -1,7 +1,7 @@
 //! What tokio waits for.
 
 use crate::ListenError;
-use crate::listener::Accepted;
+use crate::blocking::listener::Accepted;
 use std::io;
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::task::{Context, Poll, ready};

@@ -1,12 +1,13 @@
 //! Listening: the other side of the same procedure.
 
-use crate::connect::transport;
+use crate::connecting::resolve;
+use crate::connecting::transport;
 use crate::endpoint::host_of;
 use crate::error::{Explained, ListenError};
 use crate::link::Link;
 use crate::os::{self, AsPollable, SocketFile, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
-use crate::{Connection, Endpoint, Interrupt, Options, Role, handle, resolve};
+use crate::{Connection, Endpoint, Interrupt, Options, Role, handle};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::time::{Duration, Instant};

@@ -3,9 +3,9 @@
 //! The session then carries the streams: their bytes are what is sealed in it, or, where the peer speaks TLS too, the records
 //! that lead to the peer are.
 
-use super::blocking::Step;
-use super::{Handshake, Proxy, ProxyError, Wants};
+use super::proxy::Step;
 use crate::os;
+use crate::proxy::{Handshake, Proxy, ProxyError, Wants};
 use crate::tls::engine::{self, Engine};
 use crate::tls::{Client, Described, Failure, HandshakeError, Party, Presented, Stage, Trust, is_readable};
 use adieu_proto::Call;

@@ -1,13 +1,16 @@
 //! Connecting: every address is tried, the Happy Eyeballs way (RFC 8305), until one connects.
 
+pub(crate) mod proxy;
+pub(crate) mod resolve;
+#[cfg(feature = "tls")]
+pub(crate) mod secure_proxy;
+
 use crate::connection::{ensure_connected, report, write};
 use crate::error::{Attempt, ConnectCause, ConnectError, list, os_code};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
-use crate::{
-    Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role, handle, proxy, resolve,
-};
+use crate::{Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role, handle};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
@@ -154,7 +157,7 @@ pub(crate) fn prepare<H: handle::Handle>(
     let proxy = link.options.proxy.clone();
     link.facts.proxy = proxy.as_ref().map(ToString::to_string);
     if let Some(proxy) = &proxy {
-        proxy::blocking::check(proxy, endpoint)?;
+        proxy::check(proxy, endpoint)?;
     }
     Ok(proxy)
 }
@@ -168,7 +171,7 @@ fn establish(
         Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
         Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
             if let Some(proxy) = proxy {
-                return proxy::blocking::establish(link, &proxy, host, *port);
+                return proxy::establish(link, &proxy, host, *port);
             }
             let addresses = addresses_of(link, host, *port)?;
             race(link, &addresses)

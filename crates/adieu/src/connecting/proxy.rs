@@ -1,10 +1,10 @@
 //! Connecting through a proxy, for the blocking driver.
 
-use super::{Handshake, Proxy, ProxyError, Target, Wants};
-use crate::connect::{Established, addresses_of, out_of_time, race};
+use crate::connecting::{Established, addresses_of, out_of_time, race};
 use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
 use crate::os::{self, AsPollable, Watch};
+use crate::proxy::{Handshake, Proxy, ProxyError, Target, Wants};
 use crate::{Endpoint, Event, handle};
 use adieu_proto::Call;
 use socket2::{SockRef, Socket};
@@ -157,7 +157,7 @@ fn shake_hands(
 pub(crate) enum Way {
     Plain,
     #[cfg(feature = "tls")]
-    Tls(super::secure::Session),
+    Tls(super::secure_proxy::Session),
 }
 
 impl Way {
@@ -166,7 +166,7 @@ impl Way {
     pub(crate) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
         #[cfg(feature = "tls")]
         if proxy.is_secure() {
-            return super::secure::Session::new(proxy).map(Self::Tls);
+            return super::secure_proxy::Session::new(proxy).map(Self::Tls);
         }
         let _ = proxy;
         Ok(Self::Plain)

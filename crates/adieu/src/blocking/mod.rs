@@ -1,0 +1,3 @@
+//! The blocking face: it waits with poll.
+
+pub(crate) mod listener;
