@@ -1,6 +1,6 @@
 //! Any text as a duration: what is taken is one that a timer can have, and nothing panics.
 
-#[path = "../../crates/adieu-cli/src/durations.rs"]
+#[path = "../../crates/adieu-cli/src/options/durations.rs"]
 mod durations;
 
 pub(crate) fn holds(data: &[u8]) {

@@ -3,22 +3,17 @@
 //! `main` only maps a result to an exit status. Each command is one file; the options they share have one
 //! definition; only this crate prints.
 
-mod arguments;
 mod commands;
-mod durations;
 mod exit;
 mod hints;
-mod ladder;
 mod options;
 mod os;
+mod parsing;
 mod printer;
-mod proxy_options;
 mod said;
 mod sink;
-mod socket_options;
 mod stdio;
 mod steps;
-mod tls;
 
 use crate::exit::ExitStatus;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -38,8 +33,8 @@ struct Cli<C: Subcommand> {
 enum Command {
     Connect(commands::connect::Args),
     Listen(commands::listen::Args),
-    Send(commands::transfer::send::Args),
-    Receive(commands::transfer::receive::Args),
+    Send(commands::send::Args),
+    Receive(commands::receive::Args),
     Demo(commands::demo::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
@@ -67,7 +62,7 @@ enum OnlyConnect {
 
 /// What is to be done. `Err`: nothing, and that has been said.
 fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
-    if !arguments::has_variables()
+    if !parsing::has_variables()
         && let Some(args) = commands::connect::Args::without_options(words)
     {
         return Ok(Command::Connect(args));
@@ -75,9 +70,9 @@ fn command(words: &[OsString]) -> Result<Command, ExitStatus> {
     if commands::completions::is_asked(words) {
         return Err(commands::completions::answer(words, &Cli::<Command>::command()));
     }
-    let matches = arguments::parse(definition(words), words)?;
+    let matches = parsing::parse(definition(words), words)?;
     let parsed = Cli::<Command>::from_arg_matches(&matches);
-    parsed.map(|cli| cli.command).map_err(|error| arguments::say(&error, words))
+    parsed.map(|cli| cli.command).map_err(|error| parsing::say(&error, words))
 }
 
 pub(crate) fn definition(words: &[OsString]) -> clap::Command {
@@ -118,8 +113,8 @@ fn run(command: Command) -> ExitStatus {
     match command {
         Command::Connect(args) => commands::connect::run(&args),
         Command::Listen(args) => commands::listen::run(&args),
-        Command::Send(args) => commands::transfer::send::run(&args),
-        Command::Receive(args) => commands::transfer::receive::run(&args),
+        Command::Send(args) => commands::send::run(&args),
+        Command::Receive(args) => commands::receive::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Completions(args) => commands::completions::run(&args, &Cli::<Command>::command()),
         Command::Man(args) => commands::man::run(&args, Cli::<Command>::command()),

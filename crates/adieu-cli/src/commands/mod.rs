@@ -1,8 +1,10 @@
-//! One file per command.
+//! A folder per command. `transfer` is what `send` and `receive` share.
 
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod man;
-pub(crate) mod transfer;
+pub(crate) mod receive;
+pub(crate) mod send;
+mod transfer;

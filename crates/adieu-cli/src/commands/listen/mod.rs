@@ -9,12 +9,12 @@ pub(crate) mod port_file;
 mod server;
 mod service;
 
-use crate::durations::{Grace, grace, limit_or_none};
 use crate::exit::{self, ExitStatus};
+use crate::options::durations::{Grace, grace, limit_or_none};
+use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Reporting, Shared, endpoint};
 use crate::os::{self, ExecStatus, command};
 use crate::printer::{Kind, Printer, complain};
-use crate::tls::ListenTls;
 use adieu::tls::Tls;
 use adieu::{LocalEnd, NeverConnected, Report, Role, describe_error};
 use clap::ArgAction;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const COURTESY: Duration = Duration::from_secs(240);
 
 /// The attempts so far.
-pub(super) struct Attempts {
+pub(crate) struct Attempts {
     count: u32,
     /// Those that count as retries.
     used: u32,
@@ -24,25 +24,25 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn new(retries: u32) -> Self {
+    pub(crate) fn new(retries: u32) -> Self {
         Self { count: 0, used: 0, retries, backoff: Backoff::new(), furthest: None, courtesy: None }
     }
 
-    pub(super) const fn begin(&mut self) {
+    pub(crate) const fn begin(&mut self) {
         self.count += 1;
     }
 
-    pub(super) const fn count(&self) -> u32 {
+    pub(crate) const fn count(&self) -> u32 {
         self.count
     }
 
     /// Whether somebody who listens may wait for another client.
-    pub(super) const fn may_go_on(&self) -> bool {
+    pub(crate) const fn may_go_on(&self) -> bool {
         self.retries > 0
     }
 
     /// How long to wait for a connection or an attempt: so long if nothing else ends it before.
-    pub(super) fn bound(&self, limit: Option<Duration>, deadline: Option<Instant>) -> Option<Duration> {
+    pub(crate) fn bound(&self, limit: Option<Duration>, deadline: Option<Instant>) -> Option<Duration> {
         let left = |moment: Instant| moment.saturating_duration_since(Instant::now());
         [limit, deadline.map(left), self.courtesy.map(left)].into_iter().flatten().min()
     }
@@ -51,7 +51,7 @@ impl Attempts {
 impl Session {
     /// After an attempt: waits for the time of the next one, if that may do better and is left. `Break`: all is over, and
     /// reported.
-    pub(super) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
+    pub(crate) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
         let again = (again || report.is_unheard()) && report.result != "interrupted";
         // Whoever comes and brings nothing uses up nothing, so that no stranger can end the wait for the right one.
         if !self.listens || report.bytes_moved > 0 || report.encrypted_by == Some("secret") {
@@ -90,7 +90,7 @@ impl Session {
     }
 
     /// Reports what it came to with this last attempt.
-    pub(super) fn end(&mut self, mut report: TransferReport) -> ExitStatus {
+    pub(crate) fn end(&mut self, mut report: TransferReport) -> ExitStatus {
         report.attempts = self.attempts.count;
         self.printer.transfer(&report.after(self.attempts.furthest.take()))
     }

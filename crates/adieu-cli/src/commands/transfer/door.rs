@@ -63,7 +63,7 @@ pub(super) enum Why {
     Outcome(Box<Outcome>, Box<Wire>),
 }
 
-pub(super) struct Door {
+pub(crate) struct Door {
     events: mpsc::Receiver<Event>,
     shared: Arc<Shared>,
     stop: Interrupt,

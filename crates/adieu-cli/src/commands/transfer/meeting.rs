@@ -10,7 +10,7 @@ use adieu_transfer::{Agreement, Outcome, Wire};
 use std::time::Instant;
 
 /// Who is on the other side of a connection.
-pub(super) enum Met {
+pub(crate) enum Met {
     /// There is no connection.
     Never(Never),
     /// Somebody who did not say who he is, and what that came to.
@@ -22,7 +22,7 @@ pub(super) enum Met {
 
 impl Session {
     /// One connection for plain bytes, to a peer that says nothing of itself.
-    pub(super) fn plain_connection(
+    pub(crate) fn plain_connection(
         &mut self,
         transfer: &Transfer,
     ) -> Result<Result<Connection, Never>, ExitStatus> {
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// The next peer, or why there is none.
-    pub(super) fn meet(&mut self, origin: &mut Origin) -> Met {
+    pub(crate) fn meet(&mut self, origin: &mut Origin) -> Met {
         self.attempts.begin();
         let endpoint = match origin {
             Origin::Connect(endpoint) => endpoint,

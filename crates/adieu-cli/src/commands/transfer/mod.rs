@@ -6,25 +6,23 @@
 mod attempts;
 mod door;
 mod guesses;
-mod meeting;
-mod own_files;
+pub(crate) mod meeting;
+pub(crate) mod own_files;
 mod pasted;
-mod progress;
-pub(crate) mod receive;
+pub(crate) mod progress;
 mod screen;
-pub(crate) mod send;
 mod view;
 
 use self::attempts::Attempts;
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
+use crate::options::proxy::ProxyOptions;
+use crate::options::socket::Source;
+use crate::options::tls::EitherTls;
 use crate::options::{FirstClient, InputKind, Shared};
 use crate::os::signals;
 use crate::printer::{Kind, Printer, complain, say_always};
-use crate::proxy_options::ProxyOptions;
-use crate::socket_options::Source;
-use crate::tls::EitherTls;
 use adieu::tls::{Fingerprint, Tls};
 use adieu::{Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
 use adieu_transfer::{Outcome, Role, Secret, TransferReport, Wire};
@@ -43,11 +41,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// What the shared options mean for a transfer.
-const IDLE_TIMEOUT: &str = "End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this \
+pub(crate) const IDLE_TIMEOUT: &str = "End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this \
     long while we wait for it, or takes and acknowledges nothing of what we send; our own slow input or output does not \
     count. It is also how long the peer may take to say who \
     it is (exit 5) [default: none; 30s for who it is; when listening, 10s for that at most]";
-const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
+pub(crate) const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
     between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
 
 /// More than anybody has, and less than a file that was named by mistake. The help says it too.
@@ -63,7 +61,7 @@ pub(crate) struct Transfer {
     /// whole as a partial; both compare its hash
     #[arg(long, env = "ADIEU_RESUME", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
-    resume: bool,
+    pub(crate) resume: bool,
 
     /// After a failed connection, or one where the peer is silent or what came was damaged, try again so many times
     /// [default: 0; 10 without a number]: who connects with pauses of 1 s to 30 s, who listens by waiting for the next,
@@ -72,7 +70,7 @@ pub(crate) struct Transfer {
     /// any case
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "10", value_parser = crate::options::number)]
-    retry: Option<u32>,
+    pub(crate) retry: Option<u32>,
 
     /// A passphrase that both sides must have: authenticates and encrypts. On a command line others can see it; better
     /// give it in ADIEU_SECRET or a file
@@ -84,31 +82,31 @@ pub(crate) struct Transfer {
         conflicts_with = "secret_file",
         value_parser = NonEmptyStringValueParser::new()
     )]
-    secret: Option<String>,
+    pub(crate) secret: Option<String>,
 
     /// The passphrase is what this file has, at most 64 KiB
     #[arg(long, value_name = "FILE", env = "ADIEU_SECRET_FILE", hide_env_values = true)]
-    secret_file: Option<PathBuf>,
+    pub(crate) secret_file: Option<PathBuf>,
 
     /// At most so many bytes per second, as in 500K or 10M
     #[arg(long, value_name = "RATE", env = "ADIEU_LIMIT_RATE", hide_env_values = true, value_parser = rate)]
-    limit_rate: Option<u64>,
+    pub(crate) limit_rate: Option<u64>,
 
     /// When listening: write the port (or the socket's path) to this file once it listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
-    port_file: Option<PathBuf>,
+    pub(crate) port_file: Option<PathBuf>,
 
     #[command(flatten)]
-    first_client: FirstClient,
+    pub(crate) first_client: FirstClient,
 
     #[command(flatten)]
-    tls: EitherTls,
+    pub(crate) tls: EitherTls,
 
     #[command(flatten)]
-    source: Source,
+    pub(crate) source: Source,
 
     #[command(flatten)]
-    proxy: ProxyOptions,
+    pub(crate) proxy: ProxyOptions,
 }
 
 /// Bytes per second as people write them.
@@ -128,13 +126,13 @@ fn rate(text: &str) -> Result<u64> {
 
 impl Transfer {
     /// A number after --retry is a word of its own: what to say of it.
-    fn hint<'a>(&self, mut words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
+    pub(crate) fn hint<'a>(&self, mut words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
         let is_number = |word: &&OsStr| word.to_str().is_some_and(|word| word.parse::<u32>().is_ok());
         let number = self.retry.and_then(|_| words.find(is_number))?;
         Some(format!("for {0} retries write --retry={0}", number.display()))
     }
 
-    fn has_secret(&self) -> bool {
+    pub(crate) fn has_secret(&self) -> bool {
         self.secret.is_some() || self.secret_file.is_some()
     }
 
@@ -153,7 +151,7 @@ impl Transfer {
 
 /// Does what may block for ever, such as opening a FIFO, on a thread of its own. `go_on` is asked now and then, and `Ok(None)` is
 /// that it did not want to.
-fn wait_for<R: Send + 'static>(
+pub(crate) fn wait_for<R: Send + 'static>(
     work: impl FnOnce() -> io::Result<R> + Send + 'static,
     go_on: &dyn Fn() -> bool,
 ) -> io::Result<Option<R>> {
@@ -171,37 +169,37 @@ fn wait_for<R: Send + 'static>(
 }
 
 /// Where connections come from.
-enum Origin {
+pub(crate) enum Origin {
     Connect(Endpoint),
     Listen(Box<Door>),
 }
 
 /// What both commands set up before anything is connected.
-struct Session {
-    role: Role,
-    printer: Arc<Printer>,
-    options: Options,
-    interrupt: Interrupt,
-    connect_timeout: Option<Duration>,
-    attempts: Attempts,
+pub(crate) struct Session {
+    pub(crate) role: Role,
+    pub(crate) printer: Arc<Printer>,
+    pub(crate) options: Options,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) attempts: Attempts,
     /// When the command's whole time is up.
-    deadline: Option<Instant>,
-    endpoint: Endpoint,
-    listens: bool,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) listens: bool,
     /// Of a certificate that was made for this run.
-    fingerprint: Option<Fingerprint>,
-    protection: Protection,
-    speaks_tls: bool,
-    has_proxy: bool,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) protection: Protection,
+    pub(crate) speaks_tls: bool,
+    pub(crate) has_proxy: bool,
     /// What is received goes to the terminal, and a bar would stand in its midst.
-    shares_terminal: bool,
+    pub(crate) shares_terminal: bool,
     /// A client that leaves without a byte counts.
-    accepts_first: bool,
+    pub(crate) accepts_first: bool,
 }
 
 /// What keeps others from what is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protection {
+pub(crate) enum Protection {
     None,
     /// TLS with whoever answers.
     Insecure,
@@ -209,10 +207,10 @@ enum Protection {
 }
 
 /// Why there is no connection.
-struct Never {
-    report: Box<Report>,
+pub(crate) struct Never {
+    pub(crate) report: Box<Report>,
     /// Somebody connected who does not speak as we do; another may.
-    by_stranger: bool,
+    pub(crate) by_stranger: bool,
 }
 
 impl From<Box<Report>> for Never {
@@ -222,7 +220,7 @@ impl From<Box<Report>> for Never {
 }
 
 impl Session {
-    fn new(
+    pub(crate) fn new(
         role: Role,
         endpoint: Endpoint,
         listens: bool,
@@ -296,7 +294,7 @@ impl Session {
     }
 
     /// The secret of both sides, waited for until a signal or the deadline.
-    fn secret(&self, transfer: &Transfer) -> Result<Option<Secret>, ExitStatus> {
+    pub(crate) fn secret(&self, transfer: &Transfer) -> Result<Option<Secret>, ExitStatus> {
         let usage = |text: &str| {
             complain(text);
             ExitStatus::Usage
@@ -320,12 +318,12 @@ impl Session {
     }
 
     /// Whether no signal has come, and the deadline has not passed.
-    fn may_go_on(&self) -> bool {
+    pub(crate) fn may_go_on(&self) -> bool {
         self.interrupt.raised().is_none() && !self.is_late()
     }
 
     /// The report of a signal or the deadline before there was a connection.
-    fn ended_before(&self, doing: &str) -> ExitStatus {
+    pub(crate) fn ended_before(&self, doing: &str) -> ExitStatus {
         let (cause, by) = match self.interrupt.raised() {
             Some(signal) => {
                 (NeverConnected::Interrupted { signal }, format!("interrupted by {}", signal.name()))
@@ -341,7 +339,7 @@ impl Session {
     }
 
     /// On a terminal, says what is waited for after our half-close. Only where no bar does.
-    fn tell_waits(&mut self) {
+    pub(crate) fn tell_waits(&mut self) {
         if self.printer.watches() && !self.printer.is_verbose() {
             let printer = Arc::clone(&self.printer);
             self.options = self.options.clone().observer(move |at, event| printer.step(at, event));
@@ -349,18 +347,18 @@ impl Session {
     }
 
     /// The report of a failure of our own, before there is a connection.
-    fn local_failure(&self, words: &str) -> ExitStatus {
+    pub(crate) fn local_failure(&self, words: &str) -> ExitStatus {
         self.local_failure_with(words, None)
     }
 
     /// The same, with what to try next.
-    fn local_failure_with(&self, words: &str, hint: Option<&str>) -> ExitStatus {
+    pub(crate) fn local_failure_with(&self, words: &str, hint: Option<&str>) -> ExitStatus {
         self.printer.transfer_with(&TransferReport::local_failure(self.role, words), hint)
     }
 
     /// Where connections come from; listens if that is asked for. `options`: what the other side needs besides what both
     /// have.
-    fn origin(
+    pub(crate) fn origin(
         &self,
         transfer: &Transfer,
         options: &str,
@@ -385,7 +383,11 @@ impl Session {
     }
 
     /// Listens, if that is asked for.
-    fn listener(&self, transfer: &Transfer, options: &str) -> Result<Option<Listener>, ExitStatus> {
+    pub(crate) fn listener(
+        &self,
+        transfer: &Transfer,
+        options: &str,
+    ) -> Result<Option<Listener>, ExitStatus> {
         let endpoint = &self.endpoint;
         if !self.listens {
             return Ok(None);
@@ -416,27 +418,27 @@ impl Session {
     }
 
     /// Whether the command's whole time is up.
-    fn is_late(&self) -> bool {
+    pub(crate) fn is_late(&self) -> bool {
         self.deadline.is_some_and(|moment| moment <= Instant::now())
     }
 
     /// Ends the connection, and makes the report of one attempt.
-    fn conclude(&self, outcome: &Outcome, wire: Wire, accept_written: bool) -> TransferReport {
+    pub(crate) fn conclude(&self, outcome: &Outcome, wire: Wire, accept_written: bool) -> TransferReport {
         TransferReport::new(self.role, outcome, accept_written, self.attempts.count(), wire.finish())
     }
 
-    fn never_connected(&self, never: Never) -> TransferReport {
+    pub(crate) fn never_connected(&self, never: Never) -> TransferReport {
         TransferReport::never_connected(self.role, self.attempts.count(), *never.report)
     }
 
     /// Whether another connection may do better than the one that there was not.
-    fn may_connect_again(&self, never: &Never) -> bool {
+    pub(crate) fn may_connect_again(&self, never: &Never) -> bool {
         !self.listens || never.by_stranger
     }
 
     /// Whether another connection may do better than this one. Who listens hears strangers; who connects would only meet
     /// the same one again.
-    fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
+    pub(crate) fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
         outcome.may_be_tried_again()
             || (self.listens && (outcome.is_of_a_stranger() || outcome.peer_gave_up()))
     }

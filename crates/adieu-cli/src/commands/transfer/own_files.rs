@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Refuses a report or port in the place of what is `sent` (or `stored`), before anything is created: the one would be lost
 /// in the other.
-pub(super) fn check(
+pub(crate) fn check(
     shared: &Shared,
     transfer: &Transfer,
     places: &[PathBuf],

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-pub(super) struct Progress<'a> {
+pub(crate) struct Progress<'a> {
     drawn: Option<Drawn>,
     printer: &'a Printer,
     /// What is received is stored, and not written to stdout.
@@ -24,22 +24,22 @@ struct Drawn {
 
 impl<'a> Progress<'a> {
     /// Of a sender, or of a receiver that stores.
-    pub(super) fn new(printer: &'a Printer) -> Self {
+    pub(crate) fn new(printer: &'a Printer) -> Self {
         Self::waiting(printer, Doing::Hello)
     }
 
     /// Of a receiver that writes to stdout. On a terminal that would share the line with a bar, and lose what it holds.
-    pub(super) fn to_stdout(printer: &'a Printer, is_terminal: bool) -> Self {
+    pub(crate) fn to_stdout(printer: &'a Printer, is_terminal: bool) -> Self {
         let drawn = (printer.may_draw() && !is_terminal).then(|| Drawn::new(Doing::Hello));
         Self { drawn, printer, stores: false }
     }
 
     /// Of what comes before a transfer.
-    pub(super) fn waiting(printer: &'a Printer, doing: Doing) -> Self {
+    pub(crate) fn waiting(printer: &'a Printer, doing: Doing) -> Self {
         Self { drawn: printer.may_draw().then(|| Drawn::new(doing)), printer, stores: true }
     }
 
-    pub(super) fn step(&mut self, step: Step<'_>) {
+    pub(crate) fn step(&mut self, step: Step<'_>) {
         if self.printer.is_verbose() {
             self.tell(&step);
         }
@@ -95,7 +95,7 @@ impl<'a> Progress<'a> {
         self.printer.say(&text);
     }
 
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if let Some(drawn) = self.drawn {
             drawn.bar.finish_and_clear();
         }

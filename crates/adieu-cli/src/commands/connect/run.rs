@@ -1,12 +1,12 @@
 //! `adieu connect`: stdin to the peer, the peer to stdout, and a good end.
 
 use crate::exit::ExitStatus;
+use crate::options::proxy::ProxyOptions;
+use crate::options::socket::Source;
+use crate::options::tls::ConnectTls;
 use crate::options::{InputKind, Reporting, Shared, endpoint};
 use crate::os::signals;
 use crate::printer::{Kind, Printer, complain};
-use crate::proxy_options::ProxyOptions;
-use crate::socket_options::Source;
-use crate::tls::ConnectTls;
 use crate::{exit, stdio};
 use adieu::exchange::Closes;
 use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};

@@ -1,8 +1,8 @@
 //! `adieu send`: files to a receiver, until it says that they are stored.
 
-use super::meeting::Met;
-use super::progress::Progress;
-use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files, wait_for};
+use crate::commands::transfer::meeting::Met;
+use crate::commands::transfer::progress::Progress;
+use crate::commands::transfer::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files, wait_for};
 use crate::exit::{self, ExitStatus};
 use crate::options::{Reporting, Shared};
 use crate::os;

@@ -1,7 +1,12 @@
 //! The options that every command shares: one definition for help, man page, completions and environment.
 
-use crate::durations::{Grace, grace, limit};
-use crate::socket_options::SocketOptions;
+pub(crate) mod durations;
+pub(crate) mod proxy;
+pub(crate) mod socket;
+pub(crate) mod tls;
+
+use crate::options::durations::{Grace, grace, limit};
+use crate::options::socket::SocketOptions;
 use adieu::{Endpoint, InputSilence, Options};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;

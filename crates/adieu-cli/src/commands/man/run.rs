@@ -1,6 +1,6 @@
 //! `adieu man`.
 
-use super::completions::print;
+use crate::commands::completions::print;
 use crate::exit::{ExitStatus, TABLE};
 use std::io;
 

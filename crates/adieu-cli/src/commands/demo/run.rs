@@ -1,8 +1,8 @@
 //! `adieu demo`: the page's procedure, for real, over loopback.
 
-use super::completions::print;
+use super::ladder::{Rung, Side, Wire, draw};
+use crate::commands::completions::print;
 use crate::exit::{self, ExitStatus};
-use crate::ladder::{Rung, Side, Wire, draw};
 use crate::printer::complain;
 use adieu::{Connection, Endpoint, Event, Options, Report};
 use anyhow::{Context, Result, anyhow};

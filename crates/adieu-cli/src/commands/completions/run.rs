@@ -44,9 +44,9 @@ pub(crate) fn run(args: &Args, definition: &Command) -> ExitStatus {
         print(&script)
     };
     match args.shell {
-        Shell::Bash => print(include_bytes!("completions/adieu.bash")),
-        Shell::Zsh => print(include_bytes!("completions/adieu.zsh")),
-        Shell::Fish => print(include_bytes!("completions/adieu.fish")),
+        Shell::Bash => print(include_bytes!("adieu.bash")),
+        Shell::Zsh => print(include_bytes!("adieu.zsh")),
+        Shell::Fish => print(include_bytes!("adieu.fish")),
         Shell::Elvish => of_clap(OfClap::Elvish),
         Shell::Powershell => of_clap(OfClap::PowerShell),
     }

@@ -33,7 +33,7 @@ pub(crate) struct SocketOptions {
     /// Let the kernel give up when nothing was acknowledged for this long; a peer whose window is closed counts too. More than 145s leaves
     /// noticing a dead peer to the kernel (Linux)
     /// [default: the system's]
-    #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::durations::limit)]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::options::durations::limit)]
     user_timeout: Option<Duration>,
 
     /// Send small pieces at once [default: on]

@@ -1,8 +1,8 @@
 //! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
 
-use super::meeting::Met;
-use super::progress::Progress;
-use super::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
+use crate::commands::transfer::meeting::Met;
+use crate::commands::transfer::progress::Progress;
+use crate::commands::transfer::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
 use crate::exit::{self, ExitStatus};
 use crate::options::{Reporting, Shared, endpoint};
 use crate::os::{self, Standard};
