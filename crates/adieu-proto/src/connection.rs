@@ -415,8 +415,9 @@ impl Connection {
         self.decide(now, Ending::Indeterminate { missing });
     }
 
-    /// The driver saw an error or a hang-up on the socket that no call has told: look at SO_ERROR.
-    pub fn handle_alert(&mut self) {
+    /// Asks for an [`Action::Sample`]: the driver saw an error or a hang-up on the socket that no call has told, or needs
+    /// fresh acknowledgements for itself.
+    pub fn request_sample(&mut self) {
         self.sample_due |= self.connected && self.verdict.is_none();
     }
 

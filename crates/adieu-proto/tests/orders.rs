@@ -37,7 +37,7 @@ enum Happening {
     Abort,
     GiveUp,
     Close,
-    Alert,
+    SampleRequested,
     /// Asks for an action; it is answered later.
     Ask,
     /// Answers the action that is asked for.
@@ -131,7 +131,7 @@ fn input() -> impl Strategy<Value = Happening> {
         4 => (1_u64..3).prop_map(Happening::Written),
         1 => (1_u64..3).prop_map(Happening::Discarded),
         1 => Just(Happening::Close),
-        1 => Just(Happening::Alert),
+        1 => Just(Happening::SampleRequested),
         3 => (1_u64..3).prop_map(Happening::Read),
         4 => Just(Happening::Accepted),
         3 => Just(Happening::Eof),
@@ -264,7 +264,7 @@ impl Told {
             Happening::Abort => self.core.handle_abort(now),
             Happening::GiveUp => self.core.handle_give_up(now),
             Happening::Close => self.core.handle_close(now),
-            Happening::Alert => self.core.handle_alert(),
+            Happening::SampleRequested => self.core.request_sample(),
             Happening::Ask => self.ask(),
             Happening::Answer(answer) => self.answer(answer),
             Happening::Sleep(waiting) => self.core.handle_waiting(now, waiting),

@@ -279,7 +279,7 @@ impl Exchange {
             }
             if socket.alert && !(waiting.receive || waiting.send) {
                 self.hang_up_known = true;
-                self.link.core.handle_alert();
+                self.link.core.request_sample();
             }
         }
         if let Ends::Local { input: i, output: o } = &mut self.ends {

@@ -366,7 +366,7 @@ impl<H: Handle> Link<H> {
         let flushed = self.flush(at);
         if [&mut self.tls, &mut self.outer].into_iter().flatten().any(|tls| tls.ledger().is_long()) {
             // A look at the acknowledgements shortens it.
-            self.core.handle_alert();
+            self.core.request_sample();
         }
         match flushed {
             Flushed::Failed => Moved::Ended,

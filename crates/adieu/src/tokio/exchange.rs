@@ -172,7 +172,7 @@ impl Exchange {
         let mut watches = [Watch::new(stream.as_pollable(), false, false)];
         self.hang_up_known = os::wait(&mut watches, Some(Duration::ZERO)).is_err() || watches[0].ready.alert;
         if self.hang_up_known {
-            self.inner.link.core.handle_alert();
+            self.inner.link.core.request_sample();
         }
         // If it was only room that has just come, the next turn clears that.
         true
