@@ -62,12 +62,12 @@ compile_error!("adieu needs sockets as Unix or Windows has them");
 
 mod blocking;
 mod connecting;
-mod connection;
 mod endpoint;
 mod error;
 mod event;
-pub mod exchange;
+
 mod fast_open;
+mod flow;
 mod handle;
 mod interrupt;
 mod link;
@@ -86,12 +86,12 @@ pub use adieu_proto::{
     Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,
 };
 pub use blocking::listener::Listener;
+pub use blocking::{Connection, HalfClosed, exchange};
 pub use connecting::connect;
-pub use connection::{Connection, HalfClosed};
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{Attempt, ConnectCause, ConnectError, Ended, ListenError, ShutdownError};
 pub use event::Event;
-pub use exchange::exchange;
+
 pub use fast_open::{FastOpen, fast_open};
 pub use interrupt::Interrupt;
 pub use options::{DataPath, Options};

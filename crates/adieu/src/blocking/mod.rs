@@ -1,3 +1,12 @@
-//! The blocking face: it waits with poll.
+//! The blocking face: it waits with `poll` (WSAPoll on Windows) and nothing else.
+//!
+//! What a connection does and how it ends is decided below it, in [`link`](crate::link) and [`flow`](crate::flow), which the
+//! tokio face shares.
 
+pub(crate) mod connection;
+pub mod exchange;
+mod first;
 pub(crate) mod listener;
+
+pub use connection::{Connection, HalfClosed};
+pub use exchange::exchange;

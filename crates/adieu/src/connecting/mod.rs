@@ -5,7 +5,7 @@ pub(crate) mod resolve;
 #[cfg(feature = "tls")]
 pub(crate) mod secure_proxy;
 
-use crate::connection::{ensure_connected, report, write};
+use crate::blocking::connection::{ensure_connected, report, write};
 use crate::error::{Attempt, ConnectCause, ConnectError, list, os_code};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};

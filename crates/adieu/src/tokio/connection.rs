@@ -2,7 +2,7 @@
 
 use super::stream::Stream;
 use super::waiters::Waiters;
-use crate::connection::{Adopted, adopt, ended, report};
+use crate::blocking::connection::{Adopted, adopt, ended, report};
 use crate::error::ShutdownError;
 use crate::handle::Direction;
 use crate::link::{Link, Moved};

@@ -13,11 +13,11 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// A mouthful on a direct way: sixteen segments of the largest size, and what a pipe holds.
-pub(super) const DIRECT: u32 = 1024 * 1024;
+pub(crate) const DIRECT: u32 = 1024 * 1024;
 
 /// A mouthful of TLS: what is received at once.
 #[cfg(feature = "tls")]
-pub(super) const TLS: u32 = 256 * 1024;
+pub(crate) const TLS: u32 = 256 * 1024;
 
 /// How long bytes below the mark may lie in the kernel.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(1);
 const TRICKLE: u64 = 64 * 1024;
 
 #[derive(Debug, Default)]
-pub(super) struct LowWater {
+pub(crate) struct LowWater {
     raised: bool,
     /// The system does not let us.
     refused: bool,
@@ -40,7 +40,7 @@ pub(super) struct LowWater {
 
 impl LowWater {
     /// Before a wait: raises the mark if the peer's bytes have come fast. How long to wait at most, if it is for them.
-    pub(super) fn before_wait(
+    pub(crate) fn before_wait(
         &mut self,
         link: &Link<Socket>,
         for_peer: bool,
@@ -82,7 +82,7 @@ impl LowWater {
     }
 
     /// After a wait that did not find the socket readable: whether it is to be asked all the same.
-    pub(super) fn is_out_of_patience(&mut self, link: &Link<Socket>) -> bool {
+    pub(crate) fn is_out_of_patience(&mut self, link: &Link<Socket>) -> bool {
         let now = link.now();
         let over = self.raised && self.waiting.is_some_and(|(since, _)| since + PATIENCE <= now);
         self.has_looked |= over;

@@ -10,17 +10,17 @@
 //! refuses it. Nothing is held between input and socket on a direct way, so nothing can be lost when it is left.
 
 use super::buffer::Buffer;
-use super::ends::Input;
-#[cfg(target_os = "linux")]
-use super::ends::Kind;
 use crate::link::{Link, Moved};
+use crate::os::ends::Input;
+#[cfg(target_os = "linux")]
+use crate::os::ends::Kind;
 use adieu_proto::LocalEnd;
 use socket2::Socket;
 use std::io;
 
 /// What a pass over a direction came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pass {
+pub(crate) enum Pass {
     /// Bytes moved, or an end or failure was told to the core.
     Moved,
     /// Nothing can be done now.
@@ -38,15 +38,15 @@ enum Way {
     Splice,
 }
 
-pub(super) struct Upload {
-    pub(super) buffer: Buffer,
+pub(crate) struct Upload {
+    pub(crate) buffer: Buffer,
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     way: Way,
     /// The direct way has not been tried and refused.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     may_be_direct: bool,
     /// The socket may take something.
-    pub(super) may_send: bool,
+    pub(crate) may_send: bool,
     /// On a direct way the input has something that the socket does not take.
     held_up: bool,
     /// Why the input failed, until that is told.
@@ -56,22 +56,22 @@ pub(super) struct Upload {
 /// How much one call moves at most: enough that the call costs nothing beside the bytes, little enough that the other
 /// direction is not kept waiting.
 #[cfg(target_os = "linux")]
-pub(super) const PIECE: usize = 1024 * 1024;
+pub(crate) const PIECE: usize = 1024 * 1024;
 
 /// Whether a direction that has moved so many bytes is worth a direct way.
 #[cfg(target_os = "linux")]
-pub(super) fn is_worth_it(link: &Link<Socket>, moved: u64) -> bool {
+pub(crate) fn is_worth_it(link: &Link<Socket>, moved: u64) -> bool {
     link.is_plain() && is_long(link, moved)
 }
 
 /// Whether a direction that has moved so many bytes is to be fast, and not only right.
 #[cfg(target_os = "linux")]
-pub(super) fn is_long(link: &Link<Socket>, moved: u64) -> bool {
+pub(crate) fn is_long(link: &Link<Socket>, moved: u64) -> bool {
     link.options.data_path.direct_from().is_some_and(|from| moved >= from)
 }
 
 impl Upload {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             buffer: Buffer::new(),
             way: Way::Buffered,
@@ -83,22 +83,22 @@ impl Upload {
     }
 
     /// Whether the socket's room is what this direction waits for.
-    pub(super) fn waits_to_send(&self, wants_send: bool) -> bool {
+    pub(crate) fn waits_to_send(&self, wants_send: bool) -> bool {
         wants_send || self.held_up
     }
 
     /// Whether the input is what this direction waits for.
-    pub(super) fn waits_for_input(&self, wants_input: bool) -> bool {
+    pub(crate) fn waits_for_input(&self, wants_input: bool) -> bool {
         wants_input && self.buffer.has_room() && !self.held_up
     }
 
-    pub(super) fn socket_is_ready(&mut self) {
+    pub(crate) fn socket_is_ready(&mut self) {
         self.may_send = true;
         self.held_up = false;
     }
 
     /// Moves what can be moved: at most one piece.
-    pub(super) fn pass(&mut self, link: &mut Link<Socket>, input: &mut Input) -> Pass {
+    pub(crate) fn pass(&mut self, link: &mut Link<Socket>, input: &mut Input) -> Pass {
         self.choose(link, input);
         #[cfg(target_os = "linux")]
         if self.way != Way::Buffered && self.buffer.is_empty() {
@@ -112,7 +112,7 @@ impl Upload {
     }
 
     /// Tells the core of the input's failure.
-    pub(super) fn fail(&mut self, link: &mut Link<Socket>, end: LocalEnd) {
+    pub(crate) fn fail(&mut self, link: &mut Link<Socket>, end: LocalEnd) {
         if let Some(error) = self.failure.take() {
             link.local_failure(end, &error);
         }
@@ -138,7 +138,7 @@ impl Upload {
         true
     }
 
-    pub(super) fn send(&mut self, link: &mut Link<Socket>) -> bool {
+    pub(crate) fn send(&mut self, link: &mut Link<Socket>) -> bool {
         if !(self.may_send && link.core.wants().send) {
             return false;
         }

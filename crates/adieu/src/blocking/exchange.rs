@@ -6,26 +6,19 @@
 //!
 //! Nothing here decides how a connection ends: it moves bytes and tells the core.
 
-mod buffer;
-mod download;
-mod first;
-#[cfg(target_os = "linux")]
-mod low_water;
-mod upload;
-
 pub use crate::os::Closes;
-pub use ends::{Input, Output};
+pub use crate::os::ends::{Input, Output};
 
-use crate::connection::{ensure_connected, report};
+use crate::blocking::connection::{ensure_connected, report};
+use crate::flow::download::Download;
+use crate::flow::upload::{Pass, Upload};
 use crate::link::{Link, Moved};
-use crate::os::{self, AcknowledgementWatch, AsPollable, Watch, ends};
+use crate::os::{self, AcknowledgementWatch, AsPollable, Watch};
 use crate::{Connection, Event, Report};
 use adieu_proto::{LocalEnd, Time, Waiting, Wants};
-use download::Download;
 use socket2::Socket;
 use std::io;
 use std::time::Duration;
-use upload::{Pass, Upload};
 
 /// Sends `input` to the peer and the peer's bytes to `output` at the same time, half-closes at the input's EOF,
 /// drains, waits until everything is acknowledged, closes, and reports.
@@ -64,15 +57,6 @@ pub fn echo(mut connection: Connection) -> Report {
 
 /// When somebody who watches is first told that we still wait for the peer.
 const FIRST_NOTICE: Duration = Duration::from_secs(3);
-
-/// Makes a pipe hold a [`PIECE`](upload::PIECE): its writer seldom waits for its reader, and one call moves more. It stays
-/// as it is where the system's limit for the user is reached.
-#[cfg(target_os = "linux")]
-fn enlarge(pipe: impl std::os::fd::AsFd) {
-    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < upload::PIECE) {
-        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, upload::PIECE);
-    }
-}
 
 enum Ends {
     Local { input: Input, output: Output },

@@ -1,7 +1,7 @@
 //! What an input gives first, read before there is a connection: for what goes with a SYN.
 
-use super::ends::Input;
 use crate::Interrupt;
+use crate::os::ends::Input;
 use crate::os::{self, AsPollable, Watch};
 use std::io;
 use std::time::{Duration, Instant};

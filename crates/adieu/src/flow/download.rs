@@ -13,8 +13,8 @@
 //! EAGAIN does not say which side). A plain `recv` is asked instead.
 
 use super::buffer::Buffer;
-use super::ends::Output;
 use crate::link::{Link, Moved};
+use crate::os::ends::Output;
 use adieu_proto::LocalEnd;
 use socket2::Socket;
 use std::io;
@@ -22,10 +22,11 @@ use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use super::{
-    ends::Kind,
     low_water::LowWater,
     upload::{PIECE, is_worth_it},
 };
+#[cfg(target_os = "linux")]
+use crate::os::ends::Kind;
 #[cfg(target_os = "linux")]
 use rustix::{
     io::Errno,
@@ -61,20 +62,20 @@ struct Pipe {
     capacity: usize,
 }
 
-pub(super) struct Download {
-    pub(super) buffer: Buffer,
+pub(crate) struct Download {
+    pub(crate) buffer: Buffer,
     way: Way,
     /// The direct way has not been tried and refused.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     may_be_direct: bool,
     /// The socket may have something.
-    pub(super) may_receive: bool,
+    pub(crate) may_receive: bool,
     #[cfg(target_os = "linux")]
     low_water: LowWater,
 }
 
 impl Download {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             buffer: Buffer::new(),
             way: Way::Buffered,
@@ -87,7 +88,7 @@ impl Download {
 
     /// Whether received bytes are held up by our output. On the way straight into a pipe they are held up in the
     /// kernel.
-    pub(super) fn waits_for_output(&self, output: &Output) -> bool {
+    pub(crate) fn waits_for_output(&self, output: &Output) -> bool {
         match &self.way {
             #[cfg(target_os = "linux")]
             Way::Through { held, .. } => *held > 0 || !self.buffer.is_empty(),
@@ -101,7 +102,7 @@ impl Download {
     }
 
     /// Whether there is room for more from the peer.
-    pub(super) fn has_room(&self, output: &Output) -> bool {
+    pub(crate) fn has_room(&self, output: &Output) -> bool {
         match &self.way {
             #[cfg(target_os = "linux")]
             Way::Through { pipe, held, refused } => {
@@ -117,7 +118,7 @@ impl Download {
     }
 
     /// Before a wait, for the peer's bytes among others or for others only: how long it may last at most.
-    pub(super) fn before_wait(&mut self, link: &Link<Socket>, for_peer: bool) -> Option<Duration> {
+    pub(crate) fn before_wait(&mut self, link: &Link<Socket>, for_peer: bool) -> Option<Duration> {
         #[cfg(target_os = "linux")]
         if let Some(mouthful) = self.mouthful(link) {
             return self.low_water.before_wait(link, for_peer, mouthful);
@@ -127,7 +128,7 @@ impl Download {
     }
 
     /// After a wait.
-    pub(super) fn after_wait(&mut self, link: &Link<Socket>, readable: bool) {
+    pub(crate) fn after_wait(&mut self, link: &Link<Socket>, readable: bool) {
         self.may_receive |= readable;
         #[cfg(target_os = "linux")]
         if !readable && self.low_water.is_out_of_patience(link) {
@@ -137,7 +138,7 @@ impl Download {
     }
 
     /// Receives what can be received: at most one piece. True: something moved, or ended.
-    pub(super) fn receive(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
+    pub(crate) fn receive(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
         if !(self.may_receive && link.core.wants().receive) {
             return false;
         }
@@ -178,7 +179,7 @@ impl Download {
     }
 
     /// Hands on what is held. True: something moved, or failed.
-    pub(super) fn write(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
+    pub(crate) fn write(&mut self, link: &mut Link<Socket>, output: &mut Output) -> bool {
         let moved = self.write_some(link, output);
         // Before the core hears of anything else: it may close now, and an output that has not ended by then was cut.
         if !output.is_settled() && link.core.peer_has_ended() && self.holds_nothing() {
