@@ -53,7 +53,7 @@ pub struct Options {
     pub(crate) interrupt: Option<Interrupt>,
     pub(crate) data_path: DataPath,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<crate::tls::Tls>,
+    pub(crate) tls: Option<crate::tls::Config>,
     pub(crate) socket: SocketOptions,
     pub(crate) proxy: Option<Arc<Proxy>>,
 }
@@ -176,8 +176,8 @@ impl Options {
     /// else. It has the connect timeout for that, counted from when it was accepted.
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
-        self.tls = Some(tls);
+    pub fn tls(mut self, tls: impl Into<crate::tls::Config>) -> Self {
+        self.tls = Some(tls.into());
         self
     }
 
@@ -199,7 +199,7 @@ impl Options {
             // Where only the way to a proxy is secured, its end is all there is.
             let is_secure = |proxy: &Arc<Proxy>| role == crate::Role::Connect && proxy.is_secure();
             let needs_end = match &self.tls {
-                Some(tls) => tls.eof == crate::tls::Eof::Require,
+                Some(tls) => tls.eof() == crate::tls::Eof::Require,
                 None => self.proxy.as_ref().is_some_and(is_secure),
             };
             if needs_end {
@@ -378,7 +378,7 @@ impl Options {
     /// [`OptionError`] names the option.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
         #[cfg(feature = "tls")]
-        if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Tls::needs_host) {
+        if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Config::needs_host) {
             return Err(OptionError::NoServerName);
         }
         // Of a proxy, it is the way to the proxy that they are for.

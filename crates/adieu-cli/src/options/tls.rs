@@ -3,7 +3,9 @@
 use crate::exit::ExitStatus;
 use crate::printer::complain;
 use adieu::Endpoint;
-use adieu::tls::{Client, ConfigError, Eof, Fingerprint, Server, Tls, Version};
+use adieu::tls::{
+    Client, ClientConfig, Config, ConfigError, Eof, Fingerprint, Server, ServerConfig, Version,
+};
 use anyhow::anyhow;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args, ValueEnum};
@@ -215,7 +217,7 @@ impl Common {
         endpoint: Endpoint,
         ca: Option<&Path>,
         trust: &Trust,
-    ) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+    ) -> Result<(Endpoint, Option<ClientConfig>), ExitStatus> {
         let is_asked = self.tls || asks(&endpoint);
         let tls = if is_asked { Some(said(self.client(ca, trust))?) } else { None };
         Ok((with_scheme(endpoint, is_asked), tls))
@@ -227,14 +229,14 @@ impl Common {
         endpoint: Endpoint,
         ca: Option<&Path>,
         own: &Own,
-    ) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+    ) -> Result<(Endpoint, Option<ServerConfig>), ExitStatus> {
         let has_certificate = own.self_signed || self.cert.is_some() || self.key.is_some();
         let is_asked = self.tls || has_certificate || asks(&endpoint);
         let tls = if is_asked { Some(said(self.server(ca))?) } else { None };
         Ok((with_scheme(endpoint, is_asked), tls))
     }
 
-    fn client(&self, ca: Option<&Path>, trust: &Trust) -> anyhow::Result<Tls> {
+    fn client(&self, ca: Option<&Path>, trust: &Trust) -> anyhow::Result<ClientConfig> {
         let mut client = Client::new().least_version(self.least_version()).eof(self.eof());
         for protocol in &self.alpn {
             client = client.alpn(protocol);
@@ -257,7 +259,7 @@ impl Common {
         client.build().map_err(|e| unusable(&e))
     }
 
-    fn server(&self, ca: Option<&Path>) -> anyhow::Result<Tls> {
+    fn server(&self, ca: Option<&Path>) -> anyhow::Result<ServerConfig> {
         let mut server = match self.identity()? {
             Some((certificate, key)) => Server::from_files(certificate, key),
             None => Server::self_signed(),
@@ -275,14 +277,14 @@ impl Common {
 
 impl ConnectTls {
     /// The endpoint, and TLS if it is to be spoken. Nothing is read if it is not.
-    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<ClientConfig>), ExitStatus> {
         self.common.resolve_connect(endpoint, self.ca.as_deref(), &self.trust)
     }
 }
 
 impl ListenTls {
     /// The endpoint, and TLS if it is to be spoken.
-    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<ServerConfig>), ExitStatus> {
         self.common.resolve_listen(endpoint, self.ca.as_deref(), &self.own)
     }
 
@@ -298,12 +300,14 @@ impl EitherTls {
         &self,
         endpoint: Endpoint,
         listens: bool,
-    ) -> Result<(Endpoint, Option<Tls>), ExitStatus> {
+    ) -> Result<(Endpoint, Option<Config>), ExitStatus> {
         let ca = self.ca.as_deref();
         if listens {
-            self.common.resolve_listen(endpoint, ca, &self.own)
+            let (endpoint, tls) = self.common.resolve_listen(endpoint, ca, &self.own)?;
+            Ok((endpoint, tls.map(Config::from)))
         } else {
-            self.common.resolve_connect(endpoint, ca, &self.trust)
+            let (endpoint, tls) = self.common.resolve_connect(endpoint, ca, &self.trust)?;
+            Ok((endpoint, tls.map(Config::from)))
         }
     }
 

@@ -24,14 +24,11 @@ impl Session {
     pub(crate) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
         let local = |why: String| ProxyError::Tls(HandshakeError::new(Failure::Local, why));
         let tls = match &proxy.tls {
-            Some(tls) if tls.is_server() => {
-                return Err(local("the TLS configuration is that of a listener".to_owned()));
-            }
             Some(tls) => tls.clone(),
             None => Client::new().build().map_err(|error| local(error.to_string()))?,
         };
         let engine = Box::new(tls.session(Some(proxy.host())).map_err(ProxyError::Tls)?);
-        Ok(Self { engine, is_secured: false, trust: tls.trust() })
+        Ok(Self { engine, is_secured: false, trust: Some(tls.trust()) })
     }
 
     /// The streams begin.

@@ -476,7 +476,7 @@ impl<H: Handle> Link<H> {
     pub(super) fn note_eof(&mut self) {
         let (Some(tls), Some(facts)) = (&self.tls, &mut self.facts.tls) else { return };
         facts.cut_record = tls.is_within_record() && !tls.close_notify_received();
-        let eof = self.options.tls.as_ref().map_or(Eof::Require, |tls| tls.eof);
+        let eof = self.options.tls.as_ref().map_or(Eof::Require, crate::tls::Config::eof);
         if facts.cut_record && eof == Eof::Framed {
             self.core.handle_missing_end_mark();
         }

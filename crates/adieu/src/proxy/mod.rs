@@ -105,7 +105,7 @@ pub struct Proxy {
     credentials: Option<Credentials>,
     /// How TLS is spoken to it. `None`: with the platform's roots, if it is spoken.
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<crate::tls::Tls>,
+    pub(crate) tls: Option<crate::tls::ClientConfig>,
 }
 
 /// Two proxies are the same if they are written so; how their certificates are checked is not written.
@@ -201,7 +201,7 @@ impl Proxy {
     /// Speaks TLS to an `https` proxy in this way, instead of checking its certificate against the platform's roots.
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn with_tls(mut self, tls: crate::tls::Tls) -> Self {
+    pub fn with_tls(mut self, tls: crate::tls::ClientConfig) -> Self {
         self.tls = Some(tls);
         self
     }

@@ -1,6 +1,7 @@
 //! TLS: the same connections, the same endings, with a peer that is known and a stream that nobody else reads.
 //!
-//! [`Client`] and [`Server`] are built into a [`Tls`], and [`Options::tls`](crate::Options::tls) takes that. A TLS
+//! [`Client`] is built into a [`ClientConfig`] and [`Server`] into a [`ServerConfig`], and [`Options::tls`](crate::Options::tls)
+//! takes either. A TLS
 //! connection is a [`Connection`](crate::Connection) like any other: the procedure, the counts and the endings are
 //! the same, and all counts are bytes of the application.
 //!
@@ -31,20 +32,27 @@
 //! it had still to say; TLS 1.3 does not.
 
 mod certificate;
+mod client;
 mod config;
 pub(crate) mod engine;
 mod error;
+mod files;
 mod fingerprint;
 mod ledger;
 mod refused;
+mod roots;
+mod self_signed;
+mod server;
 mod verify;
 
 pub(crate) use certificate::{Described, is_readable, printable};
-pub use config::{Client, Server, Tls};
+pub use client::{Client, ClientConfig};
+pub use config::Config;
 pub use error::{ConfigError, Failure, HandshakeError};
 pub(crate) use error::{Party, Stage, alert_name, in_words, out_of_time};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub(crate) use refused::Presented;
+pub use server::{Server, ServerConfig};
 pub(crate) use verify::Seen;
 
 /// The keys that rustls knows here, for a sentence.

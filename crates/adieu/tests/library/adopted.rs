@@ -92,8 +92,8 @@ fn tls_of_the_other_side_is_refused() {
         let server = adieu::tls::Server::self_signed().build().expect("a key");
         let client = adieu::tls::Client::new().insecure().build().expect("nothing is read");
         for (tls, role, says) in [
-            (server, Role::Connect, "the TLS configuration is that of a listener"),
-            (client, Role::Listen, "the TLS configuration is that of a client"),
+            (adieu::tls::Config::from(server), Role::Connect, "the TLS configuration is that of a listener"),
+            (client.into(), Role::Listen, "the TLS configuration is that of a client"),
         ] {
             let error = arm.adopt_as(pair().0, role, &Options::new().tls(tls)).err().expect("the wrong side");
             assert_eq!(error.to_string(), says);

@@ -15,7 +15,7 @@ use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Reporting, Shared, endpoint};
 use crate::os::{self, ExecStatus, command};
 use crate::printer::{Kind, Printer, complain};
-use adieu::tls::Tls;
+use adieu::tls::ServerConfig;
 use adieu::{LocalEnd, NeverConnected, Report, Role, describe_error};
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -204,7 +204,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
         return ExitStatus::Usage;
     }
     // Of a certificate that nobody can know yet.
-    let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).and_then(Tls::fingerprint);
+    let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).map(ServerConfig::fingerprint);
     if let Some(tls) = tls {
         options = options.tls(tls);
     }

@@ -23,7 +23,7 @@ use crate::options::tls::EitherTls;
 use crate::options::{FirstClient, InputKind, Shared};
 use crate::os::signals;
 use crate::printer::{Kind, Printer, complain, say_always};
-use adieu::tls::{Fingerprint, Tls};
+use adieu::tls::{Config, Fingerprint};
 use adieu::{Endpoint, Interrupt, Listener, NeverConnected, Options, Report, describe_error};
 use adieu_transfer::{Outcome, Role, Secret, TransferReport, Wire};
 use anyhow::{Result, anyhow};
@@ -234,7 +234,7 @@ impl Session {
             _ => Protection::Encrypted,
         };
         let fingerprint =
-            tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Tls::fingerprint);
+            tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Config::fingerprint);
         let speaks_tls = tls.is_some();
         let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
         let mut options = shared.options(InputKind::Command).deadline(None).deadline_at(deadline);
