@@ -26,11 +26,12 @@
 //! links are neither sent nor received, and there are no permission bits; `docs/platforms.md` in the repository says more.
 
 mod attempts;
+mod event;
 mod list;
 mod os;
 mod outcome;
 mod pace;
-mod producer;
+mod patience;
 mod receiver;
 mod report;
 mod secret;
@@ -40,9 +41,11 @@ mod source;
 mod storage;
 mod transport;
 pub mod wire;
+mod words;
 mod zeros;
 
 pub use attempts::WaitEnded;
+pub use event::TransferEvent;
 pub use outcome::{Outcome, Times, Verdict};
 pub use pace::Backoff;
 pub use receiver::{ReceiveOptions, receive, receive_agreed};
@@ -53,62 +56,3 @@ pub use session::{Agreement, Terms, agree, refuse_busy, tell_busy};
 pub use source::{SourceError, Sources};
 pub use storage::{Storage, StorageError};
 pub use transport::{Transport, Wire};
-
-use wire::{EntryPath, Phase};
-
-/// A step of a transfer, told as it happens.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum Step<'a> {
-    /// Both sides speak the same version, and have shown that they know the same secret if there is one.
-    Agreed {
-        /// The version.
-        version: u8,
-        /// What follows is encrypted by the secret.
-        encrypted: bool,
-    },
-    /// How much content there is, if that is known beforehand.
-    Total {
-        /// Bytes.
-        bytes: u64,
-    },
-    /// A file begins.
-    File {
-        /// Its name.
-        path: &'a EntryPath,
-        /// What of it was there already.
-        resumed_from: u64,
-    },
-    /// Content was sent or received, or was there already.
-    Moved {
-        /// Bytes.
-        bytes: u64,
-    },
-    /// This side hashes what is there already.
-    Hashing {
-        /// Bytes so far.
-        done: u64,
-    },
-    /// The peer is busy with this.
-    PeerIsBusy {
-        /// With what.
-        phase: Phase,
-    },
-    /// The sender has sent everything, and waits for the receipt.
-    AllSent,
-    /// The receiver has everything and begins to sync it.
-    AllReceived,
-    /// A partial was made.
-    Created {
-        /// Of this file.
-        path: &'a EntryPath,
-    },
-    /// Content is on the disk.
-    Synced,
-    /// A file has its name.
-    Renamed,
-    /// The names are on the disk.
-    NamesSynced,
-    /// The receipt was sent.
-    Receipted,
-}

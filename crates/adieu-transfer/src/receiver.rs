@@ -2,20 +2,20 @@
 
 mod offers;
 
+use crate::event::TransferEvent;
 use crate::list::List;
 use crate::outcome::{self, Outcome, Verdict, difference};
 use crate::pace::{Pace, SLICE};
 use crate::report::Role;
 use crate::secret::Secret;
-use crate::sender::interrupted;
-use crate::session::{self, Agreement, Channel, Terms};
+use crate::session::{self, Agreement, Channel, Terms, interrupted};
 use crate::storage::{Awaited, Incoming, Keep, Offered, Storage, StorageError, Wanted};
 use crate::transport::Transport;
 use crate::wire::{
     Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NAMED_OFFERS, NameError, OPEN_UNTIL_RECEIPT,
     Phase, ProtocolError, Receipt, Status, Totals, link_stays_inside,
 };
-use crate::{Step, zeros};
+use crate::zeros;
 use offers::Offers;
 use std::io;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ pub fn receive<T: Transport>(
     link: &mut T,
     storage: &mut Storage,
     options: &ReceiveOptions,
-    observe: &mut dyn FnMut(Step<'_>),
+    observe: &mut dyn FnMut(TransferEvent<'_>),
 ) -> Outcome {
     let terms =
         Terms { patience: options.patience, hears_begin: true, ..Terms::new(options.secret.as_ref()) };
@@ -67,7 +67,7 @@ pub fn receive_agreed<T: Transport>(
     agreement: Agreement,
     storage: &mut Storage,
     options: &ReceiveOptions,
-    observe: &mut dyn FnMut(Step<'_>),
+    observe: &mut dyn FnMut(TransferEvent<'_>),
 ) -> Outcome {
     let start = agreement.began;
     storage.count_anew();
@@ -77,7 +77,7 @@ pub fn receive_agreed<T: Transport>(
     outcome.version = Some(version);
     outcome.encrypted = channel.is_encrypted();
     outcome.times.agreed = Some(start.elapsed());
-    observe(Step::Agreed { version, encrypted: channel.is_encrypted() });
+    observe(TransferEvent::Agreed { version, encrypted: channel.is_encrypted() });
     let mut receiver = Receiver {
         channel,
         start,
@@ -162,7 +162,7 @@ struct Receiver<'a, T: Transport> {
     list: List,
     pace: Pace,
     deadline: Option<Instant>,
-    observe: &'a mut dyn FnMut(Step<'_>),
+    observe: &'a mut dyn FnMut(TransferEvent<'_>),
 }
 
 impl<T: Transport> Receiver<'_, T> {
@@ -223,14 +223,14 @@ impl<T: Transport> Receiver<'_, T> {
             }
         }
         match (control, &self.state) {
-            (Control::Phase { phase, .. }, _) => (self.observe)(Step::PeerIsBusy { phase }),
+            (Control::Phase { phase, .. }, _) => (self.observe)(TransferEvent::PeerIsBusy { phase }),
             (Control::Abort { words }, _) => return Err(Stop::Aborted(words)),
             (Control::Begin { single, bytes }, State::AwaitsBegin) => {
                 self.single = single;
                 self.storage.begin(single)?;
                 self.state = State::BetweenFiles;
                 if let Some(bytes) = bytes {
-                    (self.observe)(Step::Total { bytes });
+                    (self.observe)(TransferEvent::Total { bytes });
                 }
             }
             (Control::File { offer, mode, size, path }, State::BetweenFiles) => {
@@ -275,7 +275,7 @@ impl<T: Transport> Receiver<'_, T> {
 
     fn file(&mut self, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
         let incoming = self.storage.create(path, mode, self.observe)?;
-        (self.observe)(Step::File { path: incoming.path(), resumed_from: 0 });
+        (self.observe)(TransferEvent::File { path: incoming.path(), resumed_from: 0 });
         self.state = State::InFile(Box::new(incoming), size);
         Ok(())
     }
@@ -307,7 +307,7 @@ impl<T: Transport> Receiver<'_, T> {
         // Also if it failed in the middle: what went to a stream cannot be taken back.
         let moved = incoming.measure_length() - before;
         self.outcome.moved += moved;
-        (self.observe)(Step::Moved { bytes: moved });
+        (self.observe)(TransferEvent::Moved { bytes: moved });
         written
     }
 
@@ -329,7 +329,7 @@ impl<T: Transport> Receiver<'_, T> {
         }
         incoming.write_hole(length)?;
         self.outcome.moved += length;
-        (self.observe)(Step::Moved { bytes: length });
+        (self.observe)(TransferEvent::Moved { bytes: length });
         Ok(())
     }
 
@@ -364,7 +364,7 @@ impl<T: Transport> Receiver<'_, T> {
     /// it can be stored all the same.
     fn storing<R>(
         &mut self,
-        work: impl FnOnce(&mut Storage, &mut dyn FnMut(Step<'_>), Wanted<'_>) -> Result<R, StorageError>,
+        work: impl FnOnce(&mut Storage, &mut dyn FnMut(TransferEvent<'_>), Wanted<'_>) -> Result<R, StorageError>,
     ) -> Result<R, Stop> {
         let (channel, deadline, mut stopped) = (&mut self.channel, self.deadline, None);
         let mut grace = None;
@@ -413,7 +413,7 @@ impl<T: Transport> Receiver<'_, T> {
     /// Everything is here, and the sender has said so: by its END, in version 1 by its FIN too.
     fn store(&mut self) -> Result<Verdict, Stop> {
         self.outcome.times.all_moved = Some(self.start.elapsed());
-        (self.observe)(Step::AllReceived);
+        (self.observe)(TransferEvent::AllReceived);
         if self.sender_keeps_open() && matches!(self.looks_ahead(), Ok(Some(1..))) {
             return Err(out_of_place("something after its END"));
         }
@@ -437,7 +437,7 @@ impl<T: Transport> Receiver<'_, T> {
         if said.is_ok() {
             self.outcome.times.receipt = Some(self.start.elapsed());
             self.outcome.receipt = Some(receipt);
-            (self.observe)(Step::Receipted);
+            (self.observe)(TransferEvent::Receipted);
             if keeps_open {
                 // The sender ends its side when it has the receipt. Ours ends after that: a relay that closes both directions
                 // at one FIN would else reset the sender's.

@@ -5,7 +5,7 @@
 //! records' keys. Both are published and analysed constructions; neither crate has had a formal audit, and they are the
 //! ones that Rust programs use for this (`spake2`: RustCrypto, magic-wormhole; `snow`: libp2p, Cloudflare's boringtun kin).
 
-use crate::session::Waits;
+use crate::patience::{Waits, read_exactly};
 use crate::transport::Transport;
 use crate::wire::{PeerRole, shown};
 use snow::{HandshakeState, TransportState};
@@ -134,14 +134,14 @@ pub(crate) fn refusal(words: &str) -> Vec<u8> {
 
 fn receive<T: Transport>(link: &mut T, waits: &Waits<'_>) -> Result<Vec<u8>, SecretError> {
     let mut header = [0; 5];
-    crate::session::read_exactly(link, &mut header, waits)?;
+    read_exactly(link, &mut header, waits)?;
     let [kind, a, b, c, d] = header;
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
     if length > MESSAGE_LIMIT {
         return Err(SecretError::NotUnderstood);
     }
     let mut message = vec![0; length];
-    crate::session::read_exactly(link, &mut message, waits)?;
+    read_exactly(link, &mut message, waits)?;
     match kind {
         MESSAGE => Ok(message),
         REFUSAL => Err(SecretError::Refused(shown(&message))),

@@ -6,21 +6,21 @@ mod old_offers;
 mod out;
 mod verdict;
 
+use crate::event::TransferEvent;
 use crate::list::List;
 use crate::os;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Outcome;
 use crate::pace::{Pace, SLICE};
-use crate::producer::Producer;
 use crate::report::Role;
 use crate::secret::Secret;
-use crate::session::{self, Agreement, Channel, SessionError, Terms};
-use crate::source::{Change, Entry, Opened, SourceError, Sources};
+use crate::session::{self, Agreement, Channel, SIGN_OF_LIFE, Terms};
+use crate::source::{Change, Entry, Opened, Producer, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
-    BUSY, Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, NAMED_OFFERS, NotAgreed,
-    OPEN_UNTIL_RECEIPT, PeerRole, Phase, ProtocolError, Receipt, Totals,
+    Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, NAMED_OFFERS, OPEN_UNTIL_RECEIPT, Phase,
+    ProtocolError, Receipt, Totals,
 };
-use crate::{Step, outcome, zeros};
+use crate::zeros;
 use offers::Offers;
 use old_offers::OldOffers;
 use out::Out;
@@ -54,15 +54,12 @@ const SILENCE: Duration = Duration::from_secs(60);
 const STREAM_MODE: u16 = 0o666;
 /// A command that has closed its output is looked at so often.
 const LOOK_AT_COMMAND: Duration = Duration::from_millis(20);
-/// While this side hashes it says so that often.
-pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-
 /// Sends everything and waits for the receipt. The transport is left as it came to be: ended in both directions, or failed.
 pub fn send<T: Transport>(
     link: &mut T,
     sources: &Sources,
     options: &SendOptions,
-    observe: &mut dyn FnMut(Step<'_>),
+    observe: &mut dyn FnMut(TransferEvent<'_>),
 ) -> Outcome {
     let terms = Terms { patience: options.patience, ..Terms::new(options.secret.as_ref()) };
     match session::agree(link, Role::Send, &terms) {
@@ -77,7 +74,7 @@ pub fn send_agreed<T: Transport>(
     agreement: Agreement,
     sources: &Sources,
     options: &SendOptions,
-    observe: &mut dyn FnMut(Step<'_>),
+    observe: &mut dyn FnMut(TransferEvent<'_>),
 ) -> Outcome {
     let start = agreement.began;
     let mut outcome = Outcome::new();
@@ -86,7 +83,7 @@ pub fn send_agreed<T: Transport>(
     outcome.version = Some(version);
     outcome.encrypted = channel.is_encrypted();
     outcome.times.agreed = Some(start.elapsed());
-    observe(Step::Agreed { version, encrypted: channel.is_encrypted() });
+    observe(TransferEvent::Agreed { version, encrypted: channel.is_encrypted() });
     let mut sender = Sender {
         channel,
         start,
@@ -110,42 +107,10 @@ pub fn send_agreed<T: Transport>(
     outcome
 }
 
-pub(crate) fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
-    match error {
-        SessionError::Silent(_) => Verdict::Silent {
-            words: format!("{error}: it may be an older one that is busy, or is no adieu {}", peer.command()),
-        },
-        SessionError::NotBegun(_) => Verdict::Silent { words: error.to_string() },
-        SessionError::Link(error) => match interrupted(&error) {
-            Some(verdict) => verdict,
-            None => Verdict::NotAgreed {
-                words: match error.kind() {
-                    io::ErrorKind::UnexpectedEof => "the peer closed before it had said who it is".to_owned(),
-                    _ => format!("{} before the peer had said who it is", outcome::cause(&error)),
-                },
-                by_link: true,
-            },
-        },
-        // Another connection may come when it is not.
-        SessionError::NotAgreed(NotAgreed::Busy) => {
-            Verdict::NotAgreed { words: BUSY.to_owned(), by_link: true }
-        }
-        other => Verdict::NotAgreed { words: other.to_string(), by_link: false },
-    }
-}
-
-pub(crate) fn interrupted(error: &io::Error) -> Option<Verdict> {
-    let ended = error.get_ref()?.downcast_ref::<adieu::Ended>()?;
-    match ended.ending {
-        adieu::Ending::Interrupted { signal } => Some(Verdict::Interrupted { signal }),
-        _ => None,
-    }
-}
-
 /// The receiver has not answered an offer.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the peer did not answer for {} s", SILENCE.as_secs())]
-struct Silent;
+struct OfferUnanswered;
 
 /// Why sending stopped.
 #[derive(Debug)]
@@ -195,7 +160,7 @@ struct Sender<'a, T: Transport> {
     last_sign: Instant,
     /// Frames that the peer has sent.
     heard: u64,
-    observe: &'a mut dyn FnMut(Step<'_>),
+    observe: &'a mut dyn FnMut(TransferEvent<'_>),
 }
 
 impl<T: Transport> Sender<'_, T> {
@@ -215,7 +180,7 @@ impl<T: Transport> Sender<'_, T> {
         // At once: what is sent may be silent for long, and a receiver does not wait as long for one that only said hello.
         self.flush()?;
         if let Some(bytes) = bytes {
-            (self.observe)(Step::Total { bytes });
+            (self.observe)(TransferEvent::Total { bytes });
         }
         if options.resume {
             self.outcome.resumed_from = Some(0);
@@ -279,7 +244,7 @@ impl<T: Transport> Sender<'_, T> {
     fn has_sent_all(&mut self, totals: Totals) {
         (self.outcome.totals, self.outcome.is_whole) = (totals, true);
         self.outcome.times.all_moved = Some(self.start.elapsed());
-        (self.observe)(Step::AllSent);
+        (self.observe)(TransferEvent::AllSent);
     }
 
     /// The receiver has not all that was offered.
@@ -291,7 +256,7 @@ impl<T: Transport> Sender<'_, T> {
     fn send_file(&mut self, path: &EntryPath, opened: Opened, size: u64) -> Result<(), Stop> {
         let mode = opened.mode;
         self.control(&Control::File { offer: false, mode, size: Some(size), path: path.clone() })?;
-        (self.observe)(Step::File { path, resumed_from: 0 });
+        (self.observe)(TransferEvent::File { path, resumed_from: 0 });
         self.send_content(path, opened, size, 0, blake3::Hasher::new(), None)
     }
 
@@ -299,7 +264,7 @@ impl<T: Transport> Sender<'_, T> {
     fn send_unsized(&mut self, path: &EntryPath, mut opened: Opened) -> Result<(), Stop> {
         let mode = opened.mode;
         self.control(&Control::File { offer: false, mode, size: None, path: path.clone() })?;
-        (self.observe)(Step::File { path, resumed_from: 0 });
+        (self.observe)(TransferEvent::File { path, resumed_from: 0 });
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
         loop {
             match self
@@ -337,7 +302,7 @@ impl<T: Transport> Sender<'_, T> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(SourceError::new("read", "what was sent".as_ref(), error).into()),
             }
-            (self.observe)(Step::Hashing { done });
+            (self.observe)(TransferEvent::Hashing { done });
             if self.last_sign.elapsed() >= SIGN_OF_LIFE {
                 self.control(&Control::Phase { phase: Phase::Hashing, done })?;
                 self.flush()?;
@@ -424,7 +389,7 @@ impl<T: Transport> Sender<'_, T> {
     /// All that a stream gives; its file has no end yet.
     fn send_input(&mut self, path: &EntryPath, mut input: os::Input) -> Result<(u64, blake3::Hasher), Stop> {
         self.control(&Control::File { offer: false, mode: STREAM_MODE, size: None, path: path.clone() })?;
-        (self.observe)(Step::File { path, resumed_from: 0 });
+        (self.observe)(TransferEvent::File { path, resumed_from: 0 });
         let mut hasher = blake3::Hasher::new();
         let mut size = 0;
         loop {
@@ -519,7 +484,7 @@ impl<T: Transport> Sender<'_, T> {
             }
             left -= part;
             self.outcome.moved += part;
-            (self.observe)(Step::Moved { bytes: part });
+            (self.observe)(TransferEvent::Moved { bytes: part });
         }
         Ok(())
     }
@@ -538,7 +503,7 @@ impl<T: Transport> Sender<'_, T> {
 
     fn moved(&mut self, bytes: u64) -> Result<(), Stop> {
         self.outcome.moved += bytes;
-        (self.observe)(Step::Moved { bytes });
+        (self.observe)(TransferEvent::Moved { bytes });
         let until = Instant::now() + self.pace.after(bytes);
         loop {
             let left = until.saturating_duration_since(Instant::now());

@@ -1,26 +1,24 @@
 //! What both sides do first: hellos, and with a secret the handshake. Afterwards both have a channel for frames.
 
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{self, Outcome, Verdict};
+use crate::patience::{PeerSilent, Waits, in_words, read_exactly};
 use crate::report::Role;
 use crate::secret::{self, Records, Secret, SecretError, handshake};
-use crate::sender::not_agreed;
 use crate::transport::Transport;
 use crate::wire::{
     BUSY, Control, Decoder, HELLO_PREFIX, Hello, NotAgreed, PeerRole, Receipt, Status, Totals,
 };
-use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
-
-/// How long the peer may take for its hello and each message of a handshake, if nothing else is said: what speaks another
-/// protocol may wait for us for ever, and nobody should have to guess why.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a side waits for the other's end when all has been said.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// The same of a client among others that has not said who it is.
 const SHORT_PARTING: Duration = Duration::from_secs(2);
+
+/// A side that hashes or syncs says so this often, so that the other does not take it for dead.
+pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// How much of what is encrypted is received at once.
 const RECEIVE: usize = 256 * 1024;
@@ -54,21 +52,13 @@ impl From<SecretError> for SessionError {
 impl From<io::Error> for SessionError {
     fn from(error: io::Error) -> Self {
         let source = error.get_ref();
-        if let Some(Impatient(limit)) = source.and_then(|e| e.downcast_ref()) {
+        if let Some(PeerSilent(limit)) = source.and_then(|e| e.downcast_ref()) {
             return Self::Silent(Some(*limit));
         }
         match source.and_then(|e| e.downcast_ref::<adieu::Ended>()).map(|e| e.ending) {
             Some(adieu::Ending::TimedOut { timer: adieu::Timer::Idle }) => Self::Silent(None),
             _ => Self::Link(error),
         }
-    }
-}
-
-fn in_words(limit: Duration) -> String {
-    if limit.subsec_millis() == 0 {
-        format!("{} s", limit.as_secs())
-    } else {
-        format!("{} ms", limit.as_millis())
     }
 }
 
@@ -119,67 +109,6 @@ impl<'a> Terms<'a> {
     /// With this secret, and nothing else asked for.
     pub fn new(secret: Option<&'a Secret>) -> Self {
         Self { secret, patience: None, within: None, go_on: None, gate: None, hears_begin: false }
-    }
-}
-
-/// How long the peer is waited for.
-pub(crate) struct Waits<'a> {
-    /// For each message.
-    each: Duration,
-    /// For all of them.
-    until: Cell<Option<Instant>>,
-    within: Duration,
-    go_on: Option<&'a dyn Fn() -> bool>,
-    gate: Option<&'a dyn Fn() -> bool>,
-}
-
-impl<'a> Waits<'a> {
-    fn new(terms: &Terms<'a>) -> Self {
-        Self {
-            each: terms.patience.unwrap_or(PATIENCE),
-            until: Cell::new(terms.within.and_then(|within| Instant::now().checked_add(within))),
-            within: terms.within.unwrap_or_default(),
-            go_on: terms.go_on,
-            gate: terms.gate,
-        }
-    }
-
-    /// How long a message that is waited for since then may take yet.
-    fn left(&self, since: Instant) -> Duration {
-        let now = Instant::now();
-        // A limit beyond the clock's end is as good as none.
-        let each = since.checked_add(self.each);
-        let left = |until: Instant| until.saturating_duration_since(now);
-        [each, self.until.get()].into_iter().flatten().map(left).min().unwrap_or(self.each)
-    }
-
-    /// How long to wait at once.
-    fn slice(&self, left: Duration) -> Duration {
-        if self.go_on.is_some() { left.min(ASK) } else { left }
-    }
-
-    /// Whether somebody else has ended the wait.
-    fn is_over(&self) -> bool {
-        !self.go_on.is_none_or(|go_on| go_on())
-    }
-
-    /// The limit that was over.
-    fn limit(&self) -> Duration {
-        let is_all = self.until.get().is_some_and(|until| until <= Instant::now());
-        if is_all { self.within.min(self.each) } else { self.each }
-    }
-
-    /// Goes through the gate.
-    ///
-    /// # Errors
-    ///
-    /// It is not opened.
-    pub(crate) fn pass(&self) -> io::Result<()> {
-        let Some(gate) = self.gate else { return Ok(()) };
-        let began = Instant::now();
-        let is_open = gate();
-        self.until.set(self.until.get().and_then(|until| until.checked_add(began.elapsed())));
-        if is_open { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
     }
 }
 
@@ -251,6 +180,40 @@ fn busy(role: PeerRole) -> Control {
     }
 }
 
+/// What a session that did not come to be amounts to.
+fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
+    match error {
+        SessionError::Silent(_) => Verdict::Silent {
+            words: format!("{error}: it may be an older one that is busy, or is no adieu {}", peer.command()),
+        },
+        SessionError::NotBegun(_) => Verdict::Silent { words: error.to_string() },
+        SessionError::Link(error) => match interrupted(&error) {
+            Some(verdict) => verdict,
+            None => Verdict::NotAgreed {
+                words: match error.kind() {
+                    io::ErrorKind::UnexpectedEof => "the peer closed before it had said who it is".to_owned(),
+                    _ => format!("{} before the peer had said who it is", outcome::cause(&error)),
+                },
+                by_link: true,
+            },
+        },
+        // Another connection may come when it is not.
+        SessionError::NotAgreed(NotAgreed::Busy) => {
+            Verdict::NotAgreed { words: BUSY.to_owned(), by_link: true }
+        }
+        other => Verdict::NotAgreed { words: other.to_string(), by_link: false },
+    }
+}
+
+/// The verdict if a signal has ended the connection. `None`: something else did.
+pub(crate) fn interrupted(error: &io::Error) -> Option<Verdict> {
+    let ended = error.get_ref()?.downcast_ref::<adieu::Ended>()?;
+    match ended.ending {
+        adieu::Ending::Interrupted { signal } => Some(Verdict::Interrupted { signal }),
+        _ => None,
+    }
+}
+
 /// Whether the peer has said nothing by which it is an adieu. It would take our end for a sign that its bytes were taken, so
 /// it sees a reset: the transport is left open, to be aborted.
 fn is_of_a_stranger(error: &SessionError) -> bool {
@@ -278,7 +241,8 @@ fn agree_on<T: Transport>(
     role: PeerRole,
     terms: &Terms<'_>,
 ) -> Result<Agreement, SessionError> {
-    let (waits, began) = (Waits::new(terms), Instant::now());
+    let waits = Waits::new(terms.patience, terms.within, terms.go_on, terms.gate);
+    let began = Instant::now();
     let ours = Hello::new(role, terms.secret.is_some());
     let said = ours.encode();
     link.write_all(&said)?;
@@ -342,38 +306,6 @@ fn hear_begin<T: Transport>(channel: &mut Channel<T>, waits: &Waits<'_>) -> Resu
     };
     channel.early = early;
     result
-}
-
-/// The peer let us wait for too long.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the peer said nothing for {}", in_words(*.0))]
-struct Impatient(Duration);
-
-/// While somebody else may end a wait, he is asked so often.
-const ASK: Duration = Duration::from_millis(100);
-
-/// Fills the buffer, and takes not a byte more from the stream.
-pub(crate) fn read_exactly<T: Transport>(
-    link: &mut T,
-    mut buffer: &mut [u8],
-    waits: &Waits<'_>,
-) -> io::Result<()> {
-    let began = Instant::now();
-    while !buffer.is_empty() {
-        let left = waits.left(began);
-        let slice = waits.slice(left);
-        // Also of one that trickles.
-        if waits.is_over() {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        match link.read_within(buffer, slice)? {
-            None if slice < left => {}
-            None => return Err(io::Error::new(io::ErrorKind::TimedOut, Impatient(waits.limit()))),
-            Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Some(n) => buffer = &mut buffer[n..],
-        }
-    }
-    Ok(())
 }
 
 impl<T: Transport> Channel<T> {

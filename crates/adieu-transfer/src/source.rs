@@ -1,16 +1,19 @@
 //! What is sent: files, directories entry by entry, and streams.
 
+mod error;
+mod producer;
 mod tree;
 
 use crate::os::{self, Kind};
-use crate::producer::Producer;
-use crate::storage::plain;
-use crate::wire::{EntryPath, NameError, link_stays_inside, shown};
+use crate::wire::{EntryPath, NameError, link_stays_inside};
+pub use error::SourceError;
+use error::shown_path;
+pub(crate) use producer::Producer;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::io::{Read, Seek};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 pub(crate) use tree::FilePlace;
@@ -21,55 +24,6 @@ const OUTPUT_NAME: &[u8] = b"output";
 /// The name of what comes from stdin, where the receiver wants one.
 const STDIN_NAME: &[u8] = b"stdin";
 
-/// Something that is to be sent cannot be.
-#[derive(Debug, thiserror::Error)]
-#[error("{words}")]
-pub struct SourceError {
-    words: String,
-    #[source]
-    source: Option<io::Error>,
-}
-
-impl SourceError {
-    pub(crate) fn new(what: &str, path: &Path, error: io::Error) -> Self {
-        let words = format!("cannot {what} {}: {}", shown_path(path), plain(&error));
-        Self { words, source: Some(error) }
-    }
-
-    pub(crate) fn words(words: impl Into<String>) -> Self {
-        Self { words: words.into(), source: None }
-    }
-
-    pub(crate) fn changed(path: &EntryPath) -> Self {
-        Self::words(format!("{path} was changed while it was being sent"))
-    }
-
-    /// It ended before its size, which is still the same.
-    pub(crate) fn shorter(path: &EntryPath, size: u64, end: u64) -> Self {
-        Self::words(format!(
-            "the size of {path} is given as {size} bytes, and it ended after {end}: if it is not on a disk, as in /sys, send it through stdin (-)"
-        ))
-    }
-
-    pub(crate) fn into_io_error(self) -> Result<io::Error, Self> {
-        match self.source {
-            Some(error) => Ok(error),
-            None => Err(self),
-        }
-    }
-
-    /// The system's error. `None`: it was not the system that refused.
-    pub fn io_error(&self) -> Option<&io::Error> {
-        self.source.as_ref()
-    }
-}
-
-impl From<NameError> for SourceError {
-    fn from(error: NameError) -> Self {
-        Self::words(error.to_string())
-    }
-}
-
 /// Everything that is to be sent, looked at and not yet read.
 #[derive(Debug)]
 pub struct Sources {
@@ -79,11 +33,12 @@ pub struct Sources {
 #[derive(Debug)]
 struct Named {
     path: EntryPath,
-    place: Place,
+    kind: SourceKind,
 }
 
+/// What stands under a name that the user gave.
 #[derive(Debug)]
-enum Place {
+enum SourceKind {
     Stdin,
     /// With its size, if that is known.
     File(PathBuf, Option<u64>),
@@ -127,12 +82,12 @@ impl Sources {
         make: impl Fn() -> std::process::Command + Send + Sync + 'static,
     ) -> Result<Self, SourceError> {
         let path = EntryPath::new(OUTPUT_NAME.to_vec())?;
-        Ok(Self { named: vec![Named { path, place: Place::Command(Producer::new(make)) }] })
+        Ok(Self { named: vec![Named { path, kind: SourceKind::Command(Producer::new(make)) }] })
     }
 
     /// Whether stdin is sent.
     pub fn has_stdin(&self) -> bool {
-        self.named.iter().any(|n| matches!(n.place, Place::Stdin))
+        self.named.iter().any(|n| matches!(n.kind, SourceKind::Stdin))
     }
 
     /// The name of what is sent, if it is one file, directory or stream.
@@ -157,18 +112,27 @@ impl Sources {
     pub(crate) fn is_single(&self) -> bool {
         matches!(
             &*self.named,
-            [Named { place: Place::Stdin | Place::File(..) | Place::Stream(_) | Place::Command(_), .. }]
+            [Named {
+                kind: SourceKind::Stdin
+                    | SourceKind::File(..)
+                    | SourceKind::Stream(_)
+                    | SourceKind::Command(_),
+                ..
+            }]
         )
     }
 
     /// Whether all of it can be read a second time: stdin and pipes cannot.
     pub fn can_be_read_again(&self) -> bool {
-        !self.named.iter().any(|n| matches!(n.place, Place::Stdin | Place::Stream(_) | Place::Command(_)))
+        !self
+            .named
+            .iter()
+            .any(|n| matches!(n.kind, SourceKind::Stdin | SourceKind::Stream(_) | SourceKind::Command(_)))
     }
 
     /// All content, if only files were named.
     pub(crate) fn bytes(&self) -> Option<u64> {
-        self.named.iter().map(|n| if let Place::File(_, size) = n.place { size } else { None }).sum()
+        self.named.iter().map(|n| if let SourceKind::File(_, size) = n.kind { size } else { None }).sum()
     }
 
     /// Looks at every entry of the directories: what cannot be sent, such as a socket or a link that leads out, is better
@@ -199,7 +163,7 @@ impl Sources {
 impl Named {
     fn new(path: PathBuf) -> Result<Self, SourceError> {
         if path.as_os_str() == "-" {
-            return Ok(Self { path: EntryPath::new(STDIN_NAME.to_vec())?, place: Place::Stdin });
+            return Ok(Self { path: EntryPath::new(STDIN_NAME.to_vec())?, kind: SourceKind::Stdin });
         }
         let there = std::fs::metadata(&path).map_err(|e| SourceError::new("send", &path, e))?;
         let name = match path.file_name() {
@@ -211,17 +175,17 @@ impl Named {
                 .ok_or_else(|| SourceError::words(format!("{} has no name to send", shown_path(&path))))?,
         };
         let name = os::bytes_of(name).map_err(|e| SourceError::new("send", &path, e))?;
-        let place = if there.is_dir() {
+        let kind = if there.is_dir() {
             let tree = Tree::open(&path).map_err(|e| SourceError::new("list", &path, e))?;
-            Place::Directory(Arc::new(tree))
+            SourceKind::Directory(Arc::new(tree))
         } else if there.is_file() {
             // Found out now, and not when somebody waits for it.
             let size = Opened::new(&FilePlace::named(path.clone()))?.size;
-            Place::File(path, size)
+            SourceKind::File(path, size)
         } else {
-            Place::Stream(path)
+            SourceKind::Stream(path)
         };
-        Ok(Self { path: EntryPath::new(name)?, place })
+        Ok(Self { path: EntryPath::new(name)?, kind })
     }
 }
 
@@ -268,14 +232,14 @@ impl Iterator for Entries<'_> {
             };
             return Some(path.and_then(|path| self.entry(&top, &tree, path, place, kind)));
         }
-        let Named { path, place } = self.named.next()?;
+        let Named { path, kind } = self.named.next()?;
         let path = path.clone();
-        Some(match place {
-            Place::Stdin => Ok(Entry::Stream { path, place: None }),
-            Place::Command(producer) => Ok(Entry::Command { path, producer: producer.clone() }),
-            Place::File(place, _) => Ok(Entry::File { path, place: FilePlace::named(place.clone()) }),
-            Place::Stream(place) => Ok(Entry::Stream { path, place: Some(place.clone()) }),
-            Place::Directory(tree) => {
+        Some(match kind {
+            SourceKind::Stdin => Ok(Entry::Stream { path, place: None }),
+            SourceKind::Command(producer) => Ok(Entry::Command { path, producer: producer.clone() }),
+            SourceKind::File(place, _) => Ok(Entry::File { path, place: FilePlace::named(place.clone()) }),
+            SourceKind::Stream(place) => Ok(Entry::Stream { path, place: Some(place.clone()) }),
+            SourceKind::Directory(tree) => {
                 self.top = Some((path.clone(), Arc::clone(tree)));
                 self.enter(tree, path, PathBuf::new())
             }
@@ -315,10 +279,6 @@ impl Entries<'_> {
         self.open.push(Open { path: path.clone(), place, names });
         Ok(Entry::Directory { path })
     }
-}
-
-fn shown_path(path: &Path) -> String {
-    shown(path.as_os_str().as_encoded_bytes())
 }
 
 /// A file that is being read, and what it was like when that began.

@@ -1,8 +1,8 @@
 //! Offers at the receiver: what is there is compared with what the sender named, and only the result is answered.
 
 use super::{Receiver, State, Stop, out_of_place, say};
-use crate::Step;
-use crate::sender::SIGN_OF_LIFE;
+use crate::event::TransferEvent;
+use crate::session::SIGN_OF_LIFE;
 use crate::storage::{Beginning, Look, Offered, Storage};
 use crate::transport::Transport;
 use crate::wire::{
@@ -97,8 +97,8 @@ impl<T: Transport> Receiver<'_, T> {
                 if let Some(resumed) = &mut self.outcome.resumed_from {
                     *resumed += size;
                 }
-                (self.observe)(Step::File { path: whole.path(), resumed_from: size });
-                (self.observe)(Step::Moved { bytes: size });
+                (self.observe)(TransferEvent::File { path: whole.path(), resumed_from: size });
+                (self.observe)(TransferEvent::Moved { bytes: size });
                 self.list.kept(whole.path(), whole.mode(), size, &hash);
                 self.storing(|storage, observe, wanted| storage.complete(*whole, observe, wanted))?;
                 answer
@@ -163,8 +163,8 @@ impl<T: Transport> Receiver<'_, T> {
         if let Some(resumed) = &mut self.outcome.resumed_from {
             *resumed += there;
         }
-        (self.observe)(Step::File { path: incoming.path(), resumed_from: there });
-        (self.observe)(Step::Moved { bytes: there });
+        (self.observe)(TransferEvent::File { path: incoming.path(), resumed_from: there });
+        (self.observe)(TransferEvent::Moved { bytes: there });
         self.state = State::InFile(Box::new(incoming), Some(size));
         Ok(())
     }
@@ -184,7 +184,7 @@ impl<T: Transport> Receiver<'_, T> {
         let mut failed = None;
         let mut last_sign = Instant::now();
         let mut alive = |done| {
-            observe(Step::Hashing { done });
+            observe(TransferEvent::Hashing { done });
             if last_sign.elapsed() < SIGN_OF_LIFE {
                 return true;
             }

@@ -1,7 +1,7 @@
 //! Frames of the sender's: gathered and sent, and between that the receiver's, which are heard.
 
 use super::{SILENCE, Sender, Stop, offers};
-use crate::Step;
+use crate::event::TransferEvent;
 use crate::transport::Transport;
 use crate::wire::{Control, Item, OLD_OFFERS, ProtocolError, Receipt};
 use std::io;
@@ -59,7 +59,9 @@ impl<T: Transport> Sender<'_, T> {
                 Item::Control(Control::Have(have)) if self.old_offers.answers.len() < OLD_OFFERS => {
                     self.old_offers.answers.push_back(have);
                 }
-                Item::Control(Control::Phase { phase, .. }) => (self.observe)(Step::PeerIsBusy { phase }),
+                Item::Control(Control::Phase { phase, .. }) => {
+                    (self.observe)(TransferEvent::PeerIsBusy { phase });
+                }
                 Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
                 Item::Control(control) => return Err(ProtocolError::OutOfPlace(control.name()).into()),
                 Item::Data(_) => return Err(ProtocolError::OutOfPlace("content").into()),

@@ -4,7 +4,7 @@
 //! once more if it has to be sent.
 
 use super::{Sender, Stop};
-use crate::Step;
+use crate::event::TransferEvent;
 use crate::source::{Change, FilePlace, Opened, SourceError};
 use crate::transport::Transport;
 use crate::wire::{
@@ -132,8 +132,8 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     fn resumed(&mut self, path: &EntryPath, there: u64) {
-        (self.observe)(Step::File { path, resumed_from: there });
-        (self.observe)(Step::Moved { bytes: there });
+        (self.observe)(TransferEvent::File { path, resumed_from: there });
+        (self.observe)(TransferEvent::Moved { bytes: there });
         if let Some(resumed) = &mut self.outcome.resumed_from {
             *resumed += there;
         }
@@ -227,5 +227,5 @@ impl Offers {
 
 /// The receiver has not answered an offer.
 pub(super) fn silent() -> Stop {
-    Stop::Link(io::Error::new(io::ErrorKind::TimedOut, super::Silent))
+    Stop::Link(io::Error::new(io::ErrorKind::TimedOut, super::OfferUnanswered))
 }

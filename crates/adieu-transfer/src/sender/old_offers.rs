@@ -1,7 +1,7 @@
 //! Offers of version 1, to a receiver that knows no other: it says the length and hash of what it has, and this side compares.
 
 use super::{Sender, Stop};
-use crate::Step;
+use crate::event::TransferEvent;
 use crate::source::{FilePlace, Opened, SourceError};
 use crate::transport::Transport;
 use crate::wire::{Control, EntryPath, Have, HaveState, OLD_OFFERS};
@@ -69,8 +69,8 @@ impl<T: Transport> Sender<'_, T> {
             }
         }
         self.control(&Control::Start { offset })?;
-        (self.observe)(Step::File { path: &path, resumed_from: offset });
-        (self.observe)(Step::Moved { bytes: offset });
+        (self.observe)(TransferEvent::File { path: &path, resumed_from: offset });
+        (self.observe)(TransferEvent::Moved { bytes: offset });
         if let Some(resumed) = &mut self.outcome.resumed_from {
             *resumed += offset;
         }

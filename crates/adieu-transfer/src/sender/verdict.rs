@@ -1,8 +1,8 @@
 //! What a sender makes of the end: a receipt, a failure of its own, or nothing but a connection that is gone.
 
-use super::{Sender, Stop, interrupted};
+use super::{Sender, Stop};
 use crate::outcome::{self, Outcome, Verdict, difference};
-use crate::session;
+use crate::session::{self, interrupted};
 use crate::transport::Transport;
 use crate::wire::{Control, Receipt, Status};
 use std::time::Duration;

@@ -2,25 +2,14 @@
 
 use super::directories::Directories;
 use super::partial::{Open, Spot, below};
+use super::syncer::{Awaited, Wanted};
 use super::taken::Pending;
 use super::walker::Walker;
 use super::{ENTRY_COST, ONE_BY_ONE, StorageError};
-use crate::Step;
+use crate::event::TransferEvent;
 use crate::os::Identity;
 use std::fs::File;
 use std::sync::Arc;
-
-/// A sync is waited for: of what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Awaited {
-    /// Of content. Nothing of it has its name.
-    Content,
-    /// Of names that content has already.
-    Names,
-}
-
-/// What a wait for a sync asks now and then: whether to go on.
-pub(crate) type Wanted<'a> = &'a mut dyn FnMut(Awaited) -> bool;
 
 /// A whole entry that waits for its sync and its name.
 #[derive(Debug)]
@@ -190,7 +179,7 @@ pub(super) fn pending<'a>(
 pub(super) fn store(
     tree: &mut Directories,
     waiting: &[Waiting],
-    observe: &mut dyn FnMut(Step<'_>),
+    observe: &mut dyn FnMut(TransferEvent<'_>),
     wanted: Wanted<'_>,
 ) -> Result<(), StorageError> {
     let with_root = waiting.iter().any(|w| w.file().is_some_and(|(_, sync)| sync == Sync::WithRoot));
@@ -203,20 +192,20 @@ pub(super) fn store(
             one.sync(tree, wanted)?;
         }
     }
-    observe(Step::Synced);
+    observe(TransferEvent::Synced);
     // The last moment to turn back.
     if !wanted(Awaited::Content) {
         return Err(StorageError::words("it was interrupted"));
     }
     for one in waiting {
         if one.rename(tree, waiting)? {
-            observe(Step::Renamed);
+            observe(TransferEvent::Renamed);
         }
     }
     let mut parents: Vec<&[u8]> = waiting.iter().map(|w| &*w.parent).collect();
     parents.sort_unstable();
     parents.dedup();
     tree.sync_names(&parents, wanted)?;
-    observe(Step::NamesSynced);
+    observe(TransferEvent::NamesSynced);
     Ok(())
 }

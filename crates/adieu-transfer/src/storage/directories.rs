@@ -1,9 +1,8 @@
 //! The directories of the target, from its root: opened one component after the other, and never through a link.
 
 use super::StorageError;
-use super::commit::{Awaited, Wanted};
 use super::partial::{Open, Spot, below};
-use super::syncer::{Job, NotSynced, Syncer};
+use super::syncer::{Awaited, Job, NotSynced, Syncer, Wanted};
 use super::taken::{Name, Pending, Taken, may_be_one, same_directory, too_many};
 use super::walker::Walker;
 use crate::os::{Directory, Identity, Kind, SyncAtOnce};

@@ -16,10 +16,10 @@ mod taken;
 mod tests;
 mod walker;
 
-use crate::Step;
+use crate::event::TransferEvent;
 use crate::os::{self, There};
 use crate::wire::EntryPath;
-pub(crate) use commit::{Awaited, Wanted};
+use crate::words::plain;
 use commit::{Sync, Waiting, What, pending};
 use directories::Directories;
 pub(crate) use incoming::Incoming;
@@ -32,6 +32,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use syncer::NotSynced;
+pub(crate) use syncer::{Awaited, Wanted};
 use taken::{Name, Pending, cannot_look, sent_twice, too_many};
 
 /// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
@@ -100,20 +101,6 @@ impl NotSynced {
                 StorageError { source: Some(error), is_unsynced: true, ..StorageError::words(words) }
             }
         }
-    }
-}
-
-/// The system's words without number and capital, to stand in a sentence.
-pub(crate) fn plain(error: &io::Error) -> String {
-    let text = adieu::describe_error(error);
-    let words = text.split_once(" (E").map_or(text.as_str(), |(words, _)| words);
-    let words = words.split_once(" (os error").map_or(words, |(words, _)| words);
-    let mut chars = words.chars();
-    match (chars.next(), chars.clone().next()) {
-        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => words.to_owned(),
     }
 }
 
@@ -224,7 +211,7 @@ impl Storage {
         &mut self,
         path: EntryPath,
         mode: u16,
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
     ) -> Result<Incoming, StorageError> {
         if !self.is_stream() {
             let (parent, name) = self.location(&path)?;
@@ -239,7 +226,7 @@ impl Storage {
         &mut self,
         path: EntryPath,
         mode: u16,
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
     ) -> Result<Incoming, StorageError> {
         let (parent, name) = self.location(&path)?;
         let (partial, file) = if let Place::Stream(file) = &self.place {
@@ -265,7 +252,7 @@ impl Storage {
             self.tree()?.taken.add(file.identity);
             (Some(partial::name_of(&name)), file)
         };
-        observe(Step::Created { path: &path });
+        observe(TransferEvent::Created { path: &path });
         Ok(Incoming::new(path, parent, name, partial, file, mode))
     }
 
@@ -301,7 +288,7 @@ impl Storage {
     pub(crate) fn directory(
         &mut self,
         path: &EntryPath,
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         self.tree()?.make(path)?;
@@ -313,7 +300,7 @@ impl Storage {
         &mut self,
         path: &EntryPath,
         target: &[u8],
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         let (parent, name) = self.location(path)?;
@@ -346,7 +333,7 @@ impl Storage {
 
     fn commit_if_full(
         &mut self,
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         let cost = self.waiting_cost + self.place.tree().map_or(0, |tree| tree.made_cost());
@@ -360,7 +347,7 @@ impl Storage {
     pub(crate) fn complete(
         &mut self,
         incoming: Incoming,
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         let Incoming {
@@ -393,7 +380,7 @@ impl Storage {
             && let (Some(tree), Some(last)) = (self.place.tree(), self.waiting.last())
         {
             last.sync(tree, wanted)?;
-            observe(Step::Synced);
+            observe(TransferEvent::Synced);
         }
         self.commit_if_full(observe, wanted)
     }
@@ -401,7 +388,7 @@ impl Storage {
     /// Syncs what is whole, gives it its names, and syncs those. What came before is stored afterwards.
     pub(crate) fn commit(
         &mut self,
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         if let Some(tree) = self.place.tree() {

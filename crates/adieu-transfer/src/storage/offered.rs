@@ -5,7 +5,7 @@
 
 use super::partial::{self, Open, Spot};
 use super::{Incoming, Storage, StorageError, commit, no_mode, there};
-use crate::Step;
+use crate::event::TransferEvent;
 use crate::wire::{EntryPath, ShortHash, short};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -142,7 +142,7 @@ impl Storage {
         offered: Offered,
         beginning: Option<Beginning>,
         offset: u64,
-        observe: &mut dyn FnMut(Step<'_>),
+        observe: &mut dyn FnMut(TransferEvent<'_>),
     ) -> Result<Incoming, StorageError> {
         let Offered { path, mode, .. } = offered;
         self.offered.pop_front();

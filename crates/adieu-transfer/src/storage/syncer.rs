@@ -16,6 +16,18 @@ use std::time::{Duration, Instant};
 /// Before a sync, it is asked at most so often: that costs a system call.
 const OFTEN: Duration = Duration::from_millis(10);
 
+/// A sync is waited for: of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// Of content. Nothing of it has its name.
+    Content,
+    /// Of names that content has already.
+    Names,
+}
+
+/// What a wait for a sync asks now and then: whether to go on.
+pub(crate) type Wanted<'a> = &'a mut dyn FnMut(Awaited) -> bool;
+
 /// What is to be synced.
 pub(super) enum Job {
     File(Arc<Open>),

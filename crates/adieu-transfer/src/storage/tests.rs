@@ -1,6 +1,6 @@
 //! What a receiver's output does where the file system takes two names for one; and how it gives up.
 
-use super::commit::Awaited;
+use super::syncer::Awaited;
 use super::*;
 use crate::os::Directory;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn yes(_: Awaited) -> bool {
     true
 }
 
-fn ignore(_: Step<'_>) {}
+fn ignore(_: TransferEvent<'_>) {}
 
 /// Receives a file of this content.
 fn file(storage: &mut Storage, name: &str) -> Result<(), StorageError> {
@@ -222,7 +222,8 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
         if i % 2900 == 0 {
             storage.begin(false).expect("it is there");
         }
-        let mut count = |step: Step<'_>| commits += u32::from(matches!(step, Step::NamesSynced));
+        let mut count =
+            |event: TransferEvent<'_>| commits += u32::from(matches!(event, TransferEvent::NamesSynced));
         storage.link(&path(&format!("l{i}")), &target, &mut count, &mut yes).expect("there is room");
         most = most.max(storage.waiting_cost);
     }
@@ -234,7 +235,8 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
         if i % 11 == 0 {
             storage.begin(false).expect("it is there");
         }
-        let mut count = |step: Step<'_>| commits += u32::from(matches!(step, Step::NamesSynced));
+        let mut count =
+            |event: TransferEvent<'_>| commits += u32::from(matches!(event, TransferEvent::NamesSynced));
         storage.directory(&path(&format!("d{i}/{deep}")), &mut count, &mut yes).expect("there is room");
         most = most.max(storage.place.tree().map_or(0, |tree| tree.made_cost()));
     }

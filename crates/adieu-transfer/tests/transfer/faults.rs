@@ -4,14 +4,14 @@ use crate::memory::Fault;
 use crate::support::{How, content, over_tcp, partials, place, transfer, write};
 use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Receipt, Status, Totals, data_header};
 use adieu_transfer::{
-    Outcome, ReceiveOptions, SendOptions, Sources, Step, Storage, Transport, Verdict, Wire,
+    Outcome, ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, Transport, Verdict, Wire,
 };
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-fn ignore(_: Step<'_>) {}
+fn ignore(_: TransferEvent<'_>) {}
 
 pub(crate) fn words(outcome: &Outcome) -> String {
     outcome.sentence()
@@ -43,8 +43,8 @@ fn a_file_that_changes_while_it_is_sent_is_not_stored() {
         let source = write(&place.path().join("source"), &content(1, 3_000_000));
         let target = place.path().join("target");
         let mut changed = false;
-        let mut change = |step: Step<'_>| {
-            if let (Step::Moved { bytes: 1.. }, false) = (step, changed) {
+        let mut change = |event: TransferEvent<'_>| {
+            if let (TransferEvent::Moved { bytes: 1.. }, false) = (event, changed) {
                 changed = true;
                 let file = std::fs::File::options().append(true).open(&source).expect("it is there");
                 (&file).write_all(b"more").expect("there is room");
@@ -203,8 +203,8 @@ fn two_receivers_of_one_file_do_not_write_into_each_other() {
     let source = write(&place.path().join("source"), &content(5, 2_000_000));
     let target = place.path().join("target");
     let mut said = None;
-    let mut second = |step: Step<'_>| {
-        if let (Step::Moved { .. }, true) = (step, said.is_none()) {
+    let mut second = |event: TransferEvent<'_>| {
+        if let (TransferEvent::Moved { .. }, true) = (event, said.is_none()) {
             let (sent, _) =
                 over_tcp(std::slice::from_ref(&source), &target, &How::default(), &mut ignore, &mut ignore);
             said = Some(words(&sent));
@@ -232,8 +232,8 @@ fn a_whole_file_that_waits_for_its_name_is_not_taken_over_by_another_receiver() 
     let rival = write(&second.join("f0"), b"another content");
     let mut said = None;
     let mut files = 0;
-    let mut intrude = |step: Step<'_>| {
-        files += u32::from(matches!(step, Step::File { .. }));
+    let mut intrude = |event: TransferEvent<'_>| {
+        files += u32::from(matches!(event, TransferEvent::File { .. }));
         if files == 35 && said.is_none() {
             let (sent, _) =
                 over_tcp(std::slice::from_ref(&rival), &target, &How::default(), &mut ignore, &mut ignore);

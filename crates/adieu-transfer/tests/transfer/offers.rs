@@ -5,7 +5,7 @@ use crate::memory::BOUND;
 use crate::support::{How, content, place, write};
 use crate::versions::{Peer, receipt, received, sent_with};
 use adieu_transfer::wire::{Answer, Control, EntryPath, Have, HaveState, Receipt, Status, Totals, short};
-use adieu_transfer::{Outcome, Sources, Step, Storage, Transport, Verdict};
+use adieu_transfer::{Outcome, Sources, Storage, TransferEvent, Transport, Verdict};
 use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ fn over_a_long_path(paths: &[PathBuf], target: &Path, how: &How) -> (Outcome, u6
     let mut storage = Storage::at(target).expect("the target can be written to");
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let ignore = &mut |_: Step<'_>| {};
+            let ignore = &mut |_: TransferEvent<'_>| {};
             adieu_transfer::receive(&mut receiver, &mut storage, &how.receiving(), ignore)
         });
         let sources = Sources::new(paths).expect("they are there");

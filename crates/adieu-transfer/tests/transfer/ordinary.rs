@@ -1,10 +1,10 @@
 //! Transfers as they should go: what is stored is what was sent, whatever it is.
 
 use crate::support::{How, content, over_tcp, place, write};
-use adieu_transfer::{Outcome, Step, Verdict};
+use adieu_transfer::{Outcome, TransferEvent, Verdict};
 use std::path::{Path, PathBuf};
 
-fn ignore(_: Step<'_>) {}
+fn ignore(_: TransferEvent<'_>) {}
 
 pub(crate) fn send(paths: &[PathBuf], target: &Path, how: &How) -> (Outcome, Outcome) {
     over_tcp(paths, target, how, &mut ignore, &mut ignore)
@@ -45,8 +45,8 @@ fn pieces_of_a_long_file_end_at_multiples_of_a_piece_also_when_it_is_resumed() {
             write(&place.path().join(".target.adieu-partial"), &bytes[..there]);
         }
         let mut moved = Vec::new();
-        let mut at_sender = |step: Step<'_>| match step {
-            Step::Moved { bytes } if bytes > 0 => moved.push(bytes),
+        let mut at_sender = |event: TransferEvent<'_>| match event {
+            TransferEvent::Moved { bytes } if bytes > 0 => moved.push(bytes),
             _ => {}
         };
         let outcomes = over_tcp(std::slice::from_ref(&source), &target, &how, &mut at_sender, &mut ignore);

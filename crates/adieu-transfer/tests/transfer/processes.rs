@@ -5,28 +5,28 @@
 use crate::memory::BOUND;
 use crate::support::{How, content, partials, place, write};
 use adieu::{Endpoint, Listener, Options};
-use adieu_transfer::{Outcome, ReceiveOptions, SendOptions, Sources, Step, Storage, Verdict, Wire};
+use adieu_transfer::{Outcome, ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, Verdict, Wire};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 const TASK: &str = "ADIEU_TEST_TASK";
 const SIZE: usize = 4_000_000;
 
-/// When a process kills itself: at the first step of that name, or when so many percent have been moved.
-fn is_it(moment: &str, step: Step<'_>, moved: &mut u64) -> bool {
-    if let Step::Moved { bytes } = step {
+/// When a process kills itself: at the first event of that name, or when so many percent have been moved.
+fn is_it(moment: &str, event: TransferEvent<'_>, moved: &mut u64) -> bool {
+    if let TransferEvent::Moved { bytes } = event {
         *moved += bytes;
     }
-    match (moment, step) {
-        ("agreed", Step::Agreed { .. })
-        | ("all sent", Step::AllSent)
-        | ("all received", Step::AllReceived)
-        | ("created", Step::Created { .. })
-        | ("synced", Step::Synced)
-        | ("renamed", Step::Renamed)
-        | ("names synced", Step::NamesSynced)
-        | ("receipted", Step::Receipted) => true,
-        (percent, Step::Moved { .. }) => {
+    match (moment, event) {
+        ("agreed", TransferEvent::Agreed { .. })
+        | ("all sent", TransferEvent::AllSent)
+        | ("all received", TransferEvent::AllReceived)
+        | ("created", TransferEvent::Created { .. })
+        | ("synced", TransferEvent::Synced)
+        | ("renamed", TransferEvent::Renamed)
+        | ("names synced", TransferEvent::NamesSynced)
+        | ("receipted", TransferEvent::Receipted) => true,
+        (percent, TransferEvent::Moved { .. }) => {
             percent.parse::<u64>().is_ok_and(|p| *moved >= SIZE as u64 * p / 100)
         }
         _ => false,
@@ -43,8 +43,8 @@ fn child() {
         adieu::connect(&address.parse().expect("an address"), &Options::new()).expect("it listens");
     let mut wire = Wire::new(connection, None);
     let mut moved = 0;
-    let mut observe = |step: Step<'_>| {
-        if is_it(moment, step, &mut moved) {
+    let mut observe = |event: TransferEvent<'_>| {
+        if is_it(moment, event, &mut moved) {
             let own = rustix::process::getpid();
             rustix::process::kill_process(own, rustix::process::Signal::KILL).expect("it is ours");
         }

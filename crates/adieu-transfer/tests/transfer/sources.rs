@@ -4,12 +4,12 @@ use crate::faults::words;
 use crate::memory::BOUND;
 use crate::ordinary::{both_stored, send};
 use crate::support::{How, content, over_tcp, partials, place, write};
-use adieu_transfer::{Outcome, Sources, Step, Verdict};
+use adieu_transfer::{Outcome, Sources, TransferEvent, Verdict};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
-fn ignore(_: Step<'_>) {}
+fn ignore(_: TransferEvent<'_>) {}
 
 fn fifo(path: &Path) {
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
@@ -33,8 +33,8 @@ fn changed_meanwhile(place: &Path, resume: bool, change: fn(&Path)) -> (Outcome,
     // Not joined: a sender that waits for a FIFO does so for ever.
     std::thread::spawn(move || {
         let mut is_done = false;
-        let mut at_sender = |step: Step<'_>| {
-            let is_content = matches!(step, Step::Moved { bytes: 1.. });
+        let mut at_sender = |event: TransferEvent<'_>| {
+            let is_content = matches!(event, TransferEvent::Moved { bytes: 1.. });
             if is_content && !is_done {
                 is_done = true;
                 change(&place);

@@ -4,13 +4,13 @@ use crate::faults::words;
 use crate::memory::BOUND;
 use crate::support::{How, content, over_tcp, partials, place, write};
 use adieu::{Endpoint, Listener, Options};
-use adieu_transfer::{Outcome, Role, Sources, Step, Storage, TransferReport, Verdict, Wire};
+use adieu_transfer::{Outcome, Role, Sources, Storage, TransferEvent, TransferReport, Verdict, Wire};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-fn ignore(_: Step<'_>) {}
+fn ignore(_: TransferEvent<'_>) {}
 
-/// A transfer during which, at a step, a partial is taken away and another file put under its name.
+/// A transfer during which, at an event, a partial is taken away and another file put under its name.
 fn with_a_thief(
     paths: &[PathBuf],
     target: &Path,
@@ -18,10 +18,10 @@ fn with_a_thief(
     resume: bool,
     last: bool,
 ) -> (Outcome, Outcome) {
-    let mut at_receiver = |step: Step<'_>| {
-        let is_it = match step {
-            Step::AllReceived => last,
-            Step::Moved { .. } => !last,
+    let mut at_receiver = |event: TransferEvent<'_>| {
+        let is_it = match event {
+            TransferEvent::AllReceived => last,
+            TransferEvent::Moved { .. } => !last,
             _ => false,
         };
         if is_it && partial.exists() && std::fs::read(partial).ok().as_deref() != Some(b"another's") {
@@ -102,8 +102,8 @@ fn a_file_that_was_there_already_and_is_taken_away_is_not_stored() {
     let place = place();
     let source = write(&place.path().join("source"), b"content");
     let target = write(&place.path().join("target"), b"content");
-    let mut at_receiver = |step: Step<'_>| {
-        if let Step::AllReceived = step {
+    let mut at_receiver = |event: TransferEvent<'_>| {
+        if let TransferEvent::AllReceived = event {
             std::fs::remove_file(&target).expect("it is there");
         }
     };
@@ -184,20 +184,20 @@ fn a_failed_transfer_leaves_no_empty_directory_that_it_made() {
     }
 }
 
-/// A sender that asks what is there, and a receiver that may keep none. The file grows at that step of the sender, which gives
+/// A sender that asks what is there, and a receiver that may keep none. The file grows at that event of the sender, which gives
 /// up there.
 fn with_a_growing_file(
     named: &Path,
     growing: &Path,
     storage: &mut Storage,
     keeps: bool,
-    is_it: &(dyn Fn(&Step<'_>) -> bool + Sync),
+    is_it: &(dyn Fn(&TransferEvent<'_>) -> bool + Sync),
 ) -> Outcome {
     let options = Options::new().idle_timeout(BOUND);
     let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let endpoint = listener.local_endpoint().clone();
-    let mut grow = |step: Step<'_>| {
-        if is_it(&step) {
+    let mut grow = |event: TransferEvent<'_>| {
+        if is_it(&event) {
             let file = std::fs::File::options().append(true).open(growing).expect("it is ours");
             std::io::Write::write_all(&mut &file, b"more").expect("there is room");
         }
@@ -225,7 +225,7 @@ fn a_partial_that_was_kept_before_survives_a_cut_at_a_receiver_that_keeps_none()
     let source = write(&place.path().join("source"), &whole);
     let partial = write(&place.path().join(".target.adieu-partial"), &whole[..1_000_000]);
     let mut storage = Storage::at(&place.path().join("target")).expect("there is room");
-    let at_content = |step: &Step<'_>| matches!(step, Step::Moved { .. });
+    let at_content = |event: &TransferEvent<'_>| matches!(event, TransferEvent::Moved { .. });
     let received = with_a_growing_file(&source, &source, &mut storage, false, &at_content);
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
     let left = std::fs::read(&partial).expect("it is kept");
@@ -243,7 +243,7 @@ fn a_partial_that_was_kept_before_survives_a_cut_after_it_has_become_whole() {
     let second = write(&tree.join("2"), &content(6, 1_000_000));
     let partial = write(&target.join("tree/.1.adieu-partial"), &whole[..1_000_000]);
     let mut storage = Storage::at(&target).expect("there is room");
-    let at_second = |step: &Step<'_>| matches!(step, Step::File { path, .. } if path.as_bytes() == b"tree/2");
+    let at_second = |event: &TransferEvent<'_>| matches!(event, TransferEvent::File { path, .. } if path.as_bytes() == b"tree/2");
     let received = with_a_growing_file(&tree, &second, &mut storage, false, &at_second);
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
     assert_eq!(partials(&target), std::slice::from_ref(&partial));
@@ -262,7 +262,7 @@ fn what_a_failed_transfer_has_kept_is_not_stored_by_the_next_one() {
     let second = write(&tree.join("2"), &content(6, 1_000_000));
     let other = write(&place.path().join("other"), b"other");
     let mut storage = Storage::at(&target).expect("there is room");
-    let at_second = |step: &Step<'_>| matches!(step, Step::File { path, .. } if path.as_bytes() == b"tree/2");
+    let at_second = |event: &TransferEvent<'_>| matches!(event, TransferEvent::File { path, .. } if path.as_bytes() == b"tree/2");
     let received = with_a_growing_file(&tree, &second, &mut storage, true, &at_second);
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
     let partial = target.join("tree/.1.adieu-partial");
@@ -345,7 +345,7 @@ fn an_output_that_is_made_for_one_attempt_is_made_again_for_the_next() {
     write(&tree.join("1"), b"whole");
     let second = write(&tree.join("2"), &content(6, 1_000_000));
     let mut storage = Storage::at(&place.path().join("target")).expect("it can be made");
-    let at_second = |step: &Step<'_>| matches!(step, Step::File { path, .. } if path.as_bytes() == b"tree/2");
+    let at_second = |event: &TransferEvent<'_>| matches!(event, TransferEvent::File { path, .. } if path.as_bytes() == b"tree/2");
     let received = with_a_growing_file(&tree, &second, &mut storage, false, &at_second);
     assert!(matches!(received.verdict, Verdict::Incomplete { .. }), "{:?}", received.verdict);
     assert!(!place.path().join("target").exists());

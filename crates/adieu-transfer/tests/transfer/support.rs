@@ -2,7 +2,7 @@
 
 use crate::memory::{BOUND, End, Fault, Killed, pair, silence_kills};
 use adieu::{Endpoint, Listener, Options};
-use adieu_transfer::{Outcome, ReceiveOptions, Secret, SendOptions, Sources, Step, Storage, Wire};
+use adieu_transfer::{Outcome, ReceiveOptions, Secret, SendOptions, Sources, Storage, TransferEvent, Wire};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -85,7 +85,10 @@ fn ended(joined: std::thread::Result<(Outcome, u64)>) -> Ended {
     }
 }
 
-fn run(end: End, side: impl FnOnce(&mut Shared<'_>, &mut dyn FnMut(Step<'_>)) -> Outcome) -> (Outcome, u64) {
+fn run(
+    end: End,
+    side: impl FnOnce(&mut Shared<'_>, &mut dyn FnMut(TransferEvent<'_>)) -> Outcome,
+) -> (Outcome, u64) {
     let end = RefCell::new(end);
     let outcome = side(&mut Shared(&end), &mut |_| end.borrow_mut().step());
     (outcome, end.into_inner().finish())
@@ -127,8 +130,8 @@ pub(crate) fn over_tcp(
     paths: &[PathBuf],
     target: &Path,
     how: &How,
-    at_sender: &mut (dyn FnMut(Step<'_>) + Send),
-    at_receiver: &mut (dyn FnMut(Step<'_>) + Send),
+    at_sender: &mut (dyn FnMut(TransferEvent<'_>) + Send),
+    at_receiver: &mut (dyn FnMut(TransferEvent<'_>) + Send),
 ) -> (Outcome, Outcome) {
     let options = Options::new().idle_timeout(BOUND);
     let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");

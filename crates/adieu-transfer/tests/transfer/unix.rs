@@ -3,13 +3,13 @@
 use crate::faults::words;
 use crate::ordinary::{both_stored, send};
 use crate::support::{How, content, over_tcp, partials, place, write};
-use adieu_transfer::{Step, Verdict};
+use adieu_transfer::{TransferEvent, Verdict};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-fn ignore(_: Step<'_>) {}
+fn ignore(_: TransferEvent<'_>) {}
 
 #[test]
 fn a_directory_arrives_with_odd_names_links_and_modes() {
@@ -86,7 +86,7 @@ fn ten_thousand_small_files_arrive_and_share_their_syncs() {
     let target = place.path().join("target");
     std::fs::create_dir(&target).expect("there is room");
     let mut syncs = 0;
-    let mut count = |step: Step<'_>| syncs += u32::from(matches!(step, Step::Synced));
+    let mut count = |event: TransferEvent<'_>| syncs += u32::from(matches!(event, TransferEvent::Synced));
     let outcomes = over_tcp(std::slice::from_ref(&tree), &target, &How::default(), &mut ignore, &mut count);
     both_stored(&outcomes);
     assert_eq!(outcomes.0.totals.files, 10_000);
@@ -103,8 +103,8 @@ fn a_target_that_vanishes_is_no_success() {
     let directory = place.path().join("directory");
     std::fs::create_dir(&directory).expect("there is room");
     let target = directory.join("target");
-    let mut vanish = |step: Step<'_>| {
-        if let Step::Moved { .. } = step {
+    let mut vanish = |event: TransferEvent<'_>| {
+        if let TransferEvent::Moved { .. } = event {
             // The second time there is nothing to remove.
             let _ = std::fs::remove_dir_all(&directory);
         }
@@ -197,8 +197,8 @@ fn with_mode(
     std::fs::set_permissions(source.0, PermissionsExt::from_mode(source.1)).expect("it is ours");
     let partial = target.with_file_name(".target.adieu-partial");
     let mut seen = 0;
-    let mut look = |step: Step<'_>| {
-        if let (Step::Moved { .. }, Ok(there)) = (step, std::fs::metadata(&partial)) {
+    let mut look = |event: TransferEvent<'_>| {
+        if let (TransferEvent::Moved { .. }, Ok(there)) = (event, std::fs::metadata(&partial)) {
             seen |= there.mode() & 0o777;
         }
     };
@@ -297,12 +297,12 @@ fn meddled_with(
         assert!(std::time::Instant::now() < until, "the file system's clock stands still");
     }
     let (mut done, mut hashed) = (false, 0);
-    let mut at_sender = |step: Step<'_>| match step {
-        Step::Moved { .. } if !done => {
+    let mut at_sender = |event: TransferEvent<'_>| match event {
+        TransferEvent::Moved { .. } if !done => {
             done = true;
             meddle(&source);
         }
-        Step::Hashing { .. } => hashed += 1,
+        TransferEvent::Hashing { .. } => hashed += 1,
         _ => {}
     };
     let (sent, received) =

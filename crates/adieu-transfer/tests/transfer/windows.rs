@@ -4,10 +4,10 @@ use crate::faults::{crafted, frames, words};
 use crate::ordinary::{both_stored, send};
 use crate::support::{How, over_tcp, partials, place, write};
 use adieu_transfer::wire::{Control, EntryPath, data_header};
-use adieu_transfer::{Step, Verdict};
+use adieu_transfer::{TransferEvent, Verdict};
 use std::path::{Path, PathBuf};
 
-fn ignore(_: Step<'_>) {}
+fn ignore(_: TransferEvent<'_>) {}
 
 fn path(name: &[u8]) -> EntryPath {
     EntryPath::new(name.into()).expect("a good path")
@@ -105,8 +105,8 @@ fn a_directory_that_is_written_to_cannot_be_exchanged() {
     let target = place.path().join("target");
     std::fs::create_dir(&target).expect("there is room");
     let mut tried = Vec::new();
-    let mut exchange = |step: Step<'_>| {
-        if let Step::Moved { .. } = step {
+    let mut exchange = |event: TransferEvent<'_>| {
+        if let TransferEvent::Moved { .. } = event {
             tried.push(std::fs::rename(&target, place.path().join("elsewhere")).is_ok());
         }
     };

@@ -9,7 +9,7 @@ use crate::os::{self, Standard};
 use crate::printer::complain_with;
 use adieu::describe_error;
 use adieu_transfer::wire::shown;
-use adieu_transfer::{ReceiveOptions, Role, Step, Storage};
+use adieu_transfer::{ReceiveOptions, Role, Storage, TransferEvent};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -132,7 +132,7 @@ fn attempt(
                 } else {
                     Progress::new(&session.printer)
                 };
-                let mut observe = |step: Step<'_>| progress.step(step);
+                let mut observe = |event: TransferEvent<'_>| progress.tell(event);
                 let (wire_ref, storage_ref) = (&mut *wire, &mut storage);
                 let mut outcome = match agreement {
                     None => adieu_transfer::receive(wire_ref, storage_ref, options, &mut observe),

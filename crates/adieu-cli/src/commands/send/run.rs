@@ -10,7 +10,7 @@ use crate::printer::{complain, complain_with};
 use crate::stdio;
 use adieu::exchange::{Input, Output};
 use adieu::{Endpoint, describe_error};
-use adieu_transfer::{Role, SendOptions, Sources, Step, TransferReport};
+use adieu_transfer::{Role, SendOptions, Sources, TransferEvent, TransferReport};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, ValueEnum};
 use std::ffi::OsString;
@@ -225,7 +225,7 @@ fn attempt(
             }
             Met::Peer(mut wire, agreement) => {
                 let mut progress = Progress::new(&session.printer);
-                let mut observe = |step: Step<'_>| progress.step(step);
+                let mut observe = |event: TransferEvent<'_>| progress.tell(event);
                 let wire_ref = &mut *wire;
                 let mut outcome = match agreement {
                     None => adieu_transfer::send(wire_ref, sources, &options, &mut observe),

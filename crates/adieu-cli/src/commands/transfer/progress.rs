@@ -2,7 +2,7 @@
 
 use super::view::{Doing, View};
 use crate::printer::Printer;
-use adieu_transfer::Step;
+use adieu_transfer::TransferEvent;
 use adieu_transfer::wire::Phase;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -39,36 +39,36 @@ impl<'a> Progress<'a> {
         Self { drawn: printer.may_draw().then(|| Drawn::new(doing)), printer, stores: true }
     }
 
-    pub(crate) fn step(&mut self, step: Step<'_>) {
+    pub(crate) fn tell(&mut self, event: TransferEvent<'_>) {
         if self.printer.is_verbose() {
-            self.tell(&step);
+            self.print(&event);
         }
         let Some(drawn) = &self.drawn else { return };
         let now = Instant::now();
         let mut view = drawn.view.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = match step {
-            Step::Total { bytes } => {
+        let is_new = match event {
+            TransferEvent::Total { bytes } => {
                 view.total(bytes);
                 false
             }
-            Step::Moved { bytes } => {
+            TransferEvent::Moved { bytes } => {
                 view.moved(bytes, now);
                 false
             }
-            Step::File { path, resumed_from } => {
+            TransferEvent::File { path, resumed_from } => {
                 view.file(path.to_string(), resumed_from, now);
                 false
             }
-            Step::Agreed { .. } => view.goes_on(Doing::Moving, now),
-            Step::Hashing { .. } => view.goes_on(Doing::Hashing, now),
-            Step::AllSent => view.goes_on(Doing::Receipt, now),
+            TransferEvent::Agreed { .. } => view.goes_on(Doing::Moving, now),
+            TransferEvent::Hashing { .. } => view.goes_on(Doing::Hashing, now),
+            TransferEvent::AllSent => view.goes_on(Doing::Receipt, now),
             // A receiver also syncs while it receives, and then nobody waits for it.
-            Step::PeerIsBusy { phase: Phase::Syncing } if view.doing() == Doing::Receipt => {
+            TransferEvent::PeerIsBusy { phase: Phase::Syncing } if view.doing() == Doing::Receipt => {
                 view.goes_on(Doing::ReceiptSyncing, now)
             }
-            Step::PeerIsBusy { phase: Phase::Hashing } => view.goes_on(Doing::PeerHashes, now),
-            Step::AllReceived if self.stores => view.goes_on(Doing::Syncing, now),
-            Step::AllReceived => view.goes_on(Doing::Answering, now),
+            TransferEvent::PeerIsBusy { phase: Phase::Hashing } => view.goes_on(Doing::PeerHashes, now),
+            TransferEvent::AllReceived if self.stores => view.goes_on(Doing::Syncing, now),
+            TransferEvent::AllReceived => view.goes_on(Doing::Answering, now),
             _ => false,
         };
         drop(view);
@@ -77,19 +77,19 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn tell(&self, step: &Step<'_>) {
-        let text = match step {
-            Step::Agreed { version, encrypted: true } => {
+    fn print(&self, event: &TransferEvent<'_>) {
+        let text = match event {
+            TransferEvent::Agreed { version, encrypted: true } => {
                 format!("agreed on version {version}, encrypted with the secret")
             }
-            Step::Agreed { version, .. } => format!("agreed on version {version}"),
-            Step::File { path, resumed_from: 0 } => format!("file {path}"),
-            Step::File { path, resumed_from } => format!("file {path}, from byte {resumed_from} on"),
-            Step::AllSent => "all sent; waiting for the receipt".to_owned(),
-            Step::AllReceived => "all received".to_owned(),
-            Step::PeerIsBusy { phase: Phase::Syncing } => "the receiver syncs".to_owned(),
-            Step::NamesSynced => "synced, renamed, and the names synced".to_owned(),
-            Step::Receipted => "receipt sent".to_owned(),
+            TransferEvent::Agreed { version, .. } => format!("agreed on version {version}"),
+            TransferEvent::File { path, resumed_from: 0 } => format!("file {path}"),
+            TransferEvent::File { path, resumed_from } => format!("file {path}, from byte {resumed_from} on"),
+            TransferEvent::AllSent => "all sent; waiting for the receipt".to_owned(),
+            TransferEvent::AllReceived => "all received".to_owned(),
+            TransferEvent::PeerIsBusy { phase: Phase::Syncing } => "the receiver syncs".to_owned(),
+            TransferEvent::NamesSynced => "synced, renamed, and the names synced".to_owned(),
+            TransferEvent::Receipted => "receipt sent".to_owned(),
             _ => return,
         };
         self.printer.say(&text);

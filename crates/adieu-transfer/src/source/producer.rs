@@ -1,7 +1,7 @@
 //! A command whose output is what is sent, and whose exit status says whether that was all of it.
 
+use super::error::SourceError;
 use crate::os;
-use crate::source::SourceError;
 use std::fmt;
 use std::fs::File;
 use std::io;
