@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod circles;
 mod fuzz;
 mod peers;
 mod windows;
@@ -31,6 +32,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Fuzzes the parsers, the protocols and the end of TLS, with cargo-fuzz
     Fuzz(fuzz::Arguments),
+    /// Looks for modules that import each other in a circle, and for imports from a lower layer to a higher one
+    Circles,
     /// Builds for Windows and runs the tests under Wine; type-checks for macOS
     Windows,
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Circles => circles::run(),
         Task::Windows => windows::run(),
     };
     match done {
