@@ -152,32 +152,9 @@ impl ListenError {
     }
 }
 
-/// A system error of which we know more than its number says.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}{}", in_brackets(source))]
-pub(crate) struct Explained {
-    text: String,
-    #[source]
-    source: io::Error,
-}
-
-impl Explained {
-    /// As an I/O error of the same kind; [`os_code`] still finds the number.
-    pub(crate) fn error(text: &str, source: io::Error) -> io::Error {
-        io::Error::new(source.kind(), Self { text: text.to_owned(), source })
-    }
-}
-
-fn in_brackets(source: &io::Error) -> String {
-    let Some(code) = source.raw_os_error() else { return String::new() };
-    crate::error_name(code).map_or_else(|| format!(" (error {code})"), |name| format!(" ({name} {code})"))
-}
-
 /// The system's number of an error, also of one that we explain.
 pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
-    let explained = || error.get_ref()?.downcast_ref::<Explained>()?.source.raw_os_error();
-    let option = || OptionError::in_io(error)?.code();
-    error.raw_os_error().or_else(explained).or_else(option).or_else(|| os::resolver_code(error))
+    os::os_code(error).or_else(|| OptionError::in_io(error)?.code())
 }
 
 /// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.

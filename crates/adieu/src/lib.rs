@@ -95,11 +95,11 @@ pub use event::Event;
 pub use fast_open::{FastOpen, fast_open};
 pub use interrupt::Interrupt;
 pub use options::{DataPath, Options};
-pub use os::Calls;
+pub use os::{Calls, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
-pub use report::{NeverConnected, Report, Role, describe_error, error_name, exit_code};
+pub use report::{NeverConnected, Report, Role, exit_code};
 pub use shown::shown;
 pub use socket_options::{IpVersion, OptionError};
 

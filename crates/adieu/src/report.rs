@@ -9,7 +9,8 @@ use adieu_proto::{
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::{Endpoint, OptionError, os};
+use crate::os::{self, describe_code, describe_error};
+use crate::{Endpoint, OptionError};
 
 /// Everything known of one connection after its end.
 ///
@@ -268,7 +269,7 @@ impl Report {
             signal: if let Ending::Interrupted { signal } = ending { Some(signal.name()) } else { None },
             error_call: evidence.fault.map(|f| f.call.name()),
             error_code: number,
-            error_name: number.and_then(crate::os::error_name),
+            error_name: number.and_then(os::error_name),
             error: facts.failure.clone().or_else(|| number.map(describe_code)),
             role: facts.role,
             transport: facts.transport,
@@ -580,35 +581,6 @@ impl Report {
 
 fn bytes(n: u64) -> String {
     if n == 1 { "1 byte".to_owned() } else { format!("{n} bytes") }
-}
-
-/// A system error in the system's words, with its name and number.
-pub(crate) fn describe_code(code: i32) -> String {
-    let text = std::io::Error::from_raw_os_error(code).to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
-    match crate::os::error_name(code) {
-        Some(name) => format!("{words} ({name} {code})"),
-        None => format!("{words} (error {code})"),
-    }
-}
-
-/// An I/O error in the system's words, with its name and number if it has one.
-///
-/// # Examples
-///
-/// ```
-/// let error = std::io::Error::from_raw_os_error(13);
-/// # if cfg!(target_os = "linux") {
-/// assert_eq!(adieu::describe_error(&error), "Permission denied (EACCES 13)");
-/// # }
-/// ```
-pub fn describe_error(error: &std::io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), describe_code)
-}
-
-/// The symbolic name of a system error's number, such as `ECONNRESET`. `None`: not one that connections meet.
-pub fn error_name(code: i32) -> Option<&'static str> {
-    crate::os::error_name(code)
 }
 
 /// The exit status that goes with an ending.

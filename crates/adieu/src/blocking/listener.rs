@@ -3,9 +3,9 @@
 use crate::connecting::resolve;
 use crate::connecting::transport;
 use crate::endpoint::host_of;
-use crate::error::{Explained, ListenError};
+use crate::error::ListenError;
 use crate::link::Link;
-use crate::os::{self, AsPollable, SocketFile, Watch};
+use crate::os::{self, AsPollable, Explained, SocketFile, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
 use crate::{Connection, Endpoint, Interrupt, Options, Role, handle};
 use socket2::{Domain, SockAddr, Socket};
@@ -95,7 +95,8 @@ impl Listener {
                 (socket, None)
             }
             Endpoint::Unix { path } => {
-                let (socket, file) = os::listen_at(path, BACKLOG, asked).map_err(|e| fail("listen on", e))?;
+                let open = || asked.open(Domain::UNIX, Purpose::Listen);
+                let (socket, file) = os::listen_at(path, BACKLOG, open).map_err(|e| fail("listen on", e))?;
                 (socket, Some(file))
             }
             Endpoint::UnixAbstract { name } => {
@@ -190,21 +191,13 @@ impl Listener {
         Ok(Some(Connection::new(link)))
     }
 
-    pub(crate) fn try_accept_socket(&self) -> Result<Option<Accepted>, ListenError> {
-        loop {
-            match self.socket.accept() {
-                Ok((socket, peer)) => {
-                    socket.set_nonblocking(true).map_err(|e| self.error(e))?;
-                    let peer = handle::describe(&peer);
-                    return Ok(Some(Accepted { socket, is_tcp: self.is_tcp, peer }));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
-                Err(error)
-                    if os::is_of_the_accepted(&error) || error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error(error)),
-            }
-        }
+    fn try_accept_socket(&self) -> Result<Option<Accepted>, ListenError> {
+        let accepted = os::try_accept(&self.socket).map_err(|e| self.error(e))?;
+        Ok(accepted.map(|accepted| self.accepted(accepted)))
+    }
+
+    pub(crate) fn accepted(&self, (socket, peer): (Socket, SockAddr)) -> Accepted {
+        Accepted { socket, is_tcp: self.is_tcp, peer: handle::describe(&peer) }
     }
 
     /// Clients that are always waiting must not keep it from being heard.
@@ -234,20 +227,10 @@ impl Listener {
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
-}
 
-#[cfg(all(windows, feature = "tokio"))]
-impl Listener {
-    /// The same socket once more, for tokio to know.
-    pub(crate) fn duplicate(&self) -> io::Result<Socket> {
-        self.socket.try_clone()
-    }
-}
-
-#[cfg(all(unix, feature = "tokio"))]
-impl std::os::fd::AsRawFd for Listener {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.socket.as_raw_fd()
+    /// The socket, for tokio to know.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
     }
 }
 

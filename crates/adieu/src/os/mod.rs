@@ -3,16 +3,25 @@
 //! One folder per platform, all with the same functions, so that nothing above asks which platform it is on.
 
 mod both_ends;
+mod sockets;
 mod watch;
+mod words;
 
 pub use both_ends::Closes;
+pub(crate) use sockets::{
+    abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address,
+};
 pub(crate) use watch::{Ready, Watch};
+pub use words::describe_error;
+pub(crate) use words::{Explained, describe_code, os_code};
 
 use adieu_proto::Side;
 use std::time::Duration;
 
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+pub use unix::error_name;
 #[cfg(unix)]
 pub(crate) use unix::*;
 
@@ -23,6 +32,8 @@ pub(crate) use linux::*;
 
 #[cfg(windows)]
 mod windows;
+#[cfg(windows)]
+pub use windows::error_name;
 #[cfg(windows)]
 pub(crate) use windows::*;
 

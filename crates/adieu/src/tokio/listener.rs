@@ -13,7 +13,8 @@ use crate::{Endpoint, Options, Role};
 /// Listens on an endpoint and accepts connections. The async [`adieu::Listener`](crate::Listener).
 #[derive(Debug)]
 pub struct Listener {
-    inner: Acceptor,
+    inner: crate::Listener,
+    acceptor: Acceptor,
     interrupt: Option<AsyncInterrupt>,
 }
 
@@ -31,12 +32,13 @@ impl Listener {
         let listener = crate::Listener::bind(endpoint, options)?;
         let fail = |source| ListenError { operation: "listen on", endpoint: endpoint.clone(), source };
         let interrupt = options.interrupt.as_ref().map(AsyncInterrupt::new).transpose().map_err(fail)?;
-        Acceptor::new(listener).map(|inner| Self { inner, interrupt }).map_err(fail)
+        let acceptor = Acceptor::new(listener.socket()).map_err(fail)?;
+        Ok(Self { inner: listener, acceptor, interrupt })
     }
 
     /// Where it listens, with the port that the system chose.
     pub fn local_endpoint(&self) -> &Endpoint {
-        self.inner.listener().local_endpoint()
+        self.inner.local_endpoint()
     }
 
     /// Accepts one connection; waits for it.
@@ -46,14 +48,16 @@ impl Listener {
     /// The system could not accept: no descriptors left. Or the interrupt was raised:
     /// [`ErrorKind::Interrupted`](std::io::ErrorKind::Interrupted).
     pub async fn accept(&self) -> Result<Connection, ListenError> {
-        let listener = self.inner.listener();
+        let listener = &self.inner;
         let Accepted { socket, is_tcp, peer } = tokio::select! {
             // Also where clients are always waiting.
             biased;
             () = raised(self.interrupt.as_ref()) => {
                 return Err(listener.error(std::io::ErrorKind::Interrupted.into()));
             }
-            accepted = self.inner.accept() => accepted?,
+            accepted = self.acceptor.accept() => {
+                accepted.map(|a| listener.accepted(a)).map_err(|e| listener.error(e))?
+            }
         };
         let endpoint = listener.local_endpoint().to_string();
         let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);

@@ -381,7 +381,7 @@ impl Output {
     /// What is closed after us is reset then, and not ended: a socket.
     pub(in crate::os) fn reset_on_close(&self) {
         if let Sink::Fd { fd, kind: Kind::Socket, .. } = &self.sink {
-            crate::handle::set_reset_on_close(&socket2::SockRef::from(fd), true);
+            crate::os::set_reset_on_close(&socket2::SockRef::from(fd), true);
         }
     }
 

@@ -61,7 +61,7 @@ pub(crate) fn first_fin(_: &SockRef<'_>, _: super::Look<'_>) -> Option<Side> {
 }
 
 /// The symbolic name of a system error, as manual pages have it. `None`: not one that connections meet.
-pub(crate) fn error_name(code: i32) -> Option<&'static str> {
+pub fn error_name(code: i32) -> Option<&'static str> {
     // The resolver's numbers are no system call's, and on Linux they are all below zero.
     if code < 0 {
         return names::name(code);

@@ -1,10 +1,9 @@
 //! Descriptors that tokio has no type for, registered with its reactor.
 
-use crate::ListenError;
-use crate::blocking::listener::Accepted;
-use crate::os::AcknowledgementWatch;
+use crate::os::{AcknowledgementWatch, AsPollable, try_accept};
+use socket2::{SockAddr, Socket};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -12,7 +11,7 @@ use tokio::io::unix::AsyncFd;
 /// A descriptor that stays the same for the life of its owner.
 trait Steady: AsRawFd {}
 
-impl Steady for crate::Listener {}
+impl Steady for Socket {}
 impl Steady for AcknowledgementWatch {}
 impl Steady for OwnedFd {}
 
@@ -24,25 +23,30 @@ fn register<T: Steady>(inner: T) -> io::Result<AsyncFd<T>> {
     Ok(registered?)
 }
 
-/// A listener that can be awaited.
+/// A listening socket that can be awaited.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
-    inner: AsyncFd<crate::Listener>,
+    /// A descriptor of its own, as [`AsyncInterrupt`] has.
+    inner: AsyncFd<Socket>,
 }
 
 impl Acceptor {
-    pub(crate) fn new(listener: crate::Listener) -> io::Result<Self> {
-        Ok(Self { inner: register(listener)? })
+    /// # Errors
+    ///
+    /// The system has no descriptors left, or the runtime takes none.
+    pub(crate) fn new(listener: &Socket) -> io::Result<Self> {
+        listener.try_clone().and_then(register).map(|inner| Self { inner })
     }
 
-    pub(crate) fn listener(&self) -> &crate::Listener {
-        self.inner.get_ref()
-    }
-
-    pub(crate) async fn accept(&self) -> Result<Accepted, ListenError> {
+    /// Accepts a connection, non-blocking, with the peer's address; waits for it.
+    ///
+    /// # Errors
+    ///
+    /// The system could not accept: it has no descriptors left.
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, SockAddr)> {
         loop {
-            let mut guard = self.inner.readable().await.map_err(|e| self.listener().error(e))?;
-            match self.listener().try_accept_socket()? {
+            let mut guard = self.inner.readable().await?;
+            match try_accept(self.inner.get_ref())? {
                 Some(accepted) => return Ok(accepted),
                 None => guard.clear_ready(),
             }
@@ -74,19 +78,19 @@ impl AsyncAcknowledgements {
     }
 }
 
-/// An [`Interrupt`](crate::Interrupt) that can be awaited. It has a descriptor of its own, because a reactor takes each only
-/// once and an interrupt may be that of many connections.
+/// A [`Waker`](super::Waker), or what has one, that can be awaited. It has a descriptor of its own, because a reactor takes
+/// each only once and a waker may be that of many connections.
 #[derive(Debug)]
 pub(crate) struct AsyncInterrupt {
     inner: AsyncFd<OwnedFd>,
 }
 
 impl AsyncInterrupt {
-    pub(crate) fn new(interrupt: &crate::Interrupt) -> io::Result<Self> {
-        interrupt.as_fd().try_clone_to_owned().and_then(register).map(|inner| Self { inner })
+    pub(crate) fn new(interrupt: &impl AsPollable) -> io::Result<Self> {
+        interrupt.as_pollable().try_clone_to_owned().and_then(register).map(|inner| Self { inner })
     }
 
-    /// Ready: it was raised. It stays so.
+    /// Ready: it was woken. It stays so.
     pub(crate) fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
         match ready!(self.inner.poll_read_ready(cx)) {
             Ok(_) => Poll::Ready(()),
@@ -95,7 +99,7 @@ impl AsyncInterrupt {
         }
     }
 
-    /// Waits until it is raised.
+    /// Waits until it is woken.
     pub(crate) async fn raised(&self) {
         if self.inner.readable().await.is_err() {
             std::future::pending::<()>().await;

@@ -3,8 +3,7 @@
 //! A socket's file outlives its socket, and then stands in the way of the next one. It may be removed only if nobody has
 //! a socket there any more, and never if it is no socket at all.
 
-use crate::error::Explained;
-use crate::socket_options::{Purpose, SocketOptions};
+use crate::os::{Explained, describe_error};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::Metadata;
@@ -36,7 +35,7 @@ impl Drop for SocketFile {
     }
 }
 
-/// A socket that listens at `path`, and its file.
+/// A socket that `open` makes and that listens at `path`, and its file.
 ///
 /// A file that a dead socket left behind is taken over. Listeners of adieu do so one after another: each holds a lock on
 /// the directory meanwhile. Of other programs one may be overtaken that makes its socket between our look and our
@@ -48,13 +47,13 @@ impl Drop for SocketFile {
 pub(crate) fn listen_at(
     path: &Path,
     backlog: i32,
-    asked: &SocketOptions,
+    open: impl Fn() -> io::Result<Socket>,
 ) -> io::Result<(Socket, SocketFile)> {
-    let address = crate::handle::unix_address(path)?;
+    let address = crate::os::unix_address(path)?;
     let _lock = lock_directory(path);
     let mut removed = false;
     loop {
-        let socket = asked.open(Domain::UNIX, Purpose::Listen)?;
+        let socket = open()?;
         match socket.bind(&address) {
             Ok(()) => {
                 let identity = fs::symlink_metadata(path).ok().as_ref().map(identity);
@@ -90,7 +89,7 @@ fn remove_dead(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Result
         Err(error) => {
             let why = format!(
                 "a socket is there, and it cannot be seen whether anybody listens: {}",
-                crate::describe_error(&error)
+                describe_error(&error)
             );
             return Err(Explained::error(&why, in_use));
         }
@@ -159,10 +158,14 @@ mod tests {
         (directory, path)
     }
 
+    fn stream() -> io::Result<Socket> {
+        Socket::new(Domain::UNIX, Type::STREAM, None)
+    }
+
     fn refusal(path: &Path) -> String {
-        let error = listen_at(path, 1, &SocketOptions::default()).expect_err("it is not to be taken");
-        assert_eq!(crate::error::os_code(&error), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
-        crate::describe_error(&error)
+        let error = listen_at(path, 1, stream).expect_err("it is not to be taken");
+        assert_eq!(crate::os::os_code(&error), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
+        describe_error(&error)
     }
 
     #[test]
@@ -170,7 +173,7 @@ mod tests {
         let (_directory, path) = place();
         drop(UnixListener::bind(&path).expect("a new path"));
         assert!(path.exists(), "the file outlives its socket");
-        let (_socket, _file) = listen_at(&path, 1, &SocketOptions::default()).expect("nobody has it");
+        let (_socket, _file) = listen_at(&path, 1, stream).expect("nobody has it");
         UnixStream::connect(&path).expect("it is ours now");
     }
 
@@ -219,9 +222,9 @@ mod tests {
     #[test]
     fn at_the_end_only_our_own_file_is_removed() {
         let (_directory, path) = place();
-        drop(listen_at(&path, 1, &SocketOptions::default()).expect("a new path"));
+        drop(listen_at(&path, 1, stream).expect("a new path"));
         assert!(!path.exists());
-        let (_socket, file) = listen_at(&path, 1, &SocketOptions::default()).expect("a new path");
+        let (_socket, file) = listen_at(&path, 1, stream).expect("a new path");
         fs::remove_file(&path).expect("somebody cleans up");
         let _heir = UnixListener::bind(&path).expect("the path is free");
         drop(file);
@@ -239,7 +242,7 @@ mod tests {
                     let (path, start) = (path.clone(), Arc::clone(&start));
                     std::thread::spawn(move || {
                         start.wait();
-                        listen_at(&path, 8, &SocketOptions::default()).ok()
+                        listen_at(&path, 8, stream).ok()
                     })
                 })
                 .collect();

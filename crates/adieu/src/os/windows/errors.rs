@@ -72,7 +72,7 @@ pub(crate) fn is_of_the_accepted(error: &io::Error) -> bool {
 
 /// The symbolic name of a system error. `None`: not one that connections, files and pipes meet.
 #[expect(clippy::cast_possible_wrap, reason = "Win32 numbers are small; io::Error has them signed")]
-pub(crate) fn error_name(code: i32) -> Option<&'static str> {
+pub fn error_name(code: i32) -> Option<&'static str> {
     macro_rules! names {
         (winsock: $($winsock:ident)*; win32: $($win32:ident)*;) => {
             match code {

@@ -23,9 +23,10 @@ mod waker;
 mod winsock;
 mod worker;
 
+pub use errors::error_name;
 pub(crate) use errors::{
-    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_unanswered, is_unknown_name,
-    look_up, refused, resolver_code,
+    fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_unanswered, is_unknown_name, look_up,
+    refused, resolver_code,
 };
 pub(crate) use evidence::{AcknowledgementWatch, first_fin, sample};
 #[cfg(feature = "tokio")]

@@ -1,44 +1,40 @@
 //! What tokio waits for.
 
-use crate::ListenError;
-use crate::blocking::listener::Accepted;
+use super::AsPollable;
+use socket2::{SockAddr, Socket};
 use std::io;
-use std::os::windows::io::{AsSocket, BorrowedSocket};
+use std::os::windows::io::BorrowedSocket;
 use std::task::{Context, Poll, ready};
 use tokio::net::{TcpListener, UdpSocket};
 
-/// A listener that can be awaited.
+/// A listening socket that can be awaited.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
-    listener: crate::Listener,
     /// The same socket, known to tokio.
     registered: TcpListener,
 }
 
 impl Acceptor {
-    pub(crate) fn new(listener: crate::Listener) -> io::Result<Self> {
-        let registered = TcpListener::from_std(listener.duplicate()?.into())?;
-        Ok(Self { listener, registered })
+    /// # Errors
+    ///
+    /// The system has no sockets left, or the runtime takes none.
+    pub(crate) fn new(listener: &Socket) -> io::Result<Self> {
+        TcpListener::from_std(listener.try_clone()?.into()).map(|registered| Self { registered })
     }
 
-    pub(crate) fn listener(&self) -> &crate::Listener {
-        &self.listener
-    }
-
-    pub(crate) async fn accept(&self) -> Result<Accepted, ListenError> {
+    /// Accepts a connection, non-blocking, with the peer's address; waits for it.
+    ///
+    /// # Errors
+    ///
+    /// The system could not accept: it has no sockets left.
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, SockAddr)> {
         loop {
             let accepted = self.registered.accept().await;
             match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
-                Ok((stream, peer)) => {
-                    return Ok(Accepted {
-                        socket: stream.into(),
-                        is_tcp: true,
-                        peer: Some(peer.to_string()),
-                    });
-                }
+                Ok((stream, peer)) => return Ok((stream.into(), peer.into())),
                 // It failed while it waited: there is nothing to accept, and nothing is wrong with us.
                 Err(error) if super::is_of_the_accepted(&error) => {}
-                Err(error) => return Err(self.listener.error(error)),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -57,20 +53,20 @@ impl AsyncAcknowledgements {
     }
 }
 
-/// An [`Interrupt`](crate::Interrupt) that can be awaited. It has a handle of its own, because tokio takes each only once and
-/// an interrupt may be that of many connections.
+/// A [`Waker`](super::Waker), or what has one, that can be awaited. It has a handle of its own, because tokio takes each only
+/// once and a waker may be that of many connections.
 #[derive(Debug)]
 pub(crate) struct AsyncInterrupt {
     inner: UdpSocket,
 }
 
 impl AsyncInterrupt {
-    pub(crate) fn new(interrupt: &crate::Interrupt) -> io::Result<Self> {
-        let own = interrupt.as_socket().try_clone_to_owned()?;
+    pub(crate) fn new(interrupt: &impl AsPollable) -> io::Result<Self> {
+        let own = interrupt.as_pollable().try_clone_to_owned()?;
         UdpSocket::from_std(own.into()).map(|inner| Self { inner })
     }
 
-    /// Ready: it was raised. It stays so.
+    /// Ready: it was woken. It stays so.
     pub(crate) fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
         match ready!(self.inner.poll_recv_ready(cx)) {
             Ok(()) => Poll::Ready(()),
@@ -79,7 +75,7 @@ impl AsyncInterrupt {
         }
     }
 
-    /// Waits until it is raised.
+    /// Waits until it is woken.
     pub(crate) async fn raised(&self) {
         if self.inner.readable().await.is_err() {
             std::future::pending::<()>().await;

@@ -1,8 +1,7 @@
 //! Socket options, addresses and calls that socket2 does not have here.
 
 use super::wait::last_error;
-use crate::socket_options::{Purpose, SocketOptions};
-use socket2::{Domain, SockAddr, SockRef, Socket};
+use socket2::{SockAddr, SockRef, Socket};
 use std::mem::size_of;
 use std::os::windows::io::{AsRawSocket, AsSocket};
 use std::path::{Path, PathBuf};
@@ -103,15 +102,15 @@ impl Drop for SocketFile {
     }
 }
 
-/// A socket that listens at `path`, and its file. One that is there already is left alone: whether a socket lives there
+/// A socket that `open` makes and that listens at `path`, and its file. One that is there already is left alone: whether a socket lives there
 /// cannot be asked here without taking the one client it may wait for.
 pub(crate) fn listen_at(
     path: &Path,
     backlog: i32,
-    asked: &SocketOptions,
+    open: impl Fn() -> io::Result<Socket>,
 ) -> io::Result<(Socket, SocketFile)> {
-    let address = crate::handle::unix_address(path)?;
-    let socket = asked.open(Domain::UNIX, Purpose::Listen)?;
+    let address = crate::os::unix_address(path)?;
+    let socket = open()?;
     socket.bind(&address)?;
     let file = SocketFile { path: path.to_owned() };
     socket.listen(backlog)?;

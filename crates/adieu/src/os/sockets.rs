@@ -1,0 +1,96 @@
+//! Sockets and their addresses, where every system has the same call.
+//!
+//! What a system has in its own way stands in its folder. Which options a user may ask for, and what they mean, is decided
+//! above.
+
+use socket2::{SockAddr, SockRef, Socket};
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// Whether a close makes the peer see an RST: zero linger.
+///
+/// It is set from the beginning, and taken back just before we close: so whatever ends this process before that (a panic,
+/// SIGKILL) resets the connection, and no stream that was cut, in either direction, looks whole. After our half-close that
+/// tells a peer that is still sending, or has just finished, that its bytes were not taken.
+///
+/// Source: socket(7), SO_LINGER; Winsock's closesocket, "abortive disconnect".
+pub(crate) fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
+    // A socket that is dead already has nothing to reset; on a Unix socket it means nothing.
+    let _ = socket.set_linger(on.then_some(Duration::ZERO));
+}
+
+/// Accepts a connection if one is waiting, non-blocking, with the peer's address.
+///
+/// A connection that failed while it waited is skipped: there is nothing to accept, and nothing is wrong with the listener.
+///
+/// # Errors
+///
+/// The system could not accept: it has no descriptors left.
+pub(crate) fn try_accept(listener: &Socket) -> io::Result<Option<(Socket, SockAddr)>> {
+    loop {
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                socket.set_nonblocking(true)?;
+                return Ok(Some((socket, peer)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if super::is_of_the_accepted(&error) || error.kind() == io::ErrorKind::Interrupted => {
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How many bytes a Unix socket's path, or its abstract name, may have: what `sun_path` has room for, less one.
+///
+/// Source: unix(7); unix(4) of the BSDs; afunix.h.
+const LONGEST_NAME: usize =
+    if cfg!(any(target_os = "linux", target_os = "android", windows)) { 107 } else { 103 };
+
+fn ensure_fits(what: &str, name: &OsStr) -> io::Result<()> {
+    if name.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    let text = format!("the {what} has {} bytes, and a Unix socket's has at most {LONGEST_NAME}", name.len());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
+/// The address of a Unix socket's path.
+///
+/// # Errors
+///
+/// The path is too long for a socket.
+pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
+    ensure_fits("path", path.as_os_str())?;
+    SockAddr::unix(path)
+}
+
+/// The address of a Unix socket's abstract name.
+///
+/// # Errors
+///
+/// The name is too long, or this system has no such names.
+///
+/// # Platforms
+///
+/// Linux. unix(7), "abstract".
+pub(crate) fn abstract_address(name: &str) -> io::Result<SockAddr> {
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        ensure_fits("name", OsStr::new(name))?;
+        SockAddr::unix(format!("\0{name}"))
+    } else {
+        let text = "abstract names of Unix sockets are Linux's: give a path";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
+}
+
+/// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as
+/// the source port, and TCP's simultaneous open then succeeds with nobody there.
+pub(crate) fn is_connected_to_itself(socket: &Socket) -> bool {
+    match (socket.local_addr(), socket.peer_addr()) {
+        (Ok(local), Ok(peer)) => local.as_socket().is_some() && local.as_socket() == peer.as_socket(),
+        _ => false,
+    }
+}
