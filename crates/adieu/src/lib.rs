@@ -72,7 +72,6 @@ mod handle;
 mod interrupt;
 mod link;
 mod options;
-mod os;
 mod proxy;
 mod report;
 mod shown;
@@ -81,6 +80,8 @@ mod socket_options;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+
+use adieu_os as os;
 
 pub use adieu_proto::{
     Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,

@@ -96,7 +96,7 @@ fn cargo(parts: &Parts, folder: &Path, subcommand: &str, target: &str, std: &str
         .current_dir(root()?)
         .arg(subcommand)
         .args([&format!("-Zbuild-std={std}"), "--target", target])
-        .args(["-p", "adieu", "-p", "adieu-cli", "-p", "adieu-transfer"])
+        .args(["-p", "adieu", "-p", "adieu-os", "-p", "adieu-cli", "-p", "adieu-transfer"])
         .env("RUSTC", &parts.rustc)
         // build-std is not stable yet.
         .env("RUSTC_BOOTSTRAP", "1")

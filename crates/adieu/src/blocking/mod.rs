@@ -5,7 +5,6 @@
 
 pub(crate) mod connection;
 pub mod exchange;
-mod first;
 pub(crate) mod listener;
 
 pub use connection::{Connection, HalfClosed};

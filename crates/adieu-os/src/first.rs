@@ -1,14 +1,13 @@
 //! What an input gives first, read before there is a connection: for what goes with a SYN.
 
-use crate::Interrupt;
-use crate::os::ends::Input;
-use crate::os::{self, AsPollable, Watch};
+use crate::ends::Input;
+use crate::{AsPollable, Watch};
 use std::io;
 use std::time::{Duration, Instant};
 
 impl Input {
-    /// Reads once, at most so many bytes, and waits for them at most so long, or until the interrupt is raised. Gives what
-    /// was read, and the input that has the rest.
+    /// Reads once, at most so many bytes, and waits for them at most so long, or until `interrupt` is
+    /// readable. Gives what was read, and the input that has the rest.
     ///
     /// Nothing was read if it has ended, or was silent for so long.
     ///
@@ -19,7 +18,7 @@ impl Input {
         mut self,
         limit: usize,
         patience: Duration,
-        interrupt: Option<&Interrupt>,
+        interrupt: Option<&impl AsPollable>,
     ) -> io::Result<(Vec<u8>, Self)> {
         let began = Instant::now();
         let mut first = vec![0; limit];
@@ -30,11 +29,11 @@ impl Input {
             let ready = if self.is_ready() {
                 true
             } else {
-                os::wait(&mut watches, Some(left))?;
+                crate::wait(&mut watches, Some(left))?;
                 watches[0].ready.any
             };
             if !ready {
-                if left.is_zero() || interrupt.is_some_and(|interrupt| interrupt.raised().is_some()) {
+                if left.is_zero() || watches[1].ready.any {
                     return Ok((Vec::new(), self));
                 }
                 continue;

@@ -1,6 +1,6 @@
 //! Descriptors that tokio has no type for, registered with its reactor.
 
-use crate::os::{AcknowledgementWatch, AsPollable, try_accept};
+use crate::{AcknowledgementWatch, AsPollable, try_accept};
 use socket2::{SockAddr, Socket};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -25,16 +25,18 @@ fn register<T: Steady>(inner: T) -> io::Result<AsyncFd<T>> {
 
 /// A listening socket that can be awaited.
 #[derive(Debug)]
-pub(crate) struct Acceptor {
+pub struct Acceptor {
     /// A descriptor of its own, as [`AsyncInterrupt`] has.
     inner: AsyncFd<Socket>,
 }
 
 impl Acceptor {
+    /// Registers a descriptor of its own for the socket.
+    ///
     /// # Errors
     ///
     /// The system has no descriptors left, or the runtime takes none.
-    pub(crate) fn new(listener: &Socket) -> io::Result<Self> {
+    pub fn new(listener: &Socket) -> io::Result<Self> {
         listener.try_clone().and_then(register).map(|inner| Self { inner })
     }
 
@@ -43,7 +45,7 @@ impl Acceptor {
     /// # Errors
     ///
     /// The system could not accept: it has no descriptors left.
-    pub(crate) async fn accept(&self) -> io::Result<(Socket, SockAddr)> {
+    pub async fn accept(&self) -> io::Result<(Socket, SockAddr)> {
         loop {
             let mut guard = self.inner.readable().await?;
             match try_accept(self.inner.get_ref())? {
@@ -55,17 +57,22 @@ impl Acceptor {
 }
 
 /// An [`AcknowledgementWatch`] that can be awaited.
-pub(crate) struct AsyncAcknowledgements {
+pub struct AsyncAcknowledgements {
     inner: AsyncFd<AcknowledgementWatch>,
 }
 
 impl AsyncAcknowledgements {
-    pub(crate) fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
+    /// Registers the socket.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left, or the runtime takes none.
+    pub fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
         AcknowledgementWatch::new(socket).and_then(register).map(|inner| Self { inner })
     }
 
     /// Ready: the peer's TCP may have acknowledged something; waits for the next time from then on.
-    pub(crate) fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match ready!(self.inner.poll_read_ready_mut(cx)) {
             Ok(mut guard) => {
                 guard.get_inner_mut().consume();
@@ -81,17 +88,22 @@ impl AsyncAcknowledgements {
 /// A [`Waker`](super::Waker), or what has one, that can be awaited. It has a descriptor of its own, because a reactor takes
 /// each only once and a waker may be that of many connections.
 #[derive(Debug)]
-pub(crate) struct AsyncInterrupt {
+pub struct AsyncInterrupt {
     inner: AsyncFd<OwnedFd>,
 }
 
 impl AsyncInterrupt {
-    pub(crate) fn new(interrupt: &impl AsPollable) -> io::Result<Self> {
+    /// Registers a descriptor of its own for it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left, or the runtime takes none.
+    pub fn new(interrupt: &impl AsPollable) -> io::Result<Self> {
         interrupt.as_pollable().try_clone_to_owned().and_then(register).map(|inner| Self { inner })
     }
 
     /// Ready: it was woken. It stays so.
-    pub(crate) fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
         match ready!(self.inner.poll_read_ready(cx)) {
             Ok(_) => Poll::Ready(()),
             // The runtime is going away.
@@ -100,7 +112,7 @@ impl AsyncInterrupt {
     }
 
     /// Waits until it is woken.
-    pub(crate) async fn raised(&self) {
+    pub async fn raised(&self) {
         if self.inner.readable().await.is_err() {
             std::future::pending::<()>().await;
         }

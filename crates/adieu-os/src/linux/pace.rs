@@ -38,7 +38,7 @@ const USUAL_RETRIES: u32 = 15;
 
 /// What is done about it for one socket.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// The longest wait that the socket had, in milliseconds. `None`: it has it.
     usual: Option<libc::c_int>,
     /// This kernel, or this system, wants it left alone.
@@ -92,7 +92,7 @@ impl Pace {
     }
 
     /// Gives the socket the longest wait back that it had.
-    pub(crate) fn restore(&mut self, socket: &SockRef<'_>) {
+    pub fn restore(&mut self, socket: &SockRef<'_>) {
         if let Some(usual) = self.usual.take() {
             // Refused, it only asks more often than it has to.
             let _ = super::set_int(socket.as_fd(), libc::IPPROTO_TCP, TCP_RTO_MAX_MS, usual);

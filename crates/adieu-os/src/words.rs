@@ -7,7 +7,7 @@ use super::{error_name, resolver_code};
 use std::io;
 
 /// A system error's number in the system's words, with its name.
-pub(crate) fn describe_code(code: i32) -> String {
+pub fn describe_code(code: i32) -> String {
     let text = io::Error::from_raw_os_error(code).to_string();
     let words = text.split(" (os error").next().unwrap_or_default();
     match error_name(code) {
@@ -23,7 +23,7 @@ pub(crate) fn describe_code(code: i32) -> String {
 /// ```
 /// let error = std::io::Error::from_raw_os_error(13);
 /// # if cfg!(target_os = "linux") {
-/// assert_eq!(adieu::describe_error(&error), "Permission denied (EACCES 13)");
+/// assert_eq!(adieu_os::describe_error(&error), "Permission denied (EACCES 13)");
 /// # }
 /// ```
 pub fn describe_error(error: &io::Error) -> String {
@@ -33,7 +33,7 @@ pub fn describe_error(error: &io::Error) -> String {
 /// A system error of which we know more than its number says.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}{}", in_brackets(source))]
-pub(crate) struct Explained {
+pub struct Explained {
     text: String,
     #[source]
     source: io::Error,
@@ -41,7 +41,7 @@ pub(crate) struct Explained {
 
 impl Explained {
     /// As an I/O error of the same kind; [`os_code`] still finds the number.
-    pub(crate) fn error(text: &str, source: io::Error) -> io::Error {
+    pub fn error(text: &str, source: io::Error) -> io::Error {
         io::Error::new(source.kind(), Self { text: text.to_owned(), source })
     }
 }
@@ -52,7 +52,7 @@ fn in_brackets(source: &io::Error) -> String {
 }
 
 /// The system's number of an error, also of one that is [`Explained`] or the resolver's.
-pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
+pub fn os_code(error: &io::Error) -> Option<i32> {
     let explained = || error.get_ref()?.downcast_ref::<Explained>()?.source.raw_os_error();
     error.raw_os_error().or_else(explained).or_else(|| resolver_code(error))
 }

@@ -1,29 +1,31 @@
 //! Unix systems other than Linux: SO_ERROR is the only evidence so far; acknowledgements are not known.
 
-use crate::os::{Pace, TcpFacts};
+use crate::{Pace, TcpFacts};
 use adieu_proto::{Path, Sample, Unacknowledged};
 use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Reads SO_ERROR, which clears it.
-pub(crate) fn sample(socket: &SockRef<'_>, look: crate::os::Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
+pub fn sample(socket: &SockRef<'_>, look: crate::Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
     let unacknowledged = if look.is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
     let socket_error = super::socket_error(socket);
     (Sample { unacknowledged, path: Path::default(), socket_error }, TcpFacts::default())
 }
 
 /// Never needed here: what cannot be known is not waited for.
-pub(crate) struct AcknowledgementWatch {
+pub struct AcknowledgementWatch {
     socket: OwnedFd,
 }
 
 impl AcknowledgementWatch {
-    pub(crate) fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
+    /// Has the socket, so that there is something to wait for.
+    pub fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
         Ok(Self { socket: socket.try_clone_to_owned()? })
     }
 
-    pub(crate) fn consume(&mut self) {}
+    /// Nothing is to be taken.
+    pub fn consume(&mut self) {}
 }
 
 impl AsFd for AcknowledgementWatch {

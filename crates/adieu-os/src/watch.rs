@@ -3,46 +3,48 @@
 use super::Pollable;
 
 /// One thing to wait for, and what came.
-pub(crate) struct Watch<'a> {
+pub struct Watch<'a> {
     pub(super) on: Option<Pollable<'a>>,
     pub(super) readable: bool,
     pub(super) writable: bool,
     /// An attempt to connect, whose failure WSAPoll may not report.
     #[cfg_attr(not(windows), allow(dead_code, reason = "`poll` reports it"))]
     pub(super) connecting: bool,
-    pub(crate) ready: Ready,
+    /// What came, once [`wait`](crate::wait) has returned.
+    pub ready: Ready,
 }
 
 /// What `poll`, or WSAPoll, said of it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Ready {
+pub struct Ready {
     /// Anything at all.
-    pub(crate) any: bool,
+    pub any: bool,
     /// There may be something to read, an end or an error included.
-    pub(crate) readable: bool,
+    pub readable: bool,
     /// There may be room to write, or an error that a write tells.
-    pub(crate) writable: bool,
+    pub writable: bool,
     /// An error or a hang-up, which is reported whether asked for or not.
-    pub(crate) alert: bool,
+    pub alert: bool,
 }
 
 impl<'a> Watch<'a> {
     /// Waits for reading or writing; with neither, for an error or hang-up only.
-    pub(crate) fn new(on: Pollable<'a>, readable: bool, writable: bool) -> Self {
+    pub fn new(on: Pollable<'a>, readable: bool, writable: bool) -> Self {
         Self { on: Some(on), readable, writable, connecting: false, ready: Ready::default() }
     }
 
     /// Waits until an attempt to connect has succeeded or failed.
-    pub(crate) fn connecting(on: Pollable<'a>) -> Self {
+    pub fn connecting(on: Pollable<'a>) -> Self {
         Self { connecting: true, ..Self::new(on, false, true) }
     }
 
     /// A place in the list that waits for nothing.
-    pub(crate) fn none() -> Self {
+    pub fn none() -> Self {
         Self { on: None, readable: false, writable: false, connecting: false, ready: Ready::default() }
     }
 
-    pub(crate) fn readable(on: Option<Pollable<'a>>) -> Self {
+    /// Waits for reading, if there is something to wait on.
+    pub fn readable(on: Option<Pollable<'a>>) -> Self {
         on.map_or_else(Self::none, |on| Self::new(on, true, false))
     }
 }

@@ -1,7 +1,7 @@
 //! WSAStartup and WSACleanup in pairs.
 //!
 //! Each connection, listener and name that is being resolved holds one [`Network`]. The first calls WSAStartup, and the
-//! last to be dropped, after the socket it stands for was closed, WSACleanup; a test counts that nothing is held then.
+//! last to be dropped, after the socket it stands for was closed, WSACleanup; a test of adieu counts that nothing is held then.
 //!
 //! The standard library has a WSAStartup of its own, made when its first socket is and never undone before the process
 //! ends; so do socket2 and tokio, which use it. What is promised here is that adieu's own calls are paired.
@@ -25,13 +25,15 @@ fn held() -> MutexGuard<'static, usize> {
 
 /// A share of one successful WSAStartup: the first guard calls it, and the last to be dropped undoes it.
 #[derive(Debug)]
-pub(crate) struct Network(());
+pub struct Network(());
 
 impl Network {
+    /// Makes the network ready, until the last guard is dropped.
+    ///
     /// # Errors
     ///
     /// WSASYSNOTREADY, WSAVERNOTSUPPORTED, WSAEPROCLIM.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub fn start() -> io::Result<Self> {
         let mut held = held();
         if *held == 0 {
             let mut data = WSADATA::default();
@@ -47,9 +49,8 @@ impl Network {
         Ok(Self(()))
     }
 
-    /// How many are held now.
-    #[cfg(test)]
-    pub(crate) fn held() -> usize {
+    /// How many guards are held now in this process, so that a test can say that none is left.
+    pub fn held() -> usize {
         *held()
     }
 }
@@ -65,38 +66,5 @@ impl Drop for Network {
                 WSACleanup();
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Endpoint, Listener, Options};
-
-    /// The one test in this process that holds any: the count is the process's.
-    #[test]
-    fn after_the_last_connection_nothing_is_held() {
-        assert_eq!(Network::held(), 0);
-        let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new()).expect("loopback");
-        assert_eq!(Network::held(), 1, "the listener's");
-        let endpoint = Endpoint::tcp("127.0.0.1", port(&listener));
-        let near = crate::connect(&endpoint, &Options::new()).expect("it listens");
-        let far = listener.accept().expect("it has connected");
-        assert_eq!(Network::held(), 3, "and one for each connection");
-        let near = near.shutdown_send().expect("connected");
-        let far = far.shutdown_send().expect("connected");
-        drop(listener);
-        let report = near.drain();
-        assert!(report.is_graceful(), "{report:#?}");
-        assert_eq!(Network::held(), 1);
-        // It ended last and reads the EOF after its own end: the state before that end is what tells the order.
-        let report = far.drain();
-        assert!(report.is_graceful(), "{report:#?}");
-        assert_eq!(Network::held(), 0);
-    }
-
-    fn port(listener: &Listener) -> u16 {
-        let text = listener.local_endpoint().to_string();
-        text.rsplit(':').next().and_then(|port| port.parse().ok()).expect("host:port")
     }
 }

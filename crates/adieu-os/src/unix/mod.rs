@@ -1,6 +1,6 @@
 //! Unix: error numbers, `poll`, and being woken.
 
-pub(crate) mod ends;
+pub mod ends;
 mod names;
 #[cfg(not(target_os = "linux"))]
 mod portable;
@@ -9,13 +9,13 @@ mod readiness;
 mod socket_file;
 mod waker;
 
-pub(crate) use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
+pub use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use portable::*;
+pub use portable::*;
 #[cfg(feature = "tokio")]
-pub(crate) use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
-pub(crate) use socket_file::{SocketFile, listen_at};
-pub(crate) use waker::Waker;
+pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
+pub use socket_file::{SocketFile, listen_at};
+pub use waker::Waker;
 
 use super::{Calls, Ready, Watch};
 
@@ -27,7 +27,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::{io, time::Duration};
 
 /// What a system error means for a connection.
-pub(crate) fn fault_kind(error: &io::Error) -> FaultKind {
+pub fn fault_kind(error: &io::Error) -> FaultKind {
     match Errno::from_io_error(error) {
         Some(Errno::CONNRESET) => FaultKind::Reset,
         Some(Errno::PIPE) => FaultKind::BrokenPipe,
@@ -56,7 +56,7 @@ pub(crate) fn socket_error(socket: &SockRef<'_>) -> SocketError {
 }
 
 /// Whose FIN was first: not asked here, because it proves nothing that is not known otherwise or not at all.
-pub(crate) fn first_fin(_: &SockRef<'_>, _: super::Look<'_>) -> Option<Side> {
+pub fn first_fin(_: &SockRef<'_>, _: super::Look<'_>) -> Option<Side> {
     None
 }
 
@@ -89,54 +89,54 @@ pub fn error_name(code: i32) -> Option<&'static str> {
 
 /// A failed send tells its error and raises no SIGPIPE, also in programs that do not ignore it.
 #[cfg(target_os = "linux")]
-pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+pub const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// socket2 sets SO_NOSIGPIPE where there is no flag.
 #[cfg(not(target_os = "linux"))]
-pub(crate) const SEND_FLAGS: i32 = 0;
+pub const SEND_FLAGS: i32 = 0;
 
 /// Whether it is a socket of IPv6.
-pub(crate) fn is_ipv6(socket: &SockRef<'_>) -> bool {
+pub fn is_ipv6(socket: &SockRef<'_>) -> bool {
     // An address without a host and a port has its family, bound or not.
     socket.local_addr().is_ok_and(|address| address.is_ipv6())
 }
 
 /// Source: ip(7), IP_TOS.
-pub(crate) fn set_tos(socket: &SockRef<'_>, tos: u8) -> io::Result<()> {
+pub fn set_tos(socket: &SockRef<'_>, tos: u8) -> io::Result<()> {
     socket.set_tos_v4(tos.into())
 }
 
 /// Source: ipv6(7), IPV6_TCLASS.
-pub(crate) fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
+pub fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
     socket.set_tclass_v6(class.into())
 }
 
 /// Looks at what has arrived, and leaves it there.
 ///
 /// Source: recv(2), MSG_PEEK.
-pub(crate) fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+pub fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(&**socket, buffer, rustix::net::RecvFlags::PEEK).map(|(_, n)| n)?)
 }
 
 /// Whether an error says that our system has no descriptors or no memory left.
-pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+pub fn is_exhausted(error: &io::Error) -> bool {
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
     Errno::from_io_error(error).is_some_and(|e| exhausted.contains(&e))
 }
 
 /// Whether `connect` has only begun.
-pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+pub fn is_in_progress(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || Errno::from_io_error(error) == Some(Errno::INPROGRESS)
 }
 
 /// What `connect` says where nobody listens.
-pub(crate) fn refused() -> io::Error {
+pub fn refused() -> io::Error {
     Errno::CONNREFUSED.into()
 }
 
 /// Whether an error of `accept` is that of the connection, which is gone with it, and the next may be accepted.
 ///
 /// Source: accept(2), "already-pending network errors on the new socket".
-pub(crate) fn is_of_the_accepted(error: &io::Error) -> bool {
+pub fn is_of_the_accepted(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
     };
@@ -150,54 +150,60 @@ pub(crate) fn is_of_the_accepted(error: &io::Error) -> bool {
 /// taken again.
 ///
 /// Source: socket(7).
-pub(crate) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
+pub fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
 /// The path that a Unix socket's address names.
-pub(crate) fn path_of(address: &socket2::SockAddr) -> Option<std::path::PathBuf> {
+pub fn path_of(address: &socket2::SockAddr) -> Option<std::path::PathBuf> {
     address.as_pathname().map(std::path::Path::to_owned)
 }
 
 /// The abstract name that a Unix socket's address has.
-pub(crate) fn abstract_name_of(address: &socket2::SockAddr) -> Option<String> {
+pub fn abstract_name_of(address: &socket2::SockAddr) -> Option<String> {
     address.as_abstract_namespace().map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
 /// What can be waited for.
-pub(crate) type Pollable<'a> = BorrowedFd<'a>;
+pub type Pollable<'a> = BorrowedFd<'a>;
 
 /// Something that can be waited for.
-pub(crate) trait AsPollable {
+pub trait AsPollable {
+    /// What `poll`, or WSAPoll, is given of it.
     fn as_pollable(&self) -> Pollable<'_>;
 }
 
 impl<T: AsFd> AsPollable for T {
+    /// What `poll`, or WSAPoll, is given of it.
     fn as_pollable(&self) -> Pollable<'_> {
         self.as_fd()
     }
 }
 
 /// Whether the system knows of an error that a receive of 0 has not told: here SO_ERROR tells it, at the last look.
-pub(crate) fn has_error(_: &SockRef<'_>) -> bool {
+pub fn has_error(_: &SockRef<'_>) -> bool {
     false
 }
 
 /// How many sends may go without a receive while sending does not block. A reply to an unfinished upload is rare, and
 /// asking costs a system call.
-pub(crate) const RECEIVE_EVERY: u32 = 16;
+pub const RECEIVE_EVERY: u32 = 16;
 
 /// The calls' names here.
-pub(crate) const CALLS: Calls =
+pub const CALLS: Calls =
     Calls { startup: None, shutdown_send: "shutdown(SHUT_WR)", close: "close", cleanup: None };
 
 /// The network is always there.
 #[derive(Debug)]
-pub(crate) struct Network(());
+pub struct Network(());
 
 impl Network {
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Makes the network ready, which it is.
+    ///
+    /// # Errors
+    ///
+    /// None here.
+    pub fn start() -> io::Result<Self> {
         Ok(Self(()))
     }
 }
@@ -205,7 +211,7 @@ impl Network {
 /// Sleeps until one of `watches` is ready or `timeout` has passed, and notes which. A signal only wakes early.
 ///
 /// Source: poll(2).
-pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<()> {
+pub fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<()> {
     let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(watches.len());
     for watch in watches.iter() {
         if let Some(fd) = watch.on {

@@ -2,7 +2,7 @@
 
 mod pace;
 
-pub(crate) use pace::Pace;
+pub use pace::Pace;
 
 use super::TcpFacts;
 use adieu_proto::{FaultKind, Path, Sample, SocketError, Unacknowledged};
@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{io, time::Duration};
 
 /// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
-pub(crate) fn sample(socket: &SockRef<'_>, look: super::Look<'_>, pace: &mut Pace) -> (Sample, TcpFacts) {
+pub fn sample(socket: &SockRef<'_>, look: super::Look<'_>, pace: &mut Pace) -> (Sample, TcpFacts) {
     let (unacknowledged, info) = if look.is_tcp {
         let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
         (octets, tcp_info(socket.as_fd()).ok())
@@ -88,12 +88,12 @@ fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
 }
 
 /// Source: socket(7), SO_BINDTODEVICE.
-pub(crate) fn bind_to_interface(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
+pub fn bind_to_interface(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
     socket.bind_device(Some(name.as_bytes()))
 }
 
 /// Source: tcp(7), TCP_USER_TIMEOUT.
-pub(crate) fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> io::Result<()> {
+pub fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(timeout))
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> io::R
 ///
 /// Source: tcp(7), TCP_FASTOPEN; `Documentation/networking/ip-sysctl.rst`, tcp_fastopen: without 0x2 the option is taken,
 /// and does nothing.
-pub(crate) fn set_fast_open(socket: &SockRef<'_>, queue: u32) -> io::Result<()> {
+pub fn set_fast_open(socket: &SockRef<'_>, queue: u32) -> io::Result<()> {
     let allowed = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").unwrap_or_default();
     if allowed.trim().parse().is_ok_and(|allowed: u32| allowed & 2 == 0) {
         let text = format!("net.ipv4.tcp_fastopen is {}, which allows it to no server", allowed.trim());
@@ -115,7 +115,7 @@ pub(crate) fn set_fast_open(socket: &SockRef<'_>, queue: u32) -> io::Result<()> 
 /// under way without. `None`: this is not allowed to clients, and nothing was sent.
 ///
 /// Source: RFC 7413, section 4.2; `tcp_sendmsg_fastopen` and `tcp_send_syn_data` of Linux.
-pub(crate) fn send_with_syn(socket: &Socket, address: &SockAddr, bytes: &[u8]) -> io::Result<Option<usize>> {
+pub fn send_with_syn(socket: &Socket, address: &SockAddr, bytes: &[u8]) -> io::Result<Option<usize>> {
     match socket.send_to_with_flags(bytes, address, libc::MSG_FASTOPEN | super::SEND_FLAGS) {
         Ok(n) => Ok(Some(n)),
         Err(error) if super::is_in_progress(&error) => Ok(Some(0)),
@@ -128,7 +128,7 @@ pub(crate) fn send_with_syn(socket: &Socket, address: &SockAddr, bytes: &[u8]) -
 /// Whether the peer's SYN-ACK acknowledged all that went with our SYN.
 ///
 /// Source: tcp(7), TCP_INFO; `tcp_rcv_fastopen_synack` of Linux, which sets `syn_data_acked` only then.
-pub(crate) fn syn_data_acknowledged(socket: &SockRef<'_>) -> bool {
+pub fn syn_data_acknowledged(socket: &SockRef<'_>) -> bool {
     /// `include/uapi/linux/tcp.h`
     const TCPI_OPT_SYN_DATA: u8 = 32;
     tcp_info(socket.as_fd()).is_ok_and(|info| info.tcpi_options & TCPI_OPT_SYN_DATA != 0)
@@ -137,7 +137,7 @@ pub(crate) fn syn_data_acknowledged(socket: &SockRef<'_>) -> bool {
 /// How much must have been received before `poll` calls a socket readable.
 ///
 /// Source: socket(7), SO_RCVLOWAT.
-pub(crate) fn set_receive_low_water(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+pub fn set_receive_low_water(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
     let mark = libc::c_int::try_from(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     set_int(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, mark)
 }
@@ -171,7 +171,7 @@ fn get_int(fd: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> io::R
 /// Whether a connection that was to speak Multipath TCP does. After it fell back, its own options are gone.
 ///
 /// Source: `Documentation/networking/mptcp.rst` of Linux; `mptcp_getsockopt`, which hands a fallen-back socket to TCP.
-pub(crate) fn is_multipath(socket: &SockRef<'_>) -> bool {
+pub fn is_multipath(socket: &SockRef<'_>) -> bool {
     /// `include/linux/socket.h`
     const SOL_MPTCP: libc::c_int = 284;
     /// `include/uapi/linux/mptcp.h`
@@ -200,12 +200,13 @@ pub(crate) fn is_multipath(socket: &SockRef<'_>) -> bool {
 /// TIME-WAIT, LAST-ACK to CLOSE).
 ///
 /// Source: epoll(7), "Level-triggered and edge-triggered".
-pub(crate) struct AcknowledgementWatch {
+pub struct AcknowledgementWatch {
     epoll: OwnedFd,
 }
 
 impl AcknowledgementWatch {
-    pub(crate) fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
+    /// Begins to watch: what changes from now on wakes.
+    pub fn new(socket: BorrowedFd<'_>) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let flags = epoll::EventFlags::ET | epoll::EventFlags::IN | epoll::EventFlags::OUT;
         epoll::add(&epoll, socket, epoll::EventData::new_u64(0), flags)?;
@@ -216,7 +217,7 @@ impl AcknowledgementWatch {
     }
 
     /// Takes the edge that made the descriptor readable, so that it waits for the next one.
-    pub(crate) fn consume(&mut self) {
+    pub fn consume(&mut self) {
         let mut events = [MaybeUninit::uninit(); 1];
         // A failure takes nothing, and then the caller merely looks once more.
         let _ = epoll::wait(&self.epoll, &mut events, Some(&rustix::event::Timespec::default()));

@@ -41,17 +41,17 @@ fn code_of(error: &io::Error) -> Option<libc::c_int> {
 }
 
 /// The number of a resolver's error, where it is no other error's too: below zero.
-pub(crate) fn resolver_code(error: &io::Error) -> Option<i32> {
+pub fn resolver_code(error: &io::Error) -> Option<i32> {
     code_of(error).filter(|code| *code < 0)
 }
 
 /// Whether the name server could not be asked, or gave no answer.
-pub(crate) fn is_unanswered(error: &io::Error) -> bool {
+pub fn is_unanswered(error: &io::Error) -> bool {
     code_of(error) == Some(libc::EAI_AGAIN)
 }
 
 /// Whether there is no such name, or it has no address.
-pub(crate) fn is_unknown_name(error: &io::Error) -> bool {
+pub fn is_unknown_name(error: &io::Error) -> bool {
     matches!(code_of(error), Some(libc::EAI_NONAME | libc::EAI_NODATA))
 }
 
@@ -79,7 +79,7 @@ impl Drop for List {
 /// The addresses of a host.
 ///
 /// Source: getaddrinfo(3).
-pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let host = CString::new(host)?;
     let hints = libc::addrinfo {
         ai_flags: 0,

@@ -6,8 +6,8 @@
 //! Source: "Console Handles", "Anonymous Pipe Operations", GetFileType.
 
 use super::worker::{Reader, Writer};
-use crate::os::Watch;
-use crate::os::both_ends::Closes;
+use crate::Watch;
+use crate::both_ends::Closes;
 use adieu_proto::LocalEnd;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -93,7 +93,7 @@ impl Input {
         Ok(Self { source })
     }
 
-    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+    pub(crate) fn from_file(file: File) -> io::Result<Self> {
         Self::from_handle(file)
     }
 
@@ -104,18 +104,18 @@ impl Input {
 
     /// What a failure of it is a failure of.
     #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
-    pub(crate) fn failing_end(&self) -> LocalEnd {
+    pub fn failing_end(&self) -> LocalEnd {
         LocalEnd::Input
     }
 
     /// Nothing else says whether it is whole.
     #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
-    pub(crate) fn end_check_left(&mut self, _: bool) -> Option<Duration> {
+    pub fn end_check_left(&mut self, _: bool) -> Option<Duration> {
         None
     }
 
     /// Whether it may be read now.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         match &self.source {
             Source::Thread(reader) => reader.is_ready(),
             Source::File(_) | Source::Bytes { .. } => true,
@@ -124,9 +124,10 @@ impl Input {
 
     /// The thread knows by itself.
     #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
-    pub(crate) fn set_ready(&mut self) {}
+    pub fn set_ready(&mut self) {}
 
-    pub(crate) fn watch(&self) -> Watch<'_> {
+    /// What to wait for until it may be read.
+    pub fn watch(&self) -> Watch<'_> {
         match &self.source {
             Source::Thread(reader) => {
                 reader.ask();
@@ -137,7 +138,7 @@ impl Input {
     }
 
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = match &mut self.source {
             Source::Bytes { bytes, taken } => {
                 let n = buffer.len().min(bytes.len() - *taken);
@@ -158,20 +159,20 @@ impl Input {
 
 /// Where the received bytes go.
 pub struct Output {
-    pub(in crate::os) sink: Sink,
+    pub(crate) sink: Sink,
     /// A reader that wants no more is no failure.
-    pub(in crate::os) may_refuse: bool,
+    pub(crate) may_refuse: bool,
     /// Called before the handle is closed although the peer has not ended.
-    pub(in crate::os) on_cut: Option<Box<dyn FnOnce() + Send>>,
+    pub(crate) on_cut: Option<Box<dyn FnOnce() + Send>>,
     /// It has ended, or was cut.
-    pub(in crate::os) settled: bool,
+    pub(crate) settled: bool,
     /// Standard output is closed at its end.
-    pub(in crate::os) closes_standard: Option<Closes>,
+    pub(crate) closes_standard: Option<Closes>,
     /// A file is emptied when the first byte has come.
-    pub(in crate::os) empties: bool,
+    pub(crate) empties: bool,
 }
 
-pub(in crate::os) enum Sink {
+pub(crate) enum Sink {
     File {
         file: File,
         /// It is on a disk, and ours alone: to be flushed at the end.
@@ -222,11 +223,12 @@ impl Output {
         }))
     }
 
-    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+    pub(crate) fn from_file(file: File) -> io::Result<Self> {
         Self::from_handle(file)
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
+    /// Whether it may be written to now.
+    pub fn is_ready(&self) -> bool {
         match &self.sink {
             Sink::Thread { writer, .. } => writer.is_ready(),
             Sink::File { .. } | Sink::Null | Sink::Ended => true,
@@ -235,9 +237,10 @@ impl Output {
 
     /// The thread knows by itself.
     #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
-    pub(crate) fn set_ready(&mut self) {}
+    pub fn set_ready(&mut self) {}
 
-    pub(crate) fn watch(&self) -> Watch<'_> {
+    /// What to wait for until it may be written to.
+    pub fn watch(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Thread { writer, .. } => Watch::new(writer.as_socket(), true, false),
             Sink::File { .. } | Sink::Null | Sink::Ended => Watch::none(),
@@ -249,7 +252,7 @@ impl Output {
     /// # Errors
     ///
     /// The disk does not take what was written.
-    pub(crate) fn end(&mut self) -> io::Result<()> {
+    pub fn end(&mut self) -> io::Result<()> {
         (self.on_cut, self.settled) = (None, true);
         let result = match &self.sink {
             Sink::File { file, flush: true } => file.sync_all(),
@@ -262,17 +265,17 @@ impl Output {
 
     /// No wait tells that the reader of a pipe has gone; the next write does.
     #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
-    pub(crate) fn watch_reader(&self) -> Watch<'_> {
+    pub fn watch_reader(&self) -> Watch<'_> {
         Watch::none()
     }
 
     /// Nothing tells it.
     #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
-    pub(crate) fn reader_has_gone(&mut self) -> Option<io::Error> {
+    pub fn reader_has_gone(&mut self) -> Option<io::Error> {
         None
     }
 
-    pub(in crate::os) fn empty(&self) -> io::Result<()> {
+    pub(crate) fn empty(&self) -> io::Result<()> {
         match &self.sink {
             Sink::File { file, flush: true } => file.set_len(0),
             _ => Ok(()),
@@ -281,12 +284,12 @@ impl Output {
 
     /// It is never a socket.
     #[expect(clippy::unused_self, reason = "elsewhere it may be a socket")]
-    pub(in crate::os) fn reset_on_close(&self) {}
+    pub(crate) fn reset_on_close(&self) {}
 
     /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
     ///
     /// Source: SetStdHandle, CloseHandle.
-    pub(crate) fn let_go(&mut self, a_byte_has_passed: bool) {
+    pub fn let_go(&mut self, a_byte_has_passed: bool) {
         let is_standard = match &self.sink {
             Sink::File { flush, .. } => !flush,
             Sink::Thread { owned, .. } => !owned,
@@ -312,12 +315,12 @@ impl Output {
 
     /// Whether a failed write only says that the reader wants no more: ERROR_BROKEN_PIPE, or ERROR_NO_DATA ("the pipe
     /// is being closed").
-    pub(crate) fn is_refusal(&self, error: &io::Error) -> bool {
+    pub fn is_refusal(&self, error: &io::Error) -> bool {
         self.may_refuse && error.kind() == io::ErrorKind::BrokenPipe
     }
 
     /// Writes; only when ready. `WouldBlock`: it was not ready after all, or is not finished yet.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
             Sink::Thread { writer, .. } => writer.write(bytes),

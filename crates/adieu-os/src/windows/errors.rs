@@ -9,7 +9,7 @@ use windows_sys::Win32::Foundation as win32;
 use windows_sys::Win32::Networking::WinSock as ws;
 
 /// What a system error means for a connection.
-pub(crate) fn fault_kind(error: &io::Error) -> FaultKind {
+pub fn fault_kind(error: &io::Error) -> FaultKind {
     match error.raw_os_error() {
         // "Forcibly closed by the remote host."
         Some(ws::WSAECONNRESET) => FaultKind::Reset,
@@ -28,37 +28,37 @@ pub(crate) fn fault_kind(error: &io::Error) -> FaultKind {
 }
 
 /// Whether an error says that our system has no sockets, handles or memory left.
-pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+pub fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ws::WSAEMFILE | ws::WSAENOBUFS | ws::WSA_NOT_ENOUGH_MEMORY))
 }
 
 /// The addresses of a host.
-pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok((host, port).to_socket_addrs()?.collect())
 }
 
 /// The resolver's errors have the system's numbers.
-pub(crate) fn resolver_code(_: &io::Error) -> Option<i32> {
+pub fn resolver_code(_: &io::Error) -> Option<i32> {
     None
 }
 
 /// Whether the name server could not be asked, or gave no answer.
-pub(crate) fn is_unanswered(error: &io::Error) -> bool {
+pub fn is_unanswered(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ws::WSATRY_AGAIN)
 }
 
 /// Whether there is no such name, or it has no address.
-pub(crate) fn is_unknown_name(error: &io::Error) -> bool {
+pub fn is_unknown_name(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ws::WSAHOST_NOT_FOUND | ws::WSANO_DATA))
 }
 
 /// Whether `connect` has only begun.
-pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+pub fn is_in_progress(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ws::WSAEWOULDBLOCK | ws::WSAEINPROGRESS))
 }
 
 /// What `connect` says where nobody listens.
-pub(crate) fn refused() -> io::Error {
+pub fn refused() -> io::Error {
     io::Error::from_raw_os_error(ws::WSAECONNREFUSED)
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn refused() -> io::Error {
 ///
 /// Source: accept, WSAECONNRESET: "an incoming connection was indicated, but was subsequently terminated". WSAENOTCONN is
 /// what Wine 8 says of the same; a listening socket itself is never connected, so it cannot be about that.
-pub(crate) fn is_of_the_accepted(error: &io::Error) -> bool {
+pub fn is_of_the_accepted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ws::WSAECONNRESET | ws::WSAECONNABORTED | ws::WSAENOTCONN))
 }
 

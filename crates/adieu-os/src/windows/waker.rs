@@ -9,15 +9,17 @@ use std::os::windows::io::{AsSocket, BorrowedSocket};
 
 /// Readable from the moment it is woken until it is cleared.
 #[derive(Debug)]
-pub(crate) struct Waker {
+pub struct Waker {
     socket: UdpSocket,
 }
 
 impl Waker {
+    /// One that nobody has woken.
+    ///
     /// # Errors
     ///
     /// The system has no sockets left, or forbids them.
-    pub(crate) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.connect(socket.local_addr()?)?;
         socket.set_nonblocking(true)?;
@@ -25,7 +27,7 @@ impl Waker {
     }
 
     /// Makes it readable.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         // If there is no room, it is readable already.
         let _ = self.socket.send(&[1]);
     }

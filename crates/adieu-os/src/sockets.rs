@@ -16,7 +16,7 @@ use std::time::Duration;
 /// tells a peer that is still sending, or has just finished, that its bytes were not taken.
 ///
 /// Source: socket(7), SO_LINGER; Winsock's closesocket, "abortive disconnect".
-pub(crate) fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
+pub fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
     // A socket that is dead already has nothing to reset; on a Unix socket it means nothing.
     let _ = socket.set_linger(on.then_some(Duration::ZERO));
 }
@@ -28,7 +28,7 @@ pub(crate) fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
 /// # Errors
 ///
 /// The system could not accept: it has no descriptors left.
-pub(crate) fn try_accept(listener: &Socket) -> io::Result<Option<(Socket, SockAddr)>> {
+pub fn try_accept(listener: &Socket) -> io::Result<Option<(Socket, SockAddr)>> {
     loop {
         match listener.accept() {
             Ok((socket, peer)) => {
@@ -62,7 +62,7 @@ fn ensure_fits(what: &str, name: &OsStr) -> io::Result<()> {
 /// # Errors
 ///
 /// The path is too long for a socket.
-pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
+pub fn unix_address(path: &Path) -> io::Result<SockAddr> {
     ensure_fits("path", path.as_os_str())?;
     SockAddr::unix(path)
 }
@@ -76,7 +76,7 @@ pub(crate) fn unix_address(path: &Path) -> io::Result<SockAddr> {
 /// # Platforms
 ///
 /// Linux. unix(7), "abstract".
-pub(crate) fn abstract_address(name: &str) -> io::Result<SockAddr> {
+pub fn abstract_address(name: &str) -> io::Result<SockAddr> {
     if cfg!(any(target_os = "linux", target_os = "android")) {
         ensure_fits("name", OsStr::new(name))?;
         SockAddr::unix(format!("\0{name}"))
@@ -88,7 +88,7 @@ pub(crate) fn abstract_address(name: &str) -> io::Result<SockAddr> {
 
 /// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as
 /// the source port, and TCP's simultaneous open then succeeds with nobody there.
-pub(crate) fn is_connected_to_itself(socket: &Socket) -> bool {
+pub fn is_connected_to_itself(socket: &Socket) -> bool {
     match (socket.local_addr(), socket.peer_addr()) {
         (Ok(local), Ok(peer)) => local.as_socket().is_some() && local.as_socket() == peer.as_socket(),
         _ => false,

@@ -22,7 +22,7 @@
 //! that ends otherwise than gracefully says how many bytes our kernel accepted, and no more.
 
 use super::wait::{has_error, is_readable, last_error};
-use crate::os::{Look, Pace, TcpFacts};
+use crate::{Look, Pace, TcpFacts};
 use adieu_proto::{Call, Fault, FaultKind, Path, Sample, Side, SocketError, Unacknowledged};
 use socket2::SockRef;
 use std::mem::{size_of, size_of_val};
@@ -82,7 +82,7 @@ impl State {
 
 /// Whose FIN was first. `None`: nobody's has been sent yet, or it cannot be told. To be asked just before our own is sent,
 /// and if nobody's was seen then, once more just after: the other's may have come between.
-pub(crate) fn first_fin(socket: &SockRef<'_>, look: Look<'_>) -> Option<Side> {
+pub fn first_fin(socket: &SockRef<'_>, look: Look<'_>) -> Option<Side> {
     if !look.is_tcp {
         return None;
     }
@@ -107,7 +107,7 @@ fn state(socket: &SockRef<'_>, look: Look<'_>) -> Option<State> {
 }
 
 /// Reads where the TCP stands, and the socket's error last: an error takes from a connection that is gone what it proves.
-pub(crate) fn sample(socket: &SockRef<'_>, look: Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
+pub fn sample(socket: &SockRef<'_>, look: Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
     let mut facts = TcpFacts::default();
     let mut state = None;
     if look.is_tcp {
@@ -298,14 +298,16 @@ fn rows6() -> io::Result<Vec<Row>> {
 }
 
 /// Nothing wakes us when the state of a TCP changes: it is looked at again and again.
-pub(crate) enum AcknowledgementWatch {}
+pub enum AcknowledgementWatch {}
 
 impl AcknowledgementWatch {
-    pub(crate) fn new(_: BorrowedSocket<'_>) -> io::Result<Self> {
+    /// Never to be had.
+    pub fn new(_: BorrowedSocket<'_>) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn consume(&mut self) {
+    /// Never called: there is none.
+    pub fn consume(&mut self) {
         match *self {}
     }
 }

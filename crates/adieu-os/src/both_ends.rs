@@ -12,18 +12,18 @@ const STATUS: Duration = Duration::from_secs(10);
 const STATUS_WHILE_OPEN: Duration = Duration::from_secs(1);
 
 /// What says, once an input has ended, whether it was whole.
-pub(in crate::os) struct EndCheck {
+pub(crate) struct EndCheck {
     /// Asks. `None`: it is not known yet.
-    pub(in crate::os) ask: Box<dyn FnMut() -> Option<io::Result<()>> + Send>,
+    pub(crate) ask: Box<dyn FnMut() -> Option<io::Result<()>> + Send>,
     /// Since when it is asked: the input has ended.
-    pub(in crate::os) since: Option<Instant>,
+    pub(crate) since: Option<Instant>,
     /// It has answered, or was asked for long enough, and then the input counts as whole.
-    pub(in crate::os) is_over: bool,
+    pub(crate) is_over: bool,
 }
 
 impl EndCheck {
     /// How an input ends that has this check: like reading it, so that `WouldBlock` says that it is not known yet.
-    pub(in crate::os) fn end(&mut self) -> io::Result<usize> {
+    pub(crate) fn end(&mut self) -> io::Result<usize> {
         self.since.get_or_insert_with(Instant::now);
         match (self.ask)() {
             Some(result) => {
@@ -36,7 +36,7 @@ impl EndCheck {
     }
 
     /// How long it may still be asked. `None`: it is not.
-    pub(in crate::os) fn left(&mut self, peer_has_ended: bool) -> Option<Duration> {
+    pub(crate) fn left(&mut self, peer_has_ended: bool) -> Option<Duration> {
         if self.is_over {
             return None;
         }
@@ -81,7 +81,7 @@ impl Output {
     }
 
     /// The first byte has come.
-    pub(crate) fn begin(&mut self) -> io::Result<()> {
+    pub fn begin(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.empties) { self.empty() } else { Ok(()) }
     }
 
@@ -114,7 +114,7 @@ impl Output {
         self
     }
 
-    pub(in crate::os) fn is_to_be_let_go(&self, a_byte_has_passed: bool) -> bool {
+    pub(crate) fn is_to_be_let_go(&self, a_byte_has_passed: bool) -> bool {
         self.settled
             && match self.closes_standard {
                 Some(Closes::Always) => true,
@@ -124,12 +124,12 @@ impl Output {
     }
 
     /// Whether it has ended, or was cut: nothing more is to be done with it.
-    pub(crate) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.settled
     }
 
     /// The stream that it takes was cut. Its reader is stopped, and a socket is reset and not ended.
-    pub(crate) fn cut(&mut self) {
+    pub fn cut(&mut self) {
         if self.settled {
             return;
         }

@@ -12,7 +12,7 @@
 //! Every socket here is non-blocking and no receive is ever left pending: a pending receive at the close of a socket
 //! makes it send an RST (closesocket, "Remarks").
 
-pub(crate) mod ends;
+pub mod ends;
 mod errors;
 mod evidence;
 #[cfg(feature = "tokio")]
@@ -23,35 +23,34 @@ mod waker;
 mod winsock;
 mod worker;
 
-pub use errors::error_name;
-pub(crate) use errors::{
-    fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_unanswered, is_unknown_name, look_up,
-    refused, resolver_code,
+pub use errors::{
+    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_unanswered, is_unknown_name,
+    look_up, refused, resolver_code,
 };
-pub(crate) use evidence::{AcknowledgementWatch, first_fin, sample};
+pub use evidence::{AcknowledgementWatch, first_fin, sample};
 #[cfg(feature = "tokio")]
-pub(crate) use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
-pub(crate) use socket::{
+pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
+pub use socket::{
     SocketFile, abstract_name_of, is_ipv6, listen_at, path_of, peek, prepare_to_bind, set_tos,
     set_traffic_class,
 };
-pub(crate) use wait::{AsPollable, Pollable, has_error, wait};
-pub(crate) use waker::Waker;
-pub(crate) use winsock::Network;
+pub use wait::{AsPollable, Pollable, has_error, wait};
+pub use waker::Waker;
+pub use winsock::Network;
 
 use super::Calls;
 
 /// There is no SIGPIPE.
-pub(crate) const SEND_FLAGS: i32 = 0;
+pub const SEND_FLAGS: i32 = 0;
 
 /// How many sends may go without a receive: none. A send after the peer's reset throws away what was received before
 /// it.
 ///
 /// Source: Winsock's "Graceful Shutdown, Linger Options, and Socket Closure".
-pub(crate) const RECEIVE_EVERY: u32 = 0;
+pub const RECEIVE_EVERY: u32 = 0;
 
 /// The calls' names here.
-pub(crate) const CALLS: Calls = Calls {
+pub const CALLS: Calls = Calls {
     startup: Some("WSAStartup(2.2)"),
     shutdown_send: "shutdown(SD_SEND)",
     close: "closesocket",

@@ -5,8 +5,8 @@
 //! there. So it is never set. What can block is asked with `poll` first, and written to in pieces that a pipe
 //! takes whole, or through an open file of our own.
 
-use crate::os::Watch;
-use crate::os::both_ends::{Closes, EndCheck};
+use crate::Watch;
+use crate::both_ends::{Closes, EndCheck};
 use adieu_proto::LocalEnd;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// A descriptor of ours, or a standard one that stays open after us.
-pub(in crate::os) enum Fd {
+pub(crate) enum Fd {
     Owned(OwnedFd),
     Standard(BorrowedFd<'static>),
 }
@@ -33,7 +33,7 @@ impl AsFd for Fd {
 
 /// How a descriptor can be moved to and from without blocking for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A file, or a block device: always ready.
     File,
     /// A character device that is none of the others, or a descriptor of the kernel's own (an eventfd, a timerfd, an
@@ -142,7 +142,7 @@ impl Input {
     }
 
     /// What a failure of it is a failure of.
-    pub(crate) fn failing_end(&self) -> LocalEnd {
+    pub fn failing_end(&self) -> LocalEnd {
         match &self.end_check {
             Some((EndCheck { since: Some(_), .. }, _)) => LocalEnd::Command,
             _ => LocalEnd::Input,
@@ -151,12 +151,12 @@ impl Input {
 
     /// Whether something else says that it is whole.
     #[cfg(target_os = "linux")]
-    pub(crate) fn has_end_check(&self) -> bool {
+    pub fn has_end_check(&self) -> bool {
         self.end_check.is_some()
     }
 
     /// How long a wait may last before the input counts as whole. `None`: for ever.
-    pub(crate) fn end_check_left(&mut self, peer_has_ended: bool) -> Option<Duration> {
+    pub fn end_check_left(&mut self, peer_has_ended: bool) -> Option<Duration> {
         let (check, _) = self.end_check.as_mut()?;
         let left = check.left(peer_has_ended);
         if left == Some(Duration::ZERO) {
@@ -165,7 +165,7 @@ impl Input {
         left
     }
 
-    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+    pub(crate) fn from_file(file: File) -> io::Result<Self> {
         Self::from_fd(file)
     }
 
@@ -175,20 +175,22 @@ impl Input {
     }
 
     /// Whether it may be read now.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         match &self.source {
             Source::Fd { ready, .. } => *ready,
             Source::Bytes { .. } => true,
         }
     }
 
-    pub(crate) fn set_ready(&mut self) {
+    /// `poll` has said that it may be read.
+    pub fn set_ready(&mut self) {
         if let Source::Fd { ready, .. } = &mut self.source {
             *ready = true;
         }
     }
 
-    pub(crate) fn watch(&self) -> Watch<'_> {
+    /// What to wait for until it may be read.
+    pub fn watch(&self) -> Watch<'_> {
         match (&self.source, &self.end_check) {
             (Source::Fd { ready: false, .. }, Some((EndCheck { since: Some(_), .. }, fd))) => {
                 Watch::new(fd.as_fd(), true, false)
@@ -200,7 +202,7 @@ impl Input {
 
     /// What it is, which says what ways there are.
     #[cfg(target_os = "linux")]
-    pub(crate) fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match &self.source {
             Source::Fd { kind, .. } => *kind,
             Source::Bytes { .. } => Kind::Memory,
@@ -209,7 +211,7 @@ impl Input {
 
     /// The descriptor, for a direct way.
     #[cfg(target_os = "linux")]
-    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.source {
             Source::Fd { fd, .. } => Some(fd.as_fd()),
             Source::Bytes { .. } => None,
@@ -218,14 +220,14 @@ impl Input {
 
     /// It has nothing now: only `poll` knows when it has.
     #[cfg(target_os = "linux")]
-    pub(crate) fn set_blocked(&mut self) {
+    pub fn set_blocked(&mut self) {
         if let Source::Fd { ready, .. } = &mut self.source {
             *ready = false;
         }
     }
 
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let has_ended = matches!(&self.end_check, Some((EndCheck { since: Some(_), .. }, _)));
         let result = if has_ended { Ok(0) } else { self.read_source(buffer) };
         let (Ok(0), Some((check, _))) = (&result, &mut self.end_check) else { return result };
@@ -265,20 +267,20 @@ impl Input {
 
 /// Where the received bytes go.
 pub struct Output {
-    pub(in crate::os) sink: Sink,
+    pub(crate) sink: Sink,
     /// A reader that wants no more is no failure.
-    pub(in crate::os) may_refuse: bool,
+    pub(crate) may_refuse: bool,
     /// Called before the descriptor is closed although the peer has not ended.
-    pub(in crate::os) on_cut: Option<Box<dyn FnOnce() + Send>>,
+    pub(crate) on_cut: Option<Box<dyn FnOnce() + Send>>,
     /// It has ended, or was cut.
-    pub(in crate::os) settled: bool,
+    pub(crate) settled: bool,
     /// Standard output is closed at its end.
-    pub(in crate::os) closes_standard: Option<Closes>,
+    pub(crate) closes_standard: Option<Closes>,
     /// A file is emptied when the first byte has come.
-    pub(in crate::os) empties: bool,
+    pub(crate) empties: bool,
 }
 
-pub(in crate::os) enum Sink {
+pub(crate) enum Sink {
     Fd {
         fd: Fd,
         kind: Kind,
@@ -293,7 +295,7 @@ pub(in crate::os) enum Sink {
     Ended,
 }
 
-pub(in crate::os) enum Own {
+pub(crate) enum Own {
     NotTried,
     Impossible,
     Open(OwnedFd),
@@ -326,24 +328,27 @@ impl Output {
         Ok(Self::to(sink))
     }
 
-    pub(in crate::os) fn from_file(file: File) -> io::Result<Self> {
+    pub(crate) fn from_file(file: File) -> io::Result<Self> {
         Self::from_fd(file)
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
+    /// Whether it may be written to now.
+    pub fn is_ready(&self) -> bool {
         match &self.sink {
             Sink::Fd { ready, .. } => *ready,
             Sink::Null | Sink::Refused | Sink::Ended => true,
         }
     }
 
-    pub(crate) fn set_ready(&mut self) {
+    /// `poll` has said that it may be written to.
+    pub fn set_ready(&mut self) {
         if let Sink::Fd { ready, .. } = &mut self.sink {
             *ready = true;
         }
     }
 
-    pub(crate) fn watch(&self) -> Watch<'_> {
+    /// What to wait for until it may be written to.
+    pub fn watch(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Fd { fd, ready: false, .. } => Watch::new(fd.as_fd(), false, true),
             _ => Watch::none(),
@@ -351,7 +356,7 @@ impl Output {
     }
 
     /// Its reader, which may go while there is nothing to write.
-    pub(crate) fn watch_reader(&self) -> Watch<'_> {
+    pub fn watch_reader(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Fd { fd, kind: Kind::Pipe | Kind::Socket | Kind::Terminal, .. } if !self.settled => {
                 Watch::new(fd.as_fd(), false, false)
@@ -361,7 +366,7 @@ impl Output {
     }
 
     /// The reader has gone. `None`: it may.
-    pub(crate) fn reader_has_gone(&mut self) -> Option<io::Error> {
+    pub fn reader_has_gone(&mut self) -> Option<io::Error> {
         if !self.may_refuse {
             return Some(Errno::PIPE.into());
         }
@@ -370,7 +375,7 @@ impl Output {
         None
     }
 
-    pub(in crate::os) fn empty(&self) -> io::Result<()> {
+    pub(crate) fn empty(&self) -> io::Result<()> {
         let Sink::Fd { fd, kind: Kind::File, .. } = &self.sink else { return Ok(()) };
         match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
             FileType::RegularFile => Ok(rustix::fs::ftruncate(fd, 0)?),
@@ -379,14 +384,14 @@ impl Output {
     }
 
     /// What is closed after us is reset then, and not ended: a socket.
-    pub(in crate::os) fn reset_on_close(&self) {
+    pub(crate) fn reset_on_close(&self) {
         if let Sink::Fd { fd, kind: Kind::Socket, .. } = &self.sink {
-            crate::os::set_reset_on_close(&socket2::SockRef::from(fd), true);
+            crate::set_reset_on_close(&socket2::SockRef::from(fd), true);
         }
     }
 
     /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
-    pub(crate) fn let_go(&mut self, a_byte_has_passed: bool) {
+    pub fn let_go(&mut self, a_byte_has_passed: bool) {
         let Sink::Fd { fd: Fd::Standard(_), kind, .. } = &self.sink else { return };
         let lets_go = self.is_to_be_let_go(a_byte_has_passed);
         if !(lets_go && matches!(kind, Kind::Pipe | Kind::File | Kind::Device)) {
@@ -404,7 +409,7 @@ impl Output {
     /// # Errors
     ///
     /// The disk does not take what was written: only now some systems say so (NFS, quotas).
-    pub(crate) fn end(&mut self) -> io::Result<()> {
+    pub fn end(&mut self) -> io::Result<()> {
         (self.on_cut, self.settled) = (None, true);
         let (fd, kind) = match &self.sink {
             Sink::Fd { fd: fd @ Fd::Owned(_), kind, .. } => (fd, *kind),
@@ -431,7 +436,7 @@ impl Output {
 
     /// What it is, which says what ways there are.
     #[cfg(target_os = "linux")]
-    pub(crate) fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match &self.sink {
             Sink::Fd { kind, .. } => *kind,
             Sink::Refused => Kind::Memory,
@@ -441,7 +446,7 @@ impl Output {
 
     /// The descriptor, for a direct way.
     #[cfg(target_os = "linux")]
-    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.sink {
             Sink::Fd { fd, .. } => Some(fd.as_fd()),
             Sink::Null | Sink::Refused | Sink::Ended => None,
@@ -450,7 +455,7 @@ impl Output {
 
     /// It takes nothing now: only `poll` knows when it does.
     #[cfg(target_os = "linux")]
-    pub(crate) fn set_blocked(&mut self) {
+    pub fn set_blocked(&mut self) {
         if let Sink::Fd { ready, .. } = &mut self.sink {
             *ready = false;
         }
@@ -458,20 +463,20 @@ impl Output {
 
     /// Whether `poll` says that it takes something.
     #[cfg(target_os = "linux")]
-    pub(crate) fn is_writable_now(&self) -> bool {
+    pub fn is_writable_now(&self) -> bool {
         let Some(fd) = self.fd() else { return true };
         let mut watches = [Watch::new(fd, false, true)];
         // A failure says nothing, and then a write will tell.
-        crate::os::wait(&mut watches, Some(std::time::Duration::ZERO)).is_err() || watches[0].ready.any
+        crate::wait(&mut watches, Some(std::time::Duration::ZERO)).is_err() || watches[0].ready.any
     }
 
     /// Whether a failed write only says that the reader wants no more.
-    pub(crate) fn is_refusal(&self, error: &io::Error) -> bool {
+    pub fn is_refusal(&self, error: &io::Error) -> bool {
         self.may_refuse && Errno::from_io_error(error) == Some(Errno::PIPE)
     }
 
     /// Writes; only when ready. `WouldBlock`: it was not ready after all.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
             Sink::Refused => Err(Errno::PIPE.into()),

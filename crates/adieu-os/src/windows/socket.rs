@@ -13,7 +13,7 @@ use windows_sys::Win32::Networking::WinSock as ws;
 /// TIME-WAIT.
 ///
 /// Source: Winsock's "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE".
-pub(crate) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
+pub fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
     let on = 1_i32.to_ne_bytes();
     #[expect(unsafe_code, reason = "socket2 does not have SO_EXCLUSIVEADDRUSE")]
     // SAFETY: the socket is open, and the pointer and length describe one BOOL.
@@ -32,7 +32,7 @@ pub(crate) fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
 /// Whether it is a socket of IPv6.
 ///
 /// Source: Winsock's SO_PROTOCOL_INFO.
-pub(crate) fn is_ipv6(socket: &SockRef<'_>) -> bool {
+pub fn is_ipv6(socket: &SockRef<'_>) -> bool {
     let mut info = ws::WSAPROTOCOL_INFOW::default();
     let mut length = i32::try_from(size_of::<ws::WSAPROTOCOL_INFOW>()).unwrap_or(0);
     #[expect(unsafe_code, reason = "socket2 does not have SO_PROTOCOL_INFO")]
@@ -52,7 +52,7 @@ pub(crate) fn is_ipv6(socket: &SockRef<'_>) -> bool {
 /// Looks at what has arrived, and leaves it there.
 ///
 /// Source: Winsock's recv, MSG_PEEK.
-pub(crate) fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+pub fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let length = i32::try_from(buffer.len()).unwrap_or(i32::MAX);
     #[expect(unsafe_code, reason = "socket2 peeks into memory that it cannot say is initialised")]
     // SAFETY: the socket is borrowed for the call, and the pointer and length describe `buffer`.
@@ -63,17 +63,17 @@ pub(crate) fn peek(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<usize>
 }
 
 /// Not here: "Type of Service settings should only be set using the Quality of Service API" (IPPROTO_IP Socket Options).
-pub(crate) fn set_tos(_: &SockRef<'_>, _: u8) -> io::Result<()> {
+pub fn set_tos(_: &SockRef<'_>, _: u8) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Not here, as [`set_tos`].
-pub(crate) fn set_traffic_class(_: &SockRef<'_>, _: u8) -> io::Result<()> {
+pub fn set_traffic_class(_: &SockRef<'_>, _: u8) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The path that a Unix socket's address names.
-pub(crate) fn path_of(address: &SockAddr) -> Option<PathBuf> {
+pub fn path_of(address: &SockAddr) -> Option<PathBuf> {
     if !address.is_unix() {
         return None;
     }
@@ -85,13 +85,13 @@ pub(crate) fn path_of(address: &SockAddr) -> Option<PathBuf> {
 }
 
 /// Abstract names are Linux's.
-pub(crate) fn abstract_name_of(_: &SockAddr) -> Option<String> {
+pub fn abstract_name_of(_: &SockAddr) -> Option<String> {
     None
 }
 
 /// The file of a listening Unix socket of ours. Dropped, it is removed.
 #[derive(Debug)]
-pub(crate) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
 }
 
@@ -104,12 +104,12 @@ impl Drop for SocketFile {
 
 /// A socket that `open` makes and that listens at `path`, and its file. One that is there already is left alone: whether a socket lives there
 /// cannot be asked here without taking the one client it may wait for.
-pub(crate) fn listen_at(
+pub fn listen_at(
     path: &Path,
     backlog: i32,
     open: impl Fn() -> io::Result<Socket>,
 ) -> io::Result<(Socket, SocketFile)> {
-    let address = crate::os::unix_address(path)?;
+    let address = crate::unix_address(path)?;
     let socket = open()?;
     socket.bind(&address)?;
     let file = SocketFile { path: path.to_owned() };

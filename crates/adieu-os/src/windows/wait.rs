@@ -6,7 +6,7 @@
 //!
 //! Source: Winsock's WSAPoll.
 
-use crate::os::{Ready, Watch};
+use crate::{Ready, Watch};
 use socket2::SockRef;
 use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
 use std::time::{Duration, Instant};
@@ -17,14 +17,16 @@ use windows_sys::Win32::Networking::WinSock::{
 };
 
 /// What can be waited for.
-pub(crate) type Pollable<'a> = BorrowedSocket<'a>;
+pub type Pollable<'a> = BorrowedSocket<'a>;
 
 /// Something that can be waited for.
-pub(crate) trait AsPollable {
+pub trait AsPollable {
+    /// What `poll`, or WSAPoll, is given of it.
     fn as_pollable(&self) -> Pollable<'_>;
 }
 
 impl<T: AsSocket> AsPollable for T {
+    /// What `poll`, or WSAPoll, is given of it.
     fn as_pollable(&self) -> Pollable<'_> {
         self.as_socket()
     }
@@ -36,7 +38,7 @@ impl<T: AsSocket> AsPollable for T {
 const ASK_SELECT: Duration = Duration::from_millis(250);
 
 /// Sleeps until one of `watches` is ready or `timeout` has passed, and notes which.
-pub(crate) fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<()> {
+pub fn wait(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<()> {
     let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let connecting = watches.iter().any(|w| w.connecting);
     loop {
@@ -98,7 +100,7 @@ fn poll(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> io::Result<bool
 }
 
 /// Whether WSAPoll says POLLERR: "an error has occurred". It does not say which.
-pub(crate) fn has_error(socket: &SockRef<'_>) -> bool {
+pub fn has_error(socket: &SockRef<'_>) -> bool {
     flags_now(socket.as_socket(), 0) & POLLERR != 0
 }
 

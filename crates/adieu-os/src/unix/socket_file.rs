@@ -3,7 +3,7 @@
 //! A socket's file outlives its socket, and then stands in the way of the next one. It may be removed only if nobody has
 //! a socket there any more, and never if it is no socket at all.
 
-use crate::os::{Explained, describe_error};
+use crate::{Explained, describe_error};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::Metadata;
@@ -18,7 +18,7 @@ use std::{fs, io};
 /// It is to be dropped before its socket: that keeps others from taking it over, and its inode's number from being used
 /// again.
 #[derive(Debug)]
-pub(crate) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     /// `None`: it could not be looked at after it was made, and so cannot be known again.
     identity: Option<(u64, u64)>,
@@ -44,12 +44,12 @@ impl Drop for SocketFile {
 /// # Errors
 ///
 /// `EADDRINUSE` if somebody has a socket there, or if the file is no socket; what the system says otherwise.
-pub(crate) fn listen_at(
+pub fn listen_at(
     path: &Path,
     backlog: i32,
     open: impl Fn() -> io::Result<Socket>,
 ) -> io::Result<(Socket, SocketFile)> {
-    let address = crate::os::unix_address(path)?;
+    let address = crate::unix_address(path)?;
     let _lock = lock_directory(path);
     let mut removed = false;
     loop {
@@ -164,7 +164,7 @@ mod tests {
 
     fn refusal(path: &Path) -> String {
         let error = listen_at(path, 1, stream).expect_err("it is not to be taken");
-        assert_eq!(crate::os::os_code(&error), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
+        assert_eq!(crate::os_code(&error), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
         describe_error(&error)
     }
 

@@ -9,16 +9,18 @@ use tokio::net::{TcpListener, UdpSocket};
 
 /// A listening socket that can be awaited.
 #[derive(Debug)]
-pub(crate) struct Acceptor {
+pub struct Acceptor {
     /// The same socket, known to tokio.
     registered: TcpListener,
 }
 
 impl Acceptor {
+    /// Registers a handle of its own for the socket.
+    ///
     /// # Errors
     ///
     /// The system has no sockets left, or the runtime takes none.
-    pub(crate) fn new(listener: &Socket) -> io::Result<Self> {
+    pub fn new(listener: &Socket) -> io::Result<Self> {
         TcpListener::from_std(listener.try_clone()?.into()).map(|registered| Self { registered })
     }
 
@@ -27,7 +29,7 @@ impl Acceptor {
     /// # Errors
     ///
     /// The system could not accept: it has no sockets left.
-    pub(crate) async fn accept(&self) -> io::Result<(Socket, SockAddr)> {
+    pub async fn accept(&self) -> io::Result<(Socket, SockAddr)> {
         loop {
             let accepted = self.registered.accept().await;
             match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
@@ -41,14 +43,20 @@ impl Acceptor {
 }
 
 /// Nothing wakes us when the state of a TCP changes: it is looked at again and again.
-pub(crate) enum AsyncAcknowledgements {}
+pub enum AsyncAcknowledgements {}
 
 impl AsyncAcknowledgements {
-    pub(crate) fn new(_: BorrowedSocket<'_>) -> io::Result<Self> {
+    /// Never to be had.
+    ///
+    /// # Errors
+    ///
+    /// Always: nothing wakes us.
+    pub fn new(_: BorrowedSocket<'_>) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn poll_news(&mut self, _: &mut Context<'_>) -> Poll<()> {
+    /// Never called: there is none.
+    pub fn poll_news(&mut self, _: &mut Context<'_>) -> Poll<()> {
         match *self {}
     }
 }
@@ -56,18 +64,23 @@ impl AsyncAcknowledgements {
 /// A [`Waker`](super::Waker), or what has one, that can be awaited. It has a handle of its own, because tokio takes each only
 /// once and a waker may be that of many connections.
 #[derive(Debug)]
-pub(crate) struct AsyncInterrupt {
+pub struct AsyncInterrupt {
     inner: UdpSocket,
 }
 
 impl AsyncInterrupt {
-    pub(crate) fn new(interrupt: &impl AsPollable) -> io::Result<Self> {
+    /// Registers a handle of its own for it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no sockets left, or the runtime takes none.
+    pub fn new(interrupt: &impl AsPollable) -> io::Result<Self> {
         let own = interrupt.as_pollable().try_clone_to_owned()?;
         UdpSocket::from_std(own.into()).map(|inner| Self { inner })
     }
 
     /// Ready: it was woken. It stays so.
-    pub(crate) fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
         match ready!(self.inner.poll_recv_ready(cx)) {
             Ok(()) => Poll::Ready(()),
             // The runtime is going away.
@@ -76,7 +89,7 @@ impl AsyncInterrupt {
     }
 
     /// Waits until it is woken.
-    pub(crate) async fn raised(&self) {
+    pub async fn raised(&self) {
         if self.inner.readable().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,0 +1,93 @@
+//! What adieu asks of the operating system: error numbers, waiting, evidence of how a connection ends, pipes and files.
+//!
+//! One folder per system, all with the same functions, so that nothing above asks which system it is on. All unsafe code of
+//! adieu stands here, each piece with its reason.
+//!
+//! It decides nothing: what an ending is says `adieu-proto`, whose words for faults and samples are used here, and what a user
+//! asked for says `adieu`. It knows no endpoint, no option and no report.
+//!
+//! It is published because `adieu` is, and for `adieu` alone: its functions change with it, without notice.
+
+#![allow(clippy::missing_errors_doc, reason = "they are those of the system call, which its manual page has")]
+
+#[cfg(not(any(unix, windows)))]
+compile_error!("adieu-os needs sockets as Unix or Windows has them");
+
+mod both_ends;
+mod first;
+mod sockets;
+mod watch;
+mod words;
+
+pub use both_ends::Closes;
+pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
+pub use watch::{Ready, Watch};
+pub use words::{Explained, describe_code, describe_error, os_code};
+
+use adieu_proto::Side;
+use std::time::Duration;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub use unix::*;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::*;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::*;
+
+#[cfg(not(target_os = "linux"))]
+mod refused;
+#[cfg(not(target_os = "linux"))]
+pub use refused::*;
+
+/// What TCP_INFO, or SIO_TCP_INFO, adds to a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpFacts {
+    /// The smoothed round-trip time. `None`: not measured, or not told.
+    pub rtt: Option<Duration>,
+    /// Segments that were sent again. `None`: not told; Windows counts bytes that were sent again, and no segments.
+    pub retransmitted_segments: Option<u64>,
+}
+
+/// The names that the steps of the procedure have on this system, as its documentation writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calls {
+    /// What makes the network ready. `None`: nothing has to.
+    pub startup: Option<&'static str>,
+    /// What shuts down the sending side.
+    pub shutdown_send: &'static str,
+    /// What closes a socket.
+    pub close: &'static str,
+    /// What gives back what [`startup`](Self::startup) took. `None`: nothing has to.
+    pub cleanup: Option<&'static str>,
+}
+
+/// At what a sample is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look<'a> {
+    /// It is TCP, where there is something to acknowledge.
+    pub is_tcp: bool,
+    /// Our sending side is shut down.
+    pub fin_sent: bool,
+    /// The peer's EOF was received.
+    pub eof: bool,
+    /// A call has told a fault.
+    pub faulted: bool,
+    /// Whose FIN was first, as far as [`first_fin`] could tell.
+    pub first_fin: Option<Side>,
+    /// Our address, as it was when it was connected.
+    pub local: Option<&'a str>,
+    /// The peer's address, as it was when it was connected.
+    pub peer: Option<&'a str>,
+}
+
+/// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example, and on
+/// Windows always.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(10);

@@ -1,0 +1,44 @@
+//! Socket options that only Linux has.
+
+use socket2::{SockAddr, SockRef, Socket};
+use std::{io, time::Duration};
+
+/// How far apart our kernel's asks are: as the system has it.
+#[derive(Debug, Default)]
+pub struct Pace;
+
+impl Pace {
+    /// Nothing was changed.
+    #[expect(clippy::unused_self, reason = "as on Linux")]
+    pub fn restore(&mut self, _: &SockRef<'_>) {}
+}
+
+/// Not here; adieu refuses the option before it asks.
+pub fn bind_to_interface(_: &SockRef<'_>, _: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
+pub fn send_with_syn(_: &Socket, _: &SockAddr, _: &[u8]) -> io::Result<Option<usize>> {
+    Ok(None)
+}
+
+/// Not here.
+pub fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
+    false
+}
+
+/// Not here.
+pub fn is_multipath(_: &SockRef<'_>) -> bool {
+    false
+}
