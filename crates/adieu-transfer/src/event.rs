@@ -1,7 +1,7 @@
 //! What an observer of a transfer is told while it runs. What the transfer came to is its [outcome](crate::Outcome), which
 //! holds nothing from here.
 
-use crate::wire::{EntryPath, Phase};
+use crate::wire::{Activity, EntryPath};
 
 /// One thing that happened in a transfer. The observer of a side gets it at once.
 #[derive(Debug, Clone, Copy)]
@@ -36,10 +36,10 @@ pub enum TransferEvent<'a> {
         /// Bytes so far.
         done: u64,
     },
-    /// The peer is busy with this.
+    /// The peer sends nothing, because it is busy.
     PeerIsBusy {
-        /// With what.
-        phase: Phase,
+        /// What it is doing.
+        activity: Activity,
     },
     /// The sender has sent everything, and waits for the receipt.
     AllSent,

@@ -10,13 +10,13 @@ const CATCH_UP: Duration = Duration::from_millis(200);
 
 /// Holds a stream to a number of bytes per second.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimit {
     rate: Option<u64>,
     /// When what has been moved so far should have been moved.
     due: Instant,
 }
 
-impl Pace {
+impl RateLimit {
     pub(crate) fn new(rate: Option<u64>) -> Self {
         Self { rate: rate.filter(|r| *r > 0), due: Instant::now() }
     }
@@ -91,17 +91,17 @@ mod tests {
 
     #[test]
     fn a_limited_rate_waits_as_long_as_the_bytes_should_take() {
-        let mut pace = Pace::new(Some(1_000_000));
-        let wait = pace.after(500_000);
+        let mut rate_limit = RateLimit::new(Some(1_000_000));
+        let wait = rate_limit.after(500_000);
         assert!(wait > Duration::from_millis(250) && wait <= Duration::from_millis(500), "{wait:?}");
-        assert_eq!(Pace::new(None).after(u64::MAX), Duration::ZERO);
+        assert_eq!(RateLimit::new(None).after(u64::MAX), Duration::ZERO);
     }
 
     #[test]
     fn the_end_of_a_file_is_a_piece_however_short() {
         for rate in [1, 1_000_000, u64::MAX] {
             for most in [1, 331, 1024, 500_000] {
-                let piece = Pace::new(Some(rate)).piece(most);
+                let piece = RateLimit::new(Some(rate)).piece(most);
                 assert!((1..=most).contains(&piece), "{piece} of {most} at {rate}");
             }
         }

@@ -5,18 +5,18 @@ mod offers;
 use crate::event::TransferEvent;
 use crate::list::List;
 use crate::outcome::{self, Outcome, Verdict, difference};
-use crate::pace::{Pace, SLICE};
+use crate::pace::{RateLimit, SLICE};
 use crate::report::Role;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, Terms, interrupted};
 use crate::storage::{Awaited, Incoming, Keep, Offered, Storage, StorageError, Wanted};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NAMED_OFFERS, NameError, OPEN_UNTIL_RECEIPT,
-    Phase, ProtocolError, Receipt, Status, Totals, link_stays_inside,
+    Activity, Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NAMED_OFFERS, NameError,
+    OPEN_UNTIL_RECEIPT, ProtocolError, Receipt, Status, Totals, link_stays_inside,
 };
 use crate::zeros;
-use offers::Offers;
+use offers::OffersHeard;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -87,9 +87,9 @@ pub fn receive_agreed<T: Transport>(
         single: false,
         top: None,
         heard: start,
-        offers: Offers::default(),
+        offers: OffersHeard::default(),
         list: List::new(version),
-        pace: Pace::new(options.limit_rate),
+        rate_limit: RateLimit::new(options.limit_rate),
         deadline: options.deadline,
         observe,
     };
@@ -158,9 +158,9 @@ struct Receiver<'a, T: Transport> {
     top: Option<EntryPath>,
     /// When a signal and the deadline were last looked at.
     heard: Instant,
-    offers: Offers,
+    offers: OffersHeard,
     list: List,
-    pace: Pace,
+    rate_limit: RateLimit,
     deadline: Option<Instant>,
     observe: &'a mut dyn FnMut(TransferEvent<'_>),
 }
@@ -172,7 +172,7 @@ impl<T: Transport> Receiver<'_, T> {
         let mut decoder = Decoder::default();
         loop {
             self.say_answers()?;
-            let most = decoder.whole_piece().map_or(IN, |piece| piece.min(IN)).min(self.pace.piece(IN));
+            let most = decoder.whole_piece().map_or(IN, |piece| piece.min(IN)).min(self.rate_limit.piece(IN));
             let n = self.channel.read(&mut buffer[..most])?;
             if n == 0 {
                 if let (State::Ended, true) = (&self.state, decoder.is_between_frames()) {
@@ -223,7 +223,7 @@ impl<T: Transport> Receiver<'_, T> {
             }
         }
         match (control, &self.state) {
-            (Control::Phase { phase, .. }, _) => (self.observe)(TransferEvent::PeerIsBusy { phase }),
+            (Control::Phase { activity, .. }, _) => (self.observe)(TransferEvent::PeerIsBusy { activity }),
             (Control::Abort { words }, _) => return Err(Stop::Aborted(words)),
             (Control::Begin { single, bytes }, State::AwaitsBegin) => {
                 self.single = single;
@@ -418,7 +418,7 @@ impl<T: Transport> Receiver<'_, T> {
             return Err(out_of_place("something after its END"));
         }
         // A sender that cannot be told may still find it stored.
-        let _ = say(&mut self.channel, &Control::Phase { phase: Phase::Syncing, done: 0 });
+        let _ = say(&mut self.channel, &Control::Phase { activity: Activity::Syncing, done: 0 });
         self.storing(|storage, observe, wanted| storage.commit(observe, wanted))?;
         self.outcome.times.stored = Some(self.start.elapsed());
         // It is stored, and a signal does not change that: the sender is told.
@@ -456,7 +456,7 @@ impl<T: Transport> Receiver<'_, T> {
     }
 
     fn keep_pace(&mut self, bytes: u64) -> Result<(), Stop> {
-        let until = Instant::now() + self.pace.after(bytes);
+        let until = Instant::now() + self.rate_limit.after(bytes);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -10,18 +10,18 @@ use crate::event::TransferEvent;
 use crate::list::List;
 use crate::os;
 use crate::outcome::Outcome;
-use crate::pace::{Pace, SLICE};
+use crate::pace::{RateLimit, SLICE};
 use crate::report::Role;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, SIGN_OF_LIFE, Terms};
 use crate::source::{Change, Entry, Opened, Producer, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
-    Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, NAMED_OFFERS, OPEN_UNTIL_RECEIPT, Phase,
+    Activity, Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, NAMED_OFFERS, OPEN_UNTIL_RECEIPT,
     ProtocolError, Receipt, Totals,
 };
 use crate::zeros;
-use offers::Offers;
+use offers::OffersMade;
 use old_offers::OldOffers;
 use out::Out;
 use std::fs::File;
@@ -93,9 +93,9 @@ pub fn send_agreed<T: Transport>(
         scratch: Vec::new(),
         incoming: vec![0; 64 * 1024].into_boxed_slice(),
         decoder: Decoder::default(),
-        offers: Offers::default(),
+        offers: OffersMade::default(),
         old_offers: OldOffers::default(),
-        pace: Pace::new(options.limit_rate),
+        rate_limit: RateLimit::new(options.limit_rate),
         list: List::new(version),
         last_sign: start,
         heard: 0,
@@ -153,9 +153,9 @@ struct Sender<'a, T: Transport> {
     scratch: Vec<u8>,
     incoming: Box<[u8]>,
     decoder: Decoder,
-    offers: Offers,
+    offers: OffersMade,
     old_offers: OldOffers,
-    pace: Pace,
+    rate_limit: RateLimit,
     list: List,
     last_sign: Instant,
     /// Frames that the peer has sent.
@@ -304,7 +304,7 @@ impl<T: Transport> Sender<'_, T> {
             }
             (self.observe)(TransferEvent::Hashing { done });
             if self.last_sign.elapsed() >= SIGN_OF_LIFE {
-                self.control(&Control::Phase { phase: Phase::Hashing, done })?;
+                self.control(&Control::Phase { activity: Activity::Hashing, done })?;
                 self.flush()?;
             }
         }
@@ -455,7 +455,7 @@ impl<T: Transport> Sender<'_, T> {
             }
             most
         };
-        let room = self.out.content(self.pace.piece(most));
+        let room = self.out.content(self.rate_limit.piece(most));
         let n = loop {
             match from.read(room) {
                 Ok(n) => break n,
@@ -504,7 +504,7 @@ impl<T: Transport> Sender<'_, T> {
     fn moved(&mut self, bytes: u64) -> Result<(), Stop> {
         self.outcome.moved += bytes;
         (self.observe)(TransferEvent::Moved { bytes });
-        let until = Instant::now() + self.pace.after(bytes);
+        let until = Instant::now() + self.rate_limit.after(bytes);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -3,10 +3,10 @@
 use super::{Receiver, State, Stop, out_of_place, say};
 use crate::event::TransferEvent;
 use crate::session::SIGN_OF_LIFE;
-use crate::storage::{Beginning, Look, Offered, Storage};
+use crate::storage::{Beginning, Held, Offered, Storage};
 use crate::transport::Transport;
 use crate::wire::{
-    Answer, Control, EntryPath, Have, HaveState, OFFERS_LIMIT, OLD_OFFERS, Phase, ShortHash, Totals,
+    Activity, Answer, Control, EntryPath, Have, HaveState, OFFERS_LIMIT, OLD_OFFERS, ShortHash, Totals,
     cost_of_offer,
 };
 use std::collections::{HashSet, VecDeque};
@@ -27,7 +27,7 @@ pub(super) struct Open {
 
 /// All that is offered and has not started.
 #[derive(Default)]
-pub(super) struct Offers {
+pub(super) struct OffersHeard {
     open: VecDeque<Open>,
     /// Who tries to find a content by its hash has one guess for each name in a transfer, and not as many as may be open.
     paths: HashSet<EntryPath>,
@@ -36,7 +36,7 @@ pub(super) struct Offers {
     answers: Vec<u8>,
 }
 
-impl Offers {
+impl OffersHeard {
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
@@ -88,9 +88,9 @@ impl<T: Transport> Receiver<'_, T> {
         self.outcome.resumed_from.get_or_insert(0);
         let looked = self.while_alive(|storage, alive| Ok(storage.look(&offered, alive)?))?;
         let answer = match looked {
-            Look::Nothing => Answer::Nothing,
-            Look::Beginning => Answer::Beginning,
-            Look::Whole(whole) => {
+            Held::Nothing => Answer::Nothing,
+            Held::Beginning => Answer::Beginning,
+            Held::Whole(whole) => {
                 let answer = if whole.is_kept() { Answer::Stored } else { Answer::WholePartial };
                 let (size, hash) = whole.measure();
                 self.outcome.files_kept += u64::from(whole.is_kept());
@@ -189,7 +189,7 @@ impl<T: Transport> Receiver<'_, T> {
                 return true;
             }
             last_sign = Instant::now();
-            failed = say(channel, &Control::Phase { phase: Phase::Hashing, done: 0 }).err();
+            failed = say(channel, &Control::Phase { activity: Activity::Hashing, done: 0 }).err();
             failed.is_none()
         };
         let result = work(self.storage, &mut alive);

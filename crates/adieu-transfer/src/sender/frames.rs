@@ -59,8 +59,8 @@ impl<T: Transport> Sender<'_, T> {
                 Item::Control(Control::Have(have)) if self.old_offers.answers.len() < OLD_OFFERS => {
                     self.old_offers.answers.push_back(have);
                 }
-                Item::Control(Control::Phase { phase, .. }) => {
-                    (self.observe)(TransferEvent::PeerIsBusy { phase });
+                Item::Control(Control::Phase { activity, .. }) => {
+                    (self.observe)(TransferEvent::PeerIsBusy { activity });
                 }
                 Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
                 Item::Control(control) => return Err(ProtocolError::OutOfPlace(control.name()).into()),

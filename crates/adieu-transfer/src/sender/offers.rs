@@ -31,7 +31,7 @@ struct Offer {
 }
 
 #[derive(Default)]
-pub(super) struct Offers {
+pub(super) struct OffersMade {
     unanswered: VecDeque<Offer>,
     /// Those whose files have to be sent, and whether the receiver may have a beginning.
     open: VecDeque<(Offer, Answer)>,
@@ -100,7 +100,7 @@ impl<T: Transport> Sender<'_, T> {
         self.hear_answer(|offers| !offers.open.is_empty() || offers.unanswered.is_empty())
     }
 
-    fn hear_answer(&mut self, is_there: impl Fn(&Offers) -> bool) -> Result<(), Stop> {
+    fn hear_answer(&mut self, is_there: impl Fn(&OffersMade) -> bool) -> Result<(), Stop> {
         self.hear_until(|this| is_there(&this.offers))
     }
 
@@ -219,7 +219,7 @@ impl<T: Transport> Sender<'_, T> {
     }
 }
 
-impl Offers {
+impl OffersMade {
     fn is_empty(&self) -> bool {
         self.open.is_empty() && self.unanswered.is_empty()
     }

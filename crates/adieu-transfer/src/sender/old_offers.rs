@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::io::{Seek, SeekFrom};
 
 /// An offer whose answer is awaited.
-struct Offered {
+struct OldOffer {
     path: EntryPath,
     place: FilePlace,
     size: u64,
@@ -17,7 +17,7 @@ struct Offered {
 
 #[derive(Default)]
 pub(super) struct OldOffers {
-    offered: VecDeque<Offered>,
+    offered: VecDeque<OldOffer>,
     pub(super) answers: VecDeque<Have>,
 }
 
@@ -30,7 +30,7 @@ impl<T: Transport> Sender<'_, T> {
         size: u64,
     ) -> Result<(), Stop> {
         self.control(&Control::File { offer: true, mode, size: Some(size), path: path.clone() })?;
-        self.old_offers.offered.push_back(Offered { path, place, size });
+        self.old_offers.offered.push_back(OldOffer { path, place, size });
         if self.old_offers.offered.len() >= OLD_OFFERS { self.serve_front() } else { Ok(()) }
     }
 
@@ -43,7 +43,7 @@ impl<T: Transport> Sender<'_, T> {
 
     /// Waits for the answer to the front offer, and sends what is missing.
     fn serve_front(&mut self) -> Result<(), Stop> {
-        let Some(Offered { path, place, size }) = self.old_offers.offered.pop_front() else { return Ok(()) };
+        let Some(OldOffer { path, place, size }) = self.old_offers.offered.pop_front() else { return Ok(()) };
         self.flush()?;
         self.hear_until(|this| !this.old_offers.answers.is_empty())?;
         let have = self.old_offers.answers.pop_front();

@@ -5,11 +5,11 @@
 //! but partials.
 
 mod commit;
+mod destination;
 mod directories;
 mod incoming;
 mod offered;
 mod partial;
-mod place;
 mod syncer;
 mod taken;
 #[cfg(all(test, unix))]
@@ -21,11 +21,11 @@ use crate::os::{self, There};
 use crate::wire::EntryPath;
 use crate::words::plain;
 use commit::{Sync, Waiting, What, pending};
+use destination::Destination;
 use directories::Directories;
 pub(crate) use incoming::Incoming;
-pub(crate) use offered::{Beginning, Look, Offered};
+pub(crate) use offered::{Beginning, Held, Offered};
 use partial::{Open, Spot};
-use place::Place;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -107,7 +107,7 @@ impl NotSynced {
 /// The receiver's output.
 #[derive(Debug)]
 pub struct Storage {
-    place: Place,
+    destination: Destination,
     /// Whole, and not yet under their names.
     waiting: Vec<Waiting>,
     waiting_limit: usize,
@@ -150,17 +150,17 @@ impl Storage {
     ///
     /// The directory is not there, or cannot be written to.
     pub fn at(path: &Path) -> Result<Self, StorageError> {
-        Place::at(path).map(Self::of)
+        Destination::at(path).map(Self::of)
     }
 
     /// An open output that is written through, such as stdout: what goes there is written, and never stored.
     pub fn stream(file: File) -> Self {
-        Self::of(Place::Stream(file))
+        Self::of(Destination::Stream(file))
     }
 
-    fn of(place: Place) -> Self {
+    fn of(destination: Destination) -> Self {
         Self {
-            place,
+            destination,
             waiting: Vec::new(),
             waiting_limit: waiting_limit(),
             waiting_cost: 0,
@@ -171,7 +171,7 @@ impl Storage {
 
     /// Whether what comes is only written through.
     pub fn is_stream(&self) -> bool {
-        matches!(self.place, Place::Stream(_))
+        matches!(self.destination, Destination::Stream(_))
     }
 
     /// Files and bytes that are stored.
@@ -186,8 +186,8 @@ impl Storage {
 
     /// The transfer begins: one file, or a tree.
     pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
-        self.place.begin(single)?;
-        if let Some(tree) = self.place.tree() {
+        self.destination.begin(single)?;
+        if let Some(tree) = self.destination.tree() {
             tree.taken.clear();
         }
         Ok(())
@@ -195,7 +195,7 @@ impl Storage {
 
     /// Where a file of the transfer is kept: directory and name, in the tree.
     fn location(&self, path: &EntryPath) -> Result<(Vec<u8>, Vec<u8>), StorageError> {
-        let (parent, name) = self.place.location(path);
+        let (parent, name) = self.destination.location(path);
         if !self.is_stream() {
             os::check_name(name).map_err(|why| StorageError::words(why.to_string()))?;
         }
@@ -203,7 +203,7 @@ impl Storage {
     }
 
     fn tree(&mut self) -> Result<&mut Directories, StorageError> {
-        self.place.tree().ok_or_else(|| StorageError::words("the output is no directory"))
+        self.destination.tree().ok_or_else(|| StorageError::words("the output is no directory"))
     }
 
     /// A file begins.
@@ -229,7 +229,7 @@ impl Storage {
         observe: &mut dyn FnMut(TransferEvent<'_>),
     ) -> Result<Incoming, StorageError> {
         let (parent, name) = self.location(&path)?;
-        let (partial, file) = if let Place::Stream(file) = &self.place {
+        let (partial, file) = if let Destination::Stream(file) = &self.destination {
             let file = file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?;
             (None, Open::stream(file))
         } else {
@@ -275,13 +275,13 @@ impl Storage {
     fn refuse_taken(&mut self, spot: Spot<'_>, there: Option<&There>) -> Result<(), StorageError> {
         let Some(there) = there else { return Ok(()) };
         let pending = || pending_in(&self.waiting, &self.offered, spot);
-        self.place.tree().map_or(Ok(()), |tree| tree.taken.refuse(spot, there, pending))
+        self.destination.tree().map_or(Ok(()), |tree| tree.taken.refuse(spot, there, pending))
     }
 
     fn refuse_partial(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
         let pending = || pending_in(&self.waiting, &self.offered, spot);
         let partial = partial::name_of(spot.name);
-        self.place.tree().map_or(Ok(()), |tree| tree.taken.refuse_partial(spot, &partial, pending))
+        self.destination.tree().map_or(Ok(()), |tree| tree.taken.refuse_partial(spot, &partial, pending))
     }
 
     /// A directory.
@@ -336,7 +336,7 @@ impl Storage {
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        let cost = self.waiting_cost + self.place.tree().map_or(0, |tree| tree.made_cost());
+        let cost = self.waiting_cost + self.destination.tree().map_or(0, |tree| tree.made_cost());
         if self.waiting.len() >= self.waiting_limit || cost >= COST_LIMIT {
             return self.commit(observe, wanted);
         }
@@ -377,7 +377,7 @@ impl Storage {
         self.wait(Waiting { parent, name, what });
         finished.map_err(|e| StorageError::new(&format!("cannot finish {path}"), e))?;
         if sync == Sync::Done
-            && let (Some(tree), Some(last)) = (self.place.tree(), self.waiting.last())
+            && let (Some(tree), Some(last)) = (self.destination.tree(), self.waiting.last())
         {
             last.sync(tree, wanted)?;
             observe(TransferEvent::Synced);
@@ -391,7 +391,7 @@ impl Storage {
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        if let Some(tree) = self.place.tree() {
+        if let Some(tree) = self.destination.tree() {
             // If that fails, what has its name keeps it; the rest are partials as before.
             commit::store(tree, &self.waiting, observe, wanted)?;
             tree.forget_new();
@@ -406,7 +406,7 @@ impl Storage {
 
     /// Removes the partial of a file that is damaged.
     pub(crate) fn remove(&mut self, incoming: &Incoming) {
-        if let (Some(tree), Some(partial)) = (self.place.tree(), &incoming.partial) {
+        if let (Some(tree), Some(partial)) = (self.destination.tree(), &incoming.partial) {
             commit::remove(&mut tree.walker(), &incoming.parent, partial, &incoming.file);
         }
     }
@@ -426,7 +426,7 @@ impl Storage {
         if let Some(incoming) = current.filter(|one| !keep.includes(one.is_resumed)) {
             self.remove(&incoming);
         }
-        let Some(tree) = self.place.tree() else { return true };
+        let Some(tree) = self.destination.tree() else { return true };
         waiting.retain(|one| !keep.includes(one.is_resumed()));
         waiting.sort_unstable_by(|a, b| a.parent.cmp(&b.parent));
         let mut walker = tree.walker();

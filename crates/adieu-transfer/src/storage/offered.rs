@@ -21,7 +21,7 @@ pub(crate) struct Offered {
 }
 
 /// What there is of an offered file.
-pub(crate) enum Look {
+pub(crate) enum Held {
     Nothing,
     /// A partial, which may be its beginning or not.
     Beginning,
@@ -78,10 +78,10 @@ impl Storage {
     }
 
     /// What there is of an offered file. What has its size is read and hashed.
-    pub(crate) fn look(&mut self, offered: &Offered, alive: Alive<'_>) -> Result<Look, StorageError> {
+    pub(crate) fn look(&mut self, offered: &Offered, alive: Alive<'_>) -> Result<Held, StorageError> {
         self.announce(offered)?;
         if self.is_stream() {
-            return Ok(Look::Nothing);
+            return Ok(Held::Nothing);
         }
         let (parent, name) = self.location(&offered.path)?;
         let directory = Arc::clone(self.tree()?.directory(&parent)?);
@@ -94,7 +94,7 @@ impl Storage {
         let (file, is_kept, hasher) = match partial {
             Some(file) if file.metadata().is_ok_and(|m| m.len() == offered.size) => match is_that(&file)? {
                 Some(hasher) => (file, false, hasher),
-                None => return Ok(Look::Beginning),
+                None => return Ok(Held::Beginning),
             },
             partial => {
                 let stored = match spot.find_stored(offered.size, offered.mode)? {
@@ -109,8 +109,8 @@ impl Storage {
                         }
                         (file, true, hasher)
                     }
-                    (None, Some(_)) => return Ok(Look::Beginning),
-                    (None, None) => return Ok(Look::Nothing),
+                    (None, Some(_)) => return Ok(Held::Beginning),
+                    (None, None) => return Ok(Held::Nothing),
                 }
             }
         };
@@ -125,7 +125,7 @@ impl Storage {
         let partial = (!is_kept).then(|| partial::name_of(&name));
         let incoming = Incoming::new(offered.path.clone(), parent, name, partial, file, offered.mode);
         let (written, is_resumed) = (offered.size, !is_kept);
-        Ok(Look::Whole(Box::new(Incoming { hasher, written, is_kept, is_resumed, ..incoming })))
+        Ok(Held::Whole(Box::new(Incoming { hasher, written, is_kept, is_resumed, ..incoming })))
     }
 
     /// Opens the partial of an offered file, to compare it. `None`: it has gone.
@@ -171,7 +171,7 @@ impl Storage {
     /// Removes the partial of a file that was offered.
     pub(crate) fn remove_offered(&mut self, offered: &Offered) {
         if let Ok((parent, name)) = self.location(&offered.path)
-            && let Some(tree) = self.place.tree()
+            && let Some(tree) = self.destination.tree()
             && let Ok(directory) = tree.directory(&parent)
             && let Ok(Some(file)) = (Spot { directory, parent: &parent, name: &name }).find_partial()
         {

@@ -16,7 +16,9 @@ fn place() -> tempfile::TempDir {
 /// An output on a file system that folds the case of names.
 fn folding(path: &Path) -> Storage {
     let root = Directory::open(path).expect("it is there").folding();
-    Storage::of(Place::Tree(Box::new(Directories::of(root, "target".into()).expect("it can be written to"))))
+    Storage::of(Destination::Tree(Box::new(
+        Directories::of(root, "target".into()).expect("it can be written to"),
+    )))
 }
 
 fn path(text: &str) -> EntryPath {
@@ -45,8 +47,8 @@ fn offer(name: &str, content: &str) -> Offered {
 /// Offers a file of this content, and sends it if it is not there.
 fn offered(storage: &mut Storage, name: &str, content: &str) -> Result<(), StorageError> {
     let incoming = match storage.look(&offer(name, content), &mut |_| true)? {
-        Look::Whole(incoming) => *incoming,
-        Look::Nothing | Look::Beginning => {
+        Held::Whole(incoming) => *incoming,
+        Held::Nothing | Held::Beginning => {
             let mut incoming = storage.start(offer(name, content), None, 0, &mut ignore)?;
             incoming.write(content.as_bytes())?;
             incoming
@@ -238,7 +240,7 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
         let mut count =
             |event: TransferEvent<'_>| commits += u32::from(matches!(event, TransferEvent::NamesSynced));
         storage.directory(&path(&format!("d{i}/{deep}")), &mut count, &mut yes).expect("there is room");
-        most = most.max(storage.place.tree().map_or(0, |tree| tree.made_cost()));
+        most = most.max(storage.destination.tree().map_or(0, |tree| tree.made_cost()));
     }
     assert!(most < COST_LIMIT + (1 << 20) && commits > 0, "{most}, {commits} commits");
 }
@@ -311,7 +313,7 @@ fn thousands_of_partials_are_found_in_a_time_that_grows_with_their_number() {
         let began = Instant::now();
         for at in 0..count {
             let looked = storage.look(&offer(&format!("f{at}"), "xy"), &mut |_| true).expect("it is free");
-            assert!(matches!(looked, Look::Beginning));
+            assert!(matches!(looked, Held::Beginning));
         }
         began.elapsed()
     };

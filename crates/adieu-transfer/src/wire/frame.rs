@@ -1,4 +1,5 @@
-//! Frames: what stands on the wire after the hellos. Every length is checked before anything is allocated for it.
+//! Frames: what stands on the wire after the hellos, each as its fields. The [decoder](super::Decoder) finds where one ends
+//! and the next begins.
 
 use super::{EntryPath, Hash, Have, HaveState, ProtocolError, ShortHash};
 
@@ -7,32 +8,32 @@ pub const FRAME_HEADER: usize = 5;
 /// The most that a DATA frame may hold.
 pub const DATA_LIMIT: u32 = 1 << 20;
 /// The most that any other frame may hold.
-const CONTROL_LIMIT: u32 = 16 << 10;
+pub(super) const CONTROL_LIMIT: u32 = 16 << 10;
 /// The longest hole of one frame: a few octets are not to announce more zeros than are hashed in a moment.
 pub(crate) const HOLE_LIMIT: u64 = 64 << 20;
 
 /// Types with this bit may be skipped by who does not know them.
-const MAY_BE_SKIPPED: u8 = 0x80;
+pub(super) const MAY_BE_SKIPPED: u8 = 0x80;
 
-mod kind {
-    pub(super) const BEGIN: u8 = 0x01;
-    pub(super) const FILE: u8 = 0x02;
-    pub(super) const START: u8 = 0x03;
-    pub(super) const DATA: u8 = 0x04;
-    pub(super) const HOLE: u8 = 0x05;
-    pub(super) const FILE_END: u8 = 0x06;
-    pub(super) const DIRECTORY: u8 = 0x07;
-    pub(super) const LINK: u8 = 0x08;
-    pub(super) const END: u8 = 0x09;
-    pub(super) const ABORT: u8 = 0x0A;
-    pub(super) const OFFER: u8 = 0x0B;
-    pub(super) const CHECK: u8 = 0x0C;
-    pub(super) const ALL_OFFERED: u8 = 0x0D;
-    pub(super) const HAVE: u8 = 0x21;
-    pub(super) const RECEIPT: u8 = 0x22;
-    pub(super) const ANSWERS: u8 = 0x23;
-    pub(super) const FROM: u8 = 0x24;
-    pub(super) const PHASE: u8 = 0x81;
+pub(super) mod kind {
+    pub(in crate::wire) const BEGIN: u8 = 0x01;
+    pub(in crate::wire) const FILE: u8 = 0x02;
+    pub(in crate::wire) const START: u8 = 0x03;
+    pub(in crate::wire) const DATA: u8 = 0x04;
+    pub(in crate::wire) const HOLE: u8 = 0x05;
+    pub(in crate::wire) const FILE_END: u8 = 0x06;
+    pub(in crate::wire) const DIRECTORY: u8 = 0x07;
+    pub(in crate::wire) const LINK: u8 = 0x08;
+    pub(in crate::wire) const END: u8 = 0x09;
+    pub(in crate::wire) const ABORT: u8 = 0x0A;
+    pub(in crate::wire) const OFFER: u8 = 0x0B;
+    pub(in crate::wire) const CHECK: u8 = 0x0C;
+    pub(in crate::wire) const ALL_OFFERED: u8 = 0x0D;
+    pub(in crate::wire) const HAVE: u8 = 0x21;
+    pub(in crate::wire) const RECEIPT: u8 = 0x22;
+    pub(in crate::wire) const ANSWERS: u8 = 0x23;
+    pub(in crate::wire) const FROM: u8 = 0x24;
+    pub(in crate::wire) const PHASE: u8 = 0x81;
 }
 
 /// What a transfer comes to.
@@ -100,9 +101,9 @@ impl Status {
     }
 }
 
-/// What a side is busy with while it sends nothing else.
+/// What a side is doing while it sends nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum Activity {
     /// It waits for its disk.
     Syncing,
     /// It hashes what is there already.
@@ -202,24 +203,12 @@ pub enum Control {
     Receipt(Receipt),
     /// This side lives.
     Phase {
-        /// What it does.
-        phase: Phase,
+        /// What it is doing.
+        activity: Activity,
         /// How much of it is done, where that is a number of bytes.
         done: u64,
     },
 }
-
-/// What comes out of a [`Decoder`].
-#[derive(Debug, PartialEq, Eq)]
-pub enum Item<'a> {
-    /// A whole frame.
-    Control(Control),
-    /// Content, in the pieces in which it came.
-    Data(&'a [u8]),
-}
-
-/// A DATA frame of this length is worth a receive of its own.
-const LONG_DATA: u32 = 64 << 10;
 
 /// The header of a DATA frame with so much content.
 pub fn data_header(length: u32) -> [u8; FRAME_HEADER] {
@@ -360,11 +349,11 @@ impl Control {
                 out.extend(bounded(words).as_bytes());
                 kind::RECEIPT
             }
-            Self::Phase { phase, done } => {
-                out.push(match phase {
-                    Phase::Syncing => 1,
-                    Phase::Hashing => 2,
-                    Phase::Other => 0,
+            Self::Phase { activity, done } => {
+                out.push(match activity {
+                    Activity::Syncing => 1,
+                    Activity::Hashing => 2,
+                    Activity::Other => 0,
                 });
                 out.extend(done.to_be_bytes());
                 kind::PHASE
@@ -372,7 +361,7 @@ impl Control {
         }
     }
 
-    fn decode(kind: u8, payload: &[u8]) -> Result<Self, ProtocolError> {
+    pub(super) fn decode(kind: u8, payload: &[u8]) -> Result<Self, ProtocolError> {
         let mut fields = Fields { kind, rest: payload };
         let unless_unknown = |number| (number != UNKNOWN).then_some(number);
         Ok(match kind {
@@ -431,10 +420,10 @@ impl Control {
                 words: fields.words(),
             }),
             kind::PHASE => Self::Phase {
-                phase: match fields.flags()? {
-                    1 => Phase::Syncing,
-                    2 => Phase::Hashing,
-                    _ => Phase::Other,
+                activity: match fields.flags()? {
+                    1 => Activity::Syncing,
+                    2 => Activity::Hashing,
+                    _ => Activity::Other,
                 },
                 done: fields.u64()?,
             },
@@ -501,102 +490,4 @@ impl<'a> Fields<'a> {
     fn words(&self) -> String {
         super::shown(self.rest)
     }
-}
-
-/// Cuts a stream into frames, whatever the pieces in which it comes.
-///
-/// It holds at most one frame that is not DATA.
-#[derive(Debug, Default)]
-pub struct Decoder {
-    /// The beginning of a frame that is not whole yet.
-    held: Vec<u8>,
-    /// Of the last DATA frame.
-    data_length: u32,
-    /// Bytes of a DATA frame that are still to come.
-    data_left: u32,
-    /// Bytes of a frame to be skipped that are still to come.
-    skip_left: u32,
-}
-
-impl Decoder {
-    /// The next item of `input`, which is shortened by what was taken. `None`: it takes more to go on.
-    ///
-    /// # Errors
-    ///
-    /// The stream is no sequence of frames. It stays so.
-    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Item<'a>>, ProtocolError> {
-        loop {
-            if self.data_left > 0 {
-                if input.is_empty() {
-                    return Ok(None);
-                }
-                let piece = take(input, self.data_left as usize);
-                self.data_left -= length_of(piece);
-                return Ok(Some(Item::Data(piece)));
-            }
-            if self.skip_left > 0 {
-                if input.is_empty() {
-                    return Ok(None);
-                }
-                self.skip_left -= length_of(take(input, self.skip_left as usize));
-                continue;
-            }
-            if !self.hold(input, FRAME_HEADER) {
-                return Ok(None);
-            }
-            let kind = self.held[0];
-            let length = u32::from_be_bytes([self.held[1], self.held[2], self.held[3], self.held[4]]);
-            let limit = if kind == kind::DATA { DATA_LIMIT } else { CONTROL_LIMIT };
-            if length > limit {
-                return Err(ProtocolError::TooLong { length, limit });
-            }
-            if kind == kind::DATA {
-                self.held.clear();
-                (self.data_length, self.data_left) = (length, length);
-                continue;
-            }
-            if kind & MAY_BE_SKIPPED != 0 && kind != kind::PHASE {
-                self.held.clear();
-                self.skip_left = length;
-                continue;
-            }
-            if !self.hold(input, FRAME_HEADER + length as usize) {
-                return Ok(None);
-            }
-            let control = Control::decode(kind, &self.held[FRAME_HEADER..]);
-            self.held.clear();
-            return control.map(|control| Some(Item::Control(control)));
-        }
-    }
-
-    /// In a long DATA frame: how many bytes there are up to the header of the next frame, and with it. Who receives just so many
-    /// has whole pieces of content, and not their ends and beginnings. `None`: no content is under way, or its frame is one of
-    /// many short ones, which are better received together.
-    pub fn whole_piece(&self) -> Option<usize> {
-        let is_long = self.data_left > 0 && self.data_length >= LONG_DATA;
-        is_long.then(|| self.data_left as usize + FRAME_HEADER)
-    }
-
-    /// Whether an end would come between two frames.
-    pub fn is_between_frames(&self) -> bool {
-        self.held.is_empty() && self.data_left == 0 && self.skip_left == 0
-    }
-
-    /// Moves bytes over until so many are held.
-    fn hold(&mut self, input: &mut &[u8], length: usize) -> bool {
-        let missing = length.saturating_sub(self.held.len());
-        self.held.extend_from_slice(take(input, missing));
-        self.held.len() >= length
-    }
-}
-
-fn take<'a>(input: &mut &'a [u8], most: usize) -> &'a [u8] {
-    let (taken, rest) = input.split_at(most.min(input.len()));
-    *input = rest;
-    taken
-}
-
-/// Of a piece that is no longer than a frame.
-fn length_of(piece: &[u8]) -> u32 {
-    u32::try_from(piece.len()).unwrap_or(u32::MAX)
 }

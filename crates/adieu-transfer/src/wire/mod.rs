@@ -1,12 +1,14 @@
 //! The protocol without I/O: hellos, frames, names. `docs/receipt-protocol.md` is its description.
 
+mod decoder;
 mod frame;
 mod hello;
 mod name;
 mod offer;
 
+pub use decoder::{Decoder, Item};
 pub(crate) use frame::HOLE_LIMIT;
-pub use frame::{Control, Decoder, Item, Phase, Receipt, Status, Totals, data_header};
+pub use frame::{Activity, Control, Receipt, Status, Totals, data_header};
 pub use frame::{DATA_LIMIT, FRAME_HEADER};
 pub(crate) use hello::{BUSY, NAMED_OFFERS, OPEN_UNTIL_RECEIPT};
 pub use hello::{HELLO_LIMIT, HELLO_PREFIX, Hello, NotAgreed, PeerRole, VERSION};

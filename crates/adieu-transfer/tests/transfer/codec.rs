@@ -5,7 +5,7 @@
 mod frames;
 
 use adieu_transfer::wire::{
-    Answer, Control, Decoder, EntryPath, Have, HaveState, Hello, PeerRole, Phase, Receipt, Status, Totals,
+    Activity, Answer, Control, Decoder, EntryPath, Have, HaveState, Hello, PeerRole, Receipt, Status, Totals,
     data_header,
 };
 use frames::{Decoded, decode};
@@ -56,7 +56,7 @@ fn control() -> impl Strategy<Value = Control> {
         totals().prop_map(Control::AllOffered),
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(Control::Answers),
         any::<u64>().prop_map(|offset| Control::From { offset }),
-        any::<u64>().prop_map(|done| Control::Phase { phase: Phase::Hashing, done }),
+        any::<u64>().prop_map(|done| Control::Phase { activity: Activity::Hashing, done }),
     ]
 }
 

@@ -3,7 +3,7 @@
 use super::view::{Doing, View};
 use crate::printer::Printer;
 use adieu_transfer::TransferEvent;
-use adieu_transfer::wire::Phase;
+use adieu_transfer::wire::Activity;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,10 +63,10 @@ impl<'a> Progress<'a> {
             TransferEvent::Hashing { .. } => view.goes_on(Doing::Hashing, now),
             TransferEvent::AllSent => view.goes_on(Doing::Receipt, now),
             // A receiver also syncs while it receives, and then nobody waits for it.
-            TransferEvent::PeerIsBusy { phase: Phase::Syncing } if view.doing() == Doing::Receipt => {
+            TransferEvent::PeerIsBusy { activity: Activity::Syncing } if view.doing() == Doing::Receipt => {
                 view.goes_on(Doing::ReceiptSyncing, now)
             }
-            TransferEvent::PeerIsBusy { phase: Phase::Hashing } => view.goes_on(Doing::PeerHashes, now),
+            TransferEvent::PeerIsBusy { activity: Activity::Hashing } => view.goes_on(Doing::PeerHashes, now),
             TransferEvent::AllReceived if self.stores => view.goes_on(Doing::Syncing, now),
             TransferEvent::AllReceived => view.goes_on(Doing::Answering, now),
             _ => false,
@@ -87,7 +87,7 @@ impl<'a> Progress<'a> {
             TransferEvent::File { path, resumed_from } => format!("file {path}, from byte {resumed_from} on"),
             TransferEvent::AllSent => "all sent; waiting for the receipt".to_owned(),
             TransferEvent::AllReceived => "all received".to_owned(),
-            TransferEvent::PeerIsBusy { phase: Phase::Syncing } => "the receiver syncs".to_owned(),
+            TransferEvent::PeerIsBusy { activity: Activity::Syncing } => "the receiver syncs".to_owned(),
             TransferEvent::NamesSynced => "synced, renamed, and the names synced".to_owned(),
             TransferEvent::Receipted => "receipt sent".to_owned(),
             _ => return,

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum Destination {
     /// Written through, and never stored.
     Stream(File),
     /// A name under which there was no directory.
@@ -31,7 +31,7 @@ pub(super) struct New {
     made: Option<Directories>,
 }
 
-impl Place {
+impl Destination {
     pub(super) fn at(path: &Path) -> Result<Self, StorageError> {
         let shown = shown(path.as_os_str().as_encoded_bytes());
         match std::fs::metadata(path) {
