@@ -1,42 +1,24 @@
-//! The state machine of one connection: two half-connections, the counts, and the one outcome.
+//! The state machine of one connection: its stages, its two halves, what was counted and seen, and the one outcome.
+//!
+//! Here stand the inputs. What comes out stands in `outputs`, what the inputs so far come to in `situation`, and every
+//! decision in `judgement`. The wait for acknowledgements is a machine of its own, `ack_wait`.
 
+mod ack_wait;
+mod acks;
 mod judgement;
-mod leaving;
 mod outputs;
+mod situation;
+mod stage;
 
-use crate::timers::{InputSilence, Situation, Timers};
-use crate::watch::Watch;
+use crate::peer_watch::PeerWatch;
+use crate::timers::Timers;
 use crate::{
     Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
     Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting,
 };
-use leaving::Leaving;
-
-/// Our sending half.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum SendHalf {
-    Open,
-    Shut,
-    Failed,
-}
-
-/// Our receiving half.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum ReceiveHalf {
-    Open,
-    /// The stream has ended inside its transport (TLS close_notify); the transport's own EOF is still to come.
-    Finished,
-    Eof,
-    Failed,
-}
-
-/// What is decided before the last look and the close.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Verdict {
-    ending: Ending,
-    phase: Phase,
-    at: Time,
-}
+use ack_wait::AckWait;
+use acks::Acks;
+use stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
 
 /// One connection, from the start of connecting to its one [`Outcome`].
 ///
@@ -44,47 +26,31 @@ struct Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Connection {
     config: Config,
-    /// There is a transport, whose own handshake is not done.
-    handshaking: bool,
-    connected: bool,
+    stage: Stage,
     send: SendHalf,
     receive: ReceiveHalf,
-    input_open: bool,
-    input_abandoned: bool,
+    input: InputHalf,
     /// Whether our output took everything is told after the peer's end, and our FIN waits for that.
     output_end_awaited: bool,
     /// Our sending side was kept open for a silent peer for long enough.
     peer_grace_over: bool,
-    /// An ending that is put off until what was sent before it is acknowledged.
-    leaving: Option<Leaving>,
     /// The transport itself still has octets to send: TLS records.
     owes: bool,
+    /// The program says when to close; until then an ended connection stays open.
+    held: bool,
     counts: Counts,
     milestones: Milestones,
     ended_first: Option<Side>,
-    /// At the first look after the peer's EOF: whether our FIN was acknowledged. An EOF that came before that came of an end
-    /// that was made without ours.
-    ours_was_there: Option<bool>,
     evidence: Evidence,
     /// The phase in which the first fault was told; it is there exactly if `evidence.fault` is.
     fault_phase: Phase,
-    /// Octets of sequence space known to be acknowledged.
-    acknowledged_octets: u64,
-    /// No octets are waited for: there are none to acknowledge, or this platform cannot tell.
-    untold: bool,
-    /// What the peer's program had not taken at the last look, as a size to compare with.
-    untaken: Option<u64>,
-    /// There may be something that it has not taken, and a look would tell.
-    may_be_untaken: bool,
+    acks: Acks,
     timers: Timers,
-    watch: Watch,
+    watch: PeerWatch,
+    /// The next action is a look at the socket.
     sample_due: bool,
-    looked_last: bool,
-    /// The program says when to close; until then an ended connection stays open.
-    held: bool,
+    /// The action that is asked for and not answered.
     in_flight: Option<Action>,
-    verdict: Option<Verdict>,
-    outcome: Option<Outcome>,
 }
 
 impl Connection {
@@ -93,33 +59,23 @@ impl Connection {
         Self {
             evidence: Evidence { end_mark: config.end_mark.then_some(false), ..Evidence::default() },
             config,
-            handshaking: false,
-            connected: false,
+            stage: Stage::Connecting { handshaking: false },
             send: SendHalf::Open,
             receive: ReceiveHalf::Open,
-            input_open: true,
-            input_abandoned: false,
+            input: InputHalf::Open,
             output_end_awaited: false,
             peer_grace_over: false,
-            leaving: None,
             owes: false,
+            held: false,
             counts: Counts::default(),
             milestones: Milestones::default(),
             ended_first: None,
-            ours_was_there: None,
             fault_phase: Phase::Connecting,
-            acknowledged_octets: 0,
-            untold: false,
-            untaken: None,
-            may_be_untaken: false,
+            acks: Acks::default(),
             timers: Timers::default(),
-            watch: Watch::default(),
+            watch: PeerWatch::default(),
             sample_due: false,
-            looked_last: false,
-            held: false,
             in_flight: None,
-            verdict: None,
-            outcome: None,
         }
     }
 
@@ -128,16 +84,16 @@ impl Connection {
     /// There is a transport, and its own handshake (TLS) is to be done before the connection is there; to be called again
     /// for each part of it that the peer has sent. From now on [`Config::idle_timeout`] bounds the peer's silence.
     pub fn handle_handshake(&mut self, now: Time) {
-        if !self.connected {
-            self.handshaking = true;
+        if let Stage::Connecting { handshaking } = &mut self.stage {
+            *handshaking = true;
             self.timers.peer_acted(now);
         }
     }
 
     /// The connection is there.
     pub fn handle_connected(&mut self, now: Time) {
-        if self.verdict.is_none() && !self.connected {
-            self.connected = true;
+        if let Stage::Connecting { .. } = self.stage {
+            self.stage = Stage::Open;
             self.milestones.connected = Some(now);
             self.timers.start_over();
         }
@@ -184,7 +140,7 @@ impl Connection {
         if self.receive != ReceiveHalf::Open || self.evidence.fault.is_some() {
             return;
         }
-        self.receive = ReceiveHalf::Finished;
+        self.receive = ReceiveHalf::StreamEnded;
         self.milestones.stream_end = Some(now);
         self.ended_first.get_or_insert(Side::Peer);
         self.timers.peer_acted(now);
@@ -208,8 +164,7 @@ impl Connection {
         if self.evidence.unacknowledged.is_none() {
             self.timers.peer_took(now);
         }
-        // More was added: the next look has nothing to compare with.
-        self.may_be_untaken |= self.untaken.take().is_some();
+        self.acks.more_sent();
         self.look_if_sent();
     }
 
@@ -288,14 +243,11 @@ impl Connection {
     pub fn handle_sample(&mut self, now: Time, sample: Sample) {
         self.answered(Action::Sample);
         self.sample_due = false;
-        self.looked_last |= self.verdict.is_some();
-        self.timers.checked(sample.path.answer_within);
-        let known = self.acknowledged_octets;
-        self.note_acknowledgements(now, &sample);
-        if self.config.dead_peer.is_some() {
-            let acknowledged = self.acknowledged_octets > known;
-            self.watch.look(now, &sample.path, self.situation().outstanding, acknowledged);
+        if let Stage::Decided { looked, .. } = &mut self.stage {
+            *looked = true;
         }
+        self.timers.checked(sample.path.answer_within);
+        self.note_acknowledgements(now, &sample);
         match sample.socket_error {
             SocketError::Clear => {
                 self.evidence.socket_error_clear = Some(self.evidence.socket_error_clear != Some(false));
@@ -306,17 +258,24 @@ impl Connection {
                 self.handle_fault(now, fault);
             }
         }
-        if self.verdict.is_none() && self.evidence.fault.is_none() && self.leaving.is_some() {
-            self.judge_flushed(now, sample.unacknowledged);
-        } else if self.verdict.is_none() && self.evidence.fault.is_none() {
-            self.judge_close(now, sample);
-            self.judge_silence(now);
-        } else if self.evidence.fault.is_some() {
-            self.conclude(now);
-        } else {
-            self.judge_given_up(sample);
-        }
+        self.judge_sample(now, sample);
         self.update_timers(now);
+    }
+
+    fn note_acknowledgements(&mut self, now: Time, sample: &Sample) {
+        let known = self.acks.acknowledged();
+        if self.acks.look(sample.unacknowledged, self.taken(), &mut self.evidence) {
+            // It came when the peer was last heard, and not when we looked.
+            let heard = now.saturating_sub(sample.path.last_heard.unwrap_or_default());
+            self.timers.peer_took(heard);
+        }
+        if self.evidence.fin_acknowledged == Some(true) {
+            self.milestones.acknowledged.get_or_insert(now);
+        }
+        if self.config.dead_peer.is_some() {
+            let has_acknowledged = self.acks.acknowledged() > known;
+            self.watch.look(now, &sample.path, self.situation().outstanding, has_acknowledged);
+        }
     }
 
     /// The peer's TCP may have acknowledged our FIN: look.
@@ -334,7 +293,9 @@ impl Connection {
 
     /// Our input has ended: everything read is to be sent, then our sending side shut down.
     pub fn handle_input_eof(&mut self) {
-        self.input_open = false;
+        if self.input == InputHalf::Open {
+            self.input = InputHalf::Ended;
+        }
     }
 
     /// Whether our output took everything will be told with [`Connection::handle_output_ended`]. Until then our sending
@@ -376,12 +337,12 @@ impl Connection {
     /// One of our own ends failed. What a failed input, or a command, gave before is still delivered; then the connection
     /// is aborted.
     pub fn handle_local_failure(&mut self, now: Time, end: LocalEnd, code: Option<i32>) {
-        if self.verdict.is_none() && self.leaving.is_none() && self.evidence.fault.is_none() {
+        if self.is_undecided() && self.evidence.fault.is_none() {
             self.evidence.local_code = code;
         }
         let ending = Ending::LocalFailure { end };
         if matches!(end, LocalEnd::Input | LocalEnd::Command) {
-            self.leave(Some(now), ending);
+            self.abort_after_delivery(now, ending);
         } else {
             self.decide(now, ending);
         }
@@ -418,15 +379,15 @@ impl Connection {
     /// Asks for an [`Action::Sample`]: the driver saw an error or a hang-up on the socket that no call has told, or needs
     /// fresh acknowledgements for itself.
     pub fn request_sample(&mut self) {
-        self.sample_due |= self.connected && self.verdict.is_none();
+        self.sample_due |= matches!(self.stage, Stage::Open | Stage::AwaitingAcks(_));
     }
 
     /// The handle has been given back.
     pub fn handle_closed(&mut self, now: Time) {
         self.in_flight = None;
-        // Kept as it is now: whatever still comes in after the close is no evidence.
-        if let (Some(Verdict { ending, phase, at }), None) = (self.verdict, self.outcome) {
-            self.outcome = Some(Outcome { ending, phase, evidence: self.evidence, at });
+        // The evidence is kept as it is now: whatever still comes in after the close is none.
+        if let Stage::Decided { decision: Decision { ending, phase, at }, .. } = self.stage {
+            self.stage = Stage::Closed(Outcome { ending, phase, evidence: self.evidence, at });
             self.milestones.closed = Some(now);
         }
     }
@@ -444,141 +405,53 @@ impl Connection {
     /// A silence is believed only when everything was tried after its end, so this may do nothing until
     /// [`Connection::handle_waiting`] was called once more.
     pub fn handle_timeout(&mut self, now: Time) {
-        if self.verdict.is_some() {
-            return;
-        }
-        let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
-        if self.leaving.is_some() && !due(self.config.deadline) {
-            self.leave_by(now);
-        } else if due(self.config.deadline) {
-            let is_ending = self.leaving.is_none() && self.evidence.fault.is_none();
-            if self.both_ended() && self.flushed() && is_ending {
-                // Only acknowledgements are missing, and they wake nobody: they may be there.
-                self.sample_due = true;
-            } else {
-                self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
+        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        let is_deadline = is_due(self.config.deadline);
+        match &self.stage {
+            Stage::Decided { .. } | Stage::Closed(_) => {}
+            Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) if !is_deadline => {
+                // Only a look tells whether the peer has acknowledged something since.
+                self.sample_due |= is_due(delivery.poll_timeout(self.config.flush_timeout));
             }
-        } else if !self.connected && due(self.config.connect_timeout) {
-            self.decide(now, Ending::TimedOut { timer: Timer::Connect });
-        } else if !self.connected && self.timers.lasted(self.timers.idle_at(&self.config)) {
+            // Only acknowledgements are missing, and they wake nobody: they may be there.
+            Stage::Open | Stage::AwaitingAcks(AckWait::Fin) if is_deadline && self.lacks_only_acks() => {
+                self.sample_due = true;
+            }
+            _ if is_deadline => self.decide(now, Ending::TimedOut { timer: Timer::Deadline }),
+            Stage::Connecting { .. } if is_due(self.config.connect_timeout) => {
+                self.decide(now, Ending::TimedOut { timer: Timer::Connect });
+            }
             // Of a handshake there is nothing to look at.
-            self.decide(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.timers.lasted(self.timers.first_byte_at(&self.config)) {
+            Stage::Connecting { .. } if self.timers.silence_confirmed(self.timers.idle_at(&self.config)) => {
+                self.decide(now, Ending::TimedOut { timer: Timer::Idle });
+            }
+            Stage::Connecting { .. } | Stage::Open | Stage::AwaitingAcks(_) => self.handle_silence(now),
+        }
+    }
+
+    /// A timer has come that runs while everybody is silent.
+    fn handle_silence(&mut self, now: Time) {
+        let is_confirmed = |at: Option<Time>| self.timers.silence_confirmed(at);
+        if is_confirmed(self.timers.first_byte_at(&self.config)) {
             self.decide(now, Ending::TimedOut { timer: Timer::FirstByte });
-        } else if self.timers.lasted(self.timers.held_until(&self.config)) {
+        } else if is_confirmed(self.timers.held_until(&self.config)) {
             self.peer_grace_over = true;
             self.update_timers(now);
-        } else if self.timers.lasted(self.timers.grace_at(&self.config)) {
-            self.input_abandoned = true;
+        } else if is_confirmed(self.timers.grace_at(&self.config)) {
+            self.input = InputHalf::Abandoned;
             if self.config.input_grace.is_some_and(|grace| grace.is_end) {
-                self.input_open = false;
                 self.update_timers(now);
             } else {
-                self.leave(Some(now), Ending::Indeterminate { missing: Missing::InputEnd });
+                self.abort_after_delivery(now, Ending::Indeterminate { missing: Missing::InputEnd });
             }
-        } else if self.timers.lasted(self.timers.check_at())
-            || self.timers.lasted(self.timers.idle_at(&self.config))
-            || self.timers.lasted(self.timers.eof_at(&self.config))
+        } else if is_confirmed(self.timers.check_at())
+            || is_confirmed(self.timers.idle_at(&self.config))
+            || is_confirmed(self.timers.eof_at(&self.config))
         {
             // Silence is judged on fresh evidence only: acknowledgements are progress, and wake nobody; and how slow the way
             // is may not be known yet.
             self.sample_due = true;
         }
-    }
-
-    // ---- what the inputs so far come to; the decisions stand in `judgement` ----
-
-    /// Bytes read from our input that the kernel has not accepted.
-    fn pending(&self) -> u64 {
-        self.counts.read - self.counts.accepted
-    }
-
-    /// Our kernel has everything that was read from our input, and what the transport itself had to send.
-    fn is_all_sent(&self) -> bool {
-        self.pending() == 0 && !self.owes
-    }
-
-    /// Everything received has been handed on.
-    fn flushed(&self) -> bool {
-        self.counts.written + self.counts.discarded == self.counts.received
-    }
-
-    fn is_receiving(&self) -> bool {
-        matches!(self.receive, ReceiveHalf::Open | ReceiveHalf::Finished)
-    }
-
-    fn both_ended(&self) -> bool {
-        self.send == SendHalf::Shut && self.receive == ReceiveHalf::Eof
-    }
-
-    fn may_shut_down(&self) -> bool {
-        self.send == SendHalf::Open
-            && !self.input_open
-            && self.is_all_sent()
-            && self.evidence.fault.is_none()
-            && self.leaving.is_none()
-            && !self.fin_is_held()
-    }
-
-    /// Whether our FIN would promise what is not known yet: that all of the peer's stream was taken; or, of an input that
-    /// gave nothing, that we wait for nothing more.
-    fn fin_is_held(&self) -> bool {
-        if self.receive == ReceiveHalf::Open {
-            self.is_held_for_peer()
-        } else if self.is_cut() {
-            // There will be none, but what came before the cut is handed on before that is told.
-            !self.flushed()
-        } else {
-            self.output_end_awaited
-        }
-    }
-
-    fn is_held_for_peer(&self) -> bool {
-        self.config.peer_grace.is_some()
-            && !self.peer_grace_over
-            && !self.input_open
-            && self.counts.read == 0
-            && self.receive == ReceiveHalf::Open
-            && self.send == SendHalf::Open
-    }
-
-    /// Octets of sequence space that our kernel has taken: the bytes, and our FIN.
-    fn taken_octets(&self) -> u64 {
-        self.counts.accepted + u64::from(self.send == SendHalf::Shut)
-    }
-
-    fn situation(&self) -> Situation {
-        let is_there = self.connected || self.handshaking;
-        let alive = is_there && self.evidence.fault.is_none() && self.verdict.is_none();
-        Situation {
-            alive,
-            outstanding: alive && !self.untold && self.acknowledged_octets < self.taken_octets(),
-            asking: self.watch.is_asking(),
-            untaken: alive && self.may_be_untaken,
-            input_holds: matches!(self.receive, ReceiveHalf::Eof | ReceiveHalf::Finished)
-                && self.input_open
-                && self.pending() == 0
-                // To give an input up by default ends the connection: what came from the peer is handed on before.
-                && (self.flushed() || self.config.input_grace.is_none_or(|grace| grace.is_end)),
-            eof_missing: alive && self.send == SendHalf::Shut && self.receive == ReceiveHalf::Finished,
-            held_for_peer: alive && self.is_held_for_peer(),
-            input_is_slow: match self.config.input_silence {
-                InputSilence::Ours => true,
-                InputSilence::OursOnceItGave => self.counts.read > 0,
-                InputSilence::Peers => false,
-            },
-            // Once the peer has ended its side, it is we who are waited for.
-            untouched: alive
-                && self.connected
-                && self.receive == ReceiveHalf::Open
-                && self.counts.received == 0
-                && self.counts.accepted == 0,
-        }
-    }
-
-    fn update_timers(&mut self, now: Time) {
-        let situation = self.situation();
-        self.timers.update(now, &self.config, situation);
     }
 
     fn answered(&mut self, action: Action) {

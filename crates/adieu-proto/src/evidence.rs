@@ -1,6 +1,6 @@
 //! What was seen: faults told by calls, samples of the kernel's state, and their sum.
 
-use crate::{Ending, LocalEnd, Missing, Side, Time, Timer};
+use crate::Time;
 use core::time::Duration;
 
 /// The call that told something.
@@ -73,20 +73,6 @@ pub struct Fault {
     pub kind: FaultKind,
     /// The raw number of the operating system; absent where the call gave none.
     pub code: Option<i32>,
-}
-
-impl Fault {
-    /// The ending that this fault is, on a connection that was there.
-    pub(crate) const fn ending(self) -> Ending {
-        match self.kind {
-            FaultKind::Reset | FaultKind::BrokenPipe => Ending::Reset { by: Side::Peer },
-            FaultKind::Aborted => Ending::Reset { by: Side::Us },
-            FaultKind::TimedOut | FaultKind::Unreachable => Ending::TimedOut { timer: Timer::Kernel },
-            FaultKind::NotConnected => Ending::Indeterminate { missing: Missing::Cause },
-            FaultKind::Protocol => Ending::Truncated,
-            FaultKind::Refused | FaultKind::Other => Ending::LocalFailure { end: LocalEnd::Socket },
-        }
-    }
 }
 
 /// How much of what our kernel accepted the peer's TCP has not acknowledged.

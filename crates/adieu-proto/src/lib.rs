@@ -40,10 +40,10 @@
 mod connection;
 mod ending;
 mod evidence;
+mod peer_watch;
 mod race;
 mod timers;
 mod vocabulary;
-mod watch;
 
 pub use connection::Connection;
 pub use ending::{Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};

@@ -257,7 +257,7 @@ impl Timers {
     ///
     /// A process can be stopped for hours (SIGSTOP, a closed lid). When it wakes, its timers are due, and what
     /// the peer said in time is still unread.
-    pub(crate) fn lasted(&self, until: Option<Time>) -> bool {
+    pub(crate) fn silence_confirmed(&self, until: Option<Time>) -> bool {
         until.is_some_and(|until| until <= self.waited_at)
     }
 

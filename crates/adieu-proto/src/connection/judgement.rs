@@ -1,57 +1,29 @@
-//! What the inputs so far mean: acknowledgements, silence, and the one verdict.
+//! What the inputs so far mean: faults, acknowledgements, silence, and the one decision.
 
-use super::{Connection, ReceiveHalf, SendHalf, Verdict};
-use crate::{Ending, Fault, Missing, Sample, Side, SocketError, Time, Timer, Unacknowledged};
+use super::Connection;
+use super::ack_wait::{AckWait, Delivery, Look};
+use super::stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
+use crate::{
+    Ending, Fault, FaultKind, LocalEnd, Missing, Sample, Side, SocketError, Time, Timer, Unacknowledged,
+};
+
+/// The ending that a fault of this kind is, on a connection that was there.
+const fn ending_by(kind: FaultKind) -> Ending {
+    match kind {
+        FaultKind::Reset | FaultKind::BrokenPipe => Ending::Reset { by: Side::Peer },
+        FaultKind::Aborted => Ending::Reset { by: Side::Us },
+        FaultKind::TimedOut | FaultKind::Unreachable => Ending::TimedOut { timer: Timer::Kernel },
+        FaultKind::NotConnected => Ending::Indeterminate { missing: Missing::Cause },
+        FaultKind::Protocol => Ending::Truncated,
+        FaultKind::Refused | FaultKind::Other => Ending::LocalFailure { end: LocalEnd::Socket },
+    }
+}
 
 impl Connection {
-    pub(super) fn note_acknowledgements(&mut self, now: Time, sample: &Sample) {
-        let unacknowledged = sample.unacknowledged;
-        // Octets that nobody can count would be outstanding for ever, and our own silence the peer's.
-        self.untold = !matches!(unacknowledged, Unacknowledged::Octets(_));
-        match unacknowledged {
-            Unacknowledged::Octets(octets) => {
-                let shut = self.send == SendHalf::Shut;
-                // The FIN is the last octet, so whatever is missing includes it.
-                let bytes = octets.saturating_sub(u64::from(shut));
-                self.evidence.unacknowledged = Some(bytes.min(self.counts.accepted));
-                self.evidence.fin_acknowledged = shut.then_some(octets == 0);
-                let known = self.taken_octets().saturating_sub(octets);
-                if known > self.acknowledged_octets {
-                    self.acknowledged_octets = known;
-                    // It came when the peer was last heard, and not when we looked.
-                    let heard = now.saturating_sub(sample.path.last_heard.unwrap_or_default());
-                    self.timers.peer_took(heard);
-                }
-                if shut && self.evidence.eof {
-                    self.ours_was_there.get_or_insert(octets == 0);
-                }
-                if shut && octets == 0 {
-                    self.milestones.acknowledged.get_or_insert(now);
-                }
-            }
-            Unacknowledged::NotApplicable => {}
-            Unacknowledged::Untaken(size) => {
-                if self.untaken.is_some_and(|before| size < before) {
-                    self.timers.peer_took(now);
-                }
-                self.untaken = Some(size);
-                self.may_be_untaken = size > 0;
-            }
-            Unacknowledged::Uncounted | Unacknowledged::Unknown => {
-                let outstanding = self.send == SendHalf::Shut && unacknowledged == Unacknowledged::Uncounted;
-                self.evidence.unacknowledged = None;
-                self.evidence.fin_acknowledged = outstanding.then_some(false);
-                if outstanding && self.evidence.eof {
-                    self.ours_was_there.get_or_insert(false);
-                }
-            }
-        }
-    }
-
     /// What a fault makes of the connection. A stream that had ended without its end mark was cut before: a reset is then
     /// how the peer meets what we still send to it.
     fn ending_of(&self, fault: Fault) -> Ending {
-        match fault.ending() {
+        match ending_by(fault.kind) {
             Ending::Reset { by: Side::Peer }
                 if self.evidence.eof && self.evidence.end_mark == Some(false) =>
             {
@@ -61,31 +33,41 @@ impl Connection {
         }
     }
 
-    /// A fault that was told between the verdict and the close: nothing is graceful or uncertain after it.
+    /// A fault that was told between the decision and the close: nothing is graceful or uncertain after it.
     pub(super) fn note_late_fault(&mut self, fault: Fault) {
         let ending = self.ending_of(fault);
-        if let Some(verdict) = &mut self.verdict
-            && matches!(verdict.ending, Ending::Graceful | Ending::Indeterminate { .. })
+        if let Stage::Decided { decision, .. } = &mut self.stage
+            && matches!(decision.ending, Ending::Graceful | Ending::Indeterminate { .. })
         {
-            verdict.ending = ending;
+            decision.ending = ending;
         }
     }
 
-    /// Both directions have ended and all is handed on: is it graceful?
-    pub(super) fn judge_close(&mut self, now: Time, sample: Sample) {
-        if let Some(ending) = self.close_ending(sample).filter(|_| !self.held) {
-            self.looked_last = true;
-            self.decide(now, ending);
+    /// What a look at the socket means.
+    pub(super) fn judge_sample(&mut self, now: Time, sample: Sample) {
+        if self.evidence.fault.is_some() {
+            return self.conclude(now);
+        }
+        match self.stage {
+            Stage::AwaitingAcks(AckWait::BeforeAbort(_)) => {
+                self.judge_delivery(now, sample.unacknowledged);
+            }
+            Stage::Connecting { .. } | Stage::Open => self.judge_silence(now),
+            Stage::AwaitingAcks(AckWait::Fin) => match self.close_ending(sample) {
+                Some(ending) => self.decide_on_look(now, ending),
+                None => self.judge_silence(now),
+            },
+            Stage::Decided { .. } | Stage::Closed(_) => self.judge_given_up(sample),
         }
     }
 
     /// Given up while only acknowledgements were missing: the last look may find them there.
-    pub(super) fn judge_given_up(&mut self, sample: Sample) {
+    fn judge_given_up(&mut self, sample: Sample) {
         let ending = self.close_ending(sample);
-        if let (Some(verdict), Some(ending)) = (&mut self.verdict, ending)
-            && verdict.ending == (Ending::Indeterminate { missing: Missing::Acknowledgement })
+        if let (Stage::Decided { decision, .. }, Some(ending)) = (&mut self.stage, ending)
+            && decision.ending == (Ending::Indeterminate { missing: Missing::Acknowledgement })
         {
-            verdict.ending = ending;
+            decision.ending = ending;
         }
     }
 
@@ -109,23 +91,35 @@ impl Connection {
         })
     }
 
+    /// Is what was put off for its delivery delivered?
+    fn judge_delivery(&mut self, now: Time, unacknowledged: Unacknowledged) {
+        let look = Look {
+            is_sent: self.is_all_sent(),
+            is_empty: self.counts.accepted == 0,
+            acknowledged: self.acks.acknowledged(),
+            unacknowledged,
+        };
+        if let Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) = &mut self.stage
+            && delivery.look(now, look, self.config.flush_timeout)
+        {
+            let ending = delivery.ending;
+            self.decide_on_look(now, ending);
+        }
+    }
+
     /// The peer has been silent: is it too long?
-    pub(super) fn judge_silence(&mut self, now: Time) {
+    fn judge_silence(&mut self, now: Time) {
         self.update_timers(now);
         if self.config.deadline.is_some_and(|at| at <= now) {
-            self.looked_last = true;
-            self.decide(now, Ending::TimedOut { timer: Timer::Deadline });
-        } else if self.timers.lasted(self.timers.idle_at(&self.config)) {
-            self.looked_last = true;
+            self.decide_on_look(now, Ending::TimedOut { timer: Timer::Deadline });
+        } else if self.timers.silence_confirmed(self.timers.idle_at(&self.config)) {
             self.evidence.peer_spoke = self.timers.peer_spoke();
-            self.decide(now, Ending::TimedOut { timer: Timer::Idle });
-        } else if self.timers.lasted(self.timers.eof_at(&self.config)) {
-            self.looked_last = true;
-            self.decide(now, Ending::Indeterminate { missing: Missing::PeerEof });
+            self.decide_on_look(now, Ending::TimedOut { timer: Timer::Idle });
+        } else if self.timers.silence_confirmed(self.timers.eof_at(&self.config)) {
+            self.decide_on_look(now, Ending::Indeterminate { missing: Missing::PeerEof });
         } else if let Some(timer) = self.asked_in_vain() {
-            self.looked_last = true;
             self.evidence.peer_spoke = timer == Timer::Unacknowledged;
-            self.decide(now, Ending::TimedOut { timer });
+            self.decide_on_look(now, Ending::TimedOut { timer });
         }
     }
 
@@ -136,42 +130,86 @@ impl Connection {
         self.watch.in_vain(limit).filter(|_| self.flushed() && self.situation().outstanding)
     }
 
-    /// Decides what the inputs so far decide.
+    /// Draws the conclusion from the inputs so far: a fault ends the connection, and two ended directions leave only
+    /// acknowledgements to wait for.
     pub(super) fn conclude(&mut self, now: Time) {
-        if self.verdict.is_some() || !(self.flushed() || self.leaving.is_some()) {
+        let is_leaving = self.is_leaving();
+        if self.is_decided() || !(self.flushed() || is_leaving) {
             return;
         }
         if let Some(fault) = self.evidence.fault {
             // Whatever came before the fault is still to be received. A look that is due comes first.
-            if (self.receive != ReceiveHalf::Open || self.leaving.is_some()) && !self.sample_due {
+            if (self.receive != ReceiveHalf::Open || is_leaving) && !self.sample_due {
                 self.decide(now, self.ending_of(fault));
             }
         } else if self.both_ended() && !self.held {
+            if let Stage::Open = self.stage {
+                self.stage = Stage::AwaitingAcks(AckWait::Fin);
+            }
             self.sample_due = true;
         }
     }
 
-    /// The first cause wins: a fault that was told before is the ending, whatever asks for one now.
-    pub(super) fn decide(&mut self, now: Time, ending: Ending) {
-        if self.verdict.is_some() {
-            return;
+    /// Ends the connection like this, with an abort once everything that was read from our input is acknowledged. A stream
+    /// of the peer that was cut is the cause of whatever failed after it.
+    pub(super) fn abort_after_delivery(&mut self, now: Time, ending: Ending) {
+        let ending = if self.is_cut() { Ending::Truncated } else { ending };
+        let is_undecided = self.is_undecided();
+        if is_undecided && self.is_connected() && self.evidence.fault.is_none() && self.must_abort(ending) {
+            self.await_delivery(Some(now), ending);
+        } else if is_undecided {
+            self.decide(now, ending);
         }
-        let (ending, phase) = match (&self.leaving, self.evidence.fault) {
-            (Some(leaving), _) => (leaving.ending, leaving.phase),
-            (None, Some(fault)) if self.connected => (self.ending_of(fault), self.fault_phase),
-            _ => (ending, self.phase()),
+    }
+
+    /// Puts an abort off. Without a time, its wait begins with the first look.
+    pub(super) fn await_delivery(&mut self, since: Option<Time>, ending: Ending) {
+        if self.input == InputHalf::Open {
+            self.input = InputHalf::Ended;
+        }
+        let delivery = Delivery::new(ending, self.phase(), since, self.acks.acknowledged());
+        self.stage = Stage::AwaitingAcks(AckWait::BeforeAbort(delivery));
+        self.look_if_sent();
+    }
+
+    /// Once our kernel has all that is delivered before an abort, acknowledgements are what is waited for.
+    pub(super) fn look_if_sent(&mut self) {
+        if let Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) = &self.stage {
+            self.sample_due |= delivery.awaits_first_look() && self.is_all_sent();
+        }
+    }
+
+    /// Decides the ending. The first cause wins: a fault that was told before is the ending, whatever asks for one now.
+    pub(super) fn decide(&mut self, now: Time, ending: Ending) {
+        self.decide_if_undecided(now, ending, false);
+    }
+
+    /// Decides the ending by what a look has just told: no other look is needed before the close.
+    fn decide_on_look(&mut self, now: Time, ending: Ending) {
+        self.decide_if_undecided(now, ending, true);
+    }
+
+    fn decide_if_undecided(&mut self, now: Time, ending: Ending, looked: bool) {
+        let (ending, phase) = match (&self.stage, self.evidence.fault) {
+            (Stage::Decided { .. } | Stage::Closed(_), _) => return,
+            (Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)), _) => (delivery.ending, delivery.phase),
+            (Stage::Open | Stage::AwaitingAcks(AckWait::Fin), Some(fault)) => {
+                (self.ending_of(fault), self.fault_phase)
+            }
+            (_, _) => (ending, self.phase()),
         };
-        self.verdict = Some(Verdict { ending, phase, at: now });
+        self.stage = Stage::Decided { decision: Decision { ending, phase, at: now }, looked };
     }
 
     /// Whether a FIN would now tell the peer that a cut stream is whole.
     pub(super) fn must_abort(&self, ending: Ending) -> bool {
-        match ending {
-            Ending::Reset { by: Side::Us } => self.connected,
-            Ending::Graceful | Ending::NoConnection | Ending::Reset { .. } => false,
-            // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
-            Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => self.connected,
-            _ => self.connected && self.send != SendHalf::Shut,
-        }
+        self.is_connected()
+            && match ending {
+                Ending::Graceful | Ending::NoConnection | Ending::Reset { by: Side::Peer } => false,
+                Ending::Reset { by: Side::Us } => true,
+                // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
+                Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => true,
+                _ => self.send != SendHalf::Shut,
+            }
     }
 }

@@ -1,74 +1,83 @@
 //! What comes out of the machine: the next action, the next moment, what may be done, and what is known so far.
 
-use super::{Connection, ReceiveHalf, SendHalf};
+use super::Connection;
+use super::ack_wait::AckWait;
+use super::stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
 use crate::timers::earliest;
 use crate::{Action, Counts, Ending, Evidence, Milestones, Outcome, Phase, Side, Time, Wants};
 
 impl Connection {
     /// The next thing to do, each once. Ask again after its answer.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if self.outcome.is_some() || self.in_flight.is_some() {
+        if self.in_flight.is_some() {
             return None;
         }
-        if self.verdict.is_none() && self.connected && self.may_shut_down() && self.is_cut() {
+        if self.may_shut_down() && self.is_cut() {
             // A FIN would tell the peer that this is a whole answer to a whole stream.
-            self.leave(None, Ending::Truncated);
+            self.await_delivery(None, Ending::Truncated);
         }
         self.in_flight = self.next_action();
         self.in_flight
     }
 
     fn next_action(&self) -> Option<Action> {
-        match self.verdict {
-            Some(_) if self.connected && !self.looked_last => Some(Action::Sample),
-            Some(verdict) if self.must_abort(verdict.ending) => Some(Action::Abort),
-            Some(_) => Some(Action::Close),
-            None if !self.connected => None,
-            None if self.may_shut_down() => Some(Action::ShutdownSend),
-            None if self.sample_due => Some(Action::Sample),
-            None => None,
+        match self.stage {
+            Stage::Connecting { .. } | Stage::Closed(_) => None,
+            Stage::Open if self.may_shut_down() => Some(Action::ShutdownSend),
+            Stage::Open | Stage::AwaitingAcks(_) => self.sample_due.then_some(Action::Sample),
+            Stage::Decided { looked: false, .. } if self.is_connected() => Some(Action::Sample),
+            Stage::Decided { decision, .. } if self.must_abort(decision.ending) => Some(Action::Abort),
+            Stage::Decided { .. } => Some(Action::Close),
         }
     }
 
     /// When [`Connection::handle_timeout`] must be called at the latest. `None`: never.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if self.verdict.is_some() {
-            return None;
-        }
-        if let Some(leaving) = &self.leaving {
-            return earliest(self.config.deadline, leaving.poll_timeout(&self.config));
-        }
-        let connect = self.config.connect_timeout.filter(|_| !self.connected);
-        earliest(earliest(connect, self.config.deadline), self.timers.earliest_at(&self.config))
+        let stage = match &self.stage {
+            Stage::Connecting { .. } => {
+                earliest(self.config.connect_timeout, self.timers.earliest_at(&self.config))
+            }
+            Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => self.timers.earliest_at(&self.config),
+            Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) => {
+                delivery.poll_timeout(self.config.flush_timeout)
+            }
+            Stage::Decided { .. } | Stage::Closed(_) => return None,
+        };
+        earliest(stage, self.config.deadline)
     }
 
     /// What may be done now without blocking.
     pub fn wants(&self) -> Wants {
-        if !self.connected || self.verdict.is_some() {
-            return Wants::default();
-        }
+        let is_leaving = match &self.stage {
+            Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => false,
+            Stage::AwaitingAcks(AckWait::BeforeAbort(_)) => true,
+            Stage::Connecting { .. } | Stage::Decided { .. } | Stage::Closed(_) => return Wants::default(),
+        };
         let sendable = self.send == SendHalf::Open && self.evidence.fault.is_none();
         Wants {
-            receive: self.is_receiving() && self.leaving.is_none(),
+            receive: self.is_receiving() && !is_leaving,
             send: sendable && (self.pending() > 0 || self.owes),
-            input: sendable && self.input_open && self.leaving.is_none(),
-            acknowledgement: self.both_ended() && self.flushed() && !self.held && !self.sample_due,
+            input: sendable && self.input == InputHalf::Open,
+            acknowledgement: matches!(self.stage, Stage::AwaitingAcks(AckWait::Fin)) && !self.sample_due,
         }
     }
 
     /// The outcome, once the handle has been given back.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.outcome
+        match self.stage {
+            Stage::Closed(outcome) => Some(outcome),
+            _ => None,
+        }
     }
 
     /// Whether the ending is decided: only the last look and the close are left.
     pub fn is_decided(&self) -> bool {
-        self.verdict.is_some()
+        matches!(self.stage, Stage::Decided { .. } | Stage::Closed(_))
     }
 
     /// The part of the procedure the connection is in.
     pub fn phase(&self) -> Phase {
-        match (self.connected, self.send, self.receive) {
+        match (self.is_connected(), self.send, self.receive) {
             (false, ..) => Phase::Connecting,
             (true, SendHalf::Open | SendHalf::Failed, _) => Phase::Sending,
             (true, SendHalf::Shut, ReceiveHalf::Open) => Phase::Draining,
@@ -106,7 +115,7 @@ impl Connection {
     pub fn peer_ended_after_us(&self) -> Option<bool> {
         match self.ended_first? {
             Side::Peer => Some(false),
-            Side::Us => self.ours_was_there,
+            Side::Us => self.acks.fin_acked_at_peer_eof(),
         }
     }
 
@@ -114,7 +123,7 @@ impl Connection {
     /// still to come. No more bytes will be received.
     pub fn peer_has_ended(&self) -> bool {
         match self.receive {
-            ReceiveHalf::Finished => true,
+            ReceiveHalf::StreamEnded => true,
             ReceiveHalf::Eof => self.evidence.eof,
             ReceiveHalf::Open | ReceiveHalf::Failed => false,
         }
@@ -129,22 +138,18 @@ impl Connection {
     /// Whether the ending is decided and only put off, until what was sent before is acknowledged. Nothing is wanted
     /// meanwhile but the rest of that, and time.
     pub fn is_leaving(&self) -> bool {
-        self.leaving.is_some() && self.verdict.is_none()
+        matches!(self.stage, Stage::AwaitingAcks(AckWait::BeforeAbort(_)))
     }
 
     /// Whether all that our input gave is sent, and it has ended: [`Action::ShutdownSend`] is next. A transport that
     /// ends its stream by something of its own (TLS close_notify) sends that now, and says so with
     /// [`Connection::handle_owed`].
     pub fn is_about_to_shut_down(&self) -> bool {
-        self.connected
-            && self.verdict.is_none()
-            && self.in_flight.is_none()
-            && self.may_shut_down()
-            && !self.is_cut()
+        self.in_flight.is_none() && self.may_shut_down() && !self.is_cut()
     }
 
     /// Whether our input was given up unfinished: silent for longer than the input grace after the peer's end.
     pub fn input_abandoned(&self) -> bool {
-        self.input_abandoned
+        self.input == InputHalf::Abandoned
     }
 }

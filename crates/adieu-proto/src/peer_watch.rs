@@ -16,7 +16,7 @@ const SEVERAL: u32 = 4;
 
 /// What is known of the asks so far, from look to look.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Watch {
+pub(crate) struct PeerWatch {
     looked_at: Time,
     segments: Option<u64>,
     asking: Option<Asking>,
@@ -27,7 +27,7 @@ pub(crate) struct Watch {
     by_acknowledgement: Unanswered,
 }
 
-impl Watch {
+impl PeerWatch {
     /// The kernel's state was looked at: octets are `outstanding`, and something new was `acknowledged` or not.
     pub(crate) fn look(&mut self, now: Time, path: &Path, outstanding: bool, acknowledged: bool) {
         let last = core::mem::replace(&mut self.looked_at, now);

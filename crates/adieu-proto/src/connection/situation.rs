@@ -1,0 +1,125 @@
+//! What the inputs so far come to: what is sent and handed on, what has ended, and what the timers need to know.
+//!
+//! Nothing changes here but the clocks. The decisions stand in `judgement`.
+
+use super::Connection;
+use super::ack_wait::AckWait;
+use super::acks::Taken;
+use super::stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
+use crate::Time;
+use crate::timers::{InputSilence, Situation};
+
+impl Connection {
+    /// There is a connection, or there was one.
+    pub(super) fn is_connected(&self) -> bool {
+        self.milestones.connected.is_some()
+    }
+
+    /// No ending is decided, nor one put off until what was sent before it is delivered.
+    pub(super) fn is_undecided(&self) -> bool {
+        matches!(self.stage, Stage::Connecting { .. } | Stage::Open | Stage::AwaitingAcks(AckWait::Fin))
+    }
+
+    /// Bytes read from our input that the kernel has not accepted.
+    pub(super) fn pending(&self) -> u64 {
+        self.counts.read - self.counts.accepted
+    }
+
+    /// Our kernel has everything that was read from our input, and what the transport itself had to send.
+    pub(super) fn is_all_sent(&self) -> bool {
+        self.pending() == 0 && !self.owes
+    }
+
+    /// Everything received has been handed on.
+    pub(super) fn flushed(&self) -> bool {
+        self.counts.written + self.counts.discarded == self.counts.received
+    }
+
+    pub(super) fn is_receiving(&self) -> bool {
+        matches!(self.receive, ReceiveHalf::Open | ReceiveHalf::StreamEnded)
+    }
+
+    pub(super) fn both_ended(&self) -> bool {
+        self.send == SendHalf::Shut && self.receive == ReceiveHalf::Eof
+    }
+
+    /// Whether acknowledgements alone may be missing for a graceful ending.
+    pub(super) fn lacks_only_acks(&self) -> bool {
+        self.both_ended() && self.flushed() && self.evidence.fault.is_none()
+    }
+
+    pub(super) fn may_shut_down(&self) -> bool {
+        matches!(self.stage, Stage::Open)
+            && self.send == SendHalf::Open
+            && self.input != InputHalf::Open
+            && self.is_all_sent()
+            && self.evidence.fault.is_none()
+            && !self.fin_is_held()
+    }
+
+    /// Whether our FIN would promise what is not known yet: that all of the peer's stream was taken; or, of an input that
+    /// gave nothing, that we wait for nothing more.
+    fn fin_is_held(&self) -> bool {
+        if self.receive == ReceiveHalf::Open {
+            self.is_held_for_peer()
+        } else if self.is_cut() {
+            // There will be none, but what came before the cut is handed on before that is told.
+            !self.flushed()
+        } else {
+            self.output_end_awaited
+        }
+    }
+
+    /// Whether our sending side is kept open for the peer's end, because our input has ended without a byte.
+    fn is_held_for_peer(&self) -> bool {
+        self.config.peer_grace.is_some()
+            && !self.peer_grace_over
+            && self.input != InputHalf::Open
+            && self.counts.read == 0
+            && self.receive == ReceiveHalf::Open
+            && self.send == SendHalf::Open
+    }
+
+    /// What our kernel has taken from us for the peer.
+    pub(super) fn taken(&self) -> Taken {
+        Taken { bytes: self.counts.accepted, fin: self.send == SendHalf::Shut }
+    }
+
+    pub(super) fn situation(&self) -> Situation {
+        let is_there = match self.stage {
+            Stage::Connecting { handshaking } => handshaking,
+            Stage::Open | Stage::AwaitingAcks(_) => true,
+            Stage::Decided { .. } | Stage::Closed(_) => false,
+        };
+        let alive = is_there && self.evidence.fault.is_none();
+        Situation {
+            alive,
+            outstanding: alive && self.acks.is_outstanding(self.taken()),
+            asking: self.watch.is_asking(),
+            untaken: alive && self.acks.may_be_untaken(),
+            input_holds: matches!(self.receive, ReceiveHalf::Eof | ReceiveHalf::StreamEnded)
+                && self.input == InputHalf::Open
+                && self.pending() == 0
+                // To give an input up by default ends the connection: what came from the peer is handed on before.
+                && (self.flushed() || self.config.input_grace.is_none_or(|grace| grace.is_end)),
+            eof_missing: alive && self.send == SendHalf::Shut && self.receive == ReceiveHalf::StreamEnded,
+            held_for_peer: alive && self.is_held_for_peer(),
+            input_is_slow: match self.config.input_silence {
+                InputSilence::Ours => true,
+                InputSilence::OursOnceItGave => self.counts.read > 0,
+                InputSilence::Peers => false,
+            },
+            // Once the peer has ended its side, it is we who are waited for.
+            untouched: alive
+                && self.is_connected()
+                && self.receive == ReceiveHalf::Open
+                && self.counts.received == 0
+                && self.counts.accepted == 0,
+        }
+    }
+
+    pub(super) fn update_timers(&mut self, now: Time) {
+        let situation = self.situation();
+        self.timers.update(now, &self.config, situation);
+    }
+}
