@@ -1,10 +1,10 @@
 //! Compares what happened with what must hold.
 
 use crate::{
-    peer::{FailureKind, ReceivedEnd},
     program::Outcome,
     scenario::{Bytes, Ending, Expect, Scenario},
 };
+use adieu_peer::{FailureKind, ReceivedEnd};
 use serde_json::Value;
 use std::fmt;
 
@@ -160,7 +160,8 @@ fn judge_report(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{peer::PeerLog, program::Exit, scenario::named};
+    use crate::{program::Exit, scenario::named};
+    use adieu_peer::PeerLog;
 
     fn as_expected(scenario: &Scenario) -> Outcome {
         let expect = &scenario.expect;
@@ -250,7 +251,7 @@ mod tests {
     fn a_peer_that_did_not_do_its_part_shows_nothing() {
         let scenario = named("reply_only_after_eof");
         let mut outcome = as_expected(scenario);
-        outcome.peer.as_mut().expect("it has one").failure = Some(crate::peer::Failure {
+        outcome.peer.as_mut().expect("it has one").failure = Some(adieu_peer::Failure {
             step: Some(1),
             kind: FailureKind::ConnectionEnded,
             what: "send".into(),

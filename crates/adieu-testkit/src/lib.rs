@@ -1,9 +1,8 @@
-//! Misbehaving peers and the closing matrix: what adieu's tests, and `cargo xtask peers`, hold programs against.
+//! The closing matrix and its arms: what adieu's tests, and `cargo xtask peers`, hold programs against.
 //!
 //! | module | is |
 //! | --- | --- |
-//! | [`pattern`] | byte streams that are generated and verified without being held |
-//! | [`peer`] | a real peer on loopback whose behaviour is data: a list of [`peer::Step`]s |
+//! | [`peer`] | the crate of the peers: their behaviour is data, a list of [`peer::Step`]s; with its [`pattern`] and [`progress`] |
 //! | [`places`] | ports that refuse, addresses that never answer, names of a test's own |
 //! | [`scenario`] | the closing matrix: what the peer does, what we are given, what must hold |
 //! | [`program`] | runs any program, or a driver in this process, against a scenario and notes what happened |
@@ -12,10 +11,10 @@
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
 //! | [`sim`] | a network, sockets and peers in virtual time, for the core |
-//! | [`tls`] | peers that speak TLS, certificates for them, and the closing matrix between close_notify and FIN |
+//! | [`tls`] | the closing matrix between close_notify and FIN, and the peers that speak TLS |
 //! | [`skip`] | how a test is skipped: loudly |
 //!
-//! But for [`sim`], which runs the core itself, the kit knows nothing of the other adieu crates, so that it can judge
+//! Besides the peers, and the core that [`sim`] runs, the kit knows nothing of the other adieu crates, so that it can judge
 //! them, and any netcat, alike. Nothing here retries, nothing waits without a bound, and every port is chosen by the kernel.
 //!
 //! A library's own driver runs in this process in place of a program: [`program::run_in_process`].
@@ -30,12 +29,12 @@ pub mod matrix;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 mod os;
-pub mod pattern;
-pub mod peer;
 pub mod places;
 pub mod program;
-pub mod progress;
 pub mod scenario;
 pub mod sim;
 pub mod skip;
 pub mod tls;
+
+pub use adieu_peer as peer;
+pub use adieu_peer::{pattern, progress};

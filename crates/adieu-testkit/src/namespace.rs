@@ -25,7 +25,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use crate::{peer::Place, skip};
+use crate::skip;
+use adieu_peer::Site;
 
 const PROGRAM_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const PEER_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
@@ -110,9 +111,9 @@ impl Namespaces {
     }
 
     /// For a peer: enters the peer's namespace, and can cut the wire.
-    pub fn place_of_peer(&self) -> Place {
+    pub fn site_of_peer(&self) -> Site {
         let (enter, cut) = (self.peer.clone(), self.peer.clone());
-        Place {
+        Site {
             enter: Some(Box::new(move || enter_namespace(&enter))),
             cut: Some(Box::new(move || cut_wire(&cut))),
         }
@@ -255,11 +256,8 @@ fn unsupported(why: String) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        os,
-        pattern::Pattern,
-        peer::{Bind, FailureKind, PeerHandle, Step},
-    };
+    use adieu_peer::pattern::Pattern;
+    use adieu_peer::{Bind, FailureKind, PeerHandle, Step};
     use std::{
         net::{Shutdown, TcpStream},
         path::Path,
@@ -276,8 +274,7 @@ mod tests {
         };
         let bind = Bind::Tcp(pair.peer_address());
         let script = &[Step::Receive(1_000), Step::DropPackets, Step::Hold, Step::ReceiveToEof];
-        let peer =
-            PeerHandle::listen_at(bind, script, pair.place_of_peer()).expect("a peer in its namespace");
+        let peer = PeerHandle::listen_at(bind, script, pair.site_of_peer()).expect("a peer in its namespace");
         let address = peer.endpoint().address().expect("TCP");
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -293,7 +290,10 @@ mod tests {
                 let error = io::copy(&mut stream, &mut io::sink()).expect_err("nothing comes");
                 assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
                 // The FIN counts as one.
-                assert_eq!(os::unacknowledged(&stream).expect("SIOCOUTQ"), 50_001);
+                assert_eq!(
+                    adieu_peer::os::unacknowledged(&socket2::SockRef::from(&stream)).expect("SIOCOUTQ"),
+                    50_001
+                );
             });
         });
         let log = peer.finish();

@@ -1,10 +1,8 @@
-//! Unix: what the kernel knows of a socket, and a program's processes and pipes.
+//! Unix: a program's processes and pipes, and views of files and networks of its own.
 
-use super::Looked;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::process::{Pid, kill_process, kill_process_group};
-use socket2::Socket;
 use std::{
     fs::File,
     io::{self, PipeReader, PipeWriter, Read, Write},
@@ -13,35 +11,6 @@ use std::{
     process::{Child, Command, ExitStatus},
     time::Duration,
 };
-
-/// Bytes sent on this socket that the other side's TCP has not acknowledged (Unix sockets: not yet read there).
-///
-/// # Platforms
-///
-/// Linux: `SIOCOUTQ`, tcp(7). Elsewhere `Unsupported`.
-pub(crate) fn unacknowledged(socket: impl AsFd) -> io::Result<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        use std::ffi::c_int;
-        // SIOCOUTQ is the socket name of TIOCOUTQ.
-        const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
-        #[expect(unsafe_code, reason = "rustix has no safe SIOCOUTQ; the kernel writes one c_int")]
-        // SAFETY: on a socket SIOCOUTQ writes exactly one c_int to the pointer that Getter passes.
-        let queued =
-            unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<SIOCOUTQ, c_int>::new()) }?;
-        Ok(u64::try_from(queued).unwrap_or(0))
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = socket;
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-/// Received bytes that wait unread in our kernel.
-pub(crate) fn unread(socket: impl AsFd) -> io::Result<u64> {
-    Ok(rustix::io::ioctl_fionread(socket)?)
-}
 
 /// From now on the calling thread, and what it starts, see an empty file system of so many bytes at `path`; nobody else
 /// does.
@@ -113,43 +82,6 @@ fn timespec(time: Duration) -> Timespec {
     Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: i64::from(time.subsec_nanos()) }
 }
 
-/// Makes every later call on the socket give up after this time, so that it can look at its bounds.
-pub(crate) fn be_brief(socket: &Socket, tick: Duration) -> io::Result<()> {
-    socket.set_read_timeout(Some(tick))?;
-    socket.set_write_timeout(Some(tick))
-}
-
-/// One `recv` on a socket that is brief.
-pub(crate) fn receive(mut socket: &Socket, buffer: &mut [u8], _: Duration) -> io::Result<usize> {
-    socket.read(buffer)
-}
-
-/// One `send` on a socket that is brief.
-pub(crate) fn send(mut socket: &Socket, bytes: &[u8], _: Duration) -> io::Result<usize> {
-    socket.write(bytes)
-}
-
-/// Waits until there is something to receive or accept, at most for so long.
-pub(crate) fn is_readable_within(socket: &Socket, limit: Duration) -> io::Result<bool> {
-    match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&timespec(limit))) {
-        Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Looks, and takes nothing.
-pub(crate) fn look(socket: &Socket) -> Looked {
-    let mut looked = [PollFd::new(socket, PollFlags::empty())];
-    match poll(&mut looked, Some(&timespec(Duration::ZERO))) {
-        Ok(_) => Looked {
-            error: looked[0].revents().contains(PollFlags::ERR),
-            hung_up: looked[0].revents().contains(PollFlags::HUP),
-        },
-        Err(_) => Looked::default(),
-    }
-}
-
 /// A pipe. Small enough, if that is asked for, that a few kilobytes already block the writer.
 pub(crate) fn pipe(small: bool) -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
@@ -160,14 +92,6 @@ pub(crate) fn pipe(small: bool) -> io::Result<(PipeReader, PipeWriter)> {
     let _ = small;
     Ok((reader, writer))
 }
-
-/// Somebody's SYN to this port is out and unanswered. The kernel's table tells; `proc_pid_net(5)`.
-///
-/// Of the calling thread's network, which may be its own.
-#[cfg(target_os = "linux")]
-pub(crate) const TABLE_OF_TCP: &str = "/proc/thread-self/net/tcp";
-#[cfg(not(target_os = "linux"))]
-pub(crate) const TABLE_OF_TCP: &str = "/proc/net/tcp";
 
 /// What fails with `EIO` when it is read.
 pub(crate) fn unreadable() -> io::Result<File> {

@@ -11,11 +11,9 @@ mod surroundings;
 
 pub use in_process::Given;
 
-use crate::{
-    peer::{Endpoint, PeerHandle, PeerLog, pattern_sent_by},
-    progress::Progress,
-    scenario::{Scenario, Signal, When},
-};
+use crate::scenario::{Scenario, Signal, When};
+use adieu_peer::progress::Progress;
+use adieu_peer::{Endpoint, PeerHandle, PeerLog, pattern_sent_by};
 use in_process::InProcess;
 use process::Process;
 use serde_json::Value;
@@ -203,7 +201,7 @@ fn supervise<P: Program>(
         }
         match tapping.join() {
             Ok(Ok(tapped)) => {
-                outcome.output_bytes = tapped.as_ref().map(crate::pattern::Verifier::count);
+                outcome.output_bytes = tapped.as_ref().map(adieu_peer::pattern::Verifier::count);
                 outcome.output_first_wrong = tapped.and_then(|tapped| tapped.first_wrong());
             }
             Ok(Err(error)) => outcome.trouble.push(format!("output: {error}")),
@@ -270,7 +268,7 @@ const POLL: Duration = Duration::from_millis(10);
 fn is_connecting(endpoint: &Endpoint) -> io::Result<bool> {
     let Endpoint::Tcp { port, .. } = endpoint else { return Ok(false) };
     let to = format!(":{port:04X}");
-    let table = fs::read_to_string(crate::os::TABLE_OF_TCP)?;
+    let table = fs::read_to_string(adieu_peer::os::TABLE_OF_TCP)?;
     Ok(table.lines().skip(1).any(|line| {
         let mut fields = line.split_whitespace().skip(2);
         // remote address, state; 02 is TCP_SYN_SENT

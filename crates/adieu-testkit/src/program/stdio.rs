@@ -3,9 +3,9 @@
 use super::Running;
 use crate::{
     os::{self, Patient},
-    pattern::{Pattern, Verifier},
     scenario::{Input, Output},
 };
+use adieu_peer::pattern::{Pattern, Verifier};
 use std::{
     fs::File,
     io::{self, PipeReader, PipeWriter, Read, Write},

@@ -2,10 +2,10 @@
 
 use super::{Endpoint, PeerHandle, in_process::Enter};
 use crate::{
-    peer::Bind,
     places,
     scenario::{Scenario, Target},
 };
+use adieu_peer::Bind;
 use std::{
     any::Any,
     ffi::OsString,
@@ -107,7 +107,7 @@ impl Surroundings {
     fn of_namespace(scenario: &Scenario) -> io::Result<Self> {
         let pair = std::sync::Arc::new(crate::namespace::Namespaces::new()?);
         let bind = Bind::Tcp(pair.peer_address());
-        let peer = PeerHandle::listen_at(bind, scenario.script, pair.place_of_peer())?;
+        let peer = PeerHandle::listen_at(bind, scenario.script, pair.site_of_peer())?;
         let prefix = pair.prefix();
         let entered = std::sync::Arc::clone(&pair);
         let enter: Enter = Box::new(move || entered.enter_programs());

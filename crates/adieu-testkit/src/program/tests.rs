@@ -125,7 +125,7 @@ fn a_listening_program_is_connected_to_by_its_port_file() {
     let outcome = thread::scope(|scope| {
         scope.spawn(move || {
             let (mut stream, _) = listener.accept().expect("the peer connects");
-            io::copy(&mut crate::pattern::Pattern::of_program().reader(14), &mut stream).expect("taken");
+            io::copy(&mut adieu_peer::pattern::Pattern::of_program().reader(14), &mut stream).expect("taken");
             stream.shutdown(std::net::Shutdown::Write).expect("connected");
             io::copy(&mut stream, &mut io::sink()).expect("no reset");
         });

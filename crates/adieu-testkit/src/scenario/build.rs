@@ -4,7 +4,7 @@
 use super::{
     Arms, Bytes, Ending, Expect, Input, Options, Output, Phase, Scenario, Signal, Signalling, Target, When,
 };
-use crate::peer::{ReceivedEnd, Script};
+use adieu_peer::{ReceivedEnd, Script};
 use std::time::Duration;
 
 pub(super) const fn ms(n: u64) -> Duration {

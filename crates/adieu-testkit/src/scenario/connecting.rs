@@ -1,7 +1,7 @@
 //! Connections that do not come to be, or not at the first address.
 
 use super::{Ending, Input, Phase, Scenario, Target, ms};
-use crate::peer::Step::{Close, ReceiveToEof, Send};
+use adieu_peer::Step::{Close, ReceiveToEof, Send};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new("connection_refused", "Nobody listens on the port.", &[])

@@ -1,7 +1,7 @@
 //! Exchanges that end gracefully, however long, slow or lopsided: everything must arrive on both sides.
 
 use super::{Input, KIB, MIB, Output, Scenario, Target, ms};
-use crate::peer::Step::{
+use adieu_peer::Step::{
     AwaitAcknowledged, Close, Duplex, Echo, Receive, ReceiveBuffer, ReceiveSlowly, ReceiveToEof, Send,
     ShutdownReceive, ShutdownSend, Silence, Trickle, Urgent,
 };

@@ -2,6 +2,7 @@
 //! out silently.
 
 use super::{Ending, Expect, Input, Output, Phase, Scenario, Target};
+use adieu_peer::os::is_wine;
 
 /// How a scenario is run, as far as its system decides whether it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,14 +99,6 @@ impl Scenario {
         let Deviation { ending, phase, .. } = *deviation;
         Some(Expect { ending, phase, exit: ending.exit_code(), ..self.expect })
     }
-}
-
-/// Whether this is Wine.
-pub fn is_wine() -> bool {
-    #[cfg(windows)]
-    return crate::os::is_wine();
-    #[cfg(not(windows))]
-    false
 }
 
 #[cfg(test)]

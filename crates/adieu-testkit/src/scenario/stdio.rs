@@ -1,7 +1,7 @@
 //! What a shell may give a program as input and output, working and broken.
 
 use super::{Ending, Input, KIB, MIB, Output, Phase, Scenario, ms};
-use crate::peer::Step::{Close, Hold, ReceiveToEof, Send, ShutdownSend};
+use adieu_peer::Step::{Close, Hold, ReceiveToEof, Send, ShutdownSend};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

@@ -1,7 +1,6 @@
 //! What a party did and saw, as a list that tests compare.
 
-use super::party::Ask;
-use adieu_proto::{Action, Call, Ending, Fault, FaultKind, LocalEnd, Sample, Side};
+use adieu_proto::{Action, Call, Ending, Fault, FaultKind, LocalEnd, Sample, Side, Signal};
 
 /// One thing that a party did or saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +31,17 @@ pub enum Event {
     Asked(Ask),
     /// This is the ending.
     Ended(Ending),
+}
+
+/// What a program or a signal asks a connection for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// A signal.
+    Interrupt(Signal),
+    /// Abort.
+    Abort,
+    /// Receive no more, close.
+    GiveUp,
 }
 
 /// A fault as Linux tells it, with its number.

@@ -20,9 +20,9 @@ mod simulation;
 mod socket;
 
 pub use ends::{Input, InputStep, Output, OutputStep};
-pub use event::{Event, fault};
+pub use event::{Ask, Event, fault};
 pub use link::{Link, LinkFault, What};
-pub use party::{Acknowledgements, Ask, Core, Platform};
+pub use party::{Acknowledgements, Core, Platform};
 pub use script::Step;
 pub use simulation::{Answer, Octets, Party, Run, Simulation, Told};
 pub use socket::Kernel;

@@ -2,11 +2,11 @@
 //! documentation, one after another, and nothing else.
 
 use super::ends::{Input, Local, Output};
-use super::event::{Event, fault};
+use super::event::{Ask, Event, fault};
 use super::socket::{Io, Socket};
 use adieu_proto::{
-    Action, Call, Config, Connection, FaultKind, LocalEnd, Path, Sample, Signal, SocketError, Time,
-    Unacknowledged, Waiting,
+    Action, Call, Config, Connection, FaultKind, LocalEnd, Path, Sample, SocketError, Time, Unacknowledged,
+    Waiting,
 };
 use std::collections::VecDeque;
 
@@ -27,17 +27,6 @@ pub struct Core {
     pub end_mark_after: Option<u64>,
     /// What the platform tells.
     pub platform: Platform,
-}
-
-/// What a program or a signal asks a connection for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// A signal.
-    Interrupt(Signal),
-    /// Abort.
-    Abort,
-    /// Receive no more, close.
-    GiveUp,
 }
 
 /// What a platform tells a driver.

@@ -223,7 +223,7 @@ enum Arrival {
     Injected,
 }
 
-struct Place {
+struct Seat {
     runner: Runner,
     socket: Socket,
     established: bool,
@@ -237,7 +237,7 @@ struct World {
     /// By time, then by the order of sending; then the side it arrives at.
     under_way: BinaryHeap<Reverse<(Time, u64, usize, Arrival)>>,
     order: u64,
-    parties: [Place; 2],
+    parties: [Seat; 2],
 }
 
 /// More happenings than this at one moment are a loop that time never ends.
@@ -250,8 +250,7 @@ impl World {
             Party::Core(core) => Runner::Core(Box::new(Driver::new(*core))),
             Party::Script(steps) => Runner::Script(Actor::new(steps)),
         };
-        let party =
-            |runner, own, other| Place { runner, socket: Socket::new(own, other), established: false };
+        let party = |runner, own, other| Seat { runner, socket: Socket::new(own, other), established: false };
         let us = party(Runner::Core(Box::new(Driver::new(us))), our_kernel, peer_kernel);
         let peer = party(peer, peer_kernel, our_kernel);
         let mut world = Self {
@@ -286,14 +285,14 @@ impl World {
             }
         }
         let [us, peer] = self.parties;
-        let waits = |party: &Place| matches!(&party.runner, Runner::Core(driver) if !driver.is_done());
+        let waits = |party: &Seat| matches!(&party.runner, Runner::Core(driver) if !driver.is_done());
         let hung = waits(&us) || (peer.established && waits(&peer));
         Run { hung, end, us: us.runner.told(&us.socket), peer: peer.runner.told(&peer.socket) }
     }
 
     fn next_moment(&self) -> Option<Time> {
         let arrival = self.under_way.peek().map(|Reverse((at, ..))| *at);
-        let party = |party: &Place| {
+        let party = |party: &Seat| {
             let connecting = matches!(party.runner, Runner::Core(_));
             let wake = party.runner.wake_at().filter(|_| party.established || connecting);
             [wake, party.socket.next_tick()].into_iter().flatten().min()
@@ -395,7 +394,7 @@ impl World {
     }
 
     fn run_party(&mut self, side: Side) {
-        let Place { runner, socket, .. } = &mut self.parties[index(side)];
+        let Seat { runner, socket, .. } = &mut self.parties[index(side)];
         runner.run(self.now, socket);
         self.flush(side);
     }

@@ -6,7 +6,7 @@ use super::peer::{
         BreakOff, CloseNotify, CutRecord, Fin, Handshake, Hold, Receive, ReceiveToEnd, Reset, Send, Silence,
     },
 };
-use crate::pattern::{Pattern, Verifier};
+use adieu_peer::pattern::{Pattern, Verifier};
 use serde_json::Value;
 use std::io::{self, Write};
 use std::time::Duration;

@@ -12,7 +12,7 @@ fn a_way_that_is_barred_is_silence_and_no_end() {
     on_both(|arm| {
         let Some(pair) = Namespaces::or_skip("a_way_that_is_barred_is_silence_and_no_end") else { return };
         let script = &[Step::Receive(1), Step::Hold, Step::ReceiveToEof];
-        let place = pair.place_of_peer();
+        let place = pair.site_of_peer();
         let peer = PeerHandle::listen_at(Bind::Tcp(pair.peer_address()), script, place).expect("a peer");
         let endpoint = Endpoint::from(peer.endpoint().address().expect("TCP"));
         pair.enter_programs().expect("the namespace is there");

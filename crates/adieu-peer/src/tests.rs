@@ -1,11 +1,11 @@
 //! Each step does on the wire what it says, as seen by a plain std socket.
 
-use super::*;
-use crate::pattern::{BLOCK, Verifier};
-use std::{
-    io::{ErrorKind, Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
-};
+use crate::pattern::{BLOCK, Pattern, Verifier};
+use crate::{Bind, Endpoint, FailureKind, PeerHandle, ReceivedEnd, Script, Step, pattern_sent_by};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 const BOUND: Duration = Duration::from_secs(20);
 
@@ -28,9 +28,9 @@ fn send(stream: &mut impl Write, n: u64) {
     io::copy(&mut Pattern::of_program().reader(n), stream).expect("the peer takes it");
 }
 
-/// Whether this is what std's read says of a reset. Wine 8 may say nothing, see [`crate::scenario::UNDER_WINE`].
+/// Whether this is what std's read says of a reset. Wine 8 may say nothing, see [`crate::os::is_wine`].
 fn tells_of_a_reset(told: Option<ErrorKind>) -> bool {
-    told == Some(ErrorKind::ConnectionReset) || (crate::scenario::is_wine() && told.is_none())
+    told == Some(ErrorKind::ConnectionReset) || (crate::os::is_wine() && told.is_none())
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A TLS peer on loopback: its behaviour is a list of [`Step`]s.
 //!
-//! As [`crate::peer`], it runs on its own thread, writes down what fails, waits nowhere without a bound, and never
+//! As a [peer without TLS](crate::PeerHandle), it runs on its own thread, writes down what fails, waits nowhere without a bound, and never
 //! panics. What it sends is [`Pattern::of_peer`], what it expects is [`Pattern::of_program`].
 
 use super::authority::{Authority, Identity};
@@ -273,7 +273,7 @@ impl Peer {
     ///
     /// # Panics
     ///
-    /// If its thread did, which is a bug of the test kit.
+    /// If its thread did, which is a bug of this crate.
     pub fn finish(mut self) -> Log {
         self.released.reach(1);
         if let Some(place) = &self.place {

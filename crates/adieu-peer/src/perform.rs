@@ -1,11 +1,11 @@
 //! Performs a script on a connected socket, and keeps the log.
 
-use super::rendezvous::{Connection, TICK};
-use super::{Action, Control, Failure, FailureKind, PeerLog, STEP_BOUND, Script, Step, pattern_sent_by};
-use crate::{
-    os,
-    pattern::{Pattern, Verifier},
-};
+use crate::control::Control;
+use crate::log::{Failure, FailureKind, PeerLog};
+use crate::os;
+use crate::pattern::{Pattern, Verifier};
+use crate::rendezvous::{Connection, TICK};
+use crate::script::{Action, STEP_BOUND, Script, Step, pattern_sent_by};
 use socket2::Socket;
 use std::{
     io,
@@ -26,7 +26,7 @@ const STALLED: Duration = Duration::from_millis(150);
 
 type Done = Result<(), (FailureKind, String)>;
 
-pub(super) fn perform(
+pub(crate) fn perform(
     script: &Script,
     connection: Connection,
     cut: Option<Action>,

@@ -1,7 +1,10 @@
 //! How a peer comes to its one connection: it listens and accepts, or it connects.
 
-use super::{Bind, Control, Endpoint, FailureKind, STEP_BOUND, Script, Step};
+use crate::control::Control;
+use crate::endpoint::{Bind, Endpoint};
+use crate::log::FailureKind;
 use crate::os;
+use crate::script::{STEP_BOUND, Script, Step};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
     io,
@@ -10,24 +13,24 @@ use std::{
 use tempfile::TempDir;
 
 /// How often a wait looks whether it has been released.
-pub(super) const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// A connected socket, with what must live as long.
 #[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) socket: Socket,
-    pub(super) _directory: Option<TempDir>,
+pub(crate) struct Connection {
+    pub(crate) socket: Socket,
+    pub(crate) _directory: Option<TempDir>,
 }
 
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(crate) struct Listener {
     socket: Socket,
     endpoint: Endpoint,
     directory: Option<TempDir>,
 }
 
 impl Listener {
-    pub(super) fn open(bind: Bind, script: &Script) -> io::Result<Self> {
+    pub(crate) fn open(bind: Bind, script: &Script) -> io::Result<Self> {
         let mut directory = None;
         let (socket, address) = match bind {
             Bind::Tcp(address) => {
@@ -54,12 +57,12 @@ impl Listener {
         Ok(Self { socket, endpoint, directory })
     }
 
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     /// Accepts one connection and stops listening, so that a second is refused and cannot hang.
-    pub(super) fn accept(self, control: &Control) -> Result<Connection, (FailureKind, String)> {
+    pub(crate) fn accept(self, control: &Control) -> Result<Connection, (FailureKind, String)> {
         let end = Instant::now() + STEP_BOUND;
         loop {
             let readable = os::is_readable_within(&self.socket, TICK);
@@ -80,7 +83,7 @@ impl Listener {
 }
 
 /// Connects to the endpoint that `find` gives.
-pub(super) fn connect(
+pub(crate) fn connect(
     control: &Control,
     mut find: impl FnMut() -> Option<Endpoint>,
 ) -> Result<Connection, (FailureKind, String)> {
