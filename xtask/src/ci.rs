@@ -7,64 +7,64 @@ use std::{
     time::Instant,
 };
 
-struct Step {
+struct Check {
     name: &'static str,
     arguments: &'static [&'static str],
     /// Denies warnings where no argument can.
     environment: &'static [(&'static str, &'static str)],
 }
 
-const STEPS: &[Step] = &[
-    Step { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
-    Step {
+const CHECKS: &[Check] = &[
+    Check { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
+    Check {
         name: "lints",
         arguments: &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
         environment: &[],
     },
     // As most programs have it.
-    Step {
+    Check {
         name: "lints of the library without features",
         arguments: &["clippy", "-p", "adieu", "--lib", "--", "-D", "warnings"],
         environment: &[],
     },
     // The README's command: every crate but this one, with all features, doc tests and the README's own examples.
-    Step { name: "tests", arguments: &["test"], environment: &[] },
-    Step { name: "tests of xtask", arguments: &["test", "-p", "xtask"], environment: &[] },
-    Step {
+    Check { name: "tests", arguments: &["test"], environment: &[] },
+    Check { name: "tests of xtask", arguments: &["test", "-p", "xtask"], environment: &[] },
+    Check {
         name: "documentation",
         arguments: &["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"],
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
     },
 ];
 
-const DENY: Step =
-    Step { name: "licences and bans", arguments: &["deny", "check", "licenses", "bans"], environment: &[] };
+const DENY: Check =
+    Check { name: "licences and bans", arguments: &["deny", "check", "licenses", "bans"], environment: &[] };
 
-const COUNTS: Step =
-    Step { name: "instruction counts", arguments: &["xtask", "bench", "--check"], environment: &[] };
+const COUNTS: Check =
+    Check { name: "instruction counts", arguments: &["xtask", "bench", "--check"], environment: &[] };
 
 pub(crate) fn run() -> Result<()> {
     let began = Instant::now();
     let mut failed = Vec::new();
     let mut done = 0;
-    for step in STEPS {
+    for check in CHECKS {
         done += 1;
-        if !perform(step)? {
-            failed.push(step.name);
+        if !perform(check)? {
+            failed.push(check.name);
         }
     }
     let optional = [
         (&DENY, "cargo-deny", succeeds(cargo()?.args(["deny", "--version"]))),
         (&COUNTS, "valgrind", succeeds(Command::new("valgrind").arg("--version"))),
     ];
-    for (step, program, is_there) in optional {
+    for (check, program, is_there) in optional {
         if !is_there {
-            println!("--- {}: skipped, {program} is not installed", step.name);
+            println!("--- {}: skipped, {program} is not installed", check.name);
             continue;
         }
         done += 1;
-        if !perform(step)? {
-            failed.push(step.name);
+        if !perform(check)? {
+            failed.push(check.name);
         }
     }
     let time = began.elapsed().as_secs_f64();
@@ -78,12 +78,12 @@ pub(crate) fn run() -> Result<()> {
     }
 }
 
-fn perform(step: &Step) -> Result<bool> {
-    println!("--- {}: cargo {}", step.name, step.arguments.join(" "));
+fn perform(check: &Check) -> Result<bool> {
+    println!("--- {}: cargo {}", check.name, check.arguments.join(" "));
     let began = Instant::now();
-    let status = cargo()?.args(step.arguments).envs(step.environment.iter().copied()).status()?;
+    let status = cargo()?.args(check.arguments).envs(check.environment.iter().copied()).status()?;
     let word = if status.success() { "passed" } else { "FAILED" };
-    println!("--- {}: {word} in {:.1} s", step.name, began.elapsed().as_secs_f64());
+    println!("--- {}: {word} in {:.1} s", check.name, began.elapsed().as_secs_f64());
     Ok(status.success())
 }
 
