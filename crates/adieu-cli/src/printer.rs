@@ -1,7 +1,7 @@
 //! What a command says, and where: stdout carries the peer's bytes and nothing else.
 
 use crate::exit::ExitStatus;
-use crate::options::{ReportFormat, Reporting};
+use crate::options::reporting::{Kind, ReportFormat, Reports};
 use crate::said::{self, Happened, Look};
 use crate::sink::{Sink, Target};
 use crate::{hints, os, steps};
@@ -13,17 +13,6 @@ use std::time::Duration;
 
 /// How long a report's file may take that somebody must read.
 const FOR_THE_FILE: Duration = Duration::from_secs(1);
-
-/// What the reports are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// One connection, or one transfer at once: the file has its report, and nothing else.
-    Once,
-    /// A transfer that waits for whoever connects: the file goes on.
-    Waiting,
-    /// Connection after connection: the file goes on, and a line says whose it is, and when.
-    Service,
-}
 
 pub(crate) struct Printer {
     format: ReportFormat,
@@ -55,12 +44,9 @@ impl Printer {
     /// # Errors
     ///
     /// A sentence that names the file.
-    pub(crate) fn new(reporting: &Reporting, kind: Kind) -> Result<Self, String> {
-        let is_json =
-            reporting.report_file.as_ref().is_some_and(|p| p.extension().is_some_and(|e| e == "json"));
-        let default = if is_json { ReportFormat::Json } else { ReportFormat::Text };
-        let format = reporting.report.unwrap_or(default);
-        let file = match &reporting.report_file {
+    pub(crate) fn new(reports: &Reports) -> Result<Self, String> {
+        let Reports { format, kind, quiet, verbose, .. } = *reports;
+        let file = match &reports.file {
             None => None,
             Some(path) => {
                 let name = path.display().to_string();
@@ -88,8 +74,8 @@ impl Printer {
             file,
             is_lost: AtomicBool::new(false),
             kind,
-            quiet: reporting.quiet,
-            verbose: reporting.verbose,
+            quiet,
+            verbose,
             is_terminal: io::stderr().is_terminal(),
         })
     }

@@ -1,7 +1,5 @@
 //! TLS's options: what they are, and what they make of an endpoint.
 
-use crate::exit::ExitStatus;
-use crate::printer::complain;
 use adieu::Endpoint;
 use adieu::tls::{
     Client, ClientConfig, Config, ConfigError, Eof, Fingerprint, Server, ServerConfig, Version,
@@ -197,14 +195,6 @@ fn asks(endpoint: &Endpoint) -> bool {
     matches!(endpoint, Endpoint::Tls { .. })
 }
 
-/// What is wrong with the options is said; nothing was connected to yet.
-fn said<T>(result: anyhow::Result<T>) -> Result<T, ExitStatus> {
-    result.map_err(|error| {
-        complain(&format!("{error:#}"));
-        ExitStatus::Usage
-    })
-}
-
 /// It tells its cause itself.
 fn unusable(error: &ConfigError) -> anyhow::Error {
     anyhow!("TLS cannot be spoken: {error}")
@@ -217,9 +207,9 @@ impl Common {
         endpoint: Endpoint,
         ca: Option<&Path>,
         trust: &Trust,
-    ) -> Result<(Endpoint, Option<ClientConfig>), ExitStatus> {
+    ) -> anyhow::Result<(Endpoint, Option<ClientConfig>)> {
         let is_asked = self.tls || asks(&endpoint);
-        let tls = if is_asked { Some(said(self.client(ca, trust))?) } else { None };
+        let tls = if is_asked { Some(self.client(ca, trust)?) } else { None };
         Ok((with_scheme(endpoint, is_asked), tls))
     }
 
@@ -229,10 +219,10 @@ impl Common {
         endpoint: Endpoint,
         ca: Option<&Path>,
         own: &Own,
-    ) -> Result<(Endpoint, Option<ServerConfig>), ExitStatus> {
+    ) -> anyhow::Result<(Endpoint, Option<ServerConfig>)> {
         let has_certificate = own.self_signed || self.cert.is_some() || self.key.is_some();
         let is_asked = self.tls || has_certificate || asks(&endpoint);
-        let tls = if is_asked { Some(said(self.server(ca))?) } else { None };
+        let tls = if is_asked { Some(self.server(ca)?) } else { None };
         Ok((with_scheme(endpoint, is_asked), tls))
     }
 
@@ -277,14 +267,14 @@ impl Common {
 
 impl ConnectTls {
     /// The endpoint, and TLS if it is to be spoken. Nothing is read if it is not.
-    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<ClientConfig>), ExitStatus> {
+    pub(crate) fn resolve(&self, endpoint: Endpoint) -> anyhow::Result<(Endpoint, Option<ClientConfig>)> {
         self.common.resolve_connect(endpoint, self.ca.as_deref(), &self.trust)
     }
 }
 
 impl ListenTls {
     /// The endpoint, and TLS if it is to be spoken.
-    pub(crate) fn resolve(&self, endpoint: Endpoint) -> Result<(Endpoint, Option<ServerConfig>), ExitStatus> {
+    pub(crate) fn resolve(&self, endpoint: Endpoint) -> anyhow::Result<(Endpoint, Option<ServerConfig>)> {
         self.common.resolve_listen(endpoint, self.ca.as_deref(), &self.own)
     }
 
@@ -300,7 +290,7 @@ impl EitherTls {
         &self,
         endpoint: Endpoint,
         listens: bool,
-    ) -> Result<(Endpoint, Option<Config>), ExitStatus> {
+    ) -> anyhow::Result<(Endpoint, Option<Config>)> {
         let ca = self.ca.as_deref();
         if listens {
             let (endpoint, tls) = self.common.resolve_listen(endpoint, ca, &self.own)?;

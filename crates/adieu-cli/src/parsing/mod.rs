@@ -6,10 +6,10 @@
 
 mod blame;
 
-use crate::commands::completions::to_stdout;
 use crate::exit::ExitStatus;
 use crate::printer::complain;
 use crate::said;
+use crate::stdout::to_stdout;
 use clap::builder::Resettable;
 use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
@@ -79,14 +79,17 @@ fn listens(name: &str, matches: &ArgMatches) -> Option<bool> {
     }
 }
 
-/// Parses the command line of this process, with its variables.
+/// Parses the command line of this process, with its variables. `define` makes the definition that it is read by.
 ///
 /// # Errors
 ///
 /// There is nothing to do, and that has been said: the exit status.
-pub(crate) fn parse(definition: Command, words: &[OsString]) -> Result<ArgMatches, ExitStatus> {
-    resolve(definition, words).map_err(|error| {
-        let error = blame::explain(error, &crate::definition(words), words);
+pub(crate) fn parse(
+    define: fn(&[OsString]) -> Command,
+    words: &[OsString],
+) -> Result<ArgMatches, ExitStatus> {
+    resolve(define(words), words).map_err(|error| {
+        let error = blame::explain(error, &define(words), words);
         say(&error, words)
     })
 }

@@ -34,6 +34,7 @@ mod transfer_tls;
 mod transfer_waits;
 mod transfer_words;
 mod unix_sockets;
+mod untouched;
 mod variables;
 #[cfg(target_os = "linux")]
 mod ways;

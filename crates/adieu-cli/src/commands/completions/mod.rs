@@ -1,5 +1,14 @@
-//! `adieu completions`: the scripts of shells, and what they ask.
+//! `adieu completions SHELL`, and what its scripts ask.
+//!
+//! The scripts of bash, zsh and fish run adieu at each Tab, with a variable, and [`answer`] tells them what can stand there.
+//! The other shells' scripts are clap's, which know all the words beforehand.
 
+mod arguments;
+mod offers;
+mod plan;
 mod run;
 
-pub(crate) use run::{Args, answer, is_asked, print, run, to_stdout};
+pub(crate) use arguments::Args;
+pub(crate) use offers::{answer, is_asked};
+pub(crate) use plan::Plan;
+pub(crate) use run::run;

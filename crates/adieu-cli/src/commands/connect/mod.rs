@@ -1,5 +1,9 @@
 //! `adieu connect`: stdin to the peer, the peer to stdout, and a good end.
 
+mod arguments;
+mod plan;
 mod run;
 
-pub(crate) use run::{Args, run};
+pub(crate) use arguments::Args;
+pub(crate) use plan::Plan;
+pub(crate) use run::run;

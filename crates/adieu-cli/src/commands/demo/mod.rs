@@ -1,6 +1,10 @@
 //! `adieu demo`: the procedure, for real, over loopback.
 
+mod arguments;
 mod ladder;
+mod plan;
 mod run;
 
-pub(crate) use run::{Args, run};
+pub(crate) use arguments::Args;
+pub(crate) use plan::Plan;
+pub(crate) use run::run;

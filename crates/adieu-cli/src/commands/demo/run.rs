@@ -1,50 +1,24 @@
-//! `adieu demo`: the page's procedure, for real, over loopback.
+//! Runs the demo: a client of adieu and a server on plain sockets, and draws what both did.
 
+use super::arguments::Fault;
 use super::ladder::{Rung, Side, Wire, draw};
-use crate::commands::completions::print;
-use crate::exit::{self, ExitStatus};
+use super::plan::Plan;
+use crate::exit::ExitStatus;
 use crate::printer::complain;
+use crate::stdout::print;
 use adieu::{Connection, Endpoint, Event, Options, Report};
 use anyhow::{Context, Result, anyhow};
-use clap::ValueEnum;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-/// Show the procedure: a real server and a real client over loopback, drawn as a ladder
-///
-/// The client connects, sends, shuts down its sending side, receives to the end and closes, like the client of the
-/// Winsock page "Disconnecting the client". With --fault the server misbehaves, and adieu says what happened. The exit
-/// status is that of the client's connection.
-#[derive(clap::Args)]
-#[command(after_long_help = exit::TABLE)]
-pub(crate) struct Args {
-    /// What the server does wrong
-    #[arg(long, value_name = "FAULT", env = "ADIEU_FAULT", hide_env_values = true)]
-    fault: Option<Fault>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Fault {
-    /// It resets the connection in the middle of its answer
-    Reset,
-    /// It ends its side before the answer's own end mark
-    Truncate,
-    /// It never answers, and adieu gives up after an idle timeout of 1 s
-    Stall,
-    /// It answers and closes without having read what the client sent
-    Unread,
-}
-
 /// What the client of the Winsock tutorial sends.
 const REQUEST: &[u8] = b"this is a test";
 /// The demo's answer ends with a line that has a dot alone, as in SMTP: the stream's own end mark.
 const ANSWER: &[u8] = b"this is the answer\r\n.\r\n";
 const END_MARK: &[u8] = b"\r\n.\r\n";
-
-const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The calls of both sides, on one clock.
 #[derive(Clone)]
@@ -65,8 +39,8 @@ impl Diary {
     }
 }
 
-pub(crate) fn run(args: &Args) -> ExitStatus {
-    match show(args.fault) {
+pub(crate) fn run(plan: Plan) -> ExitStatus {
+    match show(plan) {
         Ok((text, report)) => match print(text.as_bytes()) {
             ExitStatus::Success => ExitStatus::Ending(report.exit_code),
             failed => failed,
@@ -78,7 +52,7 @@ pub(crate) fn run(args: &Args) -> ExitStatus {
     }
 }
 
-fn show(fault: Option<Fault>) -> Result<(String, Report)> {
+fn show(Plan { fault, options }: Plan) -> Result<(String, Report)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on loopback")?;
     let address = listener.local_addr().context("cannot learn the port")?;
     let diary = Diary { start: Instant::now(), rungs: Arc::default() };
@@ -89,7 +63,7 @@ fn show(fault: Option<Fault>) -> Result<(String, Report)> {
         let diary = diary.clone();
         move || serve(&listener, fault, &diary, &cues)
     });
-    let report = be_client(&address.into(), &diary, client_has_shut)?;
+    let report = be_client(&address.into(), options, &diary, client_has_shut)?;
     drop(client_is_done);
     server.join().map_err(|_| anyhow!("the server has panicked"))??;
 
@@ -102,7 +76,12 @@ fn show(fault: Option<Fault>) -> Result<(String, Report)> {
 }
 
 /// The page's procedure: connect, send, shutdown(SD_SEND), receive to EOF, close.
-fn be_client(endpoint: &Endpoint, diary: &Diary, has_shut: mpsc::Sender<()>) -> Result<Report> {
+fn be_client(
+    endpoint: &Endpoint,
+    options: Options,
+    diary: &Diary,
+    has_shut: mpsc::Sender<()>,
+) -> Result<Report> {
     let observer = {
         let diary = diary.clone();
         let began = diary.start.elapsed();
@@ -114,8 +93,7 @@ fn be_client(endpoint: &Endpoint, diary: &Diary, has_shut: mpsc::Sender<()>) -> 
             }
         }
     };
-    let options = Options::new().idle_timeout(IDLE_TIMEOUT).expect_end_mark().observer(observer);
-    let mut connection: Connection = adieu::connect(endpoint, &options)?;
+    let mut connection: Connection = adieu::connect(endpoint, &options.observer(observer))?;
     connection.write_all(REQUEST).context("cannot send")?;
     let mut half_closed = match connection.shutdown_send() {
         Ok(half_closed) => half_closed,

@@ -4,14 +4,14 @@ mod stopping;
 
 use super::accepting::{IN_PASSING, accept, is_out_of_descriptors, number_at_once};
 use super::message::{Message, Outcome, REST};
+use super::plan::{FOR_EACH, Plan};
+use super::port_file;
 use super::service::Service;
-use super::{Args, FOR_EACH, port_file};
 use crate::exit::ExitStatus;
-use crate::options::ReportFormat;
+use crate::options::reporting::ReportFormat;
 use crate::os::{self, Served, command, signals};
 use crate::printer::{Printer, complain};
 use crate::{hints, said};
-use adieu::tls::Fingerprint;
 use adieu::{
     Connection, Endpoint, Event, Interrupt, Listener, NeverConnected, Options, Report, Role, Signal,
     describe_error,
@@ -71,15 +71,8 @@ impl Client {
 }
 
 impl Server {
-    pub(super) fn start(
-        args: &Args,
-        endpoint: &Endpoint,
-        mut options: Options,
-        fingerprint: Option<Fingerprint>,
-        service: Service,
-        asked_for: u32,
-        printer: &Arc<Printer>,
-    ) -> Result<Self, ExitStatus> {
+    pub(super) fn start(plan: Plan, service: Service, printer: &Arc<Printer>) -> Result<Self, ExitStatus> {
+        let Plan { keep_open, waits_on, at_once: asked_for, .. } = plan;
         let fail = |text: &str| {
             complain(text);
             ExitStatus::LocalFailure
@@ -93,18 +86,18 @@ impl Server {
         listen_for_signals(&sender, service.running())
             .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
 
-        let accepting = options.clone().interrupt(&stop_accepting);
-        let listener = Listener::bind(endpoint, &accepting).map_err(|error| {
+        let accepting = plan.options.clone().interrupt(&stop_accepting);
+        let listener = Listener::bind(&plan.endpoint, &accepting).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
-            let report = Report::never_connected(endpoint, Role::Listen, cause);
+            let report = Report::never_connected(&plan.endpoint, Role::Listen, cause);
             // Without reports it is said all the same: nothing will run.
-            if args.shared.reporting.report == Some(ReportFormat::None) {
+            if plan.reports.format == ReportFormat::None {
                 complain(&error.to_string());
             }
-            printer.report_with(&report, hints::for_listening(endpoint, error.io_error()))
+            printer.report_with(&report, hints::for_listening(&plan.endpoint, error.io_error()))
         })?;
         let endpoint = listener.local_endpoint().clone();
-        if let Some(path) = &args.port_file {
+        if let Some(path) = &plan.port_file {
             port_file::write(path, &endpoint).map_err(|e| {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
             })?;
@@ -112,11 +105,11 @@ impl Server {
         let free_descriptors = os::free_descriptors().saturating_sub(IN_PASSING);
         let descriptors = number_at_once(free_descriptors, &service);
         let memory = memory.unwrap_or(u32::MAX);
-        let at_once = if args.keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
+        let at_once = if keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
         // Descriptors that nobody needs who is served: a client that waits takes one.
         let room = free_descriptors.saturating_sub(at_once as usize * service.descriptors());
         printer.listening(&endpoint);
-        if args.keep_open && at_once < asked_for {
+        if keep_open && at_once < asked_for {
             let short = if descriptors < memory {
                 "there are descriptors for no more (ulimit -n)"
             } else {
@@ -124,19 +117,17 @@ impl Server {
             };
             printer.say(&format!("{at_once} at once: {short}"));
         }
-        if let Some(fingerprint) = fingerprint {
+        if let Some(fingerprint) = plan.fingerprint {
             crate::printer::say_always(&format!(
                 "the certificate was made for this run; clients trust it with --pin {fingerprint}"
             ));
         }
 
-        options = options.interrupt(&stop);
-        let waits_on = args.waits_on();
-        options = observed(options, printer, waits_on.then(|| sender.clone()));
+        let options = observed(plan.options.interrupt(&stop), printer, waits_on.then(|| sender.clone()));
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();
         let listener = listener.with_options(&options, &stop_accepting);
-        let (keep_open, stop_accept) = (args.keep_open, stop_accepting.clone());
+        let stop_accept = stop_accepting.clone();
         let thread = std::thread::Builder::new()
             .name("adieu-accept".into())
             .spawn(move || {
@@ -156,11 +147,11 @@ impl Server {
             endpoint,
             service: Arc::new(service),
             printer: Arc::clone(printer),
-            keep_open: args.keep_open,
+            keep_open,
             waits_on,
             at_once,
-            grace: args.grace,
-            connect_timeout: args.shared.timers.connect_timeout,
+            grace: plan.grace,
+            connect_timeout: plan.connect_timeout,
             stop_accepting,
             stop,
             tokens: Some(tokens),

@@ -1,7 +1,6 @@
-//! What a listener does with a connection.
+//! What a listener does with a connection, with what it takes open.
 
-use super::Args;
-use crate::options::InputKind;
+use super::plan::Work;
 use crate::os::{self, ExecStatus, Served, command};
 use crate::stdio;
 use adieu::exchange::{Closes, Output};
@@ -10,81 +9,41 @@ use std::fs::File;
 use std::io;
 use std::time::Duration;
 
-/// By default a client that sends nothing to stdout keeps our sending side open for this long, if stdin gives nothing.
-const STDOUT_CLIENT_GRACE: Duration = Duration::from_secs(2);
-
-/// The same with `--output`, which only receives.
-const FILE_CLIENT_GRACE: Duration = Duration::from_secs(30);
-
-/// Resolved from the arguments, with everything opened that can be.
+/// [`Work`] with everything opened that can be before somebody has connected.
 pub(super) enum Service {
-    /// Standard input and output, the latter closed after a client's end unless there is another client to come.
-    Standard {
-        closes: Option<Closes>,
-    },
+    Standard { closes: Option<Closes> },
     Echo,
-    /// A file, emptied by the first client, or by the first byte if a client without one does not count.
-    File {
-        file: File,
-        waits_on: bool,
-    },
-    Command {
-        line: String,
-        policy: ExecStatus,
-        /// From the connection's beginning, the command included.
-        deadline: Option<Duration>,
-        running: command::Running,
-    },
+    File { file: File, waits_on: bool },
+    Command { line: String, policy: ExecStatus, deadline: Option<Duration>, running: command::Running },
 }
 
 impl Service {
-    pub(super) fn new(args: &Args) -> Result<Self, (LocalEnd, io::Error)> {
-        if args.echo {
-            return Ok(Self::Echo);
-        }
-        if let Some(command) = &args.exec {
-            let (line, policy) = (command.clone(), args.exec_status);
-            let deadline = args.shared.timers.deadline;
-            return Ok(Self::Command { line, policy, deadline, running: command::Running::guarded() });
-        }
-        // Found out now, and not when somebody has connected.
-        stdio::input().map_err(|e| (LocalEnd::Input, e))?;
-        if let Some(path) = &args.output {
-            let file = stdio::open(path).map_err(|e| (LocalEnd::Output, e))?;
-            return Ok(Self::File { file, waits_on: args.waits_on() });
-        }
-        let closes = match (args.keep_open, args.waits_on()) {
-            (true, _) => None,
-            (false, false) => Some(Closes::Always),
-            (false, true) => Some(Closes::AfterAByte),
-        };
-        stdio::output().map(|_| Self::Standard { closes }).map_err(|e| (LocalEnd::Output, e))
-    }
-
-    pub(super) fn input_kind(&self) -> InputKind {
-        if let Self::Command { .. } = self { InputKind::Command } else { InputKind::Served }
-    }
-
-    /// If our input gives nothing: how long a silent client keeps our sending side open.
-    pub(super) fn client_grace(&self) -> Option<Duration> {
-        match self {
-            Self::Standard { .. } => Some(STDOUT_CLIENT_GRACE),
-            Self::File { .. } => Some(FILE_CLIENT_GRACE),
-            Self::Echo | Self::Command { .. } => None,
-        }
+    /// Opens it, so that what cannot be used is known now, and not when somebody has connected.
+    pub(super) fn open(work: &Work) -> Result<Self, (LocalEnd, io::Error)> {
+        Ok(match work {
+            Work::Echo => Self::Echo,
+            Work::Command { line, policy, deadline } => Self::Command {
+                line: line.clone(),
+                policy: *policy,
+                deadline: *deadline,
+                running: command::Running::guarded(),
+            },
+            Work::File { path, waits_on } => {
+                stdio::input().map_err(|e| (LocalEnd::Input, e))?;
+                let file = stdio::open(path).map_err(|e| (LocalEnd::Output, e))?;
+                Self::File { file, waits_on: *waits_on }
+            }
+            Work::Standard { closes } => {
+                stdio::input().map_err(|e| (LocalEnd::Input, e))?;
+                stdio::output().map_err(|e| (LocalEnd::Output, e))?;
+                Self::Standard { closes: *closes }
+            }
+        })
     }
 
     /// Whether nobody can be served any more: whoever reads our stdout has gone.
     pub(super) fn is_dead(&self) -> bool {
         matches!(self, Self::Standard { .. }) && os::stdout_reader_has_gone()
-    }
-
-    /// How many connections it serves at once by default.
-    pub(super) fn at_once(&self) -> u32 {
-        match self {
-            Self::Standard { .. } | Self::File { .. } => 1,
-            Self::Echo | Self::Command { .. } => 1024,
-        }
     }
 
     /// How many descriptors one connection takes: its socket; of a command also two pipes, the pidfd twice, and one more at

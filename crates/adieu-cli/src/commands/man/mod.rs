@@ -1,5 +1,7 @@
-//! `adieu man`: the manual page, made from the definitions.
+//! `adieu man`: the manual page, made from the definitions. There is nothing to plan.
 
+mod arguments;
 mod run;
 
-pub(crate) use run::{Args, run};
+pub(crate) use arguments::Args;
+pub(crate) use run::run;

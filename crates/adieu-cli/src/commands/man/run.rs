@@ -1,14 +1,10 @@
-//! `adieu man`.
+//! Renders the manual page, and prints it.
 
-use crate::commands::completions::print;
 use crate::exit::{ExitStatus, TABLE};
+use crate::stdout::print;
 use std::io;
 
-/// Print the manual page, in roff
-#[derive(clap::Args)]
-pub(crate) struct Args {}
-
-pub(crate) fn run(_args: &Args, definition: clap::Command) -> ExitStatus {
+pub(crate) fn run(definition: clap::Command) -> ExitStatus {
     let mut page = Vec::new();
     render(definition, &mut page).expect("a vector takes every byte");
     print(&page)

@@ -1,5 +1,9 @@
 //! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
 
+mod arguments;
+mod plan;
 mod run;
 
-pub(crate) use run::{Args, run};
+pub(crate) use arguments::Args;
+pub(crate) use plan::Plan;
+pub(crate) use run::run;

@@ -1,116 +1,59 @@
-//! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
+//! Receives until it is stored, or no attempt is left.
 
+use super::plan::Plan;
 use crate::commands::transfer::meeting::Met;
 use crate::commands::transfer::progress::Progress;
-use crate::commands::transfer::{DEADLINE, IDLE_TIMEOUT, Origin, Session, Transfer, own_files};
-use crate::exit::{self, ExitStatus};
-use crate::options::{Reporting, Shared, endpoint};
+use crate::commands::transfer::session::{Origin, Session};
+use crate::exit::ExitStatus;
 use crate::os::{self, Standard};
-use crate::printer::complain_with;
 use adieu::describe_error;
 use adieu_transfer::wire::shown;
-use adieu_transfer::{ReceiveOptions, Role, Storage, TransferEvent};
-use clap::ArgAction;
-use clap::builder::BoolishValueParser;
-use std::ffi::OsString;
+use adieu_transfer::{ReceiveOptions, Storage, TransferEvent};
 use std::io::IsTerminal;
 use std::ops::ControlFlow::Break;
-use std::path::PathBuf;
+use std::path::Path;
 
-/// Receive what an adieu send sends, store it whole or not at all, and answer a receipt
-///
-/// What comes is written to a partial beside its name, hashed, synced and renamed; then the receipt is sent. A file that
-/// is not whole never appears under its name, and an existing one is replaced in one step. Exit status 0 means: whole,
-/// verified and stored.
-#[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::TABLE, mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
-pub(crate) struct Args {
-    /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
-    endpoint: Vec<OsString>,
-
-    /// Where it goes: a directory takes everything under its name; else it is the name of the one file, or of a directory
-    /// that is made; - is stdout, and then nothing is stored. A link to a file is replaced
-    #[arg(short, long, value_name = "PATH", required = true, env = "ADIEU_OUTPUT", hide_env_values = true)]
-    output: PathBuf,
-
-    /// Connect to a sender that listens at ENDPOINT
-    #[arg(short, long, env = "ADIEU_CONNECT", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
-    connect: bool,
-
-    #[command(flatten)]
-    transfer: Transfer,
-
-    #[command(flatten)]
-    shared: Shared,
-}
-
-impl Args {
-    /// What is said, and where.
-    pub(crate) const fn reporting(&self) -> &Reporting {
-        &self.shared.reporting
-    }
-}
-
-pub(crate) fn run(args: &Args) -> ExitStatus {
-    let endpoint = match endpoint(&args.endpoint) {
-        Ok(endpoint) => endpoint,
-        Err(error) => {
-            let hint = args.transfer.hint(args.endpoint.iter().map(OsString::as_os_str));
-            complain_with(&format!("{error:#}"), hint.as_deref());
-            return ExitStatus::Usage;
-        }
-    };
-    if let Err(status) =
-        own_files::check(&args.shared, &args.transfer, std::slice::from_ref(&args.output), "stored")
-    {
-        return status;
-    }
-    let mut session = match Session::new(Role::Receive, endpoint, !args.connect, &args.shared, &args.transfer)
-    {
+pub(crate) fn run(plan: Plan) -> ExitStatus {
+    let is_to_stdout = plan.is_to_stdout();
+    let Plan { transfer, output } = plan;
+    let mut session = match Session::start(transfer) {
         Ok(session) => session,
         Err(status) => return status,
     };
-    session.shares_terminal = args.output.as_os_str() == "-" && std::io::stdout().is_terminal();
-    let secret = match session.secret(&args.transfer) {
-        Ok(secret) => secret,
-        Err(status) => return status,
-    };
+    session.shares_terminal = is_to_stdout && std::io::stdout().is_terminal();
     // Small files share a sync, and each that waits for it holds a descriptor.
     os::raise_descriptor_limit();
     // Before anybody is asked to connect. All attempts use it: what is put under the output's name later is not the user's.
-    let storage = match storage(args) {
+    let storage = match if is_to_stdout { stdout() } else { stored_at(&output) } {
         Ok(storage) => storage,
         Err(words) => return session.local_failure(&words),
     };
-    let for_sender = if args.output.as_os_str() == "-" { " --accept written" } else { "" };
-    let origin =
-        match session.origin(&args.transfer, for_sender, secret.as_ref(), args.shared.timers.idle_timeout) {
-            Ok(origin) => origin,
-            Err(status) => return status,
-        };
-    let options = ReceiveOptions {
-        resume: args.transfer.resume,
-        secret,
-        limit_rate: args.transfer.limit_rate,
-        patience: args.shared.timers.idle_timeout,
-        deadline: session.deadline,
+    let origin = match session.origin(if is_to_stdout { " --accept written" } else { "" }) {
+        Ok(origin) => origin,
+        Err(status) => return status,
     };
-    attempt(args, storage, session, origin, &options)
+    let options = ReceiveOptions {
+        resume: session.plan.resume,
+        secret: session.plan.secret.clone(),
+        limit_rate: session.plan.limit_rate,
+        patience: session.plan.patience,
+        deadline: session.plan.deadline,
+    };
+    attempt(&output, storage, session, origin, &options)
 }
 
-fn storage(args: &Args) -> Result<Storage, String> {
-    if args.output.as_os_str() != "-" {
-        return Storage::at(&args.output).map_err(|error| error.to_string());
-    }
+fn stored_at(path: &Path) -> Result<Storage, String> {
+    Storage::at(path).map_err(|error| error.to_string())
+}
+
+fn stdout() -> Result<Storage, String> {
     let stdout = os::check_standard(Standard::Output).and_then(|()| os::stdout_file());
     stdout.map(Storage::stream).map_err(|error| format!("cannot write to stdout: {}", describe_error(&error)))
 }
 
 /// Receives until it is stored, or no attempt is left.
 fn attempt(
-    args: &Args,
+    output: &Path,
     mut storage: Storage,
     mut session: Session,
     mut origin: Origin,
@@ -145,7 +88,7 @@ fn attempt(
                     ),
                 };
                 progress.finish();
-                outcome.set_place(shown(args.output.as_os_str().as_encoded_bytes()));
+                outcome.set_place(shown(output.as_os_str().as_encoded_bytes()));
                 // What went to stdout cannot be taken back.
                 let again =
                     session.may_be_tried_again(&outcome) && !(storage.is_stream() && outcome.moved > 0);

@@ -1,5 +1,9 @@
 //! `adieu send`: files to a receiver, until it says that they are stored.
 
+mod arguments;
+mod plan;
 mod run;
 
-pub(crate) use run::{Args, run};
+pub(crate) use arguments::Args;
+pub(crate) use plan::Plan;
+pub(crate) use run::run;

@@ -1,8 +1,8 @@
 //! Several attempts: when there is another, how long it is waited for, and what they come to together.
 
-use super::Session;
+use super::session::Session;
 use crate::exit::ExitStatus;
-use adieu_transfer::{Backoff, TransferReport, WaitEnded};
+use adieu_transfer::{TransferReport, WaitEnded};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -10,51 +10,13 @@ use std::time::{Duration, Instant};
 /// notice that the connection is gone, for which it may take `Config::DEAD_PEER` (145 s) and a minute more, and then pauses for 30 s at most.
 const COURTESY: Duration = Duration::from_secs(240);
 
-/// The attempts so far.
-pub(crate) struct Attempts {
-    count: u32,
-    /// Those that count as retries.
-    used: u32,
-    retries: u32,
-    backoff: Backoff,
-    /// The one that came furthest.
-    furthest: Option<TransferReport>,
-    /// Everything is stored; until then a sender is waited for that may not know.
-    courtesy: Option<Instant>,
-}
-
-impl Attempts {
-    pub(crate) fn new(retries: u32) -> Self {
-        Self { count: 0, used: 0, retries, backoff: Backoff::new(), furthest: None, courtesy: None }
-    }
-
-    pub(crate) const fn begin(&mut self) {
-        self.count += 1;
-    }
-
-    pub(crate) const fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// Whether somebody who listens may wait for another client.
-    pub(crate) const fn may_go_on(&self) -> bool {
-        self.retries > 0
-    }
-
-    /// How long to wait for a connection or an attempt: so long if nothing else ends it before.
-    pub(crate) fn bound(&self, limit: Option<Duration>, deadline: Option<Instant>) -> Option<Duration> {
-        let left = |moment: Instant| moment.saturating_duration_since(Instant::now());
-        [limit, deadline.map(left), self.courtesy.map(left)].into_iter().flatten().min()
-    }
-}
-
 impl Session {
     /// After an attempt: waits for the time of the next one, if that may do better and is left. `Break`: all is over, and
     /// reported.
     pub(crate) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
         let again = (again || report.is_unheard()) && report.result != "interrupted";
         // Whoever comes and brings nothing uses up nothing, so that no stranger can end the wait for the right one.
-        if !self.listens || report.bytes_moved > 0 || report.encrypted_by == Some("secret") {
+        if !self.plan.listens || report.bytes_moved > 0 || report.encrypted_by == Some("secret") {
             self.attempts.used += 1;
         }
         if !again || !self.attempts.may_go_on() || self.attempts.used > self.attempts.retries {
@@ -66,16 +28,16 @@ impl Session {
         if report.is_unheard() {
             self.attempts.courtesy.get_or_insert_with(|| Instant::now() + COURTESY);
         }
-        if self.listens {
+        if self.plan.listens {
             let courtesy = self.attempts.bound(None, None).map_or_else(String::new, |left| {
                 format!(", for {} s at most: it is stored", left.as_secs_f32().round())
             });
             self.printer.say(&format!("{report}; waiting for the next connection{courtesy}"));
         } else {
             let pause = self.attempts.backoff.pause();
-            let wait = self.attempts.bound(Some(pause), self.deadline).unwrap_or(pause);
+            let wait = self.attempts.bound(Some(pause), self.plan.deadline).unwrap_or(pause);
             self.printer.say(&format!("{report}; trying again in {} s", pause.as_secs()));
-            let ended = match self.interrupt.wait(wait) {
+            let ended = match self.plan.interrupt.wait(wait) {
                 Some(signal) => Some(WaitEnded::Interrupted(signal)),
                 None if wait < pause => Some(WaitEnded::DeadlinePassed),
                 None => None,

@@ -4,9 +4,8 @@
 //! So a client that says nothing, or trickles, or has another secret, keeps nobody else waiting.
 
 use super::guesses::{Guesses, Origin};
-use crate::commands::transfer::Never;
 use crate::printer::Printer;
-use adieu::{Connection, Interrupt, ListenError, Listener, Options, Signal, describe_error};
+use adieu::{Connection, Interrupt, ListenError, Listener, Options, Report, Signal, describe_error};
 use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -61,6 +60,19 @@ pub(super) enum Why {
     /// It has no connection that could be spoken over: its TLS handshake failed.
     Never(Never),
     Outcome(Box<Outcome>, Box<Wire>),
+}
+
+/// Why there is no connection.
+pub(crate) struct Never {
+    pub(crate) report: Box<Report>,
+    /// Somebody connected who does not speak as we do; another may.
+    pub(crate) by_stranger: bool,
+}
+
+impl From<Box<Report>> for Never {
+    fn from(report: Box<Report>) -> Self {
+        Self { report, by_stranger: false }
+    }
 }
 
 pub(crate) struct Door {
@@ -404,8 +416,7 @@ fn linger(wire: &mut Wire) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Reporting;
-    use crate::printer::Kind;
+    use crate::options::reporting::{Kind, ReportFormat, Reports};
     use adieu::Endpoint;
     use std::io::Read;
     use std::net::TcpStream;
@@ -415,14 +426,15 @@ mod tests {
         let (options, interrupt) = (Options::new(), Interrupt::new().expect("it can be made"));
         let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("a port is free");
         let address = listener.local_endpoint().to_string();
-        let reporting = Reporting { quiet: true, ..Reporting::default() };
+        let reports =
+            Reports { format: ReportFormat::Text, file: None, kind: Kind::Once, quiet: true, verbose: false };
         let hearing = Hearing {
             role: Role::Receive,
             secret: None,
             patience: None,
             speaks_tls: false,
             interrupt: interrupt.clone(),
-            printer: Arc::new(Printer::new(&reporting, Kind::Once).expect("it writes no file")),
+            printer: Arc::new(Printer::new(&reports).expect("it writes no file")),
         };
         let mut door = Door::new(listener, &options, hearing).expect("there are threads");
         door.shared.is_busy.store(true, Ordering::SeqCst);

@@ -1,12 +1,14 @@
 //! How a side comes to its peer: it connects, or it waits for a client that says who it is.
 
-use super::door::{Door, Event, Failed, Why};
+use super::door::{Door, Event, Failed, Never, Why};
+use super::plan::Protection;
 use super::progress::Progress;
+use super::session::{Origin, Session};
 use super::view::Doing;
-use super::{Never, Origin, Protection, Session, Transfer, is_far};
 use crate::exit::ExitStatus;
 use adieu::{Connection, Endpoint, Listener, NeverConnected, Report};
 use adieu_transfer::{Agreement, Outcome, Wire};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Who is on the other side of a connection.
@@ -22,33 +24,30 @@ pub(crate) enum Met {
 
 impl Session {
     /// One connection for plain bytes, to a peer that says nothing of itself.
-    pub(crate) fn plain_connection(
-        &mut self,
-        transfer: &Transfer,
-    ) -> Result<Result<Connection, Never>, ExitStatus> {
-        let listener = self.listener(transfer, "")?;
+    pub(crate) fn plain_connection(&mut self) -> Result<Result<Connection, Never>, ExitStatus> {
+        let listener = self.listener("")?;
         self.attempts.begin();
         Ok(match listener {
-            None => self.connect(&self.endpoint),
+            None => self.connect(&self.plan.endpoint),
             Some(listener) => self.accept_plain(&listener),
         })
     }
 
     fn accept_plain(&self, listener: &Listener) -> Result<Connection, Never> {
         let never = |cause: NeverConnected<'_>| {
-            Box::new(Report::never_connected(&self.endpoint, adieu::Role::Listen, cause))
+            Box::new(Report::never_connected(&self.plan.endpoint, adieu::Role::Listen, cause))
         };
-        let limit = self.attempts.bound(self.connect_timeout, self.deadline);
+        let limit = self.attempts.bound(self.plan.connect_timeout, self.plan.deadline);
         let accepted = match limit {
             Some(limit) => listener.accept_within(limit),
             None => listener.accept().map(Some),
         };
         let connection = match accepted {
             Ok(Some(connection)) => connection,
-            Ok(None) if self.is_late() => return Err(never(NeverConnected::DeadlinePassed).into()),
+            Ok(None) if self.plan.is_late() => return Err(never(NeverConnected::DeadlinePassed).into()),
             Ok(None) => return Err(never(NeverConnected::TimedOut).into()),
             Err(error) => {
-                let cause = match self.interrupt.raised() {
+                let cause = match self.plan.interrupt.raised() {
                     Some(signal) => NeverConnected::Interrupted { signal },
                     None => NeverConnected::CannotServe { peer: None, error: error.io_error() },
                 };
@@ -57,7 +56,7 @@ impl Session {
         };
         self.printer.connected(&connection);
         self.warn_of(connection.peer_address());
-        if !self.speaks_tls {
+        if !self.plan.speaks_tls {
             return Ok(connection);
         }
         let progress = Progress::waiting(&self.printer, Doing::Handshake);
@@ -74,14 +73,14 @@ impl Session {
             Origin::Listen(door) => return self.hear(door),
         };
         match self.connect(endpoint) {
-            Ok(connection) => Met::Peer(Box::new(Wire::new(connection, Some(&self.interrupt))), None),
+            Ok(connection) => Met::Peer(Box::new(Wire::new(connection, Some(&self.plan.interrupt))), None),
             Err(never) => Met::Never(never),
         }
     }
 
     fn connect(&self, endpoint: &Endpoint) -> Result<Connection, Never> {
         let progress = Progress::waiting(&self.printer, Doing::Connecting);
-        let connected = adieu::connect(endpoint, &self.options);
+        let connected = adieu::connect(endpoint, &self.plan.options);
         progress.finish();
         let connection = connected.map_err(|e| Box::new(e.report().clone()))?;
         self.warn_of(connection.peer_address());
@@ -91,8 +90,8 @@ impl Session {
     /// Says what keeps others from what goes to this peer, if that is not enough.
     fn warn_of(&self, peer: Option<&str>) {
         // Through a proxy, the peer's address is the proxy's.
-        let is_far = peer.is_some_and(is_far) || self.has_proxy;
-        match self.protection {
+        let is_far = peer.is_some_and(is_far) || self.plan.has_proxy;
+        match self.plan.protection {
             Protection::None if is_far => self.printer.say(
                 "not encrypted: whoever is on the way can read and change it; TLS, or a secret on both sides, ends that",
             ),
@@ -107,8 +106,10 @@ impl Session {
     /// being heard; so nobody can use up the retries, or keep others waiting.
     fn hear(&self, door: &mut Door) -> Met {
         door.open();
-        let until =
-            self.attempts.bound(self.connect_timeout, self.deadline).map(|limit| Instant::now() + limit);
+        let until = self
+            .attempts
+            .bound(self.plan.connect_timeout, self.plan.deadline)
+            .map(|limit| Instant::now() + limit);
         let mut last = None;
         let mut progress: Option<Progress<'_>> = None;
         loop {
@@ -120,12 +121,12 @@ impl Session {
                     return met;
                 }
             } else if progress.is_none() && !self.shares_terminal {
-                let doing = if self.speaks_tls { Doing::Handshake } else { Doing::Hello };
+                let doing = if self.plan.speaks_tls { Doing::Handshake } else { Doing::Hello };
                 progress = Some(Progress::waiting(&self.printer, doing));
             }
             let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
             match door.next(limit) {
-                None if self.is_late() => return self.never(NeverConnected::DeadlinePassed),
+                None if self.plan.is_late() => return self.never(NeverConnected::DeadlinePassed),
                 None => return self.never(NeverConnected::TimedOut),
                 Some(Event::Signal(signal)) => return self.never(NeverConnected::Interrupted { signal }),
                 Some(Event::Came | Event::WasBusy) => {}
@@ -150,7 +151,7 @@ impl Session {
     /// Tells of a client that did not say who it is. Gives what it came to, if that counts.
     fn failed(&self, failed: Failed) -> Option<Met> {
         let Failed { peer, left_silently, why } = failed;
-        if left_silently && !self.accepts_first {
+        if left_silently && !self.plan.accepts_first {
             self.printer.say(&format!(
                 "{peer} has left without a byte; still listening (--accept-first takes the first client)"
             ));
@@ -166,7 +167,7 @@ impl Session {
                 (Met::Stranger(outcome, wire), words)
             }
         };
-        if self.attempts.may_go_on() && self.may_go_on() {
+        if self.attempts.may_go_on() && self.plan.may_go_on() {
             self.printer.say(&format!("{words}; waiting for the next connection"));
             return None;
         }
@@ -174,7 +175,33 @@ impl Session {
     }
 
     fn never(&self, cause: NeverConnected<'_>) -> Met {
-        let report = Report::never_connected(&self.endpoint, adieu::Role::Listen, cause);
+        let report = Report::never_connected(&self.plan.endpoint, adieu::Role::Listen, cause);
         Met::Never(Box::new(report).into())
+    }
+}
+
+/// Whether what goes to this peer leaves the machine, as far as its address tells.
+fn is_far(peer: &str) -> bool {
+    peer.parse::<SocketAddr>().is_ok_and(|address| !address.ip().to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_far;
+
+    #[test]
+    fn only_what_leaves_the_machine_is_warned_of() {
+        for (peer, far) in [
+            ("127.0.0.1:5", false),
+            ("127.9.9.9:5", false),
+            ("[::1]:5", false),
+            ("[::ffff:127.0.0.1]:5", false),
+            ("unix:/run/x", false),
+            ("an unnamed peer", false),
+            ("192.0.2.1:5", true),
+            ("[2001:db8::1]:5", true),
+        ] {
+            assert_eq!(is_far(peer), far, "{peer}");
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! The files that a transfer writes beside its content, which must not be its content.
 
-use super::Transfer;
-use crate::exit::ExitStatus;
+use super::arguments::Transfer;
+use crate::no_plan::NoPlan;
 use crate::options::Shared;
-use crate::printer::complain;
 use std::path::{Path, PathBuf};
 
 /// Refuses a report or port in the place of what is `sent` (or `stored`), before anything is created: the one would be lost
@@ -13,13 +12,13 @@ pub(crate) fn check(
     transfer: &Transfer,
     places: &[PathBuf],
     what: &str,
-) -> Result<(), ExitStatus> {
+) -> Result<(), NoPlan> {
     let own = [("--report-file", &shared.reporting.report_file), ("--port-file", &transfer.port_file)];
     for (option, file) in own {
         let Some(file) = file.as_deref().and_then(whereabouts) else { continue };
         if places.iter().any(|place| whereabouts(place).is_some_and(|there| there == file)) {
-            complain(&format!("{option} names what is {what}, {}: one would be lost", file.display()));
-            return Err(ExitStatus::Usage);
+            let file = file.display();
+            return Err(NoPlan::refused(format!("{option} names what is {what}, {file}: one would be lost")));
         }
     }
     Ok(())

@@ -1,0 +1,69 @@
+//! What `adieu connect` is asked for, as it was written.
+
+use crate::exit;
+use crate::options::Shared;
+use crate::options::proxy::ProxyOptions;
+use crate::options::reporting::Reporting;
+use crate::options::socket::Source;
+use crate::options::tls::ConnectTls;
+use clap::ArgAction;
+use clap::builder::BoolishValueParser;
+use std::ffi::OsString;
+
+/// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
+///
+/// Everything read from stdin is sent. At its end our sending side is shut down, so that the peer reads EOF while we
+/// still receive. When the peer has ended too and everything is acknowledged, the connection is closed and its ending
+/// reported on stderr. stdout carries the peer's bytes and nothing else.
+///
+/// If adieu must stop before stdin has ended (a signal, a time limit, a failing stdin or stdout), the peer sees a
+/// reset and not an end, so that it cannot take a cut stream for a whole one.
+#[derive(Debug, clap::Args, Default)]
+#[command(after_long_help = exit::TABLE)]
+pub(crate) struct Args {
+    /// The endpoint, in one word or two
+    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    pub(super) endpoint: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(super) tls: ConnectTls,
+
+    #[command(flatten)]
+    pub(super) shared: Shared,
+
+    #[command(flatten)]
+    pub(super) source: Source,
+
+    #[command(flatten)]
+    pub(super) proxy: ProxyOptions,
+
+    /// Send stdin's first bytes with the SYN, TCP Fast Open (Linux); only where it does no harm if the peer gets them twice
+    #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub(super) fastopen: bool,
+}
+
+impl Args {
+    /// What is said, and where.
+    pub(crate) const fn reporting(&self) -> &Reporting {
+        &self.shared.reporting
+    }
+
+    /// What most command lines say: an endpoint, and perhaps `-q`. clap is left to the others, since to define an option
+    /// costs something whether it is used or not, and all of them together a third of a tiny exchange's instructions.
+    pub(crate) fn without_options(words: &[OsString]) -> Option<Self> {
+        let [_, command, words @ ..] = words else { return None };
+        if command != "connect" {
+            return None;
+        }
+        let mut args = Self::default();
+        for word in words {
+            match word.to_str()? {
+                "-q" => args.shared.reporting.quiet = true,
+                option if option.starts_with('-') => return None,
+                word => args.endpoint.push(word.into()),
+            }
+        }
+        matches!(args.endpoint.len(), 1 | 2).then_some(args)
+    }
+}

@@ -1,0 +1,87 @@
+//! What `adieu send` is asked for, as it was written.
+
+use crate::commands::transfer::arguments::{DEADLINE, IDLE_TIMEOUT, Transfer};
+use crate::exit;
+use crate::options::Shared;
+use crate::options::reporting::Reporting;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Send files to an adieu receive, which answers when they are stored
+///
+/// The receiver writes to a partial, compares the hash, syncs, renames, and only then answers with a receipt. Our sending
+/// side stays open until then. Exit status 0 means: stored and synced under its name at the receiver, and the
+/// receipt has our own count and hash. What was sent and is not confirmed is 6, or 5 if --deadline passed before everything
+/// was sent; a receiver that says nothing, so that nothing is sent, is 5.
+///
+/// Directories are sent with all that is in them; links in them as links. A link that points out of the directory that was named
+/// is refused, and then nothing is sent.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT\n       adieu send [OPTIONS] --exec COMMAND ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
+pub(crate) struct Args {
+    /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, host port, tls://host:port, or
+    /// unix:path
+    #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..)]
+    pub(super) words: Vec<PathBuf>,
+
+    /// Send what this command (a line for the shell) writes to its stdout. It is stored only if the command exits with status 0;
+    /// otherwise the receiver is told that it is not whole, and the exit status is 7
+    #[arg(long, value_name = "COMMAND", env = "ADIEU_SEND_EXEC", hide_env_values = true, conflicts_with = "plain",
+          value_parser = NonEmptyStringValueParser::new())]
+    pub(super) exec: Option<String>,
+
+    /// Wait at ENDPOINT for a receiver that connects
+    #[arg(short, long, env = "ADIEU_LISTEN", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(super) listen: bool,
+
+    /// Send the bytes of one file alone, to a peer that is no adieu receive (nc, socat): there is no receipt, and the exit
+    /// status is that of the connection. Not with --resume, --retry, --secret, --secret-file, --limit-rate, --name or --accept
+    #[arg(long, env = "ADIEU_PLAIN", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(),
+          conflicts_with_all = ["resume", "retry", "secret", "secret_file", "limit_rate", "name", "accept"])]
+    pub(super) plain: bool,
+
+    /// The name that what is sent gets at a receiver whose output is a directory, if it is one file, one directory, or stdin;
+    /// as in a/b it is below directories, which are made [default: its own, or "stdin", or "output" with --exec]
+    #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true,
+          value_parser = OsStringValueParser::new().try_map(not_empty))]
+    pub(super) name: Option<OsString>,
+
+    /// Which receipt is a success: stored alone, or also written, which a receiver gives that writes to its stdout
+    #[arg(
+        long,
+        value_name = "RECEIPT",
+        env = "ADIEU_ACCEPT",
+        hide_env_values = true,
+        default_value = "stored"
+    )]
+    pub(super) accept: Accept,
+
+    #[command(flatten)]
+    pub(super) transfer: Transfer,
+
+    #[command(flatten)]
+    pub(super) shared: Shared,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Accept {
+    /// On its disk, synced, under its name
+    Stored,
+    /// That, or written to the receiver's stdout
+    Written,
+}
+
+fn not_empty(name: OsString) -> Result<OsString, &'static str> {
+    if name.is_empty() { Err("a file has a name") } else { Ok(name) }
+}
+
+impl Args {
+    /// What is said, and where.
+    pub(crate) const fn reporting(&self) -> &Reporting {
+        &self.shared.reporting
+    }
+}

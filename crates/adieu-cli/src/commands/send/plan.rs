@@ -1,0 +1,104 @@
+//! What `adieu send` is going to do: what it sends, where to, and what the two sides agree on.
+//!
+//! The names of what is sent are looked at here. What they hold is looked at when it runs.
+
+use super::arguments::{Accept, Args};
+use crate::commands::transfer::{self, own_files};
+use crate::no_plan::NoPlan;
+use crate::{os, stdio};
+use adieu::{Endpoint, describe_error};
+use adieu_transfer::{Role, Sources, TransferReport};
+use std::path::PathBuf;
+
+pub(crate) struct Plan {
+    pub(super) transfer: transfer::plan::Plan,
+    pub(super) content: Content,
+    /// A receipt that says that all was written, and not stored, is a success too.
+    pub(super) accept_written: bool,
+}
+
+/// What is sent, and how.
+pub(super) enum Content {
+    /// The bytes of this file alone, as `connect` sends them.
+    Plain(PathBuf),
+    /// To an adieu receive.
+    Sources(Sources),
+}
+
+impl Plan {
+    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
+        let (files, endpoint) = destination(&args.words, args.exec.is_some())?;
+        own_files::check(&args.shared, &args.transfer, files, "sent")?;
+        let transfer =
+            transfer::plan::Plan::new(Role::Send, endpoint, args.listen, &args.shared, &args.transfer)?;
+        if files.iter().any(|f| f.as_os_str() == "-")
+            && let Err(error) = stdio::input()
+        {
+            let words = format!("cannot read stdin: {}", describe_error(&error));
+            return Err(transfer.ended(TransferReport::local_failure(Role::Send, &words), None));
+        }
+        let content = match (args.plain, files) {
+            (false, _) => Content::Sources(sources(args, files, &transfer)?),
+            (true, [file]) => Content::Plain(file.clone()),
+            (true, _) => {
+                return Err(NoPlan::refused(
+                    "--plain sends one file: nothing says where the next would begin",
+                ));
+            }
+        };
+        Ok(Self { transfer, content, accept_written: args.accept == Accept::Written })
+    }
+}
+
+fn sources(args: &Args, files: &[PathBuf], transfer: &transfer::plan::Plan) -> Result<Sources, NoPlan> {
+    let made = match args.exec.clone() {
+        Some(line) => Sources::output_of(move || os::shell(&line)),
+        None => Sources::new(files),
+    };
+    let sources = made.map_err(|error| {
+        // Two of one name, or one without: no system can change that.
+        if error.io_error().is_none() {
+            return NoPlan::refused(error.to_string());
+        }
+        let missing = files.iter().filter(|file| !file.exists()).map(|file| file.as_os_str());
+        let report = TransferReport::local_failure(Role::Send, &error.to_string());
+        transfer.ended(report, args.transfer.hint(missing))
+    })?;
+    match &args.name {
+        Some(name) => {
+            sources.with_name(name.as_encoded_bytes()).map_err(|error| NoPlan::refused(error.to_string()))
+        }
+        None => Ok(sources),
+    }
+}
+
+const USAGE: &str = "send takes what to send and where to: adieu send FILE... ENDPOINT, or adieu send --exec COMMAND ENDPOINT";
+
+/// What to send, and where to: the last word, or the last two if those are a host and a port.
+fn destination(words: &[PathBuf], has_command: bool) -> Result<(&[PathBuf], Endpoint), NoPlan> {
+    let missing = || NoPlan::refused(USAGE);
+    let (last, files) = words.split_last().ok_or_else(missing)?;
+    let is_port = last.to_str().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    let needed = usize::from(!has_command);
+    let (files, endpoint) = match files.split_last().filter(|(_, files)| is_port && files.len() >= needed) {
+        // It could be meant as one of the files.
+        Some((host, _)) if host.exists() => {
+            let (host, port) = (host.display(), last.display());
+            let text =
+                format!("'{host} {port}': {host} is a file here; if it is a host, write {host}:{port}");
+            return Err(NoPlan::refused(text));
+        }
+        Some((host, files)) => (files, crate::options::endpoint(&[host.into(), last.into()])),
+        None if last.exists() && Endpoint::try_from(last.as_os_str()).is_err() => {
+            let text = format!("'{}' is a file, and the receiver's endpoint is missing", last.display());
+            return Err(NoPlan::Refused { why: text, hint: Some(USAGE.to_owned()) });
+        }
+        None => (files, crate::options::endpoint(&[last.into()])),
+    };
+    let endpoint = endpoint?;
+    match (has_command, files.is_empty()) {
+        (true, true) | (false, false) => Ok((files, endpoint)),
+        (false, true) => Err(missing()),
+        (true, false) => Err(NoPlan::refused("--exec COMMAND is what is sent: give no files with it")),
+    }
+}

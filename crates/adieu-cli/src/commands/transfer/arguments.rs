@@ -1,0 +1,119 @@
+//! The options that `send` and `receive` share, as they were written.
+
+use crate::options::FirstClient;
+use crate::options::proxy::ProxyOptions;
+use crate::options::socket::Source;
+use crate::options::tls::EitherTls;
+use anyhow::{Result, anyhow};
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
+use clap::{ArgAction, Args};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+/// What the shared options mean for a transfer.
+pub(crate) const IDLE_TIMEOUT: &str = "End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this \
+    long while we wait for it, or takes and acknowledges nothing of what we send; our own slow input or output does not \
+    count. It is also how long the peer may take to say who \
+    it is (exit 5) [default: none; 30s for who it is; when listening, 10s for that at most]";
+pub(crate) const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
+    between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
+
+/// What both commands have.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Transfer")]
+pub(crate) struct Transfer {
+    /// Go on where a transfer was cut: the sender asks what is there and sends the rest, the receiver keeps what is not
+    /// whole as a partial; both compare its hash
+    #[arg(long, env = "ADIEU_RESUME", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(crate) resume: bool,
+
+    /// After a failed connection, or one where the peer is silent or what came was damaged, try again so many times
+    /// [default: 0; 10 without a number]: who connects with pauses of 1 s to 30 s, who listens by waiting for the next,
+    /// however many strangers come before. The sender goes on with what is there if the receiver has --resume, else
+    /// it begins again. A receiver that has stored, and could not tell it, waits 4 minutes for that sender, and exits 0 in
+    /// any case
+    #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
+          require_equals = true, default_missing_value = "10", value_parser = crate::options::number)]
+    pub(crate) retry: Option<u32>,
+
+    /// A passphrase that both sides must have: authenticates and encrypts. On a command line others can see it; better
+    /// give it in ADIEU_SECRET or a file
+    #[arg(
+        long,
+        value_name = "PASSPHRASE",
+        env = "ADIEU_SECRET",
+        hide_env_values = true,
+        conflicts_with = "secret_file",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub(crate) secret: Option<String>,
+
+    /// The passphrase is what this file has, at most 64 KiB
+    #[arg(long, value_name = "FILE", env = "ADIEU_SECRET_FILE", hide_env_values = true)]
+    pub(crate) secret_file: Option<PathBuf>,
+
+    /// At most so many bytes per second, as in 500K or 10M
+    #[arg(long, value_name = "RATE", env = "ADIEU_LIMIT_RATE", hide_env_values = true, value_parser = rate)]
+    pub(crate) limit_rate: Option<u64>,
+
+    /// When listening: write the port (or the socket's path) to this file once it listens
+    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
+    pub(crate) port_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) first_client: FirstClient,
+
+    #[command(flatten)]
+    pub(crate) tls: EitherTls,
+
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    #[command(flatten)]
+    pub(crate) proxy: ProxyOptions,
+}
+
+/// Bytes per second as people write them.
+fn rate(text: &str) -> Result<u64> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| anyhow!("write bytes per second, as in 500K or 10M"))?;
+    match number.checked_mul(1 << shift) {
+        Some(0) | None => Err(anyhow!("it must be at least 1, and less than 16 EiB")),
+        Some(rate) => Ok(rate),
+    }
+}
+
+impl Transfer {
+    /// A number after --retry is a word of its own: what to say of it.
+    pub(crate) fn hint<'a>(&self, mut words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
+        let is_number = |word: &&OsStr| word.to_str().is_some_and(|word| word.parse::<u32>().is_ok());
+        let number = self.retry.and_then(|_| words.find(is_number))?;
+        Some(format!("for {0} retries write --retry={0}", number.display()))
+    }
+
+    pub(crate) fn has_secret(&self) -> bool {
+        self.secret.is_some() || self.secret_file.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn rates_are_written_as_people_write_them() {
+        assert_eq!(rate("500K").ok(), Some(500 << 10));
+        assert_eq!(rate("10m").ok(), Some(10 << 20));
+        assert_eq!(rate("1G").ok(), Some(1 << 30));
+        assert_eq!(rate("17").ok(), Some(17));
+        for wrong in ["", "K", "0", "-1M", "fast", "99999999999G"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What `send` and `receive` plan alike: which side connects, with which options, and what keeps others out.
+//!
+//! Certificates, the proxy's password and the passphrase are read here. The passphrase's file may be a FIFO into which nobody
+//! writes yet, so signals and the deadline count from here on.
+
+use super::arguments::Transfer;
+use super::door;
+use super::patience::wait_for;
+use crate::no_plan::{Ended, NoPlan};
+use crate::options::Shared;
+use crate::options::reporting::{Kind, Reports};
+use crate::options::timers::InputKind;
+use crate::os::signals;
+use adieu::tls::{Config, Fingerprint};
+use adieu::{Endpoint, Interrupt, NeverConnected, Options, Report, describe_error};
+use adieu_transfer::{Role, Secret, TransferReport};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// More than anybody has, and less than a file that was named by mistake. The help says it too.
+const SECRET_LIMIT: u64 = 64 * 1024;
+
+pub(crate) struct Plan {
+    pub(crate) role: Role,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) listens: bool,
+    /// All but the observer, which exists only while it runs.
+    pub(crate) options: Options,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) reports: Reports,
+    pub(crate) connect_timeout: Option<Duration>,
+    /// How long the peer may be silent.
+    pub(crate) patience: Option<Duration>,
+    /// When the command's whole time is up.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) retries: u32,
+    pub(crate) resume: bool,
+    pub(crate) limit_rate: Option<u64>,
+    pub(crate) secret: Option<Secret>,
+    /// Of a certificate that was made for this run.
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) protection: Protection,
+    pub(crate) speaks_tls: bool,
+    pub(crate) has_proxy: bool,
+    /// A client that leaves without a byte counts.
+    pub(crate) accepts_first: bool,
+    pub(crate) port_file: Option<PathBuf>,
+}
+
+/// What keeps others from what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    None,
+    /// TLS with whoever answers.
+    Insecure,
+    Encrypted,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        role: Role,
+        endpoint: Endpoint,
+        listens: bool,
+        shared: &Shared,
+        transfer: &Transfer,
+    ) -> Result<Self, NoPlan> {
+        let (endpoint, tls) = transfer.tls.resolve(endpoint, listens)?;
+        let protection = match (&tls, transfer.has_secret()) {
+            (None, false) => Protection::None,
+            (Some(_), false) if !listens && transfer.tls.is_insecure() => Protection::Insecure,
+            _ => Protection::Encrypted,
+        };
+        let fingerprint =
+            tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Config::fingerprint);
+        let speaks_tls = tls.is_some();
+        let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
+        let (options, has_proxy) = options(&endpoint, listens, shared, transfer, tls)?;
+        let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
+        let interrupt = interrupt.map_err(|error| NoPlan::Failed {
+            why: format!("cannot wait for signals: {}", describe_error(&error)),
+        })?;
+        let waits = role == Role::Receive && listens && transfer.retry.is_some_and(|times| times > 0);
+        let mut plan = Self {
+            role,
+            endpoint,
+            listens,
+            options: options.deadline_at(deadline).interrupt(&interrupt),
+            interrupt,
+            reports: shared.reporting.plan(if waits { Kind::Waiting } else { Kind::Once }),
+            connect_timeout: shared.timers.connect_timeout,
+            patience: shared.timers.idle_timeout,
+            deadline,
+            retries: transfer.retry.unwrap_or(0),
+            resume: transfer.resume,
+            limit_rate: transfer.limit_rate,
+            secret: None,
+            fingerprint,
+            protection,
+            speaks_tls,
+            has_proxy,
+            accepts_first: transfer.first_client.accept_first,
+            port_file: transfer.port_file.clone(),
+        };
+        plan.secret = plan.read_secret(transfer)?;
+        Ok(plan)
+    }
+
+    /// The secret of both sides, waited for until a signal or the deadline.
+    fn read_secret(&self, transfer: &Transfer) -> Result<Option<Secret>, NoPlan> {
+        let passphrase = match (&transfer.secret, &transfer.secret_file) {
+            (Some(secret), _) => secret.clone().into_bytes(),
+            (None, Some(path)) => match read_passphrase(path, &|| self.may_go_on()) {
+                Ok(Some(passphrase)) => passphrase,
+                Ok(None) => return Err(self.ended(self.ended_before("waiting for the secret"), None)),
+                Err(error) => {
+                    let (path, error) = (path.display(), describe_error(&error));
+                    return Err(NoPlan::refused(format!("cannot read the secret from {path}: {error}")));
+                }
+            },
+            (None, None) => return Ok(None),
+        };
+        if passphrase.len() as u64 > SECRET_LIMIT {
+            return Err(NoPlan::refused("a secret has at most 64 KiB"));
+        }
+        Secret::new(&passphrase).map(Some).ok_or_else(|| NoPlan::refused("the secret is empty"))
+    }
+
+    /// Whether no signal has come, and the deadline has not passed.
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.interrupt.raised().is_none() && !self.is_late()
+    }
+
+    /// Whether the command's whole time is up.
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|moment| moment <= Instant::now())
+    }
+
+    /// The report of a signal or the deadline before there was a connection.
+    pub(crate) fn ended_before(&self, doing: &str) -> TransferReport {
+        let (cause, by) = match self.interrupt.raised() {
+            Some(signal) => {
+                (NeverConnected::Interrupted { signal }, format!("interrupted by {}", signal.name()))
+            }
+            None => (NeverConnected::DeadlinePassed, "the deadline passed".to_owned()),
+        };
+        let role = if self.listens { adieu::Role::Listen } else { adieu::Role::Connect };
+        let report = Report::never_connected(&self.endpoint, role, cause);
+        let mut report = TransferReport::never_connected(self.role, 0, report);
+        let moved = if self.role == Role::Send { "sent" } else { "received" };
+        report.message = format!("{by} while {doing}; nothing was {moved}");
+        report
+    }
+
+    /// Ends the transfer before it is run.
+    pub(crate) fn ended(&self, report: TransferReport, hint: Option<String>) -> NoPlan {
+        NoPlan::Ended(Box::new(Ended { report, hint, reports: self.reports.clone() }))
+    }
+}
+
+/// The library's options, and whether the peer is reached through a proxy.
+fn options(
+    endpoint: &Endpoint,
+    listens: bool,
+    shared: &Shared,
+    transfer: &Transfer,
+    tls: Option<Config>,
+) -> Result<(Options, bool), NoPlan> {
+    let mut options = shared.options(InputKind::Command).deadline(None);
+    if let Some(tls) = tls {
+        options = options.tls(tls);
+    }
+    let mut has_proxy = false;
+    if listens {
+        if shared.timers.connect_timeout.is_none() {
+            // Of a client's TLS handshake: it is only the beginning of saying who it is.
+            options = options.connect_timeout(door::INTRODUCTION);
+        }
+    } else {
+        let proxy = transfer.proxy.resolve(endpoint).map_err(NoPlan::refused)?;
+        has_proxy = proxy.is_some();
+        options = transfer.source.add_to(options).proxy(proxy);
+    }
+    options.check(endpoint)?;
+    Ok((options, has_proxy))
+}
+
+/// The passphrase. A file may be a pipe into which nobody writes yet: `go_on` is asked now and then, and `Ok(None)` is
+/// that it did not want to.
+fn read_passphrase(path: &Path, go_on: &dyn Fn() -> bool) -> io::Result<Option<Vec<u8>>> {
+    let path = path.to_owned();
+    let reading = move || {
+        let mut passphrase = Vec::new();
+        File::open(path)?.take(SECRET_LIMIT + 1).read_to_end(&mut passphrase)?;
+        Ok(passphrase)
+    };
+    wait_for(reading, go_on)
+}

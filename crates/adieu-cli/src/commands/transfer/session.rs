@@ -1,0 +1,178 @@
+//! A plan that is run: with its printer and its attempts, and how a connection of it is made and ends.
+
+use super::door::{self, Door, Never};
+use super::pasted;
+use super::plan::Plan;
+use crate::commands::listen::port_file;
+use crate::exit::ExitStatus;
+use crate::hints;
+use crate::printer::{Printer, complain, say_always};
+use adieu::{Endpoint, Listener, NeverConnected, Report, describe_error};
+use adieu_transfer::{Backoff, Outcome, TransferReport, Wire};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where connections come from.
+pub(crate) enum Origin {
+    Connect(Endpoint),
+    Listen(Box<Door>),
+}
+
+/// A transfer that runs.
+pub(crate) struct Session {
+    pub(crate) plan: Plan,
+    pub(crate) printer: Arc<Printer>,
+    pub(crate) attempts: Attempts,
+    /// What is received goes to the terminal, and a bar would stand in its midst.
+    pub(crate) shares_terminal: bool,
+}
+
+/// The attempts so far.
+pub(crate) struct Attempts {
+    pub(super) count: u32,
+    /// Those that count as retries.
+    pub(super) used: u32,
+    pub(super) retries: u32,
+    pub(super) backoff: Backoff,
+    /// The one that came furthest.
+    pub(super) furthest: Option<TransferReport>,
+    /// Everything is stored; until then a sender is waited for that may not know.
+    pub(super) courtesy: Option<Instant>,
+}
+
+impl Attempts {
+    pub(crate) fn new(retries: u32) -> Self {
+        Self { count: 0, used: 0, retries, backoff: Backoff::new(), furthest: None, courtesy: None }
+    }
+
+    pub(crate) const fn begin(&mut self) {
+        self.count += 1;
+    }
+
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether somebody who listens may wait for another client.
+    pub(crate) const fn may_go_on(&self) -> bool {
+        self.retries > 0
+    }
+
+    /// How long to wait for a connection or an attempt: so long if nothing else ends it before.
+    pub(crate) fn bound(&self, limit: Option<Duration>, deadline: Option<Instant>) -> Option<Duration> {
+        let left = |moment: Instant| moment.saturating_duration_since(Instant::now());
+        [limit, deadline.map(left), self.courtesy.map(left)].into_iter().flatten().min()
+    }
+}
+
+impl Session {
+    /// Opens the report's file.
+    pub(crate) fn start(mut plan: Plan) -> Result<Self, ExitStatus> {
+        let printer = Arc::new(Printer::new(&plan.reports).map_err(|why| {
+            complain(&why);
+            ExitStatus::LocalFailure
+        })?);
+        if printer.is_verbose() {
+            let printer = Arc::clone(&printer);
+            plan.options = plan.options.observer(move |at, event| printer.step(at, event));
+        }
+        let attempts = Attempts::new(plan.retries);
+        Ok(Self { plan, printer, attempts, shares_terminal: false })
+    }
+
+    /// Reports a signal or the deadline before there was a connection.
+    pub(crate) fn ended_before(&self, doing: &str) -> ExitStatus {
+        self.printer.transfer(&self.plan.ended_before(doing))
+    }
+
+    /// On a terminal, says what is waited for after our half-close. Only where no bar does.
+    pub(crate) fn tell_waits(&mut self) {
+        if self.printer.watches() && !self.printer.is_verbose() {
+            let printer = Arc::clone(&self.printer);
+            self.plan.options = self.plan.options.clone().observer(move |at, event| printer.step(at, event));
+        }
+    }
+
+    /// The report of a failure of our own, before there is a connection.
+    pub(crate) fn local_failure(&self, words: &str) -> ExitStatus {
+        self.local_failure_with(words, None)
+    }
+
+    /// The same, with what to try next.
+    pub(crate) fn local_failure_with(&self, words: &str, hint: Option<&str>) -> ExitStatus {
+        self.printer.transfer_with(&TransferReport::local_failure(self.plan.role, words), hint)
+    }
+
+    /// Where connections come from; listens if that is asked for. `options`: what the other side needs besides what both
+    /// have.
+    pub(crate) fn origin(&self, options: &str) -> Result<Origin, ExitStatus> {
+        let plan = &self.plan;
+        let Some(listener) = self.listener(options)? else {
+            return Ok(Origin::Connect(plan.endpoint.clone()));
+        };
+        let hearing = door::Hearing {
+            role: plan.role,
+            secret: plan.secret.clone(),
+            patience: plan.patience,
+            speaks_tls: plan.speaks_tls,
+            interrupt: plan.interrupt.clone(),
+            printer: Arc::clone(&self.printer),
+        };
+        let door = Door::new(listener, &plan.options, hearing).map_err(|e| {
+            self.local_failure(&format!("cannot wait for connections: {}", describe_error(&e)))
+        })?;
+        Ok(Origin::Listen(Box::new(door)))
+    }
+
+    /// Listens, if that is asked for.
+    pub(crate) fn listener(&self, options: &str) -> Result<Option<Listener>, ExitStatus> {
+        let plan = &self.plan;
+        if !plan.listens {
+            return Ok(None);
+        }
+        let listener = Listener::bind(&plan.endpoint, &plan.options).map_err(|error| {
+            let cause = NeverConnected::CannotListen { error: error.io_error() };
+            let report = Report::never_connected(&plan.endpoint, adieu::Role::Listen, cause);
+            let report = TransferReport::never_connected(plan.role, 0, report);
+            self.printer.transfer_with(&report, hints::for_listening(&plan.endpoint, error.io_error()))
+        })?;
+        let endpoint = &listener.local_endpoint().clone();
+        if let Some(path) = &plan.port_file {
+            port_file::write(path, endpoint).map_err(|e| {
+                self.local_failure(&format!(
+                    "cannot write the port to {}: {}",
+                    path.display(),
+                    describe_error(&e)
+                ))
+            })?;
+        }
+        self.printer.listening(endpoint);
+        if let Some(fingerprint) = &plan.fingerprint {
+            let secret = if plan.secret.is_some() { " --secret-file SECRET" } else { "" };
+            let line = pasted::line(plan.role, endpoint, fingerprint, &format!("{secret}{options}"));
+            say_always(&format!("on the other side: {line}"));
+        }
+        Ok(Some(listener))
+    }
+
+    /// Ends the connection, and makes the report of one attempt.
+    pub(crate) fn conclude(&self, outcome: &Outcome, wire: Wire, accept_written: bool) -> TransferReport {
+        TransferReport::new(self.plan.role, outcome, accept_written, self.attempts.count(), wire.finish())
+    }
+
+    pub(crate) fn never_connected(&self, never: Never) -> TransferReport {
+        TransferReport::never_connected(self.plan.role, self.attempts.count(), *never.report)
+    }
+
+    /// Whether another connection may do better than the one that there was not.
+    pub(crate) fn may_connect_again(&self, never: &Never) -> bool {
+        !self.plan.listens || never.by_stranger
+    }
+
+    /// Whether another connection may do better than this one. Who listens hears strangers; who connects would only meet
+    /// the same one again.
+    pub(crate) fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
+        outcome.may_be_tried_again()
+            || (self.plan.listens && (outcome.is_of_a_stranger() || outcome.peer_gave_up()))
+    }
+}

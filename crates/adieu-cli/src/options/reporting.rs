@@ -1,0 +1,87 @@
+//! What is said of a connection, and where: the options, and what they come to.
+//!
+//! Nothing is opened here: the printer opens the report's file once the plan is complete.
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+use std::path::PathBuf;
+
+/// What is said of a connection, and where.
+#[derive(Debug, Clone, Args, Default)]
+#[command(next_help_heading = "Reporting")]
+pub(crate) struct Reporting {
+    /// How to report the ending, on stderr; with "json" all of stderr is JSON, one object a line [default: text]
+    #[arg(long, value_name = "FORMAT", env = "ADIEU_REPORT", hide_env_values = true)]
+    report: Option<ReportFormat>,
+
+    /// Write the report to this file instead; a name that ends in .json makes JSON the default format. What the file had is
+    /// replaced, but for a service (listen --keep-open, receive --retry), which appends
+    #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true)]
+    pub(crate) report_file: Option<PathBuf>,
+
+    /// Tell each step as it happens
+    #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet", overrides_with = "verbose",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    verbose: bool,
+
+    /// Say nothing on stderr of what went well, but for the fingerprint of a certificate made for this run; with --report
+    /// json, nothing but the reports
+    #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, overrides_with = "quiet", action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// One sentence: the ending, then the numbers
+    Text,
+    /// One line of JSON, described by docs/report.schema.json (of a transfer: docs/transfer-report.schema.json); all else on
+    /// stderr is JSON too, described by docs/events.schema.json
+    Json,
+    /// No report: only the exit status
+    None,
+}
+
+impl Reporting {
+    /// From here on stderr is in the format that was asked for.
+    pub(crate) fn apply(&self) {
+        if self.report == Some(ReportFormat::Json) {
+            crate::said::speak_json();
+        }
+    }
+
+    /// What is reported, where and how. `kind`: of what.
+    pub(crate) fn plan(&self, kind: Kind) -> Reports {
+        let is_json = self.report_file.as_ref().is_some_and(|p| p.extension().is_some_and(|e| e == "json"));
+        let default = if is_json { ReportFormat::Json } else { ReportFormat::Text };
+        Reports {
+            format: self.report.unwrap_or(default),
+            file: self.report_file.clone(),
+            kind,
+            quiet: self.quiet,
+            verbose: self.verbose,
+        }
+    }
+}
+
+/// What the reports are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One connection, or one transfer at once: the file has its report, and nothing else.
+    Once,
+    /// A transfer that waits for whoever connects: the file goes on.
+    Waiting,
+    /// Connection after connection: the file goes on, and a line says whose it is, and when.
+    Service,
+}
+
+/// What is said of a connection, and where, as it was resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct Reports {
+    pub(crate) format: ReportFormat,
+    /// Where reports go instead of stderr.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) kind: Kind,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+}

@@ -1,0 +1,68 @@
+//! What bounds a connection: the options, and what they make of the library's options.
+
+use super::durations::{Grace, grace, limit};
+use adieu::{InputSilence, Options};
+use clap::Args;
+use std::time::Duration;
+
+/// What bounds a connection.
+#[derive(Debug, Clone, Args, Default)]
+#[command(next_help_heading = "Time limits")]
+pub(crate) struct Timers {
+    /// Give up if there is no connection after this long, its TLS handshake included [default: 30s; a listener waits for a
+    /// client without limit, and 30s for the client's TLS handshake]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true)]
+    pub(crate) connect_timeout: Option<Duration>,
+
+    /// End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this long while we
+    /// wait for it, in a TLS handshake too; or if it takes and acknowledges nothing of what we send, although it may
+    /// go on talking. Our own slow input or output does not count [default: none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true)]
+    pub(crate) idle_timeout: Option<Duration>,
+
+    /// End the connection after this long, whatever happens; listen counts for each connection from its beginning, and does
+    /// not bound the wait for one [default: none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// Once the peer has ended, a stdin that is silent for this long counts as ended: half-close and finish; "none" waits for
+    /// its end [default: 0s on a terminal, none with --exec; else an input that is silent for 2s is given up, exit 8]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_INPUT_GRACE", value_parser = grace, hide_env_values = true)]
+    pub(crate) input_grace: Option<Grace>,
+}
+
+/// What our input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    /// Standard input, or none, of a side that connects.
+    Stdin,
+    /// Standard input, or none, of a side that listens: until it gives something, the client is to speak.
+    Served,
+    /// A command's output.
+    Command,
+}
+
+/// Once the peer has ended, how long an input that nobody said anything about may be silent.
+const INPUT_GIVEN_UP: Duration = Duration::from_secs(2);
+
+impl Timers {
+    pub(super) fn options(&self, input: InputKind) -> Options {
+        let mut options = Options::new().idle_timeout(self.idle_timeout).deadline(self.deadline);
+        if self.connect_timeout.is_some() {
+            options = options.connect_timeout(self.connect_timeout);
+        }
+        options = options.input_silence(match input {
+            InputKind::Stdin => InputSilence::Ours,
+            InputKind::Served => InputSilence::OursOnceItGave,
+            InputKind::Command => InputSilence::Peers,
+        });
+        match self.input_grace {
+            Some(grace) => options.input_grace(grace.limit()),
+            // A command that works on what it was sent is silent until it answers.
+            None if input == InputKind::Command => options,
+            // At a terminal the peer's end is the user's cue, and a person will not type the end by himself.
+            None if crate::stdio::stdin_is_terminal() => options.input_grace(Duration::ZERO),
+            None => options.give_up_input_after(INPUT_GIVEN_UP),
+        }
+    }
+}
