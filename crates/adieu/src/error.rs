@@ -30,7 +30,6 @@ pub enum ConnectCause {
     #[error("{}", list_or_one(.0))]
     Attempts(Vec<Attempt>),
     /// There was a connection, and the TLS handshake on it failed.
-    #[cfg(feature = "tls")]
     #[error("{0}")]
     Tls(#[source] crate::tls::HandshakeError),
     /// A socket could not be made, or the endpoint cannot be used on this platform.

@@ -50,7 +50,6 @@ pub enum Event<'a> {
         outcome: FastOpen,
     },
     /// The TLS handshake is done.
-    #[cfg(feature = "tls")]
     Secured {
         /// The version, such as `TLSv1.3`.
         version: Option<&'a str>,
@@ -58,13 +57,11 @@ pub enum Event<'a> {
         suite: Option<&'a str>,
     },
     /// TLS's own end of a direction was sent or received.
-    #[cfg(feature = "tls")]
     CloseNotify {
         /// Whose direction has ended.
         by: adieu_proto::Side,
     },
     /// The TLS session was broken off by the peer, or is broken.
-    #[cfg(feature = "tls")]
     TlsFailed {
         /// The peer's alert. `None`: it sent none.
         alert: Option<&'a str>,

@@ -9,6 +9,7 @@
 //! - After an answer that is no connection, the next address is tried, with the bytes. After silence none is: the
 //!   peer's program may have them.
 
+use crate::carrier::Carrier;
 use crate::connecting::{connect_with, write_rest};
 use crate::error::ConnectCause;
 use crate::handle::Handle;
@@ -78,8 +79,7 @@ pub(crate) struct Syn {
     /// How much of it went with the SYN that is not answered yet, or that the connection began with, and when.
     gone: Option<(usize, Time)>,
     /// The session whose first flight the data is.
-    #[cfg(feature = "tls")]
-    pub(crate) session: Option<Box<crate::tls::engine::Engine>>,
+    pub(crate) session: Option<crate::tls::Session>,
 }
 
 /// Connects as [`connect`](crate::connect()) does, by TCP Fast Open: `first` is sent, and as much of it as the peer's
@@ -137,17 +137,14 @@ impl<H: Handle> Link<H> {
     pub(crate) fn offer(&mut self, endpoint: &Endpoint, first: &[u8]) -> Result<(), ConnectCause> {
         self.core.handle_input(first.len() as u64);
         self.options.check_fast_open(endpoint).map_err(ConnectCause::Option)?;
-        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "it is changed for TLS"))]
         let mut syn = Syn { data: first.to_vec(), ..Syn::default() };
-        #[cfg(feature = "tls")]
         if let Some(tls) = &self.options.tls {
             // A session that cannot be had is told when there is a connection, as without Fast Open.
-            let session = tls.session(endpoint.host()).ok().map(|mut session| {
+            syn.session = tls.session(endpoint.host()).ok();
+            syn.data = syn.session.as_mut().map_or_else(Vec::new, |session| {
                 session.handshake();
-                Box::new(session)
+                session.unsent().to_vec()
             });
-            syn.data = session.as_ref().map(|session| session.unsent().to_vec()).unwrap_or_default();
-            syn.session = session;
         }
         self.facts.fast_open = Some(if syn.data.is_empty() { FastOpen::Unused } else { FastOpen::NotSent });
         self.syn = Some(Box::new(syn));

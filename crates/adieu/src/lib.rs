@@ -61,6 +61,7 @@
 compile_error!("adieu needs sockets as Unix or Windows has them");
 
 mod blocking;
+mod carrier;
 mod connecting;
 mod endpoint;
 mod error;
@@ -76,7 +77,6 @@ mod proxy;
 mod report;
 mod shown;
 mod socket_options;
-#[cfg(feature = "tls")]
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;

@@ -52,7 +52,6 @@ pub struct Options {
     pub(crate) observer: Option<Observer>,
     pub(crate) interrupt: Option<Interrupt>,
     pub(crate) data_path: DataPath,
-    #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::Config>,
     pub(crate) socket: SocketOptions,
     pub(crate) proxy: Option<Arc<Proxy>>,
@@ -174,7 +173,6 @@ impl Options {
     /// [`connect`](crate::connect()) makes the handshake, within the connect timeout. A [`Listener`](crate::Listener)
     /// does not wait for it: the first call on the connection that it gives makes it, so a slow client holds up nobody
     /// else. It has the connect timeout for that, counted from when it was accepted.
-    #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: impl Into<crate::tls::Config>) -> Self {
         self.tls = Some(tls.into());
@@ -194,20 +192,13 @@ impl Options {
         if self.socket.user_timeout > config.dead_peer {
             config.dead_peer = None;
         }
-        #[cfg(feature = "tls")]
-        {
-            // Where only the way to a proxy is secured, its end is all there is.
-            let is_secure = |proxy: &Arc<Proxy>| role == crate::Role::Connect && proxy.is_secure();
-            let needs_end = match &self.tls {
-                Some(tls) => tls.eof() == crate::tls::Eof::Require,
-                None => self.proxy.as_ref().is_some_and(is_secure),
-            };
-            if needs_end {
-                return adieu_proto::Config { end_mark: true, ..config };
-            }
-        }
-        let _ = role;
-        config
+        // Where only the way to a proxy is secured, its end is all there is.
+        let is_secure = |proxy: &Arc<Proxy>| role == crate::Role::Connect && proxy.is_secure();
+        let end_mark = match &self.tls {
+            Some(tls) => tls.eof() == crate::tls::Eof::Require,
+            None => self.proxy.as_ref().is_some_and(is_secure),
+        };
+        adieu_proto::Config { end_mark: config.end_mark || end_mark, ..config }
     }
 
     /// Lets `interrupt` stop the connection in whatever it waits for.
@@ -377,7 +368,6 @@ impl Options {
     ///
     /// [`OptionError`] names the option.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
-        #[cfg(feature = "tls")]
         if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Config::needs_host) {
             return Err(OptionError::NoServerName);
         }

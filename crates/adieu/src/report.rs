@@ -1,6 +1,5 @@
 //! What is said of a connection when it has ended: one flat struct, its sentence, its exit status.
 
-#[cfg(feature = "tls")]
 mod tls;
 
 use adieu_proto::{
@@ -234,10 +233,8 @@ pub(crate) struct Facts {
     pub(crate) received_tls: bool,
     /// Without TLS of ours, what was sent begins as our side of TLS would.
     pub(crate) sent_tls: bool,
-    #[cfg(feature = "tls")]
     pub(crate) handshake: Option<crate::tls::HandshakeError>,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<crate::link::secure::TlsFacts>,
+    pub(crate) tls: Option<crate::tls::TlsFacts>,
 }
 
 /// A moment as RFC 3339 has it, in UTC. A clock that stands outside of the years that it has is shown at their end.
@@ -322,11 +319,9 @@ impl Report {
             command_exit_code: None,
             command_signal: None,
         };
-        #[cfg(feature = "tls")]
         report.add_tls(facts);
         report.message = report.sentence(ending, phase, evidence);
         report.say_fast_open(facts);
-        #[cfg(feature = "tls")]
         report.say_tls(facts);
         report.message = crate::shown(report.message.as_bytes());
         report

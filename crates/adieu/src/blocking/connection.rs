@@ -96,7 +96,6 @@ impl Connection {
     /// # Errors
     ///
     /// It failed: the report of the connection that never was.
-    #[cfg(feature = "tls")]
     pub fn handshake(mut self) -> Result<Self, Box<Report>> {
         if ensure_connected(&mut self.link) { Ok(self) } else { Err(Box::new(report(&self.link))) }
     }
@@ -277,7 +276,6 @@ pub(crate) struct Adopted {
 /// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both drivers.
 pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::Result<Adopted> {
     let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
-    #[cfg(feature = "tls")]
     match (&options.tls, role) {
         (Some(tls), Role::Connect) if tls.is_server() => {
             return Err(wrong("the TLS configuration is that of a listener"));
@@ -368,15 +366,14 @@ fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io
 }
 
 /// Makes the handshake, if there is one to make. False: there is no connection.
-#[cfg(feature = "tls")]
 pub(crate) fn ensure_connected(link: &mut Link<Socket>) -> bool {
     use crate::handle::Direction;
-    use crate::link::secure::Step;
+    use crate::link::HandshakeTurn;
     while link.is_handshaking() {
         match link.handshake() {
-            Step::Done => return true,
-            Step::Failed => return false,
-            Step::Wait(direction) => {
+            HandshakeTurn::Done => return true,
+            HandshakeTurn::Failed => return false,
+            HandshakeTurn::Wait(direction) => {
                 let receive = direction == Direction::Receive;
                 if let Err(error) =
                     wait(link, Waiting { receive, send: !receive, ..Waiting::default() }, None)
@@ -388,12 +385,6 @@ pub(crate) fn ensure_connected(link: &mut Link<Socket>) -> bool {
         }
     }
     link.core.milestones().connected.is_some()
-}
-
-/// There is nothing to make.
-#[cfg(not(feature = "tls"))]
-pub(crate) fn ensure_connected(_: &mut Link<Socket>) -> bool {
-    true
 }
 
 /// Waits until our kernel has taken all that waits here.
@@ -422,7 +413,6 @@ fn await_delivery(link: &mut Link<Socket>) {
 
 /// Why there is nothing to read from or to write to.
 fn never_connected(link: &Link<Socket>) -> io::Error {
-    #[cfg(feature = "tls")]
     if let Some(error) = link.handshake_error() {
         return error.clone().into();
     }

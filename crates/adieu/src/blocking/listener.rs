@@ -244,16 +244,11 @@ impl std::os::fd::AsFd for Listener {
 /// What is wrong with the options for TLS: a `tls://` endpoint never speaks plainly.
 fn wrong_tls(endpoint: &Endpoint, options: &Options) -> Option<&'static str> {
     let is_asked = matches!(endpoint, Endpoint::Tls { .. });
-    #[cfg(feature = "tls")]
-    return match &options.tls {
+    match &options.tls {
         Some(tls) if !tls.is_server() => Some("the TLS configuration is that of a client"),
+        None if is_asked && !crate::tls::IS_BUILT => Some("this build speaks no TLS"),
         None if is_asked => Some("TLS needs a certificate: give Options::tls a tls::Server"),
         _ => None,
-    };
-    #[cfg(not(feature = "tls"))]
-    {
-        let _ = options;
-        is_asked.then_some("this build speaks no TLS")
     }
 }
 

@@ -2,7 +2,6 @@
 
 pub(crate) mod proxy;
 pub(crate) mod resolve;
-#[cfg(feature = "tls")]
 pub(crate) mod secure_proxy;
 
 use crate::blocking::connection::{ensure_connected, report, write};
@@ -115,28 +114,23 @@ pub(crate) fn cannot_go_on<H: handle::Handle>(link: &mut Link<H>, error: &io::Er
 fn with_tls(endpoint: &Endpoint, options: &Options) -> (Options, Option<ConnectCause>) {
     let options = options.clone();
     let wrong = |why: String| Some(ConnectCause::Local(io::Error::other(why)));
-    #[cfg(feature = "tls")]
     match &options.tls {
         Some(tls) if tls.is_server() => {
             return (options, wrong("the TLS configuration is that of a listener".into()));
         }
         None if matches!(endpoint, Endpoint::Tls { .. }) => {
-            return match crate::tls::Client::new().build() {
+            return match crate::tls::ClientConfig::of_platform() {
                 Ok(tls) => (options.tls(tls), None),
-                Err(error) => (options, wrong(error.to_string())),
+                Err(why) => (options, wrong(why)),
             };
         }
         _ => {}
-    }
-    if cfg!(not(feature = "tls")) && matches!(endpoint, Endpoint::Tls { .. }) {
-        return (options, wrong("this build speaks no TLS".into()));
     }
     (options, None)
 }
 
 /// The handshake has failed, and the link is closed.
 pub(crate) fn not_secured<H: handle::Handle>(link: &Link<H>, endpoint: &Endpoint) -> ConnectError {
-    #[cfg(feature = "tls")]
     if let Some(failed) = link.handshake_error().cloned() {
         return ConnectError::new(endpoint.clone(), ConnectCause::Tls(failed), report(link));
     }

@@ -156,19 +156,15 @@ fn shake_hands(
 /// How a proxy is spoken to.
 pub(crate) enum Way {
     Plain,
-    #[cfg(feature = "tls")]
     Tls(super::secure_proxy::Session),
 }
 
 impl Way {
     /// The one to this proxy.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unnecessary_wraps, reason = "TLS can fail"))]
     pub(crate) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
-        #[cfg(feature = "tls")]
         if proxy.is_secure() {
             return super::secure_proxy::Session::new(proxy).map(Self::Tls);
         }
-        let _ = proxy;
         Ok(Self::Plain)
     }
 
@@ -180,7 +176,6 @@ impl Way {
     ) -> Result<Step, ProxyError> {
         match self {
             Self::Plain => step(socket, handshake),
-            #[cfg(feature = "tls")]
             Self::Tls(session) => session.step(socket, handshake),
         }
     }

@@ -4,19 +4,18 @@
 //! that lead to the peer are.
 
 use super::proxy::Step;
+use crate::carrier::{self, Carrier, PeerStream};
 use crate::os;
 use crate::proxy::{Handshake, Proxy, ProxyError, Wants};
-use crate::tls::engine::{self, Engine};
-use crate::tls::{Client, Described, Failure, HandshakeError, Party, Presented, Stage, Trust, is_readable};
+use crate::tls::{self, ClientConfig, Failure, HandshakeError};
 use adieu_proto::Call;
 use socket2::SockRef;
 use std::io::{self, Read};
 
 /// A session with a proxy.
 pub(crate) struct Session {
-    engine: Box<Engine>,
+    tls: tls::Session,
     is_secured: bool,
-    trust: Option<Trust>,
 }
 
 impl Session {
@@ -25,16 +24,16 @@ impl Session {
         let local = |why: String| ProxyError::Tls(HandshakeError::new(Failure::Local, why));
         let tls = match &proxy.tls {
             Some(tls) => tls.clone(),
-            None => Client::new().build().map_err(|error| local(error.to_string()))?,
+            None => ClientConfig::of_platform().map_err(local)?,
         };
-        let engine = Box::new(tls.session(Some(proxy.host())).map_err(ProxyError::Tls)?);
-        Ok(Self { engine, is_secured: false, trust: Some(tls.trust()) })
+        let tls = tls.session_with_proxy(proxy.host()).map_err(ProxyError::Tls)?;
+        Ok(Self { tls, is_secured: false })
     }
 
     /// The streams begin.
-    pub(crate) fn into_carrier(mut self) -> Box<Engine> {
-        self.engine.begin_streams();
-        self.engine
+    pub(crate) fn into_carrier(mut self) -> tls::Session {
+        self.tls.begin_streams();
+        self.tls
     }
 
     /// Does all that can be done without waiting.
@@ -44,10 +43,10 @@ impl Session {
         handshake: &mut Handshake,
     ) -> Result<Step, ProxyError> {
         loop {
-            if !self.engine.unsent().is_empty() {
-                match socket.send_with_flags(self.engine.unsent(), os::SEND_FLAGS) {
+            if self.tls.has_unsent() {
+                match socket.send_with_flags(self.tls.unsent(), os::SEND_FLAGS) {
                     Ok(n) => {
-                        self.engine.sent(n);
+                        self.tls.sent(n);
                     }
                     Err(error) => match failed(error, handshake) {
                         None => {}
@@ -65,21 +64,21 @@ impl Session {
                     Spoken::NeedsInput => {}
                 }
             } else {
-                match self.engine.handshake() {
-                    engine::Handshake::Done => self.is_secured = true,
-                    engine::Handshake::Failed => return Err(self.refuse(socket)),
-                    engine::Handshake::NeedsInput => {}
+                match self.tls.handshake() {
+                    carrier::Handshake::Done => self.is_secured = true,
+                    carrier::Handshake::Failed => return Err(self.refuse(socket)),
+                    carrier::Handshake::NeedsInput => {}
                 }
-                if self.is_secured || !self.engine.unsent().is_empty() {
+                if self.is_secured || self.tls.has_unsent() {
                     continue;
                 }
             }
-            match (&**socket).read(self.engine.room()) {
+            match (&**socket).read(self.tls.room()) {
                 Ok(0) if self.is_secured => return Err(handshake.end()),
-                Ok(0) => {
-                    return Err(ProxyError::Tls(HandshakeError::eof(self.engine.first(), Party::Proxy)));
+                Ok(0) => return Err(ProxyError::Tls(self.tls.early_eof())),
+                Ok(n) => {
+                    self.tls.received(n);
                 }
-                Ok(n) => self.engine.received(n),
                 Err(error) => match failed(error, handshake) {
                     None => {}
                     Some(Ok(())) => return Ok(Step::Blocked { sending: false }),
@@ -87,10 +86,7 @@ impl Session {
                     Some(Err(Err(error))) if self.is_secured => {
                         return Err(ProxyError::Io { call: Call::Receive, error });
                     }
-                    Some(Err(Err(error))) => {
-                        let error = HandshakeError::reset(&error, self.engine.first(), Party::Proxy);
-                        return Err(ProxyError::Tls(error));
-                    }
+                    Some(Err(Err(error))) => return Err(ProxyError::Tls(self.tls.early_fault(&error))),
                 },
             }
         }
@@ -101,52 +97,34 @@ impl Session {
         match handshake.wants() {
             Wants::Done => return Ok(Spoken::Done),
             Wants::Send(bytes) => {
-                let n = self.engine.seal(bytes);
+                let n = self.tls.seal(bytes);
                 handshake.sent(n);
                 if n > 0 {
                     return Ok(Spoken::Something);
                 }
             }
             Wants::Receive => {
-                self.engine.open_ahead();
-                if self.engine.holds_bytes() {
-                    let own = handshake.receive(self.engine.held())?;
-                    self.engine.take_held(own);
+                if self.tls.holds_bytes() {
+                    let own = handshake.receive(self.tls.held())?;
+                    self.tls.take_held(own);
                     return Ok(Spoken::Something);
                 }
-                if self.engine.close_notify_received() {
+                if self.tls.peer_stream() == PeerStream::Ended {
                     return Err(handshake.end());
                 }
             }
         }
-        match self.engine.failure() {
-            Some(_) => Err(self.broken()),
-            None => Ok(Spoken::NeedsInput),
+        match self.tls.peer_stream() {
+            PeerStream::Broken => Err(ProxyError::Tls(self.tls.refusal())),
+            PeerStream::Open | PeerStream::Ended => Ok(Spoken::NeedsInput),
         }
     }
 
     /// rustls has refused the handshake: the proxy is told why, if our kernel takes it at once.
     fn refuse(&mut self, socket: &SockRef<'_>) -> ProxyError {
         // What becomes of it changes nothing.
-        let _ = socket.send_with_flags(self.engine.unsent(), os::SEND_FLAGS);
-        self.broken()
-    }
-
-    fn broken(&self) -> ProxyError {
-        let seen = self.engine.peer_certificate();
-        let described = seen.map(|certificate| Described::new(certificate));
-        let presented = Presented {
-            certificate: described.as_ref(),
-            is_readable: seen.is_some_and(is_readable),
-            is_accepted: self.engine.has_accepted_certificate(),
-            party: Party::Proxy,
-            trust: self.trust,
-        };
-        let error = match self.engine.failure() {
-            Some(error) => HandshakeError::of(error, presented, self.engine.first(), Stage::Begun),
-            None => HandshakeError::new(Failure::Protocol, "the session ended before the handshake did"),
-        };
-        ProxyError::Tls(error)
+        let _ = socket.send_with_flags(self.tls.unsent(), os::SEND_FLAGS);
+        ProxyError::Tls(self.tls.refusal())
     }
 }
 

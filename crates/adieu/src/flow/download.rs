@@ -252,7 +252,6 @@ impl Download {
         if !link.is_tcp() {
             return None;
         }
-        #[cfg(feature = "tls")]
         if !link.is_plain() {
             return super::upload::is_long(link, link.core.counts().received)
                 .then_some(super::low_water::TLS);

@@ -16,7 +16,6 @@ use std::time::Duration;
 pub(crate) const DIRECT: u32 = 1024 * 1024;
 
 /// A mouthful of TLS: what is received at once.
-#[cfg(feature = "tls")]
 pub(crate) const TLS: u32 = 256 * 1024;
 
 /// How long bytes below the mark may lie in the kernel.

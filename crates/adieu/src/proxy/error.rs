@@ -28,7 +28,6 @@ pub enum ProxyError {
         what: String,
     },
     /// The TLS handshake with it failed, or the session broke before there was a connection.
-    #[cfg(feature = "tls")]
     #[error("cannot be spoken to: {0}")]
     Tls(#[source] crate::tls::HandshakeError),
     /// The head of its answer is longer than we take.

@@ -104,7 +104,6 @@ pub struct Proxy {
     port: u16,
     credentials: Option<Credentials>,
     /// How TLS is spoken to it. `None`: with the platform's roots, if it is spoken.
-    #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::ClientConfig>,
 }
 
@@ -199,7 +198,6 @@ impl Proxy {
     }
 
     /// Speaks TLS to an `https` proxy in this way, instead of checking its certificate against the platform's roots.
-    #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(mut self, tls: crate::tls::ClientConfig) -> Self {
         self.tls = Some(tls);
@@ -289,17 +287,10 @@ impl FromStr for Proxy {
         if port == 0 {
             return Err(E::BadAddress);
         }
-        if kind == ProxyKind::Https && cfg!(not(feature = "tls")) {
+        if kind == ProxyKind::Https && !crate::tls::IS_BUILT {
             return Err(E::NoTls);
         }
-        Ok(Self {
-            kind,
-            host,
-            port,
-            credentials,
-            #[cfg(feature = "tls")]
-            tls: None,
-        })
+        Ok(Self { kind, host, port, credentials, tls: None })
     }
 }
 

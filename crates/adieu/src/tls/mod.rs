@@ -31,32 +31,30 @@
 //! RFC 8446, section 6.1; RFC 5246, section 7.2.1. TLS 1.2 lets a peer answer our `close_notify` at once, and drop what
 //! it had still to say; TLS 1.3 does not.
 
-mod certificate;
-mod client;
-mod config;
-pub(crate) mod engine;
+mod either;
 mod error;
-mod files;
-mod fingerprint;
-mod ledger;
-mod refused;
-mod roots;
-mod self_signed;
-mod server;
-mod verify;
+mod facts;
+#[cfg(not(feature = "tls"))]
+mod none;
+#[cfg(feature = "tls")]
+mod with_rustls;
 
-pub(crate) use certificate::{Described, is_readable, printable};
-pub use client::{Client, ClientConfig};
-pub use config::Config;
-pub use error::{ConfigError, Failure, HandshakeError};
-pub(crate) use error::{Party, Stage, alert_name, in_words, out_of_time};
-pub use fingerprint::{Fingerprint, ParseFingerprintError};
-pub(crate) use refused::Presented;
-pub use server::{Server, ServerConfig};
-pub(crate) use verify::Seen;
+pub use either::Config;
+pub use error::{Failure, HandshakeError};
+pub(crate) use facts::TlsFacts;
+#[cfg(not(feature = "tls"))]
+pub(crate) use none::Session;
+#[cfg(not(feature = "tls"))]
+pub use none::{ClientConfig, ServerConfig};
+#[cfg(feature = "tls")]
+pub(crate) use with_rustls::Session;
+#[cfg(feature = "tls")]
+pub use with_rustls::{
+    Client, ClientConfig, ConfigError, Fingerprint, ParseFingerprintError, Server, ServerConfig,
+};
 
-/// The keys that rustls knows here, for a sentence.
-const KEY_KINDS: &str = "it can be RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519";
+/// Whether this build has TLS.
+pub(crate) const IS_BUILT: bool = cfg!(feature = "tls");
 
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -85,6 +83,7 @@ pub enum Eof {
 
 /// Against what a peer's certificate was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(dead_code, reason = "without TLS nothing is checked")]
 pub(crate) enum Trust {
     Roots,
     CaFile,

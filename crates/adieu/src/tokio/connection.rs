@@ -5,7 +5,7 @@ use super::waiters::Waiters;
 use crate::blocking::connection::{Adopted, adopt, ended, report};
 use crate::error::ShutdownError;
 use crate::handle::Direction;
-use crate::link::{Link, Moved};
+use crate::link::{HandshakeTurn, Link, Moved};
 use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt, Pollable};
 use crate::{Counts, Options, Report, Role};
 use adieu_proto::{Ending, LocalEnd, Waiting};
@@ -176,16 +176,13 @@ impl Inner {
 
     /// Makes the handshake, if there is one to make. False: there is no connection.
     pub(super) fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        #[cfg(feature = "tls")]
         while self.link.is_handshaking() {
-            use crate::link::secure::Step;
             match self.link.handshake() {
-                Step::Done => self.waiting = Waiting::default(),
-                Step::Failed => return Poll::Ready(false),
-                Step::Wait(direction) => ready!(self.poll_wait(cx, direction)),
+                HandshakeTurn::Done => self.waiting = Waiting::default(),
+                HandshakeTurn::Failed => return Poll::Ready(false),
+                HandshakeTurn::Wait(direction) => ready!(self.poll_wait(cx, direction)),
             }
         }
-        let _ = cx;
         Poll::Ready(self.link.core.milestones().connected.is_some())
     }
 
@@ -206,7 +203,6 @@ impl Inner {
 
     /// Why there is nothing to read from or to write to.
     fn never_connected(&self) -> io::Error {
-        #[cfg(feature = "tls")]
         if let Some(error) = self.link.handshake_error() {
             return error.clone().into();
         }
@@ -398,7 +394,6 @@ impl Connection {
     /// # Errors
     ///
     /// It failed: the report of the connection that never was.
-    #[cfg(feature = "tls")]
     pub async fn handshake(mut self) -> Result<Self, Box<Report>> {
         if poll_fn(|cx| self.inner.poll_connected(cx)).await {
             Ok(self)

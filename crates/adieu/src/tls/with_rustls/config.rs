@@ -1,75 +1,71 @@
 //! What the configurations of both sides have in common.
 
-use super::engine::Engine;
-use super::error::{ConfigError, HandshakeError};
 use super::files::Identity;
-use super::{ClientConfig, Eof, Fingerprint, KEY_KINDS, ServerConfig, Trust, Version};
+use super::{Config, Eof, Fingerprint, KEY_KINDS, Version};
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The configuration of either side, for what is the same for both.
-#[derive(Debug, Clone)]
-pub enum Config {
-    /// Of the side that connects.
-    Client(ClientConfig),
-    /// Of the side that listens.
-    Server(ServerConfig),
-}
-
-impl From<ClientConfig> for Config {
-    fn from(config: ClientConfig) -> Self {
-        Self::Client(config)
-    }
-}
-
-impl From<ServerConfig> for Config {
-    fn from(config: ServerConfig) -> Self {
-        Self::Server(config)
-    }
-}
-
-impl Config {
-    /// The fingerprint of our own certificate. `None`: a client without one.
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
-        match self {
-            Self::Client(config) => config.fingerprint(),
-            Self::Server(config) => Some(config.fingerprint()),
-        }
-    }
-
-    /// How a peer's certificate is checked. `None`: a server, whose check of clients is not told.
-    pub(crate) fn trust(&self) -> Option<Trust> {
-        match self {
-            Self::Client(config) => Some(config.trust()),
-            Self::Server(_) => None,
-        }
-    }
-
-    pub(crate) fn eof(&self) -> Eof {
-        match self {
-            Self::Client(config) => config.eof(),
-            Self::Server(config) => config.eof(),
-        }
-    }
-
-    /// Whether the endpoint must give the name that the certificate is checked for.
-    pub(crate) fn needs_host(&self) -> bool {
-        matches!(self, Self::Client(config) if config.needs_host())
-    }
-
-    pub(crate) fn is_server(&self) -> bool {
-        matches!(self, Self::Server(_))
-    }
-
-    /// One connection's session; a client's is to `host` if its configuration has no name of its own.
-    pub(crate) fn session(&self, host: Option<&str>) -> Result<Engine, HandshakeError> {
-        match self {
-            Self::Client(config) => config.session(host),
-            Self::Server(config) => config.session(),
-        }
-    }
+/// What a configuration names cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {}", path.display(), crate::describe_error(source))]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file has no certificate in it, or one that is broken.
+    #[error("{} has no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be used: {why}", path.display())]
+    NoCertificate {
+        /// Which.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+    /// A file has no private key in it, or one that is broken.
+    #[error("{} has no private key in PEM (-----BEGIN PRIVATE KEY-----) that can be used: {why}", path.display())]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+    /// The platform has no roots to check certificates against.
+    #[error(
+        "no root certificates are found on this system: {why}; install them (ca-certificates), or name a file"
+    )]
+    NoRoots {
+        /// In words.
+        why: String,
+    },
+    /// The certificate and the key do not go together, or what else rustls said.
+    #[error("the certificate and its key cannot be used: {why}")]
+    Identity {
+        /// In words.
+        why: String,
+    },
+    /// The server's name is neither a DNS name nor an address.
+    #[error("'{name}' is no name of a server: write a DNS name or an IP address")]
+    BadName {
+        /// What was given.
+        name: String,
+    },
+    /// A protocol's name for ALPN is empty or longer than 255 bytes.
+    #[error("'{name}' is no protocol for ALPN: write 1 to 255 bytes, such as http/1.1")]
+    BadProtocol {
+        /// What was given.
+        name: String,
+    },
+    /// Something that cannot happen with what is configured here.
+    #[error("TLS cannot be set up: {0}")]
+    Other(String),
 }
 
 static TLS13_ALONE: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
@@ -142,4 +138,14 @@ pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError
     // An address may have a zone, which is nobody else's business.
     let bare = name.split_once('%').map_or(name, |(address, _)| address);
     ServerName::try_from(bare.to_owned()).map_err(|_| ConfigError::BadName { name: name.to_owned() })
+}
+
+impl Config {
+    /// The fingerprint of our own certificate. `None`: a client without one.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Client(config) => config.fingerprint(),
+            Self::Server(config) => Some(config.fingerprint()),
+        }
+    }
 }

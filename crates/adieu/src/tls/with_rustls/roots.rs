@@ -1,6 +1,6 @@
 //! The platform's root certificates.
 
-use super::error::ConfigError;
+use super::config::ConfigError;
 use super::verify::Trusted;
 
 /// Reads them.

@@ -9,8 +9,9 @@
 //! - `spill` holds what had to be opened although nobody asked for it just then: a session says that it can seal only
 //!   once it has nothing more to open.
 
-use super::Seen;
 use super::ledger::Ledger;
+use super::verify::Seen;
+use crate::carrier::Handshake;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
@@ -53,16 +54,6 @@ pub(crate) struct Engine {
     close_notify_sent: bool,
     close_notify_received: bool,
     failure: Option<Error>,
-}
-
-/// What a handshake needs to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Handshake {
-    Done,
-    /// More from the peer.
-    NeedsInput,
-    /// It has failed; see [`Engine::failure`].
-    Failed,
 }
 
 /// Octets that wait, and room for more.
@@ -129,7 +120,7 @@ enum Turn {
 }
 
 /// Where things of one turn go.
-struct Desk<'a> {
+struct RecordSink<'a> {
     outgoing: &'a mut Store,
     ledger: &'a mut Ledger,
     /// Opened bytes go here, as far as there is room for whole records; else into the spill, if there is one.
@@ -216,6 +207,11 @@ impl Engine {
     /// Whether a part of a record was received, and not its rest.
     pub(crate) fn is_within_record(&self) -> bool {
         !self.incoming.is_empty()
+    }
+
+    /// How many application bytes were sealed in all.
+    pub(crate) fn sealed(&self) -> u64 {
+        self.ledger.bytes()
     }
 
     pub(crate) fn ledger(&mut self) -> &mut Ledger {
@@ -406,7 +402,7 @@ impl Engine {
     }
 
     fn turn(&mut self, job: Job<'_>, into: &mut [u8], may_spill: bool) -> (Turn, usize) {
-        let mut desk = Desk {
+        let mut sink = RecordSink {
             outgoing: &mut self.outgoing,
             ledger: &mut self.ledger,
             into,
@@ -415,16 +411,16 @@ impl Engine {
         };
         let incoming = &mut self.incoming.bytes[self.incoming.start..self.incoming.end];
         let (discard, turn) = match &mut self.session {
-            Session::Client(session) => desk.handle(session.process_tls_records(incoming), job),
-            Session::Server(session) => desk.handle(session.process_tls_records(incoming), job),
+            Session::Client(session) => sink.handle(session.process_tls_records(incoming), job),
+            Session::Server(session) => sink.handle(session.process_tls_records(incoming), job),
         };
-        let put = desk.put;
+        let put = sink.put;
         self.incoming.consume(discard);
         (turn, put)
     }
 }
 
-impl Desk<'_> {
+impl RecordSink<'_> {
     fn handle<Data>(&mut self, status: UnbufferedStatus<'_, '_, Data>, job: Job<'_>) -> (usize, Turn) {
         let mut discard = status.discard;
         let turn = match status.state {

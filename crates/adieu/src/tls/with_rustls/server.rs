@@ -1,11 +1,13 @@
 //! The listening side of a configuration: its certificate, and what it offers.
 
-use super::config::{Shared, other, with_identity};
+use super::config::{ConfigError, Shared, other, with_identity};
 use super::engine::Engine;
-use super::error::{ConfigError, Failure, HandshakeError};
+use super::explain::Party;
 use super::files::{read_identity, trusted_in};
-use super::verify::ClientVerifier;
-use super::{Eof, Fingerprint, Seen, Version};
+use super::session::Session;
+use super::verify::{ClientVerifier, Seen};
+use super::{Eof, Fingerprint, Version};
+use super::{Failure, HandshakeError};
 use rustls::SupportedProtocolVersion;
 use rustls::server::UnbufferedServerConnection;
 use std::path::PathBuf;
@@ -142,7 +144,7 @@ impl ServerConfig {
     }
 
     /// One connection's session.
-    pub(crate) fn session(&self) -> Result<Engine, HandshakeError> {
+    pub(crate) fn session(&self) -> Result<Session, HandshakeError> {
         let own = match &self.clients {
             None => Ok((Arc::clone(&self.config), Arc::default())),
             Some(clients) => clients.of_one(&self.config).map(|(own, seen)| (Arc::new(own), seen)),
@@ -150,7 +152,7 @@ impl ServerConfig {
         let session = own
             .and_then(|(own, seen)| UnbufferedServerConnection::new(own).map(|session| (session, seen)))
             .map_err(|e| HandshakeError::new(Failure::Local, e.to_string()));
-        session.map(|(session, seen)| Engine::server(session, seen))
+        session.map(|(session, seen)| Session::new(Engine::server(session, seen), Party::Client, None))
     }
 }
 

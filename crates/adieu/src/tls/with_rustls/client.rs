@@ -1,11 +1,13 @@
 //! The connecting side of a configuration: whom to believe, and what to ask for.
 
-use super::config::{Shared, other, server_name, with_identity};
+use super::config::{ConfigError, Shared, other, server_name, with_identity};
 use super::engine::Engine;
-use super::error::{ConfigError, Failure, HandshakeError};
+use super::explain::Party;
 use super::files::{read_identity, trusted_in};
-use super::verify::{Check, OwnCertificate, Trusted, Verifier};
-use super::{Eof, Fingerprint, Seen, Trust, Version};
+use super::session::Session;
+use super::verify::{Check, OwnCertificate, Seen, Trusted, Verifier};
+use super::{Eof, Fingerprint, Trust, Version};
+use super::{Failure, HandshakeError};
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -185,6 +187,15 @@ impl ClientConfig {
         self.fingerprint
     }
 
+    /// The one that an endpoint asks for by its scheme alone.
+    ///
+    /// # Errors
+    ///
+    /// The platform has no roots, in words.
+    pub(crate) fn of_platform() -> Result<Self, String> {
+        Client::new().build().map_err(|error| error.to_string())
+    }
+
     /// How a server's certificate is checked.
     pub(crate) fn trust(&self) -> Trust {
         self.trust
@@ -200,7 +211,16 @@ impl ClientConfig {
     }
 
     /// One connection's session, to `host` if the configuration has no name of its own.
-    pub(crate) fn session(&self, host: Option<&str>) -> Result<Engine, HandshakeError> {
+    pub(crate) fn session(&self, host: Option<&str>) -> Result<Session, HandshakeError> {
+        self.session_with(Party::Server, host)
+    }
+
+    /// A session with the proxy at `host`.
+    pub(crate) fn session_with_proxy(&self, host: &str) -> Result<Session, HandshakeError> {
+        self.session_with(Party::Proxy, Some(host))
+    }
+
+    fn session_with(&self, party: Party, host: Option<&str>) -> Result<Session, HandshakeError> {
         let local = |what: String| HandshakeError::new(Failure::Local, what);
         let told = match (&self.name, host) {
             (Some(name), _) => Some(name.clone()),
@@ -223,6 +243,7 @@ impl ClientConfig {
         config.enable_sni = told.is_some();
         let name = told.unwrap_or(ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into()));
         let session = UnbufferedClientConnection::new(Arc::new(config), name);
-        Ok(Engine::client(session.map_err(|e| local(e.to_string()))?, seen, lacking))
+        let engine = Engine::client(session.map_err(|e| local(e.to_string()))?, seen, lacking);
+        Ok(Session::new(engine, party, Some(self.trust)))
     }
 }

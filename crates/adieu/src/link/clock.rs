@@ -1,0 +1,64 @@
+//! What time and interrupts have to do with a link.
+
+use super::Link;
+use crate::handle::Handle;
+use adieu_proto::Waiting;
+use std::time::{Duration, Instant};
+
+impl<H: Handle> Link<H> {
+    /// How long the core lets its driver sleep. `None`: for ever.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let deferred = self.deferred_until.map(|until| until.saturating_duration_since(Instant::now()));
+        let core = self.core.poll_timeout().map(|at| at.saturating_sub(self.now()));
+        [core, deferred.filter(|left| !left.is_zero())].into_iter().flatten().min()
+    }
+
+    /// What ends the connection from outside. `None`: nothing does, or not yet.
+    pub(crate) fn interrupt(&self) -> Option<&crate::Interrupt> {
+        self.options.interrupt.as_ref().filter(|_| self.deferred_until.is_none_or(|at| at <= Instant::now()))
+    }
+
+    /// The interrupt is not heeded for so long.
+    pub(crate) fn defer_interrupt(&mut self, limit: Duration) {
+        self.deferred_until = Instant::now().checked_add(limit);
+    }
+
+    /// A moment of the core's on tokio's clock; one beyond that clock's end is far enough away.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn instant_of(&self, at: adieu_proto::Time) -> tokio::time::Instant {
+        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+        let at = self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR);
+        tokio::time::Instant::from_std(at)
+    }
+
+    /// Tells the core what is waited for from now on. Nothing: the program is busy, and what the peer leaves unsaid
+    /// meanwhile is not its silence.
+    pub(crate) fn wait_for(&mut self, waiting: Waiting) {
+        let nothing = Waiting::default();
+        if waiting != nothing || self.waiting != nothing {
+            self.waiting = waiting;
+            self.core.handle_waiting(self.now(), waiting);
+        }
+    }
+
+    /// Ends what must end although there is more to move: the interrupt, and the deadline. The other timers judge the
+    /// peer's silence, which is known only once it was asked.
+    pub(crate) fn check_stop(&mut self) {
+        let raised = self.interrupt().is_some_and(|i| i.raised().is_some());
+        let over = self.options.timers.deadline.is_some_and(|at| at <= self.now());
+        if raised || over {
+            self.tick();
+        }
+    }
+
+    /// Tells the core the time, if it has been waiting for it, and of an interrupt.
+    pub(crate) fn tick(&mut self) {
+        let now = self.now();
+        if let Some(signal) = self.interrupt().and_then(crate::Interrupt::raised) {
+            self.core.handle_interrupt(now, signal);
+        }
+        if self.core.poll_timeout().is_some_and(|at| at <= now) {
+            self.core.handle_timeout(now);
+        }
+    }
+}

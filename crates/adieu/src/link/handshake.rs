@@ -1,0 +1,183 @@
+//! How a carrier begins: its handshake, which for the core is part of connecting.
+//!
+//! The connection is there, for the core, once the handshake is.
+
+use super::carried::Flushed;
+use super::{Link, fault};
+use crate::Event;
+use crate::carrier::{Carrier, Handshake, PeerStream};
+use crate::handle::{self, Direction, Handle};
+use crate::tls::{HandshakeError, TlsFacts};
+use adieu_proto::{Call, Ending, Fault, FaultKind, Time};
+use std::io;
+
+/// What a handshake came to without waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandshakeTurn {
+    Done,
+    Wait(Direction),
+    Failed,
+}
+
+impl<H: Handle> Link<H> {
+    /// Begins a handshake, if TLS is to be spoken to the peer; so much of its first flight went with our SYN. What the
+    /// connection goes through already carries it. False: it is not, and the connection is there.
+    pub(super) fn begin_handshake(&mut self, fault: Option<Fault>, with_syn: Option<(usize, Time)>) -> bool {
+        let Some(tls) = self.options.tls.clone() else { return false };
+        let peer = self.facts.peer_address.as_deref().and_then(|p| p.parse::<std::net::SocketAddr>().ok());
+        let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string()));
+        self.facts.tls = Some(TlsFacts { trust: tls.trust(), ..TlsFacts::default() });
+        let begun = self.syn.take().and_then(|syn| syn.session);
+        let session = begun.map_or_else(|| tls.session(host.as_deref()), Ok);
+        match (session, fault) {
+            (Ok(mut session), None) => {
+                session.sent(with_syn.map_or(0, |(taken, _)| taken));
+                self.carrier = Some(match self.carrier.take() {
+                    Some(outer) => session.within(outer),
+                    None => session,
+                });
+                self.core.handle_handshake(self.now());
+            }
+            (Ok(session), Some(fault)) => {
+                let error = fault
+                    .code
+                    .map_or_else(|| io::ErrorKind::ConnectionReset.into(), io::Error::from_raw_os_error);
+                self.handshake_failed(&session.early_fault(&error), Some(fault));
+            }
+            (Err(error), _) => self.handshake_failed(&error, None),
+        }
+        true
+    }
+
+    /// Whether a handshake is under way.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.carrier.is_some() && self.core.milestones().connected.is_none() && !self.core.is_decided()
+    }
+
+    /// Goes on with the handshake until it must wait, is done, or has failed.
+    pub(crate) fn handshake(&mut self) -> HandshakeTurn {
+        loop {
+            match self.flush(self.now()) {
+                Flushed::All => {}
+                Flushed::Blocked { .. } => return HandshakeTurn::Wait(Direction::Send),
+                Flushed::Failed => return HandshakeTurn::Failed,
+            }
+            let Some(carrier) = &mut self.carrier else { return HandshakeTurn::Failed };
+            let came = carrier.handshake();
+            if carrier.has_unsent() && came != Handshake::Failed {
+                continue;
+            }
+            match came {
+                Handshake::Done => {
+                    self.secured();
+                    return HandshakeTurn::Done;
+                }
+                Handshake::Failed => {
+                    self.refuse();
+                    return HandshakeTurn::Failed;
+                }
+                Handshake::NeedsInput => {}
+            }
+            match self.fill() {
+                Ok(0) => {
+                    if let Some(error) = self.carrier.as_ref().map(Carrier::early_eof) {
+                        self.handshake_failed(&error, None);
+                    }
+                    return HandshakeTurn::Failed;
+                }
+                Ok(_) => self.core.handle_handshake(self.now()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let outer_has_ended =
+                        |carrier: &&crate::tls::Session| carrier.outer_stream() != PeerStream::Open;
+                    let ended = self.carrier.as_ref().filter(outer_has_ended).map(Carrier::early_outer_end);
+                    let Some(error) = ended else { return HandshakeTurn::Wait(Direction::Receive) };
+                    self.handshake_failed(&error, None);
+                    return HandshakeTurn::Failed;
+                }
+                Err(error) => {
+                    self.handshake_reset(Call::Receive, &error);
+                    return HandshakeTurn::Failed;
+                }
+            }
+        }
+    }
+
+    /// The handshake is done: for the core the connection is there now.
+    fn secured(&mut self) {
+        let now = self.now();
+        self.note_session();
+        if let Some(facts) = &mut self.facts.tls {
+            facts.secured = Some(now);
+        }
+        self.core.handle_connected(now);
+        if let Some(facts) = &self.facts.tls {
+            self.observe(&Event::Secured {
+                version: facts.version.as_deref(),
+                suite: facts.suite.as_deref(),
+            });
+        }
+    }
+
+    fn note_session(&mut self) {
+        if let (Some(carrier), Some(facts)) = (&self.carrier, &mut self.facts.tls) {
+            carrier.describe(facts);
+        }
+    }
+
+    /// The carrier has refused the handshake, and has said so in an alert.
+    pub(super) fn refuse(&mut self) {
+        self.note_session();
+        let Some(carrier) = &self.carrier else { return };
+        let Some(broken) = carrier.broken() else { return };
+        let told = carrier.refusal();
+        if let (Some(alert), Some(facts)) = (broken.alert, &mut self.facts.tls) {
+            facts.alert = Some(alert);
+        }
+        self.flush_alert();
+        self.handshake_failed(&told, None);
+    }
+
+    /// A call failed before the handshake was done.
+    pub(super) fn handshake_reset(&mut self, call: Call, error: &io::Error) {
+        let Some(carrier) = &self.carrier else { return };
+        let told = carrier.early_fault(error);
+        self.handshake_failed(&told, Some(fault(call, error)));
+    }
+
+    fn handshake_failed(&mut self, error: &HandshakeError, told: Option<Fault>) {
+        if let Some(handle) = &self.handle {
+            // With a FIN, so that our alert is not thrown away with the connection.
+            handle::set_reset_on_close(&handle.socket(), false);
+        }
+        if let Some(facts) = &mut self.facts.tls {
+            facts.failure = Some(error.failure().name());
+        }
+        self.facts.handshake = Some(error.clone());
+        self.facts.failure = Some(error.to_string());
+        let call = told.map_or(Call::Receive, |fault| fault.call);
+        let fault = Fault { call, kind: FaultKind::Protocol, code: told.and_then(|f| f.code) };
+        self.core.handle_connect_failed(self.now(), fault);
+        self.act();
+    }
+
+    /// Why there is no connection, if the handshake is why.
+    pub(crate) fn handshake_error(&self) -> Option<&HandshakeError> {
+        self.facts.handshake.as_ref()
+    }
+
+    /// Before a report is made: which time was over while a handshake was under way, if one was.
+    pub(super) fn note_unfinished_handshake(&mut self) {
+        let Some(carrier) = &self.carrier else { return };
+        if self.core.milestones().connected.is_some() || self.facts.handshake.is_some() {
+            return;
+        }
+        // Ended by something else, an interrupt for example, it has not failed.
+        let Some(Ending::TimedOut { timer }) = self.core.outcome().map(|outcome| outcome.ending) else {
+            return;
+        };
+        self.facts.failure = Some(carrier.out_of_time(timer));
+        if let Some(facts) = &mut self.facts.tls {
+            facts.failure = Some("timed_out");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A core, a carrier and a socket: performs the core's actions and translates each call's result into an input.
+//!
+//! Every call here is non-blocking, so the blocking driver, the exchange and the async driver share it; only
+//! how they wait is their own. Its parts:
+//!
+//! - here: the connection's beginning, the core's actions, and the report at the end;
+//! - `streams`: receiving and sending where the streams' bytes are what is on the wire;
+//! - `carried`: the same through a [carrier](crate::carrier), which is TLS;
+//! - `handshake`: how a carrier begins;
+//! - `clock`: what time and interrupts have to do with it.
+
+mod carried;
+mod clock;
+mod handshake;
+mod streams;
+
+pub(crate) use handshake::HandshakeTurn;
+pub(crate) use streams::Moved;
+
+use crate::carrier::Carrier;
+use crate::connecting::Established;
+use crate::error::ConnectCause;
+use crate::fast_open::Syn;
+use crate::handle::{self, Handle};
+use crate::os;
+use crate::report::{Facts, Report, Role};
+use crate::tls::Session;
+use crate::{Event, Options};
+use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Side, Time, Waiting};
+use std::io;
+use std::time::{Instant, SystemTime};
+
+pub(crate) struct Link<H: Handle> {
+    pub(crate) core: Core,
+    pub(crate) handle: Option<H>,
+    pub(crate) facts: Facts,
+    pub(crate) options: Options,
+    /// What the core was last told that we wait for.
+    waiting: Waiting,
+    start: Instant,
+    /// Until then the interrupt is not heeded.
+    deferred_until: Option<Instant>,
+    /// Whose FIN was first, where that is asked.
+    first_fin: Option<Side>,
+    pace: os::Pace,
+    report: Option<Report>,
+    /// What may go with a SYN; only with TCP Fast Open.
+    pub(crate) syn: Option<Box<Syn>>,
+    /// What carries the two streams over the socket. `None`: they are what is on the wire.
+    carrier: Option<Session>,
+    /// After the handle in order: the socket is closed before the network is given back.
+    network: Option<io::Result<os::Network>>,
+}
+
+impl<H: Handle> Link<H> {
+    /// A link whose connecting begins now.
+    pub(crate) fn new(mut options: Options, role: Role, endpoint: String) -> Self {
+        let start = Instant::now();
+        options.begin(start);
+        let link = Self {
+            core: Core::new(options.core_config(role)),
+            handle: None,
+            facts: Facts { began: Some(SystemTime::now()), role: role.name(), endpoint, ..Facts::default() },
+            options,
+            waiting: Waiting::default(),
+            start,
+            deferred_until: None,
+            first_fin: None,
+            pace: os::Pace::default(),
+            report: None,
+            syn: None,
+            carrier: None,
+            network: Some(os::Network::start()),
+        };
+        if let (Some(call), Some(Ok(_))) = (os::CALLS.startup, &link.network) {
+            link.observe(&Event::Startup { call });
+        }
+        link
+    }
+
+    /// Fails if the system's network could not be started.
+    pub(crate) fn check_network(&self) -> Result<(), ConnectCause> {
+        match &self.network {
+            Some(Err(error)) => {
+                let again =
+                    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                Err(ConnectCause::Local(again))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.start.elapsed()
+    }
+
+    pub(crate) fn observe(&self, event: &Event<'_>) {
+        self.observe_at(self.now(), event);
+    }
+
+    /// Tells a step with the time at which its call began: the peer may see its effect before it returns.
+    fn observe_at(&self, at: Time, event: &Event<'_>) {
+        if let Some(observer) = &self.options.observer {
+            observer(at, event);
+        }
+    }
+
+    /// Whether the streams are what is on the wire, so that the kernel can move them by itself.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.carrier.is_none()
+    }
+
+    /// Whether something that was taken from the program waits here until our kernel takes it.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.carrier.as_ref().is_some_and(Carrier::has_unsent)
+    }
+
+    fn is_listening(&self) -> bool {
+        self.facts.role == Role::Listen.name()
+    }
+
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self.facts.transport, Some("tcp" | "mptcp"))
+    }
+
+    /// Takes a non-blocking socket over that somebody else has opened: accepted, or given to us.
+    pub(crate) fn adopted(&mut self, socket: H, transport: &'static str) {
+        handle::set_options(&socket.socket(), matches!(transport, "tcp" | "mptcp"), &self.options.socket);
+        self.connected(Established { socket, fault: None }, transport);
+    }
+
+    /// Takes a socket over that was opened for connecting, and has connected.
+    pub(crate) fn connected(&mut self, established: Established<H>, transport: &'static str) {
+        let Established { socket, fault } = established;
+        self.facts.transport = Some(transport);
+        let sock = socket.socket();
+        self.facts.local_address = sock.local_addr().ok().as_ref().and_then(handle::describe);
+        // After a reset there is no peer name any more; what was dialled is.
+        let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);
+        self.facts.peer_address = peer.or(self.facts.peer_address.take());
+        self.handle = Some(socket);
+        self.observe(&Event::Connected {
+            local: self.facts.local_address.as_deref(),
+            peer: self.facts.peer_address.as_deref(),
+        });
+        let with_syn = self.note_fast_open();
+        if self.begin_handshake(fault, with_syn) {
+            return;
+        }
+        self.core.handle_connected(self.now());
+        self.syn = None;
+        if let Some((taken, at)) = with_syn {
+            self.observe_at(at, &Event::Sent { bytes: taken as u64 });
+            self.core.handle_accepted(at, taken as u64);
+        }
+        if let Some(fault) = fault {
+            self.observe(&Event::Fault { fault });
+            self.core.handle_fault(self.now(), fault);
+        }
+    }
+
+    /// The connection goes through a proxy that was spoken to in this way.
+    pub(crate) fn goes_by(&mut self, way: crate::connecting::proxy::Way) {
+        match way {
+            crate::connecting::proxy::Way::Plain => {}
+            crate::connecting::proxy::Way::Tls(session) => self.carrier = Some(session.into_carrier()),
+        }
+    }
+
+    /// Performs everything the core asks for. Afterwards it asks for nothing until it is told something.
+    pub(crate) fn act(&mut self) {
+        loop {
+            self.end_carried_stream();
+            let Some(action) = self.core.poll_action() else { return };
+            match action {
+                Action::ShutdownSend => self.shutdown_send(),
+                Action::Sample => self.sample(),
+                Action::Close => self.close(false),
+                Action::Abort => self.close(true),
+            }
+        }
+    }
+
+    fn shutdown_send(&mut self) {
+        let look = self.look();
+        let (at, result, first_fin) = match &self.handle {
+            Some(handle) => {
+                let socket = handle.socket();
+                let before = os::first_fin(&socket, look);
+                let at = self.now();
+                let result = socket.shutdown(std::net::Shutdown::Write);
+                // The peer's may have come between the look and the call.
+                (at, result, before.or_else(|| os::first_fin(&socket, look)))
+            }
+            None => (self.now(), Err(io::ErrorKind::NotConnected.into()), None),
+        };
+        self.first_fin = first_fin;
+        let result = result.map_err(|error| fault(Call::Shutdown, &error));
+        self.observe_at(at, &Event::ShutdownSend { fault: result.err() });
+        self.core.handle_shutdown(self.now(), result);
+    }
+
+    fn look(&self) -> os::Look<'_> {
+        os::Look {
+            is_tcp: self.is_tcp(),
+            fin_sent: self.core.milestones().shutdown_send.is_some(),
+            eof: self.core.evidence().eof,
+            faulted: self.core.evidence().fault.is_some(),
+            first_fin: self.first_fin,
+            local: self.facts.local_address.as_deref(),
+            peer: self.facts.peer_address.as_deref(),
+        }
+    }
+
+    fn sample(&mut self) {
+        let Some(handle) = &self.handle else {
+            // A core that is connected has a handle; without one there is nothing to look at.
+            return;
+        };
+        let mut pace = std::mem::take(&mut self.pace);
+        let (sample, tcp) = os::sample(&handle.socket(), self.look(), &mut pace);
+        self.pace = pace;
+        let sample = self.sample_of_bytes(sample);
+        self.facts.tcp = tcp;
+        if let adieu_proto::SocketError::Fault(fault) = sample.socket_error {
+            self.observe(&Event::Fault { fault });
+        }
+        self.core.handle_sample(self.now(), sample);
+    }
+
+    fn close(&mut self, abort: bool) {
+        if let Some(handle) = self.handle.take() {
+            handle::set_reset_on_close(&handle.socket(), abort);
+            if !abort {
+                // What is still under way goes on as on any socket.
+                self.pace.restore(&handle.socket());
+            }
+        }
+        self.core.handle_closed(self.now());
+        self.note_unfinished_handshake();
+        if let Some(outcome) = self.core.outcome() {
+            let report = Report::new(&self.core, &outcome, &self.facts);
+            // Only TCP has a reset to abort with.
+            self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report: &report });
+            self.report = Some(report);
+        }
+        let (started, at) = (matches!(self.network, Some(Ok(_))), self.now());
+        self.network = None;
+        if let Some(call) = os::CALLS.cleanup.filter(|_| started) {
+            self.observe_at(at, &Event::Cleanup { call });
+        }
+    }
+
+    /// The outcome, once closed.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.core.outcome()
+    }
+
+    /// The report, once closed.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+
+    /// Closes without waiting for anything more, with an abort if our sending side is still open.
+    pub(crate) fn give_up(&mut self) {
+        self.core.handle_give_up(self.now());
+        self.act();
+    }
+
+    fn fault(&mut self, call: Call, error: &io::Error) {
+        let fault = fault(call, error);
+        self.observe(&Event::Fault { fault });
+        self.core.handle_fault(self.now(), fault);
+    }
+
+    pub(crate) fn local_failure(&mut self, end: LocalEnd, error: &io::Error) {
+        self.observe(&Event::LocalFailure { end });
+        self.core.handle_local_failure(self.now(), end, error.raw_os_error());
+    }
+}
+
+/// A link that is dropped unfinished closes its socket, with an abort if its sending side is still open.
+impl<H: Handle> Drop for Link<H> {
+    fn drop(&mut self) {
+        if self.handle.is_some() {
+            self.give_up();
+        }
+    }
+}
+
+impl<H: Handle> std::fmt::Debug for Link<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("local", &self.facts.local_address)
+            .field("peer", &self.facts.peer_address)
+            .field("phase", &self.core.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn fault(call: Call, error: &io::Error) -> Fault {
+    Fault { call, kind: os::fault_kind(error), code: error.raw_os_error() }
+}

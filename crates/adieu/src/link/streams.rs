@@ -1,0 +1,220 @@
+//! Receiving and sending, without blocking: what a call came to is told to the core.
+//!
+//! A link with a carrier goes another way, which is in `carried`; each of the calls here looks for that first.
+
+use super::Link;
+use crate::Event;
+use crate::handle::{Direction, Handle};
+use crate::os;
+use adieu_proto::{Call, Fault, FaultKind, Time};
+use socket2::SockRef;
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+
+/// What a non-blocking receive or send came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now.
+    Blocked,
+    /// Nothing any more: EOF, or a fault the core has been told.
+    Ended,
+}
+
+impl<H: Handle> Link<H> {
+    /// Receives into `buffer`, without blocking.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Moved {
+        if !self.is_plain() {
+            return self.receive_carried(buffer);
+        }
+        let moved = self.receive_with(|socket| (&**socket).read(buffer));
+        if let Moved::Bytes(n) = moved
+            && self.core.counts().received == n as u64
+        {
+            let begins = if self.is_listening() { begins_as_tls_client } else { begins_as_tls_server };
+            self.facts.received_tls = begins(&buffer[..n]);
+        }
+        moved
+    }
+
+    fn receive_with(&mut self, mut receive: impl FnMut(&SockRef<'_>) -> io::Result<usize>) -> Moved {
+        if !self.core.wants().receive {
+            return Moved::Ended;
+        }
+        let Some(handle) = &self.handle else { return Moved::Ended };
+        let result = loop {
+            match handle.attempt(Direction::Receive, &mut receive) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match result {
+            Ok(n) if n > 0 => {
+                self.observe(&Event::Received { bytes: n as u64 });
+                self.core.handle_received(self.now(), n as u64);
+                Moved::Bytes(n)
+            }
+            other => self.received_nothing(other.map(drop)),
+        }
+    }
+
+    /// What a receive without bytes means: an end, nothing for now, or a fault.
+    pub(super) fn received_nothing(&mut self, result: io::Result<()>) -> Moved {
+        let now = self.now();
+        match result {
+            Ok(()) if self.has_hidden_error() => {
+                let fault = Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None };
+                self.observe(&Event::Fault { fault });
+                self.core.handle_fault(now, fault);
+                self.core.handle_exhausted(now);
+                Moved::Ended
+            }
+            Ok(()) => {
+                self.observe(&Event::Eof);
+                self.note_eof();
+                self.core.handle_eof(now);
+                Moved::Ended
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.core.handle_exhausted(now);
+                if self.core.wants().receive { Moved::Blocked } else { Moved::Ended }
+            }
+            Err(error) => {
+                self.fault(Call::Receive, &error);
+                Moved::Ended
+            }
+        }
+    }
+
+    /// Whether there is an error that no call has told, so that a receive of 0 is no EOF (Windows). As long as our sending
+    /// side is open, a send will tell it, with its number.
+    fn has_hidden_error(&self) -> bool {
+        let shut = self.core.milestones().shutdown_send.is_some();
+        shut && self.handle.as_ref().is_some_and(|handle| os::has_error(&handle.socket()))
+    }
+
+    /// Bytes went from our input to the peer by a call that began at `at`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn moved_to_peer(&mut self, at: Time, bytes: u64) {
+        self.observe_at(at, &Event::Sent { bytes });
+        self.core.handle_input(bytes);
+        self.core.handle_accepted(at, bytes);
+    }
+
+    /// Bytes came from the peer by a call that was not ours.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn received(&mut self, bytes: u64) {
+        self.observe(&Event::Received { bytes });
+        self.core.handle_received(self.now(), bytes);
+    }
+
+    /// Receives and throws away, without copying: at most `buffer`'s length, which is not written to.
+    ///
+    /// Source: tcp(7), MSG_TRUNC.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn discard(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Moved {
+        self.receive_with(|socket| {
+            let flags = rustix::net::RecvFlags::TRUNC;
+            Ok(rustix::net::recv(&**socket, &mut *buffer, flags).map(|(_, n)| n)?)
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn send_failed(&mut self, error: &io::Error) {
+        self.fault(Call::Send, error);
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn receive_failed(&mut self, error: &io::Error) {
+        self.fault(Call::Receive, error);
+    }
+
+    /// Takes an EOF that stands in our kernel already, but no byte that stands before it.
+    pub(crate) fn receive_eof(&mut self) {
+        if !self.is_plain() {
+            return self.receive_carried_end();
+        }
+        let Some(handle) = self.handle.as_ref().filter(|_| self.core.wants().receive) else { return };
+        let peeked = loop {
+            match handle.socket().peek(&mut [MaybeUninit::uninit()]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match peeked {
+            Ok(0) => {
+                self.receive(&mut [0]);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.core.handle_exhausted(self.now());
+            }
+            // A peek takes an error out like any other call, so it is told here or never.
+            Err(error) => self.fault(Call::Receive, &error),
+        }
+    }
+
+    /// Sends from `buffer`, without blocking. What the core does not know as read from an input comes from the
+    /// program itself, and is read and accepted at once.
+    pub(crate) fn send(&mut self, buffer: &[u8]) -> Moved {
+        if !self.is_plain() {
+            return self.send_carried(buffer);
+        }
+        let Some(handle) = &self.handle else { return Moved::Ended };
+        let at = self.now();
+        let result = loop {
+            match handle.attempt(Direction::Send, |socket| socket.send_with_flags(buffer, os::SEND_FLAGS)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match result {
+            Ok(n) => {
+                self.observe_at(at, &Event::Sent { bytes: n as u64 });
+                let counts = self.core.counts();
+                if counts.accepted == 0 {
+                    let begins =
+                        if self.is_listening() { begins_as_tls_server } else { begins_as_tls_client };
+                    self.facts.sent_tls = begins(&buffer[..n]);
+                }
+                let unknown = (counts.accepted + n as u64).saturating_sub(counts.read);
+                if unknown > 0 {
+                    self.core.handle_input(unknown);
+                }
+                self.core.handle_accepted(at, n as u64);
+                Moved::Bytes(n)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Moved::Blocked,
+            Err(error) => {
+                self.fault(Call::Send, &error);
+                Moved::Ended
+            }
+        }
+    }
+
+    /// After a fault: what the kernel still holds, so that nothing the peer said is lost with the socket.
+    pub(crate) fn receive_rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        if self.core.evidence().fault.is_none() {
+            return rest;
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        while let Moved::Bytes(n) = self.receive(&mut buffer) {
+            rest.extend_from_slice(&buffer[..n]);
+            self.core.handle_output(self.now(), n as u64);
+        }
+        self.act();
+        rest
+    }
+}
+
+/// Whether a stream begins as that of a client of TLS: with a ClientHello. RFC 8446, sections 4 and 5.1.
+fn begins_as_tls_client(first: &[u8]) -> bool {
+    matches!(first, [0x16, 3, 0..=4, _, _, 1, ..])
+}
+
+/// Whether a stream begins as that of a server of TLS: with a ServerHello, or an alert. RFC 8446, sections 4, 5.1 and 6.
+fn begins_as_tls_server(first: &[u8]) -> bool {
+    matches!(first, [0x16, 3, 0..=4, _, _, 2, ..] | [0x15, 3, 0..=4, 0, 2, ..])
+}

@@ -1,0 +1,58 @@
+//! A configuration of either side.
+
+use super::{ClientConfig, Eof, HandshakeError, ServerConfig, Session, Trust};
+
+/// The configuration of either side, for what is the same for both.
+#[derive(Debug, Clone)]
+pub enum Config {
+    /// Of the side that connects.
+    Client(ClientConfig),
+    /// Of the side that listens.
+    Server(ServerConfig),
+}
+
+impl From<ClientConfig> for Config {
+    fn from(config: ClientConfig) -> Self {
+        Self::Client(config)
+    }
+}
+
+impl From<ServerConfig> for Config {
+    fn from(config: ServerConfig) -> Self {
+        Self::Server(config)
+    }
+}
+
+impl Config {
+    /// How a peer's certificate is checked. `None`: a server, whose check of clients is not told.
+    pub(crate) fn trust(&self) -> Option<Trust> {
+        match self {
+            Self::Client(config) => Some(config.trust()),
+            Self::Server(_) => None,
+        }
+    }
+
+    pub(crate) fn eof(&self) -> Eof {
+        match self {
+            Self::Client(config) => config.eof(),
+            Self::Server(config) => config.eof(),
+        }
+    }
+
+    /// Whether the endpoint must give the name that the certificate is checked for.
+    pub(crate) fn needs_host(&self) -> bool {
+        matches!(self, Self::Client(config) if config.needs_host())
+    }
+
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
+    /// One connection's session; a client's is to `host` if its configuration has no name of its own.
+    pub(crate) fn session(&self, host: Option<&str>) -> Result<Session, HandshakeError> {
+        match self {
+            Self::Client(config) => config.session(host),
+            Self::Server(config) => config.session(),
+        }
+    }
+}

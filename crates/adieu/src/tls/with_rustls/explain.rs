@@ -1,0 +1,336 @@
+//! Why a handshake failed, in a sentence that says what to do.
+
+use super::certificate::printable;
+use super::refused::{self, Presented};
+use super::{Failure, HandshakeError};
+use adieu_proto::Timer;
+use rustls::{AlertDescription, Error, PeerIncompatible};
+use std::{fmt, io};
+
+/// How far a handshake had come, as far as it tells what an alert means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// No cipher suite was agreed.
+    Begun,
+    /// One was.
+    SuiteAgreed,
+    /// The server has asked for a certificate besides, and we had none for it.
+    CertificateMissing,
+}
+
+/// The other side of a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// A server, which is the peer.
+    Server,
+    /// A client, which is the peer.
+    Client,
+    /// A proxy on the way to the peer.
+    Proxy,
+}
+
+impl Party {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "the peer",
+            Self::Client => "the client",
+            Self::Proxy => "the proxy",
+        }
+    }
+
+    pub(crate) const fn whose(self) -> &'static str {
+        match self {
+            Self::Server => "the peer's",
+            Self::Client => "the client's",
+            Self::Proxy => "the proxy's",
+        }
+    }
+}
+
+impl HandshakeError {
+    /// What rustls says, in words for whoever has to mend it.
+    pub(crate) fn of(error: &Error, presented: Presented<'_>, first: &[u8], stage: Stage) -> Self {
+        if let Error::InvalidMessage(_) = error
+            && !first.is_empty()
+            && !looks_like_tls(first)
+        {
+            return not_tls(first, presented.party);
+        }
+        match error {
+            Error::InvalidCertificate(error) => refused::explain(error, presented),
+            Error::AlertReceived(alert) if presented.party == Party::Proxy => Self::new(
+                Failure::Refused,
+                format!("the proxy refused with the alert {}: its own log may say why", alert_name(*alert)),
+            ),
+            Error::AlertReceived(alert) => of_alert(*alert, stage),
+            Error::PeerIncompatible(why) if presented.party == Party::Proxy => Self::new(
+                Failure::NoSharedSuite,
+                format!(
+                    "the proxy and we have no version, cipher suite, key exchange or signature of TLS in common ({}): update the \
+                     proxy",
+                    refused::plain(&format!("{why:?}"))
+                ),
+            ),
+            Error::PeerIncompatible(why) => of_incompatible(why),
+            Error::NoApplicationProtocol => Self::new(
+                Failure::NoSharedProtocol,
+                "the peer speaks none of the protocols that --alpn names: name one of its own, or none",
+            ),
+            Error::NoCertificatesPresented => Self::new(
+                Failure::CertificateRequired,
+                "the peer sent no certificate, and one is required: it needs --cert and --key",
+            ),
+            error => Self::new(
+                Failure::Protocol,
+                format!(
+                    "{}: {} TLS is broken, or something between changes it",
+                    in_words(error).replace(Party::Server.name(), presented.party.name()),
+                    presented.party.whose()
+                ),
+            ),
+        }
+    }
+
+    /// The stream ended before the handshake did.
+    pub(crate) fn eof(first: &[u8], party: Party) -> Self {
+        if !first.is_empty() && !looks_like_tls(first) {
+            return not_tls(first, party);
+        }
+        Self::new(unless_begun(Failure::Eof, first, party), cut("ended the connection", "", first, party))
+    }
+
+    pub(crate) fn reset(error: &io::Error, first: &[u8], party: Party) -> Self {
+        let why = format!(" ({})", crate::describe_error(error));
+        Self::new(unless_begun(Failure::Reset, first, party), cut("reset the connection", &why, first, party))
+    }
+}
+
+/// A client that has said nothing has not begun.
+fn unless_begun(failure: Failure, first: &[u8], party: Party) -> Failure {
+    if first.is_empty() && party == Party::Client { Failure::NotBegun } else { failure }
+}
+
+/// The peer left before the handshake was finished: what it may mean depends on how far it had come.
+fn cut(did: &str, why: &str, first: &[u8], party: Party) -> String {
+    let name = party.name();
+    match (first.is_empty(), party) {
+        (true, Party::Client) => {
+            format!("the client {did} before it began the handshake{why}: does it speak TLS?")
+        }
+        (true, _) => {
+            format!("{name} {did} before the handshake was finished{why}: is this port one for TLS?")
+        }
+        (false, Party::Client) => format!(
+            "the client {did} before the handshake was finished{why}: it may not trust our certificate"
+        ),
+        (false, _) => format!("{name} {did} in the middle of the handshake{why}: its own log may say why"),
+    }
+}
+
+/// A time was over before the handshake was finished: which, and what it may mean.
+pub(crate) fn out_of_time(timer: Timer, first: &[u8], is_server: bool) -> String {
+    let (what, slow) = match timer {
+        Timer::Deadline => ("the deadline passed during the TLS handshake", ""),
+        Timer::Idle => (
+            "the peer was silent for the whole idle timeout during the TLS handshake",
+            "if it is only slow, raise --idle-timeout",
+        ),
+        _ => (
+            "the TLS handshake was not finished in time",
+            "if the peer is only slow, raise --connect-timeout",
+        ),
+    };
+    let question = match (first.is_empty(), is_server) {
+        (true, true) => "does the client speak TLS?",
+        (true, false) => "is this port one for TLS?",
+        (false, _) => "",
+    };
+    let advice = [question, slow].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ");
+    if advice.is_empty() { what.to_owned() } else { format!("{what}: {advice}") }
+}
+
+/// Whether the first byte is that of a handshake record or an alert.
+fn looks_like_tls(first: &[u8]) -> bool {
+    matches!(first.first(), Some(0x15 | 0x16))
+}
+
+fn not_tls(first: &[u8], party: Party) -> HandshakeError {
+    let text = String::from_utf8_lossy(&first[..first.len().min(60)]);
+    let text = printable(text.lines().next().unwrap_or_default().trim());
+    let what = match party {
+        Party::Client => {
+            format!("the client sent \"{text}\", which is not TLS: it must speak TLS to this port")
+        }
+        Party::Server => {
+            format!("the peer answered \"{text}\", which is not TLS: leave TLS out, or give the port for TLS")
+        }
+        Party::Proxy => format!("the proxy answered \"{text}\", which is not TLS: write http:// for it"),
+    };
+    HandshakeError::new(Failure::NotTls, what)
+}
+
+fn of_alert(alert: AlertDescription, stage: Stage) -> HandshakeError {
+    let name = alert_name(alert);
+    let (failure, advice) = match alert {
+        // TLS 1.2 has no alert of its own for a certificate that is missing: RFC 5246, 7.4.6.
+        AlertDescription::HandshakeFailure | AlertDescription::BadCertificate
+            if stage == Stage::CertificateMissing =>
+        {
+            (Failure::CertificateRequired, "it asked for a certificate of ours: give it --cert and --key")
+        }
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity
+            if stage == Stage::SuiteAgreed =>
+        {
+            (Failure::Refused, "a cipher suite was agreed, so it is something else: its own log may say why")
+        }
+        AlertDescription::ProtocolVersion => (
+            Failure::NoSharedVersion,
+            "we have no TLS version in common: update the peer, or lower --tls-min if it was raised",
+        ),
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
+            (Failure::NoSharedSuite, "we have no cipher suite or signature in common")
+        }
+        AlertDescription::NoApplicationProtocol => {
+            (Failure::NoSharedProtocol, "it speaks none of the protocols that --alpn names")
+        }
+        AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
+            (Failure::CertificateRequired, "it wants a certificate of ours: give it --cert and --key")
+        }
+        AlertDescription::UnknownCA
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::BadCertificate => {
+            (Failure::Refused, "it does not trust our certificate: it must be told of it, or of its issuer")
+        }
+        AlertDescription::CertificateExpired => (Failure::Refused, "our certificate has expired: renew it"),
+        AlertDescription::UnrecognisedName => {
+            (Failure::Refused, "it does not know the name that we asked for: give another with --servername")
+        }
+        _ => (Failure::Refused, "its own log may say why"),
+    };
+    HandshakeError::new(failure, format!("the peer refused with the alert {name}: {advice}"))
+}
+
+fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
+    use PeerIncompatible as P;
+    match why {
+        P::ServerDoesNotSupportTls12Or13 | P::Tls12NotOffered => HandshakeError::new(
+            Failure::NoSharedVersion,
+            "the peer and we have no TLS version in common: its own are older than TLS 1.2, the oldest here: update it",
+        ),
+        P::ServerTlsVersionIsDisabledByOurConfig
+        | P::SupportedVersionsExtensionRequired
+        | P::Tls12NotOfferedOrEnabled => HandshakeError::new(
+            Failure::NoSharedVersion,
+            "the peer and we have no TLS version in common: update the peer, or lower --tls-min if it was raised",
+        ),
+        other => HandshakeError::new(
+            Failure::NoSharedSuite,
+            format!(
+                "the peer and we have no cipher suite, key exchange or signature in common ({}): update the peer",
+                refused::plain(&format!("{other:?}"))
+            ),
+        ),
+    }
+}
+
+/// What rustls says, without the names of its variants.
+pub(crate) fn in_words(error: &Error) -> String {
+    let named = |what: &str, variant: &dyn fmt::Debug| {
+        format!("{what} ({})", refused::plain(&format!("{variant:?}")))
+    };
+    match error {
+        Error::InvalidMessage(why) => named("the peer sent a message that is not well formed", why),
+        Error::PeerMisbehaved(why) => named("the peer broke the protocol", why),
+        Error::InappropriateMessage { got_type, .. } => named("the peer sent a record out of turn", got_type),
+        Error::InappropriateHandshakeMessage { got_type, .. } => {
+            named("the peer sent a handshake message out of turn", got_type)
+        }
+        other => printable(&other.to_string()),
+    }
+}
+
+/// The alert's name as RFC 8446, section 6, has it.
+pub(crate) fn alert_name(alert: AlertDescription) -> String {
+    use AlertDescription as A;
+    let name = match alert {
+        A::CloseNotify => "close_notify",
+        A::UnexpectedMessage => "unexpected_message",
+        A::BadRecordMac => "bad_record_mac",
+        A::DecryptionFailed => "decryption_failed",
+        A::RecordOverflow => "record_overflow",
+        A::HandshakeFailure => "handshake_failure",
+        A::NoCertificate => "no_certificate",
+        A::BadCertificate => "bad_certificate",
+        A::UnsupportedCertificate => "unsupported_certificate",
+        A::CertificateRevoked => "certificate_revoked",
+        A::CertificateExpired => "certificate_expired",
+        A::CertificateUnknown => "certificate_unknown",
+        A::IllegalParameter => "illegal_parameter",
+        A::UnknownCA => "unknown_ca",
+        A::AccessDenied => "access_denied",
+        A::DecodeError => "decode_error",
+        A::DecryptError => "decrypt_error",
+        A::ProtocolVersion => "protocol_version",
+        A::InsufficientSecurity => "insufficient_security",
+        A::InternalError => "internal_error",
+        A::InappropriateFallback => "inappropriate_fallback",
+        A::UserCanceled => "user_canceled",
+        A::NoRenegotiation => "no_renegotiation",
+        A::MissingExtension => "missing_extension",
+        A::UnsupportedExtension => "unsupported_extension",
+        A::UnrecognisedName => "unrecognized_name",
+        A::BadCertificateStatusResponse => "bad_certificate_status_response",
+        A::UnknownPSKIdentity => "unknown_psk_identity",
+        A::CertificateRequired => "certificate_required",
+        A::NoApplicationProtocol => "no_application_protocol",
+        other => return format!("number {}", u8::from(other)),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_too_old_for_any_option_is_not_met_by_one() {
+        for why in [PeerIncompatible::Tls12NotOffered, PeerIncompatible::ServerDoesNotSupportTls12Or13] {
+            let said = of_incompatible(&why).to_string();
+            assert!(said.contains("older than TLS 1.2") && !said.contains("--tls-min"), "{said}");
+        }
+        let said = of_incompatible(&PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig).to_string();
+        assert!(said.contains("--tls-min"), "{said}");
+    }
+
+    #[test]
+    fn what_is_not_tls_is_quoted() {
+        let error = HandshakeError::eof(b"220 mail.test ESMTP\r\n\x1b", Party::Server);
+        assert_eq!(error.failure(), Failure::NotTls);
+        assert!(error.to_string().contains("answered \"220 mail.test ESMTP\", which is not TLS"), "{error}");
+    }
+
+    #[test]
+    fn a_handshake_failure_means_what_the_handshake_had_come_to() {
+        for (stage, failure, says) in [
+            (Stage::Begun, Failure::NoSharedSuite, "no cipher suite"),
+            (Stage::SuiteAgreed, Failure::Refused, "a cipher suite was agreed"),
+            (Stage::CertificateMissing, Failure::CertificateRequired, "--cert and --key"),
+        ] {
+            let error = of_alert(AlertDescription::HandshakeFailure, stage);
+            assert_eq!(error.failure(), failure);
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_failure_says_what_to_do() {
+        for alert in [
+            AlertDescription::ProtocolVersion,
+            AlertDescription::CertificateRequired,
+            AlertDescription::Unknown(99),
+        ] {
+            let text = of_alert(alert, Stage::Begun).to_string();
+            assert!(text.matches(": ").count() >= 2, "{text}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! TLS as rustls does it: configurations, sessions, and what is said of a failure.
+
+mod certificate;
+mod client;
+mod config;
+mod engine;
+mod explain;
+mod files;
+mod fingerprint;
+mod ledger;
+mod refused;
+mod roots;
+mod self_signed;
+mod server;
+mod session;
+mod verify;
+
+use super::{Config, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
+
+pub use client::{Client, ClientConfig};
+pub use config::ConfigError;
+pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub use server::{Server, ServerConfig};
+pub(crate) use session::Session;
+
+/// The keys that rustls knows here, for a sentence.
+const KEY_KINDS: &str = "it can be RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519";
