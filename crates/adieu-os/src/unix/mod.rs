@@ -1,6 +1,7 @@
 //! Unix: error numbers, `poll`, and being woken.
 
 pub mod ends;
+mod group;
 mod names;
 #[cfg(not(target_os = "linux"))]
 mod portable;
@@ -9,6 +10,7 @@ mod readiness;
 mod socket_file;
 mod waker;
 
+pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
 pub use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
 #[cfg(not(target_os = "linux"))]
 pub use portable::*;

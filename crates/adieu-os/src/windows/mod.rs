@@ -7,6 +7,7 @@
 //! | `evidence` | SIO_TCP_INFO, the table of TCP connections, SO_ERROR |
 //! | `errors` | the numbers, their names, what they mean |
 //! | `ends`, `worker` | files, pipes and consoles as our two ends |
+//! | `group` | stopping a command |
 //! | `readiness` | what tokio waits for |
 //!
 //! Every socket here is non-blocking and no receive is ever left pending: a pending receive at the close of a socket
@@ -15,6 +16,7 @@
 pub mod ends;
 mod errors;
 mod evidence;
+mod group;
 #[cfg(feature = "tokio")]
 mod readiness;
 mod socket;
@@ -28,6 +30,7 @@ pub use errors::{
     look_up, refused, resolver_code,
 };
 pub use evidence::{AcknowledgementWatch, first_fin, sample};
+pub use group::{lead_group, stop_command};
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub use socket::{

@@ -1,7 +1,6 @@
 //! A command whose output is what is sent, and whose exit status says whether that was all of it.
 
 use super::error::SourceError;
-use crate::os;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -27,7 +26,7 @@ impl Producer {
     pub(crate) fn start(&self) -> Result<(Running, File), SourceError> {
         let fail = |e| SourceError::new("start", "the command".as_ref(), e);
         let mut command = self.0();
-        let is_group = os::leads_group(&mut command);
+        let is_group = adieu_os::lead_group(&mut command);
         let mut child = command.stdout(Stdio::piped()).spawn().map_err(fail)?;
         let output = child.stdout.take().ok_or_else(|| fail(io::ErrorKind::BrokenPipe.into()))?;
         let running = Running { child, is_group, has_ended: false };
@@ -73,12 +72,7 @@ impl Drop for Running {
         if self.has_ended {
             return;
         }
-        if self.is_group {
-            os::stop_group(&mut self.child);
-        } else {
-            // It may have ended by itself.
-            let _ = self.child.kill();
-        }
+        adieu_os::stop_command(&mut self.child, self.is_group);
         // It is gone by then, or is so in a moment.
         let _ = self.child.wait();
     }

@@ -13,13 +13,12 @@
 //! that process holds our end of the socket, too. At a good end the guard is told to let go.
 
 use crate::printer::complain;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use adieu_os::Group;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{IoSlice, IoSliceMut};
@@ -29,13 +28,9 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 /// The word that makes this program a guard. It is no command: nobody types it.
 const WORD: &str = "--guard-commands";
-
-/// How long a command may take to heed SIGTERM.
-const TO_HEED_TERM: Duration = Duration::from_secs(1);
 
 /// Our end of the guard. Without one the commands are served all the same.
 #[derive(Default)]
@@ -163,7 +158,8 @@ pub(crate) fn is_asked_for(words: &[OsString]) -> bool {
 struct Watched {
     /// Held open until the command is not to see an end any more.
     _stdin: Option<OwnedFd>,
-    group: Option<Pid>,
+    /// The number of its process, which leads its process group.
+    group: Option<i32>,
 }
 
 /// Guards until whoever started this process is gone, and everything it left behind.
@@ -183,7 +179,7 @@ pub(crate) fn run() {
             // Without a descriptor that could be had it is still stopped, if perhaps after it has seen an end.
             commands.insert(number, Watched { _stdin: stdin, group: None });
         } else if step == Step::Runs as u8 {
-            commands.entry(number).or_default().group = Pid::from_raw(process);
+            commands.entry(number).or_default().group = Some(process);
         } else if step == Step::Ended as u8 {
             commands.remove(&number);
         }
@@ -232,19 +228,7 @@ fn next(socket: BorrowedFd<'_>) -> Result<Option<Told>, Errno> {
 
 /// Tells them to end, and kills those that have not ended then, with their stdin still open.
 fn stop(commands: &BTreeMap<u32, Watched>) {
-    let groups: Vec<Pid> = commands.values().filter_map(|watched| watched.group).collect();
-    let signal = |signal| {
-        for group in &groups {
-            // It may have ended by itself.
-            let _ = kill_process_group(*group, signal);
-        }
-    };
-    signal(Signal::TERM);
-    let until = Instant::now() + TO_HEED_TERM;
-    for group in &groups {
-        let Ok(leader) = pidfd_open(*group, PidfdFlags::empty()) else { continue };
-        let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok();
-        let _ = poll(&mut [PollFd::new(&leader, PollFlags::IN)], left.as_ref());
-    }
-    signal(Signal::KILL);
+    let numbers = commands.values().filter_map(|watched| watched.group);
+    let groups: Vec<Group> = numbers.filter_map(Group::of_number).collect();
+    adieu_os::stop_groups(&groups.iter().collect::<Vec<_>>());
 }

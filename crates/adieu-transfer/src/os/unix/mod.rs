@@ -2,7 +2,6 @@
 
 mod directory;
 mod file;
-mod group;
 mod streams;
 mod sync;
 
@@ -10,7 +9,6 @@ pub(crate) use directory::{Directory, about, open_to_read};
 pub(crate) use file::{
     can_have_mode, inode_changed, is_sparse, next_data, permissions, set_mode, settle_mode, unlock,
 };
-pub(crate) use group::{leads_group, stop_group};
 pub(crate) use streams::{Input, write_through};
 pub(crate) use sync::SyncAtOnce;
 

@@ -17,18 +17,6 @@ pub(crate) use sync::SyncAtOnce;
 
 use std::ffi::OsString;
 use std::io;
-use std::process::{Child, Command};
-
-/// Whether a command has a group of its own, to be stopped as a whole: there are none here.
-pub(crate) fn leads_group(_: &mut Command) -> bool {
-    false
-}
-
-/// Stops it alone.
-pub(crate) fn stop_group(leader: &mut Child) {
-    // It may have ended by itself.
-    let _ = leader.kill();
-}
 
 /// The name of an entry, as it goes over the wire: UTF-8.
 ///
