@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,17 +23,18 @@ pub(super) const INTRODUCTION: Duration = Duration::from_secs(10);
 const CLIENTS: usize = 32;
 const CLIENTS_OF_SOURCE: usize = 8;
 
-/// So many have a thread, those that have to go and have not gone included. Others wait to be accepted.
+/// The most clients that have a thread, with those that have to go and have not gone yet. Others wait to be accepted.
 const THREADS: usize = 4 * CLIENTS;
 
-/// After it could not accept, for want of descriptors.
+/// The pause after a client could not be accepted, or could not be given a thread.
 const REST: Duration = Duration::from_millis(100);
 
-/// While there are no more threads, it is looked so often whether one has ended.
-const ROOM: Duration = Duration::from_millis(10);
+/// How long a client that comes while another one is served waits for the end of that one: it may have ended, and this side
+/// not know it yet.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// What the door tells.
-pub(super) enum Event {
+pub(super) enum DoorEvent {
     /// Somebody has connected, and is heard.
     Came,
     /// A client has said who it is: the door is closed behind it until [`Door::open`].
@@ -76,7 +77,7 @@ impl From<Box<Report>> for Never {
 }
 
 pub(crate) struct Door {
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<DoorEvent>,
     shared: Arc<Shared>,
     stop: Interrupt,
     acceptor: Option<JoinHandle<()>>,
@@ -98,13 +99,25 @@ pub(super) struct Hearing {
 struct Shared {
     hearing: Hearing,
     guesses: Guesses,
-    /// Somebody is served.
-    is_busy: AtomicBool,
-    is_over: AtomicBool,
-    clients: Mutex<VecDeque<Client>>,
+    state: Mutex<State>,
+    /// Whatever waits for a change of the state waits here.
+    changed: Condvar,
     /// It was said that clients wait for want of something: once is enough.
     has_said_that_clients_wait: AtomicBool,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<DoorEvent>,
+}
+
+/// What the threads of the door tell each other.
+#[derive(Default)]
+struct State {
+    /// Those that have a thread, the oldest first.
+    clients: VecDeque<Client>,
+    /// Somebody is served.
+    is_busy: bool,
+    /// The door is being closed for good.
+    is_over: bool,
+    /// A signal has come.
+    is_interrupted: bool,
 }
 
 /// One that is being heard.
@@ -112,7 +125,32 @@ struct Client {
     id: u64,
     source: Origin,
     /// It has to make room for another.
-    must_go: Arc<AtomicBool>,
+    must_go: bool,
+}
+
+impl State {
+    /// Whether a client is still to be heard.
+    fn hears(&self, id: u64) -> bool {
+        !self.is_over && !self.clients.iter().any(|client| client.id == id && client.must_go)
+    }
+
+    /// A place for one more. If all are taken, the oldest of the source that has most of them goes.
+    fn make_room(&mut self, id: u64, source: Origin) {
+        let staying = || self.clients.iter().filter(|client| !client.must_go);
+        let of = |source| staying().filter(|client| client.source == source).count();
+        let goes = if of(source) >= CLIENTS_OF_SOURCE {
+            Some(source)
+        } else if staying().count() >= CLIENTS {
+            self.clients.iter().map(|client| client.source).max_by_key(|source| of(*source))
+        } else {
+            None
+        };
+        let is_oldest = |client: &&mut Client| Some(client.source) == goes && !client.must_go;
+        if let Some(client) = self.clients.iter_mut().find(is_oldest) {
+            client.must_go = true;
+        }
+        self.clients.push_back(Client { id, source, must_go: false });
+    }
 }
 
 impl Door {
@@ -124,18 +162,20 @@ impl Door {
         let shared = Arc::new(Shared {
             hearing,
             guesses: Guesses::new(),
-            is_busy: AtomicBool::new(false),
-            is_over: AtomicBool::new(false),
-            clients: Mutex::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
             has_said_that_clients_wait: AtomicBool::new(false),
             events: sender.clone(),
         });
         let interrupt = &shared.hearing.interrupt;
-        let signal = interrupt.clone();
+        let (signal, shared_for_signal) = (interrupt.clone(), Arc::downgrade(&shared));
         // It is left behind at the end, and holds nothing.
         thread::Builder::new().name("adieu-signal".into()).spawn(move || {
             if let Some(signal) = signal.wait(Duration::MAX) {
-                let _ = sender.send(Event::Signal(signal));
+                if let Some(shared) = shared_for_signal.upgrade() {
+                    shared.change(|state| state.is_interrupted = true);
+                }
+                let _ = sender.send(DoorEvent::Signal(signal));
             }
         })?;
         let accepting = Arc::clone(&shared);
@@ -146,18 +186,18 @@ impl Door {
 
     /// Nobody is served any more: the next that says who it is will be.
     pub(super) fn open(&self) {
-        self.shared.is_busy.store(false, Ordering::SeqCst);
+        self.shared.change(|state| state.is_busy = false);
     }
 
     /// The next event, within `limit`. `None`: there was none.
-    pub(super) fn next(&mut self, limit: Option<Duration>) -> Option<Event> {
+    pub(super) fn next(&mut self, limit: Option<Duration>) -> Option<DoorEvent> {
         let event = match limit {
             None => self.events.recv().ok(),
             Some(limit) => self.events.recv_timeout(limit).ok(),
         };
         match &event {
-            Some(Event::Came) => self.pending += 1,
-            Some(Event::Agreed(_) | Event::Failed(_) | Event::WasBusy) => {
+            Some(DoorEvent::Came) => self.pending += 1,
+            Some(DoorEvent::Agreed(_) | DoorEvent::Failed(_) | DoorEvent::WasBusy) => {
                 self.pending = self.pending.saturating_sub(1);
             }
             _ => {}
@@ -168,7 +208,7 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::SeqCst);
+        self.shared.change(|state| state.is_over = true);
         self.stop.raise(Signal::Terminate);
         // The listener, and the file of a Unix socket, go with it.
         if let Some(acceptor) = self.acceptor.take() {
@@ -178,13 +218,35 @@ impl Drop for Door {
 }
 
 impl Shared {
-    fn tell(&self, event: Event) {
+    fn tell(&self, event: DoorEvent) {
         // Nobody hears it at the end.
         let _ = self.events.send(event);
     }
 
-    fn clients(&self) -> MutexGuard<'_, VecDeque<Client>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and wakes whoever waits for a change.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.state());
+        self.changed.notify_all();
+        changed
+    }
+
+    /// Waits for `limit`, or until this is so no longer.
+    fn wait_while(&self, limit: Duration, mut so: impl FnMut(&State) -> bool) {
+        // Who is woken looks at the state anew in any case.
+        let _ = self.changed.wait_timeout_while(self.state(), limit, |state| so(state));
+    }
+
+    fn is_over(&self) -> bool {
+        self.state().is_over
+    }
+
+    /// A pause that the end of the door cuts short.
+    fn rest(&self) {
+        self.wait_while(REST, |state| !state.is_over);
     }
 
     fn accept(self: Arc<Self>, listener: &Listener) {
@@ -193,31 +255,29 @@ impl Shared {
             let connection = loop {
                 match listener.accept() {
                     Ok(connection) => break connection,
-                    Err(_) if self.is_over.load(Ordering::SeqCst) => return,
+                    Err(_) if self.is_over() => return,
                     Err(error) => {
                         if is_for_want(error.io_error()) {
                             self.say_that_clients_wait(&error.to_string());
                         } else if !std::mem::replace(&mut is_failing, true) {
-                            self.tell(Event::CannotAccept(error));
+                            self.tell(DoorEvent::CannotAccept(error));
                         }
-                        thread::sleep(REST);
+                        self.rest();
                     }
                 }
             };
             is_failing = false;
-            while self.clients().len() >= THREADS && !self.is_over.load(Ordering::SeqCst) {
-                thread::sleep(ROOM);
-            }
+            self.wait_while(Duration::MAX, |state| state.clients.len() >= THREADS && !state.is_over);
             let source = Origin::of(connection.peer_address());
-            let must_go = self.make_room(id, source);
+            self.change(|state| state.make_room(id, source));
             // It stays ours until there is a thread for it.
             let waiting = Arc::new(Mutex::new(Some(connection)));
-            while let Err(error) = self.hear_on_thread(id, source, &waiting, &must_go) {
+            while let Err(error) = self.hear_on_thread(id, source, &waiting) {
                 self.say_that_clients_wait(&format!("cannot hear a client: {}", describe_error(&error)));
-                if self.is_over.load(Ordering::SeqCst) {
+                if self.is_over() {
                     return;
                 }
-                thread::sleep(REST);
+                self.rest();
             }
         }
     }
@@ -227,16 +287,15 @@ impl Shared {
         id: u64,
         source: Origin,
         waiting: &Arc<Mutex<Option<Connection>>>,
-        must_go: &Arc<AtomicBool>,
     ) -> io::Result<()> {
-        let (this, waiting, must_go) = (Arc::clone(self), Arc::clone(waiting), Arc::clone(must_go));
+        let (this, waiting) = (Arc::clone(self), Arc::clone(waiting));
         let hear = move || {
             let connection = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let event = connection.and_then(|connection| this.hear(connection, source, &must_go));
+            let event = connection.and_then(|connection| this.hear(connection, id, source));
             if let Some(event) = event {
                 this.tell(event);
             }
-            this.clients().retain(|client| client.id != id);
+            this.change(|state| state.clients.retain(|client| client.id != id));
         };
         thread::Builder::new().name("adieu-client".into()).spawn(hear).map(drop)
     }
@@ -248,44 +307,20 @@ impl Shared {
         let words = format!("{why}; clients wait until that is over");
         // While a bar is drawn, another thread does not write.
         if self.hearing.printer.may_draw() {
-            self.tell(Event::Says(words));
+            self.tell(DoorEvent::Says(words));
         } else {
             self.hearing.printer.say(&words);
         }
     }
 
-    /// A place for one more. If all are taken, the oldest of the source that has most of them goes.
-    fn make_room(&self, id: u64, source: Origin) -> Arc<AtomicBool> {
-        let mut clients = self.clients();
-        let of = |source, clients: &VecDeque<Client>| {
-            clients.iter().filter(|c| c.source == source && !c.must_go.load(Ordering::SeqCst)).count()
-        };
-        let count = of(source, &clients);
-        let goes = if count >= CLIENTS_OF_SOURCE {
-            Some(source)
-        } else if clients.iter().filter(|c| !c.must_go.load(Ordering::SeqCst)).count() >= CLIENTS {
-            clients.iter().map(|c| c.source).max_by_key(|source| of(*source, &clients))
-        } else {
-            None
-        };
-        let oldest = |c: &&Client| Some(c.source) == goes && !c.must_go.load(Ordering::SeqCst);
-        if let Some(client) = clients.iter().find(oldest) {
-            client.must_go.store(true, Ordering::SeqCst);
-        }
-        let must_go = Arc::new(AtomicBool::new(false));
-        clients.push_back(Client { id, source, must_go: Arc::clone(&must_go) });
-        must_go
-    }
-
     /// Hears who a client is. `None`: one that was never said to have come, so that those that come while somebody is served
     /// for hours leave nothing behind.
-    fn hear(&self, connection: Connection, source: Origin, must_go: &AtomicBool) -> Option<Event> {
+    fn hear(&self, connection: Connection, id: u64, source: Origin) -> Option<DoorEvent> {
         let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
-        let go_on = || !must_go.load(Ordering::SeqCst) && !self.is_over.load(Ordering::SeqCst);
-        let was_busy = self.stays_busy(&go_on);
+        let was_busy = self.stays_busy(id);
         if !was_busy {
             self.hearing.printer.connected(&connection);
-            self.tell(Event::Came);
+            self.tell(DoorEvent::Came);
         }
         let connection = if self.hearing.speaks_tls {
             match connection.handshake() {
@@ -294,14 +329,14 @@ impl Shared {
                 Err(report) => {
                     let left_silently = report.tls_failure == Some("not_begun");
                     let why = Why::Never(Never { report, by_stranger: true });
-                    return Some(Event::Failed(Failed { peer, left_silently, why }));
+                    return Some(DoorEvent::Failed(Failed { peer, left_silently, why }));
                 }
             }
         } else {
             connection
         };
         let mut wire = Wire::new(connection, Some(&self.hearing.interrupt));
-        if was_busy || self.is_busy.load(Ordering::SeqCst) {
+        if was_busy || self.state().is_busy {
             let _ = adieu_transfer::tell_busy(&mut wire, self.hearing.role, self.hearing.secret.is_some());
             linger(&mut wire);
             wire.finish();
@@ -310,9 +345,9 @@ impl Shared {
         let has_guessed = Cell::new(false);
         let gate = || {
             let turn = self.guesses.turn_of_source(source, Instant::now());
-            let is_next = self.wait(turn.after, &go_on) && {
+            let is_next = self.wait(turn.after, id) && {
                 let turn = self.guesses.turn_of_all(Instant::now());
-                let is_next = self.wait(turn.after, &go_on);
+                let is_next = self.wait(turn.after, id);
                 if !is_next {
                     self.guesses.give_back_of_all(turn);
                 }
@@ -324,6 +359,7 @@ impl Shared {
             has_guessed.set(is_next);
             is_next
         };
+        let go_on = || self.state().hears(id);
         let mut terms = Terms::new(self.hearing.secret.as_ref());
         terms.patience = self.hearing.patience;
         terms.within = Some(INTRODUCTION);
@@ -340,13 +376,12 @@ impl Shared {
                     !matches!(outcome.verdict, Verdict::Silent { .. } | Verdict::Interrupted { .. });
                 let left_silently = has_left && wire.bytes_received() == Some(0);
                 let why = Why::Outcome(outcome, Box::new(wire));
-                Some(Event::Failed(Failed { peer, left_silently, why }))
+                Some(DoorEvent::Failed(Failed { peer, left_silently, why }))
             }
             Ok(agreement) => {
-                let is_first =
-                    self.is_busy.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+                let is_first = !self.change(|state| std::mem::replace(&mut state.is_busy, true));
                 if is_first {
-                    return Some(Event::Agreed(Box::new((wire, agreement))));
+                    return Some(DoorEvent::Agreed(Box::new((wire, agreement))));
                 }
                 let _ = adieu_transfer::refuse_busy(&mut wire, self.hearing.role, agreement);
                 linger(&mut wire);
@@ -356,39 +391,28 @@ impl Shared {
         }
     }
 
-    /// Whether somebody else is served, and still is a moment later: he may have ended, and this side not know it yet.
-    fn stays_busy(&self, go_on: &dyn Fn() -> bool) -> bool {
-        const MOMENT: Duration = Duration::from_secs(1);
-        let until = Instant::now() + MOMENT;
-        let is_busy = || self.is_busy.load(Ordering::SeqCst);
-        while is_busy() && Instant::now() < until {
-            if !self.wait(Duration::from_millis(20), go_on) {
-                break;
-            }
-        }
-        is_busy()
+    /// Whether somebody else is served, and still is a [`MOMENT`] later.
+    fn stays_busy(&self, id: u64) -> bool {
+        self.wait_while(MOMENT, |state| state.is_busy && state.hears(id) && !state.is_interrupted);
+        self.state().is_busy
     }
 
-    fn was_busy(&self, peer: &str, had_come: bool) -> Option<Event> {
+    fn was_busy(&self, peer: &str, had_come: bool) -> Option<DoorEvent> {
         // While a bar is drawn, another thread does not write.
         if !self.hearing.printer.may_draw() {
             self.hearing.printer.say(&format!("{peer} was told that this side is busy"));
         }
-        had_come.then_some(Event::WasBusy)
+        had_come.then_some(DoorEvent::WasBusy)
     }
 
-    /// Waits, and says whether to go on.
-    fn wait(&self, mut left: Duration, go_on: &dyn Fn() -> bool) -> bool {
-        const LOOK: Duration = Duration::from_millis(50);
-        while !left.is_zero() {
-            let piece = left.min(LOOK);
-            thread::sleep(piece);
-            left -= piece;
-            if !go_on() || self.hearing.interrupt.raised().is_some() {
-                return false;
-            }
+    /// Waits for so long, and says whether the client is still to be heard. A wait of no time at all asks nobody.
+    fn wait(&self, limit: Duration, id: u64) -> bool {
+        if limit.is_zero() {
+            return true;
         }
-        true
+        let goes_on = |state: &State| state.hears(id) && !state.is_interrupted;
+        self.wait_while(limit, goes_on);
+        goes_on(&self.state())
     }
 }
 
@@ -437,13 +461,13 @@ mod tests {
             printer: Arc::new(Printer::new(&reports).expect("it writes no file")),
         };
         let mut door = Door::new(listener, &options, hearing).expect("there are threads");
-        door.shared.is_busy.store(true, Ordering::SeqCst);
+        door.shared.change(|state| state.is_busy = true);
         let clients: Vec<_> = (0..3).map(|_| TcpStream::connect(&address).expect("it listens")).collect();
         for mut client in clients {
             client.read_to_end(&mut Vec::new()).expect("it is told, and ends");
         }
         let until = Instant::now() + INTRODUCTION;
-        while !door.shared.clients().is_empty() {
+        while !door.shared.state().clients.is_empty() {
             assert!(Instant::now() < until, "they do not go");
             thread::yield_now();
         }

@@ -1,6 +1,6 @@
 //! How a side comes to its peer: it connects, or it waits for a client that says who it is.
 
-use super::door::{Door, Event, Failed, Never, Why};
+use super::door::{Door, DoorEvent, Failed, Never, Why};
 use super::plan::Protection;
 use super::progress::Progress;
 use super::session::{Origin, Session};
@@ -128,14 +128,14 @@ impl Session {
             match door.next(limit) {
                 None if self.plan.is_late() => return self.never(NeverConnected::DeadlinePassed),
                 None => return self.never(NeverConnected::TimedOut),
-                Some(Event::Signal(signal)) => return self.never(NeverConnected::Interrupted { signal }),
-                Some(Event::Came | Event::WasBusy) => {}
-                Some(Event::Says(words)) => self.printer.say(&words),
-                Some(Event::CannotAccept(error)) => {
+                Some(DoorEvent::Signal(signal)) => return self.never(NeverConnected::Interrupted { signal }),
+                Some(DoorEvent::Came | DoorEvent::WasBusy) => {}
+                Some(DoorEvent::Says(words)) => self.printer.say(&words),
+                Some(DoorEvent::CannotAccept(error)) => {
                     let error = error.io_error();
                     return self.never(NeverConnected::CannotServe { peer: None, error });
                 }
-                Some(Event::Agreed(agreed)) => {
+                Some(DoorEvent::Agreed(agreed)) => {
                     let (wire, agreement) = *agreed;
                     self.warn_of(wire.peer_address());
                     if let Some(progress) = progress.take() {
@@ -143,7 +143,7 @@ impl Session {
                     }
                     return Met::Peer(Box::new(wire), Some(Box::new(agreement)));
                 }
-                Some(Event::Failed(failed)) => last = self.failed(failed).or(last),
+                Some(DoorEvent::Failed(failed)) => last = self.failed(failed).or(last),
             }
         }
     }
