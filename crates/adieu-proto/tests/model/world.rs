@@ -8,6 +8,7 @@
 //!
 //! Time is absolute in the core, so it advances only when a timer fires: everything else happens at once.
 
+use crate::session::{Session, Tail};
 use adieu_proto::{
     Action, Asking, Call, Config, Connection, Fault, FaultKind, InputSilence, LocalEnd, Path, Sample, Signal,
     SocketError, Time, Unacknowledged, Waiting,
@@ -21,12 +22,14 @@ pub(crate) struct Bounds {
     pub(crate) up: u64,
     /// Bytes that the peer sends at most.
     pub(crate) down: u64,
+    /// A session answers something of the peer's, a key update.
+    pub(crate) answers: bool,
     /// Signals come, the program asks for something, our own ends fail.
     pub(crate) trouble: bool,
 }
 
 /// Bytes that our kernel holds before the peer has acknowledged any; and our driver, each way.
-const ROOM: u64 = 1;
+pub(crate) const ROOM: u64 = 1;
 
 /// What our platform tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,7 +37,7 @@ pub(crate) enum Platform {
     /// Everything.
     Full,
     /// Nothing of acknowledgements.
-    Untold,
+    NoAcks,
     /// A Unix socket: nothing is to be acknowledged, and there is no network to lose it.
     SameKernel,
     /// SO_ERROR cannot be read.
@@ -52,16 +55,24 @@ pub(crate) enum Peer {
 
 /// What can happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Step {
+pub(crate) enum Move {
     // Connecting.
     Connected,
     Refused,
+    /// A part of the transport's handshake comes.
+    Greeted,
+    /// The transport's handshake fails.
+    HandshakeFails,
     // Our driver.
     Ask,
     Answer,
     Receive,
     Exhausted,
     Send,
+    /// The session seals close_notify, for our input has ended.
+    SealCloseNotify,
+    /// The session seals an answer to something of the peer's.
+    SealAnswer,
     Sleep,
     Timer,
     WakeForAcknowledgement,
@@ -77,8 +88,8 @@ pub(crate) enum Step {
     GiveUp,
     // The channel and the peer.
     PeerSends,
-    /// Its stream ends inside the transport (TLS close_notify), and we have received all before it.
-    PeerFinishes,
+    /// Its stream ends inside the transport.
+    PeerFinishes(Tail),
     PeerEnds,
     PeerResets,
     PeerTakes,
@@ -93,15 +104,17 @@ pub(crate) struct World {
     pub(crate) bounds: Bounds,
     pub(crate) config: Config,
     pub(crate) core: Connection,
+    /// `None`: the two streams are what is on the wire.
+    pub(crate) session: Option<Session>,
     pub(crate) now: Time,
     pub(crate) in_flight: Option<Action>,
     /// What the driver sleeps on.
     pub(crate) asleep: Option<Waiting>,
-    asked: bool,
+    pub(crate) asked: bool,
     pub(crate) asked_to_shut_down: bool,
     pub(crate) closed_by: Option<Action>,
-    unsent: u64,
-    unwritten: u64,
+    pub(crate) unsent: u64,
+    pub(crate) unwritten: u64,
     // Our kernel.
     pub(crate) unread: u64,
     pub(crate) fin_received: bool,
@@ -115,10 +128,9 @@ pub(crate) struct World {
     retransmissions: u32,
     // The peer.
     pub(crate) peer: Peer,
-    pub(crate) finished: bool,
     pub(crate) peer_sent: u64,
     pub(crate) peer_received: u64,
-    cut: bool,
+    pub(crate) cut: bool,
 }
 
 impl World {
@@ -127,6 +139,7 @@ impl World {
             platform,
             bounds,
             core: Connection::new(config.clone()),
+            session: None,
             now: Time::ZERO,
             in_flight: None,
             asleep: None,
@@ -144,12 +157,16 @@ impl World {
             heard_at: config.dead_peer.map(|_| Time::ZERO),
             retransmissions: 0,
             peer: Peer::Open,
-            finished: false,
             peer_sent: 0,
             peer_received: 0,
             cut: false,
             config,
         }
+    }
+
+    /// The same with a TLS session. Whether it must be ended by close_notify is [`Config::end_mark`].
+    pub(crate) fn secure(platform: Platform, bounds: Bounds, config: Config) -> Self {
+        Self { session: Some(Session::default()), ..Self::new(platform, bounds, config) }
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -158,205 +175,119 @@ impl World {
 
     /// Octets that our kernel has taken, our FIN included.
     pub(crate) fn taken(&self) -> u64 {
-        self.core.counts().accepted + u64::from(self.fin_sent)
+        self.sent() + u64::from(self.fin_sent)
     }
 
-    // ---- what may happen ----
-
-    pub(crate) fn steps(&self, steps: &mut Vec<Step>) {
-        if self.core.outcome().is_some() {
-            return;
-        }
-        if self.bounds.trouble && !self.asked && !self.core.is_decided() {
-            steps.extend([Step::Interrupt, Step::Abort, Step::GiveUp]);
-        }
-        if self.is_connected() {
-            self.network_steps(steps);
-        } else if !self.core.is_decided() {
-            steps.push(Step::Connected);
-            if self.platform != Platform::SameKernel {
-                steps.push(Step::Refused);
-            }
-        }
-        self.driver_steps(steps);
+    /// Octets that our kernel has taken before our FIN.
+    pub(crate) fn sent(&self) -> u64 {
+        self.core.counts().accepted + self.session.as_ref().map_or(0, Session::octets)
     }
 
-    fn driver_steps(&self, steps: &mut Vec<Step>) {
-        if self.in_flight.is_some() {
-            steps.push(Step::Answer);
-            return;
-        }
-        if self.core.clone().poll_action().is_some() {
-            steps.push(Step::Ask);
-            return;
-        }
-        let before = steps.len();
-        if self.can_receive() {
-            steps.push(Step::Receive);
-        } else if self.must_say_exhausted() {
-            steps.push(Step::Exhausted);
-        } else if self.can_send() {
-            steps.push(Step::Send);
-        }
-        let must_act = steps.len() > before;
-        let wants = self.core.wants();
-        if wants.input && self.unsent < ROOM {
-            if self.core.counts().read < self.bounds.up {
-                steps.push(Step::InputGives);
-            }
-            steps.push(Step::InputEnds);
-            if self.bounds.trouble {
-                steps.push(Step::InputFails);
-            }
-        }
-        if self.unwritten > 0 {
-            steps.push(Step::OutputTakes);
-            if self.bounds.trouble {
-                steps.push(Step::OutputFails);
-            }
-        }
-        if self.core.evidence().end_mark == Some(false) && wants.receive {
-            steps.push(Step::EndMark);
-        }
-        match self.asleep {
-            None if !must_act => steps.push(Step::Sleep),
-            None => {}
-            Some(waiting) => {
-                if self.core.poll_timeout().is_some() {
-                    steps.push(Step::Timer);
-                }
-                if waiting.acknowledgement && self.acknowledged == self.taken() {
-                    steps.push(Step::WakeForAcknowledgement);
-                }
-            }
-        }
+    /// What is missing of our bytes and our FIN: a driver does not count the octets of records.
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        let records = self.session.as_ref().map_or(0, |session| session.unacknowledged(self.acknowledged));
+        self.taken() - self.acknowledged - records
     }
 
-    fn network_steps(&self, steps: &mut Vec<Step>) {
-        if self.cut {
-            // Nothing arrives any more; what is left is that our kernel notices.
-            if !self.dead && self.acknowledged < self.taken() {
-                steps.push(Step::KernelGivesUp);
-            }
-            return;
-        }
-        if self.dead {
-            return;
-        }
-        if self.peer == Peer::Open {
-            if self.config.eof_grace.is_some() && !self.finished && self.unread == 0 {
-                steps.push(Step::PeerFinishes);
-            }
-            if self.peer_sent < self.bounds.down && !self.finished {
-                steps.push(Step::PeerSends);
-            }
-            steps.push(Step::PeerEnds);
-        }
-        steps.push(Step::PeerResets);
-        if self.peer_received < self.taken() {
-            steps.push(Step::PeerTakes);
-        }
-        if self.platform == Platform::SameKernel {
-            return;
-        }
-        steps.push(Step::Cut);
-        if self.acknowledged < self.peer_received {
-            steps.push(Step::PeerAcknowledges);
-        }
+    pub(crate) fn owes(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.owed > 0)
     }
 
-    fn can_receive(&self) -> bool {
-        let something = self.unread > 0 || self.fin_received || self.dead;
-        self.core.wants().receive && self.unwritten < ROOM && something
+    /// What ends the peer's stream and waits to be read.
+    pub(crate) fn unread_tail(&self) -> Option<Tail> {
+        self.session.as_ref().filter(|session| !session.tail_read)?.tail
     }
 
-    fn must_say_exhausted(&self) -> bool {
-        self.core.wants().receive && self.unwritten < ROOM && self.core.evidence().fault.is_some()
-    }
-
-    fn can_send(&self) -> bool {
-        let queued = self.core.counts().accepted.saturating_sub(self.drained());
-        self.core.wants().send && self.unsent > 0 && (self.dead || queued < ROOM)
-    }
-
-    /// Octets that have left our kernel's buffer.
-    fn drained(&self) -> u64 {
-        if self.platform == Platform::SameKernel { self.peer_received } else { self.acknowledged }
-    }
-
-    // ---- what it does ----
-
-    pub(crate) fn take(&mut self, step: Step) {
+    pub(crate) fn take(&mut self, step: Move) {
         let now = self.now;
         let awake = !matches!(
             step,
-            Step::PeerSends
-                | Step::PeerEnds
-                | Step::PeerResets
-                | Step::PeerTakes
-                | Step::PeerAcknowledges
-                | Step::Cut
-                | Step::KernelGivesUp
+            Move::PeerSends
+                | Move::PeerFinishes(_)
+                | Move::PeerEnds
+                | Move::PeerResets
+                | Move::PeerTakes
+                | Move::PeerAcknowledges
+                | Move::Cut
+                | Move::KernelGivesUp
         );
         let slept_on = if awake { self.asleep.take() } else { self.asleep };
         match step {
-            Step::Connected => self.core.handle_connected(now),
-            Step::Refused => self.core.handle_connect_failed(now, told(Call::Connect, FaultKind::Refused)),
-            Step::Ask => {
+            Move::Connected => self.core.handle_connected(now),
+            Move::Refused => self.core.handle_connect_failed(now, told(Call::Connect, FaultKind::Refused)),
+            Move::Greeted => {
+                self.session_mut().greeted = true;
+                self.core.handle_handshake(now);
+            }
+            Move::HandshakeFails => {
+                self.core.handle_connect_failed(now, told(Call::Receive, FaultKind::Protocol));
+            }
+            Move::SealCloseNotify => {
+                self.session_mut().closed = true;
+                self.seal();
+            }
+            Move::SealAnswer => {
+                self.session_mut().answered = true;
+                self.seal();
+            }
+            Move::Ask => {
                 self.in_flight = self.core.poll_action();
                 self.asked_to_shut_down |= self.in_flight == Some(Action::ShutdownSend);
             }
-            Step::Answer => self.answer(),
-            Step::Receive => self.receive(),
-            Step::Exhausted => self.core.handle_exhausted(now),
-            Step::Send => self.send(),
-            Step::Sleep => {
+            Move::Answer => self.answer(),
+            Move::Receive => self.receive(),
+            Move::Exhausted => self.core.handle_exhausted(now),
+            Move::Send => self.send(),
+            Move::Sleep => {
                 let waiting = self.blocked_on();
                 self.asleep = Some(waiting);
                 self.core.handle_waiting(now, waiting);
             }
-            Step::Timer => {
+            Move::Timer => {
                 self.now = self.core.poll_timeout().map_or(now, |at| at.max(now));
                 self.core.handle_timeout(self.now);
             }
-            Step::WakeForAcknowledgement => {
+            Move::WakeForAcknowledgement => {
                 debug_assert!(slept_on.is_some());
                 self.core.handle_acknowledged();
             }
-            Step::InputGives => {
+            Move::InputGives => {
                 self.unsent += 1;
                 self.core.handle_input(1);
             }
-            Step::InputEnds => self.core.handle_input_eof(),
-            Step::InputFails => self.core.handle_input_failed(now, Some(5)),
-            Step::OutputTakes => {
+            Move::InputEnds => self.core.handle_input_eof(),
+            Move::InputFails => self.core.handle_input_failed(now, Some(5)),
+            Move::OutputTakes => {
                 self.unwritten -= 1;
                 self.core.handle_output(now, 1);
             }
-            Step::OutputFails => self.core.handle_local_failure(now, LocalEnd::Output, Some(28)),
-            Step::EndMark => self.core.handle_end_mark(),
-            Step::Interrupt | Step::Abort | Step::GiveUp => {
+            Move::OutputFails => self.core.handle_local_failure(now, LocalEnd::Output, Some(28)),
+            Move::EndMark => self.core.handle_end_mark(),
+            Move::Interrupt | Move::Abort | Move::GiveUp => {
                 self.asked = true;
                 match step {
-                    Step::Interrupt => self.core.handle_interrupt(now, Signal::Interrupt),
-                    Step::Abort => self.core.handle_abort(now),
+                    Move::Interrupt => self.core.handle_interrupt(now, Signal::Interrupt),
+                    Move::Abort => self.core.handle_abort(now),
                     _ => self.core.handle_give_up(now),
                 }
             }
-            Step::PeerFinishes => {
-                self.finished = true;
-                self.core.handle_stream_end(now);
-            }
-            Step::PeerSends => {
+            other => self.take_from_network(other),
+        }
+    }
+
+    fn take_from_network(&mut self, step: Move) {
+        match step {
+            Move::PeerFinishes(tail) => self.session_mut().tail = Some(tail),
+            Move::PeerSends => {
                 self.peer_sent += 1;
                 self.unread += 1;
             }
-            Step::PeerEnds => {
+            Move::PeerEnds => {
                 self.peer = Peer::Shut;
                 self.fin_received = true;
                 self.settle();
             }
-            Step::PeerResets => {
+            Move::PeerResets => {
                 self.peer = Peer::Gone;
                 let kind = if self.fin_received && !self.fin_sent {
                     FaultKind::BrokenPipe
@@ -365,15 +296,17 @@ impl World {
                 };
                 self.die(kind);
             }
-            Step::PeerTakes => self.peer_received += 1,
-            Step::PeerAcknowledges => {
+            Move::PeerTakes => self.peer_received += 1,
+            Move::PeerAcknowledges => {
                 self.acknowledged = self.peer_received;
                 self.retransmissions = 0;
-                self.heard_at = self.heard_at.map(|_| now);
+                self.heard_at = self.heard_at.map(|_| self.now);
                 self.settle();
             }
-            Step::Cut => self.cut = true,
-            Step::KernelGivesUp => self.die(FaultKind::TimedOut),
+            Move::Cut => self.cut = true,
+            Move::KernelGivesUp => self.die(FaultKind::TimedOut),
+            // What our own side does.
+            _ => {}
         }
     }
 
@@ -414,11 +347,9 @@ impl World {
     fn sample(&mut self) -> Sample {
         Sample {
             unacknowledged: match self.platform {
-                Platform::Untold => Unacknowledged::Unknown,
+                Platform::NoAcks => Unacknowledged::Unknown,
                 Platform::SameKernel => Unacknowledged::NotApplicable,
-                Platform::Full | Platform::NoSocketError => {
-                    Unacknowledged::Octets(self.taken() - self.acknowledged)
-                }
+                Platform::Full | Platform::NoSocketError => Unacknowledged::Octets(self.unacknowledged()),
             },
             path: self.path(),
             socket_error: match self.platform {
@@ -437,7 +368,22 @@ impl World {
             self.unread -= 1;
             self.unwritten += 1;
             self.core.handle_received(now, 1);
+        } else if let Some(tail) = self.unread_tail().filter(|tail| *tail != Tail::CutRecord) {
+            self.session_mut().tail_read = true;
+            if tail == Tail::CloseNotify {
+                self.core.handle_stream_end(now);
+                self.core.handle_end_mark();
+            } else {
+                // An alert of ours goes out at once, or never.
+                self.session_mut().owed = 0;
+                self.core.handle_owed(false);
+                self.core.handle_fault(now, told(Call::Receive, FaultKind::Protocol));
+            }
         } else if self.fin_received {
+            if self.unread_tail() == Some(Tail::CutRecord) {
+                self.session_mut().tail_read = true;
+                self.core.handle_missing_end_mark();
+            }
             self.core.handle_eof(now);
         } else if let Some(kind) = self.error.take() {
             self.core.handle_fault(now, told(Call::Receive, kind));
@@ -450,18 +396,44 @@ impl World {
         let now = self.now;
         if self.dead {
             let kind = self.error.take().unwrap_or(FaultKind::BrokenPipe);
+            if let Some(session) = &mut self.session {
+                session.owed = 0;
+                self.core.handle_owed(false);
+            }
             self.core.handle_fault(now, told(Call::Send, kind));
+        } else if self.owes() {
+            let after = self.sent();
+            self.session_mut().taken(after);
+            let owes = self.owes();
+            self.core.handle_owed(owes);
         } else {
             self.unsent -= 1;
             self.core.handle_accepted(now, 1);
         }
     }
 
+    /// The session has sealed a record: our kernel takes it now, or the core is told that it is owed.
+    fn seal(&mut self) {
+        self.session_mut().owed += 1;
+        if self.has_room() && !self.dead && !self.asked_to_shut_down && self.unsent == 0 {
+            let after = self.sent();
+            self.session_mut().taken(after);
+        }
+        let owes = self.owes();
+        self.core.handle_owed(owes);
+    }
+
+    fn session_mut(&mut self) -> &mut Session {
+        self.session.as_mut().expect("only a session moves so")
+    }
+
     pub(crate) fn blocked_on(&self) -> Waiting {
         let wants = self.core.wants();
+        let handshaking =
+            !self.is_connected() && self.session.as_ref().is_some_and(|session| session.greeted);
         Waiting {
-            receive: wants.receive && self.unwritten < ROOM,
-            send: wants.send && self.unsent > 0,
+            receive: handshaking || (wants.receive && self.unwritten < ROOM),
+            send: wants.send && (self.unsent > 0 || self.owes()),
             input: wants.input && self.unsent < ROOM,
             output: self.unwritten > 0 && !self.core.is_decided(),
             acknowledgement: wants.acknowledgement,
