@@ -239,3 +239,71 @@ impl Signal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_report_has_its_name() {
+        let endings = [
+            Ending::Graceful,
+            Ending::Reset { by: Side::Us },
+            Ending::TimedOut { timer: Timer::Idle },
+            Ending::Truncated,
+            Ending::LocalFailure { end: LocalEnd::Input },
+            Ending::Interrupted { signal: Signal::Hangup },
+            Ending::Indeterminate { missing: Missing::Cause },
+            Ending::NoConnection,
+        ];
+        assert_eq!(
+            endings.map(|ending| ending.name()),
+            [
+                "graceful",
+                "reset",
+                "timed_out",
+                "truncated",
+                "local_failure",
+                "interrupted",
+                "indeterminate",
+                "no_connection"
+            ]
+        );
+        let phases = [Phase::Connecting, Phase::Sending, Phase::Draining, Phase::Closing];
+        assert_eq!(phases.map(Phase::name), ["connecting", "sending", "draining", "closing"]);
+        assert_eq!([Side::Us, Side::Peer].map(Side::name), ["us", "peer"]);
+        let timers = [
+            Timer::Connect,
+            Timer::Idle,
+            Timer::FirstByte,
+            Timer::Deadline,
+            Timer::DeadPeer,
+            Timer::Unacknowledged,
+            Timer::Kernel,
+        ];
+        assert_eq!(
+            timers.map(Timer::name),
+            ["connect", "idle", "first_byte", "deadline", "dead_peer", "unacknowledged", "kernel"]
+        );
+        let ends = [LocalEnd::Input, LocalEnd::Output, LocalEnd::Command, LocalEnd::Socket];
+        assert_eq!(ends.map(LocalEnd::name), ["input", "output", "command", "socket"]);
+        let facts = [
+            Missing::PeerEof,
+            Missing::InputEnd,
+            Missing::Acknowledgement,
+            Missing::SocketError,
+            Missing::Cause,
+        ];
+        assert_eq!(
+            facts.map(Missing::name),
+            ["peer_eof", "input_end", "acknowledgement", "socket_error", "cause"]
+        );
+    }
+
+    #[test]
+    fn signals_have_the_names_and_numbers_of_unix() {
+        let signals = [Signal::Interrupt, Signal::Terminate, Signal::Hangup];
+        assert_eq!(signals.map(Signal::name), ["SIGINT", "SIGTERM", "SIGHUP"]);
+        assert_eq!(signals.map(Signal::number), [2, 15, 1]);
+    }
+}

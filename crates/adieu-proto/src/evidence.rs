@@ -162,3 +162,18 @@ pub struct Evidence {
     /// Only what we send has timed out: meanwhile the peer went on talking.
     pub peer_spoke: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_named_as_manual_pages_have_them() {
+        use Call::{Connect, Poll, Receive, Resolve, Send, Shutdown, SocketError};
+        let names = [Resolve, Connect, Receive, Send, Shutdown, SocketError, Poll].map(Call::name);
+        assert_eq!(
+            names,
+            ["getaddrinfo", "connect", "recv", "send", "shutdown", "getsockopt(SO_ERROR)", "poll"]
+        );
+    }
+}

@@ -106,3 +106,143 @@ impl Unanswered {
 fn least(limit: Duration) -> Duration {
     limit / 8 * 5
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(n: u64) -> Time {
+        Duration::from_millis(n)
+    }
+
+    /// A look at this time: what was sent again, what was probed, how many segments came, and when the last one did.
+    fn look_at(
+        watch: &mut PeerWatch,
+        now: u64,
+        retransmissions: u32,
+        probes: u32,
+        segments: u64,
+        heard_at: u64,
+    ) {
+        let asking = Some(Asking { retransmissions, probes, every: ms(20) });
+        let last_heard = Some(ms(now - heard_at));
+        let path = Path { last_heard, segments_received: Some(segments), asking, answer_within: Some(ms(5)) };
+        watch.look(ms(now), &path, true, false);
+    }
+
+    /// Whether there are asks that nothing, and that no acknowledgement has followed.
+    fn unanswered(watch: &PeerWatch) -> (bool, bool) {
+        (watch.by_anything.first_before.is_some(), watch.by_acknowledgement.first_before.is_some())
+    }
+
+    #[test]
+    fn an_ask_counts_if_it_was_made_since_the_last_look_and_nothing_came_since() {
+        // What differs from a look at 10 ms that showed one retransmission, one probe and five segments.
+        for (retransmissions, probes, segments, heard_at, expected) in [
+            (2, 1, 5, 10, (true, true)),
+            (1, 2, 5, 10, (true, false)),
+            (2, 2, 5, 10, (true, true)),
+            (1, 1, 5, 10, (false, false)),
+            (0, 2, 5, 10, (true, false)),
+            (2, 1, 6, 10, (false, true)),
+            (2, 1, 4, 10, (false, true)),
+            (2, 1, 5, 11, (false, true)),
+        ] {
+            let mut watch = PeerWatch::default();
+            look_at(&mut watch, 10, 1, 1, 5, 10);
+            assert_eq!(unanswered(&watch), (false, false), "there is nothing to compare with");
+            look_at(&mut watch, 20, retransmissions, probes, segments, heard_at);
+            assert_eq!(unanswered(&watch), expected, "{retransmissions} {probes} {segments} {heard_at}");
+        }
+    }
+
+    #[test]
+    fn asks_are_forgotten_when_they_are_answered_or_nothing_is_asked() {
+        let asked = || {
+            let mut watch = PeerWatch::default();
+            look_at(&mut watch, 10, 1, 0, 5, 10);
+            look_at(&mut watch, 20, 2, 0, 5, 10);
+            assert_eq!(unanswered(&watch), (true, true));
+            watch
+        };
+        let mut watch = asked();
+        look_at(&mut watch, 30, 2, 0, 5, 10);
+        look_at(&mut watch, 40, 3, 0, 5, 10);
+        let expected = Unanswered { first_before: Some(ms(20)), last_after: ms(30), last_before: ms(40) };
+        assert_eq!((&watch.by_anything, &watch.by_acknowledgement), (&expected, &expected));
+
+        let mut watch = asked();
+        look_at(&mut watch, 30, 2, 0, 6, 25);
+        assert_eq!(unanswered(&watch), (false, true), "the peer's TCP lives, and acknowledges nothing");
+        look_at(&mut watch, 40, 1, 0, 6, 25);
+        assert_eq!(unanswered(&watch), (false, false), "the count began anew");
+
+        let path = |asking| Path {
+            asking,
+            segments_received: Some(5),
+            last_heard: Some(ms(20)),
+            answer_within: None,
+        };
+        let again = Some(Asking { retransmissions: 3, probes: 0, every: ms(20) });
+        for (asking, outstanding, acknowledged) in
+            [(again, true, true), (again, false, false), (None, true, false)]
+        {
+            let mut watch = asked();
+            watch.look(ms(30), &path(asking), outstanding, acknowledged);
+            assert_eq!(unanswered(&watch), (false, false), "{asking:?} {outstanding} {acknowledged}");
+        }
+        let mut watch = asked();
+        let unheard = Path { last_heard: None, ..path(again) };
+        watch.look(ms(30), &unheard, true, false);
+        assert_eq!(unanswered(&watch), (false, true), "where nobody tells, it may have been heard");
+    }
+
+    #[test]
+    fn a_kernel_asks_if_it_sends_again_or_probes() {
+        for (retransmissions, probes, asks) in [(0, 0, false), (1, 0, true), (0, 1, true), (2, 3, true)] {
+            let mut watch = PeerWatch::default();
+            assert!(!watch.is_asking());
+            look_at(&mut watch, 10, retransmissions, probes, 5, 10);
+            assert_eq!(watch.is_asking(), asks, "{retransmissions} {probes}");
+        }
+    }
+
+    #[test]
+    fn asks_are_in_vain_if_the_last_came_late_is_unanswered_and_no_other_follows_in_time() {
+        // The first was made before 10 ms; of 80 ms, five eighths are 50.
+        for (last_after, now, every, expected) in
+            [(60, 67, 24, true), (59, 67, 24, false), (60, 66, 24, false), (60, 67, 23, false)]
+        {
+            let asks =
+                Unanswered { first_before: Some(ms(10)), last_after: ms(last_after), last_before: ms(62) };
+            let told = asks.is_long(ms(now), ms(80), ms(every), ms(5));
+            assert_eq!(told, expected, "{last_after} {now} {every}");
+        }
+        assert!(!Unanswered::default().is_long(ms(1000), ms(80), ms(24), ms(5)), "nothing was asked");
+    }
+
+    #[test]
+    fn a_peer_that_is_heard_is_not_dead_and_what_was_sent_again_several_times_is_unacknowledged() {
+        for (is_heard, times, expected) in [
+            (false, 1, Some(Timer::DeadPeer)),
+            (false, 4, Some(Timer::DeadPeer)),
+            (true, 3, None),
+            (true, 4, Some(Timer::Unacknowledged)),
+        ] {
+            let mut watch = PeerWatch::default();
+            let sent_again = |look: u32| (times * look).div_ceil(10);
+            for look in 0..=10 {
+                let now = 10 + 10 * u64::from(look);
+                let segments = if is_heard { u64::from(look) } else { 5 };
+                look_at(&mut watch, now, sent_again(look), look, segments, 10);
+            }
+            if is_heard {
+                assert_eq!(unanswered(&watch), (false, true));
+            }
+            // The last look shows no new ask, so its answer is overdue.
+            look_at(&mut watch, 120, times, 10, if is_heard { 11 } else { 5 }, 10);
+            assert_eq!(watch.in_vain(ms(80)), expected, "{is_heard} {times}");
+            assert_eq!(PeerWatch::default().in_vain(ms(80)), None);
+        }
+    }
+}
