@@ -43,7 +43,11 @@ mod windows;
 pub use windows::*;
 
 #[cfg(not(target_os = "linux"))]
+mod indirect;
+#[cfg(not(target_os = "linux"))]
 mod refused;
+#[cfg(not(target_os = "linux"))]
+pub use indirect::{Direct, HandedOn, Lane, Passed};
 #[cfg(not(target_os = "linux"))]
 pub use refused::*;
 

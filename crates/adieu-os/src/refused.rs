@@ -24,6 +24,11 @@ pub fn set_user_timeout(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
 }
 
 /// Not here.
+pub fn set_receive_low_water(_: crate::Pollable<'_>, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
 pub fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,6 +1,7 @@
 //! The socket under a connection: one method, one system call.
 
 use crate::Endpoint;
+use crate::os::{AsPollable, Pollable};
 use crate::socket_options::SocketOptions;
 use socket2::{SockAddr, SockRef, Socket};
 use std::io;
@@ -11,6 +12,9 @@ pub(crate) use crate::os::{abstract_address, is_connected_to_itself, set_reset_o
 pub(crate) trait Handle {
     /// The socket, for a call on it.
     fn socket(&self) -> SockRef<'_>;
+
+    /// It, to be waited for or lent.
+    fn pollable(&self) -> Pollable<'_>;
 
     /// Makes a call that may find the socket not ready; who waits by readiness then notes that it is not.
     fn attempt<T>(&self, _: Direction, mut call: impl FnMut(&SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
@@ -28,6 +32,10 @@ pub(crate) enum Direction {
 impl Handle for Socket {
     fn socket(&self) -> SockRef<'_> {
         SockRef::from(self)
+    }
+
+    fn pollable(&self) -> Pollable<'_> {
+        self.as_pollable()
     }
 }
 

@@ -22,7 +22,6 @@ pub enum DataPath {
 }
 
 impl DataPath {
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has direct ways"))]
     /// From how many bytes on a direct way is taken. `None`: never.
     pub(crate) const fn direct_from(self) -> Option<u64> {
         match self {

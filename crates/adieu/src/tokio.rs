@@ -27,7 +27,7 @@ mod waiters;
 
 pub use connect::{connect, fast_open};
 pub use connection::{Connection, HalfClosed};
-pub use exchange::exchange;
+pub use exchange::{echo, exchange};
 pub use listener::Listener;
 
 #[expect(unused_imports, reason = "the documentation links to it")]

@@ -1,7 +1,9 @@
 //! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
 
+mod direct;
 mod pace;
 
+pub use direct::{Direct, HandedOn, Lane, Passed};
 pub use pace::Pace;
 
 use super::TcpFacts;

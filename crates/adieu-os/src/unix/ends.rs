@@ -5,8 +5,8 @@
 //! there. So it is never set. What can block is asked with `poll` first, and written to in pieces that a pipe
 //! takes whole, or through an open file of our own.
 
-use crate::Watch;
 use crate::both_ends::{Closes, EndCheck};
+use crate::{Lane, Watch};
 use adieu_proto::LocalEnd;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -41,9 +41,6 @@ pub enum Kind {
     Device,
     /// Nothing, or /dev/null.
     Null,
-    /// Bytes in memory.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only a direct way asks"))]
-    Memory,
     /// A pipe: ready when `poll` says so.
     Pipe,
     /// A terminal: ready when `poll` says so.
@@ -149,12 +146,6 @@ impl Input {
         }
     }
 
-    /// Whether something else says that it is whole.
-    #[cfg(target_os = "linux")]
-    pub fn has_end_check(&self) -> bool {
-        self.end_check.is_some()
-    }
-
     /// How long a wait may last before the input counts as whole. `None`: for ever.
     pub fn end_check_left(&mut self, peer_has_ended: bool) -> Option<Duration> {
         let (check, _) = self.end_check.as_mut()?;
@@ -200,42 +191,36 @@ impl Input {
         }
     }
 
-    /// What it is, which says what ways there are.
-    #[cfg(target_os = "linux")]
-    pub fn kind(&self) -> Kind {
+    /// What it is for a direct way.
+    pub fn lane(&self) -> Lane<'_> {
         match &self.source {
-            Source::Fd { kind, .. } => *kind,
-            Source::Bytes { .. } => Kind::Memory,
+            Source::Fd { fd, kind, .. } => Lane::of(*kind, fd.as_fd()),
+            Source::Bytes { .. } => Lane::none(),
         }
     }
 
-    /// The descriptor, for a direct way.
-    #[cfg(target_os = "linux")]
-    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match &self.source {
-            Source::Fd { fd, .. } => Some(fd.as_fd()),
-            Source::Bytes { .. } => None,
-        }
-    }
-
-    /// It has nothing now: only `poll` knows when it has.
-    #[cfg(target_os = "linux")]
+    /// A direct way has taken what there was: only `poll` knows when a stream has more.
     pub fn set_blocked(&mut self) {
-        if let Source::Fd { ready, .. } = &mut self.source {
+        if let Source::Fd { kind, ready, .. } = &mut self.source {
+            *ready = !kind.is_stream();
+        }
+    }
+
+    /// A direct way has come to its end: what [`read`](Self::read) says there, without reading.
+    pub fn end(&mut self) -> io::Result<usize> {
+        let Some((check, _)) = &mut self.end_check else { return Ok(0) };
+        let end = check.end();
+        if let (Err(_), Source::Fd { ready, .. }) = (&end, &mut self.source) {
             *ready = false;
         }
+        end
     }
 
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let has_ended = matches!(&self.end_check, Some((EndCheck { since: Some(_), .. }, _)));
         let result = if has_ended { Ok(0) } else { self.read_source(buffer) };
-        let (Ok(0), Some((check, _))) = (&result, &mut self.end_check) else { return result };
-        let end = check.end();
-        if let (Err(_), Source::Fd { ready, .. }) = (&end, &mut self.source) {
-            *ready = false;
-        }
-        end
+        if matches!(result, Ok(0)) { self.end() } else { result }
     }
 
     fn read_source(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -434,40 +419,20 @@ impl Output {
         result
     }
 
-    /// What it is, which says what ways there are.
-    #[cfg(target_os = "linux")]
-    pub fn kind(&self) -> Kind {
+    /// What it is for a direct way.
+    pub fn lane(&self) -> Lane<'_> {
         match &self.sink {
-            Sink::Fd { kind, .. } => *kind,
-            Sink::Refused => Kind::Memory,
-            Sink::Null | Sink::Ended => Kind::Null,
-        }
-    }
-
-    /// The descriptor, for a direct way.
-    #[cfg(target_os = "linux")]
-    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match &self.sink {
-            Sink::Fd { fd, .. } => Some(fd.as_fd()),
-            Sink::Null | Sink::Refused | Sink::Ended => None,
+            Sink::Fd { fd, kind, .. } => Lane::of(*kind, fd.as_fd()),
+            Sink::Null | Sink::Ended => Lane::null(),
+            Sink::Refused => Lane::none(),
         }
     }
 
     /// It takes nothing now: only `poll` knows when it does.
-    #[cfg(target_os = "linux")]
     pub fn set_blocked(&mut self) {
         if let Sink::Fd { ready, .. } = &mut self.sink {
             *ready = false;
         }
-    }
-
-    /// Whether `poll` says that it takes something.
-    #[cfg(target_os = "linux")]
-    pub fn is_writable_now(&self) -> bool {
-        let Some(fd) = self.fd() else { return true };
-        let mut watches = [Watch::new(fd, false, true)];
-        // A failure says nothing, and then a write will tell.
-        crate::wait(&mut watches, Some(std::time::Duration::ZERO)).is_err() || watches[0].ready.any
     }
 
     /// Whether a failed write only says that the reader wants no more.

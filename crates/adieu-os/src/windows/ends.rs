@@ -6,8 +6,8 @@
 //! Source: "Console Handles", "Anonymous Pipe Operations", GetFileType.
 
 use super::worker::{Reader, Writer};
-use crate::Watch;
 use crate::both_ends::Closes;
+use crate::{Lane, Watch};
 use adieu_proto::LocalEnd;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -135,6 +135,22 @@ impl Input {
             }
             Source::File(_) | Source::Bytes { .. } => Watch::none(),
         }
+    }
+
+    /// What it is for a direct way: there is none.
+    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    pub fn lane(&self) -> Lane<'_> {
+        Lane::none()
+    }
+
+    /// No direct way finds out.
+    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    pub fn set_blocked(&mut self) {}
+
+    /// No direct way comes to its end.
+    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    pub fn end(&mut self) -> io::Result<usize> {
+        Ok(0)
     }
 
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
@@ -312,6 +328,16 @@ impl Output {
             }
         }
     }
+
+    /// What it is for a direct way: there is none.
+    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    pub fn lane(&self) -> Lane<'_> {
+        Lane::none()
+    }
+
+    /// No direct way finds out.
+    #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    pub fn set_blocked(&mut self) {}
 
     /// Whether a failed write only says that the reader wants no more: ERROR_BROKEN_PIPE, or ERROR_NO_DATA ("the pipe
     /// is being closed").

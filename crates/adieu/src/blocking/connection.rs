@@ -1,15 +1,16 @@
 //! The blocking connection: its types are the procedure's steps.
 
-use crate::error::{Ended, ShutdownError};
-use crate::handle::{Handle, describe};
-use crate::link::{Link, Moved};
-use crate::os::{self, AsPollable, Pollable, Watch};
-use crate::{Endpoint, OptionError, Options, Report, Role};
+use super::wait::{await_delivery, ensure_connected, finish_sending, read, read_within, wait};
+use crate::error::ShutdownError;
+use crate::link::Link;
+use crate::link::adopt::{Adopted, adopt};
+use crate::os::{AsPollable, Pollable};
+use crate::{Options, Report, Role};
 use adieu_proto::{Counts, Waiting};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// An open connection: it sends and receives.
 ///
@@ -97,7 +98,7 @@ impl Connection {
     ///
     /// It failed: the report of the connection that never was.
     pub fn handshake(mut self) -> Result<Self, Box<Report>> {
-        if ensure_connected(&mut self.link) { Ok(self) } else { Err(Box::new(report(&self.link))) }
+        if ensure_connected(&mut self.link) { Ok(self) } else { Err(Box::new(self.link.final_report())) }
     }
 
     /// Shuts down the sending side: queues our FIN, so that the peer reads EOF and can free what it holds for our
@@ -126,7 +127,7 @@ impl Connection {
         if link.outcome().is_none() {
             link.give_up();
         }
-        Err(ShutdownError { report: Box::new(report(link)), received })
+        Err(ShutdownError { report: Box::new(link.final_report()), received })
     }
 
     /// Closes abortively: the peer sees a reset, and what it has not received is lost.
@@ -139,7 +140,7 @@ impl Connection {
         let now = link.now();
         link.core.handle_abort(now);
         link.act();
-        report(link)
+        link.final_report()
     }
 
     /// Lets a last word be said: for so long the interrupt does not end this connection, nor what it becomes.
@@ -226,7 +227,7 @@ impl HalfClosed {
         if link.outcome().is_none() {
             link.give_up();
         }
-        report(link)
+        link.final_report()
     }
 
     /// Receives until EOF, throws away what comes, closes and reports.
@@ -267,252 +268,6 @@ impl HalfClosed {
     }
 }
 
-/// What a report says of a socket that somebody else has connected.
-pub(crate) struct Adopted {
-    pub(crate) endpoint: String,
-    pub(crate) transport: &'static str,
-}
-
-/// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both drivers.
-pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::Result<Adopted> {
-    let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
-    match (&options.tls, role) {
-        (Some(tls), Role::Connect) if tls.is_server() => {
-            return Err(wrong("the TLS configuration is that of a listener"));
-        }
-        (Some(tls), Role::Listen) if !tls.is_server() => {
-            return Err(wrong("the TLS configuration is that of a client"));
-        }
-        _ => {}
-    }
-    if socket.r#type()? != Type::STREAM {
-        return Err(wrong("it is not a stream socket"));
-    }
-    // Winsock knows no address of a socket that is not bound.
-    let local = socket.local_addr().ok();
-    let transport = match local.as_ref().map(SockAddr::domain) {
-        Some(Domain::UNIX) => "unix",
-        _ if os::is_multipath(socket) => "mptcp",
-        _ => "tcp",
-    };
-    if transport == "unix" {
-        // Those of TCP and IP mean nothing for it, whatever its path is.
-        options.socket.check(&Endpoint::unix("adopted"), None).map_err(OptionError::into_io)?;
-    }
-    options.socket.apply(socket).map_err(OptionError::into_io)?;
-    let address = match role {
-        Role::Connect => socket.peer_addr().ok(),
-        Role::Listen => local,
-    };
-    let endpoint = address.as_ref().and_then(describe).unwrap_or_else(|| "an unnamed socket".to_owned());
-    Ok(Adopted { endpoint, transport })
-}
-
-pub(crate) fn report<H: Handle>(link: &Link<H>) -> Report {
-    link.report().expect("a link with an outcome has its report").clone()
-}
-
-/// Why a read or write cannot go on.
-pub(crate) fn ended<H: Handle>(link: &Link<H>) -> io::Error {
-    if let Some(code) = link.core.evidence().fault.and_then(|f| f.code) {
-        return io::Error::from_raw_os_error(code);
-    }
-    match link.outcome().map(|o| o.ending) {
-        Some(ending @ adieu_proto::Ending::TimedOut { .. }) => {
-            io::Error::new(io::ErrorKind::TimedOut, Ended { ending })
-        }
-        Some(ending) => io::Error::new(io::ErrorKind::ConnectionAborted, Ended { ending }),
-        // Only a trait's shutdown leaves something that can still be written to.
-        None if link.core.milestones().shutdown_send.is_some() => {
-            io::Error::new(io::ErrorKind::BrokenPipe, "the sending side is shut down")
-        }
-        None => io::ErrorKind::NotConnected.into(),
-    }
-}
-
-/// Sleeps until what is waited for may be there, a timer or `until` has come, or the interrupt was raised.
-fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io::Result<()> {
-    link.wait_for(waiting);
-    link.tick();
-    link.act();
-    let Some(socket) = link.handle.as_ref().map(AsPollable::as_pollable) else { return Ok(()) };
-    if waiting.acknowledgement {
-        let watch = os::AcknowledgementWatch::new(socket).ok();
-        // What came before the watch began is not news to it, so look again before sleeping.
-        link.core.handle_acknowledged();
-        link.act();
-        if link.outcome().is_none() {
-            // Before the watch: an interrupt that is put off until between the two would be waited for by neither.
-            let left = link.time_left();
-            let interrupt = Watch::readable(link.interrupt().map(AsPollable::as_pollable));
-            let look_again = watch.is_none().then_some(os::LOOK_AGAIN);
-            let timeout = [left, look_again].into_iter().flatten().min();
-            os::wait(
-                &mut [Watch::readable(watch.as_ref().map(AsPollable::as_pollable)), interrupt],
-                timeout,
-            )?;
-            link.core.handle_acknowledged();
-        }
-    } else {
-        let left = link.time_left();
-        let interrupt = Watch::readable(link.interrupt().map(AsPollable::as_pollable));
-        let mut watches = [Watch::new(socket, waiting.receive, waiting.send), interrupt];
-        let bound = until.map(|until| until.saturating_duration_since(Instant::now()));
-        os::wait(&mut watches, [left, bound].into_iter().flatten().min())?;
-    }
-    // Whether time is up is judged on the way into the next wait, once the socket was asked again.
-    link.act();
-    Ok(())
-}
-
-/// Makes the handshake, if there is one to make. False: there is no connection.
-pub(crate) fn ensure_connected(link: &mut Link<Socket>) -> bool {
-    use crate::handle::Direction;
-    use crate::link::HandshakeTurn;
-    while link.is_handshaking() {
-        match link.handshake() {
-            HandshakeTurn::Done => return true,
-            HandshakeTurn::Failed => return false,
-            HandshakeTurn::Wait(direction) => {
-                let receive = direction == Direction::Receive;
-                if let Err(error) =
-                    wait(link, Waiting { receive, send: !receive, ..Waiting::default() }, None)
-                {
-                    link.local_failure(adieu_proto::LocalEnd::Socket, &error);
-                    link.act();
-                }
-            }
-        }
-    }
-    link.core.milestones().connected.is_some()
-}
-
-/// Waits until our kernel has taken all that waits here.
-fn finish_sending(link: &mut Link<Socket>) {
-    while link.has_unsent() && link.core.wants().send {
-        let waited = match link.send(&[]) {
-            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() }, None),
-            Moved::Bytes(_) | Moved::Ended => Ok(()),
-        };
-        if waited.is_err() {
-            break;
-        }
-        link.act();
-    }
-    link.wait_for(Waiting::default());
-}
-
-/// A stream of the peer that was cut is answered by a reset, which waits until what was sent before is delivered.
-fn await_delivery(link: &mut Link<Socket>) {
-    while link.outcome().is_none() && link.core.is_leaving() {
-        if wait(link, Waiting::default(), None).is_err() {
-            break;
-        }
-    }
-}
-
-/// Why there is nothing to read from or to write to.
-fn never_connected(link: &Link<Socket>) -> io::Error {
-    if let Some(error) = link.handshake_error() {
-        return error.clone().into();
-    }
-    ended(link)
-}
-
-fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usize> {
-    if buffer.is_empty() {
-        return Ok(0);
-    }
-    if !ensure_connected(link) {
-        return Err(never_connected(link));
-    }
-    let result = read_waiting(link, buffer, None);
-    link.wait_for(Waiting::default());
-    // Without a limit something comes, if only an end.
-    result.map(Option::unwrap_or_default)
-}
-
-fn read_within(link: &mut Link<Socket>, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
-    if !ensure_connected(link) {
-        return Err(never_connected(link));
-    }
-    if buffer.is_empty() {
-        link.check_stop();
-        link.act();
-        return if link.outcome().is_some() { Err(ended(link)) } else { Ok(None) };
-    }
-    let result = read_waiting(link, buffer, Instant::now().checked_add(limit));
-    link.wait_for(Waiting::default());
-    result
-}
-
-fn read_waiting(
-    link: &mut Link<Socket>,
-    buffer: &mut [u8],
-    until: Option<Instant>,
-) -> io::Result<Option<usize>> {
-    loop {
-        link.check_stop();
-        link.act();
-        if link.has_unsent() {
-            // The peer may wait for it before it says anything.
-            link.send(&[]);
-        }
-        match link.receive(buffer) {
-            Moved::Bytes(n) => {
-                let now = link.now();
-                link.core.handle_output(now, n as u64);
-                return Ok(Some(n));
-            }
-            Moved::Blocked if link.core.peer_has_ended() => return Ok(Some(0)),
-            Moved::Blocked if until.is_some_and(|until| until <= Instant::now()) => return Ok(None),
-            Moved::Blocked => wait(link, Waiting { receive: true, ..Waiting::default() }, until)?,
-            Moved::Ended => {
-                link.act();
-                // A clean EOF is the end of what there is to read, also once it is closed and graceful.
-                let evidence = link.core.evidence();
-                let graceful = link.outcome().is_none_or(|o| o.ending == adieu_proto::Ending::Graceful);
-                if link.core.peer_has_ended() && evidence.fault.is_none() && graceful {
-                    return Ok(Some(0));
-                }
-                return Err(ended(link));
-            }
-        }
-    }
-}
-
-pub(crate) fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
-    if buffer.is_empty() {
-        return Ok(0);
-    }
-    if !ensure_connected(link) {
-        return Err(never_connected(link));
-    }
-    let result = write_waiting(link, buffer);
-    link.wait_for(Waiting::default());
-    result
-}
-
-fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
-    loop {
-        link.check_stop();
-        link.act();
-        if !link.core.wants().input {
-            return Err(ended(link));
-        }
-        match link.send(buffer) {
-            Moved::Bytes(0) => {}
-            Moved::Bytes(n) => {
-                finish_sending(link);
-                // What our kernel has not taken whole is not written, and will not be.
-                return if link.has_unsent() { Err(ended(link)) } else { Ok(n) };
-            }
-            Moved::Blocked => wait(link, Waiting { send: true, ..Waiting::default() }, None)?,
-            Moved::Ended => return Err(ended(link)),
-        }
-    }
-}
-
 impl Read for Connection {
     /// Receives. `Ok(0)` is the peer's EOF: it sends no more, but may still be reading.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -530,7 +285,7 @@ impl Read for HalfClosed {
 impl Write for Connection {
     /// Sends. `Ok(n)` says that our kernel accepted n bytes, no more.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        write(&mut self.link, buffer)
+        super::wait::write(&mut self.link, buffer)
     }
 
     /// Does nothing: nothing is held back.

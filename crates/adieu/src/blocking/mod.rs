@@ -4,8 +4,10 @@
 //! tokio face shares.
 
 pub(crate) mod connection;
+mod driven;
 pub mod exchange;
 pub(crate) mod listener;
+pub(crate) mod wait;
 
 pub use connection::{Connection, HalfClosed};
 pub use exchange::exchange;

@@ -4,7 +4,7 @@ pub(crate) mod proxy;
 pub(crate) mod resolve;
 pub(crate) mod secure_proxy;
 
-use crate::blocking::connection::{ensure_connected, report, write};
+use crate::blocking::wait::{ensure_connected, write};
 use crate::error::{Attempt, ConnectCause, ConnectError, list, os_code};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
@@ -132,9 +132,9 @@ fn with_tls(endpoint: &Endpoint, options: &Options) -> (Options, Option<ConnectC
 /// The handshake has failed, and the link is closed.
 pub(crate) fn not_secured<H: handle::Handle>(link: &Link<H>, endpoint: &Endpoint) -> ConnectError {
     if let Some(failed) = link.handshake_error().cloned() {
-        return ConnectError::new(endpoint.clone(), ConnectCause::Tls(failed), report(link));
+        return ConnectError::new(endpoint.clone(), ConnectCause::Tls(failed), link.final_report());
     }
-    ConnectError::new(endpoint.clone(), out_of_time(link, Vec::new()), report(link))
+    ConnectError::new(endpoint.clone(), out_of_time(link, Vec::new()), link.final_report())
 }
 
 pub(crate) fn port_zero() -> ConnectCause {

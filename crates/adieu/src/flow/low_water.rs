@@ -5,18 +5,17 @@
 //! at a fault and when its memory runs low, whatever the mark; and we look by ourselves after a millisecond, so a
 //! stream that slows down is held up by that much once, and by nothing afterwards.
 
+use crate::handle::Handle;
 use crate::link::Link;
 use crate::os;
 use adieu_proto::Time;
-use socket2::Socket;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// A mouthful on a direct way: sixteen segments of the largest size, and what a pipe holds.
-pub(crate) const DIRECT: u32 = 1024 * 1024;
+const DIRECT: u32 = 1024 * 1024;
 
 /// A mouthful of TLS: what is received at once.
-pub(crate) const TLS: u32 = 256 * 1024;
+const TLS: u32 = 256 * 1024;
 
 /// How long bytes below the mark may lie in the kernel.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -39,13 +38,20 @@ pub(crate) struct LowWater {
 
 impl LowWater {
     /// Before a wait: raises the mark if the peer's bytes have come fast. How long to wait at most, if it is for them.
-    pub(crate) fn before_wait(
+    ///
+    /// `direct`: they go on a direct way. `is_long`: there were more than a few.
+    pub(super) fn before_wait<H: Handle>(
         &mut self,
-        link: &Link<Socket>,
-        for_peer: bool,
-        mouthful: u32,
+        link: &Link<H>,
+        for_bytes: bool,
+        direct: bool,
+        is_long: impl FnOnce() -> bool,
     ) -> Option<Duration> {
-        if !for_peer {
+        if self.refused {
+            return None;
+        }
+        let mouthful = mouthful(link, direct, is_long)?;
+        if !for_bytes {
             self.waiting = None;
             return None;
         }
@@ -81,19 +87,33 @@ impl LowWater {
     }
 
     /// After a wait that did not find the socket readable: whether it is to be asked all the same.
-    pub(crate) fn is_out_of_patience(&mut self, link: &Link<Socket>) -> bool {
+    pub(crate) fn is_out_of_patience<H: Handle>(&mut self, link: &Link<H>) -> bool {
+        if !self.raised {
+            return false;
+        }
         let now = link.now();
-        let over = self.raised && self.waiting.is_some_and(|(since, _)| since + PATIENCE <= now);
+        let over = self.waiting.is_some_and(|(since, _)| since + PATIENCE <= now);
         self.has_looked |= over;
         over
     }
 
-    fn set(&mut self, link: &Link<Socket>, mark: u32) {
-        let Some(socket) = link.handle.as_ref().filter(|_| !self.refused) else { return };
-        match os::set_receive_low_water(socket.as_fd(), mark) {
+    fn set<H: Handle>(&mut self, link: &Link<H>, mark: u32) {
+        let Some(socket) = &link.handle else { return };
+        match os::set_receive_low_water(socket.pollable(), mark) {
             Ok(()) => self.raised = mark > 1,
             Err(_) => self.refused = true,
         }
+    }
+}
+
+/// How much is worth being woken for, once it comes fast. `None`: whatever comes.
+fn mouthful<H: Handle>(link: &Link<H>, direct: bool, is_long: impl FnOnce() -> bool) -> Option<u32> {
+    if !link.is_tcp() {
+        None
+    } else if link.is_plain() {
+        direct.then_some(DIRECT)
+    } else {
+        is_long().then_some(TLS)
     }
 }
 

@@ -1,16 +1,354 @@
-//! The data path: bytes from a source to a sink.
+//! The data path: one pump, which moves bytes from a source to a sink, a turn at a time.
+//!
+//! A source is one of our own inputs or a connection's receiving side, a sink one of our outputs or a connection's sending side
+//! ([`ends`]). Buffers, direct ways and the fallbacks between them exist here once, so that an exchange is two flows
+//! (input to connection, connection to output), an echo one from a connection to itself, and a relay two between two
+//! connections. Whoever composes them waits, by `poll` or a reactor, for what [`Flow::waits`] says.
+//!
+//! | from | to | way | a byte costs |
+//! | --- | --- | --- | --- |
+//! | anything | anything | read, write | two copies |
+//! | a file, a pipe | a connection | direct (Linux) | one copy, none |
+//! | a connection | a pipe, a file, nowhere | direct (Linux) | none, one copy, none |
+//!
+//! A direct way ([`os::Direct`](Direct)) is taken once a direction has shown to be more than a few bytes, and left for good
+//! when the kernel refuses it; what it still holds then goes through the buffer. It never decides that a source has ended,
+//! or has nothing: the source is asked in its own way.
+//!
+//! Nothing here waits, makes a system call of its own, or decides how a connection ends: the cores are told.
 
 pub(crate) mod buffer;
-pub(crate) mod download;
-#[cfg(target_os = "linux")]
-pub(crate) mod low_water;
-pub(crate) mod upload;
+pub(crate) mod ends;
+mod local;
+mod low_water;
+mod peer;
+#[cfg(feature = "tokio")]
+pub(crate) mod polled;
 
-/// Makes a pipe hold a [`PIECE`](upload::PIECE): its writer seldom waits for its reader, and one call moves more. It stays
-/// as it is where the system's limit for the user is reached.
-#[cfg(target_os = "linux")]
-pub(crate) fn enlarge(pipe: impl std::os::fd::AsFd) {
-    if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < upload::PIECE) {
-        let _ = rustix::pipe::fcntl_setpipe_size(&pipe, upload::PIECE);
+pub(crate) use ends::{End, Loop, Pair};
+pub(crate) use peer::Peer;
+
+use crate::os::{Direct, HandedOn, Passed};
+use buffer::Buffer;
+use ends::{Ends, Gave, Sink, Source, Took};
+use std::io;
+
+/// What a turn came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Bytes moved, or an end or a failure was told.
+    Moved,
+    /// Nothing can be done now: see [`Flow::waits`].
+    Blocked,
+    /// The source failed, and what it gave before is sent: to be told with [`Flow::tell_failure`].
+    SourceFailed,
+}
+
+/// What a flow waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Waits {
+    /// For the source to give something: there is room.
+    pub(crate) source: bool,
+    /// For the sink to take something.
+    pub(crate) sink: bool,
+}
+
+/// One direction.
+pub(crate) struct Flow {
+    buffer: Buffer,
+    direct: Option<Direct>,
+    /// A direct way was looked for.
+    looked: bool,
+    /// Why the source failed, until that is told.
+    failure: Option<io::Error>,
+}
+
+impl Flow {
+    pub(crate) fn new() -> Self {
+        Self { buffer: Buffer::new(), direct: None, looked: false, failure: None }
+    }
+
+    /// Whether nothing is held between the two ends.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty() && self.held() == 0
+    }
+
+    fn held(&self) -> usize {
+        self.direct.as_ref().map_or(0, Direct::held)
+    }
+
+    /// Whether bytes go on a direct way.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+
+    /// Moves what can be moved: at most one piece out of the source, and one into the sink.
+    pub(crate) fn turn<E: Ends>(&mut self, ends: &mut E) -> Turn {
+        if self.fill(ends) | self.drain(ends) {
+            Turn::Moved
+        } else if self.failure.is_some() {
+            Turn::SourceFailed
+        } else {
+            Turn::Blocked
+        }
+    }
+
+    /// What nothing could be done about just now.
+    pub(crate) fn waits<E: Ends>(&self, ends: &E) -> Waits {
+        let (source, sink) = ends.both();
+        let is_open = source.is_open() && (E::IS_LOOP || sink.is_open());
+        let (room, is_stuck) = match &self.direct {
+            None => (self.buffer.has_room(), false),
+            Some(direct) if direct.is_straight() => {
+                (sink.is_ready() && self.buffer.is_empty(), is_open && !sink.is_ready())
+            }
+            Some(direct) => (direct.has_room() && self.buffer.is_empty(), false),
+        };
+        Waits {
+            source: is_open && room && self.failure.is_none(),
+            sink: sink.has_work(!self.is_empty()) || is_stuck || sink.is_held_up(),
+        }
+    }
+
+    /// Tells the sink that the source failed.
+    pub(crate) fn tell_failure<E: Ends>(&mut self, ends: &mut E) {
+        if let Some(error) = self.failure.take() {
+            let end = ends.source().failing_end();
+            ends.sink().source_failed(end, &error);
+        }
+    }
+
+    /// Out of the source, at most one piece. True: something moved, or ended.
+    fn fill<E: Ends>(&mut self, ends: &mut E) -> bool {
+        let (source, sink) = ends.both();
+        if E::IS_LOOP && !(sink.is_open() || sink.has_work(!self.is_empty())) {
+            // It will never be sent. What still comes is received all the same.
+            self.throw_away();
+        } else if !(E::IS_LOOP || sink.is_open()) {
+            return false;
+        }
+        if !source.is_open() || self.failure.is_some() {
+            return false;
+        }
+        if !ends.source().is_ready() {
+            return false;
+        }
+        if !self.looked {
+            self.look_for_direct_way(ends);
+        }
+        let gave = match self.pass_directly(ends) {
+            Directly::Done(moved) => return moved,
+            Directly::Ended => ends.source().at_end(),
+            Directly::No if !self.buffer.has_room() => return false,
+            Directly::No => ends.source().read(self.buffer.room()),
+        };
+        match gave {
+            Gave::Bytes(n) => {
+                self.buffer.fill(n);
+                note_read(ends, n);
+                true
+            }
+            Gave::Blocked => false,
+            Gave::Ended => {
+                if E::IS_LOOP || ends.source().end() != Some(End::Cut) {
+                    ends.sink().note_end();
+                }
+                true
+            }
+            Gave::Failed(error) => {
+                self.failure = Some(error);
+                false
+            }
+        }
+    }
+
+    fn throw_away(&mut self) {
+        self.buffer.consume(self.buffer.filled().len());
+        self.direct = None;
+    }
+
+    /// Into the sink, and its end after the source's. True: something moved, or failed.
+    pub(crate) fn drain<E: Ends>(&mut self, ends: &mut E) -> bool {
+        let moved = self.drain_some(ends);
+        // Before the core hears of anything else: it may close now, and an output that has not ended by then was cut.
+        if !E::IS_LOOP && self.is_empty() && !ends.sink().is_settled() {
+            settle(ends);
+        }
+        moved
+    }
+
+    fn drain_some<E: Ends>(&mut self, ends: &mut E) -> bool {
+        if self.buffer.is_empty()
+            && let Some(moved) = self.drain_directly(ends)
+        {
+            return moved;
+        }
+        let holds = !self.buffer.is_empty();
+        let sink = ends.sink();
+        if !(sink.has_work(holds) && sink.is_ready()) {
+            return !holds && flush(ends);
+        }
+        let took = sink.give(self.buffer.filled());
+        self.note_taken(ends, took)
+    }
+
+    fn note_taken<E: Ends>(&mut self, ends: &mut E, took: Took) -> bool {
+        match took {
+            Took::Bytes(n) => {
+                self.buffer.consume(n);
+                if !E::IS_LOOP {
+                    ends.source().handed_on(n);
+                }
+            }
+            Took::Blocked => return false,
+            Took::Refused => {
+                let n = self.buffer.filled().len();
+                self.buffer.consume(n);
+                ends.source().discarded(n);
+            }
+            Took::Ended => {}
+            Took::Failed(error) => ends.source().sink_failed(&error),
+        }
+        true
+    }
+}
+
+/// What the direct way came to.
+enum Directly {
+    /// There is none, at least this time.
+    No,
+    Done(bool),
+    /// The source has ended.
+    Ended,
+}
+
+impl Flow {
+    /// Takes the direct way that fits the ends, when it is worth it.
+    fn look_for_direct_way<E: Ends>(&mut self, ends: &E) {
+        let (source, sink) = ends.both();
+        if source.is_long() && sink.is_long() {
+            self.looked = true;
+            self.direct = Direct::between(source.lane(), sink.lane());
+        }
+    }
+
+    fn pass_directly<E: Ends>(&mut self, ends: &mut E) -> Directly {
+        let Some(direct) = &mut self.direct else { return Directly::No };
+        if !self.buffer.is_empty() {
+            // What came before is still held.
+            return if direct.held() > 0 { Directly::Done(false) } else { Directly::No };
+        }
+        let is_straight = direct.is_straight();
+        if !direct.has_room() || (is_straight && !ends.sink().is_ready()) {
+            return Directly::Done(false);
+        }
+        let at = ends.sink().now();
+        let (source, sink) = ends.both();
+        match direct.take(source.lane(), sink.lane()) {
+            Passed::Bytes { n, all } => {
+                ends.source().passed_out(n, all);
+                note_read(ends, n);
+                if is_straight {
+                    ends.sink().passed_in(at, n);
+                    ends.source().handed_on(n);
+                }
+                Directly::Done(true)
+            }
+            Passed::Nothing if E::Source::NOTHING_IS_END => {
+                self.direct = None;
+                Directly::Ended
+            }
+            Passed::Nothing => Directly::No,
+            Passed::SourceBlocked => {
+                ends.source().set_blocked();
+                Directly::Done(false)
+            }
+            Passed::SinkBlocked => {
+                ends.sink().set_blocked();
+                Directly::Done(false)
+            }
+            Passed::SourceFailed(error) => {
+                ends.source().failed(&error);
+                Directly::Done(true)
+            }
+            Passed::SinkFailed(error) => {
+                ends.sink().failed(&error);
+                Directly::Done(true)
+            }
+            Passed::Refused => {
+                self.direct = None;
+                Directly::No
+            }
+        }
+    }
+
+    /// Hands on what the direct way holds. `None`: it holds nothing, or that is in the buffer now.
+    fn drain_directly<E: Ends>(&mut self, ends: &mut E) -> Option<bool> {
+        let direct = self.direct.as_mut().filter(|direct| direct.held() > 0)?;
+        if !ends.sink().is_ready() {
+            return Some(false);
+        }
+        let at = ends.sink().now();
+        match direct.hand_on(ends.sink().lane())? {
+            HandedOn::Bytes(n) => {
+                ends.sink().passed_in(at, n);
+                if !E::IS_LOOP {
+                    ends.source().handed_on(n);
+                }
+                Some(true)
+            }
+            HandedOn::SinkBlocked => {
+                ends.sink().set_blocked();
+                Some(false)
+            }
+            HandedOn::SinkFailed(error) => {
+                ends.sink().failed(&error);
+                Some(true)
+            }
+            HandedOn::Refused => {
+                let n = direct.spill(self.buffer.room());
+                self.buffer.fill(n);
+                if direct.held() == 0 {
+                    self.direct = None;
+                    ends.source().set_ready();
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Bytes were read for the sink.
+fn note_read<E: Ends>(ends: &mut E, n: usize) {
+    let begun = ends.sink().note_read(n);
+    if E::IS_LOOP {
+        ends.source().handed_on(n);
+    }
+    if let Err(error) = begun {
+        ends.source().sink_failed(&error);
+    }
+}
+
+/// Nothing is held: if the source has ended, the sink does.
+fn settle<E: Ends>(ends: &mut E) {
+    match ends.source().end() {
+        None => {}
+        Some(End::Cut) => ends.sink().cut(),
+        Some(End::Whole) => match ends.sink().end() {
+            Ok(()) => ends.source().sink_ended(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => ends.source().sink_failed(&error),
+        },
+    }
+}
+
+/// Nothing is held here, but a sink may hold some. True: it failed.
+fn flush<E: Ends>(ends: &mut E) -> bool {
+    match ends.sink().flush() {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+            ends.source().sink_failed(&error);
+            true
+        }
+        _ => false,
     }
 }

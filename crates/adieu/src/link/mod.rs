@@ -7,11 +7,15 @@
 //! - `streams`: receiving and sending where the streams' bytes are what is on the wire;
 //! - `carried`: the same through a [carrier](crate::carrier), which is TLS;
 //! - `handshake`: how a carrier begins;
+//! - `program`: one try of a read or a write for the connection's program;
+//! - `adopt`: a socket that somebody else has connected;
 //! - `clock`: what time and interrupts have to do with it.
 
+pub(crate) mod adopt;
 mod carried;
 mod clock;
 mod handshake;
+mod program;
 mod streams;
 
 pub(crate) use handshake::HandshakeTurn;

@@ -7,7 +7,6 @@ use crate::Event;
 use crate::handle::{Direction, Handle};
 use crate::os;
 use adieu_proto::{Call, Fault, FaultKind, Time};
-use socket2::SockRef;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
 
@@ -28,31 +27,24 @@ impl<H: Handle> Link<H> {
         if !self.is_plain() {
             return self.receive_carried(buffer);
         }
-        let moved = self.receive_with(|socket| (&**socket).read(buffer));
-        if let Moved::Bytes(n) = moved
-            && self.core.counts().received == n as u64
-        {
-            let begins = if self.is_listening() { begins_as_tls_client } else { begins_as_tls_server };
-            self.facts.received_tls = begins(&buffer[..n]);
-        }
-        moved
-    }
-
-    fn receive_with(&mut self, mut receive: impl FnMut(&SockRef<'_>) -> io::Result<usize>) -> Moved {
         if !self.core.wants().receive {
             return Moved::Ended;
         }
         let Some(handle) = &self.handle else { return Moved::Ended };
         let result = loop {
-            match handle.attempt(Direction::Receive, &mut receive) {
+            match handle.attempt(Direction::Receive, |socket| (&**socket).read(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
         };
         match result {
             Ok(n) if n > 0 => {
-                self.observe(&Event::Received { bytes: n as u64 });
-                self.core.handle_received(self.now(), n as u64);
+                self.received(n as u64);
+                if self.core.counts().received == n as u64 {
+                    let begins =
+                        if self.is_listening() { begins_as_tls_client } else { begins_as_tls_server };
+                    self.facts.received_tls = begins(&buffer[..n]);
+                }
                 Moved::Bytes(n)
             }
             other => self.received_nothing(other.map(drop)),
@@ -94,38 +86,24 @@ impl<H: Handle> Link<H> {
         shut && self.handle.as_ref().is_some_and(|handle| os::has_error(&handle.socket()))
     }
 
-    /// Bytes went from our input to the peer by a call that began at `at`.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn moved_to_peer(&mut self, at: Time, bytes: u64) {
+    /// Our kernel accepted bytes by a call that was not ours and began at `at`.
+    pub(crate) fn sent(&mut self, at: Time, bytes: u64) {
         self.observe_at(at, &Event::Sent { bytes });
-        self.core.handle_input(bytes);
         self.core.handle_accepted(at, bytes);
     }
 
     /// Bytes came from the peer by a call that was not ours.
-    #[cfg(target_os = "linux")]
     pub(crate) fn received(&mut self, bytes: u64) {
         self.observe(&Event::Received { bytes });
         self.core.handle_received(self.now(), bytes);
     }
 
-    /// Receives and throws away, without copying: at most `buffer`'s length, which is not written to.
-    ///
-    /// Source: tcp(7), MSG_TRUNC.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn discard(&mut self, buffer: &mut [MaybeUninit<u8>]) -> Moved {
-        self.receive_with(|socket| {
-            let flags = rustix::net::RecvFlags::TRUNC;
-            Ok(rustix::net::recv(&**socket, &mut *buffer, flags).map(|(_, n)| n)?)
-        })
-    }
-
-    #[cfg(target_os = "linux")]
+    /// A send that was not ours told an error.
     pub(crate) fn send_failed(&mut self, error: &io::Error) {
         self.fault(Call::Send, error);
     }
 
-    #[cfg(target_os = "linux")]
+    /// A receive that was not ours told an error.
     pub(crate) fn receive_failed(&mut self, error: &io::Error) {
         self.fault(Call::Receive, error);
     }

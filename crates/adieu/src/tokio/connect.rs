@@ -51,12 +51,12 @@ pub async fn fast_open(
     first: &[u8],
 ) -> Result<Connection, ConnectError> {
     let mut connection = connect_with(endpoint, options, Some(first)).await?;
-    let mut rest = unaccepted(&connection.inner.link, first);
+    let mut rest = unaccepted(&connection.inner.peer.link, first);
     while !rest.is_empty() {
         match connection.write(rest).await {
             Ok(n) => rest = &rest[n..],
             Err(error) => {
-                cannot_go_on(&mut connection.inner.link, &error);
+                cannot_go_on(&mut connection.inner.peer.link, &error);
                 break;
             }
         }
@@ -113,7 +113,7 @@ async fn connect_with(
             if poll_fn(|cx| connection.inner.poll_connected(cx)).await {
                 Ok(connection)
             } else {
-                Err(not_secured(&connection.inner.link, endpoint))
+                Err(not_secured(&connection.inner.peer.link, endpoint))
             }
         }
         Err(cause) => Err(fail(link, endpoint, cause)),

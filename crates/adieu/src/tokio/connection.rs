@@ -2,13 +2,14 @@
 
 use super::stream::Stream;
 use super::waiters::Waiters;
-use crate::blocking::connection::{Adopted, adopt, ended, report};
 use crate::error::ShutdownError;
-use crate::handle::Direction;
+use crate::flow::Peer;
+use crate::handle::{Direction, Handle};
+use crate::link::adopt::{Adopted, adopt};
 use crate::link::{HandshakeTurn, Link, Moved};
 use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt, Pollable};
 use crate::{Counts, Options, Report, Role};
-use adieu_proto::{Ending, LocalEnd, Waiting};
+use adieu_proto::{LocalEnd, Waiting};
 use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
@@ -61,7 +62,7 @@ pub struct HalfClosed {
 
 /// The link, and the one timer that the core asks for.
 pub(super) struct Inner {
-    pub(super) link: Link<Stream>,
+    pub(super) peer: Peer<Stream>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Of the interrupt, from the first wait on.
     interrupt: Option<AsyncInterrupt>,
@@ -72,7 +73,7 @@ pub(super) struct Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.link.fmt(f)
+        self.peer.link.fmt(f)
     }
 }
 
@@ -80,23 +81,23 @@ impl Inner {
     /// Tells the core what is waited for, and arranges to be woken when its time comes or the interrupt is raised. True: try
     /// again.
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
-        self.link.wait_for(waiting);
+        self.peer.link.wait_for(waiting);
         if self.poll_interrupt(cx) {
             return true;
         }
         loop {
-            let Some(at) = self.link.core.poll_timeout() else {
+            let Some(at) = self.peer.link.core.poll_timeout() else {
                 self.timer = None;
                 return false;
             };
             // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
             // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
-            if at <= self.link.now() {
-                self.link.tick();
-                self.link.act();
+            if at <= self.peer.link.now() {
+                self.peer.link.tick();
+                self.peer.link.act();
                 return true;
             }
-            let until = self.link.instant_of(at);
+            let until = self.peer.link.instant_of(at);
             let timer = match &mut self.timer {
                 Some(timer) => {
                     // One that fires too early is set again then; setting it at every byte would cost more.
@@ -115,15 +116,15 @@ impl Inner {
 
     /// Arranges to be woken when the interrupt is raised. True: it was, and the core was told.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(interrupt) = self.link.interrupt().filter(|_| !self.link.core.is_decided()) else {
+        let Some(interrupt) = self.peer.link.interrupt().filter(|_| !self.peer.link.core.is_decided()) else {
             return false;
         };
         if self.interrupt.is_none() {
             match AsyncInterrupt::new(interrupt) {
                 Ok(new) => self.interrupt = Some(new),
                 Err(error) => {
-                    self.link.local_failure(LocalEnd::Socket, &error);
-                    self.link.act();
+                    self.peer.link.local_failure(LocalEnd::Socket, &error);
+                    self.peer.link.act();
                     return true;
                 }
             }
@@ -131,14 +132,14 @@ impl Inner {
         if self.interrupt.as_ref().is_none_or(|interrupt| interrupt.poll_raised(cx).is_pending()) {
             return false;
         }
-        self.link.tick();
-        self.link.act();
+        self.peer.link.tick();
+        self.peer.link.act();
         true
     }
 
     /// Waits for readiness or time. Ready: try again.
     fn poll_wait(&mut self, cx: &mut Context<'_>, direction: Direction) -> Poll<()> {
-        if let Some(stream) = &self.link.handle
+        if let Some(stream) = &self.peer.link.handle
             && stream.poll_ready(cx, direction).is_ready()
         {
             return Poll::Ready(());
@@ -166,8 +167,8 @@ impl Inner {
     /// has not been needed so far.
     fn done(&mut self) {
         if self.waiting == Waiting::default() {
-            self.link.wait_for(self.waiting);
-        } else if self.link.core.is_decided() || self.link.core.evidence().fault.is_some() {
+            self.peer.link.wait_for(self.waiting);
+        } else if self.peer.link.core.is_decided() || self.peer.link.core.evidence().fault.is_some() {
             self.waiters.wake_by_ref();
         } else {
             self.poll_time_for_all();
@@ -176,37 +177,29 @@ impl Inner {
 
     /// Makes the handshake, if there is one to make. False: there is no connection.
     pub(super) fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        while self.link.is_handshaking() {
-            match self.link.handshake() {
+        while self.peer.link.is_handshaking() {
+            match self.peer.link.handshake() {
                 HandshakeTurn::Done => self.waiting = Waiting::default(),
                 HandshakeTurn::Failed => return Poll::Ready(false),
                 HandshakeTurn::Wait(direction) => ready!(self.poll_wait(cx, direction)),
             }
         }
-        Poll::Ready(self.link.core.milestones().connected.is_some())
+        Poll::Ready(self.peer.link.core.milestones().connected.is_some())
     }
 
     /// Waits until our kernel has taken all that waits here. False: it cannot be.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        while self.link.has_unsent() && self.link.core.wants().send {
-            match self.link.send(&[]) {
+        while self.peer.link.has_unsent() && self.peer.link.core.wants().send {
+            match self.peer.link.send(&[]) {
                 Moved::Bytes(_) => {}
                 Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
                 Moved::Ended => return Poll::Ready(false),
             }
-            self.link.check_stop();
-            self.link.act();
+            self.peer.link.check_stop();
+            self.peer.link.act();
         }
         self.waiting.send = false;
-        Poll::Ready(!self.link.has_unsent())
-    }
-
-    /// Why there is nothing to read from or to write to.
-    fn never_connected(&self) -> io::Error {
-        if let Some(error) = self.link.handshake_error() {
-            return error.clone().into();
-        }
-        ended(&self.link)
+        Poll::Ready(!self.peer.link.has_unsent())
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -214,7 +207,7 @@ impl Inner {
             return Poll::Ready(Ok(()));
         }
         if !ready!(self.poll_connected(cx)) {
-            return Poll::Ready(Err(self.never_connected()));
+            return Poll::Ready(Err(self.peer.link.never_connected()));
         }
         // A task that always finds something would else never let another run.
         let turn = ready!(poll_proceed(cx));
@@ -227,29 +220,16 @@ impl Inner {
 
     fn poll_read_waiting(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            self.link.check_stop();
-            self.link.act();
-            if self.link.has_unsent() {
+            self.peer.link.check_stop();
+            self.peer.link.act();
+            if self.peer.link.has_unsent() {
                 // The peer may wait for it before it says anything, and nobody may write or flush any more.
                 let _ = self.poll_sent(cx);
             }
-            match self.link.receive(buffer.initialize_unfilled()) {
-                Moved::Bytes(n) => {
-                    let now = self.link.now();
-                    self.link.core.handle_output(now, n as u64);
-                    buffer.advance(n);
-                    return Poll::Ready(Ok(()));
-                }
-                Moved::Blocked if self.link.core.peer_has_ended() => return Poll::Ready(Ok(())),
-                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Receive)),
-                Moved::Ended => {
-                    self.link.act();
-                    let evidence = self.link.core.evidence();
-                    let graceful = self.link.outcome().is_none_or(|o| o.ending == Ending::Graceful);
-                    let clean = self.link.core.peer_has_ended() && evidence.fault.is_none() && graceful;
-                    return Poll::Ready(if clean { Ok(()) } else { Err(ended(&self.link)) });
-                }
+            if let Some(result) = self.peer.link.try_read(buffer.initialize_unfilled()) {
+                return Poll::Ready(result.map(|n| buffer.advance(n)));
             }
+            ready!(self.poll_wait(cx, Direction::Receive));
         }
     }
 
@@ -258,7 +238,7 @@ impl Inner {
             return Poll::Ready(Ok(0));
         }
         if !ready!(self.poll_connected(cx)) {
-            return Poll::Ready(Err(self.never_connected()));
+            return Poll::Ready(Err(self.peer.link.never_connected()));
         }
         let turn = ready!(poll_proceed(cx));
         let result = ready!(self.poll_write_waiting(cx, buffer));
@@ -270,48 +250,41 @@ impl Inner {
 
     fn poll_write_waiting(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         loop {
-            self.link.check_stop();
-            self.link.act();
-            if !self.link.core.wants().input {
-                return Poll::Ready(Err(ended(&self.link)));
+            self.peer.link.check_stop();
+            self.peer.link.act();
+            if let Some(result) = self.peer.link.try_write(buffer) {
+                return Poll::Ready(result);
             }
-            match self.link.send(buffer) {
-                Moved::Bytes(0) => {}
-                Moved::Bytes(n) => return Poll::Ready(Ok(n)),
-                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
-                Moved::Ended => {
-                    return Poll::Ready(Err(ended(&self.link)));
-                }
-            }
+            ready!(self.poll_wait(cx, Direction::Send));
         }
     }
 
     /// Shuts down the sending side. False: it could not be, and the link has its fault.
     pub(super) fn poll_shutdown_send(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         ready!(self.poll_connected(cx));
-        self.link.core.handle_input_eof();
-        self.link.act();
+        self.peer.link.core.handle_input_eof();
+        self.peer.link.act();
         ready!(self.poll_sent(cx));
-        self.link.act();
+        self.peer.link.act();
         // A stream of the peer that was cut is answered by a reset, once what was sent before is delivered.
-        while self.link.core.is_leaving() {
+        while self.peer.link.core.is_leaving() {
             if !self.poll_time(cx, Waiting::default()) {
                 return Poll::Pending;
             }
         }
         self.done();
-        Poll::Ready(self.link.core.milestones().shutdown_send.is_some())
+        Poll::Ready(self.peer.link.core.milestones().shutdown_send.is_some())
     }
 
     /// Both directions have ended: waits for the acknowledgement, and lets the core close.
     pub(super) async fn finish(&mut self) {
-        let now = self.link.now();
-        self.link.core.handle_close(now);
-        self.link.act();
+        let now = self.peer.link.now();
+        self.peer.link.core.handle_close(now);
+        self.peer.link.act();
         // With TLS the peer's close_notify is the end of its bytes, and its FIN is still to come.
         poll_fn(|cx| self.poll_eof(cx)).await;
         let mut watch: Option<AsyncAcknowledgements> = None;
-        while self.link.outcome().is_none() && self.link.core.wants().acknowledgement {
+        while self.peer.link.outcome().is_none() && self.peer.link.core.wants().acknowledgement {
             if let Some(watch) = &mut watch {
                 poll_fn(|cx| {
                     if watch.poll_news(cx).is_ready() {
@@ -322,31 +295,31 @@ impl Inner {
                 })
                 .await;
             } else {
-                let Some(stream) = &self.link.handle else { break };
-                if let Ok(new) = AsyncAcknowledgements::new(stream.as_pollable()) {
+                let Some(stream) = &self.peer.link.handle else { break };
+                if let Ok(new) = AsyncAcknowledgements::new(stream.pollable()) {
                     watch = Some(new);
                 } else {
                     tokio::time::sleep(os::LOOK_AGAIN).await;
-                    self.link.wait_for(Waiting { acknowledgement: true, ..Waiting::default() });
-                    self.link.tick();
+                    self.peer.link.wait_for(Waiting { acknowledgement: true, ..Waiting::default() });
+                    self.peer.link.tick();
                 }
             }
-            self.link.core.handle_acknowledged();
-            self.link.act();
+            self.peer.link.core.handle_acknowledged();
+            self.peer.link.act();
         }
-        if self.link.outcome().is_none() {
-            self.link.give_up();
+        if self.peer.link.outcome().is_none() {
+            self.peer.link.give_up();
         }
     }
 
     fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.link.outcome().is_none()
-            && self.link.core.peer_has_ended()
-            && self.link.core.wants().receive
+        while self.peer.link.outcome().is_none()
+            && self.peer.link.core.peer_has_ended()
+            && self.peer.link.core.wants().receive
         {
-            self.link.receive_eof();
-            self.link.act();
-            if self.link.core.wants().receive {
+            self.peer.link.receive_eof();
+            self.peer.link.act();
+            if self.peer.link.core.wants().receive {
                 ready!(self.poll_wait(cx, Direction::Receive));
             }
         }
@@ -355,7 +328,7 @@ impl Inner {
     }
 
     pub(super) fn report(&self) -> Report {
-        report(&self.link)
+        self.peer.link.final_report()
     }
 }
 
@@ -364,7 +337,7 @@ impl Connection {
         link.core.hold();
         Self {
             inner: Inner {
-                link,
+                peer: Peer::new(link),
                 timer: None,
                 interrupt: None,
                 waiting: Waiting::default(),
@@ -413,12 +386,12 @@ impl Connection {
         if poll_fn(|cx| self.inner.poll_shutdown_send(cx)).await {
             return Ok(HalfClosed { inner: self.inner });
         }
-        let link = &mut self.inner.link;
+        let link = &mut self.inner.peer.link;
         let received = link.receive_rest();
         if link.outcome().is_none() {
             link.give_up();
         }
-        Err(ShutdownError { report: Box::new(report(link)), received })
+        Err(ShutdownError { report: Box::new(link.final_report()), received })
     }
 
     /// Closes abortively: the peer sees a reset.
@@ -428,37 +401,37 @@ impl Connection {
 
     /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
     pub fn mark_end(&mut self) {
-        self.inner.link.core.handle_end_mark();
+        self.inner.peer.link.core.handle_end_mark();
     }
 
     /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
     ///
     /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
     pub fn socket(&self) -> Option<Pollable<'_>> {
-        self.inner.link.handle.as_ref().map(Stream::as_pollable)
+        self.inner.peer.link.handle.as_ref().map(Handle::pollable)
     }
 
     /// Our address. `None`: it has none, or the system did not say.
     pub fn local_address(&self) -> Option<&str> {
-        self.inner.link.facts.local_address.as_deref()
+        self.inner.peer.link.facts.local_address.as_deref()
     }
 
     /// The peer's address. `None`: it has none, or the system did not say.
     pub fn peer_address(&self) -> Option<&str> {
-        self.inner.link.facts.peer_address.as_deref()
+        self.inner.peer.link.facts.peer_address.as_deref()
     }
 
     /// Bytes so far.
     pub fn counts(&self) -> Counts {
-        self.inner.link.core.counts()
+        self.inner.peer.link.core.counts()
     }
 }
 
 impl Inner {
     fn abort(&mut self) -> Report {
-        let now = self.link.now();
-        self.link.core.handle_abort(now);
-        self.link.act();
+        let now = self.peer.link.now();
+        self.peer.link.core.handle_abort(now);
+        self.peer.link.act();
         self.report()
     }
 }
@@ -469,9 +442,9 @@ impl HalfClosed {
     /// If it has not, the connection is closed early and the ending is
     /// [`Indeterminate`](crate::Ending::Indeterminate).
     pub async fn close(mut self) -> Report {
-        self.inner.link.act();
+        self.inner.peer.link.act();
         // An EOF that is there already counts, also if nobody has asked for it yet.
-        self.inner.link.receive_eof();
+        self.inner.peer.link.receive_eof();
         self.inner.finish().await;
         self.inner.report()
     }
@@ -496,12 +469,12 @@ impl HalfClosed {
 
     /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
     pub fn mark_end(&mut self) {
-        self.inner.link.core.handle_end_mark();
+        self.inner.peer.link.core.handle_end_mark();
     }
 
     /// Bytes so far.
     pub fn counts(&self) -> Counts {
-        self.inner.link.core.counts()
+        self.inner.peer.link.core.counts()
     }
 }
 
@@ -535,7 +508,7 @@ impl AsyncWrite for Connection {
         if ready!(self.inner.poll_sent(cx)) {
             Poll::Ready(Ok(()))
         } else {
-            Poll::Ready(Err(ended(&self.inner.link)))
+            Poll::Ready(Err(self.inner.peer.link.ended()))
         }
     }
 
@@ -543,6 +516,6 @@ impl AsyncWrite for Connection {
         if ready!(self.inner.poll_shutdown_send(cx)) {
             return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Err(ended(&self.inner.link)))
+        Poll::Ready(Err(self.inner.peer.link.ended()))
     }
 }

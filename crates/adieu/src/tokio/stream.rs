@@ -25,6 +25,14 @@ impl Handle for Stream {
         }
     }
 
+    fn pollable(&self) -> Pollable<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_pollable(),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.as_pollable(),
+        }
+    }
+
     /// tokio clears the readiness that stood before the call, if the call finds nothing: what another thread's driver
     /// brings during the call is then not lost. Where no readiness is known the call is made all the same, because
     /// "nothing there" after a fault must be the kernel's own word.
@@ -48,17 +56,6 @@ impl Handle for Stream {
             Self::Unix(stream) => stream.try_io(interest, attempt),
         };
         if called { result } else { call(&self.socket()) }
-    }
-}
-
-impl Stream {
-    /// What can be waited for without tokio, and what its users are lent.
-    pub(crate) fn as_pollable(&self) -> Pollable<'_> {
-        match self {
-            Self::Tcp(stream) => stream.as_pollable(),
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.as_pollable(),
-        }
     }
 }
 

@@ -1,0 +1,97 @@
+//! Ways on which no byte passes through this program: only Linux has them.
+
+use super::Pollable;
+use std::io;
+use std::marker::PhantomData;
+
+/// What an end is, for a direct way: nothing that has one.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane<'a>(PhantomData<Pollable<'a>>);
+
+impl<'a> Lane<'a> {
+    /// A connection's socket.
+    pub fn socket(_: Pollable<'a>, _: bool) -> Self {
+        Self::none()
+    }
+
+    /// There is no direct way.
+    pub fn none() -> Self {
+        Self(PhantomData)
+    }
+
+    /// What takes everything, and goes nowhere.
+    #[cfg(unix)]
+    pub(crate) fn null() -> Self {
+        Self::none()
+    }
+
+    /// One of our own ends.
+    #[cfg(unix)]
+    pub(crate) fn of(_: super::ends::Kind, _: Pollable<'a>) -> Self {
+        Self::none()
+    }
+}
+
+/// What a call on a direct way came to. See that of Linux.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "as on Linux")]
+pub enum Passed {
+    Bytes { n: usize, all: bool },
+    Nothing,
+    SourceBlocked,
+    SinkBlocked,
+    SourceFailed(io::Error),
+    SinkFailed(io::Error),
+    Refused,
+}
+
+/// What handing on the bytes that a way holds came to. See that of Linux.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "as on Linux")]
+pub enum HandedOn {
+    Bytes(usize),
+    SinkBlocked,
+    SinkFailed(io::Error),
+    Refused,
+}
+
+/// A direct way between two ends: there is none, so no value of this exists.
+#[derive(Debug)]
+pub enum Direct {}
+
+impl Direct {
+    #[allow(missing_docs, reason = "as on Linux")]
+    pub fn between(_: Lane<'_>, _: Lane<'_>) -> Option<Self> {
+        None
+    }
+
+    #[allow(missing_docs, reason = "as on Linux")]
+    pub fn is_straight(&self) -> bool {
+        match *self {}
+    }
+
+    #[allow(missing_docs, reason = "as on Linux")]
+    pub fn held(&self) -> usize {
+        match *self {}
+    }
+
+    #[allow(missing_docs, reason = "as on Linux")]
+    pub fn has_room(&self) -> bool {
+        match *self {}
+    }
+
+    #[allow(missing_docs, reason = "as on Linux")]
+    pub fn take(&mut self, _: Lane<'_>, _: Lane<'_>) -> Passed {
+        match *self {}
+    }
+
+    #[allow(missing_docs, reason = "as on Linux")]
+    pub fn hand_on(&mut self, _: Lane<'_>) -> Option<HandedOn> {
+        match *self {}
+    }
+
+    #[allow(missing_docs, reason = "as on Linux")]
+    pub fn spill(&mut self, _: &mut [u8]) -> usize {
+        match *self {}
+    }
+}

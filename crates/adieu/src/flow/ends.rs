@@ -1,0 +1,208 @@
+//! What a flow joins: where bytes come from, and where they go.
+//!
+//! Both are asked without blocking. Which of the two sides of a connection is meant says the trait: a
+//! [`Peer`](super::Peer) is a source by its receiving side and a sink by its sending side. What an end is told beside its own
+//! bytes (that they were taken, that the other end is over) is what a connection's core has to know; our own ends have
+//! nothing to do then.
+
+use crate::os::Lane;
+use adieu_proto::{LocalEnd, Time};
+use std::io;
+
+/// What a source gave.
+pub(crate) enum Gave {
+    Bytes(usize),
+    Blocked,
+    /// It ended. Whether that is a whole stream says [`Source::end`].
+    Ended,
+    Failed(io::Error),
+}
+
+/// What a sink did with bytes.
+pub(crate) enum Took {
+    Bytes(usize),
+    Blocked,
+    /// Its reader wants no more, which is no failure: what is held is thrown away.
+    Refused,
+    /// It takes nothing any more, and knows why.
+    Ended,
+    Failed(io::Error),
+}
+
+/// How a source's stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Whole,
+    /// Whoever takes it must not believe that it is whole.
+    Cut,
+}
+
+/// Where bytes come from.
+pub(crate) trait Source {
+    /// Nothing on a direct way is its end; otherwise it is to be read.
+    const NOTHING_IS_END: bool;
+
+    /// Whether it may give more.
+    fn is_open(&self) -> bool;
+
+    /// Whether it may have something now.
+    fn is_ready(&mut self) -> bool;
+
+    fn read(&mut self, room: &mut [u8]) -> Gave;
+
+    /// What a read says of an end that a direct way has come to.
+    fn at_end(&mut self) -> Gave;
+
+    /// How it ended. `None`: it has not, or its end is told by [`Gave::Ended`] alone.
+    fn end(&self) -> Option<End>;
+
+    /// What a failure of it is a failure of.
+    fn failing_end(&self) -> LocalEnd;
+
+    // ---- a direct way ----
+
+    /// Whether it has given enough that a direct way is worth its beginning.
+    fn is_long(&self) -> bool;
+
+    fn lane(&self) -> Lane<'_>;
+
+    /// A direct way took so many bytes; `all`: as many as it asked for.
+    fn passed_out(&mut self, n: usize, all: bool);
+
+    fn set_blocked(&mut self);
+
+    /// A direct way was told the source's own error.
+    fn failed(&mut self, error: &io::Error);
+
+    // ---- what becomes of its bytes ----
+
+    /// Room has come back after none: it may be asked.
+    fn set_ready(&mut self);
+
+    fn handed_on(&mut self, n: usize);
+
+    fn discarded(&mut self, n: usize);
+
+    /// After its end: the sink has taken everything, and has ended well.
+    fn sink_ended(&mut self);
+
+    fn sink_failed(&mut self, error: &io::Error);
+}
+
+/// Where bytes go.
+pub(crate) trait Sink {
+    /// Whether it will take what the source gives.
+    fn is_open(&self) -> bool;
+
+    /// Whether it has something to do, with bytes for it held or not.
+    fn has_work(&self, holds: bool) -> bool;
+
+    /// Whether it may take something now.
+    fn is_ready(&self) -> bool;
+
+    /// Whether it waits for something beside the bytes for it.
+    fn is_held_up(&self) -> bool {
+        false
+    }
+
+    fn give(&mut self, bytes: &[u8]) -> Took;
+
+    /// Sends on what it holds back itself, as far as it can.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Bytes for it were read.
+    fn note_read(&mut self, n: usize) -> io::Result<()>;
+
+    /// The source has ended: what was read is the whole.
+    fn note_end(&mut self);
+
+    /// The source failed: what was read is not the whole.
+    fn source_failed(&mut self, end: LocalEnd, error: &io::Error);
+
+    /// Whether nothing more is to be done at its end.
+    fn is_settled(&self) -> bool;
+
+    /// It has taken a whole stream: it ends. `WouldBlock`: it does not know yet.
+    fn end(&mut self) -> io::Result<()>;
+
+    /// The stream that it takes was cut.
+    fn cut(&mut self);
+
+    // ---- a direct way ----
+
+    fn is_long(&self) -> bool;
+
+    fn lane(&self) -> Lane<'_>;
+
+    /// The time of the connection, before a call that sends.
+    fn now(&self) -> Time {
+        Time::ZERO
+    }
+
+    /// A direct way, by a call that began at `at`, gave it so many bytes.
+    fn passed_in(&mut self, at: Time, n: usize);
+
+    fn set_blocked(&mut self);
+
+    /// A direct way was told the sink's own error.
+    fn failed(&mut self, error: &io::Error);
+}
+
+/// The two ends of a flow.
+pub(crate) trait Ends {
+    type Source: Source;
+    type Sink: Sink;
+
+    /// Both are the same connection: what it gives it takes, so its bytes are handed on as soon as they are read.
+    const IS_LOOP: bool;
+
+    fn source(&mut self) -> &mut Self::Source;
+    fn sink(&mut self) -> &mut Self::Sink;
+    fn both(&self) -> (&Self::Source, &Self::Sink);
+}
+
+/// From one end to another.
+pub(crate) struct Pair<'a, S, K>(pub(crate) &'a mut S, pub(crate) &'a mut K);
+
+impl<S: Source, K: Sink> Ends for Pair<'_, S, K> {
+    type Source = S;
+    type Sink = K;
+
+    const IS_LOOP: bool = false;
+
+    fn source(&mut self) -> &mut S {
+        self.0
+    }
+
+    fn sink(&mut self) -> &mut K {
+        self.1
+    }
+
+    fn both(&self) -> (&S, &K) {
+        (self.0, self.1)
+    }
+}
+
+/// From a connection to itself.
+pub(crate) struct Loop<'a, P>(pub(crate) &'a mut P);
+
+impl<P: Source + Sink> Ends for Loop<'_, P> {
+    type Source = P;
+    type Sink = P;
+
+    const IS_LOOP: bool = true;
+
+    fn source(&mut self) -> &mut P {
+        self.0
+    }
+
+    fn sink(&mut self) -> &mut P {
+        self.0
+    }
+
+    fn both(&self) -> (&P, &P) {
+        (self.0, self.0)
+    }
+}

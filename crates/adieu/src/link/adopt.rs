@@ -1,0 +1,48 @@
+//! A socket that somebody else has connected, before a connection takes it over: what it is, and whether it can be had.
+
+use crate::handle::describe;
+use crate::os;
+use crate::{Endpoint, OptionError, Options, Role};
+use socket2::{Domain, SockAddr, SockRef, Type};
+use std::io;
+
+/// What a report says of a socket that somebody else has connected.
+pub(crate) struct Adopted {
+    pub(crate) endpoint: String,
+    pub(crate) transport: &'static str,
+}
+
+/// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both faces.
+pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::Result<Adopted> {
+    let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
+    match (&options.tls, role) {
+        (Some(tls), Role::Connect) if tls.is_server() => {
+            return Err(wrong("the TLS configuration is that of a listener"));
+        }
+        (Some(tls), Role::Listen) if !tls.is_server() => {
+            return Err(wrong("the TLS configuration is that of a client"));
+        }
+        _ => {}
+    }
+    if socket.r#type()? != Type::STREAM {
+        return Err(wrong("it is not a stream socket"));
+    }
+    // Winsock knows no address of a socket that is not bound.
+    let local = socket.local_addr().ok();
+    let transport = match local.as_ref().map(SockAddr::domain) {
+        Some(Domain::UNIX) => "unix",
+        _ if os::is_multipath(socket) => "mptcp",
+        _ => "tcp",
+    };
+    if transport == "unix" {
+        // Those of TCP and IP mean nothing for it, whatever its path is.
+        options.socket.check(&Endpoint::unix("adopted"), None).map_err(OptionError::into_io)?;
+    }
+    options.socket.apply(socket).map_err(OptionError::into_io)?;
+    let address = match role {
+        Role::Connect => socket.peer_addr().ok(),
+        Role::Listen => local,
+    };
+    let endpoint = address.as_ref().and_then(describe).unwrap_or_else(|| "an unnamed socket".to_owned());
+    Ok(Adopted { endpoint, transport })
+}

@@ -1,0 +1,84 @@
+//! A connection as a stream of bytes for its program: one try of a read or a write, and why it cannot go on.
+//!
+//! Nothing here waits; each face does that in its own way and tries again.
+
+use super::{Link, Moved};
+use crate::error::Ended;
+use crate::handle::Handle;
+use crate::report::Report;
+use adieu_proto::Ending;
+use std::io;
+
+impl<H: Handle> Link<H> {
+    /// Receives into `buffer`, which is not empty. `None`: there is nothing now.
+    pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        match self.receive(buffer) {
+            Moved::Bytes(n) => {
+                let now = self.now();
+                self.core.handle_output(now, n as u64);
+                Some(Ok(n))
+            }
+            Moved::Blocked if self.core.peer_has_ended() => Some(Ok(0)),
+            Moved::Blocked => None,
+            Moved::Ended => {
+                self.act();
+                // A clean EOF is the end of what there is to read, also once it is closed and graceful.
+                let graceful = self.outcome().is_none_or(|o| o.ending == Ending::Graceful);
+                let clean = self.core.peer_has_ended() && self.core.evidence().fault.is_none() && graceful;
+                Some(if clean { Ok(0) } else { Err(self.ended()) })
+            }
+        }
+    }
+
+    /// Sends from `bytes`, which are not none. `None`: our kernel takes nothing now.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        loop {
+            if !self.core.wants().input {
+                return Some(Err(self.ended()));
+            }
+            match self.send(bytes) {
+                // Only what waited here was taken.
+                Moved::Bytes(0) => self.act(),
+                Moved::Bytes(n) => return Some(Ok(n)),
+                Moved::Blocked => return None,
+                Moved::Ended => return Some(Err(self.ended())),
+            }
+        }
+    }
+
+    /// Why a read or write cannot go on.
+    pub(crate) fn ended(&self) -> io::Error {
+        if let Some(code) = self.core.evidence().fault.and_then(|f| f.code) {
+            return io::Error::from_raw_os_error(code);
+        }
+        match self.outcome().map(|o| o.ending) {
+            Some(ending) => ended_by(ending),
+            // Only a trait's shutdown leaves something that can still be written to.
+            None if self.core.milestones().shutdown_send.is_some() => {
+                io::Error::new(io::ErrorKind::BrokenPipe, "the sending side is shut down")
+            }
+            None => io::ErrorKind::NotConnected.into(),
+        }
+    }
+
+    /// Why there is nothing to read from or to write to.
+    pub(crate) fn never_connected(&self) -> io::Error {
+        if let Some(error) = self.handshake_error() {
+            return error.clone().into();
+        }
+        self.ended()
+    }
+
+    /// The report of a connection that has its outcome.
+    pub(crate) fn final_report(&self) -> Report {
+        self.report().expect("a link with an outcome has its report").clone()
+    }
+}
+
+fn ended_by(ending: Ending) -> io::Error {
+    let kind = match ending {
+        Ending::TimedOut { .. } => io::ErrorKind::TimedOut,
+        _ => io::ErrorKind::ConnectionAborted,
+    };
+    io::Error::new(kind, Ended { ending })
+}
