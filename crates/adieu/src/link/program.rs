@@ -11,6 +11,8 @@ use std::io;
 
 impl<H: Handle> Link<H> {
     /// Receives into `buffer`, which is not empty. `None`: there is nothing now.
+    ///
+    /// 0 is the peer's EOF, and says that its stream is whole as far as TLS knows: where it was cut, this is an error.
     pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
         match self.receive(buffer) {
             Moved::Bytes(n) => {
@@ -18,16 +20,22 @@ impl<H: Handle> Link<H> {
                 self.core.handle_output(now, n as u64);
                 Some(Ok(n))
             }
-            Moved::Blocked if self.core.peer_has_ended() => Some(Ok(0)),
+            Moved::Blocked if self.core.peer_has_ended() => Some(self.eof()),
             Moved::Blocked => None,
             Moved::Ended => {
                 self.act();
                 // A clean EOF is the end of what there is to read, also once it is closed and graceful.
                 let graceful = self.outcome().is_none_or(|o| o.ending == Ending::Graceful);
                 let clean = self.core.peer_has_ended() && self.core.evidence().fault.is_none() && graceful;
-                Some(if clean { Ok(0) } else { Err(self.ended()) })
+                Some(if clean { self.eof() } else { Err(self.ended()) })
             }
         }
+    }
+
+    fn eof(&self) -> io::Result<usize> {
+        // An end mark that the program asked for is the program's to judge.
+        let is_cut = self.core.evidence().end_mark == Some(false) && !self.options.timers.end_mark;
+        if is_cut { Err(ended_by(Ending::Truncated)) } else { Ok(0) }
     }
 
     /// Sends from `bytes`, which are not none. `None`: our kernel takes nothing now.
@@ -78,6 +86,7 @@ impl<H: Handle> Link<H> {
 fn ended_by(ending: Ending) -> io::Error {
     let kind = match ending {
         Ending::TimedOut { .. } => io::ErrorKind::TimedOut,
+        Ending::Truncated => io::ErrorKind::UnexpectedEof,
         _ => io::ErrorKind::ConnectionAborted,
     };
     io::Error::new(kind, Ended { ending })

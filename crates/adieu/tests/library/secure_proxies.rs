@@ -255,7 +255,8 @@ fn a_proxy_that_ends_its_session_cuts_the_peers() {
                 let mut open = arm.connect(&endpoint, &options).unwrap_or_else(|error| panic!("{error}"));
                 open.read_exact(&mut [0; 100]).expect("it came before");
                 cut.send(()).expect("it is waited for");
-                assert_eq!(open.read(&mut [0]).ok(), Some(0), "there is nothing more to read");
+                let end = open.read(&mut [0]).map_err(|error| error.kind());
+                assert_eq!(end, Err(io::ErrorKind::UnexpectedEof), "nobody takes it for whole");
                 let report = open.shutdown_send().expect("connected").drain();
                 assert_eq!((report.ending, report.exit_code), ("truncated", 6), "{report}");
             } else {

@@ -252,6 +252,24 @@ fn the_procedure_of_the_page_ends_graceful_over_tls() {
 }
 
 #[test]
+fn a_cut_stream_is_an_error_to_whoever_reads_it() {
+    on_both(|arm| {
+        let script: &Script = &[Step::Handshake, Step::Send(20_000), Step::Fin];
+        for (eof, end) in [(Eof::Require, Err(io::ErrorKind::UnexpectedEof)), (Eof::Ignore, Ok(20_000))] {
+            let peer = Peer::listen(Setup::PLAIN, script).expect("loopback");
+            let endpoint = Endpoint::from(peer.address());
+            let mut open = arm.connect(&endpoint, &options(client().eof(eof))).expect("it listens");
+            let mut answer = Vec::new();
+            let read = open.read_to_end(&mut answer).map_err(|error| error.kind());
+            assert_eq!((answer.len(), read), (20_000, end), "{eof:?}");
+            let again = open.read(&mut [0]).map_err(|error| error.kind());
+            assert_eq!(again, end.map(|_| 0), "{eof:?}: an end stays what it is");
+            open.abort();
+        }
+    });
+}
+
+#[test]
 fn what_is_read_in_small_pieces_is_whole() {
     on_both(|arm| {
         let script: &Script = &[Step::Handshake, Step::Send(50_000), Step::CloseNotify, Step::ReceiveToEnd];
