@@ -100,6 +100,7 @@ fn definition(words: &[OsString]) -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parsing::rules::Rules;
     use clap::error::ErrorKind;
 
     #[test]
@@ -191,5 +192,101 @@ mod tests {
             count += 1;
         }
         assert!(count > 15, "{count}");
+    }
+
+    /// The options of all commands, each with its command.
+    fn options(definition: &clap::Command) -> Vec<(&clap::Command, &clap::Arg)> {
+        definition.get_subcommands().flat_map(|c| c.get_arguments().map(move |a| (c, a))).collect()
+    }
+
+    #[test]
+    fn every_rule_names_an_option_that_exists() {
+        let definition = Cli::<Command>::command();
+        let mut count = 0;
+        for (_, option) in options(&definition) {
+            let Some(rules) = option.get::<Rules>() else { continue };
+            for named in rules.named() {
+                count += 1;
+                let mut with_both = definition.get_subcommands().filter(|command| {
+                    let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
+                    has(option.get_id().as_str()) && has(named)
+                });
+                let together = with_both.next();
+                assert!(together.is_some(), "no command has --{} and '{named}'", option.get_id());
+            }
+        }
+        assert!(count > 10, "{count}");
+        for id in completions::COMPLETED_BY_US {
+            assert!(options(&definition).iter().any(|(_, option)| option.get_id() == id), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_can_be_either_side_says_which() {
+        let definition = Cli::<Command>::command();
+        for (name, sides) in
+            [("connect", false), ("listen", false), ("send", true), ("receive", true), ("demo", false)]
+        {
+            let command = definition.find_subcommand(name).expect("it is there");
+            assert_eq!(parsing::can_be_either_side(command), sides, "{name}");
+        }
+    }
+
+    /// Names that no option has: of clap's own, of the guard of commands, of what a command finds in its environment.
+    const OTHER_NAMES: [&str; 6] =
+        ["--help", "--version", "--guard-commands", "ADIEU_COMPLETE", "ADIEU_PEER", "ADIEU_LOCAL"];
+
+    /// The names after each of these in a text: a letter, and what a name is made of.
+    fn names<'a>(
+        text: &'a str,
+        prefix: &'a str,
+        is_in_name: fn(char) -> bool,
+    ) -> impl Iterator<Item = &'a str> {
+        text.match_indices(prefix).filter_map(move |(at, _)| {
+            let (before, rest) = (text[..at].chars().next_back(), &text[at + prefix.len()..]);
+            let is_own = before.is_none_or(|c| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+            let length = rest.find(|c| !is_in_name(c)).unwrap_or(rest.len());
+            let begins = rest.starts_with(|c: char| c.is_ascii_alphabetic());
+            (is_own && begins).then(|| text[at..at + prefix.len() + length].trim_end_matches(['-', '_']))
+        })
+    }
+
+    #[test]
+    fn every_option_and_variable_that_a_text_names_exists() {
+        let definition = Cli::<Command>::command();
+        let mut known: std::collections::BTreeSet<String> = OTHER_NAMES.map(str::to_owned).into();
+        for (_, option) in options(&definition) {
+            known.extend(option.get_long().map(|long| format!("--{long}")));
+            known.extend(option.get_env().and_then(|v| v.to_str()).map(str::to_owned));
+        }
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates are together");
+        let own = ["adieu", "adieu-cli", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer"];
+        let mut folders: Vec<_> = own.map(|own| crates.join(own).join("src")).into();
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|e| e == "rs")
+                    && !path.ends_with("adieu-cli/src/cli.rs")
+                {
+                    let text = std::fs::read_to_string(&path).expect("our own texts are UTF-8");
+                    let options =
+                        names(&text, "--", |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+                    let variables =
+                        names(&text, "ADIEU_", |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+                    for name in options.chain(variables) {
+                        count += 1;
+                        assert!(
+                            known.contains(name),
+                            "{} names {name}, which does not exist",
+                            path.display()
+                        );
+                    }
+                }
+            }
+        }
+        assert!(count > 100, "{count}");
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod tls;
 use self::reporting::Reporting;
 use self::socket::SocketOptions;
 use self::timers::{InputKind, Timers};
+use crate::parsing::rules::{Rules, Side, With};
 use adieu::{Endpoint, Options};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
@@ -55,7 +56,8 @@ pub(crate) struct FirstClient {
     /// Serve the first client that connects, also if it leaves without a byte having passed in either direction (a port scan, a
     /// health check); by default a listener then waits for the next client
     #[arg(long, env = "ADIEU_ACCEPT_FIRST", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().of_side(Side::Listens).meaningless_with(&[With::Any("keep_open")]))]
     pub(crate) accept_first: bool,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing is opened here: the printer opens the report's file once the plan is complete.
 
+use crate::parsing::rules::{Rules, With};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
@@ -16,7 +17,8 @@ pub(crate) struct Reporting {
 
     /// Write the report to this file instead; a name that ends in .json makes JSON the default format. What the file had is
     /// replaced, but for a service (listen --keep-open, receive --retry), which appends
-    #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true,
+          add = Rules::new().meaningless_with(&[With::Value("report", "none")]))]
     pub(crate) report_file: Option<PathBuf>,
 
     /// Tell each step as it happens

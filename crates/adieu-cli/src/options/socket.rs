@@ -1,5 +1,6 @@
 //! What is asked of the socket: one definition for all commands.
 
+use crate::parsing::rules::{Rules, Side};
 use adieu::{Endpoint, IpVersion, Options};
 use anyhow::{Context, anyhow, ensure};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -13,31 +14,37 @@ use std::time::Duration;
 pub(crate) struct SocketOptions {
     /// Use only IPv4
     #[arg(short = '4', long, env = "ADIEU_IPV4", hide_env_values = true, conflicts_with = "ipv6",
-          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().not_for_unix())]
     ipv4: bool,
 
     /// Use only IPv6
     #[arg(short = '6', long, env = "ADIEU_IPV6", hide_env_values = true,
-          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().not_for_unix())]
     ipv6: bool,
 
     /// Use this network interface alone (Linux)
     #[arg(long, value_name = "NAME", env = "ADIEU_INTERFACE", hide_env_values = true,
-          value_parser = NonEmptyStringValueParser::new())]
+          value_parser = NonEmptyStringValueParser::new(),
+          add = Rules::new().not_for_unix())]
     interface: Option<String>,
 
     /// Send keep-alive probes after this much silence; "off" sends none, "on" is the default [default: 30s]
-    #[arg(long, value_name = "DURATION|on|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive)]
+    #[arg(long, value_name = "DURATION|on|off", env = "ADIEU_KEEPALIVE", hide_env_values = true, value_parser = keep_alive,
+          add = Rules::new().not_for_unix())]
     keepalive: Option<KeepAlive>,
 
     /// Let the kernel give up when nothing was acknowledged for this long; a peer whose window is closed counts too. More than 145s leaves
     /// noticing a dead peer to the kernel (Linux)
     /// [default: the system's]
-    #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::options::durations::limit)]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_USER_TIMEOUT", hide_env_values = true, value_parser = crate::options::durations::limit,
+          add = Rules::new().not_for_unix())]
     user_timeout: Option<Duration>,
 
     /// Send small pieces at once [default: on]
-    #[arg(long, value_name = "on|off", env = "ADIEU_NODELAY", hide_env_values = true, value_parser = on_or_off)]
+    #[arg(long, value_name = "on|off", env = "ADIEU_NODELAY", hide_env_values = true, value_parser = on_or_off,
+          add = Rules::new().not_for_unix())]
     nodelay: Option<bool>,
 
     /// The kernel's send buffer, such as 256KiB [default: the system's]
@@ -49,20 +56,24 @@ pub(crate) struct SocketOptions {
     receive_buffer: Option<usize>,
 
     /// The type-of-service byte of our packets, such as 0x10
-    #[arg(long, value_name = "BYTE", env = "ADIEU_TOS", hide_env_values = true, conflicts_with = "dscp", value_parser = byte)]
+    #[arg(long, value_name = "BYTE", env = "ADIEU_TOS", hide_env_values = true, conflicts_with = "dscp", value_parser = byte,
+          add = Rules::new().not_for_unix())]
     tos: Option<u8>,
 
     /// The same by its class, such as ef, af21, cs3 or 46
-    #[arg(long, value_name = "CLASS", env = "ADIEU_DSCP", hide_env_values = true, value_parser = dscp)]
+    #[arg(long, value_name = "CLASS", env = "ADIEU_DSCP", hide_env_values = true, value_parser = dscp,
+          add = Rules::new().not_for_unix())]
     dscp: Option<u8>,
 
     /// How many hops our packets may take
-    #[arg(long, value_name = "HOPS", env = "ADIEU_TTL", hide_env_values = true, value_parser = hops)]
+    #[arg(long, value_name = "HOPS", env = "ADIEU_TTL", hide_env_values = true, value_parser = hops,
+          add = Rules::new().not_for_unix())]
     ttl: Option<u8>,
 
     /// Speak Multipath TCP if the peer does, else TCP; the report's transport says which (Linux)
     #[arg(long, env = "ADIEU_MPTCP", hide_env_values = true,
-          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().not_for_unix())]
     pub(crate) mptcp: bool,
 }
 
@@ -71,7 +82,8 @@ pub(crate) struct SocketOptions {
 #[command(next_help_heading = "Socket options")]
 pub(crate) struct Source {
     /// Connect from this address of ours, and this port
-    #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true, value_parser = source)]
+    #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true, value_parser = source,
+          add = Rules::new().not_for_unix().of_side(Side::Connects))]
     source: Option<SocketAddr>,
 }
 

@@ -1,5 +1,6 @@
 //! TLS's options: what they are, and what they make of an endpoint.
 
+use crate::parsing::rules::{Rules, Side};
 use adieu::Endpoint;
 use adieu::tls::{
     Client, ClientConfig, Config, ConfigError, Eof, Fingerprint, Server, ServerConfig, Version,
@@ -15,28 +16,34 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Common {
     /// Speak TLS, as the endpoint tls://host:port does
     #[arg(long, env = "ADIEU_TLS", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().asks_for_tls())]
     tls: bool,
 
     /// The lowest version of TLS that will do [default: 1.2]
-    #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true)]
+    #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true,
+          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
     tls_min: Option<LeastVersion>,
 
     /// What an EOF of the peer's means without TLS's close_notify before it [default: require]
-    #[arg(long, value_name = "RULE", env = "ADIEU_TLS_EOF", hide_env_values = true)]
+    #[arg(long, value_name = "RULE", env = "ADIEU_TLS_EOF", hide_env_values = true,
+          add = Rules::new().for_tls())]
     tls_eof: Option<EofRule>,
 
     /// Protocols to agree on (ALPN), best first, such as http/1.1
     #[arg(long, value_name = "NAMES", env = "ADIEU_ALPN", hide_env_values = true, value_delimiter = ',',
-          value_parser = NonEmptyStringValueParser::new())]
+          value_parser = NonEmptyStringValueParser::new(),
+          add = Rules::new().for_tls())]
     alpn: Vec<String>,
 
     /// Our certificate, with its chain: a PEM file
-    #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true,
+          add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens()))]
     cert: Option<PathBuf>,
 
     /// The key of our certificate: a PEM file
-    #[arg(long, value_name = "FILE", env = "ADIEU_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_KEY", hide_env_values = true,
+          add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens()))]
     key: Option<PathBuf>,
 }
 
@@ -48,7 +55,8 @@ pub(crate) struct ConnectTls {
     common: Common,
 
     /// Trust the certificates in this PEM file instead of the system's roots
-    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"])]
+    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"],
+          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
     ca: Option<PathBuf>,
 
     #[command(flatten)]
@@ -67,18 +75,21 @@ struct Trust {
         env = "ADIEU_PIN",
         hide_env_values = true,
         value_delimiter = ',',
-        conflicts_with = "insecure"
+        conflicts_with = "insecure",
+        add = Rules::new().for_tls().of_side(Side::Connects).guards(|run| run.over_tls() && !run.listens())
     )]
     pin: Vec<Fingerprint>,
 
     /// Trust any certificate: whoever is between can read and change everything; the report says so
     #[arg(long, env = "ADIEU_INSECURE", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().for_tls().of_side(Side::Connects))]
     insecure: bool,
 
     /// The name that the certificate must be for [default: the endpoint's host]
     #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
-          value_parser = NonEmptyStringValueParser::new())]
+          value_parser = NonEmptyStringValueParser::new(),
+          add = Rules::new().for_tls().of_side(Side::Connects))]
     servername: Option<String>,
 }
 
@@ -93,7 +104,8 @@ pub(crate) struct ListenTls {
     own: Own,
 
     /// Ask clients for a certificate, and accept those that the certificates in this PEM file vouch for
-    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true,
+          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
     ca: Option<PathBuf>,
 }
 
@@ -104,7 +116,8 @@ struct Own {
     /// Speak TLS with a certificate made for this run, and say its fingerprint, for --pin, also with -q; --tls without --cert
     /// does it
     #[arg(long, env = "ADIEU_SELF_SIGNED", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"])]
+          value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"],
+          add = Rules::new().asks_for_tls_when_listening().of_side(Side::Listens))]
     self_signed: bool,
 }
 
@@ -120,7 +133,8 @@ pub(crate) struct EitherTls {
 
     /// Trust the certificates in this PEM file instead of the system's roots; when listening, ask for a certificate, and
     /// accept those that they vouch for
-    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"])]
+    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"],
+          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
     ca: Option<PathBuf>,
 
     #[command(flatten)]

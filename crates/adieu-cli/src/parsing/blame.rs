@@ -1,5 +1,7 @@
 //! What clap says of a wrong command line, made true: what is to blame, and advice that can help.
 
+use super::resolve::refusal;
+use super::rules::Rules;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
@@ -14,7 +16,8 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
                 return of_dashed_value(definition, command, words, joined);
             }
             // A file that is sent may have a name with a dash; an endpoint cannot.
-            if command.get_name() != "send" {
+            let takes_files = |a: &Arg| Rules::of(a).endpoint.is_some_and(|words| words.only_last);
+            if !command.get_arguments().any(takes_files) {
                 error.remove(ContextKind::Suggested);
             }
         }
@@ -80,7 +83,7 @@ fn of_dashed_value(definition: &Command, command: &Command, words: &[OsString], 
         Err(error) if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) => {
             explain(error, definition, &rewritten)
         }
-        _ => super::refusal(definition.clone(), command.get_name(), ErrorKind::UnknownArgument, sentence),
+        _ => refusal(definition.clone(), command.get_name(), ErrorKind::UnknownArgument, sentence),
     }
 }
 

@@ -9,6 +9,8 @@ mod plan;
 mod run;
 
 pub(crate) use arguments::Args;
+#[cfg(test)]
+pub(crate) use offers::COMPLETED_BY_US;
 pub(crate) use offers::{answer, is_asked};
 pub(crate) use plan::Plan;
 pub(crate) use run::run;

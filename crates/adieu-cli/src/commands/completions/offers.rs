@@ -14,6 +14,14 @@ use std::ffi::{OsStr, OsString};
 /// Set by our scripts: which shell asks.
 const VARIABLE: &str = "ADIEU_COMPLETE";
 
+/// What is completed by what is known here, and not by clap: an interface, an endpoint.
+const INTERFACE: &str = "interface";
+const ENDPOINT: &str = "endpoint";
+
+/// The ids of these.
+#[cfg(test)]
+pub(crate) const COMPLETED_BY_US: [&str; 2] = [INTERFACE, ENDPOINT];
+
 /// Stands in a candidate where any file can stand.
 const ANY_FILE: &str = "\u{1}";
 
@@ -77,8 +85,8 @@ pub(super) fn visible(command: &Command) -> Command {
 
 fn with_completer(argument: Arg) -> Arg {
     let completer = match argument.get_id().as_str() {
-        "interface" => ArgValueCompleter::new(interfaces),
-        "endpoint" => ArgValueCompleter::new(endpoints),
+        INTERFACE => ArgValueCompleter::new(interfaces),
+        ENDPOINT => ArgValueCompleter::new(endpoints),
         _ if matches!(
             argument.get_value_hint(),
             ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath

@@ -6,6 +6,7 @@ use crate::options::proxy::ProxyOptions;
 use crate::options::reporting::Reporting;
 use crate::options::socket::Source;
 use crate::options::tls::ConnectTls;
+use crate::parsing::rules::{Rules, Side};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -22,7 +23,8 @@ use std::ffi::OsString;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true)]
+    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true,
+          add = Rules::new().endpoint(Side::Connects))]
     pub(super) endpoint: Vec<OsString>,
 
     #[command(flatten)]
@@ -39,7 +41,8 @@ pub(crate) struct Args {
 
     /// Send stdin's first bytes with the SYN, TCP Fast Open (Linux); only where it does no harm if the peer gets them twice
     #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
-          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().not_for_unix().yields_to("proxy"))]
     pub(super) fastopen: bool,
 }
 

@@ -6,6 +6,7 @@ use crate::options::reporting::Reporting;
 use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Shared};
 use crate::os::ExecStatus;
+use crate::parsing::rules::{Rules, Side, With};
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::ffi::OsString;
@@ -25,7 +26,8 @@ use std::time::Duration;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
+          add = Rules::new().endpoint(Side::Listens))]
     pub(super) endpoint: Vec<OsString>,
 
     /// Serve connections until a signal comes
@@ -36,7 +38,8 @@ pub(crate) struct Args {
     /// With --keep-open: how many connections are served at once at most; further clients
     /// wait, also if descriptors (ulimit -n) or memory (ulimit -v) allow fewer [default: 1; 1024 with --echo or --exec]
     #[arg(long, value_name = "N", env = "ADIEU_MAX_CONNECTIONS",
-          hide_env_values = true, value_parser = crate::options::at_least_one)]
+          hide_env_values = true, value_parser = crate::options::at_least_one,
+          add = Rules::new().needs("keep_open"))]
     pub(super) max_connections: Option<u32>,
 
     /// Send back what comes, and half-close after the peer did
@@ -68,7 +71,8 @@ pub(crate) struct Args {
         value_name = "RULE",
         env = "ADIEU_EXEC_STATUS",
         hide_env_values = true,
-        default_value = "check"
+        default_value = "check",
+        add = Rules::new().needs("exec")
     )]
     pub(super) exec_status: ExecStatus,
 
@@ -78,7 +82,8 @@ pub(crate) struct Args {
     /// If stdin gives nothing: keep our sending side open until the client has ended its own, or has sent nothing for this
     /// long; "none" waits for its end, 0s half-closes at once [default: 30s with --output, else 2s]
     #[arg(long, value_name = "DURATION", env = "ADIEU_CLIENT_GRACE", hide_env_values = true, value_parser = grace,
-          help_heading = "Time limits")]
+          help_heading = "Time limits",
+          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec")]))]
     pub(super) client_grace: Option<Grace>,
 
     /// End a connection over which no byte has passed in either direction for this long, so that silent clients hold no place;
@@ -104,7 +109,8 @@ pub(crate) struct Args {
 
     /// Take data with a client's SYN, TCP Fast Open (Linux)
     #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
-          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().not_for_unix())]
     pub(super) fastopen: bool,
 }
 

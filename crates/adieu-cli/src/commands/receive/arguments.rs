@@ -4,6 +4,7 @@ use crate::commands::transfer::arguments::{DEADLINE, IDLE_TIMEOUT, Transfer};
 use crate::exit;
 use crate::options::Shared;
 use crate::options::reporting::Reporting;
+use crate::parsing::rules::{Rules, Side};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 #[command(after_long_help = exit::TABLE, mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015")]
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
+          add = Rules::new().endpoint(Side::Listens))]
     pub(super) endpoint: Vec<OsString>,
 
     /// Where it goes: a directory takes everything under its name; else it is the name of the one file, or of a directory
@@ -28,7 +30,8 @@ pub(crate) struct Args {
 
     /// Connect to a sender that listens at ENDPOINT
     #[arg(short, long, env = "ADIEU_CONNECT", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().turns_side())]
     pub(super) connect: bool,
 
     #[command(flatten)]

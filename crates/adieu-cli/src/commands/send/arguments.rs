@@ -4,8 +4,10 @@ use crate::commands::transfer::arguments::{DEADLINE, IDLE_TIMEOUT, Transfer};
 use crate::exit;
 use crate::options::Shared;
 use crate::options::reporting::Reporting;
+use crate::parsing::raw_words;
+use crate::parsing::rules::{Rules, Side};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
-use clap::{ArgAction, ValueEnum};
+use clap::{ArgAction, ArgMatches, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -23,25 +25,29 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, host port, tls://host:port, or
     /// unix:path
-    #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..)]
+    #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..,
+          add = Rules::new().endpoint_is_last(Side::Connects))]
     pub(super) words: Vec<PathBuf>,
 
     /// Send what this command (a line for the shell) writes to its stdout. It is stored only if the command exits with status 0;
     /// otherwise the receiver is told that it is not whole, and the exit status is 7
     #[arg(long, value_name = "COMMAND", env = "ADIEU_SEND_EXEC", hide_env_values = true, conflicts_with = "plain",
-          value_parser = NonEmptyStringValueParser::new())]
+          value_parser = NonEmptyStringValueParser::new(),
+          add = Rules::new().yields_if(names_files))]
     pub(super) exec: Option<String>,
 
     /// Wait at ENDPOINT for a receiver that connects
     #[arg(short, long, env = "ADIEU_LISTEN", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().turns_side())]
     pub(super) listen: bool,
 
     /// Send the bytes of one file alone, to a peer that is no adieu receive (nc, socat): there is no receipt, and the exit
     /// status is that of the connection. Not with --resume, --retry, --secret, --secret-file, --limit-rate, --name or --accept
     #[arg(long, env = "ADIEU_PLAIN", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          conflicts_with_all = ["resume", "retry", "secret", "secret_file", "limit_rate", "name", "accept"])]
+          conflicts_with_all = ["resume", "retry", "secret", "secret_file", "limit_rate", "name", "accept"],
+          add = Rules::new().sends_in_the_clear())]
     pub(super) plain: bool,
 
     /// The name that what is sent gets at a receiver whose output is a directory, if it is one file, one directory, or stdin;
@@ -73,6 +79,17 @@ pub(super) enum Accept {
     Stored,
     /// That, or written to the receiver's stdout
     Written,
+}
+
+/// Whether what is to be sent stands before the endpoint, which is one word, or a host and a port: then a command from a
+/// variable is for other runs.
+fn names_files(matches: &ArgMatches) -> bool {
+    let words = raw_words(matches, "words");
+    match &words[..] {
+        [] | [_] => false,
+        [_, last] => !last.as_encoded_bytes().iter().all(u8::is_ascii_digit),
+        _ => true,
+    }
 }
 
 fn not_empty(name: OsString) -> Result<OsString, &'static str> {

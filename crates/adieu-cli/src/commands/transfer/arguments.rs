@@ -4,6 +4,7 @@ use crate::options::FirstClient;
 use crate::options::proxy::ProxyOptions;
 use crate::options::socket::Source;
 use crate::options::tls::EitherTls;
+use crate::parsing::rules::{Rules, Side};
 use anyhow::{Result, anyhow};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
@@ -45,12 +46,14 @@ pub(crate) struct Transfer {
         env = "ADIEU_SECRET",
         hide_env_values = true,
         conflicts_with = "secret_file",
-        value_parser = NonEmptyStringValueParser::new()
+        value_parser = NonEmptyStringValueParser::new(),
+        add = Rules::new().guards(|_| true)
     )]
     pub(crate) secret: Option<String>,
 
     /// The passphrase is what this file has, at most 64 KiB
-    #[arg(long, value_name = "FILE", env = "ADIEU_SECRET_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_SECRET_FILE", hide_env_values = true,
+          add = Rules::new().guards(|_| true))]
     pub(crate) secret_file: Option<PathBuf>,
 
     /// At most so many bytes per second, as in 500K or 10M
@@ -58,7 +61,8 @@ pub(crate) struct Transfer {
     pub(crate) limit_rate: Option<u64>,
 
     /// When listening: write the port (or the socket's path) to this file once it listens
-    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
+          add = Rules::new().of_side(Side::Listens))]
     pub(crate) port_file: Option<PathBuf>,
 
     #[command(flatten)]

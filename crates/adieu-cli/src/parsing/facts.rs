@@ -1,0 +1,122 @@
+//! What a command line and its variables come to, as far as the rules of options ask.
+
+use super::rules::{AsksForTls, Rules, Side};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+use std::ffi::{OsStr, OsString};
+
+/// Where a value that counts comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    Written,
+    Variable,
+}
+
+/// One command, as it was given.
+pub(crate) struct Facts<'a> {
+    command: &'a Command,
+    matches: &'a ArgMatches,
+    side: Side,
+    over_tls: bool,
+    is_unix: bool,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(command: &'a Command, matches: &'a ArgMatches) -> Self {
+        let mut facts = Self { command, matches, side: Side::Connects, over_tls: false, is_unix: false };
+        let endpoint = command.get_arguments().find_map(|a| Some((a, Rules::of(a).endpoint?)));
+        let mut words = Vec::new();
+        if let Some((argument, which)) = endpoint {
+            let is_turned = facts.options().any(|(a, rules)| rules.turns_side && facts.given(a).is_some());
+            facts.side = if is_turned { which.side.other() } else { which.side };
+            words = raw_words(matches, argument.get_id().as_str());
+            if which.only_last {
+                words = words.pop().into_iter().collect();
+            }
+        }
+        facts.is_unix = words.first().is_some_and(|word| word.as_encoded_bytes().starts_with(b"unix:"));
+        let is_tls = |word: &OsString| {
+            word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
+        };
+        let asks = |(argument, rules): (&Arg, Rules)| {
+            let may = match rules.asks_for_tls {
+                None => false,
+                Some(AsksForTls::Always) => true,
+                Some(AsksForTls::WhenListening) => facts.listens(),
+            };
+            may && facts.given(argument).is_some()
+        };
+        facts.over_tls = words.iter().any(is_tls) || facts.options().any(asks);
+        facts
+    }
+
+    /// The arguments of the command, with the rules beside each.
+    pub(super) fn options(&self) -> impl Iterator<Item = (&'a Arg, Rules)> + use<'a> {
+        self.command.get_arguments().map(|argument| (argument, Rules::of(argument)))
+    }
+
+    pub(super) const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Whether an option could make it the other side.
+    pub(super) fn can_be_either_side(&self) -> bool {
+        can_be_either_side(self.command)
+    }
+
+    pub(super) const fn is_unix(&self) -> bool {
+        self.is_unix
+    }
+
+    /// Whether we listen.
+    pub(crate) const fn listens(&self) -> bool {
+        matches!(self.side, Side::Listens)
+    }
+
+    /// Whether TLS is asked for.
+    pub(crate) const fn over_tls(&self) -> bool {
+        self.over_tls
+    }
+
+    pub(super) fn given(&self, argument: &Arg) -> Option<Given> {
+        given(self.matches, argument.get_id().as_str())
+    }
+
+    /// The same of an option that is named in a rule. `None`: this command may not have it.
+    pub(super) fn given_by_name(&self, id: &str) -> Option<Given> {
+        self.command.get_arguments().find(|a| a.get_id() == id).and_then(|argument| self.given(argument))
+    }
+
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.command.get_arguments().any(|a| a.get_id() == id)
+    }
+
+    /// Whether its value is this one.
+    pub(super) fn says(&self, id: &str, value: &str) -> bool {
+        self.matches.get_raw(id).and_then(Iterator::last).is_some_and(|raw| raw == OsStr::new(value))
+    }
+
+    pub(super) const fn matches(&self) -> &'a ArgMatches {
+        self.matches
+    }
+}
+
+/// Whether a command may be the side that connects or the one that listens.
+pub(crate) fn can_be_either_side(command: &Command) -> bool {
+    command.get_arguments().any(|argument| Rules::of(argument).turns_side)
+}
+
+fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
+    match matches.value_source(id)? {
+        ValueSource::CommandLine => Some(Given::Written),
+        // A flag whose variable says no is not given. What is no flag has a value, which is.
+        ValueSource::EnvVariable if matches.try_get_one::<bool>(id).ok().flatten() == Some(&false) => None,
+        ValueSource::EnvVariable => Some(Given::Variable),
+        _ => None,
+    }
+}
+
+/// The words of an argument, as they were written.
+pub(crate) fn raw_words(matches: &ArgMatches, id: &str) -> Vec<OsString> {
+    matches.try_get_raw(id).ok().flatten().into_iter().flatten().map(OsStr::to_owned).collect()
+}
