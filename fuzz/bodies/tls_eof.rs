@@ -2,7 +2,7 @@
 
 use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Eof};
-use adieu::{Endpoint, Options};
+use adieu::{ConnectOptions, Endpoint, Limits};
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::peer::{Peer, Setup, Step};
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub(crate) fn holds(data: &[u8]) {
     let said = said(&script);
     let peer = Peer::listen(Setup::PLAIN, script.clone().leak()).expect("loopback");
     let tls = Client::new().ca_file(Authority::shared().file()).eof(eof).build().expect("a file");
-    let options = Options::new().tls(tls).deadline(Duration::from_secs(20));
+    let options = ConnectOptions::new().limits(Limits::new().deadline(Duration::from_secs(20))).tls(tls);
     let connection = adieu::connect(&Endpoint::from(peer.address()), &options).expect("a handshake");
     let report = adieu::exchange(connection, Input::from_bytes("to the peer"), Output::null());
     drop(peer);

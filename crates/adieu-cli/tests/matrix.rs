@@ -52,7 +52,8 @@ fn the_closing_matrix_holds_by_fast_open() {
             let listener = TcpListener::bind(SocketAddr::new(ip, 0)).expect("loopback");
             let endpoint = listener.local_addr().expect("bound").into();
             // This gets the cookie.
-            let _ = adieu::fast_open(&endpoint, &adieu::Options::new(), b"x").expect("it listens").abort();
+            let _ =
+                adieu::fast_open(&endpoint, &adieu::ConnectOptions::new(), b"x").expect("it listens").abort();
         }
         let wanted = |scenario: &adieu_testkit::scenario::Scenario| {
             scenario.arms.connect && !matches!(scenario.target, Target::Unix | Target::NoSuchPath)

@@ -8,7 +8,7 @@
 //! use adieu_transfer::{SendOptions, Sources, Wire};
 //!
 //! let sources = Sources::new(["disk.img"])?;
-//! let connection = adieu::connect(&"backup:9000".parse()?, &adieu::Options::new())?;
+//! let connection = adieu::connect(&"backup:9000".parse()?, &adieu::ConnectOptions::new())?;
 //! let mut wire = Wire::new(connection, None);
 //! let outcome = adieu_transfer::send(&mut wire, &sources, &SendOptions::default(), &mut |_| {});
 //! println!("{}", outcome.sentence());

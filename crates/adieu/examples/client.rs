@@ -7,7 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
-use adieu::{Endpoint, Options};
+use adieu::{ConnectOptions, Endpoint};
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     // WSAStartup: nothing to do here; on Windows the library pairs it with WSACleanup.
 
     // getaddrinfo, socket, connect: "try each address until one connects".
-    let mut connection = match adieu::connect(&Endpoint::tcp(host, PORT), &Options::new()) {
+    let mut connection = match adieu::connect(&Endpoint::tcp(host, PORT), &ConnectOptions::new()) {
         Ok(connection) => connection,
         Err(error) => {
             // "Unable to connect to server!", and what each address said.

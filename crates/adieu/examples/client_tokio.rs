@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
-use adieu::{Endpoint, Options};
+use adieu::{ConnectOptions, Endpoint};
 use std::process::ExitCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -11,13 +11,14 @@ async fn main() -> ExitCode {
     let host = std::env::args().nth(1).unwrap_or_else(|| "localhost".to_owned());
 
     // WSAStartup, getaddrinfo, socket, connect.
-    let mut connection = match adieu::tokio::connect(&Endpoint::tcp(host, 27015), &Options::new()).await {
-        Ok(connection) => connection,
-        Err(error) => {
-            println!("{error}");
-            return ExitCode::from(error.report().exit_code);
-        }
-    };
+    let mut connection =
+        match adieu::tokio::connect(&Endpoint::tcp(host, 27015), &ConnectOptions::new()).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                println!("{error}");
+                return ExitCode::from(error.report().exit_code);
+            }
+        };
 
     // send
     if let Err(error) = connection.write_all(b"this is a test").await {

@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
-use adieu::{Endpoint, Listener, Options};
+use adieu::{Endpoint, ListenOptions, Listener};
 use std::error::Error;
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let port = std::env::args().nth(1).map_or(Ok(27015), |text| text.parse())?;
 
     // WSAStartup, getaddrinfo, socket, bind, listen.
-    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", port), &Options::new())?;
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", port), &ListenOptions::new())?;
     println!("Listening on {}", listener.local_endpoint());
 
     // accept; "no longer need server socket": closesocket(ListenSocket).

@@ -4,7 +4,7 @@ use crate::{FastOpen, Report};
 use adieu_proto::{Fault, LocalEnd};
 use std::{io, net::SocketAddr, time::Duration};
 
-/// A step of a connection. [`Options::observer`](crate::Options::observer) is told each, with its time.
+/// A step of a connection. The observer of the options ([`ConnectOptions::observer`](crate::ConnectOptions::observer)) is told each, with its time.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

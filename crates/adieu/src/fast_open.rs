@@ -14,7 +14,7 @@ use crate::connecting::{connect_with, write_rest};
 use crate::error::ConnectCause;
 use crate::handle::Handle;
 use crate::link::Link;
-use crate::{ConnectError, Connection, Endpoint, Event, OptionError, Options, os};
+use crate::{ConnectError, ConnectOptions, Connection, Endpoint, Event, OptionError, Options, os};
 use adieu_proto::{FaultKind, Time};
 use socket2::{SockAddr, Socket};
 use std::io;
@@ -98,7 +98,7 @@ pub(crate) struct Syn {
 ///
 /// # Errors
 ///
-/// As of [`connect`](crate::connect()); and [`Options::check_fast_open`].
+/// As of [`connect`](crate::connect()); and [`ConnectOptions::check_fast_open`].
 ///
 /// # Platforms
 ///
@@ -107,13 +107,17 @@ pub(crate) struct Syn {
 /// # RFC
 ///
 /// RFC 7413, sections 2.1 and 4.2; tcp(7), `MSG_FASTOPEN` in `Documentation/networking/ip-sysctl.rst`.
-pub fn fast_open(endpoint: &Endpoint, options: &Options, first: &[u8]) -> Result<Connection, ConnectError> {
-    let mut connection = Connection::new(connect_with(endpoint, options, Some(first))?);
+pub fn fast_open(
+    endpoint: &Endpoint,
+    options: &ConnectOptions,
+    first: &[u8],
+) -> Result<Connection, ConnectError> {
+    let mut connection = Connection::new(connect_with(endpoint, &options.0, Some(first))?);
     write_rest(&mut connection, first);
     Ok(connection)
 }
 
-impl Options {
+impl ConnectOptions {
     /// Whether [`fast_open`](crate::fast_open()) can be had for this endpoint, on this system and with these options.
     ///
     /// It asks this first; it is for telling a mistake from a failure.
@@ -122,6 +126,12 @@ impl Options {
     ///
     /// [`OptionError`]: a Unix socket, a system other than Linux, or a proxy.
     pub fn check_fast_open(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        self.0.check_fast_open(endpoint)
+    }
+}
+
+impl Options {
+    fn check_fast_open(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
         let option = "fastopen";
         match endpoint {
             Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => Err(OptionError::Meaningless { option }),
@@ -204,8 +214,8 @@ mod tests {
 
     #[test]
     fn what_cannot_have_fast_open_is_told_before_anything_is_done() {
-        let options = Options::new();
-        let said = |options: &Options, endpoint: &Endpoint| {
+        let options = ConnectOptions::new();
+        let said = |options: &ConnectOptions, endpoint: &Endpoint| {
             options.check_fast_open(endpoint).err().map(|error| error.to_string()).unwrap_or_default()
         };
         let tcp = Endpoint::tcp("127.0.0.1", 1);

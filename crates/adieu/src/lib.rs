@@ -14,11 +14,11 @@
 //! | close | `closesocket`, `close` | [`HalfClosed::close`], which gives the [`Report`] |
 //!
 //! ```no_run
-//! use adieu::{Endpoint, Options};
+//! use adieu::{ConnectOptions, Endpoint};
 //! use std::io::{Read, Write};
 //!
 //! let endpoint: Endpoint = "localhost:27015".parse()?;
-//! let mut connection = adieu::connect(&endpoint, &Options::new())?;
+//! let mut connection = adieu::connect(&endpoint, &ConnectOptions::new())?;
 //! connection.write_all(b"this is a test")?;
 //! let mut half_closed = connection.shutdown_send()?; // sending from here on does not compile
 //! let mut answer = Vec::new();
@@ -95,14 +95,15 @@ pub use event::Event;
 
 pub use fast_open::{FastOpen, fast_open};
 pub use interrupt::Interrupt;
-pub use options::{DataPath, Options};
+pub(crate) use options::Options;
+pub use options::{ConnectOptions, DataPath, Limits, ListenOptions, SideOptions};
 pub use os::{Calls, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
 pub use report::{NeverConnected, Report, Role, exit_code};
 pub use shown::shown;
-pub use socket_options::{IpVersion, OptionError};
+pub use socket_options::{IpVersion, OptionError, SocketOptions};
 
 /// The names that the steps of the procedure have on this system.
 pub const CALLS: Calls = os::CALLS;

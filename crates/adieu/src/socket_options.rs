@@ -126,9 +126,21 @@ pub(crate) enum KeepAlive {
     After(Duration),
 }
 
-/// What was asked for. Nothing, by default.
+/// What is asked of a socket. Nothing, by default.
+///
+/// Each option is set before connecting, or on the listening socket, whose connections inherit it; if it cannot be, that is an
+/// [`OptionError`] and nothing is connected. They mean nothing for a Unix socket, but for the buffers.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{ConnectOptions, SocketOptions};
+///
+/// let options = ConnectOptions::new().socket(SocketOptions::new().no_delay(false).ttl(5));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct SocketOptions {
+#[must_use]
+pub struct SocketOptions {
     pub(crate) source: Option<SocketAddr>,
     pub(crate) interface: Option<String>,
     pub(crate) ip_version: Option<IpVersion>,

@@ -1,11 +1,11 @@
 //! The same procedure in async, on tokio: the same words, the same core, the same report.
 //!
 //! ```no_run
-//! use adieu::{Endpoint, Options};
+//! use adieu::{ConnectOptions, Endpoint};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //!
 //! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut connection = adieu::tokio::connect(&Endpoint::tcp("localhost", 27015), &Options::new()).await?;
+//! let mut connection = adieu::tokio::connect(&Endpoint::tcp("localhost", 27015), &ConnectOptions::new()).await?;
 //! connection.write_all(b"this is a test").await?;
 //! let mut half_closed = connection.shutdown_send().await?;
 //! let mut answer = Vec::new();
@@ -14,7 +14,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A future is interrupted by dropping it, which closes the connection; or by [`Options::interrupt`], which ends the
+//! A future is interrupted by dropping it, which closes the connection; or by [`ConnectOptions::interrupt`], which ends the
 //! connection with a report.
 
 mod connect;
@@ -31,4 +31,4 @@ pub use exchange::{echo, exchange};
 pub use listener::Listener;
 
 #[expect(unused_imports, reason = "the documentation links to it")]
-use crate::Options;
+use crate::ConnectOptions;

@@ -1,7 +1,7 @@
 //! The closing matrix on the library's two drivers, in this process.
 
 use adieu::exchange::{Input, Output};
-use adieu::{Endpoint, Interrupt, LocalEnd, NeverConnected, Options, Report, Role, Signal};
+use adieu::{ConnectOptions, Endpoint, Interrupt, Limits, LocalEnd, NeverConnected, Report, Role, Signal};
 use adieu_testkit::matrix::failures_of;
 use adieu_testkit::program::{Given, Outcome, run_in_process};
 use adieu_testkit::scenario::{self, Arm, Scenario};
@@ -12,7 +12,7 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// One of the drivers: the whole of what a user would write.
-type Driver = fn(&Endpoint, File, File, &Options) -> Report;
+type Driver = fn(&Endpoint, File, File, &ConnectOptions) -> Report;
 
 /// Both arms' one body.
 fn holds(wanted: fn(&Scenario) -> bool, driver: Driver) {
@@ -35,23 +35,23 @@ fn run(scenario: &Scenario, driver: Driver) -> io::Result<Outcome> {
     })
 }
 
-fn options(given: scenario::Options) -> Options {
-    let mut options = Options::new().idle_timeout(given.idle_timeout).deadline(given.deadline);
+fn options(given: scenario::Options) -> ConnectOptions {
+    let mut limits = Limits::new().idle_timeout(given.idle_timeout).deadline(given.deadline);
     // Of these the default is not to be without.
     if let Some(time) = given.connect_timeout {
-        options = options.connect_timeout(time);
+        limits = limits.connect_timeout(time);
     }
     if let Some(time) = given.input_grace {
-        options = options.input_grace(time);
+        limits = limits.input_grace(time);
     }
-    options
+    ConnectOptions::new().limits(limits)
 }
 
 fn json(report: &Report) -> Value {
     serde_json::to_value(report).expect("a report is plain data")
 }
 
-fn blocking(endpoint: &Endpoint, stdin: File, stdout: File, options: &Options) -> Report {
+fn blocking(endpoint: &Endpoint, stdin: File, stdout: File, options: &ConnectOptions) -> Report {
     let unusable = |end, error: &io::Error| {
         Report::never_connected(endpoint, Role::Connect, NeverConnected::LocalFailure { end, error })
     };
@@ -69,7 +69,7 @@ fn blocking(endpoint: &Endpoint, stdin: File, stdout: File, options: &Options) -
     }
 }
 
-fn on_tokio(endpoint: &Endpoint, stdin: File, stdout: File, options: &Options) -> Report {
+fn on_tokio(endpoint: &Endpoint, stdin: File, stdout: File, options: &ConnectOptions) -> Report {
     // One thread, which stands where the target is, as do those that it starts.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let report = runtime.block_on(async {

@@ -9,9 +9,9 @@ pub(crate) mod tls;
 
 use self::reporting::Reporting;
 use self::socket::SocketOptions;
-use self::timers::{InputKind, Timers};
+use self::timers::Timers;
 use crate::parsing::rules::{Rules, Side, With};
-use adieu::{Endpoint, Options};
+use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
@@ -40,13 +40,24 @@ pub(crate) enum DataPath {
 }
 
 impl Shared {
-    /// The library's options. A listener waits for ever for a connection unless told otherwise.
-    pub(crate) fn options(&self, input: InputKind) -> Options {
-        self.socket.add_to(self.timers.options(input)).data_path(match self.data_path {
-            DataPath::Auto => adieu::DataPath::Auto,
-            DataPath::Portable => adieu::DataPath::Portable,
-            DataPath::Direct => adieu::DataPath::Direct,
-        })
+    /// The library's options of a side that connects.
+    pub(crate) fn connect_options(&self, limits: Limits) -> ConnectOptions {
+        ConnectOptions::new().limits(limits).socket(self.socket.asked()).data_path(self.data_path.into())
+    }
+
+    /// The library's options of a side that listens.
+    pub(crate) fn listen_options(&self, limits: Limits) -> ListenOptions {
+        ListenOptions::new().limits(limits).socket(self.socket.asked()).data_path(self.data_path.into())
+    }
+}
+
+impl From<DataPath> for adieu::DataPath {
+    fn from(path: DataPath) -> Self {
+        match path {
+            DataPath::Auto => Self::Auto,
+            DataPath::Portable => Self::Portable,
+            DataPath::Direct => Self::Direct,
+        }
     }
 }
 

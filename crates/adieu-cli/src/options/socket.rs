@@ -1,7 +1,7 @@
 //! What is asked of the socket: one definition for all commands.
 
 use crate::parsing::rules::{Rules, Side};
-use adieu::{Endpoint, IpVersion, Options};
+use adieu::{ConnectOptions, Endpoint, IpVersion};
 use anyhow::{Context, anyhow, ensure};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
@@ -89,7 +89,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Adds it to the library's options.
-    pub(crate) fn add_to(&self, options: Options) -> Options {
+    pub(crate) fn add_to(&self, options: ConnectOptions) -> ConnectOptions {
         match self.source {
             Some(source) => options.source(source),
             None => options,
@@ -98,8 +98,9 @@ impl Source {
 }
 
 impl SocketOptions {
-    /// Adds them to the library's options. What was not asked for is left at its default.
-    pub(crate) fn add_to(&self, mut options: Options) -> Options {
+    /// What the library is asked for. What was not asked for is left at its default.
+    pub(crate) fn asked(&self) -> adieu::SocketOptions {
+        let mut options = adieu::SocketOptions::new();
         if self.ipv4 {
             options = options.ip_version(IpVersion::V4);
         }

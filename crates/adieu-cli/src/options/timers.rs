@@ -2,7 +2,7 @@
 
 use super::durations::{Grace, grace, limit};
 use crate::parsing::rules::{Rules, With};
-use adieu::{InputSilence, Options};
+use adieu::{InputSilence, Limits};
 use clap::Args;
 use std::time::Duration;
 
@@ -48,23 +48,24 @@ pub(crate) enum InputKind {
 const INPUT_GIVEN_UP: Duration = Duration::from_secs(2);
 
 impl Timers {
-    pub(super) fn options(&self, input: InputKind) -> Options {
-        let mut options = Options::new().idle_timeout(self.idle_timeout).deadline(self.deadline);
+    /// The library's limits. A listener waits for ever for a connection unless told otherwise.
+    pub(crate) fn limits(&self, input: InputKind) -> Limits {
+        let mut limits = Limits::new().idle_timeout(self.idle_timeout).deadline(self.deadline);
         if self.connect_timeout.is_some() {
-            options = options.connect_timeout(self.connect_timeout);
+            limits = limits.connect_timeout(self.connect_timeout);
         }
-        options = options.input_silence(match input {
+        limits = limits.input_silence(match input {
             InputKind::Stdin => InputSilence::Ours,
             InputKind::Served => InputSilence::OursOnceItGave,
             InputKind::Command => InputSilence::Peers,
         });
         match self.input_grace {
-            Some(grace) => options.input_grace(grace.limit()),
+            Some(grace) => limits.input_grace(grace.limit()),
             // A command that works on what it was sent is silent until it answers.
-            None if input == InputKind::Command => options,
+            None if input == InputKind::Command => limits,
             // At a terminal the peer's end is the user's cue, and a person will not type the end by himself.
-            None if crate::stdio::stdin_is_terminal() => options.input_grace(Duration::ZERO),
-            None => options.give_up_input_after(INPUT_GIVEN_UP),
+            None if crate::stdio::stdin_is_terminal() => limits.input_grace(Duration::ZERO),
+            None => limits.give_up_input_after(INPUT_GIVEN_UP),
         }
     }
 }

@@ -63,7 +63,7 @@ fn a_file_that_changes_while_it_is_sent_is_not_stored() {
 
 /// A sender that says these frames and ends; gives what the receiver came to.
 pub(crate) fn crafted(target: &Path, frames: &[u8]) -> Outcome {
-    let options = adieu::Options::new();
+    let options = adieu::ListenOptions::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
     let stream = [&Hello::new(PeerRole::Sender, false).encode()[..], frames].concat();
@@ -179,7 +179,7 @@ fn a_sender_that_breaks_the_rules_stores_nothing() {
 #[test]
 fn who_speaks_something_else_is_told_apart() {
     let place = place();
-    let options = adieu::Options::new();
+    let options = adieu::ListenOptions::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
     let asking = std::thread::spawn(move || {
@@ -349,7 +349,7 @@ fn answered(source: &Path, status: Status) -> Outcome {
         peer.write_all(&answer).expect("it is taken");
     });
     let endpoint = address.parse().expect("an endpoint");
-    let connection = adieu::connect(&endpoint, &adieu::Options::new()).expect("it listens");
+    let connection = adieu::connect(&endpoint, &adieu::ConnectOptions::new()).expect("it listens");
     let sources = Sources::new([source]).expect("it is there");
     let mut wire = Wire::new(connection, None);
     let outcome = adieu_transfer::send(&mut wire, &sources, &SendOptions::default(), &mut ignore);

@@ -4,7 +4,7 @@
 
 use crate::memory::BOUND;
 use crate::support::{How, content, partials, place, write};
-use adieu::{Endpoint, Listener, Options};
+use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
 use adieu_transfer::{Outcome, ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, Verdict, Wire};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -40,7 +40,7 @@ fn child() {
     let words: Vec<&str> = task.split('|').collect();
     let [role, address, path, moment, resume] = words[..] else { panic!("{task}") };
     let connection =
-        adieu::connect(&address.parse().expect("an address"), &Options::new()).expect("it listens");
+        adieu::connect(&address.parse().expect("an address"), &ConnectOptions::new()).expect("it listens");
     let mut wire = Wire::new(connection, None);
     let mut moved = 0;
     let mut observe = |event: TransferEvent<'_>| {
@@ -89,7 +89,7 @@ impl Scene {
         let new = content(9, SIZE);
         let source = write(&place.path().join("source"), &new);
         let target = write(&place.path().join("target"), b"old");
-        let options = Options::new().idle_timeout(BOUND);
+        let options = ListenOptions::new().limits(Limits::new().idle_timeout(BOUND));
         let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
         Self { place, source, target, new, listener }
     }

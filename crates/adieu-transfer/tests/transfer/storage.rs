@@ -3,7 +3,7 @@
 use crate::faults::words;
 use crate::memory::BOUND;
 use crate::support::{How, content, over_tcp, partials, place, write};
-use adieu::{Endpoint, Listener, Options};
+use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
 use adieu_transfer::{Outcome, Role, Sources, Storage, TransferEvent, TransferReport, Verdict, Wire};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -193,8 +193,10 @@ fn with_a_growing_file(
     keeps: bool,
     is_it: &(dyn Fn(&TransferEvent<'_>) -> bool + Sync),
 ) -> Outcome {
-    let options = Options::new().idle_timeout(BOUND);
-    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let limits = Limits::new().idle_timeout(BOUND);
+    let listening = ListenOptions::new().limits(limits.clone());
+    let options = ConnectOptions::new().limits(limits);
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &listening).expect("loopback");
     let endpoint = listener.local_endpoint().clone();
     let mut grow = |event: TransferEvent<'_>| {
         if is_it(&event) {

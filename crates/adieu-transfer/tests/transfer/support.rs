@@ -1,7 +1,7 @@
 //! Places, contents, and a whole transfer in this process.
 
 use crate::memory::{BOUND, End, Fault, Killed, pair, silence_kills};
-use adieu::{Endpoint, Listener, Options};
+use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
 use adieu_transfer::{Outcome, ReceiveOptions, Secret, SendOptions, Sources, Storage, TransferEvent, Wire};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -133,8 +133,10 @@ pub(crate) fn over_tcp(
     at_sender: &mut (dyn FnMut(TransferEvent<'_>) + Send),
     at_receiver: &mut (dyn FnMut(TransferEvent<'_>) + Send),
 ) -> (Outcome, Outcome) {
-    let options = Options::new().idle_timeout(BOUND);
-    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let limits = Limits::new().idle_timeout(BOUND);
+    let listening = ListenOptions::new().limits(limits.clone());
+    let options = ConnectOptions::new().limits(limits);
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &listening).expect("loopback");
     let endpoint = listener.local_endpoint().clone();
     let mut storage = Storage::at(target).expect("the target can be written to");
     std::thread::scope(|scope| {

@@ -62,7 +62,7 @@ pub(crate) fn hello(role: PeerRole, highest: u8) -> Hello {
 
 /// What a receiver comes to whose sender the test plays.
 pub(crate) fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + Send) -> Outcome {
-    let options = adieu::Options::new();
+    let options = adieu::ListenOptions::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
     std::thread::scope(|scope| {
@@ -98,7 +98,7 @@ pub(crate) fn sent_with(
             let (stream, _) = listener.accept().expect("it connects");
             receiver(Peer::new(stream, hello(PeerRole::Receiver, version)));
         });
-        let connection = adieu::connect(&endpoint, &adieu::Options::new()).expect("it listens");
+        let connection = adieu::connect(&endpoint, &adieu::ConnectOptions::new()).expect("it listens");
         let sources = Sources::new([source]).expect("it is there");
         let mut wire = Wire::new(connection, None);
         let ignore = &mut |_: TransferEvent<'_>| {};
@@ -271,7 +271,7 @@ fn a_peer_that_trickles_is_given_up_when_its_whole_time_is_over_and_one_that_nob
     let endpoint = listener.local_addr().expect("it has one").to_string().parse().expect("an endpoint");
     let secret = adieu_transfer::Secret::new(b"x").expect("it is not empty");
     for is_wanted in [true, false] {
-        let connection = adieu::connect(&endpoint, &adieu::Options::new()).expect("it listens");
+        let connection = adieu::connect(&endpoint, &adieu::ConnectOptions::new()).expect("it listens");
         let (mut peer, _) = listener.accept().expect("it connects");
         let trickling = std::thread::spawn(move || {
             let hello = Hello::new(PeerRole::Sender, true).encode();

@@ -5,7 +5,7 @@ use crate::error::ShutdownError;
 use crate::link::Link;
 use crate::link::adopt::{Adopted, adopt};
 use crate::os::{AsPollable, Pollable};
-use crate::{Options, Report, Role};
+use crate::{Report, SideOptions};
 use adieu_proto::{Counts, Waiting};
 use socket2::{SockRef, Socket};
 use std::io::{self, Read, Write};
@@ -32,7 +32,7 @@ use std::time::Duration;
 /// # Ok(()) }
 /// ```
 ///
-/// Reading and writing block, bounded by the [`Options`]' timers. A write waits for the peer to take the bytes
+/// Reading and writing block, bounded by the [`Limits`](crate::Limits). A write waits for the peer to take the bytes
 /// and receives nothing meanwhile: if the peer may send much before it reads, use
 /// [`exchange`](crate::exchange()), which does both at once.
 ///
@@ -80,11 +80,11 @@ impl Connection {
     /// # Errors
     ///
     /// - The stream could not be made non-blocking.
-    /// - A socket option that was asked for cannot be set, or means nothing for this socket ([`OptionError`]). Those that only
+    /// - A socket option that was asked for cannot be set, or means nothing for this socket ([`OptionError`](crate::OptionError)). Those that only
     ///   a new socket can have are not looked at.
-    /// - [`Options::tls`] is for the other role.
     /// - It is not a stream socket.
-    pub fn from_stream(stream: TcpStream, role: Role, options: &Options) -> io::Result<Self> {
+    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> io::Result<Self> {
+        let (role, options) = options.side();
         let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
         stream.set_nonblocking(true)?;
         let mut link = Link::new(options.clone(), role, endpoint);
@@ -151,7 +151,7 @@ impl Connection {
         self.link.defer_interrupt(limit);
     }
 
-    /// The stream's own end mark was seen; see [`Options::expect_end_mark`].
+    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
     pub fn mark_end(&mut self) {
         self.link.core.handle_end_mark();
     }
@@ -246,7 +246,7 @@ impl HalfClosed {
         Connection { link: self.link }.abort()
     }
 
-    /// The stream's own end mark was seen; see [`Options::expect_end_mark`].
+    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
     pub fn mark_end(&mut self) {
         self.link.core.handle_end_mark();
     }

@@ -3,7 +3,7 @@
 //! At the input's EOF the sending side is shut down; the connection is closed when the peer has ended too and everything is
 //! acknowledged.
 //!
-//! Nothing here moves a byte, which is [`flow`](crate::flow)'s part, or decides how a connection ends, which is the core's.
+//! Nothing here moves a byte, which is `flow`'s part, or decides how a connection ends, which is the core's.
 
 pub use crate::os::Closes;
 pub use crate::os::ends::{Input, Output};
@@ -31,9 +31,9 @@ use std::time::Duration;
 ///
 /// ```no_run
 /// use adieu::exchange::{Input, Output};
-/// use adieu::{Endpoint, Options};
+/// use adieu::{Endpoint, ConnectOptions};
 ///
-/// let connection = adieu::connect(&Endpoint::tcp("localhost", 80), &Options::new())?;
+/// let connection = adieu::connect(&Endpoint::tcp("localhost", 80), &ConnectOptions::new())?;
 /// let request = Input::from_bytes("GET / HTTP/1.0\r\n\r\n");
 /// let report = adieu::exchange(connection, request, Output::stdout()?);
 /// eprintln!("{report}");

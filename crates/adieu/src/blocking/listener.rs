@@ -7,7 +7,7 @@ use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::{self, AsPollable, Explained, SocketFile, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
-use crate::{Connection, Endpoint, Interrupt, Options, Role, handle};
+use crate::{Connection, Endpoint, Interrupt, ListenOptions, Options, Role, handle};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,13 +17,13 @@ use std::time::{Duration, Instant};
 /// # Examples
 ///
 /// ```
-/// use adieu::{Endpoint, Listener, Options};
+/// use adieu::{ConnectOptions, Endpoint, ListenOptions, Listener};
 /// use std::io::{Read, Write};
 ///
-/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new())?;
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new())?;
 /// let endpoint = listener.local_endpoint().clone();
 /// let client = std::thread::spawn(move || {
-///     let connection = adieu::connect(&endpoint, &Options::new()).map_err(|e| e.to_string())?;
+///     let connection = adieu::connect(&endpoint, &ConnectOptions::new()).map_err(|e| e.to_string())?;
 ///     connection.shutdown_send().map(|half_closed| half_closed.drain()).map_err(|e| e.to_string())
 /// });
 /// let mut connection = listener.accept()?;
@@ -79,7 +79,8 @@ impl Listener {
     ///
     /// The file of a Unix socket is made here, and removed when the listener is dropped. A file that a dead socket left
     /// behind is taken over; a living one is not, nor is a file that is no socket.
-    pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
+    pub fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, ListenError> {
+        let options = &options.0;
         let fail = |operation, source| ListenError { operation, endpoint: endpoint.clone(), source };
         let network = os::Network::start().map_err(|e| fail("listen on", e))?;
         if let Some(why) = wrong_tls(endpoint, options) {
@@ -127,8 +128,8 @@ impl Listener {
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
     /// that accepting can be stopped without stopping what was accepted.
     #[must_use]
-    pub fn with_options(mut self, options: &Options, accepting: &Interrupt) -> Self {
-        self.options = options.clone();
+    pub fn with_options(mut self, options: &ListenOptions, accepting: &Interrupt) -> Self {
+        self.options = options.0.clone();
         self.accepting = Some(accepting.clone());
         self
     }
@@ -245,9 +246,8 @@ impl std::os::fd::AsFd for Listener {
 fn wrong_tls(endpoint: &Endpoint, options: &Options) -> Option<&'static str> {
     let is_asked = matches!(endpoint, Endpoint::Tls { .. });
     match &options.tls {
-        Some(tls) if !tls.is_server() => Some("the TLS configuration is that of a client"),
         None if is_asked && !crate::tls::IS_BUILT => Some("this build speaks no TLS"),
-        None if is_asked => Some("TLS needs a certificate: give Options::tls a tls::Server"),
+        None if is_asked => Some("TLS needs a certificate: give ListenOptions::tls a tls::Server"),
         _ => None,
     }
 }

@@ -9,7 +9,9 @@ use crate::error::{Attempt, ConnectCause, ConnectError, list, os_code};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
-use crate::{Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role, handle};
+use crate::{
+    ConnectOptions, Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role, handle,
+};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
@@ -33,10 +35,10 @@ use std::time::Duration;
 /// # Examples
 ///
 /// ```no_run
-/// use adieu::{Endpoint, Options};
+/// use adieu::{ConnectOptions, Endpoint};
 /// use std::io::{Read, Write};
 ///
-/// let mut connection = adieu::connect(&Endpoint::tcp("127.0.0.1", 27015), &Options::new())?;
+/// let mut connection = adieu::connect(&Endpoint::tcp("127.0.0.1", 27015), &ConnectOptions::new())?;
 /// connection.write_all(b"this is a test")?;
 /// let mut half_closed = connection.shutdown_send()?;
 /// let mut answer = Vec::new();
@@ -45,8 +47,8 @@ use std::time::Duration;
 /// println!("{report}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
-    connect_with(endpoint, options, None).map(Connection::new)
+pub fn connect(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Connection, ConnectError> {
+    connect_with(endpoint, &options.0, None).map(Connection::new)
 }
 
 /// Connects, with these first bytes by TCP Fast Open, or without.
@@ -115,12 +117,9 @@ fn with_tls(endpoint: &Endpoint, options: &Options) -> (Options, Option<ConnectC
     let options = options.clone();
     let wrong = |why: String| Some(ConnectCause::Local(io::Error::other(why)));
     match &options.tls {
-        Some(tls) if tls.is_server() => {
-            return (options, wrong("the TLS configuration is that of a listener".into()));
-        }
         None if matches!(endpoint, Endpoint::Tls { .. }) => {
             return match crate::tls::ClientConfig::of_platform() {
-                Ok(tls) => (options.tls(tls), None),
+                Ok(tls) => (Options { tls: Some(tls.into()), ..options }, None),
                 Err(why) => (options, wrong(why)),
             };
         }

@@ -15,15 +15,6 @@ pub(crate) struct Adopted {
 /// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both faces.
 pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::Result<Adopted> {
     let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
-    match (&options.tls, role) {
-        (Some(tls), Role::Connect) if tls.is_server() => {
-            return Err(wrong("the TLS configuration is that of a listener"));
-        }
-        (Some(tls), Role::Listen) if !tls.is_server() => {
-            return Err(wrong("the TLS configuration is that of a client"));
-        }
-        _ => {}
-    }
     if socket.r#type()? != Type::STREAM {
         return Err(wrong("it is not a stream socket"));
     }

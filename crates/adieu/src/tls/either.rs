@@ -44,10 +44,6 @@ impl Config {
         matches!(self, Self::Client(config) if config.needs_host())
     }
 
-    pub(crate) fn is_server(&self) -> bool {
-        matches!(self, Self::Server(_))
-    }
-
     /// One connection's session; a client's is to `host` if its configuration has no name of its own.
     pub(crate) fn session(&self, host: Option<&str>) -> Result<Session, HandshakeError> {
         match self {

@@ -1,15 +1,15 @@
 //! TLS: the same connections, the same endings, with a peer that is known and a stream that nobody else reads.
 //!
-//! [`Client`] is built into a [`ClientConfig`] and [`Server`] into a [`ServerConfig`], and [`Options::tls`](crate::Options::tls)
-//! takes either. A TLS
+//! [`Client`] is built into a [`ClientConfig`], which [`ConnectOptions::tls`](crate::ConnectOptions::tls) takes, and
+//! [`Server`] into a [`ServerConfig`], which [`ListenOptions::tls`](crate::ListenOptions::tls) takes. A TLS
 //! connection is a [`Connection`](crate::Connection) like any other: the procedure, the counts and the endings are
 //! the same, and all counts are bytes of the application.
 //!
 //! ```no_run
-//! use adieu::{Endpoint, Options, tls};
+//! use adieu::{Endpoint, ConnectOptions, tls};
 //! use std::io::{Read, Write};
 //!
-//! let options = Options::new().tls(tls::Client::new().build()?);
+//! let options = ConnectOptions::new().tls(tls::Client::new().build()?);
 //! let mut connection = adieu::connect(&Endpoint::tcp("example.com", 443), &options)?;
 //! connection.write_all(b"GET / HTTP/1.0\r\nHost: example.com\r\n\r\n")?;
 //! let mut half_closed = connection.shutdown_send()?; // close_notify, then FIN

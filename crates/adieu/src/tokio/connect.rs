@@ -10,7 +10,7 @@ use crate::connecting::{
 use crate::error::{Attempt, ConnectCause, ConnectError};
 use crate::link::Link;
 use crate::os::AsyncInterrupt;
-use crate::{Endpoint, Event, OptionError, Options, handle};
+use crate::{ConnectOptions, Endpoint, Event, OptionError, Options, handle};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{SockAddr, Socket};
 use std::future::poll_fn;
@@ -31,8 +31,8 @@ use tokio::task::JoinSet;
 /// # Panics
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
-pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connection, ConnectError> {
-    connect_with(endpoint, options, None).await
+pub async fn connect(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Connection, ConnectError> {
+    connect_with(endpoint, &options.0, None).await
 }
 
 /// Connects as [`connect`] does, by TCP Fast Open: as much of `first` as may goes with the SYN, and the rest follows. The
@@ -40,17 +40,17 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connectio
 ///
 /// # Errors
 ///
-/// As of [`connect`]; and [`Options::check_fast_open`].
+/// As of [`connect`]; and [`ConnectOptions::check_fast_open`].
 ///
 /// # Panics
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
 pub async fn fast_open(
     endpoint: &Endpoint,
-    options: &Options,
+    options: &ConnectOptions,
     first: &[u8],
 ) -> Result<Connection, ConnectError> {
-    let mut connection = connect_with(endpoint, options, Some(first)).await?;
+    let mut connection = connect_with(endpoint, &options.0, Some(first)).await?;
     let mut rest = unaccepted(&connection.inner.peer.link, first);
     while !rest.is_empty() {
         match connection.write(rest).await {

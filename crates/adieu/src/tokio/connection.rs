@@ -8,7 +8,7 @@ use crate::handle::{Direction, Handle};
 use crate::link::adopt::{Adopted, adopt};
 use crate::link::{HandshakeTurn, Link, Moved};
 use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt, Pollable};
-use crate::{Counts, Options, Report, Role};
+use crate::{Counts, Report, SideOptions};
 use adieu_proto::{LocalEnd, Waiting};
 use socket2::SockRef;
 use std::future::poll_fn;
@@ -353,9 +353,9 @@ impl Connection {
     ///
     /// - A socket option that was asked for cannot be set, or means nothing for this socket
     ///   ([`OptionError`](crate::OptionError)).
-    /// - [`Options::tls`](crate::Options::tls) is for the other role.
     /// - It is not a stream socket.
-    pub fn from_stream(stream: TcpStream, role: Role, options: &Options) -> io::Result<Self> {
+    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> io::Result<Self> {
+        let (role, options) = options.side();
         let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
         let mut link = Link::new(options.clone(), role, endpoint);
         link.adopted(Stream::Tcp(stream), transport);
@@ -399,7 +399,7 @@ impl Connection {
         self.inner.abort()
     }
 
-    /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
+    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
     pub fn mark_end(&mut self) {
         self.inner.peer.link.core.handle_end_mark();
     }
@@ -467,7 +467,7 @@ impl HalfClosed {
         self.inner.abort()
     }
 
-    /// The stream's own end mark was seen; see [`Options::expect_end_mark`](crate::Options::expect_end_mark).
+    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
     pub fn mark_end(&mut self) {
         self.inner.peer.link.core.handle_end_mark();
     }

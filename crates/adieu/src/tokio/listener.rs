@@ -8,7 +8,7 @@ use crate::connecting::transport;
 use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::{Acceptor, AsyncInterrupt};
-use crate::{Endpoint, Options, Role};
+use crate::{Endpoint, ListenOptions, Role};
 
 /// Listens on an endpoint and accepts connections. The async [`adieu::Listener`](crate::Listener).
 #[derive(Debug)]
@@ -28,10 +28,10 @@ impl Listener {
     /// # Panics
     ///
     /// Outside of a tokio runtime with I/O enabled.
-    pub fn bind(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
+    pub fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, ListenError> {
         let listener = crate::Listener::bind(endpoint, options)?;
         let fail = |source| ListenError { operation: "listen on", endpoint: endpoint.clone(), source };
-        let interrupt = options.interrupt.as_ref().map(AsyncInterrupt::new).transpose().map_err(fail)?;
+        let interrupt = options.0.interrupt.as_ref().map(AsyncInterrupt::new).transpose().map_err(fail)?;
         let acceptor = Acceptor::new(listener.socket()).map_err(fail)?;
         Ok(Self { inner: listener, acceptor, interrupt })
     }

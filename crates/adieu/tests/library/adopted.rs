@@ -1,7 +1,7 @@
 //! Sockets that somebody else has connected, and that are taken over: what their reports say of them.
 
 use crate::arms::{Arm, on_both};
-use adieu::{OptionError, Options, Report, Role};
+use adieu::{ConnectOptions, ListenOptions, OptionError, Report, SideOptions, SocketOptions};
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 
@@ -13,8 +13,8 @@ fn pair() -> (TcpStream, TcpStream) {
 }
 
 /// Ends a connection whose other end has ended.
-fn ended(arm: Arm, stream: TcpStream, role: Role, mut other: &TcpStream) -> Report {
-    let open = arm.adopt_as(stream, role, &Options::new()).expect("a connected stream");
+fn ended(arm: Arm, stream: TcpStream, side: &impl SideOptions, mut other: &TcpStream) -> Report {
+    let open = arm.adopt_as(stream, side).expect("a connected stream");
     other.write_all(b"hi").expect("there is room");
     other.shutdown(Shutdown::Write).expect("connected");
     open.shutdown_send().expect("connected").drain()
@@ -25,13 +25,13 @@ fn a_report_says_which_side_a_stream_is_and_the_endpoint_of_that_side() {
     on_both(|arm| {
         let (begun, accepted) = pair();
         let server = accepted.local_addr().expect("connected").to_string();
-        let report = ended(arm, begun, Role::Connect, &accepted);
+        let report = ended(arm, begun, &ConnectOptions::new(), &accepted);
         assert_eq!((report.role, &report.endpoint, report.transport), ("connect", &server, Some("tcp")));
         assert!(report.is_graceful(), "{report}");
 
         let (begun, accepted) = pair();
         let server = accepted.local_addr().expect("connected").to_string();
-        let report = ended(arm, accepted, Role::Listen, &begun);
+        let report = ended(arm, accepted, &ListenOptions::new(), &begun);
         assert_eq!((report.role, &report.endpoint, report.transport), ("listen", &server, Some("tcp")));
         assert_eq!(report.peer_address, begun.local_addr().ok().map(|address| address.to_string()));
         assert!(report.is_graceful(), "{report}");
@@ -53,24 +53,26 @@ fn a_unix_socket_behind_a_tcp_stream_is_told_as_one() {
         };
         let endpoint = format!("unix:{}", path.display());
         let [begun, accepted] = pair();
-        let report = ended(arm, begun, Role::Connect, &accepted);
+        let report = ended(arm, begun, &ConnectOptions::new(), &accepted);
         assert_eq!((report.role, &report.endpoint, report.transport), ("connect", &endpoint, Some("unix")));
         assert_eq!(report.bytes_acknowledged, None, "nothing is acknowledged there");
         assert!(report.is_graceful(), "{report}");
         let [begun, accepted] = pair();
-        let report = ended(arm, accepted, Role::Listen, &begun);
+        let report = ended(arm, accepted, &ListenOptions::new(), &begun);
         assert_eq!((report.role, &report.endpoint, report.transport), ("listen", &endpoint, Some("unix")));
 
         let (one, _other) = std::os::unix::net::UnixStream::pair().expect("descriptors are left");
         let one = TcpStream::from(OwnedFd::from(one));
-        let error =
-            arm.adopt_as(one.try_clone().expect("a descriptor"), Role::Connect, &Options::new().ttl(3));
+        let error = arm.adopt_as(
+            one.try_clone().expect("a descriptor"),
+            &ConnectOptions::new().socket(SocketOptions::new().ttl(3)),
+        );
         let error = error.err().expect("it has no hops");
         assert!(
             matches!(OptionError::in_io(&error), Some(OptionError::Meaningless { option: "ttl" })),
             "{error}"
         );
-        let report = arm.adopt_as(one, Role::Connect, &Options::new()).expect("a connected stream").abort();
+        let report = arm.adopt_as(one, &ConnectOptions::new()).expect("a connected stream").abort();
         assert_eq!((&*report.endpoint, report.transport), ("an unnamed socket", Some("unix")));
     });
 }
@@ -81,22 +83,7 @@ fn a_socket_without_a_stream_is_refused() {
     use std::os::fd::OwnedFd;
     on_both(|arm| {
         let datagrams = std::os::unix::net::UnixDatagram::pair().expect("descriptors are left").0;
-        let error = arm.adopt_as(TcpStream::from(OwnedFd::from(datagrams)), Role::Connect, &Options::new());
+        let error = arm.adopt_as(TcpStream::from(OwnedFd::from(datagrams)), &ConnectOptions::new());
         assert_eq!(error.err().expect("it has no stream").to_string(), "it is not a stream socket");
-    });
-}
-
-#[test]
-fn tls_of_the_other_side_is_refused() {
-    on_both(|arm| {
-        let server = adieu::tls::Server::self_signed().build().expect("a key");
-        let client = adieu::tls::Client::new().insecure().build().expect("nothing is read");
-        for (tls, role, says) in [
-            (adieu::tls::Config::from(server), Role::Connect, "the TLS configuration is that of a listener"),
-            (client.into(), Role::Listen, "the TLS configuration is that of a client"),
-        ] {
-            let error = arm.adopt_as(pair().0, role, &Options::new().tls(tls)).err().expect("the wrong side");
-            assert_eq!(error.to_string(), says);
-        }
     });
 }

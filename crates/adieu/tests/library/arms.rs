@@ -1,6 +1,6 @@
 //! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
 
-use adieu::{ConnectError, Counts, Endpoint, Options, Report, Role, ShutdownError};
+use adieu::{ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions};
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -75,7 +75,7 @@ fn run<T>(runtime: &Runtime, future: impl Future<Output = T>) -> T {
 }
 
 impl Arm {
-    pub(crate) fn connect(self, endpoint: &Endpoint, options: &Options) -> Result<Open, ConnectError> {
+    pub(crate) fn connect(self, endpoint: &Endpoint, options: &ConnectOptions) -> Result<Open, ConnectError> {
         match self {
             Self::Blocking => adieu::connect(endpoint, options).map(Open::Blocking),
             Self::Tokio => {
@@ -91,7 +91,7 @@ impl Arm {
     pub(crate) fn fast_open(
         self,
         endpoint: &Endpoint,
-        options: &Options,
+        options: &ConnectOptions,
         first: &[u8],
     ) -> Result<Open, ConnectError> {
         match self {
@@ -105,14 +105,14 @@ impl Arm {
     }
 
     /// Connects to a peer that performs `script`.
-    pub(crate) fn to_peer(self, script: &'static Script, options: &Options) -> (Open, PeerHandle) {
+    pub(crate) fn to_peer(self, script: &'static Script, options: &ConnectOptions) -> (Open, PeerHandle) {
         let peer = PeerHandle::listen(Bind::TCP4, script).expect("a peer on loopback");
         let endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
         (self.connect(&endpoint, options).expect("the peer accepts"), peer)
     }
 
     /// Connects to a socket of the standard library.
-    pub(crate) fn to_std(self, options: &Options) -> (Open, TcpStream) {
+    pub(crate) fn to_std(self, options: &ConnectOptions) -> (Open, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
         let open = self.connect(&endpoint, options).expect("it listens");
@@ -123,20 +123,20 @@ impl Arm {
     }
 
     /// Takes a standard stream over that this side has begun.
-    pub(crate) fn adopt(self, stream: TcpStream, options: &Options) -> Open {
-        self.adopt_as(stream, Role::Connect, options).expect("a connected stream")
+    pub(crate) fn adopt(self, stream: TcpStream, options: &ConnectOptions) -> Open {
+        self.adopt_as(stream, options).expect("a connected stream")
     }
 
     /// Takes a standard stream over.
-    pub(crate) fn adopt_as(self, stream: TcpStream, role: Role, options: &Options) -> std::io::Result<Open> {
+    pub(crate) fn adopt_as(self, stream: TcpStream, options: &impl SideOptions) -> std::io::Result<Open> {
         match self {
-            Self::Blocking => adieu::Connection::from_stream(stream, role, options).map(Open::Blocking),
+            Self::Blocking => adieu::Connection::from_stream(stream, options).map(Open::Blocking),
             Self::Tokio => {
                 let runtime = Rc::new(runtime());
                 let adopted = run(&runtime, async {
                     stream.set_nonblocking(true)?;
                     let stream = tokio::net::TcpStream::from_std(stream)?;
-                    adieu::tokio::Connection::from_stream(stream, role, options)
+                    adieu::tokio::Connection::from_stream(stream, options)
                 });
                 adopted.map(|adopted| Open::Tokio(runtime, adopted))
             }

@@ -1,7 +1,7 @@
 //! Connecting: every address, none of them, and what each said.
 
 use crate::arms::{BOUND, on_both};
-use adieu::{ConnectCause, Endpoint, Event, Options};
+use adieu::{ConnectCause, ConnectOptions, Endpoint, Event, Limits, ListenOptions};
 use adieu_testkit::{places, skip};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -34,7 +34,8 @@ fn the_error_lists_what_every_address_said() {
         let (v4, socket4) = places::refusing(SocketAddr::new(V4, 0)).expect("loopback");
         let (_, socket6) = places::refusing(SocketAddr::new(V6, v4.port())).expect("loopback");
         held.push(Box::new((socket4, socket6)));
-        let error = arm.connect(&Endpoint::tcp(NAME, v4.port()), &Options::new()).err().expect("refused");
+        let error =
+            arm.connect(&Endpoint::tcp(NAME, v4.port()), &ConnectOptions::new()).err().expect("refused");
         let ConnectCause::Attempts(attempts) = error.cause() else { panic!("{error}") };
         let mut addresses: Vec<&str> = attempts.iter().map(|attempt| &*attempt.address).collect();
         addresses.sort_unstable();
@@ -61,7 +62,7 @@ fn an_address_that_never_answers_holds_the_next_one_up_for_a_moment_only() {
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, silent.port())).expect("the port is ours");
         let tried = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&tried);
-        let options = Options::new().observer(move |_, event| {
+        let options = ConnectOptions::new().observer(move |_, event| {
             if let Event::Connecting { address } = event {
                 noted.lock().expect("nobody panics with it").push((*address).to_owned());
             }
@@ -90,7 +91,7 @@ fn addresses_that_fail_and_never_answer_are_told_apart_when_time_is_up() {
         held.extend(silence);
         let (refusing, socket) = places::refusing(SocketAddr::new(V4, silent.port())).expect("loopback");
         held.push(Box::new(socket));
-        let options = Options::new().connect_timeout(Duration::from_millis(600));
+        let options = ConnectOptions::new().limits(Limits::new().connect_timeout(Duration::from_millis(600)));
         let error = arm.connect(&Endpoint::tcp(NAME, silent.port()), &options).err().expect("nobody accepts");
         let ConnectCause::TimedOut(attempts) = error.cause() else { panic!("{error}") };
         assert_eq!(error.report().timer, Some("connect"));
@@ -105,7 +106,7 @@ fn addresses_that_fail_and_never_answer_are_told_apart_when_time_is_up() {
         assert!(message.ends_with(&format!("no connection in time ({said})")), "{message}");
 
         // Before the next is tried, it is not known to be silent.
-        let options = Options::new().connect_timeout(Duration::from_millis(100));
+        let options = ConnectOptions::new().limits(Limits::new().connect_timeout(Duration::from_millis(100)));
         let error = arm.connect(&Endpoint::tcp(NAME, silent.port()), &options).err().expect("nobody accepts");
         let message = &error.report().message;
         assert!(message.ends_with("nothing answered") || message.ends_with("no answer)"), "{message}");
@@ -117,7 +118,7 @@ fn addresses_that_fail_and_never_answer_are_told_apart_when_time_is_up() {
 fn one_address_is_not_said_twice() {
     on_both(|arm| {
         let (address, _held) = places::refusing(SocketAddr::new(V4, 0)).expect("loopback");
-        let error = arm.connect(&address.into(), &Options::new()).err().expect("refused");
+        let error = arm.connect(&address.into(), &ConnectOptions::new()).err().expect("refused");
         assert_eq!(error.to_string().matches(&address.to_string()).count(), 1, "{error}");
         assert_eq!(error.endpoint(), &Endpoint::from(address));
     });
@@ -127,7 +128,7 @@ fn one_address_is_not_said_twice() {
 fn a_name_that_cannot_be_is_a_resolver_failure() {
     on_both(|arm| {
         let endpoint = Endpoint::tcp(format!("{}.invalid", "x".repeat(64)), 80);
-        let error = arm.connect(&endpoint, &Options::new()).err().expect("no such name");
+        let error = arm.connect(&endpoint, &ConnectOptions::new()).err().expect("no such name");
         assert!(matches!(error.cause(), ConnectCause::Resolve(_)), "{error}");
         assert_eq!((error.report().ending, error.report().phase), ("no_connection", "connecting"));
         assert_eq!(error.report().resolved_us, None);
@@ -141,7 +142,7 @@ fn a_name_server_that_cannot_be_asked_says_nothing_about_the_name() {
             Ok(held) => held,
             Err(error) => return skip::loudly("a resolver that is not there", &error),
         };
-        let options = Options::new().connect_timeout(BOUND);
+        let options = ConnectOptions::new().limits(Limits::new().connect_timeout(BOUND));
         let error = arm.connect(&Endpoint::tcp("name.adieu.test", 80), &options).err().expect("no address");
         assert!(matches!(error.cause(), ConnectCause::Resolve(_)), "{error}");
         let report = error.report();
@@ -158,7 +159,8 @@ fn a_name_server_that_cannot_be_asked_says_nothing_about_the_name() {
 fn port_0_cannot_be_connected_to() {
     on_both(|arm| {
         for host in ["127.0.0.1", "localhost"] {
-            let error = arm.connect(&Endpoint::tcp(host, 0), &Options::new()).err().expect("no such port");
+            let error =
+                arm.connect(&Endpoint::tcp(host, 0), &ConnectOptions::new()).err().expect("no such port");
             assert!(matches!(error.cause(), ConnectCause::Local(_)), "{error}");
             assert!(error.to_string().contains("port 0"), "{error}");
         }
@@ -171,7 +173,7 @@ fn port_0_cannot_be_connected_to() {
 fn a_unix_path_without_a_socket_is_told_with_its_path() {
     on_both(|arm| {
         let endpoint = Endpoint::unix("/nonexistent/adieu.sock");
-        let error = arm.connect(&endpoint, &Options::new()).err().expect("no such path");
+        let error = arm.connect(&endpoint, &ConnectOptions::new()).err().expect("no such path");
         let ConnectCause::Attempts(attempts) = error.cause() else { panic!("{error}") };
         assert_eq!(attempts[0].error.kind(), io::ErrorKind::NotFound);
         assert!(error.to_string().contains("/nonexistent/adieu.sock"), "{error}");
@@ -190,14 +192,14 @@ fn a_full_unix_backlog_is_waited_for() {
         socket.bind(&socket2::SockAddr::unix(&path).expect("a short path")).expect("a new path");
         socket.listen(0).expect("bound");
         let first = std::os::unix::net::UnixStream::connect(&path).expect("a backlog of 0 takes one");
-        let options = Options::new().connect_timeout(Duration::from_millis(150));
+        let options = ConnectOptions::new().limits(Limits::new().connect_timeout(Duration::from_millis(150)));
         let error = arm.connect(&Endpoint::unix(&path), &options).err().expect("nobody accepts");
         assert_eq!(error.report().ending, "timed_out", "{error}");
         let accepting = std::thread::spawn(move || {
             let accepted = socket.accept().expect("the first");
             (accepted, socket)
         });
-        let options = Options::new().connect_timeout(BOUND);
+        let options = ConnectOptions::new().limits(Limits::new().connect_timeout(BOUND));
         let open = arm.connect(&Endpoint::unix(&path), &options).expect("there is room");
         drop((open, first, accepting.join().expect("it does not panic")));
     });
@@ -210,7 +212,7 @@ fn a_resolver_that_never_answers_is_bounded_and_holds_nobody_up_afterwards() {
             Ok(held) => held,
             Err(error) => return skip::loudly("a resolver that never answers", &error),
         };
-        let options = Options::new().connect_timeout(Duration::from_millis(200));
+        let options = ConnectOptions::new().limits(Limits::new().connect_timeout(Duration::from_millis(200)));
         let began = Instant::now();
         let error = arm.connect(&Endpoint::tcp("name.adieu.test", 80), &options).err().expect("no address");
         // With the tokio driver a runtime has been shut down by now, which waits for its blocking tasks.
@@ -225,14 +227,16 @@ fn a_resolver_that_never_answers_is_bounded_and_holds_nobody_up_afterwards() {
 #[test]
 fn a_listener_with_a_zone_says_it() {
     // Loopback is the first interface. Without IPv6 there is nothing to listen on.
-    let Ok(listener) = adieu::Listener::bind(&Endpoint::tcp("::1%1", 0), &Options::new()) else { return };
+    let Ok(listener) = adieu::Listener::bind(&Endpoint::tcp("::1%1", 0), &ListenOptions::new()) else {
+        return;
+    };
     let said = listener.local_endpoint();
     assert!(said.to_string().starts_with("[::1%1]:"), "{said}");
-    drop(adieu::connect(said, &Options::new()).expect("it listens there"));
+    drop(adieu::connect(said, &ConnectOptions::new()).expect("it listens there"));
     let from = std::net::SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 1);
-    drop(adieu::connect(said, &Options::new().source(from)).expect("it is ours"));
+    drop(adieu::connect(said, &ConnectOptions::new().source(from)).expect("it is ours"));
     // The zone of another interface than the address's.
     let from = std::net::SocketAddrV6::new("fe80::5".parse().expect("an address"), 0, 0, 1);
-    let error = adieu::connect(said, &Options::new().source(from)).expect_err("it is not ours");
+    let error = adieu::connect(said, &ConnectOptions::new().source(from)).expect_err("it is not ours");
     assert!(error.to_string().contains("source cannot be set to fe80::5%1: "), "{error}");
 }

@@ -1,14 +1,14 @@
 //! What is closed is given back: /proc/self/fd tells, so these are Linux's tests.
 
 use crate::arms::{log_of, on_both};
-use adieu::Options;
+use adieu::ConnectOptions;
 use adieu_testkit::peer::Step::Reset;
 use std::io::Read;
 
 #[test]
 fn a_closed_connection_holds_no_descriptor() {
     on_both(|arm| {
-        let (open, mut stream) = arm.to_std(&Options::new());
+        let (open, mut stream) = arm.to_std(&ConnectOptions::new());
         let held = inode_of(&open);
         let half = open.shutdown_send().expect("connected");
         assert_eq!(stream.read(&mut [0; 8]).expect("our FIN"), 0);
@@ -22,7 +22,7 @@ fn a_closed_connection_holds_no_descriptor() {
 #[test]
 fn a_shutdown_that_fails_holds_no_descriptor() {
     on_both(|arm| {
-        let (open, peer) = arm.to_peer(&[Reset], &Options::new());
+        let (open, peer) = arm.to_peer(&[Reset], &ConnectOptions::new());
         assert!(log_of(peer).completed);
         let held = inode_of(&open);
         // Dropping the error would close what it held.

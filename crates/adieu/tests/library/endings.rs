@@ -1,7 +1,7 @@
 //! Connections that end badly, and what their users are told.
 
 use crate::arms::{BOUND, after_a_reset, log_of, on_both};
-use adieu::Options;
+use adieu::{ConnectOptions, Limits};
 use adieu_testkit::pattern::Pattern;
 use adieu_testkit::peer::ReceivedEnd;
 use adieu_testkit::peer::Step::{
@@ -16,7 +16,7 @@ use std::time::Duration;
 #[test]
 fn an_open_connection_that_is_dropped_is_a_reset_to_the_peer() {
     on_both(|arm| {
-        let (mut open, peer) = arm.to_peer(&[Receive(5), ReceiveToEof], &Options::new());
+        let (mut open, peer) = arm.to_peer(&[Receive(5), ReceiveToEof], &ConnectOptions::new());
         io::copy(&mut Pattern::of_program().reader(5), &mut open).expect("taken");
         assert!(peer.wait_for_step(1, BOUND));
         drop(open);
@@ -28,7 +28,7 @@ fn an_open_connection_that_is_dropped_is_a_reset_to_the_peer() {
 #[test]
 fn a_half_closed_connection_that_is_dropped_is_an_end_to_the_peer() {
     on_both(|arm| {
-        let (mut open, peer) = arm.to_peer(&[ReceiveToEof], &Options::new());
+        let (mut open, peer) = arm.to_peer(&[ReceiveToEof], &ConnectOptions::new());
         io::copy(&mut Pattern::of_program().reader(5), &mut open).expect("taken");
         drop(open.shutdown_send().expect("connected"));
         let log = log_of(peer);
@@ -40,7 +40,7 @@ fn a_half_closed_connection_that_is_dropped_is_an_end_to_the_peer() {
 fn an_abort_is_a_reset_and_says_whose() {
     on_both(|arm| {
         for half_close in [false, true] {
-            let (mut open, peer) = arm.to_peer(&[Send(1), ReceiveToEof, Hold], &Options::new());
+            let (mut open, peer) = arm.to_peer(&[Send(1), ReceiveToEof, Hold], &ConnectOptions::new());
             // Then it has accepted: under Wine accept fails (WSAENOTCONN) for what was reset before.
             open.read_exact(&mut [0]).expect("it sends a byte");
             let report =
@@ -66,7 +66,7 @@ fn a_shutdown_that_fails_gives_the_report_and_the_answer_that_stood_in_our_kerne
     }
     on_both(|arm| {
         let script = &[AwaitClientBytes(4), Send(3_000), AwaitAcknowledged, Reset];
-        let (mut open, peer) = arm.to_peer(script, &Options::new());
+        let (mut open, peer) = arm.to_peer(script, &ConnectOptions::new());
         open.write_all(b"ping").expect("our kernel takes it");
         // The RST has been sent when the script is over, and loopback delivers at once.
         let log = log_of(peer);
@@ -89,7 +89,7 @@ fn a_shutdown_that_fails_gives_the_report_and_the_answer_that_stood_in_our_kerne
 fn what_the_peer_said_is_read_after_a_write_has_failed() {
     on_both(|arm| {
         let script = &[AwaitClientBytes(4), Send(3_000), AwaitAcknowledged, Reset];
-        let (mut open, peer) = arm.to_peer(script, &Options::new());
+        let (mut open, peer) = arm.to_peer(script, &ConnectOptions::new());
         open.write_all(b"ping").expect("our kernel takes it");
         assert!(log_of(peer).completed);
         let error = open.write(b"more").expect_err("the peer has reset");
@@ -107,7 +107,8 @@ fn what_the_peer_said_is_read_after_a_write_has_failed() {
 #[test]
 fn a_reset_while_draining_is_an_error_after_the_last_byte() {
     on_both(|arm| {
-        let (open, peer) = arm.to_peer(&[ReceiveToEof, Send(500), AwaitAcknowledged, Reset], &Options::new());
+        let (open, peer) =
+            arm.to_peer(&[ReceiveToEof, Send(500), AwaitAcknowledged, Reset], &ConnectOptions::new());
         let mut half = open.shutdown_send().expect("connected");
         assert!(log_of(peer).completed);
         let mut answer = Vec::new();
@@ -130,7 +131,7 @@ fn a_reset_while_draining_is_an_error_after_the_last_byte() {
 fn a_reset_after_both_ends_that_leaves_our_bytes_unacknowledged_is_not_graceful() {
     on_both(|arm| {
         let script = &[ReceiveBuffer(4_096), ShutdownSend, Hold, Reset];
-        let (mut open, peer) = arm.to_peer(script, &Options::new());
+        let (mut open, peer) = arm.to_peer(script, &ConnectOptions::new());
         assert_eq!(open.read(&mut [0; 8]).expect("the peer has ended"), 0);
         // More than the peer's window was at its widest, so some of it and our FIN are not acknowledged: LAST-ACK.
         open.write_all(&vec![0; 128 * 1024]).expect("our kernel takes it");
@@ -146,7 +147,10 @@ fn a_reset_after_both_ends_that_leaves_our_bytes_unacknowledged_is_not_graceful(
 #[test]
 fn a_connection_that_has_ended_says_that_it_holds_no_socket() {
     on_both(|arm| {
-        let (mut open, _peer) = arm.to_peer(&[Hold], &Options::new().deadline(Duration::from_millis(50)));
+        let (mut open, _peer) = arm.to_peer(
+            &[Hold],
+            &ConnectOptions::new().limits(Limits::new().deadline(Duration::from_millis(50))),
+        );
         assert!(open.socket().is_some());
         open.read(&mut [0; 8]).expect_err("the deadline");
         assert!(open.socket().is_none());

@@ -3,7 +3,10 @@
 
 use crate::arms::{Arm, BOUND, Open, bounded, log_of, on_both};
 use adieu::exchange::{Input, Output};
-use adieu::{ConnectCause, Endpoint, Event, FastOpen, Interrupt, Listener, Options, Report, Signal};
+use adieu::{
+    ConnectCause, ConnectOptions, Endpoint, Event, FastOpen, Interrupt, Limits, ListenOptions, Listener,
+    Report, Signal, SocketOptions,
+};
 use adieu_testkit::namespace::{self, counter};
 use adieu_testkit::pattern::Pattern;
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Step};
@@ -36,7 +39,7 @@ fn has_network(allowed: &str) -> bool {
 fn ask_for_cookie(ip: IpAddr) {
     let listener = TcpListener::bind((ip, 0)).expect("loopback");
     let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
-    let report = adieu::fast_open(&endpoint, &Options::new(), b"x").expect("it listens").abort();
+    let report = adieu::fast_open(&endpoint, &ConnectOptions::new(), b"x").expect("it listens").abort();
     assert_eq!((report.fastopen, report.fastopen_bytes), (Some("not_sent"), Some(0)));
 }
 
@@ -50,7 +53,7 @@ fn bytes(n: u64) -> Vec<u8> {
 const TO_EOF: &[Step] = &[Step::ReceiveToEof, Step::Send(3_000), Step::Close];
 
 /// To a peer that answers at EOF: what it received is checked.
-fn exchange(arm: Arm, options: &Options, first: &[u8], more: &[u8]) -> Report {
+fn exchange(arm: Arm, options: &ConnectOptions, first: &[u8], more: &[u8]) -> Report {
     let peer = PeerHandle::listen(Bind::TCP4, TO_EOF).expect("a peer on loopback");
     let endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
     let mut open = arm.fast_open(&endpoint, options, first).expect("the peer accepts");
@@ -79,12 +82,12 @@ fn the_first_connection_gets_the_cookie_and_the_second_sends_with_its_syn() {
             return;
         }
         let all = bytes(5_000);
-        let report = exchange(arm, &Options::new(), &all[..14], &all[14..200]);
+        let report = exchange(arm, &ConnectOptions::new(), &all[..14], &all[14..200]);
         assert_eq!(said(&report), ("not_sent", 0));
         assert_eq!(counter("TCPFastOpenPassive").expect("Linux"), 0);
         assert!(report.first_accepted_us >= report.connected_us);
 
-        let report = exchange(arm, &Options::new(), &all[..14], &all[14..200]);
+        let report = exchange(arm, &ConnectOptions::new(), &all[..14], &all[14..200]);
         assert_eq!(said(&report), ("acknowledged", 14));
         assert!(
             report.first_accepted_us < report.connected_us,
@@ -96,7 +99,7 @@ fn the_first_connection_gets_the_cookie_and_the_second_sends_with_its_syn() {
         );
 
         // What does not fit follows.
-        let report = exchange(arm, &Options::new(), &all, &[]);
+        let report = exchange(arm, &ConnectOptions::new(), &all, &[]);
         assert_eq!(said(&report), ("acknowledged", FITS));
         assert_eq!(counter("TCPFastOpenPassive").ok(), Some(2));
         assert_eq!(report.retransmitted_segments, Some(0));
@@ -110,7 +113,7 @@ fn nothing_to_send_is_an_ordinary_connection() {
             return;
         }
         ask_for_cookie(V4);
-        let report = exchange(arm, &Options::new(), &[], &bytes(100));
+        let report = exchange(arm, &ConnectOptions::new(), &[], &bytes(100));
         assert_eq!(said(&report), ("unused", 0));
         assert_eq!(counter("TCPFastOpenPassive").ok(), Some(0));
     });
@@ -122,7 +125,7 @@ fn a_system_that_does_not_allow_it_to_clients_connects_in_the_ordinary_way() {
         if !has_network("1026") {
             return;
         }
-        assert_eq!(said(&exchange(arm, &Options::new(), &bytes(100), &[])), ("unavailable", 0));
+        assert_eq!(said(&exchange(arm, &ConnectOptions::new(), &bytes(100), &[])), ("unavailable", 0));
     });
 }
 
@@ -135,7 +138,7 @@ fn a_server_that_takes_no_data_with_a_syn_gets_it_afterwards_and_once() {
         ask_for_cookie(V4);
         // Its cookie is known, and it has none of it any more.
         namespace::set("net.ipv4.tcp_fastopen", "1").expect("a network of our own");
-        let report = exchange(arm, &Options::new(), &bytes(2_000), &[]);
+        let report = exchange(arm, &ConnectOptions::new(), &bytes(2_000), &[]);
         assert_eq!(said(&report), ("not_acknowledged", FITS));
         assert_eq!(counter("TCPFastOpenPassive").ok(), Some(0));
     });
@@ -148,10 +151,12 @@ fn a_listener_of_ours_takes_them_too() {
             return;
         }
         let listener =
-            Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new().fast_open(16)).expect("loopback");
+            Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().fast_open_queue(16))
+                .expect("loopback");
         for outcome in [("not_sent", 0), ("acknowledged", 5)] {
-            let open =
-                arm.fast_open(listener.local_endpoint(), &Options::new(), b"hello").expect("it listens");
+            let open = arm
+                .fast_open(listener.local_endpoint(), &ConnectOptions::new(), b"hello")
+                .expect("it listens");
             let mut accepted = listener.accept().expect("one connects");
             let half_closed = open.shutdown_send().expect("nothing is wrong");
             let mut received = Vec::new();
@@ -174,7 +179,7 @@ fn a_refused_syn_is_no_connection_and_counts_nothing_as_accepted() {
         }
         ask_for_cookie(V4);
         let (address, _held) = places::refusing(SocketAddr::new(V4, 0)).expect("loopback");
-        let error = arm.fast_open(&address.into(), &Options::new(), b"hello").err().expect("refused");
+        let error = arm.fast_open(&address.into(), &ConnectOptions::new(), b"hello").err().expect("refused");
         let report = error.report();
         assert_eq!((report.ending, report.error_name), ("no_connection", Some("ECONNREFUSED")));
         assert_eq!((report.bytes_read, report.bytes_accepted, report.bytes_acknowledged), (5, 0, None));
@@ -196,7 +201,8 @@ fn an_address_that_refuses_is_followed_by_the_next_with_the_same_bytes() {
         let port = peer.endpoint().address().expect("TCP").port();
         let _held = places::refusing(SocketAddr::new(V6, port)).expect("loopback");
         let first = bytes(100);
-        let open = arm.fast_open(&Endpoint::tcp(NAME, port), &Options::new(), &first).expect("one accepts");
+        let open =
+            arm.fast_open(&Endpoint::tcp(NAME, port), &ConnectOptions::new(), &first).expect("one accepts");
         let report = open.shutdown_send().expect("nothing is wrong").drain();
         let log = log_of(peer);
         assert_eq!((log.received, log.first_wrong), (100, None));
@@ -220,7 +226,7 @@ fn own_hosts() -> Option<Box<dyn std::any::Any>> {
 }
 
 /// The addresses that were tried.
-fn watching(options: Options) -> (Options, Arc<Mutex<Vec<String>>>) {
+fn watching(options: ConnectOptions) -> (ConnectOptions, Arc<Mutex<Vec<String>>>) {
     let tried = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&tried);
     let options = options.observer(move |_, event| {
@@ -244,7 +250,7 @@ fn while_bytes_are_out_with_a_syn_no_other_address_gets_them() {
         let listener = TcpListener::bind((V4, silent.port())).expect("the port is ours");
         listener.set_nonblocking(true).expect("a socket");
         // Twice the time after which a race tries the next.
-        let options = Options::new().connect_timeout(Duration::from_millis(600));
+        let options = ConnectOptions::new().limits(Limits::new().connect_timeout(Duration::from_millis(600)));
         let (options, tried) = watching(options);
         let error = arm.fast_open(&Endpoint::tcp(NAME, silent.port()), &options, b"hello").err();
         let error = error.expect("nobody answers");
@@ -272,7 +278,7 @@ fn after_a_syn_with_bytes_that_the_kernel_gave_up_no_other_address_gets_them() {
         let (silent, _held) = places::unanswering(SocketAddr::new(V6, 0)).expect("a full backlog");
         let listener = TcpListener::bind((V4, silent.port())).expect("the port is ours");
         listener.set_nonblocking(true).expect("a socket");
-        let (options, tried) = watching(Options::new());
+        let (options, tried) = watching(ConnectOptions::new());
         let error = arm.fast_open(&Endpoint::tcp(NAME, silent.port()), &options, b"hello").err();
         let error = error.expect("nobody answers");
         assert!(matches!(error.cause(), ConnectCause::Attempts(attempts) if attempts.len() == 1), "{error}");
@@ -298,7 +304,7 @@ fn without_a_cookie_it_is_a_race_as_ever() {
         let Some(_hosts) = own_hosts() else { return };
         let (silent, _held) = places::unanswering(SocketAddr::new(V6, 0)).expect("a full backlog");
         let listener = TcpListener::bind((V4, silent.port())).expect("the port is ours");
-        let (options, tried) = watching(Options::new());
+        let (options, tried) = watching(ConnectOptions::new());
         let endpoint = Endpoint::tcp(NAME, silent.port());
         let open = arm.fast_open(&endpoint, &options, b"hello").expect("one answers");
         assert_eq!(tried.lock().expect("nobody panicked").len(), 2);
@@ -321,7 +327,8 @@ fn a_peer_that_resets_at_once_is_a_reset_and_not_a_refusal() {
         ask_for_cookie(V4);
         let peer = PeerHandle::listen(Bind::TCP4, &[Step::CloseUnread(5)]).expect("a peer on loopback");
         let endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
-        let mut open: Open = arm.fast_open(&endpoint, &Options::new(), b"hello").expect("the peer accepts");
+        let mut open: Open =
+            arm.fast_open(&endpoint, &ConnectOptions::new(), b"hello").expect("the peer accepts");
         open.read_exact(&mut [0]).expect_err("there is nothing to read");
         let report = open.abort();
         assert_eq!((report.ending, report.reset_by), ("reset", Some("peer")), "{report}");
@@ -340,7 +347,7 @@ fn an_interrupt_right_after_the_syn_finds_the_connection_that_is_there() {
         let peer = PeerHandle::listen(Bind::TCP4, &[Step::ReceiveToEof]).expect("a peer on loopback");
         let endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
         let interrupt = Interrupt::new().expect("a pipe");
-        let options = Options::new().interrupt(&interrupt).observer(move |_, event| {
+        let options = ConnectOptions::new().interrupt(&interrupt).observer(move |_, event| {
             if let Event::Connecting { .. } = event {
                 interrupt.raise(Signal::Interrupt);
             }
@@ -374,7 +381,7 @@ fn a_future_that_is_dropped_after_the_syn_resets() {
         let endpoint: Endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
         let runtime = crate::arms::runtime();
         runtime.block_on(async {
-            let options = Options::new();
+            let options = ConnectOptions::new();
             tokio::select! {
                 biased;
                 _ = adieu::tokio::fast_open(&endpoint, &options, b"hello") => panic!("it does not wait"),
@@ -392,8 +399,10 @@ fn multipath_tcp_takes_them_too() {
         if !has_network("3") {
             return;
         }
-        let ours = Options::new().mptcp(true);
-        let listening = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ours.clone().fast_open(16));
+        let multipath = SocketOptions::new().mptcp(true);
+        let ours = ConnectOptions::new().socket(multipath.clone());
+        let theirs = ListenOptions::new().socket(multipath).fast_open_queue(16);
+        let listening = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &theirs);
         let Ok(listener) = listening else {
             return skip::not_here("multipath_tcp_takes_them_too", "no Multipath TCP");
         };
@@ -420,10 +429,10 @@ fn with_tls_it_is_the_client_hello_that_goes_with_the_syn() {
             return;
         }
         let serving = adieu::tls::Server::self_signed().build().expect("a key");
-        let server = Options::new().tls(serving).fast_open(16);
+        let server = ListenOptions::new().tls(serving).fast_open_queue(16);
         let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &server).expect("loopback");
-        let ours =
-            Options::new().tls(adieu::tls::Client::new().insecure().build().expect("no roots are needed"));
+        let ours = ConnectOptions::new()
+            .tls(adieu::tls::Client::new().insecure().build().expect("no roots are needed"));
         for name in ["not_sent", "acknowledged"] {
             let endpoint = listener.local_endpoint().clone();
             let ours = ours.clone();
@@ -455,7 +464,7 @@ fn what_it_came_to_is_an_event() {
         ask_for_cookie(V4);
         let told = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&told);
-        let options = Options::new().observer(move |_, event| {
+        let options = ConnectOptions::new().observer(move |_, event| {
             let line = match event {
                 Event::FastOpen { outcome } => format!("{outcome:?}"),
                 Event::Sent { bytes } => format!("sent {bytes}"),
@@ -472,16 +481,16 @@ fn what_it_came_to_is_an_event() {
 #[test]
 fn a_unix_socket_and_a_proxy_have_none() {
     on_both(|arm| {
-        let refusal = |endpoint: &Endpoint, options: &Options| {
+        let refusal = |endpoint: &Endpoint, options: &ConnectOptions| {
             let error = arm.fast_open(endpoint, options, b"x").err().expect("it cannot be had");
             assert!(matches!(error.cause(), ConnectCause::Option(_)), "{error}");
             assert_eq!((error.report().exit_code, error.report().fastopen), (7, None));
             error.to_string()
         };
-        let said = refusal(&Endpoint::unix("/nonexistent/x"), &Options::new());
+        let said = refusal(&Endpoint::unix("/nonexistent/x"), &ConnectOptions::new());
         assert!(said.contains("fastopen means nothing for a Unix socket"), "{said}");
         let proxy: adieu::Proxy = "http://127.0.0.1:9".parse().expect("a proxy");
-        let said = refusal(&Endpoint::tcp("127.0.0.1", 9), &Options::new().proxy(proxy));
+        let said = refusal(&Endpoint::tcp("127.0.0.1", 9), &ConnectOptions::new().proxy(proxy));
         assert!(said.contains("fastopen cannot be had through a proxy"), "{said}");
     });
 }

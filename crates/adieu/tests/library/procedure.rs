@@ -1,7 +1,7 @@
 //! The procedure as it should go: connect, send, shut down, receive to EOF, close.
 
 use crate::arms::{Arm, log_of, on_both};
-use adieu::{Endpoint, Options};
+use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{AwaitAcknowledged, Close, Hold, Receive, ReceiveToEof, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd};
@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 #[test]
 fn the_procedure_of_the_page_ends_graceful() {
     on_both(|arm| {
-        let (mut open, peer) = arm.to_peer(&[ReceiveToEof, Send(20_000), Close], &Options::new());
+        let (mut open, peer) = arm.to_peer(&[ReceiveToEof, Send(20_000), Close], &ConnectOptions::new());
         io::copy(&mut Pattern::of_program().reader(100_000), &mut open).expect("the peer takes it");
         let mut half = open.shutdown_send().expect("connected");
         let mut answer = Verifier::new(Pattern::of_peer());
@@ -28,7 +28,7 @@ fn the_procedure_of_the_page_ends_graceful() {
 #[test]
 fn the_report_has_every_byte_and_every_step_in_its_order() {
     on_both(|arm| {
-        let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(20_000), Close], &Options::new());
+        let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(20_000), Close], &ConnectOptions::new());
         open.write_all(&[0; 1_000]).expect("the peer takes it");
         let report = open.shutdown_send().expect("connected").drain();
         assert_eq!((report.ending, report.phase, report.exit_code), ("graceful", "closing", 0));
@@ -60,7 +60,7 @@ fn the_report_has_every_byte_and_every_step_in_its_order() {
 #[test]
 fn what_differs_between_the_drivers_reports_is_time_and_ports_alone() {
     let reports = [Arm::Blocking, Arm::Tokio].map(|arm| {
-        let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(3_000), Close], &Options::new());
+        let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(3_000), Close], &ConnectOptions::new());
         open.write_all(&[0; 1_000]).expect("the peer takes it");
         let report = open.shutdown_send().expect("connected").drain();
         let mut json = serde_json::to_value(report).expect("plain data");
@@ -81,7 +81,8 @@ fn what_differs_between_the_drivers_reports_is_time_and_ports_alone() {
 #[test]
 fn whoever_ends_first_is_said() {
     on_both(|arm| {
-        let (mut open, _peer) = arm.to_peer(&[Send(10), ShutdownSend, ReceiveToEof, Close], &Options::new());
+        let (mut open, _peer) =
+            arm.to_peer(&[Send(10), ShutdownSend, ReceiveToEof, Close], &ConnectOptions::new());
         assert_eq!(open.read_to_end(&mut Vec::new()).expect("the peer ends"), 10);
         open.write_all(b"more").expect("the peer has only half-closed");
         let report = open.shutdown_send().expect("connected").close();
@@ -94,7 +95,7 @@ fn whoever_ends_first_is_said() {
 fn an_eof_that_stands_unread_in_our_kernel_counts_at_the_close() {
     on_both(|arm| {
         let script = &[Receive(4), Send(5), ShutdownSend, AwaitAcknowledged, ReceiveToEof, Close];
-        let (mut open, peer) = arm.to_peer(script, &Options::new());
+        let (mut open, peer) = arm.to_peer(script, &ConnectOptions::new());
         open.write_all(&program_bytes::<4>()).expect("the peer takes it");
         // Its FIN is acknowledged, so it is here; nobody has asked for it.
         assert!(peer.wait_for_step(4, crate::arms::BOUND));
@@ -108,7 +109,7 @@ fn an_eof_that_stands_unread_in_our_kernel_counts_at_the_close() {
 #[test]
 fn a_close_before_the_peers_eof_is_indeterminate() {
     on_both(|arm| {
-        let (open, _peer) = arm.to_peer(&[ReceiveToEof, Hold], &Options::new());
+        let (open, _peer) = arm.to_peer(&[ReceiveToEof, Hold], &ConnectOptions::new());
         let report = open.shutdown_send().expect("connected").close();
         assert_eq!((report.ending, report.missing), ("indeterminate", Some("peer_eof")), "{report}");
         assert_eq!((report.phase, report.exit_code), ("draining", 8));
@@ -118,8 +119,10 @@ fn a_close_before_the_peers_eof_is_indeterminate() {
 #[test]
 fn a_close_with_an_answer_unread_is_not_graceful() {
     on_both(|arm| {
-        let (open, peer) =
-            arm.to_peer(&[Send(5), ShutdownSend, AwaitAcknowledged, ReceiveToEof, Close], &Options::new());
+        let (open, peer) = arm.to_peer(
+            &[Send(5), ShutdownSend, AwaitAcknowledged, ReceiveToEof, Close],
+            &ConnectOptions::new(),
+        );
         assert!(peer.wait_for_step(3, crate::arms::BOUND));
         let report = open.shutdown_send().expect("connected").close();
         assert_eq!((report.ending, report.missing), ("indeterminate", Some("peer_eof")), "{report}");
@@ -133,7 +136,7 @@ fn a_standard_stream_is_taken_over_and_ends_well() {
         let peer = PeerHandle::listen(Bind::TCP4, &[ReceiveToEof, Send(100), Close]).expect("loopback");
         let address = peer.endpoint().address().expect("TCP");
         let stream = TcpStream::connect(address).expect("it listens");
-        let mut open = arm.adopt(stream, &Options::new());
+        let mut open = arm.adopt(stream, &ConnectOptions::new());
         let (local, remote) = open.addresses();
         assert_eq!(remote, Some(&*address.to_string()));
         assert!(local.is_some());
@@ -150,7 +153,7 @@ fn an_end_mark_that_was_seen_is_graceful_and_one_that_was_not_is_a_truncation() 
     on_both(|arm| {
         for (marked, ending) in [(true, "graceful"), (false, "truncated")] {
             let (open, _peer) =
-                arm.to_peer(&[ReceiveToEof, Send(9), Close], &Options::new().expect_end_mark());
+                arm.to_peer(&[ReceiveToEof, Send(9), Close], &ConnectOptions::new().expect_end_mark());
             let mut half = open.shutdown_send().expect("connected");
             half.read_to_end(&mut Vec::new()).expect("a clean EOF");
             if marked {
@@ -169,7 +172,7 @@ fn a_unix_socket_goes_the_same_way() {
     on_both(|arm| {
         let peer = PeerHandle::listen(Bind::Unix, &[ReceiveToEof, Send(100), Close]).expect("a socket file");
         let endpoint: Endpoint = peer.endpoint().to_string().parse().expect("an endpoint");
-        let mut open = arm.connect(&endpoint, &Options::new()).expect("it listens");
+        let mut open = arm.connect(&endpoint, &ConnectOptions::new()).expect("it listens");
         open.write_all(&[0; 10]).expect("the peer takes it");
         let report = open.shutdown_send().expect("connected").drain();
         assert!(report.is_graceful(), "{report}");
@@ -180,7 +183,7 @@ fn a_unix_socket_goes_the_same_way() {
 #[test]
 fn writing_and_reading_nothing_waits_for_nothing() {
     on_both(|arm| {
-        let (mut open, _peer) = arm.to_peer(&[Hold], &Options::new());
+        let (mut open, _peer) = arm.to_peer(&[Hold], &ConnectOptions::new());
         assert_eq!(open.read(&mut []).expect("nothing to do"), 0);
         assert_eq!(open.write(&[]).expect("nothing to do"), 0);
         assert_eq!(open.counts().accepted, 0);
@@ -190,11 +193,11 @@ fn writing_and_reading_nothing_waits_for_nothing() {
 
 #[test]
 fn a_listeners_connection_goes_the_same_way_and_says_its_role() {
-    let options = Options::new();
+    let options = ListenOptions::new();
     let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let endpoint = listener.local_endpoint().clone();
     let client = std::thread::spawn(move || {
-        let mut open = Arm::Blocking.connect(&endpoint, &Options::new()).expect("it listens");
+        let mut open = Arm::Blocking.connect(&endpoint, &ConnectOptions::new()).expect("it listens");
         open.write_all(b"ping").expect("taken");
         open.shutdown_send().expect("connected").drain()
     });
@@ -211,8 +214,10 @@ fn a_listeners_connection_goes_the_same_way_and_says_its_role() {
 #[test]
 fn an_output_that_is_a_socket_is_half_closed_after_the_peers_eof() {
     crate::arms::bounded("the exchange", || {
-        let (open, _peer) = Arm::Blocking
-            .to_peer(&[Send(100), ShutdownSend, ReceiveToEof, Close], &Options::new().input_grace(None));
+        let (open, _peer) = Arm::Blocking.to_peer(
+            &[Send(100), ShutdownSend, ReceiveToEof, Close],
+            &ConnectOptions::new().limits(Limits::new().input_grace(None)),
+        );
         let crate::arms::Open::Blocking(open) = open else { unreachable!("it is the blocking one") };
         // One socket for both ends, as inetd and sshd give it: closing one descriptor of it ends nothing.
         let (mut far, near) = std::os::unix::net::UnixStream::pair().expect("two sockets");
@@ -236,7 +241,7 @@ fn an_output_that_is_a_socket_is_half_closed_after_the_peers_eof() {
 fn a_port_in_use_is_an_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let endpoint = Endpoint::from(taken.local_addr().expect("bound"));
-    let error = adieu::Listener::bind(&endpoint, &Options::new()).expect_err("it is taken");
+    let error = adieu::Listener::bind(&endpoint, &ListenOptions::new()).expect_err("it is taken");
     assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&endpoint.to_string()), "{error}");
 }
@@ -251,7 +256,7 @@ fn program_bytes<const N: usize>() -> [u8; N] {
 fn a_read_with_a_limit_takes_what_is_there_and_waits_no_longer() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("it has an address");
-    let mut connection = adieu::connect(&address.into(), &Options::new()).expect("it listens");
+    let mut connection = adieu::connect(&address.into(), &ConnectOptions::new()).expect("it listens");
     let (mut peer, _) = listener.accept().expect("it is there");
     let mut buffer = [0; 8];
     let mut read = |connection: &mut adieu::Connection, limit| {

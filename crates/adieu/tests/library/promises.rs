@@ -2,7 +2,7 @@
 
 use crate::arms::{Arm, BOUND, on_both, runtime};
 use adieu::exchange::{Input, Output};
-use adieu::{Endpoint, Interrupt, Listener, Options, Report, Signal};
+use adieu::{ConnectOptions, Endpoint, Interrupt, Limits, ListenOptions, Listener, Report, Signal};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::pin::Pin;
@@ -75,7 +75,7 @@ fn to_the_end(mut stream: TcpStream) -> (usize, Option<ErrorKind>) {
 
 fn on_tokio(
     endpoint: &Endpoint,
-    options: &Options,
+    options: &ConnectOptions,
     input: impl AsyncRead,
     output: impl AsyncWrite,
 ) -> Report {
@@ -92,7 +92,7 @@ fn what_a_failing_input_gave_is_delivered_before_the_reset() {
     on_both(|arm| {
         const GIVEN: usize = 400_000;
         let (endpoint, seen) = peer(to_the_end);
-        let options = Options::new();
+        let options = ConnectOptions::new();
         let report = match arm {
             Arm::Tokio => {
                 on_tokio(&endpoint, &options, Giving { left: GIVEN, fails: true }, tokio::io::sink())
@@ -134,7 +134,7 @@ fn an_output_that_fails_at_its_end_is_a_reset_for_the_peer_that_ended_first() {
     });
     // An input that ends only after the peer has.
     let (input, end) = tokio::io::duplex(1);
-    let options = Options::new().peer_grace(Duration::MAX);
+    let options = ConnectOptions::new().limits(Limits::new().peer_grace(Duration::MAX));
     drop(input);
     let report = on_tokio(&endpoint, &options, end, FailingAtItsEnd);
     assert_eq!((report.ending, report.local_end), ("local_failure", Some("output")), "{report}");
@@ -148,7 +148,8 @@ fn by_default_a_slow_input_is_waited_for_and_one_that_is_given_up_is_not_gracefu
             stream.shutdown(Shutdown::Write).expect("half-closing works");
             to_the_end(stream)
         });
-        let options = Options::new().give_up_input_after(Duration::from_millis(50));
+        let options =
+            ConnectOptions::new().limits(Limits::new().give_up_input_after(Duration::from_millis(50)));
         let report = match arm {
             Arm::Tokio => on_tokio(&endpoint, &options, Giving { left: 5, fails: false }, tokio::io::sink()),
             #[cfg(windows)]
@@ -168,14 +169,14 @@ fn by_default_a_slow_input_is_waited_for_and_one_that_is_given_up_is_not_gracefu
         assert!(!report.is_graceful() && report.input_abandoned);
         assert_eq!(seen.join().expect("no panic"), (5, Some(ErrorKind::ConnectionReset)));
     });
-    let text = format!("{:?}", Options::new());
+    let text = format!("{:?}", ConnectOptions::new());
     assert!(text.contains("input_grace: None"), "the default waits for the end: {text}");
 }
 
 #[test]
 fn accepting_hears_the_interrupt_while_clients_are_waiting() {
     let interrupt = Interrupt::new().expect("it can be made");
-    let options = Options::new().interrupt(&interrupt);
+    let options = ListenOptions::new().interrupt(&interrupt);
     let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let _waiting = TcpStream::connect(listener.local_endpoint().to_string()).expect("it listens");
     interrupt.raise(Signal::Terminate);

@@ -1,7 +1,7 @@
 //! However a stream is cut into pieces, every byte arrives, once and in order, and the end is graceful.
 
 use crate::arms::{Arm, BOUND, bounded};
-use adieu::Options;
+use adieu::{ConnectOptions, Limits};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use proptest::prelude::*;
 use std::io::{Read, Write};
@@ -37,7 +37,8 @@ fn sum(chunks: &[usize]) -> u64 {
 }
 
 fn conserve(arm: Arm, up: &[usize], down: Vec<usize>, reads: &[usize], peer_first: bool) {
-    let (mut open, mut peer): (_, TcpStream) = arm.to_std(&Options::new().deadline(BOUND));
+    let (mut open, mut peer): (_, TcpStream) =
+        arm.to_std(&ConnectOptions::new().limits(Limits::new().deadline(BOUND)));
     let (wanted_up, wanted_down) = (sum(up), sum(&down));
     let peer_reads = reads.to_vec();
     let serving = thread::spawn(move || {

@@ -1,7 +1,7 @@
 //! Proxies that behave, and proxies that do not: scripted, on real sockets, for both drivers.
 
 use crate::arms::{Arm, BOUND, on_both};
-use adieu::{ConnectCause, Endpoint, Options, Proxy, ProxyError};
+use adieu::{ConnectCause, ConnectOptions, Endpoint, Limits, Proxy, ProxyError};
 use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -72,8 +72,8 @@ fn perform(mut stream: &TcpStream, script: &[Step]) -> Vec<u8> {
     taken
 }
 
-fn through(url: &str) -> Options {
-    Options::new().proxy(url.parse::<Proxy>().expect("a proxy"))
+fn through(url: &str) -> ConnectOptions {
+    ConnectOptions::new().proxy(url.parse::<Proxy>().expect("a proxy"))
 }
 
 fn target() -> Endpoint {
@@ -81,7 +81,7 @@ fn target() -> Endpoint {
 }
 
 /// What is said where there is no connection, and the exit status.
-fn refusal(arm: Arm, endpoint: &Endpoint, options: &Options) -> (String, u8) {
+fn refusal(arm: Arm, endpoint: &Endpoint, options: &ConnectOptions) -> (String, u8) {
     let error = arm.connect(endpoint, options).err().expect("there is no connection");
     let report = error.report();
     assert!(!format!("{error} {error:?} {report:?} {options:?}").contains("hunter2"), "a password is told");
@@ -312,8 +312,8 @@ fn a_silent_proxy_is_ended_by_the_connect_timeout() {
     on_both(|arm| {
         for url in ["socks5h", "socks4a", "http"] {
             let (port, _) = proxy(&[&[Hold]]);
-            let options =
-                through(&format!("{url}://127.0.0.1:{port}")).connect_timeout(Duration::from_millis(300));
+            let options = through(&format!("{url}://127.0.0.1:{port}"))
+                .limits(Limits::new().connect_timeout(Duration::from_millis(300)));
             let (said, exit) = refusal(arm, &target(), &options);
             let proxy = format!("{url}://127.0.0.1:{port}: connected to, and it did not answer our request");
             assert!(
@@ -332,7 +332,11 @@ fn a_deadline_that_passes_at_a_proxy_is_called_the_deadline() {
     on_both(|arm| {
         let (port, _) = proxy(&[&[Hold]]);
         let url = format!("socks5h://127.0.0.1:{port}");
-        let (said, exit) = refusal(arm, &target(), &through(&url).deadline(Duration::from_millis(100)));
+        let (said, exit) = refusal(
+            arm,
+            &target(),
+            &through(&url).limits(Limits::new().deadline(Duration::from_millis(100))),
+        );
         let expected = format!(
             "timed out while connecting to peer.invalid:80: the deadline has passed ({url}: connected to, and it did not \
              answer our request)"

@@ -2,7 +2,7 @@
 
 use crate::arms::{Arm, BOUND, on_both};
 use adieu::tls::Client;
-use adieu::{ConnectCause, Endpoint, Options, Proxy, ProxyError};
+use adieu::{ConnectCause, ConnectOptions, Endpoint, Proxy, ProxyError};
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
 use rustls::{ServerConfig, ServerConnection};
@@ -48,10 +48,10 @@ fn proxy(then: impl FnOnce(Stream) + Send + 'static) -> (u16, JoinHandle<String>
 }
 
 /// Through a proxy whose certificate the authority vouches for.
-fn through(port: u16) -> Options {
+fn through(port: u16) -> ConnectOptions {
     let proxy: Proxy = format!("https://me:hunter2@127.0.0.1:{port}").parse().expect("a proxy");
     let tls = Client::new().ca_file(Authority::shared().file()).build().expect("a file");
-    Options::new().proxy(proxy.with_tls(tls))
+    ConnectOptions::new().proxy(proxy.with_tls(tls))
 }
 
 fn target() -> Endpoint {
@@ -66,7 +66,7 @@ fn end(mut stream: Stream) {
     let _ = stream.sock.read_to_end(&mut Vec::new());
 }
 
-fn message(arm: Arm, endpoint: &Endpoint, options: &Options) -> (String, u8) {
+fn message(arm: Arm, endpoint: &Endpoint, options: &ConnectOptions) -> (String, u8) {
     let error = arm.connect(endpoint, options).err().expect("there is no connection");
     assert!(!format!("{error} {error:?}").contains("hunter2"), "a password is told");
     (error.report().message.clone(), error.report().exit_code)
@@ -276,7 +276,7 @@ fn a_proxy_that_cannot_be_trusted_or_refuses_is_told_as_that() {
         let url: Proxy = format!("https://me:hunter2@127.0.0.1:{port}").parse().expect("a proxy");
         let stranger = Authority::new().expect("a key");
         let tls = Client::new().ca_file(stranger.file()).build().expect("a file");
-        let options = Options::new().proxy(url.with_tls(tls));
+        let options = ConnectOptions::new().proxy(url.with_tls(tls));
         let error = arm.connect(&target(), &options).err().expect("it is not trusted");
         assert!(matches!(error.cause(), ConnectCause::Proxy { error: ProxyError::Tls(_), .. }), "{error}");
         let said = error.report().message.clone();

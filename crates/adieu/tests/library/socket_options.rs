@@ -1,13 +1,15 @@
 //! Socket options: what was asked for stands in the kernel, or it is an error that names the option.
 
 use crate::arms::{Arm, on_both};
-use adieu::{ConnectCause, Endpoint, IpVersion, Listener, OptionError, Options};
+use adieu::{
+    ConnectCause, ConnectOptions, Endpoint, IpVersion, ListenOptions, Listener, OptionError, SocketOptions,
+};
 use socket2::SockRef;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-fn refusal(arm: Arm, endpoint: &Endpoint, options: &Options) -> (String, u8) {
+fn refusal(arm: Arm, endpoint: &Endpoint, options: &ConnectOptions) -> (String, u8) {
     let error = arm.connect(endpoint, options).err().expect("the option cannot be had");
     assert!(matches!(error.cause(), ConnectCause::Option(_) | ConnectCause::Unsuited(_)), "{error}");
     (error.to_string(), error.report().exit_code)
@@ -16,14 +18,17 @@ fn refusal(arm: Arm, endpoint: &Endpoint, options: &Options) -> (String, u8) {
 #[test]
 fn what_was_asked_for_stands_in_the_kernel() {
     on_both(|arm| {
-        let options = Options::new()
-            .source((Ipv4Addr::new(127, 0, 0, 7), 0))
-            .keep_alive(Duration::from_secs(7))
-            .no_delay(false)
-            .send_buffer(64 * 1024)
-            .receive_buffer(32 * 1024)
-            .tos(0x28)
-            .ttl(9);
+        let options = ConnectOptions::new()
+            .socket(
+                SocketOptions::new()
+                    .keep_alive(Duration::from_secs(7))
+                    .no_delay(false)
+                    .send_buffer(64 * 1024)
+                    .receive_buffer(32 * 1024)
+                    .tos(0x28)
+                    .ttl(9),
+            )
+            .source((Ipv4Addr::new(127, 0, 0, 7), 0));
         let (open, stream) = arm.to_std(&options);
         assert_eq!(stream.peer_addr().expect("connected").ip(), IpAddr::from([127, 0, 0, 7]));
         let fd = open.socket().expect("open");
@@ -42,7 +47,7 @@ fn what_was_asked_for_stands_in_the_kernel() {
 #[test]
 fn defaults_stay_where_nothing_was_asked_for() {
     on_both(|arm| {
-        let (open, _stream) = arm.to_std(&Options::new());
+        let (open, _stream) = arm.to_std(&ConnectOptions::new());
         let fd = open.socket().expect("open");
         let socket = SockRef::from(&fd);
         assert_eq!(socket.tcp_nodelay().ok(), Some(true));
@@ -51,7 +56,8 @@ fn defaults_stay_where_nothing_was_asked_for() {
         // An outage of two minutes, from the first probe that is lost on.
         let (interval, probes) = (socket.tcp_keepalive_interval().ok(), socket.tcp_keepalive_retries().ok());
         assert_eq!((interval, probes), (Some(Duration::from_secs(10)), Some(13)));
-        let (open, _stream) = arm.to_std(&Options::new().keep_alive(None));
+        let (open, _stream) =
+            arm.to_std(&ConnectOptions::new().socket(SocketOptions::new().keep_alive(None)));
         let fd = open.socket().expect("open");
         assert_eq!(SockRef::from(&fd).keepalive().ok(), Some(false));
     });
@@ -62,7 +68,8 @@ fn a_stream_that_is_taken_over_gets_them_too() {
     on_both(|arm| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let stream = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
-        let open = arm.adopt(stream, &Options::new().no_delay(false).ttl(3));
+        let open =
+            arm.adopt(stream, &ConnectOptions::new().socket(SocketOptions::new().no_delay(false).ttl(3)));
         let fd = open.socket().expect("open");
         assert_eq!(SockRef::from(&fd).tcp_nodelay().ok(), Some(false));
         assert_eq!(SockRef::from(&fd).ttl_v4().ok(), Some(3));
@@ -71,9 +78,10 @@ fn a_stream_that_is_taken_over_gets_them_too() {
 
 #[test]
 fn accepted_connections_have_what_the_listener_was_asked_for() {
-    let options = Options::new().no_delay(false).tos(0x10).ttl(5).keep_alive(Duration::from_secs(11));
+    let options = ListenOptions::new()
+        .socket(SocketOptions::new().no_delay(false).tos(0x10).ttl(5).keep_alive(Duration::from_secs(11)));
     let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
-    let client = adieu::connect(listener.local_endpoint(), &Options::new()).expect("it listens");
+    let client = adieu::connect(listener.local_endpoint(), &ConnectOptions::new()).expect("it listens");
     let connection = listener.accept().expect("one has connected");
     let fd = connection.socket().expect("open");
     let socket = SockRef::from(&fd);
@@ -89,11 +97,15 @@ fn an_option_that_the_system_refuses_is_named_and_is_our_failure() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
         // TEST-NET-1 is nobody's.
-        let elsewhere = Options::new().source((Ipv4Addr::new(192, 0, 2, 1), 0));
+        let elsewhere = ConnectOptions::new().source((Ipv4Addr::new(192, 0, 2, 1), 0));
         let (said, exit) = refusal(arm, &endpoint, &elsewhere);
         assert!(said.contains("socket option source cannot be set to 192.0.2.1: "), "{said}");
         assert_eq!(exit, 7);
-        let (said, exit) = refusal(arm, &endpoint, &Options::new().receive_buffer(1 << 30));
+        let (said, exit) = refusal(
+            arm,
+            &endpoint,
+            &ConnectOptions::new().socket(SocketOptions::new().receive_buffer(1 << 30)),
+        );
         assert!(said.contains("socket option receive-buffer cannot be set to 1073741824 bytes: "), "{said}");
         assert_eq!(exit, 7);
         listener.set_nonblocking(true).expect("a socket");
@@ -108,7 +120,7 @@ fn a_source_that_the_system_replaces_is_refused() {
     on_both(|arm| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
-        let source = |ip: [u8; 4]| Options::new().source((ip, 0));
+        let source = |ip: [u8; 4]| ConnectOptions::new().source((ip, 0));
         let (said, exit) = refusal(arm, &endpoint, &source([127, 255, 255, 255]));
         let replaced = "source cannot be set to 127.255.255.255: the system connects from 127.0.0.1";
         // Where the network has no such address, it is nobody's.
@@ -125,7 +137,7 @@ fn a_source_that_the_system_replaces_is_refused() {
 
 #[test]
 fn a_listener_names_the_option_too() {
-    let options = Options::new().receive_buffer(1 << 30);
+    let options = ListenOptions::new().socket(SocketOptions::new().receive_buffer(1 << 30));
     let error = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect_err("no system allows it");
     assert!(OptionError::in_io(error.io_error()).is_some(), "{error}");
     assert!(error.to_string().contains("receive-buffer"), "{error}");
@@ -136,10 +148,10 @@ fn only_addresses_of_the_wanted_ip_version_are_tried() {
     on_both(|arm| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let port = listener.local_addr().expect("bound").port();
-        let v4 = Options::new().ip_version(IpVersion::V4);
+        let v4 = ConnectOptions::new().socket(SocketOptions::new().ip_version(IpVersion::V4));
         let open = arm.connect(&Endpoint::tcp("localhost", port), &v4).expect("it listens on IPv4");
         assert_eq!(open.abort().peer_address, Some(format!("127.0.0.1:{port}")));
-        let v6 = Options::new().ip_version(IpVersion::V6);
+        let v6 = ConnectOptions::new().socket(SocketOptions::new().ip_version(IpVersion::V6));
         let (said, exit) = refusal(arm, &Endpoint::tcp("127.0.0.1", port), &v6);
         assert!(said.contains("ipv6 cannot be on: the address is one of IPv4"), "{said}");
         assert_eq!(exit, 7);
@@ -153,7 +165,8 @@ mod linux {
     #[test]
     fn an_interface_and_a_user_timeout_are_set() {
         on_both(|arm| {
-            let options = Options::new().interface("lo").user_timeout(Duration::from_secs(5));
+            let options = ConnectOptions::new()
+                .socket(SocketOptions::new().interface("lo").user_timeout(Duration::from_secs(5)));
             let (open, _stream) = arm.to_std(&options);
             let fd = open.socket().expect("open");
             let socket = SockRef::from(&fd);
@@ -161,7 +174,11 @@ mod linux {
             assert_eq!(socket.tcp_user_timeout().ok().flatten(), Some(Duration::from_secs(5)));
             let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
             let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
-            let (said, exit) = refusal(arm, &endpoint, &Options::new().interface("nosuch0"));
+            let (said, exit) = refusal(
+                arm,
+                &endpoint,
+                &ConnectOptions::new().socket(SocketOptions::new().interface("nosuch0")),
+            );
             assert!(said.contains("interface cannot be set to nosuch0: No such device (ENODEV"), "{said}");
             assert_eq!(exit, 7);
         });
@@ -175,16 +192,21 @@ mod linux {
 
     #[test]
     fn multipath_tcp_is_spoken_where_both_do_and_told_where_not() {
-        let speaking = Options::new().mptcp(true);
+        let speaking = ConnectOptions::new().socket(SocketOptions::new().mptcp(true));
         if !has_multipath() {
             on_both(|arm| {
-                let (said, exit) = refusal(arm, &Endpoint::tcp("127.0.0.1", 9), &Options::new().mptcp(true));
+                let (said, exit) = refusal(
+                    arm,
+                    &Endpoint::tcp("127.0.0.1", 9),
+                    &ConnectOptions::new().socket(SocketOptions::new().mptcp(true)),
+                );
                 assert!(said.contains("mptcp cannot be set to on"), "{said}");
                 assert_eq!(exit, 7);
             });
             return;
         }
-        for (theirs, transport) in [(speaking.clone(), "mptcp"), (Options::new(), "tcp")] {
+        for (multipath, transport) in [(true, "mptcp"), (false, "tcp")] {
+            let theirs = ListenOptions::new().socket(SocketOptions::new().mptcp(multipath));
             let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &theirs).expect("loopback");
             let endpoint = listener.local_endpoint().clone();
             let ours = speaking.clone();
@@ -214,7 +236,7 @@ mod linux {
     fn fast_open_is_had_where_the_system_allows_it_to_servers() {
         let allowed = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").expect("Linux");
         let allowed: u32 = allowed.trim().parse().expect("a number");
-        let bound = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new().fast_open(16));
+        let bound = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().fast_open_queue(16));
         if allowed & 2 == 0 {
             let said = bound.expect_err("it would do nothing").to_string();
             assert!(
@@ -229,7 +251,7 @@ mod linux {
 
 /// Type of service and hops of an accepted client over IPv4, and of one over IPv6. `None`: this system has no IPv6.
 #[cfg(target_os = "linux")]
-fn accepted_by_both_ips(options: &Options) -> Option<[(u32, u32); 2]> {
+fn accepted_by_both_ips(options: &ListenOptions) -> Option<[(u32, u32); 2]> {
     if TcpListener::bind("[::1]:0").is_err() {
         return None;
     }
@@ -252,7 +274,7 @@ fn accepted_by_both_ips(options: &Options) -> Option<[(u32, u32); 2]> {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_listener_for_both_ips_marks_the_packets_of_both() {
-    let options = Options::new().tos(0x28).ttl(9);
+    let options = ListenOptions::new().socket(SocketOptions::new().tos(0x28).ttl(9));
     if let Some(accepted) = accepted_by_both_ips(&options) {
         assert_eq!(accepted, [(0x28, 9); 2]);
     }
@@ -260,7 +282,7 @@ fn a_listener_for_both_ips_marks_the_packets_of_both() {
 
 #[test]
 fn a_listener_for_ipv6_alone_has_no_clients_over_ipv4() {
-    let only = Options::new().ip_version(IpVersion::V6);
+    let only = ListenOptions::new().socket(SocketOptions::new().ip_version(IpVersion::V6));
     // Without IPv6 there is nothing to listen on.
     let Ok(listener) = Listener::bind(&Endpoint::tcp("::", 0), &only) else { return };
     let Endpoint::Tcp { port, .. } = *listener.local_endpoint() else { panic!("TCP") };
@@ -273,11 +295,11 @@ fn an_address_of_the_other_ip_is_not_said_to_be_a_name_that_was_not_found() {
     on_both(|arm| {
         // Only the resolver knows what it is.
         let name = &Endpoint::tcp("127.1", 9);
-        let only = Options::new().ip_version(IpVersion::V6);
+        let only = ConnectOptions::new().socket(SocketOptions::new().ip_version(IpVersion::V6));
         let (said, code) = refusal(arm, name, &only);
         assert!(said.ends_with("127.1 has no IPv6 address, and no other may be used"), "{said}");
         assert_eq!(code, 3);
-        let from = Options::new().source((std::net::Ipv6Addr::LOCALHOST, 0));
+        let from = ConnectOptions::new().source((std::net::Ipv6Addr::LOCALHOST, 0));
         let (said, _) = refusal(arm, name, &from);
         assert!(said.ends_with("no IPv6 address, as our own source address is"), "{said}");
     });

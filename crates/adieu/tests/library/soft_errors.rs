@@ -1,7 +1,7 @@
 //! Errors that our kernel tells and that end nothing: TCP goes on trying (RFC 1122, section 4.2.3.9).
 
 use crate::arms::{BOUND, on_both};
-use adieu::{Endpoint, Options};
+use adieu::{ConnectOptions, Endpoint, Limits};
 use adieu_testkit::namespace::Namespaces;
 use adieu_testkit::peer::{Bind, PeerHandle, Step};
 use std::io::Write;
@@ -17,7 +17,7 @@ fn a_way_that_is_barred_is_silence_and_no_end() {
         let endpoint = Endpoint::from(peer.endpoint().address().expect("TCP"));
         pair.enter_programs().expect("the namespace is there");
         // Longer than the first retransmission takes, which tells the error.
-        let options = Options::new().idle_timeout(Duration::from_millis(900));
+        let options = ConnectOptions::new().limits(Limits::new().idle_timeout(Duration::from_millis(900)));
         let mut open = arm.connect(&endpoint, &options).expect("the way is free");
         open.write_all(b"x").expect("the peer takes it");
         assert!(peer.wait_for_step(1, BOUND), "it has it");

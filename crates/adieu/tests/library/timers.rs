@@ -1,7 +1,7 @@
 //! Every wait is bounded by what its user asked for, and by nothing else.
 
 use crate::arms::{BOUND, bounded, log_of, on_both};
-use adieu::{Ended, Ending, Endpoint, Interrupt, Options, Signal, Timer};
+use adieu::{ConnectOptions, Ended, Ending, Endpoint, Interrupt, Limits, ListenOptions, Signal, Timer};
 use adieu_testkit::peer::Step::{Close, Hold, ReceiveToEof, Send, Silence};
 use adieu_testkit::peer::{ReceivedEnd, Step};
 use adieu_testkit::places;
@@ -36,8 +36,8 @@ fn write_until_it_fails(to: &mut impl Write) -> io::Error {
 fn a_silent_peer_times_a_read_out() {
     on_both(|arm| {
         for (options, timer) in [
-            (Options::new().idle_timeout(ms(150)), Timer::Idle),
-            (Options::new().deadline(ms(150)), Timer::Deadline),
+            (ConnectOptions::new().limits(Limits::new().idle_timeout(ms(150))), Timer::Idle),
+            (ConnectOptions::new().limits(Limits::new().deadline(ms(150))), Timer::Deadline),
         ] {
             let (mut open, peer) = arm.to_peer(&[Hold, ReceiveToEof], &options);
             let error = open.read(&mut [0; 8]).expect_err("nothing comes");
@@ -56,8 +56,8 @@ fn a_silent_peer_times_a_read_out() {
 fn a_peer_that_never_reads_times_a_write_out() {
     on_both(|arm| {
         for (options, timer) in [
-            (Options::new().idle_timeout(ms(200)), Timer::Idle),
-            (Options::new().deadline(ms(200)), Timer::Deadline),
+            (ConnectOptions::new().limits(Limits::new().idle_timeout(ms(200))), Timer::Idle),
+            (ConnectOptions::new().limits(Limits::new().deadline(ms(200))), Timer::Deadline),
         ] {
             let (mut open, peer) = arm.to_peer(&[Hold, ReceiveToEof], &options);
             let error = write_until_it_fails(&mut open);
@@ -73,7 +73,8 @@ const SPEAKS_TWICE: &[Step] = &[Send(10), Silence(ms(900)), Send(10), ReceiveToE
 #[test]
 fn our_own_pause_between_two_reads_is_not_the_peers_silence() {
     on_both(|arm| {
-        let (mut open, _peer) = arm.to_peer(SPEAKS_TWICE, &Options::new().idle_timeout(ms(600)));
+        let (mut open, _peer) =
+            arm.to_peer(SPEAKS_TWICE, &ConnectOptions::new().limits(Limits::new().idle_timeout(ms(600))));
         // A first read that waits, so that the idle clock has run.
         open.read_exact(&mut [0; 10]).expect("the peer speaks");
         // The program is busy; the peer speaks again 200 ms after we ask again.
@@ -99,7 +100,7 @@ fn read_byte_by_byte(from: &mut impl Read) -> io::Error {
 #[test]
 fn the_deadline_ends_a_stream_that_never_pauses() {
     on_both(|arm| {
-        let (open, stream) = arm.to_std(&Options::new().deadline(ms(300)));
+        let (open, stream) = arm.to_std(&ConnectOptions::new().limits(Limits::new().deadline(ms(300))));
         let sending = endless(stream);
         let mut half = open.shutdown_send().expect("connected");
         assert_eq!(timer_of(&read_byte_by_byte(&mut half)), Some(Timer::Deadline));
@@ -115,7 +116,8 @@ fn the_deadline_ends_a_stream_that_never_pauses() {
 #[test]
 fn the_deadline_ends_an_upload_that_never_pauses() {
     on_both(|arm| {
-        let (mut open, mut stream) = arm.to_std(&Options::new().deadline(ms(300)));
+        let (mut open, mut stream) =
+            arm.to_std(&ConnectOptions::new().limits(Limits::new().deadline(ms(300))));
         let taking = thread::spawn(move || io::copy(&mut stream, &mut io::sink()));
         let error = loop {
             if let Err(error) = open.write(b"x") {
@@ -138,11 +140,13 @@ const SPEAKS_LATE: &[Step] = &[Silence(ms(50)), Send(10), ReceiveToEof, Close];
 #[test]
 fn a_timer_without_end_is_no_timer() {
     on_both(|arm| {
-        let options = Options::new()
-            .idle_timeout(Duration::MAX)
-            .deadline(Duration::MAX)
-            .connect_timeout(Duration::MAX)
-            .input_grace(Duration::MAX);
+        let options = ConnectOptions::new().limits(
+            Limits::new()
+                .idle_timeout(Duration::MAX)
+                .deadline(Duration::MAX)
+                .connect_timeout(Duration::MAX)
+                .input_grace(Duration::MAX),
+        );
         let (mut open, _peer) = arm.to_peer(SPEAKS_LATE, &options);
         open.read_exact(&mut [0; 10]).expect("the peer speaks");
         assert!(open.shutdown_send().expect("connected").drain().is_graceful());
@@ -155,8 +159,8 @@ fn connecting_to_an_address_that_never_answers_times_out() {
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (address, _held) = places::unanswering(nobody).expect("a full backlog");
         for (options, timer) in [
-            (Options::new().connect_timeout(ms(200)), "connect"),
-            (Options::new().connect_timeout(None).deadline(ms(200)), "deadline"),
+            (ConnectOptions::new().limits(Limits::new().connect_timeout(ms(200))), "connect"),
+            (ConnectOptions::new().limits(Limits::new().connect_timeout(None).deadline(ms(200))), "deadline"),
         ] {
             let error = arm.connect(&address.into(), &options).err().expect("nobody answers");
             assert!(matches!(error.cause(), adieu::ConnectCause::TimedOut(_)), "{error}");
@@ -170,7 +174,8 @@ fn connecting_to_an_address_that_never_answers_times_out() {
 fn an_interrupt_wakes_a_blocked_read() {
     on_both(|arm| {
         let interrupt = Interrupt::new().expect("a pipe");
-        let (mut open, peer) = arm.to_peer(&[Hold, ReceiveToEof], &Options::new().interrupt(&interrupt));
+        let (mut open, peer) =
+            arm.to_peer(&[Hold, ReceiveToEof], &ConnectOptions::new().interrupt(&interrupt));
         let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
         let error = open.read(&mut [0; 8]).expect_err("interrupted");
         // Not `Interrupted`, which std's own loops take for "try again".
@@ -186,7 +191,7 @@ fn an_interrupt_wakes_a_blocked_read() {
 fn an_interrupt_ends_the_wait_for_the_peers_end() {
     on_both(|arm| {
         let interrupt = Interrupt::new().expect("a pipe");
-        let (open, _peer) = arm.to_peer(&[Hold], &Options::new().interrupt(&interrupt));
+        let (open, _peer) = arm.to_peer(&[Hold], &ConnectOptions::new().interrupt(&interrupt));
         let half = open.shutdown_send().expect("connected");
         let raising = thread::spawn(move || interrupt.raise(Signal::Terminate));
         let report = half.drain();
@@ -199,7 +204,7 @@ fn an_interrupt_ends_the_wait_for_the_peers_end() {
 fn an_interrupt_ends_a_stream_that_never_pauses() {
     on_both(|arm| {
         let interrupt = Interrupt::new().expect("a pipe");
-        let (open, stream) = arm.to_std(&Options::new().interrupt(&interrupt));
+        let (open, stream) = arm.to_std(&ConnectOptions::new().interrupt(&interrupt));
         let sending = endless(stream);
         let mut half = open.shutdown_send().expect("connected");
         half.read_exact(&mut [0; 10_000]).expect("the stream flows");
@@ -216,7 +221,7 @@ fn an_interrupt_ends_a_stream_that_never_pauses() {
 fn an_interrupt_wakes_accept_and_connect() {
     bounded("accept", || {
         let interrupt = Interrupt::new().expect("a pipe");
-        let options = Options::new().interrupt(&interrupt);
+        let options = ListenOptions::new().interrupt(&interrupt);
         let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
         let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
         let error = listener.accept().expect_err("nobody comes");
@@ -227,7 +232,7 @@ fn an_interrupt_wakes_accept_and_connect() {
         let interrupt = Interrupt::new().expect("a pipe");
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let (address, _held) = places::unanswering(nobody).expect("a full backlog");
-        let options = Options::new().interrupt(&interrupt);
+        let options = ConnectOptions::new().interrupt(&interrupt);
         let raising = thread::spawn(move || interrupt.raise(Signal::Interrupt));
         let error = arm.connect(&address.into(), &options).err().expect("nobody answers");
         assert!(matches!(error.cause(), adieu::ConnectCause::Interrupted), "{error}");
@@ -241,7 +246,7 @@ fn an_interrupt_wakes_accept_and_connect() {
 #[test]
 fn closing_waits_for_the_acknowledgement_and_for_no_timer() {
     on_both(|arm| {
-        let (mut open, peer) = arm.to_peer(&[ReceiveToEof, Close], &Options::new());
+        let (mut open, peer) = arm.to_peer(&[ReceiveToEof, Close], &ConnectOptions::new());
         open.write_all(&[0; 100]).expect("taken");
         let began = Instant::now();
         let report = open.shutdown_send().expect("connected").drain();
@@ -253,12 +258,13 @@ fn closing_waits_for_the_acknowledgement_and_for_no_timer() {
 
 #[test]
 fn a_connection_is_waited_for_as_long_as_was_said_and_accepted_if_it_comes() {
-    let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new()).expect("loopback");
+    let listener =
+        adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new()).expect("loopback");
     let limit = Duration::from_millis(50);
     let began = Instant::now();
     assert!(listener.accept_within(limit).expect("it listens").is_none());
     assert!(began.elapsed() >= limit, "{:?}", began.elapsed());
-    let connection = adieu::connect(listener.local_endpoint(), &Options::new()).expect("it listens");
+    let connection = adieu::connect(listener.local_endpoint(), &ConnectOptions::new()).expect("it listens");
     assert!(listener.accept_within(BOUND).expect("it listens").is_some());
     drop(connection);
     assert!(listener.accept_within(Duration::ZERO).expect("it listens").is_none());
@@ -267,15 +273,17 @@ fn a_connection_is_waited_for_as_long_as_was_said_and_accepted_if_it_comes() {
 #[test]
 fn one_deadline_counts_for_every_connection_however_late_it_begins() {
     // Already over: without it they would end when the peer has been silent for too long.
-    let options = Options::new().idle_timeout(BOUND).deadline(BOUND).deadline_at(Instant::now());
+    let limits = Limits::new().idle_timeout(BOUND).deadline(BOUND).deadline_at(Instant::now());
+    let options = ListenOptions::new().limits(limits.clone());
     let listener = adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     for _ in 0..2 {
-        let peer = adieu::connect(listener.local_endpoint(), &Options::new()).expect("it listens");
+        let peer = adieu::connect(listener.local_endpoint(), &ConnectOptions::new()).expect("it listens");
         let mut accepted = listener.accept().expect("it connected");
         let error = accepted.read(&mut [0]).expect_err("nothing comes");
         assert_eq!(timer_of(&error), Some(Timer::Deadline));
         drop(peer);
     }
+    let options = ConnectOptions::new().limits(limits);
     let peer = adieu::connect(listener.local_endpoint(), &options).expect_err("there is no time for it");
     assert_eq!((peer.report().ending, peer.report().timer), ("timed_out", Some("deadline")), "{peer}");
 }

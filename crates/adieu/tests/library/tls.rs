@@ -7,7 +7,7 @@ mod unfinished;
 use crate::arms::{Arm, bounded, on_both, runtime};
 use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Eof, Server};
-use adieu::{Endpoint, Listener, Options, Report};
+use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener, Report};
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::matrix::{self, Over, Ran, Scenario};
 use adieu_testkit::tls::peer::{Peer, Place, Script, Setup, Step};
@@ -27,8 +27,8 @@ fn client() -> Client {
     Client::new().ca_file(Authority::shared().file())
 }
 
-fn options(client: Client) -> Options {
-    Options::new().tls(client.build().expect("a file of the test kit"))
+fn options(client: Client) -> ConnectOptions {
+    ConnectOptions::new().tls(client.build().expect("a file of the test kit"))
 }
 
 fn ran(report: &Report, output: Vec<u8>) -> Ran {
@@ -63,7 +63,7 @@ fn endpoint(place: &Place) -> Endpoint {
 }
 
 /// A Unix socket has no name of its own.
-fn to_localhost(scenario: &Scenario) -> Options {
+fn to_localhost(scenario: &Scenario) -> ConnectOptions {
     options(client().eof(eof(scenario)).server_name("localhost"))
 }
 
@@ -93,10 +93,10 @@ fn failures_of_tokio(over: Over) -> Vec<String> {
     })
 }
 
-fn server(scenario: &Scenario) -> Options {
+fn server(scenario: &Scenario) -> ListenOptions {
     let (certificate, key) = &Authority::loopback().files;
     let tls = Server::from_files(certificate, key).eof(eof(scenario)).build();
-    Options::new().tls(tls.expect("files of the test kit"))
+    ListenOptions::new().tls(tls.expect("files of the test kit"))
 }
 
 fn failures_of_a_listener(over: Over) -> Vec<String> {
@@ -204,7 +204,7 @@ fn tls_is_spoken_over_an_abstract_name() {
         let pin = tls.fingerprint();
         let name = format!("adieu-tls-{arm:?}-{}", std::process::id());
         let endpoint = Endpoint::unix_abstract(name);
-        let listener = Listener::bind(&endpoint, &Options::new().tls(tls)).expect("a new name");
+        let listener = Listener::bind(&endpoint, &ListenOptions::new().tls(tls)).expect("a new name");
         let serving = std::thread::spawn(move || adieu::exchange::echo(listener.accept().expect("a client")));
         let mut open = arm.connect(&endpoint, &options(Client::new().pin(pin))).expect("it listens");
         open.write_all(b"no file").expect("taken");
@@ -312,13 +312,14 @@ fn a_slow_handshake_holds_up_nobody_else() {
     bounded("the listener", || {
         let tls = Server::self_signed().build().expect("a key");
         let pin = tls.fingerprint();
-        let options = Options::new().tls(tls).connect_timeout(Duration::from_millis(200));
+        let limits = Limits::new().connect_timeout(Duration::from_millis(200));
+        let options = ListenOptions::new().limits(limits).tls(tls);
         let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");
         let endpoint = listener.local_endpoint().clone();
         assert!(endpoint.to_string().starts_with("tls://127.0.0.1:"));
         let _silent = std::net::TcpStream::connect(address_of(&endpoint)).expect("it listens");
         let good = std::thread::spawn(move || {
-            let options = Options::new().tls(Client::new().pin(pin).build().expect("nothing to read"));
+            let options = ConnectOptions::new().tls(Client::new().pin(pin).build().expect("nothing to read"));
             let connection = adieu::connect(&endpoint, &options).map_err(|e| e.to_string())?;
             connection.shutdown_send().map(adieu::HalfClosed::drain).map_err(|e| e.to_string())
         });

@@ -2,7 +2,7 @@
 
 use crate::arms::{Arm, BOUND, on_both};
 use adieu::tls::{Client, Failure};
-use adieu::{ConnectCause, Endpoint, Options, Proxy, Report};
+use adieu::{ConnectCause, ConnectOptions, Endpoint, Proxy, Report};
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Log, Peer, Script, Setup, Step};
 use socket2::SockRef;
@@ -83,9 +83,9 @@ fn behind() -> &'static Identity {
     BEHIND.get_or_init(|| Authority::shared().issue(&[NAME]).expect("a key"))
 }
 
-fn options(scheme: &str, port: u16, client: Client) -> Options {
+fn options(scheme: &str, port: u16, client: Client) -> ConnectOptions {
     let proxy: Proxy = format!("{scheme}://127.0.0.1:{port}").parse().expect("a proxy");
-    Options::new().proxy(proxy).tls(client.build().expect("a file of the test kit"))
+    ConnectOptions::new().proxy(proxy).tls(client.build().expect("a file of the test kit"))
 }
 
 fn trusting() -> Client {

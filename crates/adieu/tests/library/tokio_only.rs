@@ -2,7 +2,7 @@
 
 use crate::arms::{BOUND, bounded, log_of, runtime};
 use adieu::tokio::{Connection, connect, exchange};
-use adieu::{Endpoint, Interrupt, Options, Report, Signal};
+use adieu::{ConnectOptions, Endpoint, Interrupt, Limits, ListenOptions, Report, Signal};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{Close, Duplex, Hold, Receive, ReceiveToEof, Reset, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Script};
@@ -26,7 +26,7 @@ fn peer(script: &'static Script) -> (PeerHandle, Endpoint) {
     (peer, endpoint)
 }
 
-async fn to_peer(script: &'static Script, options: &Options) -> (PeerHandle, Connection) {
+async fn to_peer(script: &'static Script, options: &ConnectOptions) -> (PeerHandle, Connection) {
     let (peer, endpoint) = peer(script);
     (peer, connect(&endpoint, options).await.expect("the peer accepts"))
 }
@@ -36,7 +36,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn split_halves_move_8_mib_both_ways_at_once() {
     run(|| async {
-        let (peer, open) = to_peer(&[Duplex { send: 8 * MIB }, Close], &Options::new()).await;
+        let (peer, open) = to_peer(&[Duplex { send: 8 * MIB }, Close], &ConnectOptions::new()).await;
         let (mut reader, mut writer) = tokio::io::split(open);
         let upload = tokio::spawn(async move {
             let mut bytes = vec![0; usize::try_from(8 * MIB).expect("it fits")];
@@ -65,7 +65,7 @@ fn split_halves_move_8_mib_both_ways_at_once() {
 #[test]
 fn the_traits_shutdown_is_a_half_close() {
     run(|| async {
-        let (peer, mut open) = to_peer(&[ReceiveToEof, Send(100), Close], &Options::new()).await;
+        let (peer, mut open) = to_peer(&[ReceiveToEof, Send(100), Close], &ConnectOptions::new()).await;
         let mut request = [0; 14];
         Pattern::of_program().fill(0, &mut request);
         open.write_all(&request).await.expect("the peer takes it");
@@ -83,7 +83,7 @@ fn the_traits_shutdown_is_a_half_close() {
 }
 
 /// Both halves wait, each in a task of its own; when one finds that the connection has ended, so must the other.
-async fn both_halves_end(options: Options) {
+async fn both_halves_end(options: ConnectOptions) {
     let (_peer, open) = to_peer(&[Hold], &options).await;
     let (mut reader, mut writer) = tokio::io::split(open);
     let reading = tokio::spawn(async move { reader.read(&mut [0; 8]).await });
@@ -105,14 +105,16 @@ async fn both_halves_end(options: Options) {
 
 #[test]
 fn a_timer_wakes_both_halves() {
-    run(|| both_halves_end(Options::new().idle_timeout(Duration::from_millis(300))));
-    run(|| both_halves_end(Options::new().deadline(Duration::from_millis(300))));
+    run(|| {
+        both_halves_end(ConnectOptions::new().limits(Limits::new().idle_timeout(Duration::from_millis(300))))
+    });
+    run(|| both_halves_end(ConnectOptions::new().limits(Limits::new().deadline(Duration::from_millis(300)))));
 }
 
 #[test]
 fn a_half_that_gave_up_waiting_does_not_take_the_timer_with_it() {
     run(|| async {
-        let options = Options::new().deadline(Duration::from_millis(400));
+        let options = ConnectOptions::new().limits(Limits::new().deadline(Duration::from_millis(400)));
         let (_peer, open) = to_peer(&[Hold], &options).await;
         let (mut reader, mut writer) = tokio::io::split(open);
         let reading = tokio::spawn(async move { reader.read(&mut [0; 8]).await });
@@ -165,7 +167,7 @@ fn endless() -> (Endpoint, JoinHandle<io::Result<u64>>) {
 fn an_exchange_that_never_waits_does_not_starve_the_runtime() {
     run(|| async {
         let (endpoint, sending) = endless();
-        let open = connect(&endpoint, &Options::new()).await.expect("it listens");
+        let open = connect(&endpoint, &ConnectOptions::new()).await.expect("it listens");
         let moving = tokio::spawn(exchange(open, tokio::io::empty(), ByteByByte));
         // On the one thread of the runtime: this goes on only if the exchange lets go of it.
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -179,7 +181,7 @@ fn an_exchange_that_never_waits_does_not_starve_the_runtime() {
 fn reads_that_never_wait_do_not_starve_the_runtime() {
     run(|| async {
         let (endpoint, sending) = endless();
-        let mut open = connect(&endpoint, &Options::new()).await.expect("it listens");
+        let mut open = connect(&endpoint, &ConnectOptions::new()).await.expect("it listens");
         let reading = tokio::spawn(async move { while open.read(&mut [0]).await.is_ok() {} });
         tokio::time::sleep(Duration::from_millis(50)).await;
         reading.abort();
@@ -192,7 +194,7 @@ fn reads_that_never_wait_do_not_starve_the_runtime() {
 fn an_exchange_that_never_waits_has_its_deadline() {
     run(|| async {
         let (endpoint, sending) = endless();
-        let options = Options::new().deadline(Duration::from_millis(300));
+        let options = ConnectOptions::new().limits(Limits::new().deadline(Duration::from_millis(300)));
         let open = connect(&endpoint, &options).await.expect("it listens");
         let report = exchange(open, tokio::io::empty(), ByteByByte).await;
         assert_eq!((report.ending, report.timer), ("timed_out", Some("deadline")), "{report}");
@@ -203,7 +205,7 @@ fn an_exchange_that_never_waits_has_its_deadline() {
 #[test]
 fn a_reset_is_noticed_while_only_our_input_is_waited_for() {
     run(|| async {
-        let options = Options::new().input_grace(None);
+        let options = ConnectOptions::new().limits(Limits::new().input_grace(None));
         let (peer, open) = to_peer(&[Receive(4), ShutdownSend, Hold, Reset], &options).await;
         let (mut input, end) = tokio::io::duplex(64);
         let mut request = [0; 4];
@@ -226,7 +228,7 @@ fn a_reset_is_noticed_while_only_our_input_is_waited_for() {
 #[test]
 fn a_dropped_future_is_a_reset_to_the_peer() {
     run(|| async {
-        let (peer, open) = to_peer(&[Receive(4), ReceiveToEof], &Options::new()).await;
+        let (peer, open) = to_peer(&[Receive(4), ReceiveToEof], &ConnectOptions::new()).await;
         let (mut input, end) = tokio::io::duplex(64);
         let mut request = [0; 4];
         Pattern::of_program().fill(0, &mut request);
@@ -246,7 +248,8 @@ fn a_dropped_future_is_a_reset_to_the_peer() {
 #[test]
 fn a_writer_with_a_buffer_is_flushed_while_the_peer_thinks() {
     run(|| async {
-        let (_peer, open) = to_peer(&[Send(10), Hold], &Options::new().input_grace(None)).await;
+        let (_peer, open) =
+            to_peer(&[Send(10), Hold], &ConnectOptions::new().limits(Limits::new().input_grace(None))).await;
         let (sink, mut out) = tokio::io::duplex(1_024);
         let (input, end) = tokio::io::duplex(64);
         let moving = tokio::spawn(exchange(open, end, tokio::io::BufWriter::new(sink)));
@@ -260,7 +263,7 @@ fn a_writer_with_a_buffer_is_flushed_while_the_peer_thinks() {
 fn the_listener_accepts_and_serves() {
     run(|| async {
         let any = Endpoint::tcp("127.0.0.1", 0);
-        let listener = adieu::tokio::Listener::bind(&any, &Options::new()).expect("loopback");
+        let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).expect("loopback");
         let address = listener.local_endpoint().to_string();
         let client = std::thread::spawn(move || {
             let mut stream = std::net::TcpStream::connect(address).expect("it listens");
@@ -290,11 +293,11 @@ fn no_wake_up_is_lost_between_threads() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let any = Endpoint::tcp("127.0.0.1", 0);
-            let listener = adieu::tokio::Listener::bind(&any, &Options::new()).expect("loopback");
+            let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).expect("loopback");
             let endpoint = listener.local_endpoint().clone();
             let mut tasks = tokio::task::JoinSet::new();
             for _ in 0..TASKS {
-                let mut near = connect(&endpoint, &Options::new()).await.expect("it listens");
+                let mut near = connect(&endpoint, &ConnectOptions::new()).await.expect("it listens");
                 let mut far = listener.accept().await.expect("it has connected");
                 tasks.spawn(async move {
                     for _ in 0..TURNS {
@@ -325,7 +328,7 @@ fn a_connect_that_is_dropped_when_the_peer_has_accepted_is_seen_as_a_reset() {
     run(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
-        let options = Options::new();
+        let options = ConnectOptions::new();
         let mut connecting = Box::pin(connect(&endpoint, &options));
         let polled = std::future::poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx).is_ready())).await;
         let (mut accepted, _) = listener.accept().expect("the SYN has gone");
@@ -343,11 +346,11 @@ fn a_connect_that_is_dropped_when_the_peer_has_accepted_is_seen_as_a_reset() {
 fn an_interrupt_ends_an_accept_and_an_exchange() {
     run(|| async {
         let interrupt = Interrupt::new().expect("a pipe");
-        let options = Options::new().interrupt(&interrupt);
+        let options = ListenOptions::new().interrupt(&interrupt);
         let listener =
             adieu::tokio::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
         let endpoint = listener.local_endpoint().clone();
-        let plain = Options::new();
+        let plain = ConnectOptions::new();
         let (accepted, connected) = tokio::join!(listener.accept(), connect(&endpoint, &plain));
         let (accepted, connected) = (accepted.expect("a client"), connected.expect("it listens"));
         // Two wait for one interrupt, and so do the listener and its connection.

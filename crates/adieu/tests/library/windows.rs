@@ -1,7 +1,7 @@
 //! What is Windows's own: the numbers, the steps, the exclusive port.
 
 use crate::arms::{Arm, on_both};
-use adieu::{ConnectCause, Endpoint, Event, Listener, Options};
+use adieu::{ConnectCause, ConnectOptions, Endpoint, Event, ListenOptions, Listener};
 use adieu_testkit::peer::Step::{Close, ReceiveToEof, Send};
 use adieu_testkit::scenario::is_wine;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ fn the_steps_are_the_pages_from_wsastartup_to_wsacleanup() {
     on_both(|arm| {
         let steps: Arc<Mutex<Vec<&str>>> = Arc::default();
         let told = Arc::clone(&steps);
-        let options = Options::new().observer(move |_, event| {
+        let options = ConnectOptions::new().observer(move |_, event| {
             let step = match event {
                 Event::Startup { call } | Event::Cleanup { call } => call,
                 Event::Connecting { .. } => "connect",
@@ -48,7 +48,7 @@ fn the_steps_are_the_pages_from_wsastartup_to_wsacleanup() {
 
 #[test]
 fn a_port_that_is_listened_on_cannot_be_taken_by_another_program() {
-    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new()).expect("loopback");
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new()).expect("loopback");
     let address: std::net::SocketAddr = listener.local_endpoint().to_string().parse().expect("an address");
     let thief = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     thief.set_reuse_address(true).expect("what a thief does");
@@ -59,7 +59,7 @@ fn a_port_that_is_listened_on_cannot_be_taken_by_another_program() {
 fn a_refusal_has_winsocks_number_and_name() {
     on_both(|arm| {
         let free = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
-        let error = arm.connect(&Endpoint::from(free), &Options::new()).err().expect("nobody listens");
+        let error = arm.connect(&Endpoint::from(free), &ConnectOptions::new()).err().expect("nobody listens");
         let report = error.report();
         assert_eq!(
             (report.error_code, report.error_name),
@@ -76,8 +76,10 @@ fn a_unix_socket_is_refused_in_clear_words_where_there_is_none() {
         // Windows 10 version 1803 and later have AF_UNIX; which one this is, is not ours to judge.
         return adieu_testkit::skip::not_here("a system without AF_UNIX", "this may have it");
     }
-    let error =
-        Arm::Blocking.connect(&Endpoint::unix("adieu.sock"), &Options::new()).err().expect("no AF_UNIX");
+    let error = Arm::Blocking
+        .connect(&Endpoint::unix("adieu.sock"), &ConnectOptions::new())
+        .err()
+        .expect("no AF_UNIX");
     assert!(matches!(error.cause(), ConnectCause::Local(_)), "{error}");
     assert_eq!(error.report().error_name, Some("WSAEAFNOSUPPORT"), "{error}");
 }
@@ -90,7 +92,7 @@ fn a_shutdown_that_fails_says_winsocks_number_and_name_and_closes() {
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         let told: Arc<Mutex<Vec<Option<i32>>>> = Arc::default();
         let tell = Arc::clone(&told);
-        let options = Options::new().observer(move |_, event| {
+        let options = ConnectOptions::new().observer(move |_, event| {
             if let Event::ShutdownSend { fault } = event {
                 tell.lock().expect("nobody panics").push(fault.and_then(|fault| fault.code));
             }
@@ -112,7 +114,7 @@ fn a_shutdown_that_fails_says_winsocks_number_and_name_and_closes() {
 #[test]
 fn a_pipe_that_is_full_holds_up_neither_the_interrupt_nor_the_count() {
     let interrupt = adieu::Interrupt::new().expect("a socket");
-    let options = Options::new().interrupt(&interrupt);
+    let options = ConnectOptions::new().interrupt(&interrupt);
     let (open, peer) = Arm::Blocking.to_peer(&[Send(1 << 20), ReceiveToEof], &options);
     let crate::arms::Open::Blocking(open) = open else { unreachable!("it is the blocking one") };
     let (mut reader, writer) = std::io::pipe().expect("a pipe");

@@ -7,12 +7,12 @@ use crate::no_plan::NoPlan;
 use crate::options::endpoint;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
-use adieu::{Endpoint, Options};
+use adieu::{ConnectOptions, Endpoint};
 
 pub(crate) struct Plan {
     pub(super) endpoint: Endpoint,
     /// All but the interrupt and the observer, which exist only while it runs.
-    pub(super) options: Options,
+    pub(super) options: ConnectOptions,
     pub(super) reports: Reports,
     pub(super) fast_open: Option<FastOpen>,
     /// A peer that does not speak Multipath TCP is told of.
@@ -31,7 +31,8 @@ pub(super) enum FastOpen {
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         let (endpoint, tls) = args.tls.resolve(endpoint(&args.endpoint)?)?;
-        let mut options = args.source.add_to(args.shared.options(InputKind::Stdin));
+        let limits = args.shared.timers.limits(InputKind::Stdin);
+        let mut options = args.source.add_to(args.shared.connect_options(limits));
         let over_tls = tls.is_some();
         if let Some(tls) = tls {
             options = options.tls(tls);

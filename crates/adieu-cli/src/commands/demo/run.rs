@@ -6,7 +6,7 @@ use super::plan::Plan;
 use crate::exit::ExitStatus;
 use crate::printer::complain;
 use crate::stdout::print;
-use adieu::{Connection, Endpoint, Event, Options, Report};
+use adieu::{ConnectOptions, Connection, Endpoint, Event, Report};
 use anyhow::{Context, Result, anyhow};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -78,7 +78,7 @@ fn show(Plan { fault, options }: Plan) -> Result<(String, Report)> {
 /// The page's procedure: connect, send, shutdown(SD_SEND), receive to EOF, close.
 fn be_client(
     endpoint: &Endpoint,
-    options: Options,
+    options: ConnectOptions,
     diary: &Diary,
     has_shut: mpsc::Sender<()>,
 ) -> Result<Report> {

@@ -10,7 +10,7 @@ use crate::options::timers::InputKind;
 use crate::os::{self, ExecStatus, command};
 use adieu::exchange::Closes;
 use adieu::tls::{Fingerprint, ServerConfig};
-use adieu::{Endpoint, Options};
+use adieu::{Endpoint, ListenOptions};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ const FAST_OPEN_QUEUE: u32 = 256;
 pub(crate) struct Plan {
     pub(super) endpoint: Endpoint,
     /// Of each connection: all but the interrupts and the observer, which exist only while it runs.
-    pub(super) options: Options,
+    pub(super) options: ListenOptions,
     pub(super) reports: Reports,
     pub(super) work: Work,
     pub(super) keep_open: bool,
@@ -114,7 +114,7 @@ fn options(
     endpoint: &Endpoint,
     work: &Work,
     tls: Option<ServerConfig>,
-) -> Result<Options, NoPlan> {
+) -> Result<ListenOptions, NoPlan> {
     let grace = args.client_grace.map_or(work.client_grace(), |grace| {
         // A silence without end waits for the client's end, as long as that takes.
         Some(grace.limit().unwrap_or(Duration::MAX))
@@ -123,9 +123,11 @@ fn options(
         Some(limit) => limit.limit(),
         None => args.keep_open.then_some(FIRST_BYTE),
     };
-    let mut options = args.shared.options(work.input_kind()).peer_grace(grace).first_byte_timeout(first_byte);
+    let limits =
+        args.shared.timers.limits(work.input_kind()).peer_grace(grace).first_byte_timeout(first_byte);
+    let mut options = args.shared.listen_options(limits);
     if args.fastopen {
-        options = options.fast_open(FAST_OPEN_QUEUE);
+        options = options.fast_open_queue(FAST_OPEN_QUEUE);
     }
     options.check(endpoint)?;
     Ok(match tls {

@@ -13,7 +13,7 @@ use crate::os::{self, Served, command, signals};
 use crate::printer::{Printer, complain};
 use crate::{hints, said};
 use adieu::{
-    Connection, Endpoint, Event, Interrupt, Listener, NeverConnected, Options, Report, Role, Signal,
+    Connection, Endpoint, Event, Interrupt, ListenOptions, Listener, NeverConnected, Report, Role, Signal,
     describe_error,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -387,7 +387,11 @@ impl Server {
 }
 
 /// The options of the connections: each step is told, and the first byte of the one that is waited for.
-fn observed(options: Options, printer: &Arc<Printer>, touched: Option<mpsc::Sender<Message>>) -> Options {
+fn observed(
+    options: ListenOptions,
+    printer: &Arc<Printer>,
+    touched: Option<mpsc::Sender<Message>>,
+) -> ListenOptions {
     let watching = printer.watches().then(|| Arc::clone(printer));
     if watching.is_none() && touched.is_none() {
         return options;

@@ -16,7 +16,7 @@ impl Session {
     pub(crate) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
         let again = (again || report.is_unheard()) && report.result != "interrupted";
         // Whoever comes and brings nothing uses up nothing, so that no stranger can end the wait for the right one.
-        if !self.plan.listens || report.bytes_moved > 0 || report.encrypted_by == Some("secret") {
+        if !self.plan.listens() || report.bytes_moved > 0 || report.encrypted_by == Some("secret") {
             self.attempts.used += 1;
         }
         if !again || !self.attempts.may_go_on() || self.attempts.used > self.attempts.retries {
@@ -28,7 +28,7 @@ impl Session {
         if report.is_unheard() {
             self.attempts.courtesy.get_or_insert_with(|| Instant::now() + COURTESY);
         }
-        if self.plan.listens {
+        if self.plan.listens() {
             let courtesy = self.attempts.bound(None, None).map_or_else(String::new, |left| {
                 format!(", for {} s at most: it is stored", left.as_secs_f32().round())
             });

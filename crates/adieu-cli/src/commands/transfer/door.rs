@@ -5,7 +5,7 @@
 
 use super::guesses::{Guesses, Origin};
 use crate::printer::Printer;
-use adieu::{Connection, Interrupt, ListenError, Listener, Options, Report, Signal, describe_error};
+use adieu::{Connection, Interrupt, ListenError, ListenOptions, Listener, Report, Signal, describe_error};
 use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -155,7 +155,7 @@ impl State {
 
 impl Door {
     /// Opens it.
-    pub(super) fn new(listener: Listener, options: &Options, hearing: Hearing) -> io::Result<Self> {
+    pub(super) fn new(listener: Listener, options: &ListenOptions, hearing: Hearing) -> io::Result<Self> {
         let (sender, events) = mpsc::channel();
         let stop = Interrupt::new()?;
         let listener = listener.with_options(options, &stop);
@@ -447,7 +447,7 @@ mod tests {
 
     #[test]
     fn clients_that_come_while_one_is_served_leave_nothing_behind() {
-        let (options, interrupt) = (Options::new(), Interrupt::new().expect("it can be made"));
+        let (options, interrupt) = (ListenOptions::new(), Interrupt::new().expect("it can be made"));
         let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("a port is free");
         let address = listener.local_endpoint().to_string();
         let reports =

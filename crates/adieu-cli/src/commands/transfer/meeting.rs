@@ -4,9 +4,10 @@ use super::door::{Door, DoorEvent, Failed, Never, Why};
 use super::plan::Protection;
 use super::progress::Progress;
 use super::session::{Origin, Session};
+use super::side::Side;
 use super::view::Doing;
 use crate::exit::ExitStatus;
-use adieu::{Connection, Endpoint, Listener, NeverConnected, Report};
+use adieu::{ConnectOptions, Connection, Endpoint, Listener, NeverConnected, Report};
 use adieu_transfer::{Agreement, Outcome, Wire};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -25,12 +26,17 @@ pub(crate) enum Met {
 impl Session {
     /// One connection for plain bytes, to a peer that says nothing of itself.
     pub(crate) fn plain_connection(&mut self) -> Result<Result<Connection, Never>, ExitStatus> {
-        let listener = self.listener("")?;
-        self.attempts.begin();
-        Ok(match listener {
-            None => self.connect(&self.plan.endpoint),
-            Some(listener) => self.accept_plain(&listener),
-        })
+        match &self.plan.side {
+            Side::Connect(options) => {
+                self.attempts.begin();
+                Ok(self.connect(&self.plan.endpoint, options))
+            }
+            Side::Listen(options) => {
+                let listener = self.listener(options, "")?;
+                self.attempts.begin();
+                Ok(self.accept_plain(&listener))
+            }
+        }
     }
 
     fn accept_plain(&self, listener: &Listener) -> Result<Connection, Never> {
@@ -68,19 +74,19 @@ impl Session {
     /// The next peer, or why there is none.
     pub(crate) fn meet(&mut self, origin: &mut Origin) -> Met {
         self.attempts.begin();
-        let endpoint = match origin {
-            Origin::Connect(endpoint) => endpoint,
+        let (endpoint, options) = match origin {
+            Origin::Connect(endpoint, options) => (endpoint, options),
             Origin::Listen(door) => return self.hear(door),
         };
-        match self.connect(endpoint) {
+        match self.connect(endpoint, options) {
             Ok(connection) => Met::Peer(Box::new(Wire::new(connection, Some(&self.plan.interrupt))), None),
             Err(never) => Met::Never(never),
         }
     }
 
-    fn connect(&self, endpoint: &Endpoint) -> Result<Connection, Never> {
+    fn connect(&self, endpoint: &Endpoint, options: &ConnectOptions) -> Result<Connection, Never> {
         let progress = Progress::waiting(&self.printer, Doing::Connecting);
-        let connected = adieu::connect(endpoint, &self.plan.options);
+        let connected = adieu::connect(endpoint, options);
         progress.finish();
         let connection = connected.map_err(|e| Box::new(e.report().clone()))?;
         self.warn_of(connection.peer_address());

@@ -15,4 +15,5 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 mod screen;
 pub(crate) mod session;
+mod side;
 mod view;

@@ -6,13 +6,14 @@
 use super::arguments::Transfer;
 use super::door;
 use super::patience::wait_for;
+use super::side::Side;
 use crate::no_plan::{Ended, NoPlan};
 use crate::options::Shared;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use crate::os::signals;
 use adieu::tls::{Config, Fingerprint};
-use adieu::{Endpoint, Interrupt, NeverConnected, Options, Report, describe_error};
+use adieu::{Endpoint, Interrupt, NeverConnected, Report, describe_error};
 use adieu_transfer::{Role, Secret, TransferReport};
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,9 +26,8 @@ const SECRET_LIMIT: u64 = 64 * 1024;
 pub(crate) struct Plan {
     pub(crate) role: Role,
     pub(crate) endpoint: Endpoint,
-    pub(crate) listens: bool,
-    /// All but the observer, which exists only while it runs.
-    pub(crate) options: Options,
+    /// With the library's options; all but the observer, which exists only while it runs.
+    pub(crate) side: Side,
     pub(crate) interrupt: Interrupt,
     pub(crate) reports: Reports,
     pub(crate) connect_timeout: Option<Duration>,
@@ -76,7 +76,7 @@ impl Plan {
             tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Config::fingerprint);
         let speaks_tls = tls.is_some();
         let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
-        let (options, has_proxy) = options(&endpoint, listens, shared, transfer, tls)?;
+        let (side, has_proxy) = side(&endpoint, listens, shared, transfer, tls, deadline)?;
         let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
         let interrupt = interrupt.map_err(|error| NoPlan::Failed {
             why: format!("cannot wait for signals: {}", describe_error(&error)),
@@ -85,8 +85,7 @@ impl Plan {
         let mut plan = Self {
             role,
             endpoint,
-            listens,
-            options: options.deadline_at(deadline).interrupt(&interrupt),
+            side: side.interrupt(&interrupt),
             interrupt,
             reports: shared.reporting.plan(if waits { Kind::Waiting } else { Kind::Once }),
             connect_timeout: shared.timers.connect_timeout,
@@ -127,6 +126,11 @@ impl Plan {
         Secret::new(&passphrase).map(Some).ok_or_else(|| NoPlan::refused("the secret is empty"))
     }
 
+    /// Whether the other side connects to us.
+    pub(crate) const fn listens(&self) -> bool {
+        matches!(self.side, Side::Listen(_))
+    }
+
     /// Whether no signal has come, and the deadline has not passed.
     pub(crate) fn may_go_on(&self) -> bool {
         self.interrupt.raised().is_none() && !self.is_late()
@@ -145,7 +149,7 @@ impl Plan {
             }
             None => (NeverConnected::DeadlinePassed, "the deadline passed".to_owned()),
         };
-        let role = if self.listens { adieu::Role::Listen } else { adieu::Role::Connect };
+        let role = if self.listens() { adieu::Role::Listen } else { adieu::Role::Connect };
         let report = Report::never_connected(&self.endpoint, role, cause);
         let mut report = TransferReport::never_connected(self.role, 0, report);
         let moved = if self.role == Role::Send { "sent" } else { "received" };
@@ -159,31 +163,30 @@ impl Plan {
     }
 }
 
-/// The library's options, and whether the peer is reached through a proxy.
-fn options(
+/// Which side we are, and whether the peer is reached through a proxy.
+fn side(
     endpoint: &Endpoint,
     listens: bool,
     shared: &Shared,
     transfer: &Transfer,
     tls: Option<Config>,
-) -> Result<(Options, bool), NoPlan> {
-    let mut options = shared.options(InputKind::Command).deadline(None);
-    if let Some(tls) = tls {
-        options = options.tls(tls);
-    }
+    deadline: Option<Instant>,
+) -> Result<(Side, bool), NoPlan> {
+    let mut limits = shared.timers.limits(InputKind::Command).deadline(None).deadline_at(deadline);
     let mut has_proxy = false;
-    if listens {
+    let side = if listens {
         if shared.timers.connect_timeout.is_none() {
             // Of a client's TLS handshake: it is only the beginning of saying who it is.
-            options = options.connect_timeout(door::INTRODUCTION);
+            limits = limits.connect_timeout(door::INTRODUCTION);
         }
+        Side::Listen(Side::listens(shared, limits, tls))
     } else {
         let proxy = transfer.proxy.resolve(endpoint).map_err(NoPlan::refused)?;
         has_proxy = proxy.is_some();
-        options = transfer.source.add_to(options).proxy(proxy);
-    }
-    options.check(endpoint)?;
-    Ok((options, has_proxy))
+        Side::Connect(transfer.source.add_to(Side::connects(shared, limits, tls)).proxy(proxy))
+    };
+    side.check(endpoint)?;
+    Ok((side, has_proxy))
 }
 
 /// The passphrase. A file may be a pipe into which nobody writes yet: `go_on` is asked now and then, and `Ok(None)` is

@@ -3,18 +3,19 @@
 use super::door::{self, Door, Never};
 use super::pasted;
 use super::plan::Plan;
+use super::side::Side;
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
 use crate::printer::{Printer, complain, say_always};
-use adieu::{Endpoint, Listener, NeverConnected, Report, describe_error};
+use adieu::{ConnectOptions, Endpoint, ListenOptions, Listener, NeverConnected, Report, describe_error};
 use adieu_transfer::{Backoff, Outcome, TransferReport, Wire};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where connections come from.
 pub(crate) enum Origin {
-    Connect(Endpoint),
+    Connect(Endpoint, Box<ConnectOptions>),
     Listen(Box<Door>),
 }
 
@@ -73,8 +74,7 @@ impl Session {
             ExitStatus::LocalFailure
         })?);
         if printer.is_verbose() {
-            let printer = Arc::clone(&printer);
-            plan.options = plan.options.observer(move |at, event| printer.step(at, event));
+            plan.side = plan.side.told_to(&printer);
         }
         let attempts = Attempts::new(plan.retries);
         Ok(Self { plan, printer, attempts, shares_terminal: false })
@@ -88,8 +88,7 @@ impl Session {
     /// On a terminal, says what is waited for after our half-close. Only where no bar does.
     pub(crate) fn tell_waits(&mut self) {
         if self.printer.watches() && !self.printer.is_verbose() {
-            let printer = Arc::clone(&self.printer);
-            self.plan.options = self.plan.options.clone().observer(move |at, event| printer.step(at, event));
+            self.plan.side = self.plan.side.clone().told_to(&self.printer);
         }
     }
 
@@ -107,9 +106,13 @@ impl Session {
     /// have.
     pub(crate) fn origin(&self, options: &str) -> Result<Origin, ExitStatus> {
         let plan = &self.plan;
-        let Some(listener) = self.listener(options)? else {
-            return Ok(Origin::Connect(plan.endpoint.clone()));
+        let listening = match &plan.side {
+            Side::Connect(options) => {
+                return Ok(Origin::Connect(plan.endpoint.clone(), Box::new(options.clone())));
+            }
+            Side::Listen(listening) => listening,
         };
+        let listener = self.listener(listening, options)?;
         let hearing = door::Hearing {
             role: plan.role,
             secret: plan.secret.clone(),
@@ -118,19 +121,16 @@ impl Session {
             interrupt: plan.interrupt.clone(),
             printer: Arc::clone(&self.printer),
         };
-        let door = Door::new(listener, &plan.options, hearing).map_err(|e| {
+        let door = Door::new(listener, listening, hearing).map_err(|e| {
             self.local_failure(&format!("cannot wait for connections: {}", describe_error(&e)))
         })?;
         Ok(Origin::Listen(Box::new(door)))
     }
 
-    /// Listens, if that is asked for.
-    pub(crate) fn listener(&self, options: &str) -> Result<Option<Listener>, ExitStatus> {
+    /// Listens.
+    pub(crate) fn listener(&self, listening: &ListenOptions, options: &str) -> Result<Listener, ExitStatus> {
         let plan = &self.plan;
-        if !plan.listens {
-            return Ok(None);
-        }
-        let listener = Listener::bind(&plan.endpoint, &plan.options).map_err(|error| {
+        let listener = Listener::bind(&plan.endpoint, listening).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
             let report = Report::never_connected(&plan.endpoint, adieu::Role::Listen, cause);
             let report = TransferReport::never_connected(plan.role, 0, report);
@@ -152,7 +152,7 @@ impl Session {
             let line = pasted::line(plan.role, endpoint, fingerprint, &format!("{secret}{options}"));
             say_always(&format!("on the other side: {line}"));
         }
-        Ok(Some(listener))
+        Ok(listener)
     }
 
     /// Ends the connection, and makes the report of one attempt.
@@ -166,13 +166,13 @@ impl Session {
 
     /// Whether another connection may do better than the one that there was not.
     pub(crate) fn may_connect_again(&self, never: &Never) -> bool {
-        !self.plan.listens || never.by_stranger
+        !self.plan.listens() || never.by_stranger
     }
 
     /// Whether another connection may do better than this one. Who listens hears strangers; who connects would only meet
     /// the same one again.
     pub(crate) fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
         outcome.may_be_tried_again()
-            || (self.plan.listens && (outcome.is_of_a_stranger() || outcome.peer_gave_up()))
+            || (self.plan.listens() && (outcome.is_of_a_stranger() || outcome.peer_gave_up()))
     }
 }

@@ -21,10 +21,10 @@ use std::sync::atomic::AtomicBool;
 /// # Examples
 ///
 /// ```no_run
-/// use adieu::{Endpoint, Options, tls};
+/// use adieu::{ConnectOptions, Endpoint, tls};
 ///
 /// let tls = tls::Client::new().ca_file("ca.pem").alpn("http/1.1").build()?;
-/// let options = Options::new().tls(tls);
+/// let options = ConnectOptions::new().tls(tls);
 /// let connection = adieu::connect(&Endpoint::tcp("example.test", 443), &options)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -170,7 +170,7 @@ fn believed(
 }
 
 /// How the connecting side speaks TLS: read and checked once, and used for any number of connections. Clones share
-/// everything. [`Client::build`] makes one, and [`Options::tls`](crate::Options::tls) takes it.
+/// everything. [`Client::build`] makes one, and [`ConnectOptions::tls`](crate::ConnectOptions::tls) takes it.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     config: Arc<rustls::ClientConfig>,

@@ -18,11 +18,11 @@ use std::sync::Arc;
 /// # Examples
 ///
 /// ```
-/// use adieu::{Endpoint, Listener, Options, tls};
+/// use adieu::{Endpoint, ListenOptions, Listener, tls};
 ///
 /// let tls = tls::Server::self_signed().build()?;
 /// println!("clients pin {}", tls.fingerprint());
-/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &Options::new().tls(tls))?;
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().tls(tls))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ fn keep_nothing(config: &mut rustls::ServerConfig) {
 }
 
 /// How the listening side speaks TLS: read and checked once, and used for any number of connections. Clones share
-/// everything. [`Server::build`] makes one, and [`Options::tls`](crate::Options::tls) takes it.
+/// everything. [`Server::build`] makes one, and [`ListenOptions::tls`](crate::ListenOptions::tls) takes it.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     config: Arc<rustls::ServerConfig>,

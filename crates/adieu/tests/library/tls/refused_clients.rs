@@ -3,7 +3,7 @@
 use super::address_of;
 use crate::arms::bounded;
 use adieu::tls::Server;
-use adieu::{Endpoint, Listener, Options, Report};
+use adieu::{Endpoint, ListenOptions, Listener, Report};
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Peer, Place, Setup, Step};
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use std::time::Duration;
 fn refused(identity: &'static Identity, setup: Setup) -> Report {
     let (certificate, key) = &Authority::loopback().files;
     let tls = Server::from_files(certificate, key).client_ca_file(Authority::shared().file()).build();
-    let options = Options::new().tls(tls.expect("files"));
+    let options = ListenOptions::new().tls(tls.expect("files"));
     let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");
     let place = Place::Tcp(address_of(listener.local_endpoint()));
     let setup = Setup { identity: Some(identity), ..setup };
@@ -74,7 +74,7 @@ fn hello_of_tls_1_1() -> Vec<u8> {
 #[test]
 fn a_client_of_tls_1_1_has_no_version_in_common_and_is_told_so() {
     bounded("the listener", || {
-        let options = Options::new().tls(Server::self_signed().build().expect("a key"));
+        let options = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
         let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");
         let mut client = TcpStream::connect(address_of(listener.local_endpoint())).expect("it listens");
         client.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");

@@ -4,7 +4,7 @@
 use super::{address_of, client, options};
 use crate::arms::{Arm, bounded, on_both, runtime};
 use adieu::tls::Server;
-use adieu::{Endpoint, Interrupt, Listener, Options, Report, Signal};
+use adieu::{Endpoint, Interrupt, Limits, ListenOptions, Listener, Report, Signal};
 use adieu_testkit::tls::peer::{Peer, Script, Setup, Step};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 const SHORT: Duration = Duration::from_millis(100);
 
-fn server() -> Options {
-    Options::new().tls(Server::self_signed().build().expect("a key"))
+fn server() -> ListenOptions {
+    ListenOptions::new().tls(Server::self_signed().build().expect("a key"))
 }
 
 /// The report of a client that connects and says `first`, and no more.
-fn accepted(arm: Arm, options: &Options, first: &[u8]) -> Report {
+fn accepted(arm: Arm, options: &ListenOptions, first: &[u8]) -> Report {
     let bind = Endpoint::tls("127.0.0.1", 0);
     let call = |endpoint: &Endpoint| {
         let mut client = TcpStream::connect(address_of(endpoint)).expect("it listens");
@@ -44,7 +44,7 @@ fn accepted(arm: Arm, options: &Options, first: &[u8]) -> Report {
 fn a_client_that_is_silent_in_the_handshake_is_idle() {
     on_both(|arm| {
         // With the defaults otherwise, whose limit for a handshake is longer than this test may take.
-        let report = accepted(arm, &server().idle_timeout(SHORT), b"");
+        let report = accepted(arm, &server().limits(Limits::new().idle_timeout(SHORT)), b"");
         assert_eq!(
             (report.ending, report.timer, report.exit_code, report.tls_failure),
             ("timed_out", Some("idle"), 5, Some("timed_out")),
@@ -54,7 +54,7 @@ fn a_client_that_is_silent_in_the_handshake_is_idle() {
         assert!(report.message.contains("silent for the whole idle timeout"), "{report}");
         assert!(report.message.contains("does the client speak TLS?"), "{report}");
         // The beginning of a ClientHello: it does.
-        let report = accepted(arm, &server().idle_timeout(SHORT), b"\x16\x03\x01");
+        let report = accepted(arm, &server().limits(Limits::new().idle_timeout(SHORT)), b"\x16\x03\x01");
         assert_eq!((report.ending, report.timer), ("timed_out", Some("idle")), "{report}");
         assert!(!report.message.contains("speak TLS?"), "{report}");
     });
@@ -64,7 +64,7 @@ fn a_client_that_is_silent_in_the_handshake_is_idle() {
 fn a_server_that_is_silent_in_the_handshake_is_idle() {
     on_both(|arm| {
         let peer = Peer::listen(Setup::PLAIN, &[Step::Hold]).expect("loopback");
-        let limited = options(client()).idle_timeout(SHORT);
+        let limited = options(client()).limits(Limits::new().idle_timeout(SHORT));
         let Err(error) = arm.connect(&Endpoint::from(peer.address()), &limited) else { panic!("silent") };
         let report = error.report();
         assert_eq!(
@@ -81,9 +81,9 @@ fn a_server_that_is_silent_in_the_handshake_is_idle() {
 fn a_deadline_that_passes_in_the_handshake_is_called_so() {
     on_both(|arm| {
         let peer = Peer::listen(Setup::PLAIN, &[Step::Hold]).expect("loopback");
-        let limited = options(client()).deadline(SHORT);
+        let limited = options(client()).limits(Limits::new().deadline(SHORT));
         let Err(error) = arm.connect(&Endpoint::from(peer.address()), &limited) else { panic!("silent") };
-        let listening = accepted(arm, &server().deadline(SHORT), b"");
+        let listening = accepted(arm, &server().limits(Limits::new().deadline(SHORT)), b"");
         for report in [error.report(), &listening] {
             assert_eq!((report.ending, report.timer), ("timed_out", Some("deadline")), "{report}");
             assert!(report.message.contains("the deadline passed during the TLS handshake"), "{report}");

@@ -1,0 +1,312 @@
+//! How a connection is made: what connects, what listens, what bounds a connection, and what is asked of its socket.
+//!
+//! A user writes [`ConnectOptions`] or [`ListenOptions`], so that what means nothing for one side cannot be given to it. Inside,
+//! both are [`Options`], what one connection has.
+
+mod limits;
+mod socket;
+
+use crate::socket_options::{IpVersion, KeepAlive, OptionError, SocketOptions};
+use crate::{Endpoint, Event, Interrupt, Proxy, Role};
+pub use limits::Limits;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use std::{fmt, sync::Arc};
+
+/// How an [exchange](crate::exchange()) moves bytes. It changes the speed and nothing else: counts, timers and endings
+/// are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DataPath {
+    /// The fastest way for the two ends, once there are more than a few bytes.
+    #[default]
+    Auto,
+    /// Reading and writing through a buffer, everywhere.
+    Portable,
+    /// The fastest way for the two ends from the first byte on.
+    Direct,
+}
+
+impl DataPath {
+    /// From how many bytes on a direct way is taken. `None`: never.
+    pub(crate) const fn direct_from(self) -> Option<u64> {
+        match self {
+            // Setting it up costs a few system calls, which a tiny exchange does not pay for.
+            Self::Auto => Some(64 * 1024),
+            Self::Portable => None,
+            Self::Direct => Some(0),
+        }
+    }
+}
+
+type Observer = Arc<dyn Fn(Duration, &Event<'_>) + Send + Sync>;
+
+/// How a connection is made that this side begins. The same for the blocking and the async face.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{ConnectOptions, Limits};
+/// use std::time::Duration;
+///
+/// let options = ConnectOptions::new().limits(Limits::new().deadline(Duration::from_secs(60)));
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct ConnectOptions(pub(crate) Options);
+
+impl ConnectOptions {
+    /// Speaks TLS on the connection. [`connect`](crate::connect()) makes the handshake, within the connect timeout.
+    ///
+    /// The configuration of a listener does not fit:
+    ///
+    /// ```compile_fail,E0308
+    /// let server = adieu::tls::Server::self_signed().build()?;
+    /// let options = adieu::ConnectOptions::new().tls(server);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tls(mut self, tls: crate::tls::ClientConfig) -> Self {
+        self.0.tls = Some(tls.into());
+        self
+    }
+
+    /// Connects through this proxy. The report names it, and its address is then the peer's.
+    ///
+    /// Its handshake counts as connecting, so the connect timeout bounds it, and its refusal is a
+    /// [`ConnectCause::Proxy`](crate::ConnectCause::Proxy). What it sends after its reply is the stream's.
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.0.proxy = proxy.into().map(Arc::new);
+        self
+    }
+
+    /// Connects from this address of ours, and from this port; 0 lets the system choose.
+    ///
+    /// A link-local address needs its zone, the scope of a [`SocketAddrV6`](std::net::SocketAddrV6).
+    ///
+    /// Only peers of the same IP version can then be connected to. `0.0.0.0` and `::` are any address of ours. An address
+    /// that the system takes and then replaces (a network's broadcast address on Linux) is refused. `SO_REUSEADDR` is set for a port: it may still be in
+    /// TIME-WAIT.
+    pub fn source(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.0.socket.source = Some(address.into());
+        self
+    }
+}
+
+/// How connections are made that other sides begin: what a listener has, and each connection that it accepts. The same for the
+/// blocking and the async face.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{Limits, ListenOptions};
+/// use std::time::Duration;
+///
+/// let options = ListenOptions::new().limits(Limits::new().first_byte_timeout(Duration::from_secs(60)));
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct ListenOptions(pub(crate) Options);
+
+impl ListenOptions {
+    /// Speaks TLS on every connection.
+    ///
+    /// A [`Listener`](crate::Listener) does not wait for the handshake: the first call on the connection that it gives
+    /// makes it, so a slow client holds up nobody else. It has the connect timeout for that, counted from when it was
+    /// accepted.
+    ///
+    /// The configuration of a client does not fit:
+    ///
+    /// ```compile_fail,E0308
+    /// let client = adieu::tls::Client::new().insecure().build()?;
+    /// let options = adieu::ListenOptions::new().tls(client);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tls(mut self, tls: crate::tls::ServerConfig) -> Self {
+        self.0.tls = Some(tls.into());
+        self
+    }
+
+    /// Lets a listener take data that comes with a client's SYN (TCP Fast Open), from so many clients at a time that have
+    /// not finished their handshake.
+    ///
+    /// # Platforms
+    ///
+    /// Linux, where `net.ipv4.tcp_fastopen` allows it to servers. RFC 7413; tcp(7), TCP_FASTOPEN.
+    pub fn fast_open_queue(mut self, queue: impl Into<Option<u32>>) -> Self {
+        self.0.socket.fast_open = queue.into();
+        self
+    }
+}
+
+/// What the options of both sides have: written once.
+macro_rules! common_options {
+    ($side:ident) => {
+        impl $side {
+            /// The defaults: those of [`Limits`] and [`SocketOptions`], and nobody who watches.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// What bounds each connection in time.
+            pub fn limits(mut self, limits: Limits) -> Self {
+                let end_mark = self.0.timers.end_mark;
+                self.0.timers = adieu_proto::Config { end_mark, ..limits.timers };
+                self.0.deadline_at = limits.deadline_at;
+                self
+            }
+
+            /// What is asked of the socket.
+            pub fn socket(mut self, asked: SocketOptions) -> Self {
+                let SocketOptions { source, fast_open, .. } = self.0.socket;
+                self.0.socket = SocketOptions { source, fast_open, ..asked };
+                self
+            }
+
+            /// The stream has an end mark of its own; an EOF before
+            /// [`mark_end`](crate::HalfClosed::mark_end) is [`Truncated`](crate::Ending::Truncated).
+            pub fn expect_end_mark(mut self) -> Self {
+                self.0.timers.end_mark = true;
+                self
+            }
+
+            /// Calls `observer` with each step and the time since the start, on the thread that makes the step.
+            pub fn observer(
+                mut self,
+                observer: impl Fn(Duration, &Event<'_>) + Send + Sync + 'static,
+            ) -> Self {
+                self.0.observer = Some(Arc::new(observer));
+                self
+            }
+
+            /// How an [exchange](crate::exchange()) moves bytes. Default: [`DataPath::Auto`].
+            pub fn data_path(mut self, path: DataPath) -> Self {
+                self.0.data_path = path;
+                self
+            }
+
+            /// Lets `interrupt` stop the connection in whatever it waits for.
+            pub fn interrupt(mut self, interrupt: &Interrupt) -> Self {
+                self.0.interrupt = Some(interrupt.clone());
+                self
+            }
+
+            /// Whether what was asked for can mean anything for this endpoint on this system. It is asked first by whoever
+            /// takes these options; it is for telling a mistake from a failure.
+            ///
+            /// # Errors
+            ///
+            /// [`OptionError`] names the option.
+            pub fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+                self.0.check(endpoint)
+            }
+        }
+
+        impl fmt::Debug for $side {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($side)).field(&self.0).finish()
+            }
+        }
+    };
+}
+
+common_options!(ConnectOptions);
+common_options!(ListenOptions);
+
+/// The options of either side: which one it is follows from their type.
+pub trait SideOptions: sealed::Side {}
+
+impl SideOptions for ConnectOptions {}
+impl SideOptions for ListenOptions {}
+
+pub(crate) mod sealed {
+    use super::{ConnectOptions, ListenOptions, Options};
+    use crate::Role;
+
+    pub trait Side {
+        fn side(&self) -> (Role, &Options);
+    }
+
+    impl Side for ConnectOptions {
+        fn side(&self) -> (Role, &Options) {
+            (Role::Connect, &self.0)
+        }
+    }
+
+    impl Side for ListenOptions {
+        fn side(&self) -> (Role, &Options) {
+            (Role::Listen, &self.0)
+        }
+    }
+}
+
+/// What one connection has, whichever side it is.
+#[derive(Clone, Default)]
+pub struct Options {
+    pub(crate) timers: adieu_proto::Config,
+    pub(crate) deadline_at: Option<Instant>,
+    pub(crate) observer: Option<Observer>,
+    pub(crate) interrupt: Option<Interrupt>,
+    pub(crate) data_path: DataPath,
+    pub(crate) tls: Option<crate::tls::Config>,
+    pub(crate) socket: SocketOptions,
+    pub(crate) proxy: Option<Arc<Proxy>>,
+}
+
+impl Options {
+    /// Of a connection that begins at `start`: its deadline, if [`deadline_at`](Limits::deadline_at) is the earlier.
+    pub(crate) fn begin(&mut self, start: Instant) {
+        let left = self.deadline_at.map(|moment| moment.saturating_duration_since(start));
+        self.timers.deadline = [self.timers.deadline, left].into_iter().flatten().min();
+    }
+
+    /// What the core is told.
+    pub(crate) fn core_config(&self, role: Role) -> adieu_proto::Config {
+        let mut config = self.timers.clone();
+        // Who wants the kernel to try for longer wants us to let it.
+        if self.socket.user_timeout > config.dead_peer {
+            config.dead_peer = None;
+        }
+        // Where only the way to a proxy is secured, its end is all there is.
+        let is_secure = |proxy: &Arc<Proxy>| role == Role::Connect && proxy.is_secure();
+        let end_mark = match &self.tls {
+            Some(tls) => tls.eof() == crate::tls::Eof::Require,
+            None => self.proxy.as_ref().is_some_and(is_secure),
+        };
+        adieu_proto::Config { end_mark: config.end_mark || end_mark, ..config }
+    }
+
+    /// See [`ConnectOptions::check`].
+    pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Config::needs_host) {
+            return Err(OptionError::NoServerName);
+        }
+        // Of a proxy, it is the way to the proxy that they are for.
+        let host = self.proxy.as_ref().map(|proxy| proxy.host()).or(endpoint.host());
+        self.socket.check(endpoint, host)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("timers", &self.timers)
+            .field("socket", &self.socket)
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adieu_proto::Config;
+
+    #[test]
+    fn a_long_user_timeout_leaves_a_dead_peer_to_the_kernel() {
+        let dead_peer = |socket| ConnectOptions::new().socket(socket).0.core_config(Role::Connect).dead_peer;
+        let short = SocketOptions::new().user_timeout(Duration::from_secs(30));
+        let long = SocketOptions::new().user_timeout(Config::DEAD_PEER * 2);
+        assert_eq!(dead_peer(SocketOptions::new()), Some(Config::DEAD_PEER));
+        assert_eq!((dead_peer(short), dead_peer(long)), (Some(Config::DEAD_PEER), None));
+    }
+}

@@ -1,0 +1,110 @@
+//! What is asked of a socket.
+
+use super::{IpVersion, KeepAlive, SocketOptions};
+use std::time::Duration;
+
+impl SocketOptions {
+    /// Nothing: the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Goes through this network interface alone, such as `eth0`.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. socket(7), SO_BINDTODEVICE.
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.interface = Some(name.into());
+        self
+    }
+
+    /// Uses only addresses of this IP version. `None`, the default: both. A listener on `::` for IPv6 alone takes no clients
+    /// over IPv4.
+    pub fn ip_version(mut self, version: impl Into<Option<IpVersion>>) -> Self {
+        self.ip_version = version.into();
+        self
+    }
+
+    /// Asks the peer's system whether it lives after so much silence, in whole seconds; `None`: never. Default: 30 s.
+    ///
+    /// It is asked thirteen times, 10 s apart, before the connection is given up, so that an outage of two minutes is survived.
+    /// After less silence than by default it is asked six times, at most 10 s apart.
+    ///
+    /// # RFC
+    ///
+    /// RFC 9293, section 3.8.4; tcp(7), TCP_KEEPIDLE.
+    pub fn keep_alive(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.keep_alive = Some(after.into().map_or(KeepAlive::Off, KeepAlive::After));
+        self
+    }
+
+    /// Lets the kernel give the connection up when the peer has acknowledged nothing for so long while something was
+    /// outstanding.
+    ///
+    /// On Linux it also ends a connection whose living peer keeps its window closed; see
+    /// [`idle_timeout`](crate::Limits::idle_timeout) for a time limit that knows the difference. One that is longer than it takes to
+    /// notice a dead peer leaves noticing it to the kernel.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. RFC 5482; tcp(7), TCP_USER_TIMEOUT.
+    pub fn user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.user_timeout = timeout.into();
+        self
+    }
+
+    /// Whether small pieces are sent at once, without Nagle's algorithm. Default: yes.
+    ///
+    /// # RFC
+    ///
+    /// RFC 9293, section 3.7.4; tcp(7), TCP_NODELAY.
+    pub fn no_delay(mut self, on: bool) -> Self {
+        self.no_delay = Some(on);
+        self
+    }
+
+    /// The size of our kernel's send buffer in bytes. `None`, the default: as the system tunes it.
+    ///
+    /// A system that makes it smaller than asked for refuses it.
+    pub fn send_buffer(mut self, size: impl Into<Option<usize>>) -> Self {
+        self.send_buffer = size.into();
+        self
+    }
+
+    /// The size of our kernel's receive buffer in bytes. `None`, the default: as the system tunes it.
+    ///
+    /// A system that makes it smaller than asked for refuses it.
+    pub fn receive_buffer(mut self, size: impl Into<Option<usize>>) -> Self {
+        self.receive_buffer = size.into();
+        self
+    }
+
+    /// The type-of-service byte of our packets (IPv6: the traffic class). A DSCP is its upper six bits; the lower two are
+    /// ECN's, and not to be set.
+    ///
+    /// # Platforms
+    ///
+    /// Unix. RFC 2474; ip(7), IP_TOS.
+    pub fn tos(mut self, tos: impl Into<Option<u8>>) -> Self {
+        self.tos = tos.into();
+        self
+    }
+
+    /// How many hops our packets may take, from 1 to 255. `None`, the default: as the system has it.
+    pub fn ttl(mut self, hops: impl Into<Option<u8>>) -> Self {
+        self.ttl = hops.into();
+        self
+    }
+
+    /// Speaks Multipath TCP with a peer that speaks it too, and plain TCP otherwise. The report's transport says which it
+    /// was: `mptcp` or `tcp`.
+    ///
+    /// # Platforms
+    ///
+    /// Linux. RFC 8684; it must be on (`net.mptcp.enabled`).
+    pub fn mptcp(mut self, on: bool) -> Self {
+        self.mptcp = on;
+        self
+    }
+}
