@@ -5,7 +5,7 @@
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::matrix::{self, Over, Ran, Scenario};
-use adieu_testkit::tls::peer::Place;
+use adieu_testkit::tls::peer::Address;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -105,8 +105,8 @@ fn the_closing_matrix_of_tls_holds_for_listen() {
 
 fn listen(
     scenario: &'static Scenario,
-    place: &Place,
-) -> io::Result<(impl FnMut() -> Option<Place> + Send + use<>, impl FnOnce() -> io::Result<Ran> + use<>)> {
+    place: &Address,
+) -> io::Result<(impl FnMut() -> Option<Address> + Send + use<>, impl FnOnce() -> io::Result<Ran> + use<>)> {
     let directory = tempfile::tempdir()?;
     let port_file = directory.path().join("port");
     let port = port_file.display().to_string();
@@ -119,8 +119,8 @@ fn listen(
         let told = std::fs::read_to_string(&port_file).ok()?;
         let told = told.trim();
         match &asked {
-            Place::Tcp(_) => Some(Place::Tcp(SocketAddr::from(([127, 0, 0, 1], told.parse().ok()?)))),
-            Place::Unix(_) => (asked.to_string() == told).then(|| asked.clone()),
+            Address::Tcp(_) => Some(Address::Tcp(SocketAddr::from(([127, 0, 0, 1], told.parse().ok()?)))),
+            Address::Unix(_) => (asked.to_string() == told).then(|| asked.clone()),
         }
     };
     let wait = move || {

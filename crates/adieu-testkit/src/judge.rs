@@ -1,7 +1,7 @@
 //! Compares what happened with what must hold.
 
 use crate::{
-    program::Outcome,
+    program::Observed,
     scenario::{Bytes, Ending, Expect, Scenario},
 };
 use adieu_peer::{FailureKind, ReceivedEnd};
@@ -36,41 +36,41 @@ impl fmt::Display for Verdict {
 
 /// Judges a run of adieu, in whatever arm: bytes, ending, phase, exit status, and the report if there is one. Where this
 /// system is known to behave otherwise than its documentation says, that will do too.
-pub fn judge(scenario: &Scenario, outcome: &Outcome) -> Verdict {
-    let verdict = judge_by(scenario, &scenario.expect, outcome);
+pub fn judge(scenario: &Scenario, observed: &Observed) -> Verdict {
+    let verdict = judge_by(scenario, &scenario.expect, observed);
     let otherwise = scenario.expected_otherwise().filter(|_| !verdict.passed());
-    otherwise.map(|expect| judge_by(scenario, &expect, outcome)).filter(Verdict::passed).unwrap_or(verdict)
+    otherwise.map(|expect| judge_by(scenario, &expect, observed)).filter(Verdict::passed).unwrap_or(verdict)
 }
 
-fn judge_by(scenario: &Scenario, expect: &Expect, outcome: &Outcome) -> Verdict {
+fn judge_by(scenario: &Scenario, expect: &Expect, observed: &Observed) -> Verdict {
     let mut verdict = Verdict::default();
-    for trouble in &outcome.trouble {
+    for trouble in &observed.trouble {
         verdict.reasons.push(format!("the harness failed: {trouble}"));
     }
-    verdict.demand(!outcome.hung, || format!("hung: killed after {:?}", scenario.hang_limit));
-    if let Some(exit) = outcome.exit {
+    verdict.demand(!observed.hung, || format!("hung: killed after {:?}", scenario.hang_limit));
+    if let Some(exit) = observed.exit {
         let wanted = expect.exit;
         verdict.demand(exit == crate::program::Exit::Code(wanted), || format!("{exit:?}, not exit {wanted}"));
     }
-    if !outcome.hung {
-        let (ending, phase) = (outcome.ending.as_deref(), outcome.phase.as_deref());
+    if !observed.hung {
+        let (ending, phase) = (observed.ending.as_deref(), observed.phase.as_deref());
         let wanted = expect.ending.word();
         verdict.demand(ending == Some(wanted), || format!("ending {}, not {wanted}", said(ending)));
         if let Some(wanted) = expect.phase.map(crate::scenario::Phase::word) {
             verdict.demand(phase == Some(wanted), || format!("phase {}, not {wanted}", said(phase)));
         }
         if let Some(wanted) = expect.unacknowledged {
-            verdict.demand(outcome.unacknowledged == Some(wanted), || {
-                format!("{:?} bytes unacknowledged, not {wanted}", outcome.unacknowledged)
+            verdict.demand(observed.unacknowledged == Some(wanted), || {
+                format!("{:?} bytes unacknowledged, not {wanted}", observed.unacknowledged)
             });
         }
     }
-    if let Some(written) = outcome.output_bytes {
-        bytes(&mut verdict, "our output", expect.output, written, outcome.output_first_wrong);
+    if let Some(written) = observed.output_bytes {
+        bytes(&mut verdict, "our output", expect.output, written, observed.output_first_wrong);
     }
-    judge_peer(&mut verdict, expect, outcome);
-    if let Some(report) = &outcome.report {
-        judge_report(&mut verdict, scenario, expect, outcome, report);
+    judge_peer(&mut verdict, expect, observed);
+    if let Some(report) = &observed.report {
+        judge_report(&mut verdict, scenario, expect, observed, report);
     }
     verdict
 }
@@ -86,8 +86,8 @@ fn bytes(verdict: &mut Verdict, at: &str, wanted: Bytes, got: u64, first_wrong: 
     }
 }
 
-fn judge_peer(verdict: &mut Verdict, expect: &Expect, outcome: &Outcome) {
-    let Some(peer) = &outcome.peer else { return };
+fn judge_peer(verdict: &mut Verdict, expect: &Expect, observed: &Observed) {
+    let Some(peer) = &observed.peer else { return };
     bytes(verdict, "the peer", expect.peer, peer.received, peer.first_wrong);
     // A program that finds its own input or output broken need not connect at all: nothing cut is there to see.
     let may_stay_away = expect.ending == Ending::LocalFailure && expect.peer.least() == 0;
@@ -119,15 +119,15 @@ fn judge_report(
     verdict: &mut Verdict,
     scenario: &Scenario,
     expect: &Expect,
-    outcome: &Outcome,
+    observed: &Observed,
     report: &Value,
 ) {
     let number = |key: &str| report.get(key).and_then(Value::as_u64);
-    if let (Some(exit), Some(told)) = (outcome.exit, report.get("exit_code").and_then(Value::as_i64)) {
+    if let (Some(exit), Some(told)) = (observed.exit, report.get("exit_code").and_then(Value::as_i64)) {
         let exit = i64::from(exit.shell_code());
         verdict.demand(told == exit, || format!("the report says exit {told}, it was {exit}"));
     }
-    if let (Some(seen), Some(told)) = (outcome.output_bytes, number("bytes_written")) {
+    if let (Some(seen), Some(told)) = (observed.output_bytes, number("bytes_written")) {
         // A reader that left, or never read, cannot say how much was written.
         let pipe_holds_some = matches!(
             scenario.output,
@@ -140,7 +140,7 @@ fn judge_report(
     if let (Some(received), Some(written)) = (number("bytes_received"), number("bytes_written")) {
         verdict.demand(written <= received, || format!("{written} bytes written of {received} received"));
     }
-    if let (Some(peer), Some(accepted)) = (&outcome.peer, number("bytes_accepted")) {
+    if let (Some(peer), Some(accepted)) = (&observed.peer, number("bytes_accepted")) {
         verdict.demand(peer.received <= accepted, || {
             format!("the report says {accepted} bytes accepted, the peer has {}", peer.received)
         });
@@ -163,9 +163,9 @@ mod tests {
     use crate::{program::Exit, scenario::named};
     use adieu_peer::PeerLog;
 
-    fn as_expected(scenario: &Scenario) -> Outcome {
+    fn as_expected(scenario: &Scenario) -> Observed {
         let expect = &scenario.expect;
-        Outcome {
+        Observed {
             exit: Some(Exit::Code(expect.exit)),
             output_bytes: Some(expect.output.least()),
             ending: Some(expect.ending.word().into()),
@@ -179,7 +179,7 @@ mod tests {
                 completed: true,
                 ..PeerLog::default()
             }),
-            ..Outcome::default()
+            ..Observed::default()
         }
     }
 
@@ -194,38 +194,38 @@ mod tests {
     /// Each of these alone must be enough to fail.
     #[test]
     fn each_departure_is_found() {
-        type Departure = (&'static str, fn(&mut Outcome));
+        type Departure = (&'static str, fn(&mut Observed));
         let scenario = named("black_hole_swallows_the_upload");
         let departures: &[Departure] = &[
-            ("hung", |outcome| outcome.hung = true),
-            ("not exit 5", |outcome| outcome.exit = Some(Exit::Code(0))),
-            ("not exit 5", |outcome| outcome.exit = Some(Exit::Signal(5))),
-            ("not timed_out", |outcome| outcome.ending = Some("graceful".into())),
-            ("not timed_out", |outcome| outcome.ending = None),
-            ("not draining", |outcome| outcome.phase = Some("sending".into())),
-            ("unacknowledged", |outcome| outcome.unacknowledged = None),
-            ("at our output", |outcome| outcome.output_bytes = Some(1)),
-            ("byte 3 at our output", |outcome| outcome.output_first_wrong = Some(3)),
-            ("at the peer", |outcome| outcome.peer.as_mut().expect("it has one").received = 999),
-            ("byte 4 at the peer", |outcome| {
-                outcome.peer.as_mut().expect("it has one").first_wrong = Some(4);
+            ("hung", |observed| observed.hung = true),
+            ("not exit 5", |observed| observed.exit = Some(Exit::Code(0))),
+            ("not exit 5", |observed| observed.exit = Some(Exit::Signal(5))),
+            ("not timed_out", |observed| observed.ending = Some("graceful".into())),
+            ("not timed_out", |observed| observed.ending = None),
+            ("not draining", |observed| observed.phase = Some("sending".into())),
+            ("unacknowledged", |observed| observed.unacknowledged = None),
+            ("at our output", |observed| observed.output_bytes = Some(1)),
+            ("byte 3 at our output", |observed| observed.output_first_wrong = Some(3)),
+            ("at the peer", |observed| observed.peer.as_mut().expect("it has one").received = 999),
+            ("byte 4 at the peer", |observed| {
+                observed.peer.as_mut().expect("it has one").first_wrong = Some(4);
             }),
-            ("never had a connection", |outcome| {
-                outcome.peer.as_mut().expect("it has one").connected = false;
+            ("never had a connection", |observed| {
+                observed.peer.as_mut().expect("it has one").connected = false;
             }),
-            ("harness failed", |outcome| outcome.trouble.push("no".into())),
-            ("report says exit 0", |outcome| outcome.report = Some(serde_json::json!({"exit_code": 0}))),
-            ("report says 7 bytes written", |outcome| {
-                outcome.report = Some(serde_json::json!({"bytes_written": 7}));
+            ("harness failed", |observed| observed.trouble.push("no".into())),
+            ("report says exit 0", |observed| observed.report = Some(serde_json::json!({"exit_code": 0}))),
+            ("report says 7 bytes written", |observed| {
+                observed.report = Some(serde_json::json!({"bytes_written": 7}));
             }),
-            ("report says 10 bytes accepted", |outcome| {
-                outcome.report = Some(serde_json::json!({"bytes_accepted": 10}));
+            ("report says 10 bytes accepted", |observed| {
+                observed.report = Some(serde_json::json!({"bytes_accepted": 10}));
             }),
         ];
         for (says, depart) in departures {
-            let mut outcome = as_expected(scenario);
-            depart(&mut outcome);
-            let verdict = judge(scenario, &outcome);
+            let mut observed = as_expected(scenario);
+            depart(&mut observed);
+            let verdict = judge(scenario, &observed);
             assert!(verdict.reasons.iter().any(|reason| reason.contains(says)), "{says}: {verdict}");
         }
     }
@@ -233,29 +233,29 @@ mod tests {
     #[test]
     fn a_cut_stream_that_looks_whole_is_found() {
         let scenario = named("terminated_in_a_stalled_upload");
-        let mut outcome = as_expected(scenario);
-        outcome.peer.as_mut().expect("it has one").reset = false;
-        let verdict = judge(scenario, &outcome);
+        let mut observed = as_expected(scenario);
+        observed.peer.as_mut().expect("it has one").reset = false;
+        let verdict = judge(scenario, &observed);
         assert!(verdict.to_string().contains("clean EOF at the end of a stream that was cut"), "{verdict}");
     }
 
     #[test]
     fn graceful_without_all_acknowledged_is_found() {
         let scenario = named("reply_only_after_eof");
-        let mut outcome = as_expected(scenario);
-        outcome.report = Some(serde_json::json!({"bytes_accepted": 14, "bytes_acknowledged": 8}));
-        assert_eq!(judge(scenario, &outcome).reasons, ["graceful with 8 of 14 bytes acknowledged"]);
+        let mut observed = as_expected(scenario);
+        observed.report = Some(serde_json::json!({"bytes_accepted": 14, "bytes_acknowledged": 8}));
+        assert_eq!(judge(scenario, &observed).reasons, ["graceful with 8 of 14 bytes acknowledged"]);
     }
 
     #[test]
     fn a_peer_that_did_not_do_its_part_shows_nothing() {
         let scenario = named("reply_only_after_eof");
-        let mut outcome = as_expected(scenario);
-        outcome.peer.as_mut().expect("it has one").failure = Some(adieu_peer::Failure {
+        let mut observed = as_expected(scenario);
+        observed.peer.as_mut().expect("it has one").failure = Some(adieu_peer::Failure {
             step: Some(1),
             kind: FailureKind::ConnectionEnded,
             what: "send".into(),
         });
-        assert!(!judge(scenario, &outcome).passed());
+        assert!(!judge(scenario, &observed).passed());
     }
 }

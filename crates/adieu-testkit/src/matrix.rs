@@ -8,7 +8,7 @@
 
 use crate::{
     arguments, judge,
-    program::{self, Outcome},
+    program::{self, Observed},
     scenario::{Arm, Scenario},
     skip,
 };
@@ -44,7 +44,7 @@ impl Command {
     /// # Errors
     ///
     /// As [`program::run`].
-    pub fn run(self, adieu: &Path, scenario: &Scenario, more: &[&str]) -> io::Result<Outcome> {
+    pub fn run(self, adieu: &Path, scenario: &Scenario, more: &[&str]) -> io::Result<Observed> {
         let argv = |mut arguments: Vec<OsString>| {
             arguments.extend(more.iter().map(OsString::from));
             program::argv(adieu, arguments)
@@ -82,7 +82,7 @@ pub fn failures(adieu: &Path, command: Command, more: &[&str]) -> Vec<String> {
 pub fn failures_of(
     arm: Arm,
     wanted: impl Fn(&Scenario) -> bool,
-    run: impl Fn(&'static Scenario) -> io::Result<Outcome> + Sync,
+    run: impl Fn(&'static Scenario) -> io::Result<Observed> + Sync,
 ) -> Vec<String> {
     let only = env::var(ONLY).unwrap_or_default();
     let known = crate::scenario::all().any(|scenario| scenario.name.contains(&only));
@@ -95,10 +95,10 @@ pub fn failures_of(
     }
     let wanted = |scenario: &Scenario| wanted(scenario) && scenario.not_here(arm).is_none();
     let done = program::for_each(WORKERS, wanted, |scenario| match run(scenario) {
-        Ok(outcome) => {
-            let verdict = judge::judge(scenario, &outcome);
+        Ok(observed) => {
+            let verdict = judge::judge(scenario, &observed);
             (!verdict.passed())
-                .then(|| format!("{}: {verdict}\n    it said: {}", scenario.name, outcome.stderr.trim()))
+                .then(|| format!("{}: {verdict}\n    it said: {}", scenario.name, observed.stderr.trim()))
         }
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
             skip::loudly(scenario.name, &error);

@@ -3,7 +3,7 @@
 use adieu::exchange::{Input, Output};
 use adieu::{ConnectOptions, Endpoint, Interrupt, Limits, LocalEnd, NeverConnected, Report, Role, Signal};
 use adieu_testkit::matrix::failures_of;
-use adieu_testkit::program::{Given, Outcome, run_in_process};
+use adieu_testkit::program::{Given, Observed, run_in_process};
 use adieu_testkit::scenario::{self, Arm, Scenario};
 use serde_json::Value;
 use std::fs::File;
@@ -20,7 +20,7 @@ fn holds(wanted: fn(&Scenario) -> bool, driver: Driver) {
     assert!(failed.is_empty(), "{} scenarios failed:\n{}", failed.len(), failed.join("\n"));
 }
 
-fn run(scenario: &Scenario, driver: Driver) -> io::Result<Outcome> {
+fn run(scenario: &Scenario, driver: Driver) -> io::Result<Observed> {
     let interrupt = Interrupt::new()?;
     let options = options(scenario.options).interrupt(&interrupt);
     let stop = move |signal| {

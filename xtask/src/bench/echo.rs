@@ -2,7 +2,7 @@
 
 use super::{
     case::echo_amount,
-    measure::{Bench, Outcome, Sample, count, sample},
+    measure::{Bench, Measured, Sample, count, sample},
     process::{self, Silence},
     tool::Tool,
 };
@@ -22,7 +22,7 @@ const STOP: Duration = Duration::from_secs(5);
 impl Bench {
     /// The time is the clients', from the first connecting to the last EOF; processor time and memory are the
     /// server's, from its start to its end.
-    pub(super) fn echo(&self, tool: &Tool, clients: u64, size: u64, block: u64) -> Result<Outcome> {
+    pub(super) fn echo(&self, tool: &Tool, clients: u64, size: u64, block: u64) -> Result<Measured> {
         let command = match tool.echo_server(block) {
             Ok(command) => command,
             Err(why) => return Ok(Err(why.into())),

@@ -26,7 +26,7 @@ pub(super) struct Sample {
 }
 
 /// A sample, or what stands in the tool's cell instead.
-pub(super) type Outcome = Result<Sample, String>;
+pub(super) type Measured = Result<Sample, String>;
 
 /// Where the runs take place: the helper, and a directory in memory.
 pub(super) struct Bench {
@@ -101,7 +101,7 @@ impl Bench {
         transfer: Transfer,
         size: u64,
         block: u64,
-    ) -> Result<Outcome> {
+    ) -> Result<Measured> {
         let until = Instant::now() + patience(size);
         let file = self.file(size)?;
         let file_word = file.to_string_lossy().into_owned();
@@ -179,7 +179,7 @@ impl Bench {
         ran: &Fields,
         peer: Result<Fields, Silence>,
         arrived: Option<u64>,
-    ) -> Outcome {
+    ) -> Measured {
         let failed = |what: String| Err(format!("{what}{}", self.last_words()));
         if ran["exit"] != 0 {
             return failed(format!("exit {}", ran["exit"]));

@@ -2,7 +2,7 @@
 
 use super::{
     case::{Case, Kind},
-    measure::{Bench, Outcome, Sample},
+    measure::{Bench, Measured, Sample},
     numbers::{self, Metric},
     tool::{Kin, Tool},
 };
@@ -52,7 +52,7 @@ impl Cell {
     }
 
     /// A tool that fails once in a case is not asked again.
-    fn add(&mut self, outcome: Outcome) {
+    fn add(&mut self, outcome: Measured) {
         match (self, outcome) {
             (Self::Measured(samples), Ok(sample)) => samples.push(sample),
             (cell @ Self::Measured(_), Err(why)) => {
@@ -96,7 +96,7 @@ impl Bench {
         Ok(Row { case, cells, short, block })
     }
 
-    fn once(&self, tool: &Tool, case: &Case, plan: &Plan, size: u64, block: u64) -> Result<Outcome> {
+    fn once(&self, tool: &Tool, case: &Case, plan: &Plan, size: u64, block: u64) -> Result<Measured> {
         match case.kind {
             Kind::Transfer(transfer) => self.transfer(tool, case, transfer, size, block),
             Kind::Echo { clients } => self.echo(tool, clients, size, block),

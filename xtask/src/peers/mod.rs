@@ -10,7 +10,7 @@ mod verdict;
 use crate::{cargo, root};
 use adieu_testkit::{
     judge,
-    program::{self, Outcome},
+    program::{self, Observed},
     scenario::Scenario,
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -117,10 +117,10 @@ fn measure(tool: Tool, arguments: &Arguments) -> Result<Column> {
     let measured = program::for_each(arguments.jobs, wanted, |scenario| one(&tool, scenario));
     let mut cells = Vec::new();
     for (scenario, done) in measured {
-        let (cell, outcome) = done.with_context(|| format!("{} in {}", tool.name, scenario.name))?;
+        let (cell, observed) = done.with_context(|| format!("{} in {}", tool.name, scenario.name))?;
         eprintln!("{:<16} {:<60} {cell}", tool.name, scenario.name);
-        if let Some(outcome) = outcome {
-            tell(&tool, scenario, &outcome, arguments.verbose);
+        if let Some(observed) = observed {
+            tell(&tool, scenario, &observed, arguments.verbose);
         }
         cells.push((scenario, cell));
     }
@@ -128,7 +128,7 @@ fn measure(tool: Tool, arguments: &Arguments) -> Result<Column> {
 }
 
 /// One scenario with one tool. A tool that cannot be asked for it (no IPv6, say) is not run.
-fn one(tool: &Tool, scenario: &Scenario) -> Result<(Cell, Option<Outcome>)> {
+fn one(tool: &Tool, scenario: &Scenario) -> Result<(Cell, Option<Observed>)> {
     let mut cannot = None;
     let patient = Scenario { hang_limit: scenario.hang_limit + tool.patience, ..scenario.clone() };
     let ran = program::run(&patient, |scenario, endpoint| match tool.arguments(scenario, endpoint) {
@@ -142,7 +142,7 @@ fn one(tool: &Tool, scenario: &Scenario) -> Result<(Cell, Option<Outcome>)> {
         return Ok((Cell::NotApplicable(why), None));
     }
     match ran {
-        Ok(outcome) => Ok((verdict::cell(scenario, &outcome), Some(outcome))),
+        Ok(observed) => Ok((verdict::cell(scenario, &observed), Some(observed))),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
             Ok((Cell::NotMeasured(error.to_string()), None))
         }
@@ -151,15 +151,15 @@ fn one(tool: &Tool, scenario: &Scenario) -> Result<(Cell, Option<Outcome>)> {
 }
 
 /// What adieu promises is more than what may be asked of a netcat: where it breaks a promise, say which.
-fn tell(tool: &Tool, scenario: &Scenario, outcome: &Outcome, verbose: bool) {
+fn tell(tool: &Tool, scenario: &Scenario, observed: &Observed, verbose: bool) {
     if tool.is_adieu {
-        let verdict = judge::judge(scenario, outcome);
+        let verdict = judge::judge(scenario, observed);
         if !verdict.passed() {
             eprintln!("    not as promised: {verdict}");
         }
     }
     if verbose {
-        eprintln!("    {outcome:?}");
+        eprintln!("    {observed:?}");
     }
 }
 

@@ -12,7 +12,7 @@
 
 use adieu_testkit::{
     peer::ReceivedEnd,
-    program::Outcome,
+    program::Observed,
     scenario::{Ending, Scenario},
 };
 use std::fmt;
@@ -44,28 +44,28 @@ pub(super) enum Cell {
 }
 
 /// Judges one run.
-pub(super) fn cell(scenario: &Scenario, outcome: &Outcome) -> Cell {
-    let Some(exit) = outcome.exit.filter(|_| !outcome.hung) else { return Cell::Hang };
+pub(super) fn cell(scenario: &Scenario, observed: &Observed) -> Cell {
+    let Some(exit) = observed.exit.filter(|_| !observed.hung) else { return Cell::Hang };
     let exit = exit.shell_code();
     let expect = &scenario.expect;
 
     // Where nobody can count the output (/dev/full, closed) nothing can be had there either.
-    let from_peer = outcome.output_bytes.map_or(0, |got| expect.output.least().saturating_sub(got));
-    let at_peer = outcome.peer.as_ref().map_or(0, |peer| peer.received);
+    let from_peer = observed.output_bytes.map_or(0, |got| expect.output.least().saturating_sub(got));
+    let at_peer = observed.peer.as_ref().map_or(0, |peer| peer.received);
     let to_peer = expect.peer.least().saturating_sub(at_peer);
     let bytes = from_peer + to_peer;
     if bytes > 0 {
         return Cell::Lost { bytes, exit };
     }
-    let wrong_there = outcome.peer.as_ref().and_then(|peer| peer.first_wrong);
-    if outcome.output_first_wrong.is_some() || wrong_there.is_some() {
+    let wrong_there = observed.peer.as_ref().and_then(|peer| peer.first_wrong);
+    if observed.output_first_wrong.is_some() || wrong_there.is_some() {
         return Cell::Corrupt { exit };
     }
 
     if (exit == 0) != (expect.ending == Ending::Graceful) {
         return Cell::Lied { exit };
     }
-    let peer_end = outcome.peer.as_ref().and_then(adieu_testkit::peer::PeerLog::end);
+    let peer_end = observed.peer.as_ref().and_then(adieu_testkit::peer::PeerLog::end);
     if expect.peer_end == Some(ReceivedEnd::Reset) && peer_end == Some(ReceivedEnd::Eof) {
         return Cell::LiedToPeer { exit };
     }
@@ -141,8 +141,8 @@ mod tests {
 
     const ALL: Seen = Seen { exit: 0, output: 20_480, at_peer: 14, end: ReceivedEnd::Eof };
 
-    fn outcome(seen: &Seen) -> Outcome {
-        Outcome {
+    fn observed(seen: &Seen) -> Observed {
+        Observed {
             exit: Some(Exit::Code(seen.exit)),
             output_bytes: Some(seen.output),
             peer: Some(PeerLog {
@@ -152,12 +152,12 @@ mod tests {
                 reset: seen.end == ReceivedEnd::Reset,
                 ..PeerLog::default()
             }),
-            ..Outcome::default()
+            ..Observed::default()
         }
     }
 
     fn of(name: &str, seen: &Seen) -> String {
-        cell(named(name), &outcome(seen)).to_string()
+        cell(named(name), &observed(seen)).to_string()
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn no_byte_missing_but_one_wrong_is_corrupt() {
-        let mut seen = outcome(&ALL);
+        let mut seen = observed(&ALL);
         seen.output_first_wrong = Some(7);
         assert_eq!(cell(named(GOOD), &seen), Cell::Corrupt { exit: 0 });
         assert!(cell(named(GOOD), &seen).lost_and_lied());
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_hang_outweighs_all() {
-        let mut seen = outcome(&Seen { output: 0, ..ALL });
+        let mut seen = observed(&Seen { output: 0, ..ALL });
         seen.hung = true;
         assert_eq!(cell(named(GOOD), &seen), Cell::Hang);
         seen.exit = None;
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_tool_that_dies_of_a_signal_has_not_said_0() {
-        let mut seen = outcome(&ALL);
+        let mut seen = observed(&ALL);
         seen.exit = Some(Exit::Signal(13));
         assert_eq!(cell(named(RESET), &seen), Cell::Ok);
         assert_eq!(cell(named(GOOD), &seen), Cell::Lied { exit: 141 });
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn output_that_nobody_can_count_is_not_missing() {
-        let mut seen = outcome(&Seen { exit: 1, ..ALL });
+        let mut seen = observed(&Seen { exit: 1, ..ALL });
         seen.output_bytes = None;
         assert_eq!(cell(named("output_device_is_full"), &seen), Cell::Ok);
     }

@@ -295,7 +295,7 @@ mod over_tls {
     use adieu_testkit::tls::peer::Step::{
         CloseNotify, CutRecord, Fin, Handshake, ReceiveToEnd, Send, Silence,
     };
-    use adieu_testkit::tls::peer::{Log, Peer, Place, Script, Setup};
+    use adieu_testkit::tls::peer::{Address, Log, Peer, Script, Setup};
     use std::time::Duration;
 
     fn client(args: &[&str], script: &'static Script) -> (Log, Server) {
@@ -304,7 +304,7 @@ mod over_tls {
         let server =
             Server::start_at("tls://127.0.0.1:0", &[&["--cert", &certificate, "--key", &key], args].concat());
         let address = server.address.trim_start_matches("tls://").parse().expect("an address");
-        let place = Place::Tcp(address);
+        let place = Address::Tcp(address);
         let peer = Peer::connect(Setup::PLAIN, move || Some(place.clone()), script);
         (peer.expect("a thread can be had").finish(), server)
     }

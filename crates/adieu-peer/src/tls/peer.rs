@@ -103,14 +103,14 @@ impl Setup {
 
 /// Where a peer is: an endpoint, as a program writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Address {
     /// TCP.
     Tcp(SocketAddr),
     /// A Unix socket's file.
     Unix(PathBuf),
 }
 
-impl Place {
+impl Address {
     /// A port of the system's choice on loopback.
     pub const LOOPBACK: Self = Self::Tcp(SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
 
@@ -137,13 +137,13 @@ impl Place {
     }
 }
 
-impl From<SocketAddr> for Place {
+impl From<SocketAddr> for Address {
     fn from(address: SocketAddr) -> Self {
         Self::Tcp(address)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
@@ -154,7 +154,7 @@ impl fmt::Display for Place {
 
 /// A running TLS peer. Dropped, it is released and waited for.
 pub struct Peer {
-    place: Option<Place>,
+    place: Option<Address>,
     released: Arc<Progress>,
     thread: Option<JoinHandle<Log>>,
 }
@@ -166,7 +166,7 @@ impl Peer {
     ///
     /// It cannot listen, or its certificate cannot be used.
     pub fn listen(setup: Setup, script: &'static Script) -> io::Result<Self> {
-        Self::listen_at(&Place::LOOPBACK, setup, script)
+        Self::listen_at(&Address::LOOPBACK, setup, script)
     }
 
     /// The same at a place.
@@ -174,7 +174,7 @@ impl Peer {
     /// # Errors
     ///
     /// As [`Peer::listen`].
-    pub fn listen_at(place: &Place, setup: Setup, script: &'static Script) -> io::Result<Self> {
+    pub fn listen_at(place: &Address, setup: Setup, script: &'static Script) -> io::Result<Self> {
         let identity = setup.identity.unwrap_or_else(Authority::loopback);
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(setup.versions)
@@ -200,7 +200,7 @@ impl Peer {
     /// No thread can be had.
     pub fn connect(
         setup: Setup,
-        mut find: impl FnMut() -> Option<Place> + Send + 'static,
+        mut find: impl FnMut() -> Option<Address> + Send + 'static,
         script: &'static Script,
     ) -> io::Result<Self> {
         let provider = Arc::new(ring::default_provider());
@@ -259,13 +259,13 @@ impl Peer {
     /// If this peer connects, or listens on a Unix socket.
     pub fn address(&self) -> SocketAddr {
         match self.place {
-            Some(Place::Tcp(address)) => address,
+            Some(Address::Tcp(address)) => address,
             _ => panic!("only a peer that listens on TCP has an address"),
         }
     }
 
     /// Where it listens; `None`: it connects.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&Address> {
         self.place.as_ref()
     }
 

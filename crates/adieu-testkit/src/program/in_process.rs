@@ -1,6 +1,6 @@
 //! A scenario's program as a thread of this process: how a library's own driver is held against the matrix.
 
-use super::{Endpoint, Exit, Outcome, Program};
+use super::{Endpoint, Exit, Observed, Program};
 use crate::scenario::Signal;
 use serde_json::Value;
 use std::{
@@ -58,16 +58,16 @@ impl<S: Fn(Signal) + Clone + Send> Program for InProcess<S> {
         }
     }
 
-    fn wait(self, limit: Duration, outcome: &mut Outcome) {
+    fn wait(self, limit: Duration, observed: &mut Observed) {
         match self.told.recv_timeout(limit) {
             Ok(Ok(report)) => {
                 let code = report.get("exit_code").and_then(Value::as_i64);
-                outcome.exit = code.and_then(|code| i32::try_from(code).ok()).map(Exit::Code);
-                outcome.stderr = report.to_string();
+                observed.exit = code.and_then(|code| i32::try_from(code).ok()).map(Exit::Code);
+                observed.stderr = report.to_string();
             }
-            Ok(Err(error)) => outcome.trouble.push(format!("entering where the target is: {error}")),
-            Err(RecvTimeoutError::Timeout) => outcome.hung = true,
-            Err(RecvTimeoutError::Disconnected) => outcome.trouble.push("the driver panicked".into()),
+            Ok(Err(error)) => observed.trouble.push(format!("entering where the target is: {error}")),
+            Err(RecvTimeoutError::Timeout) => observed.hung = true,
+            Err(RecvTimeoutError::Disconnected) => observed.trouble.push("the driver panicked".into()),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Exit {
 
 /// What happened in one run of one scenario.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub struct Observed {
     /// How the program ended; `None` if it had to be killed. In this process: the exit status that its report names.
     pub exit: Option<Exit>,
     /// It ran longer than the scenario's hang limit and was killed; a thread is left behind.
@@ -93,16 +93,16 @@ pub struct Outcome {
 pub fn run(
     scenario: &Scenario,
     arguments: impl FnOnce(&Scenario, &Endpoint) -> Vec<OsString>,
-) -> io::Result<Outcome> {
+) -> io::Result<Observed> {
     let mut surroundings = Surroundings::of(scenario)?;
     let mut argv = std::mem::take(&mut surroundings.prefix);
     argv.extend(arguments(scenario, &surroundings.endpoint));
     let peer = surroundings.peer.take();
-    let outcome = supervise(scenario, peer, &surroundings.endpoint, |stdin, stdout| {
+    let observed = supervise(scenario, peer, &surroundings.endpoint, |stdin, stdout| {
         Process::start(&argv, stdin, stdout)
     })?;
     drop(surroundings);
-    Ok(outcome)
+    Ok(observed)
 }
 
 /// Runs `drive` in this process, on a thread of its own that stands where the target is (its network namespace, its
@@ -116,18 +116,18 @@ pub fn run_in_process(
     scenario: &Scenario,
     stop: impl Fn(Signal) + Clone + Send,
     drive: impl FnOnce(Given) -> Value + Send + 'static,
-) -> io::Result<Outcome> {
+) -> io::Result<Observed> {
     let mut surroundings = Surroundings::of(scenario)?;
     let (enter, peer) = (surroundings.enter.take(), surroundings.peer.take());
     let endpoint = surroundings.endpoint.clone();
-    let outcome = supervise(scenario, peer, &surroundings.endpoint, |stdin, stdout| {
+    let observed = supervise(scenario, peer, &surroundings.endpoint, |stdin, stdout| {
         let (Some(stdin), Some(stdout)) = (stdin, stdout) else {
             return Err(io::Error::other("a closed standard descriptor is the binary's arm alone"));
         };
         InProcess::start(scenario.name, enter, Given { endpoint, stdin, stdout }, stop, drive)
     })?;
     drop(surroundings);
-    Ok(outcome)
+    Ok(observed)
 }
 
 /// Runs a program that listens and writes its port into the file that `arguments` gets; the peer connects to
@@ -139,7 +139,7 @@ pub fn run_in_process(
 pub fn run_listening(
     scenario: &Scenario,
     arguments: impl FnOnce(&Scenario, &Path) -> Vec<OsString>,
-) -> io::Result<Outcome> {
+) -> io::Result<Observed> {
     let directory = tempfile::Builder::new().prefix("adieu-listen-").tempdir()?;
     let port_file = directory.path().join("port");
     let argv = arguments(scenario, &port_file);
@@ -162,7 +162,7 @@ trait Program {
     fn signaller(&self) -> impl FnOnce(Signal) -> io::Result<()> + Send + use<Self>;
 
     /// Waits for its end, at most for `limit`, and notes how it ended. What has not ended by then is stopped.
-    fn wait(self, limit: Duration, outcome: &mut Outcome);
+    fn wait(self, limit: Duration, observed: &mut Observed);
 }
 
 fn supervise<P: Program>(
@@ -170,7 +170,7 @@ fn supervise<P: Program>(
     peer: Option<PeerHandle>,
     endpoint: &Endpoint,
     start: impl FnOnce(Option<File>, Option<File>) -> io::Result<P>,
-) -> io::Result<Outcome> {
+) -> io::Result<Observed> {
     let scratch = tempfile::Builder::new().prefix("adieu-run-").tempdir()?;
     let (stdin, feed) = Feed::of(scenario.input, scratch.path())?;
     let (stdout, tap) = Tap::of(scenario.output, scratch.path(), pattern_sent_by(scenario.script))?;
@@ -180,14 +180,14 @@ fn supervise<P: Program>(
     let signaller = program.signaller();
     let exited = Progress::new();
     let written = Progress::new();
-    let mut outcome = Outcome::default();
+    let mut observed = Observed::default();
     thread::scope(|scope| {
         let run = Running { scenario, peer: peer.as_ref(), exited: &exited, written: &written };
         let feeding = scope.spawn(move || feed.run(run));
         let tapping = scope.spawn(move || tap.run(run));
         let signalling = scope.spawn(move || run.signal(endpoint, signaller));
-        program.wait(scenario.hang_limit, &mut outcome);
-        outcome.wall = began.elapsed();
+        program.wait(scenario.hang_limit, &mut observed);
+        observed.wall = began.elapsed();
         exited.reach(1);
         if let Some(peer) = &peer {
             peer.release();
@@ -195,25 +195,25 @@ fn supervise<P: Program>(
         for (what, thread) in [("input", feeding), ("signal", signalling)] {
             match thread.join() {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => outcome.trouble.push(format!("{what}: {error}")),
-                Err(_) => outcome.trouble.push(format!("{what}: its thread panicked")),
+                Ok(Err(error)) => observed.trouble.push(format!("{what}: {error}")),
+                Err(_) => observed.trouble.push(format!("{what}: its thread panicked")),
             }
         }
         match tapping.join() {
             Ok(Ok(tapped)) => {
-                outcome.output_bytes = tapped.as_ref().map(adieu_peer::pattern::Verifier::count);
-                outcome.output_first_wrong = tapped.and_then(|tapped| tapped.first_wrong());
+                observed.output_bytes = tapped.as_ref().map(adieu_peer::pattern::Verifier::count);
+                observed.output_first_wrong = tapped.and_then(|tapped| tapped.first_wrong());
             }
-            Ok(Err(error)) => outcome.trouble.push(format!("output: {error}")),
-            Err(_) => outcome.trouble.push("output: its thread panicked".into()),
+            Ok(Err(error)) => observed.trouble.push(format!("output: {error}")),
+            Err(_) => observed.trouble.push("output: its thread panicked".into()),
         }
     });
-    outcome.peer = peer.map(PeerHandle::finish);
-    outcome.read_report();
-    Ok(outcome)
+    observed.peer = peer.map(PeerHandle::finish);
+    observed.read_report();
+    Ok(observed)
 }
 
-impl Outcome {
+impl Observed {
     /// Takes the facts to be judged from the report, if there is one.
     fn read_report(&mut self) {
         let parsed = self.stderr.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -1,6 +1,6 @@
 //! A scenario's program as a child process.
 
-use super::{Exit, Outcome, Program};
+use super::{Exit, Observed, Program};
 use crate::os::{self, Group};
 use crate::scenario::Signal;
 use std::{
@@ -48,26 +48,26 @@ impl Program for Process {
         move |signal| group.signal(signal)
     }
 
-    fn wait(mut self, limit: Duration, outcome: &mut Outcome) {
+    fn wait(mut self, limit: Duration, observed: &mut Observed) {
         let group = Arc::clone(&self.group);
         let (tell, told) = mpsc::channel();
         let waiting = thread::spawn(move || tell.send(self.child.wait()));
         let status = told.recv_timeout(limit).or_else(|_| {
-            outcome.hung = true;
+            observed.hung = true;
             group.kill();
             told.recv()
         });
         // What a program left running would hold its pipes open.
         group.kill();
         match status {
-            Ok(Ok(status)) if !outcome.hung => outcome.exit = Some(Exit::of(status)),
+            Ok(Ok(status)) if !observed.hung => observed.exit = Some(Exit::of(status)),
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => outcome.trouble.push(format!("wait: {error}")),
-            Err(error) => outcome.trouble.push(format!("wait: {error}")),
+            Ok(Err(error)) => observed.trouble.push(format!("wait: {error}")),
+            Err(error) => observed.trouble.push(format!("wait: {error}")),
         }
         // It has told what it has waited for.
         let _ = waiting.join();
-        outcome.stderr = self.said.join().unwrap_or_default();
+        observed.stderr = self.said.join().unwrap_or_default();
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Actor {
 }
 
 /// What became of one step.
-enum Progress {
+enum Progressed {
     Done,
     Again,
     Blocked,
@@ -108,14 +108,14 @@ impl Actor {
                 return;
             };
             match self.perform(now, &mut step, socket) {
-                Progress::Done => {}
-                Progress::Again => self.steps.push_front(step),
-                Progress::Blocked => {
+                Progressed::Done => {}
+                Progressed::Again => self.steps.push_front(step),
+                Progressed::Blocked => {
                     self.steps.push_front(step);
                     self.blocked = true;
                     return;
                 }
-                Progress::Failed(call, kind) => {
+                Progressed::Failed(call, kind) => {
                     self.note(now, Event::Fault(fault(call, kind)));
                     self.close(now, socket);
                 }
@@ -123,25 +123,25 @@ impl Actor {
         }
     }
 
-    fn perform(&mut self, now: Time, step: &mut Step, socket: &mut Socket) -> Progress {
+    fn perform(&mut self, now: Time, step: &mut Step, socket: &mut Socket) -> Progressed {
         match step {
             Step::Send(left) => self.send(now, left, socket),
             Step::Receive(left) => self.receive(now, left, socket),
             Step::ReceiveToEof => self.receive_all(now, socket),
             Step::ReadSlowly { chunk, every } => match self.receive(now, &mut chunk.clone(), socket) {
-                Progress::Done if self.eof => Progress::Done,
-                Progress::Done | Progress::Again => {
+                Progressed::Done if self.eof => Progressed::Done,
+                Progressed::Done | Progressed::Again => {
                     self.sleeps_until = now + *every;
-                    Progress::Again
+                    Progressed::Again
                 }
                 other => other,
             },
-            Step::Trickle { bytes: 0, .. } => Progress::Done,
+            Step::Trickle { bytes: 0, .. } => Progressed::Done,
             Step::Trickle { bytes, every } => match self.send(now, &mut 1, socket) {
-                Progress::Done => {
+                Progressed::Done => {
                     *bytes -= 1;
                     self.sleeps_until = now + *every;
-                    Progress::Again
+                    Progressed::Again
                 }
                 other => other,
             },
@@ -150,29 +150,29 @@ impl Actor {
                 self.note(now, Event::Did(Action::ShutdownSend));
                 socket
                     .shutdown_send(now)
-                    .map_or_else(|kind| Progress::Failed(Call::Shutdown, kind), |()| Progress::Done)
+                    .map_or_else(|kind| Progressed::Failed(Call::Shutdown, kind), |()| Progressed::Done)
             }
             Step::Pause(pause) => {
                 self.sleeps_until = now + *pause;
-                Progress::Done
+                Progressed::Done
             }
-            Step::Hold => Progress::Blocked,
+            Step::Hold => Progressed::Blocked,
             Step::Close => {
                 self.close(now, socket);
-                Progress::Done
+                Progressed::Done
             }
             Step::Reset => {
                 self.note(now, Event::Did(Action::Abort));
                 socket.abort();
                 self.closed = true;
-                Progress::Done
+                Progressed::Done
             }
         }
     }
 
-    fn send(&mut self, now: Time, left: &mut u64, socket: &mut Socket) -> Progress {
+    fn send(&mut self, now: Time, left: &mut u64, socket: &mut Socket) -> Progressed {
         if *left == 0 {
-            return Progress::Done;
+            return Progressed::Done;
         }
         match socket.send(now, *left) {
             Ok(Io::Bytes(n)) => {
@@ -180,16 +180,16 @@ impl Actor {
                 self.counts.read += n;
                 self.counts.accepted += n;
                 self.note(now, Event::Accepted(n));
-                if *left == 0 { Progress::Done } else { Progress::Again }
+                if *left == 0 { Progressed::Done } else { Progressed::Again }
             }
-            Ok(Io::Eof | Io::Blocked) => Progress::Blocked,
-            Err(kind) => Progress::Failed(Call::Send, kind),
+            Ok(Io::Eof | Io::Blocked) => Progressed::Blocked,
+            Err(kind) => Progressed::Failed(Call::Send, kind),
         }
     }
 
-    fn receive(&mut self, now: Time, left: &mut u64, socket: &mut Socket) -> Progress {
+    fn receive(&mut self, now: Time, left: &mut u64, socket: &mut Socket) -> Progressed {
         if *left == 0 || self.eof {
-            return Progress::Done;
+            return Progressed::Done;
         }
         match socket.recv(*left) {
             Ok(Io::Bytes(n)) => {
@@ -197,30 +197,30 @@ impl Actor {
                 self.counts.received += n;
                 self.counts.written += n;
                 self.note(now, Event::Received(n));
-                if *left == 0 { Progress::Done } else { Progress::Again }
+                if *left == 0 { Progressed::Done } else { Progressed::Again }
             }
             Ok(Io::Eof) => {
                 self.eof = true;
                 self.note(now, Event::Eof);
-                Progress::Done
+                Progressed::Done
             }
-            Ok(Io::Blocked) => Progress::Blocked,
-            Err(kind) => Progress::Failed(Call::Receive, kind),
+            Ok(Io::Blocked) => Progressed::Blocked,
+            Err(kind) => Progressed::Failed(Call::Receive, kind),
         }
     }
 
-    fn receive_all(&mut self, now: Time, socket: &mut Socket) -> Progress {
+    fn receive_all(&mut self, now: Time, socket: &mut Socket) -> Progressed {
         let mut left = u64::MAX;
         self.receive(now, &mut left, socket)
     }
 
-    fn exchange(&mut self, now: Time, left: &mut u64, socket: &mut Socket) -> Progress {
+    fn exchange(&mut self, now: Time, left: &mut u64, socket: &mut Socket) -> Progressed {
         let received = self.receive_all(now, socket);
-        if matches!(received, Progress::Again | Progress::Failed(..)) {
+        if matches!(received, Progressed::Again | Progressed::Failed(..)) {
             return received;
         }
         match (received, self.send(now, left, socket)) {
-            (Progress::Blocked, Progress::Done) => Progress::Blocked,
+            (Progressed::Blocked, Progressed::Done) => Progressed::Blocked,
             (_, sent) => sent,
         }
     }

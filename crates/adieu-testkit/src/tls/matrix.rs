@@ -1,7 +1,7 @@
 //! The closing matrix between close_notify and FIN: what a TLS peer does at the end, and what must be made of it.
 
 use super::peer::{
-    Peer, Place, Script, Setup,
+    Address, Peer, Script, Setup,
     Step::{
         BreakOff, CloseNotify, CutRecord, Fin, Handshake, Hold, Receive, ReceiveToEnd, Reset, Send, Silence,
     },
@@ -233,7 +233,7 @@ pub fn input(scenario: &Scenario) -> Vec<u8> {
 /// If a peer cannot be started.
 pub fn failures_of_connecting(
     over: Over,
-    run: impl Fn(&'static Scenario, &Place) -> io::Result<Ran> + Sync,
+    run: impl Fn(&'static Scenario, &Address) -> io::Result<Ran> + Sync,
 ) -> Vec<String> {
     each(over, |scenario, place| {
         let peer = Peer::listen_at(place, scenario.setup, scenario.script).expect("a peer");
@@ -250,10 +250,10 @@ pub fn failures_of_connecting(
 /// If a peer cannot be started.
 pub fn failures_of_listening<F, W>(
     over: Over,
-    run: impl Fn(&'static Scenario, &Place) -> io::Result<(F, W)> + Sync,
+    run: impl Fn(&'static Scenario, &Address) -> io::Result<(F, W)> + Sync,
 ) -> Vec<String>
 where
-    F: FnMut() -> Option<Place> + std::marker::Send + 'static,
+    F: FnMut() -> Option<Address> + std::marker::Send + 'static,
     W: FnOnce() -> io::Result<Ran>,
 {
     each(over, |scenario, place| {
@@ -274,7 +274,7 @@ pub enum Over {
 
 fn each(
     over: Over,
-    run: impl Fn(&'static Scenario, &Place) -> (io::Result<Ran>, Peer) + Sync,
+    run: impl Fn(&'static Scenario, &Address) -> (io::Result<Ran>, Peer) + Sync,
 ) -> Vec<String> {
     let only = std::env::var(crate::matrix::ONLY).unwrap_or_default();
     let directory = tempfile::tempdir().expect("a directory can be made");
@@ -287,8 +287,8 @@ fn each(
             .map(|(index, scenario)| {
                 scope.spawn(move || {
                     let place = match over {
-                        Over::Tcp => Place::LOOPBACK,
-                        Over::Unix => Place::Unix(directory.join(index.to_string())),
+                        Over::Tcp => Address::LOOPBACK,
+                        Over::Unix => Address::Unix(directory.join(index.to_string())),
                     };
                     let (ran, peer) = run(scenario, &place);
                     let log = peer.finish();

@@ -10,7 +10,7 @@ use adieu::tls::{Client, Eof, Server};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener, Report};
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::matrix::{self, Over, Ran, Scenario};
-use adieu_testkit::tls::peer::{Peer, Place, Script, Setup, Step};
+use adieu_testkit::tls::peer::{Address, Peer, Script, Setup, Step};
 use std::io::{self, Read, Seek, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn holds(failures: fn(Over) -> Vec<String>) {
     assert!(found.is_empty(), "{} rows failed:\n{}", found.len(), found.join("\n"));
 }
 
-fn endpoint(place: &Place) -> Endpoint {
+fn endpoint(place: &Address) -> Endpoint {
     place.to_string().parse().expect("an endpoint")
 }
 
@@ -135,10 +135,10 @@ fn failures_of_a_listener_on_tokio(over: Over) -> Vec<String> {
 }
 
 /// Where a listener is that was asked to be at a place.
-fn found(asked: &Place, endpoint: &str) -> Place {
+fn found(asked: &Address, endpoint: &str) -> Address {
     match asked {
-        Place::Tcp(_) => Place::Tcp(endpoint.parse().expect("an address")),
-        Place::Unix(path) => {
+        Address::Tcp(_) => Address::Tcp(endpoint.parse().expect("an address")),
+        Address::Unix(path) => {
             assert_eq!(endpoint, format!("unix:{}", path.display()));
             asked.clone()
         }
@@ -175,7 +175,7 @@ fn the_closing_matrix_of_tls_holds_for_a_listener_on_tokio() {
 fn a_unix_socket_has_no_name_for_the_check_and_a_pin_needs_none() {
     on_both(|arm| {
         let directory = tempfile::tempdir().expect("a directory can be made");
-        let place = Place::Unix(directory.path().join("socket"));
+        let place = Address::Unix(directory.path().join("socket"));
         let script: &Script = &[Step::Handshake, Step::ReceiveToEnd, Step::CloseNotify, Step::Fin];
         let peer = Peer::listen_at(&place, Setup::PLAIN, script).expect("a new path");
         let endpoint = endpoint(&place);

@@ -5,7 +5,7 @@ use crate::arms::bounded;
 use adieu::tls::Server;
 use adieu::{Endpoint, ListenOptions, Listener, Report};
 use adieu_testkit::tls::authority::{Authority, Identity};
-use adieu_testkit::tls::peer::{Peer, Place, Setup, Step};
+use adieu_testkit::tls::peer::{Address, Peer, Setup, Step};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ fn refused(identity: &'static Identity, setup: Setup) -> Report {
     let tls = Server::from_files(certificate, key).client_ca_file(Authority::shared().file()).build();
     let options = ListenOptions::new().tls(tls.expect("files"));
     let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");
-    let place = Place::Tcp(address_of(listener.local_endpoint()));
+    let place = Address::Tcp(address_of(listener.local_endpoint()));
     let setup = Setup { identity: Some(identity), ..setup };
     let _client = Peer::connect(setup, move || Some(place.clone()), &[Step::Handshake, Step::ReceiveToEnd]);
     *listener.accept().expect("a client").handshake().expect_err("it is refused")
