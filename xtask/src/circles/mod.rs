@@ -204,6 +204,11 @@ mod tests {
             ("b.rs", "pub(crate) struct B;"),
         ];
         assert_eq!(circles_in(&files), Vec::<Vec<String>>::new());
+        // Who may see a part is not what it imports.
+        let hidden =
+            [&files[..], &[("a/part.rs", "pub(super) struct Part { pub(in crate::a) word: u8 }")]].concat();
+        let hidden = [&hidden[..], &[("b.rs", "use crate::a::part::Part; pub(crate) struct B;")]].concat();
+        assert_eq!(circles_in(&hidden), Vec::<Vec<String>>::new());
         // The way comes back from outside to a part.
         let back = [&files[..], &[("b.rs", "use crate::a::part::Part; pub(crate) struct B;")]].concat();
         assert_eq!(circles_in(&back), [["a", "a::part", "b"]]);

@@ -281,6 +281,9 @@ impl<'ast> Visit<'ast> for Code {
         scan(called.tokens.clone(), &mut self.paths);
     }
 
+    /// `pub(super)` says who may import, and imports nothing.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
+
     /// Attributes name derives and lints, which are not ours.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 }
