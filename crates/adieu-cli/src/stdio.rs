@@ -2,7 +2,7 @@
 
 use crate::os::{self, Standard};
 use std::fs::File;
-use std::io::{self, IsTerminal, Seek};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 /// Standard input as the connection's input.
@@ -23,19 +23,10 @@ pub(crate) fn stdin_is_terminal() -> bool {
 }
 
 /// Opens the file that is to be a connection's output, or makes it. What it has stays until there is a connection: see
-/// [`empty`].
+/// [`empty_file`](adieu_os::empty_file).
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     if os::that_is_file(path) == Some("stdin") {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is our stdin, and would be lost"));
     }
     File::options().write(true).create(true).truncate(false).open(path)
-}
-
-/// Takes away what the file had before us; what a connection before this one has written stays. Whatever is no regular
-/// file has nothing to be taken away.
-pub(crate) fn empty(mut file: &File) -> io::Result<()> {
-    if file.metadata().is_ok_and(|about| about.is_file()) && file.stream_position()? == 0 {
-        file.set_len(0)?;
-    }
-    Ok(())
 }

@@ -1,56 +1,72 @@
 //! What the two ends of an exchange have in common on every system; how they are read and written is each system's own.
 
 use super::ends::{Input, Output, Sink};
-use std::time::{Duration, Instant};
+use crate::{OpenFile, Pollable, Watch};
+use std::time::Duration;
 use std::{fs::File, io};
 
-/// Once the peer has ended too, how long the status of a command may take after the end of its output.
-const STATUS: Duration = Duration::from_secs(10);
-
-/// As long as the peer has not ended: the command may only have closed its output, and wait for the peer, and the peer
-/// for our end.
-const STATUS_WHILE_OPEN: Duration = Duration::from_secs(1);
-
-/// What says, once an input has ended, whether it was whole.
-pub(crate) struct EndCheck {
-    /// Asks. `None`: it is not known yet.
-    pub(crate) ask: Box<dyn FnMut() -> Option<io::Result<()>> + Send>,
-    /// Since when it is asked: the input has ended.
-    pub(crate) since: Option<Instant>,
-    /// It has answered, or was asked for long enough, and then the input counts as whole.
-    pub(crate) is_over: bool,
-}
-
-impl EndCheck {
-    /// How an input ends that has this check: like reading it, so that `WouldBlock` says that it is not known yet.
-    pub(crate) fn end(&mut self) -> io::Result<usize> {
-        self.since.get_or_insert_with(Instant::now);
-        match (self.ask)() {
-            Some(result) => {
-                self.is_over = true;
-                result.map(|()| 0)
-            }
-            None if self.is_over => Ok(0),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-
-    /// How long it may still be asked. `None`: it is not.
-    pub(crate) fn left(&mut self, peer_has_ended: bool) -> Option<Duration> {
-        if self.is_over {
-            return None;
-        }
-        let limit = if peer_has_ended { STATUS } else { STATUS_WHILE_OPEN };
-        let left = limit.saturating_sub(self.since?.elapsed());
-        self.is_over |= left.is_zero();
-        Some(left)
-    }
+/// What ended a wait for an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitEnd {
+    /// It may be read.
+    Ready,
+    /// Something else that was watched is readable.
+    Other,
+    /// The time was over.
+    TimeOver,
 }
 
 impl Input {
+    /// Waits until it may be read, or one of `others` is readable, at most so long.
+    ///
+    /// # Errors
+    ///
+    /// The system could not wait: it has no memory left.
+    pub fn wait(&mut self, others: &[Pollable<'_>], limit: Duration) -> io::Result<WaitEnd> {
+        // A file is always ready, and has no watch.
+        if self.is_ready() {
+            return Ok(WaitEnd::Ready);
+        }
+        let mut watches = vec![self.watch()];
+        watches.extend(others.iter().map(|other| Watch::readable(Some(*other))));
+        crate::wait(&mut watches, Some(limit))?;
+        let is_ready = watches[0].ready.any;
+        let other = watches[1..].iter().any(|watch| watch.ready.any);
+        if is_ready {
+            self.set_ready();
+            return Ok(WaitEnd::Ready);
+        }
+        Ok(if other { WaitEnd::Other } else { WaitEnd::TimeOver })
+    }
+
     /// Nothing to send.
     pub fn empty() -> Self {
         Self::from_bytes(Vec::new())
+    }
+}
+
+impl io::Read for Input {
+    /// Reads; only when ready. `WouldBlock`: it was not ready after all.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Self::read(self, buffer)
+    }
+}
+
+impl OpenFile {
+    /// Waits until it may be written to, at most so long. Whether it may.
+    ///
+    /// # Errors
+    ///
+    /// The system could not wait: it has no memory left.
+    pub fn await_room(&mut self, limit: Duration) -> io::Result<bool> {
+        if !self.is_ready() {
+            let mut watches = [self.watch_room()];
+            crate::wait(&mut watches, Some(limit))?;
+            if watches[0].ready.any {
+                self.set_ready();
+            }
+        }
+        Ok(self.is_ready())
     }
 }
 

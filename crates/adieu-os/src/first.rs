@@ -1,7 +1,7 @@
 //! What an input gives first, read before there is a connection: for what goes with a SYN.
 
 use crate::ends::Input;
-use crate::{AsPollable, Watch};
+use crate::{AsPollable, WaitEnd};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -24,21 +24,12 @@ impl Input {
         let mut first = vec![0; limit];
         loop {
             let left = patience.saturating_sub(began.elapsed());
-            let mut watches = [self.watch(), Watch::readable(interrupt.map(AsPollable::as_pollable))];
-            // A file is always ready, and has no watch.
-            let ready = if self.is_ready() {
-                true
-            } else {
-                crate::wait(&mut watches, Some(left))?;
-                watches[0].ready.any
-            };
-            if !ready {
-                if left.is_zero() || watches[1].ready.any {
-                    return Ok((Vec::new(), self));
-                }
-                continue;
+            let others: Vec<_> = interrupt.iter().map(|interrupt| interrupt.as_pollable()).collect();
+            match self.wait(&others, left)? {
+                WaitEnd::Ready => {}
+                WaitEnd::TimeOver if !left.is_zero() => continue,
+                WaitEnd::TimeOver | WaitEnd::Other => return Ok((Vec::new(), self)),
             }
-            self.set_ready();
             match self.read(&mut first) {
                 // A terminal tells its end once.
                 Ok(0) => return Ok((Vec::new(), Self::empty())),

@@ -27,7 +27,7 @@ impl<'a> Lane<'a> {
 
     /// One of our own ends.
     #[cfg(unix)]
-    pub(crate) fn of(_: super::ends::Kind, _: Pollable<'a>) -> Self {
+    pub(crate) fn of(_: super::unix::open_file::Kind, _: Pollable<'a>) -> Self {
         Self::none()
     }
 }

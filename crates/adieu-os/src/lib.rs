@@ -19,7 +19,7 @@ mod sockets;
 mod watch;
 mod words;
 
-pub use both_ends::Closes;
+pub use both_ends::{Closes, WaitEnd};
 pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
 pub use watch::{Ready, Watch};
 pub use words::{Explained, describe_code, describe_error, os_code};

@@ -21,6 +21,8 @@ use crate::wire::{
     ProtocolError, Receipt, Totals,
 };
 use crate::zeros;
+use adieu_os::WaitEnd;
+use adieu_os::ends::Input;
 use offers::OffersMade;
 use old_offers::OldOffers;
 use out::Out;
@@ -205,9 +207,7 @@ impl<T: Transport> Sender<'_, T> {
                     self.serve_all()?;
                     let input = match place {
                         Some(place) => self.await_opening(place)?,
-                        None => {
-                            os::Input::stdin().map_err(|e| SourceError::new("read", "stdin".as_ref(), e))?
-                        }
+                        None => Input::stdin().map_err(|e| SourceError::new("read", "stdin".as_ref(), e))?,
                     };
                     self.send_stream(&path, input)?;
                 }
@@ -271,8 +271,9 @@ impl<T: Transport> Sender<'_, T> {
                 .send_piece(&mut opened.file, size, OUT, &mut hasher)
                 .map_err(|stop| named(stop, path))?
             {
-                0 => return self.end_file(path, mode, size, &hasher),
-                n => size += n as u64,
+                Some(0) => return self.end_file(path, mode, size, &hasher),
+                Some(n) => size += n as u64,
+                None => {}
             }
         }
     }
@@ -338,9 +339,12 @@ impl<T: Transport> Sender<'_, T> {
             let n = self.send_piece(&mut opened.file, at, most, &mut hasher);
             match n.map_err(|stop| named(stop, path))? {
                 // It has become shorter, or the system gives it a size that it has not.
-                0 if opened.change() == Change::Content => return Err(SourceError::changed(path).into()),
-                0 => return Err(SourceError::shorter(path, size, at).into()),
-                n => at += n as u64,
+                Some(0) if opened.change() == Change::Content => {
+                    return Err(SourceError::changed(path).into());
+                }
+                Some(0) => return Err(SourceError::shorter(path, size, at).into()),
+                Some(n) => at += n as u64,
+                None => {}
             }
         }
         match opened.change() {
@@ -371,7 +375,7 @@ impl<T: Transport> Sender<'_, T> {
     /// The output of a command, of which only its exit status says that it is whole.
     fn send_output(&mut self, path: &EntryPath, producer: &Producer) -> Result<(), Stop> {
         let (mut running, output) = producer.start()?;
-        let input = os::Input::new(output).map_err(|e| SourceError::new("read", "".as_ref(), e))?;
+        let input = Input::try_from(output).map_err(|e| SourceError::new("read", "".as_ref(), e))?;
         let (size, hasher) = self.send_input(path, input)?;
         // It may close its output long before it ends.
         while !running.has_ended_well()? {
@@ -381,13 +385,13 @@ impl<T: Transport> Sender<'_, T> {
         self.end_file(path, STREAM_MODE, size, &hasher)
     }
 
-    fn send_stream(&mut self, path: &EntryPath, input: os::Input) -> Result<(), Stop> {
+    fn send_stream(&mut self, path: &EntryPath, input: Input) -> Result<(), Stop> {
         let (size, hasher) = self.send_input(path, input)?;
         self.end_file(path, STREAM_MODE, size, &hasher)
     }
 
     /// All that a stream gives; its file has no end yet.
-    fn send_input(&mut self, path: &EntryPath, mut input: os::Input) -> Result<(u64, blake3::Hasher), Stop> {
+    fn send_input(&mut self, path: &EntryPath, mut input: Input) -> Result<(u64, blake3::Hasher), Stop> {
         self.control(&Control::File { offer: false, mode: STREAM_MODE, size: None, path: path.clone() })?;
         (self.observe)(TransferEvent::File { path, resumed_from: 0 });
         let mut hasher = blake3::Hasher::new();
@@ -395,14 +399,15 @@ impl<T: Transport> Sender<'_, T> {
         loop {
             self.await_input(&mut input)?;
             match self.send_piece(&mut input, size, OUT - 1, &mut hasher).map_err(|stop| named(stop, path))? {
-                0 => return Ok((size, hasher)),
-                n => size += n as u64,
+                Some(0) => return Ok((size, hasher)),
+                Some(n) => size += n as u64,
+                None => {}
             }
         }
     }
 
     /// Opens a pipe or device. A FIFO is open once somebody writes to it, so this is a thread's to wait for.
-    fn await_opening(&mut self, place: PathBuf) -> Result<os::Input, Stop> {
+    fn await_opening(&mut self, place: PathBuf) -> Result<Input, Stop> {
         let (done, opened) = mpsc::channel();
         let shown = place.clone();
         let fail = |e| SourceError::new("open", &shown, e);
@@ -411,7 +416,7 @@ impl<T: Transport> Sender<'_, T> {
         thread::Builder::new().spawn(opening).map_err(fail)?;
         loop {
             match opened.recv_timeout(SLICE) {
-                Ok(file) => return Ok(file.and_then(os::Input::new).map_err(fail)?),
+                Ok(file) => return Ok(file.and_then(Input::try_from).map_err(fail)?),
                 Err(_) => self.stay_heard()?,
             }
         }
@@ -426,24 +431,25 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     /// Sleeps until the input has something.
-    fn await_input(&mut self, input: &mut os::Input) -> Result<(), Stop> {
+    fn await_input(&mut self, input: &mut Input) -> Result<(), Stop> {
         // The deadline makes nothing readable, so it is looked at so often.
         const LOOK: Duration = Duration::from_millis(100);
-        while !input.is_ready() {
+        while input.wait(&[], Duration::ZERO)? != WaitEnd::Ready {
             self.stay_heard()?;
-            input.wait(self.channel.link(), LOOK)?;
+            input.wait(&self.channel.link().watched(), LOOK)?;
         }
         Ok(())
     }
 
     /// Reads a piece from `at` on into the frames that wait, and sends them if they are many. Gives the length of the piece.
+    /// `None`: the input was not ready after all.
     fn send_piece(
         &mut self,
         from: &mut impl Read,
         at: u64,
         most: usize,
         hasher: &mut blake3::Hasher,
-    ) -> Result<usize, Stop> {
+    ) -> Result<Option<usize>, Stop> {
         let most = if most >= OUT {
             // Pieces of a long file end at multiples of a piece, each a call and a frame of its own: a hash takes long for what
             // is no multiple of its blocks.
@@ -460,16 +466,17 @@ impl<T: Transport> Sender<'_, T> {
             match from.read(room) {
                 Ok(n) => break n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) => return Err(SourceError::new("read", "".as_ref(), error).into()),
             }
         };
         if n == 0 {
-            return Ok(0);
+            return Ok(Some(0));
         }
         hasher.update(&room[..n]);
         self.out.push_content(n);
         self.moved(n as u64)?;
-        Ok(n)
+        Ok(Some(n))
     }
 
     fn send_hole(&mut self, length: u64, hasher: &mut blake3::Hasher) -> Result<(), Stop> {

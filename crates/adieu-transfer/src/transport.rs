@@ -1,11 +1,9 @@
 //! What a transfer runs over: an adieu connection, or in tests anything that fails as it is told.
 
 use adieu::{Connection, HalfClosed, Interrupt, Report, Signal};
+use adieu_os::{AsPollable, Pollable};
 use std::io::{self, Read, Write};
 use std::time::Duration;
-
-#[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd};
 
 /// A byte stream in both directions, of which ours can be ended while the other goes on.
 pub trait Transport {
@@ -45,13 +43,11 @@ pub trait Transport {
     /// For so long, such a signal does not end the stream: a last word is to be said.
     fn defer_interrupt(&mut self, _: Duration) {}
 
-    /// What to watch besides an input that may be silent: readable means that a read does not wait.
-    ///
-    /// # Platforms
-    ///
-    /// Unix. Elsewhere nothing can wait for both, and the peer is looked at ten times per second.
-    #[cfg(unix)]
-    fn watched(&self) -> Vec<BorrowedFd<'_>>;
+    /// What to watch besides an input that may be silent: readable means that a read does not wait. Where there is nothing to
+    /// watch, the peer is looked at ten times per second.
+    fn watched(&self) -> Vec<Pollable<'_>> {
+        Vec::new()
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for &mut T {
@@ -79,8 +75,7 @@ impl<T: Transport + ?Sized> Transport for &mut T {
         (**self).defer_interrupt(limit);
     }
 
-    #[cfg(unix)]
-    fn watched(&self) -> Vec<BorrowedFd<'_>> {
+    fn watched(&self) -> Vec<Pollable<'_>> {
         (**self).watched()
     }
 }
@@ -202,9 +197,8 @@ impl Transport for Wire {
         }
     }
 
-    #[cfg(unix)]
-    fn watched(&self) -> Vec<BorrowedFd<'_>> {
+    fn watched(&self) -> Vec<Pollable<'_>> {
         let socket = if let State::Open(connection) = &self.state { connection.socket() } else { None };
-        socket.into_iter().chain(self.interrupt.as_ref().map(AsFd::as_fd)).collect()
+        socket.into_iter().chain(self.interrupt.as_ref().map(AsPollable::as_pollable)).collect()
     }
 }

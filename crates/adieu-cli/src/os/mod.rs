@@ -41,7 +41,6 @@ impl ExecStatus {
 
 /// From here on the shell's status says that a command could not be run, or which signal ended it (sh(1p), "Exit Status for
 /// Commands").
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "commands are there on Linux alone"))]
 const CANNOT_RUN: i32 = 126;
 
 /// What became of a connection that was given to a service.

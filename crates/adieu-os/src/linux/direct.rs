@@ -13,7 +13,7 @@
 //! asked in its own way.
 
 use crate::Watch;
-use crate::ends::Kind;
+use crate::unix::open_file::Kind;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, SpliceFlags, splice};
 use std::io;

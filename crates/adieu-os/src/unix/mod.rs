@@ -1,8 +1,10 @@
 //! Unix: error numbers, `poll`, and being woken.
 
+mod end_check;
 pub mod ends;
 mod group;
 mod names;
+pub(crate) mod open_file;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 #[cfg(feature = "tokio")]
@@ -12,6 +14,7 @@ mod waker;
 
 pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
 pub use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
+pub use open_file::{OpenFile, empty_file};
 #[cfg(not(target_os = "linux"))]
 pub use portable::*;
 #[cfg(feature = "tokio")]

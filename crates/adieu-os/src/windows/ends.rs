@@ -10,8 +10,9 @@ use crate::both_ends::Closes;
 use crate::{Lane, Watch};
 use adieu_proto::LocalEnd;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::windows::io::{AsHandle, AsRawHandle, AsSocket, BorrowedHandle, IntoRawHandle, OwnedHandle};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use windows_sys::Win32::Foundation as win32;
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_CHAR, FILE_TYPE_DISK, GetFileType};
@@ -60,7 +61,44 @@ pub struct Input {
 enum Source {
     File(File),
     Thread(Reader),
+    Standard(StandardReader),
     Bytes { bytes: Vec<u8>, taken: usize },
+}
+
+/// The reader of our standard input, while nobody has it: what its thread has read and nobody has taken is for whoever asks
+/// next.
+static STANDARD: Mutex<Option<Reader>> = Mutex::new(None);
+
+/// The reader of our standard input, which is given back when this is dropped.
+struct StandardReader(Option<Reader>);
+
+impl StandardReader {
+    fn new() -> io::Result<Self> {
+        if let Some(reader) = STANDARD.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Ok(Self(Some(reader)));
+        }
+        let stdin = io::stdin();
+        let reader = match kind_of(stdin.as_handle())? {
+            // std turns what is typed from UTF-16 into UTF-8.
+            Kind::Console => Reader::new(stdin)?,
+            _ => Reader::new(File::from(stdin.as_handle().try_clone_to_owned()?))?,
+        };
+        Ok(Self(Some(reader)))
+    }
+
+    fn get(&self) -> &Reader {
+        self.0.as_ref().expect("it is given back when this is dropped")
+    }
+
+    fn get_mut(&mut self) -> &mut Reader {
+        self.0.as_mut().expect("it is given back when this is dropped")
+    }
+}
+
+impl Drop for StandardReader {
+    fn drop(&mut self) {
+        *STANDARD.lock().unwrap_or_else(PoisonError::into_inner) = self.0.take();
+    }
 }
 
 impl Input {
@@ -73,9 +111,8 @@ impl Input {
         let stdin = io::stdin();
         let handle = stdin.as_handle();
         match kind_of(handle)? {
-            // std turns what is typed from UTF-16 into UTF-8.
-            Kind::Console => Ok(Self { source: Source::Thread(Reader::new(stdin)?) }),
-            _ => Self::from_handle(handle.try_clone_to_owned()?),
+            Kind::Console | Kind::Pipe => Ok(Self { source: Source::Standard(StandardReader::new()?) }),
+            Kind::File | Kind::Device => Self::from_handle(handle.try_clone_to_owned()?),
         }
     }
 
@@ -118,6 +155,7 @@ impl Input {
     pub fn is_ready(&self) -> bool {
         match &self.source {
             Source::Thread(reader) => reader.is_ready(),
+            Source::Standard(reader) => reader.get().is_ready(),
             Source::File(_) | Source::Bytes { .. } => true,
         }
     }
@@ -128,13 +166,13 @@ impl Input {
 
     /// What to wait for until it may be read.
     pub fn watch(&self) -> Watch<'_> {
-        match &self.source {
-            Source::Thread(reader) => {
-                reader.ask();
-                Watch::new(reader.as_socket(), true, false)
-            }
-            Source::File(_) | Source::Bytes { .. } => Watch::none(),
-        }
+        let reader = match &self.source {
+            Source::Thread(reader) => reader,
+            Source::Standard(reader) => reader.get(),
+            Source::File(_) | Source::Bytes { .. } => return Watch::none(),
+        };
+        reader.ask();
+        Watch::new(reader.as_socket(), true, false)
     }
 
     /// What it is for a direct way: there is none.
@@ -164,6 +202,7 @@ impl Input {
             }
             Source::File(file) => file.read(buffer),
             Source::Thread(reader) => reader.read(buffer),
+            Source::Standard(reader) => reader.get_mut().read(buffer),
         };
         match result {
             // The writing end of a pipe is closed (ReadFile, "Pipes"): that is its end.
@@ -189,19 +228,92 @@ pub struct Output {
 }
 
 pub(crate) enum Sink {
-    File {
-        file: File,
-        /// It is on a disk, and ours alone: to be flushed at the end.
-        flush: bool,
-    },
-    Thread {
-        writer: Writer,
-        /// It is closed after the peer's EOF.
+    Open {
+        file: OpenFile,
+        /// It is ours alone: closed after the peer's EOF, and flushed if it is on a disk. Otherwise it is the standard output.
         owned: bool,
     },
     Null,
     /// Ended: closed by us, after the peer's EOF.
     Ended,
+}
+
+/// An open file of any kind, for writing.
+#[derive(Debug)]
+pub struct OpenFile {
+    way: Way,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Way {
+    File(File),
+    Thread(Writer),
+}
+
+impl OpenFile {
+    /// One that is written to, and left as it is when this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// It is closed, or there are no threads left.
+    pub fn for_writing(file: File) -> io::Result<Self> {
+        let kind = kind_of(file.as_handle())?;
+        let way = match kind {
+            Kind::File | Kind::Device => Way::File(file),
+            Kind::Console | Kind::Pipe => Way::Thread(Writer::new(file)?),
+        };
+        Ok(Self { way, kind })
+    }
+
+    /// Whether a call comes to something.
+    pub fn is_ready(&self) -> bool {
+        match &self.way {
+            Way::Thread(writer) => writer.is_ready(),
+            Way::File(_) => true,
+        }
+    }
+
+    /// The thread knows by itself.
+    #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
+    pub fn set_ready(&mut self) {}
+
+    /// What to wait for until it may be written to.
+    pub fn watch_room(&self) -> Watch<'_> {
+        match &self.way {
+            Way::Thread(writer) => Watch::new(writer.as_socket(), true, false),
+            Way::File(_) => Watch::none(),
+        }
+    }
+
+    /// Writes; only when ready. `WouldBlock`: it was not ready after all, or is not finished yet, and is to be asked again
+    /// with the same bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.way {
+            Way::Thread(writer) => writer.write(bytes),
+            Way::File(file) => match file.write(bytes) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                other => other,
+            },
+        }
+    }
+
+    /// The file, if it is on a disk.
+    fn on_disk(&self) -> Option<&File> {
+        match &self.way {
+            Way::File(file) if self.kind == Kind::File => Some(file),
+            _ => None,
+        }
+    }
+}
+
+/// Takes away what a file had before us: what was written through the same open file stays. Whatever is no regular file has
+/// nothing to be taken away.
+pub fn empty_file(mut file: &File) -> io::Result<()> {
+    if file.metadata().is_ok_and(|about| about.is_file()) && file.stream_position()? == 0 {
+        file.set_len(0)?;
+    }
+    Ok(())
 }
 
 impl Output {
@@ -214,15 +326,13 @@ impl Output {
         let stdout = io::stdout();
         let handle = stdout.as_handle();
         let kind = kind_of(handle)?;
-        if kind == Kind::Console {
+        let file = if kind == Kind::Console {
             // std turns UTF-8 into UTF-16.
-            return Ok(Self::to(Sink::Thread { writer: Writer::new(stdout)?, owned: false }));
-        }
-        let file = File::from(handle.try_clone_to_owned()?);
-        Ok(Self::to(match kind {
-            Kind::File | Kind::Device => Sink::File { file, flush: false },
-            Kind::Console | Kind::Pipe => Sink::Thread { writer: Writer::new(file)?, owned: false },
-        }))
+            OpenFile { way: Way::Thread(Writer::new(stdout)?), kind }
+        } else {
+            OpenFile::for_writing(File::from(handle.try_clone_to_owned()?))?
+        };
+        Ok(Self::to(Sink::Open { file, owned: false }))
     }
 
     /// A file, or the writing end of a pipe. It is closed after the peer's EOF.
@@ -231,12 +341,8 @@ impl Output {
     ///
     /// There are no threads left.
     pub fn from_handle(handle: impl Into<OwnedHandle>) -> io::Result<Self> {
-        let file = File::from(handle.into());
-        let kind = kind_of(file.as_handle())?;
-        Ok(Self::to(match kind {
-            Kind::File | Kind::Device => Sink::File { file, flush: kind == Kind::File },
-            Kind::Console | Kind::Pipe => Sink::Thread { writer: Writer::new(file)?, owned: true },
-        }))
+        let file = OpenFile::for_writing(File::from(handle.into()))?;
+        Ok(Self::to(Sink::Open { file, owned: true }))
     }
 
     pub(crate) fn from_file(file: File) -> io::Result<Self> {
@@ -246,8 +352,8 @@ impl Output {
     /// Whether it may be written to now.
     pub fn is_ready(&self) -> bool {
         match &self.sink {
-            Sink::Thread { writer, .. } => writer.is_ready(),
-            Sink::File { .. } | Sink::Null | Sink::Ended => true,
+            Sink::Open { file, .. } => file.is_ready(),
+            Sink::Null | Sink::Ended => true,
         }
     }
 
@@ -258,8 +364,8 @@ impl Output {
     /// What to wait for until it may be written to.
     pub fn watch(&self) -> Watch<'_> {
         match &self.sink {
-            Sink::Thread { writer, .. } => Watch::new(writer.as_socket(), true, false),
-            Sink::File { .. } | Sink::Null | Sink::Ended => Watch::none(),
+            Sink::Open { file, .. } => file.watch_room(),
+            Sink::Null | Sink::Ended => Watch::none(),
         }
     }
 
@@ -270,11 +376,8 @@ impl Output {
     /// The disk does not take what was written.
     pub fn end(&mut self) -> io::Result<()> {
         (self.on_cut, self.settled) = (None, true);
-        let result = match &self.sink {
-            Sink::File { file, flush: true } => file.sync_all(),
-            Sink::Thread { owned: true, .. } => Ok(()),
-            _ => return Ok(()),
-        };
+        let Sink::Open { file, owned: true } = &self.sink else { return Ok(()) };
+        let result = file.on_disk().map_or(Ok(()), File::sync_all);
         self.sink = Sink::Ended;
         result
     }
@@ -293,7 +396,7 @@ impl Output {
 
     pub(crate) fn empty(&self) -> io::Result<()> {
         match &self.sink {
-            Sink::File { file, flush: true } => file.set_len(0),
+            Sink::Open { file, .. } => file.on_disk().map_or(Ok(()), empty_file),
             _ => Ok(()),
         }
     }
@@ -306,11 +409,7 @@ impl Output {
     ///
     /// Source: SetStdHandle, CloseHandle.
     pub fn let_go(&mut self, a_byte_has_passed: bool) {
-        let is_standard = match &self.sink {
-            Sink::File { flush, .. } => !flush,
-            Sink::Thread { owned, .. } => !owned,
-            Sink::Null | Sink::Ended => false,
-        };
+        let is_standard = matches!(self.sink, Sink::Open { owned: false, .. });
         if !(is_standard && self.is_to_be_let_go(a_byte_has_passed))
             || io::IsTerminal::is_terminal(&io::stdout())
         {
@@ -349,11 +448,7 @@ impl Output {
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
-            Sink::Thread { writer, .. } => writer.write(bytes),
-            Sink::File { file, .. } => match file.write(bytes) {
-                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-                other => other,
-            },
+            Sink::Open { file, .. } => file.write(bytes),
         }
     }
 }

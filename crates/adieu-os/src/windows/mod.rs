@@ -25,6 +25,7 @@ mod waker;
 mod winsock;
 mod worker;
 
+pub use ends::{OpenFile, empty_file};
 pub use errors::{
     error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_unanswered, is_unknown_name,
     look_up, refused, resolver_code,

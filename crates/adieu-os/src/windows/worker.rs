@@ -24,13 +24,14 @@ const CANCELS: u32 = 50;
 const BETWEEN_CANCELS: Duration = Duration::from_millis(2);
 
 /// What the exchange and the thread share.
+#[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     waker: Waker,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     chunk: Vec<u8>,
     /// The thread is to work on the chunk, or works on it.
@@ -49,6 +50,7 @@ impl Shared {
 }
 
 /// A thread and what is shared with it.
+#[derive(Debug)]
 struct Worker {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -181,6 +183,7 @@ impl AsSocket for Reader {
 }
 
 /// Writes on a thread of its own.
+#[derive(Debug)]
 pub(super) struct Writer {
     worker: Worker,
 }

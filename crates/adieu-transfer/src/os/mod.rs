@@ -1,4 +1,4 @@
-//! What differs between operating systems: directories and what they hold, names, streams that may be silent.
+//! What differs between operating systems: directories and what they hold, names. Streams and commands are `adieu-os`'s.
 //!
 //! One folder per platform, all with the same functions, so that nothing above asks which platform it is on.
 

@@ -1,9 +1,11 @@
 //! A file that is being received: written to its partial, or through to a stream, and hashed on the way.
 
 use super::partial::Open;
+use super::through::write_through;
 use super::{StorageError, plain};
 use crate::wire::{EntryPath, Hash};
-use crate::{os, zeros};
+use crate::zeros;
+use adieu_os::OpenFile;
 use std::io::{self, Seek, SeekFrom, Write};
 
 /// A file that is being received.
@@ -15,6 +17,8 @@ pub(crate) struct Incoming {
     /// `None`: it goes to a stream.
     pub(super) partial: Option<Vec<u8>>,
     pub(super) file: Open,
+    /// The stream that it goes to.
+    pub(super) through: Option<OpenFile>,
     pub(super) mode: u16,
     pub(super) hasher: blake3::Hasher,
     pub(super) written: u64,
@@ -42,6 +46,7 @@ impl Incoming {
             name,
             partial,
             file,
+            through: None,
             mode,
             hasher: blake3::Hasher::new(),
             written: 0,
@@ -89,7 +94,8 @@ impl Incoming {
             hasher.update(piece);
             *total += piece.len() as u64;
         };
-        os::write_through(&self.file, bytes, alive, &mut written).map_err(|e| self.failed(e))
+        let through = self.through.as_mut().ok_or_else(|| StorageError::words("the output is no stream"))?;
+        write_through(through, bytes, alive, &mut written).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, error: io::Error) -> StorageError {

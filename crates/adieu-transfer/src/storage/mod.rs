@@ -14,12 +14,14 @@ mod syncer;
 mod taken;
 #[cfg(all(test, unix))]
 mod tests;
+mod through;
 mod walker;
 
 use crate::event::TransferEvent;
 use crate::os::{self, There};
 use crate::wire::EntryPath;
 use crate::words::plain;
+use adieu_os::OpenFile;
 use commit::{Sync, Waiting, What, pending};
 use destination::Destination;
 use directories::Directories;
@@ -229,29 +231,32 @@ impl Storage {
         observe: &mut dyn FnMut(TransferEvent<'_>),
     ) -> Result<Incoming, StorageError> {
         let (parent, name) = self.location(&path)?;
-        let (partial, file) = if let Destination::Stream(file) = &self.destination {
-            let file = file.try_clone().map_err(|e| StorageError::new("cannot use the output", e))?;
-            (None, Open::stream(file))
+        if let Destination::Stream(file) = &self.destination {
+            let unusable = |e| StorageError::new("cannot use the output", e);
+            let through = file.try_clone().and_then(OpenFile::for_writing).map_err(unusable)?;
+            let file = Open::stream(file.try_clone().map_err(unusable)?);
+            observe(TransferEvent::Created { path: &path });
+            let incoming = Incoming::new(path, parent, name, None, file, mode);
+            return Ok(Incoming { through: Some(through), ..incoming });
+        }
+        let tree = self.tree()?;
+        let directory = Arc::clone(tree.directory(&parent)?);
+        // In a directory that was made a moment ago there is nothing to look for.
+        let is_new = tree.is_new(&parent);
+        let spot = Spot { directory: &directory, parent: &parent, name: &name };
+        if !is_new {
+            self.make_room(spot)?;
+        }
+        let file = if let Some(file) = spot.create_new(mode)? {
+            file
         } else {
-            let tree = self.tree()?;
-            let directory = Arc::clone(tree.directory(&parent)?);
-            // In a directory that was made a moment ago there is nothing to look for.
-            let is_new = tree.is_new(&parent);
-            let spot = Spot { directory: &directory, parent: &parent, name: &name };
-            if !is_new {
-                self.make_room(spot)?;
-            }
-            let file = if let Some(file) = spot.create_new(mode)? {
-                file
-            } else {
-                // It may be one of ours that waits for its name.
-                self.refuse_partial(spot)?;
-                self.make_room(spot)?;
-                spot.replace(mode)?
-            };
-            self.tree()?.taken.add(file.identity);
-            (Some(partial::name_of(&name)), file)
+            // It may be one of ours that waits for its name.
+            self.refuse_partial(spot)?;
+            self.make_room(spot)?;
+            spot.replace(mode)?
         };
+        self.tree()?.taken.add(file.identity);
+        let partial = Some(partial::name_of(&name));
         observe(TransferEvent::Created { path: &path });
         Ok(Incoming::new(path, parent, name, partial, file, mode))
     }

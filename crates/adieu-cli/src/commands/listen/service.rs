@@ -76,7 +76,7 @@ impl Service {
                 file.try_clone().and_then(Output::try_from).map(Output::empties_at_first_byte)
             }
             Self::File { file, waits_on: false } => {
-                stdio::empty(file).and_then(|()| file.try_clone()).and_then(Output::try_from)
+                adieu_os::empty_file(file).and_then(|()| file.try_clone()).and_then(Output::try_from)
             }
         };
         match (stdio::input(), output) {

@@ -1,15 +1,13 @@
-//! Unix: names relative to a directory's descriptor, `flock`, permission bits, `poll`.
+//! Unix: names relative to a directory's descriptor, `flock`, permission bits.
 
 mod directory;
 mod file;
-mod streams;
 mod sync;
 
 pub(crate) use directory::{Directory, about, open_to_read};
 pub(crate) use file::{
     can_have_mode, inode_changed, is_sparse, next_data, permissions, set_mode, settle_mode, unlock,
 };
-pub(crate) use streams::{Input, write_through};
 pub(crate) use sync::SyncAtOnce;
 
 use std::convert::Infallible;

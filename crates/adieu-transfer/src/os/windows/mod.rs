@@ -1,10 +1,8 @@
-//! Windows: names as its programs can use them, handles that say what others may do meanwhile, a thread for each stream
-//! that may be silent.
+//! Windows: names as its programs can use them, handles that say what others may do meanwhile.
 
 mod directory;
 mod file;
 mod name;
-mod streams;
 mod sync;
 
 pub(crate) use directory::{Directory, about, open_to_read};
@@ -12,7 +10,6 @@ pub(crate) use file::{
     can_have_mode, inode_changed, is_sparse, next_data, permissions, set_mode, settle_mode, unlock,
 };
 pub(crate) use name::check_name;
-pub(crate) use streams::{Input, write_through};
 pub(crate) use sync::SyncAtOnce;
 
 use std::ffi::OsString;
