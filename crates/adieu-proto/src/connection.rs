@@ -189,9 +189,6 @@ impl Connection {
             Some(_) => {}
         }
         self.note_late_fault(fault);
-        if self.send == SendHalf::Open {
-            self.send = SendHalf::Failed;
-        }
         if fault.call == Call::Receive && self.is_receiving() {
             self.receive = ReceiveHalf::Failed;
         }
@@ -460,7 +457,5 @@ impl Connection {
     }
 }
 
-#[cfg(test)]
-mod promise_tests;
 #[cfg(test)]
 mod tests;

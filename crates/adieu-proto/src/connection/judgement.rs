@@ -127,7 +127,7 @@ impl Connection {
     /// said is handed on first, like what came before a fault.
     fn asked_in_vain(&self) -> Option<Timer> {
         let limit = self.config.dead_peer?;
-        self.watch.in_vain(limit).filter(|_| self.flushed() && self.situation().outstanding)
+        self.watch.in_vain(limit).filter(|_| self.flushed())
     }
 
     /// Draws the conclusion from the inputs so far: a fault ends the connection, and two ended directions leave only
@@ -154,10 +154,12 @@ impl Connection {
     /// of the peer that was cut is the cause of whatever failed after it.
     pub(super) fn abort_after_delivery(&mut self, now: Time, ending: Ending) {
         let ending = if self.is_cut() { Ending::Truncated } else { ending };
-        let is_undecided = self.is_undecided();
-        if is_undecided && self.is_connected() && self.evidence.fault.is_none() && self.must_abort(ending) {
+        if !self.is_undecided() {
+            return;
+        }
+        if self.evidence.fault.is_none() && self.must_abort(ending) {
             self.await_delivery(Some(now), ending);
-        } else if is_undecided {
+        } else {
             self.decide(now, ending);
         }
     }

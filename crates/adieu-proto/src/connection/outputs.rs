@@ -79,7 +79,7 @@ impl Connection {
     pub fn phase(&self) -> Phase {
         match (self.is_connected(), self.send, self.receive) {
             (false, ..) => Phase::Connecting,
-            (true, SendHalf::Open | SendHalf::Failed, _) => Phase::Sending,
+            (true, SendHalf::Open, _) => Phase::Sending,
             (true, SendHalf::Shut, ReceiveHalf::Open) => Phase::Draining,
             (true, SendHalf::Shut, _) => Phase::Closing,
         }

@@ -40,7 +40,6 @@ pub(super) struct Decision {
 pub(super) enum SendHalf {
     Open,
     Shut,
-    Failed,
 }
 
 /// Our receiving half.

@@ -1,20 +1,7 @@
 //! A FIN is a promise: the machine makes none for a stream that is not whole, and none before it is known to be.
 
 use super::*;
-use crate::{InputGrace, InputSilence, Unacknowledged, Wants};
-use core::time::Duration;
-
-const fn ms(n: u64) -> Time {
-    Duration::from_millis(n)
-}
-
-fn unacknowledged(octets: u64) -> Sample {
-    Sample {
-        unacknowledged: Unacknowledged::Octets(octets),
-        path: crate::Path::default(),
-        socket_error: SocketError::Clear,
-    }
-}
+use crate::InputSilence;
 
 /// Connected at 1 ms, `n` bytes of our input accepted.
 fn connected(config: Config, n: u64) -> Connection {
@@ -31,13 +18,13 @@ fn aborts_after_delivery(c: &mut Connection, now: Time, ending: Ending) {
     assert!(!c.is_about_to_shut_down(), "no close_notify either");
     assert_eq!(c.wants(), Wants::default(), "nothing is received or read any more");
     assert_eq!(c.poll_action(), Some(Action::Sample));
-    c.handle_sample(now, unacknowledged(7));
+    c.handle_sample(now, clear(7));
     assert_eq!(c.poll_action(), None, "not yet delivered");
     let again = c.poll_timeout().expect("acknowledgements wake nobody");
     assert!(again <= now + ms(1), "{again:?}");
     c.handle_timeout(again);
     assert_eq!(c.poll_action(), Some(Action::Sample));
-    c.handle_sample(again, unacknowledged(0));
+    c.handle_sample(again, clear(0));
     assert_eq!(c.poll_action(), Some(Action::Abort));
     c.handle_closed(again);
     assert_eq!(c.outcome().map(|o| o.ending), Some(ending));
@@ -67,7 +54,7 @@ fn a_stream_that_was_cut_is_answered_by_a_reset_after_what_was_answered_is_deliv
 
 /// After the first look was asked for.
 fn aborts_after_delivery_of_the_rest(mut c: Connection) {
-    c.handle_sample(ms(3), unacknowledged(0));
+    c.handle_sample(ms(3), clear(0));
     assert_eq!(c.poll_action(), Some(Action::Abort));
     c.handle_closed(ms(3));
     assert_eq!(c.outcome().map(|o| o.ending), Some(Ending::Truncated));
@@ -94,9 +81,11 @@ fn a_slow_peer_that_acknowledges_puts_the_abort_off_for_as_long_as_it_takes() {
     c.handle_local_failure(ms(2), LocalEnd::Command, None);
     let mut now = ms(2);
     let mut missing = 7;
+    let mut turns = 0..1000;
     while !c.is_decided() {
+        turns.next().expect("it ends");
         match c.poll_action() {
-            Some(Action::Sample) => c.handle_sample(now, unacknowledged(missing)),
+            Some(Action::Sample) => c.handle_sample(now, clear(missing)),
             None => {
                 now = c.poll_timeout().expect("it is bounded");
                 c.handle_timeout(now);
@@ -116,9 +105,11 @@ fn what_is_never_acknowledged_puts_the_abort_off_for_the_flush_timeout_only() {
     c.handle_local_failure(ms(2), LocalEnd::Command, None);
     let mut now = ms(2);
     let mut looks = 0;
+    let mut turns = 0..1000;
     while !c.is_decided() {
+        turns.next().expect("it ends");
         match c.poll_action() {
-            Some(Action::Sample) => c.handle_sample(now, unacknowledged(7)),
+            Some(Action::Sample) => c.handle_sample(now, clear(7)),
             None => {
                 now = c.poll_timeout().expect("it is bounded");
                 c.handle_timeout(now);
@@ -141,7 +132,7 @@ fn what_our_kernel_never_takes_puts_the_abort_off_for_the_flush_timeout_only() {
     assert_eq!((c.poll_action(), c.poll_timeout()), (None, Some(ms(302))));
     c.handle_timeout(ms(302));
     assert_eq!(c.poll_action(), Some(Action::Sample));
-    c.handle_sample(ms(302), unacknowledged(7));
+    c.handle_sample(ms(302), clear(7));
     assert!(c.is_decided());
 }
 
@@ -167,7 +158,7 @@ fn an_output_that_fails_at_its_end_is_a_reset() {
     c.handle_input_eof();
     c.handle_local_failure(ms(3), LocalEnd::Output, Some(28));
     assert_eq!(c.poll_action(), Some(Action::Sample));
-    c.handle_sample(ms(3), unacknowledged(0));
+    c.handle_sample(ms(3), clear(0));
     assert_eq!(c.poll_action(), Some(Action::Abort));
 }
 
@@ -238,7 +229,7 @@ fn a_silent_input_that_answers_the_peer_is_the_peers_silence() {
         let mut c = connected(config, given);
         c.sample_due = true;
         assert_eq!(c.poll_action(), Some(Action::Sample));
-        c.handle_sample(ms(1), unacknowledged(0));
+        c.handle_sample(ms(1), clear(0));
         c.handle_waiting(ms(1), waiting);
         assert_eq!(c.poll_timeout().is_some(), bounded, "{input_silence:?} {given}");
     }
