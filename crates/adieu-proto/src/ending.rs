@@ -159,6 +159,9 @@ impl Ending {
 }
 
 impl Phase {
+    /// Every phase, in order.
+    pub const ALL: &'static [Self] = &[Self::Connecting, Self::Sending, Self::Draining, Self::Closing];
+
     /// The phase's name in reports: `connecting`, `sending`, `draining`, `closing`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -171,6 +174,9 @@ impl Phase {
 }
 
 impl Side {
+    /// Both sides.
+    pub const ALL: &'static [Self] = &[Self::Us, Self::Peer];
+
     /// The side's name in reports: `us`, `peer`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -181,6 +187,17 @@ impl Side {
 }
 
 impl Timer {
+    /// Every timer.
+    pub const ALL: &'static [Self] = &[
+        Self::Connect,
+        Self::Idle,
+        Self::FirstByte,
+        Self::Deadline,
+        Self::DeadPeer,
+        Self::Unacknowledged,
+        Self::Kernel,
+    ];
+
     /// The timer's name in reports: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `unacknowledged`, `kernel`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -196,6 +213,9 @@ impl Timer {
 }
 
 impl LocalEnd {
+    /// Every end of ours.
+    pub const ALL: &'static [Self] = &[Self::Input, Self::Output, Self::Command, Self::Socket];
+
     /// The end's name in reports: `input`, `output`, `command`, `socket`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -208,6 +228,10 @@ impl LocalEnd {
 }
 
 impl Missing {
+    /// Every fact that can be missing.
+    pub const ALL: &'static [Self] =
+        &[Self::PeerEof, Self::InputEnd, Self::Acknowledgement, Self::SocketError, Self::Cause];
+
     /// The fact's name in reports: `peer_eof`, `input_end`, `acknowledgement`, `socket_error`, `cause`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -221,6 +245,9 @@ impl Missing {
 }
 
 impl Signal {
+    /// Every signal.
+    pub const ALL: &'static [Self] = &[Self::Interrupt, Self::Terminate, Self::Hangup];
+
     /// The signal's number on Unix.
     pub const fn number(self) -> u8 {
         match self {

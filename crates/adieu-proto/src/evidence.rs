@@ -24,6 +24,17 @@ pub enum Call {
 }
 
 impl Call {
+    /// Every call.
+    pub const ALL: &'static [Self] = &[
+        Self::Resolve,
+        Self::Connect,
+        Self::Receive,
+        Self::Send,
+        Self::Shutdown,
+        Self::SocketError,
+        Self::Poll,
+    ];
+
     /// The call's name as manual pages have it.
     pub const fn name(self) -> &'static str {
         match self {
