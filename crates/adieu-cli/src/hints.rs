@@ -1,6 +1,7 @@
 //! What to try next: one sentence for the endings where there is something to try.
 
-use adieu::{Endpoint, Report};
+use adieu::tls::{Alert, Version};
+use adieu::{Ending, Endpoint, ErrorMeaning, LocalEnd, Missing, Report, Role, Side, Timer};
 use std::io;
 use std::net::Ipv6Addr;
 
@@ -11,7 +12,7 @@ const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
 
 /// For an ending.
 pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
-    if report.role == "listen" && report.ending == "no_connection" {
+    if report.role == Role::Listen && report.ending() == Ending::NoConnection {
         // A listener that could not be made: see `for_listening`.
         return None;
     }
@@ -25,111 +26,130 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
     if report.looks_like_tls {
         return Some(for_unasked_tls(report));
     }
-    if report.ending == "no_connection" && report.proxy.is_some() {
+    match report.ending() {
         // What the proxy, or the way to it, has said is all there is.
-        return None;
+        Ending::NoConnection if report.proxy.is_some() => None,
+        Ending::NoConnection => for_no_connection(report),
+        Ending::Indeterminate { missing: Missing::InputEnd } => Some(INPUT_GIVEN_UP),
+        Ending::TimedOut { timer: Timer::Connect } => Some(for_connect_timeout(report)),
+        Ending::TimedOut { timer: Timer::Idle } => Some("raise --idle-timeout if the peer may take longer"),
+        Ending::LocalFailure { end } => for_local_failure(end, meaning(report)?),
+        _ => None,
     }
-    if report.missing == Some("input_end") {
-        return Some(INPUT_GIVEN_UP);
+}
+
+fn meaning(report: &Report) -> Option<ErrorMeaning> {
+    report.error.as_ref()?.meaning()
+}
+
+/// What was to be connected to, or listened on. `None`: a socket that was given to us.
+fn endpoint(report: &Report) -> Option<Endpoint> {
+    report.endpoint.parse().ok()
+}
+
+fn is_unix(endpoint: Option<&Endpoint>) -> bool {
+    matches!(endpoint, Some(Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. }))
+}
+
+fn for_no_connection(report: &Report) -> Option<&'static str> {
+    use ErrorMeaning as E;
+    let endpoint = endpoint(report);
+    if report.error_name().is_none() {
+        return for_endpoint(endpoint.as_ref());
     }
-    match (report.ending, report.error_name, report.timer, report.local_end) {
-        ("no_connection", Some("ECONNREFUSED"), ..) if report.endpoint.starts_with("unix:") => {
-            Some(match report.endpoint.parse() {
-                // It is no file, and goes with its server.
-                Ok(Endpoint::UnixAbstract { .. }) => {
-                    "nobody listens there: is the server running, and is this its name?"
-                }
-                Ok(Endpoint::Unix { path }) if path.is_dir() => "that is a directory, and no socket",
-                Ok(Endpoint::Unix { path }) if path.is_file() => "that is a file, and no socket",
-                _ => {
-                    "nobody listens there: a server that is gone has left its name behind, or it does not listen yet"
-                }
-            })
-        }
-        ("no_connection", Some("ECONNREFUSED" | "WSAECONNREFUSED"), ..) => {
-            Some("nothing listens there: is the server running, and is this its port?")
-        }
-        ("no_connection", Some("EINVAL" | "EHOSTUNREACH" | "ENETUNREACH"), ..) if lacks_zone(report) => {
+    match meaning(report)? {
+        E::Refused if is_unix(endpoint.as_ref()) => Some(match endpoint {
+            // It is no file, and goes with its server.
+            Some(Endpoint::UnixAbstract { .. }) => {
+                "nobody listens there: is the server running, and is this its name?"
+            }
+            Some(Endpoint::Unix { path }) if path.is_dir() => "that is a directory, and no socket",
+            Some(Endpoint::Unix { path }) if path.is_file() => "that is a file, and no socket",
+            _ => {
+                "nobody listens there: a server that is gone has left its name behind, or it does not listen yet"
+            }
+        }),
+        E::Refused => Some("nothing listens there: is the server running, and is this its port?"),
+        E::InvalidArgument | E::Unreachable if lacks_zone(endpoint.as_ref()) => {
             Some("a link-local address needs its zone, the interface that leads to it: [fe80::1%eth0]:80")
         }
-        (
-            "no_connection",
-            Some("ENETUNREACH" | "EHOSTUNREACH" | "WSAENETUNREACH" | "WSAEHOSTUNREACH"),
-            ..,
-        ) => Some("there is no route: check the address and this machine's network"),
-        ("no_connection", Some("ENOENT"), ..) => Some("there is no such socket file: is the server running?"),
-        ("no_connection", Some("EACCES" | "EPERM" | "WSAEACCES"), ..) => {
-            Some("a permission or a firewall rule forbids it")
+        E::Unreachable => Some("there is no route: check the address and this machine's network"),
+        E::NoSuchFile => Some("there is no such socket file: is the server running?"),
+        E::Forbidden | E::NotPermitted => Some("a permission or a firewall rule forbids it"),
+        E::NameServerSilent => Some("check this machine's network and its name server, or try again"),
+        E::NoSuchName => Some("check the name, or give an address"),
+        _ => None,
+    }
+}
+
+/// Where no system call has failed: it is the endpoint that is wrong.
+fn for_endpoint(endpoint: Option<&Endpoint>) -> Option<&'static str> {
+    match endpoint {
+        Some(Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. }) => {
+            Some("give the port that the server listens on")
         }
-        ("local_failure", Some("WSAEAFNOSUPPORT"), ..) => {
+        Some(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
+        // What is wrong is said.
+        Some(Endpoint::UnixAbstract { .. }) => None,
+        // Of an address with a zone too what is wrong is said.
+        Some(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. })
+            if host.parse::<std::net::IpAddr>().is_ok() || host.contains('%') =>
+        {
+            None
+        }
+        _ => Some("check the name, or give an address"),
+    }
+}
+
+fn for_connect_timeout(report: &Report) -> &'static str {
+    match report.role {
+        _ if report.proxy.is_some() => {
+            "the proxy or the peer behind it may be slow, or cut off by a firewall; raise --connect-timeout to wait longer"
+        }
+        Role::Connect if is_unix(endpoint(report).as_ref()) => {
+            "somebody listens there, and its queue of clients is full: it may be busy or stuck; raise --connect-timeout to wait longer"
+        }
+        Role::Connect => "a firewall may drop the packets; check the address, or raise --connect-timeout",
+        Role::Listen => "nobody connected; raise --connect-timeout",
+    }
+}
+
+fn for_local_failure(end: LocalEnd, error: ErrorMeaning) -> Option<&'static str> {
+    match (error, end) {
+        (ErrorMeaning::NoSuchFamily, _) => {
             Some("this system has no such sockets; Unix sockets need Windows 10 version 1803")
         }
-        ("no_connection", Some("EAI_AGAIN" | "EAI_FAIL" | "WSATRY_AGAIN" | "WSANO_RECOVERY"), ..) => {
-            Some("check this machine's network and its name server, or try again")
-        }
-        (
-            "no_connection",
-            Some("EAI_NONAME" | "EAI_NODATA" | "EAI_FAMILY" | "WSAHOST_NOT_FOUND" | "WSANO_DATA"),
-            ..,
-        ) => Some("check the name, or give an address"),
-        ("no_connection", None, ..) => match report.endpoint.parse() {
-            Ok(Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. }) => {
-                Some("give the port that the server listens on")
-            }
-            Ok(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
-            // What is wrong is said.
-            Ok(Endpoint::UnixAbstract { .. }) => None,
-            // Of an address with a zone too what is wrong is said.
-            Ok(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. })
-                if host.parse::<std::net::IpAddr>().is_ok() || host.contains('%') =>
-            {
-                None
-            }
-            _ => Some("check the name, or give an address"),
-        },
-        ("timed_out", _, Some("connect"), _) if report.proxy.is_some() => Some(
-            "the proxy or the peer behind it may be slow, or cut off by a firewall; raise --connect-timeout to wait longer",
-        ),
-        ("timed_out", _, Some("connect"), _)
-            if report.role == "connect" && report.endpoint.starts_with("unix:") =>
-        {
-            Some(
-                "somebody listens there, and its queue of clients is full: it may be busy or stuck; raise --connect-timeout to wait longer",
-            )
-        }
-        ("timed_out", _, Some("connect"), _) if report.role == "connect" => {
-            Some("a firewall may drop the packets; check the address, or raise --connect-timeout")
-        }
-        ("timed_out", _, Some("connect"), _) => Some("nobody connected; raise --connect-timeout"),
-        ("timed_out", _, Some("idle"), _) => Some("raise --idle-timeout if the peer may take longer"),
-        ("local_failure", Some("EBADF" | "ERROR_INVALID_HANDLE"), _, Some("input")) => {
+        (ErrorMeaning::BadDescriptor, LocalEnd::Input) => {
             Some("stdin is closed or not readable; for nothing to send, use </dev/null")
         }
-        ("local_failure", Some("EBADF" | "ERROR_INVALID_HANDLE"), _, Some("output")) => {
+        (ErrorMeaning::BadDescriptor, LocalEnd::Output) => {
             Some("stdout is closed or not writable; to throw the answer away, use >/dev/null")
         }
-        ("local_failure", Some("EPIPE" | "ERROR_NO_DATA" | "ERROR_BROKEN_PIPE"), _, Some("output")) => {
+        (ErrorMeaning::BrokenPipe, LocalEnd::Output) => {
             Some("whoever reads our output left before the end, so the rest of the answer is lost")
         }
-        ("local_failure", Some("EISDIR"), ..) => Some("that is a directory; give a file"),
+        (ErrorMeaning::IsADirectory, _) => Some("that is a directory; give a file"),
         _ => None,
     }
 }
 
 /// For a peer that speaks TLS to us, who do not.
 fn for_unasked_tls(report: &Report) -> &'static str {
-    if report.role == "listen" {
-        "what the client sent looks like TLS: to speak it, listen with --tls, or on tls://host:port"
-    } else {
-        "what the peer sent looks like an alert of TLS: to speak it, connect to tls://host:port"
+    match report.role {
+        Role::Listen => {
+            "what the client sent looks like TLS: to speak it, listen with --tls, or on tls://host:port"
+        }
+        Role::Connect => {
+            "what the peer sent looks like an alert of TLS: to speak it, connect to tls://host:port"
+        }
     }
 }
 
 /// Whether what was connected to is a link-local address that does not say by which interface; with a zone it is no address
 /// to std.
-fn lacks_zone(report: &Report) -> bool {
-    match report.endpoint.parse() {
-        Ok(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. }) => {
+fn lacks_zone(endpoint: Option<&Endpoint>) -> bool {
+    match endpoint {
+        Some(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. }) => {
             host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_unicast_link_local())
         }
         _ => false,
@@ -138,25 +158,27 @@ fn lacks_zone(report: &Report) -> bool {
 
 /// For an ending of TLS's own.
 fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str> {
-    match report.ending {
+    match (report.ending(), report.tls_alert) {
         // In TLS 1.3 the server judges our certificate after the handshake is done for us.
-        "truncated" if report.role == "connect" && report.tls_alert.is_some() => match report
-            .tls_alert
-            .as_deref()?
-        {
-            "certificate_required" => Some("the peer wants a certificate of ours: give it --cert and --key"),
-            "bad_certificate" | "certificate_expired" | "certificate_unknown" | "unknown_ca" => Some(
+        (Ending::Truncated, Some(alert)) if report.role == Role::Connect => match alert {
+            Alert::CERTIFICATE_REQUIRED => {
+                Some("the peer wants a certificate of ours: give it --cert and --key")
+            }
+            Alert::BAD_CERTIFICATE
+            | Alert::CERTIFICATE_EXPIRED
+            | Alert::CERTIFICATE_UNKNOWN
+            | Alert::UNKNOWN_CA => Some(
                 "the peer does not accept our certificate: it must be told of its issuer, or it has expired",
             ),
             _ => None,
         },
         // A record that the EOF cut, or that is not authentic, is told as an error, and no rule makes an end of it.
-        "truncated" if report.tls_alert.is_none() && !close_notify_received && report.error.is_none() => {
+        (Ending::Truncated, None) if !close_notify_received && report.error.is_none() => {
             Some("if the bytes themselves say where they end, --tls-eof framed takes this for an end")
         }
-        "graceful"
-            if report.tls_version.as_deref() == Some("TLSv1.2")
-                && report.ended_first == Some("us")
+        (Ending::Graceful, _)
+            if report.tls_version == Some(Version::Tls12)
+                && report.ended_first == Some(Side::Us)
                 && report.bytes_received == 0 =>
         {
             Some("TLS 1.2 lets a peer drop its answer when our end comes; TLS 1.3 does not (--tls-min 1.3)")
@@ -167,30 +189,34 @@ fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str>
 
 /// For an endpoint that cannot be listened on.
 pub(crate) fn for_listening(endpoint: &Endpoint, error: &io::Error) -> Option<&'static str> {
+    use ErrorMeaning as E;
     let name = error.raw_os_error().and_then(adieu::error_name);
+    let meaning = name.and_then(ErrorMeaning::of);
     match endpoint {
-        Endpoint::Unix { .. } => match name {
+        Endpoint::Unix { .. } => match meaning {
             // What is in the way is said.
             _ if error.kind() == io::ErrorKind::AddrInUse => {
                 Some("choose another path, or end what is there")
             }
-            Some("EACCES" | "EPERM" | "EROFS") => {
+            Some(E::Forbidden | E::NotPermitted | E::ReadOnly) => {
                 Some("a socket file cannot be made in that directory by you")
             }
-            Some("ENOENT" | "ENOTDIR") => Some("the directory for the socket file is not there"),
-            None => Some(SHORTER_PATH),
+            Some(E::NoSuchFile | E::NotADirectory) => Some("the directory for the socket file is not there"),
+            None if name.is_none() => Some(SHORTER_PATH),
             _ => None,
         },
         Endpoint::UnixAbstract { .. } => {
             (error.kind() == io::ErrorKind::AddrInUse).then_some("choose another name, or end what is there")
         }
-        _ => match name? {
+        _ => match meaning? {
             // SO_EXCLUSIVEADDRUSE is told of a taken port as WSAEACCES too.
-            "EADDRINUSE" | "WSAEADDRINUSE" | "WSAEACCES" => {
+            E::Forbidden if cfg!(not(windows)) => {
+                Some("a port below 1024 needs privileges; choose a higher one")
+            }
+            E::AddressInUse | E::Forbidden => {
                 Some("something listens there already; choose another port, or port 0")
             }
-            "EACCES" => Some("a port below 1024 needs privileges; choose a higher one"),
-            "EADDRNOTAVAIL" | "WSAEADDRNOTAVAIL" => Some("this machine does not have that address"),
+            E::AddressNotAvailable => Some("this machine does not have that address"),
             _ => None,
         },
     }

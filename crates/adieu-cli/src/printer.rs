@@ -5,7 +5,7 @@ use crate::options::reporting::{Kind, ReportFormat, Reports};
 use crate::said::{self, Happened, Look};
 use crate::sink::{Sink, Target};
 use crate::{hints, os, steps};
-use adieu::{Connection, Endpoint, Event, Report, describe_error};
+use adieu::{Address, Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
 use serde::Serialize;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,11 +87,11 @@ impl Printer {
 
     /// The same, with what to try next where the report alone does not tell.
     pub(crate) fn report_with(&self, report: &Report, hint: Option<&str>) -> ExitStatus {
-        let status = ExitStatus::Ending(report.exit_code);
+        let status = ExitStatus::Ending(report.exit_code());
         let hint = hint.or_else(|| hints::for_report(report));
         let is_good = report.is_graceful();
         let text = match self.kind {
-            Kind::Service if report.connected_us.is_some() => service_line(report),
+            Kind::Service if report.connected_after.is_some() => service_line(report),
             _ => report.to_string(),
         };
         self.publish(report, &text, hint, is_good, is_good || is_logout(report), status)
@@ -225,11 +225,11 @@ impl Printer {
         if self.quiet {
             return;
         }
-        let (peer, local) = (connection.peer_address(), connection.local_address());
-        let text = format!("connection from {}", peer.unwrap_or(UNNAMED));
+        let (peer, local) = (named(connection.peer_address()), named(connection.local_address()));
+        let text = format!("connection from {}", peer_name(connection.peer_address()));
         if said::is_json() {
             let happened = Happened::new("connection", &text);
-            Happened { peer_address: peer, local_address: local, ..happened }.say();
+            Happened { peer_address: peer.as_deref(), local_address: local.as_deref(), ..happened }.say();
         } else if let (Kind::Service, Some(id)) = (self.kind, said::connection()) {
             said::text(Look::Plain, &format!("{} #{id} {text}", said::now()));
         } else {
@@ -287,14 +287,22 @@ impl Printer {
     }
 }
 
-const UNNAMED: &str = "an unnamed peer";
+/// An address in words. `None`: it is not known, or a Unix socket without a name.
+pub(crate) fn named(address: Option<&Address>) -> Option<String> {
+    address.filter(|address| address.is_named()).map(ToString::to_string)
+}
+
+/// Who a peer is, in words.
+pub(crate) fn peer_name(address: Option<&Address>) -> String {
+    named(address).unwrap_or_else(|| "an unnamed peer".to_owned())
+}
 
 /// The line of a service's log: when it ended, which, who, how long, and the ending.
 fn service_line(report: &Report) -> String {
     let id = said::connection().map_or_else(String::new, |id| format!(" #{id}"));
-    let peer = report.peer_address.as_deref().unwrap_or(UNNAMED);
-    let local = report.local_address.as_deref().unwrap_or(&report.endpoint);
-    let took = Duration::from_micros(report.closed_us.unwrap_or(report.ended_us));
+    let peer = peer_name(report.peer_address.as_ref());
+    let local = named(report.local_address.as_ref()).unwrap_or_else(|| report.endpoint.clone());
+    let took = report.closed_after.unwrap_or(report.ended_after);
     format!("{}{id} {peer} to {local}, {:.3} s: {report}", said::now(), took.as_secs_f64())
 }
 
@@ -303,10 +311,10 @@ fn is_logout(report: &Report) -> bool {
     let has_all = match report.bytes_unacknowledged {
         Some(unacknowledged) => unacknowledged == 0,
         // Of a Unix socket it cannot be told.
-        None => report.transport == Some("unix"),
+        None => report.transport == Some(Transport::Unix),
     };
-    report.signal == Some("SIGHUP")
-        && report.connected_us.is_some()
+    report.signal() == Some(Signal::Hangup)
+        && report.connected_after.is_some()
         && has_all
         && report.bytes_read == report.bytes_accepted
         && report.bytes_received == report.bytes_written + report.bytes_discarded

@@ -1,5 +1,7 @@
 //! The steps of a connection in words.
 
+use crate::printer::named;
+use adieu::tls::Version;
 use adieu::{CALLS, Event, FastOpen, describe_error};
 use std::io;
 
@@ -16,12 +18,17 @@ pub(crate) fn in_words(event: &Event<'_>) -> Option<String> {
         }
         Event::AskingProxy { proxy, target } => format!("asking the proxy {proxy} for {target}"),
         Event::Connected { local, peer } => {
-            format!("connected: {} to {}", local.unwrap_or("unnamed"), peer.unwrap_or("unnamed"))
+            let of = |address| named(address).unwrap_or_else(|| "unnamed".to_owned());
+            format!("connected: {} to {}", of(*local), of(*peer))
         }
         Event::FastOpen { outcome } => fast_open_text(*outcome),
         Event::Startup { call } | Event::Cleanup { call } => (*call).to_owned(),
         Event::Secured { version, suite } => {
-            format!("TLS handshake: {}, {}", version.unwrap_or("unknown"), suite.unwrap_or("unknown"))
+            format!(
+                "TLS handshake: {}, {}",
+                version.map_or("unknown", Version::name),
+                suite.unwrap_or("unknown")
+            )
         }
         Event::CloseNotify { by: adieu::Side::Us } => "TLS close_notify: our stream has ended".to_owned(),
         Event::CloseNotify { by: adieu::Side::Peer } => {

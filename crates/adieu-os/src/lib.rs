@@ -25,6 +25,7 @@ pub use watch::{Ready, Watch};
 pub use words::{Explained, describe_code, describe_error, os_code};
 
 use adieu_proto::Side;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -75,7 +76,7 @@ pub struct Calls {
 
 /// At what a sample is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look<'a> {
+pub struct Look {
     /// It is TCP, where there is something to acknowledge.
     pub is_tcp: bool,
     /// Our sending side is shut down.
@@ -87,9 +88,9 @@ pub struct Look<'a> {
     /// Whose FIN was first, as far as [`first_fin`] could tell.
     pub first_fin: Option<Side>,
     /// Our address, as it was when it was connected.
-    pub local: Option<&'a str>,
+    pub local: Option<SocketAddr>,
     /// The peer's address, as it was when it was connected.
-    pub peer: Option<&'a str>,
+    pub peer: Option<SocketAddr>,
 }
 
 /// How often to look for an acknowledgement where nothing can wake us for it: out of descriptors, for example, and on

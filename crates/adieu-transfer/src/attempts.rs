@@ -63,7 +63,7 @@ impl TransferReport {
         report.message = format!("{}; then {}", report.message, self.message);
         if matches!(self.result, "interrupted" | "local_failure") {
             (report.result, report.exit_code) = (self.result, self.exit_code);
-        } else if self.connection.is_some_and(|c| c.timer == Some("deadline")) {
+        } else if self.connection.is_some_and(|c| c.timer() == Some(Timer::Deadline)) {
             report.end_by_deadline();
         }
         report
@@ -101,12 +101,12 @@ mod tests {
     use super::*;
     use crate::outcome::{Outcome, Verdict};
     use crate::report::Role;
-    use adieu::{Endpoint, NeverConnected, Report};
+    use adieu::{Endpoint, NeverConnected};
     use std::time::Duration;
 
     fn nobody(cause: NeverConnected<'_>) -> TransferReport {
         let endpoint = Endpoint::tcp("127.0.0.1", 1);
-        let report = Report::never_connected(&endpoint, adieu::Role::Connect, cause);
+        let report = cause.report(&endpoint, adieu::Role::Connect);
         TransferReport::never_connected(Role::Send, 2, report)
     }
 

@@ -125,7 +125,7 @@ impl TransferReport {
         let receipt = outcome.receipt.as_ref();
         let good = receipt.filter(|r| r.status.is_good());
         let mut message = outcome.sentence();
-        let timer = connection.as_ref().and_then(|c| c.timer);
+        let timer = connection.as_ref().and_then(Report::timer);
         let by_tls = connection.as_ref().is_some_and(|c| c.tls_version.is_some());
         if role == Role::Receive {
             match &outcome.verdict {
@@ -176,7 +176,7 @@ impl TransferReport {
             Verdict::NotAgreed { .. } => timer.is_some(),
             // A receipt that says why has been sent by then, or not.
             Verdict::NoReceipt { .. } | Verdict::Incomplete { .. } => {
-                (timer == Some("deadline") || outcome.deadline_passed) && outcome.receipt.is_none()
+                (timer == Some(Timer::Deadline) || outcome.deadline_passed) && outcome.receipt.is_none()
             }
             _ => false,
         };
@@ -189,13 +189,13 @@ impl TransferReport {
     /// Of a transfer that never had a connection.
     pub fn never_connected(role: Role, attempts: u32, connection: Report) -> Self {
         let mut report = Self::new(role, &Outcome::new(), false, attempts, None);
-        report.result = match connection.ending {
-            "local_failure" => "local_failure",
-            "interrupted" => "interrupted",
+        report.result = match connection.ending() {
+            Ending::LocalFailure { .. } => "local_failure",
+            Ending::Interrupted { .. } => "interrupted",
             _ => "no_connection",
         };
-        report.exit_code = connection.exit_code;
-        report.message.clone_from(&connection.message);
+        report.exit_code = connection.exit_code();
+        report.message = connection.to_string();
         report.ended_us = None;
         report.connection = Some(connection);
         report
@@ -214,12 +214,12 @@ impl TransferReport {
     pub fn plain(connection: Report) -> Self {
         let mut report = Self::never_connected(Role::Send, 1, connection);
         let Some(connection) = &report.connection else { return report };
-        if connection.connected_us.is_none() {
+        if connection.connected_after.is_none() {
             return report;
         }
         report.result = "plain";
         report.bytes_moved = connection.bytes_accepted;
-        report.ended_us = Some(connection.ended_us);
+        report.ended_us = Some(micros(connection.ended_after));
         if connection.is_graceful() {
             report.files = Some(1);
             report.bytes = Some(connection.bytes_read);
@@ -236,8 +236,7 @@ impl TransferReport {
             };
             report.message += "; whether they are stored is not known";
         } else {
-            report.message =
-                format!("sent plain: {}; whether anything is stored is not known", connection.message);
+            report.message = format!("sent plain: {connection}; whether anything is stored is not known");
         }
         report
     }
@@ -259,17 +258,17 @@ impl TransferReport {
 
 /// What was said last may not have been heard.
 fn is_cut(connection: &Report) -> bool {
-    matches!(connection.ending, "reset" | "timed_out") || is_truncated(connection)
+    matches!(connection.ending(), Ending::Reset { .. } | Ending::TimedOut { .. }) || is_truncated(connection)
 }
 
 /// The peer's end was none of its own: TLS says so. It came from whoever cut the connection.
 fn is_truncated(connection: &Report) -> bool {
-    connection.ending == "truncated"
+    connection.ending() == Ending::Truncated
 }
 
 /// The same, by a signal of ours: nobody is waited for after it.
 fn is_interrupted(connection: &Report) -> bool {
-    connection.ending == "interrupted"
+    matches!(connection.ending(), Ending::Interrupted { .. })
 }
 
 const fn result(verdict: &Verdict) -> &'static str {
@@ -305,7 +304,7 @@ mod tests {
     use std::time::Duration;
 
     fn received(verdict: Verdict, receipt: Option<Status>, cause: NeverConnected<'_>) -> TransferReport {
-        let connection = Report::never_connected(&Endpoint::tcp("127.0.0.1", 1), adieu::Role::Listen, cause);
+        let connection = cause.report(&Endpoint::tcp("127.0.0.1", 1), adieu::Role::Listen);
         let mut outcome = Outcome::new();
         outcome.verdict = verdict;
         outcome.receipt =
@@ -327,9 +326,10 @@ mod tests {
     fn an_end_that_tls_does_not_confirm_does_not_say_that_the_receipt_was_heard() {
         for (ending, is_unheard) in [("graceful", false), ("truncated", true)] {
             let cause = NeverConnected::TimedOut;
-            let mut connection =
-                Report::never_connected(&Endpoint::tcp("127.0.0.1", 1), adieu::Role::Listen, cause);
-            connection.ending = ending;
+            let connection = cause.report(&Endpoint::tcp("127.0.0.1", 1), adieu::Role::Listen);
+            let mut json = serde_json::to_value(connection).expect("plain data");
+            json["ending"] = ending.into();
+            let connection: Report = serde_json::from_value(json).expect("it is known");
             let mut outcome = Outcome::new();
             outcome.verdict = Verdict::Stored;
             (outcome.times.receipt, outcome.receipt_heard) = (Some(Duration::ZERO), Some(true));

@@ -125,7 +125,7 @@ impl Wire {
     }
 
     /// The peer's address. `None`: it has none, or our side has been shut down.
-    pub fn peer_address(&self) -> Option<&str> {
+    pub fn peer_address(&self) -> Option<&adieu::Address> {
         if let State::Open(connection) = &self.state { connection.peer_address() } else { None }
     }
 }
@@ -138,7 +138,7 @@ impl Transport for Wire {
             State::Failed(received, report) => {
                 let n = received.len().min(buffer.len());
                 if n == 0 {
-                    return Err(report.error_code.map_or_else(
+                    return Err(report.error_code().map_or_else(
                         || io::ErrorKind::ConnectionAborted.into(),
                         io::Error::from_raw_os_error,
                     ));

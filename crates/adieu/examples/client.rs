@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // "Unable to connect to server!", and what each address said.
             println!("{error}");
-            return ExitCode::from(error.report().exit_code);
+            return ExitCode::from(error.report().exit_code());
         }
     };
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // The page's error path: report it, closesocket, WSACleanup. The latter two are done.
             println!("{error}");
-            return ExitCode::from(error.report().exit_code);
+            return ExitCode::from(error.report().exit_code());
         }
     };
 
@@ -66,5 +66,5 @@ fn main() -> ExitCode {
     // closesocket, WSACleanup; and then, what the page cannot say: how it ended.
     let report = half_closed.close();
     println!("{report}");
-    ExitCode::from(report.exit_code)
+    ExitCode::from(report.exit_code())
 }

@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
             Ok(connection) => connection,
             Err(error) => {
                 println!("{error}");
-                return ExitCode::from(error.report().exit_code);
+                return ExitCode::from(error.report().exit_code());
             }
         };
 
@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
         Ok(half_closed) => half_closed,
         Err(error) => {
             println!("{error}");
-            return ExitCode::from(error.report().exit_code);
+            return ExitCode::from(error.report().exit_code());
         }
     };
 
@@ -45,5 +45,5 @@ async fn main() -> ExitCode {
     // closesocket, WSACleanup.
     let report = half_closed.close().await;
     println!("{report}");
-    ExitCode::from(report.exit_code)
+    ExitCode::from(report.exit_code())
 }

@@ -37,12 +37,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Ok(half_closed) => half_closed,
         Err(error) => {
             println!("{error}");
-            return Ok(ExitCode::from(error.report().exit_code));
+            return Ok(ExitCode::from(error.report().exit_code()));
         }
     };
 
     // closesocket(ClientSocket), WSACleanup.
     let report = half_closed.close();
     println!("{report}");
-    Ok(ExitCode::from(report.exit_code))
+    Ok(ExitCode::from(report.exit_code()))
 }

@@ -8,7 +8,7 @@
 //! TLS: [`tls::Session`](crate::tls::Session), a type without values where TLS is not built, so that everything that asks
 //! for one is compiled away.
 
-use crate::tls::{HandshakeError, TlsFacts};
+use crate::tls::{Alert, HandshakeError, TlsFacts};
 use adieu_proto::Timer;
 use std::io;
 
@@ -61,7 +61,7 @@ pub(crate) enum Arrived {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broken {
     /// The peer's alert. `None`: it sent none.
-    pub(crate) alert: Option<String>,
+    pub(crate) alert: Option<Alert>,
     /// In words.
     pub(crate) words: String,
 }

@@ -1,7 +1,7 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
 
 use crate::connecting::resolve::UnknownZone;
-use crate::{Endpoint, OptionError, ProxyError, Report, describe_error, os};
+use crate::{Address, Endpoint, OptionError, ProxyError, Report, describe_error, os};
 use adieu_proto::Ending;
 use std::{fmt, io};
 
@@ -56,25 +56,50 @@ pub enum ConnectCause {
     Interrupted,
 }
 
+/// What an attempt was made at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tried {
+    /// An address.
+    Address(Address),
+    /// A proxy that was connected to; without user and password.
+    Proxy(String),
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Proxy(proxy) => f.write_str(proxy),
+        }
+    }
+}
+
+impl Tried {
+    pub(crate) fn into_address(self) -> Option<Address> {
+        if let Self::Address(address) = self { Some(address) } else { None }
+    }
+}
+
 /// One address that was tried and not connected to.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The address.
-    pub address: String,
+    /// What was tried.
+    pub tried: Tried,
     /// What the system said; where it said nothing in time, an error of the kind `TimedOut` without a number, "no answer".
     pub error: io::Error,
 }
 
 impl Attempt {
     /// One that has just begun, and has no answer so far.
-    pub(crate) fn begun(address: String) -> Self {
-        Self { address, error: io::Error::new(io::ErrorKind::TimedOut, "no answer") }
+    pub(crate) fn begun(address: Address) -> Self {
+        Self { tried: Tried::Address(address), error: io::Error::new(io::ErrorKind::TimedOut, "no answer") }
     }
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.address, describe_error(&self.error))
+        write!(f, "{}: {}", self.tried, describe_error(&self.error))
     }
 }
 
@@ -168,7 +193,7 @@ pub struct ShutdownError {
 
 /// As WSAGetLastError's callers print it: the number, then its name.
 fn number_and_name(report: &Report) -> String {
-    match (report.error_code, report.error_name) {
+    match (report.error_code(), report.error_name()) {
         (Some(code), Some(name)) => format!("{code} {name}: "),
         (Some(code), None) => format!("{code}: "),
         (None, _) => String::new(),
@@ -193,7 +218,7 @@ impl ShutdownError {
 
     /// The error of the system call that told the fault. `None`: a timer or the interrupt ended it.
     pub fn io_error(&self) -> Option<io::Error> {
-        self.report.error_code.map(io::Error::from_raw_os_error)
+        self.report.error_code().map(io::Error::from_raw_os_error)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The steps of a connection, told to an observer as they happen.
 
-use crate::{FastOpen, Report};
+use crate::{Address, FastOpen, Report};
 use adieu_proto::{Fault, LocalEnd};
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -21,12 +21,12 @@ pub enum Event<'a> {
     /// `connect` was called for an address.
     Connecting {
         /// The address.
-        address: &'a str,
+        address: &'a Address,
     },
     /// An address could not be connected to.
     AttemptFailed {
         /// The address.
-        address: &'a str,
+        address: &'a Address,
         /// What the system said.
         error: &'a io::Error,
     },
@@ -40,9 +40,9 @@ pub enum Event<'a> {
     /// The connection is there.
     Connected {
         /// Our address.
-        local: Option<&'a str>,
+        local: Option<&'a Address>,
         /// The peer's.
-        peer: Option<&'a str>,
+        peer: Option<&'a Address>,
     },
     /// TCP Fast Open was asked for, and this is what it came to; after [`Connected`](Self::Connected).
     FastOpen {
@@ -51,8 +51,8 @@ pub enum Event<'a> {
     },
     /// The TLS handshake is done.
     Secured {
-        /// The version, such as `TLSv1.3`.
-        version: Option<&'a str>,
+        /// The version.
+        version: Option<crate::tls::Version>,
         /// The cipher suite, as IANA names it.
         suite: Option<&'a str>,
     },
@@ -64,7 +64,7 @@ pub enum Event<'a> {
     /// The TLS session was broken off by the peer, or is broken.
     TlsFailed {
         /// The peer's alert. `None`: it sent none.
-        alert: Option<&'a str>,
+        alert: Option<crate::tls::Alert>,
         /// In words.
         error: &'a str,
     },

@@ -1,6 +1,6 @@
 //! The socket under a connection: one method, one system call.
 
-use crate::Endpoint;
+use crate::Address;
 use crate::os::{AsPollable, Pollable};
 use crate::socket_options::SocketOptions;
 use socket2::{SockAddr, SockRef, Socket};
@@ -55,13 +55,13 @@ pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool, asked: &SocketOpti
     asked.set_defaults(socket);
 }
 
-/// An address as [`Endpoint`] writes it. `None`: an unnamed Unix socket.
-pub(crate) fn describe(address: &SockAddr) -> Option<String> {
+/// A socket's address under its type.
+pub(crate) fn address_of(address: &SockAddr) -> Address {
     if let Some(ip) = address.as_socket() {
-        return Some(ip.to_string());
+        return Address::Socket(ip);
     }
     if let Some(path) = crate::os::path_of(address) {
-        return Some(Endpoint::unix(path).to_string());
+        return Address::Path(path);
     }
-    crate::os::abstract_name_of(address).map(|name| Endpoint::unix_abstract(name).to_string())
+    crate::os::abstract_name_of(address).map_or(Address::Unnamed, Address::Abstract)
 }

@@ -66,7 +66,6 @@ mod connecting;
 mod endpoint;
 mod error;
 mod event;
-
 mod fast_open;
 mod flow;
 mod handle;
@@ -75,7 +74,6 @@ mod link;
 mod options;
 mod proxy;
 mod report;
-mod shown;
 mod socket_options;
 pub mod tls;
 #[cfg(feature = "tokio")]
@@ -86,14 +84,17 @@ use adieu_os as os;
 pub use adieu_proto::{
     Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,
 };
+pub use adieu_report::{
+    Address, CommandEnd, Context, Counters, Durations, ErrorMeaning, FastOpen, Report, Role, SystemError,
+    Transport, exit_code, shown,
+};
 pub use blocking::listener::Listener;
 pub use blocking::{Connection, HalfClosed, exchange};
 pub use connecting::connect;
 pub use endpoint::{Endpoint, ParseEndpointError};
-pub use error::{Attempt, ConnectCause, ConnectError, Ended, ListenError, ShutdownError};
+pub use error::{Attempt, ConnectCause, ConnectError, Ended, ListenError, ShutdownError, Tried};
 pub use event::Event;
-
-pub use fast_open::{FastOpen, fast_open};
+pub use fast_open::fast_open;
 pub use interrupt::Interrupt;
 pub(crate) use options::Options;
 pub use options::{ConnectOptions, DataPath, Limits, ListenOptions, SideOptions};
@@ -101,8 +102,7 @@ pub use os::{Calls, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
-pub use report::{NeverConnected, Report, Role, exit_code};
-pub use shown::shown;
+pub use report::NeverConnected;
 pub use socket_options::{IpVersion, OptionError, SocketOptions};
 
 /// The names that the steps of the procedure have on this system.

@@ -52,9 +52,8 @@ fn json(report: &Report) -> Value {
 }
 
 fn blocking(endpoint: &Endpoint, stdin: File, stdout: File, options: &ConnectOptions) -> Report {
-    let unusable = |end, error: &io::Error| {
-        Report::never_connected(endpoint, Role::Connect, NeverConnected::LocalFailure { end, error })
-    };
+    let unusable =
+        |end, error: &io::Error| NeverConnected::LocalFailure { end, error }.report(endpoint, Role::Connect);
     let input = match Input::try_from(stdin) {
         Ok(input) => input,
         Err(error) => return unusable(LocalEnd::Input, &error),

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{io, time::Duration};
 
 /// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
-pub fn sample(socket: &SockRef<'_>, look: super::Look<'_>, pace: &mut Pace) -> (Sample, TcpFacts) {
+pub fn sample(socket: &SockRef<'_>, look: super::Look, pace: &mut Pace) -> (Sample, TcpFacts) {
     let (unacknowledged, info) = if look.is_tcp {
         let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
         (octets, tcp_info(socket.as_fd()).ok())

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Reads SO_ERROR, which clears it.
-pub fn sample(socket: &SockRef<'_>, look: crate::Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
+pub fn sample(socket: &SockRef<'_>, look: crate::Look, _: &mut Pace) -> (Sample, TcpFacts) {
     let unacknowledged = if look.is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
     let socket_error = super::socket_error(socket);
     (Sample { unacknowledged, path: Path::default(), socket_error }, TcpFacts::default())

@@ -82,7 +82,7 @@ impl State {
 
 /// Whose FIN was first. `None`: nobody's has been sent yet, or it cannot be told. To be asked just before our own is sent,
 /// and if nobody's was seen then, once more just after: the other's may have come between.
-pub fn first_fin(socket: &SockRef<'_>, look: Look<'_>) -> Option<Side> {
+pub fn first_fin(socket: &SockRef<'_>, look: Look) -> Option<Side> {
     if !look.is_tcp {
         return None;
     }
@@ -101,13 +101,13 @@ pub fn first_fin(socket: &SockRef<'_>, look: Look<'_>) -> Option<Side> {
 }
 
 /// Where the TCP of a connected socket stands. `None`: that cannot be had.
-fn state(socket: &SockRef<'_>, look: Look<'_>) -> Option<State> {
+fn state(socket: &SockRef<'_>, look: Look) -> Option<State> {
     let info = tcp_info(socket.as_socket()).ok().map(|info| info.state);
     info.or_else(|| state_in_table(look.local, look.peer))
 }
 
 /// Reads where the TCP stands, and the socket's error last: an error takes from a connection that is gone what it proves.
-pub fn sample(socket: &SockRef<'_>, look: Look<'_>, _: &mut Pace) -> (Sample, TcpFacts) {
+pub fn sample(socket: &SockRef<'_>, look: Look, _: &mut Pace) -> (Sample, TcpFacts) {
     let mut facts = TcpFacts::default();
     let mut state = None;
     if look.is_tcp {
@@ -126,7 +126,7 @@ pub fn sample(socket: &SockRef<'_>, look: Look<'_>, _: &mut Pace) -> (Sample, Tc
     (Sample { unacknowledged, path, socket_error }, facts)
 }
 
-fn meaning(state: Option<State>, look: Look<'_>) -> Unacknowledged {
+fn meaning(state: Option<State>, look: Look) -> Unacknowledged {
     let left_by_acknowledgement = look.first_fin == Some(Side::Peer) && !look.faulted;
     match state {
         _ if !look.is_tcp => Unacknowledged::NotApplicable,
@@ -142,7 +142,7 @@ fn meaning(state: Option<State>, look: Look<'_>) -> Unacknowledged {
 
 /// Reads SO_ERROR, which clears it; asks WSAPoll, which has no number but knows of an error all the same; and after the
 /// peer's end looks once more for what a receive tells (recv: WSAECONNRESET, WSAECONNABORTED).
-fn socket_error(socket: &SockRef<'_>, look: Look<'_>) -> SocketError {
+fn socket_error(socket: &SockRef<'_>, look: Look) -> SocketError {
     let told = |call, error: &io::Error| {
         SocketError::Fault(Fault { call, kind: super::fault_kind(error), code: error.raw_os_error() })
     };
@@ -201,8 +201,8 @@ fn tcp_info(socket: BorrowedSocket<'_>) -> io::Result<Info> {
 /// Without the processes that own them (GetTcpTable2), whose finding costs far more.
 ///
 /// Source: IP Helper's GetTcpTable, GetTcp6Table, MIB_TCP_STATE.
-fn state_in_table(local: Option<&str>, peer: Option<&str>) -> Option<State> {
-    let (local, peer): (SocketAddr, SocketAddr) = (local?.parse().ok()?, peer?.parse().ok()?);
+fn state_in_table(local: Option<SocketAddr>, peer: Option<SocketAddr>) -> Option<State> {
+    let (local, peer) = (local?, peer?);
     let rows = match local {
         SocketAddr::V4(_) => rows4(),
         SocketAddr::V6(_) => rows6(),
@@ -322,7 +322,7 @@ impl AsSocket for AcknowledgementWatch {
 mod tests {
     use super::*;
 
-    const ENDED: Look<'_> = Look {
+    const ENDED: Look = Look {
         is_tcp: true,
         fin_sent: true,
         eof: true,
@@ -365,7 +365,7 @@ mod tests {
             let local = stream.local_addr().expect("connected").to_string();
             // The other's own, because an ended one has no peer's address any more.
             let peer = peer.local_addr().expect("connected").to_string();
-            let look = Look { local: Some(&local), peer: Some(&peer), ..ENDED };
+            let look = Look { local: Some(local), peer: Some(peer), ..ENDED };
             first_fin(&SockRef::from(stream), look)
         };
         // A byte before the FIN: what is unread does not hide it.

@@ -5,7 +5,7 @@ use crate::error::ShutdownError;
 use crate::link::Link;
 use crate::link::adopt::{Adopted, adopt};
 use crate::os::{AsPollable, Pollable};
-use crate::{Report, SideOptions};
+use crate::{Address, Report, SideOptions, Transport};
 use adieu_proto::{Counts, Waiting};
 use socket2::{SockRef, Socket};
 use std::io::{self, Read, Write};
@@ -164,18 +164,18 @@ impl Connection {
     }
 
     /// What is spoken below: `tcp`, `mptcp` or `unix`.
-    pub fn transport(&self) -> &'static str {
-        self.link.facts.transport.unwrap_or("tcp")
+    pub fn transport(&self) -> Transport {
+        self.link.facts.transport.unwrap_or(Transport::Tcp)
     }
 
     /// Our address. `None`: it has none, or the system did not say.
-    pub fn local_address(&self) -> Option<&str> {
-        self.link.facts.local_address.as_deref()
+    pub fn local_address(&self) -> Option<&Address> {
+        self.link.facts.local_address.as_ref()
     }
 
     /// The peer's address. `None`: it has none, or the system did not say.
-    pub fn peer_address(&self) -> Option<&str> {
-        self.link.facts.peer_address.as_deref()
+    pub fn peer_address(&self) -> Option<&Address> {
+        self.link.facts.peer_address.as_ref()
     }
 
     /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing

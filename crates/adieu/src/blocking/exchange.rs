@@ -37,7 +37,7 @@ use std::time::Duration;
 /// let request = Input::from_bytes("GET / HTTP/1.0\r\n\r\n");
 /// let report = adieu::exchange(connection, request, Output::stdout()?);
 /// eprintln!("{report}");
-/// std::process::exit(report.exit_code.into());
+/// std::process::exit(report.exit_code().into());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn exchange(mut connection: Connection, input: Input, output: Output) -> Report {

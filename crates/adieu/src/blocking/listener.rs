@@ -7,7 +7,7 @@ use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::{self, AsPollable, Explained, SocketFile, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
-use crate::{Connection, Endpoint, Interrupt, ListenOptions, Options, Role, handle};
+use crate::{Address, Connection, Endpoint, Interrupt, ListenOptions, Options, Role, Transport, handle};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ pub(crate) struct Accepted {
     pub(crate) socket: Socket,
     pub(crate) is_tcp: bool,
     /// Who connected: the socket does not tell it any more once it was reset.
-    pub(crate) peer: Option<String>,
+    pub(crate) peer: Address,
 }
 
 /// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
@@ -186,8 +186,8 @@ impl Listener {
     pub fn try_accept(&self) -> Result<Option<Connection>, ListenError> {
         let Some(Accepted { socket, is_tcp, peer }) = self.try_accept_socket()? else { return Ok(None) };
         let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
-        link.facts.peer_address = peer;
-        let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
+        link.facts.peer_address = Some(peer);
+        let transport = if is_tcp { transport(&socket, &link.options.socket) } else { Transport::Unix };
         link.adopted(socket, transport);
         Ok(Some(Connection::new(link)))
     }
@@ -198,7 +198,7 @@ impl Listener {
     }
 
     pub(crate) fn accepted(&self, (socket, peer): (Socket, SockAddr)) -> Accepted {
-        Accepted { socket, is_tcp: self.is_tcp, peer: handle::describe(&peer) }
+        Accepted { socket, is_tcp: self.is_tcp, peer: handle::address_of(&peer) }
     }
 
     /// Clients that are always waiting must not keep it from being heard.

@@ -5,12 +5,13 @@ pub(crate) mod resolve;
 pub(crate) mod secure_proxy;
 
 use crate::blocking::wait::{ensure_connected, write};
-use crate::error::{Attempt, ConnectCause, ConnectError, list, os_code};
+use crate::error::{Attempt, ConnectCause, ConnectError, Tried, list, os_code};
 use crate::link::{Link, fault};
 use crate::os::{self, AsPollable, Watch};
 use crate::socket_options::{Purpose, SocketOptions};
 use crate::{
-    ConnectOptions, Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role, handle,
+    Address, ConnectOptions, Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role,
+    Transport, handle,
 };
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Race, RaceStep};
 use socket2::{Domain, SockAddr, SockRef, Socket};
@@ -158,7 +159,7 @@ pub(crate) fn prepare<H: handle::Handle>(
 fn establish(
     link: &mut Link<Socket>,
     endpoint: &Endpoint,
-) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+) -> Result<(Established<Socket>, Transport), ConnectCause> {
     let proxy = prepare(link, endpoint)?;
     match endpoint {
         Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
@@ -172,12 +173,12 @@ fn establish(
         Endpoint::Unix { path } => {
             let address = handle::unix_address(path).map_err(ConnectCause::Local)?;
             let socket = connect_unix(link, &address)?;
-            Ok((Established { socket, fault: None }, "unix"))
+            Ok((Established { socket, fault: None }, Transport::Unix))
         }
         Endpoint::UnixAbstract { name } => {
             let address = handle::abstract_address(name).map_err(ConnectCause::Local)?;
             let socket = connect_unix(link, &address)?;
-            Ok((Established { socket, fault: None }, "unix"))
+            Ok((Established { socket, fault: None }, Transport::Unix))
         }
     }
 }
@@ -203,6 +204,17 @@ pub(crate) fn addresses_of(
     link.options.socket.suited(host, addresses).map_err(ConnectCause::Unsuited)
 }
 
+/// Whether the endpoint was written as this address, and not as a name.
+fn is_written_as(endpoint: &Endpoint, tried: &Tried) -> bool {
+    let Tried::Address(address) = tried else { return false };
+    match endpoint {
+        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
+            host.parse().is_ok_and(|ip| Address::from(SocketAddr::new(ip, *port)) == *address)
+        }
+        _ => endpoint.to_string() == address.to_string(),
+    }
+}
+
 /// Ends a link that has no connection.
 pub(crate) fn fail<H: handle::Handle>(
     mut link: Link<H>,
@@ -214,7 +226,7 @@ pub(crate) fn fail<H: handle::Handle>(
         ConnectCause::TimedOut(attempts) => match &attempts[..] {
             [] => None,
             // Of an address that was written as such, "nothing answered" says it all.
-            [one] if endpoint.to_string().trim_start_matches("tls://") == one.address => None,
+            [one] if is_written_as(endpoint, &one.tried) => None,
             some => Some(list(some)),
         },
         ConnectCause::Interrupted => None,
@@ -289,7 +301,7 @@ struct Running {
 pub(crate) fn race(
     link: &mut Link<Socket>,
     addresses: &[SocketAddr],
-) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+) -> Result<(Established<Socket>, Transport), ConnectCause> {
     let established = race_to_first(link, addresses)?;
     link.options.socket.check_source(&established.socket).map_err(ConnectCause::Option)?;
     let transport = transport(&established.socket, &link.options.socket);
@@ -297,8 +309,8 @@ pub(crate) fn race(
 }
 
 /// What a connected TCP socket speaks. Multipath TCP falls back to plain TCP without a word.
-pub(crate) fn transport(socket: &Socket, options: &SocketOptions) -> &'static str {
-    if options.mptcp && os::is_multipath(&SockRef::from(socket)) { "mptcp" } else { "tcp" }
+pub(crate) fn transport(socket: &Socket, options: &SocketOptions) -> Transport {
+    if options.mptcp && os::is_multipath(&SockRef::from(socket)) { Transport::Mptcp } else { Transport::Tcp }
 }
 
 fn race_to_first(
@@ -352,7 +364,7 @@ fn race_to_first(
             }
             match finished(socket) {
                 Ok(established) => {
-                    link.facts.peer_address = Some(tried.swap_remove(place).address);
+                    link.facts.peer_address = tried.swap_remove(place).tried.into_address();
                     return Ok(established);
                 }
                 Err(error) => {
@@ -373,7 +385,7 @@ pub(crate) fn note_begin<H: handle::Handle>(
     tried: &mut Vec<Attempt>,
     address: SocketAddr,
 ) -> usize {
-    let address = address.to_string();
+    let address = Address::from(address);
     link.observe(&Event::Connecting { address: &address });
     tried.push(Attempt::begun(address));
     tried.len() - 1
@@ -385,7 +397,9 @@ pub(crate) fn note_failure<H: handle::Handle>(
     attempt: &mut Attempt,
     error: io::Error,
 ) {
-    link.observe(&Event::AttemptFailed { address: &attempt.address, error: &error });
+    if let Tried::Address(address) = &attempt.tried {
+        link.observe(&Event::AttemptFailed { address, error: &error });
+    }
     race.handle_failed(link.now());
     attempt.error = error;
 }
@@ -469,7 +483,7 @@ pub(crate) fn open_unix(options: &SocketOptions) -> Result<Socket, ConnectCause>
 pub(crate) const BACKLOG_PAUSE: Duration = Duration::from_millis(20);
 
 fn connect_unix(link: &mut Link<Socket>, address: &SockAddr) -> Result<Socket, ConnectCause> {
-    let name = handle::describe(address).unwrap_or_default();
+    let name = handle::address_of(address);
     link.observe(&Event::Connecting { address: &name });
     let socket = open_unix(&link.options.socket)?;
     loop {
@@ -487,7 +501,7 @@ fn connect_unix(link: &mut Link<Socket>, address: &SockAddr) -> Result<Socket, C
             }
             Err(error) => {
                 link.observe(&Event::AttemptFailed { address: &name, error: &error });
-                return Err(ConnectCause::Attempts(vec![Attempt { address: name, error }]));
+                return Err(ConnectCause::Attempts(vec![Attempt { tried: Tried::Address(name), error }]));
             }
         }
     }

@@ -1,11 +1,11 @@
 //! Connecting through a proxy, for the blocking driver.
 
 use crate::connecting::{Established, addresses_of, out_of_time, race};
-use crate::error::{Attempt, ConnectCause};
+use crate::error::{Attempt, ConnectCause, Tried};
 use crate::link::Link;
 use crate::os::{self, AsPollable, Watch};
 use crate::proxy::{Handshake, Proxy, ProxyError, Target, Wants};
-use crate::{Endpoint, Event, handle};
+use crate::{Endpoint, Event, Transport, handle};
 use adieu_proto::Call;
 use socket2::{SockRef, Socket};
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) fn establish(
     proxy: &Proxy,
     host: &str,
     port: u16,
-) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+) -> Result<(Established<Socket>, Transport), ConnectCause> {
     let targets = match Target::of(host, port) {
         Target::Name { .. } if proxy.resolves_here() => proxy.targets(addresses_of(link, host, port)?),
         target => vec![target],
@@ -71,7 +71,7 @@ pub(crate) fn told(proxy: &Proxy, error: ProxyError) -> ConnectCause {
 /// What stands in the list of attempts while a proxy that is connected to keeps silent.
 pub(crate) fn silence(proxy: &Proxy) -> Attempt {
     let error = io::Error::new(io::ErrorKind::TimedOut, "connected to, and it did not answer our request");
-    Attempt { address: proxy.to_string(), error }
+    Attempt { tried: Tried::Proxy(proxy.to_string()), error }
 }
 
 /// Lets the close of a connection to a proxy that gave none end it, which until here would reset it: nothing of ours was cut,

@@ -1,15 +1,15 @@
 //! A socket that somebody else has connected, before a connection takes it over: what it is, and whether it can be had.
 
-use crate::handle::describe;
+use crate::handle::address_of;
 use crate::os;
-use crate::{Endpoint, OptionError, Options, Role};
+use crate::{Address, Endpoint, OptionError, Options, Role, Transport};
 use socket2::{Domain, SockAddr, SockRef, Type};
 use std::io;
 
 /// What a report says of a socket that somebody else has connected.
 pub(crate) struct Adopted {
     pub(crate) endpoint: String,
-    pub(crate) transport: &'static str,
+    pub(crate) transport: Transport,
 }
 
 /// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both faces.
@@ -21,11 +21,11 @@ pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::
     // Winsock knows no address of a socket that is not bound.
     let local = socket.local_addr().ok();
     let transport = match local.as_ref().map(SockAddr::domain) {
-        Some(Domain::UNIX) => "unix",
-        _ if os::is_multipath(socket) => "mptcp",
-        _ => "tcp",
+        Some(Domain::UNIX) => Transport::Unix,
+        _ if os::is_multipath(socket) => Transport::Mptcp,
+        _ => Transport::Tcp,
     };
-    if transport == "unix" {
+    if transport == Transport::Unix {
         // Those of TCP and IP mean nothing for it, whatever its path is.
         options.socket.check(&Endpoint::unix("adopted"), None).map_err(OptionError::into_io)?;
     }
@@ -34,6 +34,6 @@ pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::
         Role::Connect => socket.peer_addr().ok(),
         Role::Listen => local,
     };
-    let endpoint = address.as_ref().and_then(describe).unwrap_or_else(|| "an unnamed socket".to_owned());
+    let endpoint = address.as_ref().map_or(Address::Unnamed, address_of).to_string();
     Ok(Adopted { endpoint, transport })
 }

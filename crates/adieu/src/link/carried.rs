@@ -273,8 +273,8 @@ impl<H: Handle> Link<H> {
             } else {
                 facts.error = Some(broken.words.clone());
             }
-            let alert = facts.alert.clone();
-            self.observe(&Event::TlsFailed { alert: alert.as_deref(), error: &broken.words });
+            let alert = facts.alert;
+            self.observe(&Event::TlsFailed { alert, error: &broken.words });
         } else {
             // The only session is that with the proxy.
             self.facts.failure.get_or_insert(with_the_proxy(&broken.words));

@@ -4,10 +4,10 @@
 
 use super::carried::Flushed;
 use super::{Link, fault};
-use crate::Event;
 use crate::carrier::{Carrier, Handshake, PeerStream};
 use crate::handle::{self, Direction, Handle};
-use crate::tls::{HandshakeError, TlsFacts};
+use crate::tls::{Failure, HandshakeError, TlsFacts};
+use crate::{Address, Event};
 use adieu_proto::{Call, Ending, Fault, FaultKind, Time};
 use std::io;
 
@@ -24,7 +24,7 @@ impl<H: Handle> Link<H> {
     /// connection goes through already carries it. False: it is not, and the connection is there.
     pub(super) fn begin_handshake(&mut self, fault: Option<Fault>, with_syn: Option<(usize, Time)>) -> bool {
         let Some(tls) = self.options.tls.clone() else { return false };
-        let peer = self.facts.peer_address.as_deref().and_then(|p| p.parse::<std::net::SocketAddr>().ok());
+        let peer = self.facts.peer_address.as_ref().and_then(Address::socket_addr);
         let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string()));
         self.facts.tls = Some(TlsFacts { trust: tls.trust(), ..TlsFacts::default() });
         let begun = self.syn.take().and_then(|syn| syn.session);
@@ -111,10 +111,7 @@ impl<H: Handle> Link<H> {
         }
         self.core.handle_connected(now);
         if let Some(facts) = &self.facts.tls {
-            self.observe(&Event::Secured {
-                version: facts.version.as_deref(),
-                suite: facts.suite.as_deref(),
-            });
+            self.observe(&Event::Secured { version: facts.version, suite: facts.suite.as_deref() });
         }
     }
 
@@ -150,7 +147,7 @@ impl<H: Handle> Link<H> {
             handle::set_reset_on_close(&handle.socket(), false);
         }
         if let Some(facts) = &mut self.facts.tls {
-            facts.failure = Some(error.failure().name());
+            facts.failure = Some(error.failure());
         }
         self.facts.handshake = Some(error.clone());
         self.facts.failure = Some(error.to_string());
@@ -177,7 +174,7 @@ impl<H: Handle> Link<H> {
         };
         self.facts.failure = Some(carrier.out_of_time(timer));
         if let Some(facts) = &mut self.facts.tls {
-            facts.failure = Some("timed_out");
+            facts.failure = Some(Failure::TimedOut);
         }
     }
 }

@@ -27,12 +27,12 @@ use crate::error::ConnectCause;
 use crate::fast_open::Syn;
 use crate::handle::{self, Handle};
 use crate::os;
-use crate::report::{Facts, Report, Role};
+use crate::report::{self, Facts};
 use crate::tls::Session;
-use crate::{Event, Options};
+use crate::{Address, Event, Options, Report, Role, Transport};
 use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Side, Time, Waiting};
 use std::io;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 pub(crate) struct Link<H: Handle> {
     pub(crate) core: Core,
@@ -64,7 +64,7 @@ impl<H: Handle> Link<H> {
         let link = Self {
             core: Core::new(options.core_config(role)),
             handle: None,
-            facts: Facts { began: Some(SystemTime::now()), role: role.name(), endpoint, ..Facts::default() },
+            facts: Facts::new(role, endpoint),
             options,
             waiting: Waiting::default(),
             start,
@@ -120,32 +120,32 @@ impl<H: Handle> Link<H> {
     }
 
     fn is_listening(&self) -> bool {
-        self.facts.role == Role::Listen.name()
+        self.facts.role == Role::Listen
     }
 
     pub(crate) fn is_tcp(&self) -> bool {
-        matches!(self.facts.transport, Some("tcp" | "mptcp"))
+        self.facts.transport.is_some_and(Transport::is_tcp)
     }
 
     /// Takes a non-blocking socket over that somebody else has opened: accepted, or given to us.
-    pub(crate) fn adopted(&mut self, socket: H, transport: &'static str) {
-        handle::set_options(&socket.socket(), matches!(transport, "tcp" | "mptcp"), &self.options.socket);
+    pub(crate) fn adopted(&mut self, socket: H, transport: Transport) {
+        handle::set_options(&socket.socket(), transport.is_tcp(), &self.options.socket);
         self.connected(Established { socket, fault: None }, transport);
     }
 
     /// Takes a socket over that was opened for connecting, and has connected.
-    pub(crate) fn connected(&mut self, established: Established<H>, transport: &'static str) {
+    pub(crate) fn connected(&mut self, established: Established<H>, transport: Transport) {
         let Established { socket, fault } = established;
         self.facts.transport = Some(transport);
         let sock = socket.socket();
-        self.facts.local_address = sock.local_addr().ok().as_ref().and_then(handle::describe);
+        self.facts.local_address = sock.local_addr().ok().as_ref().map(handle::address_of);
         // After a reset there is no peer name any more; what was dialled is.
-        let peer = sock.peer_addr().ok().as_ref().and_then(handle::describe);
+        let peer = sock.peer_addr().ok().as_ref().map(handle::address_of);
         self.facts.peer_address = peer.or(self.facts.peer_address.take());
         self.handle = Some(socket);
         self.observe(&Event::Connected {
-            local: self.facts.local_address.as_deref(),
-            peer: self.facts.peer_address.as_deref(),
+            local: self.facts.local_address.as_ref(),
+            peer: self.facts.peer_address.as_ref(),
         });
         let with_syn = self.note_fast_open();
         if self.begin_handshake(fault, with_syn) {
@@ -204,15 +204,15 @@ impl<H: Handle> Link<H> {
         self.core.handle_shutdown(self.now(), result);
     }
 
-    fn look(&self) -> os::Look<'_> {
+    fn look(&self) -> os::Look {
         os::Look {
             is_tcp: self.is_tcp(),
             fin_sent: self.core.milestones().shutdown_send.is_some(),
             eof: self.core.evidence().eof,
             faulted: self.core.evidence().fault.is_some(),
             first_fin: self.first_fin,
-            local: self.facts.local_address.as_deref(),
-            peer: self.facts.peer_address.as_deref(),
+            local: self.facts.local_address.as_ref().and_then(Address::socket_addr),
+            peer: self.facts.peer_address.as_ref().and_then(Address::socket_addr),
         }
     }
 
@@ -243,7 +243,7 @@ impl<H: Handle> Link<H> {
         self.core.handle_closed(self.now());
         self.note_unfinished_handshake();
         if let Some(outcome) = self.core.outcome() {
-            let report = Report::new(&self.core, &outcome, &self.facts);
+            let report = report::of(&self.core, &outcome, &self.facts);
             // Only TCP has a reset to abort with.
             self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report: &report });
             self.report = Some(report);

@@ -3,9 +3,9 @@
 //! Nothing here waits; each face does that in its own way and tries again.
 
 use super::{Link, Moved};
+use crate::Report;
 use crate::error::Ended;
 use crate::handle::Handle;
-use crate::report::Report;
 use adieu_proto::Ending;
 use std::io;
 

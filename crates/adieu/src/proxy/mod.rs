@@ -537,7 +537,7 @@ fn instead_of_protocol(
 fn one_line(text: &str, limit: usize) -> String {
     let printable = text
         .chars()
-        .map(|c| if c.is_control() || crate::shown::steers(c) { ' ' } else { c })
+        .map(|c| if c.is_control() || adieu_report::steers(c) { ' ' } else { c })
         .collect::<String>();
     let line = printable.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(limit) {

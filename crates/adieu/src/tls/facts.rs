@@ -1,20 +1,21 @@
 //! What a report says of TLS, besides the core's part.
 
-use super::Trust;
-use adieu_proto::Time;
+use super::{Alert, Failure, Trust, Version};
+use crate::{Report, SystemError};
+use adieu_proto::{Ending, Time};
 
 /// It is filled in as a connection goes on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TlsFacts {
-    pub(crate) version: Option<String>,
+    pub(crate) version: Option<Version>,
     pub(crate) suite: Option<String>,
     pub(crate) alpn: Option<String>,
     pub(crate) trust: Option<Trust>,
     pub(crate) peer_subject: Option<String>,
     pub(crate) peer_not_after: Option<String>,
     pub(crate) peer_sha256: Option<String>,
-    pub(crate) alert: Option<String>,
-    pub(crate) failure: Option<&'static str>,
+    pub(crate) alert: Option<Alert>,
+    pub(crate) failure: Option<Failure>,
     pub(crate) error: Option<String>,
     pub(crate) close_notify_sent: bool,
     pub(crate) close_notify_received: bool,
@@ -22,4 +23,28 @@ pub(crate) struct TlsFacts {
     pub(crate) cut_record: bool,
     /// When the handshake was done.
     pub(crate) secured: Option<Time>,
+}
+
+impl TlsFacts {
+    /// Fills in what a report says of TLS.
+    pub(crate) fn tell(&self, report: &mut Report) {
+        report.tls_version = self.version;
+        report.tls_cipher_suite.clone_from(&self.suite);
+        report.tls_alpn.clone_from(&self.alpn);
+        report.tls_trust = self.trust;
+        report.tls_peer_subject.clone_from(&self.peer_subject);
+        report.tls_peer_not_after.clone_from(&self.peer_not_after);
+        report.tls_peer_sha256.clone_from(&self.peer_sha256);
+        report.tls_close_notify_sent = Some(self.close_notify_sent);
+        report.tls_close_notify_received = Some(self.close_notify_received);
+        report.tls_alert = self.alert;
+        report.tls_failure = self.failure;
+        report.tls_secured_after = self.secured.map(adieu_report::whole_micros);
+        let cut = "the peer's EOF came in the middle of a record";
+        let cut = (self.cut_record && report.ending() == Ending::Truncated).then_some(cut);
+        if report.error.is_none() {
+            let words = self.error.as_deref().or(cut);
+            report.error = words.map(|words| SystemError::new(None, None, words));
+        }
+    }
 }

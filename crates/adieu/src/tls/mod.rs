@@ -39,8 +39,9 @@ mod none;
 #[cfg(feature = "tls")]
 mod with_rustls;
 
+pub use adieu_report::{TlsAlert as Alert, TlsFailure as Failure, TlsTrust as Trust, TlsVersion as Version};
 pub use either::Config;
-pub use error::{Failure, HandshakeError};
+pub use error::HandshakeError;
 pub(crate) use facts::TlsFacts;
 #[cfg(not(feature = "tls"))]
 pub(crate) use none::Session;
@@ -56,17 +57,6 @@ pub use with_rustls::{
 /// Whether this build has TLS.
 pub(crate) const IS_BUILT: bool = cfg!(feature = "tls");
 
-/// A version of TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[non_exhaustive]
-pub enum Version {
-    /// TLS 1.2, RFC 5246.
-    #[default]
-    Tls12,
-    /// TLS 1.3, RFC 8446.
-    Tls13,
-}
-
 /// What the peer's EOF means if no close_notify came before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -79,25 +69,4 @@ pub enum Eof {
     Framed,
     /// An end, wherever it comes.
     Ignore,
-}
-
-/// Against what a peer's certificate was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(dead_code, reason = "without TLS nothing is checked")]
-pub(crate) enum Trust {
-    Roots,
-    CaFile,
-    Pinned,
-    Insecure,
-}
-
-impl Trust {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Roots => "platform",
-            Self::CaFile => "ca_file",
-            Self::Pinned => "pinned",
-            Self::Insecure => "insecure",
-        }
-    }
 }

@@ -7,10 +7,10 @@ use crate::connecting::{
     BACKLOG_PAUSE, Established, Started, begin, cannot_go_on, fail, finished, not_secured, note_begin,
     note_failure, open_unix, out_of_time, port_zero, prepare, refused_option, start, transport, unaccepted,
 };
-use crate::error::{Attempt, ConnectCause, ConnectError};
+use crate::error::{Attempt, ConnectCause, ConnectError, Tried};
 use crate::link::Link;
 use crate::os::AsyncInterrupt;
-use crate::{ConnectOptions, Endpoint, Event, OptionError, Options, handle};
+use crate::{ConnectOptions, Endpoint, Event, OptionError, Options, Transport, handle};
 use adieu_proto::{Race, RaceStep, interleave};
 use socket2::{SockAddr, Socket};
 use std::future::poll_fn;
@@ -102,7 +102,7 @@ async fn connect_with(
         Err(out_of_time(&link, tried))
     });
     let registered = result.and_then(|(Established { socket, fault }, transport)| {
-        let stream = Stream::new(socket, transport != "unix").map_err(ConnectCause::Local)?;
+        let stream = Stream::new(socket, transport.is_tcp()).map_err(ConnectCause::Local)?;
         Ok((Established { socket: stream, fault }, transport))
     });
     match registered {
@@ -132,7 +132,7 @@ async fn establish(
     link: &mut Link<Stream>,
     endpoint: &Endpoint,
     tried: &mut Vec<Attempt>,
-) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+) -> Result<(Established<Socket>, Transport), ConnectCause> {
     let proxy = prepare(link, endpoint)?;
     match endpoint {
         Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
@@ -146,12 +146,12 @@ async fn establish(
         Endpoint::Unix { path } => {
             let address = handle::unix_address(path).map_err(ConnectCause::Local)?;
             let socket = connect_unix(link, &address).await?;
-            Ok((Established { socket, fault: None }, "unix"))
+            Ok((Established { socket, fault: None }, Transport::Unix))
         }
         Endpoint::UnixAbstract { name } => {
             let address = handle::abstract_address(name).map_err(ConnectCause::Local)?;
             let socket = connect_unix(link, &address).await?;
-            Ok((Established { socket, fault: None }, "unix"))
+            Ok((Established { socket, fault: None }, Transport::Unix))
         }
     }
 }
@@ -192,7 +192,7 @@ pub(super) async fn race(
     link: &mut Link<Stream>,
     addresses: &[SocketAddr],
     tried: &mut Vec<Attempt>,
-) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+) -> Result<(Established<Socket>, Transport), ConnectCause> {
     let established = race_to_first(link, addresses, tried).await?;
     link.options.socket.check_source(&established.socket).map_err(ConnectCause::Option)?;
     let transport = transport(&established.socket, &link.options.socket);
@@ -235,7 +235,7 @@ async fn race_to_first(
             // The losers are closed with the set.
             Some(Ok((place, result))) = running.join_next() => match result {
                 Ok(established) => {
-                    link.facts.peer_address = Some(tried.swap_remove(place).address);
+                    link.facts.peer_address = tried.swap_remove(place).tried.into_address();
                     return Ok(established);
                 }
                 Err(error) => {
@@ -267,8 +267,8 @@ async fn connect_unix(link: &Link<Stream>, address: &SockAddr) -> Result<Socket,
                 tokio::time::sleep(BACKLOG_PAUSE).await;
             }
             Err(error) => {
-                let address = handle::describe(address).unwrap_or_default();
-                return Err(ConnectCause::Attempts(vec![Attempt { address, error }]));
+                let tried = Tried::Address(handle::address_of(address));
+                return Err(ConnectCause::Attempts(vec![Attempt { tried, error }]));
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::handle::{Direction, Handle};
 use crate::link::adopt::{Adopted, adopt};
 use crate::link::{HandshakeTurn, Link, Moved};
 use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt, Pollable};
-use crate::{Counts, Report, SideOptions};
+use crate::{Address, Counts, Report, SideOptions};
 use adieu_proto::{LocalEnd, Waiting};
 use socket2::SockRef;
 use std::future::poll_fn;
@@ -412,13 +412,13 @@ impl Connection {
     }
 
     /// Our address. `None`: it has none, or the system did not say.
-    pub fn local_address(&self) -> Option<&str> {
-        self.inner.peer.link.facts.local_address.as_deref()
+    pub fn local_address(&self) -> Option<&Address> {
+        self.inner.peer.link.facts.local_address.as_ref()
     }
 
     /// The peer's address. `None`: it has none, or the system did not say.
-    pub fn peer_address(&self) -> Option<&str> {
-        self.inner.peer.link.facts.peer_address.as_deref()
+    pub fn peer_address(&self) -> Option<&Address> {
+        self.inner.peer.link.facts.peer_address.as_ref()
     }
 
     /// Bytes so far.

@@ -8,7 +8,7 @@ use crate::connecting::transport;
 use crate::error::ListenError;
 use crate::link::Link;
 use crate::os::{Acceptor, AsyncInterrupt};
-use crate::{Endpoint, ListenOptions, Role};
+use crate::{Endpoint, ListenOptions, Role, Transport};
 
 /// Listens on an endpoint and accepts connections. The async [`adieu::Listener`](crate::Listener).
 #[derive(Debug)]
@@ -61,8 +61,8 @@ impl Listener {
         };
         let endpoint = listener.local_endpoint().to_string();
         let mut link = Link::<Stream>::new(listener.options().clone(), Role::Listen, endpoint);
-        link.facts.peer_address = peer;
-        let transport = if is_tcp { transport(&socket, &link.options.socket) } else { "unix" };
+        link.facts.peer_address = Some(peer);
+        let transport = if is_tcp { transport(&socket, &link.options.socket) } else { Transport::Unix };
         let stream = Stream::new(socket, is_tcp).map_err(|e| listener.error(e))?;
         link.adopted(stream, transport);
         Ok(Connection::new(link))

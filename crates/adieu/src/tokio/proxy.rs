@@ -2,12 +2,12 @@
 
 use super::connect::{addresses_of, race};
 use super::stream::Stream;
-use crate::Event;
 use crate::connecting::Established;
 use crate::connecting::proxy::{PAGE_PATIENCE, Refusals, Step, Way, leave, silence, unreachable};
 use crate::error::{Attempt, ConnectCause};
 use crate::link::Link;
 use crate::proxy::{Handshake, Proxy, ProxyError, Target};
+use crate::{Event, Transport};
 use adieu_proto::Call;
 use socket2::{SockRef, Socket};
 use std::io;
@@ -22,7 +22,7 @@ pub(super) async fn establish(
     host: &str,
     port: u16,
     tried: &mut Vec<Attempt>,
-) -> Result<(Established<Socket>, &'static str), ConnectCause> {
+) -> Result<(Established<Socket>, Transport), ConnectCause> {
     let targets = match Target::of(host, port) {
         Target::Name { .. } if proxy.resolves_here() => proxy.targets(addresses_of(link, host, port).await?),
         target => vec![target],

@@ -1,6 +1,6 @@
 //! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
 
-use adieu::{ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions};
+use adieu::{Address, ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions};
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -176,10 +176,11 @@ impl Open {
         }
     }
 
-    pub(crate) fn addresses(&self) -> (Option<&str>, Option<&str>) {
+    pub(crate) fn addresses(&self) -> (Option<String>, Option<String>) {
+        let text = |address: Option<&Address>| address.map(ToString::to_string);
         match self {
-            Self::Blocking(open) => (open.local_address(), open.peer_address()),
-            Self::Tokio(_, open) => (open.local_address(), open.peer_address()),
+            Self::Blocking(open) => (text(open.local_address()), text(open.peer_address())),
+            Self::Tokio(_, open) => (text(open.local_address()), text(open.peer_address())),
         }
     }
 }

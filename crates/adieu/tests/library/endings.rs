@@ -45,7 +45,10 @@ fn an_abort_is_a_reset_and_says_whose() {
             open.read_exact(&mut [0]).expect("it sends a byte");
             let report =
                 if half_close { open.shutdown_send().expect("connected").abort() } else { open.abort() };
-            assert_eq!((report.ending, report.reset_by, report.exit_code), ("reset", Some("us"), 4));
+            assert_eq!(
+                (report.ending().name(), report.reset_by().map(adieu::Side::name), report.exit_code()),
+                ("reset", Some("us"), 4)
+            );
             // After our FIN the peer's kernel gets the RST too; a peer that has seen EOF need not look again.
             if !half_close {
                 assert!(peer.wait_for_step(2, BOUND));
@@ -75,9 +78,12 @@ fn a_shutdown_that_fails_gives_the_report_and_the_answer_that_stood_in_our_kerne
         assert_eq!(error.received().len(), 3_000);
         assert_eq!(Pattern::of_peer().first_difference(0, error.received()), None);
         let report = error.report();
-        assert_eq!((report.ending, report.reset_by, report.phase), ("reset", Some("peer"), "sending"));
+        assert_eq!(
+            (report.ending().name(), report.reset_by().map(adieu::Side::name), report.phase.name()),
+            ("reset", Some("peer"), "sending")
+        );
         assert_eq!((report.bytes_received, report.bytes_written), (3_000, 3_000));
-        assert!(report.closed_us.is_some());
+        assert!(report.closed_after.is_some());
         let told = error.io_error().expect("a call told it");
         assert_eq!(told.kind(), io::ErrorKind::ConnectionReset, "{told}");
         assert!(error.to_string().starts_with("shutdown failed: "), "{error}");
@@ -115,14 +121,17 @@ fn a_reset_while_draining_is_an_error_after_the_last_byte() {
         let error = half.read_to_end(&mut answer).expect_err("a reset is no end");
         let report = half.close();
         assert_eq!(
-            (answer.len(), report.ending, report.phase),
+            (answer.len(), report.ending().name(), report.phase.name()),
             (500, after_a_reset(), "draining"),
             "{report}"
         );
         if !is_wine() {
             assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
             let name = if cfg!(windows) { "WSAECONNRESET" } else { "ECONNRESET" };
-            assert_eq!((report.error_call, report.error_name), (Some("recv"), Some(name)));
+            assert_eq!(
+                (report.error_call.map(adieu::Call::name), report.error_name()),
+                (Some("recv"), Some(name))
+            );
         }
     });
 }
@@ -139,7 +148,7 @@ fn a_reset_after_both_ends_that_leaves_our_bytes_unacknowledged_is_not_graceful(
         peer.release();
         assert!(peer.wait_for_end(BOUND));
         let report = half.drain();
-        assert_eq!(report.ending, after_a_reset(), "{report}");
+        assert_eq!(report.ending().name(), after_a_reset(), "{report}");
         assert_ne!(report.fin_acknowledged, Some(true), "{report}");
     });
 }

@@ -107,7 +107,7 @@ fn what_a_failing_input_gave_is_delivered_before_the_reset() {
                 adieu::exchange(connection, file, Output::null())
             }
         };
-        assert_eq!((report.ending, report.exit_code), ("local_failure", 7), "{report}");
+        assert_eq!((report.ending().name(), report.exit_code()), ("local_failure", 7), "{report}");
         assert_eq!(report.bytes_acknowledged, Some(GIVEN as u64), "{report}");
         let (received, end) = seen.join().expect("no panic");
         assert_eq!((received, end), (GIVEN, Some(ErrorKind::ConnectionReset)));
@@ -137,7 +137,11 @@ fn an_output_that_fails_at_its_end_is_a_reset_for_the_peer_that_ended_first() {
     let options = ConnectOptions::new().limits(Limits::new().peer_grace(Duration::MAX));
     drop(input);
     let report = on_tokio(&endpoint, &options, end, FailingAtItsEnd);
-    assert_eq!((report.ending, report.local_end), ("local_failure", Some("output")), "{report}");
+    assert_eq!(
+        (report.ending().name(), report.local_end().map(adieu::LocalEnd::name)),
+        ("local_failure", Some("output")),
+        "{report}"
+    );
     assert_eq!(seen.join().expect("no panic"), (0, Some(ErrorKind::ConnectionReset)));
 }
 
@@ -165,7 +169,11 @@ fn by_default_a_slow_input_is_waited_for_and_one_that_is_given_up_is_not_gracefu
                 report
             }
         };
-        assert_eq!((report.ending, report.missing), ("indeterminate", Some("input_end")), "{report}");
+        assert_eq!(
+            (report.ending().name(), report.missing().map(adieu::Missing::name)),
+            ("indeterminate", Some("input_end")),
+            "{report}"
+        );
         assert!(!report.is_graceful() && report.input_abandoned);
         assert_eq!(seen.join().expect("no panic"), (5, Some(ErrorKind::ConnectionReset)));
     });

@@ -6,7 +6,7 @@ use crate::os::signals;
 use crate::printer::{Printer, complain};
 use crate::stdio;
 use adieu::exchange::Closes;
-use adieu::{Interrupt, LocalEnd, NeverConnected, Report, Role};
+use adieu::{Interrupt, LocalEnd, NeverConnected, Role, Transport};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     };
     let failed = |end, error: &std::io::Error| {
         let cause = NeverConnected::LocalFailure { end, error };
-        printer.report(&Report::never_connected(&endpoint, Role::Connect, cause))
+        printer.report(&cause.report(&endpoint, Role::Connect))
     };
     // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
     let mut input = match stdio::input() {
@@ -61,7 +61,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     };
     match connected {
         Ok(connection) => {
-            if asks_for_multipath && connection.transport() == "tcp" {
+            if asks_for_multipath && connection.transport() == Transport::Tcp {
                 printer.say("the peer does not speak Multipath TCP: this is plain TCP");
             }
             printer.report(&adieu::exchange(connection, input, output))

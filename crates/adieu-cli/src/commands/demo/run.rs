@@ -42,7 +42,7 @@ impl Diary {
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     match show(plan) {
         Ok((text, report)) => match print(text.as_bytes()) {
-            ExitStatus::Success => ExitStatus::Ending(report.exit_code),
+            ExitStatus::Success => ExitStatus::Ending(report.exit_code()),
             failed => failed,
         },
         Err(error) => {
@@ -68,10 +68,10 @@ fn show(Plan { fault, options }: Plan) -> Result<(String, Report)> {
     server.join().map_err(|_| anyhow!("the server has panicked"))??;
 
     let mut rungs = diary.rungs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let client = report.local_address.as_deref().unwrap_or("unknown");
-    let mut text = draw(client, &address.to_string(), &mut rungs);
+    let client = report.local_address.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    let mut text = draw(&client, &address.to_string(), &mut rungs);
     let _ = writeln!(text, "\n{report}");
-    let _ = writeln!(text, "exit status {}", report.exit_code);
+    let _ = writeln!(text, "exit status {}", report.exit_code());
     Ok((text, report))
 }
 

@@ -6,7 +6,7 @@ use super::service::Service;
 use crate::exit::ExitStatus;
 use crate::os;
 use crate::printer::{Printer, complain};
-use adieu::{LocalEnd, NeverConnected, Report, Role, describe_error};
+use adieu::{LocalEnd, NeverConnected, Role, describe_error};
 use std::sync::Arc;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
@@ -27,13 +27,13 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     let service = match Service::open(&plan.work) {
         Ok(service) => service,
         Err((end, error)) => {
-            let cause = NeverConnected::LocalFailure { end, error: &error };
-            let mut report = Report::never_connected(&plan.endpoint, Role::Listen, cause);
-            if let (Work::File { path, .. }, LocalEnd::Output) = (&plan.work, end) {
-                let why = describe_error(&error);
-                report.message = format!("cannot write to {}: {why}", path.display());
-            }
-            return printer.report(&report);
+            let cause = match (&plan.work, end) {
+                (Work::File { path, .. }, LocalEnd::Output) => {
+                    NeverConnected::CannotWrite { path, error: &error }
+                }
+                _ => NeverConnected::LocalFailure { end, error: &error },
+            };
+            return printer.report(&cause.report(&plan.endpoint, Role::Listen));
         }
     };
     match Server::start(plan, service, &printer) {

@@ -10,11 +10,12 @@ use super::service::Service;
 use crate::exit::ExitStatus;
 use crate::options::reporting::ReportFormat;
 use crate::os::{self, Served, command, signals};
-use crate::printer::{Printer, complain};
+use crate::printer::{Printer, complain, peer_name};
 use crate::{hints, said};
+use adieu::tls::Failure;
 use adieu::{
-    Connection, Endpoint, Event, Interrupt, ListenOptions, Listener, NeverConnected, Report, Role, Signal,
-    describe_error,
+    Connection, Ending, Endpoint, Event, Interrupt, ListenOptions, Listener, NeverConnected, Report, Role,
+    Signal, describe_error,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -65,8 +66,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    fn peer(&self) -> &str {
-        self.connection.peer_address().unwrap_or("an unnamed peer")
+    fn peer(&self) -> String {
+        peer_name(self.connection.peer_address())
     }
 }
 
@@ -89,7 +90,7 @@ impl Server {
         let accepting = plan.options.clone().interrupt(&stop_accepting);
         let listener = Listener::bind(&plan.endpoint, &accepting).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
-            let report = Report::never_connected(&plan.endpoint, Role::Listen, cause);
+            let report = cause.report(&plan.endpoint, Role::Listen);
             // Without reports it is said all the same: nothing will run.
             if plan.reports.format == ReportFormat::None {
                 complain(&error.to_string());
@@ -313,7 +314,7 @@ impl Server {
     /// Says who it is, and gives it a thread. Without one it is given back.
     fn start_serving(&mut self, mut client: Client) -> Result<(), (Client, io::Error)> {
         self.tell(&mut client);
-        let peer = client.peer().to_owned();
+        let peer = client.peer();
         let Client { id, connection, is_told } = client;
         let tag = self.tag(id);
         let (service, printer, sender) =
@@ -340,7 +341,7 @@ impl Server {
                 Served::Ended(report) => finished(tell(&report)),
                 Served::Failed { end, error } => {
                     let cause = NeverConnected::LocalFailure { end, error: &error };
-                    finished(tell(&Report::never_connected(&endpoint, Role::Listen, cause)))
+                    finished(tell(&cause.report(&endpoint, Role::Listen)))
                 }
                 Served::NotStarted { connection, error } => Message::NotStarted { id, connection, error },
             };
@@ -370,7 +371,7 @@ impl Server {
     }
 
     fn never(&self, cause: NeverConnected<'_>) -> ExitStatus {
-        self.printer.report(&Report::never_connected(&self.endpoint, Role::Listen, cause))
+        self.printer.report(&cause.report(&self.endpoint, Role::Listen))
     }
 
     /// Serves whoever waits, as many at once as always.
@@ -413,8 +414,8 @@ fn observed(
 
 /// Whether it was a port scan, a health check, or one of two connections of which the client chose the other.
 fn left_without_a_byte(report: &Report) -> bool {
-    let by_the_peer = matches!(report.ending, "graceful" | "reset" | "truncated")
-        || report.tls_failure == Some("not_begun");
+    let by_the_peer = matches!(report.ending(), Ending::Graceful | Ending::Reset { .. } | Ending::Truncated)
+        || report.tls_failure == Some(Failure::NotBegun);
     by_the_peer && report.bytes_received == 0 && report.bytes_read == 0
 }
 

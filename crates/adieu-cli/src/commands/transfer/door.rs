@@ -4,7 +4,8 @@
 //! So a client that says nothing, or trickles, or has another secret, keeps nobody else waiting.
 
 use super::guesses::{Guesses, Origin};
-use crate::printer::Printer;
+use crate::printer::{Printer, peer_name};
+use adieu::tls::Failure;
 use adieu::{Connection, Interrupt, ListenError, ListenOptions, Listener, Report, Signal, describe_error};
 use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};
 use std::cell::Cell;
@@ -316,7 +317,7 @@ impl Shared {
     /// Hears who a client is. `None`: one that was never said to have come, so that those that come while somebody is served
     /// for hours leave nothing behind.
     fn hear(&self, connection: Connection, id: u64, source: Origin) -> Option<DoorEvent> {
-        let peer = connection.peer_address().unwrap_or("an unnamed peer").to_owned();
+        let peer = peer_name(connection.peer_address());
         let was_busy = self.stays_busy(id);
         if !was_busy {
             self.hearing.printer.connected(&connection);
@@ -327,7 +328,7 @@ impl Shared {
                 Ok(connection) => connection,
                 Err(_) if was_busy => return self.was_busy(&peer, false),
                 Err(report) => {
-                    let left_silently = report.tls_failure == Some("not_begun");
+                    let left_silently = report.tls_failure == Some(Failure::NotBegun);
                     let why = Why::Never(Never { report, by_stranger: true });
                     return Some(DoorEvent::Failed(Failed { peer, left_silently, why }));
                 }

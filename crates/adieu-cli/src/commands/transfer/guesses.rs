@@ -2,8 +2,9 @@
 //!
 //! Whoever has not been wrong waits for nobody else's guesses, but for the rate of all.
 
+use adieu::Address;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,8 +29,8 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    pub(super) fn of(peer: Option<&str>) -> Self {
-        let Some(address) = peer.and_then(|peer| peer.parse::<SocketAddr>().ok()) else { return Self::Local };
+    pub(super) fn of(peer: Option<&Address>) -> Self {
+        let Some(address) = peer.and_then(Address::socket_addr) else { return Self::Local };
         Self::Address(match address.ip().to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
             v4 @ IpAddr::V4(_) => v4,
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn one_host_of_ipv6_is_one_source_however_many_addresses_it_takes() {
-        let of = |peer| Origin::of(Some(peer));
+        let of = |peer: &str| Origin::of(peer.parse().ok().as_ref());
         assert_eq!(of("[2001:db8::1]:5"), of("[2001:db8::ffff:2]:6"));
         assert_ne!(of("[2001:db8::1]:5"), of("[2001:db8:0:1::1]:5"));
         assert_eq!(of("[::ffff:192.0.2.1]:5"), of("192.0.2.1:6"));

@@ -7,9 +7,8 @@ use super::session::{Origin, Session};
 use super::side::Side;
 use super::view::Doing;
 use crate::exit::ExitStatus;
-use adieu::{ConnectOptions, Connection, Endpoint, Listener, NeverConnected, Report};
+use adieu::{Address, ConnectOptions, Connection, Endpoint, Listener, NeverConnected};
 use adieu_transfer::{Agreement, Outcome, Wire};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Who is on the other side of a connection.
@@ -40,9 +39,8 @@ impl Session {
     }
 
     fn accept_plain(&self, listener: &Listener) -> Result<Connection, Never> {
-        let never = |cause: NeverConnected<'_>| {
-            Box::new(Report::never_connected(&self.plan.endpoint, adieu::Role::Listen, cause))
-        };
+        let never =
+            |cause: NeverConnected<'_>| Box::new(cause.report(&self.plan.endpoint, adieu::Role::Listen));
         let limit = self.attempts.bound(self.plan.connect_timeout, self.plan.deadline);
         let accepted = match limit {
             Some(limit) => listener.accept_within(limit),
@@ -94,7 +92,7 @@ impl Session {
     }
 
     /// Says what keeps others from what goes to this peer, if that is not enough.
-    fn warn_of(&self, peer: Option<&str>) {
+    fn warn_of(&self, peer: Option<&Address>) {
         // Through a proxy, the peer's address is the proxy's.
         let is_far = peer.is_some_and(is_far) || self.plan.has_proxy;
         match self.plan.protection {
@@ -165,7 +163,7 @@ impl Session {
         }
         let (met, words) = match why {
             Why::Never(never) => {
-                let words = never.report.message.clone();
+                let words = never.report.to_string();
                 (Met::Never(never), words)
             }
             Why::Outcome(outcome, wire) => {
@@ -181,14 +179,14 @@ impl Session {
     }
 
     fn never(&self, cause: NeverConnected<'_>) -> Met {
-        let report = Report::never_connected(&self.plan.endpoint, adieu::Role::Listen, cause);
+        let report = cause.report(&self.plan.endpoint, adieu::Role::Listen);
         Met::Never(Box::new(report).into())
     }
 }
 
 /// Whether what goes to this peer leaves the machine, as far as its address tells.
-fn is_far(peer: &str) -> bool {
-    peer.parse::<SocketAddr>().is_ok_and(|address| !address.ip().to_canonical().is_loopback())
+fn is_far(peer: &Address) -> bool {
+    peer.socket_addr().is_some_and(|address| !address.ip().to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -207,7 +205,7 @@ mod tests {
             ("192.0.2.1:5", true),
             ("[2001:db8::1]:5", true),
         ] {
-            assert_eq!(is_far(peer), far, "{peer}");
+            assert_eq!(is_far(&peer.parse().expect("an address")), far, "{peer}");
         }
     }
 }

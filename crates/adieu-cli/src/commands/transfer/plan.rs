@@ -13,7 +13,7 @@ use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use crate::os::signals;
 use adieu::tls::{Config, Fingerprint};
-use adieu::{Endpoint, Interrupt, NeverConnected, Report, describe_error};
+use adieu::{Endpoint, Interrupt, NeverConnected, describe_error};
 use adieu_transfer::{Role, Secret, TransferReport};
 use std::fs::File;
 use std::io::{self, Read};
@@ -150,7 +150,7 @@ impl Plan {
             None => (NeverConnected::DeadlinePassed, "the deadline passed".to_owned()),
         };
         let role = if self.listens() { adieu::Role::Listen } else { adieu::Role::Connect };
-        let report = Report::never_connected(&self.endpoint, role, cause);
+        let report = cause.report(&self.endpoint, role);
         let mut report = TransferReport::never_connected(self.role, 0, report);
         let moved = if self.role == Role::Send { "sent" } else { "received" };
         report.message = format!("{by} while {doing}; nothing was {moved}");

@@ -8,7 +8,7 @@ use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
 use crate::printer::{Printer, complain, say_always};
-use adieu::{ConnectOptions, Endpoint, ListenOptions, Listener, NeverConnected, Report, describe_error};
+use adieu::{ConnectOptions, Endpoint, ListenOptions, Listener, NeverConnected, describe_error};
 use adieu_transfer::{Backoff, Outcome, TransferReport, Wire};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -132,7 +132,7 @@ impl Session {
         let plan = &self.plan;
         let listener = Listener::bind(&plan.endpoint, listening).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: error.io_error() };
-            let report = Report::never_connected(&plan.endpoint, adieu::Role::Listen, cause);
+            let report = cause.report(&plan.endpoint, adieu::Role::Listen);
             let report = TransferReport::never_connected(plan.role, 0, report);
             self.printer.transfer_with(&report, hints::for_listening(&plan.endpoint, error.io_error()))
         })?;

@@ -7,8 +7,9 @@
 
 use super::guard::{Guard, Guarded};
 use crate::os::{ExecStatus, Served};
+use crate::printer::named;
 use adieu::exchange::{Input, Output};
-use adieu::{Connection, Interrupt, LocalEnd};
+use adieu::{CommandEnd, Connection, Interrupt, LocalEnd};
 use adieu_os::{AsPollable, Group, LeaderEnded};
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
@@ -33,8 +34,8 @@ pub(crate) fn serve(
     command
         .arg("-c")
         .arg(line)
-        .env("ADIEU_PEER", connection.peer_address().unwrap_or_default())
-        .env("ADIEU_LOCAL", connection.local_address().unwrap_or_default())
+        .env("ADIEU_PEER", named(connection.peer_address()).unwrap_or_default())
+        .env("ADIEU_LOCAL", named(connection.local_address()).unwrap_or_default())
         // Its own group, so that a pipeline is stopped as a whole.
         .process_group(0);
     let not_started = |connection, error| Served::NotStarted { connection: Box::new(connection), error };
@@ -70,8 +71,11 @@ pub(crate) fn serve(
     running.ended(&group);
     // What is known of the connection is told whatever becomes of the command.
     let status = child.wait().ok();
-    let (code, signal) = (status.and_then(|s| s.code()), status.and_then(|s| s.signal()));
-    report.command_ended(code, signal, !policy.is_good(code));
+    let end = status.and_then(|status| match (status.code(), status.signal()) {
+        (Some(code), _) => Some(CommandEnd::Exited { code }),
+        (None, signal) => signal.map(|signal| CommandEnd::Signalled { signal }),
+    });
+    report.command_ended(end, !policy.is_good(end.and_then(CommandEnd::code)));
     Served::Ended(Box::new(report))
 }
 

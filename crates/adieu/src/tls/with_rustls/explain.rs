@@ -2,7 +2,7 @@
 
 use super::certificate::printable;
 use super::refused::{self, Presented};
-use super::{Failure, HandshakeError};
+use super::{Alert, Failure, HandshakeError};
 use adieu_proto::Timer;
 use rustls::{AlertDescription, Error, PeerIncompatible};
 use std::{fmt, io};
@@ -60,7 +60,7 @@ impl HandshakeError {
             Error::InvalidCertificate(error) => refused::explain(error, presented),
             Error::AlertReceived(alert) if presented.party == Party::Proxy => Self::new(
                 Failure::Refused,
-                format!("the proxy refused with the alert {}: its own log may say why", alert_name(*alert)),
+                format!("the proxy refused with the alert {}: its own log may say why", alert_of(*alert)),
             ),
             Error::AlertReceived(alert) => of_alert(*alert, stage),
             Error::PeerIncompatible(why) if presented.party == Party::Proxy => Self::new(
@@ -170,7 +170,7 @@ fn not_tls(first: &[u8], party: Party) -> HandshakeError {
 }
 
 fn of_alert(alert: AlertDescription, stage: Stage) -> HandshakeError {
-    let name = alert_name(alert);
+    let name = alert_of(alert);
     let (failure, advice) = match alert {
         // TLS 1.2 has no alert of its own for a certificate that is missing: RFC 5246, 7.4.6.
         AlertDescription::HandshakeFailure | AlertDescription::BadCertificate
@@ -249,43 +249,9 @@ pub(crate) fn in_words(error: &Error) -> String {
     }
 }
 
-/// The alert's name as RFC 8446, section 6, has it.
-pub(crate) fn alert_name(alert: AlertDescription) -> String {
-    use AlertDescription as A;
-    let name = match alert {
-        A::CloseNotify => "close_notify",
-        A::UnexpectedMessage => "unexpected_message",
-        A::BadRecordMac => "bad_record_mac",
-        A::DecryptionFailed => "decryption_failed",
-        A::RecordOverflow => "record_overflow",
-        A::HandshakeFailure => "handshake_failure",
-        A::NoCertificate => "no_certificate",
-        A::BadCertificate => "bad_certificate",
-        A::UnsupportedCertificate => "unsupported_certificate",
-        A::CertificateRevoked => "certificate_revoked",
-        A::CertificateExpired => "certificate_expired",
-        A::CertificateUnknown => "certificate_unknown",
-        A::IllegalParameter => "illegal_parameter",
-        A::UnknownCA => "unknown_ca",
-        A::AccessDenied => "access_denied",
-        A::DecodeError => "decode_error",
-        A::DecryptError => "decrypt_error",
-        A::ProtocolVersion => "protocol_version",
-        A::InsufficientSecurity => "insufficient_security",
-        A::InternalError => "internal_error",
-        A::InappropriateFallback => "inappropriate_fallback",
-        A::UserCanceled => "user_canceled",
-        A::NoRenegotiation => "no_renegotiation",
-        A::MissingExtension => "missing_extension",
-        A::UnsupportedExtension => "unsupported_extension",
-        A::UnrecognisedName => "unrecognized_name",
-        A::BadCertificateStatusResponse => "bad_certificate_status_response",
-        A::UnknownPSKIdentity => "unknown_psk_identity",
-        A::CertificateRequired => "certificate_required",
-        A::NoApplicationProtocol => "no_application_protocol",
-        other => return format!("number {}", u8::from(other)),
-    };
-    name.to_owned()
+/// The alert as a report has it.
+pub(crate) fn alert_of(alert: AlertDescription) -> Alert {
+    Alert(u8::from(alert))
 }
 
 #[cfg(test)]

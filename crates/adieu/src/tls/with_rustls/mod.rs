@@ -15,7 +15,7 @@ mod server;
 mod session;
 mod verify;
 
-use super::{Config, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
+use super::{Alert, Config, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
 
 pub use client::{Client, ClientConfig};
 pub use config::ConfigError;

@@ -2,10 +2,10 @@
 
 use super::certificate::{Described, is_readable};
 use super::engine::Engine;
-use super::explain::{Party, Stage, alert_name, in_words, out_of_time};
+use super::explain::{Party, Stage, alert_of, in_words, out_of_time};
 use super::refused::Presented;
 use super::{Failure, HandshakeError};
-use super::{TlsFacts, Trust};
+use super::{TlsFacts, Trust, Version};
 use crate::carrier::{Arrived, Broken, Carrier, Handshake, PeerStream, Source};
 use adieu_proto::Timer;
 use rustls::{Error, ProtocolVersion};
@@ -93,7 +93,7 @@ impl Carrier for Session {
 
     fn describe(&self, facts: &mut TlsFacts) {
         let common = self.own.common();
-        facts.version = common.protocol_version().map(version_name);
+        facts.version = common.protocol_version().and_then(version_of);
         facts.suite =
             common.negotiated_cipher_suite().map(|suite| suite_name(&format!("{:?}", suite.suite())));
         facts.alpn = common.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
@@ -208,7 +208,7 @@ impl Carrier for Session {
 
     fn broken(&self) -> Option<Broken> {
         let error = self.own.failure()?;
-        let alert = if let Error::AlertReceived(alert) = error { Some(alert_name(*alert)) } else { None };
+        let alert = if let Error::AlertReceived(alert) = error { Some(alert_of(*alert)) } else { None };
         Some(Broken { alert, words: in_words(error) })
     }
 
@@ -245,11 +245,12 @@ impl Carrier for Session {
     }
 }
 
-fn version_name(version: ProtocolVersion) -> String {
+fn version_of(version: ProtocolVersion) -> Option<Version> {
     match version {
-        ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
-        ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
-        other => format!("{other:?}"),
+        ProtocolVersion::TLSv1_2 => Some(Version::Tls12),
+        ProtocolVersion::TLSv1_3 => Some(Version::Tls13),
+        // rustls speaks no other.
+        _ => None,
     }
 }
 

@@ -40,7 +40,7 @@ impl Server {
         let mut aborted = 0;
         if !self.has_nobody() {
             let waiting = self.waiting.iter().map(Client::peer);
-            let rest: Vec<&str> = self.open.values().map(String::as_str).chain(waiting).collect();
+            let rest: Vec<String> = self.open.values().cloned().chain(waiting).collect();
             self.printer.say(&format!("{}: aborting {}", signal.name(), rest.join(", ")));
             self.stop.raise(signal);
             aborted += self.interrupt_waiting();

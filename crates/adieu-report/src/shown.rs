@@ -8,7 +8,7 @@
 /// # Examples
 ///
 /// ```
-/// assert_eq!(adieu::shown(b"a\nb\x1b[2J\xff"), r"a\nb\u{1b}[2J\xff");
+/// assert_eq!(adieu_report::shown(b"a\nb\x1b[2J\xff"), r"a\nb\u{1b}[2J\xff");
 /// ```
 pub fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -28,7 +28,7 @@ pub fn shown(bytes: &[u8]) -> String {
 /// several scripts.
 ///
 /// Source: UAX #9, section 2; UTS #39, section 5.1.
-pub(crate) fn steers(c: char) -> bool {
+pub fn steers(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -1,0 +1,39 @@
+//! The report of a connection's end, as types.
+//!
+//! A [`Report`] holds every fact that is known of one connection after its end. Its sentence ([`Display`]), its exit status
+//! ([`exit_code`]) and its JSON (feature `serde`) are views that are computed from the facts; nothing is stored as text that
+//! has a type. [`Counters`] add reports up, for a service's log and metrics.
+//!
+//! This crate opens no socket and asks no system: who drives a connection fills the facts in. So a report that was written on
+//! one system can be read on another.
+//!
+//! [`Display`]: std::fmt::Display
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod command;
+mod counters;
+mod exit;
+mod fast_open;
+#[cfg(feature = "serde")]
+mod json;
+mod report;
+mod role;
+mod sentence;
+mod shown;
+mod system_error;
+mod time;
+mod tls;
+
+pub use address::Address;
+pub use command::CommandEnd;
+pub use counters::{Counters, Durations};
+pub use exit::exit_code;
+pub use fast_open::FastOpen;
+pub use report::{Context, Report};
+pub use role::{Role, Transport};
+pub use shown::{shown, steers};
+pub use system_error::{ErrorMeaning, SystemError};
+pub use time::whole_micros;
+pub use tls::{TlsAlert, TlsFailure, TlsTrust, TlsVersion};

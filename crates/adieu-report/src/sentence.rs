@@ -1,0 +1,241 @@
+//! The sentence of a report: the ending in words, then the numbers. It is made from the facts each time it is displayed.
+
+use crate::{Context, FastOpen, Report, Role, TlsTrust, shown};
+use adieu_proto::{Ending, LocalEnd, Missing, Phase, Side, Timer};
+use std::fmt;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(self.sentence().as_bytes()))
+    }
+}
+
+impl Report {
+    fn sentence(&self) -> String {
+        match &self.context {
+            Context::Told(sentence) => return sentence.clone(),
+            Context::Binding => return format!("cannot listen on {}: {}", self.endpoint, self.error_text()),
+            Context::Usual | Context::PeerSpoke => {}
+        }
+        if self.local_end() == Some(LocalEnd::Command) && self.phase != Phase::Connecting {
+            let command = self.command.map_or_else(
+                || "the command could not be run to its end".to_owned(),
+                |command| command.to_string(),
+            );
+            return format!("{command}: {}", self.numbers());
+        }
+        let mut sentence = match self.nothing_began() {
+            Some(sentence) => sentence,
+            None => format!("{}: {}", self.what_ended(), self.numbers()),
+        };
+        if let Some(FastOpen::Unanswered { bytes: n }) = self.fast_open {
+            sentence += &format!("; {} went with the SYN and may have reached it", bytes(n));
+        }
+        sentence + &self.of_tls()
+    }
+
+    fn error_text(&self) -> &str {
+        self.error.as_ref().map_or("no error was told", |error| &error.words)
+    }
+
+    /// The sentence of a connection that there never was. `None`: there was one.
+    fn nothing_began(&self) -> Option<String> {
+        let (endpoint, error) = (&self.endpoint, self.error_text());
+        if self.role == Role::Listen
+            && self.phase == Phase::Connecting
+            && let Some(sentence) = self.nobody_reached_us()
+        {
+            return Some(sentence);
+        }
+        let tried = || self.error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+        let is_connecting = self.phase == Phase::Connecting;
+        Some(match self.ending {
+            Ending::NoConnection => format!("no connection to {endpoint}: {error}"),
+            Ending::TimedOut { timer: Timer::Connect } => {
+                let why = match &self.error {
+                    Some(error) if self.tls_failure.is_some() => error.to_string(),
+                    Some(_) => format!("no connection in time{}", tried()),
+                    None => "nothing answered".to_owned(),
+                };
+                format!("timed out while connecting to {endpoint}: {why}")
+            }
+            Ending::TimedOut { timer: Timer::Deadline } if is_connecting && self.tls_failure.is_none() => {
+                format!("timed out while connecting to {endpoint}: the deadline has passed{}", tried())
+            }
+            Ending::TimedOut { .. } if is_connecting => {
+                format!("timed out while connecting to {endpoint}: {error}")
+            }
+            Ending::LocalFailure { end } if is_connecting => {
+                format!("our {} cannot be used, nothing was sent: {error}", end.name())
+            }
+            Ending::Interrupted { signal } if is_connecting => {
+                format!("interrupted by {} while connecting to {endpoint}", signal.name())
+            }
+            _ => return None,
+        })
+    }
+
+    /// The sentence of a listener that has no connection. `None`: it is the same on both sides.
+    fn nobody_reached_us(&self) -> Option<String> {
+        let (endpoint, error) = (&self.endpoint, self.error_text());
+        let peer = || match self.peer_address.as_ref().filter(|peer| peer.is_named()) {
+            Some(peer) => peer.to_string(),
+            None => "an unnamed peer".to_owned(),
+        };
+        if self.tls_failure.is_some() {
+            return Some(format!("no connection from {}: {error}", peer()));
+        }
+        Some(match self.ending {
+            Ending::TimedOut { timer: Timer::Deadline } => {
+                format!("the deadline passed while waiting for a connection on {endpoint}: nobody connected")
+            }
+            Ending::Interrupted { signal } if self.tls_close_notify_sent.is_some() => {
+                format!("interrupted by {} during the TLS handshake with {}", signal.name(), peer())
+            }
+            Ending::TimedOut { .. } => {
+                format!("timed out while waiting for a connection on {endpoint}: nobody connected")
+            }
+            Ending::Interrupted { signal } => {
+                format!("interrupted by {} while waiting for a connection on {endpoint}", signal.name())
+            }
+            Ending::LocalFailure { end: LocalEnd::Socket } => match &self.peer_address {
+                Some(peer) => format!("{peer} could not be served, nothing was sent: {error}"),
+                None => format!("cannot accept on {endpoint}: {error}"),
+            },
+            _ => return None,
+        })
+    }
+
+    /// How a connection ended that there was.
+    fn what_ended(&self) -> String {
+        let (during, error) = (self.phase.name(), self.error_text());
+        match self.ending {
+            Ending::Graceful => "graceful".to_owned(),
+            Ending::Reset { by: Side::Peer } => format!("reset by the peer while {during}"),
+            Ending::Reset { by: Side::Us } => format!("reset by us while {during}"),
+            Ending::TimedOut { timer: Timer::Idle } if self.context == Context::PeerSpoke => {
+                format!(
+                    "timed out while {during}, the peer went on talking and took nothing for the whole idle timeout"
+                )
+            }
+            Ending::TimedOut { timer: Timer::Idle } => {
+                format!("timed out while {during}, the peer was silent for the whole idle timeout")
+            }
+            Ending::TimedOut { timer: Timer::FirstByte } => {
+                "timed out, no byte had passed in either direction".to_owned()
+            }
+            Ending::TimedOut { timer: Timer::Deadline } => format!("the deadline passed while {during}"),
+            Ending::TimedOut { timer: Timer::DeadPeer } => {
+                format!("timed out while {during}, the peer's system has stopped answering")
+            }
+            Ending::TimedOut { timer: Timer::Unacknowledged } => format!(
+                "timed out while {during}, what we sent was sent again and again and never acknowledged, although the \
+                 peer went on talking: something on the way may drop it, large packets for example"
+            ),
+            Ending::TimedOut { .. } => format!("timed out while {during}, our kernel gave up: {error}"),
+            Ending::Truncated => format!("truncated, {}", self.truncation()),
+            Ending::LocalFailure { end: LocalEnd::Input } => {
+                format!("our input failed while {during}: {error}")
+            }
+            Ending::LocalFailure { end: LocalEnd::Output } => {
+                format!("our output failed while {during}: {error}")
+            }
+            Ending::LocalFailure { .. } => {
+                let call = self.error_call.map_or("the socket", |call| call.name());
+                format!("{call} failed while {during}: {error}")
+            }
+            Ending::Interrupted { signal } => format!("interrupted by {} while {during}", signal.name()),
+            Ending::Indeterminate { missing } => format!(
+                "indeterminate while {during}, {}",
+                match missing {
+                    Missing::PeerEof => "we closed before the peer had ended its side",
+                    Missing::InputEnd => "our input was given up before its end",
+                    Missing::Acknowledgement => "it cannot be told here what the peer acknowledged",
+                    Missing::SocketError => "SO_ERROR could not be read",
+                    _ => "the connection was gone and no call said why",
+                }
+            ),
+            other => other.name().to_owned(),
+        }
+    }
+
+    /// Why a stream is not known to be whole.
+    fn truncation(&self) -> String {
+        let during = self.phase.name();
+        if let Some(alert) = self.tls_alert {
+            return format!("the peer broke the TLS session off while {during}, with the alert {alert}");
+        }
+        // A session that breaks has no number, and a reset has.
+        let is_reset = self.error_call.is_some() && self.error_code().is_some();
+        if let (Some(error), false) = (&self.error, is_reset) {
+            return format!("the TLS session broke while {during}, {error}");
+        }
+        let cut = match self.tls_close_notify_received {
+            Some(false) => "the peer's EOF came without TLS's close_notify",
+            None if self.proxy.as_ref().is_some_and(|proxy| proxy.starts_with("https://")) => {
+                "the proxy's EOF came without TLS's close_notify"
+            }
+            _ => "the stream stopped before its end mark",
+        };
+        let then = if is_reset { ", and then it reset the connection" } else { "" };
+        format!("{cut}{then}")
+    }
+
+    /// The counts, in words.
+    fn numbers(&self) -> String {
+        let mut text = format!("{} received", bytes(self.bytes_received));
+        if self.bytes_discarded > 0 {
+            text += &format!(" ({} of them not wanted by the command)", self.bytes_discarded);
+        } else if self.bytes_written != self.bytes_received {
+            text += &format!(" ({} of them written)", self.bytes_written);
+        }
+        text += &match self.bytes_acknowledged {
+            Some(n) => format!(", {n} of {} acknowledged", bytes(self.bytes_accepted)),
+            None => format!(", {} accepted by our kernel", bytes(self.bytes_accepted)),
+        };
+        if self.bytes_read != self.bytes_accepted {
+            text +=
+                &format!(", {} more read and not sent", self.bytes_read.saturating_sub(self.bytes_accepted));
+        }
+        if self.input_abandoned && self.missing().is_none() {
+            text += ", our input was still open";
+        }
+        text
+    }
+
+    /// What a person should know of a TLS connection, after the sentence.
+    fn of_tls(&self) -> String {
+        if self.tls_secured_after.is_none() {
+            return String::new();
+        }
+        let mut words: Vec<String> = Vec::new();
+        words.extend(self.tls_version.map(|version| version.name().to_owned()));
+        words.extend(self.tls_cipher_suite.clone());
+        words.extend(self.tls_alpn.as_ref().map(|alpn| format!("ALPN {}", printable(alpn))));
+        match self.tls_trust {
+            Some(TlsTrust::Insecure) => {
+                words.push("INSECURE: the peer's certificate was not checked".to_owned());
+            }
+            Some(TlsTrust::Pinned) => words.push("the pinned certificate".to_owned()),
+            _ => {}
+        }
+        words.extend(self.tls_peer_sha256.as_ref().map(|sha256| {
+            let subject = self.tls_peer_subject.as_deref().unwrap_or("a certificate without a subject");
+            let until = self.tls_peer_not_after.as_deref().unwrap_or("an unknown date");
+            format!("{subject} until {until}, {sha256}")
+        }));
+        if self.is_graceful() && self.tls_close_notify_received == Some(false) {
+            words.push("ended without close_notify".to_owned());
+        }
+        if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+    }
+}
+
+/// A peer's text for a line of ours: not endless.
+fn printable(text: &str) -> String {
+    shown(text.chars().take(200).collect::<String>().as_bytes())
+}
+
+fn bytes(n: u64) -> String {
+    if n == 1 { "1 byte".to_owned() } else { format!("{n} bytes") }
+}
