@@ -1,4 +1,4 @@
-//! The hash of a transfer's list of entries, which both sides make for themselves.
+//! The hash of all entries of a transfer with their names. Each side makes it for itself, and the receipt compares them.
 
 use crate::wire::{EntryPath, Hash, NAMED_OFFERS, Totals};
 

@@ -1,8 +1,8 @@
-//! Time: a limit on the rate, and the pauses between attempts.
+//! The limit on the rate of a transfer, and the pauses between attempts.
 
 use std::time::{Duration, Instant};
 
-/// How long one wait of a limited rate is at most, so that a signal is not heard late.
+/// The longest wait of a limited rate, so that a signal is heard soon.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 /// How far a limited rate may fall behind and catch up.
@@ -21,7 +21,7 @@ impl RateLimit {
         Self { rate: rate.filter(|r| *r > 0), due: Instant::now() }
     }
 
-    /// So many bytes go: gives how long to wait after them.
+    /// Counts bytes that go now, and returns how long to wait after them.
     pub(crate) fn after(&mut self, bytes: u64) -> Duration {
         let Some(rate) = self.rate else { return Duration::ZERO };
         let now = Instant::now();
@@ -33,7 +33,7 @@ impl RateLimit {
         self.due.saturating_duration_since(now)
     }
 
-    /// How much may go at once without a wait that is felt.
+    /// The most bytes to move at once, so that no wait is long enough to be felt.
     pub(crate) fn piece(&self, most: usize) -> usize {
         match self.rate {
             None => most,
@@ -52,7 +52,7 @@ impl Backoff {
     const FIRST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_secs(30);
 
-    /// The first attempt is about to fail.
+    /// The pauses before any attempt has failed.
     pub fn new() -> Self {
         Self { next: Self::FIRST }
     }

@@ -1,4 +1,7 @@
-//! The receiver: frames in, content to its storage, and at the end the receipt.
+//! The receiver: takes the sender's frames, gives their content to the storage, and answers with the receipt.
+//!
+//! It checks that the frames come in the order of the protocol, and that each file has the size and the hash that the sender
+//! gave it. Where and how a file is stored is the [storage](crate::storage)'s. It imports nothing from the sender.
 
 mod offers;
 
@@ -20,14 +23,14 @@ use offers::OffersHeard;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How the receiver goes about it.
+/// The options of a receiver.
 #[derive(Debug, Clone, Default)]
 pub struct ReceiveOptions {
-    /// After a failure, keep what is not whole as a named partial to resume from.
+    /// After a failure, keep each file that is not whole as a named partial, to resume from.
     pub resume: bool,
     /// Both sides must know it.
     pub secret: Option<Secret>,
-    /// Bytes of content per second. `None`: as fast as it goes.
+    /// Most bytes of content per second. `None`: no limit.
     pub limit_rate: Option<u64>,
     /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
     pub patience: Option<Duration>,
@@ -36,17 +39,17 @@ pub struct ReceiveOptions {
     pub deadline: Option<Instant>,
 }
 
-/// After a signal: how long names may take that are being synced already, and then the receipt; after the deadline, the names.
-/// Together it is less than the two seconds in which a signal ends everything.
+/// Limit for a sync of names that is already running when a signal arrives or the deadline passes, and then, after a signal,
+/// for the receipt. Twice this is less than the two seconds in which a signal ends everything.
 const LAST_WORD: Duration = Duration::from_millis(800);
-/// How often a signal and the deadline are looked at while frames are handled that were received already.
+/// How often a signal and the deadline are looked for while frames are handled that were received before.
 const OFTEN: Duration = Duration::from_millis(10);
 
 /// How much is received at once: it fits into the processor's own cache until it is hashed and written. A sender of ours
 /// sends pieces of so much content, which are received with the header of the next.
 const IN: usize = 512 * 1024 + FRAME_HEADER;
 
-/// Receives everything, stores it, and answers. The transport is left as it came to be.
+/// Receives everything, stores it, and answers with the receipt. Afterwards the transport has ended, or has failed.
 pub fn receive<T: Transport>(
     link: &mut T,
     storage: &mut Storage,

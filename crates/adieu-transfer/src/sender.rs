@@ -1,4 +1,7 @@
-//! The sender: entries and content out, and between its writes an ear for the receiver.
+//! The sender: reads the sources, sends them as frames, and waits for the receipt.
+//!
+//! Between two writes it reads what the receiver says, so that a refusal ends a long upload at once. It does not agree on a
+//! version or a secret; that is done in the [session], which the receiver needs too.
 
 mod frames;
 mod offers;
@@ -33,14 +36,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How the sender goes about it.
+/// The options of a sender.
 #[derive(Debug, Clone, Default)]
 pub struct SendOptions {
     /// Ask the receiver what it has of each file, and send the rest.
     pub resume: bool,
     /// Both sides must know it.
     pub secret: Option<Secret>,
-    /// Bytes of content per second. `None`: as fast as it goes.
+    /// Most bytes of content per second. `None`: no limit.
     pub limit_rate: Option<u64>,
     /// How long the peer may take for its hello, and for each message that shows that it knows the secret. `None`: 30 s.
     pub patience: Option<Duration>,
@@ -48,15 +51,15 @@ pub struct SendOptions {
 
 /// Frames are gathered up to this size and sent in one call: it fits into the processor's own cache beside the hash.
 const OUT: usize = 512 * 1024;
-/// A DATA frame is not begun for less room than this.
+/// The least room for which a DATA frame is begun.
 const LEAST_ROOM: usize = 16 * 1024;
-/// How long a receiver may leave an offer without an answer or a sign of life.
+/// Limit for a receiver that has an offer and neither answers nor gives a sign of life.
 const SILENCE: Duration = Duration::from_secs(60);
-/// The permission bits of what is no file here.
+/// The permission bits of a stream, which has none of its own.
 const STREAM_MODE: u16 = 0o666;
-/// A command that has closed its output is looked at so often.
+/// How often a command is looked at that has closed its output and has not ended.
 const LOOK_AT_COMMAND: Duration = Duration::from_millis(20);
-/// Sends everything and waits for the receipt. The transport is left as it came to be: ended in both directions, or failed.
+/// Sends everything and waits for the receipt. Afterwards the transport has ended in both directions, or has failed.
 pub fn send<T: Transport>(
     link: &mut T,
     sources: &Sources,

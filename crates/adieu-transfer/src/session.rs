@@ -1,4 +1,7 @@
-//! What both sides do first: hellos, and with a secret the handshake. Afterwards both have a channel for frames.
+//! What both sides do first: they exchange hellos, and with a secret they make the handshake. What comes of it is a
+//! [`Channel`] for frames, encrypted or not.
+//!
+//! It knows nothing of files. The sender and the receiver stand above it, and share nothing else.
 
 use crate::outcome::{self, Outcome, Verdict};
 use crate::patience::{PeerSilent, Waits, in_words, read_exactly};
@@ -11,19 +14,19 @@ use crate::wire::{
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How long a side waits for the other's end when all has been said.
+/// Limit for the peer's end after this side has said its last word.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(30);
 
-/// The same of a client among others that has not said who it is.
+/// The same limit for a client that has not said who it is while others wait.
 const SHORT_PARTING: Duration = Duration::from_secs(2);
 
 /// A side that hashes or syncs says so this often, so that the other does not take it for dead.
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
-/// How much of what is encrypted is received at once.
+/// Most bytes of encrypted records that are received in one call.
 const RECEIVE: usize = 256 * 1024;
 
-/// Why two sides did not come to speak of files.
+/// Why two sides did not agree.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
     #[error("{0}")]
@@ -32,10 +35,10 @@ pub(crate) enum SessionError {
     Secret(SecretError),
     #[error("{0}")]
     Link(io::Error),
-    /// It said nothing for so long, if that is known.
+    /// The peer said nothing within this limit. `None`: the limit was the connection's idle timeout.
     #[error("the peer said nothing for {}", .0.map_or_else(|| "too long".to_owned(), in_words))]
     Silent(Option<Duration>),
-    /// It is a sender, and did not begin for so long, if that is known.
+    /// The peer is a sender, and did not begin within this limit.
     #[error("the sender said who it is, and then nothing for {}", .0.map_or_else(|| "too long".to_owned(), in_words))]
     NotBegun(Option<Duration>),
 }
@@ -62,7 +65,7 @@ impl From<io::Error> for SessionError {
     }
 }
 
-/// Frames go through here, encrypted or not.
+/// The way of frames to the peer and back, encrypted or not.
 pub(crate) struct Channel<T> {
     link: T,
     records: Option<Records>,
@@ -86,7 +89,7 @@ impl std::fmt::Debug for Agreement {
     }
 }
 
-/// How a side comes to an agreement.
+/// What a side asks of its peer before they speak of files.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Terms<'a> {
@@ -96,17 +99,18 @@ pub struct Terms<'a> {
     pub patience: Option<Duration>,
     /// How long it may take for all of these together. `None`: as the one bound says.
     pub within: Option<Duration>,
-    /// Asked about ten times per second; ends the wait for the peer.
+    /// Asked about ten times per second whether to go on waiting for the peer.
     pub go_on: Option<&'a dyn Fn() -> bool>,
-    /// Called once, before anything is said from which the peer could tell whether its secret is the right one; it may wait, and
-    /// says whether to go on. What it takes does not count as the peer's.
+    /// Called once, before this side says anything that tells whether the peer's secret is right. It may wait, and says whether
+    /// to go on. Its time is not counted as the peer's.
     pub gate: Option<&'a dyn Fn() -> bool>,
-    /// Of a receiver: the sender has to begin as well, which it does at once. Who has only said hello may be silent for ever.
+    /// For a receiver: wait for the sender's first frame too. A sender sends it at once; a stranger that only said hello may
+    /// stay silent for ever.
     pub hears_begin: bool,
 }
 
 impl<'a> Terms<'a> {
-    /// With this secret, and nothing else asked for.
+    /// Terms with this secret and no limits.
     pub fn new(secret: Option<&'a Secret>) -> Self {
         Self { secret, patience: None, within: None, go_on: None, gate: None, hears_begin: false }
     }

@@ -1,4 +1,7 @@
-//! What is sent: files, directories entry by entry, and streams.
+//! What is sent: files, directories entry by entry, streams, and the output of a command.
+//!
+//! It looks at everything that the user named before anything is sent, and opens each file only when its turn comes. It
+//! does not send: the [sender](crate::sender) asks for one entry after the other.
 
 mod error;
 mod producer;

@@ -1,4 +1,4 @@
-//! What a transfer runs over: an adieu connection, or in tests anything that fails as it is told.
+//! What a transfer runs over: an adieu connection. In tests, it is anything that fails when it is told to.
 
 use adieu::{Connection, HalfClosed, Interrupt, Report, Signal};
 use adieu_os::{AsPollable, Pollable};
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 /// A byte stream in both directions, of which ours can be ended while the other goes on.
 pub trait Transport {
-    /// Receives, and waits for it. `Ok(0)` is the peer's EOF.
+    /// Receives, and waits until there is something. `Ok(0)` is the peer's EOF.
     ///
     /// # Errors
     ///
     /// The stream has ended otherwise than by EOF.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Receives, and waits at most so long. `Ok(None)`: nothing came by then.
+    /// Receives, and waits for `limit` at most. `Ok(None)`: nothing came within it.
     ///
     /// # Errors
     ///
@@ -35,15 +35,15 @@ pub trait Transport {
     /// The stream has ended already.
     fn shutdown_send(&mut self) -> io::Result<()>;
 
-    /// The signal that ends this stream. `None`: none was heard. It is asked while nothing is read or written.
+    /// The signal that ends this stream. `None`: none has come. It is asked for while nothing is read or written.
     fn raised(&self) -> Option<Signal> {
         None
     }
 
-    /// For so long, such a signal does not end the stream: a last word is to be said.
+    /// For this time, a signal does not end the stream, so that a last word can be said.
     fn defer_interrupt(&mut self, _: Duration) {}
 
-    /// What to watch besides an input that may be silent: readable means that a read does not wait. Where there is nothing to
+    /// What to watch beside an input that may be silent. When one is readable, a read does not wait. Where there is nothing to
     /// watch, the peer is looked at ten times per second.
     fn watched(&self) -> Vec<Pollable<'_>> {
         Vec::new()

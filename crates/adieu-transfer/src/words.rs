@@ -1,4 +1,4 @@
-//! Words for people that both sides use.
+//! The words of a system error as both sides use them in their sentences.
 
 use std::io;
 

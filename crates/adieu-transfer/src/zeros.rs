@@ -1,4 +1,4 @@
-//! The content of holes.
+//! The content of holes: zeros, in pieces that can be hashed or written.
 
 const ZEROS: &[u8] = &[0; 256 * 1024];
 

@@ -1,4 +1,4 @@
-//! Offers at the receiver: what is there is compared with what the sender named, and only the result is answered.
+//! Answers to the sender's offers: what is there is compared with what the sender named, and only the result is told.
 
 use super::{Receiver, State, Stop, out_of_place, say};
 use crate::event::TransferEvent;

@@ -1,4 +1,4 @@
-//! Frames of the sender's: gathered and sent, and between that the receiver's, which are heard.
+//! Sends the sender's frames in long writes, and reads the receiver's frames between them.
 
 use super::{SILENCE, Sender, Stop, offers};
 use crate::event::TransferEvent;

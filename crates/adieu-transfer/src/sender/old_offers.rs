@@ -1,4 +1,5 @@
-//! Offers of version 1, to a receiver that knows no other: it says the length and hash of what it has, and this side compares.
+//! Offers to a receiver that knows protocol version 1 only: it answers with the length and hash of what it has, and this
+//! side compares.
 
 use super::{Sender, Stop};
 use crate::event::TransferEvent;

@@ -1,4 +1,4 @@
-//! Frames that wait to be sent, in one buffer of the length that goes out in one call.
+//! The buffer of frames that wait to be sent, as long as one write.
 
 use super::OUT;
 use crate::wire::{FRAME_HEADER, data_header};

@@ -1,4 +1,4 @@
-//! What a sender makes of the end: a receipt, a failure of its own, or nothing but a connection that is gone.
+//! How the sender judges the end of a transfer: by the receipt, by a failure of its own, or by the end of the connection.
 
 use super::{Sender, Stop};
 use crate::outcome::{self, Outcome, Verdict, difference};

@@ -1,4 +1,4 @@
-//! From whole partials to stored files: their content is synced, then they get their names, then those are synced.
+//! How whole partials become stored files: their content is synced, they get their names, and the names are synced.
 
 use super::directories::Directories;
 use super::partial::{Open, Spot, below};

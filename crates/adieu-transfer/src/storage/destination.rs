@@ -1,4 +1,5 @@
-//! Where a receiver's output is: what the user named, as it was when it was named.
+//! Where the receiver's output goes: a stream, a directory, or a name that is new. It is what stood under the user's path
+//! when the transfer began.
 
 use super::StorageError;
 use super::directories::Directories;

@@ -1,4 +1,4 @@
-//! The directories of the target, from its root: opened one component after the other, and never through a link.
+//! The directories of the target. Each is opened from the one above it, and never through a link.
 
 use super::StorageError;
 use super::partial::{Open, Spot, below};

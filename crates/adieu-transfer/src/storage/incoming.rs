@@ -1,4 +1,4 @@
-//! A file that is being received: written to its partial, or through to a stream, and hashed on the way.
+//! A file that is being received. It is hashed while it is written to its partial, or through to a stream.
 
 use super::partial::Open;
 use super::through::write_through;

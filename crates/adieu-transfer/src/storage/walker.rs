@@ -1,4 +1,4 @@
-//! Going from one directory of the output to the next without opening each from the root.
+//! Goes from one directory of the output to the next without opening each from the root.
 
 use crate::os::Directory;
 use std::io;

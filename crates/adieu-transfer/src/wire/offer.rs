@@ -1,4 +1,4 @@
-//! What a receiver answers to offers, and how many offers there may be.
+//! A receiver's answers to offers, and the limit on offers that are open at a time.
 
 use super::{EntryPath, Hash};
 
