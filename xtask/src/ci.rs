@@ -21,12 +21,7 @@ const CHECKS: &[Check] = &[
         arguments: &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
         environment: &[],
     },
-    // As most programs have it.
-    Check {
-        name: "lints of the library without features",
-        arguments: &["clippy", "-p", "adieu", "--lib", "--", "-D", "warnings"],
-        environment: &[],
-    },
+    Check { name: "combinations of features", arguments: &["xtask", "features"], environment: &[] },
     // The README's command: every crate but this one, with all features, doc tests and the README's own examples.
     Check { name: "tests", arguments: &["test"], environment: &[] },
     Check { name: "tests of xtask", arguments: &["test", "-p", "xtask"], environment: &[] },

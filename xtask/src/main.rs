@@ -4,6 +4,7 @@
 mod bench;
 mod ci;
 mod circles;
+mod features;
 mod fuzz;
 mod peers;
 mod windows;
@@ -34,6 +35,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Looks for modules that import each other in a circle, and for imports from a lower layer to a higher one
     Circles,
+    /// Builds the library and its documentation in every combination of its features, and beside another provider of TLS
+    Features,
     /// Builds for Windows and runs the tests under Wine; type-checks for macOS
     Windows,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Circles => circles::run(),
+        Task::Features => features::run(),
         Task::Windows => windows::run(),
     };
     match done {

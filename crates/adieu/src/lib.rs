@@ -41,9 +41,9 @@
 //!
 //! # Features
 //!
-//! - `tokio`: the same procedure in async, in [`mod@tokio`].
+//! - `tokio`: the same procedure in async, in the module `tokio`.
 //! - `serde`: `Serialize` for [`Report`].
-//! - `tls`: TLS under the same procedure, in the module `tls`; on rustls.
+//! - `tls`: TLS under the same procedure, in the module [`tls`], on rustls; it is made of parts that can be chosen.
 //!
 //! # Platforms
 //!

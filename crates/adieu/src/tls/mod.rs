@@ -1,9 +1,12 @@
 //! TLS: the same connections, the same endings, with a peer that is known and a stream that nobody else reads.
 //!
-//! [`Client`] is built into a [`ClientConfig`], which [`ConnectOptions::tls`](crate::ConnectOptions::tls) takes, and
-//! [`Server`] into a [`ServerConfig`], which [`ListenOptions::tls`](crate::ListenOptions::tls) takes. A TLS
-//! connection is a [`Connection`](crate::Connection) like any other: the procedure, the counts and the endings are
-//! the same, and all counts are bytes of the application.
+//! `Client` is built into a [`ClientConfig`], which [`ConnectOptions::tls`](crate::ConnectOptions::tls) takes, and `Server`
+//! into a [`ServerConfig`], which [`ListenOptions::tls`](crate::ListenOptions::tls) takes. A TLS connection is a
+//! [`Connection`](crate::Connection) like any other: the procedure, the counts and the endings are the same, and all counts
+//! are bytes of the application.
+//!
+//! Without the feature `tls` these two have no values, and nobody can ask for TLS: the same code then has an empty twin of
+//! the carrier, and this module is the one place that chooses between the two.
 //!
 //! ```no_run
 //! use adieu::{Endpoint, ConnectOptions, tls};
@@ -18,6 +21,18 @@
 //! println!("{}", half_closed.close());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//!
+//! `tls` is what most programs want. It stands for three choices, each of which brings `tls-core`:
+//!
+//! - `tls-ring`: ring does the cryptography, unless a provider is given (`Client::provider`);
+//! - `tls-native-roots`: the platform's roots are believed, unless something else is;
+//! - `tls-self-signed`: `Server::self_signed`.
+//!
+//! rustls chooses a provider for a program by itself only where it was built with exactly one. So a program whose rustls
+//! uses aws-lc-rs leaves `tls-ring` out, and gives adieu the provider that it has. adieu neither uses nor sets the
+//! process's default provider.
 //!
 //! # The two ends of a direction
 //!
@@ -34,28 +49,32 @@
 mod either;
 mod error;
 mod facts;
-#[cfg(not(feature = "tls"))]
+#[cfg(not(feature = "tls-core"))]
 mod none;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-core")]
 mod with_rustls;
 
 pub use adieu_report::{TlsAlert as Alert, TlsFailure as Failure, TlsTrust as Trust, TlsVersion as Version};
 pub use either::Config;
 pub use error::HandshakeError;
 pub(crate) use facts::TlsFacts;
-#[cfg(not(feature = "tls"))]
+#[cfg(not(feature = "tls-core"))]
 pub(crate) use none::Session;
-#[cfg(not(feature = "tls"))]
+#[cfg(not(feature = "tls-core"))]
 pub use none::{ClientConfig, ServerConfig};
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-core")]
 pub(crate) use with_rustls::Session;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-core")]
 pub use with_rustls::{
     Client, ClientConfig, ConfigError, Fingerprint, ParseFingerprintError, Server, ServerConfig,
 };
 
+/// The rustls that TLS is spoken with, for a provider (`Client::provider`) or [roots](Client::roots) of its types.
+#[cfg(feature = "tls-core")]
+pub use rustls;
+
 /// Whether this build has TLS.
-pub(crate) const IS_BUILT: bool = cfg!(feature = "tls");
+pub(crate) const IS_BUILT: bool = cfg!(feature = "tls-core");
 
 /// What the peer's EOF means if no close_notify came before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -40,7 +40,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Believes whom the platform's roots vouch for, for the name that is connected to.
+    /// Believes whom the platform's roots vouch for, for the name that is connected to. They are read with the feature
+    /// `tls-native-roots`.
     pub fn new() -> Self {
         Self::default()
     }
@@ -54,7 +55,7 @@ impl Client {
     }
 
     /// Believes whom these certificates vouch for, instead of the platform's roots: as
-    /// [`ca_file`](Self::ca_file), and in addition to it, but from memory.
+    /// [`ca_file`](Self::ca_file), and in addition to it, but from memory. A report calls them `ca_file` too.
     #[must_use]
     pub fn roots(mut self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.roots.get_or_insert_default().extend(certificates);
@@ -112,11 +113,19 @@ impl Client {
         self
     }
 
+    /// Lets `provider` do the cryptography. Default: ring's, with the feature `tls-ring`. The process's default provider is
+    /// neither used nor set.
+    #[must_use]
+    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.shared.provider = Some(provider);
+        self
+    }
+
     /// Reads the files, and the platform's roots if nothing else is believed.
     ///
     /// # Errors
     ///
-    /// A file or a name cannot be used, or the platform has no roots.
+    /// A file or a name cannot be used, the platform has no roots, or there is no [provider](Self::provider).
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
         let provider = self.shared.provider()?;
         let (trust, check) = if !self.pins.is_empty() {

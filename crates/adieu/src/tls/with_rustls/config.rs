@@ -63,6 +63,9 @@ pub enum ConfigError {
         /// What was given.
         name: String,
     },
+    /// This build has no cryptography of its own, and was given none.
+    #[error("this build has no cryptography for TLS: give a provider, or build with the feature tls-ring")]
+    NoProvider,
     /// Something that cannot happen with what is configured here.
     #[error("TLS cannot be set up: {0}")]
     Other(String),
@@ -76,6 +79,18 @@ pub(super) struct Shared {
     pub(super) alpn: Vec<String>,
     pub(super) least: Version,
     pub(super) eof: Eof,
+    pub(super) provider: Option<Arc<CryptoProvider>>,
+}
+
+#[cfg(feature = "tls-ring")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without ring has none")]
+fn own_provider() -> Option<Arc<CryptoProvider>> {
+    Some(Arc::new(rustls::crypto::ring::default_provider()))
+}
+
+#[cfg(not(feature = "tls-ring"))]
+fn own_provider() -> Option<Arc<CryptoProvider>> {
+    None
 }
 
 impl Shared {
@@ -94,10 +109,10 @@ impl Shared {
         self.alpn.iter().map(protocol).collect()
     }
 
-    /// Who does the cryptography. Never the process's default: that is the application's own, and may be missing.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "it becomes a choice")]
+    /// Who does the cryptography. Never the process's default, which belongs to the application: it may be missing, and
+    /// rustls panics where it cannot choose one.
     pub(super) fn provider(&self) -> Result<Arc<CryptoProvider>, ConfigError> {
-        Ok(Arc::new(rustls::crypto::ring::default_provider()))
+        self.provider.clone().or_else(own_provider).ok_or(ConfigError::NoProvider)
     }
 }
 

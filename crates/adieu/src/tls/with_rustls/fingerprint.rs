@@ -1,5 +1,6 @@
 //! A certificate's fingerprint, as it is pinned and reported.
 
+use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
 /// The SHA-256 of a certificate: what `--pin` takes and reports tell.
@@ -25,10 +26,7 @@ pub struct ParseFingerprintError;
 impl Fingerprint {
     /// The fingerprint of a certificate in DER.
     pub fn of(certificate: &[u8]) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
-        Self(bytes)
+        Self(Sha256::digest(certificate).into())
     }
 }
 

@@ -10,6 +10,7 @@ mod fingerprint;
 mod ledger;
 mod refused;
 mod roots;
+#[cfg(feature = "tls-self-signed")]
 mod self_signed;
 mod server;
 mod session;

@@ -9,6 +9,7 @@ use super::verify::{ClientVerifier, Seen};
 use super::{Eof, Fingerprint, Version};
 use super::{Failure, HandshakeError};
 use rustls::SupportedProtocolVersion;
+use rustls::crypto::CryptoProvider;
 use rustls::server::UnbufferedServerConnection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +36,11 @@ pub struct Server {
 /// Where the server's certificate comes from.
 #[derive(Debug, Clone)]
 enum Source {
-    Files { certificate: PathBuf, key: PathBuf },
+    Files {
+        certificate: PathBuf,
+        key: PathBuf,
+    },
+    #[cfg(feature = "tls-self-signed")]
     SelfSigned,
 }
 
@@ -46,7 +51,8 @@ impl Server {
     }
 
     /// Makes a key and a certificate that nobody vouches for, in memory; clients pin its
-    /// [fingerprint](ServerConfig::fingerprint).
+    /// [fingerprint](ServerConfig::fingerprint). With the feature `tls-self-signed`.
+    #[cfg(feature = "tls-self-signed")]
     pub fn self_signed() -> Self {
         Self::new(Source::SelfSigned)
     }
@@ -85,15 +91,24 @@ impl Server {
         self
     }
 
+    /// Lets `provider` do the cryptography. Default: ring's, with the feature `tls-ring`. The process's default provider is
+    /// neither used nor set.
+    #[must_use]
+    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.shared.provider = Some(provider);
+        self
+    }
+
     /// Reads the files, or makes the key.
     ///
     /// # Errors
     ///
-    /// A file cannot be used.
+    /// A file cannot be used, or there is no [provider](Self::provider).
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
         let provider = self.shared.provider()?;
         let identity = match &self.identity {
             Source::Files { certificate, key } => read_identity(certificate, key)?,
+            #[cfg(feature = "tls-self-signed")]
             Source::SelfSigned => super::self_signed::make_identity()?,
         };
         let versions = self.shared.versions();
