@@ -2,7 +2,6 @@
 
 use crate::Address;
 use crate::os::{AsPollable, Pollable};
-use crate::socket_options::SocketOptions;
 use socket2::{SockAddr, SockRef, Socket};
 use std::io;
 
@@ -37,22 +36,6 @@ impl Handle for Socket {
     fn pollable(&self) -> Pollable<'_> {
         self.as_pollable()
     }
-}
-
-/// Sets what every connection of adieu has, before it connects or as soon as it is ours.
-///
-/// - `SO_LINGER`, zero: a close that is not ours resets; see [`set_reset_on_close`].
-/// - `SO_OOBINLINE`: an urgent byte stays in the stream, where otherwise it is lost.
-/// - What [`SocketOptions::set_defaults`] does.
-///
-/// A system that refuses one of these still has a working connection, so a refusal is not an error.
-pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool, asked: &SocketOptions) {
-    let _ = socket.set_out_of_band_inline(true);
-    if !is_tcp {
-        return;
-    }
-    set_reset_on_close(socket, true);
-    asked.set_defaults(socket);
 }
 
 /// A socket's address under its type.

@@ -74,7 +74,6 @@ mod link;
 mod options;
 mod proxy;
 mod report;
-mod socket_options;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -97,13 +96,14 @@ pub use event::Event;
 pub use fast_open::fast_open;
 pub use interrupt::Interrupt;
 pub(crate) use options::Options;
-pub use options::{ConnectOptions, DataPath, Limits, ListenOptions, SideOptions};
+pub use options::{
+    ConnectOptions, DataPath, IpVersion, Limits, ListenOptions, OptionError, SideOptions, SocketOptions,
+};
 pub use os::{Calls, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
 pub use report::NeverConnected;
-pub use socket_options::{IpVersion, OptionError, SocketOptions};
 
 /// The names that the steps of the procedure have on this system.
 pub const CALLS: Calls = os::CALLS;

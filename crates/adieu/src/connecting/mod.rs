@@ -7,8 +7,8 @@ pub(crate) mod secure_proxy;
 use crate::blocking::wait::{ensure_connected, write};
 use crate::error::{Attempt, ConnectCause, ConnectError, Tried, list, os_code};
 use crate::link::{Link, fault};
+use crate::options::{Purpose, SocketOptions};
 use crate::os::{self, AsPollable, Watch};
-use crate::socket_options::{Purpose, SocketOptions};
 use crate::{
     Address, ConnectOptions, Connection, Endpoint, Event, OptionError, Options, Proxy, ProxyError, Role,
     Transport, handle,

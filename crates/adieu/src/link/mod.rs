@@ -129,7 +129,7 @@ impl<H: Handle> Link<H> {
 
     /// Takes a non-blocking socket over that somebody else has opened: accepted, or given to us.
     pub(crate) fn adopted(&mut self, socket: H, transport: Transport) {
-        handle::set_options(&socket.socket(), transport.is_tcp(), &self.options.socket);
+        crate::options::set_options(&socket.socket(), transport.is_tcp(), &self.options.socket);
         self.connected(Established { socket, fault: None }, transport);
     }
 

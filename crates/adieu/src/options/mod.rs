@@ -3,12 +3,16 @@
 //! A user writes [`ConnectOptions`] or [`ListenOptions`], so that what means nothing for one side cannot be given to it. Inside,
 //! both are [`Options`], what one connection has.
 
+mod apply;
 mod limits;
 mod socket;
 
-use crate::socket_options::{IpVersion, KeepAlive, OptionError, SocketOptions};
 use crate::{Endpoint, Event, Interrupt, Proxy, Role};
+pub use apply::OptionError;
+pub(crate) use apply::{Purpose, set_options};
 pub use limits::Limits;
+pub(crate) use socket::KeepAlive;
+pub use socket::{IpVersion, SocketOptions};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use std::{fmt, sync::Arc};

@@ -1,7 +1,66 @@
-//! What is asked of a socket.
+//! What is asked of a socket. Setting it is `apply`'s part.
 
-use super::{IpVersion, KeepAlive, SocketOptions};
+use std::net::SocketAddr;
 use std::time::Duration;
+
+/// Which IP a connection may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpVersion {
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+}
+
+impl IpVersion {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
+    pub(crate) const fn of(address: &SocketAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// Whether a silent peer's system is asked if it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepAlive {
+    Off,
+    /// After so much silence.
+    After(Duration),
+}
+
+/// What is asked of a socket. Nothing, by default.
+///
+/// Each option is set before connecting, or on the listening socket, whose connections inherit it; if it cannot be, that is an
+/// [`OptionError`](crate::OptionError) and nothing is connected. They mean nothing for a Unix socket, but for the buffers.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{ConnectOptions, SocketOptions};
+///
+/// let options = ConnectOptions::new().socket(SocketOptions::new().no_delay(false).ttl(5));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SocketOptions {
+    pub(crate) source: Option<SocketAddr>,
+    pub(crate) interface: Option<String>,
+    pub(crate) ip_version: Option<IpVersion>,
+    pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) user_timeout: Option<Duration>,
+    pub(crate) no_delay: Option<bool>,
+    pub(crate) send_buffer: Option<usize>,
+    pub(crate) receive_buffer: Option<usize>,
+    pub(crate) tos: Option<u8>,
+    pub(crate) ttl: Option<u8>,
+    pub(crate) mptcp: bool,
+    pub(crate) fast_open: Option<u32>,
+}
 
 impl SocketOptions {
     /// Nothing: the defaults.

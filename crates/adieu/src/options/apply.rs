@@ -1,10 +1,11 @@
-//! What a user may ask of a connection's socket beyond the defaults: set before connecting or listening, or refused.
+//! Sets what was asked of a socket, before connecting or listening, or refuses it.
 //!
-//! A default that a system refuses costs nothing, so [`handle::set_options`] ignores it. What
+//! A default that a system refuses costs nothing, so [`set_options`] ignores it. What
 //! was asked for is never ignored: it is set, or it is an [`OptionError`].
 
+use super::{IpVersion, KeepAlive, SocketOptions};
 use crate::endpoint::host_of;
-use crate::{Endpoint, describe_error, handle, os};
+use crate::{Endpoint, describe_error, os};
 #[cfg(target_os = "linux")]
 use socket2::Protocol;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
@@ -23,28 +24,6 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_PROBES: u32 = 13;
 /// Who asks after less silence than by default wants to know sooner.
 const KEEP_ALIVE_PROBES_IN_HASTE: u32 = 6;
-
-/// Which IP a connection may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IpVersion {
-    /// IPv4 alone.
-    V4,
-    /// IPv6 alone.
-    V6,
-}
-
-impl IpVersion {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        }
-    }
-
-    pub(crate) const fn of(address: &SocketAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
-    }
-}
 
 /// Something that was asked for and cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -116,43 +95,6 @@ impl OptionError {
     pub(crate) fn code(&self) -> Option<i32> {
         if let Self::Refused { source, .. } = self { source.raw_os_error() } else { None }
     }
-}
-
-/// Whether a silent peer's system is asked if it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeepAlive {
-    Off,
-    /// After so much silence.
-    After(Duration),
-}
-
-/// What is asked of a socket. Nothing, by default.
-///
-/// Each option is set before connecting, or on the listening socket, whose connections inherit it; if it cannot be, that is an
-/// [`OptionError`] and nothing is connected. They mean nothing for a Unix socket, but for the buffers.
-///
-/// # Examples
-///
-/// ```
-/// use adieu::{ConnectOptions, SocketOptions};
-///
-/// let options = ConnectOptions::new().socket(SocketOptions::new().no_delay(false).ttl(5));
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[must_use]
-pub struct SocketOptions {
-    pub(crate) source: Option<SocketAddr>,
-    pub(crate) interface: Option<String>,
-    pub(crate) ip_version: Option<IpVersion>,
-    pub(crate) keep_alive: Option<KeepAlive>,
-    pub(crate) user_timeout: Option<Duration>,
-    pub(crate) no_delay: Option<bool>,
-    pub(crate) send_buffer: Option<usize>,
-    pub(crate) receive_buffer: Option<usize>,
-    pub(crate) tos: Option<u8>,
-    pub(crate) ttl: Option<u8>,
-    pub(crate) mptcp: bool,
-    pub(crate) fast_open: Option<u32>,
 }
 
 /// Which side a socket is for.
@@ -285,7 +227,7 @@ impl SocketOptions {
         match purpose {
             Purpose::Connect => {
                 // What is given up after it has connected (an interrupt, a race that it lost) resets too.
-                handle::set_options(&SockRef::from(&socket), domain != Domain::UNIX, self);
+                set_options(&SockRef::from(&socket), domain != Domain::UNIX, self);
                 self.bind_source(&socket).map_err(OptionError::into_io)?;
             }
             Purpose::Listen => {
@@ -441,6 +383,22 @@ fn at_least(option: &'static str, size: usize, got: io::Result<usize>) -> Result
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     });
     refused(option, &format!("{size} bytes"), enough)
+}
+
+/// Sets what every connection of adieu has, before it connects or as soon as it is ours.
+///
+/// - `SO_LINGER`, zero: a close that is not ours resets; see [`os::set_reset_on_close`].
+/// - `SO_OOBINLINE`: an urgent byte stays in the stream, where otherwise it is lost.
+/// - What [`SocketOptions::set_defaults`] does.
+///
+/// A system that refuses one of these still has a working connection, so a refusal is not an error.
+pub(crate) fn set_options(socket: &SockRef<'_>, is_tcp: bool, asked: &SocketOptions) {
+    let _ = socket.set_out_of_band_inline(true);
+    if !is_tcp {
+        return;
+    }
+    os::set_reset_on_close(socket, true);
+    asked.set_defaults(socket);
 }
 
 #[cfg(test)]
