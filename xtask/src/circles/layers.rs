@@ -48,17 +48,7 @@ pub(super) const MODULES: &[(&str, Layers)] = &[("adieu", ADIEU)];
 
 const ADIEU: Layers = &[
     // Words and small types. Those of proxies and of TLS are here because errors and reports have them.
-    &[
-        "endpoint",
-        "shown",
-        "interrupt",
-        "event",
-        "error",
-        "report",
-        "proxy::error",
-        "tls::error",
-        "tls::facts",
-    ],
+    &["endpoint", "interrupt", "event", "error", "report", "proxy::error", "tls::error", "tls::facts"],
     // TLS is below the options because these hold its configurations, and it takes no options itself.
     &["carrier", "tls"],
     &["options", "socket_options", "handle", "proxy"],

@@ -191,6 +191,9 @@ mod tests {
             ("b/d.rs", "use crate::a::Word; pub struct Other;"),
         ];
         assert_eq!(circles_in(&files), Vec::<Vec<String>>::new());
+        // What `b` has from another crate is not of `b`.
+        let foreign = ("b/mod.rs", "mod c; mod d; pub(crate) use other::Thing; use crate::a::Word;");
+        assert_eq!(circles_in(&[&files[..], &[foreign]].concat()), Vec::<Vec<String>>::new());
         let with_other = [&files[..], &[("a.rs", "use crate::b::Other; pub struct Word;")]].concat();
         assert_eq!(circles_in(&with_other), [["a", "b::d"]]);
     }

@@ -71,10 +71,13 @@ impl Tree {
         }
     }
 
-    /// As [`look_up`](Self::look_up); what the module does not seem to have is its own all the same, made by a macro perhaps.
+    /// As [`look_up`](Self::look_up). What a module has from another crate is nothing of this one. What it does not seem to
+    /// have is its own all the same, made by a macro perhaps.
     fn walk(&self, module: Number, path: &[String], depth: u32) -> Option<Found> {
         let Some(first) = path.first() else { return Some(Found { module, name: None }) };
-        self.look_up(module, path, depth).or_else(|| Some(Found { module, name: Some(first.clone()) }))
+        let is_passed_on = self.modules[module].uses.iter().any(|one| one.name.as_ref() == Some(first));
+        let made_here = || (!is_passed_on).then(|| Found { module, name: Some(first.clone()) });
+        self.look_up(module, path, depth).or_else(made_here)
     }
 
     /// What a path means that begins with a name that a module has.
