@@ -4,9 +4,9 @@ use super::wait::{await_delivery, ensure_connected, finish_sending, read, read_w
 use crate::error::ShutdownError;
 use crate::link::Link;
 use crate::link::adopt::{Adopted, adopt};
-use crate::os::{AsPollable, Pollable};
-use crate::{Address, Report, SideOptions, Transport};
-use adieu_proto::{Counts, Waiting};
+use crate::link::methods_of_a_connection;
+use crate::{Report, SideOptions};
+use adieu_proto::Waiting;
 use socket2::{SockRef, Socket};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -143,41 +143,6 @@ impl Connection {
         link.final_report()
     }
 
-    /// Lets a last word be said: for so long the interrupt does not end this connection, nor what it becomes.
-    ///
-    /// A program that hears a signal when its work is done, and has only to tell the peer, gives itself a bounded time for
-    /// it. The other timers go on.
-    pub fn defer_interrupt(&mut self, limit: Duration) {
-        self.link.defer_interrupt(limit);
-    }
-
-    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
-    pub fn mark_end(&mut self) {
-        self.link.core.handle_end_mark();
-    }
-
-    /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
-    ///
-    /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
-    pub fn socket(&self) -> Option<Pollable<'_>> {
-        self.link.handle.as_ref().map(AsPollable::as_pollable)
-    }
-
-    /// What is spoken below: `tcp`, `mptcp` or `unix`.
-    pub fn transport(&self) -> Transport {
-        self.link.facts.transport.unwrap_or(Transport::Tcp)
-    }
-
-    /// Our address. `None`: it has none, or the system did not say.
-    pub fn local_address(&self) -> Option<&Address> {
-        self.link.facts.local_address.as_ref()
-    }
-
-    /// The peer's address. `None`: it has none, or the system did not say.
-    pub fn peer_address(&self) -> Option<&Address> {
-        self.link.facts.peer_address.as_ref()
-    }
-
     /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing
     /// came by then. The connection's own timers run while it waits, as for any read. An empty buffer takes nothing and
     /// waits for nothing; it only asks whether the interrupt or the deadline has ended the connection.
@@ -187,11 +152,6 @@ impl Connection {
     /// As of reading: the connection has ended otherwise than by EOF, which is `Ok(Some(0))`.
     pub fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
         read_within(&mut self.link, buffer, limit)
-    }
-
-    /// Bytes so far.
-    pub fn counts(&self) -> Counts {
-        self.link.core.counts()
     }
 }
 
@@ -246,11 +206,6 @@ impl HalfClosed {
         Connection { link: self.link }.abort()
     }
 
-    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
-    pub fn mark_end(&mut self) {
-        self.link.core.handle_end_mark();
-    }
-
     /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing
     /// came by then. The connection's own timers run while it waits, as for any read. An empty buffer takes nothing and
     /// waits for nothing; it only asks whether the interrupt or the deadline has ended the connection.
@@ -261,12 +216,10 @@ impl HalfClosed {
     pub fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
         read_within(&mut self.link, buffer, limit)
     }
-
-    /// Bytes so far.
-    pub fn counts(&self) -> Counts {
-        self.link.core.counts()
-    }
 }
+
+methods_of_a_connection!(Connection: link);
+methods_of_a_connection!(HalfClosed: link);
 
 impl Read for Connection {
     /// Receives. `Ok(0)` is the peer's EOF: it sends no more, but may still be reading.

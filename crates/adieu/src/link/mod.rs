@@ -8,6 +8,7 @@
 //! - `carried`: the same through a [carrier](crate::carrier), which is TLS;
 //! - `handshake`: how a carrier begins;
 //! - `program`: one try of a read or a write for the connection's program;
+//! - `methods`: what a connection says of itself without waiting;
 //! - `adopt`: a socket that somebody else has connected;
 //! - `clock`: what time and interrupts have to do with it.
 
@@ -15,10 +16,12 @@ pub(crate) mod adopt;
 mod carried;
 mod clock;
 mod handshake;
+mod methods;
 mod program;
 mod streams;
 
 pub(crate) use handshake::HandshakeTurn;
+pub(crate) use methods::methods_of_a_connection;
 pub(crate) use streams::Moved;
 
 use crate::carrier::Carrier;

@@ -6,20 +6,22 @@ use crate::error::ShutdownError;
 use crate::flow::Peer;
 use crate::handle::{Direction, Handle};
 use crate::link::adopt::{Adopted, adopt};
+use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved};
-use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt, Pollable};
-use crate::{Address, Counts, Report, SideOptions};
+use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt};
+use crate::{Report, SideOptions};
 use adieu_proto::{LocalEnd, Waiting};
 use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::coop::poll_proceed;
-use tokio::time::Sleep;
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
+use tokio::time::{Sleep, sleep};
 
 /// An open connection: it sends and receives. The async [`adieu::Connection`](crate::Connection).
 ///
@@ -233,6 +235,32 @@ impl Inner {
         }
     }
 
+    async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+        if !poll_fn(|cx| self.poll_connected(cx)).await {
+            return Err(self.peer.link.never_connected());
+        }
+        if buffer.is_empty() {
+            self.peer.link.check_stop();
+            self.peer.link.act();
+            return if self.peer.link.outcome().is_some() { Err(self.peer.link.ended()) } else { Ok(None) };
+        }
+        let mut limit = pin!(sleep(limit));
+        poll_fn(|cx| {
+            let mut buffer = ReadBuf::new(buffer);
+            if let Poll::Ready(result) = self.poll_read(cx, &mut buffer) {
+                return Poll::Ready(result.map(|()| Some(buffer.filled().len())));
+            }
+            // A task that has had its turn has not asked the socket: it will, when it is woken for its next.
+            if !has_budget_remaining() || limit.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.waiting.receive = false;
+            self.done();
+            Poll::Ready(Ok(None))
+        })
+        .await
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
@@ -394,36 +422,20 @@ impl Connection {
         Err(ShutdownError { report: Box::new(link.final_report()), received })
     }
 
+    /// Receives, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing came by then. The
+    /// connection's own timers run while it waits, as for any read. An empty buffer takes nothing and waits for nothing; it
+    /// only asks whether the interrupt or the deadline has ended the connection.
+    ///
+    /// # Errors
+    ///
+    /// As of reading: the connection has ended otherwise than by EOF, which is `Ok(Some(0))`.
+    pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+        self.inner.read_within(buffer, limit).await
+    }
+
     /// Closes abortively: the peer sees a reset.
     pub fn abort(mut self) -> Report {
         self.inner.abort()
-    }
-
-    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
-    pub fn mark_end(&mut self) {
-        self.inner.peer.link.core.handle_end_mark();
-    }
-
-    /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
-    ///
-    /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
-    pub fn socket(&self) -> Option<Pollable<'_>> {
-        self.inner.peer.link.handle.as_ref().map(Handle::pollable)
-    }
-
-    /// Our address. `None`: it has none, or the system did not say.
-    pub fn local_address(&self) -> Option<&Address> {
-        self.inner.peer.link.facts.local_address.as_ref()
-    }
-
-    /// The peer's address. `None`: it has none, or the system did not say.
-    pub fn peer_address(&self) -> Option<&Address> {
-        self.inner.peer.link.facts.peer_address.as_ref()
-    }
-
-    /// Bytes so far.
-    pub fn counts(&self) -> Counts {
-        self.inner.peer.link.core.counts()
     }
 }
 
@@ -462,21 +474,25 @@ impl HalfClosed {
         }
     }
 
+    /// Receives, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing came by then. The
+    /// connection's own timers run while it waits, as for any read. An empty buffer takes nothing and waits for nothing; it
+    /// only asks whether the interrupt or the deadline has ended the connection.
+    ///
+    /// # Errors
+    ///
+    /// As of reading: the connection has ended otherwise than by EOF, which is `Ok(Some(0))`.
+    pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+        self.inner.read_within(buffer, limit).await
+    }
+
     /// Closes abortively: the peer sees a reset.
     pub fn abort(mut self) -> Report {
         self.inner.abort()
     }
-
-    /// The stream's own end mark was seen; see [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
-    pub fn mark_end(&mut self) {
-        self.inner.peer.link.core.handle_end_mark();
-    }
-
-    /// Bytes so far.
-    pub fn counts(&self) -> Counts {
-        self.inner.peer.link.core.counts()
-    }
 }
+
+methods_of_a_connection!(Connection: inner.peer.link);
+methods_of_a_connection!(HalfClosed: inner.peer.link);
 
 impl AsyncRead for Connection {
     fn poll_read(

@@ -1,6 +1,8 @@
 //! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
 
-use adieu::{Address, ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions};
+use adieu::{
+    Address, ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions, Transport,
+};
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -152,6 +154,27 @@ impl Open {
                 let half = run(&runtime, open.shutdown_send())?;
                 Ok(Half::Tokio(runtime, half))
             }
+        }
+    }
+
+    pub(crate) fn echo(self) -> Report {
+        match self {
+            Self::Blocking(open) => adieu::exchange::echo(open),
+            Self::Tokio(runtime, open) => run(&runtime, adieu::tokio::echo(open)),
+        }
+    }
+
+    pub(crate) fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
+        match self {
+            Self::Blocking(open) => open.read_within(buffer, limit),
+            Self::Tokio(runtime, open) => run(runtime, open.read_within(buffer, limit)),
+        }
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        match self {
+            Self::Blocking(open) => open.transport(),
+            Self::Tokio(_, open) => open.transport(),
         }
     }
 

@@ -1,0 +1,51 @@
+//! What every connection says of itself, on both faces, before and after its half-close: one list, so that none lacks a method.
+
+/// Gives a type whose link stands at a path of its fields the methods that never wait.
+macro_rules! methods_of_a_connection {
+    ($type:ty: $($link:ident).+) => {
+        impl $type {
+            /// Lets a last word be said: for so long the interrupt does not end this connection, nor what it becomes.
+            ///
+            /// A program that hears a signal when its work is done, and has only to tell the peer, gives itself a bounded
+            /// time for it. The other timers go on.
+            pub fn defer_interrupt(&mut self, limit: std::time::Duration) {
+                self.$($link).+.defer_interrupt(limit);
+            }
+
+            /// The stream's own end mark was seen; see
+            /// [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
+            pub fn mark_end(&mut self) {
+                self.$($link).+.core.handle_end_mark();
+            }
+
+            /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
+            ///
+            /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
+            pub fn socket(&self) -> Option<crate::os::Pollable<'_>> {
+                self.$($link).+.handle.as_ref().map(crate::handle::Handle::pollable)
+            }
+
+            /// What is spoken below: `tcp`, `mptcp` or `unix`.
+            pub fn transport(&self) -> crate::Transport {
+                self.$($link).+.facts.transport.unwrap_or(crate::Transport::Tcp)
+            }
+
+            /// Our address. `None`: it has none, or the system did not say.
+            pub fn local_address(&self) -> Option<&crate::Address> {
+                self.$($link).+.facts.local_address.as_ref()
+            }
+
+            /// The peer's address. `None`: it has none, or the system did not say.
+            pub fn peer_address(&self) -> Option<&crate::Address> {
+                self.$($link).+.facts.peer_address.as_ref()
+            }
+
+            /// Bytes so far.
+            pub fn counts(&self) -> adieu_proto::Counts {
+                self.$($link).+.core.counts()
+            }
+        }
+    };
+}
+
+pub(crate) use methods_of_a_connection;

@@ -1,0 +1,80 @@
+//! Both faces have the same methods on every type.
+
+use crate::arms::on_both;
+use adieu::{ConnectOptions, Transport};
+use std::io::Write;
+use std::time::Duration;
+
+/// Names each method on both faces: what one of them lacks does not compile.
+macro_rules! on_both_faces {
+    ($($type:ident: $($method:ident)*;)*) => {
+        $($(
+            let _ = adieu::$type::$method;
+            let _ = adieu::tokio::$type::$method;
+        )*)*
+    };
+}
+
+#[test]
+fn both_faces_have_the_same_methods() {
+    on_both_faces! {
+        Connection:
+            handshake shutdown_send abort read_within
+            defer_interrupt mark_end socket transport local_address peer_address counts;
+        HalfClosed:
+            close drain abort read_within
+            defer_interrupt mark_end socket transport local_address peer_address counts;
+    }
+    let _ = |stream| adieu::Connection::from_stream(stream, &ConnectOptions::new());
+    let _ = |stream| adieu::tokio::Connection::from_stream(stream, &ConnectOptions::new());
+    let _ = |c| adieu::exchange(c, adieu::exchange::Input::empty(), adieu::exchange::Output::null());
+    let _ = |c| adieu::tokio::exchange(c, tokio::io::empty(), tokio::io::sink());
+    let _ = adieu::exchange::echo;
+    let _ = adieu::tokio::echo;
+}
+
+#[test]
+fn a_read_waits_for_so_long_and_says_that_nothing_came() {
+    on_both(|arm| {
+        let (mut open, mut peer) = arm.to_std(&ConnectOptions::new());
+        let mut buffer = [0; 8];
+        assert_eq!(open.read_within(&mut buffer, Duration::ZERO).expect("open"), None);
+        assert_eq!(open.read_within(&mut buffer, Duration::from_millis(5)).expect("open"), None);
+        peer.write_all(b"word").expect("taken");
+        let long = Duration::from_secs(10);
+        assert_eq!(open.read_within(&mut buffer, long).expect("open"), Some(4));
+        assert_eq!(open.read_within(&mut [], long).expect("open"), None);
+        drop(peer);
+        assert_eq!(open.read_within(&mut buffer, long).expect("it ended"), Some(0));
+        assert_eq!(open.transport(), Transport::Tcp);
+        assert!(open.shutdown_send().expect("connected").close().is_graceful());
+    });
+}
+
+#[test]
+fn an_echo_sends_back_what_it_receives() {
+    on_both(|arm| {
+        let (open, peer) = arm.to_std(&ConnectOptions::new());
+        let sending = peer.try_clone().expect("a descriptor");
+        let all = 3_000_000;
+        let sender = std::thread::spawn(move || {
+            let mut sending = sending;
+            let mut bytes = adieu_testkit::pattern::Pattern::of_program().reader(all);
+            std::io::copy(&mut bytes, &mut sending).expect("it is taken");
+            sending.shutdown(std::net::Shutdown::Write).expect("connected");
+        });
+        let receiver = std::thread::spawn(move || {
+            let mut check = Vec::new();
+            std::io::Read::read_to_end(&mut &peer, &mut check).expect("it comes back");
+            check
+        });
+        let report = open.echo();
+        sender.join().expect("no panic");
+        let mut expected = Vec::new();
+        let mut bytes = adieu_testkit::pattern::Pattern::of_program().reader(all);
+        std::io::Read::read_to_end(&mut bytes, &mut expected).expect("memory");
+        assert!(receiver.join().expect("no panic") == expected, "the same bytes");
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.bytes_received, report.bytes_accepted), (all, all));
+    });
+}
