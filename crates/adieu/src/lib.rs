@@ -88,6 +88,8 @@ pub use adieu_report::{
     Transport, exit_code, shown,
 };
 pub use blocking::listener::Listener;
+#[doc(hidden)]
+pub use blocking::relay;
 pub use blocking::{Connection, HalfClosed, exchange};
 pub use connecting::connect;
 pub use endpoint::{Endpoint, ParseEndpointError};

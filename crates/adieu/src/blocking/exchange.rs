@@ -8,7 +8,7 @@
 pub use crate::os::Closes;
 pub use crate::os::ends::{Input, Output};
 
-use super::driven::{Driven, Wait};
+use super::driven::{Driven, Wait, waiting};
 use super::wait::ensure_connected;
 use crate::flow::{Flow, Loop, Pair, Turn, Waits};
 use crate::os::{self, Watch};
@@ -195,9 +195,4 @@ impl Exchange {
             }
         }
     }
-}
-
-/// What a connection waits for by the flow `out` of it and the flow `into` it.
-pub(super) fn waiting(out: Waits, into: Waits, acknowledgement: bool) -> Waiting {
-    Waiting { receive: out.source, output: out.sink, input: into.source, send: into.sink, acknowledgement }
 }

@@ -7,6 +7,8 @@ pub(crate) mod connection;
 mod driven;
 pub mod exchange;
 pub(crate) mod listener;
+#[doc(hidden)]
+pub mod relay;
 pub(crate) mod wait;
 
 pub use connection::{Connection, HalfClosed};

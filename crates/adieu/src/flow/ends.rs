@@ -13,8 +13,11 @@ use std::io;
 pub(crate) enum Gave {
     Bytes(usize),
     Blocked,
-    /// It ended. Whether that is a whole stream says [`Source::end`].
+    /// It ended: what it gave is the whole.
     Ended,
+    /// It gives nothing more, knows why, and what it gave is not the whole.
+    Cut,
+    /// It failed, which is to be told once what it gave is sent.
     Failed(io::Error),
 }
 

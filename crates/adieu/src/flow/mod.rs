@@ -96,7 +96,7 @@ impl Flow {
     /// What nothing could be done about just now.
     pub(crate) fn waits<E: Ends>(&self, ends: &E) -> Waits {
         let (source, sink) = ends.both();
-        let is_open = source.is_open() && (E::IS_LOOP || sink.is_open());
+        let is_open = source.is_open() && may_fill(ends);
         let (room, is_stuck) = match &self.direct {
             None => (self.buffer.has_room(), false),
             Some(direct) if direct.is_straight() => {
@@ -124,10 +124,8 @@ impl Flow {
         if E::IS_LOOP && !(sink.is_open() || sink.has_work(!self.is_empty())) {
             // It will never be sent. What still comes is received all the same.
             self.throw_away();
-        } else if !(E::IS_LOOP || sink.is_open()) {
-            return false;
         }
-        if !source.is_open() || self.failure.is_some() {
+        if !(source.is_open() && may_fill(ends)) || self.failure.is_some() {
             return false;
         }
         if !ends.source().is_ready() {
@@ -150,11 +148,15 @@ impl Flow {
             }
             Gave::Blocked => false,
             Gave::Ended => {
-                if E::IS_LOOP || ends.source().end() != Some(End::Cut) {
-                    ends.sink().note_end();
-                }
+                ends.sink().note_end();
                 true
             }
+            // A connection that sends back what it gives knows by itself that this is no end to answer with a FIN.
+            Gave::Cut if E::IS_LOOP => {
+                ends.sink().note_end();
+                true
+            }
+            Gave::Cut => true,
             Gave::Failed(error) => {
                 self.failure = Some(error);
                 false
@@ -316,6 +318,13 @@ impl Flow {
             }
         }
     }
+}
+
+/// Whether what the source gives can be had as far as the sink knows. After the end of its stream a source gives no bytes, but
+/// TLS has the end of its transport still to come.
+fn may_fill<E: Ends>(ends: &E) -> bool {
+    let (source, sink) = ends.both();
+    E::IS_LOOP || sink.is_open() || source.end().is_some()
 }
 
 /// Bytes were read for the sink.

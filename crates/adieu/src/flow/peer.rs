@@ -86,12 +86,15 @@ impl<H: Handle> Source for Peer<H> {
                 self.may_receive = false;
                 Gave::Blocked
             }
-            Moved::Ended => Gave::Ended,
+            Moved::Ended => Source::at_end(self),
         }
     }
 
     fn at_end(&mut self) -> Gave {
-        Gave::Ended
+        match Source::end(self) {
+            Some(End::Whole) => Gave::Ended,
+            Some(End::Cut) | None => Gave::Cut,
+        }
     }
 
     fn end(&self) -> Option<End> {
@@ -196,12 +199,14 @@ impl<H: Handle> Sink for Peer<H> {
         self.link.core.is_decided() || self.link.core.is_leaving()
     }
 
-    /// Its FIN is the end of what it took.
+    /// It has ended once our kernel has everything. Its FIN may wait for the end of the other direction, as the other's may
+    /// for this one.
     fn end(&mut self) -> io::Result<()> {
-        match self.link.core.milestones().shutdown_send {
-            Some(_) => Ok(()),
-            None => Err(io::ErrorKind::WouldBlock.into()),
+        let core = &self.link.core;
+        if core.wants().send || core.evidence().fault.is_some() {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
+        Ok(())
     }
 
     /// What was sent before is delivered, and then it is reset.

@@ -15,6 +15,9 @@ mod promises;
 #[cfg(unix)]
 mod properties;
 mod proxies;
+// What is unacknowledged at a reset is asked of the kernel.
+#[cfg(target_os = "linux")]
+mod relay;
 mod secure_proxies;
 // socket2 reads these options back on Unix.
 #[cfg(unix)]
