@@ -6,6 +6,7 @@ mod ci;
 mod circles;
 mod features;
 mod fuzz;
+mod mutants;
 mod peers;
 mod windows;
 
@@ -33,6 +34,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Fuzzes the parsers, the protocols and the end of TLS, with cargo-fuzz
     Fuzz(fuzz::Arguments),
+    /// Changes the core in one place at a time and fails if its own tests do not notice, with cargo-mutants
+    Mutants(mutants::Arguments),
     /// Looks for modules that import each other in a circle, and for imports from a lower layer to a higher one
     Circles,
     /// Builds the library and its documentation in every combination of its features, and beside another provider of TLS
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Peers(arguments) => peers::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Circles => circles::run(),
         Task::Features => features::run(),
         Task::Windows => windows::run(),
