@@ -10,7 +10,7 @@ pub(crate) mod tls;
 use self::reporting::Reporting;
 use self::socket::SocketOptions;
 use self::timers::Timers;
-use crate::parsing::rules::{Rules, Side, With};
+use crate::parsing::rules::{CommandSide, Rules, With};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
@@ -68,7 +68,7 @@ pub(crate) struct FirstClient {
     /// health check); by default a listener then waits for the next client
     #[arg(long, env = "ADIEU_ACCEPT_FIRST", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          add = Rules::new().of_side(Side::Listens).meaningless_with(&[With::Any("keep_open")]))]
+          add = Rules::new().of_side(CommandSide::Listens).meaningless_with(&[With::Any("keep_open")]))]
     pub(crate) accept_first: bool,
 }
 

@@ -1,6 +1,6 @@
 //! The proxy, and its password, which is in nothing that is printed.
 
-use crate::parsing::rules::{Rules, Side};
+use crate::parsing::rules::{CommandSide, Rules};
 use adieu::{Endpoint, ParseProxyError, Proxy, describe_error, tls};
 use clap::Args;
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
@@ -17,17 +17,17 @@ pub(crate) struct ProxyOptions {
     /// "env" says: ALL_PROXY and NO_PROXY. To an https proxy TLS is spoken
     #[arg(long, value_name = "URL|env", env = "ADIEU_PROXY", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new().map(Secret),
-          add = Rules::new().not_for_unix().of_side(Side::Connects))]
+          add = Rules::new().not_for_unix().of_side(CommandSide::Connects))]
     proxy: Option<Secret>,
 
     /// Read the proxy's password from this file's first line; others can see it on a command line
     #[arg(long, value_name = "FILE", env = "ADIEU_PROXY_PASSWORD_FILE", hide_env_values = true,
-          add = Rules::new().needs("proxy").not_for_unix().of_side(Side::Connects))]
+          add = Rules::new().needs("proxy").not_for_unix().of_side(CommandSide::Connects))]
     proxy_password_file: Option<PathBuf>,
 
     /// Check the certificate of an https proxy against those in this PEM file instead of the system's roots
     #[arg(long, value_name = "FILE", env = "ADIEU_PROXY_CA", hide_env_values = true,
-          add = Rules::new().needs("proxy").not_for_unix().of_side(Side::Connects).guards_with_what_it_needs())]
+          add = Rules::new().needs("proxy").not_for_unix().of_side(CommandSide::Connects).guards_with_what_it_needs())]
     proxy_ca: Option<PathBuf>,
 }
 

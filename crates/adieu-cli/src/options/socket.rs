@@ -1,6 +1,6 @@
 //! What is asked of the socket: one definition for all commands.
 
-use crate::parsing::rules::{Rules, Side};
+use crate::parsing::rules::{CommandSide, Rules};
 use adieu::{ConnectOptions, Endpoint, IpVersion};
 use anyhow::{Context, anyhow, ensure};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -83,7 +83,7 @@ pub(crate) struct SocketOptions {
 pub(crate) struct Source {
     /// Connect from this address of ours, and this port
     #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true, value_parser = source,
-          add = Rules::new().not_for_unix().of_side(Side::Connects))]
+          add = Rules::new().not_for_unix().of_side(CommandSide::Connects))]
     source: Option<SocketAddr>,
 }
 

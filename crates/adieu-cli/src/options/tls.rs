@@ -1,10 +1,8 @@
 //! TLS's options: what they are, and what they make of an endpoint.
 
-use crate::parsing::rules::{Rules, Side};
+use crate::parsing::rules::{CommandSide, Rules};
 use adieu::Endpoint;
-use adieu::tls::{
-    Client, ClientConfig, Config, ConfigError, Eof, Fingerprint, Server, ServerConfig, Version,
-};
+use adieu::tls::{Client, ClientConfig, ConfigError, Eof, Fingerprint, Server, ServerConfig, Version};
 use anyhow::anyhow;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args, ValueEnum};
@@ -22,7 +20,7 @@ pub(crate) struct Common {
 
     /// The lowest version of TLS that will do [default: 1.2]
     #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true,
-          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
+          add = Rules::new().for_tls().guards(|run| run.over_tls))]
     tls_min: Option<LeastVersion>,
 
     /// What an EOF of the peer's means without TLS's close_notify before it [default: require]
@@ -38,12 +36,12 @@ pub(crate) struct Common {
 
     /// Our certificate, with its chain: a PEM file
     #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true,
-          add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens()))]
+          add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens))]
     cert: Option<PathBuf>,
 
     /// The key of our certificate: a PEM file
     #[arg(long, value_name = "FILE", env = "ADIEU_KEY", hide_env_values = true,
-          add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens()))]
+          add = Rules::new().for_tls().asks_for_tls_when_listening().guards(|run| run.listens))]
     key: Option<PathBuf>,
 }
 
@@ -56,7 +54,7 @@ pub(crate) struct ConnectTls {
 
     /// Trust the certificates in this PEM file instead of the system's roots
     #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"],
-          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
+          add = Rules::new().for_tls().guards(|run| run.over_tls))]
     ca: Option<PathBuf>,
 
     #[command(flatten)]
@@ -76,20 +74,20 @@ struct Trust {
         hide_env_values = true,
         value_delimiter = ',',
         conflicts_with = "insecure",
-        add = Rules::new().for_tls().of_side(Side::Connects).guards(|run| run.over_tls() && !run.listens())
+        add = Rules::new().for_tls().of_side(CommandSide::Connects).guards(|run| run.over_tls && !run.listens)
     )]
     pin: Vec<Fingerprint>,
 
     /// Trust any certificate: whoever is between can read and change everything; the report says so
     #[arg(long, env = "ADIEU_INSECURE", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          add = Rules::new().for_tls().of_side(Side::Connects))]
+          add = Rules::new().for_tls().of_side(CommandSide::Connects))]
     insecure: bool,
 
     /// The name that the certificate must be for [default: the endpoint's host]
     #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new(),
-          add = Rules::new().for_tls().of_side(Side::Connects))]
+          add = Rules::new().for_tls().of_side(CommandSide::Connects))]
     servername: Option<String>,
 }
 
@@ -105,7 +103,7 @@ pub(crate) struct ListenTls {
 
     /// Ask clients for a certificate, and accept those that the certificates in this PEM file vouch for
     #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true,
-          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
+          add = Rules::new().for_tls().guards(|run| run.over_tls))]
     ca: Option<PathBuf>,
 }
 
@@ -117,7 +115,7 @@ struct Own {
     /// does it
     #[arg(long, env = "ADIEU_SELF_SIGNED", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"],
-          add = Rules::new().asks_for_tls_when_listening().of_side(Side::Listens))]
+          add = Rules::new().asks_for_tls_when_listening().of_side(CommandSide::Listens))]
     self_signed: bool,
 }
 
@@ -134,7 +132,7 @@ pub(crate) struct EitherTls {
     /// Trust the certificates in this PEM file instead of the system's roots; when listening, ask for a certificate, and
     /// accept those that they vouch for
     #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"],
-          add = Rules::new().for_tls().guards(|run| run.over_tls()))]
+          add = Rules::new().for_tls().guards(|run| run.over_tls))]
     ca: Option<PathBuf>,
 
     #[command(flatten)]
@@ -299,20 +297,20 @@ impl ListenTls {
 }
 
 impl EitherTls {
-    /// The endpoint, and TLS if it is to be spoken.
-    pub(crate) fn resolve(
+    /// Where we connect to, and TLS if it is to be spoken. Nothing is read if it is not.
+    pub(crate) fn resolve_connect(
         &self,
         endpoint: Endpoint,
-        listens: bool,
-    ) -> anyhow::Result<(Endpoint, Option<Config>)> {
-        let ca = self.ca.as_deref();
-        if listens {
-            let (endpoint, tls) = self.common.resolve_listen(endpoint, ca, &self.own)?;
-            Ok((endpoint, tls.map(Config::from)))
-        } else {
-            let (endpoint, tls) = self.common.resolve_connect(endpoint, ca, &self.trust)?;
-            Ok((endpoint, tls.map(Config::from)))
-        }
+    ) -> anyhow::Result<(Endpoint, Option<ClientConfig>)> {
+        self.common.resolve_connect(endpoint, self.ca.as_deref(), &self.trust)
+    }
+
+    /// Where we listen, and TLS if it is to be spoken.
+    pub(crate) fn resolve_listen(
+        &self,
+        endpoint: Endpoint,
+    ) -> anyhow::Result<(Endpoint, Option<ServerConfig>)> {
+        self.common.resolve_listen(endpoint, self.ca.as_deref(), &self.own)
     }
 
     /// Whether the certificate of the side that listens is one that nobody knows of yet.

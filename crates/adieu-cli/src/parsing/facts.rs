@@ -1,6 +1,6 @@
 //! What a command line and its variables come to, as far as the rules of options ask.
 
-use super::rules::{AsksForTls, Rules, Side};
+use super::rules::{AsksForTls, CommandSide, Guard, Rules, RunFacts};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
@@ -13,17 +13,18 @@ pub(super) enum Given {
 }
 
 /// One command, as it was given.
-pub(crate) struct Facts<'a> {
+pub(super) struct Facts<'a> {
     command: &'a Command,
     matches: &'a ArgMatches,
-    side: Side,
+    side: CommandSide,
     over_tls: bool,
     is_unix: bool,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn new(command: &'a Command, matches: &'a ArgMatches) -> Self {
-        let mut facts = Self { command, matches, side: Side::Connects, over_tls: false, is_unix: false };
+        let mut facts =
+            Self { command, matches, side: CommandSide::Connects, over_tls: false, is_unix: false };
         let endpoint = command.get_arguments().find_map(|a| Some((a, Rules::of(a).endpoint?)));
         let mut words = Vec::new();
         if let Some((argument, which)) = endpoint {
@@ -55,7 +56,7 @@ impl<'a> Facts<'a> {
         self.command.get_arguments().map(|argument| (argument, Rules::of(argument)))
     }
 
-    pub(super) const fn side(&self) -> Side {
+    pub(super) const fn side(&self) -> CommandSide {
         self.side
     }
 
@@ -69,12 +70,12 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether we listen.
-    pub(crate) const fn listens(&self) -> bool {
-        matches!(self.side, Side::Listens)
+    const fn listens(&self) -> bool {
+        matches!(self.side, CommandSide::Listens)
     }
 
     /// Whether TLS is asked for.
-    pub(crate) const fn over_tls(&self) -> bool {
+    pub(super) const fn over_tls(&self) -> bool {
         self.over_tls
     }
 
@@ -94,6 +95,17 @@ impl<'a> Facts<'a> {
     /// Whether its value is this one.
     pub(super) fn says(&self, id: &str, value: &str) -> bool {
         self.matches.get_raw(id).and_then(Iterator::last).is_some_and(|raw| raw == OsStr::new(value))
+    }
+
+    /// Whether an option with these rules keeps others out in this run.
+    pub(super) fn is_guard(&self, rules: &Rules) -> bool {
+        match rules.guard {
+            None => false,
+            Some(Guard::Where(counts)) => {
+                counts(RunFacts { listens: self.listens(), over_tls: self.over_tls })
+            }
+            Some(Guard::WithWhatItNeeds) => rules.needs.is_some_and(|id| self.given_by_name(id).is_some()),
+        }
     }
 
     pub(super) const fn matches(&self) -> &'a ArgMatches {

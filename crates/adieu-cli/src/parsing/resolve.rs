@@ -201,7 +201,7 @@ fn without_tls(facts: &Facts<'_>) -> Option<Wrong> {
 fn empty_guard(facts: &Facts<'_>, conflicts: &[(&Arg, &Arg)]) -> Option<Wrong> {
     let is_written = |argument: &Arg| facts.given(argument) == Some(Given::Written);
     let mut guards = facts.options().filter(|(argument, rules)| {
-        is_empty_variable(argument) && rules.counts_as_guard(facts) && !is_written(argument)
+        is_empty_variable(argument) && facts.is_guard(rules) && !is_written(argument)
     });
     let sentence = guards.find_map(|(guard, _)| {
         let pairs = conflicts.iter().flat_map(|(a, b)| [(a, b), (b, a)]);

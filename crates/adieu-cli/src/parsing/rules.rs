@@ -4,7 +4,6 @@
 //! clap's own (`conflicts_with`). The rules of a definition are read in one place, where the command line and the variables are
 //! made one ([`resolve`](super::resolve)). An option that is named here and does not exist fails a test.
 
-use super::facts::Facts;
 use clap::builder::ArgExt;
 use clap::{Arg, ArgMatches};
 
@@ -16,7 +15,7 @@ pub(crate) struct Rules {
     pub(super) not_for_unix: bool,
     pub(super) for_tls: bool,
     pub(super) asks_for_tls: Option<AsksForTls>,
-    pub(super) side: Option<Side>,
+    pub(super) side: Option<CommandSide>,
     pub(super) turns_side: bool,
     pub(super) guard: Option<Guard>,
     pub(super) sends_in_the_clear: bool,
@@ -54,12 +53,12 @@ impl With {
 
 /// Which side of a connection a command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum CommandSide {
     Connects,
     Listens,
 }
 
-impl Side {
+impl CommandSide {
     pub(super) const fn other(self) -> Self {
         match self {
             Self::Connects => Self::Listens,
@@ -83,17 +82,26 @@ pub(super) enum AsksForTls {
     WhenListening,
 }
 
+/// What is known of a run that is asked where a guard counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunFacts {
+    /// We listen.
+    pub(crate) listens: bool,
+    /// TLS is asked for.
+    pub(crate) over_tls: bool,
+}
+
 /// Where an option that keeps others out counts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Guard {
-    Where(fn(&Facts<'_>) -> bool),
+    Where(fn(RunFacts) -> bool),
     WithWhatItNeeds,
 }
 
 /// Which words of an argument are the endpoint, and what the command does there unless an option turns it round.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EndpointWords {
-    pub(super) side: Side,
+    pub(super) side: CommandSide,
     pub(super) only_last: bool,
 }
 
@@ -158,7 +166,7 @@ impl Rules {
     }
 
     /// Only this side can mean it, of a command that can be either.
-    pub(crate) const fn of_side(mut self, side: Side) -> Self {
+    pub(crate) const fn of_side(mut self, side: CommandSide) -> Self {
         self.side = Some(side);
         self
     }
@@ -173,7 +181,7 @@ impl Rules {
     /// is what a script's own becomes that was not set, and the run would let in or let see more than was asked for, and say
     /// nothing. Of what else can be empty the default is the strict one, or (the proxy, switches) an empty variable means "no"
     /// to everybody.
-    pub(crate) const fn guards(mut self, counts: fn(&Facts<'_>) -> bool) -> Self {
+    pub(crate) const fn guards(mut self, counts: fn(RunFacts) -> bool) -> Self {
         self.guard = Some(Guard::Where(counts));
         self
     }
@@ -203,24 +211,15 @@ impl Rules {
     }
 
     /// Its words are the endpoint, where the command is this side.
-    pub(crate) const fn endpoint(mut self, side: Side) -> Self {
+    pub(crate) const fn endpoint(mut self, side: CommandSide) -> Self {
         self.endpoint = Some(EndpointWords { side, only_last: false });
         self
     }
 
     /// The same of its last word. Of what stands before it nothing is an endpoint.
-    pub(crate) const fn endpoint_is_last(mut self, side: Side) -> Self {
+    pub(crate) const fn endpoint_is_last(mut self, side: CommandSide) -> Self {
         self.endpoint = Some(EndpointWords { side, only_last: true });
         self
-    }
-
-    /// Whether it keeps others out in this run.
-    pub(super) fn counts_as_guard(&self, facts: &Facts<'_>) -> bool {
-        match self.guard {
-            None => false,
-            Some(Guard::Where(counts)) => counts(facts),
-            Some(Guard::WithWhatItNeeds) => self.needs.is_some_and(|id| facts.given_by_name(id).is_some()),
-        }
     }
 
     /// Whether clap's own rules do not say all, once it is written; `has_sides`: in a command that can be either side.

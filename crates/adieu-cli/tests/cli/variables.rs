@@ -76,6 +76,7 @@ fn what_truly_conflicts_is_a_usage_error_that_names_it_as_it_was_given() {
         (&[], &["listen", "--echo", "--output", "y"], ["--echo", "--output"]),
         (&[], &["listen", "--exec", "true", "--output", "y"], ["--exec", "--output"]),
         (&[], &["listen", "--echo", "--max-connections", "5"], ["--max-connections", "--keep-open"]),
+        (&[], &["listen", "-k", "--accept-first"], ["--accept-first", "--keep-open"]),
         (
             &[("ADIEU_KEEP_OPEN", "no")],
             &["listen", "--max-connections", "5"],

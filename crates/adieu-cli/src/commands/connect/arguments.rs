@@ -6,7 +6,7 @@ use crate::options::proxy::ProxyOptions;
 use crate::options::reporting::Reporting;
 use crate::options::socket::Source;
 use crate::options::tls::ConnectTls;
-use crate::parsing::rules::{Rules, Side};
+use crate::parsing::rules::{CommandSide, Rules};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ use std::ffi::OsString;
 pub(crate) struct Args {
     /// The endpoint, in one word or two
     #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name", value_name = "ENDPOINT", num_args = 1..=2, required = true,
-          add = Rules::new().endpoint(Side::Connects))]
+          add = Rules::new().endpoint(CommandSide::Connects))]
     pub(super) endpoint: Vec<OsString>,
 
     #[command(flatten)]

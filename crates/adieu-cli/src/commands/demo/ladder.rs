@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Whose call a rung is.
+/// Whose call a rung is, and so on which lifeline it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum Column {
     Client,
     Server,
 }
@@ -27,12 +27,12 @@ pub(crate) enum Wire {
 #[derive(Debug, Clone)]
 pub(crate) struct Rung {
     pub(crate) at: Duration,
-    pub(crate) side: Side,
+    pub(crate) column: Column,
     pub(crate) call: String,
     pub(crate) wire: Wire,
 }
 
-/// Columns between the lifelines.
+/// Characters between the lifelines.
 const WIDTH: usize = 58;
 
 /// Draws the ladder.
@@ -59,11 +59,11 @@ fn row(rung: &Rung) -> String {
         Wire::Fin => labelled(room - 1, " FIN "),
         Wire::Reset => labelled(room - 1, " RST "),
     };
-    match (rung.side, rung.wire) {
-        (Side::Client, Wire::Nothing) => format!("{call}{line}"),
-        (Side::Server, Wire::Nothing) => format!("{line}{call}"),
-        (Side::Client, _) => format!("{call}{line}►"),
-        (Side::Server, _) => format!("◄{line}{call}"),
+    match (rung.column, rung.wire) {
+        (Column::Client, Wire::Nothing) => format!("{call}{line}"),
+        (Column::Server, Wire::Nothing) => format!("{line}{call}"),
+        (Column::Client, _) => format!("{call}{line}►"),
+        (Column::Server, _) => format!("◄{line}{call}"),
     }
 }
 
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn every_row_is_as_wide_as_the_ladder() {
-        for side in [Side::Client, Side::Server] {
+        for column in [Column::Client, Column::Server] {
             for wire in [Wire::Nothing, Wire::Arrow, Wire::Fin, Wire::Reset] {
-                let rung = Rung { at: Duration::ZERO, side, call: "shutdown(SD_SEND)".into(), wire };
+                let rung = Rung { at: Duration::ZERO, column, call: "shutdown(SD_SEND)".into(), wire };
                 assert_eq!(row(&rung).chars().count(), WIDTH, "{rung:?}");
             }
         }

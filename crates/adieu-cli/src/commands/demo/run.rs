@@ -1,7 +1,7 @@
 //! Runs the demo: a client of adieu and a server on plain sockets, and draws what both did.
 
 use super::arguments::Fault;
-use super::ladder::{Rung, Side, Wire, draw};
+use super::ladder::{Column, Rung, Wire, draw};
 use super::plan::Plan;
 use crate::exit::ExitStatus;
 use crate::printer::complain;
@@ -28,14 +28,14 @@ struct Diary {
 }
 
 impl Diary {
-    fn note(&self, side: Side, call: impl Into<String>, wire: Wire) {
-        self.note_at(self.start.elapsed(), side, call, wire);
+    fn note(&self, column: Column, call: impl Into<String>, wire: Wire) {
+        self.note_at(self.start.elapsed(), column, call, wire);
     }
 
-    fn note_at(&self, at: Duration, side: Side, call: impl Into<String>, wire: Wire) {
+    fn note_at(&self, at: Duration, column: Column, call: impl Into<String>, wire: Wire) {
         // A side that panicked has nothing more to say, and the other's rungs are still good.
         let mut rungs = self.rungs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        rungs.push(Rung { at, side, call: call.into(), wire });
+        rungs.push(Rung { at, column, call: call.into(), wire });
     }
 }
 
@@ -109,7 +109,7 @@ fn be_client(
 }
 
 fn note_client(diary: &Diary, at: Duration, event: &Event<'_>) {
-    let note = |call: String, wire| diary.note_at(at, Side::Client, call, wire);
+    let note = |call: String, wire| diary.note_at(at, Column::Client, call, wire);
     match event {
         Event::Connecting { .. } => note("connect".into(), Wire::Arrow),
         Event::Sent { bytes } => note(format!("send {bytes} bytes"), Wire::Arrow),
@@ -137,7 +137,7 @@ struct Cues {
 /// The server, on plain sockets: it is the peer, and no part of adieu.
 fn serve(listener: &TcpListener, fault: Option<Fault>, diary: &Diary, cues: &Cues) -> Result<()> {
     let (mut stream, _) = listener.accept().context("cannot accept")?;
-    let note = |call: &str, wire| diary.note(Side::Server, call, wire);
+    let note = |call: &str, wire| diary.note(Column::Server, call, wire);
     note("accept", Wire::Nothing);
     if fault == Some(Fault::Unread) {
         // The bytes have come, and stay in the kernel.
@@ -173,7 +173,7 @@ fn serve(listener: &TcpListener, fault: Option<Fault>, diary: &Diary, cues: &Cue
     }
     let at = diary.start.elapsed();
     stream.shutdown(Shutdown::Write).context("cannot shut down")?;
-    diary.note_at(at, Side::Server, "shutdown(SD_SEND)", Wire::Fin);
+    diary.note_at(at, Column::Server, "shutdown(SD_SEND)", Wire::Fin);
     drop(stream);
     note("closesocket", Wire::Nothing);
     Ok(())
@@ -183,7 +183,7 @@ fn send(stream: &mut TcpStream, bytes: &[u8], diary: &Diary) -> Result<()> {
     // Noted with the time before the call: its effect may be seen before it returns.
     let at = diary.start.elapsed();
     stream.write_all(bytes).context("cannot send")?;
-    diary.note_at(at, Side::Server, format!("send {} bytes", bytes.len()), Wire::Arrow);
+    diary.note_at(at, Column::Server, format!("send {} bytes", bytes.len()), Wire::Arrow);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::options::reporting::Reporting;
 use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Shared};
 use crate::os::ExecStatus;
-use crate::parsing::rules::{Rules, Side, With};
+use crate::parsing::rules::{CommandSide, Rules, With};
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ use std::time::Duration;
 pub(crate) struct Args {
     /// The endpoint, in one word or two
     #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
-          add = Rules::new().endpoint(Side::Listens))]
+          add = Rules::new().endpoint(CommandSide::Listens))]
     pub(super) endpoint: Vec<OsString>,
 
     /// Serve connections until a signal comes

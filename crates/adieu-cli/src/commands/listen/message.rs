@@ -19,7 +19,7 @@ pub(super) enum Message {
     },
     Finished {
         id: u64,
-        outcome: Outcome,
+        end: ClientEnd,
     },
     /// Our stdin has given its bytes, and has ended: the next client would get an end and nothing else.
     InputSpent,
@@ -28,7 +28,7 @@ pub(super) enum Message {
 
 /// What one client came to.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome {
+pub(super) enum ClientEnd {
     /// It is reported.
     Reported(ExitStatus),
     /// It has left without a byte having passed, and is not the one that is waited for.
@@ -37,7 +37,7 @@ pub(super) enum Outcome {
     Fatal(ExitStatus),
 }
 
-impl Outcome {
+impl ClientEnd {
     /// Whether a signal has ended it.
     pub(super) const fn is_of_a_signal(self) -> bool {
         matches!(self, Self::Reported(status) | Self::Fatal(status) if status.is_of_a_signal())

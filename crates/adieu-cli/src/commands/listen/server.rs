@@ -3,7 +3,7 @@
 mod stopping;
 
 use super::accepting::{IN_PASSING, accept, is_out_of_descriptors, number_at_once};
-use super::message::{Message, Outcome, REST};
+use super::message::{ClientEnd, Message, REST};
 use super::plan::{FOR_EACH, Plan};
 use super::port_file;
 use super::service::Service;
@@ -238,21 +238,21 @@ impl Server {
                     return self.never(NeverConnected::CannotServe { peer: None, error });
                 }
                 Message::AcceptFailed(error) => complain(&error.to_string()),
-                Message::Finished { id, outcome } => {
+                Message::Finished { id, end } => {
                     let peer = self.open.remove(&id).unwrap_or_default();
-                    match outcome {
-                        Outcome::Fatal(status) | Outcome::Reported(status) if !self.keep_open => {
+                    match end {
+                        ClientEnd::Fatal(status) | ClientEnd::Reported(status) if !self.keep_open => {
                             return status;
                         }
-                        Outcome::Fatal(_) => {
+                        ClientEnd::Fatal(_) => {
                             complain("whoever reads our stdout has gone, so nobody more is served");
                             return ExitStatus::LocalFailure;
                         }
-                        Outcome::Reported(_) => {
+                        ClientEnd::Reported(_) => {
                             self.shortage_told = false;
                             self.serve_waiting();
                         }
-                        Outcome::Left => {
+                        ClientEnd::Left => {
                             self.left += 1;
                             self.printer.say(&format!(
                                 "{peer} has left without a byte; still listening (--accept-first takes the first client)"
@@ -333,11 +333,13 @@ impl Server {
                     // As below.
                     let _ = sender.send(Message::InputSpent);
                 }
-                if service.is_dead() { Outcome::Fatal(status) } else { Outcome::Reported(status) }
+                if service.is_dead() { ClientEnd::Fatal(status) } else { ClientEnd::Reported(status) }
             };
-            let finished = |outcome| Message::Finished { id, outcome };
+            let finished = |end| Message::Finished { id, end };
             let message = match service.serve(*connection, &stop) {
-                Served::Ended(report) if waits_on && left_without_a_byte(&report) => finished(Outcome::Left),
+                Served::Ended(report) if waits_on && left_without_a_byte(&report) => {
+                    finished(ClientEnd::Left)
+                }
                 Served::Ended(report) => finished(tell(&report)),
                 Served::Failed { end, error } => {
                     let cause = NeverConnected::LocalFailure { end, error: &error };

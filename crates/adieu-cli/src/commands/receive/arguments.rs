@@ -4,7 +4,7 @@ use crate::commands::transfer::arguments::{DEADLINE, IDLE_TIMEOUT, Transfer};
 use crate::exit;
 use crate::options::Shared;
 use crate::options::reporting::Reporting;
-use crate::parsing::rules::{Rules, Side};
+use crate::parsing::rules::{CommandSide, Rules};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     /// The endpoint, in one word or two
     #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
-          add = Rules::new().endpoint(Side::Listens))]
+          add = Rules::new().endpoint(CommandSide::Listens))]
     pub(super) endpoint: Vec<OsString>,
 
     /// Where it goes: a directory takes everything under its name; else it is the name of the one file, or of a directory

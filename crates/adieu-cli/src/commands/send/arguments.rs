@@ -5,7 +5,7 @@ use crate::exit;
 use crate::options::Shared;
 use crate::options::reporting::Reporting;
 use crate::parsing::raw_words;
-use crate::parsing::rules::{Rules, Side};
+use crate::parsing::rules::{CommandSide, Rules};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, ArgMatches, ValueEnum};
 use std::ffi::OsString;
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, host port, tls://host:port, or
     /// unix:path
     #[arg(value_name = "FILE... ENDPOINT", required = true, num_args = 1..,
-          add = Rules::new().endpoint_is_last(Side::Connects))]
+          add = Rules::new().endpoint_is_last(CommandSide::Connects))]
     pub(super) words: Vec<PathBuf>,
 
     /// Send what this command (a line for the shell) writes to its stdout. It is stored only if the command exits with status 0;

@@ -4,7 +4,7 @@ use crate::options::FirstClient;
 use crate::options::proxy::ProxyOptions;
 use crate::options::socket::Source;
 use crate::options::tls::EitherTls;
-use crate::parsing::rules::{Rules, Side};
+use crate::parsing::rules::{CommandSide, Rules};
 use anyhow::{Result, anyhow};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
@@ -62,7 +62,7 @@ pub(crate) struct Transfer {
 
     /// When listening: write the port (or the socket's path) to this file once it listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
-          add = Rules::new().of_side(Side::Listens))]
+          add = Rules::new().of_side(CommandSide::Listens))]
     pub(crate) port_file: Option<PathBuf>,
 
     #[command(flatten)]

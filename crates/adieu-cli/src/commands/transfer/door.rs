@@ -3,7 +3,7 @@
 //!
 //! So a client that says nothing, or trickles, or has another secret, keeps nobody else waiting.
 
-use super::guesses::{Guesses, Origin};
+use super::guesses::{Guesser, Guesses};
 use crate::printer::{Printer, peer_name};
 use adieu::tls::Failure;
 use adieu::{Connection, Interrupt, ListenError, ListenOptions, Listener, Report, Signal, describe_error};
@@ -79,7 +79,7 @@ impl From<Box<Report>> for Never {
 
 pub(crate) struct Door {
     events: mpsc::Receiver<DoorEvent>,
-    shared: Arc<Shared>,
+    shared: Arc<DoorState>,
     stop: Interrupt,
     acceptor: Option<JoinHandle<()>>,
     /// Clients that came and of which nothing was heard yet.
@@ -97,7 +97,7 @@ pub(super) struct Hearing {
     pub(super) printer: Arc<Printer>,
 }
 
-struct Shared {
+struct DoorState {
     hearing: Hearing,
     guesses: Guesses,
     state: Mutex<State>,
@@ -124,7 +124,7 @@ struct State {
 /// One that is being heard.
 struct Client {
     id: u64,
-    source: Origin,
+    source: Guesser,
     /// It has to make room for another.
     must_go: bool,
 }
@@ -136,7 +136,7 @@ impl State {
     }
 
     /// A place for one more. If all are taken, the oldest of the source that has most of them goes.
-    fn make_room(&mut self, id: u64, source: Origin) {
+    fn make_room(&mut self, id: u64, source: Guesser) {
         let staying = || self.clients.iter().filter(|client| !client.must_go);
         let of = |source| staying().filter(|client| client.source == source).count();
         let goes = if of(source) >= CLIENTS_OF_SOURCE {
@@ -160,7 +160,7 @@ impl Door {
         let (sender, events) = mpsc::channel();
         let stop = Interrupt::new()?;
         let listener = listener.with_options(options, &stop);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(DoorState {
             hearing,
             guesses: Guesses::new(),
             state: Mutex::default(),
@@ -218,7 +218,7 @@ impl Drop for Door {
     }
 }
 
-impl Shared {
+impl DoorState {
     fn tell(&self, event: DoorEvent) {
         // Nobody hears it at the end.
         let _ = self.events.send(event);
@@ -269,7 +269,7 @@ impl Shared {
             };
             is_failing = false;
             self.wait_while(Duration::MAX, |state| state.clients.len() >= THREADS && !state.is_over);
-            let source = Origin::of(connection.peer_address());
+            let source = Guesser::of(connection.peer_address());
             self.change(|state| state.make_room(id, source));
             // It stays ours until there is a thread for it.
             let waiting = Arc::new(Mutex::new(Some(connection)));
@@ -286,7 +286,7 @@ impl Shared {
     fn hear_on_thread(
         self: &Arc<Self>,
         id: u64,
-        source: Origin,
+        source: Guesser,
         waiting: &Arc<Mutex<Option<Connection>>>,
     ) -> io::Result<()> {
         let (this, waiting) = (Arc::clone(self), Arc::clone(waiting));
@@ -316,7 +316,7 @@ impl Shared {
 
     /// Hears who a client is. `None`: one that was never said to have come, so that those that come while somebody is served
     /// for hours leave nothing behind.
-    fn hear(&self, connection: Connection, id: u64, source: Origin) -> Option<DoorEvent> {
+    fn hear(&self, connection: Connection, id: u64, source: Guesser) -> Option<DoorEvent> {
         let peer = peer_name(connection.peer_address());
         let was_busy = self.stays_busy(id);
         if !was_busy {

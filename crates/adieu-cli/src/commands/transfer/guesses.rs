@@ -22,13 +22,13 @@ const SOURCES: usize = 1024;
 
 /// Where guesses come from: an IPv4 address, or the network that one host of IPv6 has for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
+pub(super) enum Guesser {
     Address(IpAddr),
     /// A Unix socket, or nothing that is known.
     Local,
 }
 
-impl Origin {
+impl Guesser {
     pub(super) fn of(peer: Option<&Address>) -> Self {
         let Some(address) = peer.and_then(Address::socket_addr) else { return Self::Local };
         Self::Address(match address.ip().to_canonical() {
@@ -90,7 +90,7 @@ pub(super) struct Guesses {
 
 #[derive(Debug)]
 struct Inner {
-    sources: HashMap<Origin, Wrong>,
+    sources: HashMap<Guesser, Wrong>,
     all: Wrong,
 }
 
@@ -104,7 +104,7 @@ impl Guesses {
     }
 
     /// The turn of a guess of this source, which it takes.
-    pub(super) fn turn_of_source(&self, source: Origin, now: Instant) -> Turn {
+    pub(super) fn turn_of_source(&self, source: Guesser, now: Instant) -> Turn {
         let mut inner = self.lock();
         let Some(wrong) = inner.sources.get_mut(&source) else {
             return Turn { after: Duration::ZERO, pause: Duration::ZERO };
@@ -123,7 +123,7 @@ impl Guesses {
     }
 
     /// There was no guess.
-    pub(super) fn give_back_of_source(&self, source: Origin, turn: Turn) {
+    pub(super) fn give_back_of_source(&self, source: Guesser, turn: Turn) {
         if let Some(wrong) = self.lock().sources.get_mut(&source) {
             wrong.give_back(turn);
         }
@@ -135,7 +135,7 @@ impl Guesses {
     }
 
     /// A guess was wrong, or its source did not wait to hear it.
-    pub(super) fn wrong(&self, source: Origin, now: Instant) {
+    pub(super) fn wrong(&self, source: Guesser, now: Instant) {
         let mut inner = self.lock();
         inner.all.add(now);
         if inner.sources.len() >= SOURCES && !inner.sources.contains_key(&source) {
@@ -153,8 +153,8 @@ impl Guesses {
 mod tests {
     use super::*;
 
-    fn source(last: u8) -> Origin {
-        Origin::Address(IpAddr::from([192, 0, 2, last]))
+    fn source(last: u8) -> Guesser {
+        Guesser::Address(IpAddr::from([192, 0, 2, last]))
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
     fn many_sources_have_a_rate_together_and_take_bounded_memory() {
         let (guesses, now) = (Guesses::new(), Instant::now());
         for at in 0..3000u32 {
-            guesses.wrong(Origin::Address(IpAddr::from(at.to_be_bytes())), now);
+            guesses.wrong(Guesser::Address(IpAddr::from(at.to_be_bytes())), now);
         }
         assert!(guesses.lock().sources.len() <= SOURCES);
         let waits: Vec<Duration> = (0..5).map(|_| guesses.turn_of_all(now).after).collect();
@@ -200,10 +200,10 @@ mod tests {
 
     #[test]
     fn one_host_of_ipv6_is_one_source_however_many_addresses_it_takes() {
-        let of = |peer: &str| Origin::of(peer.parse().ok().as_ref());
+        let of = |peer: &str| Guesser::of(peer.parse().ok().as_ref());
         assert_eq!(of("[2001:db8::1]:5"), of("[2001:db8::ffff:2]:6"));
         assert_ne!(of("[2001:db8::1]:5"), of("[2001:db8:0:1::1]:5"));
         assert_eq!(of("[::ffff:192.0.2.1]:5"), of("192.0.2.1:6"));
-        assert_eq!(of("unix:/x"), Origin::Local);
+        assert_eq!(of("unix:/x"), Guesser::Local);
     }
 }

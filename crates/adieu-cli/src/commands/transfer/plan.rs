@@ -12,8 +12,8 @@ use crate::options::Shared;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use crate::os::signals;
-use adieu::tls::{Config, Fingerprint};
-use adieu::{Endpoint, Interrupt, NeverConnected, describe_error};
+use adieu::tls::{Fingerprint, ServerConfig};
+use adieu::{Endpoint, Interrupt, Limits, NeverConnected, describe_error};
 use adieu_transfer::{Role, Secret, TransferReport};
 use std::fs::File;
 use std::io::{self, Read};
@@ -66,17 +66,19 @@ impl Plan {
         shared: &Shared,
         transfer: &Transfer,
     ) -> Result<Self, NoPlan> {
-        let (endpoint, tls) = transfer.tls.resolve(endpoint, listens)?;
-        let protection = match (&tls, transfer.has_secret()) {
-            (None, false) => Protection::None,
-            (Some(_), false) if !listens && transfer.tls.is_insecure() => Protection::Insecure,
+        let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
+        let limits = shared.timers.limits(InputKind::Command).deadline(None).deadline_at(deadline);
+        let way = if listens {
+            Way::listening(endpoint, shared, transfer, limits)?
+        } else {
+            Way::connecting(endpoint, shared, transfer, limits)?
+        };
+        let Way { endpoint, side, speaks_tls, fingerprint, has_proxy } = way;
+        let protection = match (speaks_tls, transfer.has_secret()) {
+            (false, false) => Protection::None,
+            (true, false) if !listens && transfer.tls.is_insecure() => Protection::Insecure,
             _ => Protection::Encrypted,
         };
-        let fingerprint =
-            tls.as_ref().filter(|_| listens && transfer.tls.is_new()).and_then(Config::fingerprint);
-        let speaks_tls = tls.is_some();
-        let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
-        let (side, has_proxy) = side(&endpoint, listens, shared, transfer, tls, deadline)?;
         let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
         let interrupt = interrupt.map_err(|error| NoPlan::Failed {
             why: format!("cannot wait for signals: {}", describe_error(&error)),
@@ -163,30 +165,55 @@ impl Plan {
     }
 }
 
-/// Which side we are, and whether the peer is reached through a proxy.
-fn side(
-    endpoint: &Endpoint,
-    listens: bool,
-    shared: &Shared,
-    transfer: &Transfer,
-    tls: Option<Config>,
-    deadline: Option<Instant>,
-) -> Result<(Side, bool), NoPlan> {
-    let mut limits = shared.timers.limits(InputKind::Command).deadline(None).deadline_at(deadline);
-    let mut has_proxy = false;
-    let side = if listens {
+/// What depends on which side we are.
+struct Way {
+    endpoint: Endpoint,
+    side: Side,
+    speaks_tls: bool,
+    fingerprint: Option<Fingerprint>,
+    has_proxy: bool,
+}
+
+impl Way {
+    fn connecting(
+        endpoint: Endpoint,
+        shared: &Shared,
+        transfer: &Transfer,
+        limits: Limits,
+    ) -> Result<Self, NoPlan> {
+        let (endpoint, tls) = transfer.tls.resolve_connect(endpoint)?;
+        let speaks_tls = tls.is_some();
+        let mut options = transfer.source.add_to(shared.connect_options(limits));
+        if let Some(tls) = tls {
+            options = options.tls(tls);
+        }
+        let proxy = transfer.proxy.resolve(&endpoint).map_err(NoPlan::refused)?;
+        let has_proxy = proxy.is_some();
+        options = options.proxy(proxy);
+        options.check(&endpoint)?;
+        Ok(Self { endpoint, side: Side::Connect(options), speaks_tls, fingerprint: None, has_proxy })
+    }
+
+    fn listening(
+        endpoint: Endpoint,
+        shared: &Shared,
+        transfer: &Transfer,
+        mut limits: Limits,
+    ) -> Result<Self, NoPlan> {
+        let (endpoint, tls) = transfer.tls.resolve_listen(endpoint)?;
+        let speaks_tls = tls.is_some();
+        let fingerprint = tls.as_ref().filter(|_| transfer.tls.is_new()).map(ServerConfig::fingerprint);
         if shared.timers.connect_timeout.is_none() {
             // Of a client's TLS handshake: it is only the beginning of saying who it is.
             limits = limits.connect_timeout(door::INTRODUCTION);
         }
-        Side::Listen(Side::listens(shared, limits, tls))
-    } else {
-        let proxy = transfer.proxy.resolve(endpoint).map_err(NoPlan::refused)?;
-        has_proxy = proxy.is_some();
-        Side::Connect(transfer.source.add_to(Side::connects(shared, limits, tls)).proxy(proxy))
-    };
-    side.check(endpoint)?;
-    Ok((side, has_proxy))
+        let mut options = shared.listen_options(limits);
+        if let Some(tls) = tls {
+            options = options.tls(tls);
+        }
+        options.check(&endpoint)?;
+        Ok(Self { endpoint, side: Side::Listen(options), speaks_tls, fingerprint, has_proxy: false })
+    }
 }
 
 /// The passphrase. A file may be a pipe into which nobody writes yet: `go_on` is asked now and then, and `Ok(None)` is

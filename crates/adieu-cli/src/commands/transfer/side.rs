@@ -1,10 +1,7 @@
 //! Which side of a transfer's connections we are, and the library's options of that side.
 
-use crate::no_plan::NoPlan;
-use crate::options::Shared;
 use crate::printer::Printer;
-use adieu::tls::Config;
-use adieu::{ConnectOptions, Endpoint, Event, Interrupt, Limits, ListenOptions};
+use adieu::{ConnectOptions, Event, Interrupt, ListenOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,30 +12,6 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    pub(super) fn connects(shared: &Shared, limits: Limits, tls: Option<Config>) -> ConnectOptions {
-        let options = shared.connect_options(limits);
-        match tls {
-            Some(Config::Client(tls)) => options.tls(tls),
-            Some(Config::Server(_)) | None => options,
-        }
-    }
-
-    pub(super) fn listens(shared: &Shared, limits: Limits, tls: Option<Config>) -> ListenOptions {
-        let options = shared.listen_options(limits);
-        match tls {
-            Some(Config::Server(tls)) => options.tls(tls),
-            Some(Config::Client(_)) | None => options,
-        }
-    }
-
-    pub(super) fn check(&self, endpoint: &Endpoint) -> Result<(), NoPlan> {
-        match self {
-            Self::Connect(options) => options.check(endpoint)?,
-            Self::Listen(options) => options.check(endpoint)?,
-        }
-        Ok(())
-    }
-
     pub(super) fn interrupt(self, interrupt: &Interrupt) -> Self {
         match self {
             Self::Connect(options) => Self::Connect(options.interrupt(interrupt)),

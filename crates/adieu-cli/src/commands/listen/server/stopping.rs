@@ -96,9 +96,9 @@ impl Server {
                 continue;
             }
             match message {
-                Some(Message::Finished { id, outcome }) => {
+                Some(Message::Finished { id, end }) => {
                     self.open.remove(&id);
-                    interrupted += u64::from(outcome.is_of_a_signal());
+                    interrupted += u64::from(end.is_of_a_signal());
                     self.serve_waiting();
                 }
                 Some(Message::NotStarted { id, connection, .. }) => {
