@@ -47,11 +47,22 @@ pub(super) type Layers = &'static [&'static [&'static str]];
 pub(super) const MODULES: &[(&str, Layers)] = &[("adieu", ADIEU)];
 
 const ADIEU: Layers = &[
-    // Words and small types. Those of proxies and of TLS are here because errors and reports have them.
-    &["endpoint", "interrupt", "event", "error", "report", "proxy::error", "tls::error", "tls::facts"],
+    // Words and small types. Those of proxies, of TLS and of a socket's options are here because errors name them.
+    &[
+        "endpoint",
+        "interrupt",
+        "event",
+        "error",
+        "report",
+        "options::socket",
+        "options::apply",
+        "proxy::error",
+        "tls::error",
+        "tls::facts",
+    ],
     // TLS is below the options because these hold its configurations, and it takes no options itself.
     &["carrier", "tls"],
-    &["options", "socket_options", "handle", "proxy"],
+    &["options", "handle", "proxy"],
     &["link"],
     &["connecting", "flow"],
     &["blocking", "tokio"],
