@@ -198,3 +198,71 @@ impl fmt::Display for Counters {
         write!(f, "; bytes accepted {}, received {}", self.bytes_accepted, self.bytes_received)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Role;
+    use crate::report::tests::made;
+
+    fn report(ending: Ending, connected: Option<u64>, closed: u64) -> Report {
+        let mut report = made(Role::Connect);
+        report.ending = ending;
+        report.connected_after = connected.map(Duration::from_millis);
+        report.first_received_after = connected.map(|at| Duration::from_millis(at + 2));
+        report.closed_after = Some(Duration::from_millis(closed));
+        (report.bytes_accepted, report.bytes_received) = (10, 20);
+        report.bytes_acknowledged = Some(9);
+        report
+    }
+
+    #[test]
+    fn reports_add_up_in_any_order() {
+        let reports = [
+            report(Ending::Graceful, Some(1), 10),
+            report(Ending::Reset { by: Side::Peer }, Some(3), 20),
+            report(Ending::NoConnection, None, 5),
+        ];
+        let mut all = Counters::default();
+        reports.iter().for_each(|report| all += report);
+        let mut of_halves = Counters::default();
+        for report in reports.iter().rev() {
+            let mut half = Counters::default();
+            half += report;
+            of_halves += half;
+        }
+        assert_eq!(all, of_halves);
+        assert_eq!(
+            (all.connections(), all.connected, all.graceful, all.reset, all.no_connection),
+            (3, 2, 1, 1, 1)
+        );
+        assert_eq!((all.bytes_accepted, all.bytes_acknowledged, all.bytes_received), (30, 27, 60));
+        // Of one that there never was, no duration counts.
+        assert_eq!(all.whole.longest, Some(Duration::from_millis(20)));
+        assert_eq!(all.whole.shortest, Some(Duration::from_millis(10)));
+        assert_eq!(all.connecting.average(), Some(Duration::from_millis(2)));
+        assert_eq!(all.first_byte.average(), Some(Duration::from_millis(2)));
+        assert_eq!(Counters::default().whole.average(), None);
+        let line = "connections 3, graceful 1, no_connection 1, reset 1; bytes accepted 30, received 60";
+        assert_eq!(all.to_string(), line);
+    }
+
+    #[test]
+    fn every_ending_has_its_counter() {
+        for ending in [
+            Ending::Graceful,
+            Ending::NoConnection,
+            Ending::Reset { by: Side::Us },
+            Ending::TimedOut { timer: Timer::Deadline },
+            Ending::Truncated,
+            Ending::LocalFailure { end: LocalEnd::Socket },
+            Ending::Indeterminate { missing: Missing::PeerEof },
+            Ending::Interrupted { signal: Signal::Hangup },
+        ] {
+            let mut counters = Counters::default();
+            counters += &report(ending, None, 0);
+            assert!(counters.by_ending().contains(&(ending.name(), 1)), "{ending:?}");
+            assert_eq!(counters.connections(), 1);
+        }
+    }
+}

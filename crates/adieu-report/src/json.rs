@@ -350,3 +350,139 @@ fn optional<T: Named>(key: &str, name: Option<&str>) -> Result<Option<T>, String
 fn unknown(key: &str, name: &str) -> String {
     format!("'{name}' is not known as {key}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::made;
+
+    fn endings() -> Vec<Ending> {
+        let mut endings = vec![Ending::Graceful, Ending::Truncated, Ending::NoConnection];
+        endings.extend(Side::ALL.iter().map(|by| Ending::Reset { by: *by }));
+        endings.extend(Timer::ALL.iter().map(|timer| Ending::TimedOut { timer: *timer }));
+        endings.extend(LocalEnd::ALL.iter().map(|end| Ending::LocalFailure { end: *end }));
+        endings.extend(Signal::ALL.iter().map(|signal| Ending::Interrupted { signal: *signal }));
+        endings.extend(Missing::ALL.iter().map(|missing| Ending::Indeterminate { missing: *missing }));
+        endings
+    }
+
+    fn full(report: &mut Report) {
+        report.error_call = Some(Call::Receive);
+        report.error = Some(SystemError::new(Some(104), Some("ECONNRESET"), "reset (ECONNRESET 104)"));
+        report.transport = Some(Transport::Mptcp);
+        report.fast_open = Some(FastOpen::Unanswered { bytes: 7 });
+        report.proxy = Some("https://proxy:443".into());
+        report.local_address = Some(Address::Socket(([127, 0, 0, 1], 1).into()));
+        report.peer_address = "[fe80::1%2]:80".parse().ok();
+        report.ended_first = Some(Side::Peer);
+        report.tls_version = Some(TlsVersion::Tls13);
+        report.tls_trust = Some(TlsTrust::CaFile);
+        report.tls_alert = Some(TlsAlert(99));
+        report.tls_failure = Some(TlsFailure::TimedOut);
+        report.tls_close_notify_received = Some(false);
+        report.tls_secured_after = Some(Duration::from_micros(5));
+        report.command = Some(CommandEnd::Signalled { signal: 9 });
+        report.rtt = Some(Duration::from_micros(1));
+    }
+
+    #[test]
+    fn every_ending_is_read_as_it_was_written() {
+        for ending in endings() {
+            for role in Role::ALL {
+                for phase in Phase::ALL {
+                    let mut bare = made(*role);
+                    (bare.ending, bare.phase) = (ending, *phase);
+                    let mut all = bare.clone();
+                    full(&mut all);
+                    let mut bound = bare.clone();
+                    bound.context = Context::Binding;
+                    let mut told = bare.clone();
+                    told.context = Context::Told("in the words of somebody else".into());
+                    for report in [bare, all, bound, told] {
+                        let text = serde_json::to_string(&report).expect("plain data");
+                        let read: Report = serde_json::from_str(&text).expect(&text);
+                        assert_eq!(read, report, "{text}");
+                        assert_eq!(read.to_string(), report.to_string());
+                        assert_eq!(serde_json::to_string(&read).expect("plain data"), text);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_peer_that_went_on_talking_is_read_from_the_sentence() {
+        let mut report = made(Role::Connect);
+        (report.ending, report.phase) = (Ending::TimedOut { timer: Timer::Idle }, Phase::Sending);
+        report.context = Context::PeerSpoke;
+        let text = serde_json::to_string(&report).expect("plain data");
+        assert_eq!(serde_json::from_str::<Report>(&text).expect("it was just written"), report);
+    }
+
+    #[test]
+    fn every_name_is_read_and_no_other() {
+        let json = serde_json::to_value(made(Role::Listen)).expect("plain data");
+        for (key, name) in [
+            ("ending", "splendid"),
+            ("phase", "sleeping"),
+            ("role", "referee"),
+            ("transport", "udp"),
+            ("tls_alert", "number 256"),
+            ("tls_failure", "boredom"),
+            ("fastopen", "maybe"),
+            ("started_at", "yesterday"),
+        ] {
+            let mut json = json.clone();
+            json[key] = name.into();
+            let error = serde_json::from_value::<Report>(json).expect_err(key).to_string();
+            assert!(error.contains(key) && error.contains(name), "{error}");
+        }
+        for (ending, key) in [("reset", "reset_by"), ("timed_out", "timer"), ("indeterminate", "missing")] {
+            let mut json = json.clone();
+            json["ending"] = ending.into();
+            let error = serde_json::from_value::<Report>(json).expect_err(key).to_string();
+            assert!(error.contains(key), "{error}");
+        }
+        for failure in TlsFailure::ALL {
+            assert_eq!(required("tls_failure", failure.name()), Ok(*failure));
+        }
+        for number in 0..=u8::MAX {
+            assert_eq!(TlsAlert(number).to_string().parse(), Ok(TlsAlert(number)));
+        }
+    }
+
+    #[test]
+    fn what_the_program_adds_is_left_alone_and_what_is_older_is_read() {
+        let report = made(Role::Listen);
+        let mut json = serde_json::to_value(&report).expect("plain data");
+        json["event"] = "ended".into();
+        json["hint"] = "look".into();
+        assert_eq!(serde_json::from_value::<Report>(json.clone()).expect("keys are left alone"), report);
+        json.as_object_mut().expect("an object").remove("started_at");
+        let old: Report = serde_json::from_value(json.clone()).expect("began_at is there");
+        assert!(old.started_at <= report.started_at);
+        json["report_version"] = 2.into();
+        let error = serde_json::from_value::<Report>(json).expect_err("nobody knows it").to_string();
+        assert!(error.contains("report_version 2"), "{error}");
+    }
+
+    #[test]
+    fn an_unnamed_client_of_a_unix_socket_has_no_address() {
+        let mut report = made(Role::Listen);
+        report.transport = Some(Transport::Unix);
+        report.local_address = Some(Address::Path("/run/app.sock".into()));
+        report.peer_address = Some(Address::Unnamed);
+        let json = serde_json::to_value(&report).expect("plain data");
+        assert!(json["peer_address"].is_null() && json["local_address"] == "unix:/run/app.sock");
+        assert_eq!(serde_json::from_value::<Report>(json).expect("it was just written"), report);
+    }
+
+    #[test]
+    fn the_start_has_milliseconds_under_its_old_name_and_microseconds_under_its_new() {
+        let mut report = made(Role::Connect);
+        report.started_at = SystemTime::UNIX_EPOCH + Duration::from_micros(1_234_567);
+        let json = serde_json::to_value(&report).expect("plain data");
+        assert_eq!(json["began_at"], "1970-01-01T00:00:01.234Z");
+        assert_eq!(json["started_at"], "1970-01-01T00:00:01.234567Z");
+    }
+}

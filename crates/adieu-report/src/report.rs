@@ -279,3 +279,34 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use adieu_proto::Config;
+
+    /// A report of a connection that a signal ended before it began.
+    pub(crate) fn made(role: Role) -> Report {
+        let mut core = Connection::new(Config::default());
+        core.handle_interrupt(Duration::ZERO, Signal::Interrupt);
+        core.poll_action();
+        core.handle_closed(Duration::ZERO);
+        let outcome = core.outcome().expect("a decided core that is closed has its outcome");
+        Report::new(role, "127.0.0.1:1".into(), SystemTime::now(), &core, &outcome)
+    }
+
+    #[test]
+    fn a_command_that_failed_is_the_ending_of_what_was_graceful_alone() {
+        for (ending, is_failure, exit_code, says) in [
+            (Ending::Graceful, true, 7, "the command exited with 3: 0 bytes received"),
+            (Ending::Graceful, false, 0, "graceful: 0 bytes received"),
+            (Ending::Reset { by: Side::Peer }, true, 4, "reset by the peer while closing: 0 bytes received"),
+        ] {
+            let mut report = made(Role::Listen);
+            (report.ending, report.phase) = (ending, Phase::Closing);
+            report.command_ended(Some(CommandEnd::Exited { code: 3 }), is_failure);
+            assert_eq!(report.exit_code(), exit_code);
+            assert!(report.to_string().starts_with(says), "{report}");
+        }
+    }
+}
