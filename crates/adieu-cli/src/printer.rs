@@ -6,6 +6,7 @@ use crate::said::{self, Happened, Look};
 use crate::sink::{Sink, Target};
 use crate::{hints, os, steps};
 use adieu::{Address, Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
+use adieu_transfer::TransferResult;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -109,7 +110,7 @@ impl Printer {
         hint: Option<&str>,
     ) -> ExitStatus {
         let hint = hint.or_else(|| match (&report.connection, report.result) {
-            (Some(connection), "no_connection") => hints::for_report(connection),
+            (Some(connection), TransferResult::NoConnection) => hints::for_report(connection),
             _ => None,
         });
         let (is_good, status) = (report.is_good(), ExitStatus::Ending(report.exit_code));

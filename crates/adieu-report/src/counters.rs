@@ -224,7 +224,9 @@ mod tests {
             report(Ending::NoConnection, None, 5),
         ];
         let mut all = Counters::default();
-        reports.iter().for_each(|report| all += report);
+        for report in &reports {
+            all += report;
+        }
         let mut of_halves = Counters::default();
         for report in reports.iter().rev() {
             let mut half = Counters::default();

@@ -1,7 +1,6 @@
 //! What several attempts come to together: never less than one of them did.
 
-use crate::report::Role;
-use crate::report::TransferReport;
+use crate::report::{Role, Told, TransferReport, TransferResult};
 use adieu::{Ending, Signal, Timer};
 
 /// How far an attempt came.
@@ -36,7 +35,7 @@ impl TransferReport {
             () if self.is_good() => Reach::Stored,
             () if self.receipt.is_some() => Reach::Answered,
             // A receiver whose time is up while it syncs knows that nothing of that is stored.
-            () if self.files.is_some() && self.role == Role::Send.name() => Reach::Open,
+            () if self.files.is_some() && self.role == Role::Send => Reach::Open,
             () if self.bytes_moved > 0 => Reach::Moved,
             () if self.protocol_version.is_some() => Reach::Agreed,
             () => Reach::Nothing,
@@ -60,8 +59,8 @@ impl TransferReport {
         if report.is_good() {
             return report;
         }
-        report.message = format!("{}; then {}", report.message, self.message);
-        if matches!(self.result, "interrupted" | "local_failure") {
+        report.told = Told::Then(Box::new(report.told), Box::new(self.told));
+        if matches!(self.result, TransferResult::Interrupted | TransferResult::LocalFailure) {
             (report.result, report.exit_code) = (self.result, self.exit_code);
         } else if self.connection.is_some_and(|c| c.timer() == Some(Timer::Deadline)) {
             report.end_by_deadline();
@@ -75,7 +74,7 @@ impl TransferReport {
         let what = match by {
             _ if self.is_good() => return self,
             WaitEnded::Interrupted(signal) => {
-                self.result = "interrupted";
+                self.result = TransferResult::Interrupted;
                 self.exit_code = adieu::exit_code(Ending::Interrupted { signal });
                 format!("interrupted by {}", signal.name())
             }
@@ -84,7 +83,7 @@ impl TransferReport {
                 "the deadline passed".to_owned()
             }
         };
-        self.message = format!("{what} while waiting to try again: {}", self.message);
+        self.told = Told::WhileWaiting(what, Box::new(self.told));
         self
     }
 
@@ -135,8 +134,12 @@ mod tests {
             (cut(9, true), interrupted(), "interrupted", 143, 9),
         ] {
             let all = last.after(Some(furthest));
-            assert_eq!((all.result, all.exit_code, all.bytes_moved), (result, exit_code, bytes), "{all}");
-            assert_eq!(all.message.contains("may or may not"), bytes == 9, "{all}");
+            assert_eq!(
+                (all.result.name(), all.exit_code, all.bytes_moved),
+                (result, exit_code, bytes),
+                "{all}"
+            );
+            assert_eq!(all.to_string().contains("may or may not"), bytes == 9, "{all}");
         }
     }
 
@@ -149,8 +152,8 @@ mod tests {
             (cut(9, true), WaitEnded::Interrupted(Signal::Interrupt), "interrupted", 130),
         ] {
             let report = report.ended_while_waiting(by);
-            assert_eq!((report.result, report.exit_code), (result, exit_code), "{report}");
-            assert!(report.message.contains(" while waiting to try again: "), "{report}");
+            assert_eq!((report.result.name(), report.exit_code), (result, exit_code), "{report}");
+            assert!(report.to_string().contains(" while waiting to try again: "), "{report}");
         }
     }
 }

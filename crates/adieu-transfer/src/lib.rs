@@ -49,7 +49,7 @@ pub use event::TransferEvent;
 pub use outcome::{Outcome, Times, Verdict};
 pub use pace::Backoff;
 pub use receiver::{ReceiveOptions, receive, receive_agreed};
-pub use report::{Role, TransferReport, exit_code};
+pub use report::{EncryptedBy, Role, TransferReport, TransferResult, exit_code};
 pub use secret::{Secret, SecretError};
 pub use sender::{SendOptions, send, send_agreed};
 pub use session::{Agreement, Terms, agree, refuse_busy, tell_busy};

@@ -1,7 +1,12 @@
 //! The report of a transfer: one flat struct, for people and programs.
 
+mod words;
+
+pub(crate) use self::words::Told;
+pub use self::words::{EncryptedBy, Role, TransferResult};
+
 use crate::outcome::{Outcome, Verdict};
-use crate::wire::{PeerRole, hex};
+use crate::wire::{PeerRole, Status, hex};
 use adieu::{Ending, Report, Timer};
 use std::time::Duration;
 
@@ -15,23 +20,23 @@ use std::time::Duration;
 pub struct TransferReport {
     /// The version of this struct's JSON form.
     pub report_version: u32,
-    /// `send` or `receive`.
-    pub role: &'static str,
-    /// `stored`, `written`, `refused`, `not_matching`, `no_receipt`, `not_agreed`, `silent`, `incomplete`,
-    /// `local_failure`, `interrupted`, `no_connection`; with `--plain`, `plain`.
-    pub result: &'static str,
+    /// Which part this side played.
+    pub role: Role,
+    /// What it came to.
+    pub result: TransferResult,
     /// The exit status that goes with it.
     pub exit_code: u8,
     /// The sentence for people.
-    pub message: String,
+    #[serde(rename = "message")]
+    pub(crate) told: Told,
     /// Files that were moved whole; directories and links do not count. `None`: not everything was moved.
     pub files: Option<u64>,
     /// Bytes of content of the whole transfer. `None`: not everything was moved.
     pub bytes: Option<u64>,
     /// BLAKE3: of one file its own, else that of the list of entries. `None`: not everything was moved.
     pub hash: Option<String>,
-    /// What the receipt says: `stored`, `written`, `failed`, `damaged`. `None`: there was none.
-    pub receipt: Option<&'static str>,
+    /// What the receipt says. `None`: there was none.
+    pub receipt: Option<Status>,
     /// Files that the receipt speaks of.
     pub receipt_files: Option<u64>,
     /// Bytes that the receipt speaks of.
@@ -50,8 +55,8 @@ pub struct TransferReport {
     pub attempts: u32,
     /// The protocol's version. `None`: none was agreed on.
     pub protocol_version: Option<u8>,
-    /// What encrypted it: `secret` or `tls`. `None`: nothing.
-    pub encrypted_by: Option<&'static str>,
+    /// What encrypted it. `None`: nothing.
+    pub encrypted_by: Option<EncryptedBy>,
     /// When both sides had agreed.
     pub agreed_us: Option<u64>,
     /// When everything had been sent, or received.
@@ -69,29 +74,11 @@ pub struct TransferReport {
     receipt_heard: Option<bool>,
 }
 
-/// Which part this side played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It sent.
-    Send,
-    /// It received.
-    Receive,
-}
-
 impl From<Role> for PeerRole {
     fn from(role: Role) -> Self {
         match role {
             Role::Send => Self::Sender,
             Role::Receive => Self::Receiver,
-        }
-    }
-}
-
-impl Role {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Receive => "receive",
         }
     }
 }
@@ -146,14 +133,14 @@ impl TransferReport {
         }
         let mut report = Self {
             report_version: 1,
-            role: role.name(),
-            result: result(&outcome.verdict),
+            role,
+            result: TransferResult::from(&outcome.verdict),
             exit_code: exit_code(role, &outcome.verdict, accept_written),
-            message,
+            told: Told::Once(message),
             files: whole.map(|t| t.files),
             bytes: whole.map(|t| t.bytes),
             hash: outcome.hash().as_ref().map(hex),
-            receipt: receipt.map(|r| r.status.name()),
+            receipt: receipt.map(|r| r.status),
             receipt_files: receipt.map(|r| r.totals.files),
             receipt_bytes: receipt.map(|r| r.totals.bytes),
             receipt_hash: good.map(|r| hex(&r.totals.hash)),
@@ -163,7 +150,11 @@ impl TransferReport {
             bytes_moved: outcome.moved,
             attempts,
             protocol_version: outcome.version,
-            encrypted_by: if outcome.encrypted { Some("secret") } else { by_tls.then_some("tls") },
+            encrypted_by: if outcome.encrypted {
+                Some(EncryptedBy::Secret)
+            } else {
+                by_tls.then_some(EncryptedBy::Tls)
+            },
             agreed_us: outcome.times.agreed.map(micros),
             all_moved_us: outcome.times.all_moved.map(micros),
             stored_us: outcome.times.stored.map(micros),
@@ -190,14 +181,26 @@ impl TransferReport {
     pub fn never_connected(role: Role, attempts: u32, connection: Report) -> Self {
         let mut report = Self::new(role, &Outcome::new(), false, attempts, None);
         report.result = match connection.ending() {
-            Ending::LocalFailure { .. } => "local_failure",
-            Ending::Interrupted { .. } => "interrupted",
-            _ => "no_connection",
+            Ending::LocalFailure { .. } => TransferResult::LocalFailure,
+            Ending::Interrupted { .. } => TransferResult::Interrupted,
+            _ => TransferResult::NoConnection,
         };
         report.exit_code = connection.exit_code();
-        report.message = connection.to_string();
+        report.told = Told::Once(connection.to_string());
         report.ended_us = None;
         report.connection = Some(connection);
+        report
+    }
+
+    /// Of a transfer that was ended before there was a connection, while this was done, as in `waiting for the secret`.
+    pub fn ended_before(role: Role, connection: Report, doing: &str) -> Self {
+        let by = match connection.ending() {
+            Ending::Interrupted { signal } => format!("interrupted by {}", signal.name()),
+            _ => "the deadline passed".to_owned(),
+        };
+        let moved = if role == Role::Send { "sent" } else { "received" };
+        let mut report = Self::never_connected(role, 0, connection);
+        report.told = Told::Once(format!("{by} while {doing}; nothing was {moved}"));
         report
     }
 
@@ -217,7 +220,7 @@ impl TransferReport {
         if connection.connected_after.is_none() {
             return report;
         }
-        report.result = "plain";
+        report.result = TransferResult::Plain;
         report.bytes_moved = connection.bytes_accepted;
         report.ended_us = Some(micros(connection.ended_after));
         if connection.is_graceful() {
@@ -230,13 +233,16 @@ impl TransferReport {
                 Some(false) => ", which had ended its side before it had our end",
                 None => ", and it closed gracefully",
             };
-            report.message = match connection.bytes_acknowledged {
-                Some(_) => format!("sent plain: {n} of {n} bytes acknowledged by the peer's TCP{then}"),
-                None => format!("sent plain: {n} of {n} bytes put into the peer's socket{then}"),
+            let how = match connection.bytes_acknowledged {
+                Some(_) => "acknowledged by the peer's TCP",
+                None => "put into the peer's socket",
             };
-            report.message += "; whether they are stored is not known";
+            report.told = Told::Once(format!(
+                "sent plain: {n} of {n} bytes {how}{then}; whether they are stored is not known"
+            ));
         } else {
-            report.message = format!("sent plain: {connection}; whether anything is stored is not known");
+            report.told =
+                Told::Once(format!("sent plain: {connection}; whether anything is stored is not known"));
         }
         report
     }
@@ -247,7 +253,9 @@ impl TransferReport {
             (connection, Some(heard)) => !heard || connection.as_ref().is_some_and(is_truncated),
             (connection, None) => connection.as_ref().is_some_and(is_cut),
         };
-        self.role == Role::Receive.name() && self.result == "stored" && (self.receipt_us.is_none() || is_lost)
+        self.role == Role::Receive
+            && self.result == TransferResult::Stored
+            && (self.receipt_us.is_none() || is_lost)
     }
 
     /// Whether it came to what was asked for.
@@ -271,29 +279,8 @@ fn is_interrupted(connection: &Report) -> bool {
     matches!(connection.ending(), Ending::Interrupted { .. })
 }
 
-const fn result(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Stored => "stored",
-        Verdict::Written => "written",
-        Verdict::Refused { .. } => "refused",
-        Verdict::NotMatching { .. } => "not_matching",
-        Verdict::NoReceipt { .. } => "no_receipt",
-        Verdict::NotAgreed { .. } => "not_agreed",
-        Verdict::Silent { .. } => "silent",
-        Verdict::Incomplete { .. } => "incomplete",
-        Verdict::Local { .. } => "local_failure",
-        Verdict::Interrupted { .. } => "interrupted",
-    }
-}
-
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-impl std::fmt::Display for TransferReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
 }
 
 #[cfg(test)]
@@ -335,7 +322,7 @@ mod tests {
             (outcome.times.receipt, outcome.receipt_heard) = (Some(Duration::ZERO), Some(true));
             let report = TransferReport::new(Role::Receive, &outcome, false, 1, Some(connection));
             assert_eq!(report.is_unheard(), is_unheard, "{report}");
-            assert_eq!(report.message.contains("the sender may not know"), is_unheard, "{report}");
+            assert_eq!(report.to_string().contains("the sender may not know"), is_unheard, "{report}");
         }
     }
 
@@ -343,7 +330,7 @@ mod tests {
     fn after_a_signal_that_came_before_the_receipt_was_acknowledged_the_sender_may_not_know() {
         let by = NeverConnected::Interrupted { signal: Signal::Terminate };
         let report = received(Verdict::Stored, Some(Status::Stored), by);
-        assert!(report.is_good() && report.message.contains("the sender may not know"), "{report}");
+        assert!(report.is_good() && report.to_string().contains("the sender may not know"), "{report}");
         // Nobody waits for it either: there was a signal.
         assert!(!report.is_unheard());
     }

@@ -240,7 +240,7 @@ fn a_sender_that_dies_before_it_has_the_receipt_is_not_said_to_know() {
     });
     let report = adieu_transfer::TransferReport::new(adieu_transfer::Role::Receive, &outcome, false, 1, None);
     assert_eq!((outcome.verdict, report.exit_code), (Verdict::Stored, 0));
-    assert!(report.is_unheard() && report.message.contains("sender"), "{report}");
+    assert!(report.is_unheard() && report.to_string().contains("sender"), "{report}");
 }
 
 #[test]

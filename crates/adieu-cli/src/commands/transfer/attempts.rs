@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use crate::exit::ExitStatus;
-use adieu_transfer::{TransferReport, WaitEnded};
+use adieu_transfer::{EncryptedBy, TransferReport, TransferResult, WaitEnded};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,10 @@ impl Session {
     /// After an attempt: waits for the time of the next one, if that may do better and is left. `Break`: all is over, and
     /// reported.
     pub(crate) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
-        let again = (again || report.is_unheard()) && report.result != "interrupted";
+        let again = (again || report.is_unheard()) && report.result != TransferResult::Interrupted;
         // Whoever comes and brings nothing uses up nothing, so that no stranger can end the wait for the right one.
-        if !self.plan.listens() || report.bytes_moved > 0 || report.encrypted_by == Some("secret") {
+        if !self.plan.listens() || report.bytes_moved > 0 || report.encrypted_by == Some(EncryptedBy::Secret)
+        {
             self.attempts.used += 1;
         }
         if !again || !self.attempts.may_go_on() || self.attempts.used > self.attempts.retries {

@@ -145,18 +145,12 @@ impl Plan {
 
     /// The report of a signal or the deadline before there was a connection.
     pub(crate) fn ended_before(&self, doing: &str) -> TransferReport {
-        let (cause, by) = match self.interrupt.raised() {
-            Some(signal) => {
-                (NeverConnected::Interrupted { signal }, format!("interrupted by {}", signal.name()))
-            }
-            None => (NeverConnected::DeadlinePassed, "the deadline passed".to_owned()),
+        let cause = match self.interrupt.raised() {
+            Some(signal) => NeverConnected::Interrupted { signal },
+            None => NeverConnected::DeadlinePassed,
         };
         let role = if self.listens() { adieu::Role::Listen } else { adieu::Role::Connect };
-        let report = cause.report(&self.endpoint, role);
-        let mut report = TransferReport::never_connected(self.role, 0, report);
-        let moved = if self.role == Role::Send { "sent" } else { "received" };
-        report.message = format!("{by} while {doing}; nothing was {moved}");
-        report
+        TransferReport::ended_before(self.role, cause.report(&self.endpoint, role), doing)
     }
 
     /// Ends the transfer before it is run.
