@@ -1,9 +1,10 @@
 //! The connecting side of a configuration: whom to believe, and what to ask for.
 
-use super::config::{ConfigError, Shared, other, server_name, with_identity};
+use super::config::{Shared, other, server_name, with_identity};
+use super::config_error::ConfigError;
 use super::engine::Engine;
-use super::explain::Party;
 use super::files::{read_identity, trusted_in};
+use super::party::Party;
 use super::session::Session;
 use super::verify::{Check, OwnCertificate, Seen, Trusted, Verifier};
 use super::{Eof, Fingerprint, Trust, Version};

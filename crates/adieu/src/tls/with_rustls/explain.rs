@@ -1,6 +1,7 @@
 //! Why a handshake failed, in a sentence that says what to do.
 
 use super::certificate::printable;
+use super::party::Party;
 use super::refused::{self, Presented};
 use super::{Alert, Failure, HandshakeError};
 use adieu_proto::Timer;
@@ -16,35 +17,6 @@ pub(crate) enum Stage {
     SuiteAgreed,
     /// The server has asked for a certificate besides, and we had none for it.
     CertificateMissing,
-}
-
-/// The other side of a handshake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Party {
-    /// A server, which is the peer.
-    Server,
-    /// A client, which is the peer.
-    Client,
-    /// A proxy on the way to the peer.
-    Proxy,
-}
-
-impl Party {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Server => "the peer",
-            Self::Client => "the client",
-            Self::Proxy => "the proxy",
-        }
-    }
-
-    pub(crate) const fn whose(self) -> &'static str {
-        match self {
-            Self::Server => "the peer's",
-            Self::Client => "the client's",
-            Self::Proxy => "the proxy's",
-        }
-    }
 }
 
 impl HandshakeError {

@@ -2,7 +2,7 @@
 //!
 //! A file that cannot be used is an error that says what the file holds instead, and how to make a usable one of it.
 
-use super::config::ConfigError;
+use super::config_error::ConfigError;
 use super::verify::Trusted;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

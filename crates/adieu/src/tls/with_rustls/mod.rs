@@ -3,11 +3,13 @@
 mod certificate;
 mod client;
 mod config;
+mod config_error;
 mod engine;
 mod explain;
 mod files;
 mod fingerprint;
 mod ledger;
+mod party;
 mod refused;
 mod roots;
 #[cfg(feature = "tls-self-signed")]
@@ -19,7 +21,7 @@ mod verify;
 use super::{Alert, Config, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
 
 pub use client::{Client, ClientConfig};
-pub use config::ConfigError;
+pub use config_error::ConfigError;
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use server::{Server, ServerConfig};
 pub(crate) use session::Session;

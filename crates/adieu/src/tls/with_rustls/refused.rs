@@ -4,7 +4,7 @@
 //! helps. If rustls cannot read the certificate, they do not help either: the proof is checked with what is read from it.
 
 use super::certificate::{Described, date_of, printable};
-use super::explain::Party;
+use super::party::Party;
 use super::{Failure, HandshakeError};
 use super::{KEY_KINDS, Trust};
 use rustls::pki_types::UnixTime;

@@ -1,6 +1,6 @@
 //! The platform's root certificates.
 
-use super::config::ConfigError;
+use super::config_error::ConfigError;
 use super::verify::Trusted;
 use rustls::pki_types::CertificateDer;
 

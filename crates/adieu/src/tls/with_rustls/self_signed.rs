@@ -1,6 +1,6 @@
 //! A certificate that nobody vouches for, made in memory.
 
-use super::config::ConfigError;
+use super::config_error::ConfigError;
 use super::files::Identity;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 

@@ -1,9 +1,10 @@
 //! The listening side of a configuration: its certificate, and what it offers.
 
-use super::config::{ConfigError, Shared, other, with_identity};
+use super::config::{Shared, other, with_identity};
+use super::config_error::ConfigError;
 use super::engine::Engine;
-use super::explain::Party;
 use super::files::{read_identity, trusted_in};
+use super::party::Party;
 use super::session::Session;
 use super::verify::{ClientVerifier, Seen};
 use super::{Eof, Fingerprint, Version};

@@ -2,7 +2,8 @@
 
 use super::certificate::{Described, is_readable};
 use super::engine::Engine;
-use super::explain::{Party, Stage, alert_of, in_words, out_of_time};
+use super::explain::{Stage, alert_of, in_words, out_of_time};
+use super::party::Party;
 use super::refused::Presented;
 use super::{Failure, HandshakeError};
 use super::{TlsFacts, Trust, Version};
