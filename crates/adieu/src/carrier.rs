@@ -36,7 +36,7 @@ pub(crate) enum PeerStream {
 /// Where the next octets of the peer's come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "without TLS there is none")]
-pub(crate) enum Source {
+pub(crate) enum OctetsFrom {
     /// The carrier that this one is in had so many, which can be opened now.
     Here(usize),
     /// The socket.
@@ -51,7 +51,7 @@ pub(crate) enum Source {
 pub(crate) enum Arrived {
     /// They can be opened now.
     Here,
-    /// To the carrier that this one is in: see [`Carrier::source`].
+    /// To the carrier that this one is in: see [`Carrier::octets_from`].
     Outside,
     /// Nowhere: that carrier had ended before.
     Nowhere,
@@ -120,7 +120,7 @@ pub(crate) trait Carrier: Sized {
     // ---- from the peer to us ----
 
     /// Where the octets that are to be opened next come from.
-    fn source(&mut self, peer_has_ended: bool) -> Source;
+    fn octets_from(&mut self, peer_has_ended: bool) -> OctetsFrom;
 
     /// Room for octets from the socket. Only once everything that can be opened is.
     fn room(&mut self) -> &mut [u8];

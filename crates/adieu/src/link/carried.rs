@@ -10,7 +10,7 @@
 //! - the peer's direction ends by close_notify, and its FIN is evidence alone.
 
 use super::{Link, Moved};
-use crate::carrier::{Arrived, Carrier, Handshake, PeerStream, Source};
+use crate::carrier::{Arrived, Carrier, Handshake, OctetsFrom, PeerStream};
 use crate::handle::{Direction, Handle};
 use crate::tls::Eof;
 use crate::{Event, os};
@@ -52,11 +52,11 @@ impl<H: Handle> Link<H> {
             return Err(io::ErrorKind::NotConnected.into());
         };
         loop {
-            match carrier.source(self.core.peer_has_ended()) {
-                Source::Here(n) => return Ok(n),
+            match carrier.octets_from(self.core.peer_has_ended()) {
+                OctetsFrom::Here(n) => return Ok(n),
                 // Nothing of the peer's comes any more: see `note_outer_end`.
-                Source::Nowhere => return Err(io::ErrorKind::WouldBlock.into()),
-                Source::Socket => {}
+                OctetsFrom::Nowhere => return Err(io::ErrorKind::WouldBlock.into()),
+                OctetsFrom::Socket => {}
             }
             let n = receive(handle, carrier)?;
             if n == 0 {

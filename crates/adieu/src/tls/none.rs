@@ -2,7 +2,7 @@
 //! compiler leaves it out.
 
 use super::{Eof, HandshakeError, TlsFacts, Trust};
-use crate::carrier::{Arrived, Broken, Carrier, Handshake, PeerStream, Source};
+use crate::carrier::{Arrived, Broken, Carrier, Handshake, OctetsFrom, PeerStream};
 use adieu_proto::Timer;
 use std::io;
 
@@ -108,7 +108,7 @@ impl Carrier for Session {
     fn has_ended(&self) -> bool {
         match self.0 {}
     }
-    fn source(&mut self, _: bool) -> Source {
+    fn octets_from(&mut self, _: bool) -> OctetsFrom {
         match self.0 {}
     }
     fn room(&mut self) -> &mut [u8] {

@@ -29,14 +29,14 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Server {
-    identity: Source,
+    identity: CertificateFrom,
     client_ca: Option<PathBuf>,
     shared: Shared,
 }
 
 /// Where the server's certificate comes from.
 #[derive(Debug, Clone)]
-enum Source {
+enum CertificateFrom {
     Files {
         certificate: PathBuf,
         key: PathBuf,
@@ -48,17 +48,17 @@ enum Source {
 impl Server {
     /// Presents the certificate (with its chain) in this PEM file; its key is in another.
     pub fn from_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self::new(Source::Files { certificate: certificate.into(), key: key.into() })
+        Self::new(CertificateFrom::Files { certificate: certificate.into(), key: key.into() })
     }
 
     /// Makes a key and a certificate that nobody vouches for, in memory; clients pin its
     /// [fingerprint](ServerConfig::fingerprint). With the feature `tls-self-signed`.
     #[cfg(feature = "tls-self-signed")]
     pub fn self_signed() -> Self {
-        Self::new(Source::SelfSigned)
+        Self::new(CertificateFrom::SelfSigned)
     }
 
-    fn new(identity: Source) -> Self {
+    fn new(identity: CertificateFrom) -> Self {
         Self { identity, client_ca: None, shared: Shared::default() }
     }
 
@@ -108,9 +108,9 @@ impl Server {
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
         let provider = self.shared.provider()?;
         let identity = match &self.identity {
-            Source::Files { certificate, key } => read_identity(certificate, key)?,
+            CertificateFrom::Files { certificate, key } => read_identity(certificate, key)?,
             #[cfg(feature = "tls-self-signed")]
-            Source::SelfSigned => super::self_signed::make_identity()?,
+            CertificateFrom::SelfSigned => super::self_signed::make_identity()?,
         };
         let versions = self.shared.versions();
         let clients = match &self.client_ca {

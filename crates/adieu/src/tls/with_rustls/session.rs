@@ -7,7 +7,7 @@ use super::party::Party;
 use super::refused::Presented;
 use super::{Failure, HandshakeError};
 use super::{TlsFacts, Trust, Version};
-use crate::carrier::{Arrived, Broken, Carrier, Handshake, PeerStream, Source};
+use crate::carrier::{Arrived, Broken, Carrier, Handshake, OctetsFrom, PeerStream};
 use adieu_proto::Timer;
 use rustls::{Error, ProtocolVersion};
 use std::io;
@@ -151,18 +151,18 @@ impl Carrier for Session {
         self.own.close_notify_sent()
     }
 
-    fn source(&mut self, peer_has_ended: bool) -> Source {
-        let Some(outer) = &mut self.outer else { return Source::Socket };
+    fn octets_from(&mut self, peer_has_ended: bool) -> OctetsFrom {
+        let Some(outer) = &mut self.outer else { return OctetsFrom::Socket };
         let n = outer.open(self.own.room());
         if n > 0 {
             self.own.received(n);
-            return Source::Here(n);
+            return OctetsFrom::Here(n);
         }
         let is_cut = outer.close_notify_received() && !self.own.close_notify_received();
         if outer.failure().is_some() || is_cut && !peer_has_ended {
-            return Source::Nowhere;
+            return OctetsFrom::Nowhere;
         }
-        Source::Socket
+        OctetsFrom::Socket
     }
 
     fn room(&mut self) -> &mut [u8] {
