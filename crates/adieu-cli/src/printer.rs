@@ -4,7 +4,7 @@ use crate::exit::ExitStatus;
 use crate::options::reporting::{Kind, ReportFormat, Reports};
 use crate::said::{self, Happened, Look};
 use crate::sink::{Sink, Target};
-use crate::{hints, os, steps};
+use crate::{hints, steps};
 use adieu::{Address, Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
 use adieu_transfer::TransferResult;
 use serde::Serialize;
@@ -51,12 +51,12 @@ impl Printer {
             None => None,
             Some(path) => {
                 let name = path.display().to_string();
-                if let Some(end) = os::that_is_file(path) {
+                if let Some(end) = adieu_os::that_is_file(path) {
                     return Err(format!(
                         "cannot write the report to {name}: it is our {end}, and would be lost"
                     ));
                 }
-                let target = match os::open_for_lines(path, kind != Kind::Once) {
+                let target = match adieu_os::open_for_lines(path, kind != Kind::Once) {
                     Ok(Some(file)) => Target::File(file),
                     Ok(None) => Target::Fifo(path.clone()),
                     Err(error) => {
@@ -319,7 +319,7 @@ fn is_logout(report: &Report) -> bool {
         && has_all
         && report.bytes_read == report.bytes_accepted
         && report.bytes_received == report.bytes_written + report.bytes_discarded
-        && !os::stdin_has_bytes()
+        && !adieu_os::stdin_has_bytes()
 }
 
 /// What nobody can do without, said also when quiet: the fingerprint of a new certificate.

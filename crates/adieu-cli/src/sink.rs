@@ -4,7 +4,7 @@
 //! nobody reads), it is queued, and a thread that is started then does the waiting. The queue is bounded: what has no room in it
 //! is dropped and counted, and the count is written as soon as something can be. Lines keep their order.
 
-use crate::os::{self, Stream};
+use adieu_os::LinesTo;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -153,12 +153,12 @@ impl Shared {
     /// Writes as much as takes no waiting, and gives the rest.
     fn write_now<'a>(&self, mut bytes: &'a [u8]) -> io::Result<&'a [u8]> {
         let stream = match &self.target {
-            Target::Stderr => Stream::Stderr,
-            Target::File(file) => Stream::File(file),
+            Target::Stderr => LinesTo::Stderr,
+            Target::File(file) => LinesTo::File(file),
             Target::Fifo(_) => return Ok(bytes),
         };
         while !bytes.is_empty() {
-            match os::write_now(stream, bytes) {
+            match adieu_os::write_now(stream, bytes) {
                 Ok(n) => bytes = &bytes[n..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -202,14 +202,14 @@ impl Shared {
 
     fn write_waiting(&self, opened: &mut Option<File>, line: &[u8]) -> io::Result<()> {
         match &self.target {
-            Target::Stderr => os::write_waiting(Stream::Stderr, line),
-            Target::File(file) => os::write_waiting(Stream::File(file), line),
+            Target::Stderr => adieu_os::write_waiting(LinesTo::Stderr, line),
+            Target::File(file) => adieu_os::write_waiting(LinesTo::File(file), line),
             Target::Fifo(path) => {
                 let file = match opened {
                     Some(file) => file,
                     None => opened.insert(File::options().write(true).open(path)?),
                 };
-                os::write_waiting(Stream::File(file), line)
+                adieu_os::write_waiting(LinesTo::File(file), line)
             }
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn stdin_is_terminal() -> bool {
 /// Opens the file that is to be a connection's output, or makes it. What it has stays until there is a connection: see
 /// [`empty_file`](adieu_os::empty_file).
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    if os::that_is_file(path) == Some("stdin") {
+    if adieu_os::that_is_file(path) == Some("stdin") {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is our stdin, and would be lost"));
     }
     File::options().write(true).create(true).truncate(false).open(path)

@@ -61,6 +61,15 @@ pub struct TcpFacts {
     pub retransmitted_segments: Option<u64>,
 }
 
+/// What lines are written to.
+#[derive(Debug, Clone, Copy)]
+pub enum LinesTo<'a> {
+    /// Standard error.
+    Stderr,
+    /// An open file, of any kind.
+    File(&'a std::fs::File),
+}
+
 /// The names that the steps of the procedure have on this system, as its documentation writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Calls {

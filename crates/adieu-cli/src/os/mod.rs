@@ -60,10 +60,3 @@ pub(crate) enum Standard {
     Input,
     Output,
 }
-
-/// What lines are written to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Stream<'a> {
-    Stderr,
-    File(&'a std::fs::File),
-}

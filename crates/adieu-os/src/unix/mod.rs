@@ -3,6 +3,8 @@
 mod end_check;
 pub mod ends;
 mod group;
+mod limits;
+mod lines;
 mod names;
 pub(crate) mod open_file;
 #[cfg(not(target_os = "linux"))]
@@ -10,9 +12,12 @@ mod portable;
 #[cfg(feature = "tokio")]
 mod readiness;
 mod socket_file;
+mod standard;
 mod waker;
 
 pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
+pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
+pub use lines::{open_for_lines, write_now, write_waiting};
 pub use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
 pub use open_file::{OpenFile, empty_file};
 #[cfg(not(target_os = "linux"))]
@@ -20,6 +25,10 @@ pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub use socket_file::{SocketFile, listen_at};
+pub use standard::{
+    broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,
+    stdout_reader_has_gone, that_is_file,
+};
 pub use waker::Waker;
 
 use super::{Calls, Ready, Watch};

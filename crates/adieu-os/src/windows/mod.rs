@@ -8,6 +8,8 @@
 //! | `errors` | the numbers, their names, what they mean |
 //! | `ends`, `worker` | files, pipes and consoles as our two ends |
 //! | `group` | stopping a command |
+//! | `files` | what std does not tell of files and their names |
+//! | `standard`, `lines`, `limits` | what a program knows of its standard handles, writes to them, and may have |
 //! | `readiness` | what tokio waits for |
 //!
 //! Every socket here is non-blocking and no receive is ever left pending: a pending receive at the close of a socket
@@ -16,10 +18,14 @@
 pub mod ends;
 mod errors;
 mod evidence;
+mod files;
 mod group;
+mod limits;
+mod lines;
 #[cfg(feature = "tokio")]
 mod readiness;
 mod socket;
+mod standard;
 mod wait;
 mod waker;
 mod winsock;
@@ -31,12 +37,19 @@ pub use errors::{
     look_up, refused, resolver_code,
 };
 pub use evidence::{AcknowledgementWatch, first_fin, sample};
+pub use files::{FileIdentity, name_of_entry, rename_to_disk};
 pub use group::{lead_group, stop_command};
+pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
+pub use lines::{open_for_lines, write_now, write_waiting};
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub use socket::{
     SocketFile, abstract_name_of, is_ipv6, listen_at, path_of, peek, prepare_to_bind, set_tos,
     set_traffic_class,
+};
+pub use standard::{
+    broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,
+    stdout_reader_has_gone, that_is_file,
 };
 pub use wait::{AsPollable, Pollable, has_error, wait};
 pub use waker::Waker;

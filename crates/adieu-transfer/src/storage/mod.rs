@@ -123,7 +123,7 @@ pub struct Storage {
 
 /// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
 fn waiting_limit() -> usize {
-    let left = os::open_files_limit().saturating_sub(OTHER_DESCRIPTORS) / 2;
+    let left = adieu_os::open_files_limit().saturating_sub(OTHER_DESCRIPTORS) / 2;
     usize::try_from(left).unwrap_or(usize::MAX).clamp(1, WAITING_FILES)
 }
 

@@ -7,7 +7,7 @@ use crate::no_plan::NoPlan;
 use crate::options::endpoint;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
-use crate::os::{self, ExecStatus, command};
+use crate::os::{ExecStatus, command};
 use adieu::exchange::Closes;
 use adieu::tls::{Fingerprint, ServerConfig};
 use adieu::{Endpoint, ListenOptions};
@@ -75,7 +75,7 @@ impl Plan {
         if let (Some(why), Work::Command { .. }) = (command::REFUSAL, &work) {
             return Err(NoPlan::refused(why));
         }
-        if args.keep_open && work.reads_stdin() && os::stdin_is_a_file_with_bytes() {
+        if args.keep_open && work.reads_stdin() && adieu_os::stdin_is_a_file_with_bytes() {
             return Err(NoPlan::refused(format!(
                 "with --keep-open only the first client would get what stdin has: {FOR_EACH}"
             )));

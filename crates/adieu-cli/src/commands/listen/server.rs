@@ -9,7 +9,7 @@ use super::port_file;
 use super::service::Service;
 use crate::exit::ExitStatus;
 use crate::options::reporting::ReportFormat;
-use crate::os::{self, Served, command, signals};
+use crate::os::{Served, command, signals};
 use crate::printer::{Printer, complain, peer_name};
 use crate::{hints, said};
 use adieu::tls::Failure;
@@ -78,8 +78,8 @@ impl Server {
             complain(text);
             ExitStatus::LocalFailure
         };
-        os::raise_descriptor_limit();
-        let memory = os::memory_suffices_for(STACK);
+        adieu_os::raise_descriptor_limit();
+        let memory = adieu_os::memory_suffices_for(STACK + BUFFERS);
         let interrupts = Interrupt::new().and_then(|a| Interrupt::new().map(|b| (a, b)));
         let (stop_accepting, stop) =
             interrupts.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
@@ -103,7 +103,7 @@ impl Server {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
             })?;
         }
-        let free_descriptors = os::free_descriptors().saturating_sub(IN_PASSING);
+        let free_descriptors = adieu_os::free_descriptors().saturating_sub(IN_PASSING);
         let descriptors = number_at_once(free_descriptors, &service);
         let memory = memory.unwrap_or(u32::MAX);
         let at_once = if keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
@@ -327,7 +327,7 @@ impl Server {
             let Some(connection) = take(&given) else { return };
             said::of_connection(tag.unwrap_or(0));
             let tell = |report: &Report| {
-                let is_spent = service.reads_stdin() && report.bytes_read > 0 && os::stdin_is_spent();
+                let is_spent = service.reads_stdin() && report.bytes_read > 0 && adieu_os::stdin_is_spent();
                 let status = printer.report(report);
                 if is_spent && tag.is_some() {
                     // As below.
@@ -427,6 +427,9 @@ fn take(connection: &Mutex<Option<Box<Connection>>>) -> Option<Box<Connection>> 
 
 /// What a connection's thread needs.
 const STACK: usize = 256 * 1024;
+
+/// What one connection takes of the address space at most, beside its thread's stack: two buffers of 256 KiB.
+const BUFFERS: usize = 512 * 1024;
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
     let main = main.clone();

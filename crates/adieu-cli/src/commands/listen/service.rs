@@ -1,7 +1,7 @@
 //! What a listener does with a connection, with what it takes open.
 
 use super::plan::Work;
-use crate::os::{self, ExecStatus, Served, command};
+use crate::os::{ExecStatus, Served, command};
 use crate::stdio;
 use adieu::exchange::{Closes, Output};
 use adieu::{Connection, Interrupt, LocalEnd};
@@ -43,7 +43,7 @@ impl Service {
 
     /// Whether nobody can be served any more: whoever reads our stdout has gone.
     pub(super) fn is_dead(&self) -> bool {
-        matches!(self, Self::Standard { .. }) && os::stdout_reader_has_gone()
+        matches!(self, Self::Standard { .. }) && adieu_os::stdout_reader_has_gone()
     }
 
     /// How many descriptors one connection takes: its socket; of a command also two pipes, the pidfd twice, and one more at
@@ -67,7 +67,7 @@ impl Service {
                 return command::serve(connection, line, *policy, *deadline, stop, running);
             }
             // Before the client is told that its stream was taken.
-            Self::Standard { .. } if os::stdout_reader_has_gone() => Err(os::broken_pipe()),
+            Self::Standard { .. } if adieu_os::stdout_reader_has_gone() => Err(adieu_os::broken_pipe()),
             Self::Standard { closes } => stdio::output().map(|output| match closes {
                 Some(when) => output.closes_standard(*when),
                 None => output,

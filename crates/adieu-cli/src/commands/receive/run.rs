@@ -22,7 +22,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     };
     session.shares_terminal = is_to_stdout && std::io::stdout().is_terminal();
     // Small files share a sync, and each that waits for it holds a descriptor.
-    os::raise_descriptor_limit();
+    adieu_os::raise_descriptor_limit();
     // Before anybody is asked to connect. All attempts use it: what is put under the output's name later is not the user's.
     let storage = match if is_to_stdout { stdout() } else { stored_at(&output) } {
         Ok(storage) => storage,
@@ -47,7 +47,7 @@ fn stored_at(path: &Path) -> Result<Storage, String> {
 }
 
 fn stdout() -> Result<Storage, String> {
-    let stdout = os::check_standard(Standard::Output).and_then(|()| os::stdout_file());
+    let stdout = os::check_standard(Standard::Output).and_then(|()| adieu_os::stdout_file());
     stdout.map(Storage::stream).map_err(|error| format!("cannot write to stdout: {}", describe_error(&error)))
 }
 

@@ -166,7 +166,7 @@ struct Watched {
 pub(crate) fn run() {
     ignore_signals();
     // One for each command, as whoever started us has.
-    super::raise_descriptor_limit();
+    adieu_os::raise_descriptor_limit();
     let socket = rustix::stdio::stdin();
     let mut commands: BTreeMap<u32, Watched> = BTreeMap::new();
     loop {

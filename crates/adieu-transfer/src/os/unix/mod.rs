@@ -26,9 +26,3 @@ pub(crate) fn check_name(_: &[u8]) -> Result<(), Infallible> {
 pub(crate) fn bytes_of(name: OsString) -> io::Result<Vec<u8>> {
     Ok(name.into_vec())
 }
-
-/// How many files a process may have open.
-pub(crate) fn open_files_limit() -> u64 {
-    use rustix::process::{Resource, getrlimit};
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-}

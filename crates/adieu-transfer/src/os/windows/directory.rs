@@ -4,23 +4,19 @@
 //! held. The handle is opened without FILE_SHARE_DELETE: as long as it is, nobody can rename or remove the directory or one
 //! above it, or put a link in its place.
 //!
-//! Source: CreateFileW ("FILE_FLAG_OPEN_REPARSE_POINT", "dwShareMode"), MoveFileExW, "Naming Files, Paths, and Namespaces".
+//! Source: CreateFileW ("FILE_FLAG_OPEN_REPARSE_POINT", "dwShareMode"), "Naming Files, Paths, and Namespaces".
 
 use super::name::check_name;
 use crate::os::{Identity, Kind, Locked, There};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileType, OpenOptions};
-use std::os::windows::ffi::{OsStrExt, OsStringExt};
+use std::io;
 use std::os::windows::fs::OpenOptionsExt;
-use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
-use std::{io, ptr};
-use windows_sys::Win32::Foundation::{ERROR_DELETE_PENDING, ERROR_SHARING_VIOLATION, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Foundation::{ERROR_DELETE_PENDING, ERROR_SHARING_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS,
-    FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE,
-    FILE_SHARE_READ, FILE_SHARE_WRITE, FindClose, FindFirstFileW, GetFileInformationByHandle,
-    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW, WIN32_FIND_DATAW,
+    FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
+    FILE_LIST_DIRECTORY, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE,
 };
 
 #[derive(Debug)]
@@ -189,13 +185,7 @@ impl Directory {
     /// What is there has a name that only differs in its case, and may be another file of the same transfer.
     pub(crate) fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
         self.refuse_same_name(to)?;
-        let (from, to) = (wide(&self.at(from)?), wide(&self.at(to)?));
-        #[expect(unsafe_code, reason = "std's rename does not say when it is on the disk")]
-        // SAFETY: both are null-terminated and live during the call.
-        let moved = unsafe {
-            MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
-        };
-        if moved == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        adieu_os::rename_to_disk(&self.at(from)?, &self.at(to)?)
     }
 
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
@@ -221,7 +211,7 @@ impl Directory {
 
     /// Fails if a name stands for what has another one: it differs in its case, or is the short name of a longer one.
     pub(crate) fn refuse_same_name(&self, name: &[u8]) -> io::Result<()> {
-        let Some(there) = name_of(&self.at(name)?) else { return Ok(()) };
+        let Some(there) = adieu_os::name_of_entry(&self.at(name)?) else { return Ok(()) };
         let asked = String::from_utf8_lossy(name).into_owned();
         if there == *asked {
             return Ok(());
@@ -246,15 +236,8 @@ fn regular(file: File) -> io::Result<File> {
 
 /// Which file it is, by its number on its volume, and whether it has more than one name.
 pub(crate) fn about(file: &File) -> io::Result<(Identity, bool)> {
-    let mut about = BY_HANDLE_FILE_INFORMATION::default();
-    #[expect(unsafe_code, reason = "neither has a safe wrapper")]
-    // SAFETY: the handle is borrowed for the call, and what is written has its place.
-    let told = unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut about) };
-    if told == 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let number = u64::from(about.nFileIndexHigh) << 32 | u64::from(about.nFileIndexLow);
-    Ok((Identity { device: about.dwVolumeSerialNumber.into(), number }, about.nNumberOfLinks > 1))
+    let about = adieu_os::FileIdentity::of(file)?;
+    Ok((Identity { device: about.volume.into(), number: about.number }, about.names > 1))
 }
 
 fn kind(told: FileType) -> Kind {
@@ -288,24 +271,4 @@ fn partial() -> OpenOptions {
         .share_mode(FILE_SHARE_READ | FILE_SHARE_DELETE)
         .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
     options
-}
-
-/// The name that an entry has in its directory. `None`: there is none.
-fn name_of(path: &Path) -> Option<OsString> {
-    let mut found = WIN32_FIND_DATAW::default();
-    #[expect(unsafe_code, reason = "std gives the names of whole directories only")]
-    // SAFETY: the path is null-terminated and what is found has its place; the handle is closed once.
-    unsafe {
-        let handle = FindFirstFileW(wide(path).as_ptr(), ptr::from_mut(&mut found));
-        if handle == INVALID_HANDLE_VALUE {
-            return None;
-        }
-        FindClose(handle);
-    }
-    let length = found.cFileName.iter().position(|unit| *unit == 0).unwrap_or(found.cFileName.len());
-    Some(OsString::from_wide(&found.cFileName[..length]))
-}
-
-fn wide(path: &Path) -> Vec<u16> {
-    path.as_os_str().encode_wide().chain([0]).collect()
 }

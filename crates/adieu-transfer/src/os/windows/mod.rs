@@ -24,8 +24,3 @@ pub(crate) fn bytes_of(name: OsString) -> io::Result<Vec<u8>> {
     let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "its name is no Unicode text");
     name.into_string().map(String::into_bytes).map_err(no_text)
 }
-
-/// Memory alone limits handles.
-pub(crate) fn open_files_limit() -> u64 {
-    u64::MAX
-}

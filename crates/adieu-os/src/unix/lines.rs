@@ -1,4 +1,4 @@
-//! Writing without waiting, to what others share with us.
+//! Writing lines without waiting, to what others share with us.
 //!
 //! O_NONBLOCK belongs to the open file, which the shell and other processes have too, so it is not set.
 //!
@@ -13,7 +13,7 @@
 //!
 //! Source: pwritev2(2), send(2), proc_pid_fd(5).
 
-use crate::os::Stream;
+use crate::LinesTo;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::FileType;
 use rustix::io::{Errno, retry_on_intr};
@@ -24,17 +24,17 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-impl AsFd for Stream<'_> {
+impl AsFd for LinesTo<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Stream::Stderr => rustix::stdio::stderr(),
-            Stream::File(file) => file.as_fd(),
+            LinesTo::Stderr => rustix::stdio::stderr(),
+            LinesTo::File(file) => file.as_fd(),
         }
     }
 }
 
 /// Writes what takes no waiting, at least a byte. `WouldBlock`: it would wait, or nobody can tell.
-pub(crate) fn write_now(to: Stream<'_>, bytes: &[u8]) -> io::Result<usize> {
+pub fn write_now(to: LinesTo<'_>, bytes: &[u8]) -> io::Result<usize> {
     let fd = to.as_fd();
     let kind = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
     let written = match kind {
@@ -55,7 +55,7 @@ pub(crate) fn write_now(to: Stream<'_>, bytes: &[u8]) -> io::Result<usize> {
 }
 
 #[cfg(target_os = "linux")]
-fn without_waiting(to: Stream<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
+fn without_waiting(to: LinesTo<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
     use rustix::io::{ReadWriteFlags, pwritev2};
     use std::sync::OnceLock;
 
@@ -70,7 +70,7 @@ fn without_waiting(to: Stream<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
         Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::SPIPE) => {}
         other => return other,
     }
-    if !matches!(to, Stream::Stderr) {
+    if !matches!(to, LinesTo::Stderr) {
         return Err(Errno::WOULDBLOCK);
     }
     let open = || {
@@ -83,12 +83,12 @@ fn without_waiting(to: Stream<'_>, bytes: &[u8]) -> rustix::io::Result<usize> {
 
 /// Nothing there is sure not to wait.
 #[cfg(not(target_os = "linux"))]
-fn without_waiting(_: Stream<'_>, _: &[u8]) -> rustix::io::Result<usize> {
+fn without_waiting(_: LinesTo<'_>, _: &[u8]) -> rustix::io::Result<usize> {
     Err(Errno::WOULDBLOCK)
 }
 
 /// Writes all, however long it takes.
-pub(crate) fn write_waiting(to: Stream<'_>, mut bytes: &[u8]) -> io::Result<()> {
+pub fn write_waiting(to: LinesTo<'_>, mut bytes: &[u8]) -> io::Result<()> {
     let fd = to.as_fd();
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
@@ -106,7 +106,7 @@ pub(crate) fn write_waiting(to: Stream<'_>, mut bytes: &[u8]) -> io::Result<()> 
 }
 
 /// Opens a file for our lines, anew or to go on at its end. `None`: a FIFO that nobody reads yet, which would be waited for.
-pub(crate) fn open_for_lines(path: &Path, append: bool) -> io::Result<Option<File>> {
+pub fn open_for_lines(path: &Path, append: bool) -> io::Result<Option<File>> {
     let kind = rustix::fs::stat(path).map(|there| FileType::from_raw_mode(there.st_mode));
     let mut options = File::options();
     match kind {
