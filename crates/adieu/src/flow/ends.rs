@@ -2,8 +2,8 @@
 //!
 //! Both are asked without blocking. Which of the two sides of a connection is meant says the trait: a
 //! [`Peer`](super::Peer) is a source by its receiving side and a sink by its sending side. What an end is told beside its own
-//! bytes (that they were taken, that the other end is over) is what a connection's core has to know; our own ends have
-//! nothing to do then.
+//! bytes (that they were taken, that the other end is over) is what a connection's core has to know. Our own ends have nothing
+//! to do then, and what is written out here is theirs.
 
 use crate::os::Lane;
 use adieu_proto::{LocalEnd, Time};
@@ -45,8 +45,10 @@ pub(crate) trait Source {
     /// Nothing on a direct way is its end; otherwise it is to be read.
     const NOTHING_IS_END: bool;
 
-    /// Whether it may give more.
-    fn is_open(&self) -> bool;
+    /// Whether it may give more. Of an input of our own, the core of the connection that takes it knows.
+    fn is_open(&self) -> bool {
+        true
+    }
 
     /// Whether it may have something now.
     fn is_ready(&mut self) -> bool;
@@ -57,48 +59,60 @@ pub(crate) trait Source {
     fn at_end(&mut self) -> Gave;
 
     /// How it ended. `None`: it has not, or its end is told by [`Gave::Ended`] alone.
-    fn end(&self) -> Option<End>;
+    fn end(&self) -> Option<End> {
+        None
+    }
 
     /// What a failure of it is a failure of.
-    fn failing_end(&self) -> LocalEnd;
+    fn failing_end(&self) -> LocalEnd {
+        LocalEnd::Input
+    }
 
     // ---- a direct way ----
 
     /// Whether it has given enough that a direct way is worth its beginning.
-    fn is_long(&self) -> bool;
+    fn is_long(&self) -> bool {
+        true
+    }
 
-    fn lane(&self) -> Lane<'_>;
+    fn lane(&self) -> Lane<'_> {
+        Lane::none()
+    }
 
     /// A direct way took so many bytes; `all`: as many as it asked for.
-    fn passed_out(&mut self, n: usize, all: bool);
+    fn passed_out(&mut self, _n: usize, _all: bool) {}
 
-    fn set_blocked(&mut self);
+    fn set_blocked(&mut self) {}
 
-    /// A direct way was told the source's own error.
-    fn failed(&mut self, error: &io::Error);
+    /// A direct way was told the source's own error. Reading an input tells again.
+    fn failed(&mut self, _error: &io::Error) {}
 
     // ---- what becomes of its bytes ----
 
     /// Room has come back after none: it may be asked.
-    fn set_ready(&mut self);
+    fn set_ready(&mut self) {}
 
-    fn handed_on(&mut self, n: usize);
+    fn handed_on(&mut self, _n: usize) {}
 
-    fn discarded(&mut self, n: usize);
+    fn discarded(&mut self, _n: usize) {}
 
     /// After its end: the sink has taken everything, and has ended well.
-    fn sink_ended(&mut self);
+    fn sink_ended(&mut self) {}
 
-    fn sink_failed(&mut self, error: &io::Error);
+    fn sink_failed(&mut self, _error: &io::Error) {}
 }
 
 /// Where bytes go.
 pub(crate) trait Sink {
     /// Whether it will take what the source gives.
-    fn is_open(&self) -> bool;
+    fn is_open(&self) -> bool {
+        true
+    }
 
     /// Whether it has something to do, with bytes for it held or not.
-    fn has_work(&self, holds: bool) -> bool;
+    fn has_work(&self, holds: bool) -> bool {
+        holds
+    }
 
     /// Whether it may take something now.
     fn is_ready(&self) -> bool;
@@ -116,13 +130,17 @@ pub(crate) trait Sink {
     }
 
     /// Bytes for it were read.
-    fn note_read(&mut self, n: usize) -> io::Result<()>;
+    fn note_read(&mut self, _n: usize) -> io::Result<()> {
+        Ok(())
+    }
 
-    /// The source has ended: what was read is the whole.
-    fn note_end(&mut self);
+    /// The source has ended: what was read is the whole. An output of our own ends once it has taken everything.
+    fn note_end(&mut self) {}
 
     /// The source failed: what was read is not the whole.
-    fn source_failed(&mut self, end: LocalEnd, error: &io::Error);
+    fn source_failed(&mut self, _end: LocalEnd, _error: &io::Error) {
+        self.cut();
+    }
 
     /// Whether nothing more is to be done at its end.
     fn is_settled(&self) -> bool;
@@ -135,9 +153,13 @@ pub(crate) trait Sink {
 
     // ---- a direct way ----
 
-    fn is_long(&self) -> bool;
+    fn is_long(&self) -> bool {
+        true
+    }
 
-    fn lane(&self) -> Lane<'_>;
+    fn lane(&self) -> Lane<'_> {
+        Lane::none()
+    }
 
     /// The time of the connection, before a call that sends.
     fn now(&self) -> Time {
@@ -145,12 +167,12 @@ pub(crate) trait Sink {
     }
 
     /// A direct way, by a call that began at `at`, gave it so many bytes.
-    fn passed_in(&mut self, at: Time, n: usize);
+    fn passed_in(&mut self, _at: Time, _n: usize) {}
 
-    fn set_blocked(&mut self);
+    fn set_blocked(&mut self) {}
 
-    /// A direct way was told the sink's own error.
-    fn failed(&mut self, error: &io::Error);
+    /// A direct way was told the sink's own error. Writing to an output tells again.
+    fn failed(&mut self, _error: &io::Error) {}
 }
 
 /// The two ends of a flow.

@@ -1,19 +1,13 @@
 //! Our own two ends, as the system has them: files, pipes, terminals, memory.
 
-use super::End;
 use super::ends::{Gave, Sink, Source, Took};
 use crate::os::Lane;
 use crate::os::ends::{Input, Output};
-use adieu_proto::{LocalEnd, Time};
+use adieu_proto::LocalEnd;
 use std::io;
 
 impl Source for Input {
     const NOTHING_IS_END: bool = true;
-
-    /// The sink's core knows.
-    fn is_open(&self) -> bool {
-        true
-    }
 
     fn is_ready(&mut self) -> bool {
         Self::is_ready(self)
@@ -27,16 +21,8 @@ impl Source for Input {
         gave(Self::end(self))
     }
 
-    fn end(&self) -> Option<End> {
-        None
-    }
-
     fn failing_end(&self) -> LocalEnd {
         Self::failing_end(self)
-    }
-
-    fn is_long(&self) -> bool {
-        true
     }
 
     fn lane(&self) -> Lane<'_> {
@@ -52,19 +38,6 @@ impl Source for Input {
     fn set_blocked(&mut self) {
         Self::set_blocked(self);
     }
-
-    /// Reading it tells again.
-    fn failed(&mut self, _: &io::Error) {}
-
-    fn set_ready(&mut self) {}
-
-    fn handed_on(&mut self, _: usize) {}
-
-    fn discarded(&mut self, _: usize) {}
-
-    fn sink_ended(&mut self) {}
-
-    fn sink_failed(&mut self, _: &io::Error) {}
 }
 
 /// What a read that does not block says. 0 is the end.
@@ -78,14 +51,6 @@ pub(super) fn gave(result: io::Result<usize>) -> Gave {
 }
 
 impl Sink for Output {
-    fn is_open(&self) -> bool {
-        true
-    }
-
-    fn has_work(&self, holds: bool) -> bool {
-        holds
-    }
-
     fn is_ready(&self) -> bool {
         Self::is_ready(self)
     }
@@ -103,13 +68,6 @@ impl Sink for Output {
         self.begin()
     }
 
-    /// It ends once it has taken everything.
-    fn note_end(&mut self) {}
-
-    fn source_failed(&mut self, _: LocalEnd, _: &io::Error) {
-        Self::cut(self);
-    }
-
     fn is_settled(&self) -> bool {
         Self::is_settled(self)
     }
@@ -122,20 +80,11 @@ impl Sink for Output {
         Self::cut(self);
     }
 
-    fn is_long(&self) -> bool {
-        true
-    }
-
     fn lane(&self) -> Lane<'_> {
         Self::lane(self)
     }
 
-    fn passed_in(&mut self, _: Time, _: usize) {}
-
     fn set_blocked(&mut self) {
         Self::set_blocked(self);
     }
-
-    /// Writing to it tells again.
-    fn failed(&mut self, _: &io::Error) {}
 }

@@ -102,10 +102,6 @@ impl<H: Handle> Source for Peer<H> {
         self.link.core.peer_has_ended().then_some(end)
     }
 
-    fn failing_end(&self) -> LocalEnd {
-        LocalEnd::Input
-    }
-
     fn is_long(&self) -> bool {
         self.link.is_plain() && is_long(&self.link, self.link.core.counts().received)
     }

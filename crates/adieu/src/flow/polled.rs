@@ -2,10 +2,7 @@
 //!
 //! An end that has nothing now has noted that waker, so whoever is blocked is woken.
 
-use super::End;
 use super::ends::{Gave, Sink, Source, Took};
-use crate::os::Lane;
-use adieu_proto::{LocalEnd, Time};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -19,11 +16,6 @@ pub(crate) struct Reading<'a, R: ?Sized> {
 
 impl<R: AsyncRead + ?Sized> Source for Reading<'_, R> {
     const NOTHING_IS_END: bool = true;
-
-    /// The sink's core knows.
-    fn is_open(&self) -> bool {
-        true
-    }
 
     /// Asking it is what notes the waker.
     fn is_ready(&mut self) -> bool {
@@ -43,38 +35,6 @@ impl<R: AsyncRead + ?Sized> Source for Reading<'_, R> {
     fn at_end(&mut self) -> Gave {
         Gave::Ended
     }
-
-    fn end(&self) -> Option<End> {
-        None
-    }
-
-    fn failing_end(&self) -> LocalEnd {
-        LocalEnd::Input
-    }
-
-    fn is_long(&self) -> bool {
-        false
-    }
-
-    fn lane(&self) -> Lane<'_> {
-        Lane::none()
-    }
-
-    fn passed_out(&mut self, _: usize, _: bool) {}
-
-    fn set_blocked(&mut self) {}
-
-    fn failed(&mut self, _: &io::Error) {}
-
-    fn set_ready(&mut self) {}
-
-    fn handed_on(&mut self, _: usize) {}
-
-    fn discarded(&mut self, _: usize) {}
-
-    fn sink_ended(&mut self) {}
-
-    fn sink_failed(&mut self, _: &io::Error) {}
 }
 
 /// What is known of an output between polls.
@@ -114,14 +74,6 @@ impl<W: AsyncWrite + ?Sized> Writing<'_, W> {
 }
 
 impl<W: AsyncWrite + ?Sized> Sink for Writing<'_, W> {
-    fn is_open(&self) -> bool {
-        true
-    }
-
-    fn has_work(&self, holds: bool) -> bool {
-        holds
-    }
-
     /// Asking it is what notes the waker.
     fn is_ready(&self) -> bool {
         true
@@ -145,17 +97,6 @@ impl<W: AsyncWrite + ?Sized> Sink for Writing<'_, W> {
         self.ask(AsyncWrite::poll_flush)
     }
 
-    fn note_read(&mut self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// It ends once it has taken everything.
-    fn note_end(&mut self) {}
-
-    fn source_failed(&mut self, _: LocalEnd, _: &io::Error) {
-        self.cut();
-    }
-
     fn is_settled(&self) -> bool {
         self.written.settled
     }
@@ -170,18 +111,4 @@ impl<W: AsyncWrite + ?Sized> Sink for Writing<'_, W> {
     fn cut(&mut self) {
         self.written.settled = true;
     }
-
-    fn is_long(&self) -> bool {
-        false
-    }
-
-    fn lane(&self) -> Lane<'_> {
-        Lane::none()
-    }
-
-    fn passed_in(&mut self, _: Time, _: usize) {}
-
-    fn set_blocked(&mut self) {}
-
-    fn failed(&mut self, _: &io::Error) {}
 }
