@@ -1,8 +1,9 @@
 //! What to try next: one sentence for the endings where there is something to try.
 
 use adieu::tls::{Alert, Version};
-use adieu::{Ending, Endpoint, ErrorMeaning, LocalEnd, Missing, Report, Role, Side, Timer};
-use std::io;
+use adieu::{
+    Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, Report, Role, Side, Timer,
+};
 use std::net::Ipv6Addr;
 
 /// Our input was given up by default while it was still open.
@@ -188,37 +189,37 @@ fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str>
 }
 
 /// For an endpoint that cannot be listened on.
-pub(crate) fn for_listening(endpoint: &Endpoint, error: &io::Error) -> Option<&'static str> {
+pub(crate) fn for_listening(endpoint: &Endpoint, error: &ListenError) -> Option<&'static str> {
+    match error.cause() {
+        ListenCause::Listen(error) => for_binding(endpoint, error.meaning()?),
+        ListenCause::Endpoint(_) if matches!(endpoint, Endpoint::Unix { .. }) => Some(SHORTER_PATH),
+        _ => None,
+    }
+}
+
+/// For an endpoint that the system does not bind.
+fn for_binding(endpoint: &Endpoint, meaning: ErrorMeaning) -> Option<&'static str> {
     use ErrorMeaning as E;
-    let name = error.raw_os_error().and_then(adieu::error_name);
-    let meaning = name.and_then(ErrorMeaning::of);
-    match endpoint {
-        Endpoint::Unix { .. } => match meaning {
-            // What is in the way is said.
-            _ if error.kind() == io::ErrorKind::AddrInUse => {
-                Some("choose another path, or end what is there")
-            }
-            Some(E::Forbidden | E::NotPermitted | E::ReadOnly) => {
-                Some("a socket file cannot be made in that directory by you")
-            }
-            Some(E::NoSuchFile | E::NotADirectory) => Some("the directory for the socket file is not there"),
-            None if name.is_none() => Some(SHORTER_PATH),
-            _ => None,
-        },
-        Endpoint::UnixAbstract { .. } => {
-            (error.kind() == io::ErrorKind::AddrInUse).then_some("choose another name, or end what is there")
+    match (endpoint, meaning) {
+        // What is in the way is said.
+        (Endpoint::Unix { .. }, E::AddressInUse) => Some("choose another path, or end what is there"),
+        (Endpoint::Unix { .. }, E::Forbidden | E::NotPermitted | E::ReadOnly) => {
+            Some("a socket file cannot be made in that directory by you")
         }
-        _ => match meaning? {
-            // SO_EXCLUSIVEADDRUSE is told of a taken port as WSAEACCES too.
-            E::Forbidden if cfg!(not(windows)) => {
-                Some("a port below 1024 needs privileges; choose a higher one")
-            }
-            E::AddressInUse | E::Forbidden => {
-                Some("something listens there already; choose another port, or port 0")
-            }
-            E::AddressNotAvailable => Some("this machine does not have that address"),
-            _ => None,
-        },
+        (Endpoint::Unix { .. }, E::NoSuchFile | E::NotADirectory) => {
+            Some("the directory for the socket file is not there")
+        }
+        (Endpoint::UnixAbstract { .. }, E::AddressInUse) => Some("choose another name, or end what is there"),
+        (Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. }, _) => None,
+        // SO_EXCLUSIVEADDRUSE is told of a taken port as WSAEACCES too.
+        (_, E::Forbidden) if cfg!(not(windows)) => {
+            Some("a port below 1024 needs privileges; choose a higher one")
+        }
+        (_, E::AddressInUse | E::Forbidden) => {
+            Some("something listens there already; choose another port, or port 0")
+        }
+        (_, E::AddressNotAvailable) => Some("this machine does not have that address"),
+        _ => None,
     }
 }
 
@@ -228,13 +229,11 @@ mod tests {
 
     #[test]
     fn a_socket_file_has_hints_of_its_own() {
-        let hint = |endpoint: &Endpoint, error: rustix::io::Errno| {
-            for_listening(endpoint, &error.into()).unwrap_or_default()
-        };
+        let hint = |endpoint: &Endpoint, meaning| for_binding(endpoint, meaning).unwrap_or_default();
         let (file, port) = (Endpoint::unix("u.sock"), Endpoint::tcp("127.0.0.1", 80));
-        assert!(hint(&file, rustix::io::Errno::ADDRINUSE).contains("another path"));
-        assert!(hint(&file, rustix::io::Errno::ACCESS).contains("directory"));
-        assert!(hint(&port, rustix::io::Errno::ADDRINUSE).contains("port 0"));
-        assert!(hint(&port, rustix::io::Errno::ACCESS).contains("below 1024"));
+        assert!(hint(&file, ErrorMeaning::AddressInUse).contains("another path"));
+        assert!(hint(&file, ErrorMeaning::Forbidden).contains("directory"));
+        assert!(hint(&port, ErrorMeaning::AddressInUse).contains("port 0"));
+        assert!(hint(&port, ErrorMeaning::Forbidden).contains("below 1024"));
     }
 }

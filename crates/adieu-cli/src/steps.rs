@@ -13,9 +13,7 @@ pub(crate) fn in_words(event: &Event<'_>) -> Option<String> {
             format!("getaddrinfo: {}", list.join(", "))
         }
         Event::Connecting { address } => format!("connect {address}"),
-        Event::AttemptFailed { address, error } => {
-            format!("connect {address} failed: {}", describe_error(error))
-        }
+        Event::AttemptFailed { address, error } => format!("connect {address} failed: {error}"),
         Event::AskingProxy { proxy, target } => format!("asking the proxy {proxy} for {target}"),
         Event::Connected { local, peer } => {
             let of = |address| named(address).unwrap_or_else(|| "unnamed".to_owned());

@@ -1,44 +1,63 @@
 //! What can fail: one enum or struct per operation, the system's error kept.
+//!
+//! Each says by its variant what failed, so nothing is guessed from an error's number or text.
 
-use crate::connecting::resolve::UnknownZone;
-use crate::{Address, Endpoint, OptionError, ProxyError, Report, describe_error, os};
+use crate::options::{OptionError, UnsuitedError};
+use crate::{Address, Endpoint, ProxyError, Report, SystemError, os, system_error};
 use adieu_proto::Ending;
+use std::net::Ipv6Addr;
 use std::{fmt, io};
 
 /// There is no connection, and why: what the resolver or every address said.
 ///
 /// It carries the [`Report`] that the connection would have had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("cannot connect to {endpoint}: {cause}")]
 pub struct ConnectError {
     endpoint: Endpoint,
-    cause: ConnectCause,
+    #[source]
+    cause: Box<ConnectCause>,
     report: Box<Report>,
 }
 
 /// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectCause {
     /// The name could not be resolved: there is none, or the name server gave no answer, or our own system failed.
-    #[error("{}", unresolved(.0))]
-    Resolve(#[source] io::Error),
+    #[error("{0}")]
+    Resolve(#[source] ResolveError),
     /// The host has addresses, and none of the IP version that was asked for, or that our source address is of.
     #[error("{0}")]
-    Unsuited(#[source] io::Error),
+    Unsuited(#[source] UnsuitedError),
     /// Every address was tried.
     #[error("{}", list_or_one(.0))]
     Attempts(Vec<Attempt>),
     /// There was a connection, and the TLS handshake on it failed.
     #[error("{0}")]
     Tls(#[source] crate::tls::HandshakeError),
-    /// A socket could not be made, or the endpoint cannot be used on this platform.
-    #[error("{}", describe_error(.0))]
-    Local(#[source] io::Error),
+    /// TLS cannot be spoken as it was configured.
+    #[error("{0}")]
+    TlsSetup(#[source] TlsSetupError),
+    /// The endpoint is one that cannot be connected to.
+    #[error("{0}")]
+    Endpoint(#[source] EndpointError),
+    /// Our own system failed: it gave no socket, or could not wait.
+    #[error("{0}")]
+    System(#[source] SystemError),
     /// A socket option that was asked for cannot be had.
     #[error("{0}")]
     Option(#[source] OptionError),
-    /// The proxy that was to be connected through said no, or cannot be reached.
+    /// There is no connection to the proxy itself.
+    #[error("the proxy {proxy} cannot be reached: {cause}")]
+    ProxyUnreachable {
+        /// The proxy, without user and password.
+        proxy: String,
+        /// Why.
+        #[source]
+        cause: Box<ConnectCause>,
+    },
+    /// The proxy that was to be connected through said no, or failed us.
     #[error("the proxy {proxy} {error}")]
     Proxy {
         /// The proxy, without user and password.
@@ -75,47 +94,185 @@ impl fmt::Display for Tried {
     }
 }
 
-impl Tried {
-    pub(crate) fn into_address(self) -> Option<Address> {
-        if let Self::Address(address) = self { Some(address) } else { None }
-    }
-}
-
 /// One address that was tried and not connected to.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// What was tried.
     pub tried: Tried,
-    /// What the system said; where it said nothing in time, an error of the kind `TimedOut` without a number, "no answer".
-    pub error: io::Error,
+    /// What became of it.
+    pub error: AttemptError,
+}
+
+/// What became of an attempt to connect to one address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttemptError {
+    /// Nothing answered in time.
+    #[error("no answer")]
+    NoAnswer,
+    /// A proxy was connected to, and did not answer in time.
+    #[error("connected to, and it did not answer our request")]
+    ProxySilent,
+    /// Our own system gives us no socket, and says that we may not have one: a sandbox.
+    #[error("a socket is forbidden here: {0}")]
+    Forbidden(#[source] SystemError),
+    /// Our own system has no descriptors or no memory left.
+    #[error("{0}")]
+    Exhausted(#[source] SystemError),
+    /// The system's answer about this address.
+    #[error("{0}")]
+    Failed(#[source] SystemError),
+}
+
+impl AttemptError {
+    /// What the system said of the address, or of the socket for it.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        let error = system_error::of(error);
+        if system_error::is_exhausted(&error) { Self::Exhausted(error) } else { Self::Failed(error) }
+    }
+
+    /// What the system said instead of giving a socket. The same number from `connect` is about the address.
+    pub(crate) fn of_socket(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::Forbidden(system_error::of(error)),
+            _ => Self::of(error),
+        }
+    }
+
+    /// What the system said. `None`: nothing.
+    pub fn system(&self) -> Option<&SystemError> {
+        match self {
+            Self::NoAnswer | Self::ProxySilent => None,
+            Self::Forbidden(error) | Self::Exhausted(error) | Self::Failed(error) => Some(error),
+        }
+    }
+
+    /// Its kind, as the standard library sorts errors.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.system().map_or(io::ErrorKind::TimedOut, system_error::kind)
+    }
 }
 
 impl Attempt {
     /// One that has just begun, and has no answer so far.
     pub(crate) fn begun(address: Address) -> Self {
-        Self { tried: Tried::Address(address), error: io::Error::new(io::ErrorKind::TimedOut, "no answer") }
+        Self { tried: Tried::Address(address), error: AttemptError::NoAnswer }
     }
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.tried, describe_error(&self.error))
+        write!(f, "{}: {}", self.tried, self.error)
     }
 }
 
-/// What a resolver's error says about the name, which is nothing if it was not the name server that said it.
-fn unresolved(error: &io::Error) -> String {
-    if error.get_ref().and_then(|error| error.downcast_ref::<UnknownZone>()).is_some() {
-        return error.to_string();
+/// Why a name has no address for us.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// It is an address, and this machine has no network interface of its zone's name.
+    #[error("the zone '{zone}' is not a network interface of this machine{}", in_a_url(zone))]
+    UnknownZone {
+        /// The zone.
+        zone: String,
+    },
+    /// There is no such name.
+    #[error("the name was not found: {0}")]
+    NotFound(#[source] SystemError),
+    /// There is such a name, and it has no address.
+    #[error("the name was not found: the name has no address")]
+    NoAddress,
+    /// The name server could not be asked, or gave no answer.
+    #[error("the name server gave no answer, so whether there is such a name is not known: {0}")]
+    Unanswered(#[source] SystemError),
+    /// Our own system has no descriptors or no memory left.
+    #[error("the name could not be resolved: {0}")]
+    Exhausted(#[source] SystemError),
+    /// Our own system failed otherwise.
+    #[error("the name could not be resolved: {0}")]
+    Failed(#[source] SystemError),
+    /// The thread that asked the resolver has died.
+    #[error("the name could not be resolved: the resolver's thread has died")]
+    ThreadDied,
+}
+
+impl ResolveError {
+    /// What `getaddrinfo`, or what had to come before it, said of a host.
+    pub(crate) fn of(host: &str, error: &io::Error) -> Self {
+        let told = system_error::of(error);
+        let is_unknown = os::is_unknown_name(error);
+        match zone_of(host) {
+            Some(zone) if is_unknown => Self::UnknownZone { zone: zone.to_owned() },
+            _ if os::is_unanswered(error) => Self::Unanswered(told),
+            _ if is_unknown || error.kind() == io::ErrorKind::NotFound => Self::NotFound(told),
+            _ if system_error::is_exhausted(&told) => Self::Exhausted(told),
+            _ => Self::Failed(told),
+        }
     }
-    let what = if os::is_unanswered(error) {
-        "the name server gave no answer, so whether there is such a name is not known"
-    } else if os::is_unknown_name(error) || error.kind() == io::ErrorKind::NotFound {
-        "the name was not found"
-    } else {
-        "the name could not be resolved"
-    };
-    format!("{what}: {}", describe_error(error))
+
+    /// What the system said. `None`: it said nothing.
+    pub fn system(&self) -> Option<&SystemError> {
+        match self {
+            Self::UnknownZone { .. } | Self::NoAddress | Self::ThreadDied => None,
+            Self::NotFound(error)
+            | Self::Unanswered(error)
+            | Self::Exhausted(error)
+            | Self::Failed(error) => Some(error),
+        }
+    }
+
+    /// What was told, without what it says about the name.
+    fn told(&self) -> String {
+        match self {
+            Self::NoAddress => "the name has no address".to_owned(),
+            other => other.system().map_or_else(|| other.to_string(), ToString::to_string),
+        }
+    }
+}
+
+/// The zone of a host that is an address with one.
+fn zone_of(host: &str) -> Option<&str> {
+    let (address, zone) = host.split_once('%')?;
+    address.parse::<Ipv6Addr>().ok().map(|_| zone)
+}
+
+/// RFC 6874, section 2: in a URL the sign before the zone is itself written as %25.
+fn in_a_url(zone: &str) -> String {
+    match zone.strip_prefix("25") {
+        Some(zone) if !zone.is_empty() => format!(": %25 is how a URL has it, write %{zone}"),
+        _ => String::new(),
+    }
+}
+
+/// What is wrong with an endpoint, whatever the network is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// Port 0 is no port.
+    #[error("port 0 cannot be connected to")]
+    PortZero,
+    /// The path or the name of a Unix socket is not one that a socket can have: it is too long, or this system has no
+    /// such names.
+    #[error("{0}")]
+    UnixName(#[source] SystemError),
+    /// tokio has Unix sockets on Unix alone.
+    #[error("tokio has Unix sockets on Unix alone")]
+    NoUnixSockets,
+}
+
+/// Why TLS cannot be spoken as it was configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsSetupError {
+    /// The endpoint asks for TLS, and this build has none.
+    #[error("this build speaks no TLS")]
+    NotBuilt,
+    /// A listener is to speak TLS, and has no certificate.
+    #[error("TLS needs a certificate: give ListenOptions::tls a tls::Server")]
+    NoCertificate,
+    /// The configuration that is used if none is given cannot be had: no roots of the platform can be read.
+    #[error("{0}")]
+    NoDefault(String),
 }
 
 pub(crate) fn list(attempts: &[Attempt]) -> String {
@@ -125,7 +282,7 @@ pub(crate) fn list(attempts: &[Attempt]) -> String {
 /// The one address of an endpoint without a choice need not be said twice.
 fn list_or_one(attempts: &[Attempt]) -> String {
     match attempts {
-        [one] => describe_error(&one.error),
+        [one] => one.error.to_string(),
         more => list(more),
     }
 }
@@ -139,7 +296,7 @@ fn in_time(attempts: &[Attempt]) -> String {
 
 impl ConnectError {
     pub(crate) fn new(endpoint: Endpoint, cause: ConnectCause, report: Report) -> Self {
-        Self { endpoint, cause, report: Box::new(report) }
+        Self { endpoint, cause: Box::new(cause), report: Box::new(report) }
     }
 
     /// What was to be connected to.
@@ -158,37 +315,149 @@ impl ConnectError {
     }
 }
 
-/// A listener could not be made, or could not accept.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} {endpoint}: {}", describe_error(source))]
-pub struct ListenError {
-    /// What failed: `listen on`, `accept on`, `resolve`.
-    pub(crate) operation: &'static str,
-    pub(crate) endpoint: Endpoint,
-    #[source]
-    pub(crate) source: io::Error,
-}
-
-impl ListenError {
-    /// The system's error.
-    pub fn io_error(&self) -> &io::Error {
-        &self.source
+/// Short: the report has everything.
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectError({self})")
     }
 }
 
-/// The system's number of an error, also of one that we explain.
-pub(crate) fn os_code(error: &io::Error) -> Option<i32> {
-    os::os_code(error).or_else(|| OptionError::in_io(error)?.code())
+/// Why a socket that somebody else has connected cannot be taken over.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// It is a socket without a stream.
+    #[error("it is not a stream socket")]
+    NotAStream,
+    /// A socket option that was asked for cannot be had.
+    #[error("{0}")]
+    Option(#[from] OptionError),
+    /// Our own system failed.
+    #[error("{0}")]
+    System(#[source] SystemError),
+}
+
+impl From<io::Error> for AdoptError {
+    fn from(error: io::Error) -> Self {
+        Self::System(system_error::of(&error))
+    }
+}
+
+/// A listener could not be made, or could not accept.
+#[derive(Clone, thiserror::Error)]
+#[error("cannot {} {endpoint}: {cause}", cause.operation())]
+pub struct ListenError {
+    endpoint: Endpoint,
+    #[source]
+    cause: Box<ListenCause>,
+}
+
+/// Why a listener could not be made, or could not accept.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenCause {
+    /// The name could not be resolved.
+    #[error("{}", .0.told())]
+    Resolve(#[source] ResolveError),
+    /// The host has addresses, and none of the IP version that was asked for.
+    #[error("{0}")]
+    Unsuited(#[source] UnsuitedError),
+    /// A socket option that was asked for cannot be had.
+    #[error("{0}")]
+    Option(#[source] OptionError),
+    /// TLS cannot be spoken as it was configured.
+    #[error("{0}")]
+    TlsSetup(#[source] TlsSetupError),
+    /// The endpoint is one that cannot be listened on.
+    #[error("{0}")]
+    Endpoint(#[source] EndpointError),
+    /// Our system gave no socket, or did not bind it.
+    #[error("{0}")]
+    Listen(#[source] SystemError),
+    /// Our system did not accept: it has no descriptors left, for example.
+    #[error("{0}")]
+    Accept(#[source] SystemError),
+    /// The interrupt was raised while a connection was waited for.
+    #[error("operation interrupted")]
+    Interrupted,
+}
+
+impl ListenCause {
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Resolve(_) => "resolve",
+            Self::Accept(_) | Self::Interrupted => "accept on",
+            _ => "listen on",
+        }
+    }
+}
+
+impl ListenError {
+    pub(crate) fn new(endpoint: &Endpoint, cause: ListenCause) -> Self {
+        Self { endpoint: endpoint.clone(), cause: Box::new(cause) }
+    }
+
+    /// What was to be listened on.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Why it could not be.
+    pub fn cause(&self) -> &ListenCause {
+        &self.cause
+    }
+
+    /// What the system said. `None`: it said nothing.
+    pub fn system(&self) -> Option<&SystemError> {
+        match &*self.cause {
+            ListenCause::Resolve(error) => error.system(),
+            ListenCause::Option(OptionError::Refused { source, .. }) => Some(source),
+            ListenCause::Listen(error) | ListenCause::Accept(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Its kind, as the standard library sorts errors.
+    pub fn kind(&self) -> io::ErrorKind {
+        match &*self.cause {
+            ListenCause::Interrupted => io::ErrorKind::Interrupted,
+            _ => self.system().map_or(io::ErrorKind::Other, system_error::kind),
+        }
+    }
+
+    /// Whether the fault is that of our own system, whatever the endpoint: it refuses an option, or it has no descriptors or
+    /// no memory left.
+    pub(crate) fn is_ours(&self) -> bool {
+        match &*self.cause {
+            ListenCause::Option(_) | ListenCause::Resolve(ResolveError::Exhausted(_)) => true,
+            ListenCause::Listen(error) | ListenCause::Accept(error) => system_error::is_exhausted(error),
+            _ => false,
+        }
+    }
+}
+
+/// Short: the sentence says it all.
+impl fmt::Debug for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ListenError({self})")
+    }
 }
 
 /// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.
 ///
 /// It is the error path of the Winsock page: report the error, close the socket, clean up.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("shutdown failed: {}{report}", number_and_name(report))]
 pub struct ShutdownError {
     pub(crate) report: Box<Report>,
     pub(crate) received: Vec<u8>,
+}
+
+/// Short: the report has everything.
+impl fmt::Debug for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShutdownError({self})")
+    }
 }
 
 /// As WSAGetLastError's callers print it: the number, then its name.

@@ -1,8 +1,8 @@
 //! The steps of a connection, told to an observer as they happen.
 
-use crate::{Address, FastOpen, Report};
+use crate::{Address, AttemptError, FastOpen, Report};
 use adieu_proto::{Fault, LocalEnd};
-use std::{io, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 /// A step of a connection. The observer of the options ([`ConnectOptions::observer`](crate::ConnectOptions::observer)) is told each, with its time.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub enum Event<'a> {
     AttemptFailed {
         /// The address.
         address: &'a Address,
-        /// What the system said.
-        error: &'a io::Error,
+        /// Why.
+        error: &'a AttemptError,
     },
     /// A proxy that is connected to is asked for the peer.
     AskingProxy {

@@ -8,7 +8,17 @@ use std::io;
 pub(crate) use crate::os::{abstract_address, is_connected_to_itself, set_reset_on_close, unix_address};
 
 /// Something that owns a socket: socket2's for the blocking driver, tokio's for the async one.
-pub(crate) trait Handle {
+pub(crate) trait Handle: Sized {
+    /// Whether it can own a Unix socket here.
+    const HAS_UNIX_SOCKETS: bool = true;
+
+    /// Takes a non-blocking socket over that is connected, or that has begun to connect.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    fn from_socket(socket: Socket, is_tcp: bool) -> io::Result<Self>;
+
     /// The socket, for a call on it.
     fn socket(&self) -> SockRef<'_>;
 
@@ -29,6 +39,10 @@ pub(crate) enum Direction {
 }
 
 impl Handle for Socket {
+    fn from_socket(socket: Socket, _: bool) -> io::Result<Self> {
+        Ok(socket)
+    }
+
     fn socket(&self) -> SockRef<'_> {
         SockRef::from(self)
     }

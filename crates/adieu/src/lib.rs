@@ -66,14 +66,15 @@ mod connecting;
 mod endpoint;
 mod error;
 mod event;
-mod fast_open;
 mod flow;
 mod handle;
 mod interrupt;
 mod link;
+mod listening;
 mod options;
 mod proxy;
 mod report;
+mod system_error;
 pub mod tls;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -87,19 +88,22 @@ pub use adieu_report::{
     Address, CommandEnd, Context, Counters, Durations, ErrorMeaning, FastOpen, Report, Role, SystemError,
     Transport, exit_code, shown,
 };
+pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;
 #[doc(hidden)]
 pub use blocking::relay;
 pub use blocking::{Connection, HalfClosed, exchange};
-pub use connecting::connect;
 pub use endpoint::{Endpoint, ParseEndpointError};
-pub use error::{Attempt, ConnectCause, ConnectError, Ended, ListenError, ShutdownError, Tried};
+pub use error::{
+    AdoptError, Attempt, AttemptError, ConnectCause, ConnectError, Ended, EndpointError, ListenCause,
+    ListenError, ResolveError, ShutdownError, TlsSetupError, Tried,
+};
 pub use event::Event;
-pub use fast_open::fast_open;
 pub use interrupt::Interrupt;
 pub(crate) use options::Options;
 pub use options::{
     ConnectOptions, DataPath, IpVersion, Limits, ListenOptions, OptionError, SideOptions, SocketOptions,
+    UnsuitedError,
 };
 pub use os::{Calls, describe_error, error_name};
 #[doc(hidden)]

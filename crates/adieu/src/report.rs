@@ -4,7 +4,7 @@
 //! is put into its types.
 
 use crate::os::{self, describe_code, describe_error, error_name};
-use crate::{Address, Context, Endpoint, FastOpen, OptionError, Report, Role, SystemError, Transport};
+use crate::{Address, Context, Endpoint, FastOpen, ListenError, Report, Role, SystemError, Transport};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Outcome, Signal, Time};
 use std::path::Path;
 use std::time::SystemTime;
@@ -38,12 +38,17 @@ pub enum NeverConnected<'a> {
     /// The listener could not be made: the name was not found, or no address could be bound. Where our own system is out of
     /// descriptors or memory, the ending is a local failure.
     CannotListen {
-        /// What the system said.
-        error: &'a std::io::Error,
+        /// Why.
+        error: &'a ListenError,
     },
-    /// Somebody connected and could not be served, or nobody can be accepted.
+    /// Nobody can be accepted.
+    CannotAccept {
+        /// Why.
+        error: &'a ListenError,
+    },
+    /// Somebody connected and could not be served.
     CannotServe {
-        /// Who. `None`: nobody was accepted.
+        /// Who. `None`: it is not known.
         peer: Option<&'a Address>,
         /// What the system said.
         error: &'a std::io::Error,
@@ -152,16 +157,21 @@ impl NeverConnected<'_> {
             Self::Interrupted { signal } => core.handle_interrupt(start, signal),
             Self::TimedOut | Self::DeadlinePassed => core.handle_timeout(start),
             Self::CannotListen { error } => {
-                let number = os::os_code(error);
-                if OptionError::in_io(error).is_some() || os::is_exhausted(error) {
+                let number = error.system().and_then(|error| error.code);
+                if error.is_ours() {
                     core.handle_local_failure(start, LocalEnd::Socket, number);
                 } else {
                     // Whatever it is, there is no connection.
                     let fault = Fault { call: Call::Connect, kind: FaultKind::Other, code: number };
                     core.handle_connect_failed(start, fault);
                 }
-                facts.failure = Some(describe_error(error));
+                facts.failure = Some(error.cause().to_string());
                 context = Context::Binding;
+            }
+            Self::CannotAccept { error } => {
+                let number = error.system().and_then(|error| error.code);
+                core.handle_local_failure(start, LocalEnd::Socket, number);
+                facts.failure = Some(error.cause().to_string());
             }
             Self::CannotServe { peer, error } => {
                 core.handle_local_failure(start, LocalEnd::Socket, error.raw_os_error());

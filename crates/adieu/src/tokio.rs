@@ -21,7 +21,6 @@ mod connect;
 mod connection;
 mod exchange;
 mod listener;
-mod proxy;
 mod stream;
 mod waiters;
 

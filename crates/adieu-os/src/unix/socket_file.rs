@@ -44,11 +44,11 @@ impl Drop for SocketFile {
 /// # Errors
 ///
 /// `EADDRINUSE` if somebody has a socket there, or if the file is no socket; what the system says otherwise.
-pub fn listen_at(
+pub fn listen_at<E: From<io::Error>>(
     path: &Path,
     backlog: i32,
-    open: impl Fn() -> io::Result<Socket>,
-) -> io::Result<(Socket, SocketFile)> {
+    open: impl Fn() -> Result<Socket, E>,
+) -> Result<(Socket, SocketFile), E> {
     let address = crate::unix_address(path)?;
     let _lock = lock_directory(path);
     let mut removed = false;
@@ -67,7 +67,7 @@ pub fn listen_at(
                 remove_dead(path, &address, error)?;
                 removed = true;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -104,11 +104,11 @@ impl Drop for SocketFile {
 
 /// A socket that `open` makes and that listens at `path`, and its file. One that is there already is left alone: whether a socket lives there
 /// cannot be asked here without taking the one client it may wait for.
-pub fn listen_at(
+pub fn listen_at<E: From<io::Error>>(
     path: &Path,
     backlog: i32,
-    open: impl Fn() -> io::Result<Socket>,
-) -> io::Result<(Socket, SocketFile)> {
+    open: impl Fn() -> Result<Socket, E>,
+) -> Result<(Socket, SocketFile), E> {
     let address = crate::unix_address(path)?;
     let socket = open()?;
     socket.bind(&address)?;

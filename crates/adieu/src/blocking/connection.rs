@@ -1,7 +1,7 @@
 //! The blocking connection: its types are the procedure's steps.
 
 use super::wait::{await_delivery, ensure_connected, finish_sending, read, read_within, wait};
-use crate::error::ShutdownError;
+use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
 use crate::link::adopt::{Adopted, adopt};
 use crate::link::methods_of_a_connection;
@@ -83,7 +83,7 @@ impl Connection {
     /// - A socket option that was asked for cannot be set, or means nothing for this socket ([`OptionError`](crate::OptionError)). Those that only
     ///   a new socket can have are not looked at.
     /// - It is not a stream socket.
-    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> io::Result<Self> {
+    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
         let (role, options) = options.side();
         let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
         stream.set_nonblocking(true)?;

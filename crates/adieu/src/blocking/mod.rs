@@ -3,6 +3,7 @@
 //! What a connection does and how it ends is decided below it, in [`link`](crate::link) and [`flow`](crate::flow), which the
 //! tokio face shares.
 
+pub(crate) mod connect;
 pub(crate) mod connection;
 mod driven;
 pub mod exchange;

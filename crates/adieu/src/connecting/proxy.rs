@@ -1,84 +1,202 @@
-//! Connecting through a proxy, for the blocking driver.
+//! The way through a proxy: what it is asked for, one target after another, and the driver of its handshake.
+//!
+//! The handshakes are codecs without I/O ([`crate::proxy`]). Here their bytes are moved, in the clear or through a TLS
+//! session, and never by waiting.
 
-use crate::connecting::{Established, addresses_of, out_of_time, race};
-use crate::error::{Attempt, ConnectCause, Tried};
-use crate::link::Link;
-use crate::os::{self, AsPollable, Watch};
+use super::secure_proxy::Session;
+use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
+use crate::handle::{self, Direction, Handle};
+use crate::link::{Established, Link};
+use crate::os;
 use crate::proxy::{Handshake, Proxy, ProxyError, Target, Wants};
-use crate::{Endpoint, Event, Transport, handle};
-use adieu_proto::Call;
-use socket2::{SockRef, Socket};
+use crate::system_error;
+use crate::{Event, Transport};
+use adieu_proto::{Call, Time};
+use socket2::SockRef;
 use std::io;
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How long the page of a refusal that is known is waited for: what is missing are only words.
-pub(crate) const PAGE_PATIENCE: Duration = Duration::from_millis(500);
+const PAGE_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Connects to `host:port` through `proxy`: each address in turn, if they are known here.
-pub(crate) fn establish(
-    link: &mut Link<Socket>,
-    proxy: &Proxy,
-    host: &str,
-    port: u16,
-) -> Result<(Established<Socket>, Transport), ConnectCause> {
-    let targets = match Target::of(host, port) {
-        Target::Name { .. } if proxy.resolves_here() => proxy.targets(addresses_of(link, host, port)?),
-        target => vec![target],
-    };
-    let of_proxy = |cause| unreachable(proxy, cause);
-    let addresses = addresses_of(link, proxy.host(), proxy.port()).map_err(of_proxy)?;
-    let mut refusals = Refusals::default();
-    for target in &targets {
-        let (established, transport) = race(link, &addresses).map_err(of_proxy)?;
-        link.observe(&Event::AskingProxy { proxy: &proxy.to_string(), target: &target.to_string() });
-        match shake_hands(link, proxy, target, &established)? {
-            Ok(way) => {
-                link.goes_by(way);
-                return Ok((established, transport));
-            }
-            Err(error) => {
-                leave(&SockRef::from(&established.socket));
-                refusals.note(target, error);
-            }
+/// A Unix socket is not asked for at a proxy.
+pub(super) const NO_UNIX_SOCKETS: ProxyError =
+    ProxyError::Inexpressible { what: "a Unix socket is not reached through a proxy" };
+
+/// A way through a proxy: each target in turn, over whichever address of the proxy connects.
+pub(super) struct Detour {
+    proxy: Arc<Proxy>,
+    /// What it is still to be asked for; the next one last.
+    targets: Vec<Target>,
+    addresses: Vec<SocketAddr>,
+    /// What it said of the targets so far.
+    said: Vec<(Target, ProxyError)>,
+}
+
+impl Detour {
+    pub(super) fn new(proxy: Arc<Proxy>, host: &str, port: u16) -> Self {
+        Self { proxy, targets: vec![Target::of(host, port)], addresses: Vec::new(), said: Vec::new() }
+    }
+
+    pub(super) fn proxy(&self) -> Arc<Proxy> {
+        Arc::clone(&self.proxy)
+    }
+
+    /// Whether the proxy is told addresses, and only a name is known so far.
+    pub(super) fn needs_addresses(&self) -> bool {
+        self.proxy.resolves_here() && matches!(self.targets[..], [Target::Name { .. }])
+    }
+
+    /// The peer's addresses are known. Gives the proxy, which is to be found next.
+    pub(super) fn peer_is_at(&mut self, addresses: Vec<SocketAddr>) -> Arc<Proxy> {
+        // A peer that was written as an address is its own target already.
+        if self.needs_addresses() {
+            self.targets = self.proxy.targets(addresses);
+            self.targets.reverse();
+        }
+        self.proxy()
+    }
+
+    /// The proxy's addresses are known: they are to be raced.
+    pub(super) fn proxy_is_at(&mut self, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        self.addresses.clone_from(&addresses);
+        addresses
+    }
+
+    /// Wherever it failed before there was a connection to the proxy. Time, interrupts and options have nothing to do with
+    /// it.
+    pub(super) fn unreachable(&self, cause: ConnectCause) -> ConnectCause {
+        match cause {
+            ConnectCause::TimedOut(_) | ConnectCause::Interrupted | ConnectCause::Option(_) => cause,
+            other => ConnectCause::ProxyUnreachable { proxy: self.proxy.to_string(), cause: Box::new(other) },
         }
     }
-    Err(refusals.into_cause(proxy))
-}
 
-/// Whether the endpoint is one that a proxy can be asked for.
-pub(crate) fn check(proxy: &Proxy, endpoint: &Endpoint) -> Result<(), ConnectCause> {
-    match endpoint {
-        Endpoint::Tcp { .. } | Endpoint::Tls { .. } => Ok(()),
-        Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => {
-            let what = "a Unix socket is not reached through a proxy";
-            Err(told(proxy, ProxyError::Inexpressible { what }))
+    /// What the proxy said of all the targets.
+    fn into_cause(mut self) -> ConnectCause {
+        if self.said.len() == 1
+            && let Some((_, error)) = self.said.pop()
+        {
+            return told(&self.proxy, error);
         }
+        let one = |(target, error): &(Target, ProxyError)| match error {
+            ProxyError::Refused { answer } => format!("{target}: {answer}"),
+            other => format!("{target}: {other}"),
+        };
+        let answer = self.said.iter().map(one).collect::<Vec<_>>().join("; ");
+        told(&self.proxy, ProxyError::Refused { answer })
     }
 }
 
-/// Wherever it failed before there was a connection to the proxy. Time and interrupts have nothing to do with it.
-pub(crate) fn unreachable(proxy: &Proxy, cause: ConnectCause) -> ConnectCause {
-    match cause {
-        ConnectCause::TimedOut(_) | ConnectCause::Interrupted | ConnectCause::Option(_) => cause,
-        other => told(proxy, ProxyError::Unreachable(Box::new(other))),
-    }
-}
-
-pub(crate) fn told(proxy: &Proxy, error: ProxyError) -> ConnectCause {
+/// What a proxy said is why there is no connection.
+pub(super) fn told(proxy: &Proxy, error: ProxyError) -> ConnectCause {
     ConnectCause::Proxy { proxy: proxy.to_string(), error }
 }
 
-/// What stands in the list of attempts while a proxy that is connected to keeps silent.
-pub(crate) fn silence(proxy: &Proxy) -> Attempt {
-    let error = io::Error::new(io::ErrorKind::TimedOut, "connected to, and it did not answer our request");
-    Attempt { tried: Tried::Proxy(proxy.to_string()), error }
+/// A proxy that is connected to and asked for one target.
+pub(super) struct Asking<H> {
+    detour: Box<Detour>,
+    target: Target,
+    established: Established<H>,
+    transport: Transport,
+    /// The handshake, and how its bytes are carried. An error: it could not begin.
+    dialogue: Result<(Handshake, Way), ProxyError>,
+    direction: Direction,
+    /// When its refusal became known.
+    refused_at: Option<Time>,
+}
+
+/// Whether a handshake waits for its socket.
+pub(super) enum Blocked {
+    Yes,
+    /// It is done.
+    No,
+}
+
+impl<H: Handle> Asking<H> {
+    /// Asks for the next target of a detour.
+    pub(super) fn new(
+        mut detour: Box<Detour>,
+        established: Established<H>,
+        transport: Transport,
+        link: &Link<H>,
+    ) -> Self {
+        let target = detour.targets.pop().expect("a race begins only for a target");
+        let proxy = &detour.proxy;
+        link.observe(&Event::AskingProxy { proxy: &proxy.to_string(), target: &target.to_string() });
+        let dialogue = Handshake::new(proxy, &target).and_then(|handshake| Ok((handshake, Way::new(proxy)?)));
+        let direction = Direction::Send;
+        Self { detour, target, established, transport, dialogue, direction, refused_at: None }
+    }
+
+    /// What it waits for.
+    pub(super) fn waits_for(&self) -> (&H, Direction) {
+        (&self.established.socket, self.direction)
+    }
+
+    /// Until when it is waited for.
+    pub(super) fn until(&self) -> Option<Time> {
+        self.refused_at.map(|at| at + PAGE_PATIENCE)
+    }
+
+    /// What stands in the list of attempts while the proxy keeps silent.
+    pub(super) fn silence(&self) -> Attempt {
+        Attempt { tried: Tried::Proxy(self.detour.proxy.to_string()), error: AttemptError::ProxySilent }
+    }
+
+    /// Does all of the handshake that can be done without waiting.
+    pub(super) fn step(&mut self, now: Time) -> Result<Blocked, ProxyError> {
+        let (handshake, way) = match &mut self.dialogue {
+            Ok(dialogue) => (&mut dialogue.0, &mut dialogue.1),
+            Err(error) => return Err(error.clone()),
+        };
+        match way.step(&self.established.socket, handshake)? {
+            Step::Done => Ok(Blocked::No),
+            Step::Blocked(direction) => {
+                self.direction = direction;
+                if handshake.is_refused() {
+                    let refused_at = *self.refused_at.get_or_insert(now);
+                    if now >= refused_at + PAGE_PATIENCE {
+                        return Err(handshake.end());
+                    }
+                }
+                Ok(Blocked::Yes)
+            }
+        }
+    }
+
+    /// The proxy has given the connection: it leads to the target from now on.
+    pub(super) fn into_established(self, link: &mut Link<H>) -> (Established<H>, Transport) {
+        if let Ok((_, way)) = self.dialogue {
+            way.carry(link);
+        }
+        (self.established, self.transport)
+    }
+
+    /// The proxy has refused. Gives the addresses at which it is to be asked for its next target.
+    ///
+    /// # Errors
+    ///
+    /// There is none: what it said of each.
+    pub(super) fn refused(self, error: ProxyError) -> Result<(Box<Detour>, Vec<SocketAddr>), ConnectCause> {
+        leave(&self.established.socket.socket());
+        let mut detour = self.detour;
+        detour.said.push((self.target, error));
+        if detour.targets.is_empty() {
+            return Err(detour.into_cause());
+        }
+        let addresses = detour.addresses.clone();
+        Ok((detour, addresses))
+    }
 }
 
 /// Lets the close of a connection to a proxy that gave none end it, which until here would reset it: nothing of ours was cut,
 /// and a proxy logs a reset as a fault.
 ///
 /// What it has said by now is received first, as far as it is a page and not a stream: a close with bytes unread resets too.
-pub(crate) fn leave(socket: &SockRef<'_>) {
+fn leave(socket: &SockRef<'_>) {
     handle::set_reset_on_close(socket, false);
     let mut page = [0; 4096];
     for _ in 0..16 {
@@ -88,141 +206,80 @@ pub(crate) fn leave(socket: &SockRef<'_>) {
     }
 }
 
-/// What a proxy said of each of several addresses.
-#[derive(Default)]
-pub(crate) struct Refusals {
-    said: Vec<(String, ProxyError)>,
-}
-
-impl Refusals {
-    pub(crate) fn note(&mut self, target: &Target, error: ProxyError) {
-        self.said.push((target.to_string(), error));
-    }
-
-    pub(crate) fn into_cause(mut self, proxy: &Proxy) -> ConnectCause {
-        if self.said.len() == 1
-            && let Some((_, error)) = self.said.pop()
-        {
-            return told(proxy, error);
-        }
-        let one = |(target, error): &(String, ProxyError)| match error {
-            ProxyError::Refused { answer } => format!("{target}: {answer}"),
-            other => format!("{target}: {other}"),
-        };
-        let answer = self.said.iter().map(one).collect::<Vec<_>>().join("; ");
-        told(proxy, ProxyError::Refused { answer })
-    }
-}
-
-/// Drives a handshake. The outer error ends connecting; the inner one is the proxy's.
-fn shake_hands(
-    link: &mut Link<Socket>,
-    proxy: &Proxy,
-    target: &Target,
-    established: &Established<Socket>,
-) -> Result<Result<Way, ProxyError>, ConnectCause> {
-    let begun = Handshake::new(proxy, target).and_then(|handshake| Ok((handshake, Way::new(proxy)?)));
-    let (mut handshake, mut way) = match begun {
-        Ok(begun) => begun,
-        Err(error) => return Ok(Err(error)),
-    };
-    let socket = &established.socket;
-    let mut refused_at = None;
-    loop {
-        link.tick();
-        if link.core.is_decided() {
-            return Err(out_of_time(link, vec![silence(proxy)]));
-        }
-        let sending = match way.step(&SockRef::from(socket), &mut handshake) {
-            Ok(Step::Done) => return Ok(Ok(way)),
-            Ok(Step::Blocked { sending }) => sending,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut timeout = link.time_left();
-        if handshake.is_refused() {
-            let until = *refused_at.get_or_insert_with(|| Instant::now() + PAGE_PATIENCE);
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(Err(handshake.end()));
-            }
-            timeout = Some(timeout.map_or(left, |t| t.min(left)));
-        }
-        let interrupt = link.options.interrupt.as_ref().map(AsPollable::as_pollable);
-        let mut watches = [Watch::new(socket.as_pollable(), !sending, sending), Watch::readable(interrupt)];
-        os::wait(&mut watches, timeout).map_err(ConnectCause::Local)?;
-    }
-}
-
 /// How a proxy is spoken to.
-pub(crate) enum Way {
+enum Way {
     Plain,
-    Tls(super::secure_proxy::Session),
+    Tls(Session),
 }
 
 impl Way {
     /// The one to this proxy.
-    pub(crate) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
+    fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
         if proxy.is_secure() {
-            return super::secure_proxy::Session::new(proxy).map(Self::Tls);
+            return Session::new(proxy).map(Self::Tls);
         }
         Ok(Self::Plain)
     }
 
-    /// Does all of a handshake that can be done without waiting. Shared by both drivers.
-    pub(crate) fn step(
-        &mut self,
-        socket: &SockRef<'_>,
-        handshake: &mut Handshake,
-    ) -> Result<Step, ProxyError> {
+    /// Does all of a handshake that can be done without waiting.
+    fn step<H: Handle>(&mut self, handle: &H, handshake: &mut Handshake) -> Result<Step, ProxyError> {
         match self {
-            Self::Plain => step(socket, handshake),
-            Self::Tls(session) => session.step(socket, handshake),
+            Self::Plain => step(handle, handshake),
+            Self::Tls(session) => session.step(handle, handshake),
+        }
+    }
+
+    /// What the link's bytes are carried in from now on.
+    fn carry<H: Handle>(self, link: &mut Link<H>) {
+        match self {
+            Self::Plain => {}
+            Self::Tls(session) => link.goes_through(session.into_carrier()),
         }
     }
 }
 
 /// What a handshake came to without waiting.
-pub(crate) enum Step {
+pub(super) enum Step {
     Done,
-    Blocked { sending: bool },
+    Blocked(Direction),
 }
 
 /// Does all of a handshake in the clear that can be done without waiting.
 ///
 /// What has arrived is looked at first, and received only as far as it is the handshake's.
-fn step(socket: &SockRef<'_>, handshake: &mut Handshake) -> Result<Step, ProxyError> {
+fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Step, ProxyError> {
     let mut buffer = [0; 2048];
     loop {
-        let result = match handshake.wants() {
+        let (direction, result) = match handshake.wants() {
             Wants::Done => return Ok(Step::Done),
-            Wants::Send(bytes) => match socket.send_with_flags(bytes, os::SEND_FLAGS) {
-                Ok(n) => {
-                    handshake.sent(n);
-                    Ok(())
-                }
-                Err(error) => Err((true, error)),
-            },
-            Wants::Receive => match os::peek(socket, &mut buffer) {
-                Ok(0) => return Err(handshake.end()),
-                Ok(n) => {
-                    let own = handshake.receive(&buffer[..n])?;
-                    // It stands in our kernel, so it comes at once and whole.
-                    io::Read::read_exact(&mut &**socket, &mut buffer[..own]).map_err(|error| (false, error))
-                }
-                Err(error) => Err((false, error)),
-            },
+            Wants::Send(bytes) => {
+                let sent =
+                    handle.attempt(Direction::Send, |socket| socket.send_with_flags(bytes, os::SEND_FLAGS));
+                (Direction::Send, sent.map(|n| handshake.sent(n)))
+            }
+            Wants::Receive => {
+                let peeked = handle.attempt(Direction::Receive, |socket| os::peek(socket, &mut buffer));
+                let received = match peeked {
+                    Ok(0) => return Err(handshake.end()),
+                    Ok(n) => {
+                        let own = handshake.receive(&buffer[..n])?;
+                        // It stands in our kernel, so it comes at once and whole.
+                        io::Read::read_exact(&mut &*handle.socket(), &mut buffer[..own])
+                    }
+                    Err(error) => Err(error),
+                };
+                (Direction::Receive, received)
+            }
         };
         match result {
             Ok(()) => {}
-            Err((_, error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err((sending, error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Step::Blocked { sending });
-            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked(direction)),
             // What it said before its reset is told.
             Err(_) if handshake.is_refused() => return Err(handshake.end()),
-            Err((sending, error)) => {
-                let call = if sending { Call::Send } else { Call::Receive };
-                return Err(ProxyError::Io { call, error });
+            Err(error) => {
+                let call = if direction == Direction::Send { Call::Send } else { Call::Receive };
+                return Err(ProxyError::Io { call, error: system_error::of(&error) });
             }
         }
     }

@@ -5,22 +5,23 @@
 
 use super::proxy::Step;
 use crate::carrier::{self, Carrier, PeerStream};
-use crate::os;
+use crate::handle::{Direction, Handle};
 use crate::proxy::{Handshake, Proxy, ProxyError, Wants};
 use crate::tls::{self, ClientConfig, Failure, HandshakeError};
+use crate::{os, system_error};
 use adieu_proto::Call;
 use socket2::SockRef;
 use std::io::{self, Read};
 
 /// A session with a proxy.
-pub(crate) struct Session {
+pub(super) struct Session {
     tls: tls::Session,
     is_secured: bool,
 }
 
 impl Session {
     /// One that begins. The platform's roots are read for it, if nothing else is to be believed.
-    pub(crate) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
+    pub(super) fn new(proxy: &Proxy) -> Result<Self, ProxyError> {
         let local = |why: String| ProxyError::Tls(HandshakeError::new(Failure::Local, why));
         let tls = match &proxy.tls {
             Some(tls) => tls.clone(),
@@ -31,28 +32,31 @@ impl Session {
     }
 
     /// The streams begin.
-    pub(crate) fn into_carrier(mut self) -> tls::Session {
+    pub(super) fn into_carrier(mut self) -> tls::Session {
         self.tls.begin_streams();
         self.tls
     }
 
     /// Does all that can be done without waiting.
-    pub(crate) fn step(
+    pub(super) fn step<H: Handle>(
         &mut self,
-        socket: &SockRef<'_>,
+        handle: &H,
         handshake: &mut Handshake,
     ) -> Result<Step, ProxyError> {
         loop {
             if self.tls.has_unsent() {
-                match socket.send_with_flags(self.tls.unsent(), os::SEND_FLAGS) {
+                let unsent = self.tls.unsent();
+                let sent =
+                    handle.attempt(Direction::Send, |socket| socket.send_with_flags(unsent, os::SEND_FLAGS));
+                match sent {
                     Ok(n) => {
                         self.tls.sent(n);
                     }
                     Err(error) => match failed(error, handshake) {
                         None => {}
-                        Some(Ok(())) => return Ok(Step::Blocked { sending: true }),
+                        Some(Ok(())) => return Ok(Step::Blocked(Direction::Send)),
                         Some(Err(Ok(refusal))) => return Err(refusal),
-                        Some(Err(Err(error))) => return Err(ProxyError::Io { call: Call::Send, error }),
+                        Some(Err(Err(error))) => return Err(failed_us(Call::Send, &error)),
                     },
                 }
                 continue;
@@ -66,14 +70,15 @@ impl Session {
             } else {
                 match self.tls.handshake() {
                     carrier::Handshake::Done => self.is_secured = true,
-                    carrier::Handshake::Failed => return Err(self.refuse(socket)),
+                    carrier::Handshake::Failed => return Err(self.refuse(&handle.socket())),
                     carrier::Handshake::NeedsInput => {}
                 }
                 if self.is_secured || self.tls.has_unsent() {
                     continue;
                 }
             }
-            match (&**socket).read(self.tls.room()) {
+            let tls = &mut self.tls;
+            match handle.attempt(Direction::Receive, |socket| (&**socket).read(tls.room())) {
                 Ok(0) if self.is_secured => return Err(handshake.end()),
                 Ok(0) => return Err(ProxyError::Tls(self.tls.early_eof())),
                 Ok(n) => {
@@ -81,10 +86,10 @@ impl Session {
                 }
                 Err(error) => match failed(error, handshake) {
                     None => {}
-                    Some(Ok(())) => return Ok(Step::Blocked { sending: false }),
+                    Some(Ok(())) => return Ok(Step::Blocked(Direction::Receive)),
                     Some(Err(Ok(refusal))) => return Err(refusal),
                     Some(Err(Err(error))) if self.is_secured => {
-                        return Err(ProxyError::Io { call: Call::Receive, error });
+                        return Err(failed_us(Call::Receive, &error));
                     }
                     Some(Err(Err(error))) => return Err(ProxyError::Tls(self.tls.early_fault(&error))),
                 },
@@ -126,6 +131,10 @@ impl Session {
         let _ = socket.send_with_flags(self.tls.unsent(), os::SEND_FLAGS);
         ProxyError::Tls(self.tls.refusal())
     }
+}
+
+fn failed_us(call: Call, error: &io::Error) -> ProxyError {
+    ProxyError::Io { call, error: system_error::of(error) }
 }
 
 /// What speaking came to.

@@ -1,10 +1,10 @@
 //! A socket that somebody else has connected, before a connection takes it over: what it is, and whether it can be had.
 
+use crate::error::AdoptError;
 use crate::handle::address_of;
 use crate::os;
-use crate::{Address, Endpoint, OptionError, Options, Role, Transport};
+use crate::{Address, Endpoint, Options, Role, Transport};
 use socket2::{Domain, SockAddr, SockRef, Type};
-use std::io;
 
 /// What a report says of a socket that somebody else has connected.
 pub(crate) struct Adopted {
@@ -13,10 +13,9 @@ pub(crate) struct Adopted {
 }
 
 /// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both faces.
-pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::Result<Adopted> {
-    let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
+pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> Result<Adopted, AdoptError> {
     if socket.r#type()? != Type::STREAM {
-        return Err(wrong("it is not a stream socket"));
+        return Err(AdoptError::NotAStream);
     }
     // Winsock knows no address of a socket that is not bound.
     let local = socket.local_addr().ok();
@@ -27,9 +26,9 @@ pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> io::
     };
     if transport == Transport::Unix {
         // Those of TCP and IP mean nothing for it, whatever its path is.
-        options.socket.check(&Endpoint::unix("adopted"), None).map_err(OptionError::into_io)?;
+        options.socket.check(&Endpoint::unix("adopted"), None)?;
     }
-    options.socket.apply(socket).map_err(OptionError::into_io)?;
+    options.socket.apply(socket)?;
     let address = match role {
         Role::Connect => socket.peer_addr().ok(),
         Role::Listen => local,

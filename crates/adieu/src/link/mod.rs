@@ -10,32 +10,34 @@
 //! - `program`: one try of a read or a write for the connection's program;
 //! - `methods`: what a connection says of itself without waiting;
 //! - `adopt`: a socket that somebody else has connected;
+//! - `established`, `syn`: how a connection was made, and the bytes that may go with its SYN;
 //! - `clock`: what time and interrupts have to do with it.
 
 pub(crate) mod adopt;
 mod carried;
 mod clock;
+mod established;
 mod handshake;
 mod methods;
 mod program;
 mod streams;
+mod syn;
 
+pub(crate) use established::{Established, transport};
 pub(crate) use handshake::HandshakeTurn;
 pub(crate) use methods::methods_of_a_connection;
 pub(crate) use streams::Moved;
 
 use crate::carrier::Carrier;
-use crate::connecting::Established;
-use crate::error::ConnectCause;
-use crate::fast_open::Syn;
 use crate::handle::{self, Handle};
 use crate::os;
 use crate::report::{self, Facts};
 use crate::tls::Session;
-use crate::{Address, Event, Options, Report, Role, Transport};
+use crate::{Address, Event, Options, Report, Role, SystemError, Transport, system_error};
 use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Side, Time, Waiting};
 use std::io;
 use std::time::Instant;
+use syn::Syn;
 
 pub(crate) struct Link<H: Handle> {
     pub(crate) core: Core,
@@ -86,13 +88,9 @@ impl<H: Handle> Link<H> {
     }
 
     /// Fails if the system's network could not be started.
-    pub(crate) fn check_network(&self) -> Result<(), ConnectCause> {
+    pub(crate) fn check_network(&self) -> Result<(), SystemError> {
         match &self.network {
-            Some(Err(error)) => {
-                let again =
-                    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-                Err(ConnectCause::Local(again))
-            }
+            Some(Err(error)) => Err(system_error::of(error)),
             _ => Ok(()),
         }
     }
@@ -166,12 +164,9 @@ impl<H: Handle> Link<H> {
         }
     }
 
-    /// The connection goes through a proxy that was spoken to in this way.
-    pub(crate) fn goes_by(&mut self, way: crate::connecting::proxy::Way) {
-        match way {
-            crate::connecting::proxy::Way::Plain => {}
-            crate::connecting::proxy::Way::Tls(session) => self.carrier = Some(session.into_carrier()),
-        }
+    /// The connection goes through a proxy that this session leads through.
+    pub(crate) fn goes_through(&mut self, session: Session) {
+        self.carrier = Some(session);
     }
 
     /// Performs everything the core asks for. Afterwards it asks for nothing until it is told something.

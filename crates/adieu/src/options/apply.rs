@@ -5,7 +5,7 @@
 
 use super::{IpVersion, KeepAlive, SocketOptions};
 use crate::endpoint::host_of;
-use crate::{Endpoint, describe_error, os};
+use crate::{Endpoint, SystemError, os, system_error};
 #[cfg(target_os = "linux")]
 use socket2::Protocol;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
@@ -25,8 +25,8 @@ const KEEP_ALIVE_PROBES: u32 = 13;
 /// Who asks after less silence than by default wants to know sooner.
 const KEEP_ALIVE_PROBES_IN_HASTE: u32 = 6;
 
-/// Something that was asked for and cannot be had.
-#[derive(Debug, thiserror::Error)]
+/// An option that was asked for and cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {
     /// This system does not have it.
@@ -64,37 +64,67 @@ pub enum OptionError {
         why: &'static str,
     },
     /// The system refuses it.
-    #[error("the socket option {option} cannot be set to {value}: {}", describe_error(source))]
+    #[error("the socket option {option} cannot be set to {value}: {source}")]
     Refused {
         /// Its name.
         option: &'static str,
         /// What was asked for.
         value: String,
         /// What the system said.
-        source: io::Error,
+        source: SystemError,
+    },
+    /// The system makes a buffer smaller than asked for.
+    #[error("the socket option {option} cannot be set to {size} bytes: the system allows {usable} bytes{by}")]
+    Limited {
+        /// Its name.
+        option: &'static str,
+        /// The size that was asked for.
+        size: usize,
+        /// The size that the system allows.
+        usable: usize,
+        /// Which setting limits it, in brackets after a space; or nothing.
+        by: &'static str,
+    },
+    /// The system connects from another address than asked for.
+    #[error("the socket option source cannot be set to {source_address}: the system connects from {by}")]
+    Replaced {
+        /// The address that was asked for.
+        source_address: IpAddr,
+        /// The address in its place.
+        by: IpAddr,
     },
 }
 
 impl OptionError {
-    /// As an I/O error, to go where those go; [`OptionError::in_io`] finds it again.
-    pub(crate) fn into_io(self) -> io::Error {
-        let kind = match &self {
-            Self::Refused { source, .. } => source.kind(),
-            Self::Unavailable { .. } => io::ErrorKind::Unsupported,
-            _ => io::ErrorKind::InvalidInput,
-        };
-        io::Error::new(kind, self)
-    }
-
-    /// The one inside an I/O error of connecting or listening.
-    pub fn in_io(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
-    }
-
     /// The system's number, where the system refused.
     pub(crate) fn code(&self) -> Option<i32> {
-        if let Self::Refused { source, .. } = self { source.raw_os_error() } else { None }
+        if let Self::Refused { source, .. } = self { source.code } else { None }
     }
+}
+
+/// Why there is no socket with what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// An option cannot be had.
+    #[error("{0}")]
+    Option(#[from] OptionError),
+    /// The system gives no socket.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// Why no address of a host may be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{host} has no {} address{}", .version.name(), wanted_by(*.by_source))]
+pub struct UnsuitedError {
+    host: String,
+    version: IpVersion,
+    /// It is the source address that wants this version.
+    by_source: bool,
+}
+
+fn wanted_by(source: bool) -> &'static str {
+    if source { ", as our own source address is" } else { ", and no other may be used" }
 }
 
 /// Which side a socket is for.
@@ -203,58 +233,61 @@ impl SocketOptions {
     }
 
     /// Those of a host's addresses that may be used.
-    pub(crate) fn suited(&self, host: &str, addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    pub(crate) fn suited(
+        &self,
+        host: &str,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, UnsuitedError> {
         let Some(version) = self.ip_version.or(self.source.as_ref().map(IpVersion::of)) else {
             return Ok(addresses);
         };
         let suited: Vec<_> = addresses.into_iter().filter(|a| IpVersion::of(a) == version).collect();
         if suited.is_empty() {
-            let why = match self.ip_version {
-                Some(_) => ", and no other may be used",
-                None => ", as our own source address is",
-            };
-            let text = format!("{host} has no {} address{why}", version.name());
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
+            return Err(UnsuitedError {
+                host: host.to_owned(),
+                version,
+                by_source: self.ip_version.is_none(),
+            });
         }
         Ok(suited)
     }
 
     /// A non-blocking stream socket with all that was asked for.
-    pub(crate) fn open(&self, domain: Domain, purpose: Purpose) -> io::Result<Socket> {
+    pub(crate) fn open(&self, domain: Domain, purpose: Purpose) -> Result<Socket, OpenError> {
         let socket = self.socket(domain)?;
         socket.set_nonblocking(true)?;
-        self.apply(&SockRef::from(&socket)).map_err(OptionError::into_io)?;
+        self.apply(&SockRef::from(&socket))?;
         match purpose {
             Purpose::Connect => {
                 // What is given up after it has connected (an interrupt, a race that it lost) resets too.
                 set_options(&SockRef::from(&socket), domain != Domain::UNIX, self);
-                self.bind_source(&socket).map_err(OptionError::into_io)?;
+                self.bind_source(&socket)?;
             }
             Purpose::Listen => {
                 // It would take clients over IPv4 too.
                 if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 {
-                    refused("ipv6", &"on", socket.set_only_v6(true)).map_err(OptionError::into_io)?;
+                    refused("ipv6", &"on", socket.set_only_v6(true))?;
                 }
                 if let Some(queue) = self.fast_open {
                     let set = os::set_fast_open(&SockRef::from(&socket), queue);
-                    refused("fastopen", &queue, set).map_err(OptionError::into_io)?;
+                    refused("fastopen", &queue, set)?;
                 }
             }
         }
         Ok(socket)
     }
 
-    fn socket(&self, domain: Domain) -> io::Result<Socket> {
+    fn socket(&self, domain: Domain) -> Result<Socket, OpenError> {
         if !self.mptcp {
-            return Socket::new(domain, Type::STREAM, None);
+            return Ok(Socket::new(domain, Type::STREAM, None)?);
         }
         #[cfg(target_os = "linux")]
         {
             let socket = Socket::new(domain, Type::STREAM, Some(Protocol::MPTCP));
-            refused("mptcp", &"on", socket).map_err(OptionError::into_io)
+            Ok(refused("mptcp", &"on", socket)?)
         }
         #[cfg(not(target_os = "linux"))]
-        Err(OptionError::Unavailable { option: "mptcp" }.into_io())
+        Err(OptionError::Unavailable { option: "mptcp" }.into())
     }
 
     /// Sets what can be set on any socket, connected or not.
@@ -320,14 +353,12 @@ impl SocketOptions {
 
     /// Whether a connected socket comes from where it was bound to: Linux binds to a network's broadcast address, and then
     /// connects from another one without a word. An unspecified address is any of ours.
-    pub(crate) fn check_source(&self, socket: &Socket) -> Result<(), OptionError> {
+    pub(crate) fn check_source(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
         let asked = self.source.map(|source| source.ip()).filter(|ip| !ip.is_unspecified());
         let local = socket.local_addr().ok().and_then(|local| local.as_socket());
         match (asked, local.map(|local| local.ip())) {
             (Some(asked), Some(local)) if local != asked => {
-                let text = format!("the system connects from {local}");
-                let source = io::Error::new(io::ErrorKind::AddrNotAvailable, text);
-                Err(OptionError::Refused { option: "source", value: asked.to_string(), source })
+                Err(OptionError::Replaced { source_address: asked, by: local })
             }
             _ => Ok(()),
         }
@@ -362,27 +393,28 @@ fn refused<T>(
     value: &impl std::fmt::Display,
     result: io::Result<T>,
 ) -> Result<T, OptionError> {
-    result.map_err(|source| OptionError::Refused { option, value: value.to_string(), source })
+    result.map_err(|source| OptionError::Refused {
+        option,
+        value: value.to_string(),
+        source: system_error::of(&source),
+    })
 }
 
 /// A buffer that the system made smaller than asked for, without a word, is a refusal.
 ///
 /// Source: socket(7): Linux doubles the size for its own needs, and caps it at `net.core.wmem_max` and `rmem_max`.
 fn at_least(option: &'static str, size: usize, got: io::Result<usize>) -> Result<(), OptionError> {
-    let usable = got.map(|got| if cfg!(target_os = "linux") { got / 2 } else { got });
-    let enough = usable.and_then(|usable| {
-        if usable >= size {
-            return Ok(());
-        }
-        let limit = match (cfg!(target_os = "linux"), option) {
-            (true, "send-buffer") => " (net.core.wmem_max)",
-            (true, _) => " (net.core.rmem_max)",
-            _ => "",
-        };
-        let text = format!("the system allows {usable} bytes{limit}");
-        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
-    });
-    refused(option, &format!("{size} bytes"), enough)
+    let got = refused(option, &format!("{size} bytes"), got)?;
+    let usable = if cfg!(target_os = "linux") { got / 2 } else { got };
+    if usable >= size {
+        return Ok(());
+    }
+    let by = match (cfg!(target_os = "linux"), option) {
+        (true, "send-buffer") => " (net.core.wmem_max)",
+        (true, _) => " (net.core.rmem_max)",
+        _ => "",
+    };
+    Err(OptionError::Limited { option, size, usable, by })
 }
 
 /// Sets what every connection of adieu has, before it connects or as soon as it is ours.

@@ -7,9 +7,9 @@ mod apply;
 mod limits;
 mod socket;
 
-use crate::{Endpoint, Event, Interrupt, Proxy, Role};
-pub use apply::OptionError;
-pub(crate) use apply::{Purpose, set_options};
+use crate::{Endpoint, Event, Interrupt, Proxy, Role, TlsSetupError, tls};
+pub(crate) use apply::{OpenError, Purpose, set_options};
+pub use apply::{OptionError, UnsuitedError};
 pub use limits::Limits;
 pub(crate) use socket::KeepAlive;
 pub use socket::{IpVersion, SocketOptions};
@@ -93,6 +93,17 @@ impl ConnectOptions {
     pub fn source(mut self, address: impl Into<SocketAddr>) -> Self {
         self.0.socket.source = Some(address.into());
         self
+    }
+
+    /// Whether [`fast_open`](crate::fast_open()) can be had for this endpoint, on this system and with these options.
+    ///
+    /// It asks this first; it is for telling a mistake from a failure.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`]: a Unix socket, a system other than Linux, or a proxy.
+    pub fn check_fast_open(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        self.0.check_fast_open(endpoint)
     }
 }
 
@@ -288,6 +299,40 @@ impl Options {
         let host = self.proxy.as_ref().map(|proxy| proxy.host()).or(endpoint.host());
         self.socket.check(endpoint, host)
     }
+
+    /// See [`ConnectOptions::check_fast_open`].
+    pub(crate) fn check_fast_open(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        let option = "fastopen";
+        match endpoint {
+            Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => Err(OptionError::Meaningless { option }),
+            _ if !cfg!(target_os = "linux") => Err(OptionError::Unavailable { option }),
+            _ if self.proxy.is_some() => Err(OptionError::ThroughProxy { option }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The options of a connection to this endpoint: `tls://` asks for TLS, with the platform's roots if nothing else is
+    /// said. Nothing is read for an endpoint that does not ask for it.
+    pub(crate) fn with_tls_for(self, endpoint: &Endpoint) -> (Self, Result<(), TlsSetupError>) {
+        if self.tls.is_some() || !matches!(endpoint, Endpoint::Tls { .. }) {
+            return (self, Ok(()));
+        }
+        if !tls::IS_BUILT {
+            return (self, Err(TlsSetupError::NotBuilt));
+        }
+        match tls::ClientConfig::of_platform() {
+            Ok(config) => (Self { tls: Some(config.into()), ..self }, Ok(())),
+            Err(why) => (self, Err(TlsSetupError::NoDefault(why))),
+        }
+    }
+
+    /// Whether an endpoint can be listened on so: a `tls://` endpoint never speaks plainly.
+    pub(crate) fn check_tls_of_listener(&self, endpoint: &Endpoint) -> Result<(), TlsSetupError> {
+        if self.tls.is_some() || !matches!(endpoint, Endpoint::Tls { .. }) {
+            return Ok(());
+        }
+        Err(if tls::IS_BUILT { TlsSetupError::NoCertificate } else { TlsSetupError::NotBuilt })
+    }
 }
 
 impl fmt::Debug for Options {
@@ -312,5 +357,23 @@ mod tests {
         let long = SocketOptions::new().user_timeout(Config::DEAD_PEER * 2);
         assert_eq!(dead_peer(SocketOptions::new()), Some(Config::DEAD_PEER));
         assert_eq!((dead_peer(short), dead_peer(long)), (Some(Config::DEAD_PEER), None));
+    }
+
+    #[test]
+    fn what_cannot_have_fast_open_is_told_before_anything_is_done() {
+        let options = ConnectOptions::new();
+        let said = |options: &ConnectOptions, endpoint: &Endpoint| {
+            options.check_fast_open(endpoint).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let tcp = Endpoint::tcp("127.0.0.1", 1);
+        assert!(said(&options, &Endpoint::unix("x")).contains("fastopen means nothing for a Unix socket"));
+        let proxy: Proxy = "socks5://127.0.0.1:1".parse().expect("a proxy");
+        let through = said(&options.clone().proxy(proxy), &tcp);
+        if cfg!(target_os = "linux") {
+            assert_eq!(said(&options, &tcp), "");
+            assert!(through.contains("fastopen cannot be had through a proxy"), "{through}");
+        } else {
+            assert!(through.contains("not available"), "{through}");
+        }
     }
 }

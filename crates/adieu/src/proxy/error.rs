@@ -1,17 +1,15 @@
-//! Why there is no connection through a proxy, in the proxy's own words where it has any.
+//! What a proxy answered instead of a connection, in its own words where it has any.
+//!
+//! That there is no connection to the proxy itself is no answer of its: see
+//! [`ConnectCause::ProxyUnreachable`](crate::ConnectCause::ProxyUnreachable).
 
-use crate::describe_error;
-use crate::error::ConnectCause;
+use crate::SystemError;
 use adieu_proto::Call;
-use std::io;
 
-/// What went wrong at a proxy. As text it goes on after the proxy's name.
-#[derive(Debug, thiserror::Error)]
+/// What went wrong at a proxy that is connected to. As text it goes on after the proxy's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// There is no connection to the proxy itself.
-    #[error("cannot be reached: {0}")]
-    Unreachable(#[source] Box<ConnectCause>),
     /// It said no: the name of its reply code, or its status line and the beginning of its page; where it was sent a password,
     /// its status code and our own words, since its may repeat the password.
     #[error("refuses: {answer}")]
@@ -48,12 +46,12 @@ pub enum ProxyError {
         what: &'static str,
     },
     /// The connection to it failed in the middle of the handshake.
-    #[error("failed us: {}", describe_error(error))]
+    #[error("failed us: {error}")]
     Io {
         /// The call that told it.
         call: Call,
         /// What the system said.
         #[source]
-        error: io::Error,
+        error: SystemError,
     },
 }

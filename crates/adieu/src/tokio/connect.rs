@@ -1,25 +1,20 @@
-//! Connecting: the same race over the addresses, with tokio's clock and sockets.
+//! Connecting, waited for with tokio's reactor and clock.
+//!
+//! What there is to do is [`Connecting`]'s to say and to do; here is nothing but the wait for it.
 
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::connecting::resolve;
-use crate::connecting::{
-    BACKLOG_PAUSE, Established, Started, begin, cannot_go_on, fail, finished, not_secured, note_begin,
-    note_failure, open_unix, out_of_time, port_zero, prepare, refused_option, start, transport, unaccepted,
-};
-use crate::error::{Attempt, ConnectCause, ConnectError, Tried};
+use crate::Options;
+use crate::connecting::{Connecting, Until};
+use crate::handle::Direction;
 use crate::link::Link;
 use crate::os::AsyncInterrupt;
-use crate::{ConnectOptions, Endpoint, Event, OptionError, Options, Transport, handle};
-use adieu_proto::{Race, RaceStep, interleave};
-use socket2::{SockAddr, Socket};
+use crate::{ConnectError, ConnectOptions, Endpoint};
 use std::future::poll_fn;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::time::{Instant, Sleep};
 
 /// Connects to `endpoint`: resolves its name and tries every address until one connects, as
 /// [`adieu::connect`](crate::connect()) does.
@@ -32,7 +27,7 @@ use tokio::task::JoinSet;
 ///
 /// Outside of a tokio runtime with I/O and time enabled.
 pub async fn connect(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Connection, ConnectError> {
-    connect_with(endpoint, &options.0, None).await
+    connect_with(endpoint, &options.0, None).await.map(Connection::new)
 }
 
 /// Connects as [`connect`] does, by TCP Fast Open: as much of `first` as may goes with the SYN, and the rest follows. The
@@ -50,13 +45,14 @@ pub async fn fast_open(
     options: &ConnectOptions,
     first: &[u8],
 ) -> Result<Connection, ConnectError> {
-    let mut connection = connect_with(endpoint, &options.0, Some(first)).await?;
-    let mut rest = unaccepted(&connection.inner.peer.link, first);
+    let mut connection = connect_with(endpoint, &options.0, Some(first)).await.map(Connection::new)?;
+    let mut rest = connection.inner.peer.link.unaccepted(first);
     while !rest.is_empty() {
         match connection.write(rest).await {
             Ok(n) => rest = &rest[n..],
+            // The next call on the connection tells.
             Err(error) => {
-                cannot_go_on(&mut connection.inner.peer.link, &error);
+                connection.inner.peer.link.cannot_go_on(&error);
                 break;
             }
         }
@@ -68,55 +64,85 @@ async fn connect_with(
     endpoint: &Endpoint,
     options: &Options,
     first: Option<&[u8]>,
-) -> Result<Connection, ConnectError> {
-    let (mut link, begun) = begin::<Stream>(endpoint, options, first);
-    if let Err(cause) = begun {
-        return Err(fail(link, endpoint, cause));
+) -> Result<Link<Stream>, ConnectError> {
+    let mut waiter =
+        Waiter { connecting: Connecting::new(endpoint, options, first), timer: None, interrupt: None };
+    poll_fn(|cx| waiter.poll(cx)).await;
+    waiter.connecting.finish()
+}
+
+/// The machine, and what it is waited for with.
+struct Waiter<'a> {
+    connecting: Connecting<'a, Stream>,
+    timer: Option<Pin<Box<Sleep>>>,
+    interrupt: Option<AsyncInterrupt>,
+}
+
+impl Waiter<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // What has come by now has come: the machine is told before it looks at the time.
+        self.poll_sockets(cx);
+        while self.connecting.advance().is_pending() {
+            if !self.poll_wait(cx) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
     }
-    let limit = link.time_left();
-    let interrupt = match link.options.interrupt.as_ref().map(AsyncInterrupt::new).transpose() {
-        Ok(interrupt) => interrupt,
-        Err(error) => return Err(fail(link, endpoint, ConnectCause::Local(error))),
-    };
-    let is_raised = link.interrupt().is_some_and(|interrupt| interrupt.raised().is_some());
-    let mut tried = Vec::new();
-    let established = if is_raised {
-        None
-    } else {
-        let attempt = establish(&mut link, endpoint, &mut tried);
-        let bounded = async {
-            match limit {
-                None => Some(attempt.await),
-                Some(limit) => tokio::time::timeout(limit, attempt).await.ok(),
+
+    /// Arranges to be woken when there is something to do. True: there is already.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.poll_sockets(cx) || self.poll_interrupt(cx) {
+            return true;
+        }
+        self.connecting.lookup().is_some_and(|lookup| lookup.wake(cx.waker())) || self.poll_timer(cx)
+    }
+
+    fn poll_sockets(&mut self, cx: &mut Context<'_>) -> bool {
+        let sockets = self.connecting.sockets().enumerate();
+        let ready = sockets.filter(|(_, (stream, until))| {
+            let direction = match until {
+                Until::Connected => Direction::Send,
+                Until::Ready(direction) => *direction,
+            };
+            stream.poll_ready(cx, direction).is_ready()
+        });
+        let ready: Vec<usize> = ready.map(|(place, _)| place).collect();
+        let is_any = !ready.is_empty();
+        for place in ready {
+            self.connecting.note_ready(place);
+        }
+        is_any
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(interrupt) = self.connecting.interrupt() else { return false };
+        if self.interrupt.is_none() {
+            match AsyncInterrupt::new(interrupt) {
+                Ok(new) => self.interrupt = Some(new),
+                Err(error) => {
+                    self.connecting.cannot_wait(&error);
+                    return true;
+                }
             }
+        }
+        self.interrupt.as_ref().is_some_and(|interrupt| interrupt.poll_raised(cx).is_ready())
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(left) = self.connecting.time_left() else {
+            self.timer = None;
+            return false;
         };
-        tokio::select! {
-            // What has come by now has come.
-            biased;
-            established = bounded => established,
-            () = raised(interrupt.as_ref()) => None,
+        // The machine, not the timer, says whether its time has come: tokio's clock ticks in milliseconds.
+        if left.is_zero() {
+            return true;
         }
-    };
-    let result = established.unwrap_or_else(|| {
-        link.tick();
-        Err(out_of_time(&link, tried))
-    });
-    let registered = result.and_then(|(Established { socket, fault }, transport)| {
-        let stream = Stream::new(socket, transport.is_tcp()).map_err(ConnectCause::Local)?;
-        Ok((Established { socket: stream, fault }, transport))
-    });
-    match registered {
-        Ok((established, transport)) => {
-            link.facts.host = endpoint.host().map(str::to_owned);
-            link.connected(established, transport);
-            let mut connection = Connection::new(link);
-            if poll_fn(|cx| connection.inner.poll_connected(cx)).await {
-                Ok(connection)
-            } else {
-                Err(not_secured(&connection.inner.peer.link, endpoint))
-            }
-        }
-        Err(cause) => Err(fail(link, endpoint, cause)),
+        // A moment beyond the clock's end never comes.
+        let Some(until) = Instant::now().checked_add(left) else { return false };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        timer.as_mut().reset(until);
+        timer.as_mut().poll(cx).is_ready()
     }
 }
 
@@ -125,151 +151,5 @@ pub(super) async fn raised(interrupt: Option<&AsyncInterrupt>) {
     match interrupt {
         Some(interrupt) => interrupt.raised().await,
         None => std::future::pending().await,
-    }
-}
-
-async fn establish(
-    link: &mut Link<Stream>,
-    endpoint: &Endpoint,
-    tried: &mut Vec<Attempt>,
-) -> Result<(Established<Socket>, Transport), ConnectCause> {
-    let proxy = prepare(link, endpoint)?;
-    match endpoint {
-        Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => Err(port_zero()),
-        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
-            if let Some(proxy) = proxy {
-                return super::proxy::establish(link, &proxy, host, *port, tried).await;
-            }
-            let addresses = addresses_of(link, host, *port).await?;
-            race(link, &addresses, tried).await
-        }
-        Endpoint::Unix { path } => {
-            let address = handle::unix_address(path).map_err(ConnectCause::Local)?;
-            let socket = connect_unix(link, &address).await?;
-            Ok((Established { socket, fault: None }, Transport::Unix))
-        }
-        Endpoint::UnixAbstract { name } => {
-            let address = handle::abstract_address(name).map_err(ConnectCause::Local)?;
-            let socket = connect_unix(link, &address).await?;
-            Ok((Established { socket, fault: None }, Transport::Unix))
-        }
-    }
-}
-
-/// The addresses to try for a host: its own, if it is one, or those of its name.
-pub(super) async fn addresses_of(
-    link: &mut Link<Stream>,
-    host: &str,
-    port: u16,
-) -> Result<Vec<SocketAddr>, ConnectCause> {
-    let found = if let Ok(ip) = host.parse::<IpAddr>() {
-        vec![SocketAddr::new(ip, port)]
-    } else {
-        let found = addresses(host, port).await.map_err(ConnectCause::Resolve)?;
-        link.facts.resolved = Some(link.now());
-        link.observe(&Event::Resolved { addresses: &found });
-        found
-    };
-    link.options.socket.suited(host, found).map_err(ConnectCause::Unsuited)
-}
-
-/// The addresses of a name in the order in which to try them.
-///
-/// `getaddrinfo` cannot be bounded. On a thread of its own it is left behind when its time is up; one of the runtime's
-/// blocking threads would hold up the runtime's end.
-async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let (sender, found) = oneshot::channel();
-    let host = host.to_owned();
-    std::thread::Builder::new().name("adieu-resolve".into()).spawn(move || {
-        // Nobody listens any more when the connection's time is up.
-        let _ = sender.send(resolve::look_up(&host, port));
-    })?;
-    let found = found.await.map_err(|_| io::Error::other("the resolver's thread has died"))?;
-    Ok(interleave(&found?))
-}
-
-pub(super) async fn race(
-    link: &mut Link<Stream>,
-    addresses: &[SocketAddr],
-    tried: &mut Vec<Attempt>,
-) -> Result<(Established<Socket>, Transport), ConnectCause> {
-    let established = race_to_first(link, addresses, tried).await?;
-    link.options.socket.check_source(&established.socket).map_err(ConnectCause::Option)?;
-    let transport = transport(&established.socket, &link.options.socket);
-    Ok((established, transport))
-}
-
-async fn race_to_first(
-    link: &mut Link<Stream>,
-    addresses: &[SocketAddr],
-    tried: &mut Vec<Attempt>,
-) -> Result<Established<Socket>, ConnectCause> {
-    let mut race = Race::new(addresses.len());
-    let mut running = JoinSet::new();
-    loop {
-        // What went with a SYN is with one peer only.
-        let step = if link.syn_is_out() { RaceStep::Wait(None) } else { race.poll(link.now()) };
-        let next_at = match step {
-            RaceStep::Start(index) => {
-                let place = note_begin(link, tried, addresses[index]);
-                match start(link, addresses[index], running.is_empty()) {
-                    Ok(Started::Connected(established)) => return Ok(established),
-                    Ok(Started::Running(socket)) => {
-                        running.spawn(async move { (place, until_finished(socket).await) });
-                    }
-                    Err(error) if OptionError::in_io(&error).is_some() => return Err(refused_option(error)),
-                    Err(error) => note_failure(link, &mut race, &mut tried[place], error),
-                }
-                continue;
-            }
-            RaceStep::Lost => return Err(ConnectCause::Attempts(std::mem::take(tried))),
-            RaceStep::Wait(at) => at,
-        };
-        let pause = async {
-            match next_at {
-                Some(at) => tokio::time::sleep(at.saturating_sub(link.now())).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            // The losers are closed with the set.
-            Some(Ok((place, result))) = running.join_next() => match result {
-                Ok(established) => {
-                    link.facts.peer_address = tried.swap_remove(place).tried.into_address();
-                    return Ok(established);
-                }
-                Err(error) => {
-                    let is_last = link.is_last_attempt(&error);
-                    note_failure(link, &mut race, &mut tried[place], error);
-                    if is_last {
-                        return Err(ConnectCause::Attempts(std::mem::take(tried)));
-                    }
-                }
-            },
-            () = pause => {}
-        }
-    }
-}
-
-/// Waits until an attempt has connected or failed.
-async fn until_finished(socket: Socket) -> io::Result<Established<Socket>> {
-    let stream = TcpStream::from_std(socket.into())?;
-    stream.writable().await?;
-    finished(Socket::from(stream.into_std()?))
-}
-
-async fn connect_unix(link: &Link<Stream>, address: &SockAddr) -> Result<Socket, ConnectCause> {
-    let socket = open_unix(&link.options.socket)?;
-    loop {
-        match socket.connect(address) {
-            Ok(()) => return Ok(socket),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tokio::time::sleep(BACKLOG_PAUSE).await;
-            }
-            Err(error) => {
-                let tried = Tried::Address(handle::address_of(address));
-                return Err(ConnectCause::Attempts(vec![Attempt { tried, error }]));
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::stream::Stream;
 use super::waiters::Waiters;
-use crate::error::ShutdownError;
+use crate::error::{AdoptError, ShutdownError};
 use crate::flow::Peer;
 use crate::handle::{Direction, Handle};
 use crate::link::adopt::{Adopted, adopt};
@@ -382,7 +382,7 @@ impl Connection {
     /// - A socket option that was asked for cannot be set, or means nothing for this socket
     ///   ([`OptionError`](crate::OptionError)).
     /// - It is not a stream socket.
-    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> io::Result<Self> {
+    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
         let (role, options) = options.side();
         let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
         let mut link = Link::new(options.clone(), role, endpoint);

@@ -17,6 +17,20 @@ pub(crate) enum Stream {
 }
 
 impl Handle for Stream {
+    /// tokio has them on Unix alone.
+    const HAS_UNIX_SOCKETS: bool = cfg!(unix);
+
+    /// Registers it with the runtime.
+    fn from_socket(socket: Socket, is_tcp: bool) -> io::Result<Self> {
+        if is_tcp {
+            return TcpStream::from_std(socket.into()).map(Self::Tcp);
+        }
+        #[cfg(unix)]
+        return UnixStream::from_std(socket.into()).map(Self::Unix);
+        #[cfg(not(unix))]
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn socket(&self) -> SockRef<'_> {
         match self {
             Self::Tcp(stream) => SockRef::from(stream),
@@ -60,17 +74,6 @@ impl Handle for Stream {
 }
 
 impl Stream {
-    /// Registers a connected, non-blocking socket with the runtime.
-    pub(crate) fn new(socket: Socket, is_tcp: bool) -> io::Result<Self> {
-        if is_tcp {
-            return TcpStream::from_std(socket.into()).map(Self::Tcp);
-        }
-        #[cfg(unix)]
-        return UnixStream::from_std(socket.into()).map(Self::Unix);
-        #[cfg(not(unix))]
-        Err(io::Error::new(io::ErrorKind::Unsupported, "tokio has Unix sockets on Unix alone"))
-    }
-
     /// Arranges to be woken when the next call in this direction may find something. Ready: it may already.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
         match (self, direction) {

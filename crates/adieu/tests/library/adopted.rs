@@ -1,7 +1,7 @@
 //! Sockets that somebody else has connected, and that are taken over: what their reports say of them.
 
 use crate::arms::{Arm, on_both};
-use adieu::{ConnectOptions, ListenOptions, OptionError, Report, SideOptions, SocketOptions};
+use adieu::{AdoptError, ConnectOptions, ListenOptions, OptionError, Report, SideOptions, SocketOptions};
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
 
@@ -83,10 +83,7 @@ fn a_unix_socket_behind_a_tcp_stream_is_told_as_one() {
             &ConnectOptions::new().socket(SocketOptions::new().ttl(3)),
         );
         let error = error.err().expect("it has no hops");
-        assert!(
-            matches!(OptionError::in_io(&error), Some(OptionError::Meaningless { option: "ttl" })),
-            "{error}"
-        );
+        assert!(matches!(error, AdoptError::Option(OptionError::Meaningless { option: "ttl" })), "{error}");
         let report = arm.adopt_as(one, &ConnectOptions::new()).expect("a connected stream").abort();
         assert_eq!(
             (&*report.endpoint, report.transport.map(adieu::Transport::name)),

@@ -1,7 +1,8 @@
 //! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
 
 use adieu::{
-    Address, ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions, Transport,
+    Address, AdoptError, ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions,
+    Transport,
 };
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
@@ -130,7 +131,7 @@ impl Arm {
     }
 
     /// Takes a standard stream over.
-    pub(crate) fn adopt_as(self, stream: TcpStream, options: &impl SideOptions) -> std::io::Result<Open> {
+    pub(crate) fn adopt_as(self, stream: TcpStream, options: &impl SideOptions) -> Result<Open, AdoptError> {
         match self {
             Self::Blocking => adieu::Connection::from_stream(stream, options).map(Open::Blocking),
             Self::Tokio => {

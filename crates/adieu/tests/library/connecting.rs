@@ -164,7 +164,7 @@ fn port_0_cannot_be_connected_to() {
         for host in ["127.0.0.1", "localhost"] {
             let error =
                 arm.connect(&Endpoint::tcp(host, 0), &ConnectOptions::new()).err().expect("no such port");
-            assert!(matches!(error.cause(), ConnectCause::Local(_)), "{error}");
+            assert!(matches!(error.cause(), ConnectCause::Endpoint(_)), "{error}");
             assert!(error.to_string().contains("port 0"), "{error}");
         }
     });

@@ -263,7 +263,7 @@ fn a_port_in_use_is_an_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let endpoint = Endpoint::from(taken.local_addr().expect("bound"));
     let error = adieu::Listener::bind(&endpoint, &ListenOptions::new()).expect_err("it is taken");
-    assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&endpoint.to_string()), "{error}");
 }
 

@@ -189,8 +189,8 @@ fn accepting_hears_the_interrupt_while_clients_are_waiting() {
     let _waiting = TcpStream::connect(listener.local_endpoint().to_string()).expect("it listens");
     interrupt.raise(Signal::Terminate);
     let error = listener.accept().expect_err("it is raised");
-    assert_eq!(error.io_error().kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
     let error = listener.accept_within(Duration::from_secs(1)).expect_err("it is raised");
-    assert_eq!(error.io_error().kind(), ErrorKind::Interrupted);
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(listener.try_accept().expect("it can be asked").is_some(), "the client is still there");
 }

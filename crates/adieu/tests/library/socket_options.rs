@@ -2,7 +2,7 @@
 
 use crate::arms::{Arm, on_both};
 use adieu::{
-    ConnectCause, ConnectOptions, Endpoint, IpVersion, ListenOptions, Listener, OptionError, SocketOptions,
+    ConnectCause, ConnectOptions, Endpoint, IpVersion, ListenCause, ListenOptions, Listener, SocketOptions,
 };
 use socket2::SockRef;
 use std::io::Read;
@@ -139,7 +139,7 @@ fn a_source_that_the_system_replaces_is_refused() {
 fn a_listener_names_the_option_too() {
     let options = ListenOptions::new().socket(SocketOptions::new().receive_buffer(1 << 30));
     let error = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect_err("no system allows it");
-    assert!(OptionError::in_io(error.io_error()).is_some(), "{error}");
+    assert!(matches!(error.cause(), ListenCause::Option(_)), "{error}");
     assert!(error.to_string().contains("receive-buffer"), "{error}");
 }
 

@@ -368,7 +368,7 @@ fn an_interrupt_ends_an_accept_and_an_exchange() {
         // The other threads' way.
         std::thread::spawn(move || interrupt.raise(Signal::Terminate)).join().expect("no panic");
         let error = waiting.await.expect("no panic").expect_err("nobody comes");
-        assert_eq!(error.io_error().kind(), io::ErrorKind::Interrupted);
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
         let report = exchanging.await.expect("no panic");
         assert_eq!(
             (report.ending().name(), report.signal().map(adieu::Signal::name)),

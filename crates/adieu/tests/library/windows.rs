@@ -80,7 +80,7 @@ fn a_unix_socket_is_refused_in_clear_words_where_there_is_none() {
         .connect(&Endpoint::unix("adieu.sock"), &ConnectOptions::new())
         .err()
         .expect("no AF_UNIX");
-    assert!(matches!(error.cause(), ConnectCause::Local(_)), "{error}");
+    assert!(matches!(error.cause(), ConnectCause::System(_)), "{error}");
     assert_eq!(error.report().error_name(), Some("WSAEAFNOSUPPORT"), "{error}");
 }
 

@@ -3,7 +3,7 @@
 use super::message::{Message, REST};
 use super::service::Service;
 use crate::said;
-use adieu::{Interrupt, Listener};
+use adieu::{Interrupt, ListenError, Listener};
 use std::io;
 use std::sync::mpsc;
 
@@ -26,7 +26,7 @@ pub(super) fn accept(
             match listener.accept() {
                 Ok(connection) => break connection,
                 // Raised by the main thread, which knows.
-                Err(error) if error.io_error().kind() == io::ErrorKind::Interrupted => return accepted,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return accepted,
                 Err(error) => {
                     if !failing && main.send(Message::AcceptFailed(error)).is_err() {
                         return accepted;
@@ -58,6 +58,6 @@ pub(super) fn number_at_once(free_descriptors: usize, service: &Service) -> u32 
     u32::try_from(free_descriptors / service.descriptors()).unwrap_or(u32::MAX).max(1)
 }
 
-pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error().and_then(adieu::error_name), Some("EMFILE" | "ENFILE"))
+pub(super) fn is_out_of_descriptors(error: &ListenError) -> bool {
+    matches!(error.system().and_then(|error| error.name.as_deref()), Some("EMFILE" | "ENFILE"))
 }

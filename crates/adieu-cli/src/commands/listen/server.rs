@@ -89,13 +89,13 @@ impl Server {
 
         let accepting = plan.options.clone().interrupt(&stop_accepting);
         let listener = Listener::bind(&plan.endpoint, &accepting).map_err(|error| {
-            let cause = NeverConnected::CannotListen { error: error.io_error() };
+            let cause = NeverConnected::CannotListen { error: &error };
             let report = cause.report(&plan.endpoint, Role::Listen);
             // Without reports it is said all the same: nothing will run.
             if plan.reports.format == ReportFormat::None {
                 complain(&error.to_string());
             }
-            printer.report_with(&report, hints::for_listening(&plan.endpoint, error.io_error()))
+            printer.report_with(&report, hints::for_listening(&plan.endpoint, &error))
         })?;
         let endpoint = listener.local_endpoint().clone();
         if let Some(path) = &plan.port_file {
@@ -231,11 +231,8 @@ impl Server {
                     self.wait_in_turn(Client { id, connection, is_told: true });
                 }
                 // Descriptors come back when connections end, and here there are none.
-                Message::AcceptFailed(error)
-                    if !self.keep_open && is_out_of_descriptors(error.io_error()) =>
-                {
-                    let error = error.io_error();
-                    return self.never(NeverConnected::CannotServe { peer: None, error });
+                Message::AcceptFailed(error) if !self.keep_open && is_out_of_descriptors(&error) => {
+                    return self.never(NeverConnected::CannotAccept { error: &error });
                 }
                 Message::AcceptFailed(error) => complain(&error.to_string()),
                 Message::Finished { id, end } => {

@@ -258,7 +258,7 @@ impl DoorState {
                     Ok(connection) => break connection,
                     Err(_) if self.is_over() => return,
                     Err(error) => {
-                        if is_for_want(error.io_error()) {
+                        if is_for_want(&error) {
                             self.say_that_clients_wait(&error.to_string());
                         } else if !std::mem::replace(&mut is_failing, true) {
                             self.tell(DoorEvent::CannotAccept(error));
@@ -418,8 +418,8 @@ impl DoorState {
 }
 
 /// Whether something is missing that others may give back: descriptors, or memory.
-fn is_for_want(error: &io::Error) -> bool {
-    let name = error.raw_os_error().and_then(adieu::error_name);
+fn is_for_want(error: &ListenError) -> bool {
+    let name = error.system().and_then(|error| error.name.as_deref());
     matches!(
         name,
         Some(

@@ -53,7 +53,7 @@ impl Session {
             Err(error) => {
                 let cause = match self.plan.interrupt.raised() {
                     Some(signal) => NeverConnected::Interrupted { signal },
-                    None => NeverConnected::CannotServe { peer: None, error: error.io_error() },
+                    None => NeverConnected::CannotAccept { error: &error },
                 };
                 return Err(never(cause).into());
             }
@@ -136,8 +136,7 @@ impl Session {
                 Some(DoorEvent::Came | DoorEvent::WasBusy) => {}
                 Some(DoorEvent::Says(words)) => self.printer.say(&words),
                 Some(DoorEvent::CannotAccept(error)) => {
-                    let error = error.io_error();
-                    return self.never(NeverConnected::CannotServe { peer: None, error });
+                    return self.never(NeverConnected::CannotAccept { error: &error });
                 }
                 Some(DoorEvent::Agreed(agreed)) => {
                     let (wire, agreement) = *agreed;

@@ -131,10 +131,10 @@ impl Session {
     pub(crate) fn listener(&self, listening: &ListenOptions, options: &str) -> Result<Listener, ExitStatus> {
         let plan = &self.plan;
         let listener = Listener::bind(&plan.endpoint, listening).map_err(|error| {
-            let cause = NeverConnected::CannotListen { error: error.io_error() };
+            let cause = NeverConnected::CannotListen { error: &error };
             let report = cause.report(&plan.endpoint, adieu::Role::Listen);
             let report = TransferReport::never_connected(plan.role, 0, report);
-            self.printer.transfer_with(&report, hints::for_listening(&plan.endpoint, error.io_error()))
+            self.printer.transfer_with(&report, hints::for_listening(&plan.endpoint, &error))
         })?;
         let endpoint = &listener.local_endpoint().clone();
         if let Some(path) = &plan.port_file {

@@ -1,4 +1,4 @@
-//! TCP Fast Open for the side that connects: the first bytes go with the SYN.
+//! TCP Fast Open on the side that connects: the first bytes of a link go with its SYN.
 //!
 //! With `TCP_FASTOPEN_CONNECT`, Linux claims a connection before the peer has answered. `sendto` with `MSG_FASTOPEN`
 //! does not: it sends the SYN at once and says how many bytes went along, and the socket is writable when the peer has
@@ -8,14 +8,14 @@
 //!   bytes are so never with two peers at once. Without a cookie nothing goes along, and then it is a race as ever.
 //! - After an answer that is no connection, the next address is tried, with the bytes. After silence none is: the
 //!   peer's program may have them.
+//!
+//! When a SYN is sent is for connecting to say, not for this module.
 
+use super::Link;
 use crate::carrier::Carrier;
-use crate::connecting::{connect_with, write_rest};
-use crate::error::ConnectCause;
 use crate::handle::Handle;
-use crate::link::Link;
-use crate::{ConnectError, ConnectOptions, Connection, Endpoint, Event, FastOpen, OptionError, Options, os};
-use adieu_proto::{FaultKind, Time};
+use crate::{Endpoint, Event, FastOpen, OptionError, os};
+use adieu_proto::{FaultKind, LocalEnd, Time};
 use socket2::{SockAddr, Socket};
 use std::io;
 
@@ -29,71 +29,11 @@ pub(crate) struct Syn {
     pub(crate) session: Option<crate::tls::Session>,
 }
 
-/// Connects as [`connect`](crate::connect()) does, by TCP Fast Open: `first` is sent, and as much of it as the peer's
-/// cookie and the network allow goes with the SYN. That saves a round trip.
-///
-/// All of `first` is accepted by our kernel when this returns, as after `write_all`, and counted as what the program
-/// wrote; if that fails, the next call on the connection tells. The connection is there only once the peer has answered. The
-/// first connection to a peer asks it for a cookie, so Fast Open begins with the second. With TLS it is the ClientHello
-/// that goes with the SYN, and `first` follows the handshake. The report's `fastopen` says what it came to.
-///
-/// # Twice
-///
-/// If the network duplicates the SYN, the peer's program may receive what went with it twice, on two connections. Use this
-/// only where that does no harm. An address that refused is followed by the next, which is sent the same bytes; one that
-/// was silent is not, because its program may have them.
-///
-/// # Errors
-///
-/// As of [`connect`](crate::connect()); and [`ConnectOptions::check_fast_open`].
-///
-/// # Platforms
-///
-/// Linux. Where `net.ipv4.tcp_fastopen` does not allow it to clients, this is an ordinary connect, and the report says so.
-///
-/// # RFC
-///
-/// RFC 7413, sections 2.1 and 4.2; tcp(7), `MSG_FASTOPEN` in `Documentation/networking/ip-sysctl.rst`.
-pub fn fast_open(
-    endpoint: &Endpoint,
-    options: &ConnectOptions,
-    first: &[u8],
-) -> Result<Connection, ConnectError> {
-    let mut connection = Connection::new(connect_with(endpoint, &options.0, Some(first))?);
-    write_rest(&mut connection, first);
-    Ok(connection)
-}
-
-impl ConnectOptions {
-    /// Whether [`fast_open`](crate::fast_open()) can be had for this endpoint, on this system and with these options.
-    ///
-    /// It asks this first; it is for telling a mistake from a failure.
-    ///
-    /// # Errors
-    ///
-    /// [`OptionError`]: a Unix socket, a system other than Linux, or a proxy.
-    pub fn check_fast_open(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
-        self.0.check_fast_open(endpoint)
-    }
-}
-
-impl Options {
-    fn check_fast_open(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
-        let option = "fastopen";
-        match endpoint {
-            Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => Err(OptionError::Meaningless { option }),
-            _ if !cfg!(target_os = "linux") => Err(OptionError::Unavailable { option }),
-            _ if self.proxy.is_some() => Err(OptionError::ThroughProxy { option }),
-            _ => Ok(()),
-        }
-    }
-}
-
 impl<H: Handle> Link<H> {
     /// The connection is to begin with these bytes.
-    pub(crate) fn offer(&mut self, endpoint: &Endpoint, first: &[u8]) -> Result<(), ConnectCause> {
+    pub(crate) fn offer(&mut self, endpoint: &Endpoint, first: &[u8]) -> Result<(), OptionError> {
         self.core.handle_input(first.len() as u64);
-        self.options.check_fast_open(endpoint).map_err(ConnectCause::Option)?;
+        self.options.check_fast_open(endpoint)?;
         let mut syn = Syn { data: first.to_vec(), ..Syn::default() };
         if let Some(tls) = &self.options.tls {
             // A session that cannot be had is told when there is a connection, as without Fast Open.
@@ -152,28 +92,18 @@ impl<H: Handle> Link<H> {
         self.observe(&Event::FastOpen { outcome });
         gone
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Proxy;
+    /// What of the first bytes our kernel has not taken.
+    pub(crate) fn unaccepted<'a>(&self, first: &'a [u8]) -> &'a [u8] {
+        let accepted = usize::try_from(self.core.counts().accepted).unwrap_or(usize::MAX);
+        first.get(accepted..).unwrap_or_default()
+    }
 
-    #[test]
-    fn what_cannot_have_fast_open_is_told_before_anything_is_done() {
-        let options = ConnectOptions::new();
-        let said = |options: &ConnectOptions, endpoint: &Endpoint| {
-            options.check_fast_open(endpoint).err().map(|error| error.to_string()).unwrap_or_default()
-        };
-        let tcp = Endpoint::tcp("127.0.0.1", 1);
-        assert!(said(&options, &Endpoint::unix("x")).contains("fastopen means nothing for a Unix socket"));
-        let proxy: Proxy = "socks5://127.0.0.1:1".parse().expect("a proxy");
-        let through = said(&options.clone().proxy(proxy), &tcp);
-        if cfg!(target_os = "linux") {
-            assert_eq!(said(&options, &tcp), "");
-            assert!(through.contains("fastopen cannot be had through a proxy"), "{through}");
-        } else {
-            assert!(through.contains("not available"), "{through}");
+    /// A write of the first bytes has failed: the core knows why, but for a wait that cannot be had.
+    pub(crate) fn cannot_go_on(&mut self, error: &io::Error) {
+        if self.core.evidence().fault.is_none() && !self.core.is_decided() {
+            self.local_failure(LocalEnd::Socket, error);
+            self.act();
         }
     }
 }
