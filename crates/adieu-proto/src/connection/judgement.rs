@@ -133,20 +133,19 @@ impl Connection {
     /// Draws the conclusion from the inputs so far: a fault ends the connection, and two ended directions leave only
     /// acknowledgements to wait for.
     pub(super) fn conclude(&mut self, now: Time) {
-        let is_leaving = self.is_leaving();
-        if self.is_decided() || !(self.flushed() || is_leaving) {
+        let Some(fault) = self.evidence.fault else {
+            if self.both_ended() && self.flushed() && !self.held && !self.is_decided() {
+                if let Stage::Open = self.stage {
+                    self.stage = Stage::AwaitingAcks(AckWait::Fin);
+                }
+                self.sample_due = true;
+            }
             return;
-        }
-        if let Some(fault) = self.evidence.fault {
-            // Whatever came before the fault is still to be received. A look that is due comes first.
-            if (self.receive != ReceiveHalf::Open || is_leaving) && !self.sample_due {
-                self.decide(now, self.ending_of(fault));
-            }
-        } else if self.both_ended() && !self.held {
-            if let Stage::Open = self.stage {
-                self.stage = Stage::AwaitingAcks(AckWait::Fin);
-            }
-            self.sample_due = true;
+        };
+        // Whatever came before the fault is still to be received and handed on. A look that is due comes first.
+        let is_all_known = self.receive != ReceiveHalf::Open && self.flushed();
+        if (is_all_known || self.is_leaving()) && !self.sample_due {
+            self.decide(now, self.ending_of(fault));
         }
     }
 

@@ -12,7 +12,11 @@ impl Connection {
         if self.in_flight.is_some() {
             return None;
         }
-        if self.may_shut_down() && self.is_cut() {
+        if self.may_shut_down() {
+            if !self.is_cut() {
+                self.in_flight = Some(Action::ShutdownSend);
+                return self.in_flight;
+            }
             // A FIN would tell the peer that this is a whole answer to a whole stream.
             self.await_delivery(None, Ending::Truncated);
         }
@@ -20,10 +24,10 @@ impl Connection {
         self.in_flight
     }
 
+    /// What is next, but for the shutdown.
     fn next_action(&self) -> Option<Action> {
         match self.stage {
             Stage::Connecting { .. } | Stage::Closed(_) => None,
-            Stage::Open if self.may_shut_down() => Some(Action::ShutdownSend),
             Stage::Open | Stage::AwaitingAcks(_) => self.sample_due.then_some(Action::Sample),
             Stage::Decided { looked: false, .. } if self.is_connected() => Some(Action::Sample),
             Stage::Decided { decision, .. } if self.must_abort(decision.ending) => Some(Action::Abort),

@@ -4,6 +4,7 @@ mod deadlines;
 mod faults;
 mod promises;
 mod silence;
+mod situation;
 mod transport;
 
 use super::*;

@@ -234,3 +234,15 @@ fn a_silent_input_that_answers_the_peer_is_the_peers_silence() {
         assert_eq!(c.poll_timeout().is_some(), bounded, "{input_silence:?} {given}");
     }
 }
+
+#[test]
+fn where_nobody_tells_of_acknowledgements_an_abort_waits_only_if_there_is_something_to_deliver() {
+    let unknown = Sample { unacknowledged: Unacknowledged::Unknown, ..clear(0) };
+    for sent in [0, 7] {
+        let mut c = connected(Config::default(), sent);
+        c.handle_input_failed(ms(2), None);
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(ms(2), unknown);
+        assert_eq!(c.is_decided(), sent == 0);
+    }
+}
