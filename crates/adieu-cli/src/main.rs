@@ -3,6 +3,7 @@
 //! `main` only maps a result to an exit status. Each command has a folder; the options they share have one definition; only
 //! this crate prints.
 
+mod addresses;
 mod cli;
 mod commands;
 mod exit;

@@ -1,11 +1,12 @@
 //! What a command says, and where: stdout carries the peer's bytes and nothing else.
 
+use crate::addresses::{named, peer_name};
 use crate::exit::ExitStatus;
 use crate::options::reporting::{Kind, ReportFormat, Reports};
 use crate::said::{self, Happened, Look};
 use crate::sink::{Sink, Target};
 use crate::{hints, steps};
-use adieu::{Address, Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
+use adieu::{Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
 use adieu_transfer::TransferResult;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
@@ -286,16 +287,6 @@ impl Printer {
             said::text(Look::Plain, &format!("{tag}{:>9.3} ms  {text}", at.as_secs_f64() * 1000.0));
         }
     }
-}
-
-/// An address in words. `None`: it is not known, or a Unix socket without a name.
-pub(crate) fn named(address: Option<&Address>) -> Option<String> {
-    address.filter(|address| address.is_named()).map(ToString::to_string)
-}
-
-/// Who a peer is, in words.
-pub(crate) fn peer_name(address: Option<&Address>) -> String {
-    named(address).unwrap_or_else(|| "an unnamed peer".to_owned())
 }
 
 /// The line of a service's log: when it ended, which, who, how long, and the ending.

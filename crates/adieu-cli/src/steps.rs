@@ -1,6 +1,6 @@
 //! The steps of a connection in words.
 
-use crate::printer::named;
+use crate::addresses::named;
 use adieu::tls::Version;
 use adieu::{CALLS, Event, FastOpen, describe_error};
 use std::io;

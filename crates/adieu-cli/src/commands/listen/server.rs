@@ -7,10 +7,11 @@ use super::message::{ClientEnd, Message, REST};
 use super::plan::{FOR_EACH, Plan};
 use super::port_file;
 use super::service::Service;
+use crate::addresses::peer_name;
 use crate::exit::ExitStatus;
 use crate::options::reporting::ReportFormat;
 use crate::os::{Served, command, signals};
-use crate::printer::{Printer, complain, peer_name};
+use crate::printer::{Printer, complain};
 use crate::{hints, said};
 use adieu::tls::Failure;
 use adieu::{

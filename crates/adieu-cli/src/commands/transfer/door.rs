@@ -4,7 +4,8 @@
 //! So a client that says nothing, or trickles, or has another secret, keeps nobody else waiting.
 
 use super::guesses::{Guesser, Guesses};
-use crate::printer::{Printer, peer_name};
+use crate::addresses::peer_name;
+use crate::printer::Printer;
 use adieu::tls::Failure;
 use adieu::{Connection, Interrupt, ListenError, ListenOptions, Listener, Report, Signal, describe_error};
 use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};

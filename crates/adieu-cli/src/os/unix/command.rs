@@ -6,8 +6,8 @@
 //! EOF. Should we be killed ourselves, the guard does that.
 
 use super::guard::{Guard, Guarded};
+use crate::addresses::named;
 use crate::os::{ExecStatus, Served};
-use crate::printer::named;
 use adieu::exchange::{Input, Output};
 use adieu::{CommandEnd, Connection, Interrupt, LocalEnd};
 use adieu_os::{AsPollable, Group, LeaderEnded};
