@@ -153,8 +153,8 @@ impl<H: Handle> Asking<H> {
             Err(error) => return Err(error.clone()),
         };
         match way.step(&self.established.socket, handshake)? {
-            Step::Done => Ok(Blocked::No),
-            Step::Blocked(direction) => {
+            None => Ok(Blocked::No),
+            Some(direction) => {
                 self.direction = direction;
                 if handshake.is_refused() {
                     let refused_at = *self.refused_at.get_or_insert(now);
@@ -221,8 +221,12 @@ impl Way {
         Ok(Self::Plain)
     }
 
-    /// Does all of a handshake that can be done without waiting.
-    fn step<H: Handle>(&mut self, handle: &H, handshake: &mut Handshake) -> Result<Step, ProxyError> {
+    /// Does all of a handshake that can be done without waiting. Gives what it waits for then; `None`: it is done.
+    fn step<H: Handle>(
+        &mut self,
+        handle: &H,
+        handshake: &mut Handshake,
+    ) -> Result<Option<Direction>, ProxyError> {
         match self {
             Self::Plain => step(handle, handshake),
             Self::Tls(session) => session.step(handle, handshake),
@@ -238,20 +242,14 @@ impl Way {
     }
 }
 
-/// What a handshake came to without waiting.
-pub(super) enum Step {
-    Done,
-    Blocked(Direction),
-}
-
-/// Does all of a handshake in the clear that can be done without waiting.
+/// Does all of a handshake in the clear that can be done without waiting. Gives what it waits for then; `None`: it is done.
 ///
 /// What has arrived is looked at first, and received only as far as it is the handshake's.
-fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Step, ProxyError> {
+fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Option<Direction>, ProxyError> {
     let mut buffer = [0; 2048];
     loop {
         let (direction, result) = match handshake.wants() {
-            Wants::Done => return Ok(Step::Done),
+            Wants::Done => return Ok(None),
             Wants::Send(bytes) => {
                 let sent =
                     handle.attempt(Direction::Send, |socket| socket.send_with_flags(bytes, os::SEND_FLAGS));
@@ -274,7 +272,7 @@ fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Step, ProxyE
         match result {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked(direction)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Some(direction)),
             // What it said before its reset is told.
             Err(_) if handshake.is_refused() => return Err(handshake.end()),
             Err(error) => {

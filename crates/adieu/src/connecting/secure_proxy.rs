@@ -3,7 +3,6 @@
 //! The session then carries the streams: their bytes are what is sealed in it, or, where the peer speaks TLS too, the records
 //! that lead to the peer are.
 
-use super::proxy::Step;
 use crate::carrier::{self, Carrier, PeerStream};
 use crate::handle::{Direction, Handle};
 use crate::proxy::{Handshake, Proxy, ProxyError, Wants};
@@ -37,12 +36,12 @@ impl Session {
         self.tls
     }
 
-    /// Does all that can be done without waiting.
+    /// Does all that can be done without waiting. Gives what it waits for then; `None`: it is done.
     pub(super) fn step<H: Handle>(
         &mut self,
         handle: &H,
         handshake: &mut Handshake,
-    ) -> Result<Step, ProxyError> {
+    ) -> Result<Option<Direction>, ProxyError> {
         loop {
             if self.tls.has_unsent() {
                 let unsent = self.tls.unsent();
@@ -54,7 +53,7 @@ impl Session {
                     }
                     Err(error) => match failed(error, handshake) {
                         None => {}
-                        Some(Ok(())) => return Ok(Step::Blocked(Direction::Send)),
+                        Some(Ok(())) => return Ok(Some(Direction::Send)),
                         Some(Err(Ok(refusal))) => return Err(refusal),
                         Some(Err(Err(error))) => return Err(failed_us(Call::Send, &error)),
                     },
@@ -63,7 +62,7 @@ impl Session {
             }
             if self.is_secured {
                 match self.speak(handshake)? {
-                    Spoken::Done => return Ok(Step::Done),
+                    Spoken::Done => return Ok(None),
                     Spoken::Something => continue,
                     Spoken::NeedsInput => {}
                 }
@@ -86,7 +85,7 @@ impl Session {
                 }
                 Err(error) => match failed(error, handshake) {
                     None => {}
-                    Some(Ok(())) => return Ok(Step::Blocked(Direction::Receive)),
+                    Some(Ok(())) => return Ok(Some(Direction::Receive)),
                     Some(Err(Ok(refusal))) => return Err(refusal),
                     Some(Err(Err(error))) if self.is_secured => {
                         return Err(failed_us(Call::Receive, &error));

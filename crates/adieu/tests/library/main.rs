@@ -18,6 +18,7 @@ mod proxies;
 // What is unacknowledged at a reset is asked of the kernel.
 #[cfg(target_os = "linux")]
 mod relay;
+mod same_events;
 mod secure_proxies;
 // socket2 reads these options back on Unix.
 #[cfg(unix)]
