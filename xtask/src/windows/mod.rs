@@ -121,7 +121,8 @@ fn build(parts: &Parts, folder: &Path) -> Result<Vec<PathBuf>> {
     println!("--- building for {TARGET}");
     let mut command = cargo(parts, folder, "test", TARGET, "std,panic_unwind,test")?;
     command.args(["-p", "adieu-peer", "-p", "adieu-testkit", "--no-run", "--lib", "--bins", "--tests"]);
-    let built = command.args(["--message-format", "json"]).stderr(Stdio::inherit()).output()?;
+    let built =
+        command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit()).output()?;
     if !built.status.success() {
         bail!("cargo: {}", built.status);
     }

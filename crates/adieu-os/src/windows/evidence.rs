@@ -362,9 +362,9 @@ mod tests {
         let near = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
         let (far, _) = listener.accept().expect("it has connected");
         let first = |stream: &std::net::TcpStream, peer: &std::net::TcpStream| {
-            let local = stream.local_addr().expect("connected").to_string();
+            let local = stream.local_addr().expect("connected");
             // The other's own, because an ended one has no peer's address any more.
-            let peer = peer.local_addr().expect("connected").to_string();
+            let peer = peer.local_addr().expect("connected");
             let look = Look { local: Some(local), peer: Some(peer), ..ENDED };
             first_fin(&SockRef::from(stream), look)
         };
@@ -387,9 +387,9 @@ mod tests {
             let near =
                 std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
             let (far, _) = listener.accept().expect("it has connected");
-            let local = near.local_addr().expect("connected").to_string();
-            let peer = near.peer_addr().expect("connected").to_string();
-            let state = || state_in_table(Some(&local), Some(&peer));
+            let local = near.local_addr().expect("connected");
+            let peer = near.peer_addr().expect("connected");
+            let state = || state_in_table(Some(local), Some(peer));
             assert_eq!(state(), Some(State::Established), "{ip}");
             near.shutdown(std::net::Shutdown::Write).expect("connected");
             // The other end's EOF shows that the FIN has come; its acknowledgement goes out before that is read.
