@@ -1,6 +1,7 @@
 //! What the two ends of an exchange have in common on every system; how they are read and written is each system's own.
 
 use super::ends::{Input, Output, Sink};
+use crate::closes::Closes;
 use crate::{OpenFile, Pollable, Watch};
 use std::time::Duration;
 use std::{fs::File, io};
@@ -108,16 +109,6 @@ impl Output {
         self.on_cut = Some(Box::new(f));
         self
     }
-}
-
-/// Whether standard output is closed after a peer's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Closes {
-    /// Always.
-    Always,
-    /// If a byte has passed in either direction; otherwise another peer may be served there.
-    AfterAByte,
 }
 
 impl Output {

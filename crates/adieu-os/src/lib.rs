@@ -14,14 +14,16 @@
 compile_error!("adieu-os needs sockets as Unix or Windows has them");
 
 mod both_ends;
+mod closes;
 mod first;
 mod sockets;
 mod watch;
 mod words;
 
-pub use both_ends::{Closes, WaitEnd};
+pub use both_ends::WaitEnd;
+pub use closes::Closes;
 pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
-pub use watch::{Ready, Watch};
+pub use watch::{AsPollable, Pollable, Ready, Watch};
 pub use words::{Explained, describe_code, describe_error, os_code};
 
 use adieu_proto::Side;

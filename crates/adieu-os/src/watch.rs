@@ -1,6 +1,39 @@
 //! One thing to wait for, and what came: the same for `poll` and WSAPoll.
 
-use super::Pollable;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket, BorrowedSocket};
+
+/// What can be waited for.
+#[cfg(unix)]
+pub type Pollable<'a> = BorrowedFd<'a>;
+
+/// What can be waited for.
+#[cfg(windows)]
+pub type Pollable<'a> = BorrowedSocket<'a>;
+
+/// Something that can be waited for.
+pub trait AsPollable {
+    /// What `poll`, or WSAPoll, is given of it.
+    fn as_pollable(&self) -> Pollable<'_>;
+}
+
+#[cfg(unix)]
+impl<T: AsFd> AsPollable for T {
+    /// What `poll` is given of it.
+    fn as_pollable(&self) -> Pollable<'_> {
+        self.as_fd()
+    }
+}
+
+#[cfg(windows)]
+impl<T: AsSocket> AsPollable for T {
+    /// What WSAPoll is given of it.
+    fn as_pollable(&self) -> Pollable<'_> {
+        self.as_socket()
+    }
+}
 
 /// One thing to wait for, and what came.
 pub struct Watch<'a> {

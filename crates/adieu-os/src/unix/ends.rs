@@ -5,7 +5,7 @@
 
 use super::end_check::EndCheck;
 use super::open_file::{Fd, Kind, OpenFile};
-use crate::both_ends::Closes;
+use crate::closes::Closes;
 use crate::{Lane, Watch};
 use adieu_proto::LocalEnd;
 use rustix::fs::{Mode, OFlags};

@@ -37,7 +37,6 @@ use adieu_proto::{Call, Fault, FaultKind, Side, SocketError};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use socket2::{SockRef, Socket};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::{io, time::Duration};
 
 /// What a system error means for a connection.
@@ -176,22 +175,6 @@ pub fn path_of(address: &socket2::SockAddr) -> Option<std::path::PathBuf> {
 /// The abstract name that a Unix socket's address has.
 pub fn abstract_name_of(address: &socket2::SockAddr) -> Option<String> {
     address.as_abstract_namespace().map(|name| String::from_utf8_lossy(name).into_owned())
-}
-
-/// What can be waited for.
-pub type Pollable<'a> = BorrowedFd<'a>;
-
-/// Something that can be waited for.
-pub trait AsPollable {
-    /// What `poll`, or WSAPoll, is given of it.
-    fn as_pollable(&self) -> Pollable<'_>;
-}
-
-impl<T: AsFd> AsPollable for T {
-    /// What `poll`, or WSAPoll, is given of it.
-    fn as_pollable(&self) -> Pollable<'_> {
-        self.as_fd()
-    }
 }
 
 /// Whether the system knows of an error that a receive of 0 has not told: here SO_ERROR tells it, at the last look.

@@ -6,7 +6,7 @@
 //! Source: "Console Handles", "Anonymous Pipe Operations", GetFileType.
 
 use super::worker::{Reader, Writer};
-use crate::both_ends::Closes;
+use crate::closes::Closes;
 use crate::{Lane, Watch};
 use adieu_proto::LocalEnd;
 use std::fs::File;

@@ -51,7 +51,7 @@ pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,
     stdout_reader_has_gone, that_is_file,
 };
-pub use wait::{AsPollable, Pollable, has_error, wait};
+pub use wait::{has_error, wait};
 pub use waker::Waker;
 pub use winsock::Network;
 

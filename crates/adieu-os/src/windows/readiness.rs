@@ -1,6 +1,6 @@
 //! What tokio waits for.
 
-use super::AsPollable;
+use crate::AsPollable;
 use socket2::{SockAddr, Socket};
 use std::io;
 use std::os::windows::io::BorrowedSocket;

@@ -6,31 +6,16 @@
 //!
 //! Source: Winsock's WSAPoll.
 
+use crate::Pollable;
 use crate::{Ready, Watch};
 use socket2::SockRef;
-use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
+use std::os::windows::io::AsRawSocket;
 use std::time::{Duration, Instant};
 use std::{io, ptr, thread};
 use windows_sys::Win32::Networking::WinSock::{
     FD_SET, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, SOCKET, SOCKET_ERROR, TIMEVAL, WSAGetLastError,
     WSAPOLLFD, WSAPoll, select,
 };
-
-/// What can be waited for.
-pub type Pollable<'a> = BorrowedSocket<'a>;
-
-/// Something that can be waited for.
-pub trait AsPollable {
-    /// What `poll`, or WSAPoll, is given of it.
-    fn as_pollable(&self) -> Pollable<'_>;
-}
-
-impl<T: AsSocket> AsPollable for T {
-    /// What `poll`, or WSAPoll, is given of it.
-    fn as_pollable(&self) -> Pollable<'_> {
-        self.as_socket()
-    }
-}
 
 /// How often `select` is asked of attempts to connect.
 ///
@@ -110,7 +95,7 @@ pub(super) fn is_readable(socket: &SockRef<'_>) -> bool {
 }
 
 /// What WSAPoll says at once. Nothing, if it fails.
-fn flags_now(socket: BorrowedSocket<'_>, events: i16) -> i16 {
+fn flags_now(socket: Pollable<'_>, events: i16) -> i16 {
     let mut fd = WSAPOLLFD { fd: raw(socket), events, revents: 0 };
     #[expect(unsafe_code, reason = "WSAPoll has no safe wrapper")]
     // SAFETY: the pointer leads to one WSAPOLLFD, whose socket is borrowed for the call.
@@ -120,7 +105,7 @@ fn flags_now(socket: BorrowedSocket<'_>, events: i16) -> i16 {
 
 /// Source: select, exceptfds: "if a socket is processing a connect call (nonblocking), failure of the connect attempt is
 /// indicated".
-fn has_failed_to_connect(socket: BorrowedSocket<'_>) -> bool {
+fn has_failed_to_connect(socket: Pollable<'_>) -> bool {
     let mut set = FD_SET { fd_count: 1, ..FD_SET::default() };
     set.fd_array[0] = raw(socket);
     let now = TIMEVAL::default();
@@ -130,7 +115,7 @@ fn has_failed_to_connect(socket: BorrowedSocket<'_>) -> bool {
     result > 0
 }
 
-fn raw(socket: BorrowedSocket<'_>) -> SOCKET {
+fn raw(socket: Pollable<'_>) -> SOCKET {
     // Both are a pointer's size: std has it as u64 on all Windows.
     socket.as_raw_socket() as SOCKET
 }

@@ -1,0 +1,11 @@
+//! When standard output is closed before the end of the process.
+
+/// Whether standard output is closed after a peer's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Closes {
+    /// Always.
+    Always,
+    /// If a byte has passed in either direction; otherwise another peer may be served there.
+    AfterAByte,
+}
