@@ -56,6 +56,7 @@ const ADIEU: Layers = &[
         "report",
         "options::socket",
         "options::apply",
+        "system_error",
         "proxy::error",
         "tls::error",
         "tls::facts",
@@ -64,7 +65,7 @@ const ADIEU: Layers = &[
     &["carrier", "tls"],
     &["options", "handle", "proxy"],
     &["link"],
-    &["connecting", "flow"],
+    &["connecting", "flow", "listening"],
     &["blocking", "tokio"],
 ];
 

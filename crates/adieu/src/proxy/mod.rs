@@ -4,7 +4,7 @@
 //! driver looks at what its kernel holds, lets the handshake say how much of that is its own, and receives just so much.
 //! Whatever the proxy sends after its reply is the stream's.
 //!
-//! Both drivers use it: `connecting/proxy.rs` and `tokio/proxy.rs`.
+//! The driver of a handshake is connecting's, for both faces.
 
 mod environment;
 mod error;

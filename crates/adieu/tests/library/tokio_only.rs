@@ -378,3 +378,26 @@ fn an_interrupt_ends_an_accept_and_an_exchange() {
         drop(connected);
     });
 }
+
+#[test]
+fn a_listener_has_the_methods_of_the_blocking_one() {
+    run(|| async {
+        let any = Endpoint::tcp("127.0.0.1", 0);
+        let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).expect("loopback");
+        let stop = Interrupt::new().expect("a pipe");
+        let listener = listener.with_options(&ListenOptions::new(), &stop);
+        assert!(listener.try_accept().expect("it listens").is_none());
+        let nobody = listener.accept_within(Duration::from_millis(20)).await.expect("it listens");
+        assert!(nobody.is_none());
+        let address = listener.local_endpoint().to_string();
+        let _first = std::net::TcpStream::connect(&address).expect("it listens");
+        // Whoever waits already is accepted also without any time, and one that comes later within it.
+        assert!(listener.accept_within(Duration::ZERO).await.expect("it listens").is_some());
+        let _second = std::net::TcpStream::connect(&address).expect("it listens");
+        assert!(listener.accept_within(BOUND).await.expect("it listens").is_some());
+        stop.raise(Signal::Terminate);
+        let error = listener.accept_within(BOUND).await.expect_err("the interrupt is raised");
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        assert!(listener.accept().await.is_err());
+    });
+}
