@@ -16,6 +16,7 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
+    Check { name: "circles and layers", arguments: &["xtask", "circles"], environment: &[] },
     Check {
         name: "lints",
         arguments: &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],

@@ -54,6 +54,7 @@ const ADIEU: Layers = &[
         "event",
         "error",
         "report",
+        "system_error",
         "options::socket",
         "options::apply",
         "system_error",
