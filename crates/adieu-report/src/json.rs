@@ -201,7 +201,7 @@ impl Json<'_> {
         let error = self.error.map(|words| SystemError {
             code: self.error_code,
             name: self.error_name.map(|name| Cow::Owned(name.into_owned())),
-            words: words.into_owned(),
+            words: words.into_owned().into(),
         });
         let fast_open = match self.fastopen.as_deref() {
             None => None,

@@ -25,6 +25,7 @@ mod shown;
 mod system_error;
 mod time;
 mod tls;
+mod words;
 
 pub use address::Address;
 pub use command::CommandEnd;
@@ -37,3 +38,4 @@ pub use shown::{shown, steers};
 pub use system_error::{ErrorMeaning, SystemError};
 pub use time::whole_micros;
 pub use tls::{TlsAlert, TlsFailure, TlsTrust, TlsVersion};
+pub use words::{Setting, Words};

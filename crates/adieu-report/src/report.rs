@@ -5,8 +5,8 @@
 
 use crate::time::{whole_micros, within_rfc3339};
 use crate::{
-    Address, CommandEnd, FastOpen, Role, SystemError, TlsAlert, TlsFailure, TlsTrust, TlsVersion, Transport,
-    exit_code,
+    Address, CommandEnd, FastOpen, Role, Setting, SystemError, TlsAlert, TlsFailure, TlsTrust, TlsVersion,
+    Transport, exit_code,
 };
 use adieu_proto::{Call, Connection, Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};
 use std::time::{Duration, SystemTime};
@@ -268,6 +268,13 @@ impl Report {
     /// The first error's symbolic name, such as `ECONNRESET`.
     pub fn error_name(&self) -> Option<&str> {
         self.error.as_ref()?.name.as_deref()
+    }
+
+    /// Calls the settings that its error names as the reader knows them: a command line calls them by its options.
+    pub fn call_settings(&mut self, name: impl Fn(Setting) -> &'static str) {
+        if let Some(error) = &mut self.error {
+            error.words = error.words.called(name);
+        }
     }
 
     /// The command whose input and output were the two directions has ended. If that was a failure, an ending that was

@@ -1,5 +1,6 @@
 //! An error that a system told, so that it can be kept, compared and read on another system.
 
+use crate::Words;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -14,12 +15,12 @@ pub struct SystemError {
     /// The number's symbolic name, such as `ECONNRESET`. `None`: not one that connections meet.
     pub name: Option<Cow<'static, str>>,
     /// In words, with the name and the number if there are any.
-    pub words: String,
+    pub words: Words,
 }
 
 impl SystemError {
     /// An error from its three parts.
-    pub fn new(code: Option<i32>, name: Option<&'static str>, words: impl Into<String>) -> Self {
+    pub fn new(code: Option<i32>, name: Option<&'static str>, words: impl Into<Words>) -> Self {
         Self { code, name: name.map(Cow::Borrowed), words: words.into() }
     }
 
