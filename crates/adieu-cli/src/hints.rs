@@ -1,15 +1,46 @@
-//! What to try next: one sentence for the endings where there is something to try.
+//! What to try next: the option that cures a failure, and one sentence for the endings where there is something to try.
+//!
+//! The library names settings, and here is which option each of them is; nowhere else does a failure become an option.
 
 use adieu::tls::{Alert, Version};
 use adieu::{
-    Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, Report, Role, Side, Timer,
+    Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, Report, Role, Setting, Side,
+    Timer,
 };
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 /// Our input was given up by default while it was still open.
 const INPUT_GIVEN_UP: &str = "the peer had ended its side, and stdin was open and silent for 2 s: --input-grace none waits for its end, --input-grace 2s takes such a silence for its end";
 
 const SHORTER_PATH: &str = "go nearer with cd, and give a relative path";
+
+/// How a user of the command line calls a setting that the library names.
+pub(crate) fn option(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Pin => "--pin",
+        Setting::Roots | Setting::ClientRoots => "--ca",
+        Setting::ProxyRoots => "--proxy-ca",
+        Setting::ServerName => "--servername",
+        Setting::Identity => "--cert and --key",
+        Setting::LeastVersion => "--tls-min",
+        Setting::Alpn => "--alpn",
+        Setting::IdleTimeout => "--idle-timeout",
+        Setting::ConnectTimeout => "--connect-timeout",
+        other => other.name(),
+    }
+}
+
+/// A report that calls settings as [`option`] does.
+pub(crate) fn with_options(report: &Report) -> Cow<'_, Report> {
+    let names_none = report.error.as_ref().is_none_or(|error| error.words.settings().next().is_none());
+    if names_none {
+        return Cow::Borrowed(report);
+    }
+    let mut report = report.clone();
+    report.call_settings(option);
+    Cow::Owned(report)
+}
 
 /// For an ending.
 pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
@@ -226,6 +257,13 @@ fn for_binding(endpoint: &Endpoint, meaning: ErrorMeaning) -> Option<&'static st
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_setting_is_an_option() {
+        for setting in Setting::ALL {
+            assert!(option(*setting).starts_with("--"), "{setting:?} has no option");
+        }
+    }
 
     #[test]
     fn a_socket_file_has_hints_of_its_own() {

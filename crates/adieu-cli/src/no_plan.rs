@@ -4,6 +4,7 @@
 //! everything as it was.
 
 use crate::exit::ExitStatus;
+use crate::hints;
 use crate::options::reporting::Reports;
 use crate::printer::{Printer, complain, complain_with};
 use adieu_transfer::TransferReport;
@@ -60,6 +61,6 @@ impl From<anyhow::Error> for NoPlan {
 /// Options that make no sense together, or not for this endpoint.
 impl From<adieu::OptionError> for NoPlan {
     fn from(error: adieu::OptionError) -> Self {
-        Self::refused(error.to_string())
+        Self::refused(error.words().called(hints::option).to_string())
     }
 }

@@ -89,6 +89,7 @@ impl Printer {
 
     /// The same, with what to try next where the report alone does not tell.
     pub(crate) fn report_with(&self, report: &Report, hint: Option<&str>) -> ExitStatus {
+        let report = &*hints::with_options(report);
         let status = ExitStatus::Ending(report.exit_code());
         let hint = hint.or_else(|| hints::for_report(report));
         let is_good = report.is_graceful();

@@ -8,6 +8,7 @@
 //! TLS: [`tls::Session`](crate::tls::Session), a type without values where TLS is not built, so that everything that asks
 //! for one is compiled away.
 
+use crate::Words;
 use crate::tls::{Alert, HandshakeError, TlsFacts};
 use adieu_proto::Timer;
 use std::io;
@@ -89,7 +90,7 @@ pub(crate) trait Carrier: Sized {
     fn early_fault(&self, error: &io::Error) -> HandshakeError;
 
     /// What it means that a time was over before the end of the handshake.
-    fn out_of_time(&self, timer: Timer) -> String;
+    fn out_of_time(&self, timer: Timer) -> Words;
 
     /// What the handshake has agreed on so far, for the report.
     fn describe(&self, facts: &mut TlsFacts);

@@ -3,7 +3,7 @@
 //! Each says by its variant what failed, so nothing is guessed from an error's number or text.
 
 use crate::options::{OptionError, UnsuitedError};
-use crate::{Address, Endpoint, ProxyError, Report, SystemError, os, system_error};
+use crate::{Address, Endpoint, ProxyError, Report, SystemError, Words, os, system_error};
 use adieu_proto::Ending;
 use std::net::Ipv6Addr;
 use std::{fmt, io};
@@ -49,7 +49,7 @@ pub enum ConnectCause {
     #[error("{0}")]
     Option(#[source] OptionError),
     /// There is no connection to the proxy itself.
-    #[error("the proxy {proxy} cannot be reached: {cause}")]
+    #[error("{}", unreachable(proxy, cause))]
     ProxyUnreachable {
         /// The proxy, without user and password.
         proxy: String,
@@ -58,7 +58,7 @@ pub enum ConnectCause {
         cause: Box<ConnectCause>,
     },
     /// The proxy that was to be connected through said no, or failed us.
-    #[error("the proxy {proxy} {error}")]
+    #[error("{}", refused(proxy, error))]
     Proxy {
         /// The proxy, without user and password.
         proxy: String,
@@ -73,6 +73,27 @@ pub enum ConnectCause {
     /// The interrupt was raised.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl ConnectCause {
+    /// The sentence, with the settings that it names.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Tls(error) => error.words(),
+            Self::Option(error) => error.words(),
+            Self::ProxyUnreachable { proxy, cause } => unreachable(proxy, cause),
+            Self::Proxy { proxy, error } => refused(proxy, error),
+            other => other.to_string().into(),
+        }
+    }
+}
+
+fn unreachable(proxy: &str, cause: &ConnectCause) -> Words {
+    Words::from(format!("the proxy {proxy} cannot be reached: ")) + cause.words()
+}
+
+fn refused(proxy: &str, error: &ProxyError) -> Words {
+    Words::from(format!("the proxy {proxy} ")) + error.words()
 }
 
 /// What an attempt was made at.

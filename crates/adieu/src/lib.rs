@@ -85,8 +85,8 @@ pub use adieu_proto::{
     Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,
 };
 pub use adieu_report::{
-    Address, CommandEnd, Context, Counters, Durations, ErrorMeaning, FastOpen, Report, Role, SystemError,
-    Transport, exit_code, shown,
+    Address, CommandEnd, Context, Counters, Durations, ErrorMeaning, FastOpen, Report, Role, Setting,
+    SystemError, Transport, Words, exit_code, shown,
 };
 pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;

@@ -4,7 +4,7 @@
 //! is put into its types.
 
 use crate::os::{self, describe_code, describe_error, error_name};
-use crate::{Address, Context, Endpoint, FastOpen, ListenError, Report, Role, SystemError, Transport};
+use crate::{Address, Context, Endpoint, FastOpen, ListenError, Report, Role, SystemError, Transport, Words};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Outcome, Signal, Time};
 use std::path::Path;
 use std::time::SystemTime;
@@ -69,7 +69,7 @@ pub(crate) struct Facts {
     pub(crate) resolved: Option<Time>,
     pub(crate) tcp: os::TcpFacts,
     /// Of a connection that never was: what every address said.
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<Words>,
     /// Who was connected to.
     pub(crate) host: Option<String>,
     /// Without TLS of ours, what was received begins as the other side of TLS does.
@@ -165,17 +165,17 @@ impl NeverConnected<'_> {
                     let fault = Fault { call: Call::Connect, kind: FaultKind::Other, code: number };
                     core.handle_connect_failed(start, fault);
                 }
-                facts.failure = Some(error.cause().to_string());
+                facts.failure = Some(error.cause().to_string().into());
                 context = Context::Binding;
             }
             Self::CannotAccept { error } => {
                 let number = error.system().and_then(|error| error.code);
                 core.handle_local_failure(start, LocalEnd::Socket, number);
-                facts.failure = Some(error.cause().to_string());
+                facts.failure = Some(error.cause().to_string().into());
             }
             Self::CannotServe { peer, error } => {
                 core.handle_local_failure(start, LocalEnd::Socket, error.raw_os_error());
-                facts.failure = Some(describe_error(error));
+                facts.failure = Some(describe_error(error).into());
                 facts.peer_address = peer.filter(|peer| peer.is_named()).cloned();
             }
         }

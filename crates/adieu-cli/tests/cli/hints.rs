@@ -2,7 +2,7 @@
 
 use crate::{BOUND, Server, adieu, run, text};
 use adieu_testkit::skip::counterpart;
-use adieu_testkit::tls::authority::Authority;
+use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::tls::peer::{Peer, Setup, Step};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -305,4 +305,81 @@ fn an_authority_with_a_key_of_an_unknown_kind_is_told_in_words() {
     let server = Server::start_at("tls://127.0.0.1:0", &[&identity[..], &["--echo"]].concat());
     let (code, said) = self::said(&["connect", &server.address, "--pin", pin.trim()]);
     assert_eq!(code, Some(0), "the advice helps: {said}");
+}
+
+#[test]
+fn a_handshake_that_failed_names_the_options_that_mend_it() {
+    const HOLD: &[Step] = &[Step::Hold];
+    const HANDSHAKE: &[Step] = &[Step::Handshake];
+    let stranger = Authority::new().expect("a key");
+    let stranger = stranger.file().display().to_string();
+    let ca = Authority::shared().file().display().to_string();
+    let other: &Identity = Box::leak(Box::new(Authority::shared().issue(&["other.test"]).expect("a key")));
+    let pin = Authority::loopback().fingerprint();
+    let of_other = Setup { identity: Some(other), ..Setup::PLAIN };
+    for (setup, script, args, code, says) in [
+        (
+            Setup::PLAIN,
+            HANDSHAKE,
+            &["--ca", &*stranger][..],
+            3,
+            format!("name its certificate with --ca, or use --pin {pin} instead of --ca; or the peer may"),
+        ),
+        (
+            of_other,
+            HANDSHAKE,
+            &["--ca", &ca],
+            3,
+            "and not for 127.0.0.1: connect to the name that it is for, or give it with --servername"
+                .to_owned(),
+        ),
+        (
+            Setup::TLS12,
+            HANDSHAKE,
+            &["--ca", &ca, "--tls-min", "1.3"],
+            3,
+            "no TLS version in common: update the peer, or lower --tls-min if it was raised".to_owned(),
+        ),
+        (
+            Setup::PLAIN,
+            HOLD,
+            &["--ca", &ca, "--idle-timeout", "100ms"],
+            5,
+            "is this port one for TLS? if it is only slow, raise --idle-timeout".to_owned(),
+        ),
+        (
+            Setup::PLAIN,
+            HOLD,
+            &["--ca", &ca, "--connect-timeout", "100ms"],
+            5,
+            "is this port one for TLS? if the peer is only slow, raise --connect-timeout".to_owned(),
+        ),
+    ] {
+        for (command, report) in
+            [("connect", "text"), ("connect", "json"), ("send", "text"), ("send", "json")]
+        {
+            let peer = Peer::listen(setup, script).expect("loopback");
+            let endpoint = format!("tls://{}", peer.address());
+            let mut all = vec![command, "--report", report];
+            all.extend((command == "send").then_some("Cargo.toml"));
+            all.push(&endpoint);
+            let (status, said) = said(&[&all[..], args].concat());
+            assert_eq!(status, Some(code), "{said}");
+            // JSON has it in the sentence and in the error.
+            let count = said.matches(&says).count();
+            assert!(if report == "json" { count >= 2 } else { count == 1 }, "{command} {report}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted_is_trusted_by_its_own_option() {
+    let stranger = Authority::new().expect("a key");
+    let stranger = stranger.file().display().to_string();
+    let peer = Peer::listen(Setup::PLAIN, &[Step::Handshake]).expect("loopback");
+    let proxy = format!("https://{}", peer.address());
+    let (code, said) = said(&["connect", "peer.invalid:80", "--proxy", &proxy, "--proxy-ca", &stranger]);
+    let sentence = "the issuer of the proxy's certificate is not trusted here: name its certificate with --proxy-ca; or the \
+                    proxy may not send its whole chain";
+    assert!(code == Some(3) && said.contains(sentence), "{said}");
 }

@@ -277,7 +277,7 @@ impl<H: Handle> Link<H> {
             self.observe(&Event::TlsFailed { alert, error: &broken.words });
         } else {
             // The only session is that with the proxy.
-            self.facts.failure.get_or_insert(with_the_proxy(&broken.words));
+            self.facts.failure.get_or_insert_with(|| with_the_proxy(&broken.words).into());
         }
         self.flush_alert();
         let fault = Fault { call, kind: FaultKind::Protocol, code: None };

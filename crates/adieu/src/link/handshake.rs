@@ -150,7 +150,7 @@ impl<H: Handle> Link<H> {
             facts.failure = Some(error.failure());
         }
         self.facts.handshake = Some(error.clone());
-        self.facts.failure = Some(error.to_string());
+        self.facts.failure = Some(error.words());
         let call = told.map_or(Call::Receive, |fault| fault.call);
         let fault = Fault { call, kind: FaultKind::Protocol, code: told.and_then(|f| f.code) };
         self.core.handle_connect_failed(self.now(), fault);

@@ -5,7 +5,7 @@
 
 use super::{IpVersion, KeepAlive, SocketOptions};
 use crate::endpoint::host_of;
-use crate::{Endpoint, SystemError, os, system_error};
+use crate::{Endpoint, Setting, SystemError, Words, os, system_error};
 #[cfg(target_os = "linux")]
 use socket2::Protocol;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
@@ -32,7 +32,7 @@ pub enum OptionError {
     /// This system does not have it.
     #[error("the socket option {option} is not available on {}", std::env::consts::OS)]
     Unavailable {
-        /// Its name, as the command line has it, without the dashes.
+        /// Its name, such as `ttl`.
         option: &'static str,
     },
     /// It means nothing for this endpoint.
@@ -48,10 +48,7 @@ pub enum OptionError {
         option: &'static str,
     },
     /// TLS is to check a certificate, and nothing says for which name.
-    #[error(
-        "a Unix socket has no name that a certificate could be for: give the name with --servername, or the \
-         certificate with --pin"
-    )]
+    #[error("{}", no_server_name())]
     NoServerName,
     /// The value can mean nothing.
     #[error("the socket option {option} cannot be {value}: {why}")]
@@ -95,7 +92,22 @@ pub enum OptionError {
     },
 }
 
+fn no_server_name() -> Words {
+    Words::from("a Unix socket has no name that a certificate could be for: give the name with ")
+        + Setting::ServerName
+        + ", or the certificate with "
+        + Setting::Pin
+}
+
 impl OptionError {
+    /// The sentence, with the settings that it names.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::NoServerName => no_server_name(),
+            other => other.to_string().into(),
+        }
+    }
+
     /// The system's number, where the system refused.
     pub(crate) fn code(&self) -> Option<i32> {
         if let Self::Refused { source, .. } = self { source.code } else { None }

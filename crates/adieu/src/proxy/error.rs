@@ -3,7 +3,7 @@
 //! That there is no connection to the proxy itself is no answer of its: see
 //! [`ConnectCause::ProxyUnreachable`](crate::ConnectCause::ProxyUnreachable).
 
-use crate::SystemError;
+use crate::{SystemError, Words};
 use adieu_proto::Call;
 
 /// What went wrong at a proxy that is connected to. As text it goes on after the proxy's name.
@@ -26,7 +26,7 @@ pub enum ProxyError {
         what: String,
     },
     /// The TLS handshake with it failed, or the session broke before there was a connection.
-    #[error("cannot be spoken to: {0}")]
+    #[error("{}", unspeakable(.0))]
     Tls(#[source] crate::tls::HandshakeError),
     /// The head of its answer is longer than we take.
     #[error("gave an answer whose head is above our limit of {limit} {unit}")]
@@ -54,4 +54,18 @@ pub enum ProxyError {
         #[source]
         error: SystemError,
     },
+}
+
+impl ProxyError {
+    /// The sentence, with the settings that it names.
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Tls(error) => unspeakable(error),
+            other => other.to_string().into(),
+        }
+    }
+}
+
+fn unspeakable(error: &crate::tls::HandshakeError) -> Words {
+    Words::from("cannot be spoken to: ") + error.words()
 }

@@ -1,17 +1,18 @@
 //! Why a handshake failed. The sentences are made where the handshakes are; here is what holds one.
 
 use super::Failure;
+use crate::Words;
 use std::{fmt, io};
 
 /// A TLS handshake failed: what happened, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandshakeError {
     failure: Failure,
-    what: String,
+    what: Words,
 }
 
 impl HandshakeError {
-    pub(crate) fn new(failure: Failure, what: impl Into<String>) -> Self {
+    pub(crate) fn new(failure: Failure, what: impl Into<Words>) -> Self {
         Self { failure, what: what.into() }
     }
 
@@ -19,11 +20,16 @@ impl HandshakeError {
     pub fn failure(&self) -> Failure {
         self.failure
     }
+
+    /// The sentence, with the settings that it names.
+    pub fn words(&self) -> Words {
+        Words::from("the TLS handshake failed: ") + self.what.clone()
+    }
 }
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the TLS handshake failed: {}", self.what)
+        self.words().fmt(f)
     }
 }
 

@@ -81,7 +81,7 @@ impl Carrier for Session {
     fn early_fault(&self, _: &io::Error) -> HandshakeError {
         match self.0 {}
     }
-    fn out_of_time(&self, _: Timer) -> String {
+    fn out_of_time(&self, _: Timer) -> crate::Words {
         match self.0 {}
     }
     fn describe(&self, _: &mut TlsFacts) {

@@ -290,7 +290,7 @@ fn a_proxy_that_cannot_be_trusted_or_refuses_is_told_as_that() {
         let said = error.report().to_string();
         let expected = format!(
             "no connection to peer.invalid:80: the proxy https://127.0.0.1:{port} cannot be spoken to: the TLS handshake failed: \
-             the issuer of the proxy's certificate is not trusted here: name its certificate with --proxy-ca; or the proxy may \
+             the issuer of the proxy's certificate is not trusted here: name its certificate with roots for the proxy; or the proxy may \
              not send its whole chain"
         );
         assert_eq!((said, error.report().exit_code()), (expected, 3));

@@ -181,7 +181,7 @@ fn a_unix_socket_has_no_name_for_the_check_and_a_pin_needs_none() {
         let endpoint = endpoint(&place);
         let error = arm.connect(&endpoint, &options(client())).err().expect("whose certificate is it?");
         assert!(
-            error.to_string().contains("--servername")
+            error.to_string().contains("give the name with the server name")
                 && error.report().tls_version.map(adieu::tls::Version::name).is_none(),
             "{error}"
         );

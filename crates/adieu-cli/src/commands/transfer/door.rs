@@ -5,6 +5,7 @@
 
 use super::guesses::{Guesser, Guesses};
 use crate::addresses::peer_name;
+use crate::hints;
 use crate::printer::Printer;
 use adieu::tls::Failure;
 use adieu::{Connection, Interrupt, ListenError, ListenOptions, Listener, Report, Signal, describe_error};
@@ -72,9 +73,16 @@ pub(crate) struct Never {
     pub(crate) by_stranger: bool,
 }
 
+impl Never {
+    fn new(mut report: Box<Report>, by_stranger: bool) -> Self {
+        report.call_settings(hints::option);
+        Self { report, by_stranger }
+    }
+}
+
 impl From<Box<Report>> for Never {
     fn from(report: Box<Report>) -> Self {
-        Self { report, by_stranger: false }
+        Self::new(report, false)
     }
 }
 
@@ -330,7 +338,7 @@ impl DoorState {
                 Err(_) if was_busy => return self.was_busy(&peer, false),
                 Err(report) => {
                     let left_silently = report.tls_failure == Some(Failure::NotBegun);
-                    let why = Why::Never(Never { report, by_stranger: true });
+                    let why = Why::Never(Never::new(report, true));
                     return Some(DoorEvent::Failed(Failed { peer, left_silently, why }));
                 }
             }

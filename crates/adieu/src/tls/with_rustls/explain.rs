@@ -4,6 +4,7 @@ use super::certificate::printable;
 use super::party::Party;
 use super::refused::{self, Presented};
 use super::{Alert, Failure, HandshakeError};
+use crate::{Setting, Words};
 use adieu_proto::Timer;
 use rustls::{AlertDescription, Error, PeerIncompatible};
 use std::{fmt, io};
@@ -46,11 +47,14 @@ impl HandshakeError {
             Error::PeerIncompatible(why) => of_incompatible(why),
             Error::NoApplicationProtocol => Self::new(
                 Failure::NoSharedProtocol,
-                "the peer speaks none of the protocols that --alpn names: name one of its own, or none",
+                Words::from("the peer speaks none of the protocols that ")
+                    + Setting::Alpn
+                    + " names: name one of its own, or none",
             ),
             Error::NoCertificatesPresented => Self::new(
                 Failure::CertificateRequired,
-                "the peer sent no certificate, and one is required: it needs --cert and --key",
+                Words::from("the peer sent no certificate, and one is required: it needs ")
+                    + Setting::Identity,
             ),
             error => Self::new(
                 Failure::Protocol,
@@ -100,25 +104,30 @@ fn cut(did: &str, why: &str, first: &[u8], party: Party) -> String {
 }
 
 /// A time was over before the handshake was finished: which, and what it may mean.
-pub(crate) fn out_of_time(timer: Timer, first: &[u8], is_server: bool) -> String {
+pub(crate) fn out_of_time(timer: Timer, first: &[u8], is_server: bool) -> Words {
     let (what, slow) = match timer {
-        Timer::Deadline => ("the deadline passed during the TLS handshake", ""),
+        Timer::Deadline => ("the deadline passed during the TLS handshake", None),
         Timer::Idle => (
             "the peer was silent for the whole idle timeout during the TLS handshake",
-            "if it is only slow, raise --idle-timeout",
+            Some(Words::from("if it is only slow, raise ") + Setting::IdleTimeout),
         ),
         _ => (
             "the TLS handshake was not finished in time",
-            "if the peer is only slow, raise --connect-timeout",
+            Some(Words::from("if the peer is only slow, raise ") + Setting::ConnectTimeout),
         ),
     };
     let question = match (first.is_empty(), is_server) {
-        (true, true) => "does the client speak TLS?",
-        (true, false) => "is this port one for TLS?",
-        (false, _) => "",
+        (true, true) => Some("does the client speak TLS?"),
+        (true, false) => Some("is this port one for TLS?"),
+        (false, _) => None,
     };
-    let advice = [question, slow].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ");
-    if advice.is_empty() { what.to_owned() } else { format!("{what}: {advice}") }
+    let what = Words::from(what);
+    match (question, slow) {
+        (None, None) => what,
+        (Some(question), None) => what + ": " + question,
+        (None, Some(slow)) => what + ": " + slow,
+        (Some(question), Some(slow)) => what + ": " + question + " " + slow,
+    }
 }
 
 /// Whether the first byte is that of a handshake record or an alert.
@@ -143,43 +152,54 @@ fn not_tls(first: &[u8], party: Party) -> HandshakeError {
 
 fn of_alert(alert: AlertDescription, stage: Stage) -> HandshakeError {
     let name = alert_of(alert);
-    let (failure, advice) = match alert {
+    let identity = |why| Words::from(why) + ": give it " + Setting::Identity;
+    let (failure, advice): (_, Words) = match alert {
         // TLS 1.2 has no alert of its own for a certificate that is missing: RFC 5246, 7.4.6.
         AlertDescription::HandshakeFailure | AlertDescription::BadCertificate
             if stage == Stage::CertificateMissing =>
         {
-            (Failure::CertificateRequired, "it asked for a certificate of ours: give it --cert and --key")
+            (Failure::CertificateRequired, identity("it asked for a certificate of ours"))
         }
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity
             if stage == Stage::SuiteAgreed =>
         {
-            (Failure::Refused, "a cipher suite was agreed, so it is something else: its own log may say why")
+            let why = "a cipher suite was agreed, so it is something else: its own log may say why";
+            (Failure::Refused, why.into())
         }
-        AlertDescription::ProtocolVersion => (
-            Failure::NoSharedVersion,
-            "we have no TLS version in common: update the peer, or lower --tls-min if it was raised",
-        ),
+        AlertDescription::ProtocolVersion => (Failure::NoSharedVersion, no_version("we")),
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-            (Failure::NoSharedSuite, "we have no cipher suite or signature in common")
+            (Failure::NoSharedSuite, "we have no cipher suite or signature in common".into())
         }
         AlertDescription::NoApplicationProtocol => {
-            (Failure::NoSharedProtocol, "it speaks none of the protocols that --alpn names")
+            let words = Words::from("it speaks none of the protocols that ") + Setting::Alpn + " names";
+            (Failure::NoSharedProtocol, words)
         }
         AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
-            (Failure::CertificateRequired, "it wants a certificate of ours: give it --cert and --key")
+            (Failure::CertificateRequired, identity("it wants a certificate of ours"))
         }
         AlertDescription::UnknownCA
         | AlertDescription::CertificateUnknown
         | AlertDescription::BadCertificate => {
-            (Failure::Refused, "it does not trust our certificate: it must be told of it, or of its issuer")
+            let why = "it does not trust our certificate: it must be told of it, or of its issuer";
+            (Failure::Refused, why.into())
         }
-        AlertDescription::CertificateExpired => (Failure::Refused, "our certificate has expired: renew it"),
+        AlertDescription::CertificateExpired => {
+            (Failure::Refused, "our certificate has expired: renew it".into())
+        }
         AlertDescription::UnrecognisedName => {
-            (Failure::Refused, "it does not know the name that we asked for: give another with --servername")
+            let why = "it does not know the name that we asked for: give another with ";
+            (Failure::Refused, Words::from(why) + Setting::ServerName)
         }
-        _ => (Failure::Refused, "its own log may say why"),
+        _ => (Failure::Refused, "its own log may say why".into()),
     };
-    HandshakeError::new(failure, format!("the peer refused with the alert {name}: {advice}"))
+    HandshakeError::new(failure, Words::from(format!("the peer refused with the alert {name}: ")) + advice)
+}
+
+/// No TLS version is spoken by both, and ours may be why.
+fn no_version(who: &str) -> Words {
+    Words::from(format!("{who} have no TLS version in common: update the peer, or lower "))
+        + Setting::LeastVersion
+        + " if it was raised"
 }
 
 fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
@@ -191,10 +211,9 @@ fn of_incompatible(why: &PeerIncompatible) -> HandshakeError {
         ),
         P::ServerTlsVersionIsDisabledByOurConfig
         | P::SupportedVersionsExtensionRequired
-        | P::Tls12NotOfferedOrEnabled => HandshakeError::new(
-            Failure::NoSharedVersion,
-            "the peer and we have no TLS version in common: update the peer, or lower --tls-min if it was raised",
-        ),
+        | P::Tls12NotOfferedOrEnabled => {
+            HandshakeError::new(Failure::NoSharedVersion, no_version("the peer and we"))
+        }
         other => HandshakeError::new(
             Failure::NoSharedSuite,
             format!(
@@ -233,11 +252,11 @@ mod tests {
     #[test]
     fn a_peer_that_is_too_old_for_any_option_is_not_met_by_one() {
         for why in [PeerIncompatible::Tls12NotOffered, PeerIncompatible::ServerDoesNotSupportTls12Or13] {
-            let said = of_incompatible(&why).to_string();
-            assert!(said.contains("older than TLS 1.2") && !said.contains("--tls-min"), "{said}");
+            let said = of_incompatible(&why).words();
+            assert!(said.contains("older than TLS 1.2") && said.settings().next().is_none(), "{said}");
         }
-        let said = of_incompatible(&PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig).to_string();
-        assert!(said.contains("--tls-min"), "{said}");
+        let said = of_incompatible(&PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig).words();
+        assert!(said.settings().eq([Setting::LeastVersion]), "{said}");
     }
 
     #[test]
@@ -252,7 +271,7 @@ mod tests {
         for (stage, failure, says) in [
             (Stage::Begun, Failure::NoSharedSuite, "no cipher suite"),
             (Stage::SuiteAgreed, Failure::Refused, "a cipher suite was agreed"),
-            (Stage::CertificateMissing, Failure::CertificateRequired, "--cert and --key"),
+            (Stage::CertificateMissing, Failure::CertificateRequired, Setting::Identity.name()),
         ] {
             let error = of_alert(AlertDescription::HandshakeFailure, stage);
             assert_eq!(error.failure(), failure);

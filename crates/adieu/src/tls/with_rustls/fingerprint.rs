@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
-/// The SHA-256 of a certificate: what `--pin` takes and reports tell.
+/// The SHA-256 of a certificate: what a [`Client::pin`](super::Client::pin) takes and reports tell.
 ///
 /// # Examples
 ///

@@ -1,12 +1,13 @@
 //! Why a peer's certificate was refused: a true sentence for each of rustls's errors, with the advice that fits.
 //!
-//! Two facts decide the advice. If the certificate was accepted and the proof of its key failed, neither `--pin` nor `--ca`
-//! helps. If rustls cannot read the certificate, they do not help either: the proof is checked with what is read from it.
+//! Two facts decide the advice. If the certificate was accepted and the proof of its key failed, neither a pin nor other roots
+//! help. If rustls cannot read the certificate, they do not help either: the proof is checked with what is read from it.
 
 use super::certificate::{Described, date_of, printable};
 use super::party::Party;
 use super::{Failure, HandshakeError};
 use super::{KEY_KINDS, Trust};
+use crate::{Setting, Words};
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, ExtendedKeyPurpose};
 use std::net::IpAddr;
@@ -23,7 +24,7 @@ pub(crate) struct Presented<'a> {
     pub(crate) is_accepted: bool,
     /// Who presented it.
     pub(crate) party: Party,
-    /// What the certificate was checked against. `None`: a client's, which is checked against the file of `--ca`.
+    /// What the certificate was checked against. `None`: a client's, which is checked against the roots for clients.
     pub(crate) trust: Option<Trust>,
 }
 
@@ -37,23 +38,27 @@ impl Presented<'_> {
     }
 
     /// What makes the right certificate do on this side.
-    fn way_to_trust(&self) -> String {
+    fn way_to_trust(&self) -> Words {
+        let add = |roots| Words::from("add it to the file of ") + roots;
+        let pin = || Words::from("use ") + Setting::Pin;
         match (self.certificate, self.trust) {
-            _ if self.party == Party::Client => "add it to the file of --ca".to_owned(),
-            _ if self.party == Party::Proxy => "add it to the file of --proxy-ca".to_owned(),
-            (Some(seen), Some(Trust::CaFile)) => format!("use --pin {} instead of --ca", seen.sha256),
-            (Some(seen), _) => format!("use --pin {}", seen.sha256),
-            (None, _) => "use --pin with its fingerprint".to_owned(),
+            _ if self.party == Party::Client => add(Setting::ClientRoots),
+            _ if self.party == Party::Proxy => add(Setting::ProxyRoots),
+            (Some(seen), Some(Trust::CaFile)) => {
+                pin() + format!(" {} instead of ", seen.sha256) + Setting::Roots
+            }
+            (Some(seen), _) => pin() + format!(" {}", seen.sha256),
+            (None, _) => pin() + " with its fingerprint",
         }
     }
 
     /// What to do about a certificate that is not as it should be.
-    fn remedy(&self) -> String {
+    fn remedy(&self) -> Words {
         match self.trust {
             // Whatever is wrong with it, being trusted does not mend it.
-            _ if !self.is_readable => "it must be made anew there".to_owned(),
-            Some(Trust::Pinned | Trust::Insecure) => "it must be replaced there".to_owned(),
-            _ => format!("if it is the right one, {}", self.way_to_trust()),
+            _ if !self.is_readable => "it must be made anew there".into(),
+            Some(Trust::Pinned | Trust::Insecure) => "it must be replaced there".into(),
+            _ => Words::from("if it is the right one, ") + self.way_to_trust(),
         }
     }
 
@@ -77,9 +82,10 @@ impl Presented<'_> {
 
 /// The sentence for a certificate that was refused.
 pub(crate) fn explain(error: &CertificateError, presented: Presented<'_>) -> HandshakeError {
-    let (failure, what) = proof(error, presented)
-        .or_else(|| dates(error, presented))
-        .unwrap_or_else(|| other(error, presented));
+    let (failure, what) = match proof(error, presented).or_else(|| dates(error, presented)) {
+        Some((failure, what)) => (failure, what.into()),
+        None => not_trusted(error, presented).unwrap_or_else(|| other(error, presented)),
+    };
     HandshakeError::new(failure, what)
 }
 
@@ -144,62 +150,70 @@ fn dates(error: &CertificateError, presented: Presented<'_>) -> Option<(Failure,
     })
 }
 
-fn other(error: &CertificateError, presented: Presented<'_>) -> (Failure, String) {
+/// A certificate that nobody vouches for, or whose issuer's signature is not right. `None`: that is not what is wrong.
+fn not_trusted(error: &CertificateError, presented: Presented<'_>) -> Option<(Failure, Words)> {
+    let (party, whose, trust) = (presented.party, presented.whose(), presented.way_to_trust());
+    let roots = match party {
+        Party::Proxy => Setting::ProxyRoots,
+        Party::Client => Setting::ClientRoots,
+        Party::Server => Setting::Roots,
+    };
+    let issuer = format!("the issuer of {whose} certificate is not trusted here: ");
+    let what = match error {
+        error if is_not_trusted(error) && presented.certificate.is_some_and(|seen| seen.is_self_issued) => {
+            let sentence = "certificate is self-signed, and not trusted here: if it is the right one, ";
+            Words::from(format!("{whose} {sentence}")) + trust
+        }
+        CertificateError::UnknownIssuer => {
+            let add = match party {
+                Party::Client => Words::from("add the issuer's to the file of ") + roots,
+                Party::Proxy => Words::from("name its certificate with ") + roots,
+                Party::Server => Words::from("name its certificate with ") + roots + ", or " + trust,
+            };
+            let chain = format!("; or {} may not send its whole chain", presented.sender());
+            Words::from(issuer) + add + chain
+        }
+        // Of a certificate: the proof was judged before.
+        CertificateError::BadSignature => {
+            let one = presented.this_or_its_chain();
+            Words::from(format!(
+                "{one} has a signature that the key of its issuer did not make: the issuer may have a new key (then give \
+                 its new certificate with "
+            )) + roots
+                + "), or the certificate is forged; "
+                + presented.remedy()
+        }
+        _ => return None,
+    };
+    Some((Failure::UnknownIssuer, what))
+}
+
+fn other(error: &CertificateError, presented: Presented<'_>) -> (Failure, Words) {
     let (whose, sender, trust) = (presented.whose(), presented.sender(), presented.way_to_trust());
     let (remedy, one) = (presented.remedy(), presented.this_or_its_chain());
     let party = presented.party;
-    let ca = if party == Party::Proxy { "--proxy-ca" } else { "--ca" };
-    let bad = |what: String| (Failure::BadCertificate, what);
+    let bad = |what: String| (Failure::BadCertificate, Words::from(what));
+    let mended = |what: String| (Failure::BadCertificate, Words::from(what) + ": " + remedy.clone());
     match error {
         CertificateError::NotValidForName if presented.party == Party::Proxy => (
             Failure::WrongName,
-            format!("{whose} certificate is for another name: write its host as the certificate has it"),
+            format!("{whose} certificate is for another name: write its host as the certificate has it")
+                .into(),
         ),
         CertificateError::NotValidForName => (
             Failure::WrongName,
-            format!(
-                "{whose} certificate is for another name: connect to the name that it is for, or give it with --servername"
-            ),
+            Words::from(format!("{whose} certificate is for another name: {RIGHT_NAME}"))
+                + Setting::ServerName,
         ),
         CertificateError::NotValidForNameContext { expected, presented: names_of_it } => {
-            (Failure::WrongName, wrong_name(&expected.to_str(), names_of_it, party, &trust))
+            (Failure::WrongName, wrong_name(&expected.to_str(), names_of_it, party, trust))
         }
-        error if is_not_trusted(error) && presented.certificate.is_some_and(|seen| seen.is_self_issued) => (
-            Failure::UnknownIssuer,
-            format!("{whose} certificate is self-signed, and not trusted here: if it is the right one, {trust}"),
-        ),
-        CertificateError::UnknownIssuer if party == Party::Proxy => (
-            Failure::UnknownIssuer,
-            "the issuer of the proxy's certificate is not trusted here: name its certificate with --proxy-ca; or the proxy may \
-             not send its whole chain"
-                .to_owned(),
-        ),
-        CertificateError::UnknownIssuer if party == Party::Client => (
-            Failure::UnknownIssuer,
-            "the issuer of the client's certificate is not trusted here: add the issuer's to the file of --ca; or the \
-             client may not send its whole chain"
-                .to_owned(),
-        ),
-        CertificateError::UnknownIssuer => (
-            Failure::UnknownIssuer,
-            format!(
-                "the issuer of the peer's certificate is not trusted here: name its certificate with --ca, or {trust}; or the \
-                 peer may not send its whole chain"
-            ),
-        ),
-        // Of a certificate: the proof was judged before.
-        CertificateError::BadSignature => (
-            Failure::UnknownIssuer,
-            format!(
-                "{one} has a signature that the key of its issuer did not make: the issuer may have a new key (then give its \
-                 new certificate with {ca}), or the certificate is forged; {remedy}"
-            ),
-        ),
         CertificateError::Revoked => {
-            (Failure::CertificateRevoked, format!("{whose} certificate was revoked: it must be replaced there"))
+            let what = format!("{whose} certificate was revoked: it must be replaced there");
+            (Failure::CertificateRevoked, what.into())
         }
-        CertificateError::UnknownRevocationStatus => bad(format!(
-            "whether {whose} certificate was revoked is not known, because no revocation list tells: {remedy}"
+        CertificateError::UnknownRevocationStatus => mended(format!(
+            "whether {whose} certificate was revoked is not known, because no revocation list tells"
         )),
         CertificateError::ExpiredRevocationList => bad(format!(
             "whether {whose} certificate was revoked is not known, because the revocation list has expired: renew the list"
@@ -216,33 +230,36 @@ fn other(error: &CertificateError, presented: Presented<'_>) -> (Failure, String
         )),
         CertificateError::ApplicationVerificationFailure => {
             let but = presented.certificate.map_or_else(String::new, |seen| format!(", but {}", seen.sha256));
-            let what = format!("{whose} certificate is not the pinned one{but}: it was replaced, or this is another {}", sender.trim_start_matches("the "));
-            (Failure::WrongFingerprint, what)
+            let what = format!(
+                "{whose} certificate is not the pinned one{but}: it was replaced, or this is another {}",
+                sender.trim_start_matches("the ")
+            );
+            (Failure::WrongFingerprint, what.into())
         }
         CertificateError::InvalidPurpose => {
             let needed = if party == Party::Client { "for clients" } else { "for servers" };
-            bad(format!("{one} is not {needed}: {remedy}"))
+            mended(format!("{one} is not {needed}"))
         }
         CertificateError::InvalidPurposeContext { required, presented: given } => {
             let given = given.iter().map(purpose).collect::<Vec<_>>().join(", ");
             let but = if given.is_empty() { String::new() } else { format!(", but for {given}") };
-            bad(format!("{one} is not for {}{but}: {remedy}", purpose(required)))
+            mended(format!("{one} is not for {}{but}", purpose(required)))
         }
         CertificateError::BadEncoding => {
-            bad(format!("{one} cannot be read, because its encoding (DER) is wrong: {remedy}"))
+            mended(format!("{one} cannot be read, because its encoding (DER) is wrong"))
         }
         CertificateError::UnhandledCriticalExtension => {
-            bad(format!("{one} has a critical extension that is not known here: {remedy}"))
+            mended(format!("{one} has a critical extension that is not known here"))
         }
         error => match (unknown_algorithm(error), of_webpki(error)) {
-            (Some(algorithm), _) => bad(format!(
-                "{one} is signed with an algorithm that is not known here{algorithm}: {remedy}"
-            )),
-            (None, Some(webpki::Error::CaUsedAsEndEntity)) => {
-                bad(format!("{whose} certificate is an authority's, and not for {}: {remedy}", role(presented)))
+            (Some(algorithm), _) => {
+                mended(format!("{one} is signed with an algorithm that is not known here{algorithm}"))
             }
-            (None, Some(why)) => bad(format!("{one} cannot be used, because {}: {remedy}", reason(why))),
-            (None, None) => bad(format!("{one} cannot be used ({}): {remedy}", plain(&error.to_string()))),
+            (None, Some(webpki::Error::CaUsedAsEndEntity)) => {
+                mended(format!("{whose} certificate is an authority's, and not for {}", role(presented)))
+            }
+            (None, Some(why)) => mended(format!("{one} cannot be used, because {}", reason(why))),
+            (None, None) => mended(format!("{one} cannot be used ({})", plain(&error.to_string()))),
         },
     }
 }
@@ -251,29 +268,31 @@ fn role(presented: Presented<'_>) -> &'static str {
     if presented.party == Party::Client { "a client" } else { "a server" }
 }
 
-fn wrong_name(expected: &str, presented: &[String], party: Party, trust: &str) -> String {
+/// What to do about a certificate for another name; the setting follows.
+const RIGHT_NAME: &str = "connect to the name that it is for, or give it with ";
+
+fn wrong_name(expected: &str, presented: &[String], party: Party, trust: Words) -> Words {
     let (names, whose) = (names(presented), party.whose());
     if is_a_dns_name_of(presented, expected) {
-        format!(
+        Words::from(format!(
             "{whose} certificate holds {expected} as a DNS name, and not as an IP address: it must have it as an \
-             IP address in its subjectAltName; if it is the right one, {trust}"
-        )
+             IP address in its subjectAltName; if it is the right one, "
+        )) + trust
     } else if names.is_empty() {
-        format!(
+        Words::from(format!(
             "{whose} certificate is for no name at all, since its common name counts no more: it must have a \
-             subjectAltName with a DNS name or an address; if it is the right one, {trust}"
-        )
+             subjectAltName with a DNS name or an address; if it is the right one, "
+        )) + trust
     } else if party == Party::Proxy {
         format!(
             "{whose} certificate is for {}, and not for {expected}: write its host as the certificate has it",
             printable(&names)
         )
+        .into()
     } else {
-        format!(
-            "{whose} certificate is for {}, and not for {expected}: connect to the name that it is for, or give \
-             it with --servername",
-            printable(&names)
-        )
+        let names = printable(&names);
+        Words::from(format!("{whose} certificate is for {names}, and not for {expected}: {RIGHT_NAME}"))
+            + Setting::ServerName
     }
 }
 

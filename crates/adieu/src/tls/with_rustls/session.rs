@@ -88,7 +88,7 @@ impl Carrier for Session {
         HandshakeError::reset(error, self.own.first(), self.party)
     }
 
-    fn out_of_time(&self, timer: Timer) -> String {
+    fn out_of_time(&self, timer: Timer) -> crate::Words {
         out_of_time(timer, self.own.first(), self.own.is_server())
     }
 

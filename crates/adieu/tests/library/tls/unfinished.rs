@@ -86,7 +86,7 @@ fn a_server_that_is_silent_in_the_handshake_is_idle() {
             "{report}"
         );
         assert!(report.to_string().contains("silent for the whole idle timeout"), "{report}");
-        assert!(report.to_string().contains("--idle-timeout"), "{report}");
+        assert!(report.to_string().contains("raise the idle timeout"), "{report}");
     });
 }
 

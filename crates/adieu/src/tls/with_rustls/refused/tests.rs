@@ -13,8 +13,17 @@ const OWN: &str = "sha256:PIN";
 
 /// What is said of an error, with the certificate's own fingerprint written as [`OWN`].
 fn said(error: &CertificateError, of: impl Fn(&mut Presented<'_>)) -> String {
+    explained(error, of).to_string().replace(&seen().sha256.to_string(), OWN)
+}
+
+/// The settings that are named for an error.
+fn settings(error: &CertificateError, of: impl Fn(&mut Presented<'_>)) -> Vec<Setting> {
+    explained(error, of).words().settings().collect()
+}
+
+fn seen() -> &'static Described {
     static MADE: std::sync::OnceLock<Described> = std::sync::OnceLock::new();
-    let seen = MADE.get_or_init(|| {
+    MADE.get_or_init(|| {
         let key = rcgen::KeyPair::generate().expect("a key");
         let issuer =
             rcgen::CertifiedIssuer::self_signed(rcgen::CertificateParams::default(), key).expect("an issuer");
@@ -24,9 +33,12 @@ fn said(error: &CertificateError, of: impl Fn(&mut Presented<'_>)) -> String {
         parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
         let key = rcgen::KeyPair::generate().expect("a key");
         Described::new(parameters.signed_by(&key, &issuer).expect("a certificate").der())
-    });
+    })
+}
+
+fn explained(error: &CertificateError, of: impl Fn(&mut Presented<'_>)) -> HandshakeError {
     let mut presented = Presented {
-        certificate: Some(seen),
+        certificate: Some(seen()),
         is_readable: true,
         is_accepted: false,
         party: Party::Server,
@@ -36,7 +48,7 @@ fn said(error: &CertificateError, of: impl Fn(&mut Presented<'_>)) -> String {
     if presented.party == Party::Client {
         presented.trust = None;
     }
-    explain(error, presented).to_string().replace(&seen.sha256.to_string(), OWN)
+    explain(error, presented)
 }
 
 fn at(year: i32) -> UnixTime {
@@ -56,7 +68,7 @@ fn all() -> Vec<(CertificateError, &'static str)> {
     let all = vec![
         (
             E::BadEncoding,
-            "X, or one that vouches for it, cannot be read, because its encoding (DER) is wrong: if it is the right one, use --pin P",
+            "X, or one that vouches for it, cannot be read, because its encoding (DER) is wrong: if it is the right one, use the pin P",
         ),
         (
             E::Expired,
@@ -74,15 +86,15 @@ fn all() -> Vec<(CertificateError, &'static str)> {
         (E::Revoked, "X was revoked: it must be replaced there"),
         (
             E::UnhandledCriticalExtension,
-            "X, or one that vouches for it, has a critical extension that is not known here: if it is the right one, use --pin P",
+            "X, or one that vouches for it, has a critical extension that is not known here: if it is the right one, use the pin P",
         ),
         (
             E::UnknownIssuer,
-            "the issuer of X is not trusted here: name its certificate with --ca, or use --pin P; or the peer may not send its whole chain",
+            "the issuer of X is not trusted here: name its certificate with your own roots, or use the pin P; or the peer may not send its whole chain",
         ),
         (
             E::UnknownRevocationStatus,
-            "whether X was revoked is not known, because no revocation list tells: if it is the right one, use --pin P",
+            "whether X was revoked is not known, because no revocation list tells: if it is the right one, use the pin P",
         ),
         (
             E::ExpiredRevocationList,
@@ -94,47 +106,47 @@ fn all() -> Vec<(CertificateError, &'static str)> {
         ),
         (
             E::BadSignature,
-            "X, or one that vouches for it, has a signature that the key of its issuer did not make: the issuer may have a new key (then give its new certificate with --ca), or the certificate is forged; if it is the right one, use --pin P",
+            "X, or one that vouches for it, has a signature that the key of its issuer did not make: the issuer may have a new key (then give its new certificate with your own roots), or the certificate is forged; if it is the right one, use the pin P",
         ),
         (
             E::UnsupportedSignatureAlgorithm,
-            "X, or one that vouches for it, is signed with an algorithm that is not known here: if it is the right one, use --pin P",
+            "X, or one that vouches for it, is signed with an algorithm that is not known here: if it is the right one, use the pin P",
         ),
         (
             E::UnsupportedSignatureAlgorithmContext {
                 signature_algorithm_id: sha512.to_vec(),
                 supported_algorithms: vec![],
             },
-            "X, or one that vouches for it, is signed with an algorithm that is not known here (ECDSA with SHA-512): if it is the right one, use --pin P",
+            "X, or one that vouches for it, is signed with an algorithm that is not known here (ECDSA with SHA-512): if it is the right one, use the pin P",
         ),
         (
             E::UnsupportedSignatureAlgorithmForPublicKeyContext {
                 signature_algorithm_id: sha512.to_vec(),
                 public_key_algorithm_id: p521.to_vec(),
             },
-            "X, or one that vouches for it, is signed with an algorithm that is not known here (ECDSA with SHA-512, by a key of the kind P-521): if it is the right one, use --pin P",
+            "X, or one that vouches for it, is signed with an algorithm that is not known here (ECDSA with SHA-512, by a key of the kind P-521): if it is the right one, use the pin P",
         ),
         (
             E::NotValidForName,
-            "X is for another name: connect to the name that it is for, or give it with --servername",
+            "X is for another name: connect to the name that it is for, or give it with the server name",
         ),
         (
             E::NotValidForNameContext {
                 expected: localhost(),
                 presented: vec!["DnsName(\"a.test\")".into()],
             },
-            "X is for a.test, and not for localhost: connect to the name that it is for, or give it with --servername",
+            "X is for a.test, and not for localhost: connect to the name that it is for, or give it with the server name",
         ),
         (
             E::InvalidPurpose,
-            "X, or one that vouches for it, is not for servers: if it is the right one, use --pin P",
+            "X, or one that vouches for it, is not for servers: if it is the right one, use the pin P",
         ),
         (
             E::InvalidPurposeContext {
                 required: ExtendedKeyPurpose::ServerAuth,
                 presented: vec![ExtendedKeyPurpose::ClientAuth, ExtendedKeyPurpose::Other(vec![1, 3, 6])],
             },
-            "X, or one that vouches for it, is not for servers, but for clients, the usage 1.3.6: if it is the right one, use --pin P",
+            "X, or one that vouches for it, is not for servers, but for clients, the usage 1.3.6: if it is the right one, use the pin P",
         ),
         (
             E::InvalidOcspResponse,
@@ -146,11 +158,11 @@ fn all() -> Vec<(CertificateError, &'static str)> {
         ),
         (
             webpki(webpki::Error::CaUsedAsEndEntity),
-            "X is an authority's, and not for a server: if it is the right one, use --pin P",
+            "X is an authority's, and not for a server: if it is the right one, use the pin P",
         ),
         (
             webpki(webpki::Error::NameConstraintViolation),
-            "X, or one that vouches for it, cannot be used, because its issuer may not vouch for such a name: if it is the right one, use --pin P",
+            "X, or one that vouches for it, cannot be used, because its issuer may not vouch for such a name: if it is the right one, use the pin P",
         ),
     ];
     all
@@ -161,8 +173,9 @@ fn every_certificate_error_has_its_own_sentence() {
     let mut sentences = std::collections::BTreeSet::new();
     for (error, sentence) in all() {
         let what = said(&error, |_| {});
-        let sentence = sentence.replace('X', "the peer's certificate").replace("--pin P", "--pin sha256:PIN");
-        let sentence = sentence.replace("but P:", "but sha256:PIN:");
+        let sentence =
+            sentence.replace('X', "the peer's certificate").replace("the pin P", &format!("the pin {OWN}"));
+        let sentence = sentence.replace("but P:", &format!("but {OWN}:"));
         assert_eq!(what, format!("the TLS handshake failed: {sentence}"), "{error:?}");
         assert!(sentences.insert(what), "{error:?}: another error has the same sentence");
     }
@@ -177,23 +190,25 @@ fn no_certificate_error_gives_advice_that_cannot_help() {
                     // Neither asks who vouches for it.
                     continue;
                 }
-                let what = said(&error, |presented| {
+                let named = settings(&error, |presented| {
                     presented.trust = Some(trust);
                     presented.is_accepted = is_accepted;
                 });
-                assert!(!what.contains("--pin"), "{what}");
+                assert!(!named.contains(&Setting::Pin), "{error:?}: {named:?}");
             }
         }
-        let unreadable = said(&error, |presented| presented.is_readable = false);
+        let unreadable = settings(&error, |presented| presented.is_readable = false);
         if !matches!(error, CertificateError::UnknownIssuer) {
-            assert!(!unreadable.contains("use --pin"), "{unreadable}");
+            assert!(!unreadable.contains(&Setting::Pin), "{error:?}: {unreadable:?}");
         }
-        let clients = said(&error, |presented| presented.party = Party::Client);
-        assert!(!clients.contains("--pin"), "{clients}");
-        let proxys = said(&error, |presented| presented.party = Party::Proxy);
-        for option in ["--pin", "--servername", " --ca", "peer"] {
-            assert!(!proxys.contains(option), "{proxys}");
+        let clients = settings(&error, |presented| presented.party = Party::Client);
+        assert!(!clients.contains(&Setting::Pin), "{error:?}: {clients:?}");
+        let of_proxy = |presented: &mut Presented<'_>| presented.party = Party::Proxy;
+        let proxys = settings(&error, of_proxy);
+        for setting in [Setting::Pin, Setting::ServerName, Setting::Roots] {
+            assert!(!proxys.contains(&setting), "{error:?}: {proxys:?}");
         }
+        assert!(!said(&error, of_proxy).contains("peer"), "{error:?}");
     }
 }
 
