@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// Bytes of a stream, such as 64M or 1G [default: 1G]
     #[arg(long, value_parser = size)]
     size: Option<u64>,
+    /// Another build of adieu, as a column "adieu before": both are measured in the same rounds
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Only these tools, by the names at the heads of the columns
     #[arg(long, value_delimiter = ',')]
     tools: Vec<String>,
@@ -131,7 +134,10 @@ fn scratch() -> Result<TempDir> {
 #[expect(clippy::print_stdout, reason = "the tables are for people")]
 fn measure(arguments: &Arguments, programs: &Programs, directory: &Path) -> Result<()> {
     let plan = plan(arguments);
-    let tools = chosen_tools(tool::all(&programs.adieu, &programs.helper)?, &arguments.tools)?;
+    let tools = chosen_tools(
+        tool::all(&programs.adieu, arguments.before.as_deref(), &programs.helper)?,
+        &arguments.tools,
+    )?;
     let cases = chosen_cases(&arguments.case)?;
     let machine = page::Machine::ask()?;
     let bench = measure::Bench { helper: programs.helper.clone(), directory: directory.to_owned() };
@@ -141,7 +147,10 @@ fn measure(arguments: &Arguments, programs: &Programs, directory: &Path) -> Resu
     }
     let results = page::Results { tools, rows, plan, command: command(arguments), machine };
     println!("{}", results.tables());
-    let partial = arguments.quick || !arguments.case.is_empty() || !arguments.tools.is_empty();
+    let partial = arguments.quick
+        || arguments.before.is_some()
+        || !arguments.case.is_empty()
+        || !arguments.tools.is_empty();
     let output = match &arguments.output {
         Some(path) => Some(path.clone()),
         None if partial || arguments.size.is_some() => None,

@@ -32,9 +32,9 @@ pub(super) struct Tool {
 /// A command, or why this tool cannot be asked.
 pub(super) type Asked = Result<Vec<String>, &'static str>;
 
-/// Every column: the peers, adieu, the limit.
-pub(super) fn all(adieu: &Path, helper: &Path) -> Result<Vec<Tool>> {
-    [
+/// Every column: the peers, adieu, the limit, and another build of adieu if there is one to compare with.
+pub(super) fn all(adieu: &Path, before: Option<&Path>, helper: &Path) -> Result<Vec<Tool>> {
+    let columns = [
         ("nc.openbsd -N", Kin::OpenBsd, Path::new("nc.openbsd")),
         ("nc.traditional", Kin::Traditional, Path::new("nc.traditional")),
         ("ncat", Kin::Ncat, Path::new("ncat")),
@@ -42,12 +42,15 @@ pub(super) fn all(adieu: &Path, helper: &Path) -> Result<Vec<Tool>> {
         ("s_client", Kin::OpenSsl, Path::new("openssl")),
         ("adieu", Kin::Adieu, adieu),
         ("limit", Kin::Limit, helper),
-    ]
-    .into_iter()
-    .map(|(name, kin, program)| {
-        Ok(Tool { name, kin, program: program.to_owned(), version: version(kin, program)? })
-    })
-    .collect()
+    ];
+    let before = before.map(|program| ("adieu before", Kin::Adieu, program));
+    columns
+        .into_iter()
+        .chain(before)
+        .map(|(name, kin, program)| {
+            Ok(Tool { name, kin, program: program.to_owned(), version: version(kin, program)? })
+        })
+        .collect()
 }
 
 fn version(kin: Kin, program: &Path) -> Result<Option<String>> {
