@@ -24,7 +24,7 @@ pub use both_ends::WaitEnd;
 pub use closes::Closes;
 pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
 pub use watch::{AsPollable, Pollable, Ready, Watch};
-pub use words::{Explained, describe_code, describe_error, os_code};
+pub use words::{Explained, describe_code, describe_error, error_words, os_code};
 
 use adieu_proto::Side;
 use std::net::SocketAddr;

@@ -8,12 +8,23 @@ use std::io;
 
 /// A system error's number in the system's words, with its name.
 pub fn describe_code(code: i32) -> String {
-    let text = io::Error::from_raw_os_error(code).to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
+    let words = words_of(code);
     match error_name(code) {
         Some(name) => format!("{words} ({name} {code})"),
         None => format!("{words} (error {code})"),
     }
+}
+
+/// The system's own words for a number. The standard library puts the number after them.
+fn words_of(code: i32) -> String {
+    let text = io::Error::from_raw_os_error(code).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// An I/O error in words, without name and number: to stand in the midst of a sentence.
+pub fn error_words(error: &io::Error) -> String {
+    let explained = || Some(error.get_ref()?.downcast_ref::<Explained>()?.text.clone());
+    error.raw_os_error().map(words_of).or_else(explained).unwrap_or_else(|| error.to_string())
 }
 
 /// An I/O error in the system's words, with its name and number if it has one.
