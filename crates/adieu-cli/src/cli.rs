@@ -251,6 +251,47 @@ mod tests {
         })
     }
 
+    fn is_in_option(c: char) -> bool {
+        c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+    }
+
+    /// The source files of these crates, each with its text.
+    fn sources(own: &[&str]) -> Vec<(std::path::PathBuf, String)> {
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates are together");
+        let mut folders: Vec<_> = own.iter().map(|own| crates.join(own).join("src")).collect();
+        let mut sources = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|e| e == "rs") {
+                    let text = std::fs::read_to_string(&path).expect("our own texts are UTF-8");
+                    sources.push((path, text));
+                }
+            }
+        }
+        sources
+    }
+
+    /// A program with the library has fields and methods where the command line has options: `hints` knows which are which.
+    #[test]
+    fn no_text_of_a_library_names_an_option() {
+        let libraries = sources(&["adieu", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer"]);
+        assert!(libraries.len() > 150, "{}", libraries.len());
+        for (path, text) in libraries {
+            if path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests") {
+                continue;
+            }
+            // Unit tests stand at the end of a file.
+            let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                let option = names(line, "--", is_in_option).next();
+                assert_eq!(option, None, "{}: {line}", path.display());
+            }
+        }
+    }
+
     #[test]
     fn every_option_and_variable_that_a_text_names_exists() {
         let definition = Cli::<Command>::command();
@@ -259,32 +300,17 @@ mod tests {
             known.extend(option.get_long().map(|long| format!("--{long}")));
             known.extend(option.get_env().and_then(|v| v.to_str()).map(str::to_owned));
         }
-        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates are together");
         let own = ["adieu", "adieu-cli", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer"];
-        let mut folders: Vec<_> = own.map(|own| crates.join(own).join("src")).into();
         let mut count = 0;
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|e| e == "rs")
-                    && !path.ends_with("adieu-cli/src/cli.rs")
-                {
-                    let text = std::fs::read_to_string(&path).expect("our own texts are UTF-8");
-                    let options =
-                        names(&text, "--", |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-                    let variables =
-                        names(&text, "ADIEU_", |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-                    for name in options.chain(variables) {
-                        count += 1;
-                        assert!(
-                            known.contains(name),
-                            "{} names {name}, which does not exist",
-                            path.display()
-                        );
-                    }
-                }
+        for (path, text) in sources(&own) {
+            if path.ends_with("adieu-cli/src/cli.rs") {
+                continue;
+            }
+            let variables =
+                names(&text, "ADIEU_", |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            for name in names(&text, "--", is_in_option).chain(variables) {
+                count += 1;
+                assert!(known.contains(name), "{} names {name}, which does not exist", path.display());
             }
         }
         assert!(count > 100, "{count}");

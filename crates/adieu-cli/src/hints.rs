@@ -7,6 +7,7 @@ use adieu::{
     Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, Report, Role, Setting, Side,
     Timer,
 };
+use adieu_transfer::Advice;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
@@ -40,6 +41,19 @@ pub(crate) fn with_options(report: &Report) -> Cow<'_, Report> {
     let mut report = report.clone();
     report.call_settings(option);
     Cow::Owned(report)
+}
+
+/// For a transfer.
+pub(crate) fn for_transfer(advice: Advice) -> Option<&'static str> {
+    match advice {
+        Advice::GiveSecret => Some("give the secret with --secret-file or ADIEU_SECRET"),
+        Advice::SpeakTls => Some("write tls:// before the endpoint, or --tls"),
+        Advice::SpeakTlsOnBothSides => {
+            Some("leave tls:// or --tls out there, or give this side --cert or --self-signed")
+        }
+        Advice::SendAnew => Some("send it again without --resume"),
+        _ => None,
+    }
 }
 
 /// For an ending.
@@ -262,6 +276,13 @@ mod tests {
     fn every_setting_is_an_option() {
         for setting in Setting::ALL {
             assert!(option(*setting).starts_with("--"), "{setting:?} has no option");
+        }
+    }
+
+    #[test]
+    fn every_advice_for_a_transfer_has_a_hint() {
+        for advice in Advice::ALL {
+            assert!(for_transfer(advice).is_some_and(|hint| hint.contains("--")), "{advice:?}");
         }
     }
 

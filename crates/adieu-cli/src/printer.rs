@@ -111,6 +111,7 @@ impl Printer {
         report: &adieu_transfer::TransferReport,
         hint: Option<&str>,
     ) -> ExitStatus {
+        let hint = hint.or_else(|| report.advice.and_then(hints::for_transfer));
         let hint = hint.or_else(|| match (&report.connection, report.result) {
             (Some(connection), TransferResult::NoConnection) => hints::for_report(connection),
             _ => None,

@@ -59,6 +59,7 @@ impl TransferReport {
         if report.is_good() {
             return report;
         }
+        report.advice = self.advice.or(report.advice);
         report.told = Told::Then(Box::new(report.told), Box::new(self.told));
         if matches!(self.result, TransferResult::Interrupted | TransferResult::LocalFailure) {
             (report.result, report.exit_code) = (self.result, self.exit_code);

@@ -25,6 +25,7 @@
 //! Unix and Windows. On Linux many small files share one sync. On Windows names are refused that its programs could not use,
 //! links are neither sent nor received, and there are no permission bits; `docs/platforms.md` in the repository says more.
 
+mod advice;
 mod attempts;
 mod event;
 mod list;
@@ -44,6 +45,7 @@ pub mod wire;
 mod words;
 mod zeros;
 
+pub use advice::Advice;
 pub use attempts::WaitEnded;
 pub use event::TransferEvent;
 pub use outcome::{Outcome, Times, Verdict};

@@ -1,6 +1,7 @@
 //! What a transfer came to, at either side.
 
-use crate::wire::{Hash, Receipt, Totals, hex};
+use crate::advice::Advice;
+use crate::wire::{Hash, PeerRole, Receipt, Totals, hex};
 use adieu::Signal;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub enum Verdict {
         words: String,
         /// It was the connection that failed, so that another may do better.
         by_link: bool,
+        /// What can be done about it. `None`: the words say all.
+        advice: Option<Advice>,
     },
     /// The peer said nothing, or not all it should have said before anything is sent: nothing was sent, nothing stored.
     Silent {
@@ -55,6 +58,8 @@ pub enum Verdict {
     Local {
         /// What the system said.
         words: String,
+        /// What can be done about it. `None`: the words say all.
+        advice: Option<Advice>,
     },
     /// A signal ended it.
     Interrupted {
@@ -183,14 +188,27 @@ impl Outcome {
         format!(" ({place}{size})")
     }
 
-    /// What it came to, in one sentence for people.
-    pub fn sentence(&self) -> String {
-        let left =
-            if self.left_behind { "; not all partials and directories that it made are removed" } else { "" };
-        self.sentence_of_verdict() + left
+    /// What can be done about it. `None`: nothing, or the sentence says all.
+    pub fn advice(&self) -> Option<Advice> {
+        match self.verdict {
+            Verdict::NotAgreed { advice, .. } | Verdict::Local { advice, .. } => advice,
+            _ => None,
+        }
     }
 
-    fn sentence_of_verdict(&self) -> String {
+    /// What it came to, in one sentence for people.
+    pub fn sentence(&self) -> String {
+        self.sentence_of(PeerRole::Sender)
+    }
+
+    /// The same, as this side says it.
+    pub(crate) fn sentence_of(&self, side: PeerRole) -> String {
+        let left =
+            if self.left_behind { "; not all partials and directories that it made are removed" } else { "" };
+        self.sentence_of_verdict(side) + left
+    }
+
+    fn sentence_of_verdict(&self, side: PeerRole) -> String {
         let Totals { files, bytes, .. } = self.totals;
         let amount = format!("{} in {}", count(bytes, "byte"), count(files, "file"));
         let hash = self.hash().map_or_else(String::new, |hash| format!(", BLAKE3 {}", hex(&hash)));
@@ -201,7 +219,7 @@ impl Outcome {
         };
         match &self.verdict {
             Verdict::Stored => format!("stored: {amount}{}{kept}{hash}", self.at_a_glance()),
-            Verdict::Written => format!("written to the receiver's stdout, not stored: {amount}{hash}"),
+            Verdict::Written => format!("written to {}, not stored: {amount}{hash}", stdout_of(side)),
             Verdict::Refused { words, .. } => format!("receiver: {words}"),
             Verdict::NotMatching { words } => {
                 format!("not confirmed, the receipt is of something else: {words}")
@@ -231,7 +249,7 @@ impl Outcome {
             Verdict::Incomplete { words, .. } => {
                 format!("not stored: {words} after {} received", count(self.moved, "byte"))
             }
-            Verdict::Local { words } => words.clone(),
+            Verdict::Local { words, .. } => words.clone(),
             Verdict::Interrupted { signal } => {
                 let what_is = match (self.is_whole, self.stored_before) {
                     (false, _) => String::new(),
@@ -244,6 +262,14 @@ impl Outcome {
                 format!("interrupted by {} after {}{what_is}", signal.name(), count(self.moved, "byte"))
             }
         }
+    }
+}
+
+/// The receiver's stdout, as this side calls it.
+const fn stdout_of(side: PeerRole) -> &'static str {
+    match side {
+        PeerRole::Sender => "the receiver's stdout",
+        PeerRole::Receiver => "stdout",
     }
 }
 

@@ -519,7 +519,7 @@ impl<T: Transport> Receiver<'_, T> {
             Stop::Storage(error) => {
                 let words = error.to_string();
                 self.refuse(Status::Failed, &words);
-                Verdict::Local { words }
+                Verdict::Local { words, advice: error.advice() }
             }
             Stop::Refused(words) => {
                 // A sender that did not hear it comes again, and then hears it.

@@ -5,6 +5,7 @@ mod words;
 pub(crate) use self::words::Told;
 pub use self::words::{EncryptedBy, Role, TransferResult};
 
+use crate::advice::Advice;
 use crate::outcome::{Outcome, Verdict};
 use crate::wire::{PeerRole, Status, hex};
 use adieu::{Ending, Report, Timer};
@@ -72,6 +73,9 @@ pub struct TransferReport {
     /// See the outcome's.
     #[serde(skip)]
     receipt_heard: Option<bool>,
+    /// What can be done about it. `None`: nothing, or the sentence says all.
+    #[serde(skip)]
+    pub advice: Option<Advice>,
 }
 
 impl From<Role> for PeerRole {
@@ -111,12 +115,11 @@ impl TransferReport {
         let whole = outcome.is_whole.then_some(outcome.totals);
         let receipt = outcome.receipt.as_ref();
         let good = receipt.filter(|r| r.status.is_good());
-        let mut message = outcome.sentence();
+        let mut message = outcome.sentence_of(role.into());
         let timer = connection.as_ref().and_then(Report::timer);
         let by_tls = connection.as_ref().is_some_and(|c| c.tls_version.is_some());
         if role == Role::Receive {
             match &outcome.verdict {
-                Verdict::Written => message = message.replacen("the receiver's stdout", "stdout", 1),
                 Verdict::Stored if outcome.times.receipt.is_none() => {
                     message += "; the sender is gone and does not know";
                 }
@@ -162,6 +165,7 @@ impl TransferReport {
             ended_us: Some(micros(outcome.times.ended)),
             connection,
             receipt_heard: outcome.receipt_heard,
+            advice: outcome.advice(),
         };
         let is_timed_out = match outcome.verdict {
             Verdict::NotAgreed { .. } => timer.is_some(),
@@ -207,7 +211,7 @@ impl TransferReport {
     /// Of a transfer that our own side made impossible.
     pub fn local_failure(role: Role, words: &str) -> Self {
         let mut outcome = Outcome::new();
-        outcome.verdict = Verdict::Local { words: words.to_owned() };
+        outcome.verdict = Verdict::Local { words: words.to_owned(), advice: None };
         let mut report = Self::new(role, &outcome, false, 0, None);
         report.ended_us = None;
         report

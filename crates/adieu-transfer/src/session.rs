@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of files. The sender and the receiver stand above it, and share nothing else.
 
+use crate::advice::Advice;
 use crate::outcome::{self, Outcome, Verdict};
 use crate::patience::{PeerSilent, Waits, in_words, read_exactly};
 use crate::report::Role;
@@ -199,13 +200,20 @@ fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
                     _ => format!("{} before the peer had said who it is", outcome::cause(&error)),
                 },
                 by_link: true,
+                advice: None,
             },
         },
         // Another connection may come when it is not.
         SessionError::NotAgreed(NotAgreed::Busy) => {
-            Verdict::NotAgreed { words: BUSY.to_owned(), by_link: true }
+            Verdict::NotAgreed { words: BUSY.to_owned(), by_link: true, advice: None }
         }
-        other => Verdict::NotAgreed { words: other.to_string(), by_link: false },
+        other => {
+            let advice = match &other {
+                SessionError::NotAgreed(error) => Advice::after(error),
+                _ => None,
+            };
+            Verdict::NotAgreed { words: other.to_string(), by_link: false, advice }
+        }
     }
 }
 

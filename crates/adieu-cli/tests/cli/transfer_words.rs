@@ -186,3 +186,39 @@ fn tls_on_one_side_alone_is_named_by_both() {
     assert!(heard.contains("the peer speaks TLS, and this side does not"), "{heard}");
     sender.finish();
 }
+
+#[test]
+fn what_the_other_side_has_and_this_one_has_not_is_hinted_at_with_its_option() {
+    const SECRET: &str = "  hint: give the secret with --secret-file or ADIEU_SECRET\n";
+    const SPEAK: &str = "  hint: write tls:// before the endpoint, or --tls\n";
+    const BOTH: &str = "  hint: leave tls:// or --tls out there, or give this side --cert or --self-signed\n";
+    let scene = Scene::new();
+    let (file, target) = (scene.file("file", 10), scene.word("target"));
+    for (listens, connects, ours, theirs) in [
+        (&["--secret", "x"][..], &[][..], Some(SECRET), None),
+        (&[], &["--secret", "x"], None, Some(SECRET)),
+        (&["--self-signed"], &[], Some(SPEAK), None),
+        (&[], &["--tls", "--insecure"], None, Some(BOTH)),
+    ] {
+        let receiver = scene.receive(&[&["--output", &target], listens].concat());
+        let (_, said) = send(&[connects, &[&file, &receiver.address]].concat());
+        let (_, heard, _) = receiver.finish();
+        for (text, hint) in [(said, ours), (heard, theirs)] {
+            assert_eq!(hint.is_some_and(|hint| text.ends_with(hint)), hint.is_some(), "{text}");
+            assert!(hint.is_some() || !text.contains("hint:"), "{text}");
+        }
+    }
+    // In JSON too.
+    let receiver = scene.receive(&["--output", &target, "--secret", "x"]);
+    let (_, said) = send(&["--report", "json", &file, &receiver.address]);
+    assert!(said.contains("\"hint\":\"give the secret with --secret-file or ADIEU_SECRET\""), "{said}");
+    receiver.finish();
+    // A receiver that waits for the next one says it at each.
+    let receiver = scene.receive(&["--output", &target, "--retry=1"]);
+    for _ in 0..2 {
+        send(&["--tls", "--insecure", &file, &receiver.address]);
+    }
+    assert_eq!(send(&[&file, &receiver.address]).0, Some(0));
+    let (_, heard, _) = receiver.finish();
+    assert_eq!(heard.matches(BOTH).count(), 2, "{heard}");
+}

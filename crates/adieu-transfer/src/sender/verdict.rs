@@ -18,7 +18,7 @@ impl<T: Transport> Sender<'_, T> {
             Err(Stop::Answered(receipt)) => self.judge_early(receipt),
             Err(Stop::Source(error)) => {
                 self.abort(&error.to_string());
-                Verdict::Local { words: error.to_string() }
+                Verdict::Local { words: error.to_string(), advice: None }
             }
             Err(Stop::Protocol(error)) => {
                 Verdict::NoReceipt { cause: format!("the peer sent {error}"), all_sent }

@@ -5,7 +5,8 @@ use super::partial::{Open, Spot, below};
 use super::syncer::{Awaited, Wanted};
 use super::taken::Pending;
 use super::walker::Walker;
-use super::{ENTRY_COST, ONE_BY_ONE, StorageError};
+use super::{Consequence, ENTRY_COST, ONE_BY_ONE, StorageError};
+use crate::advice::Advice;
 use crate::event::TransferEvent;
 use crate::os::Identity;
 use std::fs::File;
@@ -99,10 +100,14 @@ impl Waiting {
     pub(super) fn sync(&self, tree: &mut Directories, wanted: Wanted<'_>) -> Result<(), StorageError> {
         let Some((file, _)) = self.file() else { return Ok(()) };
         let consequence = match self.what {
-            What::Kept { .. } => {
-                "; it was there already, and may not be on the disk: send it without --resume, which writes it anew"
-            }
-            _ => "; its partial is removed, because what of it is on the disk cannot be told any more",
+            What::Kept { .. } => Consequence {
+                words: "it was there already, and may not be on the disk: send it without resuming, which writes it anew",
+                advice: Some(Advice::SendAnew),
+            },
+            _ => Consequence {
+                words: "its partial is removed, because what of it is on the disk cannot be told any more",
+                advice: None,
+            },
         };
         tree.sync_file(file, wanted)
             .map_err(|e| e.unsynced(&format!("cannot sync {}", self.shown()), consequence))
@@ -184,7 +189,10 @@ pub(super) fn store(
 ) -> Result<(), StorageError> {
     let with_root = waiting.iter().any(|w| w.file().is_some_and(|(_, sync)| sync == Sync::WithRoot));
     if with_root {
-        let consequence = "; the partials of all files that waited for this are removed, because what of them is on the disk cannot be told any more";
+        let consequence = Consequence {
+            words: "the partials of all files that waited for this are removed, because what of them is on the disk cannot be told any more",
+            advice: None,
+        };
         tree.sync_root(Awaited::Content, wanted).map_err(|e| e.unsynced("cannot sync", consequence))?;
     }
     for one in waiting {

@@ -1,10 +1,11 @@
 //! The directories of the target. Each is opened from the one above it, and never through a link.
 
-use super::StorageError;
 use super::partial::{Open, Spot, below};
 use super::syncer::{Awaited, Job, NotSynced, Syncer, Wanted};
 use super::taken::{Name, Pending, Taken, may_be_one, same_directory, too_many};
 use super::walker::Walker;
+use super::{Consequence, StorageError};
+use crate::advice::Advice;
 use crate::os::{Directory, Identity, Kind, SyncAtOnce};
 use crate::wire::{EntryPath, shown};
 use std::collections::BTreeSet;
@@ -312,7 +313,10 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// What a failed sync of names comes to: the content is on the disk by then. A later sync may say that all is well although
 /// nothing was written, so only a rename makes it true.
-const NAMES_UNSYNCED: &str = "; what came is there under its name, which a crash of the system may take back: send it again without --resume, which renames it anew";
+const NAMES_UNSYNCED: Consequence = Consequence {
+    words: "what came is there under its name, which a crash of the system may take back: send it again without resuming, which renames it anew",
+    advice: Some(Advice::SendAnew),
+};
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ mod tests;
 mod through;
 mod walker;
 
+use crate::advice::Advice;
 use crate::event::TransferEvent;
 use crate::os::{self, There};
 use crate::wire::EntryPath;
@@ -61,6 +62,7 @@ pub struct StorageError {
     is_unsynced: bool,
     /// The sender wants what cannot be.
     is_of_sender: bool,
+    advice: Option<Advice>,
 }
 
 impl StorageError {
@@ -70,7 +72,7 @@ impl StorageError {
     }
 
     fn words(words: impl Into<String>) -> Self {
-        Self { words: words.into(), source: None, is_unsynced: false, is_of_sender: false }
+        Self { words: words.into(), source: None, is_unsynced: false, is_of_sender: false, advice: None }
     }
 
     fn of_sender(words: impl Into<String>) -> Self {
@@ -88,19 +90,32 @@ impl StorageError {
         self.is_unsynced
     }
 
+    /// What can be done about it. `None`: the words say all.
+    pub fn advice(&self) -> Option<Advice> {
+        self.advice
+    }
+
     /// The system's error. `None`: it was not the system that refused.
     pub fn io_error(&self) -> Option<&io::Error> {
         self.source.as_ref()
     }
 }
 
+/// What a failed sync comes to.
+#[derive(Debug, Clone, Copy)]
+struct Consequence {
+    words: &'static str,
+    advice: Option<Advice>,
+}
+
 impl NotSynced {
-    fn unsynced(self, what: &str, consequence: &str) -> StorageError {
+    fn unsynced(self, what: &str, consequence: Consequence) -> StorageError {
         match self {
             Self::Left => StorageError::words(format!("{what}: it was not waited for")),
             Self::Failed(error) => {
-                let words = format!("{what}: {}{consequence}", plain(&error));
-                StorageError { source: Some(error), is_unsynced: true, ..StorageError::words(words) }
+                let Consequence { words, advice } = consequence;
+                let words = format!("{what}: {}; {words}", plain(&error));
+                StorageError { source: Some(error), is_unsynced: true, advice, ..StorageError::words(words) }
             }
         }
     }

@@ -71,17 +71,17 @@ pub enum NotAgreed {
     #[error("both sides are {0}: one must send and the other receive")]
     SameRole(&'static str),
     /// Only the peer has a secret.
-    #[error("the peer wants a secret, and this side has none: give it with --secret-file or ADIEU_SECRET")]
+    #[error("the peer wants a secret, and this side has none: give this side the same one")]
     SecretWanted,
     /// Only this side has a secret.
     #[error("this side wants a secret, and the peer has none: give it the same one")]
     SecretMissing,
     /// The first bytes are TLS's.
-    #[error("the peer speaks TLS, and this side does not: write tls:// before the endpoint, or --tls")]
+    #[error("the peer speaks TLS, and this side does not: speak it here too")]
     SpeaksTls,
     /// The same, of a side that listens.
     #[error(
-        "the peer begins a TLS handshake, and this side listens without TLS: leave tls:// or --tls out there, or give this side --cert or --self-signed"
+        "the peer begins a TLS handshake, and this side listens without TLS: speak it on both sides, or on neither"
     )]
     BeginsTls,
     /// The peer serves somebody else.

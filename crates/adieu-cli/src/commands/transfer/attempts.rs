@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use crate::exit::ExitStatus;
+use crate::hints;
 use adieu_transfer::{EncryptedBy, TransferReport, TransferResult, WaitEnded};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -33,11 +34,13 @@ impl Session {
             let courtesy = self.attempts.bound(None, None).map_or_else(String::new, |left| {
                 format!(", for {} s at most: it is stored", left.as_secs_f32().round())
             });
-            self.printer.say(&format!("{report}; waiting for the next connection{courtesy}"));
+            let words = format!("{report}; waiting for the next connection{courtesy}");
+            self.printer.say_with(&words, report.advice.and_then(hints::for_transfer));
         } else {
             let pause = self.attempts.backoff.pause();
             let wait = self.attempts.bound(Some(pause), self.plan.deadline).unwrap_or(pause);
-            self.printer.say(&format!("{report}; trying again in {} s", pause.as_secs()));
+            let words = format!("{report}; trying again in {} s", pause.as_secs());
+            self.printer.say_with(&words, report.advice.and_then(hints::for_transfer));
             let ended = match self.plan.interrupt.wait(wait) {
                 Some(signal) => Some(WaitEnded::Interrupted(signal)),
                 None if wait < pause => Some(WaitEnded::DeadlinePassed),

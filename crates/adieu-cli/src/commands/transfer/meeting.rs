@@ -7,6 +7,7 @@ use super::session::{Origin, Session};
 use super::side::Side;
 use super::view::Doing;
 use crate::exit::ExitStatus;
+use crate::hints;
 use adieu::{Address, ConnectOptions, Connection, Endpoint, Listener, NeverConnected};
 use adieu_transfer::{Agreement, Outcome, Wire};
 use std::time::Instant;
@@ -160,18 +161,19 @@ impl Session {
             ));
             return None;
         }
-        let (met, words) = match why {
+        let (met, words, hint) = match why {
             Why::Never(never) => {
                 let words = never.report.to_string();
-                (Met::Never(never), words)
+                (Met::Never(never), words, None)
             }
             Why::Outcome(outcome, wire) => {
                 let words = outcome.sentence();
-                (Met::Stranger(outcome, wire), words)
+                let hint = outcome.advice().and_then(hints::for_transfer);
+                (Met::Stranger(outcome, wire), words, hint)
             }
         };
         if self.attempts.may_go_on() && self.plan.may_go_on() {
-            self.printer.say(&format!("{words}; waiting for the next connection"));
+            self.printer.say_with(&format!("{words}; waiting for the next connection"), hint);
             return None;
         }
         Some(met)
