@@ -15,6 +15,7 @@ compile_error!("adieu-os needs sockets as Unix or Windows has them");
 
 mod both_ends;
 mod closes;
+mod failed;
 mod first;
 mod sockets;
 mod watch;
@@ -22,9 +23,10 @@ mod words;
 
 pub use both_ends::WaitEnd;
 pub use closes::Closes;
+pub use failed::{ListenAtError, LookUpError, ResolverError};
 pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
 pub use watch::{AsPollable, Pollable, Ready, Watch};
-pub use words::{Explained, describe_code, describe_error, error_words, os_code};
+pub use words::{describe_code, describe_error, error_words};
 
 use adieu_proto::Side;
 use std::net::SocketAddr;

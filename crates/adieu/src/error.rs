@@ -3,7 +3,8 @@
 //! Each says by its variant what failed, so nothing is guessed from an error's number or text.
 
 use crate::options::{OptionError, UnsuitedError};
-use crate::{Address, Endpoint, ProxyError, Report, SystemError, Words, os, system_error};
+use crate::os::LookUpError;
+use crate::{Address, Endpoint, ProxyError, Report, SystemError, Words, system_error};
 use adieu_proto::Ending;
 use std::net::Ipv6Addr;
 use std::{fmt, io};
@@ -218,14 +219,24 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    /// What `getaddrinfo`, or what had to come before it, said of a host.
-    pub(crate) fn of(host: &str, error: &io::Error) -> Self {
+    /// What looking up a host failed of.
+    pub(crate) fn of(host: &str, error: LookUpError) -> Self {
+        match error {
+            LookUpError::UnknownName(error) => match zone_of(host) {
+                Some(zone) => Self::UnknownZone { zone: zone.to_owned() },
+                None => Self::NotFound(system_error::of_resolver(error)),
+            },
+            LookUpError::Unanswered(error) => Self::Unanswered(system_error::of_resolver(error)),
+            LookUpError::Resolver(error) => Self::Failed(system_error::of_resolver(error)),
+            LookUpError::System(error) => Self::of_system(&error),
+        }
+    }
+
+    /// What a system call said that comes before the resolver's answer.
+    pub(crate) fn of_system(error: &io::Error) -> Self {
         let told = system_error::of(error);
-        let is_unknown = os::is_unknown_name(error);
-        match zone_of(host) {
-            Some(zone) if is_unknown => Self::UnknownZone { zone: zone.to_owned() },
-            _ if os::is_unanswered(error) => Self::Unanswered(told),
-            _ if is_unknown || error.kind() == io::ErrorKind::NotFound => Self::NotFound(told),
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NotFound(told),
             _ if system_error::is_exhausted(&told) => Self::Exhausted(told),
             _ => Self::Failed(told),
         }

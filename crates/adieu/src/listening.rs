@@ -7,7 +7,7 @@ use crate::error::{EndpointError, ListenCause, ListenError};
 use crate::handle::{self, Handle};
 use crate::link::{Link, transport};
 use crate::options::{OpenError, Purpose, SocketOptions};
-use crate::os::{self, Explained, SocketFile};
+use crate::os::{self, ListenAtError, SocketFile};
 use crate::{Endpoint, Interrupt, Options, Role, Transport, connecting, system_error};
 use socket2::{Domain, SockAddr, Socket};
 use std::io;
@@ -48,6 +48,7 @@ impl Listening {
             OpenError::Option(error) => fail(ListenCause::Option(error)),
             OpenError::System(error) => system(&error),
         };
+        let not_at = |error: &ListenAtError| fail(ListenCause::Listen(system_error::of_listen_at(error)));
         let (socket, file) = match endpoint {
             Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
                 let found = connecting::look_up(host, *port).map_err(|e| fail(ListenCause::Resolve(e)))?;
@@ -56,19 +57,19 @@ impl Listening {
             }
             Endpoint::Unix { path } => {
                 handle::unix_address(path).map_err(unix_name)?;
-                let open = || asked.open(Domain::UNIX, Purpose::Listen);
-                let (socket, file) = os::listen_at(path, BACKLOG, open).map_err(unbound)?;
+                let socket = asked.open(Domain::UNIX, Purpose::Listen).map_err(unbound)?;
+                let file = os::listen_at(&socket, path, BACKLOG).map_err(|e| not_at(&e))?;
                 (socket, Some(file))
             }
             Endpoint::UnixAbstract { name } => {
                 let address = handle::abstract_address(name).map_err(unix_name)?;
                 let bound = bind(Domain::UNIX, &address, asked).map_err(|error| match error {
                     OpenError::System(e) if e.kind() == io::ErrorKind::AddrInUse => {
-                        OpenError::System(Explained::error("somebody is listening there", e))
+                        not_at(&ListenAtError::Taken(e))
                     }
-                    other => other,
+                    other => unbound(other),
                 });
-                (bound.map_err(unbound)?, None)
+                (bound?, None)
             }
         };
         let local = socket.local_addr().map_err(|e| system(&e))?;

@@ -18,7 +18,8 @@ mod waker;
 pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
 pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
 pub use lines::{open_for_lines, write_now, write_waiting};
-pub use names::{is_unanswered, is_unknown_name, look_up, resolver_code};
+pub use names::look_up;
+pub(crate) use names::{describe_resolver_code, resolver_code_is_unique};
 pub use open_file::{OpenFile, empty_file};
 #[cfg(not(target_os = "linux"))]
 pub use portable::*;

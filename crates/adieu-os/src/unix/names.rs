@@ -1,16 +1,12 @@
 //! `getaddrinfo`, called here because std's wrapper forgets its number: a name server that does not answer, and a name that
 //! does not exist, are two numbers.
 
+use crate::{LookUpError, ResolverError};
 use rustix::io::Errno;
 use socket2::SockAddr;
 use std::ffi::{CStr, CString};
 use std::net::SocketAddr;
 use std::{io, ptr};
-
-/// What the resolver said of a name.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", describe(*.0))]
-struct Unresolved(libc::c_int);
 
 /// Those that a lookup of a host meets.
 const NAMES: [(libc::c_int, &str); 5] = [
@@ -26,7 +22,8 @@ pub(super) fn name(code: i32) -> Option<&'static str> {
     NAMES.iter().find(|(number, _)| *number == code).map(|(_, name)| *name)
 }
 
-fn describe(code: libc::c_int) -> String {
+/// One of the resolver's numbers in its words, with its name.
+pub(crate) fn describe_resolver_code(code: libc::c_int) -> String {
     #[expect(unsafe_code, reason = "gai_strerror has no safe wrapper")]
     // SAFETY: it takes any number, and gives a C string that lives for ever.
     let words = unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy();
@@ -36,30 +33,18 @@ fn describe(code: libc::c_int) -> String {
     }
 }
 
-fn code_of(error: &io::Error) -> Option<libc::c_int> {
-    error.get_ref()?.downcast_ref().map(|Unresolved(code)| *code)
+/// Whether no system call has the same number for an error: those of system calls are above zero.
+pub(crate) fn resolver_code_is_unique(code: libc::c_int) -> bool {
+    code < 0
 }
 
-/// The number of a resolver's error, where it is no other error's too: below zero.
-pub fn resolver_code(error: &io::Error) -> Option<i32> {
-    code_of(error).filter(|code| *code < 0)
-}
-
-/// Whether the name server could not be asked, or gave no answer.
-pub fn is_unanswered(error: &io::Error) -> bool {
-    code_of(error) == Some(libc::EAI_AGAIN)
-}
-
-/// Whether there is no such name, or it has no address.
-pub fn is_unknown_name(error: &io::Error) -> bool {
-    matches!(code_of(error), Some(libc::EAI_NONAME | libc::EAI_NODATA))
-}
-
-fn failure(code: libc::c_int) -> io::Error {
+fn failure(code: libc::c_int) -> LookUpError {
     match code {
-        libc::EAI_SYSTEM => io::Error::last_os_error(),
-        libc::EAI_MEMORY => Errno::NOMEM.into(),
-        code => io::Error::other(Unresolved(code)),
+        libc::EAI_SYSTEM => io::Error::last_os_error().into(),
+        libc::EAI_MEMORY => io::Error::from(Errno::NOMEM).into(),
+        libc::EAI_AGAIN => LookUpError::Unanswered(ResolverError(code)),
+        libc::EAI_NONAME | libc::EAI_NODATA => LookUpError::UnknownName(ResolverError(code)),
+        code => LookUpError::Resolver(ResolverError(code)),
     }
 }
 
@@ -79,8 +64,8 @@ impl Drop for List {
 /// The addresses of a host.
 ///
 /// Source: getaddrinfo(3).
-pub fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let host = CString::new(host)?;
+pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
+    let host = CString::new(host).map_err(io::Error::from)?;
     let hints = libc::addrinfo {
         ai_flags: 0,
         ai_family: libc::AF_UNSPEC,

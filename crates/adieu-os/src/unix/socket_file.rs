@@ -3,7 +3,7 @@
 //! A socket's file outlives its socket, and then stands in the way of the next one. It may be removed only if nobody has
 //! a socket there any more, and never if it is no socket at all.
 
-use crate::{Explained, describe_error};
+use crate::ListenAtError;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::Metadata;
@@ -35,7 +35,7 @@ impl Drop for SocketFile {
     }
 }
 
-/// A socket that `open` makes and that listens at `path`, and its file.
+/// Lets a new Unix socket listen at `path`, and gives its file.
 ///
 /// A file that a dead socket left behind is taken over. Listeners of adieu do so one after another: each holds a lock on
 /// the directory meanwhile. Of other programs one may be overtaken that makes its socket between our look and our
@@ -43,17 +43,12 @@ impl Drop for SocketFile {
 ///
 /// # Errors
 ///
-/// `EADDRINUSE` if somebody has a socket there, or if the file is no socket; what the system says otherwise.
-pub fn listen_at<E: From<io::Error>>(
-    path: &Path,
-    backlog: i32,
-    open: impl Fn() -> Result<Socket, E>,
-) -> Result<(Socket, SocketFile), E> {
+/// Somebody has a socket there, the file is no socket, or a system call failed.
+pub fn listen_at(socket: &Socket, path: &Path, backlog: i32) -> Result<SocketFile, ListenAtError> {
     let address = crate::unix_address(path)?;
     let _lock = lock_directory(path);
     let mut removed = false;
     loop {
-        let socket = open()?;
         match socket.bind(&address) {
             Ok(()) => {
                 let identity = fs::symlink_metadata(path).ok().as_ref().map(identity);
@@ -61,7 +56,7 @@ pub fn listen_at<E: From<io::Error>>(
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 let file = SocketFile { path, identity };
                 socket.listen(backlog)?;
-                return Ok((socket, file));
+                return Ok(file);
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && !removed => {
                 remove_dead(path, &address, error)?;
@@ -73,33 +68,29 @@ pub fn listen_at<E: From<io::Error>>(
 }
 
 /// Removes what a dead socket left at `path`.
-fn remove_dead(path: &Path, address: &SockAddr, in_use: io::Error) -> io::Result<()> {
+fn remove_dead(path: &Path, address: &SockAddr, in_use: io::Error) -> Result<(), ListenAtError> {
     let there = match fs::symlink_metadata(path) {
         Ok(there) => there,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     if !there.file_type().is_socket() {
-        return Err(Explained::error("a file is there that is no socket", in_use));
+        return Err(ListenAtError::NotASocket(in_use));
     }
     match is_alive(address) {
-        Ok(true) => return Err(Explained::error("somebody is listening there", in_use)),
+        Ok(true) => return Err(ListenAtError::Taken(in_use)),
         Ok(false) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            let why = format!(
-                "a socket is there, and it cannot be seen whether anybody listens: {}",
-                describe_error(&error)
-            );
-            return Err(Explained::error(&why, in_use));
-        }
+        Err(unasked) => return Err(ListenAtError::PerhapsTaken { in_use, unasked }),
     }
     // Somebody who knows nothing of our lock may have made another meanwhile.
     match fs::symlink_metadata(path) {
-        Ok(now) if identity(&now) == identity(&there) && now.file_type().is_socket() => fs::remove_file(path),
-        Ok(_) => Err(Explained::error("somebody is listening there", in_use)),
+        Ok(now) if identity(&now) == identity(&there) && now.file_type().is_socket() => {
+            Ok(fs::remove_file(path)?)
+        }
+        Ok(_) => Err(ListenAtError::Taken(in_use)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -158,14 +149,15 @@ mod tests {
         (directory, path)
     }
 
-    fn stream() -> io::Result<Socket> {
-        Socket::new(Domain::UNIX, Type::STREAM, None)
+    fn listen(path: &Path, backlog: i32) -> Result<(SocketFile, Socket), ListenAtError> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        Ok((listen_at(&socket, path, backlog)?, socket))
     }
 
     fn refusal(path: &Path) -> String {
-        let error = listen_at(path, 1, stream).expect_err("it is not to be taken");
-        assert_eq!(crate::os_code(&error), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
-        describe_error(&error)
+        let error = listen(path, 1).expect_err("it is not to be taken");
+        assert_eq!(error.system().raw_os_error(), Some(rustix::io::Errno::ADDRINUSE.raw_os_error()));
+        error.to_string()
     }
 
     #[test]
@@ -173,7 +165,7 @@ mod tests {
         let (_directory, path) = place();
         drop(UnixListener::bind(&path).expect("a new path"));
         assert!(path.exists(), "the file outlives its socket");
-        let (_socket, _file) = listen_at(&path, 1, stream).expect("nobody has it");
+        let (_file, _socket) = listen(&path, 1).expect("nobody has it");
         UnixStream::connect(&path).expect("it is ours now");
     }
 
@@ -222,9 +214,9 @@ mod tests {
     #[test]
     fn at_the_end_only_our_own_file_is_removed() {
         let (_directory, path) = place();
-        drop(listen_at(&path, 1, stream).expect("a new path"));
+        drop(listen(&path, 1).expect("a new path"));
         assert!(!path.exists());
-        let (_socket, file) = listen_at(&path, 1, stream).expect("a new path");
+        let (file, _socket) = listen(&path, 1).expect("a new path");
         fs::remove_file(&path).expect("somebody cleans up");
         let _heir = UnixListener::bind(&path).expect("the path is free");
         drop(file);
@@ -242,7 +234,7 @@ mod tests {
                     let (path, start) = (path.clone(), Arc::clone(&start));
                     std::thread::spawn(move || {
                         start.wait();
-                        listen_at(&path, 8, stream).ok()
+                        listen(&path, 8).ok()
                     })
                 })
                 .collect();

@@ -2,6 +2,7 @@
 //!
 //! Source: "Windows Sockets Error Codes", and the pages of recv, send, shutdown and connect.
 
+use crate::{LookUpError, ResolverError, describe_code};
 use adieu_proto::FaultKind;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -33,23 +34,27 @@ pub fn is_exhausted(error: &io::Error) -> bool {
 }
 
 /// The addresses of a host.
-pub fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok((host, port).to_socket_addrs()?.collect())
+pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
+    match (host, port).to_socket_addrs() {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(match error.raw_os_error() {
+            Some(code @ ws::WSATRY_AGAIN) => LookUpError::Unanswered(ResolverError(code)),
+            Some(code @ (ws::WSAHOST_NOT_FOUND | ws::WSANO_DATA)) => {
+                LookUpError::UnknownName(ResolverError(code))
+            }
+            _ => error.into(),
+        }),
+    }
 }
 
-/// The resolver's errors have the system's numbers.
-pub fn resolver_code(_: &io::Error) -> Option<i32> {
-    None
+/// One of the resolver's numbers in words: they are the system's.
+pub(crate) fn describe_resolver_code(code: i32) -> String {
+    describe_code(code)
 }
 
-/// Whether the name server could not be asked, or gave no answer.
-pub fn is_unanswered(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(ws::WSATRY_AGAIN)
-}
-
-/// Whether there is no such name, or it has no address.
-pub fn is_unknown_name(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(ws::WSAHOST_NOT_FOUND | ws::WSANO_DATA))
+/// Whether no system call has the same number for another error: the resolver's are among the system's.
+pub(crate) fn resolver_code_is_unique(_: i32) -> bool {
+    true
 }
 
 /// Whether `connect` has only begun.

@@ -32,9 +32,9 @@ mod winsock;
 mod worker;
 
 pub use ends::{OpenFile, empty_file};
+pub(crate) use errors::{describe_resolver_code, resolver_code_is_unique};
 pub use errors::{
-    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_unanswered, is_unknown_name,
-    look_up, refused, resolver_code,
+    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, look_up, refused,
 };
 pub use evidence::{AcknowledgementWatch, first_fin, sample};
 pub use files::{FileIdentity, name_of_entry, rename_to_disk};

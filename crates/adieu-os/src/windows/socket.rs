@@ -1,6 +1,7 @@
 //! Socket options, addresses and calls that socket2 does not have here.
 
 use super::wait::last_error;
+use crate::ListenAtError;
 use socket2::{SockAddr, SockRef, Socket};
 use std::mem::size_of;
 use std::os::windows::io::{AsRawSocket, AsSocket};
@@ -102,17 +103,12 @@ impl Drop for SocketFile {
     }
 }
 
-/// A socket that `open` makes and that listens at `path`, and its file. One that is there already is left alone: whether a socket lives there
-/// cannot be asked here without taking the one client it may wait for.
-pub fn listen_at<E: From<io::Error>>(
-    path: &Path,
-    backlog: i32,
-    open: impl Fn() -> Result<Socket, E>,
-) -> Result<(Socket, SocketFile), E> {
+/// Lets a new Unix socket listen at `path`, and gives its file. A file that is there already is left alone: whether a socket
+/// lives there cannot be asked here without taking the one client it may wait for.
+pub fn listen_at(socket: &Socket, path: &Path, backlog: i32) -> Result<SocketFile, ListenAtError> {
     let address = crate::unix_address(path)?;
-    let socket = open()?;
     socket.bind(&address)?;
     let file = SocketFile { path: path.to_owned() };
     socket.listen(backlog)?;
-    Ok((socket, file))
+    Ok(file)
 }

@@ -170,7 +170,7 @@ impl<'a, H: Handle> Connecting<'a, H> {
     /// The system cannot wait for it: it is over.
     pub(crate) fn cannot_wait(&mut self, error: &io::Error) {
         let cause = match self.stage {
-            Stage::Resolving { .. } => ConnectCause::Resolve(ResolveError::of("", error)),
+            Stage::Resolving { .. } => ConnectCause::Resolve(ResolveError::of_system(error)),
             _ => ConnectCause::System(system_error::of(error)),
         };
         self.stage = Stage::Over(Err(cause));

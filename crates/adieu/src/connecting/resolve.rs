@@ -41,7 +41,7 @@ impl Lookup {
         std::thread::Builder::new()
             .name("adieu-resolve".into())
             .spawn(move || teller.tell(look_up(&name, port).map(|found| interleave(&found))))
-            .map_err(|error| ResolveError::of(host, &error))?;
+            .map_err(|error| ResolveError::of_system(&error))?;
         Ok(Self { shared })
     }
 
@@ -90,9 +90,9 @@ impl Drop for Teller {
 /// The addresses of a host, once `getaddrinfo` has said them.
 pub(crate) fn look_up(host: &str, port: u16) -> Answer {
     // On a thread of its own, a name may outlive the connection that asked for it.
-    let _network = os::Network::start().map_err(|error| ResolveError::of(host, &error))?;
+    let _network = os::Network::start().map_err(|error| ResolveError::of_system(&error))?;
     let mut found: Vec<SocketAddr> =
-        os::look_up(host, port).map_err(|error| ResolveError::of(host, &error))?;
+        os::look_up(host, port).map_err(|error| ResolveError::of(host, error))?;
     found.dedup();
     if found.is_empty() {
         return Err(ResolveError::NoAddress);

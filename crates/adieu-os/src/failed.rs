@@ -1,0 +1,80 @@
+//! What can fail with more to say than an error number: looking up a host, and listening at a path.
+//!
+//! Each says by its variant what failed, and keeps the system's error. What that means for a user is said by `adieu`, in its
+//! own enums.
+
+use crate::{describe_error, describe_resolver_code, error_name, resolver_code_is_unique};
+use std::io;
+
+/// Why the addresses of a host are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum LookUpError {
+    /// There is no such name, or it has no address.
+    #[error("{0}")]
+    UnknownName(#[source] ResolverError),
+    /// The name server could not be asked, or gave no answer.
+    #[error("{0}")]
+    Unanswered(#[source] ResolverError),
+    /// The resolver failed otherwise.
+    #[error("{0}")]
+    Resolver(#[source] ResolverError),
+    /// A system call failed.
+    #[error("{}", describe_error(.0))]
+    System(#[from] io::Error),
+}
+
+/// An error number of the resolver, which has its own on Unix, and one of the system's on Windows.
+///
+/// Source: getaddrinfo(3), "RETURN VALUE"; Winsock's getaddrinfo, "Return value".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", describe_resolver_code(*.0))]
+pub struct ResolverError(pub(crate) i32);
+
+impl ResolverError {
+    /// The number. `None`: the number would be taken for that of a system call.
+    pub fn code(self) -> Option<i32> {
+        Some(self.0).filter(|code| resolver_code_is_unique(*code))
+    }
+}
+
+/// Why nothing listens at the path of a Unix socket.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenAtError {
+    /// Another process has a socket there.
+    #[error("somebody is listening there{}", in_brackets(.0))]
+    Taken(#[source] io::Error),
+    /// A file of another kind is there.
+    #[error("a file is there that is no socket{}", in_brackets(.0))]
+    NotASocket(#[source] io::Error),
+    /// A socket is there, and whether a process has it could not be asked.
+    #[error(
+        "a socket is there, and it cannot be seen whether anybody listens: {}{}",
+        describe_error(unasked),
+        in_brackets(in_use)
+    )]
+    PerhapsTaken {
+        /// What the system said of our socket.
+        #[source]
+        in_use: io::Error,
+        /// Why nobody could be asked.
+        unasked: io::Error,
+    },
+    /// A system call failed.
+    #[error("{}", describe_error(.0))]
+    System(#[from] io::Error),
+}
+
+impl ListenAtError {
+    /// What the system said of our socket.
+    pub fn system(&self) -> &io::Error {
+        match self {
+            Self::Taken(error) | Self::NotASocket(error) | Self::System(error) => error,
+            Self::PerhapsTaken { in_use, .. } => in_use,
+        }
+    }
+}
+
+fn in_brackets(source: &io::Error) -> String {
+    let Some(code) = source.raw_os_error() else { return String::new() };
+    error_name(code).map_or_else(|| format!(" (error {code})"), |name| format!(" ({name} {code})"))
+}
