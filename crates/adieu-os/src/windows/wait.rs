@@ -9,7 +9,7 @@
 use crate::Pollable;
 use crate::{Ready, Watch};
 use socket2::SockRef;
-use std::os::windows::io::AsRawSocket;
+use std::os::windows::io::{AsRawSocket, AsSocket};
 use std::time::{Duration, Instant};
 use std::{io, ptr, thread};
 use windows_sys::Win32::Networking::WinSock::{
