@@ -119,21 +119,18 @@ impl Exchange {
         }
     }
 
-    /// Before we stop for a reason of our own: what the peer has said and can be handed on without waiting, is.
     fn hand_on_what_is_there(&mut self) {
         let peer = &mut self.driven.peer;
         let Ends::Local { output, down, .. } = &mut self.ends else { return };
         if peer.link.core.is_decided() {
             return;
         }
-        // Bounded: an endless stream into /dev/null would never let us go.
-        for _ in 0..64 {
-            peer.may_receive();
-            if down.turn(&mut Pair(peer, output)) != Turn::Moved {
-                break;
-            }
+        // Whether a pipe has room, only `poll` knows. If it fails, nothing is known.
+        let mut watches = [output.watch()];
+        if os::wait(&mut watches, Some(Duration::ZERO)).is_ok() && watches[0].ready.any {
+            output.set_ready();
         }
-        while down.drain(&mut Pair(peer, output)) {}
+        down.hand_on(peer, output);
     }
 
     fn wait(&mut self) -> io::Result<()> {

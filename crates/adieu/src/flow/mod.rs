@@ -28,6 +28,7 @@ pub(crate) mod polled;
 pub(crate) use ends::{End, Loop, Pair};
 pub(crate) use peer::Peer;
 
+use crate::handle::Handle;
 use crate::os::{Direct, HandedOn, Passed};
 use buffer::Buffer;
 use ends::{Ends, Gave, Sink, Source, Took};
@@ -61,11 +62,13 @@ pub(crate) struct Flow {
     looked: bool,
     /// Why the source failed, until that is told.
     failure: Option<io::Error>,
+    /// The sink failed, and its connection was told: it is given nothing more.
+    sink_has_failed: bool,
 }
 
 impl Flow {
     pub(crate) fn new() -> Self {
-        Self { buffer: Buffer::new(), direct: None, looked: false, failure: None }
+        Self { buffer: Buffer::new(), direct: None, looked: false, failure: None, sink_has_failed: false }
     }
 
     /// Whether nothing is held between the two ends.
@@ -118,6 +121,18 @@ impl Flow {
         }
     }
 
+    /// Before a connection stops for a reason of our own: hands on what its peer has said, as far as that needs no waiting.
+    pub(crate) fn hand_on<H: Handle, K: Sink>(&mut self, peer: &mut Peer<H>, sink: &mut K) {
+        // Bounded: an endless stream into /dev/null would never let us go.
+        for _ in 0..64 {
+            peer.may_receive();
+            if self.turn(&mut Pair(peer, sink)) != Turn::Moved {
+                break;
+            }
+        }
+        while self.drain(&mut Pair(peer, sink)) {}
+    }
+
     /// Out of the source, at most one piece. True: something moved, or ended.
     fn fill<E: Ends>(&mut self, ends: &mut E) -> bool {
         let (source, sink) = ends.both();
@@ -143,7 +158,7 @@ impl Flow {
         match gave {
             Gave::Bytes(n) => {
                 self.buffer.fill(n);
-                note_read(ends, n);
+                self.note_read(ends, n);
                 true
             }
             Gave::Blocked => false,
@@ -170,11 +185,14 @@ impl Flow {
     }
 
     /// Into the sink, and its end after the source's. True: something moved, or failed.
-    pub(crate) fn drain<E: Ends>(&mut self, ends: &mut E) -> bool {
+    fn drain<E: Ends>(&mut self, ends: &mut E) -> bool {
+        if self.sink_has_failed {
+            return false;
+        }
         let moved = self.drain_some(ends);
         // Before the core hears of anything else: it may close now, and an output that has not ended by then was cut.
-        if !E::IS_LOOP && self.is_empty() && !ends.sink().is_settled() {
-            settle(ends);
+        if !E::IS_LOOP && self.is_empty() && !(self.sink_has_failed || ends.sink().is_settled()) {
+            self.settle(ends);
         }
         moved
     }
@@ -188,7 +206,7 @@ impl Flow {
         let holds = !self.buffer.is_empty();
         let sink = ends.sink();
         if !(sink.has_work(holds) && sink.is_ready()) {
-            return !holds && flush(ends);
+            return !holds && self.flush(ends);
         }
         let took = sink.give(self.buffer.filled());
         self.note_taken(ends, took)
@@ -209,9 +227,51 @@ impl Flow {
                 ends.source().discarded(n);
             }
             Took::Ended => {}
-            Took::Failed(error) => ends.source().sink_failed(&error),
+            Took::Failed(error) => self.fail_sink(ends, &error),
         }
         true
+    }
+
+    /// The sink failed: what is held for it is thrown away, or each turn would find it and try again.
+    fn fail_sink<E: Ends>(&mut self, ends: &mut E, error: &io::Error) {
+        self.sink_has_failed = true;
+        self.throw_away();
+        ends.source().sink_failed(error);
+    }
+
+    /// Bytes were read for the sink.
+    fn note_read<E: Ends>(&mut self, ends: &mut E, n: usize) {
+        let begun = ends.sink().note_read(n);
+        if E::IS_LOOP {
+            ends.source().handed_on(n);
+        }
+        if let Err(error) = begun {
+            self.fail_sink(ends, &error);
+        }
+    }
+
+    /// Nothing is held: if the source has ended, the sink does.
+    fn settle<E: Ends>(&mut self, ends: &mut E) {
+        match ends.source().end() {
+            None => {}
+            Some(End::Cut) => ends.sink().cut(),
+            Some(End::Whole) => match ends.sink().end() {
+                Ok(()) => ends.source().sink_ended(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => self.fail_sink(ends, &error),
+            },
+        }
+    }
+
+    /// Nothing is held here, but a sink may hold some. True: it failed.
+    fn flush<E: Ends>(&mut self, ends: &mut E) -> bool {
+        match ends.sink().flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                self.fail_sink(ends, &error);
+                true
+            }
+            _ => false,
+        }
     }
 }
 
@@ -252,7 +312,7 @@ impl Flow {
         match direct.take(source.lane(), sink.lane()) {
             Passed::Bytes { n, all } => {
                 ends.source().passed_out(n, all);
-                note_read(ends, n);
+                self.note_read(ends, n);
                 if is_straight {
                     ends.sink().passed_in(at, n);
                     ends.source().handed_on(n);
@@ -328,39 +388,4 @@ impl Flow {
 fn may_fill<E: Ends>(ends: &E) -> bool {
     let (source, sink) = ends.both();
     E::IS_LOOP || sink.is_open() || source.end().is_some()
-}
-
-/// Bytes were read for the sink.
-fn note_read<E: Ends>(ends: &mut E, n: usize) {
-    let begun = ends.sink().note_read(n);
-    if E::IS_LOOP {
-        ends.source().handed_on(n);
-    }
-    if let Err(error) = begun {
-        ends.source().sink_failed(&error);
-    }
-}
-
-/// Nothing is held: if the source has ended, the sink does.
-fn settle<E: Ends>(ends: &mut E) {
-    match ends.source().end() {
-        None => {}
-        Some(End::Cut) => ends.sink().cut(),
-        Some(End::Whole) => match ends.sink().end() {
-            Ok(()) => ends.source().sink_ended(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => ends.source().sink_failed(&error),
-        },
-    }
-}
-
-/// Nothing is held here, but a sink may hold some. True: it failed.
-fn flush<E: Ends>(ends: &mut E) -> bool {
-    match ends.sink().flush() {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-            ends.source().sink_failed(&error);
-            true
-        }
-        _ => false,
-    }
 }

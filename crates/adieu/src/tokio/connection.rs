@@ -85,6 +85,8 @@ impl Inner {
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
         self.peer.link.wait_for(waiting);
         if self.poll_interrupt(cx) {
+            self.peer.link.tick();
+            self.peer.link.act();
             return true;
         }
         loop {
@@ -116,8 +118,14 @@ impl Inner {
         }
     }
 
-    /// Arranges to be woken when the interrupt is raised. True: it was, and the core was told.
-    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether the interrupt was raised, and the core does not know yet.
+    pub(super) fn is_interrupted(&self) -> bool {
+        let link = &self.peer.link;
+        !link.core.is_decided() && link.interrupt().is_some_and(|interrupt| interrupt.raised().is_some())
+    }
+
+    /// Arranges to be woken when the interrupt is raised. True: it was, which is to be told to the core.
+    pub(super) fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(interrupt) = self.peer.link.interrupt().filter(|_| !self.peer.link.core.is_decided()) else {
             return false;
         };
@@ -131,12 +139,7 @@ impl Inner {
                 }
             }
         }
-        if self.interrupt.as_ref().is_none_or(|interrupt| interrupt.poll_raised(cx).is_pending()) {
-            return false;
-        }
-        self.peer.link.tick();
-        self.peer.link.act();
-        true
+        self.interrupt.as_ref().is_some_and(|interrupt| interrupt.poll_raised(cx).is_ready())
     }
 
     /// Waits for readiness or time. Ready: try again.

@@ -54,6 +54,9 @@ trait Ends {
 
     fn turn(&mut self, inner: &mut Inner, cx: &mut Context<'_>) -> bool;
 
+    /// Before an interrupt ends the connection: hands on what the peer has said, as far as that needs no waiting.
+    fn hand_on(&mut self, inner: &mut Inner, cx: &mut Context<'_>);
+
     fn waiting(&mut self, inner: &mut Inner, cx: &mut Context<'_>) -> Waiting;
 
     /// Whether all that came is handed on, and its end too.
@@ -86,17 +89,16 @@ impl<R: AsyncRead, W: AsyncWrite> Ends for Local<'_, R, W> {
             Turn::Moved => true,
             Turn::Blocked => received,
             Turn::SourceFailed => {
-                // What the peer has said and can be handed on without waiting, is. Bounded: it may never end.
-                for _ in 0..64 {
-                    peer.may_receive();
-                    if down.turn(&mut Pair(peer, &mut output)) != Turn::Moved {
-                        break;
-                    }
-                }
+                down.hand_on(peer, &mut output);
                 up.tell_failure(&mut Pair(&mut input, peer));
                 true
             }
         }
+    }
+
+    fn hand_on(&mut self, inner: &mut Inner, cx: &mut Context<'_>) {
+        let Self { output, written, down, .. } = self;
+        down.hand_on(&mut inner.peer, &mut Writing { writer: output.as_mut(), written, waker: cx.waker() });
     }
 
     fn waiting(&mut self, inner: &mut Inner, cx: &mut Context<'_>) -> Waiting {
@@ -130,6 +132,9 @@ impl Ends for Flow {
         Self::turn(self, &mut Loop(&mut inner.peer)) == Turn::Moved
     }
 
+    /// Nobody takes it but the peer.
+    fn hand_on(&mut self, _: &mut Inner, _: &mut Context<'_>) {}
+
     fn waiting(&mut self, inner: &mut Inner, _: &mut Context<'_>) -> Waiting {
         let Waits { source, sink } = self.waits(&Loop(&mut inner.peer));
         Waiting { receive: source, send: sink, ..Waiting::default() }
@@ -145,6 +150,9 @@ fn poll(inner: &mut Inner, cx: &mut Context<'_>, ends: &mut impl Ends, hang_up_k
     loop {
         // An exchange that always finds something would else never let another task run.
         let turn = ready!(poll_proceed(cx));
+        if inner.is_interrupted() {
+            ends.hand_on(inner, cx);
+        }
         inner.peer.link.check_stop();
         inner.peer.link.act();
         // Where nothing is known to be ready it is tried all the same: see `Stream::attempt`.
@@ -162,6 +170,7 @@ fn poll(inner: &mut Inner, cx: &mut Context<'_>, ends: &mut impl Ends, hang_up_k
         if !moved
             && !is_ready(inner, cx, waiting)
             && !hangs_up(inner, cx, waiting, hang_up_known)
+            && !inner.poll_interrupt(cx)
             && !inner.poll_time(cx, waiting)
         {
             return Poll::Pending;
