@@ -12,17 +12,15 @@ use std::{fmt, io};
 /// There is no connection, and why: what the resolver or every address said.
 ///
 /// It carries the [`Report`] that the connection would have had.
-#[derive(Clone, thiserror::Error)]
-#[error("cannot connect to {endpoint}: {cause}")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectError {
     endpoint: Endpoint,
-    #[source]
     cause: Box<ConnectCause>,
     report: Box<Report>,
 }
 
 /// Why there is no connection.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectCause {
     /// The name could not be resolved: there is none, or the name server gave no answer, or our own system failed.
@@ -347,6 +345,19 @@ impl ConnectError {
     }
 }
 
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot connect to {}: {}", self.endpoint, self.cause)
+    }
+}
+
+/// Its source is the [`ConnectCause`] itself, and not the box that it is in.
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
 /// Short: the report has everything.
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -355,7 +366,7 @@ impl fmt::Debug for ConnectError {
 }
 
 /// Why a socket that somebody else has connected cannot be taken over.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdoptError {
     /// It is a socket without a stream.
@@ -376,16 +387,14 @@ impl From<io::Error> for AdoptError {
 }
 
 /// A listener could not be made, or could not accept.
-#[derive(Clone, thiserror::Error)]
-#[error("cannot {} {endpoint}: {cause}", cause.operation())]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ListenError {
     endpoint: Endpoint,
-    #[source]
     cause: Box<ListenCause>,
 }
 
 /// Why a listener could not be made, or could not accept.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenCause {
     /// The name could not be resolved.
@@ -468,6 +477,19 @@ impl ListenError {
     }
 }
 
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.cause.operation(), self.endpoint, self.cause)
+    }
+}
+
+/// Its source is the [`ListenCause`] itself, and not the box that it is in.
+impl std::error::Error for ListenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
 /// Short: the sentence says it all.
 impl fmt::Debug for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -478,11 +500,23 @@ impl fmt::Debug for ListenError {
 /// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.
 ///
 /// It is the error path of the Winsock page: report the error, close the socket, clean up.
-#[derive(Clone, thiserror::Error)]
-#[error("shutdown failed: {}{report}", number_and_name(report))]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ShutdownError {
     pub(crate) report: Box<Report>,
     pub(crate) received: Vec<u8>,
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shutdown failed: {}{}", number_and_name(&self.report), self.report)
+    }
+}
+
+/// Its source is what the system said.
+impl std::error::Error for ShutdownError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.report.error.as_ref().map(|error| error as _)
+    }
 }
 
 /// Short: the report has everything.

@@ -1,19 +1,22 @@
 //! Why a handshake failed. The sentences are made where the handshakes are; here is what holds one.
 
 use super::Failure;
-use crate::Words;
+use crate::{SystemError, Words};
 use std::{fmt, io};
 
 /// A TLS handshake failed: what happened, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandshakeError {
     failure: Failure,
-    what: Words,
+    // In boxes, so that what may fail by it stays small.
+    what: Box<Words>,
+    /// What the system said, if a system call broke the handshake off.
+    pub(super) source: Option<Box<SystemError>>,
 }
 
 impl HandshakeError {
     pub(crate) fn new(failure: Failure, what: impl Into<Words>) -> Self {
-        Self { failure, what: what.into() }
+        Self { failure, what: Box::new(what.into()), source: None }
     }
 
     /// What kind of failure it was.
@@ -23,7 +26,7 @@ impl HandshakeError {
 
     /// The sentence, with the settings that it names.
     pub fn words(&self) -> Words {
-        Words::from("the TLS handshake failed: ") + self.what.clone()
+        Words::from("the TLS handshake failed: ") + (*self.what).clone()
     }
 }
 
@@ -33,7 +36,12 @@ impl fmt::Display for HandshakeError {
     }
 }
 
-impl std::error::Error for HandshakeError {}
+/// Its source is what the system said, if a system call broke the handshake off.
+impl std::error::Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|error| error as _)
+    }
+}
 
 impl From<HandshakeError> for io::Error {
     fn from(error: HandshakeError) -> Self {

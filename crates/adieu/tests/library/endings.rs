@@ -87,6 +87,9 @@ fn a_shutdown_that_fails_gives_the_report_and_the_answer_that_stood_in_our_kerne
         let told = error.io_error().expect("a call told it");
         assert_eq!(told.kind(), io::ErrorKind::ConnectionReset, "{told}");
         assert!(error.to_string().starts_with("shutdown failed: "), "{error}");
+        let source = std::error::Error::source(&error).expect("a call told it");
+        assert_eq!(source.downcast_ref(), error.report().error.as_ref());
+        assert_eq!(error.clone(), error);
         assert!(error.to_string().contains("reset by the peer"), "{error}");
     });
 }

@@ -6,6 +6,7 @@ mod connecting;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod endings;
+mod errors;
 mod faces;
 #[cfg(target_os = "linux")]
 mod fast_open;

@@ -1,19 +1,19 @@
 //! Why a configuration cannot be used.
 
-use std::io;
+use crate::SystemError;
 use std::path::PathBuf;
 
 /// What a configuration names cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("cannot read {}: {}", path.display(), crate::describe_error(source))]
+    #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        source: SystemError,
     },
     /// A file has no certificate in it, or one that is broken.
     #[error("{} has no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be used: {why}", path.display())]

@@ -4,7 +4,7 @@ use super::certificate::printable;
 use super::party::Party;
 use super::refused::{self, Presented};
 use super::{Alert, Failure, HandshakeError};
-use crate::{Setting, Words};
+use crate::{Setting, Words, system_error};
 use adieu_proto::Timer;
 use rustls::{AlertDescription, Error, PeerIncompatible};
 use std::{fmt, io};
@@ -76,8 +76,11 @@ impl HandshakeError {
     }
 
     pub(crate) fn reset(error: &io::Error, first: &[u8], party: Party) -> Self {
-        let why = format!(" ({})", crate::describe_error(error));
-        Self::new(unless_begun(Failure::Reset, first, party), cut("reset the connection", &why, first, party))
+        let told = system_error::of(error);
+        let what = cut("reset the connection", &format!(" ({told})"), first, party);
+        let mut failed = Self::new(unless_begun(Failure::Reset, first, party), what);
+        failed.source = Some(told.into());
+        failed
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::config_error::ConfigError;
 use super::verify::Trusted;
+use crate::system_error;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::Path;
@@ -100,7 +101,10 @@ fn is_pkcs12(content: &[u8]) -> bool {
 fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     let read = std::fs::read(path);
-    let mut content = read.map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let mut content = read.map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source: system_error::of(&error),
+    })?;
     while let Some(at) = content.windows(MARK.len()).position(|part| part == MARK) {
         content.drain(at..at + MARK.len());
     }
