@@ -1,7 +1,7 @@
 //! The async connection: the same steps as the blocking one.
 
 use super::stream::Stream;
-use super::waiters::Waiters;
+use super::waiters::{Half, Waiters};
 use crate::error::{AdoptError, ShutdownError};
 use crate::flow::Peer;
 use crate::handle::{Direction, Handle};
@@ -142,10 +142,17 @@ impl Inner {
         self.interrupt.as_ref().is_some_and(|interrupt| interrupt.poll_raised(cx).is_ready())
     }
 
-    /// Waits for readiness or time. Ready: try again.
-    fn poll_wait(&mut self, cx: &mut Context<'_>, direction: Direction) -> Poll<()> {
+    /// Waits for readiness or time, on behalf of this half. Ready: try again.
+    fn poll_wait(&mut self, cx: &mut Context<'_>, half: Half, direction: Direction) -> Poll<()> {
+        // Before the socket is asked: it may be ready, and wake who is noted, at any moment from then on.
+        self.waiters.note(half, cx.waker());
+        // The socket knows one waker for each direction. With TLS both halves may wait for the same one, in a handshake or
+        // with sealed bytes to send; who comes last must not take the other's place.
+        let is_shared = self.peer.link.is_handshaking() || self.peer.link.has_unsent();
+        let both = is_shared.then(|| Waker::from(Arc::clone(&self.waiters)));
+        let waker = both.as_ref().unwrap_or(cx.waker());
         if let Some(stream) = &self.peer.link.handle
-            && stream.poll_ready(cx, direction).is_ready()
+            && stream.poll_ready(&mut Context::from_waker(waker), direction).is_ready()
         {
             return Poll::Ready(());
         }
@@ -153,7 +160,6 @@ impl Inner {
             Direction::Receive => self.waiting.receive = true,
             Direction::Send => self.waiting.send = true,
         }
-        self.waiters.note(direction, cx.waker());
         if self.poll_time_for_all() { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -181,23 +187,26 @@ impl Inner {
     }
 
     /// Makes the handshake, if there is one to make. False: there is no connection.
-    pub(super) fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    pub(super) fn poll_connected(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<bool> {
         while self.peer.link.is_handshaking() {
             match self.peer.link.handshake() {
                 HandshakeTurn::Done => self.waiting = Waiting::default(),
-                HandshakeTurn::Failed => return Poll::Ready(false),
-                HandshakeTurn::Wait(direction) => ready!(self.poll_wait(cx, direction)),
+                HandshakeTurn::Failed => {
+                    self.waiters.wake_by_ref();
+                    return Poll::Ready(false);
+                }
+                HandshakeTurn::Wait(direction) => ready!(self.poll_wait(cx, half, direction)),
             }
         }
         Poll::Ready(self.peer.link.core.milestones().connected.is_some())
     }
 
     /// Waits until our kernel has taken all that waits here. False: it cannot be.
-    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll_sent(&mut self, cx: &mut Context<'_>, half: Half) -> Poll<bool> {
         while self.peer.link.has_unsent() && self.peer.link.core.wants().send {
             match self.peer.link.send(&[]) {
                 Moved::Bytes(_) => {}
-                Moved::Blocked => ready!(self.poll_wait(cx, Direction::Send)),
+                Moved::Blocked => ready!(self.poll_wait(cx, half, Direction::Send)),
                 Moved::Ended => return Poll::Ready(false),
             }
             self.peer.link.check_stop();
@@ -211,7 +220,7 @@ impl Inner {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        if !ready!(self.poll_connected(cx)) {
+        if !ready!(self.poll_connected(cx, Half::Reading)) {
             return Poll::Ready(Err(self.peer.link.never_connected()));
         }
         // A task that always finds something would else never let another run.
@@ -229,17 +238,17 @@ impl Inner {
             self.peer.link.act();
             if self.peer.link.has_unsent() {
                 // The peer may wait for it before it says anything, and nobody may write or flush any more.
-                let _ = self.poll_sent(cx);
+                let _ = self.poll_sent(cx, Half::Reading);
             }
             if let Some(result) = self.peer.link.try_read(buffer.initialize_unfilled()) {
                 return Poll::Ready(result.map(|n| buffer.advance(n)));
             }
-            ready!(self.poll_wait(cx, Direction::Receive));
+            ready!(self.poll_wait(cx, Half::Reading, Direction::Receive));
         }
     }
 
     async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
-        if !poll_fn(|cx| self.poll_connected(cx)).await {
+        if !poll_fn(|cx| self.poll_connected(cx, Half::Reading)).await {
             return Err(self.peer.link.never_connected());
         }
         if buffer.is_empty() {
@@ -268,7 +277,7 @@ impl Inner {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        if !ready!(self.poll_connected(cx)) {
+        if !ready!(self.poll_connected(cx, Half::Writing)) {
             return Poll::Ready(Err(self.peer.link.never_connected()));
         }
         let turn = ready!(poll_proceed(cx));
@@ -286,16 +295,16 @@ impl Inner {
             if let Some(result) = self.peer.link.try_write(buffer) {
                 return Poll::Ready(result);
             }
-            ready!(self.poll_wait(cx, Direction::Send));
+            ready!(self.poll_wait(cx, Half::Writing, Direction::Send));
         }
     }
 
     /// Shuts down the sending side. False: it could not be, and the link has its fault.
     pub(super) fn poll_shutdown_send(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        ready!(self.poll_connected(cx));
+        ready!(self.poll_connected(cx, Half::Writing));
         self.peer.link.core.handle_input_eof();
         self.peer.link.act();
-        ready!(self.poll_sent(cx));
+        ready!(self.poll_sent(cx, Half::Writing));
         self.peer.link.act();
         // A stream of the peer that was cut is answered by a reset, once what was sent before is delivered.
         while self.peer.link.core.is_leaving() {
@@ -351,7 +360,7 @@ impl Inner {
             self.peer.link.receive_eof();
             self.peer.link.act();
             if self.peer.link.core.wants().receive {
-                ready!(self.poll_wait(cx, Direction::Receive));
+                ready!(self.poll_wait(cx, Half::Reading, Direction::Receive));
             }
         }
         self.waiting = Waiting::default();
@@ -399,7 +408,7 @@ impl Connection {
     ///
     /// It failed: the report of the connection that never was.
     pub async fn handshake(mut self) -> Result<Self, Box<Report>> {
-        if poll_fn(|cx| self.inner.poll_connected(cx)).await {
+        if poll_fn(|cx| self.inner.poll_connected(cx, Half::Reading)).await {
             Ok(self)
         } else {
             Err(Box::new(self.inner.report()))
@@ -524,7 +533,7 @@ impl AsyncWrite for Connection {
 
     /// Waits until our kernel has taken what TLS has sealed; without TLS nothing is held back.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if ready!(self.inner.poll_sent(cx)) {
+        if ready!(self.inner.poll_sent(cx, Half::Writing)) {
             Poll::Ready(Ok(()))
         } else {
             Poll::Ready(Err(self.inner.peer.link.ended()))

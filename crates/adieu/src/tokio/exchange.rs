@@ -4,6 +4,7 @@
 //! wakers.
 
 use super::connection::{Connection, Inner};
+use super::waiters::Half;
 use crate::Report;
 use crate::flow::polled::{Reading, Writing, Written};
 use crate::flow::{Flow, Loop, Pair, Turn, Waits};
@@ -39,7 +40,7 @@ async fn run(mut inner: Inner, mut ends: impl Ends) -> Report {
     if ends.has_output() {
         inner.peer.link.core.await_output_end();
     }
-    if poll_fn(|cx| inner.poll_connected(cx)).await {
+    if poll_fn(|cx| inner.poll_connected(cx, Half::Reading)).await {
         let mut hang_up_known = false;
         poll_fn(|cx| poll(&mut inner, cx, &mut ends, &mut hang_up_known)).await;
     }

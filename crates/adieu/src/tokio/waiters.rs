@@ -6,19 +6,24 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use crate::handle::Direction;
+/// What a task that waits is about to do. Not what it waits for: with TLS a reader may have to send first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    Reading,
+    Writing,
+}
 
-/// Who waits to receive, and who waits to send. As a waker it wakes both.
+/// Who waits to read, and who waits to write. As a waker it wakes both.
 #[derive(Default)]
 pub(super) struct Waiters {
     waiting: Mutex<[Option<Waker>; 2]>,
 }
 
 impl Waiters {
-    /// This task waits in this direction. It stays noted until it is woken: too often does no harm.
-    pub(super) fn note(&self, direction: Direction, waker: &Waker) {
+    /// This half's task waits. It stays noted until it is woken: too often does no harm.
+    pub(super) fn note(&self, half: Half, waker: &Waker) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut waiting[direction as usize] {
+        match &mut waiting[half as usize] {
             Some(known) => known.clone_from(waker),
             empty => *empty = Some(waker.clone()),
         }

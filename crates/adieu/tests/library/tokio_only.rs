@@ -1,6 +1,7 @@
 //! What only an async driver can get wrong: wakers, split halves, fairness, traits.
 
 use crate::arms::{BOUND, bounded, log_of, runtime};
+use adieu::tls::{Client, Server};
 use adieu::tokio::{Connection, connect, exchange};
 use adieu::{ConnectOptions, Endpoint, Interrupt, Limits, ListenOptions, Report, Signal};
 use adieu_testkit::pattern::{Pattern, Verifier};
@@ -132,6 +133,81 @@ fn a_half_that_gave_up_waiting_does_not_take_the_timer_with_it() {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(kept);
         writing.await.expect("it does not panic");
+    });
+}
+
+/// A reader over TLS sends what is sealed before it waits, and so asks the socket for the same as the writer does.
+#[test]
+fn a_reader_over_tls_does_not_take_the_writers_place() {
+    let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
+    let listener = adieu::Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+    let endpoint = listener.local_endpoint().clone();
+    let peer = std::thread::spawn(move || {
+        let mut connection = listener.accept().expect("a client");
+        // Nothing is taken meanwhile, so that the writer stands still; each octet wakes the reader.
+        for _ in 0..10 {
+            io::Write::write_all(&mut connection, b"x").expect("taken");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        let taken = io::copy(&mut connection, &mut io::sink()).expect("a whole stream");
+        connection.shutdown_send().expect("the client is there").close();
+        taken
+    });
+    run(move || async move {
+        let options = ConnectOptions::new().tls(Client::new().insecure().build().expect("no files"));
+        let open = connect(&endpoint, &options).await.expect("it listens");
+        let (mut reader, mut writer) = tokio::io::split(open);
+        let writing = tokio::spawn(async move {
+            writer.write_all(&vec![0; 32 << 20]).await.expect("the peer takes it");
+            writer.shutdown().await.expect("the peer takes it");
+        });
+        let mut answer = Vec::new();
+        reader.read_to_end(&mut answer).await.expect("a whole answer");
+        writing.await.expect("it does not panic");
+        assert_eq!(answer, [b'x'; 10]);
+    });
+    assert_eq!(peer.join().expect("it does not panic"), 32 << 20);
+}
+
+/// The halves of an accepted connection make the handshake, whichever of them the client's octets wake.
+#[test]
+fn both_halves_go_on_after_a_handshake_that_both_waited_for() {
+    run(|| async {
+        let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
+        let listener =
+            adieu::tokio::Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+        let address = listener.local_endpoint().to_string().trim_start_matches("tls://").to_owned();
+        let (come, go) = tokio::sync::oneshot::channel::<()>();
+        let client = tokio::spawn(async move {
+            let stream = tokio::net::TcpStream::connect(address).await;
+            let client = Client::new().insecure().server_name("localhost").build().expect("no files");
+            go.await.expect("the halves wait");
+            let options = ConnectOptions::new().tls(client);
+            let mut open = Connection::from_stream(stream.expect("it listens"), &options).expect("a stream");
+            let mut greeting = [0; 5];
+            open.read_exact(&mut greeting).await.expect("the writer's");
+            open.write_all(b"request").await.expect("taken");
+            open.shutdown_send().await.expect("connected").drain().await
+        });
+        let (mut reader, mut writer) = tokio::io::split(listener.accept().await.expect("a client"));
+        let reading = tokio::spawn(async move {
+            let mut request = Vec::new();
+            reader.read_to_end(&mut request).await.map(|_| (reader, request))
+        });
+        tokio::task::yield_now().await;
+        let writing = tokio::spawn(async move {
+            writer.write_all(b"hello").await.expect("the client takes it");
+            writer
+        });
+        tokio::task::yield_now().await;
+        come.send(()).expect("the client waits");
+        let writer = writing.await.expect("it does not panic");
+        let (reader, request) = reading.await.expect("it does not panic").expect("a whole request");
+        assert_eq!(request, b"request");
+        let open = reader.unsplit(writer);
+        let report = open.shutdown_send().await.expect("the client is there").close().await;
+        assert!(report.is_graceful(), "{report}");
+        assert!(client.await.expect("it does not panic").is_graceful());
     });
 }
 
