@@ -8,9 +8,14 @@ use std::time::{Duration, Instant};
 impl<H: Handle> Link<H> {
     /// How long the core lets its driver sleep. `None`: for ever.
     pub(crate) fn time_left(&self) -> Option<Duration> {
-        let deferred = self.deferred_until.map(|until| until.saturating_duration_since(Instant::now()));
+        let deferred = self.deferral_end().map(|until| until.saturating_duration_since(Instant::now()));
         let core = self.core.poll_timeout().map(|at| at.saturating_sub(self.now()));
-        [core, deferred.filter(|left| !left.is_zero())].into_iter().flatten().min()
+        [core, deferred].into_iter().flatten().min()
+    }
+
+    /// From when on the interrupt is heeded again. `None`: it is heeded now.
+    pub(crate) fn deferral_end(&self) -> Option<Instant> {
+        self.deferred_until.filter(|until| *until > Instant::now())
     }
 
     /// What ends the connection from outside. `None`: nothing does, or not yet.

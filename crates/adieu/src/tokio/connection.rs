@@ -84,24 +84,27 @@ impl Inner {
     /// again.
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
         self.peer.link.wait_for(waiting);
-        if self.poll_interrupt(cx) {
-            self.peer.link.tick();
-            self.peer.link.act();
-            return true;
-        }
         loop {
-            let Some(at) = self.peer.link.core.poll_timeout() else {
-                self.timer = None;
-                return false;
-            };
-            // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
-            // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
-            if at <= self.peer.link.now() {
+            // Before the timer is set: the interrupt may be put off until between the two.
+            let deferred = self.peer.link.deferral_end().map(tokio::time::Instant::from_std);
+            if self.poll_interrupt(cx) {
                 self.peer.link.tick();
                 self.peer.link.act();
                 return true;
             }
-            let until = self.peer.link.instant_of(at);
+            let at = self.peer.link.core.poll_timeout();
+            // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
+            // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
+            if at.is_some_and(|at| at <= self.peer.link.now()) {
+                self.peer.link.tick();
+                self.peer.link.act();
+                return true;
+            }
+            let at = at.map(|at| self.peer.link.instant_of(at));
+            let Some(until) = [at, deferred].into_iter().flatten().min() else {
+                self.timer = None;
+                return false;
+            };
             let timer = match &mut self.timer {
                 Some(timer) => {
                     // One that fires too early is set again then; setting it at every byte would cost more.

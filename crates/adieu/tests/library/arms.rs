@@ -186,6 +186,13 @@ impl Open {
         }
     }
 
+    pub(crate) fn defer_interrupt(&mut self, limit: Duration) {
+        match self {
+            Self::Blocking(open) => open.defer_interrupt(limit),
+            Self::Tokio(_, open) => open.defer_interrupt(limit),
+        }
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         match self {
             Self::Blocking(open) => open.counts(),

@@ -33,6 +33,21 @@ fn write_until_it_fails(to: &mut impl Write) -> io::Error {
 }
 
 #[test]
+fn an_interrupt_that_was_put_off_ends_a_read_when_its_time_has_come() {
+    on_both(|arm| {
+        let interrupt = Interrupt::new().expect("a pipe");
+        let (mut open, _stream) = arm.to_std(&ConnectOptions::new().interrupt(&interrupt));
+        let put_off = Instant::now();
+        open.defer_interrupt(ms(150));
+        interrupt.raise(Signal::Terminate);
+        let error = open.read(&mut [0]).expect_err("nothing comes");
+        let ended = error.get_ref().and_then(|error| error.downcast_ref::<Ended>());
+        assert!(ended.is_some_and(|e| matches!(e.ending, Ending::Interrupted { .. })), "{error}");
+        assert!(put_off.elapsed() >= ms(150), "{:?}", put_off.elapsed());
+    });
+}
+
+#[test]
 fn a_silent_peer_times_a_read_out() {
     on_both(|arm| {
         for (options, timer) in [
