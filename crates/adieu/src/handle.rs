@@ -12,6 +12,9 @@ pub(crate) trait Handle: Sized {
     /// Whether it can own a Unix socket here.
     const HAS_UNIX_SOCKETS: bool = true;
 
+    /// Whether its bytes can go past this process: from socket to pipe inside the kernel, for example.
+    const HAS_DIRECT_WAYS: bool = true;
+
     /// Takes a non-blocking socket over that is connected, or that has begun to connect.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ impl Listening {
         let system = |error: &io::Error| fail(ListenCause::Listen(system_error::of(error)));
         let network = os::Network::start().map_err(|e| system(&e))?;
         options.check_tls_of_listener(endpoint).map_err(|e| fail(ListenCause::TlsSetup(e)))?;
+        options.check_face::<H>().map_err(|e| fail(ListenCause::Option(e)))?;
         let asked = &options.socket;
         asked.check(endpoint, endpoint.host()).map_err(|e| fail(ListenCause::Option(e)))?;
         if endpoint.host().is_none() && !H::HAS_UNIX_SOCKETS {
@@ -124,6 +125,9 @@ impl Listening {
 
     /// The link of a socket that was accepted, non-blocking, from this peer.
     pub(crate) fn link<H: Handle>(&self, (socket, peer): (Socket, SockAddr)) -> Result<Link<H>, ListenError> {
+        // They may be others than the socket was bound with.
+        let is_heeded = self.options.check_face::<H>();
+        is_heeded.map_err(|error| ListenError::new(&self.endpoint, ListenCause::Option(error)))?;
         let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
         // The socket does not tell it any more once it was reset.
         link.facts.peer_address = Some(handle::address_of(&peer));

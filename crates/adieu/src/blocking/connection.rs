@@ -85,7 +85,7 @@ impl Connection {
     /// - It is not a stream socket.
     pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
         let (role, options) = options.side();
-        let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
+        let Adopted { endpoint, transport } = adopt::<Socket>(&SockRef::from(&stream), role, options)?;
         stream.set_nonblocking(true)?;
         let mut link = Link::new(options.clone(), role, endpoint);
         link.adopted(stream.into(), transport);

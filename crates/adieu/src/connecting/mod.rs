@@ -208,7 +208,11 @@ impl<'a, H: Handle> Connecting<'a, H> {
     /// Before anything is sent: what cannot be done as it is asked for is an error.
     fn begin(&mut self) -> Result<Stage<H>, ConnectCause> {
         self.link.check_network().map_err(ConnectCause::System)?;
-        self.link.options.check(self.endpoint).map_err(ConnectCause::Option)?;
+        let options = &self.link.options;
+        options
+            .check_face::<H>()
+            .and_then(|()| options.check(self.endpoint))
+            .map_err(ConnectCause::Option)?;
         let proxy = self.link.options.proxy.clone();
         self.link.facts.proxy = proxy.as_ref().map(ToString::to_string);
         if let (Some(proxy), None) = (&proxy, self.endpoint.host()) {

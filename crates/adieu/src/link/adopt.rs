@@ -1,7 +1,7 @@
 //! A socket that somebody else has connected, before a connection takes it over: what it is, and whether it can be had.
 
 use crate::error::AdoptError;
-use crate::handle::address_of;
+use crate::handle::{Handle, address_of};
 use crate::os;
 use crate::{Address, Endpoint, Options, Role, Transport};
 use socket2::{Domain, SockAddr, SockRef, Type};
@@ -13,7 +13,12 @@ pub(crate) struct Adopted {
 }
 
 /// Looks at a socket that is to be taken over, and sets what was asked for. Shared by both faces.
-pub(crate) fn adopt(socket: &SockRef<'_>, role: Role, options: &Options) -> Result<Adopted, AdoptError> {
+pub(crate) fn adopt<H: Handle>(
+    socket: &SockRef<'_>,
+    role: Role,
+    options: &Options,
+) -> Result<Adopted, AdoptError> {
+    options.check_face::<H>()?;
     if socket.r#type()? != Type::STREAM {
         return Err(AdoptError::NotAStream);
     }

@@ -47,6 +47,12 @@ pub enum OptionError {
         /// Its name.
         option: &'static str,
     },
+    /// The async face does not have it.
+    #[error("the option {option} is not available on tokio")]
+    NotOnTokio {
+        /// Its name, with the value that is not available.
+        option: &'static str,
+    },
     /// TLS is to check a certificate, and nothing says for which name.
     #[error("{}", no_server_name())]
     NoServerName,

@@ -7,6 +7,7 @@ mod apply;
 mod limits;
 mod socket;
 
+use crate::handle::Handle;
 use crate::{Endpoint, Event, Interrupt, Proxy, Role, TlsSetupError, tls};
 pub(crate) use apply::{OpenError, Purpose, set_options};
 pub use apply::{OptionError, UnsuitedError};
@@ -27,7 +28,8 @@ pub enum DataPath {
     Auto,
     /// Reading and writing through a buffer, everywhere.
     Portable,
-    /// The fastest way for the two ends from the first byte on.
+    /// The fastest way for the two ends from the first byte on. The async face refuses it with
+    /// [`OptionError::NotOnTokio`]: it moves bytes through a buffer, whatever they go to.
     Direct,
 }
 
@@ -298,6 +300,16 @@ impl Options {
         // Of a proxy, it is the way to the proxy that they are for.
         let host = self.proxy.as_ref().map(|proxy| proxy.host()).or(endpoint.host());
         self.socket.check(endpoint, host)
+    }
+
+    /// Whether the face whose handle this is heeds all of them.
+    pub(crate) fn check_face<H: Handle>(&self) -> Result<(), OptionError> {
+        match self.data_path {
+            DataPath::Direct if !H::HAS_DIRECT_WAYS => {
+                Err(OptionError::NotOnTokio { option: "data-path direct" })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// See [`ConnectOptions::check_fast_open`].

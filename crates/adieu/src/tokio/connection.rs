@@ -394,12 +394,12 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// - A socket option that was asked for cannot be set, or means nothing for this socket
+    /// - An option that was asked for cannot be set, means nothing for this socket, or is not available on tokio
     ///   ([`OptionError`](crate::OptionError)).
     /// - It is not a stream socket.
     pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
         let (role, options) = options.side();
-        let Adopted { endpoint, transport } = adopt(&SockRef::from(&stream), role, options)?;
+        let Adopted { endpoint, transport } = adopt::<Stream>(&SockRef::from(&stream), role, options)?;
         let mut link = Link::new(options.clone(), role, endpoint);
         link.adopted(Stream::Tcp(stream), transport);
         Ok(Self::new(link))

@@ -20,6 +20,9 @@ impl Handle for Stream {
     /// tokio has them on Unix alone.
     const HAS_UNIX_SOCKETS: bool = cfg!(unix);
 
+    /// What it is joined to is any `AsyncRead` and `AsyncWrite`, which give and take bytes alone.
+    const HAS_DIRECT_WAYS: bool = false;
+
     /// Registers it with the runtime.
     fn from_socket(socket: Socket, is_tcp: bool) -> io::Result<Self> {
         if is_tcp {

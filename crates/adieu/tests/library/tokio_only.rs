@@ -3,7 +3,10 @@
 use crate::arms::{BOUND, bounded, log_of, runtime};
 use adieu::tls::{Client, Server};
 use adieu::tokio::{Connection, connect, exchange};
-use adieu::{ConnectOptions, Endpoint, Interrupt, Limits, ListenOptions, Report, Signal};
+use adieu::{
+    AdoptError, ConnectCause, ConnectOptions, DataPath, Endpoint, Interrupt, Limits, ListenCause,
+    ListenOptions, OptionError, Report, Signal,
+};
 use adieu_testkit::pattern::{Pattern, Verifier};
 use adieu_testkit::peer::Step::{Close, Duplex, Hold, Receive, ReceiveToEof, Reset, Send, ShutdownSend};
 use adieu_testkit::peer::{Bind, PeerHandle, ReceivedEnd, Script};
@@ -475,5 +478,41 @@ fn a_listener_has_the_methods_of_the_blocking_one() {
         let error = listener.accept_within(BOUND).await.expect_err("the interrupt is raised");
         assert_eq!(error.kind(), io::ErrorKind::Interrupted);
         assert!(listener.accept().await.is_err());
+    });
+}
+
+#[test]
+fn a_direct_data_path_is_refused_and_the_blocking_face_has_it() {
+    const REFUSED: OptionError = OptionError::NotOnTokio { option: "data-path direct" };
+    run(|| async {
+        let any = Endpoint::tcp("127.0.0.1", 0);
+        let (connecting, listening) = (ConnectOptions::new(), ListenOptions::new());
+        let connecting = connecting.data_path(DataPath::Direct);
+        let direct = listening.clone().data_path(DataPath::Direct);
+        let of_listener = |error: adieu::ListenError| match error.cause() {
+            ListenCause::Option(error) => assert_eq!(*error, REFUSED),
+            other => panic!("{other}"),
+        };
+        of_listener(adieu::tokio::Listener::bind(&any, &direct).expect_err("it is refused"));
+        let listener = adieu::tokio::Listener::bind(&any, &listening).expect("loopback");
+        let endpoint = listener.local_endpoint().clone();
+        let fast = adieu::tokio::fast_open(&endpoint, &connecting, b"x").await.map(drop);
+        for refused in [connect(&endpoint, &connecting).await.map(drop), fast] {
+            let error = refused.expect_err("it is refused");
+            assert!(matches!(error.cause(), ConnectCause::Option(REFUSED)), "{error}");
+            assert!(error.to_string().ends_with("the option data-path direct is not available on tokio"));
+        }
+        assert!(listener.try_accept().expect("it listens").is_none(), "refused before a socket is made");
+        let stream = tokio::net::TcpStream::connect(endpoint.to_string()).await.expect("it listens");
+        let error = Connection::from_stream(stream, &connecting).expect_err("it is refused");
+        assert!(matches!(error, AdoptError::Option(REFUSED)), "{error}");
+        // Options that come after the socket are refused by what they are for.
+        let listener = listener.with_options(&direct, &Interrupt::new().expect("a pipe"));
+        of_listener(listener.accept().await.expect_err("it is refused"));
+
+        let listener = adieu::Listener::bind(&any, &direct).expect("loopback");
+        adieu::connect(listener.local_endpoint(), &connecting).expect("it listens").abort();
+        let stream = std::net::TcpStream::connect(listener.local_endpoint().to_string()).expect("it listens");
+        adieu::Connection::from_stream(stream, &connecting).expect("it is connected").abort();
     });
 }
