@@ -118,7 +118,7 @@ impl Serialize for Report {
             began_at: humantime::format_rfc3339_millis(moment).to_string().into(),
             started_at: Some(humantime::format_rfc3339_micros(moment).to_string().into()),
             endpoint: Cow::Borrowed(&self.endpoint),
-            proxy: text(self.proxy.as_ref()),
+            proxy: self.proxy.as_ref().map(|proxy| proxy.to_string().into()),
             local_address: address(&self.local_address),
             peer_address: address(&self.peer_address),
             ended_first: named(self.ended_first),
@@ -213,6 +213,7 @@ impl Json<'_> {
         };
         let alert = self.tls_alert.as_deref();
         let tls_alert = alert.map(|name| name.parse::<TlsAlert>().map_err(|()| unknown("tls_alert", name)));
+        let proxy = self.proxy.as_deref().map(|text| text.parse().map_err(|_| unknown("proxy", text)));
         let moment = self.started_at.unwrap_or(self.began_at);
         let started_at = humantime::parse_rfc3339(&moment).map_err(|_| unknown("started_at", &moment))?;
         let after = |us: Option<u64>| us.map(Duration::from_micros);
@@ -226,7 +227,7 @@ impl Json<'_> {
             fast_open,
             started_at,
             endpoint: self.endpoint.into_owned(),
-            proxy: text(self.proxy),
+            proxy: proxy.transpose()?,
             local_address: address(self.local_address),
             peer_address: address(self.peer_address),
             ended_first: optional("ended_first", self.ended_first.as_deref())?,
@@ -371,7 +372,7 @@ mod tests {
         report.error = Some(SystemError::new(Some(104), Some("ECONNRESET"), "reset (ECONNRESET 104)"));
         report.transport = Some(Transport::Mptcp);
         report.fast_open = Some(FastOpen::Unanswered { bytes: 7 });
-        report.proxy = Some("https://proxy:443".into());
+        report.proxy = "https://proxy:443".parse().ok();
         report.local_address = Some(Address::Socket(([127, 0, 0, 1], 1).into()));
         report.peer_address = "[fe80::1%2]:80".parse().ok();
         report.ended_first = Some(Side::Peer);
@@ -430,6 +431,7 @@ mod tests {
             ("tls_alert", "number 256"),
             ("tls_failure", "boredom"),
             ("fastopen", "maybe"),
+            ("proxy", "ftp://proxy:21"),
             ("started_at", "yesterday"),
         ] {
             let mut json = json.clone();

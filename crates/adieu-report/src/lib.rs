@@ -18,6 +18,7 @@ mod exit;
 mod fast_open;
 #[cfg(feature = "serde")]
 mod json;
+mod proxy;
 mod report;
 mod role;
 mod sentence;
@@ -32,6 +33,7 @@ pub use command::CommandEnd;
 pub use counters::{Counters, Durations};
 pub use exit::exit_code;
 pub use fast_open::FastOpen;
+pub use proxy::{ProxyAddress, ProxyKind, UnknownProxyKind};
 pub use report::{Context, Report};
 pub use role::{Role, Transport};
 pub use shown::{shown, steers};

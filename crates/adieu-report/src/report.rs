@@ -5,8 +5,8 @@
 
 use crate::time::{whole_micros, within_rfc3339};
 use crate::{
-    Address, CommandEnd, FastOpen, Role, Setting, SystemError, TlsAlert, TlsFailure, TlsTrust, TlsVersion,
-    Transport, exit_code,
+    Address, CommandEnd, FastOpen, ProxyAddress, Role, Setting, SystemError, TlsAlert, TlsFailure, TlsTrust,
+    TlsVersion, Transport, exit_code,
 };
 use adieu_proto::{Call, Connection, Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};
 use std::time::{Duration, SystemTime};
@@ -39,7 +39,7 @@ pub struct Report {
     /// What the user asked for.
     pub endpoint: String,
     /// The proxy that was connected through, or was to be; without user and password. `None`: there was none.
-    pub proxy: Option<String>,
+    pub proxy: Option<ProxyAddress>,
     /// Our address.
     pub local_address: Option<Address>,
     /// The peer's address; through a proxy, the proxy's.

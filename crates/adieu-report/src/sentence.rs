@@ -172,7 +172,7 @@ impl Report {
         }
         let cut = match self.tls_close_notify_received {
             Some(false) => "the peer's EOF came without TLS's close_notify",
-            None if self.proxy.as_ref().is_some_and(|proxy| proxy.starts_with("https://")) => {
+            None if self.proxy.as_ref().is_some_and(|proxy| proxy.kind.speaks_tls()) => {
                 "the proxy's EOF came without TLS's close_notify"
             }
             _ => "the stream stopped before its end mark",

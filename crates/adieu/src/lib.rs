@@ -85,8 +85,8 @@ pub use adieu_proto::{
     Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,
 };
 pub use adieu_report::{
-    Address, CommandEnd, Context, Counters, Durations, ErrorMeaning, FastOpen, Report, Role, Setting,
-    SystemError, Transport, Words, exit_code, shown,
+    Address, CommandEnd, Context, Counters, Durations, ErrorMeaning, FastOpen, ProxyAddress, ProxyKind,
+    Report, Role, Setting, SystemError, Transport, Words, exit_code, shown,
 };
 pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;
@@ -108,7 +108,7 @@ pub use options::{
 pub use os::{Calls, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
-pub use proxy::{ParseProxyError, Proxy, ProxyError, ProxyKind};
+pub use proxy::{ParseProxyError, Proxy, ProxyError};
 pub use report::NeverConnected;
 
 /// The names that the steps of the procedure have on this system.

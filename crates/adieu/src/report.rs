@@ -4,7 +4,10 @@
 //! is put into its types.
 
 use crate::os::{self, describe_code, describe_error, error_name};
-use crate::{Address, Context, Endpoint, FastOpen, ListenError, Report, Role, SystemError, Transport, Words};
+use crate::{
+    Address, Context, Endpoint, FastOpen, ListenError, ProxyAddress, Report, Role, SystemError, Transport,
+    Words,
+};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Outcome, Signal, Time};
 use std::path::Path;
 use std::time::SystemTime;
@@ -62,7 +65,7 @@ pub(crate) struct Facts {
     pub(crate) role: Role,
     pub(crate) transport: Option<Transport>,
     pub(crate) endpoint: String,
-    pub(crate) proxy: Option<String>,
+    pub(crate) proxy: Option<ProxyAddress>,
     pub(crate) fast_open: Option<FastOpen>,
     pub(crate) local_address: Option<Address>,
     pub(crate) peer_address: Option<Address>,

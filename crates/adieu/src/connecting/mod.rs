@@ -214,7 +214,7 @@ impl<'a, H: Handle> Connecting<'a, H> {
             .and_then(|()| options.check(self.endpoint))
             .map_err(ConnectCause::Option)?;
         let proxy = self.link.options.proxy.clone();
-        self.link.facts.proxy = proxy.as_ref().map(ToString::to_string);
+        self.link.facts.proxy = proxy.as_ref().map(|proxy| proxy.address());
         if let (Some(proxy), None) = (&proxy, self.endpoint.host()) {
             return Err(proxy::told(proxy, proxy::NO_UNIX_SOCKETS));
         }

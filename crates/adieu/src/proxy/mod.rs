@@ -16,68 +16,17 @@ mod tests;
 
 pub use error::ProxyError;
 
-use crate::Endpoint;
+use crate::{Endpoint, ProxyAddress, ProxyKind};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// How a proxy is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ProxyKind {
-    /// SOCKS5, RFC 1928; a name is resolved here, and each of its addresses asked for.
-    Socks5,
-    /// SOCKS5; a name is resolved at the proxy.
-    Socks5h,
-    /// SOCKS4; a name is resolved here, and an IPv6 address cannot be asked for.
-    Socks4,
-    /// SOCKS4a; a name is resolved at the proxy, and an IPv6 address cannot be asked for.
-    Socks4a,
-    /// HTTP CONNECT, RFC 9110; a name is resolved at the proxy.
-    Http,
-    /// The same over TLS to the proxy, whose certificate is checked.
-    Https,
-}
-
-impl ProxyKind {
-    const ALL: [Self; 6] =
-        [Self::Socks5, Self::Socks5h, Self::Socks4, Self::Socks4a, Self::Http, Self::Https];
-
-    fn from_scheme(scheme: &str) -> Option<Self> {
-        // As curl reads it.
-        if scheme.eq_ignore_ascii_case("socks") {
-            return Some(Self::Socks4);
-        }
-        Self::ALL.into_iter().find(|kind| kind.scheme().eq_ignore_ascii_case(scheme))
+/// The kind of a scheme, as curl reads it.
+fn kind_of(scheme: &str) -> Option<ProxyKind> {
+    if scheme.eq_ignore_ascii_case("socks") {
+        return Some(ProxyKind::Socks4);
     }
-
-    const fn scheme(self) -> &'static str {
-        match self {
-            Self::Socks5 => "socks5",
-            Self::Socks5h => "socks5h",
-            Self::Socks4 => "socks4",
-            Self::Socks4a => "socks4a",
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    const fn is_socks4(self) -> bool {
-        matches!(self, Self::Socks4 | Self::Socks4a)
-    }
-
-    const fn is_http(self) -> bool {
-        matches!(self, Self::Http | Self::Https)
-    }
-
-    /// RFC 1928 assigns one to SOCKS, and with TLS it is that of HTTPS, as for curl; HTTP proxies have none.
-    const fn default_port(self) -> Option<u16> {
-        match self {
-            Self::Http => None,
-            Self::Https => Some(443),
-            _ => Some(1080),
-        }
-    }
+    ProxyKind::ALL.iter().copied().find(|kind| kind.scheme().eq_ignore_ascii_case(scheme))
 }
 
 /// A proxy to connect through, as a user writes it: `socks5://[user[:password]@]host[:port]`, `socks5h`, `socks4`, `socks4a`,
@@ -183,6 +132,11 @@ impl Proxy {
         self.kind
     }
 
+    /// Its kind and its place, as a report names it.
+    pub(crate) fn address(&self) -> ProxyAddress {
+        ProxyAddress { kind: self.kind, place: Endpoint::tcp(self.host.clone(), self.port).to_string() }
+    }
+
     /// The same proxy with this password, instead of one in its text.
     ///
     /// # Errors
@@ -266,7 +220,7 @@ impl FromStr for Proxy {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         use ParseProxyError as E;
         let (scheme, rest) = text.split_once("://").unwrap_or((ProxyKind::Http.scheme(), text));
-        let kind = ProxyKind::from_scheme(scheme).ok_or(E::UnknownScheme)?;
+        let kind = kind_of(scheme).ok_or(E::UnknownScheme)?;
         let (credentials, address) = match rest.rsplit_once('@') {
             None => (None, rest),
             Some((credentials, address)) => (Some(parse_credentials(kind, credentials)?), address),
@@ -336,7 +290,7 @@ fn percent_decode(text: &str) -> Option<Vec<u8>> {
 /// Its kind and its address; never its user and password.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.kind.scheme(), Endpoint::tcp(self.host.clone(), self.port))
+        self.address().fmt(f)
     }
 }
 

@@ -104,7 +104,7 @@ fn is_good(arm: Arm, port: u16, url: &str, greeting: &[u8]) {
     assert_eq!(received, [greeting, b"over the proxy"].concat());
     assert!(report.is_graceful(), "{report}");
     let shown = url.replace("me:hunter2@", "");
-    assert_eq!(report.proxy.as_deref(), Some(shown.as_str()));
+    assert_eq!(report.proxy.as_ref().map(ToString::to_string), Some(shown));
     assert_eq!((report.bytes_received, report.bytes_accepted), (received.len() as u64, 14));
 }
 
@@ -146,7 +146,7 @@ fn socks4_is_asked_for_the_ipv4_addresses_of_a_name() {
             let report =
                 open.unwrap_or_else(|error| panic!("{error}")).shutdown_send().expect("connected").drain();
             assert!(report.is_graceful(), "{report}");
-            assert_eq!(report.proxy, Some(format!("socks4://127.0.0.1:{port}")));
+            assert_eq!(report.proxy, format!("socks4://127.0.0.1:{port}").parse().ok());
             assert_eq!(taken.join().expect("no panic"), [b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00"]);
         }
         let (port, _) = proxy(&[&[End]]);

@@ -120,7 +120,7 @@ fn both_half_closes_come_through_and_the_end_is_graceful() {
             assert_eq!((answer.len(), report.ending().name()), (20_000, "graceful"), "{scheme}: {report}");
             assert_eq!(report.tls_peer_sha256, Some(behind().fingerprint()));
             assert_eq!(report.endpoint, format!("tls://{NAME}:443"));
-            assert!(report.proxy.as_deref().is_some_and(|proxy| proxy.starts_with(scheme)));
+            assert!(report.proxy.as_ref().is_some_and(|proxy| proxy.to_string().starts_with(scheme)));
             assert_eq!((log.received, log.close_notify, log.first_wrong), (14, true, None), "{scheme}");
         });
     });
