@@ -1,9 +1,13 @@
 //! Sockets that somebody else has connected, and that are taken over: what their reports say of them.
 
-use crate::arms::{Arm, on_both};
-use adieu::{AdoptError, ConnectOptions, ListenOptions, OptionError, Report, SideOptions, SocketOptions};
+use crate::arms::{Arm, Open, on_both, runtime};
+use adieu::{
+    AdoptError, ConnectOptions, Endpoint, ListenOptions, Listener, OptionError, Report, Role, SideOptions,
+    SocketOptions, Transport,
+};
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::rc::Rc;
 
 /// Both ends of a connection over loopback.
 fn pair() -> (TcpStream, TcpStream) {
@@ -27,7 +31,7 @@ fn a_report_says_which_side_a_stream_is_and_the_endpoint_of_that_side() {
         let server = accepted.local_addr().expect("connected").to_string();
         let report = ended(arm, begun, &ConnectOptions::new(), &accepted);
         assert_eq!(
-            (report.role.name(), &report.endpoint, report.transport.map(adieu::Transport::name)),
+            (report.role.name(), &report.endpoint, report.transport.map(Transport::name)),
             ("connect", &server, Some("tcp"))
         );
         assert!(report.is_graceful(), "{report}");
@@ -36,7 +40,7 @@ fn a_report_says_which_side_a_stream_is_and_the_endpoint_of_that_side() {
         let server = accepted.local_addr().expect("connected").to_string();
         let report = ended(arm, accepted, &ListenOptions::new(), &begun);
         assert_eq!(
-            (report.role.name(), &report.endpoint, report.transport.map(adieu::Transport::name)),
+            (report.role.name(), &report.endpoint, report.transport.map(Transport::name)),
             ("listen", &server, Some("tcp"))
         );
         assert_eq!(
@@ -64,7 +68,7 @@ fn a_unix_socket_behind_a_tcp_stream_is_told_as_one() {
         let [begun, accepted] = pair();
         let report = ended(arm, begun, &ConnectOptions::new(), &accepted);
         assert_eq!(
-            (report.role.name(), &report.endpoint, report.transport.map(adieu::Transport::name)),
+            (report.role.name(), &report.endpoint, report.transport.map(Transport::name)),
             ("connect", &endpoint, Some("unix"))
         );
         assert_eq!(report.bytes_acknowledged, None, "nothing is acknowledged there");
@@ -72,7 +76,7 @@ fn a_unix_socket_behind_a_tcp_stream_is_told_as_one() {
         let [begun, accepted] = pair();
         let report = ended(arm, accepted, &ListenOptions::new(), &begun);
         assert_eq!(
-            (report.role.name(), &report.endpoint, report.transport.map(adieu::Transport::name)),
+            (report.role.name(), &report.endpoint, report.transport.map(Transport::name)),
             ("listen", &endpoint, Some("unix"))
         );
 
@@ -86,7 +90,7 @@ fn a_unix_socket_behind_a_tcp_stream_is_told_as_one() {
         assert!(matches!(error, AdoptError::Option(OptionError::Meaningless { option: "ttl" })), "{error}");
         let report = arm.adopt_as(one, &ConnectOptions::new()).expect("a connected stream").abort();
         assert_eq!(
-            (&*report.endpoint, report.transport.map(adieu::Transport::name)),
+            (&*report.endpoint, report.transport.map(Transport::name)),
             ("an unnamed socket", Some("unix"))
         );
     });
@@ -100,5 +104,43 @@ fn a_socket_without_a_stream_is_refused() {
         let datagrams = std::os::unix::net::UnixDatagram::pair().expect("descriptors are left").0;
         let error = arm.adopt_as(TcpStream::from(OwnedFd::from(datagrams)), &ConnectOptions::new());
         assert_eq!(error.err().expect("it has no stream").to_string(), "it is not a stream socket");
+    });
+}
+
+/// The report of a connection that our own listener accepts there, from a client of the same arm, and that client's.
+fn accepted(arm: Arm, endpoint: &Endpoint) -> (Report, Report) {
+    let begin = |at: &Endpoint| arm.connect(at, &ConnectOptions::new()).expect("it listens");
+    match arm {
+        Arm::Blocking => {
+            let listener = Listener::bind(endpoint, &ListenOptions::new()).expect("it is free");
+            let client = begin(listener.local_endpoint());
+            (listener.accept().expect("a client").abort(), client.abort())
+        }
+        Arm::Tokio => {
+            let runtime = Rc::new(runtime());
+            let listener = runtime
+                .block_on(async { adieu::tokio::Listener::bind(endpoint, &ListenOptions::new()) })
+                .expect("it is free");
+            let client = begin(listener.local_endpoint());
+            let open = runtime.block_on(listener.accept()).expect("a client");
+            (Open::Tokio(runtime, open).abort(), client.abort())
+        }
+    }
+}
+
+#[test]
+fn a_report_says_that_a_listener_accepted_and_a_client_connected() {
+    on_both(|arm| {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let mut endpoints = vec![(Endpoint::tcp("127.0.0.1", 0), Transport::Tcp)];
+        if cfg!(unix) {
+            endpoints.push((Endpoint::unix(directory.path().join("s")), Transport::Unix));
+        }
+        for (endpoint, transport) in endpoints {
+            let (served, began) = accepted(arm, &endpoint);
+            assert_eq!((served.role, served.transport), (Role::Listen, Some(transport)), "{served}");
+            assert_eq!((began.role, began.transport), (Role::Connect, Some(transport)), "{began}");
+            assert_eq!(served.endpoint, began.endpoint, "each names what was listened on");
+        }
     });
 }
