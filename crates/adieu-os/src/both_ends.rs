@@ -175,3 +175,44 @@ impl TryFrom<File> for Output {
         Self::from_file(file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const BOUND: Duration = Duration::from_secs(20);
+
+    #[cfg(unix)]
+    use std::os::fd::OwnedFd as Owned;
+    #[cfg(windows)]
+    use std::os::windows::io::OwnedHandle as Owned;
+
+    /// What comes next, once it has come.
+    fn next(input: &mut Input, buffer: &mut [u8]) -> usize {
+        loop {
+            assert_eq!(input.wait(&[], BOUND).expect("it can be waited for"), WaitEnd::Ready);
+            match input.read(buffer) {
+                // What was read ahead may be all that there was.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other.expect("it can be read"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_silent_pipe_is_waited_for_and_its_end_is_an_end() {
+        let (read, mut write) = io::pipe().expect("a pipe");
+        let mut input = Input::try_from(File::from(Owned::from(read))).expect("a thread");
+        assert!(!input.is_ready());
+        let silent = input.wait(&[], Duration::from_millis(20)).expect("it can be waited for");
+        assert_eq!(silent, WaitEnd::TimeOver);
+        write.write_all(b"some").expect("it is open");
+        let mut there = [0; 4];
+        assert_eq!(next(&mut input, &mut there), 4);
+        assert_eq!(&there, b"some");
+        drop(write);
+        assert_eq!(next(&mut input, &mut there), 0);
+        assert_eq!(next(&mut input, &mut there), 0);
+    }
+}
