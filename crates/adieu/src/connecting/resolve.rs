@@ -6,6 +6,7 @@
 use crate::error::ResolveError;
 use crate::os;
 use adieu_proto::interleave;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
@@ -35,13 +36,15 @@ impl Lookup {
     ///
     /// There is no thread for it.
     pub(crate) fn start(host: &str, port: u16) -> Result<Self, ResolveError> {
+        let name = host.to_owned();
+        Self::on_thread(move || look_up(&name, port).map(|found| interleave(&found)))
+            .map_err(|error| ResolveError::of_system(&error))
+    }
+
+    fn on_thread(ask: impl FnOnce() -> Answer + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let teller = Teller(Arc::clone(&shared));
-        let name = host.to_owned();
-        std::thread::Builder::new()
-            .name("adieu-resolve".into())
-            .spawn(move || teller.tell(look_up(&name, port).map(|found| interleave(&found))))
-            .map_err(|error| ResolveError::of_system(&error))?;
+        std::thread::Builder::new().name("adieu-resolve".into()).spawn(move || teller.tell(ask()))?;
         Ok(Self { shared })
     }
 
@@ -98,4 +101,37 @@ pub(crate) fn look_up(host: &str, port: u16) -> Answer {
         return Err(ResolveError::NoAddress);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::task::Wake;
+    use std::time::Duration;
+
+    struct Bell(mpsc::Sender<()>);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.send(());
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_resolver_is_an_answer_and_wakes_who_waits() {
+        let (bell, rung) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let lookup = Lookup::on_thread(move || {
+            may_go.recv().expect("it is told to go on");
+            // A panic without the message on standard error.
+            std::panic::resume_unwind(Box::new("the resolver panics"))
+        });
+        let lookup = lookup.expect("a thread");
+        assert!(lookup.poll().is_pending());
+        assert!(!lookup.wake(&Arc::new(Bell(bell)).into()));
+        go.send(()).expect("the thread waits");
+        rung.recv_timeout(Duration::from_secs(20)).expect("the panic wakes");
+        assert_eq!(lookup.poll(), Poll::Ready(Err(ResolveError::ThreadDied)));
+    }
 }
