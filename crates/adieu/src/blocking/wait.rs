@@ -47,21 +47,31 @@ pub(super) fn wait(link: &mut Link<Socket>, waiting: Waiting, until: Option<Inst
 
 /// Makes the handshake, if there is one to make. False: there is no connection.
 pub(crate) fn ensure_connected(link: &mut Link<Socket>) -> bool {
+    ensure_connected_until(link, None).unwrap_or_default()
+}
+
+/// As [`ensure_connected`], but waits no longer than until this moment. `None`: the handshake is not done by then.
+fn ensure_connected_until(link: &mut Link<Socket>, until: Option<Instant>) -> Option<bool> {
     while link.is_handshaking() {
         match link.handshake() {
-            HandshakeTurn::Done => return true,
-            HandshakeTurn::Failed => return false,
+            HandshakeTurn::Done => return Some(true),
+            HandshakeTurn::Failed => return Some(false),
+            HandshakeTurn::Wait(_) if is_past(until) => return None,
             HandshakeTurn::Wait(direction) => {
                 let receive = direction == Direction::Receive;
                 let waiting = Waiting { receive, send: !receive, ..Waiting::default() };
-                if let Err(error) = wait(link, waiting, None) {
+                if let Err(error) = wait(link, waiting, until) {
                     link.local_failure(LocalEnd::Socket, &error);
                     link.act();
                 }
             }
         }
     }
-    link.core.milestones().connected.is_some()
+    Some(link.core.milestones().connected.is_some())
+}
+
+fn is_past(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| until <= Instant::now())
 }
 
 /// Waits until our kernel has taken all that waits here.
@@ -93,30 +103,32 @@ pub(super) fn read(link: &mut Link<Socket>, buffer: &mut [u8]) -> io::Result<usi
     if buffer.is_empty() {
         return Ok(0);
     }
-    if !ensure_connected(link) {
-        return Err(link.never_connected());
-    }
-    let result = read_waiting(link, buffer, None);
-    link.wait_for(Waiting::default());
     // Without a limit something comes, if only an end.
-    result.map(Option::unwrap_or_default)
+    read_until(link, buffer, None).map(Option::unwrap_or_default)
 }
 
-/// Receives, and waits at most so long. `None`: nothing came by then.
+/// Receives, and waits no longer than `limit`, for the handshake too. `None`: nothing came by then.
 pub(super) fn read_within(
     link: &mut Link<Socket>,
     buffer: &mut [u8],
     limit: Duration,
 ) -> io::Result<Option<usize>> {
-    if !ensure_connected(link) {
-        return Err(link.never_connected());
-    }
     if buffer.is_empty() {
-        link.check_stop();
-        link.act();
-        return if link.outcome().is_some() { Err(link.ended()) } else { Ok(None) };
+        return link.check_ended().map(|()| None);
     }
-    let result = read_waiting(link, buffer, Instant::now().checked_add(limit));
+    read_until(link, buffer, Instant::now().checked_add(limit))
+}
+
+fn read_until(
+    link: &mut Link<Socket>,
+    buffer: &mut [u8],
+    until: Option<Instant>,
+) -> io::Result<Option<usize>> {
+    let result = match ensure_connected_until(link, until) {
+        None => Ok(None),
+        Some(false) => Err(link.never_connected()),
+        Some(true) => read_waiting(link, buffer, until),
+    };
     link.wait_for(Waiting::default());
     result
 }
@@ -136,7 +148,7 @@ fn read_waiting(
         if let Some(result) = link.try_read(buffer) {
             return result.map(Some);
         }
-        if until.is_some_and(|until| until <= Instant::now()) {
+        if is_past(until) {
             return Ok(None);
         }
         wait(link, Waiting { receive: true, ..Waiting::default() }, until)?;

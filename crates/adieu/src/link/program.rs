@@ -69,6 +69,13 @@ impl<H: Handle> Link<H> {
         }
     }
 
+    /// Asks whether the interrupt or the deadline has ended the connection, and does nothing else.
+    pub(crate) fn check_ended(&mut self) -> io::Result<()> {
+        self.check_stop();
+        self.act();
+        if self.outcome().is_some() { Err(self.never_connected()) } else { Ok(()) }
+    }
+
     /// Why there is nothing to read from or to write to.
     pub(crate) fn never_connected(&self) -> io::Error {
         if let Some(error) = self.handshake_error() {

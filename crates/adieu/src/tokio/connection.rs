@@ -251,13 +251,8 @@ impl Inner {
     }
 
     async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
-        if !poll_fn(|cx| self.poll_connected(cx, Half::Reading)).await {
-            return Err(self.peer.link.never_connected());
-        }
         if buffer.is_empty() {
-            self.peer.link.check_stop();
-            self.peer.link.act();
-            return if self.peer.link.outcome().is_some() { Err(self.peer.link.ended()) } else { Ok(None) };
+            return self.peer.link.check_ended().map(|()| None);
         }
         let mut limit = pin!(sleep(limit));
         poll_fn(|cx| {
@@ -269,7 +264,7 @@ impl Inner {
             if !has_budget_remaining() || limit.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.waiting.receive = false;
+            self.waiting = Waiting::default();
             self.done();
             Poll::Ready(Ok(None))
         })

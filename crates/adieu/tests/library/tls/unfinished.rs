@@ -70,6 +70,32 @@ fn a_client_that_is_silent_in_the_handshake_is_idle() {
 }
 
 #[test]
+fn a_bounded_read_waits_no_longer_for_a_handshake() {
+    on_both(|arm| {
+        let bind = Endpoint::tls("127.0.0.1", 0);
+        let call = |endpoint: &Endpoint| TcpStream::connect(address_of(endpoint)).expect("it listens");
+        let mut byte = [0; 1];
+        let (read, asked) = match arm {
+            Arm::Blocking => {
+                let listener = Listener::bind(&bind, &server()).expect("loopback");
+                let _client = call(listener.local_endpoint());
+                let mut connection = listener.accept().expect("a client");
+                (connection.read_within(&mut byte, SHORT), connection.read_within(&mut [], Duration::ZERO))
+            }
+            Arm::Tokio => runtime().block_on(async {
+                let listener = adieu::tokio::Listener::bind(&bind, &server()).expect("loopback");
+                let _client = call(listener.local_endpoint());
+                let mut connection = listener.accept().await.expect("a client");
+                let read = connection.read_within(&mut byte, SHORT).await;
+                (read, connection.read_within(&mut [], Duration::ZERO).await)
+            }),
+        };
+        assert_eq!(read.expect("there is time left for the handshake"), None);
+        assert_eq!(asked.expect("nothing has ended it"), None);
+    });
+}
+
+#[test]
 fn a_server_that_is_silent_in_the_handshake_is_idle() {
     on_both(|arm| {
         let peer = Peer::listen(Setup::PLAIN, &[Step::Hold]).expect("loopback");
