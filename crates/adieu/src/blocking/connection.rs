@@ -3,11 +3,11 @@
 use super::wait::{await_delivery, ensure_connected, finish_sending, read, read_within, wait};
 use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
-use crate::link::adopt::{Adopted, adopt};
+use crate::link::adopt::adopt;
 use crate::link::methods_of_a_connection;
 use crate::{Report, SideOptions};
 use adieu_proto::Waiting;
-use socket2::{SockRef, Socket};
+use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -84,12 +84,8 @@ impl Connection {
     ///   a new socket can have are not looked at.
     /// - It is not a stream socket.
     pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
-        let (role, options) = options.side();
-        let Adopted { endpoint, transport } = adopt::<Socket>(&SockRef::from(&stream), role, options)?;
         stream.set_nonblocking(true)?;
-        let mut link = Link::new(options.clone(), role, endpoint);
-        link.adopted(stream.into(), transport);
-        Ok(Self::new(link))
+        adopt(Socket::from(stream), options).map(Self::new)
     }
 
     /// Makes the TLS handshake, if there is one to make and no call has made it yet.
@@ -123,24 +119,7 @@ impl Connection {
         if link.core.milestones().shutdown_send.is_some() {
             return Ok(HalfClosed { link: self.link });
         }
-        let received = link.receive_rest();
-        if link.outcome().is_none() {
-            link.give_up();
-        }
-        Err(ShutdownError { report: Box::new(link.final_report()), received })
-    }
-
-    /// Closes abortively: the peer sees a reset, and what it has not received is lost.
-    ///
-    /// # RFC
-    ///
-    /// RFC 9293, section 3.6 (ABORT call); socket(7), SO_LINGER.
-    pub fn abort(mut self) -> Report {
-        let link = &mut self.link;
-        let now = link.now();
-        link.core.handle_abort(now);
-        link.act();
-        link.final_report()
+        Err(link.shutdown_failed())
     }
 
     /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing
@@ -199,11 +178,6 @@ impl HalfClosed {
                 Ok(_) => {}
             }
         }
-    }
-
-    /// Closes abortively: the peer sees a reset, and what it has not received is lost.
-    pub fn abort(self) -> Report {
-        Connection { link: self.link }.abort()
     }
 
     /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing

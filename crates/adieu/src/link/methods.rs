@@ -1,4 +1,4 @@
-//! What every connection says of itself, on both faces, before and after its half-close: one list, so that none lacks a method.
+//! The methods of a connection that never wait: one list for both faces, before and after the half-close, so that no type lacks one.
 
 /// Gives a type whose link stands at a path of its fields the methods that never wait.
 macro_rules! methods_of_a_connection {
@@ -10,6 +10,15 @@ macro_rules! methods_of_a_connection {
             /// time for it. The other timers go on.
             pub fn defer_interrupt(&mut self, limit: std::time::Duration) {
                 self.$($link).+.defer_interrupt(limit);
+            }
+
+            /// Closes abortively: the peer sees a reset, and what it has not received is lost.
+            ///
+            /// # RFC
+            ///
+            /// RFC 9293, section 3.6 (ABORT call); socket(7), SO_LINGER.
+            pub fn abort(mut self) -> crate::Report {
+                self.$($link).+.abort()
             }
 
             /// The stream's own end mark was seen; see

@@ -8,7 +8,7 @@
 //! - `carried`: the same through a [carrier](crate::carrier), which is TLS;
 //! - `handshake`: how a carrier begins;
 //! - `program`: one try of a read or a write for the connection's program;
-//! - `methods`: what a connection says of itself without waiting;
+//! - `methods`: the methods of a connection that never wait, for both faces;
 //! - `adopt`: a socket that somebody else has connected;
 //! - `established`, `syn`: how a connection was made, and the bytes that may go with its SYN;
 //! - `clock`: what time and interrupts have to do with it.

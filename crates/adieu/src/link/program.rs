@@ -4,7 +4,7 @@
 
 use super::{Link, Moved};
 use crate::Report;
-use crate::error::Ended;
+use crate::error::{Ended, ShutdownError};
 use crate::handle::Handle;
 use adieu_proto::Ending;
 use std::io;
@@ -82,6 +82,22 @@ impl<H: Handle> Link<H> {
             return error.clone().into();
         }
         self.ended()
+    }
+
+    /// Closes abortively.
+    pub(crate) fn abort(&mut self) -> Report {
+        self.core.handle_abort(self.now());
+        self.act();
+        self.final_report()
+    }
+
+    /// The sending side could not be shut down: receives what the peer had said, and closes.
+    pub(crate) fn shutdown_failed(&mut self) -> ShutdownError {
+        let received = self.receive_rest();
+        if self.outcome().is_none() {
+            self.give_up();
+        }
+        ShutdownError { report: Box::new(self.final_report()), received }
     }
 
     /// The report of a connection that has its outcome.

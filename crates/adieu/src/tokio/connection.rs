@@ -5,13 +5,12 @@ use super::waiters::{Half, Waiters};
 use crate::error::{AdoptError, ShutdownError};
 use crate::flow::Peer;
 use crate::handle::{Direction, Handle};
-use crate::link::adopt::{Adopted, adopt};
+use crate::link::adopt::adopt;
 use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved};
 use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt};
 use crate::{Report, SideOptions};
 use adieu_proto::{LocalEnd, Waiting};
-use socket2::SockRef;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -393,11 +392,7 @@ impl Connection {
     ///   ([`OptionError`](crate::OptionError)).
     /// - It is not a stream socket.
     pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
-        let (role, options) = options.side();
-        let Adopted { endpoint, transport } = adopt::<Stream>(&SockRef::from(&stream), role, options)?;
-        let mut link = Link::new(options.clone(), role, endpoint);
-        link.adopted(Stream::Tcp(stream), transport);
-        Ok(Self::new(link))
+        adopt(Stream::Tcp(stream), options).map(Self::new)
     }
 
     /// Makes the TLS handshake, if there is one to make and no call has made it yet.
@@ -424,12 +419,7 @@ impl Connection {
         if poll_fn(|cx| self.inner.poll_shutdown_send(cx)).await {
             return Ok(HalfClosed { inner: self.inner });
         }
-        let link = &mut self.inner.peer.link;
-        let received = link.receive_rest();
-        if link.outcome().is_none() {
-            link.give_up();
-        }
-        Err(ShutdownError { report: Box::new(link.final_report()), received })
+        Err(self.inner.peer.link.shutdown_failed())
     }
 
     /// Receives, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing came by then. The
@@ -441,20 +431,6 @@ impl Connection {
     /// As of reading: the connection has ended otherwise than by EOF, which is `Ok(Some(0))`.
     pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
         self.inner.read_within(buffer, limit).await
-    }
-
-    /// Closes abortively: the peer sees a reset.
-    pub fn abort(mut self) -> Report {
-        self.inner.abort()
-    }
-}
-
-impl Inner {
-    fn abort(&mut self) -> Report {
-        let now = self.peer.link.now();
-        self.peer.link.core.handle_abort(now);
-        self.peer.link.act();
-        self.report()
     }
 }
 
@@ -493,11 +469,6 @@ impl HalfClosed {
     /// As of reading: the connection has ended otherwise than by EOF, which is `Ok(Some(0))`.
     pub async fn read_within(&mut self, buffer: &mut [u8], limit: Duration) -> io::Result<Option<usize>> {
         self.inner.read_within(buffer, limit).await
-    }
-
-    /// Closes abortively: the peer sees a reset.
-    pub fn abort(mut self) -> Report {
-        self.inner.abort()
     }
 }
 
