@@ -13,10 +13,10 @@ use crate::tls::{Alert, HandshakeError, TlsFacts};
 use adieu_proto::Timer;
 use std::io;
 
-/// What a handshake needs to go on.
+/// How far a handshake has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "without TLS there is none")]
-pub(crate) enum Handshake {
+pub(crate) enum HandshakeState {
     Done,
     /// More from the peer.
     NeedsInput,
@@ -75,7 +75,7 @@ pub(crate) trait Carrier: Sized {
     // ---- the handshake ----
 
     /// Goes on as far as what was received allows.
-    fn handshake(&mut self) -> Handshake;
+    fn handshake(&mut self) -> HandshakeState;
 
     /// Why the handshake has failed.
     fn refusal(&self) -> HandshakeError;

@@ -5,8 +5,6 @@ use crate::os::{AsPollable, Pollable};
 use socket2::{SockAddr, SockRef, Socket};
 use std::io;
 
-pub(crate) use crate::os::{abstract_address, is_connected_to_itself, set_reset_on_close, unix_address};
-
 /// Something that owns a socket: socket2's for the blocking driver, tokio's for the async one.
 pub(crate) trait Handle: Sized {
     /// Whether it can own a Unix socket here.

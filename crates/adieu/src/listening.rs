@@ -57,13 +57,13 @@ impl Listening {
                 (first_bound(&addresses, asked).map_err(unbound)?, None)
             }
             Endpoint::Unix { path } => {
-                handle::unix_address(path).map_err(unix_name)?;
+                os::unix_address(path).map_err(unix_name)?;
                 let socket = asked.open(Domain::UNIX, Purpose::Listen).map_err(unbound)?;
                 let file = os::listen_at(&socket, path, BACKLOG).map_err(|e| not_at(&e))?;
                 (socket, Some(file))
             }
             Endpoint::UnixAbstract { name } => {
-                let address = handle::abstract_address(name).map_err(unix_name)?;
+                let address = os::abstract_address(name).map_err(unix_name)?;
                 let bound = bind(Domain::UNIX, &address, asked).map_err(|error| match error {
                     OpenError::System(e) if e.kind() == io::ErrorKind::AddrInUse => {
                         not_at(&ListenAtError::Taken(e))

@@ -25,9 +25,9 @@ mod unix;
 pub(crate) use resolve::{Lookup, look_up};
 
 use crate::error::{ConnectCause, ConnectError, EndpointError, ResolveError};
-use crate::handle::{self, Direction, Handle};
+use crate::handle::{Direction, Handle};
 use crate::link::{Established, HandshakeTurn, Link, transport};
-use crate::{Endpoint, Event, Options, Proxy, Role, Transport, system_error};
+use crate::{Endpoint, Event, Options, Proxy, Role, Transport, os, system_error};
 use adieu_proto::Waiting;
 use proxy::{Asking, Blocked, Detour};
 use race::Racing;
@@ -69,7 +69,7 @@ enum Host {
 }
 
 /// What one step of a stage came to.
-enum Turn<T> {
+enum Progress<T> {
     Done(T),
     Again,
     Wait,
@@ -103,13 +103,13 @@ impl<'a, H: Handle> Connecting<'a, H> {
             let stage = std::mem::replace(&mut self.stage, Stage::Over(Ok(())));
             let (stage, progress) = match self.step(stage) {
                 Ok(stepped) => stepped,
-                Err(cause) => (Stage::Over(Err(cause)), Turn::Done(())),
+                Err(cause) => (Stage::Over(Err(cause)), Progress::Done(())),
             };
             self.stage = stage;
             match progress {
-                Turn::Done(()) => return Poll::Ready(()),
-                Turn::Again => {}
-                Turn::Wait => return Poll::Pending,
+                Progress::Done(()) => return Poll::Ready(()),
+                Progress::Again => {}
+                Progress::Wait => return Poll::Pending,
             }
         }
     }
@@ -176,23 +176,23 @@ impl<'a, H: Handle> Connecting<'a, H> {
         self.stage = Stage::Over(Err(cause));
     }
 
-    fn step(&mut self, stage: Stage<H>) -> Result<(Stage<H>, Turn<()>), ConnectCause> {
+    fn step(&mut self, stage: Stage<H>) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
         match stage {
-            Stage::Beginning => Ok((self.begin()?, Turn::Again)),
+            Stage::Beginning => Ok((self.begin()?, Progress::Again)),
             Stage::Resolving { lookup, host } => self.resolve(lookup, host),
             Stage::Racing(racing) => self.race(racing),
             Stage::Knocking(knocking) => {
                 self.check_time(Vec::new)?;
                 match knocking.knock(&self.link)? {
-                    Knocked::BacklogFull(knocking) => Ok((Stage::Knocking(knocking), Turn::Wait)),
+                    Knocked::BacklogFull(knocking) => Ok((Stage::Knocking(knocking), Progress::Wait)),
                     Knocked::Connected(established) => {
-                        Ok((self.connected(established, Transport::Unix), Turn::Again))
+                        Ok((self.connected(established, Transport::Unix), Progress::Again))
                     }
                 }
             }
             Stage::Asking(asking) => self.ask(asking),
             Stage::Securing(_) => self.secure(),
-            Stage::Over(result) => Ok((Stage::Over(result), Turn::Done(()))),
+            Stage::Over(result) => Ok((Stage::Over(result), Progress::Done(()))),
         }
     }
 
@@ -223,10 +223,10 @@ impl<'a, H: Handle> Connecting<'a, H> {
                 return Err(ConnectCause::Endpoint(EndpointError::NoUnixSockets));
             }
             Endpoint::Unix { path } => {
-                return Knocking::new(&self.link, handle::unix_address(path)).map(Stage::Knocking);
+                return Knocking::new(&self.link, os::unix_address(path)).map(Stage::Knocking);
             }
             Endpoint::UnixAbstract { name } => {
-                return Knocking::new(&self.link, handle::abstract_address(name)).map(Stage::Knocking);
+                return Knocking::new(&self.link, os::abstract_address(name)).map(Stage::Knocking);
             }
             Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => {
                 return Err(ConnectCause::Endpoint(EndpointError::PortZero));
@@ -253,17 +253,17 @@ impl<'a, H: Handle> Connecting<'a, H> {
         self.find(Host::Proxy, proxy.host(), proxy.port())
     }
 
-    fn resolve(&mut self, lookup: Lookup, whose: Host) -> Result<(Stage<H>, Turn<()>), ConnectCause> {
+    fn resolve(&mut self, lookup: Lookup, whose: Host) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
         let Poll::Ready(answer) = lookup.poll() else {
             self.check_time(Vec::new)?;
-            return Ok((Stage::Resolving { lookup, host: whose }, Turn::Wait));
+            return Ok((Stage::Resolving { lookup, host: whose }, Progress::Wait));
         };
         let addresses = answer.map_err(|error| self.blame(whose, ConnectCause::Resolve(error)))?;
         self.link.facts.resolved = Some(self.link.now());
         self.link.observe(&Event::Resolved { addresses: &addresses });
         let proxy = self.detour.as_ref().map(|detour| detour.proxy()).filter(|_| whose == Host::Proxy);
         let host = proxy.as_ref().map(|proxy| proxy.host()).or(self.endpoint.host()).unwrap_or_default();
-        Ok((self.found(whose, host, addresses)?, Turn::Again))
+        Ok((self.found(whose, host, addresses)?, Progress::Again))
     }
 
     /// The addresses of a host are known.
@@ -289,18 +289,18 @@ impl<'a, H: Handle> Connecting<'a, H> {
         }
     }
 
-    fn race(&mut self, mut racing: Racing<H>) -> Result<(Stage<H>, Turn<()>), ConnectCause> {
+    fn race(&mut self, mut racing: Racing<H>) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
         let looked = racing.look(&mut self.link).map_err(|cause| self.blame_way(cause))?;
         if let Some(established) = looked {
-            return Ok((self.won(established)?, Turn::Again));
+            return Ok((self.won(established)?, Progress::Again));
         }
         if !racing.has_just_begun() {
             self.check_time(|| racing.tried())?;
         }
         match racing.proceed(&mut self.link).map_err(|cause| self.blame_way(cause))? {
-            Turn::Done(established) => Ok((self.won(established)?, Turn::Again)),
-            Turn::Again => Ok((Stage::Racing(racing), Turn::Again)),
-            Turn::Wait => Ok((Stage::Racing(racing), Turn::Wait)),
+            Progress::Done(established) => Ok((self.won(established)?, Progress::Again)),
+            Progress::Again => Ok((Stage::Racing(racing), Progress::Again)),
+            Progress::Wait => Ok((Stage::Racing(racing), Progress::Wait)),
         }
     }
 
@@ -317,18 +317,18 @@ impl<'a, H: Handle> Connecting<'a, H> {
         }
     }
 
-    fn ask(&mut self, mut asking: Box<Asking<H>>) -> Result<(Stage<H>, Turn<()>), ConnectCause> {
+    fn ask(&mut self, mut asking: Box<Asking<H>>) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
         self.check_time(|| vec![asking.silence()])?;
         match asking.step(self.link.now()) {
             Ok(Blocked::No) => {
                 let (established, transport) = asking.into_established(&mut self.link);
-                Ok((self.connected(established, transport), Turn::Again))
+                Ok((self.connected(established, transport), Progress::Again))
             }
-            Ok(Blocked::Yes) => Ok((Stage::Asking(asking), Turn::Wait)),
+            Ok(Blocked::Yes) => Ok((Stage::Asking(asking), Progress::Wait)),
             Err(error) => {
                 let (detour, addresses) = asking.refused(error)?;
                 self.detour = Some(detour);
-                Ok((Stage::Racing(Racing::new(addresses)), Turn::Again))
+                Ok((Stage::Racing(Racing::new(addresses)), Progress::Again))
             }
         }
     }
@@ -340,19 +340,19 @@ impl<'a, H: Handle> Connecting<'a, H> {
         Stage::Securing(Direction::Send)
     }
 
-    fn secure(&mut self) -> Result<(Stage<H>, Turn<()>), ConnectCause> {
+    fn secure(&mut self) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
         while let Some(direction) = handshake(&mut self.link) {
             let receive = direction == Direction::Receive;
             self.link.wait_for(Waiting { receive, send: !receive, ..Waiting::default() });
             self.link.tick();
             self.link.act();
             if !self.link.core.is_decided() {
-                return Ok((Stage::Securing(direction), Turn::Wait));
+                return Ok((Stage::Securing(direction), Progress::Wait));
             }
         }
         self.link.wait_for(Waiting::default());
         if self.link.core.milestones().connected.is_some() {
-            Ok((Stage::Over(Ok(())), Turn::Done(())))
+            Ok((Stage::Over(Ok(())), Progress::Done(())))
         } else {
             Err(failing::not_secured(&self.link))
         }

@@ -5,7 +5,7 @@
 
 use super::secure_proxy::Session;
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
-use crate::handle::{self, Direction, Handle};
+use crate::handle::{Direction, Handle};
 use crate::link::{Established, Link};
 use crate::os;
 use crate::proxy::{Handshake, Proxy, ProxyError, Target, Wants};
@@ -197,7 +197,7 @@ impl<H: Handle> Asking<H> {
 ///
 /// What it has said by now is received first, as far as it is a page and not a stream: a close with bytes unread resets too.
 fn leave(socket: &SockRef<'_>) {
-    handle::set_reset_on_close(socket, false);
+    os::set_reset_on_close(socket, false);
     let mut page = [0; 4096];
     for _ in 0..16 {
         if !io::Read::read(&mut &**socket, &mut page).is_ok_and(|n| n > 0) {

@@ -3,9 +3,9 @@
 //! When the next attempt begins is [`adieu_proto::Race`]'s to say. Here are the sockets: each is opened, connected without
 //! waiting, and looked at once it is ready. The losers are closed with the race; they reset.
 
-use super::Turn;
+use super::Progress;
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
-use crate::handle::{self, Handle};
+use crate::handle::Handle;
 use crate::link::{Established, Link, fault};
 use crate::options::{OpenError, OptionError, Purpose};
 use crate::os;
@@ -115,14 +115,14 @@ impl<H: Handle> Racing<H> {
     }
 
     /// Begins the next attempt, if its time has come.
-    pub(super) fn proceed(&mut self, link: &mut Link<H>) -> Result<Turn<Established<H>>, ConnectCause> {
+    pub(super) fn proceed(&mut self, link: &mut Link<H>) -> Result<Progress<Established<H>>, ConnectCause> {
         // What went with a SYN is with one peer only.
         let step = if link.syn_is_out() { RaceStep::Wait(None) } else { self.race.poll(link.now()) };
         match step {
             RaceStep::Lost => Err(ConnectCause::Attempts(std::mem::take(&mut self.tried))),
             RaceStep::Wait(at) => {
                 self.next_at = at;
-                Ok(Turn::Wait)
+                Ok(Progress::Wait)
             }
             RaceStep::Start(index) => {
                 let address = Address::from(self.addresses[index]);
@@ -130,7 +130,7 @@ impl<H: Handle> Racing<H> {
                 let place = self.tried.len();
                 self.tried.push(Attempt::begun(address));
                 match self.start(link, self.addresses[index]) {
-                    Ok(Started::Connected(established)) => return Ok(Turn::Done(established)),
+                    Ok(Started::Connected(established)) => return Ok(Progress::Done(established)),
                     Ok(Started::Running(handle)) => {
                         self.is_new = link.syn_is_out();
                         self.running.push(Running { place, handle, is_ready: false });
@@ -139,7 +139,7 @@ impl<H: Handle> Racing<H> {
                     Err(NotStarted::Option(error)) => return Err(ConnectCause::Option(error)),
                     Err(NotStarted::Attempt(error)) => self.note_failure(link, place, error),
                 }
-                Ok(Turn::Again)
+                Ok(Progress::Again)
             }
         }
     }
@@ -183,7 +183,7 @@ fn finished<H: Handle>(handle: H) -> io::Result<Established<H>> {
             _ => Err(error),
         };
     }
-    if handle::is_connected_to_itself(&socket) {
+    if os::is_connected_to_itself(&socket) {
         return Err(os::refused());
     }
     Ok(Established { socket: handle, fault: None })

@@ -3,7 +3,7 @@
 //! The session then carries the streams: their bytes are what is sealed in it, or, where the peer speaks TLS too, the records
 //! that lead to the peer are.
 
-use crate::carrier::{self, Carrier, PeerStream};
+use crate::carrier::{Carrier, HandshakeState, PeerStream};
 use crate::handle::{Direction, Handle};
 use crate::proxy::{Handshake, Proxy, ProxyError, Wants};
 use crate::tls::{self, ClientConfig, Failure, HandshakeError};
@@ -68,9 +68,9 @@ impl Session {
                 }
             } else {
                 match self.tls.handshake() {
-                    carrier::Handshake::Done => self.is_secured = true,
-                    carrier::Handshake::Failed => return Err(self.refuse(&handle.socket())),
-                    carrier::Handshake::NeedsInput => {}
+                    HandshakeState::Done => self.is_secured = true,
+                    HandshakeState::Failed => return Err(self.refuse(&handle.socket())),
+                    HandshakeState::NeedsInput => {}
                 }
                 if self.is_secured || self.tls.has_unsent() {
                     continue;

@@ -10,7 +10,7 @@
 //! - the peer's direction ends by close_notify, and its FIN is evidence alone.
 
 use super::{Link, Moved};
-use crate::carrier::{Arrived, Carrier, Handshake, OctetsFrom, PeerStream};
+use crate::carrier::{Arrived, Carrier, HandshakeState, OctetsFrom, PeerStream};
 use crate::handle::{Direction, Handle};
 use crate::tls::Eof;
 use crate::{Event, os};
@@ -107,7 +107,7 @@ impl<H: Handle> Link<H> {
                     // What the peer says of it may stand in our kernel.
                     let has_come = self.fill().is_ok();
                     let came = self.carrier.as_mut().filter(|_| has_come).map(Carrier::handshake);
-                    if came == Some(Handshake::Failed) {
+                    if came == Some(HandshakeState::Failed) {
                         self.refuse();
                     } else {
                         self.handshake_reset(Call::Send, &error);

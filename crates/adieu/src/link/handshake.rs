@@ -4,10 +4,10 @@
 
 use super::carried::Flushed;
 use super::{Link, fault};
-use crate::carrier::{Carrier, Handshake, PeerStream};
-use crate::handle::{self, Direction, Handle};
+use crate::carrier::{Carrier, HandshakeState, PeerStream};
+use crate::handle::{Direction, Handle};
 use crate::tls::{Failure, HandshakeError, TlsFacts};
-use crate::{Address, Event};
+use crate::{Address, Event, os};
 use adieu_proto::{Call, Ending, Fault, FaultKind, Time};
 use std::io;
 
@@ -64,19 +64,19 @@ impl<H: Handle> Link<H> {
             }
             let Some(carrier) = &mut self.carrier else { return HandshakeTurn::Failed };
             let came = carrier.handshake();
-            if carrier.has_unsent() && came != Handshake::Failed {
+            if carrier.has_unsent() && came != HandshakeState::Failed {
                 continue;
             }
             match came {
-                Handshake::Done => {
+                HandshakeState::Done => {
                     self.secured();
                     return HandshakeTurn::Done;
                 }
-                Handshake::Failed => {
+                HandshakeState::Failed => {
                     self.refuse();
                     return HandshakeTurn::Failed;
                 }
-                Handshake::NeedsInput => {}
+                HandshakeState::NeedsInput => {}
             }
             match self.fill() {
                 Ok(0) => {
@@ -144,7 +144,7 @@ impl<H: Handle> Link<H> {
     fn handshake_failed(&mut self, error: &HandshakeError, told: Option<Fault>) {
         if let Some(handle) = &self.handle {
             // With a FIN, so that our alert is not thrown away with the connection.
-            handle::set_reset_on_close(&handle.socket(), false);
+            os::set_reset_on_close(&handle.socket(), false);
         }
         if let Some(facts) = &mut self.facts.tls {
             facts.failure = Some(error.failure());

@@ -232,7 +232,7 @@ impl<H: Handle> Link<H> {
 
     fn close(&mut self, abort: bool) {
         if let Some(handle) = self.handle.take() {
-            handle::set_reset_on_close(&handle.socket(), abort);
+            os::set_reset_on_close(&handle.socket(), abort);
             if !abort {
                 // What is still under way goes on as on any socket.
                 self.pace.restore(&handle.socket());

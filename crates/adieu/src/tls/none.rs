@@ -2,7 +2,7 @@
 //! compiler leaves it out.
 
 use super::{Eof, HandshakeError, TlsFacts, Trust};
-use crate::carrier::{Arrived, Broken, Carrier, Handshake, OctetsFrom, PeerStream};
+use crate::carrier::{Arrived, Broken, Carrier, HandshakeState, OctetsFrom, PeerStream};
 use adieu_proto::Timer;
 use std::io;
 
@@ -66,7 +66,7 @@ impl Carrier for Session {
     fn within(self, _: Self) -> Self {
         match self.0 {}
     }
-    fn handshake(&mut self) -> Handshake {
+    fn handshake(&mut self) -> HandshakeState {
         match self.0 {}
     }
     fn refusal(&self) -> HandshakeError {

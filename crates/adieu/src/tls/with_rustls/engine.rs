@@ -11,7 +11,7 @@
 
 use super::ledger::Ledger;
 use super::verify::Seen;
-use crate::carrier::Handshake;
+use crate::carrier::HandshakeState;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
@@ -254,23 +254,23 @@ impl Engine {
     // ---- the handshake ----
 
     /// Goes on as far as what was received allows; what it has to say is then [`unsent`](Self::unsent).
-    pub(crate) fn handshake(&mut self) -> Handshake {
+    pub(crate) fn handshake(&mut self) -> HandshakeState {
         // What comes after the handshake is left for those who ask for it.
         while self.common().is_handshaking() || self.common().wants_write() {
             if self.failure.is_some() {
-                return Handshake::Failed;
+                return HandshakeState::Failed;
             }
             match self.turn(Job::Nothing, &mut [], true).0 {
                 Turn::Again | Turn::Full => {}
                 Turn::PeerClosed => self.close_notify_received = true,
                 Turn::Failed(error) => self.fail(error),
                 Turn::NeedsInput | Turn::Done(_) if self.common().is_handshaking() => {
-                    return Handshake::NeedsInput;
+                    return HandshakeState::NeedsInput;
                 }
                 Turn::NeedsInput | Turn::Done(_) => break,
             }
         }
-        if self.failure.is_some() { Handshake::Failed } else { Handshake::Done }
+        if self.failure.is_some() { HandshakeState::Failed } else { HandshakeState::Done }
     }
 
     // ---- plaintext ----

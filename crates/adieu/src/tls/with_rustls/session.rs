@@ -7,7 +7,7 @@ use super::party::Party;
 use super::refused::Presented;
 use super::{Failure, HandshakeError};
 use super::{TlsFacts, Trust, Version};
-use crate::carrier::{Arrived, Broken, Carrier, Handshake, OctetsFrom, PeerStream};
+use crate::carrier::{Arrived, Broken, Carrier, HandshakeState, OctetsFrom, PeerStream};
 use adieu_proto::Timer;
 use rustls::{Error, ProtocolVersion};
 use std::io;
@@ -48,7 +48,7 @@ impl Carrier for Session {
         Self { outer: Some(outer.own), ..self }
     }
 
-    fn handshake(&mut self) -> Handshake {
+    fn handshake(&mut self) -> HandshakeState {
         self.own.handshake()
     }
 
