@@ -1,6 +1,6 @@
 //! Socket options that only Linux has.
 
-use socket2::{SockAddr, SockRef, Socket};
+use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::{io, time::Duration};
 
 /// How far apart our kernel's asks are: as the system has it.
@@ -41,6 +41,11 @@ pub fn send_with_syn(_: &Socket, _: &SockAddr, _: &[u8]) -> io::Result<Option<us
 /// Not here.
 pub fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
     false
+}
+
+/// Not here; adieu refuses the option before it asks.
+pub fn multipath_socket(_: Domain) -> io::Result<Socket> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Not here.

@@ -170,6 +170,11 @@ fn get_int(fd: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> io::R
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(value) }
 }
 
+/// A socket that speaks Multipath TCP, if its peer does.
+pub fn multipath_socket(domain: socket2::Domain) -> io::Result<socket2::Socket> {
+    socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::MPTCP))
+}
+
 /// Whether a connection that was to speak Multipath TCP does. After it fell back, its own options are gone.
 ///
 /// Source: `Documentation/networking/mptcp.rst` of Linux; `mptcp_getsockopt`, which hands a fallen-back socket to TCP.

@@ -6,8 +6,6 @@
 use super::{IpVersion, KeepAlive, SocketOptions};
 use crate::endpoint::host_of;
 use crate::{Endpoint, Setting, SystemError, Words, os, system_error};
-#[cfg(target_os = "linux")]
-use socket2::Protocol;
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -299,13 +297,7 @@ impl SocketOptions {
         if !self.mptcp {
             return Ok(Socket::new(domain, Type::STREAM, None)?);
         }
-        #[cfg(target_os = "linux")]
-        {
-            let socket = Socket::new(domain, Type::STREAM, Some(Protocol::MPTCP));
-            Ok(refused("mptcp", &"on", socket)?)
-        }
-        #[cfg(not(target_os = "linux"))]
-        Err(OptionError::Unavailable { option: "mptcp" }.into())
+        Ok(refused("mptcp", &"on", os::multipath_socket(domain))?)
     }
 
     /// Sets what can be set on any socket, connected or not.
