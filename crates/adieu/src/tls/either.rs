@@ -4,7 +4,7 @@ use super::{ClientConfig, Eof, HandshakeError, ServerConfig, Session, Trust};
 
 /// The configuration of either side, for what is the same for both.
 #[derive(Debug, Clone)]
-pub enum Config {
+pub(crate) enum Config {
     /// Of the side that connects.
     Client(ClientConfig),
     /// Of the side that listens.

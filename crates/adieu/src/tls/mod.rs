@@ -55,7 +55,7 @@ mod none;
 mod with_rustls;
 
 pub use adieu_report::{TlsAlert as Alert, TlsFailure as Failure, TlsTrust as Trust, TlsVersion as Version};
-pub use either::Config;
+pub(crate) use either::Config;
 pub use error::HandshakeError;
 pub(crate) use facts::TlsFacts;
 #[cfg(not(feature = "tls-core"))]

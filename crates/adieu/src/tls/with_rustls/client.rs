@@ -1,13 +1,13 @@
 //! The connecting side of a configuration: whom to believe, and what to ask for.
 
-use super::config::{Shared, other, server_name, with_identity};
+use super::config::{Shared, other, server_name, shared_settings, with_identity};
 use super::config_error::ConfigError;
 use super::engine::Engine;
 use super::files::{read_identity, trusted_in};
 use super::party::Party;
 use super::session::Session;
 use super::verify::{Check, OwnCertificate, Seen, Trusted, Verifier};
-use super::{Eof, Fingerprint, Trust, Version};
+use super::{Eof, Fingerprint, Trust};
 use super::{Failure, HandshakeError};
 use rustls::client::{Resumption, UnbufferedClientConnection};
 use rustls::crypto::CryptoProvider;
@@ -39,6 +39,8 @@ pub struct Client {
     identity: Option<(PathBuf, PathBuf)>,
     shared: Shared,
 }
+
+shared_settings!(Client);
 
 impl Client {
     /// Believes whom the platform's roots vouch for, for the name that is connected to. They are read with the feature
@@ -97,28 +99,6 @@ impl Client {
     #[must_use]
     pub fn alpn(mut self, protocol: impl Into<String>) -> Self {
         self.shared.alpn.push(protocol.into());
-        self
-    }
-
-    /// Speaks no version below this. Default: TLS 1.2.
-    #[must_use]
-    pub fn least_version(mut self, version: Version) -> Self {
-        self.shared.least = version;
-        self
-    }
-
-    /// What an EOF without close_notify means. Default: a truncation.
-    #[must_use]
-    pub fn eof(mut self, eof: Eof) -> Self {
-        self.shared.eof = eof;
-        self
-    }
-
-    /// Lets `provider` do the cryptography. Default: ring's, with the feature `tls-ring`. The process's default provider is
-    /// neither used nor set.
-    #[must_use]
-    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
-        self.shared.provider = Some(provider);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use super::config_error::ConfigError;
 use super::files::Identity;
-use super::{Config, Eof, Fingerprint, KEY_KINDS, Version};
+use super::{Eof, Fingerprint, KEY_KINDS, Version};
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -53,6 +53,37 @@ impl Shared {
     }
 }
 
+/// Gives the builder of a side the settings of [`Shared`] that mean the same on both.
+macro_rules! shared_settings {
+    ($side:ident) => {
+        impl $side {
+            /// Speaks no version below this. Default: TLS 1.2.
+            #[must_use]
+            pub fn least_version(mut self, version: crate::tls::Version) -> Self {
+                self.shared.least = version;
+                self
+            }
+
+            /// What an EOF without close_notify means. Default: a truncation.
+            #[must_use]
+            pub fn eof(mut self, eof: crate::tls::Eof) -> Self {
+                self.shared.eof = eof;
+                self
+            }
+
+            /// Lets `provider` do the cryptography. Default: ring's, with the feature `tls-ring`. The process's default provider
+            /// is neither used nor set.
+            #[must_use]
+            pub fn provider(mut self, provider: std::sync::Arc<rustls::crypto::CryptoProvider>) -> Self {
+                self.shared.provider = Some(provider);
+                self
+            }
+        }
+    };
+}
+
+pub(super) use shared_settings;
+
 /// Builds a configuration that presents this certificate, and gives the certificate's fingerprint too.
 pub(super) fn with_identity<C>(
     (chain, key): Identity,
@@ -90,14 +121,4 @@ pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError
     // An address may have a zone, which is nobody else's business.
     let bare = name.split_once('%').map_or(name, |(address, _)| address);
     ServerName::try_from(bare.to_owned()).map_err(|_| ConfigError::BadName { name: name.to_owned() })
-}
-
-impl Config {
-    /// The fingerprint of our own certificate. `None`: a client without one.
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
-        match self {
-            Self::Client(config) => config.fingerprint(),
-            Self::Server(config) => Some(config.fingerprint()),
-        }
-    }
 }

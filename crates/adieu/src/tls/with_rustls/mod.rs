@@ -18,7 +18,7 @@ mod server;
 mod session;
 mod verify;
 
-use super::{Alert, Config, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
+use super::{Alert, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
 
 pub use client::{Client, ClientConfig};
 pub use config_error::ConfigError;

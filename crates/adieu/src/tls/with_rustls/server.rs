@@ -1,16 +1,15 @@
 //! The listening side of a configuration: its certificate, and what it offers.
 
-use super::config::{Shared, other, with_identity};
+use super::config::{Shared, other, shared_settings, with_identity};
 use super::config_error::ConfigError;
 use super::engine::Engine;
 use super::files::{read_identity, trusted_in};
 use super::party::Party;
 use super::session::Session;
 use super::verify::{ClientVerifier, Seen};
-use super::{Eof, Fingerprint, Version};
+use super::{Eof, Fingerprint};
 use super::{Failure, HandshakeError};
 use rustls::SupportedProtocolVersion;
-use rustls::crypto::CryptoProvider;
 use rustls::server::UnbufferedServerConnection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +44,8 @@ enum CertificateFrom {
     SelfSigned,
 }
 
+shared_settings!(Server);
+
 impl Server {
     /// Presents the certificate (with its chain) in this PEM file; its key is in another.
     pub fn from_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
@@ -75,28 +76,6 @@ impl Server {
     #[must_use]
     pub fn alpn(mut self, protocol: impl Into<String>) -> Self {
         self.shared.alpn.push(protocol.into());
-        self
-    }
-
-    /// Speaks no version below this. Default: TLS 1.2.
-    #[must_use]
-    pub fn least_version(mut self, version: Version) -> Self {
-        self.shared.least = version;
-        self
-    }
-
-    /// What an EOF without close_notify means. Default: a truncation.
-    #[must_use]
-    pub fn eof(mut self, eof: Eof) -> Self {
-        self.shared.eof = eof;
-        self
-    }
-
-    /// Lets `provider` do the cryptography. Default: ring's, with the feature `tls-ring`. The process's default provider is
-    /// neither used nor set.
-    #[must_use]
-    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
-        self.shared.provider = Some(provider);
         self
     }
 
