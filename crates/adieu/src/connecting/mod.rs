@@ -69,7 +69,7 @@ enum Host {
 }
 
 /// What one step of a stage came to.
-enum Progress<T> {
+enum Stepped<T> {
     Done(T),
     Again,
     Wait,
@@ -103,13 +103,13 @@ impl<'a, H: Handle> Connecting<'a, H> {
             let stage = std::mem::replace(&mut self.stage, Stage::Over(Ok(())));
             let (stage, progress) = match self.step(stage) {
                 Ok(stepped) => stepped,
-                Err(cause) => (Stage::Over(Err(cause)), Progress::Done(())),
+                Err(cause) => (Stage::Over(Err(cause)), Stepped::Done(())),
             };
             self.stage = stage;
             match progress {
-                Progress::Done(()) => return Poll::Ready(()),
-                Progress::Again => {}
-                Progress::Wait => return Poll::Pending,
+                Stepped::Done(()) => return Poll::Ready(()),
+                Stepped::Again => {}
+                Stepped::Wait => return Poll::Pending,
             }
         }
     }
@@ -176,23 +176,23 @@ impl<'a, H: Handle> Connecting<'a, H> {
         self.stage = Stage::Over(Err(cause));
     }
 
-    fn step(&mut self, stage: Stage<H>) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
+    fn step(&mut self, stage: Stage<H>) -> Result<(Stage<H>, Stepped<()>), ConnectCause> {
         match stage {
-            Stage::Beginning => Ok((self.begin()?, Progress::Again)),
+            Stage::Beginning => Ok((self.begin()?, Stepped::Again)),
             Stage::Resolving { lookup, host } => self.resolve(lookup, host),
             Stage::Racing(racing) => self.race(racing),
             Stage::Knocking(knocking) => {
                 self.check_time(Vec::new)?;
                 match knocking.knock(&self.link)? {
-                    Knocked::BacklogFull(knocking) => Ok((Stage::Knocking(knocking), Progress::Wait)),
+                    Knocked::BacklogFull(knocking) => Ok((Stage::Knocking(knocking), Stepped::Wait)),
                     Knocked::Connected(established) => {
-                        Ok((self.connected(established, Transport::Unix), Progress::Again))
+                        Ok((self.connected(established, Transport::Unix), Stepped::Again))
                     }
                 }
             }
             Stage::Asking(asking) => self.ask(asking),
             Stage::Securing(_) => self.secure(),
-            Stage::Over(result) => Ok((Stage::Over(result), Progress::Done(()))),
+            Stage::Over(result) => Ok((Stage::Over(result), Stepped::Done(()))),
         }
     }
 
@@ -253,17 +253,17 @@ impl<'a, H: Handle> Connecting<'a, H> {
         self.find(Host::Proxy, proxy.host(), proxy.port())
     }
 
-    fn resolve(&mut self, lookup: Lookup, whose: Host) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
+    fn resolve(&mut self, lookup: Lookup, whose: Host) -> Result<(Stage<H>, Stepped<()>), ConnectCause> {
         let Poll::Ready(answer) = lookup.poll() else {
             self.check_time(Vec::new)?;
-            return Ok((Stage::Resolving { lookup, host: whose }, Progress::Wait));
+            return Ok((Stage::Resolving { lookup, host: whose }, Stepped::Wait));
         };
         let addresses = answer.map_err(|error| self.blame(whose, ConnectCause::Resolve(error)))?;
         self.link.facts.resolved = Some(self.link.now());
         self.link.observe(&Event::Resolved { addresses: &addresses });
         let proxy = self.detour.as_ref().map(|detour| detour.proxy()).filter(|_| whose == Host::Proxy);
         let host = proxy.as_ref().map(|proxy| proxy.host()).or(self.endpoint.host()).unwrap_or_default();
-        Ok((self.found(whose, host, addresses)?, Progress::Again))
+        Ok((self.found(whose, host, addresses)?, Stepped::Again))
     }
 
     /// The addresses of a host are known.
@@ -289,18 +289,18 @@ impl<'a, H: Handle> Connecting<'a, H> {
         }
     }
 
-    fn race(&mut self, mut racing: Racing<H>) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
+    fn race(&mut self, mut racing: Racing<H>) -> Result<(Stage<H>, Stepped<()>), ConnectCause> {
         let looked = racing.look(&mut self.link).map_err(|cause| self.blame_way(cause))?;
         if let Some(established) = looked {
-            return Ok((self.won(established)?, Progress::Again));
+            return Ok((self.won(established)?, Stepped::Again));
         }
         if !racing.has_just_begun() {
             self.check_time(|| racing.tried())?;
         }
         match racing.proceed(&mut self.link).map_err(|cause| self.blame_way(cause))? {
-            Progress::Done(established) => Ok((self.won(established)?, Progress::Again)),
-            Progress::Again => Ok((Stage::Racing(racing), Progress::Again)),
-            Progress::Wait => Ok((Stage::Racing(racing), Progress::Wait)),
+            Stepped::Done(established) => Ok((self.won(established)?, Stepped::Again)),
+            Stepped::Again => Ok((Stage::Racing(racing), Stepped::Again)),
+            Stepped::Wait => Ok((Stage::Racing(racing), Stepped::Wait)),
         }
     }
 
@@ -317,18 +317,18 @@ impl<'a, H: Handle> Connecting<'a, H> {
         }
     }
 
-    fn ask(&mut self, mut asking: Box<Asking<H>>) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
+    fn ask(&mut self, mut asking: Box<Asking<H>>) -> Result<(Stage<H>, Stepped<()>), ConnectCause> {
         self.check_time(|| vec![asking.silence()])?;
         match asking.step(self.link.now()) {
             Ok(Blocked::No) => {
                 let (established, transport) = asking.into_established(&mut self.link);
-                Ok((self.connected(established, transport), Progress::Again))
+                Ok((self.connected(established, transport), Stepped::Again))
             }
-            Ok(Blocked::Yes) => Ok((Stage::Asking(asking), Progress::Wait)),
+            Ok(Blocked::Yes) => Ok((Stage::Asking(asking), Stepped::Wait)),
             Err(error) => {
                 let (detour, addresses) = asking.refused(error)?;
                 self.detour = Some(detour);
-                Ok((Stage::Racing(Racing::new(addresses)), Progress::Again))
+                Ok((Stage::Racing(Racing::new(addresses)), Stepped::Again))
             }
         }
     }
@@ -340,19 +340,19 @@ impl<'a, H: Handle> Connecting<'a, H> {
         Stage::Securing(Direction::Send)
     }
 
-    fn secure(&mut self) -> Result<(Stage<H>, Progress<()>), ConnectCause> {
+    fn secure(&mut self) -> Result<(Stage<H>, Stepped<()>), ConnectCause> {
         while let Some(direction) = handshake(&mut self.link) {
             let receive = direction == Direction::Receive;
             self.link.wait_for(Waiting { receive, send: !receive, ..Waiting::default() });
             self.link.tick();
             self.link.act();
             if !self.link.core.is_decided() {
-                return Ok((Stage::Securing(direction), Progress::Wait));
+                return Ok((Stage::Securing(direction), Stepped::Wait));
             }
         }
         self.link.wait_for(Waiting::default());
         if self.link.core.milestones().connected.is_some() {
-            Ok((Stage::Over(Ok(())), Progress::Done(())))
+            Ok((Stage::Over(Ok(())), Stepped::Done(())))
         } else {
             Err(failing::not_secured(&self.link))
         }

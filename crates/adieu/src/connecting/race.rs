@@ -3,7 +3,7 @@
 //! When the next attempt begins is [`adieu_proto::Race`]'s to say. Here are the sockets: each is opened, connected without
 //! waiting, and looked at once it is ready. The losers are closed with the race; they reset.
 
-use super::Progress;
+use super::Stepped;
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
 use crate::handle::Handle;
 use crate::link::{Established, Link, fault};
@@ -115,14 +115,14 @@ impl<H: Handle> Racing<H> {
     }
 
     /// Begins the next attempt, if its time has come.
-    pub(super) fn proceed(&mut self, link: &mut Link<H>) -> Result<Progress<Established<H>>, ConnectCause> {
+    pub(super) fn proceed(&mut self, link: &mut Link<H>) -> Result<Stepped<Established<H>>, ConnectCause> {
         // What went with a SYN is with one peer only.
         let step = if link.syn_is_out() { RaceStep::Wait(None) } else { self.race.poll(link.now()) };
         match step {
             RaceStep::Lost => Err(ConnectCause::Attempts(std::mem::take(&mut self.tried))),
             RaceStep::Wait(at) => {
                 self.next_at = at;
-                Ok(Progress::Wait)
+                Ok(Stepped::Wait)
             }
             RaceStep::Start(index) => {
                 let address = Address::from(self.addresses[index]);
@@ -130,7 +130,7 @@ impl<H: Handle> Racing<H> {
                 let place = self.tried.len();
                 self.tried.push(Attempt::begun(address));
                 match self.start(link, self.addresses[index]) {
-                    Ok(Started::Connected(established)) => return Ok(Progress::Done(established)),
+                    Ok(Started::Connected(established)) => return Ok(Stepped::Done(established)),
                     Ok(Started::Running(handle)) => {
                         self.is_new = link.syn_is_out();
                         self.running.push(Running { place, handle, is_ready: false });
@@ -139,7 +139,7 @@ impl<H: Handle> Racing<H> {
                     Err(NotStarted::Option(error)) => return Err(ConnectCause::Option(error)),
                     Err(NotStarted::Attempt(error)) => self.note_failure(link, place, error),
                 }
-                Ok(Progress::Again)
+                Ok(Stepped::Again)
             }
         }
     }
