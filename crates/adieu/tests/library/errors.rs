@@ -3,7 +3,7 @@
 use crate::arms::on_both;
 use adieu::{
     Address, Attempt, AttemptError, ConnectCause, ConnectOptions, Endpoint, EndpointError, ListenCause,
-    ListenOptions, Listener, OptionError, ResolveError, SocketOptions, SystemError, Tried,
+    ListenOptions, Listener, OptionError, SocketOptions, SystemError, Tried,
 };
 use adieu_testkit::places;
 use std::error::Error;
@@ -32,11 +32,6 @@ fn why_there_is_no_connection_is_a_value() {
                 ConnectCause::Endpoint(EndpointError::PortZero),
             ),
             (
-                Endpoint::tcp("fe80::1%nosuch0", 80),
-                ConnectOptions::new(),
-                ConnectCause::Resolve(ResolveError::UnknownZone { zone: "nosuch0".into() }),
-            ),
-            (
                 Endpoint::unix("nowhere"),
                 ConnectOptions::new().socket(SocketOptions::new().ttl(3)),
                 ConnectCause::Option(OptionError::Meaningless { option: "ttl" }),
@@ -48,6 +43,19 @@ fn why_there_is_no_connection_is_a_value() {
             let source = error.source().expect("its cause");
             assert_eq!(source.downcast_ref(), Some(&cause));
         }
+    });
+}
+
+// What Wine's resolver says of such an address is its own.
+#[cfg(unix)]
+#[test]
+fn why_a_name_has_no_address_is_a_value() {
+    use adieu::ResolveError;
+    on_both(|arm| {
+        let endpoint = Endpoint::tcp("fe80::1%nosuch0", 80);
+        let error = arm.connect(&endpoint, &ConnectOptions::new()).err().expect("it is no interface");
+        let cause = ConnectCause::Resolve(ResolveError::UnknownZone { zone: "nosuch0".into() });
+        assert_eq!(error.cause(), &cause);
     });
 }
 
