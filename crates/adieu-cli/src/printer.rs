@@ -3,7 +3,7 @@
 use crate::addresses::{named, peer_name};
 use crate::exit::ExitStatus;
 use crate::options::reporting::{Kind, ReportFormat, Reports};
-use crate::said::{self, Happened, Look};
+use crate::said::{self, Happened, Style};
 use crate::sink::{Sink, Target};
 use crate::{hints, steps};
 use adieu::{Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
@@ -158,7 +158,7 @@ impl Printer {
                 said::json_line(&json());
             }
         } else if !may_be_silent || !(is_in_file || self.quiet) {
-            said::text(if is_good { Look::Plain } else { Look::Bad }, text);
+            said::text(if is_good { Style::Plain } else { Style::Bad }, text);
             if let Some(hint) = hint {
                 said::hint(hint);
             }
@@ -203,7 +203,7 @@ impl Printer {
         if said::is_json() {
             Happened { hint, ..Happened::new("note", text) }.say();
         } else {
-            said::text(Look::Plain, text);
+            said::text(Style::Plain, text);
             if let Some(hint) = hint {
                 said::hint(hint);
             }
@@ -220,7 +220,7 @@ impl Printer {
         if said::is_json() {
             Happened { endpoint: Some(&endpoint), ..Happened::new("listening", &text) }.say();
         } else {
-            said::text(Look::Plain, &text);
+            said::text(Style::Plain, &text);
         }
     }
 
@@ -235,9 +235,9 @@ impl Printer {
             let happened = Happened::new("connection", &text);
             Happened { peer_address: peer.as_deref(), local_address: local.as_deref(), ..happened }.say();
         } else if let (Kind::Service, Some(id)) = (self.kind, said::connection()) {
-            said::text(Look::Plain, &format!("{} #{id} {text}", said::now()));
+            said::text(Style::Plain, &format!("{} #{id} {text}", said::now()));
         } else {
-            said::text(Look::Plain, &text);
+            said::text(Style::Plain, &text);
         }
     }
 
@@ -256,7 +256,7 @@ impl Printer {
             let (signal, exit_code) = (Some(by.name()), Some(status.number()));
             Happened { signal, aborted: Some(aborted), exit_code, ..happened }.say();
         } else {
-            said::text(Look::Plain, &text);
+            said::text(Style::Plain, &text);
         }
     }
 
@@ -286,7 +286,7 @@ impl Printer {
             Happened { since_us, ..Happened::new("step", &text) }.say();
         } else {
             let tag = said::connection().map_or_else(String::new, |id| format!("#{id} "));
-            said::text(Look::Plain, &format!("{tag}{:>9.3} ms  {text}", at.as_secs_f64() * 1000.0));
+            said::text(Style::Plain, &format!("{tag}{:>9.3} ms  {text}", at.as_secs_f64() * 1000.0));
         }
     }
 }
@@ -320,7 +320,7 @@ pub(crate) fn say_always(text: &str) {
     if said::is_json() {
         Happened::new("certificate", text).say();
     } else {
-        said::text(Look::Plain, text);
+        said::text(Style::Plain, text);
     }
 }
 
@@ -335,7 +335,7 @@ pub(crate) fn complain_with(text: &str, hint: Option<&str>) {
         Happened { hint, ..Happened::new("error", text) }.say();
         return;
     }
-    said::text(Look::Bad, text);
+    said::text(Style::Bad, text);
     if let Some(hint) = hint {
         said::hint(hint);
     }

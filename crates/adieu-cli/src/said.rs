@@ -140,15 +140,15 @@ pub(crate) fn json<T: Serialize>(value: &T) -> String {
 
 /// How a line for people looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum Style {
     Plain,
     /// Something went wrong: as clap shows it.
     Bad,
 }
 
 /// A line for people.
-pub(crate) fn text(look: Look, text: &str) {
-    if look == Look::Bad && is_colourful() {
+pub(crate) fn text(style: Style, text: &str) {
+    if style == Style::Bad && is_colourful() {
         paint("\x1b[1m\x1b[31madieu:\x1b[0m ", text);
     } else {
         line(&format!("adieu: {text}"));

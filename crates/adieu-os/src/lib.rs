@@ -87,9 +87,9 @@ pub struct Calls {
     pub cleanup: Option<&'static str>,
 }
 
-/// At what a sample is taken.
+/// What is known of a connection when a sample of its socket is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct SampleContext {
     /// It is TCP, where there is something to acknowledge.
     pub is_tcp: bool,
     /// Our sending side is shut down.

@@ -5,9 +5,9 @@ use std::{io, time::Duration};
 
 /// How far apart our kernel's asks are: as the system has it.
 #[derive(Debug, Default)]
-pub struct Pace;
+pub struct ProbePace;
 
-impl Pace {
+impl ProbePace {
     /// Nothing was changed.
     #[expect(clippy::unused_self, reason = "as on Linux")]
     pub fn restore(&mut self, _: &SockRef<'_>) {}

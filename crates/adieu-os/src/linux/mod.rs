@@ -4,7 +4,7 @@ mod direct;
 mod pace;
 
 pub use direct::{Direct, HandedOn, Lane, Passed};
-pub use pace::Pace;
+pub use pace::ProbePace;
 
 use super::TcpFacts;
 use adieu_proto::{FaultKind, Path, Sample, SocketError, Unacknowledged};
@@ -15,15 +15,21 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::{io, time::Duration};
 
 /// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
-pub fn sample(socket: &SockRef<'_>, look: super::Look, pace: &mut Pace) -> (Sample, TcpFacts) {
-    let (unacknowledged, info) = if look.is_tcp {
+pub fn sample(
+    socket: &SockRef<'_>,
+    context: super::SampleContext,
+    pace: &mut ProbePace,
+) -> (Sample, TcpFacts) {
+    let (unacknowledged, info) = if context.is_tcp {
         let octets = outq(socket.as_fd()).map_or(Unacknowledged::Unknown, Unacknowledged::Octets);
         (octets, tcp_info(socket.as_fd()).ok())
     } else {
         (outq(socket.as_fd()).map_or(Unacknowledged::NotApplicable, Unacknowledged::Untaken), None)
     };
     let socket_error = match super::socket_error(socket) {
-        SocketError::Fault(fault) if look.is_tcp && is_soft(socket.as_fd(), fault.kind) => SocketError::Clear,
+        SocketError::Fault(fault) if context.is_tcp && is_soft(socket.as_fd(), fault.kind) => {
+            SocketError::Clear
+        }
         told => told,
     };
     let path = info.map_or_else(Path::default, |info| pace.path(socket, &info));

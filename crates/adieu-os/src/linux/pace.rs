@@ -38,14 +38,14 @@ const USUAL_RETRIES: u32 = 15;
 
 /// What is done about it for one socket.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct ProbePace {
     /// The longest wait that the socket had, in milliseconds. `None`: it has it.
     usual: Option<libc::c_int>,
     /// This kernel, or this system, wants it left alone.
     refused: bool,
 }
 
-impl Pace {
+impl ProbePace {
     /// What TCP_INFO tells of the way to the peer, after the longest wait was made to suit it.
     pub(super) fn path(&mut self, socket: &SockRef<'_>, info: &libc::tcp_info) -> Path {
         let rto = micros(info.tcpi_rto);
@@ -137,7 +137,7 @@ mod tests {
     const BOUND: Duration = Duration::from_secs(20);
     const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-    fn look(stream: &TcpStream, pace: &mut Pace) -> (Path, Asking) {
+    fn look(stream: &TcpStream, pace: &mut ProbePace) -> (Path, Asking) {
         let info = super::super::tcp_info(stream.as_fd()).expect("it is TCP");
         let path = pace.path(&SockRef::from(stream), &info);
         (path, path.asking.expect("Linux tells"))
@@ -147,7 +147,7 @@ mod tests {
     #[track_caller]
     fn look_until(
         stream: &TcpStream,
-        pace: &mut Pace,
+        pace: &mut ProbePace,
         wanted: impl Fn(&Path, Asking) -> bool,
     ) -> (Path, Asking) {
         let start = Instant::now();
@@ -187,7 +187,7 @@ mod tests {
     fn a_cut_wire_is_asked_over_and_the_first_answer_counts_as_a_segment() {
         on_a_wire("a_cut_wire_is_asked_over_and_the_first_answer_counts_as_a_segment", |pair| {
             let (mut near, _far) = over_a_wire(&pair);
-            let mut pace = Pace::default();
+            let mut pace = ProbePace::default();
             near.write_all(b"arrives").expect("connected");
             let idle = |_: &Path, _: Asking| super::super::outq(near.as_fd()).is_ok_and(|octets| octets == 0);
             let (before, asking) = look_until(&near, &mut pace, idle);
@@ -215,7 +215,7 @@ mod tests {
         on_a_wire("a_closed_window_is_probed_and_probes_without_an_answer_are_counted", |pair| {
             let (near, _far) = over_a_wire(&pair);
             near.set_nonblocking(true).expect("a socket");
-            let mut pace = Pace::default();
+            let mut pace = ProbePace::default();
             let full = |error: io::Error| assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
             let closed = |path: &Path, asking: Asking| {
                 while let Ok(1..) = (&near).write(&[0; 16 * 1024]).map_err(full) {}
@@ -239,7 +239,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
         let (far, _) = listener.accept().expect("it has connected");
-        let mut pace = Pace::default();
+        let mut pace = ProbePace::default();
         let (before, _) = look(&near, &mut pace);
         let alive = TcpKeepalive::new().with_time(Duration::from_secs(1));
         SockRef::from(&far).set_tcp_keepalive(&alive).expect("a socket");

@@ -70,7 +70,7 @@ pub(crate) fn socket_error(socket: &SockRef<'_>) -> SocketError {
 }
 
 /// Whose FIN was first: not asked here, because it proves nothing that is not known otherwise or not at all.
-pub fn first_fin(_: &SockRef<'_>, _: super::Look) -> Option<Side> {
+pub fn first_fin(_: &SockRef<'_>, _: super::SampleContext) -> Option<Side> {
     None
 }
 

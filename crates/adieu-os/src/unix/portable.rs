@@ -1,14 +1,14 @@
 //! Unix systems other than Linux: SO_ERROR is the only evidence so far; acknowledgements are not known.
 
-use crate::{Pace, TcpFacts};
+use crate::{ProbePace, TcpFacts};
 use adieu_proto::{Path, Sample, Unacknowledged};
 use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Reads SO_ERROR, which clears it.
-pub fn sample(socket: &SockRef<'_>, look: crate::Look, _: &mut Pace) -> (Sample, TcpFacts) {
-    let unacknowledged = if look.is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
+pub fn sample(socket: &SockRef<'_>, context: crate::SampleContext, _: &mut ProbePace) -> (Sample, TcpFacts) {
+    let unacknowledged = if context.is_tcp { Unacknowledged::Unknown } else { Unacknowledged::NotApplicable };
     let socket_error = super::socket_error(socket);
     (Sample { unacknowledged, path: Path::default(), socket_error }, TcpFacts::default())
 }

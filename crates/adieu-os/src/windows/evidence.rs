@@ -22,7 +22,7 @@
 //! that ends otherwise than gracefully says how many bytes our kernel accepted, and no more.
 
 use super::wait::{has_error, is_readable, last_error};
-use crate::{Look, Pace, TcpFacts};
+use crate::{ProbePace, SampleContext, TcpFacts};
 use adieu_proto::{Call, Fault, FaultKind, Path, Sample, Side, SocketError, Unacknowledged};
 use socket2::SockRef;
 use std::mem::{size_of, size_of_val};
@@ -82,11 +82,11 @@ impl State {
 
 /// Whose FIN was first. `None`: nobody's has been sent yet, or it cannot be told. To be asked just before our own is sent,
 /// and if nobody's was seen then, once more just after: the other's may have come between.
-pub fn first_fin(socket: &SockRef<'_>, look: Look) -> Option<Side> {
-    if !look.is_tcp {
+pub fn first_fin(socket: &SockRef<'_>, context: SampleContext) -> Option<Side> {
+    if !context.is_tcp {
         return None;
     }
-    let state = || state(socket, look);
+    let state = || state(socket, context);
     let first = match state()? {
         // Reading the table takes a while, and asking WSAPoll does not: an EOF that has come meanwhile has a state by now.
         // A peek would do too, but an error that it took out would be lost.
@@ -101,36 +101,36 @@ pub fn first_fin(socket: &SockRef<'_>, look: Look) -> Option<Side> {
 }
 
 /// Where the TCP of a connected socket stands. `None`: that cannot be had.
-fn state(socket: &SockRef<'_>, look: Look) -> Option<State> {
+fn state(socket: &SockRef<'_>, context: SampleContext) -> Option<State> {
     let info = tcp_info(socket.as_socket()).ok().map(|info| info.state);
-    info.or_else(|| state_in_table(look.local, look.peer))
+    info.or_else(|| state_in_table(context.local, context.peer))
 }
 
 /// Reads where the TCP stands, and the socket's error last: an error takes from a connection that is gone what it proves.
-pub fn sample(socket: &SockRef<'_>, look: Look, _: &mut Pace) -> (Sample, TcpFacts) {
+pub fn sample(socket: &SockRef<'_>, context: SampleContext, _: &mut ProbePace) -> (Sample, TcpFacts) {
     let mut facts = TcpFacts::default();
     let mut state = None;
-    if look.is_tcp {
+    if context.is_tcp {
         let info = tcp_info(socket.as_socket()).ok();
         facts.rtt = info.map(|i| Duration::from_micros(i.rtt_us.into())).filter(|rtt| !rtt.is_zero());
         // Only then does the state say something, and the table is long.
-        if look.fin_sent {
-            state = info.map(|i| i.state).or_else(|| state_in_table(look.local, look.peer));
+        if context.fin_sent {
+            state = info.map(|i| i.state).or_else(|| state_in_table(context.local, context.peer));
         }
     }
-    let socket_error = socket_error(socket, look);
-    let faulted = look.faulted || socket_error != SocketError::Clear;
-    let unacknowledged = meaning(state, Look { faulted, ..look });
+    let socket_error = socket_error(socket, context);
+    let faulted = context.faulted || socket_error != SocketError::Clear;
+    let unacknowledged = meaning(state, SampleContext { faulted, ..context });
     // RFC 6298, 2.2: how much the time varies is not told, so it is taken for half of it, as of a first measurement.
     let path = Path { answer_within: facts.rtt.map(|rtt| rtt * 3), ..Path::default() };
     (Sample { unacknowledged, path, socket_error }, facts)
 }
 
-fn meaning(state: Option<State>, look: Look) -> Unacknowledged {
-    let left_by_acknowledgement = look.first_fin == Some(Side::Peer) && !look.faulted;
+fn meaning(state: Option<State>, context: SampleContext) -> Unacknowledged {
+    let left_by_acknowledgement = context.first_fin == Some(Side::Peer) && !context.faulted;
     match state {
-        _ if !look.is_tcp => Unacknowledged::NotApplicable,
-        _ if !look.fin_sent => Unacknowledged::Unknown,
+        _ if !context.is_tcp => Unacknowledged::NotApplicable,
+        _ if !context.fin_sent => Unacknowledged::Unknown,
         Some(State::FinAcknowledged) => Unacknowledged::Octets(0),
         Some(State::Gone) if left_by_acknowledgement => Unacknowledged::Octets(0),
         Some(State::FinOutstanding | State::LastAck | State::CloseWait | State::Established) => {
@@ -142,7 +142,7 @@ fn meaning(state: Option<State>, look: Look) -> Unacknowledged {
 
 /// Reads SO_ERROR, which clears it; asks WSAPoll, which has no number but knows of an error all the same; and after the
 /// peer's end looks once more for what a receive tells (recv: WSAECONNRESET, WSAECONNABORTED).
-fn socket_error(socket: &SockRef<'_>, look: Look) -> SocketError {
+fn socket_error(socket: &SockRef<'_>, context: SampleContext) -> SocketError {
     let told = |call, error: &io::Error| {
         SocketError::Fault(Fault { call, kind: super::fault_kind(error), code: error.raw_os_error() })
     };
@@ -151,7 +151,7 @@ fn socket_error(socket: &SockRef<'_>, look: Look) -> SocketError {
             // No number, so no cause.
             SocketError::Fault(Fault { call: Call::Poll, kind: FaultKind::NotConnected, code: None })
         }
-        Ok(None) if look.eof => match super::peek(socket, &mut [0]) {
+        Ok(None) if context.eof => match super::peek(socket, &mut [0]) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => told(Call::Receive, &error),
             _ => SocketError::Clear,
         },
@@ -322,7 +322,7 @@ impl AsSocket for AcknowledgementWatch {
 mod tests {
     use super::*;
 
-    const ENDED: Look = Look {
+    const ENDED: SampleContext = SampleContext {
         is_tcp: true,
         fin_sent: true,
         eof: true,
@@ -348,11 +348,17 @@ mod tests {
         // After our own FIN first comes TIME-WAIT: a connection that is gone then was reset or given up. And whose was first
         // must have been seen.
         for first_fin in [Some(Side::Us), None] {
-            assert_eq!(meaning(Some(State::Gone), Look { first_fin, ..ENDED }), Unacknowledged::Unknown);
+            assert_eq!(
+                meaning(Some(State::Gone), SampleContext { first_fin, ..ENDED }),
+                Unacknowledged::Unknown
+            );
         }
         // LAST-ACK can be left by a reset, too.
-        assert_eq!(meaning(Some(State::Gone), Look { faulted: true, ..ENDED }), Unacknowledged::Unknown);
-        let open = Look { fin_sent: false, ..ENDED };
+        assert_eq!(
+            meaning(Some(State::Gone), SampleContext { faulted: true, ..ENDED }),
+            Unacknowledged::Unknown
+        );
+        let open = SampleContext { fin_sent: false, ..ENDED };
         assert_eq!(meaning(Some(State::FinAcknowledged), open), Unacknowledged::Unknown);
     }
 
@@ -365,8 +371,8 @@ mod tests {
             let local = stream.local_addr().expect("connected");
             // The other's own, because an ended one has no peer's address any more.
             let peer = peer.local_addr().expect("connected");
-            let look = Look { local: Some(local), peer: Some(peer), ..ENDED };
-            first_fin(&SockRef::from(stream), look)
+            let context = SampleContext { local: Some(local), peer: Some(peer), ..ENDED };
+            first_fin(&SockRef::from(stream), context)
         };
         // A byte before the FIN: what is unread does not hide it.
         std::io::Write::write_all(&mut &far, b"x").expect("taken");

@@ -43,9 +43,9 @@ pub(super) struct Delivery {
     interval: Duration,
 }
 
-/// What a look has told.
+/// What a look at the socket has told of acknowledgements.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct AckSample {
     /// Our kernel has everything that is to be delivered.
     pub(super) is_sent: bool,
     /// Our kernel never got a byte.
@@ -76,7 +76,7 @@ impl Delivery {
     }
 
     /// A look was taken. Returns whether the wait is over: everything is delivered, or nothing was acknowledged for so long.
-    pub(super) fn look(&mut self, now: Time, look: Look, flush_timeout: Duration) -> bool {
+    pub(super) fn look(&mut self, now: Time, look: AckSample, flush_timeout: Duration) -> bool {
         if look.acknowledged > self.acknowledged {
             (self.acknowledged, self.since) = (look.acknowledged, Some(now));
         }
@@ -113,8 +113,8 @@ mod tests {
         Delivery::new(Ending::Truncated, Phase::Sending, since, 0)
     }
 
-    fn sent(unacknowledged: Unacknowledged) -> Look {
-        Look { is_sent: true, is_empty: false, acknowledged: 0, unacknowledged }
+    fn sent(unacknowledged: Unacknowledged) -> AckSample {
+        AckSample { is_sent: true, is_empty: false, acknowledged: 0, unacknowledged }
     }
 
     #[test]
@@ -141,9 +141,9 @@ mod tests {
         assert!(!delivery.look(ms(1004), sent(Octets(3)), LIMIT));
         assert_eq!(delivery.poll_timeout(LIMIT), Some(ms(1005)), "no look is further away");
         // An acknowledgement begins it anew, the same again does not.
-        assert!(!delivery.look(ms(1005), Look { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
-        assert!(!delivery.look(ms(2004), Look { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
-        assert!(delivery.look(ms(2005), Look { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
+        assert!(!delivery.look(ms(1005), AckSample { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
+        assert!(!delivery.look(ms(2004), AckSample { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
+        assert!(delivery.look(ms(2005), AckSample { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
             (Unknown, false),
         ] {
             assert_eq!(delivery(Some(ms(5))).look(ms(5), sent(told), LIMIT), is_delivered, "{told:?}");
-            let unsent = Look { is_sent: false, ..sent(told) };
+            let unsent = AckSample { is_sent: false, ..sent(told) };
             assert!(!delivery(Some(ms(5))).look(ms(5), unsent, LIMIT), "{told:?}");
         }
     }
@@ -167,7 +167,7 @@ mod tests {
         for told in [Uncounted, Unknown] {
             assert!(!delivery(Some(ms(5))).look(ms(504), sent(told), LIMIT));
             assert!(delivery(Some(ms(5))).look(ms(505), sent(told), LIMIT));
-            assert!(delivery(None).look(ms(5), Look { is_empty: true, ..sent(told) }, LIMIT));
+            assert!(delivery(None).look(ms(5), AckSample { is_empty: true, ..sent(told) }, LIMIT));
         }
     }
 }

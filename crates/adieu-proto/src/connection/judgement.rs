@@ -1,7 +1,7 @@
 //! What the inputs so far mean: faults, acknowledgements, silence, and the one decision.
 
 use super::Connection;
-use super::ack_wait::{AckWait, Delivery, Look};
+use super::ack_wait::{AckSample, AckWait, Delivery};
 use super::stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
 use crate::{
     Ending, Fault, FaultKind, LocalEnd, Missing, Sample, Side, SocketError, Time, Timer, Unacknowledged,
@@ -93,7 +93,7 @@ impl Connection {
 
     /// Is what was put off for its delivery delivered?
     fn judge_delivery(&mut self, now: Time, unacknowledged: Unacknowledged) {
-        let look = Look {
+        let look = AckSample {
             is_sent: self.is_all_sent(),
             is_empty: self.counts.accepted == 0,
             acknowledged: self.acks.acknowledged(),

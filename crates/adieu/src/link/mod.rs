@@ -51,7 +51,7 @@ pub(crate) struct Link<H: Handle> {
     deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
     first_fin: Option<Side>,
-    pace: os::Pace,
+    pace: os::ProbePace,
     report: Option<Report>,
     /// What may go with a SYN; only with TCP Fast Open.
     pub(crate) syn: Option<Box<Syn>>,
@@ -75,7 +75,7 @@ impl<H: Handle> Link<H> {
             start,
             deferred_until: None,
             first_fin: None,
-            pace: os::Pace::default(),
+            pace: os::ProbePace::default(),
             report: None,
             syn: None,
             carrier: None,
@@ -184,15 +184,15 @@ impl<H: Handle> Link<H> {
     }
 
     fn shutdown_send(&mut self) {
-        let look = self.look();
+        let context = self.sample_context();
         let (at, result, first_fin) = match &self.handle {
             Some(handle) => {
                 let socket = handle.socket();
-                let before = os::first_fin(&socket, look);
+                let before = os::first_fin(&socket, context);
                 let at = self.now();
                 let result = socket.shutdown(std::net::Shutdown::Write);
                 // The peer's may have come between the look and the call.
-                (at, result, before.or_else(|| os::first_fin(&socket, look)))
+                (at, result, before.or_else(|| os::first_fin(&socket, context)))
             }
             None => (self.now(), Err(io::ErrorKind::NotConnected.into()), None),
         };
@@ -202,8 +202,8 @@ impl<H: Handle> Link<H> {
         self.core.handle_shutdown(self.now(), result);
     }
 
-    fn look(&self) -> os::Look {
-        os::Look {
+    fn sample_context(&self) -> os::SampleContext {
+        os::SampleContext {
             is_tcp: self.is_tcp(),
             fin_sent: self.core.milestones().shutdown_send.is_some(),
             eof: self.core.evidence().eof,
@@ -220,7 +220,7 @@ impl<H: Handle> Link<H> {
             return;
         };
         let mut pace = std::mem::take(&mut self.pace);
-        let (sample, tcp) = os::sample(&handle.socket(), self.look(), &mut pace);
+        let (sample, tcp) = os::sample(&handle.socket(), self.sample_context(), &mut pace);
         self.pace = pace;
         let sample = self.sample_of_bytes(sample);
         self.facts.tcp = tcp;

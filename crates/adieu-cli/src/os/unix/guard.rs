@@ -8,7 +8,7 @@
 //! PR_SET_PDEATHSIG would not do: the pipe is closed before that signal is sent, and it reaches the shell alone, not what
 //! the shell has started.
 //!
-//! One datagram (unix(7), SOCK_SEQPACKET) for each step. Before a command is started, the guard gets its stdin (SCM_RIGHTS). The
+//! One datagram (unix(7), SOCK_SEQPACKET) for each message. Before a command is started, the guard gets its stdin (SCM_RIGHTS). The
 //! process that becomes the command tells its number, before it does: our death in between is not noticed before that, because
 //! that process holds our end of the socket, too. At a good end the guard is told to let go.
 
@@ -46,11 +46,11 @@ pub(super) struct Guarded {
     number: u32,
 }
 
-/// What the guard is told. A message is one octet for the step, four for the number that we gave to the command, and four for
+/// What the guard is told. A message is one octet for its kind, four for the number that we gave to the command, and four for
 /// its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Step {
+enum MessageKind {
     /// Its stdin, to be held open.
     Holds = 1,
     /// Its process, which leads its process group.
@@ -61,8 +61,8 @@ enum Step {
 
 const LENGTH: usize = 9;
 
-fn message(step: Step, number: u32, process: u32) -> [u8; LENGTH] {
-    let mut message = [step as u8; LENGTH];
+fn message(kind: MessageKind, number: u32, process: u32) -> [u8; LENGTH] {
+    let mut message = [kind as u8; LENGTH];
     message[1..5].copy_from_slice(&number.to_ne_bytes());
     message[5..].copy_from_slice(&process.to_ne_bytes());
     message
@@ -99,7 +99,7 @@ impl Guard {
     /// From here on the command that will have this stdin is stopped if we die. To be called before it is started.
     pub(super) fn watch(guard: &Arc<Self>, stdin: &impl AsFd) -> Guarded {
         let number = guard.numbers.fetch_add(1, Ordering::Relaxed);
-        guard.tell(&message(Step::Holds, number, 0), Some(stdin.as_fd()));
+        guard.tell(&message(MessageKind::Holds, number, 0), Some(stdin.as_fd()));
         Guarded { guard: Arc::clone(guard), number }
     }
 
@@ -126,7 +126,7 @@ impl Guarded {
         let number = self.number;
         let announce = move || {
             let process = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
-            let message = message(Step::Runs, number, process);
+            let message = message(MessageKind::Runs, number, process);
             #[expect(unsafe_code, reason = "the guard's socket outlives the start of a command")]
             // SAFETY: it is open: whoever starts this command holds the guard.
             let socket = unsafe { BorrowedFd::borrow_raw(socket) };
@@ -144,7 +144,7 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        self.guard.tell(&message(Step::Ended, self.number, 0), None);
+        self.guard.tell(&message(MessageKind::Ended, self.number, 0), None);
     }
 }
 
@@ -170,17 +170,17 @@ pub(crate) fn run() {
     let socket = rustix::stdio::stdin();
     let mut commands: BTreeMap<u32, Watched> = BTreeMap::new();
     loop {
-        let Told { step, number, process, stdin } = match next(socket) {
+        let Told { kind, number, process, stdin } = match next(socket) {
             Ok(Some(told)) => told,
             Ok(None) | Err(Errno::CONNRESET) => break,
             Err(_) => continue,
         };
-        if step == Step::Holds as u8 {
+        if kind == MessageKind::Holds as u8 {
             // Without a descriptor that could be had it is still stopped, if perhaps after it has seen an end.
             commands.insert(number, Watched { _stdin: stdin, group: None });
-        } else if step == Step::Runs as u8 {
+        } else if kind == MessageKind::Runs as u8 {
             commands.entry(number).or_default().group = Some(process);
-        } else if step == Step::Ended as u8 {
+        } else if kind == MessageKind::Ended as u8 {
             commands.remove(&number);
         }
     }
@@ -200,7 +200,7 @@ fn ignore_signals() {
 
 /// A message, and the descriptor that came with it.
 struct Told {
-    step: u8,
+    kind: u8,
     number: u32,
     process: i32,
     stdin: Option<OwnedFd>,
@@ -223,7 +223,7 @@ fn next(socket: BorrowedFd<'_>) -> Result<Option<Told>, Errno> {
     });
     let four = |at: usize| [told[at], told[at + 1], told[at + 2], told[at + 3]];
     let (number, process) = (u32::from_ne_bytes(four(1)), i32::from_ne_bytes(four(5)));
-    Ok(Some(Told { step: told[0], number, process, stdin }))
+    Ok(Some(Told { kind: told[0], number, process, stdin }))
 }
 
 /// Tells them to end, and kills those that have not ended then, with their stdin still open.
