@@ -4,8 +4,8 @@
 
 use adieu_proto::{Action, Config, Ending, InputGrace, Side, Signal};
 use adieu_testkit::sim::{
-    Acknowledgements, Answer, Ask, Core, Event, Input, InputStep, Kernel, Link, LinkFault, Output,
-    OutputStep, Party, Platform, Run, Simulation, Step, Told, What,
+    Acknowledgements, Answer, Ask, Core, InputStep, Kernel, Link, LinkFault, OutputStep, Party, Platform,
+    Run, SimEvent, SimInput, SimOutput, Simulation, Step, Told, What,
 };
 use core::time::Duration;
 use proptest::collection::vec;
@@ -21,22 +21,22 @@ fn bytes() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), 1_u64..10, 10_u64..1000, 1000_u64..50_000]
 }
 
-fn input() -> impl Strategy<Value = Input> {
+fn input() -> impl Strategy<Value = SimInput> {
     let step =
         prop_oneof![3 => bytes().prop_map(InputStep::Give), 1 => millis(0..500).prop_map(InputStep::Pause)];
     let last =
         prop_oneof![8 => Just(vec![InputStep::End]), 1 => Just(vec![InputStep::Fail(5)]), 1 => Just(vec![])];
-    (vec(step, 0..5), last).prop_map(|(steps, last)| Input::new(steps.into_iter().chain(last)))
+    (vec(step, 0..5), last).prop_map(|(steps, last)| SimInput::new(steps.into_iter().chain(last)))
 }
 
-fn output() -> impl Strategy<Value = Output> {
+fn output() -> impl Strategy<Value = SimOutput> {
     let step = prop_oneof![
         12 => bytes().prop_map(OutputStep::Take),
         8 => millis(0..500).prop_map(OutputStep::Pause),
         1 => Just(OutputStep::Block),
         1 => Just(OutputStep::Fail(28)),
     ];
-    vec(step, 0..5).prop_map(Output::new)
+    vec(step, 0..5).prop_map(SimOutput::new)
 }
 
 fn timers() -> impl Strategy<Value = Config> {
@@ -155,16 +155,16 @@ fn check(core: &Core, us: &Told, peer: &Told) {
     assert!(counts.received <= us.kernel.received && us.kernel.received <= peer.kernel.accepted);
     assert!(us.kernel.acknowledged <= peer.kernel.received + u64::from(peer.kernel.fin_received));
 
-    let endings = us.log.iter().filter(|(_, event)| matches!(event, Event::Ended(_))).count();
+    let endings = us.log.iter().filter(|(_, event)| matches!(event, SimEvent::Ended(_))).count();
     assert_eq!(endings, usize::from(us.outcome.is_some()), "exactly one ending");
     let story = us.story();
-    if let Some(shut) = story.iter().position(|event| *event == Event::Did(Action::ShutdownSend)) {
-        let sent = |event: &Event| matches!(event, Event::Accepted(_) | Event::InputEnded);
+    if let Some(shut) = story.iter().position(|event| *event == SimEvent::Did(Action::ShutdownSend)) {
+        let sent = |event: &SimEvent| matches!(event, SimEvent::Accepted(_) | SimEvent::InputEnded);
         assert!(!story[shut..].iter().any(sent), "sent after the shutdown");
     }
 
     let Some(outcome) = us.outcome else { return };
-    assert!(matches!(story.last(), Some(Event::Ended(_))), "something after the ending");
+    assert!(matches!(story.last(), Some(SimEvent::Ended(_))), "something after the ending");
     if let Some(deadline) = core.config.deadline {
         // A peer's core is not run before it has accepted.
         let last = us.milestones.connected.map_or(deadline, |at| at.max(deadline));
@@ -188,7 +188,7 @@ fn check(core: &Core, us: &Told, peer: &Told) {
     }
     let by_peer = matches!(outcome.ending, Ending::TimedOut { .. } | Ending::Reset { by: Side::Peer });
     let cut_short = core.config.deadline.is_some_and(|deadline| deadline <= outcome.at)
-        || story.iter().any(|event| matches!(event, Event::Asked(_) | Event::LocalFailure(_)));
+        || story.iter().any(|event| matches!(event, SimEvent::Asked(_) | SimEvent::LocalFailure(_)));
     if by_peer && !cut_short && us.milestones.connected.is_some() {
         assert_eq!(counts.written, counts.received, "received bytes are handed on before the ending");
         assert_eq!(counts.received, us.kernel.received, "all that arrived is received before the ending");
@@ -239,7 +239,7 @@ proptest! {
         let output = slow.into_iter().flat_map(|(n, pause)| [OutputStep::Take(n), OutputStep::Pause(pause)]);
         let config = Config { input_grace: None, ..Config::default() };
         let core = |(_, input)| Core::new(config.clone(), 0).input(input);
-        let us = core(ours.clone()).output(Output::new(output));
+        let us = core(ours.clone()).output(SimOutput::new(output));
         let mut simulation = Simulation::pair(us, core(theirs.clone()));
         (simulation.our_kernel, simulation.peer_kernel) = kernels;
         simulation.link.delay = delay;
@@ -253,10 +253,10 @@ proptest! {
 }
 
 /// An input that ends, and how many bytes it gives.
-fn input_that_ends() -> impl Strategy<Value = (u64, Input)> {
+fn input_that_ends() -> impl Strategy<Value = (u64, SimInput)> {
     vec((bytes(), millis(0..500)), 0..4).prop_map(|rounds| {
         let total = rounds.iter().map(|(n, _)| n).sum();
         let steps = rounds.into_iter().flat_map(|(n, pause)| [InputStep::Give(n), InputStep::Pause(pause)]);
-        (total, Input::new(steps.chain([InputStep::End])))
+        (total, SimInput::new(steps.chain([InputStep::End])))
     })
 }

@@ -56,7 +56,7 @@ fn judge_by(scenario: &Scenario, expect: &Expect, observed: &Observed) -> Verdic
         let (ending, phase) = (observed.ending.as_deref(), observed.phase.as_deref());
         let wanted = expect.ending.word();
         verdict.demand(ending == Some(wanted), || format!("ending {}, not {wanted}", said(ending)));
-        if let Some(wanted) = expect.phase.map(crate::scenario::Phase::word) {
+        if let Some(wanted) = expect.phase.map(crate::scenario::ReportedPhase::word) {
             verdict.demand(phase == Some(wanted), || format!("phase {}, not {wanted}", said(phase)));
         }
         if let Some(wanted) = expect.unacknowledged {
@@ -131,7 +131,7 @@ fn judge_report(
         // A reader that left, or never read, cannot say how much was written.
         let pipe_holds_some = matches!(
             scenario.output,
-            crate::scenario::Output::LeavesAfter(_) | crate::scenario::Output::NeverRead
+            crate::scenario::ProgramOutput::LeavesAfter(_) | crate::scenario::ProgramOutput::NeverRead
         );
         verdict.demand(pipe_holds_some || seen == told, || {
             format!("the report says {told} bytes written, {seen} arrived")

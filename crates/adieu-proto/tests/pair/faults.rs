@@ -2,13 +2,15 @@
 
 use super::*;
 use adieu_proto::{LocalEnd, Missing, Signal};
-use adieu_testkit::sim::{Answer, Ask, Input, InputStep, LinkFault, Output, OutputStep, Simulation, Step};
+use adieu_testkit::sim::{
+    Answer, Ask, InputStep, LinkFault, OutputStep, SimInput, SimOutput, Simulation, Step,
+};
 
-use Event::{Accepted, Asked, Connected, Ended, Eof, InputEnded, Received, Written};
+use SimEvent::{Accepted, Asked, Connected, Ended, Eof, InputEnded, Received, Written};
 
 /// An input that gives `n` bytes and then nothing more.
-fn open_after(n: u64) -> Input {
-    Input::new([InputStep::Give(n)])
+fn open_after(n: u64) -> SimInput {
+    SimInput::new([InputStep::Give(n)])
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn a_reset_while_draining_is_the_peers_and_what_came_before_is_handed_on() {
 
 #[test]
 fn a_reset_with_the_reply_unread_in_our_kernel_still_gives_the_reply() {
-    let busy = Output::new([OutputStep::Take(1), OutputStep::Pause(secs(1))]);
+    let busy = SimOutput::new([OutputStep::Take(1), OutputStep::Pause(secs(1))]);
     let mut core = sends(14).output(busy);
     core.room = 4;
     let run = Simulation::new(core, [Step::ReceiveToEof, Step::Send(20), Step::Reset]).run();
@@ -71,7 +73,7 @@ fn a_reset_while_closing_is_the_peers() {
         to: Side::Us,
         what: adieu_testkit::sim::What::Everything,
     };
-    let input = Input::new([InputStep::Pause(ms(10)), InputStep::End]);
+    let input = SimInput::new([InputStep::Pause(ms(10)), InputStep::End]);
     let script = [Step::ShutdownSend, Step::ReceiveToEof];
     let run = Simulation::new(sends(0).input(input), script).with(lost).with(reset).run();
     assert_eq!(
@@ -93,7 +95,7 @@ fn a_reset_while_closing_is_the_peers() {
 fn data_then_fin_then_reset_is_not_graceful_although_recv_says_only_eof() {
     // The whole reply, its FIN, and only then the RST; our input is still open.
     let reset = LinkFault::Reset { at: ms(50), to: Side::Us };
-    let input = Input::new([InputStep::Give(3), InputStep::Pause(ms(100)), InputStep::End]);
+    let input = SimInput::new([InputStep::Give(3), InputStep::Pause(ms(100)), InputStep::End]);
     let script = [Step::Receive(3), Step::Send(9), Step::ShutdownSend, Step::Hold];
     for wakes_on_error in [true, false] {
         let mut core = sends(0).input(input.clone());
@@ -140,7 +142,7 @@ fn a_reply_then_a_close_that_leaves_our_bytes_unread_is_a_reset() {
 
 #[test]
 fn a_peer_that_closed_resets_what_comes_later() {
-    let input = Input::new([
+    let input = SimInput::new([
         InputStep::Pause(secs(1)),
         InputStep::Give(5),
         InputStep::Pause(secs(1)),
@@ -167,7 +169,7 @@ fn a_peer_that_closed_resets_what_comes_later() {
 #[test]
 fn our_abort_is_seen_as_a_reset_by_the_peers_core() {
     let us = sends(0).input(open_after(10)).ask(ms(100), Ask::Abort);
-    let run = Simulation::pair(us, sends(0).input(Input::silent())).run();
+    let run = Simulation::pair(us, sends(0).input(SimInput::silent())).run();
     let by_us = Ending::Reset { by: Side::Us };
     assert_eq!(run.us.story(), [Connected, Accepted(10), Asked(Ask::Abort), ABORT, Ended(by_us)]);
     assert_eq!(ending(&run.us), (by_us, Phase::Sending));
@@ -212,7 +214,7 @@ fn giving_up_before_the_peers_end_is_indeterminate() {
 
 #[test]
 fn a_failing_input_aborts_so_that_the_peer_does_not_take_a_part_for_the_whole() {
-    let input = Input::new([InputStep::Give(10), InputStep::Fail(5)]);
+    let input = SimInput::new([InputStep::Give(10), InputStep::Fail(5)]);
     let run = Simulation::pair(sends(0).input(input), sends(0)).run();
     let end = LocalEnd::Input;
     assert_eq!(ending(&run.us), (Ending::LocalFailure { end }, Phase::Sending));
@@ -222,7 +224,7 @@ fn a_failing_input_aborts_so_that_the_peer_does_not_take_a_part_for_the_whole() 
 
 #[test]
 fn a_failing_output_is_our_own_failure() {
-    let output = Output::new([OutputStep::Take(100), OutputStep::Fail(28)]);
+    let output = SimOutput::new([OutputStep::Take(100), OutputStep::Fail(28)]);
     let run = Simulation::pair(sends(3).output(output), sends(50_000)).run();
     let end = LocalEnd::Output;
     assert_eq!(ending(&run.us), (Ending::LocalFailure { end }, Phase::Draining));

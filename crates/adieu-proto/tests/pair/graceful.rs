@@ -2,13 +2,13 @@
 
 use super::*;
 use adieu_proto::Milestones;
-use adieu_testkit::sim::{Input, InputStep, LinkFault, Simulation, Step, What};
+use adieu_testkit::sim::{InputStep, LinkFault, SimInput, Simulation, Step, What};
 
-use Event::{Accepted, Connected, Ended, Eof, InputEnded, Received, Written};
+use SimEvent::{Accepted, Connected, Ended, Eof, InputEnded, Received, Written};
 
 #[test]
 fn both_sides_end_gracefully_step_by_step() {
-    let answer = Input::new([InputStep::Pause(ms(10)), InputStep::Give(5), InputStep::End]);
+    let answer = SimInput::new([InputStep::Pause(ms(10)), InputStep::Give(5), InputStep::End]);
     let run = Simulation::pair(sends(14), sends(0).input(answer)).run();
     let graceful = Ended(Ending::Graceful);
     assert_eq!(
@@ -48,7 +48,7 @@ fn both_sides_end_gracefully_step_by_step() {
 #[test]
 fn a_simultaneous_close_is_graceful_on_both_sides() {
     // The peer accepts 5 ms before we are connected, so it waits that long.
-    let late = Input::new([InputStep::Pause(ms(5)), InputStep::End]);
+    let late = SimInput::new([InputStep::Pause(ms(5)), InputStep::End]);
     let mut simulation = Simulation::pair(sends(0), sends(0).input(late));
     simulation.link.delay = ms(5);
     let run = simulation.run();
@@ -61,7 +61,7 @@ fn a_simultaneous_close_is_graceful_on_both_sides() {
 
 #[test]
 fn the_peer_ends_first_and_still_takes_everything() {
-    let input = Input::new([
+    let input = SimInput::new([
         InputStep::Give(3),
         InputStep::Pause(ms(500)),
         InputStep::Give(4),
@@ -93,7 +93,7 @@ fn the_peer_ends_first_and_still_takes_everything() {
 #[test]
 fn who_ended_first_is_known_even_when_both_ended_at_the_same_moment() {
     // The server answers the client's EOF with its own half-close, without any time between.
-    let answer = Input::new([InputStep::Pause(ms(2)), InputStep::Give(5), InputStep::End]);
+    let answer = SimInput::new([InputStep::Pause(ms(2)), InputStep::Give(5), InputStep::End]);
     let run = Simulation::pair(sends(0), sends(0).input(answer)).run();
     assert_eq!(run.peer.milestones.shutdown_send, run.peer.milestones.peer_eof);
     assert_eq!(run.peer.ended_first, Some(Side::Peer));
@@ -124,7 +124,7 @@ fn a_lost_fin_is_sent_again() {
 fn a_late_acknowledgement_of_our_fin_is_waited_for_without_any_timer() {
     let late = LinkFault::Delay { at: ms(4), by: secs(60) };
     let script = [Step::ShutdownSend, Step::ReceiveToEof];
-    let input = Input::new([InputStep::Pause(ms(5)), InputStep::Give(3), InputStep::End]);
+    let input = SimInput::new([InputStep::Pause(ms(5)), InputStep::Give(3), InputStep::End]);
     let run = Simulation::new(sends(0).input(input), script).with(late).run();
     assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
     assert!(run.end > secs(120));

@@ -9,7 +9,7 @@ mod silence;
 mod timers;
 
 use adieu_proto::{Action, Call, Config, Ending, Fault, FaultKind, Phase, Side, Time, Timer};
-use adieu_testkit::sim::{Core, Event, Told, fault};
+use adieu_testkit::sim::{Core, SimEvent, Told, fault};
 use core::time::Duration;
 
 const fn ms(n: u64) -> Duration {
@@ -47,12 +47,12 @@ const DEADLINE: Ending = Ending::TimedOut { timer: Timer::Deadline };
 const DEAD_PEER: Ending = Ending::TimedOut { timer: Timer::DeadPeer };
 const UNACKNOWLEDGED: Ending = Ending::TimedOut { timer: Timer::Unacknowledged };
 
-const SHUTDOWN: Event = Event::Did(Action::ShutdownSend);
-const CLOSE: Event = Event::Did(Action::Close);
-const ABORT: Event = Event::Did(Action::Abort);
+const SHUTDOWN: SimEvent = SimEvent::Did(Action::ShutdownSend);
+const CLOSE: SimEvent = SimEvent::Did(Action::Close);
+const ABORT: SimEvent = SimEvent::Did(Action::Abort);
 
-const fn told(call: Call, kind: FaultKind) -> Event {
-    Event::Fault(fault(call, kind))
+const fn told(call: Call, kind: FaultKind) -> SimEvent {
+    SimEvent::Fault(fault(call, kind))
 }
 
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use super::*;
 use adieu_proto::InputGrace;
-use adieu_testkit::sim::{Acknowledgements, Input, InputStep, LinkFault, Output, Simulation, Step};
+use adieu_testkit::sim::{Acknowledgements, InputStep, LinkFault, SimInput, SimOutput, Simulation, Step};
 
 #[test]
 fn a_slow_reader_that_lives_does_not_time_out() {
@@ -38,7 +38,7 @@ fn a_trickling_reply_does_not_time_out_and_a_pause_in_it_does() {
 
 #[test]
 fn our_slow_output_is_not_the_peers_silence() {
-    let output = Output::slow(10_000, secs(5), 20);
+    let output = SimOutput::slow(10_000, secs(5), 20);
     let run = Simulation::pair(Core::new(idle(secs(1)), 5).output(output), sends(200_000)).run();
     assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
     assert_eq!(ending(&run.peer), (Ending::Graceful, Phase::Closing));
@@ -62,7 +62,7 @@ fn a_peer_that_never_closes_but_lives_is_not_dead() {
 #[test]
 fn a_peer_that_was_not_asked_for_hours_is_not_dead() {
     let hour = InputStep::Pause(secs(3600));
-    let input = Input::new([InputStep::Give(3), hour, InputStep::Give(4), InputStep::End]);
+    let input = SimInput::new([InputStep::Give(3), hour, InputStep::Give(4), InputStep::End]);
     let run = Simulation::pair(Core::new(dead_peer(secs(120)), 0).input(input), sends(0)).run();
     // The look right after the half-close finds octets missing, and the last answer an hour old.
     assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
@@ -79,7 +79,7 @@ fn a_peer_that_never_reads_but_answers_probes_is_not_dead() {
 #[test]
 fn silent_input_after_the_peers_end_is_given_up_after_its_grace() {
     let config = Config { input_grace: Some(InputGrace::ends(secs(2))), ..no_timers() };
-    let input = Input::new([
+    let input = SimInput::new([
         InputStep::Pause(secs(1)),
         InputStep::Give(3),
         InputStep::Pause(secs(10)),
@@ -96,8 +96,8 @@ fn silent_input_after_the_peers_end_is_given_up_after_its_grace() {
 
 #[test]
 fn both_ends_with_silent_inputs_and_no_grace_wait_for_ever_and_use_no_timer() {
-    let us = sends(0).input(Input::silent());
-    let run = Simulation::pair(us, sends(0).input(Input::silent())).run();
+    let us = sends(0).input(SimInput::silent());
+    let run = Simulation::pair(us, sends(0).input(SimInput::silent())).run();
     assert!(run.hung);
     assert_eq!(run.end, ms(2), "nothing happened after the connection was there");
 }
@@ -105,7 +105,7 @@ fn both_ends_with_silent_inputs_and_no_grace_wait_for_ever_and_use_no_timer() {
 #[test]
 fn our_slow_input_is_not_the_peers_silence() {
     let rounds = [InputStep::Give(10), InputStep::Pause(secs(5))];
-    let input = Input::new(rounds.into_iter().cycle().take(20).chain([InputStep::End]));
+    let input = SimInput::new(rounds.into_iter().cycle().take(20).chain([InputStep::End]));
     for acknowledgements in
         [Acknowledgements::Octets, Acknowledgements::Unknown, Acknowledgements::NotApplicable]
     {
@@ -121,7 +121,7 @@ fn our_slow_input_is_not_the_peers_silence() {
 fn a_trickling_input_does_not_hide_a_black_hole() {
     // Our kernel accepts what the peer never takes: only acknowledgements are the peer's.
     let rounds = [InputStep::Give(1), InputStep::Pause(ms(500))];
-    let input = Input::new(rounds.into_iter().cycle().take(2000).chain([InputStep::End]));
+    let input = SimInput::new(rounds.into_iter().cycle().take(2000).chain([InputStep::End]));
     let cut = LinkFault::Cut { at: ms(700) };
     let run = Simulation::pair(Core::new(idle(secs(2)), 0).input(input), sends(0)).with(cut).run();
     assert_eq!(ending(&run.us), (IDLE, Phase::Sending));

@@ -2,7 +2,7 @@
 
 use super::*;
 use adieu_proto::Outcome;
-use adieu_testkit::sim::{Input, InputStep, LinkFault, Run, Simulation, Step, What};
+use adieu_testkit::sim::{InputStep, LinkFault, Run, SimInput, Simulation, Step, What};
 
 /// TCP_RTO_MAX: of every kernel, and where we may ask for less.
 const RARELY: Duration = secs(120);
@@ -21,7 +21,7 @@ fn swallowed(what: What) -> LinkFault {
 
 fn steadily(config: Config) -> Core {
     let steps = (0..60).flat_map(|_| [InputStep::Give(1000), InputStep::Pause(ms(700))]);
-    Core::new(config, 0).input(Input::new(steps.chain([InputStep::End])))
+    Core::new(config, 0).input(SimInput::new(steps.chain([InputStep::End])))
 }
 
 /// With our kernel's first wait and its longest.
@@ -111,7 +111,7 @@ fn what_does_not_arrive_ends_it_although_the_peer_goes_on_talking() {
     for (what, phase) in [(What::Data, Phase::Draining), (What::Fin, Phase::Draining)] {
         for (longest, earliest, latest) in [(RARELY, 90, 200), (OFTEN, 120, 165)] {
             let talks = Step::Trickle { bytes: 5000, every: secs(2) };
-            let input = Input::new([InputStep::Pause(secs(1)), InputStep::Give(1000), InputStep::End]);
+            let input = SimInput::new([InputStep::Pause(secs(1)), InputStep::Give(1000), InputStep::End]);
             let simulation = Simulation::new(Core::new(defaults(), 0).input(input), [talks]);
             let run = asking(simulation, ms(300), longest).with(swallowed(what)).run();
             assert_eq!(ending(&run.us), (UNACKNOWLEDGED, phase), "{what:?}");
@@ -129,7 +129,7 @@ fn what_does_not_arrive_ends_it_although_the_peer_goes_on_talking() {
 fn the_idle_timeout_counts_what_we_send_by_itself() {
     for what in [What::Data, What::Fin] {
         let talks = Step::Trickle { bytes: 5000, every: secs(2) };
-        let input = Input::new([InputStep::Pause(secs(1)), InputStep::Give(1000), InputStep::End]);
+        let input = SimInput::new([InputStep::Pause(secs(1)), InputStep::Give(1000), InputStep::End]);
         let us = Core::new(idle(secs(20)), 0).input(input);
         let run = Simulation::new(us, [talks]).with(swallowed(what)).run();
         assert_eq!(ending(&run.us).0, IDLE, "{what:?}");
@@ -152,7 +152,7 @@ fn a_peer_that_only_talks_takes_nothing_which_is_idle_and_not_dead() {
 fn a_direction_that_moves_excuses_a_silent_peer_and_not_the_other_way_round() {
     // Ten times the idle timeout, and what the peer has to say it says at the end.
     let steps = (0..100).flat_map(|_| [InputStep::Give(1000), InputStep::Pause(secs(2))]);
-    let us = Core::new(idle(secs(20)), 0).input(Input::new(steps.chain([InputStep::End])));
+    let us = Core::new(idle(secs(20)), 0).input(SimInput::new(steps.chain([InputStep::End])));
     let run = Simulation::new(us, [Step::ReceiveToEof, Step::Send(10)]).run();
     assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
     // Of a peer that talks, all the rest is acknowledged.

@@ -3,7 +3,7 @@
 use super::*;
 use adieu_proto::{InputGrace, InputSilence, Outcome};
 use adieu_testkit::sim::{
-    Answer, Input, InputStep, LinkFault, Output, OutputStep, Run, Simulation, Step, What,
+    Answer, InputStep, LinkFault, OutputStep, Run, SimInput, SimOutput, Simulation, Step, What,
 };
 
 /// What the connection is doing when the link is cut at 100 ms.
@@ -15,11 +15,11 @@ fn cut_in(phase: Phase, config: Config) -> Run {
         Phase::Connecting => (Core::new(config, 10), vec![Step::Hold]),
         Phase::Sending => (Core::new(config, 500_000), vec![Step::Hold]),
         Phase::Draining => {
-            let input = Input::new([InputStep::Pause(ms(99)), InputStep::Give(10), InputStep::End]);
+            let input = SimInput::new([InputStep::Pause(ms(99)), InputStep::Give(10), InputStep::End]);
             (Core::new(config, 0).input(input), vec![Step::ReceiveToEof, Step::Hold])
         }
         Phase::Closing => {
-            let input = Input::new([InputStep::Pause(ms(99)), InputStep::Give(10), InputStep::End]);
+            let input = SimInput::new([InputStep::Pause(ms(99)), InputStep::Give(10), InputStep::End]);
             (Core::new(config, 0).input(input), vec![Step::ShutdownSend, Step::ReceiveToEof])
         }
     };
@@ -121,7 +121,7 @@ fn swallowed_acknowledgements_are_never_graceful_and_the_missing_bytes_are_count
 fn a_reset_that_nobody_was_woken_for_is_found_by_the_looks() {
     let reset = LinkFault::Reset { at: ms(100), to: Side::Us };
     let mut us = Core::new(idle(secs(4)), 500_000);
-    us.output = Output::new([OutputStep::Take(1), OutputStep::Pause(secs(2))]);
+    us.output = SimOutput::new([OutputStep::Take(1), OutputStep::Pause(secs(2))]);
     us.room = 10;
     us.platform.wakes_on_error = false;
     let run = Simulation::new(us, [Step::Send(50), Step::Hold]).with(reset).run();
@@ -133,7 +133,7 @@ fn a_reset_that_nobody_was_woken_for_is_found_by_the_looks() {
 fn acknowledgements_that_arrived_before_the_deadline_count_although_nobody_was_woken() {
     // The FIN is acknowledged at 12 ms; a driver without that wake-up has not looked since.
     let mut us = Core::new(Config { dead_peer: Some(secs(120)), ..deadline(secs(5)) }, 0);
-    us.input = Input::new([InputStep::Pause(ms(10)), InputStep::Give(3), InputStep::End]);
+    us.input = SimInput::new([InputStep::Pause(ms(10)), InputStep::Give(3), InputStep::End]);
     us.platform.wakes_on_acknowledgement = false;
     let run = Simulation::new(us, [Step::ShutdownSend, Step::ReceiveToEof]).run();
     assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
@@ -142,7 +142,7 @@ fn acknowledgements_that_arrived_before_the_deadline_count_although_nobody_was_w
 #[test]
 fn what_was_received_is_handed_on_before_the_peer_is_taken_for_dead() {
     // Our output blocks for longer than it takes to notice.
-    let output = Output::new([OutputStep::Take(1), OutputStep::Pause(secs(300))]);
+    let output = SimOutput::new([OutputStep::Take(1), OutputStep::Pause(secs(300))]);
     let us = Core::new(dead_peer(secs(60)), 500_000).output(output);
     let mut simulation = Simulation::new(us, [Step::Send(1000), Step::Hold]);
     simulation.our_kernel.retransmissions = 1000;

@@ -3,7 +3,7 @@
 use super::Running;
 use crate::{
     os::{self, Patient},
-    scenario::{Input, Output},
+    scenario::{ProgramInput, ProgramOutput},
 };
 use adieu_peer::pattern::{Pattern, Verifier};
 use std::{
@@ -18,24 +18,27 @@ const LONG: Duration = Duration::from_secs(120);
 
 /// Gives the program its input.
 pub(super) struct Feed {
-    input: Input,
+    input: ProgramInput,
     pipe: Option<PipeWriter>,
 }
 
 impl Feed {
     /// What the program gets as descriptor 0 (`None`: nothing), and what to run beside it.
-    pub(super) fn of(input: Input, scratch: &Path) -> io::Result<(Option<File>, Self)> {
+    pub(super) fn of(input: ProgramInput, scratch: &Path) -> io::Result<(Option<File>, Self)> {
         let file = |file: File| Ok((Some(file), Self { input, pipe: None }));
         match input {
-            Input::File(n) => {
+            ProgramInput::File(n) => {
                 let path = scratch.join("input");
                 io::copy(&mut Pattern::of_program().reader(n), &mut File::create(&path)?)?;
                 file(File::open(path)?)
             }
-            Input::Directory => file(File::open(scratch)?),
-            Input::IoError => file(os::unreadable()?),
-            Input::Closed => Ok((None, Self { input, pipe: None })),
-            Input::Pipe(_) | Input::SlowPipe { .. } | Input::OpenSilent(_) | Input::Paced { .. } => {
+            ProgramInput::Directory => file(File::open(scratch)?),
+            ProgramInput::IoError => file(os::unreadable()?),
+            ProgramInput::Closed => Ok((None, Self { input, pipe: None })),
+            ProgramInput::Pipe(_)
+            | ProgramInput::SlowPipe { .. }
+            | ProgramInput::OpenSilent(_)
+            | ProgramInput::Paced { .. } => {
                 let (reader, writer) = os::pipe(false)?;
                 Ok((Some(into_file(reader)), Self { input, pipe: Some(writer) }))
             }
@@ -57,10 +60,10 @@ impl Feed {
             }
         };
         match self.input {
-            Input::Pipe(n) => {
+            ProgramInput::Pipe(n) => {
                 give(n)?;
             }
-            Input::SlowPipe { chunk, pause, total } => {
+            ProgramInput::SlowPipe { chunk, pause, total } => {
                 let mut left = total;
                 while left > 0 && run.exited.now() == 0 && give(chunk.clamp(1, left))? {
                     left -= chunk.clamp(1, left);
@@ -69,18 +72,21 @@ impl Feed {
                     }
                 }
             }
-            Input::OpenSilent(n) => {
+            ProgramInput::OpenSilent(n) => {
                 give(n)?;
                 run.pause(LONG);
             }
-            Input::Paced { first, until_step, then } => {
+            ProgramInput::Paced { first, until_step, then } => {
                 if give(first)? {
                     let peer = run.peer.ok_or_else(|| io::Error::other("no peer to wait for"))?;
                     while run.exited.now() == 0 && !peer.wait_for_step(until_step, super::POLL) {}
                     give(then)?;
                 }
             }
-            Input::File(_) | Input::Closed | Input::Directory | Input::IoError => {}
+            ProgramInput::File(_)
+            | ProgramInput::Closed
+            | ProgramInput::Directory
+            | ProgramInput::IoError => {}
         }
         Ok(())
     }
@@ -88,7 +94,7 @@ impl Feed {
 
 /// Takes the program's output.
 pub(super) struct Tap {
-    output: Output,
+    output: ProgramOutput,
     from: From,
     verifier: Verifier,
 }
@@ -101,23 +107,27 @@ enum From {
 
 impl Tap {
     /// What the program gets as descriptor 1 (`None`: nothing), and what to run beside it.
-    pub(super) fn of(output: Output, scratch: &Path, pattern: Pattern) -> io::Result<(Option<File>, Self)> {
+    pub(super) fn of(
+        output: ProgramOutput,
+        scratch: &Path,
+        pattern: Pattern,
+    ) -> io::Result<(Option<File>, Self)> {
         let tap = |from| Self { output, from, verifier: Verifier::new(pattern) };
         match output {
-            Output::File => {
+            ProgramOutput::File => {
                 let path = scratch.join("output");
                 let file = File::create(&path)?;
                 Ok((Some(file), tap(From::File(path))))
             }
-            Output::DevFull => Ok((Some(os::full()?), tap(From::Nothing))),
-            Output::Closed => Ok((None, tap(From::Nothing))),
-            Output::Pipe
-            | Output::LeavesAfter(_)
-            | Output::SlowPipe { .. }
-            | Output::Stalled(_)
-            | Output::HeldUntilPeerEnds
-            | Output::NeverRead => {
-                let small = !matches!(output, Output::Pipe | Output::LeavesAfter(_));
+            ProgramOutput::DevFull => Ok((Some(os::full()?), tap(From::Nothing))),
+            ProgramOutput::Closed => Ok((None, tap(From::Nothing))),
+            ProgramOutput::Pipe
+            | ProgramOutput::LeavesAfter(_)
+            | ProgramOutput::SlowPipe { .. }
+            | ProgramOutput::Stalled(_)
+            | ProgramOutput::HeldUntilPeerEnds
+            | ProgramOutput::NeverRead => {
+                let small = !matches!(output, ProgramOutput::Pipe | ProgramOutput::LeavesAfter(_));
                 let (reader, writer) = os::pipe(small)?;
                 Ok((Some(into_file(writer)), tap(From::Pipe(reader))))
             }
@@ -138,20 +148,20 @@ impl Tap {
         let mut pipe = patient(pipe, run)?;
         let (mut chunk, mut pause) = (64 * 1024, None);
         match self.output {
-            Output::Stalled(time) => run.pause(time),
-            Output::HeldUntilPeerEnds => {
+            ProgramOutput::Stalled(time) => run.pause(time),
+            ProgramOutput::HeldUntilPeerEnds => {
                 if let Some(peer) = run.peer {
                     while run.exited.now() == 0 && !peer.wait_for_end(super::POLL) {}
                 }
             }
-            Output::NeverRead => run.pause(LONG),
-            Output::SlowPipe { chunk: size, pause: time } => (chunk, pause) = (size, Some(time)),
-            Output::LeavesAfter(n) => {
+            ProgramOutput::NeverRead => run.pause(LONG),
+            ProgramOutput::SlowPipe { chunk: size, pause: time } => (chunk, pause) = (size, Some(time)),
+            ProgramOutput::LeavesAfter(n) => {
                 let mut some = pipe.take(n);
                 io::copy(&mut some, &mut Counted { verifier: &mut self.verifier, run })?;
                 return Ok(Some(self.verifier));
             }
-            Output::Pipe | Output::File | Output::DevFull | Output::Closed => {}
+            ProgramOutput::Pipe | ProgramOutput::File | ProgramOutput::DevFull | ProgramOutput::Closed => {}
         }
         let mut buffer = vec![0; chunk];
         let mut counted = Counted { verifier: &mut self.verifier, run };

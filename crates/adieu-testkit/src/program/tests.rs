@@ -19,11 +19,11 @@ fn scenario(name: &str, change: impl FnOnce(&mut Scenario)) -> Scenario {
 
 #[test]
 fn input_reaches_the_program_whole_and_output_is_counted() {
-    use crate::scenario::Input;
+    use crate::scenario::ProgramInput;
     for input in [
-        Input::File(100_000),
-        Input::Pipe(100_000),
-        Input::SlowPipe { chunk: 40_000, pause: Duration::from_millis(20), total: 100_000 },
+        ProgramInput::File(100_000),
+        ProgramInput::Pipe(100_000),
+        ProgramInput::SlowPipe { chunk: 40_000, pause: Duration::from_millis(20), total: 100_000 },
     ] {
         // cat writes the program's pattern, which is not the peer's: counted, and wrong from the start.
         let scenario = scenario("exchange_of_nothing", |scenario| scenario.input = input);
@@ -40,7 +40,7 @@ fn broken_inputs_fail_as_they_should() {
     for (name, says) in [
         ("input_is_closed", "Bad file descriptor"),
         ("input_is_a_directory", "Is a directory"),
-        ("input_fails_with_an_io_error", "Input/output error"),
+        ("input_fails_with_an_io_error", "ProgramInput/output error"),
     ] {
         let outcome = run(named(name), shell("LC_ALL=C exec cat")).expect("the harness runs");
         assert!(outcome.stderr.contains(says), "{name}: {}", outcome.stderr);

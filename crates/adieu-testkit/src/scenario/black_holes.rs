@@ -1,6 +1,6 @@
 //! Wires that swallow: from some moment on nothing arrives and nothing says so (Linux, root).
 
-use super::{Ending, Input, Phase, Scenario, Target, ms};
+use super::{Ending, ProgramInput, ReportedPhase, Scenario, Target, ms};
 use adieu_peer::Step::{AwaitAcknowledged, DropPackets, Hold, Receive, ReceiveToEof, Send};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -10,11 +10,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[Receive(1_000), DropPackets, Hold],
     )
     .target(Target::Namespace)
-    .input(Input::Paced { first: 1_000, until_step: 2, then: 50_000 })
+    .input(ProgramInput::Paced { first: 1_000, until_step: 2, then: 50_000 })
     .peer_gets(1_000)
     .peer_does_not_look()
     .idle_timeout(ms(1_000))
-    .ends(Ending::TimedOut, Some(Phase::Draining))
+    .ends(Ending::TimedOut, Some(ReportedPhase::Draining))
     .unacknowledged(50_000),
     Scenario::new(
         "black_hole_and_the_deadline",
@@ -22,11 +22,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[Receive(1_000), DropPackets, Hold],
     )
     .target(Target::Namespace)
-    .input(Input::Paced { first: 1_000, until_step: 2, then: 50_000 })
+    .input(ProgramInput::Paced { first: 1_000, until_step: 2, then: 50_000 })
     .peer_gets(1_000)
     .peer_does_not_look()
     .deadline(ms(1_500))
-    .ends(Ending::TimedOut, Some(Phase::Draining))
+    .ends(Ending::TimedOut, Some(ReportedPhase::Draining))
     .unacknowledged(50_000),
     Scenario::new(
         "black_hole_in_a_download",
@@ -34,8 +34,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[ReceiveToEof, Send(1_000), AwaitAcknowledged, DropPackets, Send(1_000), Hold],
     )
     .target(Target::Namespace)
-    .input(Input::Pipe(14))
+    .input(ProgramInput::Pipe(14))
     .writes(1_000)
     .idle_timeout(ms(600))
-    .ends(Ending::TimedOut, Some(Phase::Draining)),
+    .ends(Ending::TimedOut, Some(ReportedPhase::Draining)),
 ];

@@ -2,7 +2,8 @@
 //! says in what it differs, and keeps it off the arms where that cannot be.
 
 use super::{
-    Arms, Bytes, Ending, Expect, Input, Options, Output, Phase, Scenario, Signal, Signalling, Target, When,
+    Arms, Bytes, Ending, Expect, Options, ProgramInput, ProgramOutput, ReportedPhase, Scenario, Signal,
+    Signalling, Target, When,
 };
 use adieu_peer::{ReceivedEnd, Script};
 use std::time::Duration;
@@ -21,8 +22,8 @@ impl Scenario {
             shows,
             target: Target::Tcp4,
             script,
-            input: Input::Pipe(0),
-            output: Output::Pipe,
+            input: ProgramInput::Pipe(0),
+            output: ProgramOutput::Pipe,
             options: Options::NONE,
             signal: None,
             expect: Expect {
@@ -47,24 +48,24 @@ impl Scenario {
     }
 
     /// Gives this input, all of which must arrive.
-    pub(super) const fn input(mut self, input: Input) -> Self {
+    pub(super) const fn input(mut self, input: ProgramInput) -> Self {
         self.input = input;
         self.expect.peer = Bytes::Exactly(input.total());
-        if !matches!(input, Input::Pipe(_)) {
+        if !matches!(input, ProgramInput::Pipe(_)) {
             self.arms.simulation = false;
         }
-        if matches!(input, Input::Closed) {
+        if matches!(input, ProgramInput::Closed) {
             self = self.binary_only();
         }
         self
     }
 
-    pub(super) const fn output(mut self, output: Output) -> Self {
+    pub(super) const fn output(mut self, output: ProgramOutput) -> Self {
         self.output = output;
-        if !matches!(output, Output::Pipe) {
+        if !matches!(output, ProgramOutput::Pipe) {
             self.arms.simulation = false;
         }
-        if matches!(output, Output::Closed) {
+        if matches!(output, ProgramOutput::Closed) {
             self = self.binary_only();
         }
         self
@@ -106,7 +107,7 @@ impl Scenario {
         self.peer_sees(None)
     }
 
-    pub(super) const fn ends(mut self, ending: Ending, phase: Option<Phase>) -> Self {
+    pub(super) const fn ends(mut self, ending: Ending, phase: Option<ReportedPhase>) -> Self {
         self.expect.ending = ending;
         self.expect.phase = phase;
         self.expect.exit = ending.exit_code();

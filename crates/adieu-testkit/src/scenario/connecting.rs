@@ -1,48 +1,48 @@
 //! Connections that do not come to be, or not at the first address.
 
-use super::{Ending, Input, Phase, Scenario, Target, ms};
+use super::{Ending, ProgramInput, ReportedPhase, Scenario, Target, ms};
 use adieu_peer::Step::{Close, ReceiveToEof, Send};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new("connection_refused", "Nobody listens on the port.", &[])
         .target(Target::Refused)
-        .input(Input::Pipe(14))
+        .input(ProgramInput::Pipe(14))
         .peer_gets(0)
         .peer_does_not_look()
-        .ends(Ending::NoConnection, Some(Phase::Connecting)),
+        .ends(Ending::NoConnection, Some(ReportedPhase::Connecting)),
     Scenario::new("unix_path_does_not_exist", "There is no such Unix socket.", &[])
         .target(Target::NoSuchPath)
-        .input(Input::Pipe(14))
+        .input(ProgramInput::Pipe(14))
         .peer_gets(0)
         .peer_does_not_look()
-        .ends(Ending::NoConnection, Some(Phase::Connecting)),
+        .ends(Ending::NoConnection, Some(ReportedPhase::Connecting)),
     Scenario::new("name_not_found", "The name does not resolve.", &[])
         .target(Target::NameNotFound)
-        .input(Input::Pipe(14))
+        .input(ProgramInput::Pipe(14))
         .peer_gets(0)
         .peer_does_not_look()
-        .ends(Ending::NoConnection, Some(Phase::Connecting)),
+        .ends(Ending::NoConnection, Some(ReportedPhase::Connecting)),
     Scenario::new("connection_never_answered", "SYNs are dropped: the connect timeout ends it.", &[])
         .target(Target::NeverAnswers)
-        .input(Input::Pipe(14))
+        .input(ProgramInput::Pipe(14))
         .peer_gets(0)
         .peer_does_not_look()
         .connect_timeout(ms(600))
-        .ends(Ending::TimedOut, Some(Phase::Connecting)),
+        .ends(Ending::TimedOut, Some(ReportedPhase::Connecting)),
     Scenario::new("deadline_passes_while_connecting", "The deadline counts from the start.", &[])
         .target(Target::NeverAnswers)
-        .input(Input::Pipe(14))
+        .input(ProgramInput::Pipe(14))
         .peer_gets(0)
         .peer_does_not_look()
         .deadline(ms(600))
-        .ends(Ending::TimedOut, Some(Phase::Connecting)),
+        .ends(Ending::TimedOut, Some(ReportedPhase::Connecting)),
     Scenario::new(
         "ipv6_address_refuses_and_ipv4_accepts",
         "The name's first address refuses, its second accepts.",
         &[ReceiveToEof, Send(100), Close],
     )
     .target(Target::Name { resolves_to: &["::1", "127.0.0.1"], alive: "127.0.0.1" })
-    .input(Input::Pipe(14))
+    .input(ProgramInput::Pipe(14))
     .writes(100),
     Scenario::new(
         "ipv4_address_refuses_and_ipv6_accepts",
@@ -50,7 +50,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[ReceiveToEof, Send(100), Close],
     )
     .target(Target::Name { resolves_to: &["127.0.0.1", "::1"], alive: "::1" })
-    .input(Input::Pipe(14))
+    .input(ProgramInput::Pipe(14))
     .writes(100),
     Scenario::new(
         "one_ipv4_address_refuses_and_another_accepts",
@@ -58,12 +58,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[ReceiveToEof, Send(100), Close],
     )
     .target(Target::Name { resolves_to: &["127.0.0.2", "127.0.0.1"], alive: "127.0.0.1" })
-    .input(Input::Pipe(14))
+    .input(ProgramInput::Pipe(14))
     .writes(100),
     Scenario::new("every_address_of_a_name_refuses", "All of a name's addresses refuse.", &[])
         .target(Target::Name { resolves_to: &["::1", "127.0.0.1"], alive: "" })
-        .input(Input::Pipe(14))
+        .input(ProgramInput::Pipe(14))
         .peer_gets(0)
         .peer_does_not_look()
-        .ends(Ending::NoConnection, Some(Phase::Connecting)),
+        .ends(Ending::NoConnection, Some(ReportedPhase::Connecting)),
 ];

@@ -60,9 +60,9 @@ pub struct Scenario {
     /// What the peer does.
     pub script: &'static Script,
     /// What the program is given to send.
-    pub input: Input,
+    pub input: ProgramInput,
     /// Where the program's output goes.
-    pub output: Output,
+    pub output: ProgramOutput,
     /// The program's options; `None` is its default.
     pub options: Options,
     /// A signal to the program.
@@ -105,7 +105,7 @@ pub enum Target {
 
 /// What the program is given to send: a piece of [`adieu_peer::pattern::Pattern::of_program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum ProgramInput {
     /// A regular file of n bytes.
     File(u64),
     /// A pipe that gives n bytes, then EOF.
@@ -138,7 +138,7 @@ pub enum Input {
     IoError,
 }
 
-impl Input {
+impl ProgramInput {
     /// Bytes it gives in all.
     pub const fn total(self) -> u64 {
         match self {
@@ -152,7 +152,7 @@ impl Input {
 
 /// Where the program's output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum ProgramOutput {
     /// A pipe read at full speed.
     Pipe,
     /// A regular file.
@@ -239,7 +239,7 @@ pub struct Expect {
     /// The ending.
     pub ending: Ending,
     /// The phase it happened in; `None` where timing decides, and for `graceful`.
-    pub phase: Option<Phase>,
+    pub phase: Option<ReportedPhase>,
     /// The exit status of adieu.
     pub exit: i32,
     /// Bytes that must be reported as not acknowledged.
@@ -338,7 +338,7 @@ impl Ending {
 
 /// The phases of a connection, as reports spell them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum ReportedPhase {
     /// No connection yet.
     Connecting,
     /// Our sending side is open.
@@ -349,7 +349,7 @@ pub enum Phase {
     Closing,
 }
 
-impl Phase {
+impl ReportedPhase {
     /// The word in adieu's report.
     pub const fn word(self) -> &'static str {
         match self {

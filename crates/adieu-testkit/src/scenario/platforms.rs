@@ -1,7 +1,7 @@
 //! Which scenarios are not for a system, and where a system must be judged otherwise. Data, and printed: nothing is left
 //! out silently.
 
-use super::{Ending, Expect, Input, Output, Phase, Scenario, Target};
+use super::{Ending, Expect, ProgramInput, ProgramOutput, ReportedPhase, Scenario, Target};
 use adieu_peer::os::is_wine;
 
 /// How a scenario is run, as far as its system decides whether it can be.
@@ -19,7 +19,7 @@ pub enum Arm {
 struct Deviation {
     scenario: &'static str,
     ending: Ending,
-    phase: Option<Phase>,
+    phase: Option<ReportedPhase>,
 }
 
 /// Why they differ, for all of them. Winsock's recv: "WSAECONNRESET: the virtual circuit was reset by the remote side
@@ -27,7 +27,7 @@ struct Deviation {
 pub const UNDER_WINE: &str = "Wine 8: after the peer's reset recv returns 0 and SO_ERROR is clear, where the page of recv \
      says WSAECONNRESET; only WSAPoll tells of an error, without its number, so the cause is indeterminate";
 
-const fn uncertain(scenario: &'static str, phase: Option<Phase>) -> Deviation {
+const fn uncertain(scenario: &'static str, phase: Option<ReportedPhase>) -> Deviation {
     Deviation { scenario, ending: Ending::Indeterminate, phase }
 }
 
@@ -39,11 +39,11 @@ const WINE: &[Deviation] = &[
     uncertain("peer_resets_with_the_reply_unread_in_our_kernel", None),
     uncertain("peer_resets_in_mid_download", None),
     uncertain("all_taken_then_reset_instead_of_fin", None),
-    uncertain("peer_resets_in_mid_upload", Some(Phase::Sending)),
-    uncertain("early_error_reply_then_close_on_the_unread_upload", Some(Phase::Sending)),
-    uncertain("early_error_reply_and_fin_then_close_on_the_unread_upload", Some(Phase::Sending)),
-    uncertain("early_error_reply_while_our_reader_is_slow", Some(Phase::Sending)),
-    uncertain("peer_finishes_first_takes_none_and_resets_later", Some(Phase::Sending)),
+    uncertain("peer_resets_in_mid_upload", Some(ReportedPhase::Sending)),
+    uncertain("early_error_reply_then_close_on_the_unread_upload", Some(ReportedPhase::Sending)),
+    uncertain("early_error_reply_and_fin_then_close_on_the_unread_upload", Some(ReportedPhase::Sending)),
+    uncertain("early_error_reply_while_our_reader_is_slow", Some(ReportedPhase::Sending)),
+    uncertain("peer_finishes_first_takes_none_and_resets_later", Some(ReportedPhase::Sending)),
     uncertain("reply_then_close_leaving_our_bytes_unread", None),
     uncertain("reply_and_fin_then_close_leaving_our_bytes_unread", None),
 ];
@@ -65,14 +65,18 @@ impl Scenario {
             Target::Tcp4 | Target::Tcp6 | Target::Refused | Target::NameNotFound | Target::NeverAnswers => {}
         }
         match self.input {
-            Input::Directory => return Some("a directory cannot be opened as a file on Windows"),
-            Input::IoError => return Some("/proc/self/mem, which fails to be read, is Linux's"),
-            Input::Closed => return Some("only a shell of Unix starts a program without a descriptor"),
+            ProgramInput::Directory => return Some("a directory cannot be opened as a file on Windows"),
+            ProgramInput::IoError => return Some("/proc/self/mem, which fails to be read, is Linux's"),
+            ProgramInput::Closed => {
+                return Some("only a shell of Unix starts a program without a descriptor");
+            }
             _ => {}
         }
         match self.output {
-            Output::DevFull => return Some("/dev/full is Linux's"),
-            Output::Closed => return Some("only a shell of Unix starts a program without a descriptor"),
+            ProgramOutput::DevFull => return Some("/dev/full is Linux's"),
+            ProgramOutput::Closed => {
+                return Some("only a shell of Unix starts a program without a descriptor");
+            }
             _ => {}
         }
         if self.name == "peer_reads_slowly_but_lives" {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 /// Our input: its steps, one after another. After the last one it is silent for good.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Input {
+pub struct SimInput {
     steps: VecDeque<InputStep>,
     ready_at: Time,
 }
@@ -33,7 +33,7 @@ pub(crate) enum Local {
     Blocked,
 }
 
-impl Input {
+impl SimInput {
     /// An input with these steps.
     pub fn new(steps: impl IntoIterator<Item = InputStep>) -> Self {
         Self { steps: steps.into_iter().collect(), ready_at: Time::ZERO }
@@ -76,7 +76,7 @@ impl Input {
 
 /// Our output: its steps, one after another. After the last one it takes everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Output {
+pub struct SimOutput {
     steps: VecDeque<OutputStep>,
     ready_at: Time,
 }
@@ -94,7 +94,7 @@ pub enum OutputStep {
     Fail(i32),
 }
 
-impl Output {
+impl SimOutput {
     /// An output with these steps.
     pub fn new(steps: impl IntoIterator<Item = OutputStep>) -> Self {
         Self { steps: steps.into_iter().collect(), ready_at: Time::ZERO }

@@ -4,7 +4,7 @@ use adieu_proto::{Action, Call, Ending, Fault, FaultKind, LocalEnd, Sample, Side
 
 /// One thing that a party did or saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum SimEvent {
     /// The connection was there.
     Connected,
     /// `recv` gave so many bytes.
@@ -21,7 +21,7 @@ pub enum Event {
     LocalFailure(LocalEnd),
     /// Our output took so many bytes.
     Written(u64),
-    /// An action was done. [`Action::Sample`] is [`Event::Looked`].
+    /// An action was done. [`Action::Sample`] is [`SimEvent::Looked`].
     Did(Action),
     /// The kernel's state was looked at.
     Looked(Sample),

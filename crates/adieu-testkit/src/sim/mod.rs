@@ -19,8 +19,8 @@ mod script;
 mod simulation;
 mod socket;
 
-pub use ends::{Input, InputStep, Output, OutputStep};
-pub use event::{Ask, Event, fault};
+pub use ends::{InputStep, OutputStep, SimInput, SimOutput};
+pub use event::{Ask, SimEvent, fault};
 pub use link::{Link, LinkFault, What};
 pub use party::{Acknowledgements, Core, Platform};
 pub use script::Step;

@@ -1,8 +1,8 @@
 //! A driver of an [`adieu_proto::Connection`] over a simulated socket: the seven steps of that crate's
 //! documentation, one after another, and nothing else.
 
-use super::ends::{Input, Local, Output};
-use super::event::{Ask, Event, fault};
+use super::ends::{Local, SimInput, SimOutput};
+use super::event::{Ask, SimEvent, fault};
 use super::socket::{Io, Socket};
 use adieu_proto::{
     Action, Call, Config, Connection, FaultKind, LocalEnd, Path, Sample, SocketError, Time, Unacknowledged,
@@ -16,9 +16,9 @@ pub struct Core {
     /// The core's configuration.
     pub config: Config,
     /// Where its bytes come from.
-    pub input: Input,
+    pub input: SimInput,
     /// Where the received bytes go.
-    pub output: Output,
+    pub output: SimOutput,
     /// What the program or signals ask for, in order of time.
     pub asks: Vec<(Time, Ask)>,
     /// Bytes that the driver holds at most, in each direction.
@@ -71,8 +71,8 @@ impl Core {
     pub fn new(config: Config, n: u64) -> Self {
         Self {
             config,
-            input: Input::bytes(n),
-            output: Output::free(),
+            input: SimInput::bytes(n),
+            output: SimOutput::free(),
             asks: Vec::new(),
             room: 16 << 10,
             end_mark_after: None,
@@ -82,13 +82,13 @@ impl Core {
 
     /// The same with another input.
     #[must_use]
-    pub fn input(self, input: Input) -> Self {
+    pub fn input(self, input: SimInput) -> Self {
         Self { input, ..self }
     }
 
     /// The same with another output.
     #[must_use]
-    pub fn output(self, output: Output) -> Self {
+    pub fn output(self, output: SimOutput) -> Self {
         Self { output, ..self }
     }
 
@@ -108,7 +108,7 @@ pub(crate) struct Driver {
     unsent: u64,
     unwritten: u64,
     waiting: Waiting,
-    pub(crate) log: Vec<(Time, Event)>,
+    pub(crate) log: Vec<(Time, SimEvent)>,
 }
 
 /// More steps than this at one moment are a loop that never comes to rest.
@@ -127,7 +127,7 @@ impl Driver {
         }
     }
 
-    pub(crate) fn note(&mut self, now: Time, event: Event) {
+    pub(crate) fn note(&mut self, now: Time, event: SimEvent) {
         self.log.push((now, event));
     }
 
@@ -162,12 +162,12 @@ impl Driver {
     pub(crate) fn run(&mut self, now: Time, socket: &mut Socket) {
         // Step 7, of the sleep that has just ended.
         if self.connection.poll_timeout().is_some_and(|at| at <= now) {
-            self.note(now, Event::Timeout);
+            self.note(now, SimEvent::Timeout);
             self.connection.handle_timeout(now);
         }
         while let Some((_, ask)) = self.asks.front().copied().filter(|(at, _)| *at <= now) {
             self.asks.pop_front();
-            self.note(now, Event::Asked(ask));
+            self.note(now, SimEvent::Asked(ask));
             match ask {
                 Ask::Interrupt(signal) => self.connection.handle_interrupt(now, signal),
                 Ask::Abort => self.connection.handle_abort(now),
@@ -180,7 +180,7 @@ impl Driver {
         for _ in 0..RESTLESS {
             self.act(now, socket);
             if let Some(outcome) = self.connection.outcome() {
-                self.note(now, Event::Ended(outcome.ending));
+                self.note(now, SimEvent::Ended(outcome.ending));
                 return;
             }
             if !self.step(now, socket) {
@@ -197,7 +197,7 @@ impl Driver {
         for _ in 0..RESTLESS {
             let Some(action) = self.connection.poll_action() else { return };
             if action != Action::Sample {
-                self.note(now, Event::Did(action));
+                self.note(now, SimEvent::Did(action));
             }
             match action {
                 Action::ShutdownSend => {
@@ -207,7 +207,7 @@ impl Driver {
                 }
                 Action::Sample => {
                     let sample = self.sample(now, socket);
-                    self.note(now, Event::Looked(sample));
+                    self.note(now, SimEvent::Looked(sample));
                     self.connection.handle_sample(now, sample);
                 }
                 Action::Close => {
@@ -239,7 +239,7 @@ impl Driver {
         }
         match socket.recv(room) {
             Ok(Io::Bytes(n)) => {
-                self.note(now, Event::Received(n));
+                self.note(now, SimEvent::Received(n));
                 self.unwritten += n;
                 self.connection.handle_received(now, n);
                 if self.core.end_mark_after.is_some_and(|at| self.connection.counts().received >= at) {
@@ -247,7 +247,7 @@ impl Driver {
                 }
             }
             Ok(Io::Eof) => {
-                self.note(now, Event::Eof);
+                self.note(now, SimEvent::Eof);
                 self.connection.handle_eof(now);
             }
             Ok(Io::Blocked) => {
@@ -270,7 +270,7 @@ impl Driver {
         }
         match socket.send(now, self.unsent) {
             Ok(Io::Bytes(n)) => {
-                self.note(now, Event::Accepted(n));
+                self.note(now, SimEvent::Accepted(n));
                 self.unsent -= n;
                 self.connection.handle_accepted(now, n);
             }
@@ -294,11 +294,11 @@ impl Driver {
                 self.connection.handle_input(n);
             }
             Local::Ended => {
-                self.note(now, Event::InputEnded);
+                self.note(now, SimEvent::InputEnded);
                 self.connection.handle_input_eof();
             }
             Local::Failed(code) => {
-                self.note(now, Event::LocalFailure(LocalEnd::Input));
+                self.note(now, SimEvent::LocalFailure(LocalEnd::Input));
                 self.connection.handle_input_failed(now, Some(code));
             }
             Local::Blocked => return false,
@@ -312,12 +312,12 @@ impl Driver {
         }
         match self.core.output.write(now, self.unwritten) {
             Local::Bytes(n) => {
-                self.note(now, Event::Written(n));
+                self.note(now, SimEvent::Written(n));
                 self.unwritten -= n;
                 self.connection.handle_output(now, n);
             }
             Local::Failed(code) => {
-                self.note(now, Event::LocalFailure(LocalEnd::Output));
+                self.note(now, SimEvent::LocalFailure(LocalEnd::Output));
                 self.connection.handle_local_failure(now, LocalEnd::Output, Some(code));
             }
             Local::Ended | Local::Blocked => return false,
@@ -370,7 +370,7 @@ impl Driver {
 
     fn told(&mut self, now: Time, call: Call, kind: FaultKind) -> adieu_proto::Fault {
         let fault = fault(call, kind);
-        self.note(now, Event::Fault(fault));
+        self.note(now, SimEvent::Fault(fault));
         fault
     }
 }

@@ -1,6 +1,6 @@
 //! A peer that follows a script, however ill-mannered.
 
-use super::event::{Event, fault};
+use super::event::{SimEvent, fault};
 use super::socket::{Io, Socket};
 use adieu_proto::{Action, Call, Counts, FaultKind, Time};
 use core::time::Duration;
@@ -53,7 +53,7 @@ pub(crate) struct Actor {
     pub(crate) closed: bool,
     eof: bool,
     pub(crate) counts: Counts,
-    pub(crate) log: Vec<(Time, Event)>,
+    pub(crate) log: Vec<(Time, SimEvent)>,
 }
 
 /// What became of one step.
@@ -77,7 +77,7 @@ impl Actor {
         }
     }
 
-    pub(crate) fn note(&mut self, now: Time, event: Event) {
+    pub(crate) fn note(&mut self, now: Time, event: SimEvent) {
         self.log.push((now, event));
     }
 
@@ -116,7 +116,7 @@ impl Actor {
                     return;
                 }
                 Progressed::Failed(call, kind) => {
-                    self.note(now, Event::Fault(fault(call, kind)));
+                    self.note(now, SimEvent::Fault(fault(call, kind)));
                     self.close(now, socket);
                 }
             }
@@ -147,7 +147,7 @@ impl Actor {
             },
             Step::Exchange(left) => self.exchange(now, left, socket),
             Step::ShutdownSend => {
-                self.note(now, Event::Did(Action::ShutdownSend));
+                self.note(now, SimEvent::Did(Action::ShutdownSend));
                 socket
                     .shutdown_send(now)
                     .map_or_else(|kind| Progressed::Failed(Call::Shutdown, kind), |()| Progressed::Done)
@@ -162,7 +162,7 @@ impl Actor {
                 Progressed::Done
             }
             Step::Reset => {
-                self.note(now, Event::Did(Action::Abort));
+                self.note(now, SimEvent::Did(Action::Abort));
                 socket.abort();
                 self.closed = true;
                 Progressed::Done
@@ -179,7 +179,7 @@ impl Actor {
                 *left -= n;
                 self.counts.read += n;
                 self.counts.accepted += n;
-                self.note(now, Event::Accepted(n));
+                self.note(now, SimEvent::Accepted(n));
                 if *left == 0 { Progressed::Done } else { Progressed::Again }
             }
             Ok(Io::Eof | Io::Blocked) => Progressed::Blocked,
@@ -196,12 +196,12 @@ impl Actor {
                 *left -= n;
                 self.counts.received += n;
                 self.counts.written += n;
-                self.note(now, Event::Received(n));
+                self.note(now, SimEvent::Received(n));
                 if *left == 0 { Progressed::Done } else { Progressed::Again }
             }
             Ok(Io::Eof) => {
                 self.eof = true;
-                self.note(now, Event::Eof);
+                self.note(now, SimEvent::Eof);
                 Progressed::Done
             }
             Ok(Io::Blocked) => Progressed::Blocked,
@@ -227,7 +227,7 @@ impl Actor {
 
     fn close(&mut self, now: Time, socket: &mut Socket) {
         if !self.closed {
-            self.note(now, Event::Did(Action::Close));
+            self.note(now, SimEvent::Did(Action::Close));
             socket.close(now);
             self.closed = true;
         }

@@ -1,6 +1,6 @@
 //! The simulation itself: two parties, their sockets, the link, and virtual time.
 
-use super::event::{Event, fault, index, other};
+use super::event::{SimEvent, fault, index, other};
 use super::link::{Link, LinkFault};
 use super::party::{Core, Driver};
 use super::script::{Actor, Step};
@@ -94,7 +94,7 @@ pub struct Told {
     /// Its input was given up.
     pub input_abandoned: bool,
     /// Everything it did and saw.
-    pub log: Vec<(Time, Event)>,
+    pub log: Vec<(Time, SimEvent)>,
     /// What its kernel knows at the end, which is more than any program can.
     pub kernel: Octets,
 }
@@ -114,8 +114,8 @@ pub struct Octets {
 
 impl Told {
     /// Everything it did and saw, without the times and without the looks at the kernel's state.
-    pub fn story(&self) -> Vec<Event> {
-        let looks = |event: &Event| matches!(event, Event::Looked(_));
+    pub fn story(&self) -> Vec<SimEvent> {
+        let looks = |event: &SimEvent| matches!(event, SimEvent::Looked(_));
         self.log.iter().map(|(_, event)| *event).filter(|event| !looks(event)).collect()
     }
 }
@@ -358,14 +358,14 @@ impl World {
             }
             Runner::Core(driver) if answer == Answer::Refuse => {
                 let refused = fault(Call::Connect, FaultKind::Refused);
-                driver.note(now, Event::Fault(refused));
+                driver.note(now, SimEvent::Fault(refused));
                 driver.connection.handle_connect_failed(now, refused);
             }
             Runner::Core(driver) => {
-                driver.note(now, Event::Connected);
+                driver.note(now, SimEvent::Connected);
                 driver.connection.handle_connected(now);
             }
-            Runner::Script(actor) => actor.note(now, Event::Connected),
+            Runner::Script(actor) => actor.note(now, SimEvent::Connected),
         }
         self.run_party(side);
     }
