@@ -1,6 +1,6 @@
 //! What several attempts come to together: never less than one of them did.
 
-use crate::report::{Role, Told, TransferReport, TransferResult};
+use crate::report::{Told, TransferReport, TransferResult, TransferRole};
 use adieu::{Ending, Signal, Timer};
 
 /// How far an attempt came.
@@ -35,7 +35,7 @@ impl TransferReport {
             () if self.is_good() => Reach::Stored,
             () if self.receipt.is_some() => Reach::Answered,
             // A receiver whose time is up while it syncs knows that nothing of that is stored.
-            () if self.files.is_some() && self.role == Role::Send => Reach::Open,
+            () if self.files.is_some() && self.role == TransferRole::Send => Reach::Open,
             () if self.bytes_moved > 0 => Reach::Moved,
             () if self.protocol_version.is_some() => Reach::Agreed,
             () => Reach::Nothing,
@@ -99,23 +99,23 @@ impl TransferReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Outcome, Verdict};
-    use crate::report::Role;
+    use crate::outcome::{TransferOutcome, Verdict};
+    use crate::report::TransferRole;
     use adieu::{Endpoint, NeverConnected};
     use std::time::Duration;
 
     fn nobody(cause: NeverConnected<'_>) -> TransferReport {
         let endpoint = Endpoint::tcp("127.0.0.1", 1);
         let report = cause.report(&endpoint, adieu::Role::Connect);
-        TransferReport::never_connected(Role::Send, 2, report)
+        TransferReport::never_connected(TransferRole::Send, 2, report)
     }
 
     fn cut(moved: u64, all_sent: bool) -> TransferReport {
-        let mut outcome = Outcome::new();
+        let mut outcome = TransferOutcome::new();
         outcome.verdict = Verdict::NoReceipt { cause: "the peer closed".to_owned(), all_sent };
         (outcome.moved, outcome.is_whole, outcome.version) = (moved, all_sent, Some(1));
         outcome.times.all_moved = all_sent.then_some(Duration::ZERO);
-        TransferReport::new(Role::Send, &outcome, false, 1, None)
+        TransferReport::new(TransferRole::Send, &outcome, false, 1, None)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What an observer of a transfer is told while it runs. What the transfer came to is its [outcome](crate::Outcome), which
+//! What an observer of a transfer is told while it runs. What the transfer came to is its [outcome](crate::TransferOutcome), which
 //! holds nothing from here.
 
 use crate::wire::{Activity, EntryPath};

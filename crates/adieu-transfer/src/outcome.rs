@@ -83,10 +83,10 @@ pub struct Times {
     pub ended: Duration,
 }
 
-/// The whole of it.
+/// How a transfer ended: the verdict, and what was moved by then.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Outcome {
+pub struct TransferOutcome {
     /// What it came to.
     pub verdict: Verdict,
     /// This side's own count and hashes. The hashes are all zeros until everything was moved.
@@ -122,7 +122,7 @@ pub struct Outcome {
     pub(crate) left_behind: bool,
 }
 
-impl Outcome {
+impl TransferOutcome {
     pub(crate) fn new() -> Self {
         Self {
             verdict: Verdict::NoReceipt { cause: String::new(), all_sent: false },
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_told_with_its_place_and_time() {
-        let mut outcome = Outcome::new();
+        let mut outcome = TransferOutcome::new();
         outcome.verdict = Verdict::Stored;
         outcome.totals = Totals { files: 1, bytes: 3_000_000, ..Totals::default() };
         outcome.times.ended = Duration::from_millis(412);

@@ -7,9 +7,9 @@ mod offers;
 
 use crate::event::TransferEvent;
 use crate::list::List;
-use crate::outcome::{self, Outcome, Verdict, difference};
+use crate::outcome::{self, TransferOutcome, Verdict, difference};
 use crate::pace::{RateLimit, SLICE};
-use crate::report::Role;
+use crate::report::TransferRole;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, Terms, interrupted};
 use crate::storage::{Awaited, Incoming, Keep, Offered, Storage, StorageError, Wanted};
@@ -55,10 +55,10 @@ pub fn receive<T: Transport>(
     storage: &mut Storage,
     options: &ReceiveOptions,
     observe: &mut dyn FnMut(TransferEvent<'_>),
-) -> Outcome {
+) -> TransferOutcome {
     let terms =
         Terms { patience: options.patience, hears_begin: true, ..Terms::new(options.secret.as_ref()) };
-    match session::agree(link, Role::Receive, &terms) {
+    match session::agree(link, TransferRole::Receive, &terms) {
         Ok(agreement) => receive_agreed(link, agreement, storage, options, observe),
         Err(outcome) => *outcome,
     }
@@ -71,10 +71,10 @@ pub fn receive_agreed<T: Transport>(
     storage: &mut Storage,
     options: &ReceiveOptions,
     observe: &mut dyn FnMut(TransferEvent<'_>),
-) -> Outcome {
+) -> TransferOutcome {
     let start = agreement.began;
     storage.count_anew();
-    let mut outcome = Outcome::new();
+    let mut outcome = TransferOutcome::new();
     let version = agreement.version;
     let channel = Channel::new(link, agreement);
     outcome.version = Some(version);
@@ -153,7 +153,7 @@ enum State {
 struct Receiver<'a, T: Transport> {
     channel: Channel<&'a mut T>,
     start: Instant,
-    outcome: Outcome,
+    outcome: TransferOutcome,
     storage: &'a mut Storage,
     state: State,
     single: bool,
@@ -471,7 +471,7 @@ impl<T: Transport> Receiver<'_, T> {
         }
     }
 
-    fn conclude(mut self, result: Result<Verdict, Stop>, keep: bool) -> Outcome {
+    fn conclude(mut self, result: Result<Verdict, Stop>, keep: bool) -> TransferOutcome {
         let verdict = match result {
             Ok(verdict) => verdict,
             Err(stop) => {

@@ -3,10 +3,10 @@
 mod words;
 
 pub(crate) use self::words::Told;
-pub use self::words::{EncryptedBy, Role, TransferResult};
+pub use self::words::{EncryptedBy, TransferResult, TransferRole};
 
 use crate::advice::Advice;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{TransferOutcome, Verdict};
 use crate::wire::{PeerRole, Status, hex};
 use adieu::{Ending, Report, Timer};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct TransferReport {
     /// The version of this struct's JSON form.
     pub report_version: u32,
     /// Which part this side played.
-    pub role: Role,
+    pub role: TransferRole,
     /// What it came to.
     pub result: TransferResult,
     /// The exit status that goes with it.
@@ -78,11 +78,11 @@ pub struct TransferReport {
     pub advice: Option<Advice>,
 }
 
-impl From<Role> for PeerRole {
-    fn from(role: Role) -> Self {
+impl From<TransferRole> for PeerRole {
+    fn from(role: TransferRole) -> Self {
         match role {
-            Role::Send => Self::Sender,
-            Role::Receive => Self::Receiver,
+            TransferRole::Send => Self::Sender,
+            TransferRole::Receive => Self::Receiver,
         }
     }
 }
@@ -91,10 +91,10 @@ impl From<Role> for PeerRole {
 ///
 /// 0 at the sender means stored and synced under its name at the receiver; [`Written`](Verdict::Written) is as good only if
 /// `accept_written` says so. At the receiver it is 0 if it did what it was asked to.
-pub const fn exit_code(role: Role, verdict: &Verdict, accept_written: bool) -> u8 {
+pub const fn exit_code(role: TransferRole, verdict: &Verdict, accept_written: bool) -> u8 {
     match verdict {
         Verdict::Stored => 0,
-        Verdict::Written if accept_written || matches!(role, Role::Receive) => 0,
+        Verdict::Written if accept_written || matches!(role, TransferRole::Receive) => 0,
         // The peer was silent for too long, and nothing is left open by that: nothing was sent.
         Verdict::Silent { .. } => adieu::exit_code(Ending::TimedOut { timer: Timer::Idle }),
         Verdict::Local { .. } => 7,
@@ -106,8 +106,8 @@ pub const fn exit_code(role: Role, verdict: &Verdict, accept_written: bool) -> u
 impl TransferReport {
     /// Of a transfer that had a connection.
     pub fn new(
-        role: Role,
-        outcome: &Outcome,
+        role: TransferRole,
+        outcome: &TransferOutcome,
         accept_written: bool,
         attempts: u32,
         connection: Option<Report>,
@@ -118,7 +118,7 @@ impl TransferReport {
         let mut message = outcome.sentence_of(role.into());
         let timer = connection.as_ref().and_then(Report::timer);
         let by_tls = connection.as_ref().is_some_and(|c| c.tls_version.is_some());
-        if role == Role::Receive {
+        if role == TransferRole::Receive {
             match &outcome.verdict {
                 Verdict::Stored if outcome.times.receipt.is_none() => {
                     message += "; the sender is gone and does not know";
@@ -182,8 +182,8 @@ impl TransferReport {
     }
 
     /// Of a transfer that never had a connection.
-    pub fn never_connected(role: Role, attempts: u32, connection: Report) -> Self {
-        let mut report = Self::new(role, &Outcome::new(), false, attempts, None);
+    pub fn never_connected(role: TransferRole, attempts: u32, connection: Report) -> Self {
+        let mut report = Self::new(role, &TransferOutcome::new(), false, attempts, None);
         report.result = match connection.ending() {
             Ending::LocalFailure { .. } => TransferResult::LocalFailure,
             Ending::Interrupted { .. } => TransferResult::Interrupted,
@@ -197,20 +197,20 @@ impl TransferReport {
     }
 
     /// Of a transfer that was ended before there was a connection, while this was done, as in `waiting for the secret`.
-    pub fn ended_before(role: Role, connection: Report, doing: &str) -> Self {
+    pub fn ended_before(role: TransferRole, connection: Report, doing: &str) -> Self {
         let by = match connection.ending() {
             Ending::Interrupted { signal } => format!("interrupted by {}", signal.name()),
             _ => "the deadline passed".to_owned(),
         };
-        let moved = if role == Role::Send { "sent" } else { "received" };
+        let moved = if role == TransferRole::Send { "sent" } else { "received" };
         let mut report = Self::never_connected(role, 0, connection);
         report.told = Told::Once(format!("{by} while {doing}; nothing was {moved}"));
         report
     }
 
     /// Of a transfer that our own side made impossible.
-    pub fn local_failure(role: Role, words: &str) -> Self {
-        let mut outcome = Outcome::new();
+    pub fn local_failure(role: TransferRole, words: &str) -> Self {
+        let mut outcome = TransferOutcome::new();
         outcome.verdict = Verdict::Local { words: words.to_owned(), advice: None };
         let mut report = Self::new(role, &outcome, false, 0, None);
         report.ended_us = None;
@@ -219,7 +219,7 @@ impl TransferReport {
 
     /// Of plain bytes without a protocol: what the peer's TCP has said, and no more.
     pub fn plain(connection: Report) -> Self {
-        let mut report = Self::never_connected(Role::Send, 1, connection);
+        let mut report = Self::never_connected(TransferRole::Send, 1, connection);
         let Some(connection) = &report.connection else { return report };
         if connection.connected_after.is_none() {
             return report;
@@ -257,7 +257,7 @@ impl TransferReport {
             (connection, Some(heard)) => !heard || connection.as_ref().is_some_and(is_truncated),
             (connection, None) => connection.as_ref().is_some_and(is_cut),
         };
-        self.role == Role::Receive
+        self.role == TransferRole::Receive
             && self.result == TransferResult::Stored
             && (self.receipt_us.is_none() || is_lost)
     }
@@ -296,12 +296,12 @@ mod tests {
 
     fn received(verdict: Verdict, receipt: Option<Status>, cause: NeverConnected<'_>) -> TransferReport {
         let connection = cause.report(&Endpoint::tcp("127.0.0.1", 1), adieu::Role::Listen);
-        let mut outcome = Outcome::new();
+        let mut outcome = TransferOutcome::new();
         outcome.verdict = verdict;
         outcome.receipt =
             receipt.map(|status| Receipt { status, totals: Totals::default(), words: String::new() });
         outcome.times.receipt = receipt.map(|_| Duration::ZERO);
-        TransferReport::new(Role::Receive, &outcome, false, 1, Some(connection))
+        TransferReport::new(TransferRole::Receive, &outcome, false, 1, Some(connection))
     }
 
     #[test]
@@ -321,10 +321,10 @@ mod tests {
             let mut json = serde_json::to_value(connection).expect("plain data");
             json["ending"] = ending.into();
             let connection: Report = serde_json::from_value(json).expect("it is known");
-            let mut outcome = Outcome::new();
+            let mut outcome = TransferOutcome::new();
             outcome.verdict = Verdict::Stored;
             (outcome.times.receipt, outcome.receipt_heard) = (Some(Duration::ZERO), Some(true));
-            let report = TransferReport::new(Role::Receive, &outcome, false, 1, Some(connection));
+            let report = TransferReport::new(TransferRole::Receive, &outcome, false, 1, Some(connection));
             assert_eq!(report.is_unheard(), is_unheard, "{report}");
             assert_eq!(report.to_string().contains("the sender may not know"), is_unheard, "{report}");
         }

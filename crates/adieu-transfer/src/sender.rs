@@ -12,9 +12,9 @@ mod verdict;
 use crate::event::TransferEvent;
 use crate::list::List;
 use crate::os;
-use crate::outcome::Outcome;
+use crate::outcome::TransferOutcome;
 use crate::pace::{RateLimit, SLICE};
-use crate::report::Role;
+use crate::report::TransferRole;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, SIGN_OF_LIFE, Terms};
 use crate::source::{Change, Entry, Opened, Producer, SourceError, Sources};
@@ -65,9 +65,9 @@ pub fn send<T: Transport>(
     sources: &Sources,
     options: &SendOptions,
     observe: &mut dyn FnMut(TransferEvent<'_>),
-) -> Outcome {
+) -> TransferOutcome {
     let terms = Terms { patience: options.patience, ..Terms::new(options.secret.as_ref()) };
-    match session::agree(link, Role::Send, &terms) {
+    match session::agree(link, TransferRole::Send, &terms) {
         Ok(agreement) => send_agreed(link, agreement, sources, options, observe),
         Err(outcome) => *outcome,
     }
@@ -80,9 +80,9 @@ pub fn send_agreed<T: Transport>(
     sources: &Sources,
     options: &SendOptions,
     observe: &mut dyn FnMut(TransferEvent<'_>),
-) -> Outcome {
+) -> TransferOutcome {
     let start = agreement.began;
-    let mut outcome = Outcome::new();
+    let mut outcome = TransferOutcome::new();
     let version = agreement.version;
     let channel = Channel::new(link, agreement);
     outcome.version = Some(version);
@@ -151,7 +151,7 @@ impl From<ProtocolError> for Stop {
 struct Sender<'a, T: Transport> {
     channel: Channel<&'a mut T>,
     start: Instant,
-    outcome: Outcome,
+    outcome: TransferOutcome,
     single: bool,
     /// Frames that wait to be sent.
     out: Out,

@@ -4,9 +4,9 @@
 //! It knows nothing of files. The sender and the receiver stand above it, and share nothing else.
 
 use crate::advice::Advice;
-use crate::outcome::{self, Outcome, Verdict};
+use crate::outcome::{self, TransferOutcome, Verdict};
 use crate::patience::{PeerSilent, Waits, in_words, read_exactly};
-use crate::report::Role;
+use crate::report::TransferRole;
 use crate::secret::{self, Records, Secret, SecretError, handshake};
 use crate::transport::Transport;
 use crate::wire::{
@@ -122,7 +122,11 @@ impl<'a> Terms<'a> {
 /// # Errors
 ///
 /// What it came to: the peer has heard why, if it took part at all.
-pub fn agree<T: Transport>(link: &mut T, role: Role, terms: &Terms<'_>) -> Result<Agreement, Box<Outcome>> {
+pub fn agree<T: Transport>(
+    link: &mut T,
+    role: TransferRole,
+    terms: &Terms<'_>,
+) -> Result<Agreement, Box<TransferOutcome>> {
     let role = PeerRole::from(role);
     let start = Instant::now();
     agree_on(link, role, terms).map_err(|error| {
@@ -132,7 +136,7 @@ pub fn agree<T: Transport>(link: &mut T, role: Role, terms: &Terms<'_>) -> Resul
             SessionError::NotBegun(None) => SessionError::NotBegun(terms.patience),
             error => error,
         };
-        let mut outcome = Outcome::new();
+        let mut outcome = TransferOutcome::new();
         let is_stranger = is_of_a_stranger(&error);
         outcome.verdict = not_agreed(error, role.other());
         // One that nobody waits for any more has no say in how long it takes.
@@ -149,7 +153,7 @@ pub fn agree<T: Transport>(link: &mut T, role: Role, terms: &Terms<'_>) -> Resul
 /// # Errors
 ///
 /// The connection has failed.
-pub fn tell_busy<T: Transport>(link: &mut T, role: Role, wants_secret: bool) -> io::Result<()> {
+pub fn tell_busy<T: Transport>(link: &mut T, role: TransferRole, wants_secret: bool) -> io::Result<()> {
     let role = PeerRole::from(role);
     let mut said = Hello { is_busy: true, ..Hello::new(role, wants_secret) }.encode();
     // For a peer of version 1, to whom the hello does not say it.
@@ -167,7 +171,7 @@ pub fn tell_busy<T: Transport>(link: &mut T, role: Role, wants_secret: bool) -> 
 /// # Errors
 ///
 /// The connection has failed.
-pub fn refuse_busy<T: Transport>(link: &mut T, role: Role, agreement: Agreement) -> io::Result<()> {
+pub fn refuse_busy<T: Transport>(link: &mut T, role: TransferRole, agreement: Agreement) -> io::Result<()> {
     let mut channel = Channel::new(link, agreement);
     let mut said = Vec::new();
     busy(role.into()).encode(&mut said);

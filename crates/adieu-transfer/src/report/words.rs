@@ -8,14 +8,14 @@ use std::fmt;
 
 /// Which part this side played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum TransferRole {
     /// It sent.
     Send,
     /// It received.
     Receive,
 }
 
-impl Role {
+impl TransferRole {
     /// The role's name in reports: `send`, `receive`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -150,7 +150,7 @@ macro_rules! as_named {
     )*};
 }
 
-as_named!(EncryptedBy, Role, Status, TransferResult);
+as_named!(EncryptedBy, TransferRole, Status, TransferResult);
 
 impl Serialize for Told {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,7 +1,7 @@
 //! How the sender judges the end of a transfer: by the receipt, by a failure of its own, or by the end of the connection.
 
 use super::{Sender, Stop};
-use crate::outcome::{self, Outcome, Verdict, difference};
+use crate::outcome::{self, TransferOutcome, Verdict, difference};
 use crate::session::{self, interrupted};
 use crate::transport::Transport;
 use crate::wire::{Control, Receipt, Status};
@@ -11,7 +11,7 @@ use std::time::Duration;
 const AFTER_RECEIPT: Duration = Duration::from_secs(2);
 
 impl<T: Transport> Sender<'_, T> {
-    pub(super) fn conclude(mut self, result: Result<Receipt, Stop>) -> Outcome {
+    pub(super) fn conclude(mut self, result: Result<Receipt, Stop>) -> TransferOutcome {
         let all_sent = self.outcome.times.all_moved.is_some();
         let verdict = match result {
             Ok(receipt) => self.judge(receipt),

@@ -4,7 +4,7 @@ use crate::memory::Fault;
 use crate::support::{How, content, over_tcp, partials, place, transfer, write};
 use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Receipt, Status, Totals, data_header};
 use adieu_transfer::{
-    Outcome, ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, Transport, Verdict, Wire,
+    ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Transport, Verdict, Wire,
 };
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 fn ignore(_: TransferEvent<'_>) {}
 
-pub(crate) fn words(outcome: &Outcome) -> String {
+pub(crate) fn words(outcome: &TransferOutcome) -> String {
     outcome.sentence()
 }
 
@@ -62,7 +62,7 @@ fn a_file_that_changes_while_it_is_sent_is_not_stored() {
 }
 
 /// A sender that says these frames and ends; gives what the receiver came to.
-pub(crate) fn crafted(target: &Path, frames: &[u8]) -> Outcome {
+pub(crate) fn crafted(target: &Path, frames: &[u8]) -> TransferOutcome {
     let options = adieu::ListenOptions::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
@@ -336,7 +336,7 @@ fn a_peer_without_a_hello_is_silent_and_hears_no_more_of_us() {
 }
 
 /// What a sender makes of a receiver of version 1, which answers so after the sender's end.
-fn answered(source: &Path, status: Status) -> Outcome {
+fn answered(source: &Path, status: Status) -> TransferOutcome {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("it has one").to_string();
     let receipt = Receipt { status, totals: Totals::default(), words: "so".to_owned() };
@@ -367,7 +367,7 @@ fn a_sender_comes_again_after_every_receipt_for_which_the_receiver_waits_and_aft
     let path = |text: &str| EntryPath::new(text.into()).expect("a good path");
     let begin = |single| Control::Begin { single, bytes: None };
     let file = |name| Control::File { offer: false, mode: 0o644, size: Some(4), path: path(name) };
-    let receiver = |(_, received): (_, Option<(Outcome, u64)>)| received.expect("nobody is killed").0;
+    let receiver = |(_, received): (_, Option<(TransferOutcome, u64)>)| received.expect("nobody is killed").0;
     let paths = std::slice::from_ref(&source);
 
     let stored = receiver(transfer(paths, &target, &How::default(), [Fault::None; 2]));

@@ -5,7 +5,7 @@ use crate::memory::BOUND;
 use crate::support::{How, content, place, write};
 use crate::versions::{Peer, receipt, received, sent_with};
 use adieu_transfer::wire::{Answer, Control, EntryPath, Have, HaveState, Receipt, Status, Totals, short};
-use adieu_transfer::{Outcome, Sources, Storage, TransferEvent, Transport, Verdict};
+use adieu_transfer::{Sources, Storage, TransferEvent, TransferOutcome, Transport, Verdict};
 use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ impl Transport for Far {
 }
 
 /// A transfer over such a path, and after how many round trips the sender had ended.
-fn over_a_long_path(paths: &[PathBuf], target: &Path, how: &How) -> (Outcome, u64) {
+fn over_a_long_path(paths: &[PathBuf], target: &Path, how: &How) -> (TransferOutcome, u64) {
     let (mut sender, mut receiver) = Far::pair();
     let mut storage = Storage::at(target).expect("the target can be written to");
     std::thread::scope(|scope| {

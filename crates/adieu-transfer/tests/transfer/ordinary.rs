@@ -1,16 +1,16 @@
 //! Transfers as they should go: what is stored is what was sent, whatever it is.
 
 use crate::support::{How, content, over_tcp, place, write};
-use adieu_transfer::{Outcome, TransferEvent, Verdict};
+use adieu_transfer::{TransferEvent, TransferOutcome, Verdict};
 use std::path::{Path, PathBuf};
 
 fn ignore(_: TransferEvent<'_>) {}
 
-pub(crate) fn send(paths: &[PathBuf], target: &Path, how: &How) -> (Outcome, Outcome) {
+pub(crate) fn send(paths: &[PathBuf], target: &Path, how: &How) -> (TransferOutcome, TransferOutcome) {
     over_tcp(paths, target, how, &mut ignore, &mut ignore)
 }
 
-pub(crate) fn both_stored((sent, received): &(Outcome, Outcome)) {
+pub(crate) fn both_stored((sent, received): &(TransferOutcome, TransferOutcome)) {
     assert_eq!((&sent.verdict, &received.verdict), (&Verdict::Stored, &Verdict::Stored));
     assert_eq!(sent.totals, received.totals);
 }

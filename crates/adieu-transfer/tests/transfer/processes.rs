@@ -5,7 +5,9 @@
 use crate::memory::BOUND;
 use crate::support::{How, content, partials, place, write};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
-use adieu_transfer::{Outcome, ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, Verdict, Wire};
+use adieu_transfer::{
+    ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Verdict, Wire,
+};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -95,7 +97,7 @@ impl Scene {
     }
 
     /// Starts the other role's process, which is killed at the moment, and plays this role here.
-    fn play(&self, killed: &str, moment: &str, resume: bool) -> Outcome {
+    fn play(&self, killed: &str, moment: &str, resume: bool) -> TransferOutcome {
         let path = if killed == "send" { &self.source } else { &self.target };
         let mut child = start(killed, self.listener.local_endpoint(), path, moment, resume);
         let mut wire = Wire::new(self.listener.accept().expect("it connects"), None);

@@ -4,7 +4,7 @@ use crate::faults::words;
 use crate::memory::BOUND;
 use crate::ordinary::{both_stored, send};
 use crate::support::{How, content, over_tcp, partials, place, write};
-use adieu_transfer::{Outcome, Sources, TransferEvent, Verdict};
+use adieu_transfer::{Sources, TransferEvent, TransferOutcome, Verdict};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -18,7 +18,11 @@ fn fifo(path: &Path) {
 
 /// Sends `tree`, in which there are `a`, `y` and `z/g`, and changes it while `a` is being sent, when the rest is listed. Fails if
 /// that takes too long, as it does where something is waited for.
-fn changed_meanwhile(place: &Path, resume: bool, change: fn(&Path)) -> (Outcome, Outcome, PathBuf) {
+fn changed_meanwhile(
+    place: &Path,
+    resume: bool,
+    change: fn(&Path),
+) -> (TransferOutcome, TransferOutcome, PathBuf) {
     let (tree, target) = (place.join("tree"), place.join("target"));
     for directory in [&tree, &target, &tree.join("z"), &place.join("outside")] {
         std::fs::create_dir_all(directory).expect("there is room");

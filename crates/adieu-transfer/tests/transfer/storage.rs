@@ -4,7 +4,9 @@ use crate::faults::words;
 use crate::memory::BOUND;
 use crate::support::{How, content, over_tcp, partials, place, write};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
-use adieu_transfer::{Outcome, Role, Sources, Storage, TransferEvent, TransferReport, Verdict, Wire};
+use adieu_transfer::{
+    Sources, Storage, TransferEvent, TransferOutcome, TransferReport, TransferRole, Verdict, Wire,
+};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ fn with_a_thief(
     partial: &Path,
     resume: bool,
     last: bool,
-) -> (Outcome, Outcome) {
+) -> (TransferOutcome, TransferOutcome) {
     let mut at_receiver = |event: TransferEvent<'_>| {
         let is_it = match event {
             TransferEvent::AllReceived => last,
@@ -32,7 +34,7 @@ fn with_a_thief(
     over_tcp(paths, target, &How { resume, ..How::default() }, &mut ignore, &mut at_receiver)
 }
 
-fn refused(outcomes: &(Outcome, Outcome), said: &str) {
+fn refused(outcomes: &(TransferOutcome, TransferOutcome), said: &str) {
     let (sent, received) = outcomes;
     assert!(matches!(sent.verdict, Verdict::Refused { .. }), "{:?}", sent.verdict);
     assert!(matches!(received.verdict, Verdict::Local { .. }), "{:?}", received.verdict);
@@ -192,7 +194,7 @@ fn with_a_growing_file(
     storage: &mut Storage,
     keeps: bool,
     is_it: &(dyn Fn(&TransferEvent<'_>) -> bool + Sync),
-) -> Outcome {
+) -> TransferOutcome {
     let limits = Limits::new().idle_timeout(BOUND);
     let listening = ListenOptions::new().limits(limits.clone());
     let options = ConnectOptions::new().limits(limits);
@@ -287,7 +289,7 @@ fn nothing_is_renamed_once_the_deadline_has_passed() {
     let (_, received) =
         over_tcp(&[source], &target, &How { deadline, ..How::default() }, &mut ignore, &mut ignore);
     assert_eq!(words(&received), "not stored: the deadline passed after 7 bytes received");
-    let report = TransferReport::new(Role::Receive, &received, false, 1, None);
+    let report = TransferReport::new(TransferRole::Receive, &received, false, 1, None);
     assert_eq!((report.result.name(), report.exit_code), ("incomplete", 5), "{report}");
     assert!(!target.exists() && partials(place.path()).is_empty());
 }

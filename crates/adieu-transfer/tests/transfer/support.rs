@@ -2,7 +2,9 @@
 
 use crate::memory::{BOUND, End, Fault, Killed, pair, silence_kills};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
-use adieu_transfer::{Outcome, ReceiveOptions, Secret, SendOptions, Sources, Storage, TransferEvent, Wire};
+use adieu_transfer::{
+    ReceiveOptions, Secret, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Wire,
+};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -53,7 +55,7 @@ impl How {
 }
 
 /// What a side came to, and in how many steps. `None`: it was killed.
-pub(crate) type Ended = Option<(Outcome, u64)>;
+pub(crate) type Ended = Option<(TransferOutcome, u64)>;
 
 /// One transfer in memory; each side has its fault. A step of the transfer is a step in which a side may die, too.
 pub(crate) fn transfer(paths: &[PathBuf], target: &Path, how: &How, faults: [Fault; 2]) -> (Ended, Ended) {
@@ -77,7 +79,7 @@ pub(crate) fn transfer(paths: &[PathBuf], target: &Path, how: &How, faults: [Fau
     })
 }
 
-fn ended(joined: std::thread::Result<(Outcome, u64)>) -> Ended {
+fn ended(joined: std::thread::Result<(TransferOutcome, u64)>) -> Ended {
     match joined {
         Ok(ended) => Some(ended),
         Err(payload) if payload.is::<Killed>() => None,
@@ -87,8 +89,8 @@ fn ended(joined: std::thread::Result<(Outcome, u64)>) -> Ended {
 
 fn run(
     end: End,
-    side: impl FnOnce(&mut Shared<'_>, &mut dyn FnMut(TransferEvent<'_>)) -> Outcome,
-) -> (Outcome, u64) {
+    side: impl FnOnce(&mut Shared<'_>, &mut dyn FnMut(TransferEvent<'_>)) -> TransferOutcome,
+) -> (TransferOutcome, u64) {
     let end = RefCell::new(end);
     let outcome = side(&mut Shared(&end), &mut |_| end.borrow_mut().step());
     (outcome, end.into_inner().finish())
@@ -132,7 +134,7 @@ pub(crate) fn over_tcp(
     how: &How,
     at_sender: &mut (dyn FnMut(TransferEvent<'_>) + Send),
     at_receiver: &mut (dyn FnMut(TransferEvent<'_>) + Send),
-) -> (Outcome, Outcome) {
+) -> (TransferOutcome, TransferOutcome) {
     let limits = Limits::new().idle_timeout(BOUND);
     let listening = ListenOptions::new().limits(limits.clone());
     let options = ConnectOptions::new().limits(limits);

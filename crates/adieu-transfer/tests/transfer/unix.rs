@@ -193,7 +193,7 @@ fn with_mode(
     source: (&Path, u32),
     target: &Path,
     resume: bool,
-) -> ((adieu_transfer::Outcome, adieu_transfer::Outcome), u32) {
+) -> ((adieu_transfer::TransferOutcome, adieu_transfer::TransferOutcome), u32) {
     std::fs::set_permissions(source.0, PermissionsExt::from_mode(source.1)).expect("it is ours");
     let partial = target.with_file_name(".target.adieu-partial");
     let mut seen = 0;
@@ -285,7 +285,7 @@ fn meddled_with(
     place: &Path,
     bytes: &[u8],
     meddle: &(dyn Fn(&Path) + Sync),
-) -> (adieu_transfer::Outcome, u32) {
+) -> (adieu_transfer::TransferOutcome, u32) {
     let (source, target) = (write(&place.join("source"), bytes), place.join("target"));
     // A file system's clock may tick every few milliseconds only, and what is done later must be seen to be later.
     let changed = |path: &Path| {

@@ -5,7 +5,9 @@ use crate::support::{content, place, write};
 use adieu_transfer::wire::{
     Control, Decoder, EntryPath, HELLO_PREFIX, Hello, Item, PeerRole, Receipt, Status, Totals, data_header,
 };
-use adieu_transfer::{Outcome, ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, Verdict, Wire};
+use adieu_transfer::{
+    ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Verdict, Wire,
+};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
@@ -61,7 +63,7 @@ pub(crate) fn hello(role: PeerRole, highest: u8) -> Hello {
 }
 
 /// What a receiver comes to whose sender the test plays.
-pub(crate) fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + Send) -> Outcome {
+pub(crate) fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + Send) -> TransferOutcome {
     let options = adieu::ListenOptions::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
@@ -80,7 +82,7 @@ pub(crate) fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + S
 }
 
 /// What a sender comes to whose receiver the test plays.
-fn sent(source: &Path, version: u8, receiver: impl FnOnce(Peer) + Send) -> Outcome {
+fn sent(source: &Path, version: u8, receiver: impl FnOnce(Peer) + Send) -> TransferOutcome {
     sent_with(source, version, &SendOptions::default(), receiver)
 }
 
@@ -90,7 +92,7 @@ pub(crate) fn sent_with(
     version: u8,
     options: &SendOptions,
     receiver: impl FnOnce(Peer) + Send,
-) -> Outcome {
+) -> TransferOutcome {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let endpoint = listener.local_addr().expect("it has one").to_string().parse().expect("an endpoint");
     std::thread::scope(|scope| {
@@ -238,7 +240,8 @@ fn a_sender_that_dies_before_it_has_the_receipt_is_not_said_to_know() {
     let outcome = received(&target, 2, |mut peer| {
         peer.stream.write_all(&said).expect("it is taken");
     });
-    let report = adieu_transfer::TransferReport::new(adieu_transfer::Role::Receive, &outcome, false, 1, None);
+    let report =
+        adieu_transfer::TransferReport::new(adieu_transfer::TransferRole::Receive, &outcome, false, 1, None);
     assert_eq!((outcome.verdict, report.exit_code), (Verdict::Stored, 0));
     assert!(report.is_unheard() && report.to_string().contains("sender"), "{report}");
 }
@@ -289,7 +292,7 @@ fn a_peer_that_trickles_is_given_up_when_its_whole_time_is_over_and_one_that_nob
         terms.within = Some(Duration::from_millis(300));
         terms.go_on = Some(&go_on);
         let began = std::time::Instant::now();
-        let refused = adieu_transfer::agree(&mut wire, adieu_transfer::Role::Receive, &terms);
+        let refused = adieu_transfer::agree(&mut wire, adieu_transfer::TransferRole::Receive, &terms);
         let outcome = refused.expect_err("it has not said who it is");
         assert_eq!(matches!(outcome.verdict, Verdict::Silent { .. }), is_wanted, "{}", words(&outcome));
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());

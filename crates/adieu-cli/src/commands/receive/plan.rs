@@ -6,7 +6,7 @@ use super::arguments::Args;
 use crate::commands::transfer::{self, own_files};
 use crate::no_plan::NoPlan;
 use crate::options::endpoint;
-use adieu_transfer::Role;
+use adieu_transfer::TransferRole;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ impl Plan {
         })?;
         let output = args.output.clone();
         own_files::check(&args.shared, &args.transfer, std::slice::from_ref(&output), "stored")?;
-        let (listens, role) = (!args.connect, Role::Receive);
+        let (listens, role) = (!args.connect, TransferRole::Receive);
         let transfer = transfer::plan::Plan::new(role, endpoint, listens, &args.shared, &args.transfer)?;
         Ok(Self { transfer, output })
     }

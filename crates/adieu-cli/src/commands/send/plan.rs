@@ -7,7 +7,7 @@ use crate::commands::transfer::{self, own_files};
 use crate::no_plan::NoPlan;
 use crate::{os, stdio};
 use adieu::{Endpoint, describe_error};
-use adieu_transfer::{Role, Sources, TransferReport};
+use adieu_transfer::{Sources, TransferReport, TransferRole};
 use std::path::PathBuf;
 
 pub(crate) struct Plan {
@@ -29,13 +29,18 @@ impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         let (files, endpoint) = destination(&args.words, args.exec.is_some())?;
         own_files::check(&args.shared, &args.transfer, files, "sent")?;
-        let transfer =
-            transfer::plan::Plan::new(Role::Send, endpoint, args.listen, &args.shared, &args.transfer)?;
+        let transfer = transfer::plan::Plan::new(
+            TransferRole::Send,
+            endpoint,
+            args.listen,
+            &args.shared,
+            &args.transfer,
+        )?;
         if files.iter().any(|f| f.as_os_str() == "-")
             && let Err(error) = stdio::input()
         {
             let words = format!("cannot read stdin: {}", describe_error(&error));
-            return Err(transfer.ended(TransferReport::local_failure(Role::Send, &words), None));
+            return Err(transfer.ended(TransferReport::local_failure(TransferRole::Send, &words), None));
         }
         let content = match (args.plain, files) {
             (false, _) => Content::Sources(sources(args, files, &transfer)?),
@@ -61,7 +66,7 @@ fn sources(args: &Args, files: &[PathBuf], transfer: &transfer::plan::Plan) -> R
             return NoPlan::refused(error.to_string());
         }
         let missing = files.iter().filter(|file| !file.exists()).map(|file| file.as_os_str());
-        let report = TransferReport::local_failure(Role::Send, &error.to_string());
+        let report = TransferReport::local_failure(TransferRole::Send, &error.to_string());
         transfer.ended(report, args.transfer.hint(missing))
     })?;
     match &args.name {

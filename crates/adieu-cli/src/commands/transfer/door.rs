@@ -9,7 +9,7 @@ use crate::hints;
 use crate::printer::Printer;
 use adieu::tls::Failure;
 use adieu::{Connection, Interrupt, ListenError, ListenOptions, Listener, Report, Signal, describe_error};
-use adieu_transfer::{Agreement, Outcome, Role, Secret, Terms, Verdict, Wire};
+use adieu_transfer::{Agreement, Secret, Terms, TransferOutcome, TransferRole, Verdict, Wire};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
@@ -63,7 +63,7 @@ pub(super) struct Failed {
 pub(super) enum Why {
     /// It has no connection that could be spoken over: its TLS handshake failed.
     Never(Never),
-    Outcome(Box<Outcome>, Box<Wire>),
+    Outcome(Box<TransferOutcome>, Box<Wire>),
 }
 
 /// Why there is no connection.
@@ -97,7 +97,7 @@ pub(crate) struct Door {
 
 /// How clients are heard.
 pub(super) struct Hearing {
-    pub(super) role: Role,
+    pub(super) role: TransferRole,
     pub(super) secret: Option<Secret>,
     /// For each message. `None`: only all of them have a bound.
     pub(super) patience: Option<Duration>,
@@ -463,7 +463,7 @@ mod tests {
         let reports =
             Reports { format: ReportFormat::Text, file: None, kind: Kind::Once, quiet: true, verbose: false };
         let hearing = Hearing {
-            role: Role::Receive,
+            role: TransferRole::Receive,
             secret: None,
             patience: None,
             speaks_tls: false,

@@ -9,7 +9,7 @@ use super::view::Doing;
 use crate::exit::ExitStatus;
 use crate::hints;
 use adieu::{Address, ConnectOptions, Connection, Endpoint, Listener, NeverConnected};
-use adieu_transfer::{Agreement, Outcome, Wire};
+use adieu_transfer::{Agreement, TransferOutcome, Wire};
 use std::time::Instant;
 
 /// Who is on the other side of a connection.
@@ -17,7 +17,7 @@ pub(crate) enum Met {
     /// There is no connection.
     Never(Never),
     /// Somebody who did not say who he is, and what that came to.
-    Stranger(Box<Outcome>, Box<Wire>),
+    Stranger(Box<TransferOutcome>, Box<Wire>),
     /// A peer: one that we have connected to, with which nothing was said yet, or one that has come and with which there is an
     /// agreement.
     Peer(Box<Wire>, Option<Box<Agreement>>),

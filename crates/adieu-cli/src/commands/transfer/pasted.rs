@@ -2,18 +2,23 @@
 
 use adieu::Endpoint;
 use adieu::tls::Fingerprint;
-use adieu_transfer::Role;
+use adieu_transfer::TransferRole;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// For the peer of this side, which listens there with this certificate. `options`: what that side needs besides, each
 /// after a space.
-pub(super) fn line(ours: Role, endpoint: &Endpoint, fingerprint: &Fingerprint, options: &str) -> String {
+pub(super) fn line(
+    ours: TransferRole,
+    endpoint: &Endpoint,
+    fingerprint: &Fingerprint,
+    options: &str,
+) -> String {
     let endpoint = reachable(endpoint, own_address);
     let more = if matches!(endpoint, Endpoint::Tls { .. }) { "" } else { " --tls" };
     let endpoint = quoted(&endpoint.to_string());
     match ours {
-        Role::Receive => format!("adieu send FILE{options} {endpoint}{more} --pin {fingerprint}"),
-        Role::Send => {
+        TransferRole::Receive => format!("adieu send FILE{options} {endpoint}{more} --pin {fingerprint}"),
+        TransferRole::Send => {
             format!("adieu receive --connect{options} {endpoint}{more} --pin {fingerprint} --output PATH")
         }
     }
@@ -64,11 +69,11 @@ mod tests {
         let pin = fingerprint();
         let endpoint = Endpoint::tls("192.0.2.7", 9000);
         assert_eq!(
-            line(Role::Receive, &endpoint, &pin, ""),
+            line(TransferRole::Receive, &endpoint, &pin, ""),
             format!("adieu send FILE tls://192.0.2.7:9000 --pin {pin}")
         );
         assert_eq!(
-            line(Role::Send, &Endpoint::tls("::1", 9000), &pin, " --secret-file SECRET"),
+            line(TransferRole::Send, &Endpoint::tls("::1", 9000), &pin, " --secret-file SECRET"),
             format!(
                 "adieu receive --connect --secret-file SECRET 'tls://[::1]:9000' --pin {pin} --output PATH"
             )
@@ -88,7 +93,7 @@ mod tests {
     #[test]
     fn a_socket_file_is_one_word_and_says_that_it_speaks_tls() {
         let endpoint = "unix:/run/it's here".parse().expect("an endpoint");
-        let said = line(Role::Receive, &endpoint, &fingerprint(), "");
+        let said = line(TransferRole::Receive, &endpoint, &fingerprint(), "");
         assert!(said.starts_with("adieu send FILE 'unix:/run/it'\\''s here' --tls --pin "), "{said}");
     }
 }

@@ -14,7 +14,7 @@ use crate::options::timers::InputKind;
 use crate::os::signals;
 use adieu::tls::{Fingerprint, ServerConfig};
 use adieu::{Endpoint, Interrupt, Limits, NeverConnected, describe_error};
-use adieu_transfer::{Role, Secret, TransferReport};
+use adieu_transfer::{Secret, TransferReport, TransferRole};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 const SECRET_LIMIT: u64 = 64 * 1024;
 
 pub(crate) struct Plan {
-    pub(crate) role: Role,
+    pub(crate) role: TransferRole,
     pub(crate) endpoint: Endpoint,
     /// With the library's options; all but the observer, which exists only while it runs.
     pub(crate) side: Side,
@@ -60,7 +60,7 @@ pub(crate) enum Protection {
 
 impl Plan {
     pub(crate) fn new(
-        role: Role,
+        role: TransferRole,
         endpoint: Endpoint,
         listens: bool,
         shared: &Shared,
@@ -83,7 +83,7 @@ impl Plan {
         let interrupt = interrupt.map_err(|error| NoPlan::Failed {
             why: format!("cannot wait for signals: {}", describe_error(&error)),
         })?;
-        let waits = role == Role::Receive && listens && transfer.retry.is_some_and(|times| times > 0);
+        let waits = role == TransferRole::Receive && listens && transfer.retry.is_some_and(|times| times > 0);
         let mut plan = Self {
             role,
             endpoint,

@@ -9,7 +9,7 @@ use crate::exit::ExitStatus;
 use crate::hints;
 use crate::printer::{Printer, complain, say_always};
 use adieu::{ConnectOptions, Endpoint, ListenOptions, Listener, NeverConnected, describe_error};
-use adieu_transfer::{Backoff, Outcome, TransferReport, Wire};
+use adieu_transfer::{Backoff, TransferOutcome, TransferReport, Wire};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -156,7 +156,12 @@ impl Session {
     }
 
     /// Ends the connection, and makes the report of one attempt.
-    pub(crate) fn conclude(&self, outcome: &Outcome, wire: Wire, accept_written: bool) -> TransferReport {
+    pub(crate) fn conclude(
+        &self,
+        outcome: &TransferOutcome,
+        wire: Wire,
+        accept_written: bool,
+    ) -> TransferReport {
         TransferReport::new(self.plan.role, outcome, accept_written, self.attempts.count(), wire.finish())
     }
 
@@ -171,7 +176,7 @@ impl Session {
 
     /// Whether another connection may do better than this one. Who listens hears strangers; who connects would only meet
     /// the same one again.
-    pub(crate) fn may_be_tried_again(&self, outcome: &Outcome) -> bool {
+    pub(crate) fn may_be_tried_again(&self, outcome: &TransferOutcome) -> bool {
         outcome.may_be_tried_again()
             || (self.plan.listens() && (outcome.is_of_a_stranger() || outcome.peer_gave_up()))
     }
