@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 impl Input {
     /// Reads once, at most so many bytes, and waits for them at most so long, or until `interrupt` is
-    /// readable. Gives what was read, and the input that has the rest.
+    /// readable. Returns what was read, and the input that has the rest.
     ///
     /// Nothing was read if it has ended, or was silent for so long.
     ///

@@ -59,38 +59,32 @@ pub enum HandedOn {
 #[derive(Debug)]
 pub enum Direct {}
 
+#[allow(missing_docs, reason = "as on Linux")]
 impl Direct {
-    #[allow(missing_docs, reason = "as on Linux")]
     pub fn between(_: Lane<'_>, _: Lane<'_>) -> Option<Self> {
         None
     }
 
-    #[allow(missing_docs, reason = "as on Linux")]
     pub fn is_straight(&self) -> bool {
         match *self {}
     }
 
-    #[allow(missing_docs, reason = "as on Linux")]
     pub fn held(&self) -> usize {
         match *self {}
     }
 
-    #[allow(missing_docs, reason = "as on Linux")]
     pub fn has_room(&self) -> bool {
         match *self {}
     }
 
-    #[allow(missing_docs, reason = "as on Linux")]
     pub fn take(&mut self, _: Lane<'_>, _: Lane<'_>) -> Passed {
         match *self {}
     }
 
-    #[allow(missing_docs, reason = "as on Linux")]
     pub fn hand_on(&mut self, _: Lane<'_>) -> Option<HandedOn> {
         match *self {}
     }
 
-    #[allow(missing_docs, reason = "as on Linux")]
     pub fn spill(&mut self, _: &mut [u8]) -> usize {
         match *self {}
     }

@@ -38,7 +38,7 @@ pub(crate) enum PeerStream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "without TLS there is none")]
 pub(crate) enum OctetsFrom {
-    /// The carrier that this one is in had so many, which can be opened now.
+    /// The carrier that this one is in had this many, which can be opened now.
     Here(usize),
     /// The socket.
     Socket,
@@ -103,7 +103,7 @@ pub(crate) trait Carrier: Sized {
     /// The octets to be sent next. Empty: nothing waits, or what [waits](Self::has_unsent) cannot be carried any more.
     fn unsent(&mut self) -> &[u8];
 
-    /// Our kernel has accepted so many of these octets. Gives the bytes that it now has in whole, and had not.
+    /// Our kernel has accepted this many of the unsent octets. Returns how many of the stream's bytes that completes.
     fn sent(&mut self, octets: usize) -> u64;
 
     /// Takes a piece of the bytes. Only when nothing waits. 0: it cannot.
@@ -126,7 +126,7 @@ pub(crate) trait Carrier: Sized {
     /// Room for octets from the socket. Only once everything that can be opened is.
     fn room(&mut self) -> &mut [u8];
 
-    /// So many octets were received from the socket.
+    /// This many octets were received from the socket.
     fn received(&mut self, octets: usize) -> Arrived;
 
     /// Opens what was received, as far as there is room. 0: more must be received, or nothing comes any more.
@@ -138,10 +138,10 @@ pub(crate) trait Carrier: Sized {
     /// The bytes that wait here.
     fn held(&self) -> &[u8];
 
-    /// Takes so many of the bytes that are [held](Self::held).
+    /// Takes this many of the bytes that are [held](Self::held).
     fn take_held(&mut self, bytes: usize);
 
-    /// What was said so far led to the peer, and the connection's streams begin here.
+    /// The handshake with a proxy is over: the connection's own streams begin here.
     fn begin_streams(&mut self);
 
     /// How the peer's direction stands.
@@ -164,7 +164,7 @@ pub(crate) trait Carrier: Sized {
 
     // ---- acknowledgements ----
 
-    /// So many octets are not acknowledged. Gives the bytes of which the same must be said.
+    /// This many octets are not acknowledged. Returns how many of the stream's bytes are not.
     fn unacknowledged(&mut self, octets: u64) -> u64;
 
     /// Nobody can tell what is acknowledged.

@@ -95,7 +95,7 @@ pub enum Event<'a> {
         /// Which.
         end: LocalEnd,
     },
-    /// We have been waiting for the peer for so long after our half-close.
+    /// We still wait for the peer, a while after our half-close.
     StillWaiting {
         /// Since our half-close.
         waited: Duration,

@@ -224,7 +224,7 @@ impl Direct {
         }
     }
 
-    /// Puts what is held into a buffer, which is empty, because the sink takes nothing in this way. Gives how much it was;
+    /// Puts what is held into a buffer, which is empty, because the sink takes nothing in this way. Returns how much it was;
     /// once nothing more is held, this way is to be left.
     pub fn spill(&mut self, room: &mut [u8]) -> usize {
         let Self::Through(pipe) = self else { return 0 };

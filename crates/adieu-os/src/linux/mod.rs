@@ -119,7 +119,7 @@ pub fn set_fast_open(socket: &SockRef<'_>, queue: u32) -> io::Result<()> {
     set_int(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_FASTOPEN, queue)
 }
 
-/// Connects a non-blocking socket by a SYN that takes bytes along. Gives how many our kernel took; 0: none, and the SYN is
+/// Connects a non-blocking socket by a SYN that takes bytes along. Returns how many our kernel took; 0: none, and the SYN is
 /// under way without. `None`: this is not allowed to clients, and nothing was sent.
 ///
 /// Source: RFC 7413, section 4.2; `tcp_sendmsg_fastopen` and `tcp_send_syn_data` of Linux.

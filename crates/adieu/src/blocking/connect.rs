@@ -16,8 +16,7 @@ use std::task::{Wake, Waker};
 
 /// Connects to `endpoint`: resolves its name and tries every address until one connects.
 ///
-/// The next address is tried when the last has failed or has been silent for 250 ms, families in turn. The
-/// page's "try each address until one connects", without its waits.
+/// The next address is tried when the last has failed or has been silent for 250 ms. IPv6 and IPv4 addresses take turns.
 ///
 /// # Errors
 ///
@@ -49,16 +48,16 @@ pub fn connect(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Connecti
 /// Connects as [`connect`](crate::connect()) does, by TCP Fast Open: `first` is sent, and as much of it as the peer's
 /// cookie and the network allow goes with the SYN. That saves a round trip.
 ///
-/// All of `first` is accepted by our kernel when this returns, as after `write_all`, and counted as what the program
-/// wrote; if that fails, the next call on the connection tells. The connection is there only once the peer has answered. The
-/// first connection to a peer asks it for a cookie, so Fast Open begins with the second. With TLS it is the ClientHello
-/// that goes with the SYN, and `first` follows the handshake. The report's `fastopen` says what it came to.
+/// When this returns, the peer has answered and our kernel has accepted all of `first`, as after `write_all`. If sending the
+/// rest of `first` failed, the next call on the connection returns that error. The first connection to a peer asks it for a
+/// cookie, so Fast Open begins with the second. With TLS the ClientHello goes with the SYN, and `first` follows the handshake.
+/// The report's `fastopen` says whether the peer took what went with the SYN.
 ///
 /// # Twice
 ///
 /// If the network duplicates the SYN, the peer's program may receive what went with it twice, on two connections. Use this
-/// only where that does no harm. An address that refused is followed by the next, which is sent the same bytes; one that
-/// was silent is not, because its program may have them.
+/// only where that does no harm. After an address that refused, the next address is sent the same bytes. After one that was
+/// silent no other address is tried, because that peer's program may have the bytes.
 ///
 /// # Errors
 ///

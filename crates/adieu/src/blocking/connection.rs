@@ -38,8 +38,8 @@ use std::time::Duration;
 ///
 /// # Dropping
 ///
-/// Dropped unfinished, the connection is closed abortively: the peer sees a reset, because a FIN would tell it
-/// that what was sent is the whole.
+/// A connection that is dropped unfinished is closed abortively: the peer sees a reset. A FIN would tell the peer that it has
+/// received everything.
 #[must_use = "a connection that is dropped unfinished is reset; use shutdown_send, then close"]
 #[derive(Debug)]
 pub struct Connection {
@@ -122,9 +122,11 @@ impl Connection {
         Err(link.shutdown_failed())
     }
 
-    /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing
-    /// came by then. The connection's own timers run while it waits, as for any read. An empty buffer takes nothing and
-    /// waits for nothing; it only asks whether the interrupt or the deadline has ended the connection.
+    /// Receives as reading does, but waits no longer than `limit`, for a TLS handshake that is still to be made too.
+    /// `Ok(None)`: nothing came by then. With [`Duration::ZERO`] it does not wait at all. The connection's own timers run
+    /// while it waits, as for any read.
+    ///
+    /// With an empty buffer it receives nothing and only asks whether the interrupt or the deadline has ended the connection.
     ///
     /// # Errors
     ///
@@ -180,9 +182,11 @@ impl HalfClosed {
         }
     }
 
-    /// Receives as [`Read`] does, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing
-    /// came by then. The connection's own timers run while it waits, as for any read. An empty buffer takes nothing and
-    /// waits for nothing; it only asks whether the interrupt or the deadline has ended the connection.
+    /// Receives as reading does, but waits no longer than `limit`, for a TLS handshake that is still to be made too.
+    /// `Ok(None)`: nothing came by then. With [`Duration::ZERO`] it does not wait at all. The connection's own timers run
+    /// while it waits, as for any read.
+    ///
+    /// With an empty buffer it receives nothing and only asks whether the interrupt or the deadline has ended the connection.
     ///
     /// # Errors
     ///

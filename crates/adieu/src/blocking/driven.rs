@@ -25,7 +25,7 @@ pub(super) struct Driven {
 pub(super) enum Wait {
     /// Something is to be looked at first.
     No,
-    /// For so long at most; `None`: for ever.
+    /// At most this long; `None`: for ever.
     AtMost(Option<Duration>),
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Sends `input` to the peer and the peer's bytes to `output` at the same time, half-closes at the input's EOF,
 /// drains, waits until everything is acknowledged, closes, and reports.
 ///
-/// What can go wrong is in the report; there is no other error.
+/// Every failure is in the report; nothing else is returned.
 ///
 /// # Platforms
 ///

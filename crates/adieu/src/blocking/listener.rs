@@ -52,8 +52,8 @@ impl Listener {
     /// On Unix, `SO_REUSEADDR` is set: a port whose old connections are in TIME-WAIT can be taken again. On Windows,
     /// where that would let another program take a port that is in use, `SO_EXCLUSIVEADDRUSE` is.
     ///
-    /// The file of a Unix socket is made here, and removed when the listener is dropped. A file that a dead socket left
-    /// behind is taken over; a living one is not, nor is a file that is no socket.
+    /// The file of a Unix socket is created here, and removed when the listener is dropped. A socket file that nobody listens
+    /// on any more is replaced. If somebody listens on it, or if the file is not a socket, binding fails.
     pub fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, ListenError> {
         Listening::bind::<Socket>(endpoint, &options.0).map(|inner| Self { inner })
     }
@@ -70,15 +70,15 @@ impl Listener {
         self.inner.endpoint()
     }
 
-    /// Accepts one connection; waits for it, but not for its TLS handshake, which the first call on the connection makes.
-    /// The interrupt ends it also while clients are waiting, by
-    /// [`ListenCause::Interrupted`](crate::ListenCause::Interrupted).
+    /// Waits for a client and accepts its connection. The TLS handshake is made later, by the first call on the connection.
+    /// Once the interrupt is raised this fails with [`ListenCause::Interrupted`](crate::ListenCause::Interrupted), even if
+    /// clients are waiting.
     ///
     /// # Errors
     ///
     /// The system could not accept (no descriptors left), or the interrupt was raised. The listener can be asked again;
-    /// while descriptors are short, the same error comes again at once. A connection that failed before it was accepted
-    /// is no error.
+    /// while descriptors are short, the same error comes again at once. A connection that fails before it is accepted is
+    /// skipped.
     pub fn accept(&self) -> Result<Connection, ListenError> {
         loop {
             self.inner.check_interrupt()?;

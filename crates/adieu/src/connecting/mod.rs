@@ -372,7 +372,7 @@ impl<'a, H: Handle> Connecting<'a, H> {
     }
 }
 
-/// Goes on with the link's handshake. Gives what it waits for; `None`: it is done, or has failed, or there is none to make.
+/// Goes on with the link's handshake. Returns what it waits for; `None`: it is done, or has failed, or there is none to make.
 fn handshake<H: Handle>(link: &mut Link<H>) -> Option<Direction> {
     if !link.is_handshaking() {
         return None;

@@ -49,7 +49,7 @@ impl Detour {
         self.proxy.resolves_here() && matches!(self.targets[..], [Target::Name { .. }])
     }
 
-    /// The peer's addresses are known. Gives the proxy, which is to be found next.
+    /// The peer's addresses are known. Returns the proxy, which is to be found next.
     pub(super) fn peer_is_at(&mut self, addresses: Vec<SocketAddr>) -> Arc<Proxy> {
         // A peer that was written as an address is its own target already.
         if self.needs_addresses() {
@@ -175,7 +175,7 @@ impl<H: Handle> Asking<H> {
         (self.established, self.transport)
     }
 
-    /// The proxy has refused. Gives the addresses at which it is to be asked for its next target.
+    /// The proxy has refused. Returns the addresses at which it is to be asked for its next target.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl Way {
         Ok(Self::Plain)
     }
 
-    /// Does all of a handshake that can be done without waiting. Gives what it waits for then; `None`: it is done.
+    /// Does all of a handshake that can be done without waiting. Returns what it waits for then; `None`: it is done.
     fn step<H: Handle>(
         &mut self,
         handle: &H,
@@ -242,7 +242,7 @@ impl Way {
     }
 }
 
-/// Does all of a handshake in the clear that can be done without waiting. Gives what it waits for then; `None`: it is done.
+/// Does all of a handshake in the clear that can be done without waiting. Returns what it waits for then; `None`: it is done.
 ///
 /// What has arrived is looked at first, and received only as far as it is the handshake's.
 fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Option<Direction>, ProxyError> {

@@ -36,7 +36,7 @@ impl Session {
         self.tls
     }
 
-    /// Does all that can be done without waiting. Gives what it waits for then; `None`: it is done.
+    /// Does all that can be done without waiting. Returns what it waits for then; `None`: it is done.
     pub(super) fn step<H: Handle>(
         &mut self,
         handle: &H,

@@ -23,7 +23,7 @@ impl<H: Handle> Link<H> {
         self.options.interrupt.as_ref().filter(|_| self.deferred_until.is_none_or(|at| at <= Instant::now()))
     }
 
-    /// The interrupt is not heeded for so long.
+    /// Puts the interrupt off until `limit` has passed.
     pub(crate) fn defer_interrupt(&mut self, limit: Duration) {
         self.deferred_until = Instant::now().checked_add(limit);
     }

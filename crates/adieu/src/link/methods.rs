@@ -4,10 +4,10 @@
 macro_rules! methods_of_a_connection {
     ($type:ty: $($link:ident).+) => {
         impl $type {
-            /// Lets a last word be said: for so long the interrupt does not end this connection, nor what it becomes.
+            /// Puts the interrupt off: until `limit` has passed it does not end this connection, half-closed or not.
             ///
-            /// A program that hears a signal when its work is done, and has only to tell the peer, gives itself a bounded
-            /// time for it. The other timers go on.
+            /// It is for a program that gets a signal when its work is done and that only has to tell the peer so. The other
+            /// timers go on.
             pub fn defer_interrupt(&mut self, limit: std::time::Duration) {
                 self.$($link).+.defer_interrupt(limit);
             }
@@ -21,20 +21,20 @@ macro_rules! methods_of_a_connection {
                 self.$($link).+.abort()
             }
 
-            /// The stream's own end mark was seen; see
+            /// Notes that the program has seen the end mark of the peer's stream; see
             /// [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
             pub fn mark_end(&mut self) {
                 self.$($link).+.core.handle_end_mark();
             }
 
-            /// The socket, for what is not offered here. Reading and writing past this type would make its report untrue.
+            /// The socket, for calls that this type does not have. Do not read or write through it: the report would be untrue.
             ///
             /// `None`: the connection has ended (a timer, a reset, the interrupt) and is closed.
             pub fn socket(&self) -> Option<crate::os::Pollable<'_>> {
                 self.$($link).+.handle.as_ref().map(crate::handle::Handle::pollable)
             }
 
-            /// What is spoken below: `tcp`, `mptcp` or `unix`.
+            /// The transport: `tcp`, `mptcp` or `unix`.
             pub fn transport(&self) -> crate::Transport {
                 self.$($link).+.facts.transport.unwrap_or(crate::Transport::Tcp)
             }
@@ -49,7 +49,7 @@ macro_rules! methods_of_a_connection {
                 self.$($link).+.facts.peer_address.as_ref()
             }
 
-            /// Bytes so far.
+            /// How many bytes have been read, accepted, received and so on so far.
             pub fn counts(&self) -> adieu_proto::Counts {
                 self.$($link).+.core.counts()
             }

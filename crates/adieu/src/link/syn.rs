@@ -78,7 +78,7 @@ impl<H: Handle> Link<H> {
         false
     }
 
-    /// The peer has answered: what of our SYN's bytes it acknowledged. Gives how many had gone, and when.
+    /// The peer has answered: what of our SYN's bytes it acknowledged. Returns how many had gone, and when.
     pub(crate) fn note_fast_open(&mut self) -> Option<(usize, Time)> {
         let gone = self.syn.as_ref().and_then(|syn| syn.gone);
         let outcome = match gone.map(|(bytes, _)| bytes as u64) {

@@ -49,13 +49,13 @@ impl Limits {
         self
     }
 
-    /// Ends the connection when so much time has passed since connecting began, whatever happens. Default: none.
+    /// Ends the connection when this much time has passed since connecting began, even while bytes are moving. Default: none.
     pub fn deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.timers.deadline = deadline.into();
         self
     }
 
-    /// Ends every connection at this moment, however late it began, whatever happens: one deadline for several. A wait between
+    /// Ends every connection at this moment, however late it began: one deadline for several connections. A wait between
     /// them, such as [`Listener::accept`](crate::Listener::accept), is not bounded by it. The earlier of this and [`deadline`](Self::deadline) counts. Default: none.
     pub fn deadline_at(mut self, moment: impl Into<Option<Instant>>) -> Self {
         self.deadline_at = moment.into();
@@ -89,8 +89,8 @@ impl Limits {
         self
     }
 
-    /// Ends the connection if no byte has passed in either direction for this long since it was there: whoever connects and
-    /// says nothing holds no place of a service. Default: none.
+    /// Ends the connection if no byte has passed in either direction for this long after it was made: a client that
+    /// connects and says nothing does not keep a service's place. Default: none.
     pub fn first_byte_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timers.first_byte_timeout = timeout.into();
         self

@@ -99,7 +99,7 @@ impl ConnectOptions {
 
     /// Whether [`fast_open`](crate::fast_open()) can be had for this endpoint, on this system and with these options.
     ///
-    /// It asks this first; it is for telling a mistake from a failure.
+    /// `fast_open` checks this first; ask for it yourself to tell a mistake of the user from a failure.
     ///
     /// # Errors
     ///
@@ -143,8 +143,8 @@ impl ListenOptions {
         self
     }
 
-    /// Lets a listener take data that comes with a client's SYN (TCP Fast Open), from so many clients at a time that have
-    /// not finished their handshake.
+    /// Lets a listener take data that comes with a client's SYN (TCP Fast Open). `queue` limits how many such clients may have
+    /// an unfinished TCP handshake at the same time.
     ///
     /// # Platforms
     ///
@@ -207,8 +207,8 @@ macro_rules! common_options {
                 self
             }
 
-            /// Whether what was asked for can mean anything for this endpoint on this system. It is asked first by whoever
-            /// takes these options; it is for telling a mistake from a failure.
+            /// Checks that these options make sense for this endpoint on this system. Connecting and binding check this first;
+            /// ask for it yourself to tell a mistake of the user from a failure.
             ///
             /// # Errors
             ///

@@ -85,10 +85,10 @@ impl SocketOptions {
         self
     }
 
-    /// Asks the peer's system whether it lives after so much silence, in whole seconds; `None`: never. Default: 30 s.
+    /// Sends TCP keep-alive probes when the peer has been silent for this long, in whole seconds. `None`: never. Default: 30 s.
     ///
-    /// It is asked thirteen times, 10 s apart, before the connection is given up, so that an outage of two minutes is survived.
-    /// After less silence than by default it is asked six times, at most 10 s apart.
+    /// The connection is given up after thirteen unanswered probes, 10 s apart, so it survives an outage of two minutes. With a
+    /// shorter time than the default there are six probes, at most 10 s apart.
     ///
     /// # RFC
     ///
@@ -98,12 +98,11 @@ impl SocketOptions {
         self
     }
 
-    /// Lets the kernel give the connection up when the peer has acknowledged nothing for so long while something was
-    /// outstanding.
+    /// Lets the kernel give the connection up when sent bytes have been unacknowledged for this long.
     ///
     /// On Linux it also ends a connection whose living peer keeps its window closed; see
-    /// [`idle_timeout`](crate::Limits::idle_timeout) for a time limit that knows the difference. One that is longer than it takes to
-    /// notice a dead peer leaves noticing it to the kernel.
+    /// [`idle_timeout`](crate::Limits::idle_timeout) for a time limit that knows the difference. If this time is longer than adieu
+    /// takes to notice a dead peer, noticing it is left to the kernel.
     ///
     /// # Platforms
     ///

@@ -422,9 +422,11 @@ impl Connection {
         Err(self.inner.peer.link.shutdown_failed())
     }
 
-    /// Receives, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing came by then. The
-    /// connection's own timers run while it waits, as for any read. An empty buffer takes nothing and waits for nothing; it
-    /// only asks whether the interrupt or the deadline has ended the connection.
+    /// Receives as reading does, but waits no longer than `limit`, for a TLS handshake that is still to be made too.
+    /// `Ok(None)`: nothing came by then. With [`Duration::ZERO`] it does not wait at all. The connection's own timers run
+    /// while it waits, as for any read.
+    ///
+    /// With an empty buffer it receives nothing and only asks whether the interrupt or the deadline has ended the connection.
     ///
     /// # Errors
     ///
@@ -460,9 +462,11 @@ impl HalfClosed {
         }
     }
 
-    /// Receives, and waits at most so long; with [`Duration::ZERO`] not at all. `Ok(None)`: nothing came by then. The
-    /// connection's own timers run while it waits, as for any read. An empty buffer takes nothing and waits for nothing; it
-    /// only asks whether the interrupt or the deadline has ended the connection.
+    /// Receives as reading does, but waits no longer than `limit`, for a TLS handshake that is still to be made too.
+    /// `Ok(None)`: nothing came by then. With [`Duration::ZERO`] it does not wait at all. The connection's own timers run
+    /// while it waits, as for any read.
+    ///
+    /// With an empty buffer it receives nothing and only asks whether the interrupt or the deadline has ended the connection.
     ///
     /// # Errors
     ///

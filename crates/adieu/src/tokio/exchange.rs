@@ -22,8 +22,8 @@ use tokio::task::coop::poll_proceed;
 /// waits until everything is acknowledged, closes, and reports. The async [`adieu::exchange`](crate::exchange()).
 ///
 /// `output` is shut down after the peer's EOF, and our sending side after that, if the peer ended first: our FIN says that
-/// `output` took everything. If the peer's stream was cut, `output` is dropped without a shutdown. What can go wrong is in
-/// the report; there is no other error.
+/// `output` took everything. If the peer's stream was cut, `output` is dropped without a shutdown. Every failure is in the
+/// report; nothing else is returned.
 pub async fn exchange(connection: Connection, input: impl AsyncRead, output: impl AsyncWrite) -> Report {
     let (input, output) = (pin!(input), pin!(output));
     let ends = Local { input, output, written: Written::default(), up: Flow::new(), down: Flow::new() };

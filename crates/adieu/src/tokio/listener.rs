@@ -49,8 +49,9 @@ impl Listener {
         self.inner.endpoint()
     }
 
-    /// Accepts one connection; waits for it, but not for its TLS handshake, which the first call on the connection makes.
-    /// The interrupt ends it also while clients are waiting, by [`ListenCause::Interrupted`](crate::ListenCause::Interrupted).
+    /// Waits for a client and accepts its connection. The TLS handshake is made later, by the first call on the connection.
+    /// Once the interrupt is raised this fails with [`ListenCause::Interrupted`](crate::ListenCause::Interrupted), even if
+    /// clients are waiting.
     ///
     /// # Errors
     ///

@@ -245,7 +245,7 @@ impl Engine {
         &self.outgoing.bytes[self.outgoing.start..self.outgoing.end]
     }
 
-    /// So many of these octets were accepted by our kernel. Gives the application bytes that it now has in whole.
+    /// So many of these octets were accepted by our kernel. Returns the application bytes that it now has in whole.
     pub(crate) fn sent(&mut self, n: usize) -> u64 {
         self.outgoing.consume(n);
         self.ledger.wrote(n)

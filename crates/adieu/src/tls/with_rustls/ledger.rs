@@ -69,7 +69,7 @@ impl Ledger {
         self.encrypted.bytes
     }
 
-    /// Our kernel accepted so many octets more. Gives the application bytes that it now has, and had not.
+    /// Our kernel accepted so many octets more. Returns the application bytes that it now has, and had not.
     pub(crate) fn wrote(&mut self, octets: usize) -> u64 {
         let before = self.last_accepted();
         self.written += octets as u64;
@@ -101,7 +101,7 @@ impl Ledger {
         self.accepted >= self.many
     }
 
-    /// So many octets that our kernel accepted are not acknowledged. Gives the application bytes of which the same must
+    /// So many octets that our kernel accepted are not acknowledged. Returns the application bytes of which the same must
     /// be said.
     pub(crate) fn unacknowledged(&mut self, octets: u64) -> u64 {
         let accepted = self.last_accepted();
