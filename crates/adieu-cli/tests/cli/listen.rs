@@ -222,9 +222,7 @@ fn a_connection_that_gets_no_thread_waits_and_the_others_go_on() {
     open.read_exact(&mut [0; 1]).expect("the server answers");
     assert!(server.line().contains("connection from "));
     // A little is left, but not enough for another stack.
-    let sizes = std::fs::read_to_string(format!("/proc/{}/statm", server.child.id())).expect("it runs");
-    let pages: u64 = sizes.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
-    let little = pages * rustix::param::page_size() as u64 + 160 * 1024;
+    let little = crate::mapped(&server.child) + 160 * 1024;
     let before = server.limit(Resource::As, Some(little));
     let waiting = server.connect();
     let said = server.line();

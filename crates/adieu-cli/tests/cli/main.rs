@@ -72,6 +72,27 @@ pub(crate) fn until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// What this process has mapped, once each of its threads waits for something: one that begins maps its own memory.
+#[cfg(target_os = "linux")]
+pub(crate) fn mapped(child: &Child) -> u64 {
+    let process = std::path::PathBuf::from(format!("/proc/{}", child.id()));
+    let waits = |thread: std::path::PathBuf| {
+        let stat = std::fs::read_to_string(thread.join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+    };
+    let mut looks = 0;
+    until("its threads do not come to rest", || {
+        let mut threads = std::fs::read_dir(process.join("task")).expect("it runs");
+        let all_wait = threads.all(|thread| waits(thread.expect("it is listed").path()));
+        // One of them may be woken by another while we look.
+        looks = if all_wait { looks + 1 } else { 0 };
+        looks > 5
+    });
+    let sizes = std::fs::read_to_string(process.join("statm")).expect("it runs");
+    let pages: u64 = sizes.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+    pages * rustix::param::page_size() as u64
+}
+
 /// Runs it to its end, with this on stdin.
 pub(crate) fn run(args: &[&str], input: &[u8]) -> Output {
     let mut child = adieu(args)

@@ -229,9 +229,7 @@ fn what_is_missing_for_a_moment_makes_a_sender_wait_and_does_not_end_the_receive
             5
         } else {
             // A little is left, but not enough for the stack of a thread.
-            let sizes = std::fs::read_to_string(format!("/proc/{}/statm", receiver.child.id()));
-            let pages = sizes.expect("it runs").split(' ').next().and_then(|n| n.parse::<u64>().ok());
-            pages.expect("a number") * rustix::param::page_size() as u64 + (1 << 20)
+            crate::mapped(&receiver.child) + (1 << 20)
         };
         let maximum = rustix::process::getrlimit(resource).maximum;
         let before = prlimit(id, resource, Rlimit { current: Some(few), maximum }).expect("it is ours");

@@ -110,21 +110,6 @@ impl Server {
         let at_once = if keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
         // Descriptors that nobody needs who is served: a client that waits takes one.
         let room = free_descriptors.saturating_sub(at_once as usize * service.descriptors());
-        printer.listening(&endpoint);
-        if keep_open && at_once < asked_for {
-            let short = if descriptors < memory {
-                "there are descriptors for no more (ulimit -n)"
-            } else {
-                "there is memory for no more (ulimit -v)"
-            };
-            printer.say(&format!("{at_once} at once: {short}"));
-        }
-        if let Some(fingerprint) = plan.fingerprint {
-            crate::printer::say_always(&format!(
-                "the certificate was made for this run; clients trust it with --pin {fingerprint}"
-            ));
-        }
-
         let options = observed(plan.options.interrupt(&stop), printer, waits_on.then(|| sender.clone()));
         let (tokens, may_accept) = mpsc::channel();
         let to_main = sender.clone();
@@ -145,6 +130,21 @@ impl Server {
                 }
             })
             .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
+        // Whoever reads it may rely on it: all that could be missing is there. Nobody is accepted before the first token.
+        printer.listening(&endpoint);
+        if keep_open && at_once < asked_for {
+            let short = if descriptors < memory {
+                "there are descriptors for no more (ulimit -n)"
+            } else {
+                "there is memory for no more (ulimit -v)"
+            };
+            printer.say(&format!("{at_once} at once: {short}"));
+        }
+        if let Some(fingerprint) = plan.fingerprint {
+            crate::printer::say_always(&format!(
+                "the certificate was made for this run; clients trust it with --pin {fingerprint}"
+            ));
+        }
         Ok(Self {
             endpoint,
             service: Arc::new(service),

@@ -122,6 +122,8 @@ struct DoorState {
 struct State {
     /// Those that have a thread, the oldest first.
     clients: VecDeque<Client>,
+    /// Clients are accepted.
+    is_open: bool,
     /// Somebody is served.
     is_busy: bool,
     /// The door is being closed for good.
@@ -164,7 +166,7 @@ impl State {
 }
 
 impl Door {
-    /// Opens it.
+    /// Makes it, with all that could be missing: its threads, and what wakes them. Nobody is accepted before [`Door::open`].
     pub(super) fn new(listener: Listener, options: &ListenOptions, hearing: Hearing) -> io::Result<Self> {
         let (sender, events) = mpsc::channel();
         let stop = Interrupt::new()?;
@@ -196,7 +198,7 @@ impl Door {
 
     /// Nobody is served any more: the next that says who it is will be.
     pub(super) fn open(&self) {
-        self.shared.change(|state| state.is_busy = false);
+        self.shared.change(|state| (state.is_open, state.is_busy) = (true, false));
     }
 
     /// The next event, within `limit`. `None`: there was none.
@@ -260,6 +262,10 @@ impl DoorState {
     }
 
     fn accept(self: Arc<Self>, listener: &Listener) {
+        self.wait_while(Duration::MAX, |state| !state.is_open && !state.is_over);
+        if self.is_over() {
+            return;
+        }
         let mut is_failing = false;
         for id in 0.. {
             let connection = loop {
@@ -278,11 +284,16 @@ impl DoorState {
             };
             is_failing = false;
             self.wait_while(Duration::MAX, |state| state.clients.len() >= THREADS && !state.is_over);
+            // Here, because a client that came first may be heard last.
+            let has_come = !self.state().is_busy;
+            if has_come {
+                self.tell_of(&connection);
+            }
             let source = Guesser::of(connection.peer_address());
             self.change(|state| state.make_room(id, source));
             // It stays ours until there is a thread for it.
             let waiting = Arc::new(Mutex::new(Some(connection)));
-            while let Err(error) = self.hear_on_thread(id, source, &waiting) {
+            while let Err(error) = self.hear_on_thread(id, source, has_come, &waiting) {
                 self.say_that_clients_wait(&format!("cannot hear a client: {}", describe_error(&error)));
                 if self.is_over() {
                     return;
@@ -296,12 +307,13 @@ impl DoorState {
         self: &Arc<Self>,
         id: u64,
         source: Guesser,
+        has_come: bool,
         waiting: &Arc<Mutex<Option<Connection>>>,
     ) -> io::Result<()> {
         let (this, waiting) = (Arc::clone(self), Arc::clone(waiting));
         let hear = move || {
             let connection = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let event = connection.and_then(|connection| this.hear(connection, id, source));
+            let event = connection.and_then(|connection| this.hear(connection, id, source, has_come));
             if let Some(event) = event {
                 this.tell(event);
             }
@@ -323,19 +335,25 @@ impl DoorState {
         }
     }
 
-    /// Hears who a client is. `None`: one that was never said to have come, so that those that come while somebody is served
-    /// for hours leave nothing behind.
-    fn hear(&self, connection: Connection, id: u64, source: Guesser) -> Option<DoorEvent> {
+    /// Says that a client has come.
+    fn tell_of(&self, connection: &Connection) {
+        self.hearing.printer.connected(connection);
+        self.tell(DoorEvent::Came);
+    }
+
+    /// Hears who a client is. `has_come`: that was said already. `None`: one that was never said to have come, so that those
+    /// that come while somebody is served for hours leave nothing behind.
+    fn hear(&self, connection: Connection, id: u64, source: Guesser, has_come: bool) -> Option<DoorEvent> {
         let peer = peer_name(connection.peer_address());
         let was_busy = self.stays_busy(id);
-        if !was_busy {
-            self.hearing.printer.connected(&connection);
-            self.tell(DoorEvent::Came);
+        if !(was_busy || has_come) {
+            self.tell_of(&connection);
         }
+        let has_come = has_come || !was_busy;
         let connection = if self.hearing.speaks_tls {
             match connection.handshake() {
                 Ok(connection) => connection,
-                Err(_) if was_busy => return self.was_busy(&peer, false),
+                Err(_) if was_busy => return self.was_busy(&peer, has_come),
                 Err(report) => {
                     let left_silently = report.tls_failure == Some(Failure::NotBegun);
                     let why = Why::Never(Never::new(report, true));
@@ -350,7 +368,7 @@ impl DoorState {
             let _ = adieu_transfer::tell_busy(&mut wire, self.hearing.role, self.hearing.secret.is_some());
             linger(&mut wire);
             wire.finish();
-            return self.was_busy(&peer, !was_busy);
+            return self.was_busy(&peer, has_come);
         }
         let has_guessed = Cell::new(false);
         let gate = || {
@@ -471,7 +489,7 @@ mod tests {
             printer: Arc::new(Printer::new(&reports).expect("it writes no file")),
         };
         let mut door = Door::new(listener, &options, hearing).expect("there are threads");
-        door.shared.change(|state| state.is_busy = true);
+        door.shared.change(|state| (state.is_open, state.is_busy) = (true, true));
         let clients: Vec<_> = (0..3).map(|_| TcpStream::connect(&address).expect("it listens")).collect();
         for mut client in clients {
             client.read_to_end(&mut Vec::new()).expect("it is told, and ends");

@@ -32,7 +32,8 @@ impl Session {
                 Ok(self.connect(&self.plan.endpoint, options))
             }
             Side::Listen(options) => {
-                let listener = self.listener(options, "")?;
+                let listener = self.bind(options)?;
+                self.announce(listener.local_endpoint(), "")?;
                 self.attempts.begin();
                 Ok(self.accept_plain(&listener))
             }

@@ -112,7 +112,8 @@ impl Session {
             }
             Side::Listen(listening) => listening,
         };
-        let listener = self.listener(listening, options)?;
+        let listener = self.bind(listening)?;
+        let endpoint = listener.local_endpoint().clone();
         let hearing = door::Hearing {
             role: plan.role,
             secret: plan.secret.clone(),
@@ -124,19 +125,26 @@ impl Session {
         let door = Door::new(listener, listening, hearing).map_err(|e| {
             self.local_failure(&format!("cannot wait for connections: {}", describe_error(&e)))
         })?;
+        // Whoever reads it may rely on it: what could be missing is there.
+        self.announce(&endpoint, options)?;
         Ok(Origin::Listen(Box::new(door)))
     }
 
-    /// Listens.
-    pub(crate) fn listener(&self, listening: &ListenOptions, options: &str) -> Result<Listener, ExitStatus> {
+    /// Listens, and says nothing of it yet.
+    pub(crate) fn bind(&self, listening: &ListenOptions) -> Result<Listener, ExitStatus> {
         let plan = &self.plan;
-        let listener = Listener::bind(&plan.endpoint, listening).map_err(|error| {
+        Listener::bind(&plan.endpoint, listening).map_err(|error| {
             let cause = NeverConnected::CannotListen { error: &error };
             let report = cause.report(&plan.endpoint, adieu::Role::Listen);
             let report = TransferReport::never_connected(plan.role, 0, report);
             self.printer.transfer_with(&report, hints::for_listening(&plan.endpoint, &error))
-        })?;
-        let endpoint = &listener.local_endpoint().clone();
+        })
+    }
+
+    /// Says where we listen: on stderr, in the port file, and as the other side's command line. `options`: as of
+    /// [`origin`](Self::origin).
+    pub(crate) fn announce(&self, endpoint: &Endpoint, options: &str) -> Result<(), ExitStatus> {
+        let plan = &self.plan;
         if let Some(path) = &plan.port_file {
             port_file::write(path, endpoint).map_err(|e| {
                 self.local_failure(&format!(
@@ -152,7 +160,7 @@ impl Session {
             let line = pasted::line(plan.role, endpoint, fingerprint, &format!("{secret}{options}"));
             say_always(&format!("on the other side: {line}"));
         }
-        Ok(listener)
+        Ok(())
     }
 
     /// Ends the connection, and makes the report of one attempt.
