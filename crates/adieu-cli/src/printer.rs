@@ -11,6 +11,7 @@ use adieu_transfer::TransferResult;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a report's file may take that somebody must read.
@@ -26,6 +27,8 @@ pub(crate) struct Printer {
     quiet: bool,
     verbose: bool,
     is_terminal: bool,
+    /// The report of a whole transfer has been made. It is the last that is said, whichever threads are still there.
+    is_over: Mutex<bool>,
 }
 
 /// A report, with what is known of it besides.
@@ -79,7 +82,17 @@ impl Printer {
             quiet,
             verbose,
             is_terminal: io::stderr().is_terminal(),
+            is_over: Mutex::new(false),
         })
+    }
+
+    fn is_over(&self) -> MutexGuard<'_, bool> {
+        self.is_over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something that is no report may be said, for as long as this is held.
+    fn speaks(&self) -> Option<MutexGuard<'_, bool>> {
+        Some(self.is_over()).filter(|is_over| !(self.quiet || **is_over))
     }
 
     /// Says how a connection ended, and gives the exit status.
@@ -117,6 +130,8 @@ impl Printer {
             _ => None,
         });
         let (is_good, status) = (report.is_good(), ExitStatus::Ending(report.exit_code));
+        let mut is_over = self.is_over();
+        *is_over = true;
         self.publish(report, &report.to_string(), hint, is_good, is_good, status)
     }
 
@@ -197,9 +212,7 @@ impl Printer {
 
     /// The same, with what to try next.
     pub(crate) fn say_with(&self, text: &str, hint: Option<&str>) {
-        if self.quiet {
-            return;
-        }
+        let Some(_held) = self.speaks() else { return };
         if said::is_json() {
             Happened { hint, ..Happened::new("note", text) }.say();
         } else {
@@ -212,9 +225,7 @@ impl Printer {
 
     /// Says where we listen.
     pub(crate) fn listening(&self, endpoint: &Endpoint) {
-        if self.quiet {
-            return;
-        }
+        let Some(_held) = self.speaks() else { return };
         let endpoint = endpoint.to_string();
         let text = format!("listening on {endpoint}");
         if said::is_json() {
@@ -226,9 +237,7 @@ impl Printer {
 
     /// Says who has connected.
     pub(crate) fn connected(&self, connection: &Connection) {
-        if self.quiet {
-            return;
-        }
+        let Some(_held) = self.speaks() else { return };
         let (peer, local) = (named(connection.peer_address()), named(connection.local_address()));
         let text = format!("connection from {}", peer_name(connection.peer_address()));
         if said::is_json() {
@@ -281,6 +290,7 @@ impl Printer {
             return;
         }
         let Some(text) = steps::in_words(event) else { return };
+        let Some(_held) = self.speaks() else { return };
         if said::is_json() {
             let since_us = Some(u64::try_from(at.as_micros()).unwrap_or(u64::MAX));
             Happened { since_us, ..Happened::new("step", &text) }.say();
