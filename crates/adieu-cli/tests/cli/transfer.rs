@@ -3,7 +3,7 @@
 use crate::{BOUND, adieu, text};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -381,6 +381,20 @@ fn reset(stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
+/// Waits until the other side has read what it was sent: a reset throws away what its kernel holds. proc_net_tcp(5).
+fn until_read(to: &TcpStream) {
+    let address = to.peer_addr().expect("it is connected");
+    let port = |address: SocketAddr| format!(":{:04X}", address.port());
+    let (its, ours) = (port(address), port(to.local_addr().expect("it has one")));
+    crate::until("it does not read", || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        lines
+            .find(|line| line.len() > 4 && line[1].ends_with(&its) && line[2].ends_with(&ours))
+            .is_none_or(|line| line[4].ends_with(":00000000"))
+    });
+}
+
 fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm, mute: &AtomicBool) {
     let mut buffer = vec![0; 64 * 1024];
     if let Harm::Vanish = harm {
@@ -413,6 +427,7 @@ fn carry(mut sender: &TcpStream, mut receiver: &TcpStream, harm: Harm, mute: &At
         done += n as u64;
         if end < n {
             if let Harm::Cut(_) = harm {
+                until_read(receiver);
                 reset(sender);
                 reset(receiver);
             } else if let Harm::End(_) = harm {
@@ -470,7 +485,7 @@ fn a_link_that_is_cut_or_falls_silent_is_resumed_by_retry() {
     for harm in [Harm::Cut(2_000_000), Harm::Hold(2_000_000)] {
         // Nothing there yet.
         let _ = std::fs::remove_file(&target);
-        let both = ["--idle-timeout", "300ms", "--resume"];
+        let both = ["--idle-timeout", "1s", "--resume"];
         let receiver = scene.receive(&[&["--output", &target, "--retry=1"], &both[..]].concat());
         let (address, proxy) = proxy(&receiver.address, harm);
         let (code, said) = send(&[&[&*file, &address], &both[..]].concat());
