@@ -5,6 +5,9 @@ use crate::handle::Handle;
 use adieu_proto::Waiting;
 use std::time::{Duration, Instant};
 
+/// In place of a moment that is beyond the end of a clock.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
 impl<H: Handle> Link<H> {
     /// How long the core lets its driver sleep. `None`: for ever.
     pub(crate) fn time_left(&self) -> Option<Duration> {
@@ -25,13 +28,13 @@ impl<H: Handle> Link<H> {
 
     /// Puts the interrupt off until `limit` has passed.
     pub(crate) fn defer_interrupt(&mut self, limit: Duration) {
-        self.deferred_until = Instant::now().checked_add(limit);
+        let now = Instant::now();
+        self.deferred_until = Some(now.checked_add(limit).unwrap_or(now + FAR));
     }
 
     /// A moment of the core's on tokio's clock; one beyond that clock's end is far enough away.
     #[cfg(feature = "tokio")]
     pub(crate) fn instant_of(&self, at: adieu_proto::Time) -> tokio::time::Instant {
-        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
         let at = self.start.checked_add(at).unwrap_or_else(|| Instant::now() + FAR);
         tokio::time::Instant::from_std(at)
     }

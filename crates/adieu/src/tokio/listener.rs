@@ -37,7 +37,8 @@ impl Listener {
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
-    /// that accepting can be stopped without stopping what was accepted.
+    /// that accepting can be stopped without stopping what was accepted. The socket options stay those of
+    /// [`bind`](Self::bind): accepted sockets have them from the socket that listens.
     #[must_use]
     pub fn with_options(self, options: &ListenOptions, accepting: &Interrupt) -> Self {
         let inner = self.inner.with_options(&options.0, accepting);

@@ -44,6 +44,11 @@ fn an_interrupt_that_was_put_off_ends_a_read_when_its_time_has_come() {
         let ended = error.get_ref().and_then(|error| error.downcast_ref::<Ended>());
         assert!(ended.is_some_and(|e| matches!(e.ending, Ending::Interrupted { .. })), "{error}");
         assert!(put_off.elapsed() >= ms(150), "{:?}", put_off.elapsed());
+        let interrupt = Interrupt::new().expect("a pipe");
+        let (mut open, _stream) = arm.to_std(&ConnectOptions::new().interrupt(&interrupt));
+        open.defer_interrupt(Duration::MAX);
+        interrupt.raise(Signal::Terminate);
+        assert_eq!(open.read_within(&mut [0], ms(150)).expect("it is put off for ever"), None);
     });
 }
 
