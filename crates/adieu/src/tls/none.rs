@@ -21,6 +21,20 @@ pub(crate) struct Session(Never);
 #[derive(Debug, Clone)]
 enum Never {}
 
+/// Methods of a type without values: nobody can call them, so none needs a body.
+macro_rules! uncallable {
+    ($($vis:vis fn $name:ident(&$me:ident $(, $given:ty)*) $(-> $result:ty)?;)*) => {
+        $($vis fn $name(&$me $(, _: $given)*) $(-> $result)? {
+            match $me.0 {}
+        })*
+    };
+    ($($vis:vis fn $name:ident(&mut $me:ident $(, $given:ty)*) $(-> $result:ty)?;)*) => {
+        $($vis fn $name(&mut $me $(, _: $given)*) $(-> $result)? {
+            match $me.0 {}
+        })*
+    };
+}
+
 impl ClientConfig {
     /// The one that an endpoint asks for by its scheme alone.
     ///
@@ -31,34 +45,19 @@ impl ClientConfig {
         Err("this build speaks no TLS".to_owned())
     }
 
-    pub(crate) fn trust(&self) -> Trust {
-        match self.0 {}
-    }
-
-    pub(crate) fn eof(&self) -> Eof {
-        match self.0 {}
-    }
-
-    pub(crate) fn needs_host(&self) -> bool {
-        match self.0 {}
-    }
-
-    pub(crate) fn session(&self, _: Option<&str>) -> Result<Session, HandshakeError> {
-        match self.0 {}
-    }
-
-    pub(crate) fn session_with_proxy(&self, _: &str) -> Result<Session, HandshakeError> {
-        match self.0 {}
+    uncallable! {
+        pub(crate) fn trust(&self) -> Trust;
+        pub(crate) fn eof(&self) -> Eof;
+        pub(crate) fn needs_host(&self) -> bool;
+        pub(crate) fn session(&self, Option<&str>) -> Result<Session, HandshakeError>;
+        pub(crate) fn session_with_proxy(&self, &str) -> Result<Session, HandshakeError>;
     }
 }
 
 impl ServerConfig {
-    pub(crate) fn eof(&self) -> Eof {
-        match self.0 {}
-    }
-
-    pub(crate) fn session(&self) -> Result<Session, HandshakeError> {
-        match self.0 {}
+    uncallable! {
+        pub(crate) fn eof(&self) -> Eof;
+        pub(crate) fn session(&self) -> Result<Session, HandshakeError>;
     }
 }
 
@@ -66,97 +65,41 @@ impl Carrier for Session {
     fn within(self, _: Self) -> Self {
         match self.0 {}
     }
-    fn handshake(&mut self) -> HandshakeState {
-        match self.0 {}
+
+    uncallable! {
+        fn refusal(&self) -> HandshakeError;
+        fn early_eof(&self) -> HandshakeError;
+        fn early_outer_end(&self) -> HandshakeError;
+        fn early_fault(&self, &io::Error) -> HandshakeError;
+        fn out_of_time(&self, Timer) -> crate::Words;
+        fn describe(&self, &mut TlsFacts);
+        fn has_unsent(&self) -> bool;
+        fn sealed(&self) -> u64;
+        fn has_ended(&self) -> bool;
+        fn held(&self) -> &[u8];
+        fn peer_stream(&self) -> PeerStream;
+        fn broken(&self) -> Option<Broken>;
+        fn is_within_record(&self) -> bool;
+        fn outer_stream(&self) -> PeerStream;
+        fn outer_broken(&self) -> Option<String>;
     }
-    fn refusal(&self) -> HandshakeError {
-        match self.0 {}
-    }
-    fn early_eof(&self) -> HandshakeError {
-        match self.0 {}
-    }
-    fn early_outer_end(&self) -> HandshakeError {
-        match self.0 {}
-    }
-    fn early_fault(&self, _: &io::Error) -> HandshakeError {
-        match self.0 {}
-    }
-    fn out_of_time(&self, _: Timer) -> crate::Words {
-        match self.0 {}
-    }
-    fn describe(&self, _: &mut TlsFacts) {
-        match self.0 {}
-    }
-    fn has_unsent(&self) -> bool {
-        match self.0 {}
-    }
-    fn unsent(&mut self) -> &[u8] {
-        match self.0 {}
-    }
-    fn sent(&mut self, _: usize) -> u64 {
-        match self.0 {}
-    }
-    fn seal(&mut self, _: &[u8]) -> usize {
-        match self.0 {}
-    }
-    fn sealed(&self) -> u64 {
-        match self.0 {}
-    }
-    fn end(&mut self) {
-        match self.0 {}
-    }
-    fn has_ended(&self) -> bool {
-        match self.0 {}
-    }
-    fn octets_from(&mut self, _: bool) -> OctetsFrom {
-        match self.0 {}
-    }
-    fn room(&mut self) -> &mut [u8] {
-        match self.0 {}
-    }
-    fn received(&mut self, _: usize) -> Arrived {
-        match self.0 {}
-    }
-    fn open(&mut self, _: &mut [u8]) -> usize {
-        match self.0 {}
-    }
-    fn holds_bytes(&mut self) -> bool {
-        match self.0 {}
-    }
-    fn held(&self) -> &[u8] {
-        match self.0 {}
-    }
-    fn take_held(&mut self, _: usize) {
-        match self.0 {}
-    }
-    fn begin_streams(&mut self) {
-        match self.0 {}
-    }
-    fn peer_stream(&self) -> PeerStream {
-        match self.0 {}
-    }
-    fn broken(&self) -> Option<Broken> {
-        match self.0 {}
-    }
-    fn ignore_received(&mut self) {
-        match self.0 {}
-    }
-    fn is_within_record(&self) -> bool {
-        match self.0 {}
-    }
-    fn outer_stream(&self) -> PeerStream {
-        match self.0 {}
-    }
-    fn outer_broken(&self) -> Option<String> {
-        match self.0 {}
-    }
-    fn unacknowledged(&mut self, _: u64) -> u64 {
-        match self.0 {}
-    }
-    fn acknowledgements_unknown(&mut self) {
-        match self.0 {}
-    }
-    fn needs_sample(&mut self) -> bool {
-        match self.0 {}
+
+    uncallable! {
+        fn handshake(&mut self) -> HandshakeState;
+        fn unsent(&mut self) -> &[u8];
+        fn sent(&mut self, usize) -> u64;
+        fn seal(&mut self, &[u8]) -> usize;
+        fn end(&mut self);
+        fn octets_from(&mut self, bool) -> OctetsFrom;
+        fn room(&mut self) -> &mut [u8];
+        fn received(&mut self, usize) -> Arrived;
+        fn open(&mut self, &mut [u8]) -> usize;
+        fn holds_bytes(&mut self) -> bool;
+        fn take_held(&mut self, usize);
+        fn begin_streams(&mut self);
+        fn ignore_received(&mut self);
+        fn unacknowledged(&mut self, u64) -> u64;
+        fn acknowledgements_unknown(&mut self);
+        fn needs_sample(&mut self) -> bool;
     }
 }
