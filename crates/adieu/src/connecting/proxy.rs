@@ -3,13 +3,12 @@
 //! The handshakes are codecs without I/O ([`crate::proxy`]). Here their bytes are moved, in the clear or through a TLS
 //! session, and never by waiting.
 
-use super::secure_proxy::Session;
+use super::secure_proxy::{Session, fault, would_block};
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
 use crate::handle::{Direction, Handle};
 use crate::link::{Established, Link};
 use crate::os;
 use crate::proxy::{Handshake, Proxy, ProxyError, Target, Wants};
-use crate::system_error;
 use crate::{Event, Transport};
 use adieu_proto::{Call, Time};
 use socket2::SockRef;
@@ -269,15 +268,10 @@ fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Option<Direc
                 (Direction::Receive, received)
             }
         };
-        match result {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Some(direction)),
-            // What it said before its reset is told.
-            Err(_) if handshake.is_refused() => return Err(handshake.end()),
-            Err(error) => {
-                let call = if direction == Direction::Send { Call::Send } else { Call::Receive };
-                return Err(ProxyError::Io { call, error: system_error::of(&error) });
+        if let Err(error) = result {
+            let call = if direction == Direction::Send { Call::Send } else { Call::Receive };
+            if would_block(&error, handshake, |error| fault(call, error))? {
+                return Ok(Some(direction));
             }
         }
     }

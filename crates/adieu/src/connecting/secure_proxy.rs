@@ -51,12 +51,11 @@ impl Session {
                     Ok(n) => {
                         self.tls.sent(n);
                     }
-                    Err(error) => match failed(error, handshake) {
-                        None => {}
-                        Some(Ok(())) => return Ok(Some(Direction::Send)),
-                        Some(Err(Ok(refusal))) => return Err(refusal),
-                        Some(Err(Err(error))) => return Err(failed_us(Call::Send, &error)),
-                    },
+                    Err(error) => {
+                        if would_block(&error, handshake, |error| fault(Call::Send, error))? {
+                            return Ok(Some(Direction::Send));
+                        }
+                    }
                 }
                 continue;
             }
@@ -83,15 +82,17 @@ impl Session {
                 Ok(n) => {
                     self.tls.received(n);
                 }
-                Err(error) => match failed(error, handshake) {
-                    None => {}
-                    Some(Ok(())) => return Ok(Some(Direction::Receive)),
-                    Some(Err(Ok(refusal))) => return Err(refusal),
-                    Some(Err(Err(error))) if self.is_secured => {
-                        return Err(failed_us(Call::Receive, &error));
+                Err(error) => {
+                    let failed = |error: &io::Error| {
+                        if self.is_secured {
+                            return fault(Call::Receive, error);
+                        }
+                        ProxyError::Tls(self.tls.early_fault(error))
+                    };
+                    if would_block(&error, handshake, failed)? {
+                        return Ok(Some(Direction::Receive));
                     }
-                    Some(Err(Err(error))) => return Err(ProxyError::Tls(self.tls.early_fault(&error))),
-                },
+                }
             }
         }
     }
@@ -132,10 +133,6 @@ impl Session {
     }
 }
 
-fn failed_us(call: Call, error: &io::Error) -> ProxyError {
-    ProxyError::Io { call, error: system_error::of(error) }
-}
-
 /// What speaking came to.
 enum Spoken {
     Done,
@@ -143,13 +140,25 @@ enum Spoken {
     NeedsInput,
 }
 
-/// What a call's error means: nothing, that it would block, a refusal that is known already, or a failure.
-fn failed(error: io::Error, handshake: &Handshake) -> Option<Result<(), Result<ProxyError, io::Error>>> {
+/// Whether a call has failed only because it would block; false: it was interrupted, and is to be made again.
+///
+/// # Errors
+///
+/// The call has failed. A refusal that the proxy had made known before that is told instead.
+pub(super) fn would_block(
+    error: &io::Error,
+    handshake: &Handshake,
+    failed: impl FnOnce(&io::Error) -> ProxyError,
+) -> Result<bool, ProxyError> {
     match error.kind() {
-        io::ErrorKind::Interrupted => None,
-        io::ErrorKind::WouldBlock => Some(Ok(())),
-        // What it said before its reset is told.
-        _ if handshake.is_refused() => Some(Err(Ok(handshake.end()))),
-        _ => Some(Err(Err(error))),
+        io::ErrorKind::Interrupted => Ok(false),
+        io::ErrorKind::WouldBlock => Ok(true),
+        _ if handshake.is_refused() => Err(handshake.end()),
+        _ => Err(failed(error)),
     }
+}
+
+/// A call on the connection to a proxy has failed.
+pub(super) fn fault(call: Call, error: &io::Error) -> ProxyError {
+    ProxyError::Io { call, error: system_error::of(error) }
 }
