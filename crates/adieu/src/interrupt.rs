@@ -1,4 +1,4 @@
-//! Stopping a connection from outside of whatever it waits for.
+//! The interrupt: it stops connections from another thread or a signal handler, whatever they are waiting for.
 
 use crate::os::{self, AsPollable, Waker, Watch};
 use adieu_proto::Signal;

@@ -1,4 +1,4 @@
-//! The handshake with a proxy over TLS: what a driver does in the clear, through a session.
+//! The handshake with a proxy that speaks TLS: its bytes go through a TLS session with the proxy.
 //!
 //! The session then carries the streams: their bytes are what is sealed in it, or, where the peer speaks TLS too, the records
 //! that lead to the peer are.

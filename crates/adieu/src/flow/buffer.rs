@@ -1,4 +1,4 @@
-//! The bytes between a source and a sink: one allocation, that grows to a bound.
+//! The buffer between a source and a sink: one allocation that grows to a limit.
 
 /// How much one direction holds at most.
 const CAPACITY: usize = 256 * 1024;

@@ -1,6 +1,6 @@
 //! What a flow joins: where bytes come from, and where they go.
 //!
-//! Both are asked without blocking. Which of the two sides of a connection is meant says the trait: a
+//! Both are asked without blocking. The trait says which side of a connection is meant: a
 //! [`Peer`](super::Peer) is a source by its receiving side and a sink by its sending side. What an end is told beside its own
 //! bytes (that they were taken, that the other end is over) is what a connection's core has to know. Our own ends have nothing
 //! to do then, and what is written out here is theirs.

@@ -1,4 +1,4 @@
-//! A socket that somebody else has connected, before a connection takes it over: what it is, and whether it can be had.
+//! Takes over a socket that somebody else has connected: finds out what it is, and sets the options that were asked for.
 
 use super::Link;
 use crate::error::AdoptError;

@@ -1,4 +1,4 @@
-//! What time and interrupts have to do with a link.
+//! A link's time limits and its interrupt: how long a wait may last, and telling the core what has ended it.
 
 use super::Link;
 use crate::handle::Handle;

@@ -1,7 +1,7 @@
-//! A core, a carrier and a socket: performs the core's actions and translates each call's result into an input.
+//! A link is one connection at work: its core, its socket, and its TLS carrier if it has one. It performs the core's actions,
+//! and tells the core what each system call came to.
 //!
-//! Every call here is non-blocking, so the blocking driver, the exchange and the async driver share it; only
-//! how they wait is their own. Its parts:
+//! Every call here is non-blocking, so both faces share it, and each only waits in its own way. Its parts:
 //!
 //! - here: the connection's beginning, the core's actions, and the report at the end;
 //! - `streams`: receiving and sending where the streams' bytes are what is on the wire;
@@ -11,7 +11,7 @@
 //! - `methods`: the methods of a connection that never wait, for both faces;
 //! - `adopt`: a socket that somebody else has connected;
 //! - `established`, `syn`: how a connection was made, and the bytes that may go with its SYN;
-//! - `clock`: what time and interrupts have to do with it.
+//! - `clock`: its time limits and its interrupt.
 
 pub(crate) mod adopt;
 mod carried;

@@ -1,5 +1,5 @@
-//! The empty twin: TLS where it is not built. Its types have no values, so whatever has one cannot be reached, and the
-//! compiler leaves it out.
+//! The empty twin of `with_rustls`, for builds without TLS. Its types have no values, so code that needs one is never reached,
+//! and the compiler leaves it out.
 
 use super::{Eof, HandshakeError, TlsFacts, Trust};
 use crate::carrier::{Arrived, Broken, Carrier, HandshakeState, OctetsFrom, PeerStream};
