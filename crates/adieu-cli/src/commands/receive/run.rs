@@ -1,16 +1,14 @@
 //! Receives until it is stored, or no attempt is left.
 
 use super::plan::Plan;
-use crate::commands::transfer::meeting::Met;
 use crate::commands::transfer::progress::Progress;
-use crate::commands::transfer::session::{Origin, Session};
+use crate::commands::transfer::session::Session;
 use crate::exit::ExitStatus;
 use crate::os::{self, Standard};
 use adieu::describe_error;
 use adieu_transfer::wire::shown;
 use adieu_transfer::{ReceiveOptions, Storage, TransferEvent};
 use std::io::IsTerminal;
-use std::ops::ControlFlow::Break;
 use std::path::Path;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
@@ -24,7 +22,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     // Small files share a sync, and each that waits for it holds a descriptor.
     adieu_os::raise_descriptor_limit();
     // Before anybody is asked to connect. All attempts use it: what is put under the output's name later is not the user's.
-    let storage = match if is_to_stdout { stdout() } else { stored_at(&output) } {
+    let mut storage = match if is_to_stdout { stdout() } else { stored_at(&output) } {
         Ok(storage) => storage,
         Err(words) => return session.local_failure(&words),
     };
@@ -39,7 +37,25 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         patience: session.plan.patience,
         deadline: session.plan.deadline,
     };
-    attempt(&output, storage, session, origin, &options)
+    session.run(origin, true, |session, wire, agreement| {
+        let mut progress = if storage.is_stream() {
+            Progress::to_stdout(&session.printer, session.shares_terminal)
+        } else {
+            Progress::new(&session.printer)
+        };
+        let mut observe = |event: TransferEvent<'_>| progress.tell(event);
+        let mut outcome = match agreement {
+            None => adieu_transfer::receive(wire, &mut storage, &options, &mut observe),
+            Some(agreement) => {
+                adieu_transfer::receive_agreed(wire, agreement, &mut storage, &options, &mut observe)
+            }
+        };
+        progress.finish();
+        outcome.set_place(shown(output.as_os_str().as_encoded_bytes()));
+        // What went to stdout cannot be taken back.
+        let is_repeatable = !(storage.is_stream() && outcome.moved > 0);
+        (outcome, is_repeatable)
+    })
 }
 
 fn stored_at(path: &Path) -> Result<Storage, String> {
@@ -49,54 +65,4 @@ fn stored_at(path: &Path) -> Result<Storage, String> {
 fn stdout() -> Result<Storage, String> {
     let stdout = os::check_standard(Standard::Output).and_then(|()| adieu_os::stdout_file());
     stdout.map(Storage::stream).map_err(|error| format!("cannot write to stdout: {}", describe_error(&error)))
-}
-
-/// Receives until it is stored, or no attempt is left.
-fn attempt(
-    output: &Path,
-    mut storage: Storage,
-    mut session: Session,
-    mut origin: Origin,
-    options: &ReceiveOptions,
-) -> ExitStatus {
-    loop {
-        let (report, again) = match session.meet(&mut origin) {
-            Met::Never(never) => {
-                let again = session.may_connect_again(&never);
-                (session.never_connected(never), again)
-            }
-            Met::Stranger(outcome, wire) => {
-                let again = session.may_be_tried_again(&outcome);
-                (session.conclude(&outcome, *wire, true), again)
-            }
-            Met::Peer(mut wire, agreement) => {
-                let mut progress = if storage.is_stream() {
-                    Progress::to_stdout(&session.printer, session.shares_terminal)
-                } else {
-                    Progress::new(&session.printer)
-                };
-                let mut observe = |event: TransferEvent<'_>| progress.tell(event);
-                let (wire_ref, storage_ref) = (&mut *wire, &mut storage);
-                let mut outcome = match agreement {
-                    None => adieu_transfer::receive(wire_ref, storage_ref, options, &mut observe),
-                    Some(agreement) => adieu_transfer::receive_agreed(
-                        wire_ref,
-                        *agreement,
-                        storage_ref,
-                        options,
-                        &mut observe,
-                    ),
-                };
-                progress.finish();
-                outcome.set_place(shown(output.as_os_str().as_encoded_bytes()));
-                // What went to stdout cannot be taken back.
-                let again =
-                    session.may_be_tried_again(&outcome) && !(storage.is_stream() && outcome.moved > 0);
-                (session.conclude(&outcome, *wire, true), again)
-            }
-        };
-        if let Break(status) = session.after(report, again) {
-            return status;
-        }
-    }
 }

@@ -1,17 +1,15 @@
 //! Sends until it is confirmed, or no attempt is left.
 
 use super::plan::{Content, Plan};
-use crate::commands::transfer::meeting::Met;
 use crate::commands::transfer::patience::wait_for;
 use crate::commands::transfer::progress::Progress;
-use crate::commands::transfer::session::{Origin, Session};
+use crate::commands::transfer::session::Session;
 use crate::exit::ExitStatus;
 use crate::stdio;
 use adieu::describe_error;
 use adieu::exchange::{Input, Output};
 use adieu_transfer::{SendOptions, Sources, TransferEvent, TransferReport};
 use std::fs::File;
-use std::ops::ControlFlow::Break;
 use std::path::Path;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
@@ -32,13 +30,32 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Ok(origin) => origin,
         Err(status) => return status,
     };
-    let options = SendOptions {
+    let mut options = SendOptions {
         resume: session.plan.resume,
         secret: session.plan.secret.clone(),
         limit_rate: session.plan.limit_rate,
         patience: session.plan.patience,
     };
-    attempt(session, origin, &sources, options, accept_written)
+    session.run(origin, accept_written, |session, wire, agreement| {
+        // It may all be there by now, and only the receipt was lost.
+        options.resume |= session.attempts.count > 1;
+        let mut progress = Progress::new(&session.printer);
+        let mut observe = |event: TransferEvent<'_>| progress.tell(event);
+        let mut outcome = match agreement {
+            None => adieu_transfer::send(wire, &sources, &options, &mut observe),
+            Some(agreement) => adieu_transfer::send_agreed(wire, agreement, &sources, &options, &mut observe),
+        };
+        progress.finish();
+        if let Some(name) = sources.name() {
+            outcome.set_place(name);
+        }
+        if sources.has_stdin() && outcome.is_whole && outcome.totals.bytes == 0 {
+            session.printer.say("stdin was empty: what was sent has no content");
+        }
+        // What was read of a pipe cannot be read again.
+        let is_repeatable = sources.can_be_read_again() || outcome.moved == 0;
+        (outcome, is_repeatable)
+    })
 }
 
 /// Looks at everything that is to be sent, until a signal or the deadline.
@@ -47,55 +64,6 @@ fn check(session: &Session, sources: &Sources) -> Result<(), ExitStatus> {
         Ok(true) => Ok(()),
         Ok(false) => Err(session.ended_before("looking at what is to be sent")),
         Err(error) => Err(session.local_failure(&error.to_string())),
-    }
-}
-
-/// Sends until it is confirmed, or no attempt is left.
-fn attempt(
-    mut session: Session,
-    mut origin: Origin,
-    sources: &Sources,
-    mut options: SendOptions,
-    accept_written: bool,
-) -> ExitStatus {
-    loop {
-        let (report, again) = match session.meet(&mut origin) {
-            Met::Never(never) => {
-                let again = session.may_connect_again(&never);
-                (session.never_connected(never), again)
-            }
-            Met::Stranger(outcome, wire) => {
-                let again = session.may_be_tried_again(&outcome);
-                (session.conclude(&outcome, *wire, accept_written), again)
-            }
-            Met::Peer(mut wire, agreement) => {
-                let mut progress = Progress::new(&session.printer);
-                let mut observe = |event: TransferEvent<'_>| progress.tell(event);
-                let wire_ref = &mut *wire;
-                let mut outcome = match agreement {
-                    None => adieu_transfer::send(wire_ref, sources, &options, &mut observe),
-                    Some(agreement) => {
-                        adieu_transfer::send_agreed(wire_ref, *agreement, sources, &options, &mut observe)
-                    }
-                };
-                progress.finish();
-                if let Some(name) = sources.name() {
-                    outcome.set_place(name);
-                }
-                if sources.has_stdin() && outcome.is_whole && outcome.totals.bytes == 0 {
-                    session.printer.say("stdin was empty: what was sent has no content");
-                }
-                // What was read of a pipe cannot be read again.
-                let again = session.may_be_tried_again(&outcome)
-                    && (sources.can_be_read_again() || outcome.moved == 0);
-                (session.conclude(&outcome, *wire, accept_written), again)
-            }
-        };
-        if let Break(status) = session.after(report, again) {
-            return status;
-        }
-        // It may all be there by now, and only the receipt was lost.
-        options.resume = true;
     }
 }
 

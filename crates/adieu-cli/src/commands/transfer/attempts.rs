@@ -1,9 +1,12 @@
 //! Several attempts: when there is another, how long it is waited for, and what they come to together.
 
-use super::session::Session;
+use super::meeting::Met;
+use super::session::{Origin, Session};
 use crate::exit::ExitStatus;
 use crate::hints;
-use adieu_transfer::{EncryptedBy, TransferReport, TransferResult, WaitEnded};
+use adieu_transfer::{
+    Agreement, EncryptedBy, TransferOutcome, TransferReport, TransferResult, WaitEnded, Wire,
+};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -12,16 +15,47 @@ use std::time::{Duration, Instant};
 const COURTESY: Duration = Duration::from_secs(240);
 
 impl Session {
+    /// Transfers with one peer after the other, until it is good or no attempt is left. `transfer` also says whether it could
+    /// be done once more.
+    pub(crate) fn run(
+        mut self,
+        mut origin: Origin,
+        accept_written: bool,
+        mut transfer: impl FnMut(&Self, &mut Wire, Option<Agreement>) -> (TransferOutcome, bool),
+    ) -> ExitStatus {
+        loop {
+            let (report, again) = match self.meet(&mut origin) {
+                Met::Never(never) => {
+                    let again = self.may_connect_again(&never);
+                    (self.never_connected(never), again)
+                }
+                Met::Stranger(outcome, wire) => {
+                    let again = self.may_be_tried_again(&outcome);
+                    (self.conclude(&outcome, *wire, accept_written), again)
+                }
+                Met::Peer(mut wire, agreement) => {
+                    let (outcome, is_repeatable) =
+                        transfer(&self, &mut wire, agreement.map(|agreed| *agreed));
+                    let again = is_repeatable && self.may_be_tried_again(&outcome);
+                    (self.conclude(&outcome, *wire, accept_written), again)
+                }
+            };
+            if let ControlFlow::Break(status) = self.after(report, again) {
+                return status;
+            }
+        }
+    }
+
     /// After an attempt: waits for the time of the next one, if that may do better and is left. `Break`: all is over, and
     /// reported.
-    pub(crate) fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
+    fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
         let again = (again || report.is_unheard()) && report.result != TransferResult::Interrupted;
         // Whoever comes and brings nothing uses up nothing, so that no stranger can end the wait for the right one.
         if !self.plan.listens() || report.bytes_moved > 0 || report.encrypted_by == Some(EncryptedBy::Secret)
         {
             self.attempts.used += 1;
         }
-        if !again || !self.attempts.may_go_on() || self.attempts.used > self.attempts.retries {
+        if !again || self.plan.retries == 0 || self.attempts.used > self.plan.retries {
             return ControlFlow::Break(self.end(report));
         }
         if report.bytes_moved > 0 {
@@ -56,7 +90,7 @@ impl Session {
     }
 
     /// Reports what it came to with this last attempt.
-    pub(crate) fn end(&mut self, mut report: TransferReport) -> ExitStatus {
+    fn end(&mut self, mut report: TransferReport) -> ExitStatus {
         report.attempts = self.attempts.count;
         self.printer.transfer(&report.after(self.attempts.furthest.take()))
     }

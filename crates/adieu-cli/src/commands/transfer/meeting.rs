@@ -28,13 +28,13 @@ impl Session {
     pub(crate) fn plain_connection(&mut self) -> Result<Result<Connection, Never>, ExitStatus> {
         match &self.plan.side {
             Side::Connect(options) => {
-                self.attempts.begin();
+                self.attempts.count += 1;
                 Ok(self.connect(&self.plan.endpoint, options))
             }
             Side::Listen(options) => {
                 let listener = self.bind(options)?;
                 self.announce(listener.local_endpoint(), "")?;
-                self.attempts.begin();
+                self.attempts.count += 1;
                 Ok(self.accept_plain(&listener))
             }
         }
@@ -73,7 +73,7 @@ impl Session {
 
     /// The next peer, or why there is none.
     pub(crate) fn meet(&mut self, origin: &mut Origin) -> Met {
-        self.attempts.begin();
+        self.attempts.count += 1;
         let (endpoint, options) = match origin {
             Origin::Connect(endpoint, options) => (endpoint, options),
             Origin::Listen(door) => return self.hear(door),
@@ -173,7 +173,7 @@ impl Session {
                 (Met::Stranger(outcome, wire), words, hint)
             }
         };
-        if self.attempts.may_go_on() && self.plan.may_go_on() {
+        if self.plan.retries > 0 && self.plan.may_go_on() {
             self.printer.say_with(&format!("{words}; waiting for the next connection"), hint);
             return None;
         }

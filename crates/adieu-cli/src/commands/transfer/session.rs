@@ -29,11 +29,11 @@ pub(crate) struct Session {
 }
 
 /// The attempts so far.
+#[derive(Default)]
 pub(crate) struct Attempts {
-    pub(super) count: u32,
+    pub(crate) count: u32,
     /// Those that count as retries.
     pub(super) used: u32,
-    pub(super) retries: u32,
     pub(super) backoff: Backoff,
     /// The one that came furthest.
     pub(super) furthest: Option<TransferReport>,
@@ -42,23 +42,6 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    pub(crate) fn new(retries: u32) -> Self {
-        Self { count: 0, used: 0, retries, backoff: Backoff::new(), furthest: None, courtesy: None }
-    }
-
-    pub(crate) const fn begin(&mut self) {
-        self.count += 1;
-    }
-
-    pub(crate) const fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// Whether somebody who listens may wait for another client.
-    pub(crate) const fn may_go_on(&self) -> bool {
-        self.retries > 0
-    }
-
     /// How long to wait for a connection or an attempt: so long if nothing else ends it before.
     pub(crate) fn bound(&self, limit: Option<Duration>, deadline: Option<Instant>) -> Option<Duration> {
         let left = |moment: Instant| moment.saturating_duration_since(Instant::now());
@@ -76,8 +59,7 @@ impl Session {
         if printer.is_verbose() {
             plan.side = plan.side.told_to(&printer);
         }
-        let attempts = Attempts::new(plan.retries);
-        Ok(Self { plan, printer, attempts, shares_terminal: false })
+        Ok(Self { plan, printer, attempts: Attempts::default(), shares_terminal: false })
     }
 
     /// Reports a signal or the deadline before there was a connection.
@@ -94,12 +76,7 @@ impl Session {
 
     /// The report of a failure of our own, before there is a connection.
     pub(crate) fn local_failure(&self, words: &str) -> ExitStatus {
-        self.local_failure_with(words, None)
-    }
-
-    /// The same, with what to try next.
-    pub(crate) fn local_failure_with(&self, words: &str, hint: Option<&str>) -> ExitStatus {
-        self.printer.transfer_with(&TransferReport::local_failure(self.plan.role, words), hint)
+        self.printer.transfer(&TransferReport::local_failure(self.plan.role, words))
     }
 
     /// Where connections come from; listens if that is asked for. `options`: what the other side needs besides what both
@@ -170,11 +147,11 @@ impl Session {
         wire: Wire,
         accept_written: bool,
     ) -> TransferReport {
-        TransferReport::new(self.plan.role, outcome, accept_written, self.attempts.count(), wire.finish())
+        TransferReport::new(self.plan.role, outcome, accept_written, self.attempts.count, wire.finish())
     }
 
     pub(crate) fn never_connected(&self, never: Never) -> TransferReport {
-        TransferReport::never_connected(self.plan.role, self.attempts.count(), *never.report)
+        TransferReport::never_connected(self.plan.role, self.attempts.count, *never.report)
     }
 
     /// Whether another connection may do better than the one that there was not.
