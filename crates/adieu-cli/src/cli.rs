@@ -205,14 +205,20 @@ mod tests {
         let mut count = 0;
         for (_, option) in options(&definition) {
             let Some(rules) = option.get::<Rules>() else { continue };
-            for named in rules.named() {
+            for (named, value) in rules.named() {
                 count += 1;
-                let mut with_both = definition.get_subcommands().filter(|command| {
-                    let has = |id: &str| command.get_arguments().any(|a| a.get_id() == id);
-                    has(option.get_id().as_str()) && has(named)
+                let mut with_both = definition.get_subcommands().filter_map(|command| {
+                    let find = |id: &str| command.get_arguments().find(|a| a.get_id() == id);
+                    find(option.get_id().as_str()).and(find(named))
                 });
-                let together = with_both.next();
-                assert!(together.is_some(), "no command has --{} and '{named}'", option.get_id());
+                let Some(other) = with_both.next() else {
+                    panic!("no command has --{} and '{named}'", option.get_id())
+                };
+                if let Some(value) = value {
+                    let takes =
+                        other.get_possible_values().iter().any(|possible| possible.matches(value, false));
+                    assert!(takes, "'{named}' does not take '{value}'");
+                }
             }
         }
         assert!(count > 10, "{count}");

@@ -228,10 +228,10 @@ impl Rules {
         self.needs.is_some() || !self.meaningless_with.is_empty() || self.for_tls || of_a_side
     }
 
-    /// The options that these rules name.
+    /// The options that these rules name, some with a value.
     #[cfg(test)]
-    pub(crate) fn named(&self) -> impl Iterator<Item = &'static str> {
-        let others = self.meaningless_with.iter().map(|with| with.option());
-        self.needs.into_iter().chain(self.yields_to).chain(others)
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+        let others = self.meaningless_with.iter().map(|with| (with.option(), with.value()));
+        self.needs.into_iter().chain(self.yields_to).map(|option| (option, None)).chain(others)
     }
 }
