@@ -70,18 +70,18 @@ impl Connection {
         Self { link }
     }
 
-    /// Takes over a connected stream that this side has begun (`Role::Connect`) or accepted (`Role::Listen`), so that it ends
-    /// well.
+    /// Takes over a connected stream that this side has begun ([`ConnectOptions`](crate::ConnectOptions)) or accepted
+    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well.
     ///
-    /// The counts and times of its report begin here. The report's role is this one, because no system remembers who began; its
-    /// endpoint is the peer's address, or with `Role::Listen` our own; its transport is that of the socket, which may be a Unix
+    /// The counts and times of its report begin here. The report's role follows from the options, because no system remembers
+    /// who began. Its endpoint is the peer's address, or of an accepted stream our own; its transport is that of the socket, which may be a Unix
     /// socket behind a [`TcpStream`]. The stream is made non-blocking; clones of it share that.
     ///
     /// # Errors
     ///
     /// - The stream could not be made non-blocking.
-    /// - A socket option that was asked for cannot be set, or means nothing for this socket ([`OptionError`](crate::OptionError)). Those that only
-    ///   a new socket can have are not looked at.
+    /// - An option that was asked for cannot be set, means nothing for this socket, or is for a socket that adieu opens, such as
+    ///   a source address or a proxy ([`OptionError`](crate::OptionError)).
     /// - It is not a stream socket.
     pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
         stream.set_nonblocking(true)?;

@@ -11,6 +11,7 @@ use socket2::{Domain, SockAddr, Type};
 pub(crate) fn adopt<H: Handle>(handle: H, options: &impl SideOptions) -> Result<Link<H>, AdoptError> {
     let (role, options) = options.side();
     options.check_face::<H>()?;
+    options.check_connected()?;
     let socket = handle.socket();
     if socket.r#type()? != Type::STREAM {
         return Err(AdoptError::NotAStream);

@@ -51,6 +51,12 @@ pub enum OptionError {
         /// Its name, with the value that is not available.
         option: &'static str,
     },
+    /// It is for a socket that adieu opens, and this one is open already.
+    #[error("the option {option} is for a socket that is opened, and this one is connected already")]
+    ConnectedAlready {
+        /// Its name.
+        option: &'static str,
+    },
     /// TLS is to check a certificate, and nothing says for which name.
     #[error("{}", no_server_name())]
     NoServerName,

@@ -383,12 +383,13 @@ impl Connection {
         }
     }
 
-    /// Takes over a connected stream that this side has begun (`Role::Connect`) or accepted (`Role::Listen`), so that it ends
-    /// well. The async [`adieu::Connection::from_stream`](crate::Connection::from_stream), which says what its report has.
+    /// Takes over a connected stream that this side has begun ([`ConnectOptions`](crate::ConnectOptions)) or accepted
+    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well. The async [`adieu::Connection::from_stream`](crate::Connection::from_stream), which says what its report has.
     ///
     /// # Errors
     ///
-    /// - An option that was asked for cannot be set, means nothing for this socket, or is not available on tokio
+    /// - An option that was asked for cannot be set, means nothing for this socket, is for a socket that adieu opens, or is not
+    ///   available on tokio
     ///   ([`OptionError`](crate::OptionError)).
     /// - It is not a stream socket.
     pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {

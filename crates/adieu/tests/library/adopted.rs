@@ -107,6 +107,29 @@ fn a_socket_without_a_stream_is_refused() {
     });
 }
 
+#[test]
+fn what_only_a_socket_that_is_opened_can_have_is_refused() {
+    on_both(|arm| {
+        let connects = ConnectOptions::new;
+        let proxy: adieu::Proxy = "socks5://127.0.0.1:1".parse().expect("a proxy");
+        for (option, options) in [
+            ("source", connects().source(([127, 0, 0, 1], 0))),
+            ("proxy", connects().proxy(proxy)),
+            ("mptcp", connects().socket(SocketOptions::new().mptcp(true))),
+            ("ip-version", connects().socket(SocketOptions::new().ip_version(adieu::IpVersion::V4))),
+        ] {
+            let error = arm.adopt_as(pair().0, &options).err().expect("it is connected already");
+            assert_eq!(error, AdoptError::Option(OptionError::ConnectedAlready { option }));
+        }
+        let options = ListenOptions::new().fast_open_queue(5);
+        let error = arm.adopt_as(pair().1, &options).err().expect("it is accepted already");
+        assert_eq!(
+            error.to_string(),
+            "the option fastopen is for a socket that is opened, and this one is connected already"
+        );
+    });
+}
+
 /// The report of a connection that our own listener accepts there, from a client of the same arm, and that client's.
 fn accepted(arm: Arm, endpoint: &Endpoint) -> (Report, Report) {
     let begin = |at: &Endpoint| arm.connect(at, &ConnectOptions::new()).expect("it listens");
