@@ -63,7 +63,10 @@ impl<H: Handle> Link<H> {
                 Moved::Ended
             }
             Ok(()) => {
-                self.observe(&Event::Eof);
+                // After a reset, which a kernel tells once, this is no end of the peer's.
+                if self.core.evidence().fault.is_none() {
+                    self.observe(&Event::Eof);
+                }
                 self.note_eof();
                 self.core.handle_eof(now);
                 Moved::Ended

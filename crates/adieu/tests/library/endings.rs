@@ -10,6 +10,8 @@ use adieu_testkit::peer::Step::{
 };
 use adieu_testkit::scenario::is_wine;
 use adieu_testkit::skip;
+#[cfg(unix)]
+use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
@@ -110,6 +112,28 @@ fn what_the_peer_said_is_read_after_a_write_has_failed() {
         // It is sticky: no later call makes an EOF of it.
         let error = open.read(&mut [0; 8]).expect_err("still");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
+    });
+}
+
+/// A kernel tells a reset once; the receive after that returns 0, which is no end of the peer's.
+#[cfg(unix)]
+#[test]
+fn no_observer_is_told_of_an_end_after_a_reset() {
+    on_both(|arm| {
+        let (events, told) = std::sync::mpsc::channel();
+        let options = ConnectOptions::new().observer(move |_, event| {
+            let _ = events.send(format!("{event:?}"));
+        });
+        let (mut open, peer) = arm.to_std(&options);
+        SockRef::from(&peer).set_linger(Some(Duration::ZERO)).expect("a socket");
+        drop(peer);
+        let error = open.write(b"too late").expect_err("the reset is there");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        open.read(&mut [0; 8]).expect_err("it is remembered");
+        drop(open);
+        let told: Vec<String> = told.try_iter().collect();
+        assert!(told.iter().any(|event| event.starts_with("Fault")), "{told:?}");
+        assert!(!told.iter().any(|event| event == "Eof"), "{told:?}");
     });
 }
 
