@@ -350,7 +350,8 @@ impl Flow {
     /// Hands on what the direct way holds. `None`: it holds nothing, or that is in the buffer now.
     fn drain_directly<E: Ends>(&mut self, ends: &mut E) -> Option<bool> {
         let direct = self.direct.as_mut().filter(|direct| direct.held() > 0)?;
-        if !ends.sink().is_ready() {
+        // One that has failed would fail again at each turn, and no turn would wait.
+        if !(ends.sink().has_work(true) && ends.sink().is_ready()) {
             return Some(false);
         }
         let at = ends.sink().now();

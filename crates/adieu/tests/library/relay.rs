@@ -75,6 +75,29 @@ fn unacknowledged(stream: &TcpStream) -> u64 {
     adieu_testkit::peer::os::unacknowledged(&SockRef::from(stream)).expect("SIOCOUTQ")
 }
 
+/// What is held for a side that is gone can never be sent, and must not keep the relay from what it waits for.
+#[test]
+fn a_relay_ends_that_holds_bytes_for_a_side_that_is_gone() {
+    on_every_way(|path| {
+        let (client, mut upstream, relaying) = pair(path);
+        let client = thread::spawn(move || {
+            // More than the other side takes: it fills the relay, its pipe too, and its end waits there.
+            (&client).write_all(&vec![0; 6_000_000]).expect("our kernels take it");
+            client.shutdown(Shutdown::Write).expect("connected");
+            let mut answer = Vec::new();
+            let _ = (&client).read_to_end(&mut answer);
+            answer.len()
+        });
+        upstream.read_exact(&mut vec![0; 65536]).expect("the client sends");
+        upstream.write_all(&vec![1; 7_500_000]).expect("the relay takes it");
+        reset(&upstream);
+        drop(upstream);
+        assert_eq!(client.join().expect("it does not panic"), 7_500_000);
+        let relayed = relaying.join().expect("it does not panic");
+        assert_eq!((relayed.to_upstream, relayed.to_client), (Passed::Cut, Passed::Cut), "{relayed:?}");
+    });
+}
+
 #[test]
 fn a_relay_passes_on_both_streams_and_the_half_close() {
     on_every_way(|path| {
