@@ -11,6 +11,7 @@ pub(crate) mod open_file;
 mod portable;
 #[cfg(feature = "tokio")]
 mod readiness;
+mod resolver_codes;
 mod socket_file;
 mod standard;
 mod waker;
@@ -19,12 +20,12 @@ pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
 pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
 pub use lines::{open_for_lines, write_now, write_waiting};
 pub use names::look_up;
-pub(crate) use names::{describe_resolver_code, resolver_code_is_unique};
 pub use open_file::{OpenFile, empty_file};
 #[cfg(not(target_os = "linux"))]
 pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
+pub(crate) use resolver_codes::{describe_resolver_code, resolver_code_is_unique};
 pub use socket_file::{SocketFile, listen_at};
 pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,
@@ -78,7 +79,7 @@ pub fn first_fin(_: &SockRef<'_>, _: super::SampleContext) -> Option<Side> {
 pub fn error_name(code: i32) -> Option<&'static str> {
     // The resolver's numbers are no system call's, and on Linux they are all below zero.
     if code < 0 {
-        return names::name(code);
+        return resolver_codes::name(code);
     }
     macro_rules! names {
         ($($name:literal $errno:ident),* $(,)?) => {

@@ -40,7 +40,7 @@ fn broken_inputs_fail_as_they_should() {
     for (name, says) in [
         ("input_is_closed", "Bad file descriptor"),
         ("input_is_a_directory", "Is a directory"),
-        ("input_fails_with_an_io_error", "ProgramInput/output error"),
+        ("input_fails_with_an_io_error", "Input/output error"),
     ] {
         let outcome = run(named(name), shell("LC_ALL=C exec cat")).expect("the harness runs");
         assert!(outcome.stderr.contains(says), "{name}: {}", outcome.stderr);

@@ -1,0 +1,33 @@
+//! The numbers of the resolver: their names and words.
+
+use std::ffi::CStr;
+
+/// Those that a lookup of a host meets.
+const NAMES: [(libc::c_int, &str); 5] = [
+    (libc::EAI_AGAIN, "EAI_AGAIN"),
+    (libc::EAI_FAIL, "EAI_FAIL"),
+    (libc::EAI_FAMILY, "EAI_FAMILY"),
+    (libc::EAI_NODATA, "EAI_NODATA"),
+    (libc::EAI_NONAME, "EAI_NONAME"),
+];
+
+/// The name of one of the resolver's numbers.
+pub(super) fn name(code: i32) -> Option<&'static str> {
+    NAMES.iter().find(|(number, _)| *number == code).map(|(_, name)| *name)
+}
+
+/// One of the resolver's numbers in its words, with its name.
+pub(crate) fn describe_resolver_code(code: libc::c_int) -> String {
+    #[expect(unsafe_code, reason = "gai_strerror has no safe wrapper")]
+    // SAFETY: it takes any number, and gives a C string that lives for ever.
+    let words = unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy();
+    match name(code) {
+        Some(name) => format!("{words} ({name} {code})"),
+        None => format!("{words} (resolver's error {code})"),
+    }
+}
+
+/// Whether no system call has the same number for an error: those of system calls are above zero.
+pub(crate) fn resolver_code_is_unique(code: libc::c_int) -> bool {
+    code < 0
+}
