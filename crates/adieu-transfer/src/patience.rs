@@ -83,10 +83,20 @@ impl<'a> Waits<'a> {
     }
 }
 
-/// The peer was silent for longer than this limit.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the peer said nothing for {}", in_words(*.0))]
-pub(crate) struct PeerSilent(pub(crate) Duration);
+/// Why the peer's bytes did not come.
+#[derive(Debug)]
+pub(crate) enum NotRead {
+    /// The peer was silent for longer than this limit.
+    Silent(Duration),
+    /// The connection ended or failed, or the wait was not to go on.
+    Link(io::Error),
+}
+
+impl From<io::Error> for NotRead {
+    fn from(error: io::Error) -> Self {
+        Self::Link(error)
+    }
+}
 
 /// A limit as a sentence names it.
 pub(crate) fn in_words(limit: Duration) -> String {
@@ -101,24 +111,24 @@ pub(crate) fn in_words(limit: Duration) -> String {
 ///
 /// # Errors
 ///
-/// [`PeerSilent`] if a limit has passed, `UnexpectedEof` if the peer ended before, and whatever the connection failed with.
+/// [`NotRead::Silent`] if a limit has passed; else what the connection failed with, `UnexpectedEof` if the peer ended before.
 pub(crate) fn read_exactly<T: Transport>(
     link: &mut T,
     mut buffer: &mut [u8],
     waits: &Waits<'_>,
-) -> io::Result<()> {
+) -> Result<(), NotRead> {
     let began = Instant::now();
     while !buffer.is_empty() {
         let left = waits.left(began);
         let slice = waits.slice(left);
         // Asked after each byte too: a peer may send them one by one.
         if waits.is_over() {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+            return Err(NotRead::Link(io::ErrorKind::ConnectionAborted.into()));
         }
         match link.read_within(buffer, slice)? {
             None if slice < left => {}
-            None => return Err(io::Error::new(io::ErrorKind::TimedOut, PeerSilent(waits.limit()))),
-            Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            None => return Err(NotRead::Silent(waits.limit())),
+            Some(0) => return Err(NotRead::Link(io::ErrorKind::UnexpectedEof.into())),
             Some(n) => buffer = &mut buffer[n..],
         }
     }

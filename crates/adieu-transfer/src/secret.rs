@@ -5,12 +5,13 @@
 //! records' keys. Both are published and analysed constructions; neither crate has had a formal audit, and they are the
 //! ones that Rust programs use for this (`spake2`: RustCrypto, magic-wormhole; `snow`: libp2p, Cloudflare's boringtun kin).
 
-use crate::patience::{Waits, read_exactly};
+use crate::patience::{NotRead, Waits, in_words, read_exactly};
 use crate::transport::Transport;
 use crate::wire::{PeerRole, shown};
 use snow::{HandshakeState, TransportState};
 use spake2::{Ed25519Group, Identity, Password, Spake2};
 use std::io;
+use std::time::Duration;
 
 const NOISE: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 const MESSAGE: u8 = 0x41;
@@ -53,9 +54,21 @@ pub enum SecretError {
     /// What came is no message of the handshake.
     #[error("the peer does not take part in the handshake of the secret")]
     NotUnderstood,
+    /// The peer said nothing for this long.
+    #[error("the peer said nothing for {}", in_words(*.0))]
+    Silent(Duration),
     /// The connection failed.
     #[error("{0}")]
     Link(#[from] io::Error),
+}
+
+impl From<NotRead> for SecretError {
+    fn from(why: NotRead) -> Self {
+        match why {
+            NotRead::Silent(limit) => Self::Silent(limit),
+            NotRead::Link(error) => Self::Link(error),
+        }
+    }
 }
 
 /// Carries out the handshake. `prologue` is what both have said before, the sender's first.

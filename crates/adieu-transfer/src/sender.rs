@@ -112,11 +112,6 @@ pub fn send_agreed<T: Transport>(
     outcome
 }
 
-/// The receiver has not answered an offer.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the peer did not answer for {} s", SILENCE.as_secs())]
-struct OfferUnanswered;
-
 /// Why sending stopped.
 #[derive(Debug)]
 enum Stop {
@@ -124,6 +119,8 @@ enum Stop {
     Source(SourceError),
     /// The connection.
     Link(io::Error),
+    /// The receiver has not answered an offer for [`SILENCE`].
+    Unanswered,
     /// The receiver's answer came before the end.
     Answered(Receipt),
     /// What the receiver says is no protocol.

@@ -5,7 +5,7 @@
 
 use crate::advice::Advice;
 use crate::outcome::{self, TransferOutcome, Verdict};
-use crate::patience::{PeerSilent, Waits, in_words, read_exactly};
+use crate::patience::{NotRead, Waits, in_words, read_exactly};
 use crate::report::TransferRole;
 use crate::secret::{self, Records, Secret, SecretError, handshake};
 use crate::transport::Transport;
@@ -48,6 +48,7 @@ impl From<SecretError> for SessionError {
     fn from(error: SecretError) -> Self {
         match error {
             SecretError::Link(error) => error.into(),
+            SecretError::Silent(limit) => Self::Silent(Some(limit)),
             error => Self::Secret(error),
         }
     }
@@ -55,13 +56,18 @@ impl From<SecretError> for SessionError {
 
 impl From<io::Error> for SessionError {
     fn from(error: io::Error) -> Self {
-        let source = error.get_ref();
-        if let Some(PeerSilent(limit)) = source.and_then(|e| e.downcast_ref()) {
-            return Self::Silent(Some(*limit));
-        }
-        match source.and_then(|e| e.downcast_ref::<adieu::Ended>()).map(|e| e.ending) {
+        match error.get_ref().and_then(|e| e.downcast_ref::<adieu::Ended>()).map(|e| e.ending) {
             Some(adieu::Ending::TimedOut { timer: adieu::Timer::Idle }) => Self::Silent(None),
             _ => Self::Link(error),
+        }
+    }
+}
+
+impl From<NotRead> for SessionError {
+    fn from(why: NotRead) -> Self {
+        match why {
+            NotRead::Silent(limit) => Self::Silent(Some(limit)),
+            NotRead::Link(error) => error.into(),
         }
     }
 }

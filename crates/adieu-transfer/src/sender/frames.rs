@@ -1,6 +1,6 @@
 //! Sends the sender's frames in long writes, and reads the receiver's frames between them.
 
-use super::{SILENCE, Sender, Stop, offers};
+use super::{SILENCE, Sender, Stop};
 use crate::event::TransferEvent;
 use crate::transport::Transport;
 use crate::wire::{Control, Item, OLD_OFFERS, ProtocolError, Receipt};
@@ -79,7 +79,7 @@ impl<T: Transport> Sender<'_, T> {
             if self.heard != before {
                 silent_since = Instant::now();
             } else if silent_since.elapsed() >= SILENCE {
-                return Err(offers::silent());
+                return Err(Stop::Unanswered);
             }
         }
         Ok(())

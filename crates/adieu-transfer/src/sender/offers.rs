@@ -11,7 +11,7 @@ use crate::wire::{
     Answer, Control, EntryPath, Hash, OFFERS_LIMIT, ProtocolError, Receipt, cost_of_offer, short,
 };
 use std::collections::VecDeque;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 
 /// Offers are sent when there are so many bytes of them, or when so much was read for them.
 const GATHERED: usize = 16 * 1024;
@@ -223,9 +223,4 @@ impl OffersMade {
     fn is_empty(&self) -> bool {
         self.open.is_empty() && self.unanswered.is_empty()
     }
-}
-
-/// The receiver has not answered an offer.
-pub(super) fn silent() -> Stop {
-    Stop::Link(io::Error::new(io::ErrorKind::TimedOut, super::OfferUnanswered))
 }

@@ -1,6 +1,6 @@
 //! How the sender judges the end of a transfer: by the receipt, by a failure of its own, or by the end of the connection.
 
-use super::{Sender, Stop};
+use super::{SILENCE, Sender, Stop};
 use crate::outcome::{self, TransferOutcome, Verdict, difference};
 use crate::session::{self, interrupted};
 use crate::transport::Transport;
@@ -25,15 +25,23 @@ impl<T: Transport> Sender<'_, T> {
             }
             Err(Stop::Link(error)) => match interrupted(&error) {
                 Some(verdict) => verdict,
-                // Its last words may have come before the connection failed.
-                None => match self.last_words() {
-                    Some(receipt) => self.judge_early(receipt),
-                    None => Verdict::NoReceipt { cause: outcome::cause(&error), all_sent },
-                },
+                None => self.judge_last_words(outcome::cause(&error), all_sent),
             },
+            Err(Stop::Unanswered) => {
+                let cause = format!("the peer did not answer for {} s", SILENCE.as_secs());
+                self.judge_last_words(cause, all_sent)
+            }
         };
         self.outcome.verdict = verdict;
         self.outcome
+    }
+
+    /// The peer's last words may have come before the connection failed.
+    fn judge_last_words(&mut self, cause: String, all_sent: bool) -> Verdict {
+        match self.last_words() {
+            Some(receipt) => self.judge_early(receipt),
+            None => Verdict::NoReceipt { cause, all_sent },
+        }
     }
 
     fn judge(&mut self, receipt: Receipt) -> Verdict {
