@@ -1,4 +1,6 @@
 //! What the two ends of an exchange have in common on every system; how they are read and written is each system's own.
+//!
+//! What is hidden in their documentation is for the data path. Users make them and give them away.
 
 use super::ends::{Input, Output, Sink};
 use crate::closes::Closes;
@@ -23,6 +25,7 @@ impl Input {
     /// # Errors
     ///
     /// The system could not wait: it has no memory left.
+    #[doc(hidden)]
     pub fn wait(&mut self, others: &[Pollable<'_>], limit: Duration) -> io::Result<WaitEnd> {
         // A file is always ready, and has no watch.
         if self.is_ready() {
@@ -98,6 +101,7 @@ impl Output {
     }
 
     /// The first byte has come.
+    #[doc(hidden)]
     pub fn begin(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.empties) { self.empty() } else { Ok(()) }
     }
@@ -131,11 +135,13 @@ impl Output {
     }
 
     /// Whether it has ended, or was cut: nothing more is to be done with it.
+    #[doc(hidden)]
     pub fn is_settled(&self) -> bool {
         self.settled
     }
 
     /// The stream that it takes was cut. Its reader is stopped, and a socket is reset and not ended.
+    #[doc(hidden)]
     pub fn cut(&mut self) {
         if self.settled {
             return;

@@ -69,6 +69,7 @@ impl Input {
     }
 
     /// What a failure of it is a failure of.
+    #[doc(hidden)]
     pub fn failing_end(&self) -> LocalEnd {
         match &self.end_check {
             Some((EndCheck { since: Some(_), .. }, _)) => LocalEnd::Command,
@@ -77,6 +78,7 @@ impl Input {
     }
 
     /// How long a wait may last before the input counts as whole. `None`: for ever.
+    #[doc(hidden)]
     pub fn end_check_left(&mut self, peer_has_ended: bool) -> Option<Duration> {
         let (check, _) = self.end_check.as_mut()?;
         let left = check.left(peer_has_ended);
@@ -96,6 +98,7 @@ impl Input {
     }
 
     /// Whether it may be read now.
+    #[doc(hidden)]
     pub fn is_ready(&self) -> bool {
         match &self.source {
             Source::Open(file) => file.is_ready(),
@@ -104,6 +107,7 @@ impl Input {
     }
 
     /// `poll` has said that it may be read.
+    #[doc(hidden)]
     pub fn set_ready(&mut self) {
         if let Source::Open(file) = &mut self.source {
             file.set_ready();
@@ -111,6 +115,7 @@ impl Input {
     }
 
     /// What to wait for until it may be read.
+    #[doc(hidden)]
     pub fn watch(&self) -> Watch<'_> {
         match (&self.source, &self.end_check) {
             (Source::Open(file), Some((EndCheck { since: Some(_), .. }, fd))) if !file.is_ready() => {
@@ -122,6 +127,7 @@ impl Input {
     }
 
     /// What it is for a direct way.
+    #[doc(hidden)]
     pub fn lane(&self) -> Lane<'_> {
         match &self.source {
             Source::Open(file) => Lane::of(file.kind(), file.as_fd()),
@@ -130,6 +136,7 @@ impl Input {
     }
 
     /// A direct way has taken what there was: only `poll` knows when a stream has more.
+    #[doc(hidden)]
     pub fn set_blocked(&mut self) {
         if let Source::Open(file) = &mut self.source
             && file.kind().is_stream()
@@ -139,6 +146,7 @@ impl Input {
     }
 
     /// A direct way has come to its end: what [`read`](Self::read) says there, without reading.
+    #[doc(hidden)]
     pub fn end(&mut self) -> io::Result<usize> {
         let Some((check, _)) = &mut self.end_check else { return Ok(0) };
         let end = check.end();
@@ -149,6 +157,7 @@ impl Input {
     }
 
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
+    #[doc(hidden)]
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let has_ended = matches!(&self.end_check, Some((EndCheck { since: Some(_), .. }, _)));
         let result = if has_ended { Ok(0) } else { self.read_source(buffer) };
@@ -221,6 +230,7 @@ impl Output {
     }
 
     /// Whether it may be written to now.
+    #[doc(hidden)]
     pub fn is_ready(&self) -> bool {
         match &self.sink {
             Sink::Open(file) => file.is_ready(),
@@ -229,6 +239,7 @@ impl Output {
     }
 
     /// `poll` has said that it may be written to.
+    #[doc(hidden)]
     pub fn set_ready(&mut self) {
         if let Sink::Open(file) = &mut self.sink {
             file.set_ready();
@@ -236,6 +247,7 @@ impl Output {
     }
 
     /// What to wait for until it may be written to.
+    #[doc(hidden)]
     pub fn watch(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Open(file) => file.watch(false, true),
@@ -244,6 +256,7 @@ impl Output {
     }
 
     /// Its reader, which may go while there is nothing to write.
+    #[doc(hidden)]
     pub fn watch_reader(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Open(file) if file.has_reader() && !self.settled => Watch::new(file.as_fd(), false, false),
@@ -252,6 +265,7 @@ impl Output {
     }
 
     /// The reader has gone. `None`: it may.
+    #[doc(hidden)]
     pub fn reader_has_gone(&mut self) -> Option<io::Error> {
         if !self.may_refuse {
             return Some(Errno::PIPE.into());
@@ -275,6 +289,7 @@ impl Output {
     }
 
     /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
+    #[doc(hidden)]
     pub fn let_go(&mut self, a_byte_has_passed: bool) {
         let Sink::Open(file) = &self.sink else { return };
         let lets_go = file.is_standard() && self.is_to_be_let_go(a_byte_has_passed);
@@ -293,6 +308,7 @@ impl Output {
     /// # Errors
     ///
     /// The disk does not take what was written: only now some systems say so (NFS, quotas).
+    #[doc(hidden)]
     pub fn end(&mut self) -> io::Result<()> {
         (self.on_cut, self.settled) = (None, true);
         let Sink::Open(file) = &self.sink else { return Ok(()) };
@@ -319,6 +335,7 @@ impl Output {
     }
 
     /// What it is for a direct way.
+    #[doc(hidden)]
     pub fn lane(&self) -> Lane<'_> {
         match &self.sink {
             Sink::Open(file) => Lane::of(file.kind(), file.as_fd()),
@@ -328,6 +345,7 @@ impl Output {
     }
 
     /// It takes nothing now: only `poll` knows when it does.
+    #[doc(hidden)]
     pub fn set_blocked(&mut self) {
         if let Sink::Open(file) = &mut self.sink {
             file.set_blocked();
@@ -335,11 +353,13 @@ impl Output {
     }
 
     /// Whether a failed write only says that the reader wants no more.
+    #[doc(hidden)]
     pub fn is_refusal(&self, error: &io::Error) -> bool {
         self.may_refuse && Errno::from_io_error(error) == Some(Errno::PIPE)
     }
 
     /// Writes; only when ready. `WouldBlock`: it was not ready after all.
+    #[doc(hidden)]
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),

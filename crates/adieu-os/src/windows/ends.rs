@@ -141,17 +141,20 @@ impl Input {
 
     /// What a failure of it is a failure of.
     #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
+    #[doc(hidden)]
     pub fn failing_end(&self) -> LocalEnd {
         LocalEnd::Input
     }
 
     /// Nothing else says whether it is whole.
     #[expect(clippy::unused_self, reason = "elsewhere it may be a command's output")]
+    #[doc(hidden)]
     pub fn end_check_left(&mut self, _: bool) -> Option<Duration> {
         None
     }
 
     /// Whether it may be read now.
+    #[doc(hidden)]
     pub fn is_ready(&self) -> bool {
         match &self.source {
             Source::Thread(reader) => reader.is_ready(),
@@ -162,9 +165,11 @@ impl Input {
 
     /// The thread knows by itself.
     #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
+    #[doc(hidden)]
     pub fn set_ready(&mut self) {}
 
     /// What to wait for until it may be read.
+    #[doc(hidden)]
     pub fn watch(&self) -> Watch<'_> {
         let reader = match &self.source {
             Source::Thread(reader) => reader,
@@ -177,21 +182,25 @@ impl Input {
 
     /// What it is for a direct way: there is none.
     #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    #[doc(hidden)]
     pub fn lane(&self) -> Lane<'_> {
         Lane::none()
     }
 
     /// No direct way finds out.
     #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    #[doc(hidden)]
     pub fn set_blocked(&mut self) {}
 
     /// No direct way comes to its end.
     #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    #[doc(hidden)]
     pub fn end(&mut self) -> io::Result<usize> {
         Ok(0)
     }
 
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
+    #[doc(hidden)]
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = match &mut self.source {
             Source::Bytes { bytes, taken } => {
@@ -350,6 +359,7 @@ impl Output {
     }
 
     /// Whether it may be written to now.
+    #[doc(hidden)]
     pub fn is_ready(&self) -> bool {
         match &self.sink {
             Sink::Open { file, .. } => file.is_ready(),
@@ -359,9 +369,11 @@ impl Output {
 
     /// The thread knows by itself.
     #[expect(clippy::unused_self, reason = "elsewhere only `poll` knows")]
+    #[doc(hidden)]
     pub fn set_ready(&mut self) {}
 
     /// What to wait for until it may be written to.
+    #[doc(hidden)]
     pub fn watch(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Open { file, .. } => file.watch_room(),
@@ -374,6 +386,7 @@ impl Output {
     /// # Errors
     ///
     /// The disk does not take what was written.
+    #[doc(hidden)]
     pub fn end(&mut self) -> io::Result<()> {
         (self.on_cut, self.settled) = (None, true);
         let Sink::Open { file, owned: true } = &self.sink else { return Ok(()) };
@@ -384,12 +397,14 @@ impl Output {
 
     /// No wait tells that the reader of a pipe has gone; the next write does.
     #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
+    #[doc(hidden)]
     pub fn watch_reader(&self) -> Watch<'_> {
         Watch::none()
     }
 
     /// Nothing tells it.
     #[expect(clippy::unused_self, reason = "elsewhere `poll` tells")]
+    #[doc(hidden)]
     pub fn reader_has_gone(&mut self) -> Option<io::Error> {
         None
     }
@@ -408,6 +423,7 @@ impl Output {
     /// After its end, if the wait may be long: whoever reads our standard output sees the end too.
     ///
     /// Source: SetStdHandle, CloseHandle.
+    #[doc(hidden)]
     pub fn let_go(&mut self, a_byte_has_passed: bool) {
         let is_standard = matches!(self.sink, Sink::Open { owned: false, .. });
         if !(is_standard && self.is_to_be_let_go(a_byte_has_passed))
@@ -430,21 +446,25 @@ impl Output {
 
     /// What it is for a direct way: there is none.
     #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    #[doc(hidden)]
     pub fn lane(&self) -> Lane<'_> {
         Lane::none()
     }
 
     /// No direct way finds out.
     #[expect(clippy::unused_self, reason = "elsewhere there are direct ways")]
+    #[doc(hidden)]
     pub fn set_blocked(&mut self) {}
 
     /// Whether a failed write only says that the reader wants no more: ERROR_BROKEN_PIPE, or ERROR_NO_DATA ("the pipe
     /// is being closed").
+    #[doc(hidden)]
     pub fn is_refusal(&self, error: &io::Error) -> bool {
         self.may_refuse && error.kind() == io::ErrorKind::BrokenPipe
     }
 
     /// Writes; only when ready. `WouldBlock`: it was not ready after all, or is not finished yet.
+    #[doc(hidden)]
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
