@@ -333,7 +333,8 @@ fn a_slow_handshake_holds_up_nobody_else() {
         });
         let first = listener.accept().expect("the silent one");
         let second = listener.accept().expect("the good one, although the first has not said a word");
-        let second = adieu::exchange(second, Input::empty(), Output::null());
+        // Its end comes after the client's. Of ends that cross, Windows cannot always tell what was acknowledged.
+        let second = adieu::exchange::echo(second);
         assert!(second.is_graceful(), "{second}");
         let report = good.join().expect("no panic").expect("a connection");
         assert_eq!(
