@@ -1,7 +1,6 @@
 //! Ways on which no byte passes through this program: only Linux has them.
 
-use super::Pollable;
-use std::io;
+use crate::{HandedOn, Passed, Pollable};
 use std::marker::PhantomData;
 
 /// What an end is, for a direct way: nothing that has one.
@@ -30,29 +29,6 @@ impl<'a> Lane<'a> {
     pub(crate) fn of(_: super::unix::open_file::Kind, _: Pollable<'a>) -> Self {
         Self::none()
     }
-}
-
-/// What a call on a direct way came to. See that of Linux.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "as on Linux")]
-pub enum Passed {
-    Bytes { n: usize, all: bool },
-    Nothing,
-    SourceBlocked,
-    SinkBlocked,
-    SourceFailed(io::Error),
-    SinkFailed(io::Error),
-    Refused,
-}
-
-/// What handing on the bytes that a way holds came to. See that of Linux.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "as on Linux")]
-pub enum HandedOn {
-    Bytes(usize),
-    SinkBlocked,
-    SinkFailed(io::Error),
-    Refused,
 }
 
 /// A direct way between two ends: there is none, so no value of this exists.

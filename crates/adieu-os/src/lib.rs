@@ -17,6 +17,7 @@ mod both_ends;
 mod closes;
 mod failed;
 mod first;
+mod passed;
 mod sockets;
 mod watch;
 mod words;
@@ -24,6 +25,7 @@ mod words;
 pub use both_ends::WaitEnd;
 pub use closes::Closes;
 pub use failed::{ListenAtError, LookUpError, ResolverError};
+pub use passed::{HandedOn, Passed};
 pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
 pub use watch::{AsPollable, Pollable, Ready, Watch};
 pub use words::{describe_code, describe_error, error_words};
@@ -52,7 +54,7 @@ mod indirect;
 #[cfg(not(target_os = "linux"))]
 mod refused;
 #[cfg(not(target_os = "linux"))]
-pub use indirect::{Direct, HandedOn, Lane, Passed};
+pub use indirect::{Direct, Lane};
 #[cfg(not(target_os = "linux"))]
 pub use refused::*;
 

@@ -12,8 +12,8 @@
 //! than that (an urgent byte stops it, and EAGAIN does not say which side). It says [`Passed::Nothing`], and the end is
 //! asked in its own way.
 
-use crate::Watch;
 use crate::unix::open_file::Kind;
+use crate::{HandedOn, Passed, Watch};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, SpliceFlags, splice};
 use std::io;
@@ -69,43 +69,6 @@ impl<'a> Lane<'a> {
             _ => Self::None,
         }
     }
-}
-
-/// What a call on a direct way came to.
-#[derive(Debug)]
-pub enum Passed {
-    /// So many bytes left the source.
-    Bytes {
-        /// How many.
-        n: usize,
-        /// As many as were asked for: there may be more.
-        all: bool,
-    },
-    /// Neither bytes nor a reason: the source is to be asked in its own way.
-    Nothing,
-    /// The source has nothing now.
-    SourceBlocked,
-    /// The sink takes nothing now.
-    SinkBlocked,
-    /// The source's own error, which is told once.
-    SourceFailed(io::Error),
-    /// The sink's own error, which is told once.
-    SinkFailed(io::Error),
-    /// The kernel refuses this way for these two ends, or one of them fails: reading and writing them will tell.
-    Refused,
-}
-
-/// What handing on the bytes that a way holds came to.
-#[derive(Debug)]
-pub enum HandedOn {
-    /// The sink took so many.
-    Bytes(usize),
-    /// It takes nothing now.
-    SinkBlocked,
-    /// The sink's own error, which is told once.
-    SinkFailed(io::Error),
-    /// The sink takes none in this way: see [`Direct::spill`].
-    Refused,
 }
 
 /// A direct way between two ends.

@@ -3,7 +3,7 @@
 mod direct;
 mod pace;
 
-pub use direct::{Direct, HandedOn, Lane, Passed};
+pub use direct::{Direct, Lane};
 pub use pace::ProbePace;
 
 use super::TcpFacts;
