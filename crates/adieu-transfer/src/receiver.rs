@@ -72,15 +72,9 @@ pub fn receive_agreed<T: Transport>(
     options: &ReceiveOptions,
     observe: &mut dyn FnMut(TransferEvent<'_>),
 ) -> TransferOutcome {
-    let start = agreement.began;
     storage.count_anew();
-    let mut outcome = TransferOutcome::new();
-    let version = agreement.version;
-    let channel = Channel::new(link, agreement);
-    outcome.version = Some(version);
-    outcome.encrypted = channel.is_encrypted();
-    outcome.times.agreed = Some(start.elapsed());
-    observe(TransferEvent::Agreed { version, encrypted: channel.is_encrypted() });
+    let (start, version) = (agreement.began, agreement.version);
+    let (channel, outcome) = session::begin(link, agreement, observe);
     let mut receiver = Receiver {
         channel,
         start,

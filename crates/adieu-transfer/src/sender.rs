@@ -81,14 +81,8 @@ pub fn send_agreed<T: Transport>(
     options: &SendOptions,
     observe: &mut dyn FnMut(TransferEvent<'_>),
 ) -> TransferOutcome {
-    let start = agreement.began;
-    let mut outcome = TransferOutcome::new();
-    let version = agreement.version;
-    let channel = Channel::new(link, agreement);
-    outcome.version = Some(version);
-    outcome.encrypted = channel.is_encrypted();
-    outcome.times.agreed = Some(start.elapsed());
-    observe(TransferEvent::Agreed { version, encrypted: channel.is_encrypted() });
+    let (start, version) = (agreement.began, agreement.version);
+    let (channel, outcome) = session::begin(link, agreement, observe);
     let mut sender = Sender {
         channel,
         start,

@@ -4,6 +4,7 @@
 //! It knows nothing of files. The sender and the receiver stand above it, and share nothing else.
 
 use crate::advice::Advice;
+use crate::event::TransferEvent;
 use crate::outcome::{self, TransferOutcome, Verdict};
 use crate::patience::{NotRead, Waits, in_words, read_exactly};
 use crate::report::TransferRole;
@@ -296,6 +297,21 @@ fn agree_on<T: Transport>(
         heard?;
     }
     Ok(agreement)
+}
+
+/// Begins to speak of files with a peer with which there is an agreement: the way to it, and the outcome so far.
+pub(crate) fn begin<'a, T: Transport>(
+    link: &'a mut T,
+    agreement: Agreement,
+    observe: &mut dyn FnMut(TransferEvent<'_>),
+) -> (Channel<&'a mut T>, TransferOutcome) {
+    let (start, version) = (agreement.began, agreement.version);
+    let channel = Channel::new(link, agreement);
+    let encrypted = channel.is_encrypted();
+    let mut outcome = TransferOutcome { version: Some(version), encrypted, ..TransferOutcome::new() };
+    outcome.times.agreed = Some(start.elapsed());
+    observe(TransferEvent::Agreed { version, encrypted });
+    (channel, outcome)
 }
 
 /// Waits for the sender's first frame, and keeps what came. An end of the connection is left to whoever reads next.
