@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long something that is silent is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grace {
-    /// For so long.
+    /// For this long.
     For(Duration),
     /// For ever.
     Unlimited,

@@ -42,7 +42,7 @@ pub(crate) struct Args {
           add = Rules::new().turns_side())]
     pub(super) listen: bool,
 
-    /// Send the bytes of one file alone, to a peer that is no adieu receive (nc, socat): there is no receipt, and the exit
+    /// Send only the bytes of one file, to a peer that is not adieu receive (nc, socat): there is no receipt, and the exit
     /// status is that of the connection. Not with --resume, --retry, --secret, --secret-file, --limit-rate, --name or --accept
     #[arg(long, env = "ADIEU_PLAIN", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),

@@ -29,11 +29,11 @@ pub(crate) struct Transfer {
           value_parser = BoolishValueParser::new())]
     pub(crate) resume: bool,
 
-    /// After a failed connection, or one where the peer is silent or what came was damaged, try again so many times
-    /// [default: 0; 10 without a number]: who connects with pauses of 1 s to 30 s, who listens by waiting for the next,
-    /// however many strangers come before. The sender goes on with what is there if the receiver has --resume, else
-    /// it begins again. A receiver that has stored, and could not tell it, waits 4 minutes for that sender, and exits 0 in
-    /// any case
+    /// Try again this many times after the connection failed, the peer was silent, or damaged data was received
+    /// [default: 0; 10 without a number]. The connecting side pauses for 1 s to 30 s between attempts. The listening side
+    /// waits for the next client, however many strangers connect before it. The sender continues from what the receiver
+    /// has if the receiver has --resume, and begins again otherwise. A receiver that has stored everything but could not
+    /// say so waits 4 minutes for the sender, and exits 0 even if the sender does not return
     #[arg(long, value_name = "TIMES", env = "ADIEU_RETRY", hide_env_values = true, num_args = 0..=1,
           require_equals = true, default_missing_value = "10", value_parser = crate::options::number)]
     pub(crate) retry: Option<u32>,
@@ -56,7 +56,7 @@ pub(crate) struct Transfer {
           add = Rules::new().guards(|_| true))]
     pub(crate) secret_file: Option<PathBuf>,
 
-    /// At most so many bytes per second, as in 500K or 10M
+    /// Transfer at most this many bytes per second, such as 500K or 10M
     #[arg(long, value_name = "RATE", env = "ADIEU_LIMIT_RATE", hide_env_values = true, value_parser = rate)]
     pub(crate) limit_rate: Option<u64>,
 

@@ -66,7 +66,7 @@ pub(super) enum Why {
     Outcome(Box<TransferOutcome>, Box<Wire>),
 }
 
-/// Why there is no connection.
+/// An attempt that led to no connection, with its report.
 pub(crate) struct Never {
     pub(crate) report: Box<Report>,
     /// Somebody connected who does not speak as we do; another may.
@@ -433,7 +433,7 @@ impl DoorState {
         had_come.then_some(DoorEvent::WasBusy)
     }
 
-    /// Waits for so long, and says whether the client is still to be heard. A wait of no time at all asks nobody.
+    /// Waits for `limit`, and returns whether this client's hello is still wanted. With a zero limit it does not look.
     fn wait(&self, limit: Duration, id: u64) -> bool {
         if limit.is_zero() {
             return true;

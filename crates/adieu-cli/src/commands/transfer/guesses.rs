@@ -73,7 +73,8 @@ impl Wrong {
     }
 }
 
-/// When a guess may be. Whoever leaves before gives it back, so that one who comes and goes moves nobody else's.
+/// When a client may guess the secret. A client that leaves before its turn gives the turn back, so that clients that come and
+/// go do not delay the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn {
     /// How long it has to wait.
