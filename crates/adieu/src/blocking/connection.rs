@@ -151,12 +151,8 @@ impl HalfClosed {
         link.core.handle_close(now);
         link.act();
         // With TLS the peer's close_notify is the end of its bytes, and its FIN is still to come.
-        while link.outcome().is_none() && link.core.peer_has_ended() && link.core.wants().receive {
-            link.receive_eof();
-            link.act();
-            if link.core.wants().receive
-                && wait(link, Waiting { receive: true, ..Waiting::default() }, None).is_err()
-            {
+        while link.awaits_eof() {
+            if wait(link, Waiting { receive: true, ..Waiting::default() }, None).is_err() {
                 break;
             }
         }

@@ -111,6 +111,16 @@ impl<H: Handle> Link<H> {
         self.fault(Call::Receive, error);
     }
 
+    /// Looks whether the peer's FIN has come, after the end of its bytes. True: it is still to be waited for.
+    pub(crate) fn awaits_eof(&mut self) -> bool {
+        if self.outcome().is_some() || !self.core.peer_has_ended() || !self.core.wants().receive {
+            return false;
+        }
+        self.receive_eof();
+        self.act();
+        self.core.wants().receive
+    }
+
     /// Takes an EOF that stands in our kernel already, but no byte that stands before it.
     pub(crate) fn receive_eof(&mut self) {
         if !self.is_plain() {

@@ -350,15 +350,8 @@ impl Inner {
     }
 
     fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.peer.link.outcome().is_none()
-            && self.peer.link.core.peer_has_ended()
-            && self.peer.link.core.wants().receive
-        {
-            self.peer.link.receive_eof();
-            self.peer.link.act();
-            if self.peer.link.core.wants().receive {
-                ready!(self.poll_wait(cx, Half::Reading, Direction::Receive));
-            }
+        while self.peer.link.awaits_eof() {
+            ready!(self.poll_wait(cx, Half::Reading, Direction::Receive));
         }
         self.waiting = Waiting::default();
         Poll::Ready(())
