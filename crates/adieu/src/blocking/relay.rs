@@ -8,7 +8,8 @@
 
 use super::driven::{Driven, Wait, waiting};
 use super::wait::ensure_connected;
-use crate::flow::{Flow, Pair, Turn};
+use crate::flow::ends::Source;
+use crate::flow::{End, Flow, Pair, Turn};
 use crate::os;
 use crate::{Connection, Report};
 use adieu_proto::LocalEnd;
@@ -129,7 +130,7 @@ fn pass_on_failure(from: &Driven, to: &mut Driven) -> bool {
     if !source.is_decided() || sink.is_decided() || sink.is_leaving() {
         return false;
     }
-    let is_whole = source.peer_has_ended() && !source.is_cut();
+    let is_whole = Source::end(&from.peer) == Some(End::Whole);
     if is_whole && sink.peer_has_ended() {
         return false;
     }
@@ -139,8 +140,8 @@ fn pass_on_failure(from: &Driven, to: &mut Driven) -> bool {
 
 /// Whether the one side's end was passed on to the other, as far as is known.
 fn passed(from: &Driven, to: &Driven) -> Passed {
-    let (source, sink) = (&from.peer.link.core, &to.peer.link.core);
-    let is_whole = source.peer_has_ended() && !source.is_cut();
+    let sink = &to.peer.link.core;
+    let is_whole = Source::end(&from.peer) == Some(End::Whole);
     let evidence = sink.evidence();
     let was_told = sink.milestones().shutdown_send.is_some() && evidence.fin_acknowledged != Some(false);
     if is_whole && was_told { Passed::Whole } else { Passed::Cut }
