@@ -1,6 +1,8 @@
 //! Descriptors that are few: how many are served, and what is said where there are none.
 
 use crate::{ADIEU, Server, adieu, ask, text};
+#[cfg(target_os = "linux")]
+use adieu_testkit::skip::counterpart;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -41,6 +43,34 @@ fn who_finds_no_descriptors_left_for_his_command_waits_for_his_turn() {
     assert_eq!(status.code(), Some(0), "{said}");
     assert!(!said.contains("EMFILE"), "{said}");
     assert!(said.contains("at once: there are descriptors for no more (ulimit -n)"), "{said}");
+}
+
+/// What is open only while a command starts is open for one at a time, also where each start lasts.
+#[cfg(target_os = "linux")]
+#[test]
+fn commands_that_start_slowly_find_as_many_descriptors() {
+    let Some(strace) = counterpart("commands_that_start_slowly_find_as_many_descriptors", "strace") else {
+        return;
+    };
+    let strace = strace.display().to_string();
+    let slow = "-D -f -qq -o /dev/null --seccomp-bpf -e trace=execve -e inject=execve:delay_enter=20ms";
+    // With one of these nothing is left over for each connection.
+    for limit in 80..86 {
+        let line = format!("{CLOSED}; ulimit -n {limit}; exec {strace} {slow} \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line, ADIEU, "listen", "127.0.0.1:0", "--keep-open", "--exec", "cat"]);
+        let server = Server::of(&mut shell);
+        let mut streams: Vec<_> = (0..12).map(|_| server.connect()).collect();
+        for stream in &mut streams {
+            stream.shutdown(Shutdown::Write).expect("half-closing works");
+        }
+        for stream in &mut streams {
+            assert_eq!(stream.read_to_end(&mut Vec::new()).expect("it is served"), 0);
+        }
+        server.signal(Signal::TERM);
+        let said = server.finish().2;
+        assert!(!said.contains("EMFILE"), "{limit}: {said}");
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -39,19 +39,10 @@ pub(crate) fn serve(
         // Its own group, so that a pipeline is stopped as a whole.
         .process_group(0);
     let not_started = |connection, error| Served::NotStarted { connection: Box::new(connection), error };
-    let pipes = match Pipes::new(&mut command) {
-        Ok(pipes) => pipes,
-        Err(error) => return not_started(connection, error),
-    };
-    let guarded = Guard::watch(&running.guard, &pipes.stdin);
-    guarded.announce_from(&mut command);
-    let Pipes { stdin, stdout, reserved } = pipes;
-    let (mut child, group) = match running.start(&mut command, reserved) {
+    let Started { mut child, group, stdin, stdout, guarded } = match running.start(command) {
         Ok(started) => started,
         Err(error) => return not_started(connection, error),
     };
-    // The command has its own copies of its ends.
-    drop(command);
     let (input, output) = match ends(stdin, stdout, &group, policy, guarded) {
         Ok(ends) => ends,
         Err(error) => {
@@ -97,14 +88,19 @@ impl Running {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts it under the lock: whoever kills them all misses none. What is reserved for its group is let go then.
-    fn start(&self, command: &mut Command, reserved: [OwnedFd; 2]) -> io::Result<(Child, Arc<Group>)> {
+    /// Starts it under the lock: whoever kills them all misses none, and what is open only for the start of a command is
+    /// open for one command at a time.
+    fn start(&self, mut command: Command) -> io::Result<Started> {
         let mut groups = self.groups();
+        let Pipes { stdin, stdout, reserved } = Pipes::new(&mut command)?;
+        let guarded = Guard::watch(&self.guard, &stdin);
+        guarded.announce_from(&mut command);
         let child = command.spawn()?;
-        drop(reserved);
+        // The command has its own copies of its ends.
+        drop((command, reserved));
         let group = Arc::new(Group::of(&child));
         groups.push(Arc::clone(&group));
-        Ok((child, group))
+        Ok(Started { child, group, stdin, stdout, guarded })
     }
 
     /// Before it is waited for: from then on its number may be another's.
@@ -120,6 +116,15 @@ impl Running {
         }
         groups
     }
+}
+
+/// A command that runs, and our ends of its pipes.
+struct Started {
+    child: Child,
+    group: Arc<Group>,
+    stdin: PipeWriter,
+    stdout: PipeReader,
+    guarded: Guarded,
 }
 
 /// Our ends of a command's two pipes, made before it is started: what can run out has not run out then.
