@@ -63,6 +63,7 @@ compile_error!("adieu needs sockets as Unix or Windows has them");
 mod blocking;
 mod carrier;
 mod connecting;
+mod ending_handle;
 mod endpoint;
 mod error;
 mod event;
@@ -93,6 +94,7 @@ pub use blocking::listener::Listener;
 #[doc(hidden)]
 pub use blocking::relay;
 pub use blocking::{Connection, HalfClosed, exchange};
+pub use ending_handle::EndingHandle;
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{
     AdoptError, Attempt, AttemptError, ConnectCause, ConnectError, Ended, EndpointError, ListenCause,

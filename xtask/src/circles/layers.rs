@@ -51,6 +51,7 @@ const ADIEU: Layers = &[
     &[
         "endpoint",
         "interrupt",
+        "ending_handle",
         "event",
         "error",
         "report",

@@ -21,6 +21,14 @@ macro_rules! methods_of_a_connection {
                 self.$($link).+.abort()
             }
 
+            /// A handle that gives the report however this connection ends: closed, dropped, aborted, or by a timer while other
+            /// code holds it. The connection may be given away afterwards.
+            ///
+            /// It costs an allocation when it is asked for, and nothing otherwise.
+            pub fn ending_handle(&self) -> crate::EndingHandle {
+                self.$($link).+.ending_handle()
+            }
+
             /// Notes that the program has seen the end mark of the peer's stream; see
             /// [`expect_end_mark`](crate::ConnectOptions::expect_end_mark).
             pub fn mark_end(&mut self) {

@@ -29,6 +29,7 @@ pub(crate) use methods::methods_of_a_connection;
 pub(crate) use streams::Moved;
 
 use crate::carrier::Carrier;
+use crate::ending_handle::{EndingHandle, EndingTeller};
 use crate::handle::{self, Handle};
 use crate::os;
 use crate::report::{self, Facts};
@@ -36,6 +37,7 @@ use crate::tls::Session;
 use crate::{Address, Event, Options, Report, Role, SystemError, Transport, system_error};
 use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Side, Time, Waiting};
 use std::io;
+use std::sync::OnceLock;
 use std::time::Instant;
 use syn::Syn;
 
@@ -53,6 +55,8 @@ pub(crate) struct Link<H: Handle> {
     first_fin: Option<Side>,
     pace: os::ProbePace,
     report: Option<Report>,
+    /// Who waits for the report, if anybody has asked.
+    ending: OnceLock<EndingTeller>,
     /// What may go with a SYN; only with TCP Fast Open.
     pub(crate) syn: Option<Box<Syn>>,
     /// What carries the two streams over the socket. `None`: they are what is on the wire.
@@ -77,6 +81,7 @@ impl<H: Handle> Link<H> {
             first_fin: None,
             pace: os::ProbePace::default(),
             report: None,
+            ending: OnceLock::new(),
             syn: None,
             carrier: None,
             network: Some(os::Network::start()),
@@ -241,15 +246,31 @@ impl<H: Handle> Link<H> {
         self.core.handle_closed(self.now());
         self.note_unfinished_handshake();
         if let Some(outcome) = self.core.outcome() {
-            let report = report::of(&self.core, &outcome, &self.facts);
+            self.report = Some(report::of(&self.core, &outcome, &self.facts));
+        }
+        if let Some(report) = &self.report {
             // Only TCP has a reset to abort with.
-            self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report: &report });
-            self.report = Some(report);
+            self.observe(&Event::Closed { aborted: abort && self.is_tcp(), report });
         }
         let (started, at) = (matches!(self.network, Some(Ok(_))), self.now());
         self.network = None;
         if let Some(call) = os::CALLS.cleanup.filter(|_| started) {
             self.observe_at(at, &Event::Cleanup { call });
+        }
+        self.tell_ending();
+    }
+
+    /// A handle that is told the report, however the connection ends.
+    pub(crate) fn ending_handle(&self) -> EndingHandle {
+        let handle = self.ending.get_or_init(EndingTeller::new).handle();
+        self.tell_ending();
+        handle
+    }
+
+    /// Tells whoever waits for the report, if it is made.
+    fn tell_ending(&self) {
+        if let (Some(ending), Some(report)) = (self.ending.get(), &self.report) {
+            ending.tell(report);
         }
     }
 
@@ -287,6 +308,8 @@ impl<H: Handle> Drop for Link<H> {
         if self.handle.is_some() {
             self.give_up();
         }
+        // An observer that panics keeps `close` from telling.
+        self.tell_ending();
     }
 }
 

@@ -1,8 +1,8 @@
 //! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
 
 use adieu::{
-    Address, AdoptError, ConnectError, ConnectOptions, Counts, Endpoint, Report, ShutdownError, SideOptions,
-    Transport,
+    Address, AdoptError, ConnectError, ConnectOptions, Counts, EndingHandle, Endpoint, Report, ShutdownError,
+    SideOptions, Transport,
 };
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
@@ -172,6 +172,13 @@ impl Open {
         }
     }
 
+    pub(crate) fn ending_handle(&self) -> EndingHandle {
+        match self {
+            Self::Blocking(open) => open.ending_handle(),
+            Self::Tokio(_, open) => open.ending_handle(),
+        }
+    }
+
     pub(crate) fn transport(&self) -> Transport {
         match self {
             Self::Blocking(open) => open.transport(),
@@ -217,6 +224,13 @@ impl Open {
 }
 
 impl Half {
+    pub(crate) fn ending_handle(&self) -> EndingHandle {
+        match self {
+            Self::Blocking(half) => half.ending_handle(),
+            Self::Tokio(_, half) => half.ending_handle(),
+        }
+    }
+
     pub(crate) fn close(self) -> Report {
         match self {
             Self::Blocking(half) => half.close(),

@@ -20,10 +20,10 @@ fn both_faces_have_the_same_methods() {
     on_both_faces! {
         Connection:
             handshake shutdown_send abort read_within
-            defer_interrupt mark_end socket transport local_address peer_address counts;
+            defer_interrupt ending_handle mark_end socket transport local_address peer_address counts;
         HalfClosed:
             close drain abort read_within
-            defer_interrupt mark_end socket transport local_address peer_address counts;
+            defer_interrupt ending_handle mark_end socket transport local_address peer_address counts;
     }
     let _ = |stream| adieu::Connection::from_stream(stream, &ConnectOptions::new());
     let _ = |stream| adieu::tokio::Connection::from_stream(stream, &ConnectOptions::new());

@@ -5,6 +5,7 @@ mod arms;
 mod connecting;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod ending_handles;
 mod endings;
 mod errors;
 mod faces;

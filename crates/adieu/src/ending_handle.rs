@@ -1,0 +1,231 @@
+//! The ending handle: the report of a connection that somebody else ends.
+//!
+//! It is the standard library's alone: a future that any executor can run, and a wait that blocks. It does not keep the
+//! connection open and cannot end it. The [link](crate::link) fills it in where the report is made, so it learns of every
+//! ending, whoever causes it.
+
+use crate::Report;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// Gives the [`Report`] of a connection however it ends: also when the code that holds the connection drops it, such as an
+/// HTTP server, a pool, or a thread that panics.
+///
+/// `ending_handle()` of a connection makes it, on both faces, before and after the half-close. It is a [`Future`] that runs on
+/// any executor, and [`wait`](Self::wait) blocks instead. Each of them gives the same report as often as it is asked. Clones
+/// wait for the same connection.
+///
+/// # None
+///
+/// Every wait gives `None` if there will be no report: the program took the socket back out of the connection, and ends it by
+/// itself.
+///
+/// # Examples
+///
+/// ```no_run
+/// use adieu::{ConnectOptions, Endpoint};
+///
+/// let connection = adieu::connect(&Endpoint::tcp("localhost", 80), &ConnectOptions::new())?;
+/// let ending = connection.ending_handle();
+/// std::thread::spawn(move || some_pool_that_takes(connection));
+/// if let Some(report) = ending.wait() {
+///     eprintln!("{report}");
+/// }
+/// # fn some_pool_that_takes(_: adieu::Connection) {}
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "it does nothing unless it is waited for"]
+pub struct EndingHandle {
+    shared: Arc<Shared>,
+    /// Who waits, among the clones.
+    number: u64,
+}
+
+/// What a connection and its handles share.
+struct Shared {
+    state: Mutex<State>,
+    over: Condvar,
+}
+
+struct State {
+    /// Pending: the connection is open. `None`: there will be no report.
+    told: Poll<Option<Report>>,
+    waiting: Vec<(u64, Waker)>,
+    /// How many handles there have been.
+    numbers: u64,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let state = State { told: Poll::Pending, waiting: Vec::new(), numbers: 0 };
+        Self { state: Mutex::new(state), over: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Only the first word counts.
+    fn tell(&self, report: Option<Report>) {
+        let waiting = {
+            let mut state = self.state();
+            if state.told.is_pending() {
+                state.told = Poll::Ready(report);
+            }
+            std::mem::take(&mut state.waiting)
+        };
+        self.over.notify_all();
+        // Woken with the lock released: a waker may run what it wakes.
+        for (_, waker) in waiting {
+            waker.wake();
+        }
+    }
+}
+
+/// The connection's end of its handles. Dropped without a report, it tells them that there will be none.
+pub(crate) struct EndingTeller(Arc<Shared>);
+
+impl EndingTeller {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Shared::new()))
+    }
+
+    pub(crate) fn handle(&self) -> EndingHandle {
+        EndingHandle::new(Arc::clone(&self.0))
+    }
+
+    /// The connection has ended with this report.
+    pub(crate) fn tell(&self, report: &Report) {
+        self.0.tell(Some(report.clone()));
+    }
+}
+
+impl Drop for EndingTeller {
+    fn drop(&mut self) {
+        self.0.tell(None);
+    }
+}
+
+impl EndingHandle {
+    fn new(shared: Arc<Shared>) -> Self {
+        let number = {
+            let mut state = shared.state();
+            state.numbers += 1;
+            state.numbers
+        };
+        Self { shared, number }
+    }
+
+    /// Blocks until the connection has ended. `None`: there will be no report.
+    ///
+    /// It has no bound of its own: the connection ends when the code that holds it, or one of its
+    /// [`Limits`](crate::Limits), ends it.
+    pub fn wait(&self) -> Option<Report> {
+        let mut state = self.shared.state();
+        loop {
+            match &state.told {
+                Poll::Ready(told) => return told.clone(),
+                Poll::Pending => state = self.shared.over.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Blocks as [`wait`](Self::wait) does, but no longer than `limit`. `None`: the connection is still open then, or there will
+    /// be no report.
+    pub fn wait_within(&self, limit: Duration) -> Option<Report> {
+        // A moment beyond the clock's end never comes.
+        let Some(until) = Instant::now().checked_add(limit) else { return self.wait() };
+        let mut state = self.shared.state();
+        loop {
+            if let Poll::Ready(told) = &state.told {
+                return told.clone();
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let waited = self.shared.over.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The report, if the connection has ended. Never blocks. `None`: it is still open, or there will be no report.
+    pub fn try_report(&self) -> Option<Report> {
+        match &self.shared.state().told {
+            Poll::Ready(told) => told.clone(),
+            Poll::Pending => None,
+        }
+    }
+}
+
+/// Waits for the same connection.
+impl Clone for EndingHandle {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for EndingHandle {
+    fn drop(&mut self) {
+        // Otherwise the wakers of clones that are gone would pile up while the connection lives.
+        self.shared.state().waiting.retain(|(number, _)| *number != self.number);
+    }
+}
+
+impl Future for EndingHandle {
+    type Output = Option<Report>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Report>> {
+        let mut state = self.shared.state();
+        if let Poll::Ready(told) = &state.told {
+            return Poll::Ready(told.clone());
+        }
+        match state.waiting.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, known)) => known.clone_from(cx.waker()),
+            None => state.waiting.push((self.number, cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for EndingHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ending = self.try_report().map(|report| report.ending());
+        f.debug_struct("EndingHandle").field("ending", &ending).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_teller_that_is_dropped_without_a_report_says_that_there_will_be_none() {
+        let teller = EndingTeller::new();
+        let handle = teller.handle();
+        let waiting = handle.clone();
+        let thread = std::thread::spawn(move || waiting.wait());
+        assert!(handle.try_report().is_none());
+        drop(teller);
+        assert!(thread.join().expect("it does not panic").is_none());
+        assert!(handle.wait_within(Duration::MAX).is_none());
+    }
+
+    #[test]
+    fn a_handle_that_is_dropped_leaves_no_waker_behind() {
+        let teller = EndingTeller::new();
+        let mut handle = teller.handle();
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            assert!(Pin::new(&mut handle).poll(&mut cx).is_pending());
+            assert!(Pin::new(&mut handle.clone()).poll(&mut cx).is_pending());
+        }
+        assert_eq!(teller.0.state().waiting.len(), 1, "its own, once");
+        drop(handle);
+        assert!(teller.0.state().waiting.is_empty());
+    }
+}
