@@ -81,7 +81,8 @@ pub struct Report {
     pub tls_cipher_suite: Option<String>,
     /// The protocol that was agreed on (ALPN). `None`: none was.
     pub tls_alpn: Option<String>,
-    /// Against what the peer's certificate was checked. `None`: no TLS, or a listener, which asks for none.
+    /// Against what the peer's certificate was checked. `None`: no TLS, or a listener, which asks for none; or it is not known,
+    /// because the program handed over a rustls configuration or connection of its own.
     pub tls_trust: Option<TlsTrust>,
     /// The subject of the peer's certificate, also of one that was refused.
     pub tls_peer_subject: Option<String>,

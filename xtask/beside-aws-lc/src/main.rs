@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         server = server.provider(Arc::clone(&aws_lc));
     }
     let server = server.build()?;
-    let client = Client::new().pin(server.fingerprint()).provider(aws_lc).build()?;
+    let client = Client::new().pin(server.fingerprint().expect("it is self-signed")).provider(aws_lc).build()?;
     assert!(cfg!(not(feature = "tls")) || rustls::crypto::CryptoProvider::get_default().is_none());
 
     let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().tls(server))?;

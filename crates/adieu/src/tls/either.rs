@@ -24,18 +24,18 @@ impl From<ServerConfig> for Config {
 }
 
 impl Config {
-    /// How a peer's certificate is checked. `None`: a server, whose check of clients is not told.
+    /// How a peer's certificate is checked. `None`: a server, whose check of clients is not told; or it is not known.
     pub(crate) fn trust(&self) -> Option<Trust> {
         match self {
-            Self::Client(config) => Some(config.trust()),
+            Self::Client(config) => config.trust(),
             Self::Server(_) => None,
         }
     }
 
     pub(crate) fn eof(&self) -> Eof {
         match self {
-            Self::Client(config) => config.eof(),
-            Self::Server(config) => config.eof(),
+            Self::Client(config) => config.meaning_of_eof(),
+            Self::Server(config) => config.meaning_of_eof(),
         }
     }
 

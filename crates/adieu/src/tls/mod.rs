@@ -5,6 +5,9 @@
 //! [`Connection`](crate::Connection) like any other: the procedure, the counts and the endings are the same, and all counts
 //! are bytes of the application.
 //!
+//! A program that has a configuration of rustls hands it over: `ClientConfig::from_rustls`, `ServerConfig::from_rustls`.
+//! Certificates and keys come from PEM files or from PEM in memory (`Client::ca_pem`, `Server::from_pem`).
+//!
 //! Without the feature `tls` these two have no values, and nobody can ask for TLS: the same code then has an empty twin of
 //! the carrier, and this module is the one place that chooses between the two.
 //!
@@ -66,7 +69,7 @@ pub use none::{ClientConfig, ServerConfig};
 pub(crate) use with_rustls::Session;
 #[cfg(feature = "tls-core")]
 pub use with_rustls::{
-    Client, ClientConfig, ConfigError, Fingerprint, ParseFingerprintError, Server, ServerConfig,
+    Client, ClientConfig, ConfigError, Fingerprint, ParseFingerprintError, PemOrigin, Server, ServerConfig,
 };
 
 /// The rustls that TLS is spoken with, for a provider (`Client::provider`) or [roots](Client::roots) of its types.

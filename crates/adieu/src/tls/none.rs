@@ -46,8 +46,8 @@ impl ClientConfig {
     }
 
     uncallable! {
-        pub(crate) fn trust(&self) -> Trust;
-        pub(crate) fn eof(&self) -> Eof;
+        pub(crate) fn trust(&self) -> Option<Trust>;
+        pub(crate) fn meaning_of_eof(&self) -> Eof;
         pub(crate) fn needs_host(&self) -> bool;
         pub(crate) fn session(&self, Option<&str>) -> Result<Session, HandshakeError>;
         pub(crate) fn session_with_proxy(&self, &str) -> Result<Session, HandshakeError>;
@@ -56,7 +56,7 @@ impl ClientConfig {
 
 impl ServerConfig {
     uncallable! {
-        pub(crate) fn eof(&self) -> Eof;
+        pub(crate) fn meaning_of_eof(&self) -> Eof;
         pub(crate) fn session(&self) -> Result<Session, HandshakeError>;
     }
 }

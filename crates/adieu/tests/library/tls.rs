@@ -1,6 +1,8 @@
 //! TLS on both drivers and on both sides: the closing matrix, the procedure, and handshakes that fail.
 
+mod handed_over;
 mod handshakes;
+mod pem;
 mod refused_clients;
 mod unfinished;
 
@@ -206,7 +208,7 @@ fn a_unix_socket_has_no_name_for_the_check_and_a_pin_needs_none() {
 fn tls_is_spoken_over_an_abstract_name() {
     for arm in [Arm::Blocking, Arm::Tokio] {
         let tls = Server::self_signed().build().expect("a key");
-        let pin = tls.fingerprint();
+        let pin = tls.fingerprint().expect("it was made here");
         let name = format!("adieu-tls-{arm:?}-{}", std::process::id());
         let endpoint = Endpoint::unix_abstract(name);
         let listener = Listener::bind(&endpoint, &ListenOptions::new().tls(tls)).expect("a new name");
@@ -319,7 +321,7 @@ fn a_connection_that_is_dropped_sends_no_close_notify() {
 fn a_slow_handshake_holds_up_nobody_else() {
     bounded("the listener", || {
         let tls = Server::self_signed().build().expect("a key");
-        let pin = tls.fingerprint();
+        let pin = tls.fingerprint().expect("it was made here");
         let limits = Limits::new().connect_timeout(Duration::from_millis(200));
         let options = ListenOptions::new().limits(limits).tls(tls);
         let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");

@@ -86,7 +86,7 @@ impl Plan {
                 "--max-connections above 1 needs --echo or --exec: one stdin and stdout serve one peer at a time",
             ));
         }
-        let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).map(ServerConfig::fingerprint);
+        let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);
         Ok(Self {
             options: options(args, &endpoint, &work, tls)?,
             endpoint,

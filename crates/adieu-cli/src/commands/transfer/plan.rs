@@ -196,7 +196,7 @@ impl Way {
     ) -> Result<Self, NoPlan> {
         let (endpoint, tls) = transfer.tls.resolve_listen(endpoint)?;
         let speaks_tls = tls.is_some();
-        let fingerprint = tls.as_ref().filter(|_| transfer.tls.is_new()).map(ServerConfig::fingerprint);
+        let fingerprint = tls.as_ref().filter(|_| transfer.tls.is_new()).and_then(ServerConfig::fingerprint);
         if shared.timers.connect_timeout.is_none() {
             // Of a client's TLS handshake: it is only the beginning of saying who it is.
             limits = limits.connect_timeout(door::INTRODUCTION);

@@ -1,7 +1,7 @@
 //! What the configurations of both sides have in common.
 
 use super::config_error::ConfigError;
-use super::files::Identity;
+use super::pem::Identity;
 use super::{Eof, Fingerprint, KEY_KINDS, Version};
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;

@@ -1,7 +1,31 @@
 //! Why a configuration cannot be used.
 
 use crate::SystemError;
+use std::fmt;
 use std::path::PathBuf;
+
+/// Where PEM comes from that a configuration was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PemOrigin {
+    /// A file.
+    File(PathBuf),
+    /// Memory.
+    Memory {
+        /// The method that was given it: `ca_pem`, for example.
+        given_to: &'static str,
+    },
+}
+
+/// The path, or which method was given the PEM.
+impl fmt::Display for PemOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Memory { given_to } => write!(f, "what was given to {given_to}"),
+        }
+    }
+}
 
 /// What a configuration names cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,19 +39,19 @@ pub enum ConfigError {
         /// What the system said.
         source: SystemError,
     },
-    /// A file has no certificate in it, or one that is broken.
-    #[error("{} has no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be used: {why}", path.display())]
+    /// A file, or PEM in memory, has no certificate in it, or one that is broken.
+    #[error("{origin} has no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be used: {why}")]
     NoCertificate {
-        /// Which.
-        path: PathBuf,
+        /// Where it was looked for.
+        origin: PemOrigin,
         /// In words.
         why: String,
     },
-    /// A file has no private key in it, or one that is broken.
-    #[error("{} has no private key in PEM (-----BEGIN PRIVATE KEY-----) that can be used: {why}", path.display())]
+    /// A file, or PEM in memory, has no private key in it, or one that is broken.
+    #[error("{origin} has no private key in PEM (-----BEGIN PRIVATE KEY-----) that can be used: {why}")]
     NoKey {
-        /// Which.
-        path: PathBuf,
+        /// Where it was looked for.
+        origin: PemOrigin,
         /// In words.
         why: String,
     },

@@ -6,10 +6,10 @@ mod config;
 mod config_error;
 mod engine;
 mod explain;
-mod files;
 mod fingerprint;
 mod ledger;
 mod party;
+mod pem;
 mod refused;
 mod roots;
 #[cfg(feature = "tls-self-signed")]
@@ -21,7 +21,7 @@ mod verify;
 use super::{Alert, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
 
 pub use client::{Client, ClientConfig};
-pub use config_error::ConfigError;
+pub use config_error::{ConfigError, PemOrigin};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use server::{Server, ServerConfig};
 pub(crate) use session::Session;

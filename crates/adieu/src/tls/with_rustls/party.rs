@@ -11,6 +11,15 @@ pub(crate) enum Party {
     Proxy,
 }
 
+/// Who made the check of the peer's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judge {
+    /// We did, so we know what would make a refused certificate do.
+    Us,
+    /// The program that handed its configuration over.
+    Program,
+}
+
 impl Party {
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@
 //! help. If rustls cannot read the certificate, they do not help either: the proof is checked with what is read from it.
 
 use super::certificate::{Described, date_of, printable};
-use super::party::Party;
+use super::party::{Judge, Party};
 use super::{Failure, HandshakeError};
 use super::{KEY_KINDS, Trust};
 use crate::{Setting, Words};
@@ -26,6 +26,8 @@ pub(crate) struct Presented<'a> {
     pub(crate) party: Party,
     /// What the certificate was checked against. `None`: a client's, which is checked against the roots for clients.
     pub(crate) trust: Option<Trust>,
+    /// Who made the check.
+    pub(crate) judge: Judge,
 }
 
 impl Presented<'_> {
@@ -85,6 +87,15 @@ pub(crate) fn explain(error: &CertificateError, presented: Presented<'_>) -> Han
     let (failure, what) = match proof(error, presented).or_else(|| dates(error, presented)) {
         Some((failure, what)) => (failure, what.into()),
         None => not_trusted(error, presented).unwrap_or_else(|| other(error, presented)),
+    };
+    let what = match presented.judge {
+        Judge::Us => what,
+        Judge::Program => format!(
+            "{} certificate was refused by the verifier of this program's own rustls configuration: {}",
+            presented.whose(),
+            printable(&error.to_string())
+        )
+        .into(),
     };
     HandshakeError::new(failure, what)
 }

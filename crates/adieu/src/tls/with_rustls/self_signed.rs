@@ -1,7 +1,7 @@
 //! A certificate that nobody vouches for, made in memory.
 
 use super::config_error::ConfigError;
-use super::files::Identity;
+use super::pem::Identity;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 /// Makes a key and its certificate, for the names of this machine's loopback.

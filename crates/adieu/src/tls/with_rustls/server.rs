@@ -3,10 +3,10 @@
 use super::config::{Shared, other, shared_settings, with_identity};
 use super::config_error::ConfigError;
 use super::engine::Engine;
-use super::files::{read_identity, trusted_in};
-use super::party::Party;
+use super::party::{Judge, Party};
+use super::pem::{Pem, add_trusted, read_identity};
 use super::session::Session;
-use super::verify::{ClientVerifier, Seen};
+use super::verify::{ClientVerifier, Seen, Trusted};
 use super::{Eof, Fingerprint};
 use super::{Failure, HandshakeError};
 use rustls::SupportedProtocolVersion;
@@ -22,23 +22,23 @@ use std::sync::Arc;
 /// use adieu::{Endpoint, ListenOptions, Listener, tls};
 ///
 /// let tls = tls::Server::self_signed().build()?;
-/// println!("clients pin {}", tls.fingerprint());
+/// println!("clients pin {}", tls.fingerprint().expect("it was just made"));
 /// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().tls(tls))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Server {
     identity: CertificateFrom,
-    client_ca: Option<PathBuf>,
+    client_ca: Vec<Pem>,
     shared: Shared,
 }
 
 /// Where the server's certificate comes from.
 #[derive(Debug, Clone)]
 enum CertificateFrom {
-    Files {
-        certificate: PathBuf,
-        key: PathBuf,
+    Pem {
+        certificate: Pem,
+        key: Pem,
     },
     #[cfg(feature = "tls-self-signed")]
     SelfSigned,
@@ -49,7 +49,14 @@ shared_settings!(Server);
 impl Server {
     /// Presents the certificate (with its chain) in this PEM file; its key is in another.
     pub fn from_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self::new(CertificateFrom::Files { certificate: certificate.into(), key: key.into() })
+        let (certificate, key) = (Pem::File(certificate.into()), Pem::File(key.into()));
+        Self::new(CertificateFrom::Pem { certificate, key })
+    }
+
+    /// Presents this certificate (PEM in memory, with its chain), with this key (PEM in memory, not encrypted).
+    pub fn from_pem(certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        let pem = |content| Pem::Memory { given_to: "from_pem", content };
+        Self::new(CertificateFrom::Pem { certificate: pem(certificate.into()), key: pem(key.into()) })
     }
 
     /// Makes a key and a certificate that nobody vouches for, in memory; clients pin its
@@ -60,14 +67,23 @@ impl Server {
     }
 
     fn new(identity: CertificateFrom) -> Self {
-        Self { identity, client_ca: None, shared: Shared::default() }
+        Self { identity, client_ca: Vec::new(), shared: Shared::default() }
     }
 
     /// Asks every client for a certificate, and accepts those that the certificates in this PEM file vouch for, and these
     /// themselves.
     #[must_use]
     pub fn client_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.client_ca = Some(path.into());
+        self.client_ca.retain(|pem| matches!(pem, Pem::Memory { .. }));
+        self.client_ca.push(Pem::File(path.into()));
+        self
+    }
+
+    /// Asks every client for a certificate, as [`client_ca_file`](Self::client_ca_file) does and in addition to it, but with
+    /// PEM from memory.
+    #[must_use]
+    pub fn client_ca_pem(mut self, certificates: impl Into<Vec<u8>>) -> Self {
+        self.client_ca.push(Pem::Memory { given_to: "client_ca_pem", content: certificates.into() });
         self
     }
 
@@ -79,26 +95,29 @@ impl Server {
         self
     }
 
-    /// Reads the files, or makes the key.
+    /// Reads the files and the PEM, or makes the key.
     ///
     /// # Errors
     ///
-    /// A file cannot be used, or there is no [provider](Self::provider).
+    /// A file or PEM in memory cannot be used, or there is no [provider](Self::provider).
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
         let provider = self.shared.provider()?;
         let identity = match &self.identity {
-            CertificateFrom::Files { certificate, key } => read_identity(certificate, key)?,
+            CertificateFrom::Pem { certificate, key } => read_identity(certificate, key)?,
             #[cfg(feature = "tls-self-signed")]
             CertificateFrom::SelfSigned => super::self_signed::make_identity()?,
         };
         let versions = self.shared.versions();
-        let clients = match &self.client_ca {
-            None => None,
-            Some(path) => {
-                let verifier = trusted_in(path)?.of_clients(Arc::clone(&provider));
-                let verifier = verifier.map_err(|e| ConfigError::Other(e.to_string()))?;
-                Some(Clients { verifier: Arc::new(verifier), versions })
-            }
+        let mut trusted = Trusted::nobody();
+        for pem in &self.client_ca {
+            add_trusted(&mut trusted, pem)?;
+        }
+        let clients = if self.client_ca.is_empty() {
+            Clients::OfConfig(Judge::Us)
+        } else {
+            let verifier = trusted.of_clients(Arc::clone(&provider));
+            let verifier = verifier.map_err(|e| ConfigError::Other(e.to_string()))?;
+            Clients::Checked(ClientCheck { verifier: Arc::new(verifier), versions })
         };
         let builder = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
@@ -108,6 +127,7 @@ impl Server {
         let (mut config, fingerprint) = with_identity(identity, build)?;
         config.alpn_protocols = self.shared.protocols()?;
         keep_nothing(&mut config);
+        let fingerprint = Some(fingerprint);
         Ok(ServerConfig { config: Arc::new(config), clients, eof: self.shared.eof, fingerprint })
     }
 }
@@ -119,46 +139,89 @@ fn keep_nothing(config: &mut rustls::ServerConfig) {
 }
 
 /// How the listening side speaks TLS: read and checked once, and used for any number of connections. Clones share
-/// everything. [`Server::build`] makes one, and [`ListenOptions::tls`](crate::ListenOptions::tls) takes it.
+/// everything. [`Server::build`] makes one, or [`from_rustls`](Self::from_rustls) of what a program has already;
+/// [`ListenOptions::tls`](crate::ListenOptions::tls) takes it.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     config: Arc<rustls::ServerConfig>,
-    clients: Option<Clients>,
+    clients: Clients,
     eof: Eof,
-    fingerprint: Fingerprint,
+    fingerprint: Option<Fingerprint>,
 }
 
 impl ServerConfig {
-    /// The fingerprint of our certificate, for clients to pin.
-    pub fn fingerprint(&self) -> Fingerprint {
+    /// Takes over a configuration that a program has built for rustls itself: its certificates, its check of clients, ALPN,
+    /// versions, provider and session tickets stay as they are.
+    ///
+    /// - A client whose certificate is refused is told in the verifier's words instead of adieu's, and its report names no
+    ///   certificate: rustls tells of one only after it was accepted. An accepted one is reported as always.
+    /// - An EOF without `close_notify` is a truncation, unless [`eof`](Self::eof) says otherwise: rustls has no setting for
+    ///   that.
+    /// - Early data (0-RTT) is refused, whatever `max_early_data_size` says: clients then send it after the handshake.
+    /// - rustls sends session tickets with TLS 1.3 (`send_tls13_tickets`). A client that only sends, and never reads, closes
+    ///   with them unread, and its system then resets the connection. adieu's own configurations send none.
+    pub fn from_rustls(config: impl Into<Arc<rustls::ServerConfig>>) -> Self {
+        let clients = Clients::OfConfig(Judge::Program);
+        Self { config: config.into(), clients, eof: Eof::default(), fingerprint: None }
+    }
+
+    /// The same, but with this meaning of an EOF without `close_notify`.
+    #[must_use]
+    pub fn eof(mut self, eof: Eof) -> Self {
+        self.eof = eof;
+        self
+    }
+
+    /// The fingerprint of our certificate, for clients to pin. `None`: it is [rustls's](Self::from_rustls) to choose.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.fingerprint
     }
 
-    pub(crate) fn eof(&self) -> Eof {
+    pub(crate) fn meaning_of_eof(&self) -> Eof {
         self.eof
     }
 
     /// One connection's session.
     pub(crate) fn session(&self) -> Result<Session, HandshakeError> {
-        let own = match &self.clients {
-            None => Ok((Arc::clone(&self.config), Arc::default())),
-            Some(clients) => clients.of_one(&self.config).map(|(own, seen)| (Arc::new(own), seen)),
+        let (own, judge) = match &self.clients {
+            Clients::OfConfig(judge) => (Ok((self.without_early_data(), Arc::default())), *judge),
+            Clients::Checked(check) => {
+                (check.of_one(&self.config).map(|(own, seen)| (Arc::new(own), seen)), Judge::Us)
+            }
         };
         let session = own
             .and_then(|(own, seen)| UnbufferedServerConnection::new(own).map(|session| (session, seen)))
             .map_err(|e| HandshakeError::new(Failure::Local, e.to_string()));
-        session.map(|(session, seen)| Session::new(Engine::server(session, seen), Party::Client, None))
+        session.map(|(session, seen)| Session::new(Engine::server(session, seen), Party::Client, None, judge))
+    }
+
+    fn without_early_data(&self) -> Arc<rustls::ServerConfig> {
+        if self.config.max_early_data_size == 0 {
+            return Arc::clone(&self.config);
+        }
+        let mut config = rustls::ServerConfig::clone(&self.config);
+        config.max_early_data_size = 0;
+        Arc::new(config)
     }
 }
 
-/// What a server that asks for certificates needs besides: each connection has a check of its own.
+/// How clients are checked.
 #[derive(Debug, Clone)]
-struct Clients {
+enum Clients {
+    /// As the configuration says, which this one made.
+    OfConfig(Judge),
+    /// Each connection has a check of its own.
+    Checked(ClientCheck),
+}
+
+/// What a server that asks for certificates needs besides.
+#[derive(Debug, Clone)]
+struct ClientCheck {
     verifier: Arc<ClientVerifier>,
     versions: &'static [&'static SupportedProtocolVersion],
 }
 
-impl Clients {
+impl ClientCheck {
     /// The configuration of one connection, and where it remembers the certificate that it saw.
     fn of_one(
         &self,

@@ -3,7 +3,7 @@
 use super::certificate::{Described, is_readable};
 use super::engine::Engine;
 use super::explain::{Stage, alert_of, in_words, out_of_time};
-use super::party::Party;
+use super::party::{Judge, Party};
 use super::refused::Presented;
 use super::{Failure, HandshakeError};
 use super::{TlsFacts, Trust, Version};
@@ -17,15 +17,17 @@ pub(crate) struct Session {
     own: Box<Engine>,
     /// Who is at the other end.
     party: Party,
-    /// Against what a server's certificate is checked. `None`: the peer is a client.
+    /// Against what a server's certificate is checked. `None`: the peer is a client, or it is not known.
     trust: Option<Trust>,
+    /// Who made the check.
+    judge: Judge,
     /// What the records of our own are carried in: the session with a proxy.
     outer: Option<Box<Engine>>,
 }
 
 impl Session {
-    pub(super) fn new(engine: Engine, party: Party, trust: Option<Trust>) -> Self {
-        Self { own: Box::new(engine), party, trust, outer: None }
+    pub(super) fn new(engine: Engine, party: Party, trust: Option<Trust>, judge: Judge) -> Self {
+        Self { own: Box::new(engine), party, trust, judge, outer: None }
     }
 
     fn engines(&self) -> impl Iterator<Item = &Engine> {
@@ -61,6 +63,7 @@ impl Carrier for Session {
             is_accepted: tls.has_accepted_certificate(),
             party: self.party,
             trust: self.trust,
+            judge: self.judge,
         };
         let stage = if tls.lacks_certificate() {
             Stage::CertificateMissing

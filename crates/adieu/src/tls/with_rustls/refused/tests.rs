@@ -43,6 +43,7 @@ fn explained(error: &CertificateError, of: impl Fn(&mut Presented<'_>)) -> Hands
         is_accepted: false,
         party: Party::Server,
         trust: Some(Trust::Roots),
+        judge: Judge::Us,
     };
     of(&mut presented);
     if presented.party == Party::Client {
@@ -178,6 +179,21 @@ fn every_certificate_error_has_its_own_sentence() {
         let sentence = sentence.replace("but P:", &format!("but {OWN}:"));
         assert_eq!(what, format!("the TLS handshake failed: {sentence}"), "{error:?}");
         assert!(sentences.insert(what), "{error:?}: another error has the same sentence");
+    }
+}
+
+#[test]
+fn a_verifier_of_the_program_s_own_is_quoted_and_no_setting_of_ours_is_named() {
+    for (error, _) in all() {
+        let by_program = |presented: &mut Presented<'_>| presented.judge = Judge::Program;
+        let what = said(&error, by_program);
+        assert!(
+            what.contains("refused by the verifier of this program's own rustls configuration: "),
+            "{what}"
+        );
+        assert_eq!(settings(&error, by_program), [], "{error:?}");
+        let ours = explained(&error, |_| {}).failure();
+        assert_eq!(explained(&error, by_program).failure(), ours, "{error:?}: what failed is the same");
     }
 }
 

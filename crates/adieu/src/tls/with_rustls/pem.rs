@@ -1,15 +1,71 @@
-//! The PEM files that a configuration names: certificates, and private keys without a passphrase.
+//! PEM that a configuration is given, in files or in memory: certificates, and private keys without a passphrase.
 //!
-//! A file that cannot be used is an error that says what the file holds instead, and how to make a usable one of it.
+//! PEM that cannot be used is an error that says what is there instead, and how to make something usable of it.
 
-use super::config_error::ConfigError;
+use super::config_error::{ConfigError, PemOrigin};
 use super::verify::Trusted;
 use crate::system_error;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::path::Path;
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
 
-/// What a PEM file is read for.
+/// PEM, and where it is. Files are read when a configuration is built.
+#[derive(Clone)]
+pub(super) enum Pem {
+    /// In a file, which may be a pipe.
+    File(PathBuf),
+    /// In memory.
+    Memory {
+        /// The method that took it.
+        given_to: &'static str,
+        content: Vec<u8>,
+    },
+}
+
+/// Without its content, which may be a private key.
+impl fmt::Debug for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.origin().fmt(f)
+    }
+}
+
+impl Pem {
+    fn origin(&self) -> PemOrigin {
+        match self {
+            Self::File(path) => PemOrigin::File(path.clone()),
+            Self::Memory { given_to, .. } => PemOrigin::Memory { given_to },
+        }
+    }
+
+    /// What a command names as its input.
+    fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::File(path) => path.to_string_lossy(),
+            Self::Memory { .. } => "FILE".into(),
+        }
+    }
+
+    /// Its octets. Some editors write a byte order mark before the first line, which stands in the middle once files are put
+    /// together.
+    fn read(&self) -> Result<Vec<u8>, ConfigError> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        let mut content = match self {
+            Self::File(path) => std::fs::read(path).map_err(|error| ConfigError::Unreadable {
+                path: path.clone(),
+                source: system_error::of(&error),
+            })?,
+            Self::Memory { content, .. } => content.clone(),
+        };
+        while let Some(at) = content.windows(MARK.len()).position(|part| part == MARK) {
+            content.drain(at..at + MARK.len());
+        }
+        Ok(content)
+    }
+}
+
+/// What PEM is read for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Item {
     Certificate,
@@ -17,18 +73,18 @@ enum Item {
 }
 
 impl Item {
-    fn missing(self, path: &Path, why: String) -> ConfigError {
-        let path = path.to_owned();
+    fn missing(self, pem: &Pem, why: String) -> ConfigError {
+        let origin = pem.origin();
         match self {
-            Self::Certificate => ConfigError::NoCertificate { path, why },
-            Self::Key => ConfigError::NoKey { path, why },
+            Self::Certificate => ConfigError::NoCertificate { origin, why },
+            Self::Key => ConfigError::NoKey { origin, why },
         }
     }
 
-    /// Why a file has none in it, and how to make one of what it has.
-    fn explain(self, path: &Path, content: &[u8], error: pem::Error) -> ConfigError {
+    /// Why there is none in it, and how to make one of what it has.
+    fn explain(self, pem: &Pem, content: &[u8], error: pem::Error) -> ConfigError {
         let holds = |words: &str| content.windows(words.len()).any(|part| part == words.as_bytes());
-        let name = path.display();
+        let name = pem.name();
         let why = match (self, error) {
             _ if holds("ENCRYPTED") => {
                 format!("it is encrypted; openssl pkey -in {name} -out NEW makes one that is not")
@@ -70,6 +126,10 @@ impl Item {
             (Self::Key, pem::Error::NoItemsFound) if holds("BEGIN PUBLIC KEY") => {
                 "it is the public key; name the private one".to_owned()
             }
+            (_, pem::Error::NoItemsFound) if matches!(pem, Pem::Memory { .. }) && is_one_line(content) => {
+                "it is a single line; if that is the path of a file, give it to the method for files"
+                    .to_owned()
+            }
             (_, pem::Error::NoItemsFound) => "there is none in it".to_owned(),
             (_, pem::Error::MissingSectionEnd { .. }) => "a BEGIN line in it has no END line".to_owned(),
             (_, pem::Error::Base64Decode(_)) => "what is between BEGIN and END in it is damaged".to_owned(),
@@ -78,7 +138,7 @@ impl Item {
             }
             _ => "it is not well formed".to_owned(),
         };
-        self.missing(path, why)
+        self.missing(pem, why)
     }
 }
 
@@ -96,48 +156,37 @@ fn is_pkcs12(content: &[u8]) -> bool {
     is_der(content) && has(&VERSION) && has(&DATA)
 }
 
-/// A PEM file, which may be a pipe. Some editors write a byte order mark before the first line, which stands in the middle
-/// once files are put together.
-fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    const MARK: &[u8] = b"\xef\xbb\xbf";
-    let read = std::fs::read(path);
-    let mut content = read.map_err(|error| ConfigError::Unreadable {
-        path: path.to_owned(),
-        source: system_error::of(&error),
-    })?;
-    while let Some(at) = content.windows(MARK.len()).position(|part| part == MARK) {
-        content.drain(at..at + MARK.len());
-    }
-    Ok(content)
+/// Whether it may be a path.
+fn is_one_line(content: &[u8]) -> bool {
+    !content.is_empty() && !content.contains(&b'\n') && std::str::from_utf8(content).is_ok()
 }
 
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    let content = read(path)?;
+fn read_certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let content = pem.read()?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => {
-            Err(Item::Certificate.explain(path, &content, pem::Error::NoItemsFound))
+            Err(Item::Certificate.explain(pem, &content, pem::Error::NoItemsFound))
         }
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(Item::Certificate.explain(path, &content, error)),
+        Err(error) => Err(Item::Certificate.explain(pem, &content, error)),
     }
 }
 
-pub(super) fn trusted_in(path: &Path) -> Result<Trusted, ConfigError> {
-    let mut trusted = Trusted::nobody();
-    for certificate in read_certificates(path)? {
-        let broken = |_| Item::Certificate.missing(path, "one in it cannot be understood".to_owned());
+pub(super) fn add_trusted(trusted: &mut Trusted, pem: &Pem) -> Result<(), ConfigError> {
+    for certificate in read_certificates(pem)? {
+        let broken = |_| Item::Certificate.missing(pem, "one in it cannot be understood".to_owned());
         trusted.add(certificate).map_err(broken)?;
     }
-    Ok(trusted)
+    Ok(())
 }
 
 /// A certificate with its chain, and its key.
 pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-pub(super) fn read_identity(certificate: &Path, key: &Path) -> Result<Identity, ConfigError> {
+pub(super) fn read_identity(certificate: &Pem, key: &Pem) -> Result<Identity, ConfigError> {
     let chain = read_certificates(certificate)?;
-    let content = read(key)?;
+    let content = key.read()?;
     let key =
         PrivateKeyDer::from_pem_slice(&content).map_err(|error| Item::Key.explain(key, &content, error))?;
     Ok((chain, key))
