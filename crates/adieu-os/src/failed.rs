@@ -1,4 +1,5 @@
-//! What can fail with more to say than an error number: looking up a host, and listening at a path.
+//! What can fail with more to say than an error number: looking up a host, listening at a path, and taking a socket that the
+//! service manager passed.
 //!
 //! Each says by its variant what failed, and keeps the system's error. What that means for a user is said by `adieu`, in its
 //! own enums.
@@ -71,6 +72,61 @@ impl ListenAtError {
             Self::Taken(error) | Self::NotASocket(error) | Self::System(error) => error,
             Self::PerhapsTaken { in_use, .. } => in_use,
         }
+    }
+}
+
+/// Why there is no socket that the service manager passed under a name.
+///
+/// Source: sd_listen_fds(3).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PassedSocketError {
+    /// The process was not started with sockets: LISTEN_FDS or LISTEN_PID is not set, or this system has no such thing.
+    #[error("the service manager passed no sockets to this process{}", why_none())]
+    NothingPassed,
+    /// The variables were inherited from a process that sockets were passed to.
+    #[error("the service manager passed its sockets to process {to} (LISTEN_PID), and this is process {us}")]
+    PassedToAnother {
+        /// Whom they were passed to.
+        to: u32,
+        /// This process.
+        us: u32,
+    },
+    /// A variable is not what it should be.
+    #[error("the variable {variable} makes no sense: '{value}'")]
+    Malformed {
+        /// Its name, such as `LISTEN_FDS`.
+        variable: &'static str,
+        /// Its value, with signs in the place of what is not text.
+        value: String,
+    },
+    /// LISTEN_FDS counts a descriptor that is not open.
+    #[error("descriptor {descriptor} was to be passed by the service manager, and is not open")]
+    NotOpen {
+        /// Its number.
+        descriptor: i32,
+    },
+    /// No socket of this name or number was passed.
+    #[error("the service manager passed no socket '{name}', only {}", .passed.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The sockets that were passed: each as its number and its name.
+        passed: Vec<String>,
+    },
+    /// Every socket of this name or number was taken before.
+    #[error("the socket '{name}' of the service manager is taken already")]
+    Taken {
+        /// What was asked for.
+        name: String,
+    },
+}
+
+fn why_none() -> &'static str {
+    if cfg!(unix) {
+        " (LISTEN_FDS and LISTEN_PID are not set)"
+    } else {
+        ": this system has no socket activation"
     }
 }
 

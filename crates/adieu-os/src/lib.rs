@@ -24,7 +24,7 @@ mod words;
 
 pub use both_ends::WaitEnd;
 pub use closes::Closes;
-pub use failed::{ListenAtError, LookUpError, ResolverError};
+pub use failed::{ListenAtError, LookUpError, PassedSocketError, ResolverError};
 pub use passed::{HandedOn, Passed};
 pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
 pub use watch::{AsPollable, Pollable, Ready, Watch};

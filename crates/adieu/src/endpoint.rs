@@ -51,6 +51,16 @@ pub enum Endpoint {
         /// The name, without the zero byte before it.
         name: String,
     },
+    /// A listening socket that the service manager passed to this process: socket activation. It is only for listening, and is
+    /// not parsed from text, because a text is also what is connected to. Shown as `fd:NAME`.
+    ///
+    /// # Platforms
+    ///
+    /// Unix. Elsewhere listening says that nothing was passed. sd_listen_fds(3).
+    Passed {
+        /// Its name (systemd's `FileDescriptorName=`), or its number, from 3 on.
+        name: String,
+    },
 }
 
 impl Endpoint {
@@ -68,8 +78,13 @@ impl Endpoint {
     pub(crate) fn host(&self) -> Option<&str> {
         match self {
             Self::Tcp { host, .. } | Self::Tls { host, .. } => Some(host),
-            Self::Unix { .. } | Self::UnixAbstract { .. } => None,
+            Self::Unix { .. } | Self::UnixAbstract { .. } | Self::Passed { .. } => None,
         }
+    }
+
+    /// Whether it is known to be a Unix socket.
+    pub(crate) const fn is_unix(&self) -> bool {
+        matches!(self, Self::Unix { .. } | Self::UnixAbstract { .. })
     }
 
     /// A Unix socket's path.
@@ -80,6 +95,11 @@ impl Endpoint {
     /// A Unix socket's abstract name.
     pub fn unix_abstract(name: impl Into<String>) -> Self {
         Self::UnixAbstract { name: name.into() }
+    }
+
+    /// A listening socket that the service manager passed, by its name or its number.
+    pub fn passed(name: impl Into<String>) -> Self {
+        Self::Passed { name: name.into() }
     }
 
     /// A TCP endpoint from its two words, as in `host port`.
@@ -413,6 +433,7 @@ impl fmt::Display for Endpoint {
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix { .. } => self.to_os_string().display().fmt(f),
             Self::UnixAbstract { name } => write!(f, "unix:@{name}"),
+            Self::Passed { name } => write!(f, "fd:{name}"),
         }
     }
 }

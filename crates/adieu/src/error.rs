@@ -3,7 +3,7 @@
 //! Each says by its variant what failed, so nothing is guessed from an error's number or text.
 
 use crate::options::{OptionError, UnsuitedError};
-use crate::os::LookUpError;
+use crate::os::{LookUpError, PassedSocketError};
 use crate::{Address, Endpoint, ProxyError, Report, SystemError, Words, system_error};
 use adieu_proto::Ending;
 use std::net::Ipv6Addr;
@@ -288,6 +288,9 @@ pub enum EndpointError {
     /// tokio has Unix sockets on Unix alone.
     #[error("tokio has Unix sockets on Unix alone")]
     NoUnixSockets,
+    /// A socket that the service manager passes listens: it cannot be connected to.
+    #[error("a socket that the service manager passed is only for listening")]
+    OnlyListens,
 }
 
 /// Why TLS cannot be spoken as it was configured.
@@ -412,9 +415,22 @@ pub enum ListenCause {
     /// The endpoint is one that cannot be listened on.
     #[error("{0}")]
     Endpoint(#[source] EndpointError),
-    /// Our system gave no socket, or did not bind it.
+    /// Our system gave no socket, did not bind it, or cannot use the one that it was given.
     #[error("{0}")]
     Listen(#[source] SystemError),
+    /// What was given to listen on is not a socket.
+    #[error("it is not a socket")]
+    NotASocket,
+    /// What was given to listen on is not a stream socket (it is a datagram socket, for example), or neither one of TCP nor a
+    /// Unix socket.
+    #[error("it is not a stream socket of TCP or a Unix socket")]
+    NotAStream,
+    /// What was given to listen on is a socket that does not listen: it is connected, or nobody has called `listen`.
+    #[error("the socket does not listen")]
+    NotListening,
+    /// The service manager passed no such socket.
+    #[error("{0}")]
+    Passed(#[source] PassedSocketError),
     /// Our system did not accept: it has no descriptors left, for example.
     #[error("{0}")]
     Accept(#[source] SystemError),

@@ -107,7 +107,7 @@ pub use options::{
     ConnectOptions, DataPath, IpVersion, Limits, ListenOptions, OptionError, SideOptions, SocketOptions,
     UnsuitedError,
 };
-pub use os::{Calls, describe_error, error_name};
+pub use os::{Calls, PassedSocketError, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError};

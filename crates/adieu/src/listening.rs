@@ -1,4 +1,4 @@
-//! Listening without waiting, for both faces: what is bound, and what is accepted from it.
+//! Listening without waiting, for both faces: what is bound or taken over, and what is accepted from it.
 //!
 //! How a client is waited for is the faces' own. What an accepted socket becomes is the same.
 
@@ -8,31 +8,57 @@ use crate::handle::{self, Handle};
 use crate::link::{Link, transport};
 use crate::options::{OpenError, Purpose, SocketOptions};
 use crate::os::{self, ListenAtError, SocketFile};
-use crate::{Endpoint, Interrupt, Options, Role, Transport, connecting, system_error};
-use socket2::{Domain, SockAddr, Socket};
-use std::io;
+use crate::{
+    Address, Endpoint, Interrupt, ListenOptions, Options, Role, Transport, connecting, system_error,
+};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::sync::Arc;
+use std::{fmt, io};
+
+/// A socket that its holder closes.
+#[cfg(unix)]
+pub(crate) type Owned = std::os::fd::OwnedFd;
+/// A socket that its holder closes.
+#[cfg(windows)]
+pub(crate) type Owned = std::os::windows::io::OwnedSocket;
 
 /// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct Listening {
-    /// Of a Unix socket: the file, which goes before the socket does.
+    /// Of a Unix socket that we bound: the file, which goes before the socket does.
     _file: Option<SocketFile>,
     socket: Socket,
     /// After the socket in order: it is closed before the network is given back.
     _network: os::Network,
     endpoint: Endpoint,
     options: Options,
+    /// Gives the options of each connection in place of those.
+    chooser: Option<Chooser>,
     /// Stops the wait for a connection.
     accepting: Option<Interrupt>,
     is_tcp: bool,
 }
 
+/// Gives the options of the connection to a client.
+struct Chooser(Arc<dyn Fn(&Address) -> ListenOptions + Send + Sync>);
+
+impl fmt::Debug for Chooser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chooser")
+    }
+}
+
 /// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 impl Listening {
-    /// Binds and listens.
+    /// Binds and listens. A socket that the service manager passed is taken.
     pub(crate) fn bind<H: Handle>(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
+        if let Endpoint::Passed { name } = endpoint {
+            let taken = os::take_passed_socket(name);
+            let socket = taken.map_err(|e| ListenError::new(endpoint, ListenCause::Passed(e)))?;
+            return Self::over::<H>(socket.into(), endpoint, options);
+        }
         let fail = |cause| ListenError::new(endpoint, cause);
         let system = |error: &io::Error| fail(ListenCause::Listen(system_error::of(error)));
         let network = os::Network::start().map_err(|e| system(&e))?;
@@ -72,6 +98,7 @@ impl Listening {
                 });
                 (bound?, None)
             }
+            Endpoint::Passed { .. } => unreachable!("it is taken, and not bound"),
         };
         let local = socket.local_addr().map_err(|e| system(&e))?;
         // A zone as it was written: its name says more than its number.
@@ -83,16 +110,85 @@ impl Listening {
             }
             (_, Some(at)) => Endpoint::tcp(zoned.unwrap_or_else(|| host_of(at)), at.port()),
         };
-        let accepting = options.interrupt.clone();
         let is_tcp = local.as_socket().is_some();
+        Ok(Self::new((socket, file), network, endpoint, options, is_tcp))
+    }
+
+    /// Takes over a socket that listens already.
+    pub(crate) fn from_socket<H: Handle>(socket: Owned, options: &Options) -> Result<Self, ListenError> {
+        #[cfg(unix)]
+        let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
+        #[cfg(windows)]
+        let number = std::os::windows::io::AsRawSocket::as_raw_socket(&socket);
+        Self::over::<H>(socket.into(), &Endpoint::passed(number.to_string()), options)
+    }
+
+    /// Takes over a socket that listens, or should. Until its address is known it is called by its name.
+    fn over<H: Handle>(socket: Socket, named: &Endpoint, options: &Options) -> Result<Self, ListenError> {
+        let fail = |cause| ListenError::new(named, cause);
+        let system = |error: &io::Error| {
+            fail(if os::is_not_a_socket(error) {
+                ListenCause::NotASocket
+            } else {
+                ListenCause::Listen(system_error::of(error))
+            })
+        };
+        let network = os::Network::start().map_err(|e| system(&e))?;
+        if socket.r#type().map_err(|e| system(&e))? != Type::STREAM {
+            return Err(fail(ListenCause::NotAStream));
+        }
+        if !os::is_listening(&SockRef::from(&socket)).map_err(|e| system(&e))? {
+            return Err(fail(ListenCause::NotListening));
+        }
+        let local = socket.local_addr().map_err(|e| system(&e))?;
+        let is_tcp = local.as_socket().is_some();
+        if !is_tcp && local.domain() != Domain::UNIX {
+            return Err(fail(ListenCause::NotAStream));
+        }
+        let endpoint = match (handle::address_of(&local), &options.tls) {
+            (Address::Socket(at), None) => Endpoint::from(at),
+            (Address::Socket(at), Some(_)) => Endpoint::tls(host_of(at), at.port()),
+            (Address::Path(path), _) => Endpoint::unix(path),
+            (Address::Abstract(name), _) => Endpoint::unix_abstract(name),
+            (_, _) => named.clone(),
+        };
+        let option = |error| ListenError::new(&endpoint, ListenCause::Option(error));
+        if endpoint.is_unix() && !H::HAS_UNIX_SOCKETS {
+            return Err(fail(ListenCause::Endpoint(EndpointError::NoUnixSockets)));
+        }
+        options.check_face::<H>().map_err(option)?;
+        options.socket.check(&endpoint, endpoint.host()).map_err(option)?;
+        options.socket.apply_to_listening(&SockRef::from(&socket)).map_err(option)?;
+        socket.set_nonblocking(true).map_err(|e| system(&e))?;
+        Ok(Self::new((socket, None), network, endpoint, options, is_tcp))
+    }
+
+    fn new(
+        (socket, file): (Socket, Option<SocketFile>),
+        network: os::Network,
+        endpoint: Endpoint,
+        options: &Options,
+        is_tcp: bool,
+    ) -> Self {
+        let accepting = options.interrupt.clone();
         let options = options.clone();
-        Ok(Self { _file: file, socket, _network: network, endpoint, options, accepting, is_tcp })
+        Self { _file: file, socket, _network: network, endpoint, options, chooser: None, accepting, is_tcp }
     }
 
     /// The same with other options for what is accepted, and an interrupt for waiting alone.
     pub(crate) fn with_options(mut self, options: &Options, accepting: &Interrupt) -> Self {
         self.options = options.clone();
+        self.chooser = None;
         self.accepting = Some(accepting.clone());
+        self
+    }
+
+    /// The same with the options of each connection chosen for its client.
+    pub(crate) fn choosing(
+        mut self,
+        choose: impl Fn(&Address) -> ListenOptions + Send + Sync + 'static,
+    ) -> Self {
+        self.chooser = Some(Chooser(Arc::new(choose)));
         self
     }
 
@@ -125,17 +221,38 @@ impl Listening {
 
     /// The link of a socket that was accepted, non-blocking, from this peer.
     pub(crate) fn link<H: Handle>(&self, (socket, peer): (Socket, SockAddr)) -> Result<Link<H>, ListenError> {
-        // They may be others than the socket was bound with.
-        let is_heeded = self.options.check_face::<H>();
-        is_heeded.map_err(|error| ListenError::new(&self.endpoint, ListenCause::Option(error)))?;
-        let mut link = Link::new(self.options.clone(), Role::Listen, self.endpoint.to_string());
+        let peer = handle::address_of(&peer);
+        let options = self.options_for::<H>(&socket, &peer).map_err(|cause| {
+            // Its client is not to take this for an answer.
+            os::set_reset_on_close(&SockRef::from(&socket), true);
+            ListenError::new(&self.endpoint, cause)
+        })?;
+        let mut link = Link::new(options, Role::Listen, self.endpoint.to_string());
         // The socket does not tell it any more once it was reset.
-        link.facts.peer_address = Some(handle::address_of(&peer));
+        link.facts.peer_address = Some(peer);
         let socket = H::from_socket(socket, self.is_tcp).map_err(|e| self.cannot_accept(&e))?;
         let transport =
             if self.is_tcp { transport(&socket.socket(), &link.options.socket) } else { Transport::Unix };
         link.adopted(socket, transport);
         Ok(link)
+    }
+
+    /// The options of the connection to this client, which its socket then has.
+    fn options_for<H: Handle>(&self, socket: &Socket, peer: &Address) -> Result<Options, ListenCause> {
+        let Some(Chooser(choose)) = &self.chooser else {
+            // They may be others than the socket was bound with.
+            self.options.check_face::<H>().map_err(ListenCause::Option)?;
+            return Ok(self.options.clone());
+        };
+        // Whatever becomes of the choice.
+        os::set_reset_on_close(&SockRef::from(socket), true);
+        let ListenOptions(options) = choose(peer);
+        options.check_tls_of_listener(&self.endpoint).map_err(ListenCause::TlsSetup)?;
+        options.check_face::<H>().map_err(ListenCause::Option)?;
+        options.check_connected().map_err(ListenCause::Option)?;
+        options.socket.check(&self.endpoint, None).map_err(ListenCause::Option)?;
+        options.socket.apply(&SockRef::from(socket)).map_err(ListenCause::Option)?;
+        Ok(options)
     }
 
     /// The system failed at waiting or accepting.

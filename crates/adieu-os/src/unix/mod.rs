@@ -1,5 +1,6 @@
 //! Unix: error numbers, `poll`, and being woken.
 
+mod activation;
 mod end_check;
 pub mod ends;
 mod group;
@@ -16,6 +17,7 @@ mod socket_file;
 mod standard;
 mod waker;
 
+pub use activation::take_passed_socket;
 pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
 pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
 pub use lines::{open_for_lines, write_now, write_waiting};
@@ -123,6 +125,24 @@ pub fn set_tos(socket: &SockRef<'_>, tos: u8) -> io::Result<()> {
 /// Source: ipv6(7), IPV6_TCLASS.
 pub fn set_traffic_class(socket: &SockRef<'_>, class: u8) -> io::Result<()> {
     socket.set_tclass_v6(class.into())
+}
+
+/// Whether a socket listens. Where the system does not tell, it is taken to: accepting will say.
+///
+/// Source: socket(7), SO_ACCEPTCONN.
+pub fn is_listening(socket: &SockRef<'_>) -> io::Result<bool> {
+    #[cfg(not(target_vendor = "apple"))]
+    return Ok(rustix::net::sockopt::socket_acceptconn(&**socket)?);
+    #[cfg(target_vendor = "apple")]
+    {
+        let _ = socket;
+        Ok(true)
+    }
+}
+
+/// Whether an error says that a descriptor is not a socket.
+pub fn is_not_a_socket(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::NOTSOCK)
 }
 
 /// Looks at what has arrived, and leaves it there.

@@ -44,8 +44,8 @@ pub use lines::{open_for_lines, write_now, write_waiting};
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub use socket::{
-    SocketFile, abstract_name_of, is_ipv6, listen_at, path_of, peek, prepare_to_bind, set_tos,
-    set_traffic_class,
+    SocketFile, abstract_name_of, is_ipv6, is_listening, is_not_a_socket, listen_at, path_of, peek,
+    prepare_to_bind, set_tos, set_traffic_class, take_passed_socket,
 };
 pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,

@@ -1,10 +1,10 @@
 //! Socket options, addresses and calls that socket2 does not have here.
 
 use super::wait::last_error;
-use crate::ListenAtError;
+use crate::{ListenAtError, PassedSocketError};
 use socket2::{SockAddr, SockRef, Socket};
 use std::mem::size_of;
-use std::os::windows::io::{AsRawSocket, AsSocket};
+use std::os::windows::io::{AsRawSocket, AsSocket, OwnedSocket};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 use windows_sys::Win32::Networking::WinSock as ws;
@@ -48,6 +48,38 @@ pub fn is_ipv6(socket: &SockRef<'_>) -> bool {
         )
     };
     result == 0 && info.iAddressFamily == i32::from(ws::AF_INET6)
+}
+
+/// Whether a socket listens.
+///
+/// Source: Winsock's SO_ACCEPTCONN.
+pub fn is_listening(socket: &SockRef<'_>) -> io::Result<bool> {
+    let mut listens = 0_i32;
+    let mut length = i32::try_from(size_of::<i32>()).unwrap_or(0);
+    #[expect(unsafe_code, reason = "socket2 does not have SO_ACCEPTCONN here")]
+    // SAFETY: the socket is borrowed for the call, and the pointer and length describe `listens`, a BOOL.
+    let result = unsafe {
+        ws::getsockopt(
+            socket.as_socket().as_raw_socket() as ws::SOCKET,
+            ws::SOL_SOCKET,
+            ws::SO_ACCEPTCONN,
+            (&raw mut listens).cast(),
+            &raw mut length,
+        )
+    };
+    if result == ws::SOCKET_ERROR { Err(last_error()) } else { Ok(listens != 0) }
+}
+
+/// Whether an error says that a handle is not a socket.
+///
+/// Source: "Windows Sockets Error Codes", WSAENOTSOCK.
+pub fn is_not_a_socket(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ws::WSAENOTSOCK)
+}
+
+/// Never: no service manager passes sockets here.
+pub fn take_passed_socket(_: &str) -> Result<OwnedSocket, PassedSocketError> {
+    Err(PassedSocketError::NothingPassed)
 }
 
 /// Looks at what has arrived, and leaves it there.

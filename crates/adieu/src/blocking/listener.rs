@@ -2,9 +2,9 @@
 //!
 //! Binding and accepting are [`Listening`]'s, which the tokio face shares; here is nothing but the wait for a client.
 
-use crate::listening::Listening;
+use crate::listening::{Listening, Owned};
 use crate::os::{self, AsPollable, Watch};
-use crate::{Connection, Endpoint, Interrupt, ListenError, ListenOptions};
+use crate::{Address, Connection, Endpoint, Interrupt, ListenError, ListenOptions};
 use socket2::Socket;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds and listens. The options go to every connection that is accepted.
+    /// Binds and listens. The options go to every connection that is accepted. An endpoint that the service manager passed is
+    /// [taken](Self::from_service_manager).
     ///
     /// Port 0 lets the system choose; [`local_endpoint`](Self::local_endpoint) tells which. A name is bound at the
     /// first of its addresses that can be.
@@ -58,12 +59,94 @@ impl Listener {
         Listening::bind::<Socket>(endpoint, &options.0).map(|inner| Self { inner })
     }
 
+    /// Takes over a socket that listens already: a [`std::net::TcpListener`], a Unix listener, a `socket2::Socket`, or a
+    /// descriptor that was inherited. The options go to every connection that is accepted, and what they ask of the socket is set
+    /// on it.
+    ///
+    /// The socket is made non-blocking, and every descriptor of the same socket shares that. The file of a Unix socket is left to
+    /// whoever made it. If it cannot be taken over it is closed.
+    ///
+    /// # Errors
+    ///
+    /// - It is not a socket, not a stream socket of TCP or a Unix socket, or it does not listen
+    ///   ([`ListenCause::NotASocket`](crate::ListenCause::NotASocket) and its neighbours).
+    /// - An option cannot be set, or is for a socket that adieu opens ([`OptionError`](crate::OptionError)).
+    ///
+    /// # Platforms
+    ///
+    /// Anything that is an `OwnedFd` on Unix, an `OwnedSocket` on Windows. On macOS, where no call tells whether a socket
+    /// listens, accepting fails if it does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use adieu::{ListenOptions, Listener};
+    ///
+    /// let bound = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let address = bound.local_addr()?;
+    /// let listener = Listener::from_socket(bound, &ListenOptions::new())?;
+    /// assert_eq!(listener.local_endpoint().to_string(), address.to_string());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_socket(socket: impl Into<Owned>, options: &ListenOptions) -> Result<Self, ListenError> {
+        Listening::from_socket::<Socket>(socket.into(), &options.0).map(|inner| Self { inner })
+    }
+
+    /// Takes the listening socket that the service manager passed to this process under this name: socket activation, as systemd
+    /// does it. The name is that of `FileDescriptorName=`, by default the socket unit's, or the descriptor's number, from 3 on.
+    /// Of several sockets with the same name, each call takes the next.
+    ///
+    /// `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` are read by the first call in the process, which also sets CLOEXEC on
+    /// everything that was passed. It is the same as binding to [`Endpoint::passed`].
+    ///
+    /// # Errors
+    ///
+    /// - Nothing was passed, nothing under this name, or it was taken before
+    ///   ([`PassedSocketError`](crate::PassedSocketError), which lists the names).
+    /// - As [`from_socket`](Self::from_socket).
+    ///
+    /// # Platforms
+    ///
+    /// Unix. sd_listen_fds(3), systemd.socket(5).
+    pub fn from_service_manager(name: &str, options: &ListenOptions) -> Result<Self, ListenError> {
+        Self::bind(&Endpoint::passed(name), options)
+    }
+
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
     /// that accepting can be stopped without stopping what was accepted. The socket options stay those of
     /// [`bind`](Self::bind): accepted sockets have them from the socket that listens.
     #[must_use]
     pub fn with_options(self, options: &ListenOptions, accepting: &Interrupt) -> Self {
         Self { inner: self.inner.with_options(&options.0, accepting) }
+    }
+
+    /// The same listener, with the options of each connection chosen when its client's address is known: a TLS configuration, or a
+    /// deadline, by client. `choose` is called on the thread that accepts, so it should not block.
+    ///
+    /// What the options ask of the socket is set on the accepted one. If they cannot be had the client is reset, and accepting
+    /// fails with the error. They replace those of [`bind`](Self::bind) and [`with_options`](Self::with_options) as a whole; the
+    /// interrupt that stops accepting stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use adieu::{Endpoint, Limits, ListenOptions, Listener};
+    /// use std::time::Duration;
+    ///
+    /// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new())?;
+    /// let listener = listener.with_options_for(|client| {
+    ///     let is_ours = client.socket_addr().is_some_and(|at| at.ip().is_loopback());
+    ///     let deadline = if is_ours { None } else { Some(Duration::from_secs(60)) };
+    ///     ListenOptions::new().limits(Limits::new().deadline(deadline))
+    /// });
+    /// # Ok::<(), adieu::ListenError>(())
+    /// ```
+    #[must_use]
+    pub fn with_options_for(
+        self,
+        choose: impl Fn(&Address) -> ListenOptions + Send + Sync + 'static,
+    ) -> Self {
+        Self { inner: self.inner.choosing(choose) }
     }
 
     /// Where it listens, with the port that the system chose.

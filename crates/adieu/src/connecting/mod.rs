@@ -215,7 +215,7 @@ impl<'a, H: Handle> Connecting<'a, H> {
             .map_err(ConnectCause::Option)?;
         let proxy = self.link.options.proxy.clone();
         self.link.facts.proxy = proxy.as_ref().map(|proxy| proxy.address());
-        if let (Some(proxy), None) = (&proxy, self.endpoint.host()) {
+        if let (Some(proxy), true) = (&proxy, self.endpoint.is_unix()) {
             return Err(proxy::told(proxy, proxy::NO_UNIX_SOCKETS));
         }
         let (host, port) = match self.endpoint {
@@ -228,6 +228,7 @@ impl<'a, H: Handle> Connecting<'a, H> {
             Endpoint::UnixAbstract { name } => {
                 return Knocking::new(&self.link, os::abstract_address(name)).map(Stage::Knocking);
             }
+            Endpoint::Passed { .. } => return Err(ConnectCause::Endpoint(EndpointError::OnlyListens)),
             Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => {
                 return Err(ConnectCause::Endpoint(EndpointError::PortZero));
             }

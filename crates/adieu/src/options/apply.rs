@@ -57,6 +57,12 @@ pub enum OptionError {
         /// Its name.
         option: &'static str,
     },
+    /// It is for a socket that adieu opens, and this one was given to it listening.
+    #[error("the option {option} is for a socket that is opened, and this one listens already")]
+    ListensAlready {
+        /// Its name.
+        option: &'static str,
+    },
     /// TLS is to check a certificate, and nothing says for which name.
     #[error("{}", no_server_name())]
     NoServerName,
@@ -174,9 +180,8 @@ impl SocketOptions {
             ("mptcp", self.mptcp, linux),
             ("fastopen", self.fast_open.is_some(), linux),
         ];
-        let is_tcp = matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. });
         for (option, _, available) in asked.into_iter().filter(|(_, asked, _)| *asked) {
-            if !is_tcp {
+            if endpoint.is_unix() {
                 return Err(OptionError::Meaningless { option });
             }
             if !available {
@@ -290,13 +295,26 @@ impl SocketOptions {
                 if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 {
                     refused("ipv6", &"on", socket.set_only_v6(true))?;
                 }
-                if let Some(queue) = self.fast_open {
-                    let set = os::set_fast_open(&SockRef::from(&socket), queue);
-                    refused("fastopen", &queue, set)?;
-                }
+                self.let_fast_open(&SockRef::from(&socket))?;
             }
         }
         Ok(socket)
+    }
+
+    /// Sets what was asked for on a socket that somebody else has opened, and that listens.
+    pub(crate) fn apply_to_listening(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
+        for (option, is_asked) in [("ip-version", self.ip_version.is_some()), ("mptcp", self.mptcp)] {
+            if is_asked {
+                return Err(OptionError::ListensAlready { option });
+            }
+        }
+        self.apply(socket)?;
+        self.let_fast_open(socket)
+    }
+
+    fn let_fast_open(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
+        let Some(queue) = self.fast_open else { return Ok(()) };
+        refused("fastopen", &queue, os::set_fast_open(socket, queue))
     }
 
     fn socket(&self, domain: Domain) -> Result<Socket, OpenError> {

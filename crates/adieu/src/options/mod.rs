@@ -331,11 +331,14 @@ impl Options {
     /// See [`ConnectOptions::check_fast_open`].
     pub(crate) fn check_fast_open(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
         let option = "fastopen";
-        match endpoint {
-            Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => Err(OptionError::Meaningless { option }),
-            _ if !cfg!(target_os = "linux") => Err(OptionError::Unavailable { option }),
-            _ if self.proxy.is_some() => Err(OptionError::ThroughProxy { option }),
-            _ => Ok(()),
+        if endpoint.is_unix() {
+            Err(OptionError::Meaningless { option })
+        } else if !cfg!(target_os = "linux") {
+            Err(OptionError::Unavailable { option })
+        } else if self.proxy.is_some() {
+            Err(OptionError::ThroughProxy { option })
+        } else {
+            Ok(())
         }
     }
 

@@ -5,9 +5,9 @@
 use super::connect::raised;
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::listening::Listening;
+use crate::listening::{Listening, Owned};
 use crate::os::{Acceptor, AsyncInterrupt};
-use crate::{Endpoint, Interrupt, ListenError, ListenOptions};
+use crate::{Address, Endpoint, Interrupt, ListenError, ListenOptions};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds and listens. The options go to every connection that is accepted.
+    /// Binds and listens. The options go to every connection that is accepted. An endpoint that the service manager passed is
+    /// [taken](Self::from_service_manager).
     ///
     /// # Errors
     ///
@@ -31,9 +32,61 @@ impl Listener {
     ///
     /// Outside of a tokio runtime with I/O enabled.
     pub fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, ListenError> {
-        let inner = Listening::bind::<Stream>(endpoint, &options.0)?;
+        Listening::bind::<Stream>(endpoint, &options.0).and_then(Self::new)
+    }
+
+    fn new(inner: Listening) -> Result<Self, ListenError> {
         let acceptor = Acceptor::new(inner.socket()).map_err(|error| inner.cannot_accept(&error))?;
         Ok(Self { inner, acceptor, interrupt: OnceLock::new() })
+    }
+
+    /// Takes over a socket that listens already: a [`std::net::TcpListener`] (of a tokio one, what its `into_std` gives), a Unix listener, a `socket2::Socket`, or a
+    /// descriptor that was inherited. The options go to every connection that is accepted, and what they ask of the socket is set
+    /// on it.
+    ///
+    /// The socket is made non-blocking, and every descriptor of the same socket shares that. The file of a Unix socket is left to
+    /// whoever made it. If it cannot be taken over it is closed.
+    ///
+    /// # Errors
+    ///
+    /// - It is not a socket, not a stream socket of TCP or a Unix socket, or it does not listen
+    ///   ([`ListenCause::NotASocket`](crate::ListenCause::NotASocket) and its neighbours).
+    /// - An option cannot be set, or is for a socket that adieu opens ([`OptionError`](crate::OptionError)).
+    ///
+    /// # Platforms
+    ///
+    /// Anything that is an `OwnedFd` on Unix, an `OwnedSocket` on Windows. On macOS, where no call tells whether a socket
+    /// listens, accepting fails if it does not.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn from_socket(socket: impl Into<Owned>, options: &ListenOptions) -> Result<Self, ListenError> {
+        Listening::from_socket::<Stream>(socket.into(), &options.0).and_then(Self::new)
+    }
+
+    /// Takes the listening socket that the service manager passed to this process under this name: socket activation, as systemd
+    /// does it. The name is that of `FileDescriptorName=`, by default the socket unit's, or the descriptor's number, from 3 on.
+    /// Of several sockets with the same name, each call takes the next.
+    ///
+    /// `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` are read by the first call in the process, which also sets CLOEXEC on
+    /// everything that was passed. It is the same as binding to [`Endpoint::passed`].
+    ///
+    /// # Errors
+    ///
+    /// - Nothing was passed, nothing under this name, or it was taken before
+    ///   ([`PassedSocketError`](crate::PassedSocketError), which lists the names).
+    /// - As [`from_socket`](Self::from_socket).
+    ///
+    /// # Platforms
+    ///
+    /// Unix. sd_listen_fds(3), systemd.socket(5).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn from_service_manager(name: &str, options: &ListenOptions) -> Result<Self, ListenError> {
+        Self::bind(&Endpoint::passed(name), options)
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
@@ -43,6 +96,20 @@ impl Listener {
     pub fn with_options(self, options: &ListenOptions, accepting: &Interrupt) -> Self {
         let inner = self.inner.with_options(&options.0, accepting);
         Self { inner, acceptor: self.acceptor, interrupt: OnceLock::new() }
+    }
+
+    /// The same listener, with the options of each connection chosen when its client's address is known: a TLS configuration, or a
+    /// deadline, by client. `choose` is called on the thread that accepts, so it should not block.
+    ///
+    /// What the options ask of the socket is set on the accepted one. If they cannot be had the client is reset, and accepting
+    /// fails with the error. They replace those of [`bind`](Self::bind) and [`with_options`](Self::with_options) as a whole; the
+    /// interrupt that stops accepting stays.
+    #[must_use]
+    pub fn with_options_for(
+        self,
+        choose: impl Fn(&Address) -> ListenOptions + Send + Sync + 'static,
+    ) -> Self {
+        Self { inner: self.inner.choosing(choose), ..self }
     }
 
     /// Where it listens, with the port that the system chose.

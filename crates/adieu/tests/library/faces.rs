@@ -25,6 +25,10 @@ fn both_faces_have_the_same_methods() {
             close drain abort read_within
             defer_interrupt ending_handle mark_end socket transport local_address peer_address counts;
     }
+    on_both_faces! {
+        Listener:
+            bind from_service_manager with_options local_endpoint accept accept_within try_accept;
+    }
     let _ = |stream| adieu::Connection::from_stream(stream, &ConnectOptions::new());
     let _ = |stream| adieu::tokio::Connection::from_stream(stream, &ConnectOptions::new());
     let _ = |c| adieu::exchange(c, adieu::exchange::Input::empty(), adieu::exchange::Output::null());

@@ -11,6 +11,7 @@ mod errors;
 mod faces;
 #[cfg(target_os = "linux")]
 mod fast_open;
+mod listeners;
 mod procedure;
 mod promises;
 // They are about the core and the words of reports, which are the same everywhere.
