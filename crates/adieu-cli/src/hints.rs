@@ -58,7 +58,7 @@ pub(crate) fn for_transfer(advice: Advice) -> Option<&'static str> {
 
 /// For an ending.
 pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
-    if report.role == Role::Listen && report.ending() == Ending::NoConnection {
+    if report.role == Some(Role::Listen) && report.ending() == Ending::NoConnection {
         // A listener that could not be made: see `for_listening`.
         return None;
     }
@@ -152,11 +152,13 @@ fn for_connect_timeout(report: &Report) -> &'static str {
         _ if report.proxy.is_some() => {
             "the proxy or the peer behind it may be slow, or cut off by a firewall; raise --connect-timeout to wait longer"
         }
-        Role::Connect if is_unix(endpoint(report).as_ref()) => {
+        Some(Role::Connect) if is_unix(endpoint(report).as_ref()) => {
             "somebody listens there, and its queue of clients is full: it may be busy or stuck; raise --connect-timeout to wait longer"
         }
-        Role::Connect => "a firewall may drop the packets; check the address, or raise --connect-timeout",
-        Role::Listen => "nobody connected; raise --connect-timeout",
+        Some(Role::Connect) | None => {
+            "a firewall may drop the packets; check the address, or raise --connect-timeout"
+        }
+        Some(Role::Listen) => "nobody connected; raise --connect-timeout",
     }
 }
 
@@ -182,10 +184,10 @@ fn for_local_failure(end: LocalEnd, error: ErrorMeaning) -> Option<&'static str>
 /// For a peer that speaks TLS to us, who do not.
 fn for_unasked_tls(report: &Report) -> &'static str {
     match report.role {
-        Role::Listen => {
+        Some(Role::Listen) => {
             "what the client sent looks like TLS: to speak it, listen with --tls, or on tls://host:port"
         }
-        Role::Connect => {
+        Some(Role::Connect) | None => {
             "what the peer sent looks like an alert of TLS: to speak it, connect to tls://host:port"
         }
     }
@@ -206,7 +208,7 @@ fn lacks_zone(endpoint: Option<&Endpoint>) -> bool {
 fn for_tls(report: &Report, close_notify_received: bool) -> Option<&'static str> {
     match (report.ending(), report.tls_alert) {
         // In TLS 1.3 the server judges our certificate after the handshake is done for us.
-        (Ending::Truncated, Some(alert)) if report.role == Role::Connect => match alert {
+        (Ending::Truncated, Some(alert)) if report.role == Some(Role::Connect) => match alert {
             Alert::CERTIFICATE_REQUIRED => {
                 Some("the peer wants a certificate of ours: give it --cert and --key")
             }

@@ -19,8 +19,7 @@ impl<'a> Lane<'a> {
     }
 
     /// What takes everything, and goes nowhere.
-    #[cfg(unix)]
-    pub(crate) fn null() -> Self {
+    pub fn null() -> Self {
         Self::none()
     }
 

@@ -26,8 +26,10 @@ pub use both_ends::WaitEnd;
 pub use closes::Closes;
 pub use failed::{ListenAtError, LookUpError, PassedSocketError, ResolverError};
 pub use passed::{HandedOn, Passed};
-pub use sockets::{abstract_address, is_connected_to_itself, set_reset_on_close, try_accept, unix_address};
-pub use watch::{AsPollable, Pollable, Ready, Watch};
+pub use sockets::{
+    Found, abstract_address, is_connected_to_itself, look_at, set_reset_on_close, try_accept, unix_address,
+};
+pub use watch::{AsPollable, OwnedSocket, Pollable, Ready, Watch};
 pub use words::{describe_code, describe_error, error_words};
 
 use adieu_proto::Side;

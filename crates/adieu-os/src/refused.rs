@@ -43,6 +43,21 @@ pub fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
     false
 }
 
+/// Not known here: a socket that has no peer counts as one that never had one.
+pub fn was_connected(_: &SockRef<'_>) -> bool {
+    false
+}
+
+/// Not known here.
+pub fn has_all_of_the_peers(_: &SockRef<'_>) -> bool {
+    false
+}
+
+/// Not known here.
+pub fn is_receiving_shut(_: &SockRef<'_>) -> bool {
+    false
+}
+
 /// Not here; adieu refuses the option before it asks.
 pub fn multipath_socket(_: Domain) -> io::Result<Socket> {
     Err(io::ErrorKind::Unsupported.into())

@@ -3,7 +3,7 @@
 //! What a system has in its own way stands in its folder. Which options a user may ask for, and what they mean, is decided
 //! above.
 
-use socket2::{SockAddr, SockRef, Socket};
+use socket2::{SockAddr, SockRef, Socket, Type};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
@@ -19,6 +19,47 @@ use std::time::Duration;
 pub fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
     // A socket that is dead already has nothing to reset; on a Unix socket it means nothing.
     let _ = socket.set_linger(on.then_some(Duration::ZERO));
+}
+
+/// What a socket is that somebody else has opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A file, a pipe: no socket.
+    NotASocket,
+    /// A socket of datagrams, or of another kind.
+    NotAStream,
+    /// It listens, still connects, or was never connected.
+    NotConnected,
+    /// A stream socket that has a peer, or had one.
+    Connected,
+    /// As [`Connected`](Self::Connected), but its own program has shut down its receiving side: every receive says EOF, whatever
+    /// the peer does.
+    ReceivingShut,
+}
+
+/// Looks at what a socket is that somebody else has opened.
+///
+/// # Errors
+///
+/// It is not open, or the system does not say.
+pub fn look_at(socket: &SockRef<'_>) -> io::Result<Found> {
+    match socket.r#type() {
+        Ok(Type::STREAM) => {}
+        Ok(_) => return Ok(Found::NotAStream),
+        Err(error) if super::is_not_a_socket(&error) => return Ok(Found::NotASocket),
+        Err(error) => return Err(error),
+    }
+    match socket.peer_addr() {
+        Ok(_) if super::is_receiving_shut(socket) => Ok(Found::ReceivingShut),
+        Ok(_) => Ok(Found::Connected),
+        // BSD, macOS: the connection is over.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(Found::Connected),
+        // After a reset there is no peer any more.
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            Ok(if super::was_connected(socket) { Found::Connected } else { Found::NotConnected })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Accepts a connection if one is waiting, non-blocking, with the peer's address.

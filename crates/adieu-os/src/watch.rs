@@ -13,6 +13,14 @@ pub type Pollable<'a> = BorrowedFd<'a>;
 #[cfg(windows)]
 pub type Pollable<'a> = BorrowedSocket<'a>;
 
+/// A socket that its holder owns: it is closed when this is dropped.
+#[cfg(unix)]
+pub type OwnedSocket = std::os::fd::OwnedFd;
+
+/// A socket that its holder owns: it is closed when this is dropped.
+#[cfg(windows)]
+pub type OwnedSocket = std::os::windows::io::OwnedSocket;
+
 /// Something that can be waited for.
 pub trait AsPollable {
     /// What `poll`, or WSAPoll, is given of it.

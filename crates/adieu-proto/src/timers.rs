@@ -45,6 +45,9 @@ pub struct Config {
     pub eof_grace: Option<Duration>,
     /// The stream has an end mark of its own, and EOF before it is a truncation.
     pub end_mark: bool,
+    /// A time limit that passes after our half-close aborts the connection too: the peer sees a reset. Otherwise it is closed,
+    /// because our stream was whole.
+    pub abort_at_limit: bool,
 }
 
 impl Config {
@@ -73,6 +76,7 @@ impl Default for Config {
             dead_peer: Some(Self::DEAD_PEER),
             eof_grace: Some(Self::EOF_GRACE),
             end_mark: false,
+            abort_at_limit: false,
         }
     }
 }

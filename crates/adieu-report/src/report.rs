@@ -27,8 +27,8 @@ pub struct Report {
     pub error_call: Option<Call>,
     /// The first error; of a connection that never was, what every address said.
     pub error: Option<SystemError>,
-    /// Which side began.
-    pub role: Role,
+    /// Which side began. `None`: not known, because the connection was given to us to be finished.
+    pub role: Option<Role>,
     /// What carried the bytes. `None`: there was no connection.
     pub transport: Option<Transport>,
     /// What TCP Fast Open came to; its bytes are those that went with our SYN, with TLS octets of its handshake. `None`: it was
@@ -155,7 +155,7 @@ pub enum Context {
 impl Report {
     /// The report of a connection that was closed with this outcome. What the core does not know is for the caller to set.
     pub fn new(
-        role: Role,
+        role: Option<Role>,
         endpoint: String,
         started_at: SystemTime,
         core: &Connection,
@@ -300,7 +300,7 @@ pub(crate) mod tests {
         core.poll_action();
         core.handle_closed(Duration::ZERO);
         let outcome = core.outcome().expect("a decided core that is closed has its outcome");
-        Report::new(role, "127.0.0.1:1".into(), SystemTime::now(), &core, &outcome)
+        Report::new(Some(role), "127.0.0.1:1".into(), SystemTime::now(), &core, &outcome)
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Report {
     /// The sentence of a connection that there never was. `None`: there was one.
     fn nothing_began(&self) -> Option<String> {
         let (endpoint, error) = (&self.endpoint, self.error_text());
-        if self.role == Role::Listen
+        if self.role == Some(Role::Listen)
             && self.phase == Phase::Connecting
             && let Some(sentence) = self.nobody_reached_us()
         {

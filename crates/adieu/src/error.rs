@@ -372,9 +372,19 @@ impl fmt::Debug for ConnectError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdoptError {
-    /// It is a socket without a stream.
+    /// It is a file, a pipe or another descriptor that is not a socket.
+    #[error("it is not a socket")]
+    NotASocket,
+    /// It is a socket of datagrams, or of another kind that has no stream.
     #[error("it is not a stream socket")]
     NotAStream,
+    /// It has never had a peer: it listens, its connecting has not ended or has failed, or it was never connected.
+    #[error("it is not connected")]
+    NotConnected,
+    /// This program has shut down the receiving side itself (`SHUT_RD`), so that every receive says EOF. How the peer ends
+    /// cannot be seen any more. Told on Linux and of TCP alone; elsewhere it looks like the peer's EOF.
+    #[error("its receiving side was shut down here, so how the peer ends cannot be seen")]
+    ReceivingShut,
     /// A socket option that was asked for cannot be had.
     #[error("{0}")]
     Option(#[from] OptionError),

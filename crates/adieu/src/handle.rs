@@ -5,20 +5,11 @@ use crate::os::{AsPollable, Pollable};
 use socket2::{SockAddr, SockRef, Socket};
 use std::io;
 
-/// Something that owns a socket: socket2's for the blocking driver, tokio's for the async one.
+/// Something that holds a socket: socket2's for the blocking driver, tokio's for the async one, and what the program of
+/// another event loop gave us.
 pub(crate) trait Handle: Sized {
-    /// Whether it can own a Unix socket here.
-    const HAS_UNIX_SOCKETS: bool = true;
-
     /// Whether its bytes can go past this process: from socket to pipe inside the kernel, for example.
     const HAS_DIRECT_WAYS: bool = true;
-
-    /// Takes a non-blocking socket over that is connected, or that has begun to connect.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be waited for.
-    fn from_socket(socket: Socket, is_tcp: bool) -> io::Result<Self>;
 
     /// The socket, for a call on it.
     fn socket(&self) -> SockRef<'_>;
@@ -32,6 +23,19 @@ pub(crate) trait Handle: Sized {
     }
 }
 
+/// A handle that a socket can be put into that we have opened.
+pub(crate) trait Opened: Handle {
+    /// Whether it can own a Unix socket here.
+    const HAS_UNIX_SOCKETS: bool = true;
+
+    /// Takes a non-blocking socket over that is connected, or that has begun to connect.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    fn from_socket(socket: Socket, is_tcp: bool) -> io::Result<Self>;
+}
+
 /// Which readiness a call uses up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -39,11 +43,13 @@ pub(crate) enum Direction {
     Send,
 }
 
-impl Handle for Socket {
+impl Opened for Socket {
     fn from_socket(socket: Socket, _: bool) -> io::Result<Self> {
         Ok(socket)
     }
+}
 
+impl Handle for Socket {
     fn socket(&self) -> SockRef<'_> {
         SockRef::from(self)
     }

@@ -67,6 +67,7 @@ mod ending_handle;
 mod endpoint;
 mod error;
 mod event;
+mod finishing;
 mod flow;
 mod handle;
 mod interrupt;
@@ -93,7 +94,7 @@ pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;
 #[doc(hidden)]
 pub use blocking::relay;
-pub use blocking::{Connection, HalfClosed, exchange};
+pub use blocking::{Connection, HalfClosed, exchange, finish};
 pub use ending_handle::EndingHandle;
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{
@@ -101,13 +102,14 @@ pub use error::{
     ListenError, ResolveError, ShutdownError, TlsSetupError, Tried,
 };
 pub use event::Event;
+pub use finishing::{AtBound, Finish, Finisher, FinisherWaits, Progress};
 pub use interrupt::Interrupt;
 pub(crate) use options::Options;
 pub use options::{
     ConnectOptions, DataPath, IpVersion, Limits, ListenOptions, OptionError, SideOptions, SocketOptions,
     UnsuitedError,
 };
-pub use os::{Calls, PassedSocketError, describe_error, error_name};
+pub use os::{Calls, OwnedSocket, PassedSocketError, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError};

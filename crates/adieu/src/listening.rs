@@ -4,7 +4,7 @@
 
 use crate::endpoint::host_of;
 use crate::error::{EndpointError, ListenCause, ListenError};
-use crate::handle::{self, Handle};
+use crate::handle::{self, Opened};
 use crate::link::{Link, transport};
 use crate::options::{OpenError, Purpose, SocketOptions};
 use crate::os::{self, ListenAtError, SocketFile};
@@ -53,7 +53,7 @@ pub(crate) const BACKLOG: i32 = 4096;
 
 impl Listening {
     /// Binds and listens. A socket that the service manager passed is taken.
-    pub(crate) fn bind<H: Handle>(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
+    pub(crate) fn bind<H: Opened>(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         if let Endpoint::Passed { name } = endpoint {
             let taken = os::take_passed_socket(name);
             let socket = taken.map_err(|e| ListenError::new(endpoint, ListenCause::Passed(e)))?;
@@ -115,7 +115,7 @@ impl Listening {
     }
 
     /// Takes over a socket that listens already.
-    pub(crate) fn from_socket<H: Handle>(socket: Owned, options: &Options) -> Result<Self, ListenError> {
+    pub(crate) fn from_socket<H: Opened>(socket: Owned, options: &Options) -> Result<Self, ListenError> {
         #[cfg(unix)]
         let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
         #[cfg(windows)]
@@ -124,7 +124,7 @@ impl Listening {
     }
 
     /// Takes over a socket that listens, or should. Until its address is known it is called by its name.
-    fn over<H: Handle>(socket: Socket, named: &Endpoint, options: &Options) -> Result<Self, ListenError> {
+    fn over<H: Opened>(socket: Socket, named: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         let fail = |cause| ListenError::new(named, cause);
         let system = |error: &io::Error| {
             fail(if os::is_not_a_socket(error) {
@@ -214,20 +214,20 @@ impl Listening {
     }
 
     /// Accepts a connection if one is waiting.
-    pub(crate) fn try_accept<H: Handle>(&self) -> Result<Option<Link<H>>, ListenError> {
+    pub(crate) fn try_accept<H: Opened>(&self) -> Result<Option<Link<H>>, ListenError> {
         let accepted = os::try_accept(&self.socket).map_err(|e| self.cannot_accept(&e))?;
         accepted.map(|accepted| self.link(accepted)).transpose()
     }
 
     /// The link of a socket that was accepted, non-blocking, from this peer.
-    pub(crate) fn link<H: Handle>(&self, (socket, peer): (Socket, SockAddr)) -> Result<Link<H>, ListenError> {
+    pub(crate) fn link<H: Opened>(&self, (socket, peer): (Socket, SockAddr)) -> Result<Link<H>, ListenError> {
         let peer = handle::address_of(&peer);
         let options = self.options_for::<H>(&socket, &peer).map_err(|cause| {
             // Its client is not to take this for an answer.
             os::set_reset_on_close(&SockRef::from(&socket), true);
             ListenError::new(&self.endpoint, cause)
         })?;
-        let mut link = Link::new(options, Role::Listen, self.endpoint.to_string());
+        let mut link = Link::new(options, Some(Role::Listen), self.endpoint.to_string());
         // The socket does not tell it any more once it was reset.
         link.facts.peer_address = Some(peer);
         let socket = H::from_socket(socket, self.is_tcp).map_err(|e| self.cannot_accept(&e))?;
@@ -238,7 +238,7 @@ impl Listening {
     }
 
     /// The options of the connection to this client, which its socket then has.
-    fn options_for<H: Handle>(&self, socket: &Socket, peer: &Address) -> Result<Options, ListenCause> {
+    fn options_for<H: Opened>(&self, socket: &Socket, peer: &Address) -> Result<Options, ListenCause> {
         let Some(Chooser(choose)) = &self.chooser else {
             // They may be others than the socket was bound with.
             self.options.check_face::<H>().map_err(ListenCause::Option)?;

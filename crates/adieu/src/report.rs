@@ -5,8 +5,8 @@
 
 use crate::os::{self, describe_code, describe_error, error_name};
 use crate::{
-    Address, Context, Endpoint, FastOpen, ListenError, ProxyAddress, Report, Role, SystemError, Transport,
-    Words,
+    Address, AdoptError, Context, Endpoint, FastOpen, ListenError, ProxyAddress, Report, Role, SystemError,
+    Transport, Words,
 };
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Outcome, Signal, Time};
 use std::path::Path;
@@ -62,7 +62,7 @@ pub enum NeverConnected<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) began: SystemTime,
-    pub(crate) role: Role,
+    pub(crate) role: Option<Role>,
     pub(crate) transport: Option<Transport>,
     pub(crate) endpoint: String,
     pub(crate) proxy: Option<ProxyAddress>,
@@ -85,7 +85,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// What is known at the start.
-    pub(crate) fn new(role: Role, endpoint: String) -> Self {
+    pub(crate) fn new(role: Option<Role>, endpoint: String) -> Self {
         Self {
             began: SystemTime::now(),
             role,
@@ -134,13 +134,38 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
     report
 }
 
+/// The report of a socket that was given to us and cannot be taken over.
+pub(crate) fn of_refused(error: &AdoptError, role: Option<Role>) -> Report {
+    let start = Time::ZERO;
+    let mut facts = Facts::new(role, Address::Unnamed.to_string());
+    facts.failure = Some(error.to_string().into());
+    let mut core = adieu_proto::Connection::new(adieu_proto::Config::default());
+    match error {
+        AdoptError::NotConnected => {
+            core.handle_connect_failed(
+                start,
+                Fault { call: Call::Connect, kind: FaultKind::Other, code: None },
+            );
+        }
+        AdoptError::System(error) => core.handle_local_failure(start, LocalEnd::Socket, error.code),
+        _ => core.handle_local_failure(start, LocalEnd::Socket, None),
+    }
+    core.poll_action();
+    core.handle_closed(start);
+    let outcome = core.outcome().expect("a decided core that is closed has its outcome");
+    let mut report = of(&core, &outcome, &facts);
+    report.error_call = None;
+    report.context = Context::Told(format!("the socket cannot be finished: {error}"));
+    report
+}
+
 impl NeverConnected<'_> {
     /// The report of a connection that never was, because of us: our input cannot be read, a signal came, we cannot
     /// listen, or nobody connected in time.
     #[expect(clippy::missing_panics_doc, reason = "each of the causes decides, so it cannot")]
     pub fn report(self, endpoint: &Endpoint, role: Role) -> Report {
         let start = Time::ZERO;
-        let mut facts = Facts::new(role, endpoint.to_string());
+        let mut facts = Facts::new(Some(role), endpoint.to_string());
         let mut context = Context::Usual;
         let deadline = matches!(self, Self::DeadlinePassed).then_some(start);
         let mut core = adieu_proto::Connection::new(adieu_proto::Config {

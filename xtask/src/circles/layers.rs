@@ -68,6 +68,7 @@ const ADIEU: Layers = &[
     &["options", "handle", "proxy"],
     &["link"],
     &["connecting", "flow", "listening"],
+    &["finishing"],
     &["blocking", "tokio"],
 ];
 

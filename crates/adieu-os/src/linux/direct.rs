@@ -51,7 +51,7 @@ impl<'a> Lane<'a> {
     }
 
     /// What takes everything, and goes nowhere.
-    pub(crate) fn null() -> Self {
+    pub fn null() -> Self {
         Self::Null
     }
 

@@ -8,7 +8,7 @@ pub use pace::ProbePace;
 
 use super::TcpFacts;
 use adieu_proto::{FaultKind, Path, Sample, SocketError, Unacknowledged};
-use rustix::event::epoll;
+use rustix::event::{PollFd, PollFlags, epoll, poll};
 use socket2::{SockAddr, SockRef, Socket};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -45,14 +45,12 @@ pub fn sample(
 ///
 /// Source: RFC 1122, section 4.2.3.9; `sk_getsockopt` of Linux, which gives `sk_err`, and else `sk_err_soft`.
 fn is_soft(fd: BorrowedFd<'_>, kind: FaultKind) -> bool {
-    /// `include/net/tcp_states.h`
-    const TCP_CLOSE: u8 = 7;
     if !matches!(kind, FaultKind::Unreachable | FaultKind::Refused | FaultKind::Other) {
         return false;
     }
     // An end that is under way has set the error and not yet the state. The first call waits for the socket's lock, which
     // it holds, and the second one's state is that of afterwards.
-    tcp_info(fd).is_ok() && tcp_info(fd).is_ok_and(|info| info.tcpi_state != TCP_CLOSE)
+    tcp_info(fd).is_ok() && tcp_info(fd).is_ok_and(|info| info.tcpi_state != state::CLOSE)
 }
 
 /// Octets of sequence space that are not acknowledged: bytes, and our FIN. Of a Unix socket: the memory that is held by
@@ -93,6 +91,37 @@ fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<libc::tcp_info> {
         (result, info.assume_init())
     };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(info) }
+}
+
+/// States of `include/net/tcp_states.h`.
+mod state {
+    pub(super) const ESTABLISHED: u8 = 1;
+    pub(super) const FIN_WAIT1: u8 = 4;
+    pub(super) const FIN_WAIT2: u8 = 5;
+    pub(super) const CLOSE: u8 = 7;
+}
+
+/// Whether a socket without a peer had one: the handshake has measured the way. Of a Unix socket the peer stays known.
+pub fn was_connected(socket: &SockRef<'_>) -> bool {
+    tcp_info(socket.as_fd()).is_ok_and(|info| info.tcpi_state == state::CLOSE && info.tcpi_rtt > 0)
+}
+
+/// Whether no more comes from the peer than is here to be received.
+///
+/// Source: poll(2), POLLRDHUP; `tcp_poll` of Linux.
+pub fn has_all_of_the_peers(socket: &SockRef<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::RDHUP)];
+    let looked = poll(&mut fds, Some(&rustix::event::Timespec::default()));
+    looked.is_ok() && fds[0].revents().contains(PollFlags::RDHUP)
+}
+
+/// Whether our own program has shut down the receiving side: `poll` says that no more comes, and the peer's FIN has not come. Not
+/// known of a Unix socket, where both look the same.
+pub fn is_receiving_shut(socket: &SockRef<'_>) -> bool {
+    has_all_of_the_peers(socket)
+        && tcp_info(socket.as_fd()).is_ok_and(|info| {
+            matches!(info.tcpi_state, state::ESTABLISHED | state::FIN_WAIT1 | state::FIN_WAIT2)
+        })
 }
 
 /// Source: socket(7), SO_BINDTODEVICE.

@@ -208,6 +208,7 @@ impl Connection {
             && match ending {
                 Ending::Graceful | Ending::NoConnection | Ending::Reset { by: Side::Peer } => false,
                 Ending::Reset { by: Side::Us } => true,
+                Ending::TimedOut { .. } if self.config.abort_at_limit => true,
                 // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
                 Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => true,
                 _ => self.send != SendHalf::Shut,

@@ -472,6 +472,7 @@ pub(crate) fn config() -> Config {
         dead_peer: None,
         eof_grace: None,
         end_mark: false,
+        abort_at_limit: false,
     }
 }
 

@@ -165,6 +165,7 @@ fn durations_without_end_are_no_bounds() {
         connect_timeout: Some(Duration::MAX),
         eof_grace: None,
         end_mark: false,
+        abort_at_limit: false,
     };
     let run = Simulation::pair(Core::new(config.clone(), 10), Core::new(config, 20)).run();
     assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));

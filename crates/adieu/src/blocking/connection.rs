@@ -3,13 +3,13 @@
 use super::wait::{await_delivery, ensure_connected, finish_sending, read, read_within, wait};
 use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
-use crate::link::adopt::adopt;
+use crate::link::adopt::{adopt, check_socket};
 use crate::link::methods_of_a_connection;
+use crate::os::OwnedSocket;
 use crate::{Report, SideOptions};
 use adieu_proto::Waiting;
 use socket2::Socket;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 /// An open connection: it sends and receives.
@@ -70,22 +70,47 @@ impl Connection {
         Self { link }
     }
 
-    /// Takes over a connected stream that this side has begun ([`ConnectOptions`](crate::ConnectOptions)) or accepted
-    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well.
+    /// Takes over a connected stream socket that this side has begun ([`ConnectOptions`](crate::ConnectOptions)) or accepted
+    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well. It
+    /// may be a [`TcpStream`](std::net::TcpStream), a Unix stream, a `socket2::Socket`, or a descriptor (Windows: a SOCKET) that
+    /// the program owns.
     ///
     /// The counts and times of its report begin here. The report's role follows from the options, because no system remembers
-    /// who began. Its endpoint is the peer's address, or of an accepted stream our own; its transport is that of the socket, which may be a Unix
-    /// socket behind a [`TcpStream`]. The stream is made non-blocking; clones of it share that.
+    /// who began. Its endpoint is the peer's address, or our own if the connection was accepted. The socket is made non-blocking;
+    /// clones of it share that.
     ///
     /// # Errors
     ///
-    /// - The stream could not be made non-blocking.
+    /// The socket is closed then.
+    ///
+    /// - It is not a socket, has no stream, is not connected, or its receiving side was shut down.
+    /// - It could not be made non-blocking.
     /// - An option that was asked for cannot be set, means nothing for this socket, or is for a socket that adieu opens, such as
     ///   a source address or a proxy ([`OptionError`](crate::OptionError)).
-    /// - It is not a stream socket.
-    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
-        stream.set_nonblocking(true)?;
-        adopt(Socket::from(stream), options).map(Self::new)
+    pub fn from_socket(
+        socket: impl Into<OwnedSocket>,
+        options: &impl SideOptions,
+    ) -> Result<Self, AdoptError> {
+        let socket = Socket::from(socket.into());
+        check_socket(&(&socket).into())?;
+        socket.set_nonblocking(true)?;
+        let (role, options) = options.side();
+        adopt(socket, Some(role), options).map(Self::new)
+    }
+
+    /// Gives the socket back, in blocking mode, and without a report: from here on nobody watches how it ends.
+    /// [`finish`](crate::finish()) takes it over again.
+    ///
+    /// The socket options that adieu has set stay, but for SO_LINGER, which is off again.
+    ///
+    /// # Errors
+    ///
+    /// The connection itself, if its socket alone is not all there is to it: it speaks TLS, or has ended.
+    pub fn into_socket(mut self) -> Result<OwnedSocket, Box<Self>> {
+        match self.link.release() {
+            Some(socket) => Ok(socket.into()),
+            None => Err(Box::new(self)),
+        }
     }
 
     /// Makes the TLS handshake, if there is one to make and no call has made it yet.

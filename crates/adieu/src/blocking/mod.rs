@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod connection;
 mod driven;
 pub mod exchange;
+pub(crate) mod finish;
 pub(crate) mod listener;
 #[doc(hidden)]
 pub mod relay;
@@ -14,3 +15,4 @@ pub(crate) mod wait;
 
 pub use connection::{Connection, HalfClosed};
 pub use exchange::exchange;
+pub use finish::finish;

@@ -25,7 +25,7 @@ mod unix;
 pub(crate) use resolve::{Lookup, look_up};
 
 use crate::error::{ConnectCause, ConnectError, EndpointError, ResolveError};
-use crate::handle::{Direction, Handle};
+use crate::handle::{Direction, Opened};
 use crate::link::{Established, HandshakeTurn, Link, transport};
 use crate::{Endpoint, Event, Options, Proxy, Role, Transport, os, system_error};
 use adieu_proto::Waiting;
@@ -41,7 +41,7 @@ use unix::{Knocked, Knocking};
 /// A connection that is being made.
 ///
 /// Dropped, it closes what it has opened; a name that is being resolved is left to its thread.
-pub(crate) struct Connecting<'a, H: Handle> {
+pub(crate) struct Connecting<'a, H: Opened> {
     endpoint: &'a Endpoint,
     link: Link<H>,
     stage: Stage<H>,
@@ -84,11 +84,11 @@ pub(crate) enum Until {
     Ready(Direction),
 }
 
-impl<'a, H: Handle> Connecting<'a, H> {
+impl<'a, H: Opened> Connecting<'a, H> {
     /// Begins; with these first bytes by TCP Fast Open, or without.
     pub(crate) fn new(endpoint: &'a Endpoint, options: &Options, first: Option<&[u8]>) -> Self {
         let (options, tls) = options.clone().with_tls_for(endpoint);
-        let mut link = Link::new(options, Role::Connect, endpoint.to_string());
+        let mut link = Link::new(options, Some(Role::Connect), endpoint.to_string());
         let begun = tls.map_err(ConnectCause::TlsSetup).and_then(|()| match first {
             Some(first) => link.offer(endpoint, first).map_err(ConnectCause::Option),
             None => Ok(()),
@@ -374,7 +374,7 @@ impl<'a, H: Handle> Connecting<'a, H> {
 }
 
 /// Goes on with the link's handshake. Returns what it waits for; `None`: it is done, or has failed, or there is none to make.
-fn handshake<H: Handle>(link: &mut Link<H>) -> Option<Direction> {
+fn handshake<H: Opened>(link: &mut Link<H>) -> Option<Direction> {
     if !link.is_handshaking() {
         return None;
     }

@@ -5,7 +5,7 @@
 
 use super::Stepped;
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
-use crate::handle::Handle;
+use crate::handle::Opened;
 use crate::link::{Established, Link, fault};
 use crate::options::{OpenError, OptionError, Purpose};
 use crate::os;
@@ -62,7 +62,7 @@ impl From<io::Error> for NotStarted {
     }
 }
 
-impl<H: Handle> Racing<H> {
+impl<H: Opened> Racing<H> {
     pub(super) fn new(addresses: Vec<SocketAddr>) -> Self {
         let race = Race::new(addresses.len());
         Self { addresses, race, running: Vec::new(), tried: Vec::new(), next_at: None, is_new: false }
@@ -172,7 +172,7 @@ impl<H: Handle> Racing<H> {
 ///
 /// A reset while connecting is told as ECONNREFUSED. So ECONNRESET says that there was a connection, and that the peer
 /// has reset it before we looked.
-fn finished<H: Handle>(handle: H) -> io::Result<Established<H>> {
+fn finished<H: Opened>(handle: H) -> io::Result<Established<H>> {
     let socket = handle.socket();
     if let Some(error) = socket.take_error()? {
         let fault = fault(Call::SocketError, &error);

@@ -1,7 +1,7 @@
 //! Connecting to a Unix socket, whose listener may have a full backlog.
 
 use crate::error::{Attempt, AttemptError, ConnectCause, EndpointError, Tried};
-use crate::handle::{self, Handle};
+use crate::handle::{self, Opened};
 use crate::link::{Established, Link};
 use crate::options::{OpenError, Purpose};
 use crate::system_error;
@@ -31,7 +31,7 @@ pub(super) enum Knocked<H> {
 
 impl Knocking {
     /// Opens the socket for an address.
-    pub(super) fn new<H: Handle>(
+    pub(super) fn new<H: Opened>(
         link: &Link<H>,
         address: io::Result<SockAddr>,
     ) -> Result<Self, ConnectCause> {
@@ -48,7 +48,7 @@ impl Knocking {
     }
 
     /// Connects, if the listener has room.
-    pub(super) fn knock<H: Handle>(mut self, link: &Link<H>) -> Result<Knocked<H>, ConnectCause> {
+    pub(super) fn knock<H: Opened>(mut self, link: &Link<H>) -> Result<Knocked<H>, ConnectCause> {
         if self.next_at.is_some_and(|at| link.now() < at) {
             return Ok(Knocked::BacklogFull(self));
         }

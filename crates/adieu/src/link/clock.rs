@@ -16,6 +16,11 @@ impl<H: Handle> Link<H> {
         [core, deferred].into_iter().flatten().min()
     }
 
+    /// The moment at which the core wants to be told the time. `None`: it waits for no time, or for one beyond the clock's end.
+    pub(crate) fn next_moment(&self) -> Option<Instant> {
+        self.core.poll_timeout().and_then(|at| self.start.checked_add(at))
+    }
+
     /// From when on the interrupt is heeded again. `None`: it is heeded now.
     pub(crate) fn deferral_end(&self) -> Option<Instant> {
         self.deferred_until.filter(|until| *until > Instant::now())

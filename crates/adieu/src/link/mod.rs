@@ -49,6 +49,8 @@ pub(crate) struct Link<H: Handle> {
     /// What the core was last told that we wait for.
     waiting: Waiting,
     start: Instant,
+    /// The time, where the program tells it.
+    told_time: Option<Instant>,
     /// Until then the interrupt is not heeded.
     deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
@@ -67,7 +69,7 @@ pub(crate) struct Link<H: Handle> {
 
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
-    pub(crate) fn new(mut options: Options, role: Role, endpoint: String) -> Self {
+    pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: String) -> Self {
         let start = Instant::now();
         options.begin(start);
         let link = Self {
@@ -77,6 +79,7 @@ impl<H: Handle> Link<H> {
             options,
             waiting: Waiting::default(),
             start,
+            told_time: None,
             deferred_until: None,
             first_fin: None,
             pace: os::ProbePace::default(),
@@ -101,7 +104,15 @@ impl<H: Handle> Link<H> {
     }
 
     pub(crate) fn now(&self) -> Time {
-        self.start.elapsed()
+        match self.told_time {
+            Some(now) => now.saturating_duration_since(self.start),
+            None => self.start.elapsed(),
+        }
+    }
+
+    /// From now on the time is what the program says.
+    pub(crate) fn set_time(&mut self, now: Instant) {
+        self.told_time = Some(now);
     }
 
     pub(crate) fn observe(&self, event: &Event<'_>) {
@@ -126,7 +137,7 @@ impl<H: Handle> Link<H> {
     }
 
     fn is_listening(&self) -> bool {
-        self.facts.role == Role::Listen
+        self.facts.role == Some(Role::Listen)
     }
 
     pub(crate) fn is_tcp(&self) -> bool {

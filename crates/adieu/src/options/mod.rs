@@ -277,14 +277,14 @@ impl Options {
     }
 
     /// What the core is told.
-    pub(crate) fn core_config(&self, role: Role) -> adieu_proto::Config {
+    pub(crate) fn core_config(&self, role: Option<Role>) -> adieu_proto::Config {
         let mut config = self.timers.clone();
         // Who wants the kernel to try for longer wants us to let it.
         if self.socket.user_timeout > config.dead_peer {
             config.dead_peer = None;
         }
         // Where only the way to a proxy is secured, its end is all there is.
-        let is_secure = |proxy: &Arc<Proxy>| role == Role::Connect && proxy.is_secure();
+        let is_secure = |proxy: &Arc<Proxy>| role == Some(Role::Connect) && proxy.is_secure();
         let end_mark = match &self.tls {
             Some(tls) => tls.eof() == crate::tls::Eof::Require,
             None => self.proxy.as_ref().is_some_and(is_secure),
@@ -383,7 +383,8 @@ mod tests {
 
     #[test]
     fn a_long_user_timeout_leaves_a_dead_peer_to_the_kernel() {
-        let dead_peer = |socket| ConnectOptions::new().socket(socket).0.core_config(Role::Connect).dead_peer;
+        let dead_peer =
+            |socket| ConnectOptions::new().socket(socket).0.core_config(Some(Role::Connect)).dead_peer;
         let short = SocketOptions::new().user_timeout(Duration::from_secs(30));
         let long = SocketOptions::new().user_timeout(Config::DEAD_PEER * 2);
         assert_eq!(dead_peer(SocketOptions::new()), Some(Config::DEAD_PEER));

@@ -377,16 +377,17 @@ impl Connection {
     }
 
     /// Takes over a connected stream that this side has begun ([`ConnectOptions`](crate::ConnectOptions)) or accepted
-    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well. The async [`adieu::Connection::from_stream`](crate::Connection::from_stream), which says what its report has.
+    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well. The async [`adieu::Connection::from_socket`](crate::Connection::from_socket), which says what its report has.
     ///
     /// # Errors
     ///
     /// - An option that was asked for cannot be set, means nothing for this socket, is for a socket that adieu opens, or is not
     ///   available on tokio
     ///   ([`OptionError`](crate::OptionError)).
-    /// - It is not a stream socket.
+    /// - It is not a connected stream socket.
     pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
-        adopt(Stream::Tcp(stream), options).map(Self::new)
+        let (role, options) = options.side();
+        adopt(Stream::Tcp(stream), Some(role), options).map(Self::new)
     }
 
     /// Makes the TLS handshake, if there is one to make and no call has made it yet.

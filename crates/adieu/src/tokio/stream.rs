@@ -1,6 +1,6 @@
 //! tokio's two kinds of stream as one handle: tokio says when, our own calls do it.
 
-use crate::handle::{Direction, Handle};
+use crate::handle::{Direction, Handle, Opened};
 use crate::os::{AsPollable, Pollable};
 use socket2::{SockRef, Socket};
 use std::io;
@@ -16,12 +16,9 @@ pub(crate) enum Stream {
     Unix(UnixStream),
 }
 
-impl Handle for Stream {
+impl Opened for Stream {
     /// tokio has them on Unix alone.
     const HAS_UNIX_SOCKETS: bool = cfg!(unix);
-
-    /// What it is joined to is any `AsyncRead` and `AsyncWrite`, which give and take bytes alone.
-    const HAS_DIRECT_WAYS: bool = false;
 
     /// Registers it with the runtime.
     fn from_socket(socket: Socket, is_tcp: bool) -> io::Result<Self> {
@@ -33,6 +30,11 @@ impl Handle for Stream {
         #[cfg(not(unix))]
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+impl Handle for Stream {
+    /// What it is joined to is any `AsyncRead` and `AsyncWrite`, which give and take bytes alone.
+    const HAS_DIRECT_WAYS: bool = false;
 
     fn socket(&self) -> SockRef<'_> {
         match self {

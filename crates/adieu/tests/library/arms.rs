@@ -133,7 +133,7 @@ impl Arm {
     /// Takes a standard stream over.
     pub(crate) fn adopt_as(self, stream: TcpStream, options: &impl SideOptions) -> Result<Open, AdoptError> {
         match self {
-            Self::Blocking => adieu::Connection::from_stream(stream, options).map(Open::Blocking),
+            Self::Blocking => adieu::Connection::from_socket(stream, options).map(Open::Blocking),
             Self::Tokio => {
                 let runtime = Rc::new(runtime());
                 let adopted = run(&runtime, async {

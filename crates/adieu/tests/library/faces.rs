@@ -29,7 +29,7 @@ fn both_faces_have_the_same_methods() {
         Listener:
             bind from_service_manager with_options local_endpoint accept accept_within try_accept;
     }
-    let _ = |stream| adieu::Connection::from_stream(stream, &ConnectOptions::new());
+    let _ = |stream: std::net::TcpStream| adieu::Connection::from_socket(stream, &ConnectOptions::new());
     let _ = |stream| adieu::tokio::Connection::from_stream(stream, &ConnectOptions::new());
     let _ = |c| adieu::exchange(c, adieu::exchange::Input::empty(), adieu::exchange::Output::null());
     let _ = |c| adieu::tokio::exchange(c, tokio::io::empty(), tokio::io::sink());

@@ -11,6 +11,7 @@ mod errors;
 mod faces;
 #[cfg(target_os = "linux")]
 mod fast_open;
+mod finish;
 mod listeners;
 mod procedure;
 mod promises;

@@ -33,6 +33,18 @@ fn the_deadline_ends_a_connection_in_every_phase() {
 }
 
 #[test]
+fn a_limit_that_is_to_abort_does_so_after_our_half_close_too() {
+    let mut c = halves(Config { abort_at_limit: true, ..deadline() }, false, true);
+    c.handle_timeout(ms(100));
+    assert_eq!(end(&mut c, ms(100)), (TIMED_OUT, Phase::Draining, Action::Abort));
+    // A graceful end that is found at the deadline stays one.
+    let mut c = halves(Config { abort_at_limit: true, ..deadline() }, true, true);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(100), clear(0));
+    assert_eq!(c.poll_action(), Some(Action::Close));
+}
+
+#[test]
 fn at_the_deadline_acknowledgements_are_looked_for_if_nothing_else_is_missing() {
     let graceful = (Ending::Graceful, Phase::Closing, Action::Close);
     for (octets, expected) in [(0, graceful), (1, (TIMED_OUT, Phase::Closing, Action::Close))] {

@@ -1,0 +1,169 @@
+//! Finishing: the whole end of a connection whose socket somebody else has opened and used. Our sending side is shut down, what
+//! the peer still sends is drained, everything is waited for to be acknowledged, the socket is closed, and there is a report.
+//!
+//! Nothing here waits. [`Finishing`] goes as far as it can at each turn, and says what it waits for: the blocking face sleeps in
+//! `poll` for that, the async one in its reactor, and [`Finisher`] lets the program's own event loop wait.
+
+mod finisher;
+mod late;
+mod options;
+
+pub use finisher::{Finisher, FinisherWaits, Progress};
+pub use options::{AtBound, Finish};
+
+use crate::flow::{Flow, Pair, Peer, Turn};
+use crate::handle::Handle;
+use crate::link::Link;
+use crate::link::adopt::adopt;
+use crate::{AdoptError, Report, os};
+use adieu_proto::{LocalEnd, Waiting};
+use late::Late;
+use std::time::{Duration, Instant};
+
+/// How often bytes are moved in one turn at most: an event loop has others to serve.
+const MOVES: usize = 16;
+
+/// One connection that is being finished.
+pub(crate) struct Finishing<H: Handle> {
+    peer: Peer<H>,
+    flow: Flow,
+    late: Late,
+    at_bound: AtBound,
+    /// The peer's FIN is here already: it is received before ours is sent, so that the report says who ended first.
+    peer_was_first: bool,
+    /// There may be more to do at once.
+    is_cut_short: bool,
+    /// Should this process end now, our system still delivers what was sent.
+    is_left_to_the_system: bool,
+}
+
+impl<H: Handle> Finishing<H> {
+    /// Takes over a connected, non-blocking socket. Nothing is sent or received yet.
+    pub(crate) fn begin(handle: H, finish: &Finish) -> Result<Self, AdoptError> {
+        adopt(handle, finish.role, &finish.options()).map(|link| Self::of(link, finish))
+    }
+
+    /// Finishes a connection that is there already.
+    pub(crate) fn of(mut link: Link<H>, finish: &Finish) -> Self {
+        let peer_was_first =
+            link.handle.as_ref().is_some_and(|handle| os::has_all_of_the_peers(&handle.socket()));
+        let now = link.now();
+        link.core.handle_close(now);
+        Self {
+            peer_was_first,
+            peer: Peer::new(link),
+            flow: Flow::new(),
+            late: Late::new(finish),
+            at_bound: finish.at_bound,
+            is_cut_short: false,
+            is_left_to_the_system: false,
+        }
+    }
+
+    pub(crate) fn link(&self) -> &Link<H> {
+        &self.peer.link
+    }
+
+    pub(crate) fn link_mut(&mut self) -> &mut Link<H> {
+        &mut self.peer.link
+    }
+
+    /// Goes as far as it can without waiting, and tells the core what is waited for then. True: it is closed.
+    pub(crate) fn turn(&mut self) -> bool {
+        self.is_cut_short = true;
+        for _ in 0..MOVES {
+            self.peer.link.check_stop();
+            if !self.peer_was_first || !self.peer.link.core.wants().receive {
+                self.peer.link.core.handle_input_eof();
+            }
+            self.peer.link.act();
+            self.leave_to_the_system();
+            if self.is_closed() {
+                return true;
+            }
+            if !self.advance() {
+                self.is_cut_short = false;
+                break;
+            }
+        }
+        let waiting = if self.is_cut_short { Waiting::default() } else { self.waiting() };
+        self.peer.link.wait_for(waiting);
+        // A silence is believed only after everything was tried.
+        self.peer.link.tick();
+        self.peer.link.act();
+        self.is_closed()
+    }
+
+    /// After our FIN: what was sent is the whole, so the system may go on with it whatever becomes of this process. A connection at
+    /// work is reset then.
+    fn leave_to_the_system(&mut self) {
+        if self.is_left_to_the_system || self.peer.link.core.milestones().shutdown_send.is_none() {
+            return;
+        }
+        self.is_left_to_the_system = true;
+        if let Some(handle) = &self.peer.link.handle {
+            os::set_reset_on_close(&handle.socket(), false);
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.peer.link.outcome().is_some()
+    }
+
+    /// One move. False: nothing can be moved now.
+    fn advance(&mut self) -> bool {
+        let link = &mut self.peer.link;
+        let mut moved = false;
+        if link.has_unsent() && link.core.wants().send {
+            moved = matches!(link.send(&[]), crate::link::Moved::Bytes(_));
+        }
+        self.peer.may_receive();
+        moved |= self.flow.turn(&mut Pair(&mut self.peer, &mut self.late)) == Turn::Moved;
+        if self.late.is_over_limit() && !self.peer.link.core.is_decided() {
+            let now = self.peer.link.now();
+            match self.at_bound {
+                AtBound::Reset => self.peer.link.core.handle_abort(now),
+                AtBound::Close => self.peer.link.core.handle_give_up(now),
+            }
+        }
+        self.peer.link.act();
+        moved
+    }
+
+    /// What it waits for.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let wants = self.peer.link.core.wants();
+        Waiting {
+            receive: wants.receive,
+            send: wants.send,
+            acknowledgement: wants.acknowledgement,
+            ..Waiting::default()
+        }
+    }
+
+    /// Until when to wait at the latest. `None`: for ever.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        if self.is_cut_short { Some(Instant::now()) } else { self.peer.link.next_moment() }
+    }
+
+    /// How long to wait at most. `None`: for ever.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        if self.is_cut_short { Some(Duration::ZERO) } else { self.peer.link.time_left() }
+    }
+
+    /// The peer's TCP may have acknowledged our FIN.
+    pub(crate) fn may_be_acknowledged(&mut self) {
+        self.peer.link.core.handle_acknowledged();
+        self.peer.link.act();
+    }
+
+    /// Our own system failed at waiting.
+    pub(crate) fn cannot_wait(&mut self, error: &std::io::Error) {
+        self.peer.link.local_failure(LocalEnd::Socket, error);
+        self.peer.link.act();
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        self.peer.link.final_report()
+    }
+}

@@ -1,0 +1,361 @@
+//! Sockets that the program already has, and that are finished: by one call that blocks, and on an event loop.
+
+use crate::arms::bounded;
+use adieu::{
+    AdoptError, AtBound, Ending, Finish, Finisher, LocalEnd, Missing, Progress, Report, Side, Timer,
+    Transport,
+};
+use socket2::{Domain, Socket, Type};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Both ends of a connection over loopback.
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let begun = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+    (begun, listener.accept().expect("it has connected").0)
+}
+
+/// Closes it with a reset.
+fn reset(stream: TcpStream) {
+    Socket::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+}
+
+/// Waits until the kernel has told the socket of something.
+fn await_news(stream: &TcpStream) {
+    let mut watches = [adieu_os::Watch::readable(Some(adieu_os::AsPollable::as_pollable(stream)))];
+    adieu_os::wait(&mut watches, Some(Duration::from_secs(10))).expect("it can be waited for");
+    assert!(watches[0].ready.any, "nothing comes");
+}
+
+/// Whether it was reset, with a FIN before that or not. After a FIN a receive does not tell.
+fn was_reset(mut stream: TcpStream) -> bool {
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Socket::from(stream).take_error().expect("a socket").is_some(),
+            Ok(_) => {}
+            Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+/// Waits for what a finisher waits for, as an event loop does.
+fn wait<S: AsLent>(finisher: &Finisher<S>) {
+    let waits = finisher.waits();
+    let left = waits.until.map(|until| until.saturating_duration_since(Instant::now()));
+    let watch = match waits.on {
+        Some(on) => adieu_os::Watch::new(on, waits.readable, waits.writable),
+        None => adieu_os::Watch::none(),
+    };
+    adieu_os::wait(&mut [watch], left).expect("it can be waited for");
+}
+
+#[cfg(unix)]
+use std::os::fd::AsFd as AsLent;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket as AsLent;
+
+fn by_finisher<S: AsLent>(socket: S, finish: &Finish) -> Result<Report, AdoptError> {
+    let mut finisher = Finisher::begin(socket, finish)?;
+    loop {
+        match finisher.advance(Instant::now()) {
+            Progress::Finished(report) => return Ok(*report),
+            Progress::Waiting => wait(&finisher),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Call,
+    Loop,
+}
+
+/// Runs a test's body in each way, bounded: a hang fails the test by name.
+fn in_both_ways(body: fn(Way)) {
+    for way in [Way::Call, Way::Loop] {
+        bounded(&format!("{way:?}"), move || body(way));
+    }
+}
+
+impl Way {
+    fn finish(self, stream: TcpStream, finish: &Finish) -> Report {
+        match self {
+            Self::Call => adieu::finish(stream, finish),
+            Self::Loop => by_finisher(stream, finish).expect("a connected stream"),
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_ends_after_us_makes_it_graceful() {
+    in_both_ways(|way| {
+        let (mut ours, mut theirs) = pair();
+        ours.write_all(b"this is a test").expect("there is room");
+        let peer = std::thread::spawn(move || {
+            let mut request = Vec::new();
+            theirs.read_to_end(&mut request).expect("it ends");
+            theirs.write_all(b"and this is late").expect("there is room");
+            request
+        });
+        let report = way.finish(ours, &Finish::new());
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.role, report.transport), (None, Some(Transport::Tcp)));
+        assert_eq!((report.bytes_received, report.bytes_written, report.bytes_discarded), (16, 0, 16));
+        assert_eq!((report.bytes_unacknowledged, report.fin_acknowledged), (Some(0), Some(true)));
+        assert_eq!(peer.join().expect("it does not panic"), b"this is a test");
+    });
+}
+
+#[test]
+fn a_peer_that_has_ended_and_said_much_before_is_drained() {
+    in_both_ways(|way| {
+        let (ours, mut theirs) = pair();
+        // Unread at a close, this would be answered by a reset.
+        theirs.write_all(&vec![b'x'; 40_000]).expect("there is room");
+        theirs.shutdown(Shutdown::Write).expect("connected");
+        let report = way.finish(ours, &Finish::new());
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.bytes_received, report.ended_first), (40_000, Some(Side::Peer)));
+        assert_eq!(theirs.read(&mut [0; 1]).expect("an EOF, and no reset"), 0);
+    });
+}
+
+#[test]
+fn late_bytes_go_to_the_sink_in_order() {
+    in_both_ways(|way| {
+        let (ours, mut theirs) = pair();
+        let sent: Vec<u8> = (0..=255).cycle().take(200_000).collect();
+        let writer = std::thread::spawn({
+            let sent = sent.clone();
+            move || theirs.write_all(&sent).expect("somebody drains")
+        });
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let finish = Finish::new().late_bytes({
+            let got = Arc::clone(&got);
+            move |bytes| {
+                got.lock().expect("nobody panics").extend_from_slice(bytes);
+                Ok(())
+            }
+        });
+        let report = way.finish(ours, &finish);
+        writer.join().expect("it does not panic");
+        assert!(report.is_graceful(), "{report}");
+        assert!(*got.lock().expect("nobody panics") == sent);
+        assert_eq!((report.bytes_written, report.bytes_discarded), (200_000, 0));
+    });
+}
+
+#[test]
+fn a_sink_that_fails_resets() {
+    in_both_ways(|way| {
+        let (ours, mut theirs) = pair();
+        theirs.write_all(b"hi").expect("there is room");
+        let finish = Finish::new().late_bytes(|_| Err(io::Error::other("full")));
+        let report = way.finish(ours, &finish);
+        assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Output }, "{report}");
+        assert!(was_reset(theirs));
+    });
+}
+
+#[test]
+fn more_late_bytes_than_allowed_reset() {
+    in_both_ways(|way| {
+        let (ours, mut theirs) = pair();
+        let writer = std::thread::spawn(move || {
+            // An endless stream.
+            while theirs.write_all(&[b'x'; 4096]).is_ok() {}
+        });
+        let report = way.finish(ours, &Finish::new().late_limit(100_000));
+        assert_eq!(report.ending(), Ending::Reset { by: Side::Us }, "{report}");
+        assert!(report.bytes_received > 100_000, "{report}");
+        writer.join().expect("the reset ends it");
+        let (ours, theirs) = pair();
+        (&theirs).write_all(b"four").expect("there is room");
+        theirs.shutdown(Shutdown::Write).expect("connected");
+        let report = way.finish(ours, &Finish::new().late_limit(4));
+        assert!(report.is_graceful(), "as many as allowed: {report}");
+    });
+}
+
+#[test]
+fn a_silent_peer_is_reset_at_the_deadline() {
+    in_both_ways(|way| {
+        let (ours, theirs) = pair();
+        let report = way.finish(ours, &Finish::new().deadline(Duration::from_millis(20)));
+        assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
+        assert!(was_reset(theirs));
+
+        let (ours, theirs) = pair();
+        let finish = Finish::new().idle_timeout(Duration::from_millis(20)).at_bound(AtBound::Close);
+        let report = way.finish(ours, &finish);
+        assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Idle }, "{report}");
+        assert!(!was_reset(theirs), "a FIN, and nothing more");
+    });
+}
+
+#[test]
+fn a_reset_before_and_during_is_told() {
+    in_both_ways(|way| {
+        let (ours, theirs) = pair();
+        reset(theirs);
+        await_news(&ours);
+        let report = way.finish(ours, &Finish::new());
+        assert_eq!(report.ending(), Ending::Reset { by: Side::Peer }, "{report}");
+
+        let (ours, theirs) = pair();
+        let peer = std::thread::spawn(move || {
+            let _ = (&theirs).read(&mut [0; 1]);
+            reset(theirs);
+        });
+        let report = way.finish(ours, &Finish::new());
+        assert_eq!(report.ending(), Ending::Reset { by: Side::Peer }, "{report}");
+        peer.join().expect("it does not panic");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reset_that_the_program_was_told_of_is_not_taken_for_an_end() {
+    in_both_ways(|way| {
+        let (mut ours, theirs) = pair();
+        reset(theirs);
+        // It is told once.
+        ours.read(&mut [0; 1]).expect_err("a reset");
+        let report = way.finish(ours, &Finish::new());
+        assert_eq!(report.ending(), Ending::Indeterminate { missing: Missing::Cause }, "{report}");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn urgent_data_is_part_of_what_is_drained() {
+    in_both_ways(|way| {
+        let (ours, theirs) = pair();
+        let theirs = Socket::from(theirs);
+        theirs.send(b"before").expect("there is room");
+        theirs.send_out_of_band(b"!").expect("there is room");
+        theirs.send(b"after").expect("there is room");
+        theirs.shutdown(Shutdown::Write).expect("connected");
+        let report = way.finish(ours, &Finish::new());
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!(report.bytes_received, 12);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_is_finished_too() {
+    use std::os::unix::net::UnixStream;
+    bounded("a Unix socket", || {
+        let (ours, theirs) = UnixStream::pair().expect("descriptors are left");
+        (&theirs).write_all(b"late").expect("there is room");
+        theirs.shutdown(Shutdown::Write).expect("connected");
+        let report = adieu::finish(ours, &Finish::new());
+        assert_eq!((report.bytes_received, report.transport), (4, Some(Transport::Unix)));
+        assert!(report.is_graceful(), "{report}");
+    });
+}
+
+#[test]
+fn what_cannot_be_finished_is_told_and_closed() {
+    let never = Socket::new(Domain::IPV4, Type::STREAM, None).expect("descriptors are left");
+    let report = adieu::finish(never, &Finish::new());
+    assert_eq!(report.ending(), Ending::NoConnection);
+    assert_eq!(report.to_string(), "the socket cannot be finished: it is not connected");
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let report = adieu::finish(Socket::from(listener), &Finish::new());
+    assert_eq!(report.ending(), Ending::NoConnection);
+    TcpStream::connect(address).expect_err("it is closed");
+
+    let datagrams = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("descriptors are left");
+    let report = adieu::finish(datagrams, &Finish::new());
+    assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Socket });
+    assert_eq!(report.to_string(), "the socket cannot be finished: it is not a stream socket");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_told_as_no_socket_and_closed() {
+    let (mut reader, writer) = io::pipe().expect("descriptors are left");
+    let report = adieu::finish(writer, &Finish::new());
+    assert_eq!(report.to_string(), "the socket cannot be finished: it is not a socket");
+    assert_eq!(reader.read(&mut [0; 1]).expect("the writer is closed"), 0);
+    let error = Finisher::begin(&reader, &Finish::new()).expect_err("it is no socket");
+    assert_eq!(error, AdoptError::NotASocket);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connect_that_failed_or_has_not_ended_is_not_connected() {
+    let refused = Socket::new(Domain::IPV4, Type::STREAM, None).expect("descriptors are left");
+    refused.set_nonblocking(true).expect("a socket");
+    let _ = refused.connect(&std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into());
+    assert_eq!(adieu::finish(refused, &Finish::new()).ending(), Ending::NoConnection);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_eof_that_is_the_programs_own_is_not_the_peers() {
+    let (ours, _theirs) = pair();
+    ours.shutdown(Shutdown::Read).expect("connected");
+    let error = Finisher::begin(ours, &Finish::new()).expect_err("nothing can be seen");
+    assert_eq!(error, AdoptError::ReceivingShut);
+}
+
+#[test]
+fn a_borrowed_socket_is_left_to_its_owner() {
+    bounded("a borrowed socket", || {
+        let (ours, mut theirs) = pair();
+        theirs.shutdown(Shutdown::Write).expect("connected");
+        let report = by_finisher(&ours, &Finish::new()).expect("a connected stream");
+        assert!(report.is_graceful(), "{report}");
+        assert!(ours.local_addr().is_ok(), "it is open");
+        assert_eq!(theirs.read(&mut [0; 1]).expect("our FIN"), 0);
+
+        let (ours, theirs) = pair();
+        let finish = Finish::new().deadline(Duration::ZERO);
+        let report = by_finisher(&ours, &finish).expect("a connected stream");
+        assert_eq!(report.timer(), Some(Timer::Deadline), "{report}");
+        drop(ours);
+        assert!(was_reset(theirs));
+    });
+}
+
+#[test]
+fn the_time_is_what_the_loop_says() {
+    let (ours, _theirs) = pair();
+    let mut finisher = Finisher::begin(ours, &Finish::new()).expect("a connected stream");
+    let began = Instant::now();
+    assert_eq!(finisher.advance(began), Progress::Waiting);
+    assert!(finisher.waits().readable && finisher.waits().until.is_some());
+    assert_eq!(finisher.advance(began + Finish::DEADLINE / 2), Progress::Waiting);
+    let Progress::Finished(report) = finisher.advance(began + Finish::DEADLINE * 2) else {
+        panic!("the deadline has passed");
+    };
+    assert_eq!(report.timer(), Some(Timer::Deadline), "{report}");
+    assert!(matches!(finisher.advance(began), Progress::Finished(again) if again == report));
+}
+
+#[test]
+fn a_finisher_that_is_dropped_or_aborted_closes() {
+    let (ours, mut theirs) = pair();
+    drop(Finisher::begin(ours, &Finish::new()).expect("a connected stream"));
+    assert_eq!(theirs.read(&mut [0; 1]).expect_err("a reset").kind(), io::ErrorKind::ConnectionReset);
+
+    let (ours, mut theirs) = pair();
+    let mut finisher = Finisher::begin(ours, &Finish::new()).expect("a connected stream");
+    assert_eq!(finisher.advance(Instant::now()), Progress::Waiting);
+    drop(finisher);
+    assert_eq!(theirs.read(&mut [0; 1]).expect("our FIN"), 0);
+
+    let (ours, theirs) = pair();
+    let report = Finisher::begin(ours, &Finish::new()).expect("a connected stream").abort();
+    assert_eq!(report.ending(), Ending::Reset { by: Side::Us });
+    drop(theirs);
+}
