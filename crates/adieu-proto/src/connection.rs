@@ -18,6 +18,7 @@ use crate::{
 };
 use ack_wait::AckWait;
 use acks::Acks;
+use core::time::Duration;
 use stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
 
 /// One connection, from the start of connecting to its one [`Outcome`].
@@ -362,6 +363,14 @@ impl Connection {
         self.conclude(now);
     }
 
+    /// The program waits for the end of the connection no longer than `limit` from now on: the earlier of this and
+    /// [`Config::linger`] counts.
+    pub fn limit_linger(&mut self, now: Time, limit: Duration) {
+        let since = self.milestones.shutdown_send.unwrap_or(now);
+        let linger = now.saturating_sub(since).saturating_add(limit);
+        self.config.linger = Some(self.config.linger.map_or(linger, |old| old.min(linger)));
+    }
+
     /// The program wants to abort: the peer shall see a reset.
     pub fn handle_abort(&mut self, now: Time) {
         self.decide(now, Ending::Reset { by: Side::Us });
@@ -403,18 +412,15 @@ impl Connection {
     /// [`Connection::handle_waiting`] was called once more.
     pub fn handle_timeout(&mut self, now: Time) {
         let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
-        let is_deadline = is_due(self.config.deadline);
+        if let Some(timer) = self.bound_passed(now) {
+            return self.handle_bound(now, timer);
+        }
         match &self.stage {
             Stage::Decided { .. } | Stage::Closed(_) => {}
-            Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) if !is_deadline => {
+            Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) => {
                 // Only a look tells whether the peer has acknowledged something since.
                 self.sample_due |= is_due(delivery.poll_timeout(self.config.flush_timeout));
             }
-            // Only acknowledgements are missing, and they wake nobody: they may be there.
-            Stage::Open | Stage::AwaitingAcks(AckWait::Fin) if is_deadline && self.lacks_only_acks() => {
-                self.sample_due = true;
-            }
-            _ if is_deadline => self.decide(now, Ending::TimedOut { timer: Timer::Deadline }),
             Stage::Connecting { .. } if is_due(self.config.connect_timeout) => {
                 self.decide(now, Ending::TimedOut { timer: Timer::Connect });
             }
@@ -422,7 +428,20 @@ impl Connection {
             Stage::Connecting { .. } if self.timers.silence_confirmed(self.timers.idle_at(&self.config)) => {
                 self.decide(now, Ending::TimedOut { timer: Timer::Idle });
             }
-            Stage::Connecting { .. } | Stage::Open | Stage::AwaitingAcks(_) => self.handle_silence(now),
+            Stage::Connecting { .. } | Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => {
+                self.handle_silence(now);
+            }
+        }
+    }
+
+    /// The time is up, whatever moves.
+    fn handle_bound(&mut self, now: Time, timer: Timer) {
+        let is_open = matches!(self.stage, Stage::Open | Stage::AwaitingAcks(AckWait::Fin));
+        if is_open && self.lacks_only_acks() {
+            // Acknowledgements wake nobody: they may be there.
+            self.sample_due = true;
+        } else {
+            self.decide(now, Ending::TimedOut { timer });
         }
     }
 

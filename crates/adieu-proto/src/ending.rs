@@ -66,6 +66,8 @@ pub enum Timer {
     FirstByte,
     /// The user's total time is up.
     Deadline,
+    /// The bound on closing alone has passed, which counts from our shutdown of the sending side.
+    Linger,
     /// The peer's TCP did not answer at all, not even probes, while data was outstanding.
     DeadPeer,
     /// What we sent was sent again and again and not acknowledged, while the peer's TCP went on talking: it does not arrive.
@@ -193,18 +195,21 @@ impl Timer {
         Self::Idle,
         Self::FirstByte,
         Self::Deadline,
+        Self::Linger,
         Self::DeadPeer,
         Self::Unacknowledged,
         Self::Kernel,
     ];
 
-    /// The timer's name in reports: `connect`, `idle`, `first_byte`, `deadline`, `dead_peer`, `unacknowledged`, `kernel`.
+    /// The timer's name in reports: `connect`, `idle`, `first_byte`, `deadline`, `linger`, `dead_peer`, `unacknowledged`,
+    /// `kernel`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Idle => "idle",
             Self::FirstByte => "first_byte",
             Self::Deadline => "deadline",
+            Self::Linger => "linger",
             Self::DeadPeer => "dead_peer",
             Self::Unacknowledged => "unacknowledged",
             Self::Kernel => "kernel",
@@ -304,13 +309,14 @@ mod tests {
             Timer::Idle,
             Timer::FirstByte,
             Timer::Deadline,
+            Timer::Linger,
             Timer::DeadPeer,
             Timer::Unacknowledged,
             Timer::Kernel,
         ];
         assert_eq!(
             timers.map(Timer::name),
-            ["connect", "idle", "first_byte", "deadline", "dead_peer", "unacknowledged", "kernel"]
+            ["connect", "idle", "first_byte", "deadline", "linger", "dead_peer", "unacknowledged", "kernel"]
         );
         let ends = [LocalEnd::Input, LocalEnd::Output, LocalEnd::Command, LocalEnd::Socket];
         assert_eq!(ends.map(LocalEnd::name), ["input", "output", "command", "socket"]);

@@ -23,6 +23,9 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// From the start to the end of all.
     pub deadline: Option<Duration>,
+    /// From our shutdown of the sending side to the end of all: it bounds the closing, and leaves a connection alone whose
+    /// sending side is open. Bytes that move do not lengthen it.
+    pub linger: Option<Duration>,
     /// What becomes of an input that stays silent after the peer's EOF. `None` waits for the input's own end.
     pub input_grace: Option<InputGrace>,
     /// Whose silence it is if our input and the peer both say nothing.
@@ -68,6 +71,7 @@ impl Default for Config {
             connect_timeout: Some(Self::CONNECT_TIMEOUT),
             idle_timeout: None,
             deadline: None,
+            linger: None,
             input_grace: None,
             input_silence: InputSilence::Ours,
             peer_grace: None,

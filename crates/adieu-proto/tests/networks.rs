@@ -50,6 +50,8 @@ fn timers() -> impl Strategy<Value = Config> {
             dead_peer,
             eof_grace: None,
             end_mark,
+            // Together with the others: fewer choices are better explored.
+            linger: dead_peer.filter(|_| input_grace.is_some()),
             ..Config::default()
         },
     )
@@ -170,6 +172,10 @@ fn check(core: &Core, us: &Told, peer: &Told) {
         let last = us.milestones.connected.map_or(deadline, |at| at.max(deadline));
         assert!(us.milestones.closed.is_some_and(|at| at <= last), "later than the deadline");
     }
+    let linger = core.config.linger.zip(us.milestones.shutdown_send).map(|(linger, shut)| shut + linger);
+    if let Some(last) = linger {
+        assert!(us.milestones.closed.is_some_and(|at| at <= last), "later than the bound on closing");
+    }
     let evidence = outcome.evidence;
     if outcome.ending == Ending::Graceful {
         assert_eq!((evidence.fault, evidence.eof), (None, true));
@@ -187,7 +193,7 @@ fn check(core: &Core, us: &Told, peer: &Told) {
         assert!(counts.accepted - missing <= peer.kernel.received, "more acknowledged than arrived");
     }
     let by_peer = matches!(outcome.ending, Ending::TimedOut { .. } | Ending::Reset { by: Side::Peer });
-    let cut_short = core.config.deadline.is_some_and(|deadline| deadline <= outcome.at)
+    let cut_short = [core.config.deadline, linger].into_iter().flatten().any(|at| at <= outcome.at)
         || story.iter().any(|event| matches!(event, SimEvent::Asked(_) | SimEvent::LocalFailure(_)));
     if by_peer && !cut_short && us.milestones.connected.is_some() {
         assert_eq!(counts.written, counts.received, "received bytes are handed on before the ending");

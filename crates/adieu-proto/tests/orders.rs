@@ -170,6 +170,7 @@ fn config() -> impl Strategy<Value = Config> {
             end_mark,
             first_byte_timeout: idle_timeout.map(|t| t * 2),
             peer_grace: connect_timeout,
+            linger: dead_peer,
             ..Config::default()
         },
     )

@@ -125,6 +125,9 @@ impl Report {
                 "timed out, no byte had passed in either direction".to_owned()
             }
             Ending::TimedOut { timer: Timer::Deadline } => format!("the deadline passed while {during}"),
+            Ending::TimedOut { timer: Timer::Linger } => {
+                format!("timed out while {during}, closing took longer than its limit")
+            }
             Ending::TimedOut { timer: Timer::DeadPeer } => {
                 format!("timed out while {during}, the peer's system has stopped answering")
             }

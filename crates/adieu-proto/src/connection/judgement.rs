@@ -110,8 +110,8 @@ impl Connection {
     /// The peer has been silent: is it too long?
     fn judge_silence(&mut self, now: Time) {
         self.update_timers(now);
-        if self.config.deadline.is_some_and(|at| at <= now) {
-            self.decide_on_look(now, Ending::TimedOut { timer: Timer::Deadline });
+        if let Some(timer) = self.bound_passed(now) {
+            self.decide_on_look(now, Ending::TimedOut { timer });
         } else if self.timers.silence_confirmed(self.timers.idle_at(&self.config)) {
             self.evidence.peer_spoke = self.timers.peer_spoke();
             self.decide_on_look(now, Ending::TimedOut { timer: Timer::Idle });
@@ -211,6 +211,10 @@ impl Connection {
                 Ending::TimedOut { .. } if self.config.abort_at_limit => true,
                 // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
                 Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => true,
+                // The peer shall not believe that what it still sends arrives, and what it does not acknowledge is not kept.
+                Ending::TimedOut { timer: Timer::Linger } => {
+                    self.receive == ReceiveHalf::Open || self.evidence.fin_acknowledged == Some(false)
+                }
                 _ => self.send != SendHalf::Shut,
             }
     }

@@ -47,7 +47,12 @@ impl Connection {
             }
             Stage::Decided { .. } | Stage::Closed(_) => return None,
         };
-        earliest(stage, self.config.deadline)
+        earliest(stage, self.bound_at())
+    }
+
+    /// When the time is up although bytes may move: the earlier of the deadline and the bound on closing.
+    pub fn bound_at(&self) -> Option<Time> {
+        earliest(self.config.deadline, self.linger_at())
     }
 
     /// What may be done now without blocking.

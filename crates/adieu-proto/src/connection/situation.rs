@@ -6,8 +6,8 @@ use super::Connection;
 use super::ack_wait::AckWait;
 use super::acks::Taken;
 use super::stage::{InputHalf, ReceiveHalf, SendHalf, Stage};
-use crate::Time;
 use crate::timers::{InputSilence, Situation};
+use crate::{Time, Timer};
 
 impl Connection {
     /// There is a connection, or there was one.
@@ -46,6 +46,23 @@ impl Connection {
     /// Whether acknowledgements alone may be missing for a graceful ending.
     pub(super) fn lacks_only_acks(&self) -> bool {
         self.both_ended() && self.flushed() && self.evidence.fault.is_none()
+    }
+
+    /// Which bound on the time as a whole has passed.
+    pub(super) fn bound_passed(&self, now: Time) -> Option<Timer> {
+        let has_passed = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        if has_passed(self.config.deadline) {
+            Some(Timer::Deadline)
+        } else {
+            has_passed(self.linger_at()).then_some(Timer::Linger)
+        }
+    }
+
+    /// When our closing has taken too long. `None`: never, or only the program's word is missing, and its own delay is not
+    /// the peer's.
+    pub(super) fn linger_at(&self) -> Option<Time> {
+        let since = self.milestones.shutdown_send.filter(|_| !(self.held && self.lacks_only_acks()))?;
+        Some(since.saturating_add(self.config.linger?))
     }
 
     pub(super) fn may_shut_down(&self) -> bool {

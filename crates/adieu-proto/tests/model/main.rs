@@ -1,6 +1,6 @@
 //! The whole reachable state space of one core against a model peer, with the stateright model checker.
 //!
-//! 1,564,250 states, at most 64 steps deep; 4 s in all on two cores, with the workspace's `opt-level = 2` for this
+//! 1,577,704 states, at most 64 steps deep; 4 s in all on two cores, with the workspace's `opt-level = 2` for this
 //! package (some 40 s without). A start with a TLS session differs from the others in what it owes and in how its streams
 //! end; see `session`.
 
@@ -8,7 +8,9 @@ mod moves;
 mod session;
 mod world;
 
-use adieu_proto::{Action, Config, Ending, InputGrace, LocalEnd, Missing, Phase, Side, Signal, Timer, Wants};
+use adieu_proto::{
+    Action, Config, Ending, InputGrace, LocalEnd, Missing, Phase, Side, Signal, Time, Timer, Wants,
+};
 use session::Tail;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::collections::HashMap;
@@ -34,6 +36,7 @@ fn starts() -> Vec<World> {
         full(trouble, config()),
         full(trouble, Config { deadline: Some(ms(2)), connect_timeout: Some(ms(1)), ..config() }),
         full(calm(1, 1), Config { idle_timeout: Some(ms(1)), ..config() }),
+        full(calm(1, 1), Config { linger: Some(ms(1)), ..config() }),
         full(calm(1, 1), Config { input_grace: Some(InputGrace::ends(ms(1))), end_mark: true, ..config() }),
         full(calm(1, 1), Config { input_grace: Some(InputGrace::gives_up(ms(1))), ..config() }),
         // The peer's end alone is something that it says.
@@ -102,7 +105,7 @@ fn promises() -> Vec<Property<Closing>> {
         }),
         Property::always("what came before the peer's end is handed on", |_, world: &World| {
             // Unless our time was up, or our own end failed, or somebody asked.
-            let late = world.config.deadline.is_some_and(|deadline| deadline <= world.now);
+            let late = bound_passed(world);
             let ours = world.bounds.trouble || late;
             let counts = world.core.counts();
             // What arrives after the last try, when the silence was too long already, comes too late.
@@ -144,7 +147,25 @@ fn promises() -> Vec<Property<Closing>> {
         Property::always("nothing lasts longer than the deadline", |_, world: &World| {
             world.config.deadline.is_none_or(|deadline| world.now <= deadline)
         }),
+        Property::always("no closing lasts longer than its bound", |_, world: &World| {
+            linger_at(world).is_none_or(|at| world.now <= at)
+        }),
+        Property::always("a peer that may still send sees a reset at the bound", |_, world: &World| {
+            ending(world) != Some(Ending::TimedOut { timer: Timer::Linger })
+                || world.fin_received
+                || world.closed_by == Some(Action::Abort)
+        }),
     ]
+}
+
+fn linger_at(world: &World) -> Option<Time> {
+    Some(world.core.milestones().shutdown_send? + world.config.linger?)
+}
+
+/// Our time was up.
+fn bound_passed(world: &World) -> bool {
+    let bounds = [world.config.deadline, linger_at(world)];
+    bounds.into_iter().flatten().any(|at| at <= world.now)
 }
 
 /// The peer's stream has no end of its own, where that can be known.
@@ -191,14 +212,14 @@ fn sleep_is_justified(world: &World) -> bool {
     if world.core.poll_timeout().is_some() {
         return true;
     }
-    let Config { deadline, idle_timeout, input_grace, dead_peer, eof_grace, .. } = world.config;
-    // Our own output is bounded by the deadline only, our own input by that and by the grace.
+    let Config { deadline, linger, idle_timeout, input_grace, dead_peer, eof_grace, .. } = world.config;
+    // Our own output is bounded by the deadline and the linger time only, our own input by the deadline and the grace.
     let peer_owes = waiting.send || waiting.acknowledgement || (waiting.receive && !waiting.input);
     let outstanding = world.unacknowledged() > 0 && world.core.evidence().fault.is_none();
     let grace_runs = world.core.evidence().eof && waiting.input && !waiting.send;
     let transport_is_open = world.core.peer_has_ended() && !world.core.evidence().eof;
     let bounds = [
-        deadline.is_some(),
+        deadline.is_some() || (linger.is_some() && world.fin_sent),
         idle_timeout.is_some() && !connecting && peer_owes && !waiting.output,
         dead_peer.is_some() && outstanding && !waiting.output,
         input_grace.is_some() && grace_runs,
@@ -221,6 +242,7 @@ fn reachable() -> Vec<Property<Closing>> {
         "connect timeout": Ending::TimedOut { timer: Timer::Connect },
         "idle timeout": Ending::TimedOut { timer: Timer::Idle },
         "deadline": Ending::TimedOut { timer: Timer::Deadline },
+        "linger": Ending::TimedOut { timer: Timer::Linger },
         "dead peer": Ending::TimedOut { timer: Timer::DeadPeer },
         "unacknowledged": Ending::TimedOut { timer: Timer::Unacknowledged },
         "given up by our kernel": Ending::TimedOut { timer: Timer::Kernel },
@@ -252,6 +274,8 @@ fn reachable() -> Vec<Property<Closing>> {
         "idle while sending": Phase::Sending, Ending::TimedOut { timer: Timer::Idle },
         "idle while draining": Phase::Draining, Ending::TimedOut { timer: Timer::Idle },
         "idle while closing": Phase::Closing, Ending::TimedOut { timer: Timer::Idle },
+        "linger while draining": Phase::Draining, Ending::TimedOut { timer: Timer::Linger },
+        "linger while closing": Phase::Closing, Ending::TimedOut { timer: Timer::Linger },
         "dead while sending": Phase::Sending, Ending::TimedOut { timer: Timer::DeadPeer },
         "dead while draining": Phase::Draining, Ending::TimedOut { timer: Timer::DeadPeer },
         "dead while closing": Phase::Closing, Ending::TimedOut { timer: Timer::DeadPeer },

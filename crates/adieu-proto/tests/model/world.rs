@@ -464,6 +464,7 @@ pub(crate) fn config() -> Config {
         connect_timeout: None,
         idle_timeout: None,
         deadline: None,
+        linger: None,
         input_grace: None,
         input_silence: InputSilence::Ours,
         peer_grace: None,

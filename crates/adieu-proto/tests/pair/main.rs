@@ -44,6 +44,7 @@ fn dead_peer(after: Duration) -> Config {
 const RESET_BY_PEER: Ending = Ending::Reset { by: Side::Peer };
 const IDLE: Ending = Ending::TimedOut { timer: Timer::Idle };
 const DEADLINE: Ending = Ending::TimedOut { timer: Timer::Deadline };
+const LINGER: Ending = Ending::TimedOut { timer: Timer::Linger };
 const DEAD_PEER: Ending = Ending::TimedOut { timer: Timer::DeadPeer };
 const UNACKNOWLEDGED: Ending = Ending::TimedOut { timer: Timer::Unacknowledged };
 

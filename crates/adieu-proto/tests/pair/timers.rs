@@ -151,11 +151,45 @@ fn what_was_received_is_handed_on_before_the_peer_is_taken_for_dead() {
     assert_eq!(run.us.counts.written, 1000);
 }
 
+/// The peer takes our FIN and goes on sending: bytes that move are no reason to stay.
+#[test]
+fn the_bound_on_closing_ends_a_drain_that_never_ends_and_the_peer_sees_a_reset() {
+    let config = Config { linger: Some(secs(2)), ..no_timers() };
+    let script = [Step::ReceiveToEof, Step::Send(10), Step::Pause(secs(1)), Step::Send(10), Step::Hold];
+    let run = Simulation::new(Core::new(config, 10), script).run();
+    assert_eq!(ending(&run.us), (LINGER, Phase::Draining));
+    assert_eq!(run.us.counts.written, 20);
+    let story = run.us.story();
+    assert!(story.contains(&ABORT) && !story.contains(&CLOSE), "{story:?}");
+    let shut = run.us.milestones.shutdown_send.expect("it was");
+    assert_eq!(outcome(&run).at, shut + secs(2));
+}
+
+/// A deadline would have ended it: the bound counts from our shutdown.
+#[test]
+fn the_bound_on_closing_leaves_a_connection_alone_whose_sending_side_is_open() {
+    let mut us = Core::new(Config { linger: Some(secs(2)), ..no_timers() }, 0);
+    us.input = SimInput::new([InputStep::Pause(secs(60)), InputStep::Give(3), InputStep::End]);
+    let run = Simulation::new(us, [Step::ReceiveToEof, Step::ShutdownSend]).run();
+    assert_eq!(ending(&run.us), (Ending::Graceful, Phase::Closing));
+}
+
+#[test]
+fn the_bound_on_closing_drops_what_is_not_acknowledged() {
+    let config = Config { linger: Some(secs(2)), ..no_timers() };
+    let swallowed = LinkFault::Swallow { at: ms(0), until: None, to: Side::Peer, what: What::Data };
+    let run = Simulation::new(Core::new(config, 10), [Step::ShutdownSend, Step::Hold]).with(swallowed).run();
+    assert_eq!(ending(&run.us), (LINGER, Phase::Closing));
+    assert_eq!(outcome(&run).evidence.unacknowledged, Some(10));
+    assert!(run.us.story().contains(&ABORT));
+}
+
 #[test]
 fn durations_without_end_are_no_bounds() {
     let config = Config {
         idle_timeout: Some(Duration::MAX),
         deadline: Some(Duration::MAX),
+        linger: Some(Duration::MAX),
         input_grace: Some(InputGrace::gives_up(Duration::MAX)),
         peer_grace: Some(Duration::MAX),
         first_byte_timeout: Some(Duration::MAX),

@@ -192,6 +192,16 @@ impl HalfClosed {
         link.final_report()
     }
 
+    /// Receives until EOF, throws away what comes, closes and reports, and takes no longer than `limit` in all.
+    ///
+    /// When the time is up, a peer that has not ended its side sees a reset, and the ending is
+    /// [`TimedOut`](crate::Ending::TimedOut) with [`Timer::Linger`](crate::Timer::Linger); see
+    /// [`Limits::linger`](crate::Limits::linger), which is the same bound for every connection. The earlier of both counts.
+    pub fn drain_within(mut self, limit: Duration) -> Report {
+        self.link.limit_linger(limit);
+        self.drain()
+    }
+
     /// Receives until EOF, throws away what comes, closes and reports.
     pub fn drain(mut self) -> Report {
         let mut buffer = [0; 16 * 1024];

@@ -44,6 +44,11 @@ impl<H: Handle> Link<H> {
         tokio::time::Instant::from_std(at)
     }
 
+    /// Bounds what is left of the connection, which is half-closed.
+    pub(crate) fn limit_linger(&mut self, limit: Duration) {
+        self.core.limit_linger(self.now(), limit);
+    }
+
     /// Tells the core what is waited for from now on. Nothing: the program is busy, and what the peer leaves unsaid
     /// meanwhile is not its silence.
     pub(crate) fn wait_for(&mut self, waiting: Waiting) {
@@ -54,11 +59,11 @@ impl<H: Handle> Link<H> {
         }
     }
 
-    /// Ends what must end although there is more to move: the interrupt, and the deadline. The other timers judge the
+    /// Ends what must end although there is more to move: the interrupt, the deadline, and the bound on closing. The other timers judge the
     /// peer's silence, which is known only once it was asked.
     pub(crate) fn check_stop(&mut self) {
         let raised = self.interrupt().is_some_and(|i| i.raised().is_some());
-        let over = self.options.timers.deadline.is_some_and(|at| at <= self.now());
+        let over = self.core.bound_at().is_some_and(|at| at <= self.now());
         if raised || over {
             self.tick();
         }

@@ -55,6 +55,23 @@ impl Limits {
         self
     }
 
+    /// Bounds closing alone: from the moment our sending side is shut down, receiving the rest, the acknowledgements and the
+    /// close take no longer than this, even while bytes are moving. A connection that is still sending is left alone, which a
+    /// [`deadline`](Self::deadline) ends. For a client that half-closes before the answer it bounds the whole answer. Default:
+    /// none.
+    ///
+    /// When the time is up the ending is [`TimedOut`](crate::Ending::TimedOut) with [`Timer::Linger`](crate::Timer::Linger). A
+    /// peer that has not ended its side sees a reset, so it does not take what it still sends for received. It sees one too
+    /// if something of ours is not acknowledged, which it then never gets: it cannot take the part for the whole. If only our
+    /// own program has not taken everything yet, the connection is closed as usual.
+    ///
+    /// [`HalfClosed::drain_within`](crate::HalfClosed::drain_within) sets the same bound for one connection. It does not
+    /// block in the close, as a linger time of SO_LINGER would.
+    pub fn linger(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.timers.linger = limit.into();
+        self
+    }
+
     /// Ends every connection at this moment, however late it began: one deadline for several connections. A wait between
     /// them, such as [`Listener::accept`](crate::Listener::accept), is not bounded by it. The earlier of this and [`deadline`](Self::deadline) counts. Default: none.
     pub fn deadline_at(mut self, moment: impl Into<Option<Instant>>) -> Self {

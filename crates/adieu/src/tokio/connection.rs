@@ -444,6 +444,16 @@ impl HalfClosed {
         self.inner.report()
     }
 
+    /// Receives until EOF, throws away what comes, closes and reports, and takes no longer than `limit` in all.
+    ///
+    /// When the time is up, a peer that has not ended its side sees a reset, and the ending is
+    /// [`TimedOut`](crate::Ending::TimedOut) with [`Timer::Linger`](crate::Timer::Linger); see
+    /// [`Limits::linger`](crate::Limits::linger), which is the same bound for every connection. The earlier of both counts.
+    pub async fn drain_within(mut self, limit: Duration) -> Report {
+        self.inner.peer.link.limit_linger(limit);
+        self.drain().await
+    }
+
     /// Receives until EOF, throws away what comes, closes and reports.
     pub async fn drain(mut self) -> Report {
         // On the heap: a future is moved, and kept, with all it holds.

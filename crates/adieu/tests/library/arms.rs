@@ -224,6 +224,13 @@ impl Open {
 }
 
 impl Half {
+    pub(crate) fn drain_within(self, limit: Duration) -> Report {
+        match self {
+            Self::Blocking(half) => half.drain_within(limit),
+            Self::Tokio(runtime, half) => run(&runtime, half.drain_within(limit)),
+        }
+    }
+
     pub(crate) fn ending_handle(&self) -> EndingHandle {
         match self {
             Self::Blocking(half) => half.ending_handle(),

@@ -22,7 +22,7 @@ fn both_faces_have_the_same_methods() {
             handshake shutdown_send abort read_within
             defer_interrupt ending_handle mark_end socket transport local_address peer_address counts;
         HalfClosed:
-            close drain abort read_within
+            close drain drain_within abort read_within
             defer_interrupt ending_handle mark_end socket transport local_address peer_address counts;
     }
     on_both_faces! {

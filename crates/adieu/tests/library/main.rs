@@ -12,6 +12,7 @@ mod faces;
 #[cfg(target_os = "linux")]
 mod fast_open;
 mod finish;
+mod linger;
 mod listeners;
 mod procedure;
 mod promises;

@@ -174,3 +174,88 @@ fn an_acknowledgement_is_an_answer_to_what_was_asked() {
         assert!(!c.is_decided(), "{now:?}");
     }
 }
+
+const LINGER: Ending = Ending::TimedOut { timer: Timer::Linger };
+
+fn linger() -> Config {
+    Config { linger: Some(ms(100)), connect_timeout: None, ..Config::default() }
+}
+
+#[test]
+fn the_bound_on_closing_counts_from_our_shutdown() {
+    let mut c = halves(linger(), false, false);
+    c.handle_timeout(ms(5000));
+    assert_eq!((c.poll_timeout(), c.is_decided()), (None, false), "our sending side is open");
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(5000), Ok(()));
+    assert_eq!((c.poll_timeout(), c.bound_at()), (Some(ms(5100)), Some(ms(5100))));
+    c.handle_received(ms(5099), 3);
+    c.handle_output(ms(5099), 3);
+    c.handle_timeout(ms(5099));
+    assert!(!c.is_decided());
+    c.handle_timeout(ms(5100));
+    assert_eq!(end(&mut c, ms(5100)), (LINGER, Phase::Draining, Action::Abort), "the peer may still send");
+}
+
+#[test]
+fn at_the_bound_on_closing_what_is_missing_says_how_it_is_closed() {
+    for (octets, expected) in
+        [(0, (Ending::Graceful, Phase::Closing, Action::Close)), (1, (LINGER, Phase::Closing, Action::Abort))]
+    {
+        let mut c = halves(linger(), true, true);
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(ms(3), clear(1));
+        let at = c.bound_at().expect("it runs");
+        c.handle_timeout(at);
+        assert!(!c.is_decided());
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(at, clear(octets));
+        assert!(c.is_decided());
+        let action = c.poll_action().expect("it closes");
+        c.handle_closed(at);
+        let outcome = c.outcome().expect("the handle was given back");
+        assert_eq!((outcome.ending, outcome.phase, action), expected);
+    }
+    // Ours is all there; only our own output has not taken everything.
+    let mut c = half_closed(linger());
+    c.handle_received(ms(3), 5);
+    c.handle_eof(ms(3));
+    let at = c.bound_at().expect("it runs");
+    c.handle_timeout(at);
+    assert_eq!(end(&mut c, at), (LINGER, Phase::Closing, Action::Close));
+}
+
+#[test]
+fn the_earlier_of_the_bounds_on_closing_counts() {
+    for (now, limit, expected) in [(10, 20, 30), (10, 1000, 102), (90, 20, 102)] {
+        let mut c = half_closed(linger());
+        c.limit_linger(ms(now), ms(limit));
+        assert_eq!(c.bound_at(), Some(ms(expected)), "{now} {limit}");
+    }
+    let mut c = half_closed(Config { linger: None, ..linger() });
+    assert_eq!(c.bound_at(), None);
+    c.limit_linger(ms(10), ms(20));
+    assert_eq!(c.bound_at(), Some(ms(30)));
+    c.limit_linger(ms(10), Duration::MAX);
+    assert_eq!(c.bound_at(), Some(ms(30)));
+}
+
+#[test]
+fn a_program_that_is_late_to_close_is_not_the_peers_delay() {
+    let mut c = Connection::new(linger());
+    c.hold();
+    c.handle_connected(ms(0));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(1), Ok(()));
+    c.handle_eof(ms(2));
+    assert_eq!(c.bound_at(), None, "nothing of the peer's is missing");
+    c.handle_timeout(ms(500));
+    assert!(!c.is_decided());
+    c.handle_close(ms(500));
+    assert_eq!(c.bound_at(), Some(ms(101)), "from now on it is");
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(500), clear(0));
+    assert_eq!(end(&mut c, ms(500)).0, Ending::Graceful);
+}
