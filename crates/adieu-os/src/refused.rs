@@ -43,13 +43,18 @@ pub fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
     false
 }
 
+/// Not known here.
+pub fn had_both_ended(_: &SockRef<'_>, _: Option<bool>) -> bool {
+    false
+}
+
 /// Not known here: a socket that has no peer counts as one that never had one.
 pub fn was_connected(_: &SockRef<'_>) -> bool {
     false
 }
 
 /// Not known here.
-pub fn has_all_of_the_peers(_: &SockRef<'_>) -> bool {
+pub fn peer_has_ended_first(_: &SockRef<'_>) -> bool {
     false
 }
 

@@ -37,7 +37,7 @@ pub enum Found {
     ReceivingShut,
 }
 
-/// Looks at what a socket is that somebody else has opened.
+/// Looks at what a socket is that somebody else has opened. No error is taken from it.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub fn look_at(socket: &SockRef<'_>) -> io::Result<Found> {
         Ok(_) => Ok(Found::Connected),
         // BSD, macOS: the connection is over.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(Found::Connected),
-        // After a reset there is no peer any more.
+        // Then there is no peer any more.
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
             Ok(if super::was_connected(socket) { Found::Connected } else { Found::NotConnected })
         }

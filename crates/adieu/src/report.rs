@@ -70,6 +70,8 @@ pub(crate) struct Facts {
     pub(crate) local_address: Option<Address>,
     pub(crate) peer_address: Option<Address>,
     pub(crate) resolved: Option<Time>,
+    /// Both directions had ended before we came.
+    pub(crate) order_is_unknown: bool,
     pub(crate) tcp: os::TcpFacts,
     /// Of a connection that never was: what every address said.
     pub(crate) failure: Option<Words>,
@@ -96,6 +98,7 @@ impl Facts {
             local_address: None,
             peer_address: None,
             resolved: None,
+            order_is_unknown: false,
             tcp: os::TcpFacts::default(),
             failure: None,
             host: None,
@@ -124,6 +127,9 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
     report.fast_open = facts.fast_open;
     report.local_address.clone_from(&facts.local_address);
     report.peer_address.clone_from(&facts.peer_address);
+    if facts.order_is_unknown {
+        (report.ended_first, report.peer_ended_after_us) = (None, None);
+    }
     report.looks_like_tls = facts.received_tls && !facts.sent_tls;
     report.resolved_after = facts.resolved.map(adieu_report::whole_micros);
     report.rtt = facts.tcp.rtt.map(adieu_report::whole_micros);

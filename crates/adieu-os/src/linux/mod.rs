@@ -1,9 +1,11 @@
 //! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
 
 mod direct;
+mod over;
 mod pace;
 
 pub use direct::{Direct, Lane};
+pub use over::had_both_ended;
 pub use pace::ProbePace;
 
 use super::TcpFacts;
@@ -99,6 +101,7 @@ mod state {
     pub(super) const FIN_WAIT1: u8 = 4;
     pub(super) const FIN_WAIT2: u8 = 5;
     pub(super) const CLOSE: u8 = 7;
+    pub(super) const CLOSE_WAIT: u8 = 8;
 }
 
 /// Whether a socket without a peer had one: the handshake has measured the way. Of a Unix socket the peer stays known.
@@ -106,10 +109,16 @@ pub fn was_connected(socket: &SockRef<'_>) -> bool {
     tcp_info(socket.as_fd()).is_ok_and(|info| info.tcpi_state == state::CLOSE && info.tcpi_rtt > 0)
 }
 
+/// Whether the peer has ended its side, and this side has not: CLOSE-WAIT. Of a Unix socket, whether the peer has ended its side.
+pub fn peer_has_ended_first(socket: &SockRef<'_>) -> bool {
+    has_all_of_the_peers(socket)
+        && tcp_info(socket.as_fd()).map_or(true, |info| info.tcpi_state == state::CLOSE_WAIT)
+}
+
 /// Whether no more comes from the peer than is here to be received.
 ///
 /// Source: poll(2), POLLRDHUP; `tcp_poll` of Linux.
-pub fn has_all_of_the_peers(socket: &SockRef<'_>) -> bool {
+fn has_all_of_the_peers(socket: &SockRef<'_>) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::RDHUP)];
     let looked = poll(&mut fds, Some(&rustix::event::Timespec::default()));
     looked.is_ok() && fds[0].revents().contains(PollFlags::RDHUP)

@@ -62,11 +62,6 @@ pub fn is_in_progress(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ws::WSAEWOULDBLOCK | ws::WSAEINPROGRESS))
 }
 
-/// Whether a call says that what it was given is no socket.
-pub fn is_not_a_socket(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(ws::WSAENOTSOCK)
-}
-
 /// What `connect` says where nobody listens.
 pub fn refused() -> io::Error {
     io::Error::from_raw_os_error(ws::WSAECONNREFUSED)

@@ -34,8 +34,7 @@ mod worker;
 pub use ends::{OpenFile, empty_file};
 pub(crate) use errors::{describe_resolver_code, resolver_code_is_unique};
 pub use errors::{
-    error_name, fault_kind, is_exhausted, is_in_progress, is_not_a_socket, is_of_the_accepted, look_up,
-    refused,
+    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, look_up, refused,
 };
 pub use evidence::{AcknowledgementWatch, first_fin, sample};
 pub use files::{FileIdentity, name_of_entry, rename_to_disk};

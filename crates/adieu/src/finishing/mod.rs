@@ -46,7 +46,7 @@ impl<H: Handle> Finishing<H> {
     /// Finishes a connection that is there already.
     pub(crate) fn of(mut link: Link<H>, finish: &Finish) -> Self {
         let peer_was_first =
-            link.handle.as_ref().is_some_and(|handle| os::has_all_of_the_peers(&handle.socket()));
+            link.handle.as_ref().is_some_and(|handle| os::peer_has_ended_first(&handle.socket()));
         let now = link.now();
         link.core.handle_close(now);
         Self {

@@ -111,6 +111,10 @@ impl Finish {
     }
 
     /// Which side began the connection, for the [report](crate::Report::role): no system remembers it. Default: not known.
+    ///
+    /// On Linux it is also evidence. If a program has shut down its sending side itself, and the peer has ended too, the connection
+    /// is over before it is finished here. That this was graceful the kernel's counters show of the side that began, and of the
+    /// other only if its role is told; otherwise the ending is [`Indeterminate`](crate::Ending::Indeterminate).
     pub fn role(mut self, role: impl Into<Option<Role>>) -> Self {
         self.role = role.into();
         self

@@ -48,6 +48,7 @@ pub(crate) fn adopt<H: Handle>(
     };
     let endpoint = address.as_ref().map_or(Address::Unnamed, address_of).to_string();
     let mut link = Link::new(options.clone(), role, endpoint);
+    link.is_given = true;
     link.adopted(handle, transport);
     Ok(link)
 }

@@ -35,7 +35,9 @@ use crate::os;
 use crate::report::{self, Facts};
 use crate::tls::Session;
 use crate::{Address, Event, Options, Report, Role, SystemError, Transport, system_error};
-use adieu_proto::{Action, Call, Connection as Core, Fault, LocalEnd, Outcome, Side, Time, Waiting};
+use adieu_proto::{
+    Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Side, Time, Waiting,
+};
 use std::io;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -51,6 +53,8 @@ pub(crate) struct Link<H: Handle> {
     start: Instant,
     /// The time, where the program tells it.
     told_time: Option<Instant>,
+    /// Somebody else has connected it.
+    is_given: bool,
     /// Until then the interrupt is not heeded.
     deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
@@ -80,6 +84,7 @@ impl<H: Handle> Link<H> {
             waiting: Waiting::default(),
             start,
             told_time: None,
+            is_given: false,
             deferred_until: None,
             first_fin: None,
             pace: os::ProbePace::default(),
@@ -213,9 +218,25 @@ impl<H: Handle> Link<H> {
             None => (self.now(), Err(io::ErrorKind::NotConnected.into()), None),
         };
         self.first_fin = first_fin;
-        let result = result.map_err(|error| fault(Call::Shutdown, &error));
+        let result = result.map_err(|error| fault(Call::Shutdown, &error)).or_else(|f| self.ended_before(f));
         self.observe_at(at, &Event::ShutdownSend { fault: result.err() });
         self.core.handle_shutdown(self.now(), result);
+    }
+
+    /// A socket that was given to us cannot be shut down: its program may have done so before, and both directions may have ended
+    /// since. If so that is no fault, and who ended first is not known.
+    fn ended_before(&mut self, refused: Fault) -> Result<(), Fault> {
+        let Some(handle) = self.handle.as_ref().filter(|_| self.is_given) else { return Err(refused) };
+        let socket = handle.socket();
+        if let Ok(Some(error)) = socket.take_error() {
+            return Err(fault(Call::SocketError, &error));
+        }
+        let begun_here = self.facts.role.map(|role| role == Role::Connect);
+        if refused.kind != FaultKind::NotConnected || !os::had_both_ended(&socket, begun_here) {
+            return Err(refused);
+        }
+        self.facts.order_is_unknown = true;
+        Ok(())
     }
 
     fn sample_context(&self) -> os::SampleContext {

@@ -230,6 +230,82 @@ fn a_reset_that_the_program_was_told_of_is_not_taken_for_an_end() {
     });
 }
 
+#[test]
+fn it_may_be_non_blocking_or_half_closed_or_both() {
+    in_both_ways(|way| {
+        let (ours, mut theirs) = pair();
+        ours.set_nonblocking(true).expect("a socket");
+        ours.shutdown(Shutdown::Write).expect("connected");
+        let peer = std::thread::spawn(move || theirs.read_to_end(&mut Vec::new()));
+        let report = way.finish(ours, &Finish::new());
+        assert!(report.is_graceful(), "{report}");
+        peer.join().expect("it does not panic").expect("an EOF");
+    });
+}
+
+/// Waits until the connection of this socket is over.
+#[cfg(target_os = "linux")]
+fn await_the_end(stream: &TcpStream) {
+    let mut watches = [adieu_os::Watch::new(adieu_os::AsPollable::as_pollable(stream), false, false)];
+    adieu_os::wait(&mut watches, Some(Duration::from_secs(10))).expect("it can be waited for");
+    assert!(watches[0].ready.alert, "it does not end");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_had_ended_gracefully_before_is_known_from_the_kernels_counters() {
+    use adieu::Role;
+    in_both_ways(|way| {
+        for (is_read, says) in [(true, 0), (false, 0), (true, 5), (false, 5)] {
+            let (mut ours, mut theirs) = pair();
+            ours.write_all(b"question").expect("there is room");
+            ours.shutdown(Shutdown::Write).expect("connected");
+            theirs.read_to_end(&mut Vec::new()).expect("it ends");
+            theirs.write_all(&b"hello"[..says]).expect("there is room");
+            theirs.shutdown(Shutdown::Write).expect("connected");
+            await_the_end(&ours);
+            if is_read {
+                ours.read_to_end(&mut Vec::new()).expect("it ends");
+            }
+            // The other side is over at the same time.
+            let report = way.finish(theirs, &Finish::new().role(Role::Listen));
+            assert!(report.is_graceful() && report.ended_first.is_none(), "{report}");
+            let report = way.finish(ours, &Finish::new());
+            assert!(report.is_graceful(), "{report}");
+            assert_eq!(report.bytes_received, if is_read { 0 } else { says as u64 });
+            assert_eq!((report.fin_acknowledged, report.ended_first), (Some(true), None));
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_over_and_not_whole_is_not_taken_for_graceful() {
+    use adieu::Role;
+    const UNKNOWN: Ending = Ending::Indeterminate { missing: Missing::Cause };
+    in_both_ways(|way| {
+        // A reset after our FIN, of which the program was told.
+        let (mut ours, theirs) = pair();
+        ours.shutdown(Shutdown::Write).expect("connected");
+        assert_eq!((&theirs).read(&mut [0; 1]).expect("our FIN"), 0);
+        reset(theirs);
+        ours.read(&mut [0; 1]).expect_err("a reset");
+        assert_eq!(way.finish(ours, &Finish::new().role(Role::Connect)).ending(), UNKNOWN);
+        // A FIN, then a reset because what we sent was not read.
+        let (mut ours, theirs) = pair();
+        drop(theirs);
+        assert_eq!(ours.read(&mut [0; 1]).expect("a FIN"), 0);
+        while ours.write_all(b"x").is_ok() {}
+        assert_eq!(way.finish(ours, &Finish::new().role(Role::Connect)).ending(), UNKNOWN);
+        // It ended first, and does not say which side it is.
+        let (ours, theirs) = pair();
+        ours.shutdown(Shutdown::Write).expect("connected");
+        theirs.shutdown(Shutdown::Write).expect("connected");
+        await_the_end(&theirs);
+        assert_eq!(way.finish(theirs, &Finish::new()).ending(), UNKNOWN);
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn urgent_data_is_part_of_what_is_drained() {
