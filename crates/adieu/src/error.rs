@@ -526,6 +526,10 @@ impl fmt::Debug for ListenError {
 /// `shutdown` failed. The socket is closed, nothing is held, and this is the connection's report.
 ///
 /// It is the error path of the Winsock page: report the error, close the socket, clean up.
+///
+/// The peer may have answered before it broke off, such as an HTTP server that refuses a large upload.
+/// [`into_parts`](Self::into_parts) gives what of its answer nobody had received yet. The crate's
+/// documentation says [how to go on](crate#a-peer-that-answers-early).
 #[derive(Clone, PartialEq, Eq)]
 pub struct ShutdownError {
     pub(crate) report: Box<Report>,
@@ -570,6 +574,11 @@ impl ShutdownError {
     /// The report of the closed connection.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// What the peer had said and nobody had received yet, and the report of the closed connection, both to keep.
+    pub fn into_parts(self) -> (Vec<u8>, Report) {
+        (self.received, *self.report)
     }
 
     /// The report of the closed connection, to keep.

@@ -19,14 +19,43 @@
 //!
 //! let endpoint: Endpoint = "localhost:27015".parse()?;
 //! let mut connection = adieu::connect(&endpoint, &ConnectOptions::new())?;
-//! connection.write_all(b"this is a test")?;
-//! let mut half_closed = connection.shutdown_send()?; // sending from here on does not compile
+//! if let Err(error) = connection.write_all(b"this is a test") {
+//!     eprintln!("{error}"); // the peer may have answered early: its answer is received below
+//! }
 //! let mut answer = Vec::new();
-//! half_closed.read_to_end(&mut answer)?;
-//! let report = half_closed.close();
-//! assert!(report.is_graceful(), "{report}");
+//! let report = match connection.shutdown_send() {
+//!     // Sending from here on does not compile.
+//!     Ok(mut half_closed) => {
+//!         // If this fails, `answer` has what came before, and the report says why.
+//!         let _ = half_closed.read_to_end(&mut answer);
+//!         half_closed.close()
+//!     }
+//!     Err(error) => {
+//!         let (received, report) = error.into_parts();
+//!         answer = received;
+//!         report
+//!     }
+//! };
+//! println!("{} bytes: {report}", answer.len());
+//! assert!(report.is_graceful());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # A peer that answers early
+//!
+//! A peer may answer before it has read everything, and then break off: an HTTP server answers 413 to a large upload and
+//! closes. A write then fails with a reset (`ECONNRESET`, `EPIPE`). The answer stands in our kernel, and a program that stops at
+//! the failed write loses it. Go on instead, as above:
+//!
+//! 1. Note the error of the write, and send no more.
+//! 2. Receive: reading gives every byte of the answer, and only then the error. Or call
+//!    [`shutdown_send`](Connection::shutdown_send), which fails and receives the rest at once:
+//!    [`ShutdownError::into_parts`] has it.
+//! 3. Read the report: its ending is the reset, however complete the answer looks. Whether it is whole, only its own protocol
+//!    says, for example its `Content-Length`.
+//!
+//! On Windows the send that fails throws away what our kernel has received by then. An [exchange](exchange()) receives before
+//! it sends, so there less of an early answer is lost.
 //!
 //! # The ending
 //!

@@ -6,11 +6,21 @@
 //!
 //! # async fn f() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut connection = adieu::tokio::connect(&Endpoint::tcp("localhost", 27015), &ConnectOptions::new()).await?;
-//! connection.write_all(b"this is a test").await?;
-//! let mut half_closed = connection.shutdown_send().await?;
+//! if let Err(error) = connection.write_all(b"this is a test").await {
+//!     eprintln!("{error}"); // the peer may have answered early: its answer is received below
+//! }
 //! let mut answer = Vec::new();
-//! half_closed.read_to_end(&mut answer).await?;
-//! let report = half_closed.close().await;
+//! let report = match connection.shutdown_send().await {
+//!     Ok(mut half_closed) => {
+//!         let _ = half_closed.read_to_end(&mut answer).await;
+//!         half_closed.close().await
+//!     }
+//!     Err(error) => {
+//!         let (received, report) = error.into_parts();
+//!         answer = received;
+//!         report
+//!     }
+//! };
 //! # Ok(()) }
 //! ```
 //!

@@ -96,6 +96,25 @@ fn a_shutdown_that_fails_gives_the_report_and_the_answer_that_stood_in_our_kerne
     });
 }
 
+/// As the crate's documentation says, a program goes on after the failed write.
+#[test]
+fn an_early_answer_to_an_upload_that_fails_is_had_in_full() {
+    on_both(|arm| {
+        let script = &[AwaitClientBytes(4), Send(3_000), AwaitAcknowledged, Reset];
+        let (mut open, peer) = arm.to_peer(script, &ConnectOptions::new());
+        let chunk = vec![0; 64 * 1024];
+        while open.write_all(&chunk).is_ok() {}
+        let (answer, report) = match open.shutdown_send() {
+            Ok(_) if is_wine() => return,
+            Ok(_) => panic!("the peer has reset"),
+            Err(error) => error.into_parts(),
+        };
+        assert_eq!((answer.len(), Pattern::of_peer().first_difference(0, &answer)), (3_000, None));
+        assert_eq!(report.ending().name(), "reset", "{report}");
+        assert!(log_of(peer).completed);
+    });
+}
+
 #[test]
 fn what_the_peer_said_is_read_after_a_write_has_failed() {
     on_both(|arm| {
