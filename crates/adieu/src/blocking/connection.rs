@@ -9,7 +9,7 @@ use crate::os::OwnedSocket;
 use crate::{Report, SideOptions};
 use adieu_proto::Waiting;
 use socket2::Socket;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::time::Duration;
 
 /// An open connection: it sends and receives.
@@ -248,6 +248,12 @@ impl Write for Connection {
     /// Sends. `Ok(n)` says that our kernel accepted n bytes, no more.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         super::wait::write(&mut self.link, buffer)
+    }
+
+    /// Sends from several buffers by one system call (`sendmsg`, on Windows `WSASend`). With TLS it sends from the first that is
+    /// not empty.
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        super::wait::write_vectored(&mut self.link, buffers)
     }
 
     /// Does nothing: nothing is held back.

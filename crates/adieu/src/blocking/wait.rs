@@ -3,11 +3,11 @@
 //! What is waited for is decided by the [link](crate::link); here is only the sleep, and the calls that need one.
 
 use crate::handle::Direction;
-use crate::link::{HandshakeTurn, Link, Moved};
+use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
 use crate::os::{self, AsPollable, Watch};
 use adieu_proto::{LocalEnd, Waiting};
 use socket2::Socket;
-use std::io;
+use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
 
 /// Sleeps until what is waited for may be there, a timer or `until` has come, or the interrupt was raised.
@@ -160,19 +160,38 @@ pub(crate) fn write(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize>
     if buffer.is_empty() {
         return Ok(0);
     }
+    write_by(link, |link| link.try_write(buffer))
+}
+
+/// Sends from several buffers, as soon as our kernel takes something.
+pub(super) fn write_vectored(link: &mut Link<Socket>, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    let buffers = without_empty_ones(buffers);
+    if buffers.is_empty() {
+        return Ok(0);
+    }
+    write_by(link, |link| link.try_write_vectored(buffers))
+}
+
+fn write_by(
+    link: &mut Link<Socket>,
+    try_write: impl Fn(&mut Link<Socket>) -> Option<io::Result<usize>>,
+) -> io::Result<usize> {
     if !ensure_connected(link) {
         return Err(link.never_connected());
     }
-    let result = write_waiting(link, buffer);
+    let result = write_waiting(link, try_write);
     link.wait_for(Waiting::default());
     result
 }
 
-fn write_waiting(link: &mut Link<Socket>, buffer: &[u8]) -> io::Result<usize> {
+fn write_waiting(
+    link: &mut Link<Socket>,
+    try_write: impl Fn(&mut Link<Socket>) -> Option<io::Result<usize>>,
+) -> io::Result<usize> {
     loop {
         link.check_stop();
         link.act();
-        if let Some(result) = link.try_write(buffer) {
+        if let Some(result) = try_write(link) {
             let n = result?;
             finish_sending(link);
             // What our kernel has not taken whole is not written, and will not be.

@@ -57,6 +57,18 @@ macro_rules! methods_of_a_connection {
                 self.$($link).+.facts.peer_address.as_ref()
             }
 
+            /// Our IP address and port. `None`: a Unix socket has none, or the system did not say. Once connected it stays,
+            /// also after the end.
+            pub fn local_addr(&self) -> Option<std::net::SocketAddr> {
+                self.local_address().and_then(crate::Address::socket_addr)
+            }
+
+            /// The peer's IP address and port: through a proxy, the proxy's. `None`: a Unix socket has none, or the system did
+            /// not say. Once connected it stays, also after the end.
+            pub fn peer_addr(&self) -> Option<std::net::SocketAddr> {
+                self.peer_address().and_then(crate::Address::socket_addr)
+            }
+
             /// How many bytes have been read, accepted, received and so on so far.
             pub fn counts(&self) -> adieu_proto::Counts {
                 self.$($link).+.core.counts()

@@ -26,6 +26,7 @@ mod syn;
 pub(crate) use established::{Established, transport};
 pub(crate) use handshake::HandshakeTurn;
 pub(crate) use methods::methods_of_a_connection;
+pub(crate) use program::without_empty_ones;
 pub(crate) use streams::Moved;
 
 use crate::carrier::Carrier;

@@ -7,7 +7,7 @@ use crate::Report;
 use crate::error::{Ended, ShutdownError};
 use crate::handle::Handle;
 use adieu_proto::Ending;
-use std::io;
+use std::io::{self, IoSlice};
 
 impl<H: Handle> Link<H> {
     /// Receives into `buffer`, which is not empty. `None`: there is nothing now.
@@ -40,11 +40,20 @@ impl<H: Handle> Link<H> {
 
     /// Sends from `bytes`, which are not none. `None`: our kernel takes nothing now.
     pub(crate) fn try_write(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        self.try_send(|link| link.send(bytes))
+    }
+
+    /// Sends from `buffers`, of which the first is not empty. `None`: our kernel takes nothing now.
+    pub(crate) fn try_write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> Option<io::Result<usize>> {
+        self.try_send(|link| link.send_vectored(buffers))
+    }
+
+    fn try_send(&mut self, send: impl Fn(&mut Self) -> Moved) -> Option<io::Result<usize>> {
         loop {
             if !self.core.wants().input {
                 return Some(Err(self.ended()));
             }
-            match self.send(bytes) {
+            match send(self) {
                 // Only what waited here was taken.
                 Moved::Bytes(0) => self.act(),
                 Moved::Bytes(n) => return Some(Ok(n)),
@@ -104,6 +113,12 @@ impl<H: Handle> Link<H> {
     pub(crate) fn final_report(&self) -> Report {
         self.report().expect("a link with an outcome has its report").clone()
     }
+}
+
+/// The buffers from the first on that is not empty.
+pub(crate) fn without_empty_ones<'a, 'b>(buffers: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    let first = buffers.iter().position(|buffer| !buffer.is_empty());
+    first.map_or(&[], |first| &buffers[first..])
 }
 
 fn ended_by(ending: Ending) -> io::Error {

@@ -7,8 +7,12 @@ use crate::Event;
 use crate::handle::{Direction, Handle};
 use crate::os;
 use adieu_proto::{Call, Fault, FaultKind, Time};
-use std::io::{self, Read};
+use socket2::SockRef;
+use std::io::{self, IoSlice, Read};
 use std::mem::MaybeUninit;
+
+/// How many buffers one call takes at most: IOV_MAX of Linux, the BSDs and macOS. Windows has no such limit.
+const MOST_BUFFERS: usize = 1024;
 
 /// What a non-blocking receive or send came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,10 +156,25 @@ impl<H: Handle> Link<H> {
         if !self.is_plain() {
             return self.send_carried(buffer);
         }
+        self.send_plain(buffer, |socket| socket.send_with_flags(buffer, os::SEND_FLAGS))
+    }
+
+    /// Sends from several buffers by one call. The first is not empty. With a carrier it is the only one that is sent from.
+    pub(crate) fn send_vectored(&mut self, buffers: &[IoSlice<'_>]) -> Moved {
+        let first = buffers.first().map_or(&[][..], |first| first);
+        if !self.is_plain() {
+            return self.send_carried(first);
+        }
+        let buffers = &buffers[..buffers.len().min(MOST_BUFFERS)];
+        self.send_plain(first, |socket| socket.send_vectored_with_flags(buffers, os::SEND_FLAGS))
+    }
+
+    /// Sends by `call` what begins with `first`.
+    fn send_plain(&mut self, first: &[u8], call: impl Fn(&SockRef<'_>) -> io::Result<usize>) -> Moved {
         let Some(handle) = &self.handle else { return Moved::Ended };
         let at = self.now();
         let result = loop {
-            match handle.attempt(Direction::Send, |socket| socket.send_with_flags(buffer, os::SEND_FLAGS)) {
+            match handle.attempt(Direction::Send, &call) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -167,7 +186,7 @@ impl<H: Handle> Link<H> {
                 if counts.accepted == 0 {
                     let begins =
                         if self.is_listening() { begins_as_tls_server } else { begins_as_tls_client };
-                    self.facts.sent_tls = begins(&buffer[..n]);
+                    self.facts.sent_tls = begins(&first[..n.min(first.len())]);
                 }
                 let unknown = (counts.accepted + n as u64).saturating_sub(counts.read);
                 if unknown > 0 {

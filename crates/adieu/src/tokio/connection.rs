@@ -7,12 +7,12 @@ use crate::flow::Peer;
 use crate::handle::{Direction, Handle};
 use crate::link::adopt::adopt;
 use crate::link::methods_of_a_connection;
-use crate::link::{HandshakeTurn, Link, Moved};
+use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
 use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt};
 use crate::{Report, SideOptions};
 use adieu_proto::{LocalEnd, Waiting};
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
@@ -274,22 +274,46 @@ impl Inner {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        self.poll_write_by(cx, |link| link.try_write(buffer))
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let buffers = without_empty_ones(buffers);
+        if buffers.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.poll_write_by(cx, |link| link.try_write_vectored(buffers))
+    }
+
+    fn poll_write_by(
+        &mut self,
+        cx: &mut Context<'_>,
+        try_write: impl Fn(&mut Link<Stream>) -> Option<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if !ready!(self.poll_connected(cx, Half::Writing)) {
             return Poll::Ready(Err(self.peer.link.never_connected()));
         }
         let turn = ready!(poll_proceed(cx));
-        let result = ready!(self.poll_write_waiting(cx, buffer));
+        let result = ready!(self.poll_write_waiting(cx, try_write));
         turn.made_progress();
         self.waiting.send = false;
         self.done();
         Poll::Ready(result)
     }
 
-    fn poll_write_waiting(&mut self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write_waiting(
+        &mut self,
+        cx: &mut Context<'_>,
+        try_write: impl Fn(&mut Link<Stream>) -> Option<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             self.peer.link.check_stop();
             self.peer.link.act();
-            if let Some(result) = self.peer.link.try_write(buffer) {
+            if let Some(result) = try_write(&mut self.peer.link) {
                 return Poll::Ready(result);
             }
             ready!(self.poll_wait(cx, Half::Writing, Direction::Send));
@@ -507,6 +531,21 @@ impl AsyncRead for HalfClosed {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         self.inner.poll_write(cx, buffer)
+    }
+
+    /// Sends from several buffers by one system call (`sendmsg`, on Windows `WSASend`). With TLS it sends from the first that is
+    /// not empty.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.inner.poll_write_vectored(cx, buffers)
+    }
+
+    /// Without TLS. With it, a program does better to join its buffers: each write makes a record.
+    fn is_write_vectored(&self) -> bool {
+        self.inner.peer.link.is_plain()
     }
 
     /// Waits until our kernel has taken what TLS has sealed; without TLS nothing is held back.

@@ -6,8 +6,8 @@ use adieu::{
 };
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
-use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
 use std::os::fd::BorrowedFd as Borrowed;
 #[cfg(windows)]
@@ -214,6 +214,14 @@ impl Open {
         }
     }
 
+    /// Ours, and the peer's.
+    pub(crate) fn socket_addrs(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        match self {
+            Self::Blocking(open) => (open.local_addr(), open.peer_addr()),
+            Self::Tokio(_, open) => (open.local_addr(), open.peer_addr()),
+        }
+    }
+
     pub(crate) fn addresses(&self) -> (Option<String>, Option<String>) {
         let text = |address: Option<&Address>| address.map(ToString::to_string);
         match self {
@@ -290,6 +298,13 @@ impl Write for Open {
         match self {
             Self::Blocking(open) => open.write(buffer),
             Self::Tokio(runtime, open) => runtime.block_on(open.write(buffer)),
+        }
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Blocking(open) => open.write_vectored(buffers),
+            Self::Tokio(runtime, open) => runtime.block_on(open.write_vectored(buffers)),
         }
     }
 

@@ -34,5 +34,6 @@ mod timers;
 mod tls;
 mod tls_through_proxies;
 mod tokio_only;
+mod vectored;
 #[cfg(windows)]
 mod windows;
