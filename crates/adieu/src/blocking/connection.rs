@@ -1,13 +1,12 @@
 //! The blocking connection: its types are the procedure's steps.
 
-use super::wait::{await_delivery, ensure_connected, finish_sending, read, read_within, wait};
+use super::wait::{close, ensure_connected, read, read_within, shut_down, write};
 use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
 use crate::link::adopt::{adopt, check_socket};
 use crate::link::methods_of_a_connection;
 use crate::os::OwnedSocket;
 use crate::{Report, SideOptions};
-use adieu_proto::Waiting;
 use socket2::Socket;
 use std::io::{self, IoSlice, Read, Write};
 use std::time::Duration;
@@ -135,16 +134,10 @@ impl Connection {
     ///
     /// RFC 9293, section 3.6 (CLOSE call); shutdown(2).
     pub fn shutdown_send(mut self) -> Result<HalfClosed, ShutdownError> {
-        let link = &mut self.link;
-        ensure_connected(link);
-        link.core.handle_input_eof();
-        link.act();
-        finish_sending(link);
-        await_delivery(link);
-        if link.core.milestones().shutdown_send.is_some() {
+        if shut_down(&mut self.link) {
             return Ok(HalfClosed { link: self.link });
         }
-        Err(link.shutdown_failed())
+        Err(self.link.shutdown_failed())
     }
 
     /// Receives as reading does, but waits no longer than `limit`, for a TLS handshake that is still to be made too.
@@ -168,28 +161,7 @@ impl HalfClosed {
     /// bounded by the timers. If it has not, the connection is closed early and the ending is
     /// [`Indeterminate`](crate::Ending::Indeterminate).
     pub fn close(mut self) -> Report {
-        let link = &mut self.link;
-        link.act();
-        // An EOF that is there already counts, also if nobody has asked for it yet.
-        link.receive_eof();
-        let now = link.now();
-        link.core.handle_close(now);
-        link.act();
-        // With TLS the peer's close_notify is the end of its bytes, and its FIN is still to come.
-        while link.awaits_eof() {
-            if wait(link, Waiting { receive: true, ..Waiting::default() }, None).is_err() {
-                break;
-            }
-        }
-        while link.outcome().is_none() && link.core.wants().acknowledgement {
-            if wait(link, Waiting { acknowledgement: true, ..Waiting::default() }, None).is_err() {
-                break;
-            }
-        }
-        if link.outcome().is_none() {
-            link.give_up();
-        }
-        link.final_report()
+        close(&mut self.link)
     }
 
     /// Receives until EOF, throws away what comes, closes and reports, and takes no longer than `limit` in all.
@@ -247,7 +219,7 @@ impl Read for HalfClosed {
 impl Write for Connection {
     /// Sends. `Ok(n)` says that our kernel accepted n bytes, no more.
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        super::wait::write(&mut self.link, buffer)
+        write(&mut self.link, buffer)
     }
 
     /// Sends from several buffers by one system call (`sendmsg`, on Windows `WSASend`). With TLS it sends from the first that is
