@@ -66,7 +66,8 @@
 //! # Both directions at once
 //!
 //! [`exchange()`] moves an input to the peer and the peer to an output at the same time, on one thread, and ends
-//! the connection. It is what the command-line tool runs.
+//! the connection. It is what the command-line tool runs. [`Connection::split`] gives two halves, for two threads of a program's
+//! own.
 //!
 //! # Features
 //!
@@ -123,7 +124,7 @@ pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;
 #[doc(hidden)]
 pub use blocking::relay;
-pub use blocking::{Connection, HalfClosed, exchange, finish};
+pub use blocking::{Connection, HalfClosed, ReadHalf, ReuniteError, WriteHalf, exchange, finish};
 pub use ending_handle::EndingHandle;
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{

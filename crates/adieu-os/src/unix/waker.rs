@@ -1,9 +1,12 @@
 //! A wait that another thread, or a signal handler, can end: a pipe.
 
+use crate::Watch;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-/// Readable from the moment it is woken, for good: a byte that nobody takes out.
+/// Readable from the moment it is woken until it is cleared.
+#[derive(Debug)]
 pub struct Waker {
     reader: OwnedFd,
     writer: OwnedFd,
@@ -22,8 +25,18 @@ impl Waker {
 
     /// Makes it readable.
     pub fn wake(&self) {
-        // The pipe is empty, and its reading end lives as long as we do: it takes a byte.
+        // The pipe has room, because each is woken a few times at most between two clears, and its reading end lives as
+        // long as we do.
         let _ = rustix::io::write(&self.writer, &[1]);
+    }
+
+    /// Takes out what made it readable. Only one thread may do this.
+    pub fn clear(&self) {
+        let mut watches = [Watch::new(self.reader.as_fd(), true, false)];
+        // Only asked, because a read of an empty pipe would block.
+        if crate::wait(&mut watches, Some(Duration::ZERO)).is_ok() && watches[0].ready.readable {
+            let _ = rustix::io::read(&self.reader, &mut [0; 64]);
+        }
     }
 
     /// What a signal handler writes a byte to, to wake it.

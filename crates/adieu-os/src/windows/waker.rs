@@ -32,8 +32,8 @@ impl Waker {
         let _ = self.socket.send(&[1]);
     }
 
-    /// Takes out what made it readable.
-    pub(crate) fn clear(&self) {
+    /// Takes out what made it readable. Only one thread may do this.
+    pub fn clear(&self) {
         while self.socket.recv(&mut [0]).is_ok() {}
     }
 }

@@ -1,6 +1,6 @@
 //! The blocking connection: its types are the procedure's steps.
 
-use super::wait::{close, ensure_connected, read, read_within, shut_down, write};
+use super::wait::{close, ensure_connected, read, read_within, shut_down, write, write_vectored};
 use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
 use crate::link::adopt::{adopt, check_socket};
@@ -225,7 +225,7 @@ impl Write for Connection {
     /// Sends from several buffers by one system call (`sendmsg`, on Windows `WSASend`). With TLS it sends from the first that is
     /// not empty.
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        super::wait::write_vectored(&mut self.link, buffers)
+        write_vectored(&mut self.link, buffers)
     }
 
     /// Does nothing: nothing is held back.

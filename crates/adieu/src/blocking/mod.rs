@@ -8,11 +8,14 @@ pub(crate) mod connection;
 mod driven;
 pub mod exchange;
 pub(crate) mod finish;
+mod lent;
 pub(crate) mod listener;
 #[doc(hidden)]
 pub mod relay;
+mod split;
 pub(crate) mod wait;
 
 pub use connection::{Connection, HalfClosed};
 pub use exchange::exchange;
 pub use finish::finish;
+pub use split::{ReadHalf, ReuniteError, WriteHalf};

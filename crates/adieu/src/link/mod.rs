@@ -101,6 +101,29 @@ impl<H: Handle> Link<H> {
         link
     }
 
+    /// The same connection with another handle of its socket.
+    pub(crate) fn with_handle<G: Handle>(mut self, change: impl FnOnce(H) -> G) -> Link<G> {
+        // What is left behind has no socket, so dropping it does nothing.
+        Link {
+            handle: self.handle.take().map(change),
+            core: std::mem::replace(&mut self.core, Core::new(adieu_proto::Config::default())),
+            facts: std::mem::replace(&mut self.facts, Facts::new(None, String::new())),
+            options: std::mem::take(&mut self.options),
+            waiting: self.waiting,
+            start: self.start,
+            told_time: self.told_time,
+            is_given: self.is_given,
+            deferred_until: self.deferred_until,
+            first_fin: self.first_fin,
+            pace: std::mem::take(&mut self.pace),
+            report: self.report.take(),
+            ending: std::mem::take(&mut self.ending),
+            syn: self.syn.take(),
+            carrier: self.carrier.take(),
+            network: self.network.take(),
+        }
+    }
+
     /// Fails if the system's network could not be started.
     pub(crate) fn check_network(&self) -> Result<(), SystemError> {
         match &self.network {

@@ -30,6 +30,7 @@ mod secure_proxies;
 mod socket_options;
 #[cfg(target_os = "linux")]
 mod soft_errors;
+mod split;
 mod timers;
 mod tls;
 mod tls_through_proxies;
