@@ -44,6 +44,11 @@ pub fn syn_data_acknowledged(_: &SockRef<'_>) -> bool {
 }
 
 /// Not known here.
+pub fn unacknowledged(_: &SockRef<'_>) -> Option<u64> {
+    None
+}
+
+/// Not known here.
 pub fn had_both_ended(_: &SockRef<'_>, _: Option<bool>) -> bool {
     false
 }

@@ -39,6 +39,8 @@ pub struct Connection {
     owes: bool,
     /// The program says when to close; until then an ended connection stays open.
     held: bool,
+    /// Octets that were sent before the connection was given to us and not acknowledged then.
+    sent_before: u64,
     counts: Counts,
     milestones: Milestones,
     ended_first: Option<Side>,
@@ -68,6 +70,7 @@ impl Connection {
             peer_grace_over: false,
             owes: false,
             held: false,
+            sent_before: 0,
             counts: Counts::default(),
             milestones: Milestones::default(),
             ended_first: None,
@@ -98,6 +101,12 @@ impl Connection {
             self.milestones.connected = Some(now);
             self.timers.start_over();
         }
+    }
+
+    /// The connection was given to us with so many octets unacknowledged that were sent before. They are none of what is counted as
+    /// accepted, and they are waited for.
+    pub fn handle_sent_before(&mut self, octets: u64) {
+        self.sent_before = octets;
     }
 
     /// No address could be connected to.

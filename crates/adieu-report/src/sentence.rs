@@ -188,7 +188,8 @@ impl Report {
     fn numbers(&self) -> String {
         let mut text = format!("{} received", bytes(self.bytes_received));
         if self.bytes_discarded > 0 {
-            text += &format!(" ({} of them not wanted by the command)", self.bytes_discarded);
+            let why = if self.command.is_some() { "not wanted by the command" } else { "discarded" };
+            text += &format!(" ({} of them {why})", self.bytes_discarded);
         } else if self.bytes_written != self.bytes_received {
             text += &format!(" ({} of them written)", self.bytes_written);
         }
@@ -196,6 +197,11 @@ impl Report {
             Some(n) => format!(", {n} of {} acknowledged", bytes(self.bytes_accepted)),
             None => format!(", {} accepted by our kernel", bytes(self.bytes_accepted)),
         };
+        // Of a socket that was given to us, what was sent before may be missing too.
+        let before = self.bytes_unacknowledged.map_or(0, |n| n.saturating_sub(self.bytes_accepted));
+        if before > 0 {
+            text += &format!(", {} sent before not acknowledged", bytes(before));
+        }
         if self.bytes_read != self.bytes_accepted {
             text +=
                 &format!(", {} more read and not sent", self.bytes_read.saturating_sub(self.bytes_accepted));

@@ -71,6 +71,11 @@ fn outq(fd: BorrowedFd<'_>) -> io::Result<u64> {
     u64::try_from(octets).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
 }
 
+/// Octets of sequence space of a TCP connection that the peer's TCP has not acknowledged: bytes, and our FIN. `None`: not known.
+pub fn unacknowledged(socket: &SockRef<'_>) -> Option<u64> {
+    tcp_info(socket.as_fd()).ok().and_then(|_| outq(socket.as_fd()).ok())
+}
+
 fn socket_length(size: usize) -> io::Result<libc::socklen_t> {
     libc::socklen_t::try_from(size).map_err(|_| io::ErrorKind::InvalidData.into())
 }

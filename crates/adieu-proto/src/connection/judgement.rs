@@ -95,7 +95,7 @@ impl Connection {
     fn judge_delivery(&mut self, now: Time, unacknowledged: Unacknowledged) {
         let look = AckSample {
             is_sent: self.is_all_sent(),
-            is_empty: self.counts.accepted == 0,
+            is_empty: self.taken().bytes == 0,
             acknowledged: self.acks.acknowledged(),
             unacknowledged,
         };

@@ -99,7 +99,7 @@ impl Connection {
 
     /// What our kernel has taken from us for the peer.
     pub(super) fn taken(&self) -> Taken {
-        Taken { bytes: self.counts.accepted, fin: self.send == SendHalf::Shut }
+        Taken { bytes: self.counts.accepted + self.sent_before, fin: self.send == SendHalf::Shut }
     }
 
     pub(super) fn situation(&self) -> Situation {

@@ -49,6 +49,9 @@ pub(crate) fn adopt<H: Handle>(
     let endpoint = address.as_ref().map_or(Address::Unnamed, address_of).to_string();
     let mut link = Link::new(options.clone(), role, endpoint);
     link.is_given = true;
+    if let Some(octets) = os::unacknowledged(&handle.socket()) {
+        link.core.handle_sent_before(octets);
+    }
     link.adopted(handle, transport);
     Ok(link)
 }

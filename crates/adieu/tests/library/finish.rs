@@ -2,8 +2,8 @@
 
 use crate::arms::bounded;
 use adieu::{
-    AdoptError, AtBound, Ending, Finish, Finisher, LocalEnd, Missing, Progress, Report, Side, Timer,
-    Transport,
+    AdoptError, AtBound, Ending, Finish, Finisher, FinisherWaits, LocalEnd, Missing, Progress, Report, Side,
+    Timer, Transport,
 };
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
@@ -42,15 +42,19 @@ fn was_reset(mut stream: TcpStream) -> bool {
     }
 }
 
-/// Waits for what a finisher waits for, as an event loop does.
+/// What a finisher waits for, in the words of `poll`.
+fn watch<'a>(waits: &FinisherWaits<'a>) -> adieu_os::Watch<'a> {
+    match waits.on {
+        Some(on) => adieu_os::Watch::new(on, waits.readable, waits.writable),
+        None => adieu_os::Watch::none(),
+    }
+}
+
+/// Waits for it, as an event loop does.
 fn wait<S: AsLent>(finisher: &Finisher<S>) {
     let waits = finisher.waits();
     let left = waits.until.map(|until| until.saturating_duration_since(Instant::now()));
-    let watch = match waits.on {
-        Some(on) => adieu_os::Watch::new(on, waits.readable, waits.writable),
-        None => adieu_os::Watch::none(),
-    };
-    adieu_os::wait(&mut [watch], left).expect("it can be waited for");
+    adieu_os::wait(&mut [watch(&waits)], left).expect("it can be waited for");
 }
 
 #[cfg(unix)]
@@ -105,6 +109,7 @@ fn a_peer_that_ends_after_us_makes_it_graceful() {
         assert!(report.is_graceful(), "{report}");
         assert_eq!((report.role, report.transport), (None, Some(Transport::Tcp)));
         assert_eq!((report.bytes_received, report.bytes_written, report.bytes_discarded), (16, 0, 16));
+        assert!(report.to_string().contains("16 bytes received (16 of them discarded)"), "{report}");
         assert_eq!((report.bytes_unacknowledged, report.fin_acknowledged), (Some(0), Some(true)));
         assert_eq!(peer.join().expect("it does not panic"), b"this is a test");
     });
@@ -194,6 +199,23 @@ fn a_silent_peer_is_reset_at_the_deadline() {
         let report = way.finish(ours, &finish);
         assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Idle }, "{report}");
         assert!(!was_reset(theirs), "a FIN, and nothing more");
+    });
+}
+
+#[test]
+fn what_the_program_sent_and_the_peer_never_took_is_counted() {
+    in_both_ways(|way| {
+        let (ours, _theirs) = pair();
+        ours.set_nonblocking(true).expect("a socket");
+        // Until both kernels are full.
+        while (&ours).write(&[b'x'; 16_384]).is_ok() {}
+        let report = way.finish(ours, &Finish::new().deadline(Duration::from_millis(20)));
+        assert_eq!(report.timer(), Some(Timer::Deadline), "{report}");
+        if cfg!(target_os = "linux") {
+            let left = report.bytes_unacknowledged.expect("SIOCOUTQ tells");
+            let says = format!("{left} bytes sent before not acknowledged");
+            assert!(left > 0 && report.to_string().contains(&says), "{report}");
+        }
     });
 }
 
@@ -416,6 +438,64 @@ fn the_time_is_what_the_loop_says() {
     };
     assert_eq!(report.timer(), Some(Timer::Deadline), "{report}");
     assert!(matches!(finisher.advance(began), Progress::Finished(again) if again == report));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thousand_are_finished_on_one_thread_without_a_busy_wait() {
+    const SOCKETS: usize = 1000;
+    adieu_os::raise_descriptor_limit();
+    if adieu_os::free_descriptors() < 3 * SOCKETS {
+        adieu_testkit::skip::loudly("a_thousand_are_finished", &io::Error::other("ulimit -n"));
+        return;
+    }
+    bounded("a thousand", || {
+        let pairs: Vec<_> = (0..SOCKETS).map(|_| pair()).collect();
+        let (ours, theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+        let peers = std::thread::spawn(move || {
+            for mut stream in theirs {
+                stream.read_to_end(&mut Vec::new()).expect("it is shut down");
+                stream.write_all(&[b'x'; 100]).expect("there is room");
+            }
+        });
+        let begin = |stream| Finisher::begin(stream, &Finish::new()).expect("a connected stream");
+        let mut open: Vec<_> = ours.into_iter().map(begin).collect();
+        let (mut advances, mut graceful) = (0, 0);
+        // At first all; then only those of which something came.
+        let mut due: Vec<bool> = vec![true; open.len()];
+        while !open.is_empty() {
+            let mut due_now = due.into_iter();
+            open.retain_mut(|finisher| {
+                if !due_now.next().expect("one for each") {
+                    return true;
+                }
+                advances += 1;
+                match finisher.advance(Instant::now()) {
+                    Progress::Waiting => true,
+                    Progress::Finished(report) => {
+                        graceful += usize::from(report.is_graceful() && report.bytes_received == 100);
+                        false
+                    }
+                }
+            });
+            let waits: Vec<_> = open.iter().map(Finisher::waits).collect();
+            let until = waits.iter().filter_map(|waits| waits.until).min();
+            let mut watches: Vec<_> = waits.iter().map(watch).collect();
+            adieu_os::wait(&mut watches, until.map(|at| at.saturating_duration_since(Instant::now())))
+                .expect("it can be waited for");
+            let now = Instant::now();
+            let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+            due = watches
+                .iter()
+                .zip(&waits)
+                .map(|(watch, waits)| watch.ready.any || is_due(waits.until))
+                .collect();
+        }
+        peers.join().expect("it does not panic");
+        assert_eq!(graceful, SOCKETS);
+        // Its beginning, the answer, the EOF, an acknowledgement, and a look of a timer's in between.
+        assert!(advances <= 10 * SOCKETS, "{advances}");
+    });
 }
 
 #[test]

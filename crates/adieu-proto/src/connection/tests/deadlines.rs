@@ -45,6 +45,18 @@ fn a_limit_that_is_to_abort_does_so_after_our_half_close_too() {
 }
 
 #[test]
+fn an_abort_waits_for_what_was_sent_before_the_connection_was_ours() {
+    let mut c = Connection::new(Config::default());
+    c.handle_sent_before(500);
+    c.handle_connected(ms(1));
+    c.handle_input_failed(ms(2), None);
+    assert!(c.is_leaving());
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(2), clear(500));
+    assert!(!c.is_decided(), "it is delivered first");
+}
+
+#[test]
 fn at_the_deadline_acknowledgements_are_looked_for_if_nothing_else_is_missing() {
     let graceful = (Ending::Graceful, Phase::Closing, Action::Close);
     for (octets, expected) in [(0, graceful), (1, (TIMED_OUT, Phase::Closing, Action::Close))] {

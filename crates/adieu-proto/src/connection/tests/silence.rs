@@ -40,6 +40,28 @@ fn a_slow_reader_that_acknowledges_does_not_time_out() {
 }
 
 #[test]
+fn what_was_sent_before_the_connection_was_ours_is_progress_too() {
+    let mut c = Connection::new(idle_of(100));
+    c.handle_sent_before(500);
+    c.handle_connected(ms(1));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(2), Ok(()));
+    c.handle_waiting(ms(2), RECEIVING);
+    let mut now = ms(2);
+    for missing in (0..50).rev() {
+        now = c.poll_timeout().expect("a timer runs");
+        time_out(&mut c, now, RECEIVING);
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(now, clear(missing * 10 + 1));
+        c.handle_waiting(now, RECEIVING);
+        assert!(!c.is_decided());
+        assert_eq!((c.evidence().unacknowledged, c.acknowledged()), (Some(missing * 10), Some(0)));
+    }
+    assert!(now > ms(1000));
+}
+
+#[test]
 fn a_peer_whose_words_keep_us_busy_and_that_takes_nothing_is_idle() {
     for (busy, waited, ends) in [(0, 10, 110..141), (50, 10, 610..900)] {
         let mut c = Connection::new(idle_of(100));
