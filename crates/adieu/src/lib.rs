@@ -106,6 +106,7 @@ mod listening;
 mod options;
 mod proxy;
 mod report;
+mod serving;
 mod system_error;
 pub mod tls;
 #[cfg(feature = "tokio")]
@@ -124,7 +125,9 @@ pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;
 #[doc(hidden)]
 pub use blocking::relay;
-pub use blocking::{Connection, HalfClosed, ReadHalf, ReuniteError, WriteHalf, exchange, finish};
+pub use blocking::{
+    Connection, HalfClosed, ReadHalf, ReuniteError, Server, ServerHandle, WriteHalf, exchange, finish,
+};
 pub use ending_handle::EndingHandle;
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{
@@ -144,6 +147,7 @@ pub use os::{Calls, OwnedSocket, PassedSocketError, describe_error, error_name};
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError};
 pub use report::NeverConnected;
+pub use serving::Drained;
 
 /// The names that the steps of the procedure have on this system.
 pub const CALLS: Calls = os::CALLS;

@@ -31,6 +31,7 @@ mod connect;
 mod connection;
 mod exchange;
 mod listener;
+mod server;
 mod stream;
 mod waiters;
 
@@ -38,6 +39,7 @@ pub use connect::{connect, fast_open};
 pub use connection::{Connection, HalfClosed};
 pub use exchange::{echo, exchange};
 pub use listener::Listener;
+pub use server::{Server, ServerHandle};
 
 #[expect(unused_imports, reason = "the documentation links to it")]
 use crate::ConnectOptions;

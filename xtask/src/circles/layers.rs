@@ -67,7 +67,7 @@ const ADIEU: Layers = &[
     &["carrier", "tls"],
     &["options", "handle", "proxy"],
     &["link"],
-    &["connecting", "flow", "listening"],
+    &["connecting", "flow", "listening", "serving"],
     &["finishing"],
     &["blocking", "tokio"],
 ];

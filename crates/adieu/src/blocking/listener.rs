@@ -202,10 +202,33 @@ impl Listener {
         Ok(self.inner.try_accept()?.map(Connection::new))
     }
 
+    /// Accepts as [`accept`](Self::accept) does. `Ok(None)`: `stop` was raised.
+    pub(super) fn accept_unless(&self, stop: &Interrupt) -> Result<Option<Connection>, ListenError> {
+        while stop.raised().is_none() {
+            self.inner.check_interrupt()?;
+            if let Some(connection) = self.try_accept()? {
+                return Ok(Some(connection));
+            }
+            self.wait_for(Some(stop), None)?;
+        }
+        Ok(None)
+    }
+
+    /// Two interrupts, or why there are none.
+    pub(super) fn interrupts(&self) -> Result<(Interrupt, Interrupt), ListenError> {
+        let both = Interrupt::new().and_then(|one| Ok((one, Interrupt::new()?)));
+        both.map_err(|error| self.inner.cannot_accept(&error))
+    }
+
     fn wait(&self, limit: Option<Duration>) -> Result<(), ListenError> {
+        self.wait_for(None, limit)
+    }
+
+    fn wait_for(&self, stop: Option<&Interrupt>, limit: Option<Duration>) -> Result<(), ListenError> {
         let mut watches = [
             Watch::readable(Some(self.inner.socket().as_pollable())),
             Watch::readable(self.inner.interrupt().map(AsPollable::as_pollable)),
+            Watch::readable(stop.map(AsPollable::as_pollable)),
         ];
         os::wait(&mut watches, limit).map_err(|error| self.inner.cannot_accept(&error))
     }

@@ -12,10 +12,12 @@ mod lent;
 pub(crate) mod listener;
 #[doc(hidden)]
 pub mod relay;
+mod server;
 mod split;
 pub(crate) mod wait;
 
 pub use connection::{Connection, HalfClosed};
 pub use exchange::exchange;
 pub use finish::finish;
+pub use server::{Server, ServerHandle};
 pub use split::{ReadHalf, ReuniteError, WriteHalf};

@@ -167,6 +167,11 @@ impl Listener {
         Ok(self.inner.try_accept()?.map(Connection::new))
     }
 
+    /// An interrupt, or why there is none.
+    pub(super) fn new_interrupt(&self) -> Result<Interrupt, ListenError> {
+        Interrupt::new().map_err(|error| self.inner.cannot_accept(&error))
+    }
+
     fn interrupt(&self) -> Result<Option<&AsyncInterrupt>, ListenError> {
         let Some(interrupt) = self.inner.interrupt() else { return Ok(None) };
         if self.interrupt.get().is_none() {

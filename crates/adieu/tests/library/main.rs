@@ -25,6 +25,7 @@ mod proxies;
 mod relay;
 mod same_events;
 mod secure_proxies;
+mod servers;
 // socket2 reads these options back on Unix.
 #[cfg(unix)]
 mod socket_options;

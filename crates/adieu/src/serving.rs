@@ -1,0 +1,415 @@
+//! A server's clients: who is open, how many are served at once, and how a service drains. For both faces.
+//!
+//! It has no sockets, threads or tasks, and waits for nothing but itself. Who accepts, and what runs a handler, is the faces' own.
+
+use crate::ending_handle::EndingHandle;
+use crate::listening::BACKLOG;
+use crate::{Ending, Interrupt, ListenCause, ListenError, Report, Side, Signal, os};
+use std::collections::BTreeMap;
+use std::future::Future;
+#[cfg(feature = "tokio")]
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+#[cfg(feature = "tokio")]
+use std::task::Poll;
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// What a server's shutdown came to: the connections that were open when it began.
+///
+/// Connections that ended before are not here, so a server's memory does not grow with their number; `on_report` of the server
+/// is told of every one.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// The reports of those that ended by themselves, however they ended.
+    pub ended: Vec<Report>,
+    /// The reports of those that the server aborted, because they were open at the deadline. Their peers saw a reset.
+    pub aborted: Vec<Report>,
+    /// How many handlers were still running when the server gave up waiting for them: they do something else than reading
+    /// or writing, and no thread can be ended from outside. What became of their connections is not known yet.
+    pub unfinished: usize,
+}
+
+/// How many connections are served at once by default.
+pub(crate) const AT_ONCE: usize = 1024;
+
+/// How long to rest after something failed for want of descriptors, threads or memory: it must come back first.
+pub(crate) const REST: Duration = Duration::from_millis(100);
+
+/// How long a handler has to come back once its connection was aborted.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Who is open, and what was asked of the server.
+pub(crate) struct Roll {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+pub(crate) type OnReport = Arc<dyn Fn(&Report) + Send + Sync>;
+pub(crate) type OnAcceptError = Arc<dyn Fn(&ListenError) + Send + Sync>;
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    /// When what is open is aborted. `None`: never.
+    deadline: Option<Instant>,
+    open: BTreeMap<u64, Entry>,
+    /// How many have been entered.
+    entered: u64,
+    /// How many of the open ones have a handler.
+    served: usize,
+    /// How many may.
+    at_once: usize,
+    drained: Drained,
+    on_report: Option<OnReport>,
+    /// Stops a thread that waits for a client.
+    stop_accepting: Option<Interrupt>,
+    tasks: Vec<Waker>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    #[default]
+    New,
+    Serving,
+    Draining,
+    /// The deadline has passed.
+    Aborting,
+    Over,
+}
+
+struct Entry {
+    ending: EndingHandle,
+    interrupt: Interrupt,
+    is_served: bool,
+    /// The connection has ended.
+    has_ended: bool,
+    /// Its handler has come back, or will never begin.
+    is_left: bool,
+}
+
+/// What is asked of the roll before something is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// One more handler may begin.
+    pub(crate) has_place: bool,
+    /// Nobody is accepted any more.
+    pub(crate) is_shut_down: bool,
+    /// Nobody is open, and no handler runs.
+    pub(crate) is_empty: bool,
+    /// When whoever is open is aborted. `None`: never.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl State {
+    fn look(&self) -> Look {
+        Look {
+            has_place: self.served < self.at_once,
+            is_shut_down: self.phase > Phase::Serving,
+            is_empty: self.open.is_empty(),
+            deadline: self.deadline,
+        }
+    }
+}
+
+/// A client's place on the roll, held by whoever holds its connection. Dropped, its handler is done.
+pub(crate) struct Seat {
+    roll: Arc<Roll>,
+    id: u64,
+}
+
+impl Roll {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes everybody who waits for a change.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let tasks = std::mem::take(&mut state.tasks);
+        drop(state);
+        self.changed.notify_all();
+        tasks.into_iter().for_each(Waker::wake);
+    }
+
+    /// The service begins. False: it was shut down before, and is over.
+    pub(crate) fn begin(
+        &self,
+        at_once: usize,
+        stop_accepting: Option<Interrupt>,
+        on_report: Option<OnReport>,
+    ) -> bool {
+        let mut state = self.state();
+        if state.phase != Phase::New {
+            return false;
+        }
+        state.phase = Phase::Serving;
+        state.at_once = at_once;
+        state.stop_accepting = stop_accepting;
+        state.on_report = on_report;
+        true
+    }
+
+    /// Nobody is accepted any more, and who is open then is aborted. Of several such moments the first counts.
+    pub(crate) fn shut_down(&self, within: Option<Duration>) {
+        let mut state = self.state();
+        // A moment beyond the clock's end never comes.
+        let deadline = within.and_then(|within| Instant::now().checked_add(within));
+        state.deadline = [state.deadline, deadline].into_iter().flatten().min();
+        match state.phase {
+            Phase::New => state.phase = Phase::Over,
+            Phase::Serving => state.phase = Phase::Draining,
+            Phase::Draining | Phase::Aborting | Phase::Over => {}
+        }
+        if let Some(interrupt) = &state.stop_accepting {
+            interrupt.raise(Signal::Terminate);
+        }
+        self.tell(state);
+    }
+
+    pub(crate) fn look(&self) -> Look {
+        self.state().look()
+    }
+
+    /// Enters a connection that was accepted. `interrupt` is what aborts it.
+    pub(crate) fn enter(self: &Arc<Self>, mut ending: EndingHandle, interrupt: Interrupt) -> Seat {
+        let id = {
+            let mut state = self.state();
+            state.entered += 1;
+            state.entered
+        };
+        let news = Waker::from(Arc::new(EndingNews { roll: Arc::downgrade(self), id }));
+        let has_ended = Pin::new(&mut ending).poll(&mut Context::from_waker(&news)).is_ready();
+        let entry = Entry { ending, interrupt, is_served: false, has_ended: false, is_left: false };
+        self.state().open.insert(id, entry);
+        if has_ended {
+            self.ended(id);
+        }
+        Seat { roll: Arc::clone(self), id }
+    }
+
+    /// The connection has ended.
+    fn ended(&self, id: u64) {
+        let state = self.state();
+        let Some(entry) = state.open.get(&id) else { return };
+        let (report, observer) = (entry.ending.try_report(), state.on_report.clone());
+        // Whoever hears of it by the observer and then shuts down does not find it among what was open.
+        let phase = state.phase;
+        drop(state);
+        if let (Some(report), Some(observer)) = (&report, observer) {
+            observer(report);
+        }
+        let mut state = self.state();
+        if let Some(entry) = state.open.get_mut(&id) {
+            entry.has_ended = true;
+        }
+        if let Some(report) = report
+            && matches!(phase, Phase::Draining | Phase::Aborting)
+            && state.phase != Phase::Over
+        {
+            let is_aborted = match report.ending() {
+                Ending::Interrupted { .. } => true,
+                // It was dropped with the task that held it.
+                Ending::Reset { by: Side::Us } | Ending::Indeterminate { .. } => phase == Phase::Aborting,
+                _ => false,
+            };
+            let State { drained, .. } = &mut *state;
+            let list = if is_aborted { &mut drained.aborted } else { &mut drained.ended };
+            list.push(report);
+        }
+        self.leave(state, id);
+    }
+
+    /// Takes a client from the roll with whom nothing more will happen.
+    fn leave(&self, mut state: MutexGuard<'_, State>, id: u64) {
+        if let Some(entry) = state.open.get(&id)
+            && entry.has_ended
+            && entry.is_left
+        {
+            state.served -= usize::from(entry.is_served);
+            state.open.remove(&id);
+        }
+        self.tell(state);
+    }
+
+    /// The deadline has passed: whoever is open is aborted.
+    pub(crate) fn abort(&self) {
+        let mut state = self.state();
+        state.phase = Phase::Aborting;
+        let interrupts: Vec<Interrupt> = state.open.values().map(|entry| entry.interrupt.clone()).collect();
+        drop(state);
+        for interrupt in interrupts {
+            interrupt.raise(Signal::Terminate);
+        }
+    }
+
+    /// The service is over: whoever waits for its shutdown is given what it came to.
+    fn finish(&self) {
+        let mut state = self.state();
+        if state.phase != Phase::Over {
+            state.phase = Phase::Over;
+            state.drained.unfinished = state.open.len();
+        }
+        self.tell(state);
+    }
+
+    /// What the service came to. `None`: it is not over.
+    fn drained(state: &State) -> Option<Drained> {
+        (state.phase == Phase::Over).then(|| state.drained.clone())
+    }
+
+    /// Blocks until the service is over.
+    pub(crate) fn await_end(&self) -> Drained {
+        let mut state = self.state();
+        loop {
+            if let Some(drained) = Self::drained(&state) {
+                return drained;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Blocks until it is so, or for so long at most.
+    pub(crate) fn wait(&self, is_so: impl Fn(Look) -> bool, limit: Option<Duration>) {
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut state = self.state();
+        while !is_so(state.look()) {
+            let Some(until) = until else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Roll {
+    fn poll<T>(&self, cx: &mut Context<'_>, ask: impl Fn(&State) -> Option<T>) -> Poll<T> {
+        let mut state = self.state();
+        if let Some(answer) = ask(&state) {
+            return Poll::Ready(answer);
+        }
+        if !state.tasks.iter().any(|task| task.will_wake(cx.waker())) {
+            state.tasks.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Waits until it is so.
+    pub(crate) async fn until(&self, is_so: impl Fn(Look) -> bool) {
+        poll_fn(|cx| self.poll(cx, |state| is_so(state.look()).then_some(()))).await;
+    }
+
+    /// Waits until the service is over.
+    pub(crate) async fn end(&self) -> Drained {
+        poll_fn(|cx| self.poll(cx, Self::drained)).await
+    }
+}
+
+impl Seat {
+    /// Its handler begins, and takes a place until it is done and the connection has ended. False: there is no place.
+    pub(crate) fn take_place(&self) -> bool {
+        let mut state = self.roll.state();
+        if !state.look().has_place {
+            return false;
+        }
+        if let Some(entry) = state.open.get_mut(&self.id) {
+            entry.is_served = true;
+            state.served += 1;
+        }
+        true
+    }
+
+    /// Its handler could not begin.
+    pub(crate) fn give_place_back(&self) {
+        let mut state = self.roll.state();
+        if let Some(entry) = state.open.get_mut(&self.id) {
+            entry.is_served = false;
+            state.served -= 1;
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.roll.state();
+        if let Some(entry) = state.open.get_mut(&self.id) {
+            entry.is_left = true;
+        }
+        self.roll.leave(state, self.id);
+    }
+}
+
+/// Tells the roll that a connection has ended. It does not keep the roll.
+struct EndingNews {
+    roll: Weak<Roll>,
+    id: u64,
+}
+
+impl Wake for EndingNews {
+    fn wake(self: Arc<Self>) {
+        if let Some(roll) = self.roll.upgrade() {
+            roll.ended(self.id);
+        }
+    }
+}
+
+/// How many clients are still accepted from the backlog at a shutdown: a handler needs descriptors of its own.
+pub(crate) fn most_of_backlog() -> usize {
+    (os::free_descriptors() / 3).min(usize::try_from(BACKLOG).unwrap_or_default())
+}
+
+/// What to do about failures to accept: each is told once, and what is short is waited for.
+pub(crate) struct Failing<'a> {
+    observer: Option<&'a OnAcceptError>,
+    is_short: bool,
+}
+
+impl<'a> Failing<'a> {
+    pub(crate) fn new(observer: Option<&'a OnAcceptError>) -> Self {
+        Self { observer, is_short: false }
+    }
+
+    pub(crate) fn has_accepted(&mut self) {
+        self.is_short = false;
+    }
+
+    /// Tells the failure, if it is news. True: it would come again at once.
+    pub(crate) fn rests_after(&mut self, error: &ListenError) -> bool {
+        let was_short = self.is_short;
+        // Otherwise it is about one client, who is gone.
+        self.is_short = matches!(error.cause(), ListenCause::Accept(_));
+        if let Some(observer) = self.observer.filter(|_| !(was_short && self.is_short)) {
+            observer(error);
+        }
+        self.is_short
+    }
+}
+
+/// Ends the service however the face's loop is left, so that nobody waits for its shutdown for ever.
+pub(crate) struct Service(pub(crate) Arc<Roll>);
+
+impl Service {
+    /// Ends it, and says what it came to.
+    pub(crate) fn end(self) -> Drained {
+        self.0.finish();
+        self.0.await_end()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}

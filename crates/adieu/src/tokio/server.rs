@@ -1,0 +1,275 @@
+//! A server with a task for each connection. Who is open, and how it drains, is [`serving`](crate::serving)'s.
+
+use super::connection::Connection;
+use super::listener::Listener;
+use crate::serving::{
+    self, Drained, Failing, Look, OnAcceptError, OnReport, PATIENCE, REST, Roll, Seat, Service,
+};
+use crate::{Interrupt, ListenCause, ListenError, Report};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{timeout, timeout_at};
+
+/// Serves the clients of a [`Listener`], each in a task of its own, until it is shut down; then it drains. The async
+/// [`adieu::Server`](crate::Server), which says more.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::tokio::{Listener, Server};
+/// use adieu::{ConnectOptions, Endpoint, ListenOptions};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new())?;
+/// let endpoint = listener.local_endpoint().clone();
+/// let server = Server::new(listener);
+/// let handle = server.handle();
+/// let serving = tokio::spawn(server.serve(adieu::tokio::echo));
+///
+/// let client = adieu::tokio::connect(&endpoint, &ConnectOptions::new()).await?;
+/// assert!(client.shutdown_send().await?.drain().await.is_graceful());
+///
+/// // In a service this follows `tokio::signal::ctrl_c().await`.
+/// let drained = handle.shutdown(Duration::from_secs(10)).await;
+/// assert!(drained.aborted.is_empty());
+/// serving.await??;
+/// # Ok(()) }
+/// ```
+#[must_use = "it accepts nobody before it serves"]
+pub struct Server {
+    listener: Listener,
+    roll: Arc<Roll>,
+    at_once: usize,
+    on_report: Option<OnReport>,
+    on_accept_error: Option<OnAcceptError>,
+}
+
+/// Shuts a [`Server`] down, from any task or thread. Clones shut down the same server.
+#[derive(Clone)]
+pub struct ServerHandle {
+    roll: Arc<Roll>,
+}
+
+impl Server {
+    /// A server for the clients of this listener.
+    ///
+    /// A connection whose options have an [interrupt](crate::ListenOptions::interrupt) keeps it, and the server raises that
+    /// interrupt at the deadline of a shutdown: do not share it with what is to live on. Others are given one by the server.
+    pub fn new(listener: Listener) -> Self {
+        let (on_report, on_accept_error) = (None, None);
+        Self { listener, roll: Roll::new(), at_once: serving::AT_ONCE, on_report, on_accept_error }
+    }
+
+    /// How many connections are served at once at most; further clients wait in the backlog. Default: 1024.
+    ///
+    /// A connection counts until it has ended and its handler has returned.
+    pub fn max_connections(mut self, number: usize) -> Self {
+        self.at_once = number.max(1);
+        self
+    }
+
+    /// Calls this with the report of every connection as it ends, in the task that ends it.
+    pub fn on_report(mut self, observer: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        self.on_report = Some(Arc::new(observer));
+        self
+    }
+
+    /// Calls this when the system cannot accept (no descriptors left), once until it can again, and when the options that were
+    /// [chosen for a client](Listener::with_options_for) cannot be had.
+    ///
+    /// Neither ends the server: it tries again, after a rest if something is short.
+    pub fn on_accept_error(mut self, observer: impl Fn(&ListenError) + Send + Sync + 'static) -> Self {
+        self.on_accept_error = Some(Arc::new(observer));
+        self
+    }
+
+    /// A handle that shuts it down.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { roll: Arc::clone(&self.roll) }
+    }
+
+    /// Accepts clients, and gives each connection to `handler` in a task of its own, until a handle shuts the server down. Then it
+    /// drains, and returns the reports of the connections that were open.
+    ///
+    /// It is [`adieu::Server::serve`](crate::Server::serve) in async. One thing more can be done here: a task whose handler does
+    /// something else than reading or writing is aborted after the deadline, which drops what it holds.
+    ///
+    /// Dropped, it stops accepting and aborts its tasks: connections that they hold are reset.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left at the start. Later failures go to [`on_accept_error`](Self::on_accept_error).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub async fn serve<F>(
+        self,
+        handler: impl Fn(Connection) -> F + Send + Sync + 'static,
+    ) -> Result<Drained, ListenError>
+    where
+        F: Future + Send + 'static,
+    {
+        let abort = self.listener.new_interrupt()?;
+        if !self.roll.begin(self.at_once, None, self.on_report) {
+            return Ok(Drained::default());
+        }
+        let service = Service(self.roll);
+        let mut running = Running {
+            roll: &service.0,
+            handler: Arc::new(handler),
+            abort,
+            waiting: VecDeque::new(),
+            tasks: JoinSet::new(),
+        };
+        running.accept(&self.listener, self.on_accept_error.as_ref()).await;
+        running.take_backlog(&self.listener);
+        // What listens no more must not take clients that nobody serves.
+        drop(self.listener);
+        running.drain().await;
+        drop(running);
+        Ok(service.end())
+    }
+}
+
+impl ServerHandle {
+    /// Shuts the server down and waits until it has drained: no more clients are accepted, and what is still open after `limit`
+    /// is aborted. `None` waits for ever.
+    ///
+    /// Called again, or by another task, it waits for the same end, and the earlier deadline counts. A server that has not begun
+    /// to serve never will. In a handler use [`begin_shutdown`](Self::begin_shutdown): this would wait for the handler itself. The
+    /// shutdown goes on if this future is dropped.
+    pub async fn shutdown(&self, limit: impl Into<Option<Duration>>) -> Drained {
+        self.begin_shutdown(limit);
+        self.roll.end().await
+    }
+
+    /// Shuts the server down as [`shutdown`](Self::shutdown) does, without waiting; [`Server::serve`] returns the reports.
+    pub fn begin_shutdown(&self, limit: impl Into<Option<Duration>>) {
+        self.roll.shut_down(limit.into());
+    }
+}
+
+/// Somebody who was accepted.
+struct Client {
+    connection: Connection,
+    seat: Seat,
+}
+
+struct Running<'a, H> {
+    roll: &'a Arc<Roll>,
+    handler: Arc<H>,
+    /// Of the connections without an interrupt of their own.
+    abort: Interrupt,
+    /// Who was accepted when the shutdown came, and has no place.
+    waiting: VecDeque<Client>,
+    tasks: JoinSet<()>,
+}
+
+impl<F, H> Running<'_, H>
+where
+    F: Future + Send + 'static,
+    H: Fn(Connection) -> F + Send + Sync + 'static,
+{
+    /// Accepts and serves until the server is shut down.
+    async fn accept(&mut self, listener: &Listener, on_error: Option<&OnAcceptError>) {
+        let mut failing = Failing::new(on_error);
+        loop {
+            self.roll.until(|look| look.is_shut_down || look.has_place).await;
+            // Of the tasks that are done nothing is to be kept.
+            while self.tasks.try_join_next().is_some() {}
+            let accepted = tokio::select! {
+                biased;
+                () = self.roll.until(|look| look.is_shut_down) => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok(connection) => {
+                    failing.has_accepted();
+                    let client = self.enter(connection);
+                    self.start(client);
+                }
+                Err(error) if *error.cause() == ListenCause::Interrupted => {
+                    return self.roll.shut_down(None);
+                }
+                Err(error) => {
+                    if failing.rests_after(&error) {
+                        let shut_down = self.roll.until(|look| look.is_shut_down);
+                        // Either way it looks again.
+                        let _ = timeout(REST, shut_down).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Enters a connection on the roll, with something that aborts it.
+    fn enter(&self, mut connection: Connection) -> Client {
+        let options = &mut connection.inner.peer.link.options;
+        let interrupt = options.interrupt.get_or_insert_with(|| self.abort.clone()).clone();
+        let seat = self.roll.enter(connection.ending_handle(), interrupt);
+        Client { connection, seat }
+    }
+
+    /// Accepts whose connections the kernel has made: closing the listening socket would reset them.
+    fn take_backlog(&mut self, listener: &Listener) {
+        let most = serving::most_of_backlog();
+        while self.waiting.len() < most
+            && let Ok(Some(connection)) = listener.try_accept()
+        {
+            self.waiting.push_back(self.enter(connection));
+        }
+    }
+
+    /// Gives a client a task. Without a place it has to wait.
+    fn start(&mut self, client: Client) {
+        if !client.seat.take_place() {
+            return self.waiting.push_front(client);
+        }
+        let handler = Arc::clone(&self.handler);
+        self.tasks.spawn(async move {
+            let Client { connection, seat } = client;
+            // Given up last, also if the handler panics.
+            let _seat = seat;
+            handler(connection).await;
+        });
+    }
+
+    /// Lets the open connections end, and aborts the rest at the deadline.
+    async fn drain(&mut self) {
+        loop {
+            while self.roll.look().has_place
+                && let Some(client) = self.waiting.pop_front()
+            {
+                self.start(client);
+            }
+            let Look { is_empty, deadline, .. } = self.roll.look();
+            if is_empty {
+                return;
+            }
+            let somebody_waits = !self.waiting.is_empty();
+            let news = self.roll.until(|look| {
+                look.is_empty || look.deadline != deadline || (somebody_waits && look.has_place)
+            });
+            match deadline {
+                None => news.await,
+                Some(at) if timeout_at(at.into(), news).await.is_err() => break,
+                Some(_) => {}
+            }
+        }
+        self.roll.abort();
+        for mut client in self.waiting.drain(..) {
+            // It fails, because nothing is received after an interrupt, which ends the connection.
+            let _ = client.connection.read_within(&mut [], Duration::ZERO).await;
+        }
+        if timeout(PATIENCE, self.roll.until(|look| look.is_empty)).await.is_err() {
+            self.tasks.abort_all();
+            let _ = timeout(PATIENCE, self.roll.until(|look| look.is_empty)).await;
+        }
+    }
+}

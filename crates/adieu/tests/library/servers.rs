@@ -1,0 +1,645 @@
+//! Servers that drain, on both faces. What a handler does is data, so that each test has one body.
+
+use crate::arms::{Arm, BOUND, on_both, runtime};
+use adieu::{Drained, Ending, Endpoint, Interrupt, ListenError, ListenOptions, Report, Signal, Transport};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// What a handler does with a connection.
+#[derive(Debug, Clone)]
+enum Work {
+    /// Sends back what it receives.
+    Echo,
+    /// Sends half of the answer, the rest once a byte has come, and ends well.
+    Answer,
+    /// Panics with the connection in its hands, without a word on stderr.
+    Panic,
+    /// Reads one byte, gives the connection to somebody else who echoes, and returns.
+    HandOn,
+    /// Waits for something else than the connection.
+    Stuck(Arc<Mutex<mpsc::Receiver<()>>>),
+}
+
+const HALF: usize = 50_000;
+
+fn answer_of(n: usize) -> Vec<u8> {
+    (0..=250).cycle().take(n).collect()
+}
+
+/// How many are being served at once, and how many were at most.
+#[derive(Default)]
+struct Load {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+struct One<'a>(&'a Load);
+
+impl Load {
+    fn one(&self) -> One<'_> {
+        self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        One(self)
+    }
+}
+
+impl Drop for One<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn work(work: &Work, load: &Load, mut connection: adieu::Connection) -> io::Result<()> {
+    let _one = load.one();
+    match work {
+        Work::Echo => drop(adieu::exchange::echo(connection)),
+        Work::Answer => {
+            let answer = answer_of(2 * HALF);
+            connection.write_all(&answer[..HALF])?;
+            connection.read_exact(&mut [0; 1])?;
+            connection.write_all(&answer[HALF..])?;
+            connection.shutdown_send().map_err(io::Error::other)?.drain();
+        }
+        Work::Panic => std::panic::resume_unwind(Box::new("on purpose")),
+        Work::HandOn => {
+            connection.read_exact(&mut [0; 1])?;
+            std::thread::spawn(move || adieu::exchange::echo(connection));
+        }
+        // It ends when the test does.
+        Work::Stuck(end) => drop(end.lock().expect("no panic").recv()),
+    }
+    Ok(())
+}
+
+async fn work_async(work: Work, load: Arc<Load>, mut connection: adieu::tokio::Connection) -> io::Result<()> {
+    let _one = load.one();
+    match work {
+        Work::Echo => drop(adieu::tokio::echo(connection).await),
+        Work::Answer => {
+            let answer = answer_of(2 * HALF);
+            connection.write_all(&answer[..HALF]).await?;
+            connection.read_exact(&mut [0; 1]).await?;
+            connection.write_all(&answer[HALF..]).await?;
+            connection.shutdown_send().await.map_err(io::Error::other)?.drain().await;
+        }
+        Work::Panic => std::panic::resume_unwind(Box::new("on purpose")),
+        Work::HandOn => {
+            connection.read_exact(&mut [0; 1]).await?;
+            tokio::spawn(adieu::tokio::echo(connection));
+        }
+        Work::Stuck(_) => std::future::pending().await,
+    }
+    Ok(())
+}
+
+#[derive(Clone)]
+enum Handle {
+    Blocking(adieu::ServerHandle),
+    Tokio(adieu::tokio::ServerHandle),
+}
+
+impl Handle {
+    fn begin_shutdown(&self, limit: Duration) {
+        match self {
+            Self::Blocking(handle) => handle.begin_shutdown(limit),
+            Self::Tokio(handle) => handle.begin_shutdown(limit),
+        }
+    }
+
+    fn shutdown(&self, limit: Duration) -> Drained {
+        match self {
+            Self::Blocking(handle) => handle.shutdown(limit),
+            Self::Tokio(handle) => runtime().block_on(handle.shutdown(limit)),
+        }
+    }
+}
+
+/// A server that runs.
+struct Serving {
+    handle: Handle,
+    endpoint: Endpoint,
+    reports: mpsc::Receiver<Report>,
+    accept_errors: mpsc::Receiver<ListenError>,
+    load: Arc<Load>,
+    thread: JoinHandle<Result<Drained, ListenError>>,
+}
+
+struct Setup {
+    endpoint: Endpoint,
+    options: ListenOptions,
+    at_once: Option<usize>,
+    is_shut_down_before: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            endpoint: Endpoint::tcp("127.0.0.1", 0),
+            options: ListenOptions::new(),
+            at_once: None,
+            is_shut_down_before: false,
+        }
+    }
+}
+
+impl Arm {
+    fn serve(self, doing: Work) -> Serving {
+        self.serve_with(Setup::default(), doing)
+    }
+
+    fn serve_with(self, setup: Setup, doing: Work) -> Serving {
+        let (tell_report, reports) = mpsc::channel();
+        let (tell_error, accept_errors) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let load = Arc::new(Load::default());
+        let shared = Arc::clone(&load);
+        let Setup { endpoint, options, at_once, is_shut_down_before } = setup;
+        /// The same builder on both faces.
+        macro_rules! server {
+            ($listener:expr, $type:path, $handle:path) => {{
+                let endpoint = $listener.local_endpoint().clone();
+                let mut server = <$type>::new($listener)
+                    // Whoever asks no more is gone.
+                    .on_report(move |report| drop(tell_report.send(report.clone())))
+                    .on_accept_error(move |error| drop(tell_error.send(error.clone())));
+                if let Some(at_once) = at_once {
+                    server = server.max_connections(at_once);
+                }
+                let handle = $handle(server.handle());
+                if is_shut_down_before {
+                    assert_eq!(handle.shutdown(BOUND), Drained::default());
+                }
+                tell.send((handle, endpoint)).expect("it is waited for");
+                server
+            }};
+        }
+        let thread = std::thread::spawn(move || match self {
+            Self::Blocking => {
+                let listener = adieu::Listener::bind(&endpoint, &options).expect("it can be bound");
+                let server = server!(listener, adieu::Server, Handle::Blocking);
+                server.serve(move |connection| work(&doing, &shared, connection))
+            }
+            Self::Tokio => {
+                let runtime = runtime();
+                let listener = runtime.block_on(async { adieu::tokio::Listener::bind(&endpoint, &options) });
+                let listener = listener.expect("it can be bound");
+                let server = server!(listener, adieu::tokio::Server, Handle::Tokio);
+                runtime.block_on(
+                    server
+                        .serve(move |connection| work_async(doing.clone(), Arc::clone(&shared), connection)),
+                )
+            }
+        });
+        let (handle, endpoint) = told.recv_timeout(BOUND).expect("it is bound");
+        Serving { handle, endpoint, reports, accept_errors, load, thread }
+    }
+}
+
+impl Serving {
+    fn connect(&self) -> TcpStream {
+        connect(&self.endpoint)
+    }
+
+    fn client_in_the_middle(&self) -> TcpStream {
+        client_in_the_middle(&self.endpoint)
+    }
+
+    fn report(&self) -> Report {
+        self.reports.recv_timeout(BOUND).expect("a connection ends")
+    }
+
+    fn finish(self) -> Drained {
+        self.thread.join().expect("it does not panic").expect("there are descriptors")
+    }
+}
+
+fn connect(endpoint: &Endpoint) -> TcpStream {
+    let stream = TcpStream::connect(endpoint.to_string()).expect("it listens");
+    stream.set_read_timeout(Some(BOUND)).expect("not zero");
+    stream.set_write_timeout(Some(BOUND)).expect("not zero");
+    stream
+}
+
+/// Waits until this many connections wait to be accepted: a client's kernel has made one a moment before the listener's has.
+fn await_backlog(endpoint: &Endpoint, number: usize) {
+    let Endpoint::Tcp { port, .. } = endpoint else { return };
+    // Of a listening socket (state 0A) the receive queue counts connections: proc_net_tcp.
+    let (port, full) = (format!(":{port:04X} "), format!(" 0A 00000000:{number:08X} "));
+    let is_full = || {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").expect("Linux tells");
+        sockets.lines().any(|line| line.contains(&port) && line.contains(&full))
+    };
+    while cfg!(target_os = "linux") && !is_full() {
+        std::thread::yield_now();
+    }
+}
+
+/// A client that has half of its answer.
+fn client_in_the_middle(endpoint: &Endpoint) -> TcpStream {
+    let mut stream = connect(endpoint);
+    read_half(&mut stream);
+    stream
+}
+
+fn read_half(stream: &mut impl Read) {
+    let mut half = vec![0; HALF];
+    stream.read_exact(&mut half).expect("half of the answer");
+    assert!(half == answer_of(HALF));
+}
+
+/// Asks for the rest of an answer, and sees it end well.
+fn read_rest(mut stream: TcpStream) {
+    stream.write_all(b"x").expect("it is served");
+    stream.shutdown(Shutdown::Write).expect("it is connected");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("it ends well");
+    assert!(rest == answer_of(2 * HALF)[HALF..]);
+}
+
+fn echo(mut stream: TcpStream) {
+    stream.write_all(b"word").expect("it is served");
+    stream.shutdown(Shutdown::Write).expect("it is connected");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it ends well");
+    assert_eq!(answer, "word");
+}
+
+fn expect_reset(stream: &mut TcpStream) {
+    let error = stream.read_to_end(&mut Vec::new()).expect_err("a cut stream does not look whole");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn clients_in_the_middle_of_an_answer_get_all_of_it() {
+    on_both(|arm| {
+        let serving = arm.serve(Work::Answer);
+        let clients: Vec<_> = (0..100).map(|_| serving.client_in_the_middle()).collect();
+        serving.handle.begin_shutdown(BOUND);
+        clients.into_iter().for_each(read_rest);
+        let endpoint = serving.endpoint.to_string();
+        let drained = serving.finish();
+        assert_eq!((drained.ended.len(), drained.aborted.len(), drained.unfinished), (100, 0, 0));
+        for report in &drained.ended {
+            assert!(report.is_graceful(), "{report}");
+            assert_eq!(report.bytes_accepted, 2 * HALF as u64);
+        }
+        TcpStream::connect(endpoint).expect_err("nobody listens any more");
+    });
+}
+
+#[test]
+fn a_client_that_stalls_is_reset_at_the_deadline() {
+    on_both(|arm| {
+        let serving = arm.serve(Work::Answer);
+        let mut stalled = serving.client_in_the_middle();
+        let well = serving.client_in_the_middle();
+        serving.handle.begin_shutdown(BOUND);
+        read_rest(well);
+        assert!(serving.report().is_graceful());
+        // The earlier deadline counts.
+        let drained = serving.handle.shutdown(Duration::from_millis(10));
+        assert_eq!((drained.ended.len(), drained.aborted.len(), drained.unfinished), (1, 1, 0));
+        assert_eq!(drained.aborted[0].ending(), Ending::Interrupted { signal: Signal::Terminate });
+        assert_eq!(
+            drained.aborted[0].peer_address.as_ref().and_then(adieu::Address::socket_addr),
+            stalled.local_addr().ok()
+        );
+        expect_reset(&mut stalled);
+        assert_eq!(serving.finish(), drained, "all who ask get the same");
+    });
+}
+
+#[test]
+fn clients_in_the_backlog_are_served_after_the_shutdown() {
+    on_both(|arm| {
+        let serving = arm.serve_with(Setup { at_once: Some(1), ..Setup::default() }, Work::Answer);
+        let first = serving.client_in_the_middle();
+        // The kernel has made their connections, and nobody has accepted them.
+        let waiting: Vec<_> = (0..3).map(|_| serving.connect()).collect();
+        await_backlog(&serving.endpoint, 3);
+        serving.handle.begin_shutdown(BOUND);
+        read_rest(first);
+        for mut client in waiting {
+            read_half(&mut client);
+            read_rest(client);
+        }
+        assert_eq!(serving.load.most.load(Ordering::SeqCst), 1);
+        let drained = serving.finish();
+        assert_eq!((drained.ended.len(), drained.aborted.len()), (4, 0));
+        assert!(drained.ended.iter().all(Report::is_graceful));
+    });
+}
+
+#[test]
+fn clients_that_still_wait_for_a_place_at_the_deadline_are_reset() {
+    on_both(|arm| {
+        let serving = arm.serve_with(Setup { at_once: Some(1), ..Setup::default() }, Work::Answer);
+        let mut clients = vec![serving.client_in_the_middle()];
+        clients.extend((0..3).map(|_| serving.connect()));
+        await_backlog(&serving.endpoint, 3);
+        let drained = serving.handle.shutdown(Duration::from_millis(10));
+        assert_eq!((drained.ended.len(), drained.aborted.len(), drained.unfinished), (0, 4, 0));
+        for client in &mut clients {
+            // All that was sent before has been read.
+            let error = client.read_exact(&mut [0; 1]).expect_err("nobody serves it");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        }
+        serving.finish();
+    });
+}
+
+#[test]
+fn a_handler_that_panics_resets_its_client_and_nobody_else() {
+    on_both(|arm| {
+        let serving = arm.serve_with(Setup { at_once: Some(1), ..Setup::default() }, Work::Panic);
+        for _ in 0..3 {
+            let mut client = serving.connect();
+            expect_reset(&mut client);
+            assert!(!serving.report().is_graceful());
+        }
+        // Its place is free again, or nobody would have been served.
+        assert_eq!(serving.handle.shutdown(BOUND), Drained::default());
+        assert_eq!(serving.finish(), Drained::default());
+    });
+}
+
+#[test]
+fn who_ended_before_the_shutdown_is_told_and_not_kept() {
+    on_both(|arm| {
+        let serving = arm.serve(Work::Echo);
+        for _ in 0..5 {
+            echo(serving.connect());
+            let report = serving.report();
+            assert!(report.is_graceful(), "{report}");
+        }
+        assert_eq!(serving.handle.shutdown(BOUND), Drained::default());
+        assert_eq!(serving.handle.shutdown(Duration::ZERO), Drained::default(), "it is over already");
+        assert_eq!(serving.finish(), Drained::default());
+    });
+}
+
+#[test]
+fn two_shutdowns_wait_for_the_same_end() {
+    on_both(|arm| {
+        let serving = arm.serve(Work::Answer);
+        let client = serving.client_in_the_middle();
+        let twice = [0; 2].map(|_| {
+            let handle = serving.handle.clone();
+            std::thread::spawn(move || handle.shutdown(BOUND))
+        });
+        serving.handle.begin_shutdown(BOUND);
+        read_rest(client);
+        let drained = twice.map(|thread| thread.join().expect("no panic"));
+        assert_eq!(drained[0], drained[1]);
+        assert_eq!(drained[0].ended.len(), 1);
+        assert_eq!(serving.finish(), drained[0]);
+    });
+}
+
+#[test]
+fn a_server_that_was_shut_down_before_it_serves_accepts_nobody() {
+    on_both(|arm| {
+        let serving = arm.serve_with(Setup { is_shut_down_before: true, ..Setup::default() }, Work::Echo);
+        assert_eq!(serving.handle.shutdown(BOUND), Drained::default());
+        let endpoint = serving.endpoint.to_string();
+        assert_eq!(serving.finish(), Drained::default());
+        TcpStream::connect(endpoint).expect_err("nobody listens any more");
+    });
+}
+
+#[test]
+fn no_more_are_served_at_once_than_may_be() {
+    on_both(|arm| {
+        let serving = arm.serve_with(Setup { at_once: Some(2), ..Setup::default() }, Work::Answer);
+        let endpoint = &serving.endpoint;
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| read_rest(client_in_the_middle(endpoint)));
+            }
+        });
+        assert!(serving.load.most.load(Ordering::SeqCst) <= 2);
+        for _ in 0..8 {
+            assert!(serving.report().is_graceful());
+        }
+        serving.handle.shutdown(BOUND);
+        serving.finish();
+    });
+}
+
+#[test]
+fn a_connection_that_its_handler_has_given_away_is_waited_for() {
+    on_both(|arm| {
+        let serving = arm.serve_with(Setup { at_once: Some(1), ..Setup::default() }, Work::HandOn);
+        let mut client = serving.connect();
+        client.write_all(b"1word").expect("it is served");
+        let mut word = [0; 4];
+        // Its handler has come back by now, or will without us.
+        client.read_exact(&mut word).expect("it is echoed");
+        serving.handle.begin_shutdown(BOUND);
+        echo(client);
+        let drained = serving.finish();
+        assert_eq!((drained.ended.len(), drained.aborted.len(), drained.unfinished), (1, 0, 0));
+        assert!(drained.ended[0].is_graceful(), "{}", drained.ended[0]);
+    });
+}
+
+/// A task is aborted, and its connection with it. A thread cannot be, and is counted.
+#[test]
+fn a_handler_that_waits_for_something_else_does_not_hold_up_the_end() {
+    on_both(|arm| {
+        let (end, held) = mpsc::channel();
+        let serving = arm.serve(Work::Stuck(Arc::new(Mutex::new(held))));
+        let mut client = serving.connect();
+        while serving.load.now.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let drained = serving.handle.shutdown(Duration::from_millis(10));
+        match arm {
+            Arm::Blocking => assert_eq!((drained.aborted.len(), drained.unfinished), (0, 1)),
+            Arm::Tokio => assert_eq!((drained.aborted.len(), drained.unfinished), (1, 0)),
+        }
+        drop(end);
+        expect_reset(&mut client);
+        assert!(!serving.report().is_graceful());
+        serving.finish();
+    });
+}
+
+#[test]
+fn an_interrupt_of_the_options_ends_the_service_and_its_connections() {
+    on_both(|arm| {
+        let interrupt = Interrupt::new().expect("descriptors are left");
+        let options = ListenOptions::new().interrupt(&interrupt);
+        let serving = arm.serve_with(Setup { options, ..Setup::default() }, Work::Answer);
+        let mut client = serving.client_in_the_middle();
+        interrupt.raise(Signal::Interrupt);
+        expect_reset(&mut client);
+        let drained = serving.finish();
+        assert_eq!(drained.unfinished, 0);
+        let signal = Signal::Interrupt;
+        // Whether it ended before the server had heard is the scheduler's choice.
+        assert!(drained.aborted.iter().all(|report| report.ending() == Ending::Interrupted { signal }));
+        assert!(drained.ended.is_empty() && drained.aborted.len() <= 1);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_on_a_unix_socket_drains_too() {
+    on_both(|arm| {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("socket");
+        let endpoint = Endpoint::unix(&path);
+        let serving = arm.serve_with(Setup { endpoint, ..Setup::default() }, Work::Answer);
+        let mut clients: Vec<_> = (0..3)
+            .map(|_| {
+                let mut client = std::os::unix::net::UnixStream::connect(&path).expect("it listens");
+                client.set_read_timeout(Some(BOUND)).expect("not zero");
+                read_half(&mut client);
+                client
+            })
+            .collect();
+        let mut stalled = clients.pop().expect("there are three");
+        serving.handle.begin_shutdown(BOUND);
+        for mut client in clients {
+            client.write_all(b"x").expect("it is served");
+            client.shutdown(Shutdown::Write).expect("it is connected");
+            let mut rest = Vec::new();
+            client.read_to_end(&mut rest).expect("it ends well");
+            assert_eq!(rest.len(), HALF);
+            assert!(serving.report().is_graceful());
+        }
+        let drained = serving.handle.shutdown(Duration::ZERO);
+        assert_eq!((drained.ended.len(), drained.aborted.len()), (2, 1));
+        assert!(drained.ended.iter().all(|report| report.transport == Some(Transport::Unix)));
+        let mut rest = Vec::new();
+        // A Unix socket has no reset to see.
+        let _ = stalled.read_to_end(&mut rest);
+        assert!(rest.is_empty());
+        serving.finish();
+        assert!(!path.exists());
+    });
+}
+
+#[test]
+fn a_server_that_speaks_tls_drains_too() {
+    on_both(|arm| {
+        let config = adieu::tls::Server::self_signed().build().expect("a certificate is made");
+        let client = adieu::tls::Client::new()
+            .pin(config.fingerprint().expect("its own"))
+            .build()
+            .expect("it needs no roots");
+        let options = ListenOptions::new().tls(config);
+        let serving = arm.serve_with(Setup { options, ..Setup::default() }, Work::Answer);
+        let connect = || {
+            let options = adieu::ConnectOptions::new().tls(client.clone());
+            let mut connection = adieu::connect(&serving.endpoint, &options).expect("it serves");
+            read_half(&mut connection);
+            connection
+        };
+        let (mut well, mut stalled) = (connect(), connect());
+        serving.handle.begin_shutdown(BOUND);
+        well.write_all(b"x").expect("it is served");
+        let mut half_closed = well.shutdown_send().expect("it is connected");
+        let mut rest = Vec::new();
+        half_closed.read_to_end(&mut rest).expect("it ends well");
+        assert!(rest == answer_of(2 * HALF)[HALF..]);
+        let report = half_closed.close();
+        assert!(report.is_graceful(), "{report}");
+        assert!(serving.report().is_graceful());
+        let drained = serving.handle.shutdown(Duration::from_millis(10));
+        assert_eq!((drained.ended.len(), drained.aborted.len()), (1, 1));
+        stalled.read_to_end(&mut Vec::new()).expect_err("a cut stream does not look whole");
+        assert!(!stalled.abort().is_graceful());
+        serving.finish();
+    });
+}
+
+#[test]
+fn a_service_whose_future_is_dropped_resets_its_connections() {
+    crate::arms::bounded("tokio", || {
+        let runtime = runtime();
+        let (handle, mut client) = runtime.block_on(async {
+            let endpoint = Endpoint::tcp("127.0.0.1", 0);
+            let listener = adieu::tokio::Listener::bind(&endpoint, &ListenOptions::new()).expect("loopback");
+            let address = listener.local_endpoint().to_string();
+            let server = adieu::tokio::Server::new(listener);
+            let handle = server.handle();
+            let task = tokio::spawn(server.serve(adieu::tokio::echo));
+            let mut client = tokio::net::TcpStream::connect(address).await.expect("it listens");
+            client.write_all(b"x").await.expect("it is served");
+            client.read_exact(&mut [0; 1]).await.expect("it is echoed");
+            task.abort();
+            (handle, client)
+        });
+        let drained = runtime.block_on(handle.shutdown(BOUND));
+        assert_eq!((drained.ended.len(), drained.aborted.len()), (0, 0));
+        let error = runtime.block_on(client.read(&mut [0; 1])).expect_err("it is reset");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    });
+}
+
+/// Where there are no descriptors a client waits, and the server neither ends nor spins. Limits are a process's, so it is
+/// another process that has few.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_is_short_of_descriptors_goes_on_when_there_are_some() {
+    let status = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().expect("it runs"))
+        .args(["--exact", "servers::a_process_with_few_descriptors", "--ignored", "--nocapture"])
+        .args(["--test-threads", "1"])
+        .status()
+        .expect("there is a shell");
+    assert!(status.success(), "what it said is above");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "it is the process that another test starts with few descriptors"]
+fn a_process_with_few_descriptors() {
+    on_both(|arm| {
+        let serving = arm.serve(Work::Echo);
+        // The server is up, and has all it needs for itself.
+        echo(serving.connect());
+        assert!(serving.report().is_graceful());
+        let mut stat = std::fs::File::open("/proc/self/stat").expect("Linux has it");
+        let mut held = Vec::new();
+        let full = loop {
+            match std::fs::File::open("/dev/null") {
+                Ok(file) => held.push(file),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(adieu::error_name(full.raw_os_error().expect("a number")), Some("EMFILE"));
+        held.pop();
+        let client = serving.connect();
+        let error = serving.accept_errors.recv_timeout(BOUND).expect("nobody can be accepted");
+        assert_eq!(error.system().and_then(|error| error.name.as_deref()), Some("EMFILE"), "{error}");
+        let before = processor_time(&mut stat);
+        // It tries again meanwhile, and says no more.
+        serving.accept_errors.recv_timeout(Duration::from_millis(400)).expect_err("it was told already");
+        let spent = processor_time(&mut stat).saturating_sub(before);
+        assert!(spent < Duration::from_millis(200), "it spins: {spent:?}");
+        drop(held);
+        echo(client);
+        assert!(serving.report().is_graceful());
+        assert_eq!(serving.handle.shutdown(BOUND), Drained::default());
+        serving.finish();
+    });
+}
+
+/// What this process has had of the processors, by the file that tells it.
+#[cfg(target_os = "linux")]
+fn processor_time(stat: &mut std::fs::File) -> Duration {
+    let mut text = String::new();
+    std::io::Seek::rewind(stat).and_then(|()| stat.read_to_string(&mut text)).expect("Linux tells");
+    let (_, rest) = text.rsplit_once(") ").expect("a name in brackets");
+    let ticks = rest.split(' ').skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum::<u64>();
+    // USER_HZ, which is 100 for every program.
+    Duration::from_millis(ticks * 10)
+}
