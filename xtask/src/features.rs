@@ -9,9 +9,16 @@ use anyhow::{Result, bail};
 /// Each alone or with any of the others.
 const FEATURES: [&str; 3] = ["serde", "tls", "tokio"];
 
-/// What `tls` is made of, as a program can choose it that brings its own cryptography, roots or certificate.
-const PARTS_OF_TLS: [&str; 5] =
-    ["tls-core", "tls-native-roots", "tls-ring", "tls-self-signed", "tls-native-roots,tls-self-signed"];
+/// One at a time. What `tls` is made of, as a program can choose it that brings its own cryptography, roots or certificate; and
+/// what no other feature touches.
+const ALONE: [&str; 6] = [
+    "tracing",
+    "tls-core",
+    "tls-native-roots",
+    "tls-ring",
+    "tls-self-signed",
+    "tls-native-roots,tls-self-signed",
+];
 
 /// A program beside whose rustls with aws-lc-rs the library has to work. It is no member of the workspace, whose lock file and
 /// features it must not share.
@@ -31,7 +38,7 @@ pub(crate) fn run() -> Result<()> {
             failed.push(format!("'{features}'"));
         }
     }
-    for features in PARTS_OF_TLS {
+    for features in ALONE {
         let lints =
             ["clippy", "--quiet", "-p", "adieu", "--lib", "--no-default-features", "--features", features];
         if !succeeds(lints.into_iter().chain(["--", "-D", "warnings"]))? {

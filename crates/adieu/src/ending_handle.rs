@@ -47,6 +47,7 @@ pub struct EndingHandle {
 
 /// What a connection and its handles share.
 struct Shared {
+    id: u64,
     state: Mutex<State>,
     over: Condvar,
 }
@@ -60,9 +61,9 @@ struct State {
 }
 
 impl Shared {
-    fn new() -> Self {
+    fn new(id: u64) -> Self {
         let state = State { told: Poll::Pending, waiting: Vec::new(), numbers: 0 };
-        Self { state: Mutex::new(state), over: Condvar::new() }
+        Self { id, state: Mutex::new(state), over: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -90,8 +91,8 @@ impl Shared {
 pub(crate) struct EndingTeller(Arc<Shared>);
 
 impl EndingTeller {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Shared::new()))
+    pub(crate) fn new(id: u64) -> Self {
+        Self(Arc::new(Shared::new(id)))
     }
 
     pub(crate) fn handle(&self) -> EndingHandle {
@@ -118,6 +119,11 @@ impl EndingHandle {
             state.numbers
         };
         Self { shared, number }
+    }
+
+    /// The number of the connection that it waits for; see [`Connection::id`](crate::Connection::id).
+    pub fn id(&self) -> u64 {
+        self.shared.id
     }
 
     /// Blocks until the connection has ended. `None`: there will be no report.
@@ -195,7 +201,10 @@ impl Future for EndingHandle {
 impl fmt::Debug for EndingHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ending = self.try_report().map(|report| report.ending());
-        f.debug_struct("EndingHandle").field("ending", &ending).finish_non_exhaustive()
+        f.debug_struct("EndingHandle")
+            .field("id", &self.id())
+            .field("ending", &ending)
+            .finish_non_exhaustive()
     }
 }
 
@@ -205,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_teller_that_is_dropped_without_a_report_says_that_there_will_be_none() {
-        let teller = EndingTeller::new();
+        let teller = EndingTeller::new(1);
         let handle = teller.handle();
         let waiting = handle.clone();
         let thread = std::thread::spawn(move || waiting.wait());
@@ -217,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_handle_that_is_dropped_leaves_no_waker_behind() {
-        let teller = EndingTeller::new();
+        let teller = EndingTeller::new(1);
         let mut handle = teller.handle();
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..3 {

@@ -73,6 +73,9 @@
 //!
 //! - `tokio`: the same procedure in async, in the module `tokio`.
 //! - `serde`: `Serialize` for [`Report`].
+//! - `tracing`: a span `connection` for each connection, of the target `adieu`, with the fields `id` ([`Connection::id`]), `role`,
+//!   `endpoint`, `local` and `peer`. Its steps are events at the level `debug`, its bytes at `trace`, and its ending is one event
+//!   at `info`, or `warn` if it is not graceful.
 //! - `tls`: TLS under the same procedure, in the module [`tls`], on rustls; it is made of parts that can be chosen.
 //!
 //! # Platforms

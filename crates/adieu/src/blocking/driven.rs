@@ -126,8 +126,7 @@ impl Driven {
         let link = &self.peer.link;
         let since = link.core.milestones().shutdown_send?;
         let for_peer = (waiting.receive && !waiting.output) || waiting.acknowledgement;
-        let watched = link.options.observer.is_some();
-        (watched && for_peer).then(|| (since + self.next_notice).saturating_sub(now))
+        (for_peer && link.is_watched()).then(|| (since + self.next_notice).saturating_sub(now))
     }
 
     fn notice(&mut self, waiting: Waiting) {

@@ -4,6 +4,12 @@
 macro_rules! methods_of_a_connection {
     ($type:ty: $($link:ident).+) => {
         impl $type {
+            /// The connection's number: no other connection of this process has it, whichever face made it. The spans of the feature
+            /// `tracing` and [`EndingHandle::id`](crate::EndingHandle::id) have the same.
+            pub fn id(&self) -> u64 {
+                self.$($link).+.id()
+            }
+
             /// Puts the interrupt off: until `limit` has passed it does not end this connection, half-closed or not.
             ///
             /// It is for a program that gets a signal when its work is done and that only has to tell the peer so. The other

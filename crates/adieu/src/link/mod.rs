@@ -11,6 +11,7 @@
 //! - `methods`: the methods of a connection that never wait, for both faces;
 //! - `adopt`: a socket that somebody else has connected;
 //! - `established`, `syn`: how a connection was made, and the bytes that may go with its SYN;
+//! - `trace`: its span in `tracing`, where that is built;
 //! - `clock`: its time limits and its interrupt.
 
 pub(crate) mod adopt;
@@ -22,6 +23,7 @@ mod methods;
 mod program;
 mod streams;
 mod syn;
+mod trace;
 
 pub(crate) use established::{Established, transport};
 pub(crate) use handshake::HandshakeTurn;
@@ -41,8 +43,13 @@ use adieu_proto::{
 };
 use std::io;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use syn::Syn;
+use trace::Trace;
+
+/// How many connections this process has begun.
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) struct Link<H: Handle> {
     pub(crate) core: Core,
@@ -62,6 +69,8 @@ pub(crate) struct Link<H: Handle> {
     first_fin: Option<Side>,
     pace: os::ProbePace,
     report: Option<Report>,
+    id: u64,
+    trace: Trace,
     /// Who waits for the report, if anybody has asked.
     ending: OnceLock<EndingTeller>,
     /// What may go with a SYN; only with TCP Fast Open.
@@ -77,7 +86,10 @@ impl<H: Handle> Link<H> {
     pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: String) -> Self {
         let start = Instant::now();
         options.begin(start);
+        let id = BEGUN.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let link = Self {
+            id,
+            trace: Trace::begin(id, role, &endpoint),
             core: Core::new(options.core_config(role)),
             handle: None,
             facts: Facts::new(role, endpoint),
@@ -117,6 +129,8 @@ impl<H: Handle> Link<H> {
             first_fin: self.first_fin,
             pace: std::mem::take(&mut self.pace),
             report: self.report.take(),
+            id: self.id,
+            trace: std::mem::take(&mut self.trace),
             ending: std::mem::take(&mut self.ending),
             syn: self.syn.take(),
             carrier: self.carrier.take(),
@@ -150,9 +164,19 @@ impl<H: Handle> Link<H> {
 
     /// Tells a step with the time at which its call began: the peer may see its effect before it returns.
     fn observe_at(&self, at: Time, event: &Event<'_>) {
+        self.trace.tell(at, event);
         if let Some(observer) = &self.options.observer {
             observer(at, event);
         }
+    }
+
+    /// Whether anybody is told of its steps.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.options.observer.is_some() || self.trace.is_watched()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Whether the streams are what is on the wire, so that the kernel can move them by itself.
@@ -318,7 +342,7 @@ impl<H: Handle> Link<H> {
 
     /// A handle that is told the report, however the connection ends.
     pub(crate) fn ending_handle(&self) -> EndingHandle {
-        let handle = self.ending.get_or_init(EndingTeller::new).handle();
+        let handle = self.ending.get_or_init(|| EndingTeller::new(self.id)).handle();
         self.tell_ending();
         handle
     }

@@ -172,6 +172,13 @@ impl Open {
         }
     }
 
+    pub(crate) fn id(&self) -> u64 {
+        match self {
+            Self::Blocking(open) => open.id(),
+            Self::Tokio(_, open) => open.id(),
+        }
+    }
+
     pub(crate) fn ending_handle(&self) -> EndingHandle {
         match self {
             Self::Blocking(open) => open.ending_handle(),
@@ -236,6 +243,13 @@ impl Half {
         match self {
             Self::Blocking(half) => half.drain_within(limit),
             Self::Tokio(runtime, half) => run(&runtime, half.drain_within(limit)),
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        match self {
+            Self::Blocking(half) => half.id(),
+            Self::Tokio(_, half) => half.id(),
         }
     }
 

@@ -20,10 +20,10 @@ fn both_faces_have_the_same_methods() {
     on_both_faces! {
         Connection:
             handshake shutdown_send abort read_within
-            defer_interrupt ending_handle mark_end socket transport local_address peer_address local_addr peer_addr counts;
+            id defer_interrupt ending_handle mark_end socket transport local_address peer_address local_addr peer_addr counts;
         HalfClosed:
             close drain drain_within abort read_within
-            defer_interrupt ending_handle mark_end socket transport local_address peer_address local_addr peer_addr counts;
+            id defer_interrupt ending_handle mark_end socket transport local_address peer_address local_addr peer_addr counts;
     }
     on_both_faces! {
         Listener:
