@@ -463,7 +463,7 @@ fn a_thousand_are_finished_on_one_thread_without_a_busy_wait() {
         let (mut advances, mut graceful) = (0, 0);
         // At first all; then only those of which something came.
         let mut due: Vec<bool> = vec![true; open.len()];
-        while !open.is_empty() {
+        loop {
             let mut due_now = due.into_iter();
             open.retain_mut(|finisher| {
                 if !due_now.next().expect("one for each") {
@@ -478,6 +478,9 @@ fn a_thousand_are_finished_on_one_thread_without_a_busy_wait() {
                     }
                 }
             });
+            if open.is_empty() {
+                break;
+            }
             let waits: Vec<_> = open.iter().map(Finisher::waits).collect();
             let until = waits.iter().filter_map(|waits| waits.until).min();
             let mut watches: Vec<_> = waits.iter().map(watch).collect();
