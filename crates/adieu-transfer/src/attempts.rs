@@ -43,6 +43,7 @@ impl TransferReport {
     }
 
     /// Of this attempt and the earlier ones, the one that came furthest, and of those the last.
+    #[doc(hidden)]
     #[must_use]
     pub fn or_further(self, earlier: Option<Self>) -> Self {
         earlier.filter(|earlier| earlier.reach() > self.reach()).unwrap_or(self)
@@ -50,6 +51,7 @@ impl TransferReport {
 
     /// The report of all attempts, of which this is the last, and `furthest` is the one that came furthest before: of the
     /// furthest, with the number of all, and the words of both.
+    #[doc(hidden)]
     #[must_use]
     pub fn after(self, furthest: Option<Self>) -> Self {
         let Some(mut report) = furthest.filter(|furthest| furthest.reach() > self.reach()) else {
@@ -61,7 +63,10 @@ impl TransferReport {
         }
         report.advice = self.advice.or(report.advice);
         report.told = Told::Then(Box::new(report.told), Box::new(self.told));
-        if matches!(self.result, TransferResult::Interrupted | TransferResult::LocalFailure) {
+        if matches!(
+            self.result,
+            TransferResult::Interrupted | TransferResult::LocalFailure | TransferResult::Cancelled
+        ) {
             (report.result, report.exit_code) = (self.result, self.exit_code);
         } else if self.connection.is_some_and(|c| c.timer() == Some(Timer::Deadline)) {
             report.end_by_deadline();
@@ -70,6 +75,7 @@ impl TransferReport {
     }
 
     /// The same, when there was to be another attempt and the wait for it was ended.
+    #[doc(hidden)]
     #[must_use]
     pub fn ended_while_waiting(mut self, by: WaitEnded) -> Self {
         let what = match by {

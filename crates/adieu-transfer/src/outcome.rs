@@ -11,8 +11,8 @@ use std::time::Duration;
 pub enum Verdict {
     /// Everything is stored and synced under its name at the receiver: confirmed by its receipt, or done by this side.
     Stored,
-    /// Everything was written to the receiver's stdout, whole and with the right hash. What became of it there is not
-    /// known.
+    /// Everything was written to the receiver's stdout, or to a [`Store`](crate::Store) that claims no more, whole and with the
+    /// right hash. What became of it there is not known.
     Written,
     /// The receiver says that it failed.
     Refused {
@@ -66,7 +66,16 @@ pub enum Verdict {
         /// Which.
         signal: Signal,
     },
+    /// The program on this side cancelled it: its observer returned [`Break`](std::ops::ControlFlow::Break). The peer has been told so,
+    /// or sees a cut. A sender that had sent everything does not know whether it is stored.
+    Cancelled,
 }
+
+/// The words that tell a peer that the other side cancelled the transfer.
+pub(crate) const WAS_CANCELLED: &str = "it was cancelled";
+
+/// Where a receiver's content is that was written to a store which does not claim that it is durable.
+pub(crate) const TO_PROGRAM: &str = "the receiver's program";
 
 /// When things happened, since the transfer began on its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -219,7 +228,11 @@ impl TransferOutcome {
         };
         match &self.verdict {
             Verdict::Stored => format!("stored: {amount}{}{kept}{hash}", self.at_a_glance()),
-            Verdict::Written => format!("written to {}, not stored: {amount}{hash}", stdout_of(side)),
+            Verdict::Written => {
+                let words = self.receipt.as_ref().map_or("", |receipt| &receipt.words);
+                let place = if words.is_empty() { stdout_of(side) } else { words };
+                format!("written to {place}, not stored: {amount}{hash}")
+            }
             Verdict::Refused { words, .. } => format!("receiver: {words}"),
             Verdict::NotMatching { words } => {
                 format!("not confirmed, the receipt is of something else: {words}")
@@ -260,6 +273,15 @@ impl TransferOutcome {
                     }
                 };
                 format!("interrupted by {} after {}{what_is}", signal.name(), count(self.moved, "byte"))
+            }
+            Verdict::Cancelled => {
+                let what_is = match (self.is_whole, self.stored_before) {
+                    (_, Some(0)) => "nothing of it is stored".to_owned(),
+                    (_, Some(files)) => format!("{} of it are stored", count(files, "file")),
+                    (true, None) => "the receiver may or may not have stored it".to_owned(),
+                    (false, None) => "that is not all of it".to_owned(),
+                };
+                format!("cancelled on this side after {}; {what_is}", count(self.moved, "byte"))
             }
         }
     }

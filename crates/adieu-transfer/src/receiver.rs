@@ -5,14 +5,16 @@
 
 mod offers;
 
-use crate::event::TransferEvent;
+use crate::event::{Cancelled, Observe, Observer, TransferEvent};
 use crate::list::List;
 use crate::outcome::{self, TransferOutcome, Verdict, difference};
 use crate::pace::{RateLimit, SLICE};
 use crate::report::TransferRole;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, Terms, interrupted};
-use crate::storage::{Awaited, Incoming, Keep, Offered, Storage, StorageError, Wanted};
+use crate::storage::{
+    Awaited, Confirmation, FileInfo, Incoming, Offered, Outlives, Storage, StorageError, Wanted,
+};
 use crate::transport::Transport;
 use crate::wire::{
     Activity, Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NAMED_OFFERS, NameError,
@@ -52,9 +54,9 @@ const IN: usize = 512 * 1024 + FRAME_HEADER;
 /// Receives everything, stores it, and answers with the receipt. Afterwards the transport has ended, or has failed.
 pub fn receive<T: Transport>(
     link: &mut T,
-    storage: &mut Storage,
+    storage: &mut Storage<'_>,
     options: &ReceiveOptions,
-    observe: &mut dyn FnMut(TransferEvent<'_>),
+    observe: Observe<'_>,
 ) -> TransferOutcome {
     let terms =
         Terms { patience: options.patience, hears_begin: true, ..Terms::new(options.secret.as_ref()) };
@@ -68,13 +70,14 @@ pub fn receive<T: Transport>(
 pub fn receive_agreed<T: Transport>(
     link: &mut T,
     agreement: Agreement,
-    storage: &mut Storage,
+    storage: &mut Storage<'_>,
     options: &ReceiveOptions,
-    observe: &mut dyn FnMut(TransferEvent<'_>),
+    observe: Observe<'_>,
 ) -> TransferOutcome {
     storage.count_anew();
     let (start, version) = (agreement.began, agreement.version);
-    let (channel, outcome) = session::begin(link, agreement, observe);
+    let mut observer = Observer::new(observe);
+    let (channel, outcome) = session::begin(link, agreement, &mut observer);
     let mut receiver = Receiver {
         channel,
         start,
@@ -88,7 +91,7 @@ pub fn receive_agreed<T: Transport>(
         list: List::new(version),
         rate_limit: RateLimit::new(options.limit_rate),
         deadline: options.deadline,
-        observe,
+        observer,
     };
     let result = receiver.run();
     let mut outcome = receiver.conclude(result, options.resume);
@@ -112,6 +115,14 @@ enum Stop {
     Interrupted(adieu::Signal),
     /// The deadline, while something was synced.
     DeadlinePassed,
+    /// The program that receives.
+    Cancelled,
+}
+
+impl From<Cancelled> for Stop {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
 }
 
 impl From<StorageError> for Stop {
@@ -144,11 +155,11 @@ enum State {
     Ended,
 }
 
-struct Receiver<'a, T: Transport> {
+struct Receiver<'a, 'b, T: Transport> {
     channel: Channel<&'a mut T>,
     start: Instant,
     outcome: TransferOutcome,
-    storage: &'a mut Storage,
+    storage: &'a mut Storage<'b>,
     state: State,
     single: bool,
     /// The directory that was named to be sent, of those that came last.
@@ -159,12 +170,13 @@ struct Receiver<'a, T: Transport> {
     list: List,
     rate_limit: RateLimit,
     deadline: Option<Instant>,
-    observe: &'a mut dyn FnMut(TransferEvent<'_>),
+    observer: Observer<'a>,
 }
 
-impl<T: Transport> Receiver<'_, T> {
+impl<'b, T: Transport> Receiver<'_, 'b, T> {
     /// Ends well once the receipt is sent, or when it cannot be sent after everything was stored.
     fn run(&mut self) -> Result<Verdict, Stop> {
+        self.heed()?;
         let mut buffer = vec![0; IN];
         let mut decoder = Decoder::default();
         loop {
@@ -196,6 +208,11 @@ impl<T: Transport> Receiver<'_, T> {
         self.store()
     }
 
+    /// Ends what the program has cancelled.
+    fn heed(&self) -> Result<(), Stop> {
+        if self.observer.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
     /// Whether what came with this version of the protocol holds.
     fn speaks(&self, version: u8) -> bool {
         self.outcome.version.is_some_and(|agreed| agreed >= version)
@@ -220,14 +237,16 @@ impl<T: Transport> Receiver<'_, T> {
             }
         }
         match (control, &self.state) {
-            (Control::Phase { activity, .. }, _) => (self.observe)(TransferEvent::PeerIsBusy { activity }),
+            (Control::Phase { activity, .. }, _) => {
+                self.observer.tell(TransferEvent::PeerIsBusy { activity })?;
+            }
             (Control::Abort { words }, _) => return Err(Stop::Aborted(words)),
             (Control::Begin { single, bytes }, State::AwaitsBegin) => {
                 self.single = single;
                 self.storage.begin(single)?;
                 self.state = State::BetweenFiles;
                 if let Some(bytes) = bytes {
-                    (self.observe)(TransferEvent::Total { bytes });
+                    self.observer.tell(TransferEvent::Total { bytes })?;
                 }
             }
             (Control::File { offer, mode, size, path }, State::BetweenFiles) => {
@@ -271,10 +290,11 @@ impl<T: Transport> Receiver<'_, T> {
     }
 
     fn file(&mut self, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
-        let incoming = self.storage.create(path, mode, self.observe)?;
-        (self.observe)(TransferEvent::File { path: incoming.path(), resumed_from: 0 });
+        let file = FileInfo { path, size, mode };
+        let incoming = self.storage.create(file, &mut self.observer.parts().0)?;
+        let told = self.observer.tell(TransferEvent::File { path: incoming.path(), resumed_from: 0 });
         self.state = State::InFile(Box::new(incoming), size);
-        Ok(())
+        Ok(told?)
     }
 
     fn refuse_second_of_one(&self) -> Result<(), Stop> {
@@ -289,23 +309,19 @@ impl<T: Transport> Receiver<'_, T> {
             return Err(out_of_place("content outside of a file"));
         };
         let before = incoming.measure_length();
-        let written = if incoming.is_stream() {
-            let (channel, mut failed) = (&mut self.channel, None);
-            let mut alive = || {
-                // Nothing is taken; but a signal or the deadline ends the wait for whoever reads our output.
-                failed = channel.read_within(&mut [], Duration::ZERO).err();
-                failed.is_none()
-            };
-            let written = incoming.write_through(bytes, &mut alive);
-            failed.map_or_else(|| written.map_err(Stop::from), |error| Err(Stop::Link(error)))
-        } else {
-            incoming.write(bytes).map_err(Stop::from)
+        let (channel, mut failed) = (&mut self.channel, None);
+        let mut alive = || {
+            // Nothing is taken; but a signal or the deadline ends the wait for whoever reads our output.
+            failed = channel.read_within(&mut [], Duration::ZERO).err();
+            failed.is_none()
         };
+        let written = self.storage.write(incoming, bytes, &mut alive);
+        let written = failed.map_or_else(|| written.map_err(Stop::from), |error| Err(Stop::Link(error)));
         // Also if it failed in the middle: what went to a stream cannot be taken back.
         let moved = incoming.measure_length() - before;
         self.outcome.moved += moved;
-        (self.observe)(TransferEvent::Moved { bytes: moved });
-        written
+        let told = self.observer.tell(TransferEvent::Moved { bytes: moved });
+        written.and(told.map_err(Stop::from))
     }
 
     fn hole(&mut self, length: u64) -> Result<(), Stop> {
@@ -318,7 +334,7 @@ impl<T: Transport> Receiver<'_, T> {
         }
         // Thousands of them stand in what was received at once: a signal and the deadline are heard between any two.
         self.channel.read_within(&mut [], Duration::ZERO)?;
-        if incoming.is_stream() {
+        if !incoming.takes_holes() {
             for piece in zeros::pieces(length) {
                 self.data(piece)?;
             }
@@ -326,8 +342,7 @@ impl<T: Transport> Receiver<'_, T> {
         }
         incoming.write_hole(length)?;
         self.outcome.moved += length;
-        (self.observe)(TransferEvent::Moved { bytes: length });
-        Ok(())
+        Ok(self.observer.tell(TransferEvent::Moved { bytes: length })?)
     }
 
     fn end_file(&mut self, size: u64, hash: &Hash) -> Result<(), Stop> {
@@ -354,18 +369,24 @@ impl<T: Transport> Receiver<'_, T> {
             return Err(Stop::Wrong(words));
         }
         self.list.file(incoming.path(), incoming.mode(), size, hash);
-        self.storing(|storage, observe, wanted| storage.complete(*incoming, observe, wanted))
+        self.storing(|storage, observe, wanted| storage.complete(*incoming, observe, wanted))?;
+        self.heed()
     }
 
-    /// Does what may sync. A signal and the deadline end the wait for that; a connection that has failed does not, since
-    /// it can be stored all the same.
+    /// Does what may sync. A signal, the deadline and the program that cancels end the wait for that; a connection that has
+    /// failed does not, since it can be stored all the same.
     fn storing<R>(
         &mut self,
-        work: impl FnOnce(&mut Storage, &mut dyn FnMut(TransferEvent<'_>), Wanted<'_>) -> Result<R, StorageError>,
+        work: impl FnOnce(
+            &mut Storage<'b>,
+            &mut dyn FnMut(TransferEvent<'_>),
+            Wanted<'_>,
+        ) -> Result<R, StorageError>,
     ) -> Result<R, Stop> {
         let (channel, deadline, mut stopped) = (&mut self.channel, self.deadline, None);
         let mut grace = None;
         let mut unnamed = false;
+        let (mut observe, is_cancelled) = self.observer.parts();
         let mut wanted = |awaited| {
             let mut stop = match channel.raised() {
                 Some(signal) => Some(Stop::Interrupted(signal)),
@@ -377,6 +398,10 @@ impl<T: Transport> Receiver<'_, T> {
                 if stop.is_none() && ended.as_ref().is_some_and(outcome::is_deadline) {
                     stop = Some(Stop::DeadlinePassed);
                 }
+                // What has its name by then is stored, and the sender is told so.
+                if stop.is_none() && is_cancelled.get() {
+                    stop = Some(Stop::Cancelled);
+                }
             } else if stop.is_some() {
                 // The connection is left alone: the receipt will need it.
                 let since: &mut Instant = grace.get_or_insert_with(Instant::now);
@@ -386,7 +411,8 @@ impl<T: Transport> Receiver<'_, T> {
             unnamed = stopped.is_some() && awaited == Awaited::Content;
             stopped.is_none()
         };
-        let result = work(self.storage, self.observe, &mut wanted);
+        let result = work(self.storage, &mut observe, &mut wanted);
+        drop(observe);
         if unnamed {
             self.outcome.stored_before = Some(self.storage.stored().0);
         }
@@ -410,7 +436,7 @@ impl<T: Transport> Receiver<'_, T> {
     /// Everything is here, and the sender has said so: by its END, in version 1 by its FIN too.
     fn store(&mut self) -> Result<Verdict, Stop> {
         self.outcome.times.all_moved = Some(self.start.elapsed());
-        (self.observe)(TransferEvent::AllReceived);
+        self.observer.tell(TransferEvent::AllReceived)?;
         if self.sender_keeps_open() && matches!(self.looks_ahead(), Ok(Some(1..))) {
             return Err(out_of_place("something after its END"));
         }
@@ -420,12 +446,13 @@ impl<T: Transport> Receiver<'_, T> {
         self.outcome.times.stored = Some(self.start.elapsed());
         // It is stored, and a signal does not change that: the sender is told.
         self.channel.defer_interrupt(LAST_WORD);
-        let (status, verdict) = if self.storage.is_stream() {
-            (Status::Written, Verdict::Written)
-        } else {
-            (Status::Stored, Verdict::Stored)
+        let (status, verdict) = match self.storage.confirms() {
+            Confirmation::Stored => (Status::Stored, Verdict::Stored),
+            Confirmation::Written => (Status::Written, Verdict::Written),
         };
-        let receipt = Receipt { status, totals: self.outcome.totals, words: String::new() };
+        let is_to_program = status == Status::Written && self.storage.is_given();
+        let words = if is_to_program { outcome::TO_PROGRAM.to_owned() } else { String::new() };
+        let receipt = Receipt { status, totals: self.outcome.totals, words };
         // A sender that ends its side before it can have the receipt is gone, as one that was killed.
         let is_gone = self.sender_keeps_open() && matches!(self.looks_ahead(), Ok(Some(0)) | Err(_));
         let said = say(&mut self.channel, &Control::Receipt(receipt.clone()));
@@ -434,7 +461,8 @@ impl<T: Transport> Receiver<'_, T> {
         if said.is_ok() {
             self.outcome.times.receipt = Some(self.start.elapsed());
             self.outcome.receipt = Some(receipt);
-            (self.observe)(TransferEvent::Receipted);
+            // There is nothing left to cancel.
+            let _ = self.observer.tell(TransferEvent::Receipted);
             if keeps_open {
                 // The sender ends its side when it has the receipt. Ours ends after that: a relay that closes both directions
                 // at one FIN would else reset the sender's.
@@ -478,9 +506,9 @@ impl<T: Transport> Receiver<'_, T> {
                     }
                 }
                 let keep = match (is_unsynced, keep) {
-                    (true, _) => Keep::None,
-                    (false, true) => Keep::All,
-                    (false, false) => Keep::Resumed,
+                    (true, _) => Outlives::None,
+                    (false, true) => Outlives::All,
+                    (false, false) => Outlives::Resumed,
                 };
                 self.outcome.left_behind = !self.give_up(current, keep);
                 self.fail(stop)
@@ -491,7 +519,7 @@ impl<T: Transport> Receiver<'_, T> {
     }
 
     /// Cleans up. A signal and the deadline leave it a moment, also if they came before. `false`: that was not enough.
-    fn give_up(&mut self, current: Option<Incoming>, keep: Keep) -> bool {
+    fn give_up(&mut self, current: Option<Incoming>, keep: Outlives) -> bool {
         let (channel, deadline) = (&mut self.channel, self.deadline);
         let mut looked = Instant::now();
         let mut until = None;
@@ -535,6 +563,11 @@ impl<T: Transport> Receiver<'_, T> {
                 self.outcome.deadline_passed = true;
                 Verdict::Incomplete { words: "the deadline passed".to_owned(), again: true }
             }
+            Stop::Cancelled => {
+                self.outcome.stored_before = Some(self.storage.stored().0);
+                self.refuse_within(Status::Failed, outcome::WAS_CANCELLED, session::AFTER_CANCEL);
+                Verdict::Cancelled
+            }
             Stop::Link(error) => interrupted(&error).unwrap_or_else(|| {
                 let words = match error.kind() {
                     io::ErrorKind::UnexpectedEof => "the sender ended before it was whole,".to_owned(),
@@ -555,6 +588,11 @@ impl<T: Transport> Receiver<'_, T> {
     /// Says why, ends our side, and reads on to the sender's end, so that no reset takes the words away. `false`: it could not
     /// be said.
     fn refuse(&mut self, status: Status, words: &str) -> bool {
+        self.refuse_within(status, words, session::LAST_WORDS)
+    }
+
+    /// The same, and reads on no longer than that.
+    fn refuse_within(&mut self, status: Status, words: &str, limit: Duration) -> bool {
         let (files, bytes) = self.storage.stored();
         let totals = Totals { files, bytes, hash: [0; 32], list: [0; 32] };
         let receipt = Receipt { status, totals, words: words.to_owned() };
@@ -562,7 +600,7 @@ impl<T: Transport> Receiver<'_, T> {
         if said.and_then(|()| self.channel.shutdown_send()).is_ok() {
             self.outcome.times.receipt = Some(self.start.elapsed());
             self.outcome.receipt = Some(receipt);
-            session::hear_out(&mut self.channel, session::LAST_WORDS);
+            session::hear_out(&mut self.channel, limit);
         }
         self.outcome.receipt.is_some()
     }

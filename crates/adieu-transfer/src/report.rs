@@ -8,7 +8,7 @@ pub use self::words::{EncryptedBy, TransferResult, TransferRole};
 use crate::advice::Advice;
 use crate::outcome::{TransferOutcome, Verdict};
 use crate::wire::{PeerRole, Status, hex};
-use adieu::{Ending, Report, Timer};
+use adieu::{Ending, Report, Side, Timer};
 use std::time::Duration;
 
 /// Everything known of a transfer after its end.
@@ -91,7 +91,7 @@ impl From<TransferRole> for PeerRole {
 ///
 /// 0 at the sender means stored and synced under its name at the receiver; [`Written`](Verdict::Written) is as good only if
 /// `accept_written` says so. At the receiver it is 0 if it did what it was asked to.
-pub const fn exit_code(role: TransferRole, verdict: &Verdict, accept_written: bool) -> u8 {
+pub(crate) const fn exit_code(role: TransferRole, verdict: &Verdict, accept_written: bool) -> u8 {
     match verdict {
         Verdict::Stored => 0,
         Verdict::Written if accept_written || matches!(role, TransferRole::Receive) => 0,
@@ -99,6 +99,8 @@ pub const fn exit_code(role: TransferRole, verdict: &Verdict, accept_written: bo
         Verdict::Silent { .. } => adieu::exit_code(Ending::TimedOut { timer: Timer::Idle }),
         Verdict::Local { .. } => 7,
         Verdict::Interrupted { signal } => adieu::exit_code(Ending::Interrupted { signal: *signal }),
+        // As a connection that is aborted because the user asked for it.
+        Verdict::Cancelled => adieu::exit_code(Ending::Reset { by: Side::Us }),
         _ => 6,
     }
 }
@@ -147,7 +149,10 @@ impl TransferReport {
             receipt_files: receipt.map(|r| r.totals.files),
             receipt_bytes: receipt.map(|r| r.totals.bytes),
             receipt_hash: good.map(|r| hex(&r.totals.hash)),
-            receipt_words: receipt.map(|r| r.words.clone()).filter(|words| !words.is_empty()),
+            receipt_words: receipt
+                .filter(|r| !r.status.is_good())
+                .map(|r| r.words.clone())
+                .filter(|words| !words.is_empty()),
             resumed_from: outcome.resumed_from,
             files_kept: outcome.files_kept,
             bytes_moved: outcome.moved,
@@ -182,6 +187,7 @@ impl TransferReport {
     }
 
     /// Of a transfer that never had a connection.
+    #[doc(hidden)]
     pub fn never_connected(role: TransferRole, attempts: u32, connection: Report) -> Self {
         let mut report = Self::new(role, &TransferOutcome::new(), false, attempts, None);
         report.result = match connection.ending() {
@@ -197,6 +203,7 @@ impl TransferReport {
     }
 
     /// Of a transfer that was ended before there was a connection, while this was done, as in `waiting for the secret`.
+    #[doc(hidden)]
     pub fn ended_before(role: TransferRole, connection: Report, doing: &str) -> Self {
         let by = match connection.ending() {
             Ending::Interrupted { signal } => format!("interrupted by {}", signal.name()),
@@ -209,6 +216,7 @@ impl TransferReport {
     }
 
     /// Of a transfer that our own side made impossible.
+    #[doc(hidden)]
     pub fn local_failure(role: TransferRole, words: &str) -> Self {
         let mut outcome = TransferOutcome::new();
         outcome.verdict = Verdict::Local { words: words.to_owned(), advice: None };
@@ -218,6 +226,7 @@ impl TransferReport {
     }
 
     /// Of plain bytes without a protocol: what the peer's TCP has said, and no more.
+    #[doc(hidden)]
     pub fn plain(connection: Report) -> Self {
         let mut report = Self::never_connected(TransferRole::Send, 1, connection);
         let Some(connection) = &report.connection else { return report };

@@ -43,8 +43,7 @@ impl std::fmt::Debug for Secret {
 
 /// Why there is no common secret.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SecretError {
+pub(crate) enum SecretError {
     /// The secrets are not the same, or somebody between the two changes what they say.
     #[error("the secrets of the two sides are not the same")]
     Different,

@@ -9,9 +9,8 @@ mod old_offers;
 mod out;
 mod verdict;
 
-use crate::event::TransferEvent;
+use crate::event::{Cancelled, Observe, Observer, TransferEvent};
 use crate::list::List;
-use crate::os;
 use crate::outcome::TransferOutcome;
 use crate::pace::{RateLimit, SLICE};
 use crate::report::TransferRole;
@@ -26,11 +25,11 @@ use crate::wire::{
 use crate::zeros;
 use adieu_os::WaitEnd;
 use adieu_os::ends::Input;
-use offers::OffersMade;
+use offers::{Offer, OffersMade};
 use old_offers::OldOffers;
 use out::Out;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
@@ -57,14 +56,15 @@ const LEAST_ROOM: usize = 16 * 1024;
 const SILENCE: Duration = Duration::from_secs(60);
 /// The permission bits of a stream, which has none of its own.
 const STREAM_MODE: u16 = 0o666;
-/// How often a command is looked at that has closed its output and has not ended.
-const LOOK_AT_COMMAND: Duration = Duration::from_millis(20);
+/// How often a command is looked at that has closed its output and has not ended, and a source that has nothing yet.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Sends everything and waits for the receipt. Afterwards the transport has ended in both directions, or has failed.
 pub fn send<T: Transport>(
     link: &mut T,
     sources: &Sources,
     options: &SendOptions,
-    observe: &mut dyn FnMut(TransferEvent<'_>),
+    observe: Observe<'_>,
 ) -> TransferOutcome {
     let terms = Terms { patience: options.patience, ..Terms::new(options.secret.as_ref()) };
     match session::agree(link, TransferRole::Send, &terms) {
@@ -79,10 +79,11 @@ pub fn send_agreed<T: Transport>(
     agreement: Agreement,
     sources: &Sources,
     options: &SendOptions,
-    observe: &mut dyn FnMut(TransferEvent<'_>),
+    observe: Observe<'_>,
 ) -> TransferOutcome {
     let (start, version) = (agreement.began, agreement.version);
-    let (channel, outcome) = session::begin(link, agreement, observe);
+    let mut observer = Observer::new(observe);
+    let (channel, outcome) = session::begin(link, agreement, &mut observer);
     let mut sender = Sender {
         channel,
         start,
@@ -98,7 +99,7 @@ pub fn send_agreed<T: Transport>(
         list: List::new(version),
         last_sign: start,
         heard: 0,
-        observe,
+        observer,
     };
     let result = sender.run(sources, options);
     let mut outcome = sender.conclude(result);
@@ -119,6 +120,14 @@ enum Stop {
     Answered(Receipt),
     /// What the receiver says is no protocol.
     Protocol(ProtocolError),
+    /// The program that sends.
+    Cancelled,
+}
+
+impl From<Cancelled> for Stop {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
 }
 
 impl From<SourceError> for Stop {
@@ -156,7 +165,7 @@ struct Sender<'a, T: Transport> {
     last_sign: Instant,
     /// Frames that the peer has sent.
     heard: u64,
-    observe: &'a mut dyn FnMut(TransferEvent<'_>),
+    observer: Observer<'a>,
 }
 
 impl<T: Transport> Sender<'_, T> {
@@ -171,12 +180,15 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     fn run(&mut self, sources: &Sources, options: &SendOptions) -> Result<Receipt, Stop> {
+        if self.observer.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
         let bytes = sources.bytes();
         self.control(&Control::Begin { single: self.single, bytes })?;
         // At once: what is sent may be silent for long, and a receiver does not wait as long for one that only said hello.
         self.flush()?;
         if let Some(bytes) = bytes {
-            (self.observe)(TransferEvent::Total { bytes });
+            self.observer.tell(TransferEvent::Total { bytes })?;
         }
         if options.resume {
             self.outcome.resumed_from = Some(0);
@@ -184,12 +196,18 @@ impl<T: Transport> Sender<'_, T> {
         for entry in sources.entries() {
             match entry? {
                 Entry::File { path, place } => {
-                    let opened = Opened::new(&place)?;
+                    let opened = Opened::new(&place, &path)?;
+                    let is_offered = options.resume && place.can_be_read_again();
                     match opened.size {
-                        Some(size) if options.resume && self.speaks(NAMED_OFFERS) => {
-                            self.offer(path, place, opened, size)?;
+                        Some(size) if is_offered && self.speaks(NAMED_OFFERS) => {
+                            let (hash, mode) = self.hash_of(opened, &path, size)?;
+                            self.offer(Offer { path, place, mode, size, hash })?;
                         }
-                        Some(size) if options.resume => self.old_offer(path, place, opened.mode, size)?,
+                        Some(size) if is_offered => {
+                            let mode = opened.mode;
+                            drop(opened);
+                            self.old_offer(path, place, mode, size)?;
+                        }
                         Some(size) => self.send_file(&path, opened, size)?,
                         None => {
                             self.serve_all()?;
@@ -230,15 +248,15 @@ impl<T: Transport> Sender<'_, T> {
             self.channel.shutdown_send()?;
         }
         // Not before: without our END the receiver stores nothing, and in version 1 not without our FIN.
-        self.has_sent_all(totals);
+        self.has_sent_all(totals)?;
         self.await_receipt()
     }
 
     /// From now on all of it may be stored.
-    fn has_sent_all(&mut self, totals: Totals) {
+    fn has_sent_all(&mut self, totals: Totals) -> Result<(), Stop> {
         (self.outcome.totals, self.outcome.is_whole) = (totals, true);
         self.outcome.times.all_moved = Some(self.start.elapsed());
-        (self.observe)(TransferEvent::AllSent);
+        Ok(self.observer.tell(TransferEvent::AllSent)?)
     }
 
     /// The receiver has not all that was offered.
@@ -247,27 +265,24 @@ impl<T: Transport> Sender<'_, T> {
         self.outcome.times.all_moved = None;
     }
 
-    fn send_file(&mut self, path: &EntryPath, opened: Opened, size: u64) -> Result<(), Stop> {
+    fn send_file(&mut self, path: &EntryPath, opened: Opened<'_>, size: u64) -> Result<(), Stop> {
         let mode = opened.mode;
         self.control(&Control::File { offer: false, mode, size: Some(size), path: path.clone() })?;
-        (self.observe)(TransferEvent::File { path, resumed_from: 0 });
+        self.observer.tell(TransferEvent::File { path, resumed_from: 0 })?;
         self.send_content(path, opened, size, 0, blake3::Hasher::new(), None)
     }
 
     /// A file of which only its end tells its size.
-    fn send_unsized(&mut self, path: &EntryPath, mut opened: Opened) -> Result<(), Stop> {
+    fn send_unsized(&mut self, path: &EntryPath, mut opened: Opened<'_>) -> Result<(), Stop> {
         let mode = opened.mode;
         self.control(&Control::File { offer: false, mode, size: None, path: path.clone() })?;
-        (self.observe)(TransferEvent::File { path, resumed_from: 0 });
+        self.observer.tell(TransferEvent::File { path, resumed_from: 0 })?;
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
         loop {
-            match self
-                .send_piece(&mut opened.file, size, OUT, &mut hasher)
-                .map_err(|stop| named(stop, path))?
-            {
+            match self.send_piece(&mut opened, size, OUT, &mut hasher).map_err(|stop| named(stop, path))? {
                 Some(0) => return self.end_file(path, mode, size, &hasher),
                 Some(n) => size += n as u64,
-                None => {}
+                None => self.await_source()?,
             }
         }
     }
@@ -280,7 +295,7 @@ impl<T: Transport> Sender<'_, T> {
     /// Hashes our own file up to there. `None`: it ends before.
     fn hash_beginning(
         &mut self,
-        file: &mut File,
+        file: &mut Opened<'_>,
         length: u64,
         hasher: &mut blake3::Hasher,
     ) -> Result<Option<Hash>, Stop> {
@@ -295,9 +310,10 @@ impl<T: Transport> Sender<'_, T> {
                     done += n as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.await_source()?,
                 Err(error) => return Err(SourceError::new("read", "what was sent".as_ref(), error).into()),
             }
-            (self.observe)(TransferEvent::Hashing { done });
+            self.observer.tell(TransferEvent::Hashing { done })?;
             if self.last_sign.elapsed() >= SIGN_OF_LIFE {
                 self.control(&Control::Phase { activity: Activity::Hashing, done })?;
                 self.flush()?;
@@ -310,7 +326,7 @@ impl<T: Transport> Sender<'_, T> {
     fn send_content(
         &mut self,
         path: &EntryPath,
-        mut opened: Opened,
+        mut opened: Opened<'_>,
         size: u64,
         offset: u64,
         mut hasher: blake3::Hasher,
@@ -321,7 +337,7 @@ impl<T: Transport> Sender<'_, T> {
         let mut data_end = if opened.is_sparse { at } else { size };
         while at < size {
             if at == data_end {
-                let (hole, end) = os::next_data(&mut opened.file, size, at);
+                let (hole, end) = opened.next_data(size, at);
                 if hole > 0 {
                     self.send_hole(hole, &mut hasher)?;
                     at += hole;
@@ -330,17 +346,18 @@ impl<T: Transport> Sender<'_, T> {
                 continue;
             }
             let most = usize::try_from(data_end - at).unwrap_or(usize::MAX);
-            let n = self.send_piece(&mut opened.file, at, most, &mut hasher);
+            let n = self.send_piece(&mut opened, at, most, &mut hasher);
             match n.map_err(|stop| named(stop, path))? {
                 // It has become shorter, or the system gives it a size that it has not.
                 Some(0) if opened.change() == Change::Content => {
                     return Err(SourceError::changed(path).into());
                 }
-                Some(0) => return Err(SourceError::shorter(path, size, at).into()),
+                Some(0) => return Err(opened.ended_early(path, size, at).into()),
                 Some(n) => at += n as u64,
-                None => {}
+                None => self.await_source()?,
             }
         }
+        self.ends_there(&mut opened, path, size)?;
         match opened.change() {
             Change::Nothing => {}
             Change::Inode if self.reads_the_same_again(&mut opened, path, size, &hasher)? => {}
@@ -355,15 +372,35 @@ impl<T: Transport> Sender<'_, T> {
     /// Whether a file still has the content that was sent of it.
     fn reads_the_same_again(
         &mut self,
-        opened: &mut Opened,
+        opened: &mut Opened<'_>,
         path: &EntryPath,
         size: u64,
         sent: &blake3::Hasher,
     ) -> Result<bool, Stop> {
-        let rewound = opened.file.rewind();
-        rewound.map_err(|e| SourceError::new("read", path.to_string().as_ref(), e))?;
-        let now = self.hash_beginning(&mut opened.file, size, &mut blake3::Hasher::new())?;
+        opened.seek(path, 0)?;
+        let now = self.hash_beginning(opened, size, &mut blake3::Hasher::new())?;
         Ok(now == Some(*sent.finalize().as_bytes()) && opened.change() != Change::Content)
+    }
+
+    /// Refuses a program's source that goes on behind the size that it gave. Of a file its size tells it.
+    fn ends_there(&mut self, opened: &mut Opened<'_>, path: &EntryPath, size: u64) -> Result<(), Stop> {
+        while opened.is_given() {
+            match opened.read(&mut [0]) {
+                Ok(0) => break,
+                Ok(_) => return Err(SourceError::longer(path, size).into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.await_source()?,
+                Err(error) => return Err(SourceError::of(path, error).into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A source has nothing yet.
+    fn await_source(&mut self) -> Result<(), Stop> {
+        self.stay_heard()?;
+        thread::sleep(LOOK);
+        Ok(())
     }
 
     /// The output of a command, of which only its exit status says that it is whole.
@@ -374,7 +411,7 @@ impl<T: Transport> Sender<'_, T> {
         // It may close its output long before it ends.
         while !running.has_ended_well()? {
             self.stay_heard()?;
-            thread::sleep(LOOK_AT_COMMAND);
+            thread::sleep(LOOK);
         }
         self.end_file(path, STREAM_MODE, size, &hasher)
     }
@@ -387,7 +424,7 @@ impl<T: Transport> Sender<'_, T> {
     /// All that a stream gives; its file has no end yet.
     fn send_input(&mut self, path: &EntryPath, mut input: Input) -> Result<(u64, blake3::Hasher), Stop> {
         self.control(&Control::File { offer: false, mode: STREAM_MODE, size: None, path: path.clone() })?;
-        (self.observe)(TransferEvent::File { path, resumed_from: 0 });
+        self.observer.tell(TransferEvent::File { path, resumed_from: 0 })?;
         let mut hasher = blake3::Hasher::new();
         let mut size = 0;
         loop {
@@ -427,10 +464,10 @@ impl<T: Transport> Sender<'_, T> {
     /// Sleeps until the input has something.
     fn await_input(&mut self, input: &mut Input) -> Result<(), Stop> {
         // The deadline makes nothing readable, so it is looked at so often.
-        const LOOK: Duration = Duration::from_millis(100);
+        const LOOK_UP: Duration = Duration::from_millis(100);
         while input.wait(&[], Duration::ZERO)? != WaitEnd::Ready {
             self.stay_heard()?;
-            input.wait(&self.channel.link().watched(), LOOK)?;
+            input.wait(&self.channel.link().watched(), LOOK_UP)?;
         }
         Ok(())
     }
@@ -485,7 +522,7 @@ impl<T: Transport> Sender<'_, T> {
             }
             left -= part;
             self.outcome.moved += part;
-            (self.observe)(TransferEvent::Moved { bytes: part });
+            self.observer.tell(TransferEvent::Moved { bytes: part })?;
         }
         Ok(())
     }
@@ -504,7 +541,7 @@ impl<T: Transport> Sender<'_, T> {
 
     fn moved(&mut self, bytes: u64) -> Result<(), Stop> {
         self.outcome.moved += bytes;
-        (self.observe)(TransferEvent::Moved { bytes });
+        self.observer.tell(TransferEvent::Moved { bytes })?;
         let until = Instant::now() + self.rate_limit.after(bytes);
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -521,10 +558,7 @@ impl<T: Transport> Sender<'_, T> {
 /// A reading error does not know the name of its file.
 fn named(stop: Stop, path: &EntryPath) -> Stop {
     match stop {
-        Stop::Source(error) => match error.into_io_error() {
-            Ok(error) => Stop::Source(SourceError::new("read", path.to_string().as_ref(), error)),
-            Err(error) => Stop::Source(error),
-        },
+        Stop::Source(error) => Stop::Source(error.named(path)),
         other => other,
     }
 }

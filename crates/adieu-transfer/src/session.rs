@@ -4,7 +4,7 @@
 //! It knows nothing of files. The sender and the receiver stand above it, and share nothing else.
 
 use crate::advice::Advice;
-use crate::event::TransferEvent;
+use crate::event::{Observer, TransferEvent};
 use crate::outcome::{self, TransferOutcome, Verdict};
 use crate::patience::{NotRead, Waits, in_words, read_exactly};
 use crate::report::TransferRole;
@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 
 /// Limit for the peer's end after this side has said its last word.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// The same limit for a transfer that this side has cancelled.
+pub(crate) const AFTER_CANCEL: Duration = Duration::from_secs(2);
 
 /// The same limit for a client that has not said who it is while others wait.
 const SHORT_PARTING: Duration = Duration::from_secs(2);
@@ -303,14 +306,15 @@ fn agree_on<T: Transport>(
 pub(crate) fn begin<'a, T: Transport>(
     link: &'a mut T,
     agreement: Agreement,
-    observe: &mut dyn FnMut(TransferEvent<'_>),
+    observer: &mut Observer<'_>,
 ) -> (Channel<&'a mut T>, TransferOutcome) {
     let (start, version) = (agreement.began, agreement.version);
     let channel = Channel::new(link, agreement);
     let encrypted = channel.is_encrypted();
     let mut outcome = TransferOutcome { version: Some(version), encrypted, ..TransferOutcome::new() };
     outcome.times.agreed = Some(start.elapsed());
-    observe(TransferEvent::Agreed { version, encrypted });
+    // Whoever goes on asks whether that was the end of it.
+    let _ = observer.tell(TransferEvent::Agreed { version, encrypted });
     (channel, outcome)
 }
 

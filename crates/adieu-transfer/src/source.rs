@@ -1,9 +1,11 @@
-//! What is sent: files, directories entry by entry, streams, and the output of a command.
+//! What is sent: files, directories entry by entry, streams, the output of a command, and a program's own sources.
 //!
 //! It looks at everything that the user named before anything is sent, and opens each file only when its turn comes. It
 //! does not send: the [sender](crate::sender) asks for one entry after the other.
 
 mod error;
+mod given;
+mod opened;
 mod producer;
 mod tree;
 
@@ -11,16 +13,14 @@ use crate::os::{self, Kind};
 use crate::wire::{EntryPath, NameError, link_stays_inside};
 pub use error::SourceError;
 use error::shown_path;
+pub use given::Source;
+pub(crate) use opened::{Change, Opened, Place};
 pub(crate) use producer::Producer;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
-use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
-pub(crate) use tree::FilePlace;
-use tree::Tree;
+use tree::{FilePlace, Tree};
 
 /// The name that the output of a command has, if none is given.
 const OUTPUT_NAME: &[u8] = b"output";
@@ -50,6 +50,8 @@ enum SourceKind {
     Directory(Arc<Tree>),
     /// What it writes to its stdout.
     Command(Producer),
+    /// A program's own source, with its size if that is known.
+    Given(Place, Option<u64>),
 }
 
 impl Sources {
@@ -65,7 +67,7 @@ impl Sources {
         for path in paths {
             let one = Named::new(path.into())?;
             if !taken.insert(one.path.clone()) {
-                return Err(SourceError::words(format!("two of the files have the name {}", one.path)));
+                return Err(two_of(&one.path));
             }
             named.push(one);
         }
@@ -86,6 +88,39 @@ impl Sources {
     ) -> Result<Self, SourceError> {
         let path = EntryPath::new(OUTPUT_NAME.to_vec())?;
         Ok(Self { named: vec![Named { path, kind: SourceKind::Command(Producer::new(make)) }] })
+    }
+
+    /// The content of a program's own [`Source`], under this name. With `/` in it, it is below directories, which the receiver
+    /// makes.
+    ///
+    /// ```
+    /// use adieu_transfer::Sources;
+    ///
+    /// let sources = Sources::of("notes/today.txt", b"all is well".to_vec())?.and("notes/empty", Vec::new())?;
+    /// assert!(sources.can_be_read_again());
+    /// # Ok::<(), adieu_transfer::SourceError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The name cannot be sent: see [`NameError`](crate::NameError).
+    pub fn of(name: &str, source: impl Source + 'static) -> Result<Self, SourceError> {
+        Self { named: Vec::new() }.and(name, source)
+    }
+
+    /// Adds the content of another source.
+    ///
+    /// # Errors
+    ///
+    /// The name cannot be sent, or there is one of that name.
+    pub fn and(mut self, name: &str, source: impl Source + 'static) -> Result<Self, SourceError> {
+        let path = EntryPath::new(name.into())?;
+        if self.named.iter().any(|named| named.path == path) {
+            return Err(two_of(&path));
+        }
+        let size = source.size();
+        self.named.push(Named { path, kind: SourceKind::Given(Place::Given(Arc::new(source)), size) });
+        Ok(self)
     }
 
     /// Whether stdin is sent.
@@ -119,7 +154,8 @@ impl Sources {
                 kind: SourceKind::Stdin
                     | SourceKind::File(..)
                     | SourceKind::Stream(_)
-                    | SourceKind::Command(_),
+                    | SourceKind::Command(_)
+                    | SourceKind::Given(..),
                 ..
             }]
         )
@@ -127,15 +163,20 @@ impl Sources {
 
     /// Whether all of it can be read a second time: stdin and pipes cannot.
     pub fn can_be_read_again(&self) -> bool {
-        !self
-            .named
-            .iter()
-            .any(|n| matches!(n.kind, SourceKind::Stdin | SourceKind::Stream(_) | SourceKind::Command(_)))
+        self.named.iter().all(|named| match &named.kind {
+            SourceKind::Stdin | SourceKind::Stream(_) | SourceKind::Command(_) => false,
+            SourceKind::File(..) | SourceKind::Directory(_) => true,
+            SourceKind::Given(place, _) => place.can_be_read_again(),
+        })
     }
 
     /// All content, if only files were named.
     pub(crate) fn bytes(&self) -> Option<u64> {
-        self.named.iter().map(|n| if let SourceKind::File(_, size) = n.kind { size } else { None }).sum()
+        let size = |named: &Named| match named.kind {
+            SourceKind::File(_, size) | SourceKind::Given(_, size) => size,
+            _ => None,
+        };
+        self.named.iter().map(size).try_fold(0u64, |sum, size| sum.checked_add(size?))
     }
 
     /// Looks at every entry of the directories: what cannot be sent, such as a socket or a link that leads out, is better
@@ -163,6 +204,10 @@ impl Sources {
     }
 }
 
+fn two_of(path: &EntryPath) -> SourceError {
+    SourceError::words(format!("two of the files have the name {path}"))
+}
+
 impl Named {
     fn new(path: PathBuf) -> Result<Self, SourceError> {
         if path.as_os_str() == "-" {
@@ -183,7 +228,7 @@ impl Named {
             SourceKind::Directory(Arc::new(tree))
         } else if there.is_file() {
             // Found out now, and not when somebody waits for it.
-            let size = Opened::new(&FilePlace::named(path.clone()))?.size;
+            let size = Opened::file(&FilePlace::named(path.clone()))?.size;
             SourceKind::File(path, size)
         } else {
             SourceKind::Stream(path)
@@ -195,7 +240,7 @@ impl Named {
 /// One entry.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    File { path: EntryPath, place: FilePlace },
+    File { path: EntryPath, place: Place },
     Stream { path: EntryPath, place: Option<PathBuf> },
     Command { path: EntryPath, producer: Producer },
     Directory { path: EntryPath },
@@ -240,7 +285,10 @@ impl Iterator for Entries<'_> {
         Some(match kind {
             SourceKind::Stdin => Ok(Entry::Stream { path, place: None }),
             SourceKind::Command(producer) => Ok(Entry::Command { path, producer: producer.clone() }),
-            SourceKind::File(place, _) => Ok(Entry::File { path, place: FilePlace::named(place.clone()) }),
+            SourceKind::File(place, _) => {
+                Ok(Entry::File { path, place: Place::File(FilePlace::named(place.clone())) })
+            }
+            SourceKind::Given(place, _) => Ok(Entry::File { path, place: place.clone() }),
             SourceKind::Stream(place) => Ok(Entry::Stream { path, place: Some(place.clone()) }),
             SourceKind::Directory(tree) => {
                 self.top = Some((path.clone(), Arc::clone(tree)));
@@ -261,7 +309,9 @@ impl Entries<'_> {
     ) -> Result<Entry, SourceError> {
         match kind {
             Kind::Directory => self.enter(tree, path, place),
-            Kind::File => Ok(Entry::File { path, place: FilePlace::below(Arc::clone(tree), place) }),
+            Kind::File => {
+                Ok(Entry::File { path, place: Place::File(FilePlace::below(Arc::clone(tree), place)) })
+            }
             Kind::Link => {
                 let target = tree.target_of(&place)?;
                 if !link_stays_inside(top, &path, &target) {
@@ -281,71 +331,5 @@ impl Entries<'_> {
         names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
         self.open.push(Open { path: path.clone(), place, names });
         Ok(Entry::Directory { path })
-    }
-}
-
-/// A file that is being read, and what it was like when that began.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) file: File,
-    /// `None`: the system gives it as 0, and there is something; it ends where reading ends.
-    pub(crate) size: Option<u64>,
-    pub(crate) mode: u16,
-    /// It may have holes.
-    pub(crate) is_sparse: bool,
-    stamp: Stamp,
-}
-
-/// What changes when a file is written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    size: u64,
-    modified: Option<SystemTime>,
-    /// Nobody can set it back, as `modified` can be; but a new name or mode moves it too.
-    inode: Option<(i64, i64)>,
-}
-
-/// What can be seen to have changed of a file since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    Nothing,
-    /// Only the time of its inode: who has its content alone can tell.
-    Inode,
-    Content,
-}
-
-impl Stamp {
-    fn of(there: &Metadata) -> Self {
-        Self { size: there.len(), modified: there.modified().ok(), inode: os::inode_changed(there) }
-    }
-}
-
-impl Opened {
-    pub(crate) fn new(place: &FilePlace) -> Result<Self, SourceError> {
-        let fail = |e| SourceError::new("read", &place.shown(), e);
-        let mut file = place.open()?;
-        let there = file.metadata().map_err(fail)?;
-        let mut size = Some(there.len());
-        // Files of /proc have no size and content all the same.
-        if there.len() == 0 && file.read(&mut [0]).map_err(fail)? > 0 {
-            file.rewind().map_err(fail)?;
-            size = None;
-        }
-        Ok(Self {
-            size,
-            mode: os::permissions(&there),
-            is_sparse: os::is_sparse(&there),
-            stamp: Stamp::of(&there),
-            file,
-        })
-    }
-
-    /// Whether it was written to since it was opened.
-    pub(crate) fn change(&self) -> Change {
-        match self.file.metadata().map(|there| Stamp::of(&there)) {
-            Ok(now) if now == self.stamp => Change::Nothing,
-            Ok(now) if (Stamp { inode: self.stamp.inode, ..now }) == self.stamp => Change::Inode,
-            _ => Change::Content,
-        }
     }
 }

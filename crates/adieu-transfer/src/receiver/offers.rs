@@ -3,7 +3,7 @@
 use super::{Receiver, State, Stop, out_of_place, say};
 use crate::event::TransferEvent;
 use crate::session::SIGN_OF_LIFE;
-use crate::storage::{Beginning, Held, Offered, Storage};
+use crate::storage::{Beginning, Found, Offered, Storage};
 use crate::transport::Transport;
 use crate::wire::{
     Activity, Answer, Control, EntryPath, Have, HaveState, OFFERS_LIMIT, OLD_OFFERS, ShortHash, Totals,
@@ -64,7 +64,7 @@ impl OffersHeard {
     }
 }
 
-impl<T: Transport> Receiver<'_, T> {
+impl<'b, T: Transport> Receiver<'_, 'b, T> {
     /// Version 1: the sender names no hash, so it is told nothing, and sends the file from its beginning.
     pub(super) fn old_offer(&mut self, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
         if self.offers.len() >= OLD_OFFERS {
@@ -88,17 +88,17 @@ impl<T: Transport> Receiver<'_, T> {
         self.outcome.resumed_from.get_or_insert(0);
         let looked = self.while_alive(|storage, alive| Ok(storage.look(&offered, alive)?))?;
         let answer = match looked {
-            Held::Nothing => Answer::Nothing,
-            Held::Beginning => Answer::Beginning,
-            Held::Whole(whole) => {
+            Found::Nothing => Answer::Nothing,
+            Found::Beginning => Answer::Beginning,
+            Found::Whole(whole) => {
                 let answer = if whole.is_kept() { Answer::Stored } else { Answer::WholePartial };
                 let (size, hash) = whole.measure();
                 self.outcome.files_kept += u64::from(whole.is_kept());
                 if let Some(resumed) = &mut self.outcome.resumed_from {
                     *resumed += size;
                 }
-                (self.observe)(TransferEvent::File { path: whole.path(), resumed_from: size });
-                (self.observe)(TransferEvent::Moved { bytes: size });
+                self.observer.tell(TransferEvent::File { path: whole.path(), resumed_from: size })?;
+                self.observer.tell(TransferEvent::Moved { bytes: size })?;
                 self.list.kept(whole.path(), whole.mode(), size, &hash);
                 self.storing(|storage, observe, wanted| storage.complete(*whole, observe, wanted))?;
                 answer
@@ -135,7 +135,10 @@ impl<T: Transport> Receiver<'_, T> {
             }
             let mut goes_on = false;
             if let Some(beginning) = &mut front.beginning {
-                let compared = self.while_alive(|_, alive| Ok(beginning.compare(length, hash, alive)))?;
+                let offered = &front.offered;
+                let compared = self.while_alive(|storage, alive| {
+                    Ok(storage.compare(beginning, offered, length, hash, alive))
+                })?;
                 goes_on = compared.unwrap_or(false) && length < front.offered.size;
             }
             if !goes_on {
@@ -158,15 +161,16 @@ impl<T: Transport> Receiver<'_, T> {
             return Err(out_of_place("a start where nothing ends"));
         }
         let (size, beginning) = (offered.size, beginning.map(|beginning| *beginning));
-        let incoming = self.storage.start(offered, beginning, offset, self.observe)?;
+        let incoming = self.storage.start(offered, beginning, offset, &mut self.observer.parts().0)?;
         let (there, _) = incoming.measure();
         if let Some(resumed) = &mut self.outcome.resumed_from {
             *resumed += there;
         }
-        (self.observe)(TransferEvent::File { path: incoming.path(), resumed_from: there });
-        (self.observe)(TransferEvent::Moved { bytes: there });
+        // Nothing more is told once it is cancelled.
+        let _ = self.observer.tell(TransferEvent::File { path: incoming.path(), resumed_from: there });
+        let told = self.observer.tell(TransferEvent::Moved { bytes: there });
         self.state = State::InFile(Box::new(incoming), Some(size));
-        Ok(())
+        Ok(told?)
     }
 
     /// The sender has offered everything: if all of it is here, this is its END.
@@ -178,23 +182,27 @@ impl<T: Transport> Receiver<'_, T> {
     /// Does what reads for long, and says now and then that this side lives: not how far it is, which would tell a size.
     fn while_alive<R>(
         &mut self,
-        work: impl FnOnce(&mut Storage, &mut dyn FnMut(u64) -> bool) -> Result<R, Stop>,
+        work: impl FnOnce(&mut Storage<'b>, &mut dyn FnMut(u64) -> bool) -> Result<R, Stop>,
     ) -> Result<R, Stop> {
-        let (channel, observe) = (&mut self.channel, &mut *self.observe);
+        let (channel, observer) = (&mut self.channel, &mut self.observer);
         let mut failed = None;
         let mut last_sign = Instant::now();
         let mut alive = |done| {
-            observe(TransferEvent::Hashing { done });
+            if let Err(cancelled) = observer.tell(TransferEvent::Hashing { done }) {
+                failed = Some(cancelled.into());
+                return false;
+            }
             if last_sign.elapsed() < SIGN_OF_LIFE {
                 return true;
             }
             last_sign = Instant::now();
-            failed = say(channel, &Control::Phase { activity: Activity::Hashing, done: 0 }).err();
+            let said = say(channel, &Control::Phase { activity: Activity::Hashing, done: 0 });
+            failed = said.err().map(Stop::Link);
             failed.is_none()
         };
         let result = work(self.storage, &mut alive);
         match failed {
-            Some(error) => Err(Stop::Link(error)),
+            Some(stop) => Err(stop),
             None => result,
         }
     }

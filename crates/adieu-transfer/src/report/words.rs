@@ -31,7 +31,7 @@ impl TransferRole {
 pub enum TransferResult {
     /// Everything is stored and synced under its name at the receiver.
     Stored,
-    /// Everything was written to the receiver's stdout.
+    /// Everything was written to the receiver's stdout, or taken by its program, and nobody claims that it is durable.
     Written,
     /// The receiver says that it failed.
     Refused,
@@ -49,6 +49,8 @@ pub enum TransferResult {
     LocalFailure,
     /// A signal ended it.
     Interrupted,
+    /// The program on this side cancelled it.
+    Cancelled,
     /// There never was a connection.
     NoConnection,
     /// Bytes without a protocol: the connection's report says what is known.
@@ -69,6 +71,7 @@ impl TransferResult {
             Self::Incomplete => "incomplete",
             Self::LocalFailure => "local_failure",
             Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
             Self::NoConnection => "no_connection",
             Self::Plain => "plain",
         }
@@ -88,6 +91,7 @@ impl From<&Verdict> for TransferResult {
             Verdict::Incomplete { .. } => Self::Incomplete,
             Verdict::Local { .. } => Self::LocalFailure,
             Verdict::Interrupted { .. } => Self::Interrupted,
+            Verdict::Cancelled => Self::Cancelled,
         }
     }
 }

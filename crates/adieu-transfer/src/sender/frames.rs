@@ -60,7 +60,7 @@ impl<T: Transport> Sender<'_, T> {
                     self.old_offers.answers.push_back(have);
                 }
                 Item::Control(Control::Phase { activity, .. }) => {
-                    (self.observe)(TransferEvent::PeerIsBusy { activity });
+                    self.observer.tell(TransferEvent::PeerIsBusy { activity })?;
                 }
                 Item::Control(Control::Receipt(receipt)) => return Err(Stop::Answered(receipt)),
                 Item::Control(control) => return Err(ProtocolError::OutOfPlace(control.name()).into()),

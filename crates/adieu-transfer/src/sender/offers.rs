@@ -3,15 +3,14 @@
 //! The receiver says what it has only to a sender that named its hash. So a file that is offered is read once for its hash, and
 //! once more if it has to be sent.
 
-use super::{Sender, Stop};
+use super::{Sender, Stop, named};
 use crate::event::TransferEvent;
-use crate::source::{Change, FilePlace, Opened, SourceError};
+use crate::source::{Change, Opened, Place, SourceError};
 use crate::transport::Transport;
 use crate::wire::{
     Answer, Control, EntryPath, Hash, OFFERS_LIMIT, ProtocolError, Receipt, cost_of_offer, short,
 };
 use std::collections::VecDeque;
-use std::io::{Seek, SeekFrom};
 
 /// Offers are sent when there are so many bytes of them, or when so much was read for them.
 const GATHERED: usize = 16 * 1024;
@@ -21,13 +20,13 @@ const HASHED: u64 = 4 << 20;
 const LEAST_STEP: u64 = 64 * 1024;
 const STEPS: u64 = 4096;
 
-/// A file that was offered.
-struct Offer {
-    path: EntryPath,
-    place: FilePlace,
-    mode: u16,
-    size: u64,
-    hash: Hash,
+/// A file that is offered.
+pub(super) struct Offer {
+    pub(super) path: EntryPath,
+    pub(super) place: Place,
+    pub(super) mode: u16,
+    pub(super) size: u64,
+    pub(super) hash: Hash,
 }
 
 #[derive(Default)]
@@ -46,22 +45,15 @@ pub(super) struct OffersMade {
 
 impl<T: Transport> Sender<'_, T> {
     /// Offers a file, and sends those whose answers are there and that the receiver does not have.
-    pub(super) fn offer(
-        &mut self,
-        path: EntryPath,
-        place: FilePlace,
-        mut opened: Opened,
-        size: u64,
-    ) -> Result<(), Stop> {
-        let (hash, mode) = (self.hash_of(&mut opened, &path, size)?, opened.mode);
-        drop(opened);
-        while self.offers.cost + cost_of_offer(&path) > OFFERS_LIMIT {
+    pub(super) fn offer(&mut self, offer: Offer) -> Result<(), Stop> {
+        let Offer { ref path, mode, size, hash, .. } = offer;
+        while self.offers.cost + cost_of_offer(path) > OFFERS_LIMIT {
             self.serve_one()?;
         }
         self.control(&Control::Offer { mode, size, hash: short(&hash), path: path.clone() })?;
-        self.offers.cost += cost_of_offer(&path);
+        self.offers.cost += cost_of_offer(path);
         self.offers.hashed += size;
-        self.offers.unanswered.push_back(Offer { path, place, mode, size, hash });
+        self.offers.unanswered.push_back(offer);
         if self.out.len() >= GATHERED || self.offers.hashed >= HASHED {
             self.offers.hashed = 0;
             self.flush()?;
@@ -72,15 +64,25 @@ impl<T: Transport> Sender<'_, T> {
         Ok(())
     }
 
-    fn hash_of(&mut self, opened: &mut Opened, path: &EntryPath, size: u64) -> Result<Hash, Stop> {
-        let changed = || SourceError::changed(path);
+    /// The hash of a file that is to be offered, and its mode.
+    pub(super) fn hash_of(
+        &mut self,
+        mut opened: Opened<'_>,
+        path: &EntryPath,
+        size: u64,
+    ) -> Result<(Hash, u16), Stop> {
         let mut hasher = blake3::Hasher::new();
-        let hash = self.hash_beginning(&mut opened.file, size, &mut hasher)?.ok_or_else(changed)?;
+        let Some(hash) = self.hash_beginning(&mut opened, size, &mut hasher).map_err(|s| named(s, path))?
+        else {
+            return Err(ended_while_hashed(&opened, path, size).into());
+        };
+        self.ends_there(&mut opened, path, size)?;
         match opened.change() {
-            Change::Nothing => Ok(hash),
-            Change::Inode if self.reads_the_same_again(opened, path, size, &hasher)? => Ok(hash),
-            _ => Err(changed().into()),
+            Change::Nothing => {}
+            Change::Inode if self.reads_the_same_again(&mut opened, path, size, &hasher)? => {}
+            _ => return Err(SourceError::changed(path).into()),
         }
+        Ok((hash, opened.mode))
     }
 
     /// Serves every offer that there is, and waits for the answers.
@@ -105,7 +107,7 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     /// What the receiver says of offers, the first first.
-    pub(super) fn answered(&mut self, packed: &[u8]) -> Result<(), ProtocolError> {
+    pub(super) fn answered(&mut self, packed: &[u8]) -> Result<(), Stop> {
         for answer in Answer::unpack(packed) {
             let offer = self.offers.unanswered.pop_front();
             let offer = offer.ok_or(ProtocolError::OutOfPlace("an answer to no offer"))?;
@@ -117,7 +119,7 @@ impl<T: Transport> Sender<'_, T> {
             self.offers.cost -= cost_of_offer(&path);
             self.list.kept(&path, mode, size, &hash);
             self.outcome.files_kept += u64::from(answer == Answer::Stored);
-            self.resumed(&path, size);
+            self.resumed(&path, size)?;
         }
         Ok(())
     }
@@ -131,36 +133,35 @@ impl<T: Transport> Sender<'_, T> {
         Ok(())
     }
 
-    fn resumed(&mut self, path: &EntryPath, there: u64) {
-        (self.observe)(TransferEvent::File { path, resumed_from: there });
-        (self.observe)(TransferEvent::Moved { bytes: there });
+    pub(super) fn resumed(&mut self, path: &EntryPath, there: u64) -> Result<(), Stop> {
         if let Some(resumed) = &mut self.outcome.resumed_from {
             *resumed += there;
         }
+        self.observer.tell(TransferEvent::File { path, resumed_from: there })?;
+        Ok(self.observer.tell(TransferEvent::Moved { bytes: there })?)
     }
 
     fn serve(&mut self, offer: Offer, answer: Answer) -> Result<(), Stop> {
         let Offer { path, place, mode, size, hash } = offer;
         self.offers.cost -= cost_of_offer(&path);
-        let mut opened = Opened::new(&place)?;
+        let mut opened = Opened::new(&place, &path)?;
         if opened.size != Some(size) || opened.mode != mode {
             return Err(SourceError::changed(&path).into());
         }
         let (mut offset, mut hasher) = (0, blake3::Hasher::new());
         if answer == Answer::Beginning && size > 0 {
             (offset, hasher) = self.compare(&mut opened, &path, size)?;
-            let placed = opened.file.seek(SeekFrom::Start(offset));
-            placed.map_err(|e| SourceError::new("read", &place.shown(), e))?;
+            opened.seek(&path, offset)?;
         }
         self.control(&Control::Start { offset })?;
-        self.resumed(&path, offset);
+        self.resumed(&path, offset)?;
         self.send_content(&path, opened, size, offset, hasher, Some(&hash))
     }
 
     /// Names lengths and hashes of a file until the receiver says how much it has: that length, and the hasher there.
     fn compare(
         &mut self,
-        opened: &mut Opened,
+        opened: &mut Opened<'_>,
         path: &EntryPath,
         size: u64,
     ) -> Result<(u64, blake3::Hasher), Stop> {
@@ -169,8 +170,8 @@ impl<T: Transport> Sender<'_, T> {
         (self.offers.is_compared, self.offers.from) = (true, None);
         while at < size && self.offers.from.is_none() {
             let more = step.min(size - at);
-            let hash = self.hash_beginning(&mut opened.file, more, &mut hasher)?;
-            let hash = hash.ok_or_else(|| SourceError::changed(path))?;
+            let hash = self.hash_beginning(opened, more, &mut hasher)?;
+            let hash = hash.ok_or_else(|| ended_while_hashed(opened, path, size))?;
             at += more;
             named.push((at, hasher.clone()));
             self.control(&Control::Check { length: at, hash: short(&hash) })?;
@@ -205,7 +206,7 @@ impl<T: Transport> Sender<'_, T> {
         self.control(&Control::AllOffered(totals))?;
         self.flush()?;
         // From now on all of it may be stored.
-        self.has_sent_all(totals);
+        self.has_sent_all(totals)?;
         let heard = self.hear_answer(|offers| offers.unanswered.is_empty());
         match heard {
             Err(Stop::Answered(receipt)) if self.offers.is_empty() => Ok(Some(receipt)),
@@ -223,4 +224,9 @@ impl OffersMade {
     fn is_empty(&self) -> bool {
         self.open.is_empty() && self.unanswered.is_empty()
     }
+}
+
+/// Something ended before its size while it was hashed.
+fn ended_while_hashed(opened: &Opened<'_>, path: &EntryPath, size: u64) -> SourceError {
+    if opened.is_given() { SourceError::fewer(path, size) } else { SourceError::changed(path) }
 }

@@ -2,17 +2,15 @@
 //! side compares.
 
 use super::{Sender, Stop};
-use crate::event::TransferEvent;
-use crate::source::{FilePlace, Opened, SourceError};
+use crate::source::{Opened, Place, SourceError};
 use crate::transport::Transport;
 use crate::wire::{Control, EntryPath, Have, HaveState, OLD_OFFERS};
 use std::collections::VecDeque;
-use std::io::{Seek, SeekFrom};
 
 /// An offer whose answer is awaited.
 struct OldOffer {
     path: EntryPath,
-    place: FilePlace,
+    place: Place,
     size: u64,
 }
 
@@ -26,7 +24,7 @@ impl<T: Transport> Sender<'_, T> {
     pub(super) fn old_offer(
         &mut self,
         path: EntryPath,
-        place: FilePlace,
+        place: Place,
         mode: u16,
         size: u64,
     ) -> Result<(), Stop> {
@@ -48,7 +46,7 @@ impl<T: Transport> Sender<'_, T> {
         self.flush()?;
         self.hear_until(|this| !this.old_offers.answers.is_empty())?;
         let have = self.old_offers.answers.pop_front();
-        let mut opened = Opened::new(&place)?;
+        let mut opened = Opened::new(&place, &path)?;
         if opened.size != Some(size) {
             return Err(SourceError::changed(&path).into());
         }
@@ -58,23 +56,18 @@ impl<T: Transport> Sender<'_, T> {
             && state != HaveState::Nothing
             && (1..=size).contains(&length)
         {
-            let ours = self.hash_beginning(&mut opened.file, length, &mut hasher)?;
+            let ours = self.hash_beginning(&mut opened, length, &mut hasher)?;
             let ours = ours.ok_or_else(|| SourceError::changed(&path))?;
             if ours == hash {
                 offset = length;
                 self.outcome.files_kept += u64::from(state == HaveState::Stored);
             } else {
                 hasher = blake3::Hasher::new();
-                let rewound = opened.file.seek(SeekFrom::Start(0));
-                rewound.map_err(|e| SourceError::new("read", &place.shown(), e))?;
+                opened.seek(&path, 0)?;
             }
         }
         self.control(&Control::Start { offset })?;
-        (self.observe)(TransferEvent::File { path: &path, resumed_from: offset });
-        (self.observe)(TransferEvent::Moved { bytes: offset });
-        if let Some(resumed) = &mut self.outcome.resumed_from {
-            *resumed += offset;
-        }
+        self.resumed(&path, offset)?;
         self.send_content(&path, opened, size, offset, hasher, None)
     }
 }

@@ -17,8 +17,15 @@ impl<T: Transport> Sender<'_, T> {
             Ok(receipt) => self.judge(receipt),
             Err(Stop::Answered(receipt)) => self.judge_early(receipt),
             Err(Stop::Source(error)) => {
-                self.abort(&error.to_string());
+                self.abort(&error.to_string(), session::LAST_WORDS);
                 Verdict::Local { words: error.to_string(), advice: None }
+            }
+            Err(Stop::Cancelled) => {
+                // After everything is sent there is no word for it: the end of the connection says it.
+                if !self.outcome.is_whole {
+                    self.abort(outcome::WAS_CANCELLED, session::AFTER_CANCEL);
+                }
+                Verdict::Cancelled
             }
             Err(Stop::Protocol(error)) => {
                 Verdict::NoReceipt { cause: format!("the peer sent {error}"), all_sent }
@@ -81,13 +88,13 @@ impl<T: Transport> Sender<'_, T> {
         }
     }
 
-    /// Says that nothing more will come, and why.
-    fn abort(&mut self, words: &str) {
+    /// Says that nothing more will come, and why; and waits for the peer's end no longer than that.
+    fn abort(&mut self, words: &str, limit: Duration) {
         let abort = Control::Abort { words: words.to_owned() };
         // A peer that does not hear this sees that the transfer is not whole all the same.
         let said = self.control(&abort).and_then(|()| self.flush());
         if said.is_ok() && self.channel.shutdown_send().is_ok() {
-            session::hear_out(&mut self.channel, session::LAST_WORDS);
+            session::hear_out(&mut self.channel, limit);
         }
     }
 

@@ -1,307 +1,145 @@
-//! Where a receiver keeps what comes: partials, and the way from a partial to the final name.
+//! A receiver's output: files on a disk, a stream, or a place of the program's own.
 //!
-//! A file is written to a partial beside its name. [`Storage::commit`] syncs what is whole, renames it, and syncs the
-//! names; only then anything may be called stored. Nothing here follows a link inside the target, and nothing is removed
-//! but partials.
+//! [`Disk`] has the first two. [`Given`] stands before a program's [`Store`]. The receiver knows neither of them: it asks
+//! [`Storage`].
 
-mod commit;
-mod destination;
-mod directories;
-mod incoming;
-mod offered;
-mod partial;
-mod syncer;
-mod taken;
-#[cfg(all(test, unix))]
-mod tests;
-mod through;
-mod walker;
+mod disk;
+mod error;
+mod given;
+mod memory;
+mod store;
 
-use crate::advice::Advice;
 use crate::event::TransferEvent;
-use crate::os::{self, There};
-use crate::wire::EntryPath;
-use crate::words::plain;
-use adieu_os::OpenFile;
-use commit::{Sync, Waiting, What, pending};
-use destination::Destination;
-use directories::Directories;
-pub(crate) use incoming::Incoming;
-pub(crate) use offered::{Beginning, Held, Offered};
-use partial::{Open, Spot};
-use std::collections::VecDeque;
+use crate::wire::{EntryPath, ShortHash};
+pub(crate) use disk::Held as Found;
+use disk::{Alive, Disk};
+pub(crate) use disk::{Awaited, Beginning, Incoming, Offered, Outlives, Wanted};
+pub use error::StorageError;
+use given::Given;
+pub use memory::MemoryStore;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use syncer::NotSynced;
-pub(crate) use syncer::{Awaited, Wanted};
-use taken::{Name, Pending, cannot_look, sent_twice, too_many};
+pub use store::{Confirmation, FileInfo, Held, Keep, Store};
 
-/// How many whole files may wait for their sync and rename, at most: so that memory has a bound, and small files share a sync.
-/// Each holds a descriptor, whose lock keeps another receiver from taking the partial over before it has its name.
-const WAITING_FILES: usize = 8192;
-/// Descriptors that are left for everything else.
-const OTHER_DESCRIPTORS: u64 = 256;
-/// Files that are synced one by one, each by its own descriptor, before one sync of the file system is cheaper.
-const ONE_BY_ONE: usize = 16;
-/// About the memory that an entry takes besides its names while it waits.
-const ENTRY_COST: usize = 256;
-/// The memory that everything may take that waits, with what it takes to remember which directories were made for it: before it
-/// is more, that is stored.
-const COST_LIMIT: usize = 32 << 20;
+/// A receiver's output. Several transfers can use one, one after the other.
+pub struct Storage<'a>(Output<'a>);
 
-/// Something could not be stored, in words for both sides.
-#[derive(Debug, thiserror::Error)]
-#[error("{words}")]
-pub struct StorageError {
-    words: String,
-    #[source]
-    source: Option<io::Error>,
-    /// A sync failed, so that what the system holds for written may not be.
-    is_unsynced: bool,
-    /// The sender wants what cannot be.
-    is_of_sender: bool,
-    advice: Option<Advice>,
+enum Output<'a> {
+    Disk(Box<Disk>),
+    Given(Box<Given<'a>>),
 }
 
-impl StorageError {
-    fn new(what: &str, error: io::Error) -> Self {
-        let words = format!("{what}: {}", plain(&error));
-        Self { source: Some(error), ..Self::words(words) }
-    }
-
-    fn words(words: impl Into<String>) -> Self {
-        Self { words: words.into(), source: None, is_unsynced: false, is_of_sender: false, advice: None }
-    }
-
-    fn of_sender(words: impl Into<String>) -> Self {
-        Self { is_of_sender: true, ..Self::words(words) }
-    }
-
-    /// Whether no output could store it.
-    pub(crate) fn is_of_sender(&self) -> bool {
-        self.is_of_sender
-    }
-
-    /// Whether a sync failed. Then no partial that waited for it may be kept: after a failure Linux holds for written what is
-    /// not, and the next sync of the same content succeeds.
-    pub(crate) fn is_unsynced(&self) -> bool {
-        self.is_unsynced
-    }
-
-    /// What can be done about it. `None`: the words say all.
-    pub fn advice(&self) -> Option<Advice> {
-        self.advice
-    }
-
-    /// The system's error. `None`: it was not the system that refused.
-    pub fn io_error(&self) -> Option<&io::Error> {
-        self.source.as_ref()
-    }
-}
-
-/// What a failed sync comes to.
-#[derive(Debug, Clone, Copy)]
-struct Consequence {
-    words: &'static str,
-    advice: Option<Advice>,
-}
-
-impl NotSynced {
-    fn unsynced(self, what: &str, consequence: Consequence) -> StorageError {
-        match self {
-            Self::Left => StorageError::words(format!("{what}: it was not waited for")),
-            Self::Failed(error) => {
-                let Consequence { words, advice } = consequence;
-                let words = format!("{what}: {}; {words}", plain(&error));
-                StorageError { source: Some(error), is_unsynced: true, advice, ..StorageError::words(words) }
-            }
-        }
-    }
-}
-
-/// The receiver's output.
-#[derive(Debug)]
-pub struct Storage {
-    destination: Destination,
-    /// Whole, and not yet under their names.
-    waiting: Vec<Waiting>,
-    waiting_limit: usize,
-    /// The memory that those take.
-    waiting_cost: usize,
-    /// Offered and not started, in their order: directory and name.
-    offered: VecDeque<(Vec<u8>, Vec<u8>)>,
-    /// Stored in this transfer: files and bytes.
-    stored: (u64, u64),
-}
-
-/// As many whole files may wait as there are descriptors for, with as many for the rest of the program.
-fn waiting_limit() -> usize {
-    let left = adieu_os::open_files_limit().saturating_sub(OTHER_DESCRIPTORS) / 2;
-    usize::try_from(left).unwrap_or(usize::MAX).clamp(1, WAITING_FILES)
-}
-
-/// Which partials outlive a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    All,
-    /// What somebody has kept before, and of which more is there now, whole or not.
-    Resumed,
-    None,
-}
-
-impl Keep {
-    fn includes(self, is_resumed: bool) -> bool {
-        self == Self::All || (self == Self::Resumed && is_resumed)
-    }
-}
-
-impl Storage {
-    /// A file or directory. That it can be written to is found out now, as far as that can be told beforehand.
+impl<'a> Storage<'a> {
+    /// A file or directory on a disk. That it can be written to is found out now, as far as that can be told beforehand.
     ///
     /// A directory takes everything under its name. Anything else is the name of one file, or of a directory that is made
-    /// if more than one file comes.
+    /// if more than one file comes. Files are written to partials beside their names, and are under their names once they are
+    /// whole and synced.
     ///
     /// # Errors
     ///
     /// The directory is not there, or cannot be written to.
     pub fn at(path: &Path) -> Result<Self, StorageError> {
-        Destination::at(path).map(Self::of)
+        Disk::at(path).map(Self::on_disk)
     }
 
-    /// An open output that is written through, such as stdout: what goes there is written, and never stored.
+    /// An open output that is written through, such as stdout: what goes there is written, and never stored. It takes one file.
     pub fn stream(file: File) -> Self {
-        Self::of(Destination::Stream(file))
+        Self::on_disk(Disk::stream(file))
     }
 
-    fn of(destination: Destination) -> Self {
-        Self {
-            destination,
-            waiting: Vec::new(),
-            waiting_limit: waiting_limit(),
-            waiting_cost: 0,
-            offered: VecDeque::new(),
-            stored: (0, 0),
+    /// A place of the program's own: a [`Store`], or a reference to one.
+    ///
+    /// ```
+    /// use adieu_transfer::{MemoryStore, Storage};
+    ///
+    /// let mut store = MemoryStore::new(1 << 20);
+    /// let storage = Storage::of(&mut store);
+    /// // Receive into `storage`, and look into `store` afterwards.
+    /// # drop(storage);
+    /// assert!(store.files().is_empty());
+    /// ```
+    pub fn of(store: impl Store + 'a) -> Self {
+        Self(Output::Given(Box::new(Given::new(Box::new(store)))))
+    }
+
+    fn on_disk(disk: Disk) -> Self {
+        Self(Output::Disk(Box::new(disk)))
+    }
+
+    /// Whether it is a [stream](Self::stream): what was written there by a transfer that failed cannot be taken back.
+    pub fn is_stream(&self) -> bool {
+        match &self.0 {
+            Output::Disk(disk) => disk.is_stream(),
+            Output::Given(_) => false,
         }
     }
 
-    /// Whether what comes is only written through.
-    pub fn is_stream(&self) -> bool {
-        matches!(self.destination, Destination::Stream(_))
+    /// Whether it is a program's own store.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self.0, Output::Given(_))
+    }
+
+    /// What the last commit was worth.
+    pub(crate) fn confirms(&self) -> Confirmation {
+        match &self.0 {
+            Output::Disk(disk) if disk.is_stream() => Confirmation::Written,
+            Output::Disk(_) => Confirmation::Stored,
+            Output::Given(given) => given.confirms(),
+        }
     }
 
     /// Files and bytes that are stored.
     pub(crate) fn stored(&self) -> (u64, u64) {
-        self.stored
+        match &self.0 {
+            Output::Disk(disk) => disk.stored(),
+            Output::Given(given) => given.stored(),
+        }
     }
 
     /// What is counted from here on is another transfer's.
     pub(crate) fn count_anew(&mut self) {
-        self.stored = (0, 0);
+        match &mut self.0 {
+            Output::Disk(disk) => disk.count_anew(),
+            Output::Given(given) => given.count_anew(),
+        }
     }
 
     /// The transfer begins: one file, or a tree.
     pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
-        self.destination.begin(single)?;
-        if let Some(tree) = self.destination.tree() {
-            tree.taken.clear();
+        match &mut self.0 {
+            Output::Disk(disk) => disk.begin(single),
+            Output::Given(given) => given.begin(single),
         }
-        Ok(())
-    }
-
-    /// Where a file of the transfer is kept: directory and name, in the tree.
-    fn location(&self, path: &EntryPath) -> Result<(Vec<u8>, Vec<u8>), StorageError> {
-        let (parent, name) = self.destination.location(path);
-        if !self.is_stream() {
-            os::check_name(name).map_err(|why| StorageError::words(why.to_string()))?;
-        }
-        Ok((parent.to_vec(), name.to_vec()))
-    }
-
-    fn tree(&mut self) -> Result<&mut Directories, StorageError> {
-        self.destination.tree().ok_or_else(|| StorageError::words("the output is no directory"))
     }
 
     /// A file begins.
     pub(crate) fn create(
         &mut self,
-        path: EntryPath,
-        mode: u16,
+        file: FileInfo,
         observe: &mut dyn FnMut(TransferEvent<'_>),
     ) -> Result<Incoming, StorageError> {
-        if !self.is_stream() {
-            let (parent, name) = self.location(&path)?;
-            let directory = Arc::clone(self.tree()?.directory(&parent)?);
-            self.name(Spot { directory: &directory, parent: &parent, name: &name })?;
+        match &mut self.0 {
+            Output::Disk(disk) => disk.create(file.path, file.mode, observe),
+            Output::Given(given) => given.create(file, observe),
         }
-        self.create_named(path, mode, observe)
     }
 
-    /// A file begins whose name is known to be this transfer's.
-    fn create_named(
+    /// Content of a file that has begun. While a stream's reader takes nothing, `alive` is called now and then, and says whether
+    /// to go on.
+    pub(crate) fn write(
         &mut self,
-        path: EntryPath,
-        mode: u16,
-        observe: &mut dyn FnMut(TransferEvent<'_>),
-    ) -> Result<Incoming, StorageError> {
-        let (parent, name) = self.location(&path)?;
-        if let Destination::Stream(file) = &self.destination {
-            let unusable = |e| StorageError::new("cannot use the output", e);
-            let through = file.try_clone().and_then(OpenFile::for_writing).map_err(unusable)?;
-            let file = Open::stream(file.try_clone().map_err(unusable)?);
-            observe(TransferEvent::Created { path: &path });
-            let incoming = Incoming::new(path, parent, name, None, file, mode);
-            return Ok(Incoming { through: Some(through), ..incoming });
+        incoming: &mut Incoming,
+        bytes: &[u8],
+        alive: &mut dyn FnMut() -> bool,
+    ) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Output::Disk(_) if incoming.is_stream() => incoming.write_through(bytes, alive),
+            Output::Disk(_) => incoming.write(bytes),
+            Output::Given(given) => given.write(incoming, bytes),
         }
-        let tree = self.tree()?;
-        let directory = Arc::clone(tree.directory(&parent)?);
-        // In a directory that was made a moment ago there is nothing to look for.
-        let is_new = tree.is_new(&parent);
-        let spot = Spot { directory: &directory, parent: &parent, name: &name };
-        if !is_new {
-            self.make_room(spot)?;
-        }
-        let file = if let Some(file) = spot.create_new(mode)? {
-            file
-        } else {
-            // It may be one of ours that waits for its name.
-            self.refuse_partial(spot)?;
-            self.make_room(spot)?;
-            spot.replace(mode)?
-        };
-        self.tree()?.taken.add(file.identity);
-        let partial = Some(partial::name_of(&name));
-        observe(TransferEvent::Created { path: &path });
-        Ok(Incoming::new(path, parent, name, partial, file, mode))
-    }
-
-    /// Takes a name for this transfer, which uses each once.
-    fn name(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
-        match self.tree()?.taken.add_name(spot.parent, spot.name) {
-            Name::Again => Err(sent_twice(spot)),
-            Name::TooMany => Err(too_many()),
-            Name::New | Name::Alike => Ok(()),
-        }
-    }
-
-    /// Refuses a name that stands for what must not be replaced.
-    fn make_room(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
-        let there = there(spot)?;
-        self.refuse_taken(spot, there.as_ref())?;
-        spot.refuse_special(there.as_ref())
-    }
-
-    fn refuse_taken(&mut self, spot: Spot<'_>, there: Option<&There>) -> Result<(), StorageError> {
-        let Some(there) = there else { return Ok(()) };
-        let pending = || pending_in(&self.waiting, &self.offered, spot);
-        self.destination.tree().map_or(Ok(()), |tree| tree.taken.refuse(spot, there, pending))
-    }
-
-    fn refuse_partial(&mut self, spot: Spot<'_>) -> Result<(), StorageError> {
-        let pending = || pending_in(&self.waiting, &self.offered, spot);
-        let partial = partial::name_of(spot.name);
-        self.destination.tree().map_or(Ok(()), |tree| tree.taken.refuse_partial(spot, &partial, pending))
     }
 
     /// A directory.
@@ -311,8 +149,10 @@ impl Storage {
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        self.tree()?.make(path)?;
-        self.commit_if_full(observe, wanted)
+        match &mut self.0 {
+            Output::Disk(disk) => disk.directory(path, observe, wanted),
+            Output::Given(given) => given.directory(path),
+        }
     }
 
     /// A link that leads nowhere out; see [`link_stays_inside`](crate::wire::link_stays_inside).
@@ -323,44 +163,10 @@ impl Storage {
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        let (parent, name) = self.location(path)?;
-        let directory = Arc::clone(self.tree()?.directory(&parent)?);
-        let partial = partial::name_of(&name);
-        let fail = |e| StorageError::new(&format!("cannot make the link {path}"), e);
-        let spot = Spot { directory: &directory, parent: &parent, name: &name };
-        self.name(spot)?;
-        self.make_room(spot)?;
-        match directory.link(target, &partial) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.refuse_partial(spot)?;
-                spot.remove_unused()?;
-                directory.link(target, &partial).map_err(fail)?;
-            }
-            result => result.map_err(fail)?,
+        match &mut self.0 {
+            Output::Disk(disk) => disk.link(path, target, observe, wanted),
+            Output::Given(given) => given.link(path, target),
         }
-        let made = directory.look(&partial).map_err(fail)?;
-        let Some(There { identity, .. }) = made else { return Err(fail(io::ErrorKind::NotFound.into())) };
-        self.tree()?.taken.add(identity);
-        self.wait(Waiting { parent, name, what: What::Link { partial, target: target.to_vec(), identity } });
-        self.commit_if_full(observe, wanted)
-    }
-
-    /// It is whole.
-    fn wait(&mut self, one: Waiting) {
-        self.waiting_cost += one.cost();
-        self.waiting.push(one);
-    }
-
-    fn commit_if_full(
-        &mut self,
-        observe: &mut dyn FnMut(TransferEvent<'_>),
-        wanted: Wanted<'_>,
-    ) -> Result<(), StorageError> {
-        let cost = self.waiting_cost + self.destination.tree().map_or(0, |tree| tree.made_cost());
-        if self.waiting.len() >= self.waiting_limit || cost >= COST_LIMIT {
-            return self.commit(observe, wanted);
-        }
-        Ok(())
     }
 
     /// A file is whole, and its hash is right.
@@ -370,113 +176,117 @@ impl Storage {
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        let Incoming {
-            path, parent, name, partial, file, mode, written: size, hole_at_end, is_resumed, ..
-        } = incoming;
-        if self.is_stream() {
-            return Ok(());
+        match &mut self.0 {
+            Output::Disk(disk) => disk.complete(incoming, observe, wanted),
+            Output::Given(given) => given.complete(&incoming),
         }
-        let mut finished = Ok(());
-        if hole_at_end {
-            finished = file.set_len(size);
-        }
-        if partial.is_some() {
-            finished = finished.and_then(|()| os::settle_mode(&file, mode));
-        } else {
-            let directory = self.tree()?.directory(&parent)?;
-            let spot = Spot { directory, parent: &parent, name: &name };
-            spot.give_mode(&file, mode).map_err(|e| no_mode(&path, e))?;
-        }
-        let sync = Sync::next(self.tree()?.syncs_at_once(), self.waiting.len());
-        let file = Arc::new(file);
-        let what = match partial {
-            Some(partial) => What::File { partial, file, size, sync, is_resumed },
-            None => What::Kept { file, size, sync },
-        };
-        // Also if something fails from here on: it may have to be removed.
-        self.wait(Waiting { parent, name, what });
-        finished.map_err(|e| StorageError::new(&format!("cannot finish {path}"), e))?;
-        if sync == Sync::Done
-            && let (Some(tree), Some(last)) = (self.destination.tree(), self.waiting.last())
-        {
-            last.sync(tree, wanted)?;
-            observe(TransferEvent::Synced);
-        }
-        self.commit_if_full(observe, wanted)
     }
 
-    /// Syncs what is whole, gives it its names, and syncs those. What came before is stored afterwards.
+    /// Makes what is whole permanent. What came before is stored afterwards.
     pub(crate) fn commit(
         &mut self,
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        if let Some(tree) = self.destination.tree() {
-            // If that fails, what has its name keeps it; the rest are partials as before.
-            commit::store(tree, &self.waiting, observe, wanted)?;
-            tree.forget_new();
+        match &mut self.0 {
+            Output::Disk(disk) => disk.commit(observe, wanted),
+            Output::Given(given) => given.commit(observe, wanted),
         }
-        self.waiting_cost = 0;
-        for size in self.waiting.drain(..).filter_map(|one| one.size()) {
-            self.stored.0 += 1;
-            self.stored.1 += size;
-        }
-        Ok(())
     }
 
-    /// Removes the partial of a file that is damaged.
+    /// Removes what there is of a file that is damaged.
     pub(crate) fn remove(&mut self, incoming: &Incoming) {
-        if let (Some(tree), Some(partial)) = (self.destination.tree(), &incoming.partial) {
-            commit::remove(&mut tree.walker(), &incoming.parent, partial, &incoming.file);
+        match &mut self.0 {
+            Output::Disk(disk) => disk.remove(incoming),
+            Output::Given(given) => given.remove(),
         }
     }
 
-    /// After a failure: gives the partials up, the current file's too, and removes those that are not kept, and then the empty
-    /// directories that were made. A partial that is kept is closed, so that its name says what it is, and another transfer may
-    /// take it. `false`: `go_on` did not want to, and some are left.
+    /// After a failure: gives up what is not stored, the current file too, except what is kept. `false`: `go_on` did not want to,
+    /// and some is left.
     pub(crate) fn give_up(
         &mut self,
         current: Option<Incoming>,
-        keep: Keep,
+        keep: Outlives,
         go_on: &mut dyn FnMut() -> bool,
     ) -> bool {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        self.offered.clear();
-        self.waiting_cost = 0;
-        if let Some(incoming) = current.filter(|one| !keep.includes(one.is_resumed)) {
-            self.remove(&incoming);
-        }
-        let Some(tree) = self.destination.tree() else { return true };
-        waiting.retain(|one| !keep.includes(one.is_resumed()));
-        waiting.sort_unstable_by(|a, b| a.parent.cmp(&b.parent));
-        let mut walker = tree.walker();
-        for one in waiting.drain(..) {
-            if !go_on() {
-                return false;
+        match &mut self.0 {
+            Output::Disk(disk) => disk.give_up(current, keep, go_on),
+            Output::Given(given) => {
+                given.give_up(keep);
+                true
             }
-            one.remove(&mut walker);
         }
-        drop(walker);
-        tree.remove_made(go_on)
+    }
+
+    /// A file is offered: takes its name for this transfer.
+    pub(crate) fn announce(&mut self, offered: &Offered) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Output::Disk(disk) => disk.announce(offered),
+            Output::Given(given) => given.announce(offered),
+        }
+    }
+
+    /// What there is of an offered file. What has its size is read and hashed.
+    pub(crate) fn look(&mut self, offered: &Offered, alive: Alive<'_>) -> Result<Found, StorageError> {
+        match &mut self.0 {
+            Output::Disk(disk) => disk.look(offered, alive),
+            Output::Given(given) => given.look(offered, alive),
+        }
+    }
+
+    /// The partial of an offered file, to compare it. `None`: it has gone.
+    pub(crate) fn beginning(&mut self, offered: &Offered) -> Result<Option<Beginning>, StorageError> {
+        match &mut self.0 {
+            Output::Disk(disk) => disk.beginning(offered),
+            Output::Given(_) => Ok(Some(Beginning::in_store())),
+        }
+    }
+
+    /// Whether so much of the partial has this hash. A length below the one before is not looked at, and differs.
+    pub(crate) fn compare(
+        &mut self,
+        beginning: &mut Beginning,
+        offered: &Offered,
+        length: u64,
+        hash: &ShortHash,
+        alive: Alive<'_>,
+    ) -> io::Result<bool> {
+        match &mut self.0 {
+            Output::Disk(_) => beginning.compare(length, hash, alive),
+            Output::Given(given) => given.compare(beginning, offered, length, hash, alive),
+        }
+    }
+
+    /// An offered file is sent from `offset` on: from where its partial is equal, or anew.
+    pub(crate) fn start(
+        &mut self,
+        offered: Offered,
+        beginning: Option<Beginning>,
+        offset: u64,
+        observe: &mut dyn FnMut(TransferEvent<'_>),
+    ) -> Result<Incoming, StorageError> {
+        match &mut self.0 {
+            Output::Disk(disk) => disk.start(offered, beginning, offset, observe),
+            Output::Given(given) => given.start(&offered, beginning, offset, observe),
+        }
+    }
+
+    /// Removes the partial of a file that was offered.
+    pub(crate) fn remove_offered(&mut self, offered: &Offered) {
+        match &mut self.0 {
+            Output::Disk(disk) => disk.remove_offered(offered),
+            // What it has was synced when it was kept, or it would not have been.
+            Output::Given(_) => {}
+        }
     }
 }
 
-/// What there is under a file's name.
-fn there(spot: Spot<'_>) -> Result<Option<There>, StorageError> {
-    spot.directory.look(spot.name).map_err(|e| cannot_look(spot, e))
-}
-
-/// The names in a directory that have no entry there yet.
-fn pending_in<'a>(
-    waiting: &'a [Waiting],
-    offered: &'a VecDeque<(Vec<u8>, Vec<u8>)>,
-    spot: Spot<'_>,
-) -> Pending<'a> {
-    let offered = offered.iter().filter(|(parent, name)| (&**parent, &**name) != (spot.parent, spot.name));
-    let offered = offered.filter(|(parent, _)| parent == spot.parent).map(|(_, name)| (&**name, None));
-    Pending::new(pending(waiting, spot.parent).chain(offered))
-}
-
-fn no_mode(path: &EntryPath, error: io::Error) -> StorageError {
-    StorageError::new(&format!("cannot set the permissions of {path}"), error)
+impl fmt::Debug for Storage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Output::Disk(disk) => disk.fmt(f),
+            Output::Given(_) => f.write_str("Storage::of(a store)"),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! One fault after the other, over loopback.
 
 use crate::memory::Fault;
-use crate::support::{How, content, over_tcp, partials, place, transfer, write};
+use crate::support::{How, content, go_on, over_tcp, partials, place, transfer, write};
 use adieu_transfer::wire::{Control, EntryPath, Hello, PeerRole, Receipt, Status, Totals, data_header};
 use adieu_transfer::{
     ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Transport, Verdict, Wire,
@@ -76,7 +76,7 @@ pub(crate) fn crafted(target: &Path, frames: &[u8]) -> TransferOutcome {
     });
     let mut storage = Storage::at(target).expect("the target can be written to");
     let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
-    let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut ignore);
+    let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut go_on);
     wire.finish();
     sending.join().expect("it does not panic");
     outcome
@@ -190,7 +190,7 @@ fn who_speaks_something_else_is_told_apart() {
     });
     let mut storage = Storage::at(&place.path().join("target")).expect("it can be written to");
     let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
-    let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut ignore);
+    let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut go_on);
     // It waits for an answer as long as we leave the connection open.
     drop(wire);
     asking.join().expect("it does not panic");
@@ -316,7 +316,7 @@ fn a_receiver_that_says_nothing_after_a_failure_is_not_waited_for() {
     let sources = Sources::new([write(&place.path().join("source"), b"content")]).expect("it is there");
     let hello = io::Cursor::new(Hello::new(PeerRole::Receiver, false).encode());
     let mut mute = Mute { hello, writes: 0, waits: 0 };
-    let outcome = adieu_transfer::send(&mut mute, &sources, &SendOptions::default(), &mut ignore);
+    let outcome = adieu_transfer::send(&mut mute, &sources, &SendOptions::default(), &mut go_on);
     assert!(matches!(outcome.verdict, Verdict::NoReceipt { all_sent: false, .. }), "{:?}", outcome.verdict);
     // What was only gathered was not moved: it cannot be stored.
     assert!(!outcome.is_whole);
@@ -329,7 +329,7 @@ fn a_peer_without_a_hello_is_silent_and_hears_no_more_of_us() {
     let sources = Sources::new([write(&place.path().join("source"), b"content")]).expect("it is there");
     let mut mute = Mute { hello: io::Cursor::default(), writes: 0, waits: 0 };
     let options = SendOptions { patience: Some(Duration::from_millis(1500)), ..SendOptions::default() };
-    let outcome = adieu_transfer::send(&mut mute, &sources, &options, &mut ignore);
+    let outcome = adieu_transfer::send(&mut mute, &sources, &options, &mut go_on);
     assert!(matches!(outcome.verdict, Verdict::Silent { .. }), "{:?}", outcome.verdict);
     assert!(words(&outcome).contains("the peer said nothing for 1500 ms"), "{}", words(&outcome));
     assert_eq!((mute.writes, mute.waits, outcome.may_be_tried_again()), (1, 1, true));
@@ -352,7 +352,7 @@ fn answered(source: &Path, status: Status) -> TransferOutcome {
     let connection = adieu::connect(&endpoint, &adieu::ConnectOptions::new()).expect("it listens");
     let sources = Sources::new([source]).expect("it is there");
     let mut wire = Wire::new(connection, None);
-    let outcome = adieu_transfer::send(&mut wire, &sources, &SendOptions::default(), &mut ignore);
+    let outcome = adieu_transfer::send(&mut wire, &sources, &SendOptions::default(), &mut go_on);
     wire.finish();
     receiving.join().expect("it does not panic");
     outcome
@@ -377,12 +377,12 @@ fn a_sender_comes_again_after_every_receipt_for_which_the_receiver_waits_and_aft
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let (sources, mut link) = (Sources::new(paths).expect("it is there"), sender);
-                adieu_transfer::send(&mut link, &sources, &SendOptions::default(), &mut ignore);
+                adieu_transfer::send(&mut link, &sources, &SendOptions::default(), &mut go_on);
                 link.finish();
             });
             let mut storage = Storage::stream(stream);
             let outcome =
-                adieu_transfer::receive(&mut link, &mut storage, &ReceiveOptions::default(), &mut ignore);
+                adieu_transfer::receive(&mut link, &mut storage, &ReceiveOptions::default(), &mut go_on);
             link.finish();
             outcome
         })

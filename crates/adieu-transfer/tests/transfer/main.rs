@@ -8,6 +8,7 @@ mod codec;
 mod exfat;
 mod faults;
 mod kills;
+mod library;
 mod memory;
 mod names;
 #[cfg(unix)]

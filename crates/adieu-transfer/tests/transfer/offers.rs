@@ -2,10 +2,10 @@
 
 use crate::faults::{frames, words};
 use crate::memory::BOUND;
-use crate::support::{How, content, place, write};
+use crate::support::{How, content, go_on, place, write};
 use crate::versions::{Peer, receipt, received, sent_with};
 use adieu_transfer::wire::{Answer, Control, EntryPath, Have, HaveState, Receipt, Status, Totals, short};
-use adieu_transfer::{Sources, Storage, TransferEvent, TransferOutcome, Transport, Verdict};
+use adieu_transfer::{Sources, Storage, TransferOutcome, Transport, Verdict};
 use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -87,11 +87,11 @@ fn over_a_long_path(paths: &[PathBuf], target: &Path, how: &How) -> (TransferOut
     let mut storage = Storage::at(target).expect("the target can be written to");
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let ignore = &mut |_: TransferEvent<'_>| {};
+            let ignore = &mut go_on;
             adieu_transfer::receive(&mut receiver, &mut storage, &how.receiving(), ignore)
         });
         let sources = Sources::new(paths).expect("they are there");
-        let outcome = adieu_transfer::send(&mut sender, &sources, &how.sending(), &mut |_| {});
+        let outcome = adieu_transfer::send(&mut sender, &sources, &how.sending(), &mut go_on);
         (outcome, sender.now.div_ceil(2))
     })
 }

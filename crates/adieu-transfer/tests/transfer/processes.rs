@@ -3,7 +3,7 @@
 //! The process that is killed is this test binary, started again with one test and what it has to do in its environment.
 
 use crate::memory::BOUND;
-use crate::support::{How, content, partials, place, write};
+use crate::support::{How, content, go_on, partials, place, write};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
 use adieu_transfer::{
     ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Verdict, Wire,
@@ -50,6 +50,7 @@ fn child() {
             let own = rustix::process::getpid();
             rustix::process::kill_process(own, rustix::process::Signal::KILL).expect("it is ours");
         }
+        go_on(event)
     };
     let resume = resume == "true";
     if role == "send" {
@@ -104,10 +105,10 @@ impl Scene {
         let how = How { resume, ..How::default() };
         let outcome = if killed == "send" {
             let mut storage = Storage::at(&self.target).expect("it can be written to");
-            adieu_transfer::receive(&mut wire, &mut storage, &how.receiving(), &mut |_| {})
+            adieu_transfer::receive(&mut wire, &mut storage, &how.receiving(), &mut go_on)
         } else {
             let sources = Sources::new([&self.source]).expect("it is there");
-            adieu_transfer::send(&mut wire, &sources, &how.sending(), &mut |_| {})
+            adieu_transfer::send(&mut wire, &sources, &how.sending(), &mut go_on)
         };
         wire.finish();
         let status = child.wait().expect("it can be waited for");

@@ -3,7 +3,7 @@
 use crate::faults::words;
 use crate::memory::BOUND;
 use crate::ordinary::{both_stored, send};
-use crate::support::{How, content, over_tcp, partials, place, write};
+use crate::support::{How, content, go_on, over_tcp, partials, place, write};
 use adieu_transfer::{Sources, TransferEvent, TransferOutcome, Verdict};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -117,11 +117,11 @@ fn a_directory_whose_name_leads_elsewhere_by_now_is_sent_as_it_was_named() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let how = How::default();
-            let sent = adieu_transfer::send(&mut sender, &sources, &how.sending(), &mut ignore);
+            let sent = adieu_transfer::send(&mut sender, &sources, &how.sending(), &mut go_on);
             assert_eq!(sent.verdict, Verdict::Stored);
         });
         let how = How::default();
-        adieu_transfer::receive(&mut receiver, &mut storage, &how.receiving(), &mut ignore);
+        adieu_transfer::receive(&mut receiver, &mut storage, &how.receiving(), &mut go_on);
     });
     assert_eq!(std::fs::read(target.join("tree/g")).ok().as_deref(), Some(&b"inside"[..]));
 }
@@ -137,11 +137,11 @@ fn a_named_file_that_has_become_a_fifo_is_not_waited_for() {
     let (mut sender, mut receiver) = crate::memory::pair([crate::memory::Fault::None; 2]);
     let mut storage = adieu_transfer::Storage::at(&place.path().join("target")).expect("it can be made");
     std::thread::spawn(move || {
-        let sent = adieu_transfer::send(&mut sender, &sources, &How::default().sending(), &mut ignore);
+        let sent = adieu_transfer::send(&mut sender, &sources, &How::default().sending(), &mut go_on);
         let _ = done.send(words(&sent));
     });
     std::thread::spawn(move || {
-        adieu_transfer::receive(&mut receiver, &mut storage, &How::default().receiving(), &mut ignore);
+        adieu_transfer::receive(&mut receiver, &mut storage, &How::default().receiving(), &mut go_on);
     });
     let said = ended.recv_timeout(BOUND * 2).expect("nothing is waited for");
     assert!(said.ends_with("is a FIFO, a socket or a device now"), "{said}");

@@ -2,7 +2,7 @@
 
 use crate::faults::words;
 use crate::memory::BOUND;
-use crate::support::{How, content, over_tcp, partials, place, write};
+use crate::support::{How, content, go_on, over_tcp, partials, place, write};
 use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener};
 use adieu_transfer::{
     Sources, Storage, TransferEvent, TransferOutcome, TransferReport, TransferRole, Verdict, Wire,
@@ -191,7 +191,7 @@ fn a_failed_transfer_leaves_no_empty_directory_that_it_made() {
 fn with_a_growing_file(
     named: &Path,
     growing: &Path,
-    storage: &mut Storage,
+    storage: &mut Storage<'_>,
     keeps: bool,
     is_it: &(dyn Fn(&TransferEvent<'_>) -> bool + Sync),
 ) -> TransferOutcome {
@@ -205,6 +205,7 @@ fn with_a_growing_file(
             let file = std::fs::File::options().append(true).open(growing).expect("it is ours");
             std::io::Write::write_all(&mut &file, b"more").expect("there is room");
         }
+        go_on(event)
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -216,7 +217,7 @@ fn with_a_growing_file(
         });
         let mut wire = Wire::new(listener.accept().expect("it comes"), None);
         let keeping = How { resume: keeps, ..How::default() }.receiving();
-        let received = adieu_transfer::receive(&mut wire, storage, &keeping, &mut ignore);
+        let received = adieu_transfer::receive(&mut wire, storage, &keeping, &mut go_on);
         wire.finish();
         received
     })

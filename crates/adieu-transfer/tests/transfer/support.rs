@@ -6,6 +6,7 @@ use adieu_transfer::{
     ReceiveOptions, Secret, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Wire,
 };
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tempfile::TempDir;
@@ -29,6 +30,11 @@ pub(crate) fn content(seed: u64, length: usize) -> Vec<u8> {
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> PathBuf {
     std::fs::write(path, bytes).expect("it can be written");
     path.to_owned()
+}
+
+/// An observer that never cancels.
+pub(crate) fn go_on(_: TransferEvent<'_>) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 #[derive(Debug, Clone, Default)]
@@ -89,10 +95,13 @@ fn ended(joined: std::thread::Result<(TransferOutcome, u64)>) -> Ended {
 
 fn run(
     end: End,
-    side: impl FnOnce(&mut Shared<'_>, &mut dyn FnMut(TransferEvent<'_>)) -> TransferOutcome,
+    side: impl FnOnce(&mut Shared<'_>, &mut dyn FnMut(TransferEvent<'_>) -> ControlFlow<()>) -> TransferOutcome,
 ) -> (TransferOutcome, u64) {
     let end = RefCell::new(end);
-    let outcome = side(&mut Shared(&end), &mut |_| end.borrow_mut().step());
+    let outcome = side(&mut Shared(&end), &mut |_| {
+        end.borrow_mut().step();
+        ControlFlow::Continue(())
+    });
     (outcome, end.into_inner().finish())
 }
 
@@ -146,12 +155,18 @@ pub(crate) fn over_tcp(
             let sources = Sources::new(paths).expect("they are there");
             let connection = adieu::connect(&endpoint, &options).expect("it listens");
             let mut wire = Wire::new(connection, None);
-            let outcome = adieu_transfer::send(&mut wire, &sources, &how.sending(), at_sender);
+            let outcome = adieu_transfer::send(&mut wire, &sources, &how.sending(), &mut |event| {
+                at_sender(event);
+                ControlFlow::Continue(())
+            });
             wire.finish();
             outcome
         });
         let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
-        let received = adieu_transfer::receive(&mut wire, &mut storage, &how.receiving(), at_receiver);
+        let received = adieu_transfer::receive(&mut wire, &mut storage, &how.receiving(), &mut |event| {
+            at_receiver(event);
+            ControlFlow::Continue(())
+        });
         wire.finish();
         (sending.join().expect("it does not panic"), received)
     })

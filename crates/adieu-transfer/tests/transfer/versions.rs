@@ -1,13 +1,11 @@
 //! Versions of the protocol: what changed with version 2, and that each side speaks version 1 with an older peer.
 
 use crate::faults::{frames, words};
-use crate::support::{content, place, write};
+use crate::support::{content, go_on, place, write};
 use adieu_transfer::wire::{
     Control, Decoder, EntryPath, HELLO_PREFIX, Hello, Item, PeerRole, Receipt, Status, Totals, data_header,
 };
-use adieu_transfer::{
-    ReceiveOptions, SendOptions, Sources, Storage, TransferEvent, TransferOutcome, Verdict, Wire,
-};
+use adieu_transfer::{ReceiveOptions, SendOptions, Sources, Storage, TransferOutcome, Verdict, Wire};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
@@ -74,7 +72,7 @@ pub(crate) fn received(target: &Path, version: u8, sender: impl FnOnce(Peer) + S
         });
         let mut storage = Storage::at(target).expect("the target can be written to");
         let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
-        let ignore = &mut |_: TransferEvent<'_>| {};
+        let ignore = &mut go_on;
         let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), ignore);
         wire.finish();
         outcome
@@ -103,7 +101,7 @@ pub(crate) fn sent_with(
         let connection = adieu::connect(&endpoint, &adieu::ConnectOptions::new()).expect("it listens");
         let sources = Sources::new([source]).expect("it is there");
         let mut wire = Wire::new(connection, None);
-        let ignore = &mut |_: TransferEvent<'_>| {};
+        let ignore = &mut go_on;
         let outcome = adieu_transfer::send(&mut wire, &sources, options, ignore);
         wire.finish();
         outcome

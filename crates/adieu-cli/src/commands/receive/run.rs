@@ -9,6 +9,7 @@ use adieu::describe_error;
 use adieu_transfer::wire::shown;
 use adieu_transfer::{ReceiveOptions, Storage, TransferEvent};
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
@@ -43,7 +44,10 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         } else {
             Progress::new(&session.printer)
         };
-        let mut observe = |event: TransferEvent<'_>| progress.tell(event);
+        let mut observe = |event: TransferEvent<'_>| {
+            progress.tell(event);
+            ControlFlow::Continue(())
+        };
         let mut outcome = match agreement {
             None => adieu_transfer::receive(wire, &mut storage, &options, &mut observe),
             Some(agreement) => {
@@ -58,11 +62,11 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     })
 }
 
-fn stored_at(path: &Path) -> Result<Storage, String> {
+fn stored_at(path: &Path) -> Result<Storage<'static>, String> {
     Storage::at(path).map_err(|error| error.to_string())
 }
 
-fn stdout() -> Result<Storage, String> {
+fn stdout() -> Result<Storage<'static>, String> {
     let stdout = os::check_standard(Standard::Output).and_then(|()| adieu_os::stdout_file());
     stdout.map(Storage::stream).map_err(|error| format!("cannot write to stdout: {}", describe_error(&error)))
 }

@@ -10,6 +10,7 @@ use adieu::describe_error;
 use adieu::exchange::{Input, Output};
 use adieu_transfer::{SendOptions, Sources, TransferEvent, TransferReport};
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
@@ -40,7 +41,10 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         // It may all be there by now, and only the receipt was lost.
         options.resume |= session.attempts.count > 1;
         let mut progress = Progress::new(&session.printer);
-        let mut observe = |event: TransferEvent<'_>| progress.tell(event);
+        let mut observe = |event: TransferEvent<'_>| {
+            progress.tell(event);
+            ControlFlow::Continue(())
+        };
         let mut outcome = match agreement {
             None => adieu_transfer::send(wire, &sources, &options, &mut observe),
             Some(agreement) => adieu_transfer::send_agreed(wire, agreement, &sources, &options, &mut observe),

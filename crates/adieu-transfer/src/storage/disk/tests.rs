@@ -14,9 +14,9 @@ fn place() -> tempfile::TempDir {
 }
 
 /// An output on a file system that folds the case of names.
-fn folding(path: &Path) -> Storage {
+fn folding(path: &Path) -> Disk {
     let root = Directory::open(path).expect("it is there").folding();
-    Storage::of(Destination::Tree(Box::new(
+    Disk::of(Destination::Tree(Box::new(
         Directories::of(root, "target".into()).expect("it can be written to"),
     )))
 }
@@ -32,7 +32,7 @@ fn yes(_: Awaited) -> bool {
 fn ignore(_: TransferEvent<'_>) {}
 
 /// Receives a file of this content.
-fn file(storage: &mut Storage, name: &str) -> Result<(), StorageError> {
+fn file(storage: &mut Disk, name: &str) -> Result<(), StorageError> {
     let mut incoming = storage.create(path(name), 0o644, &mut ignore)?;
     incoming.write(name.as_bytes())?;
     storage.complete(incoming, &mut ignore, &mut yes)
@@ -45,7 +45,7 @@ fn offer(name: &str, content: &str) -> Offered {
 }
 
 /// Offers a file of this content, and sends it if it is not there.
-fn offered(storage: &mut Storage, name: &str, content: &str) -> Result<(), StorageError> {
+fn offered(storage: &mut Disk, name: &str, content: &str) -> Result<(), StorageError> {
     let incoming = match storage.look(&offer(name, content), &mut |_| true)? {
         Held::Whole(incoming) => *incoming,
         Held::Nothing | Held::Beginning => {
@@ -57,7 +57,7 @@ fn offered(storage: &mut Storage, name: &str, content: &str) -> Result<(), Stora
     storage.complete(incoming, &mut ignore, &mut yes)
 }
 
-fn commit(storage: &mut Storage) -> Result<(), StorageError> {
+fn commit(storage: &mut Disk) -> Result<(), StorageError> {
     storage.commit(&mut ignore, &mut yes)
 }
 
@@ -85,7 +85,7 @@ fn two_names_that_the_file_system_takes_for_one_are_refused_before_either_has_it
             let wanted = format!("{first} and {second} are one name on this file system");
             assert!(said.starts_with(&wanted), "{said}");
             assert_eq!(storage.stored(), (0, 0));
-            assert!(storage.give_up(None, Keep::None, &mut || true));
+            assert!(storage.give_up(None, Outlives::None, &mut || true));
             assert_eq!(names(place.path()), Vec::<String>::new());
         }
     }
@@ -109,7 +109,7 @@ fn a_name_that_has_its_file_already_is_not_replaced_by_another_name_of_it() {
         };
         let said = refused.expect_err("one would replace the other").to_string();
         assert!(said.contains("one name on this file system"), "{said}");
-        assert!(storage.give_up(None, Keep::None, &mut || true));
+        assert!(storage.give_up(None, Outlives::None, &mut || true));
         assert_eq!(std::fs::read_to_string(place.path().join(&second)).ok().as_deref(), Some(first));
     }
 }
@@ -124,7 +124,7 @@ fn two_names_are_not_both_kept_or_resumed_from_one_file() {
         let said = offered(&mut storage, "readme", "readme").expect_err("it is the same").to_string();
         assert!(said.contains("one name on this file system"), "{said}");
         // Offered both before either is started.
-        assert!(storage.give_up(None, Keep::All, &mut || true));
+        assert!(storage.give_up(None, Outlives::All, &mut || true));
         storage.begin(false).expect("it is there");
         storage.look(&offer("README", "README"), &mut |_| true).expect("it is the first");
         let again = storage.look(&offer("readme", "readme"), &mut |_| true);
@@ -162,7 +162,7 @@ fn what_an_earlier_transfer_left_is_replaced_whatever_the_case_of_its_name() {
 fn names_that_only_some_file_systems_take_for_one_are_two_elsewhere() {
     let place = place();
     let all = ["readme", "README", "ReadMe", "\u{e9}", "e\u{301}", "\u{c9}", "Dir/f", "dir/f", "Dir/F"];
-    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut storage = Disk::at(place.path()).expect("it is there");
     if place.path().join("Readme").exists() {
         return;
     }
@@ -174,7 +174,7 @@ fn names_that_only_some_file_systems_take_for_one_are_two_elsewhere() {
             let only = place.path().join(name);
             std::fs::create_dir_all(only.parent().expect("it is below")).expect("there is room");
             std::fs::write(only, name).expect("there is room");
-            storage = Storage::at(place.path()).expect("it is there");
+            storage = Disk::at(place.path()).expect("it is there");
         }
         storage.count_anew();
         storage.begin(false).expect("it is there");
@@ -198,7 +198,7 @@ fn hard_links_are_kept_under_each_of_their_names() {
     for other in ["b", "d/a"] {
         std::fs::hard_link(place.path().join("a"), place.path().join(other)).expect("it is a file");
     }
-    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut storage = Disk::at(place.path()).expect("it is there");
     for name in ["a", "b", "d/a"] {
         offered(&mut storage, name, "x").expect("each has an entry of its own");
     }
@@ -216,7 +216,7 @@ fn hard_links_are_kept_under_each_of_their_names() {
 #[test]
 fn memory_of_what_waits_has_a_bound_whatever_comes() {
     let place = place();
-    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut storage = Disk::at(place.path()).expect("it is there");
     let (mut most, mut commits) = (0, 0);
     let target = vec!["x"; 2000].join("/").into_bytes();
     // Each with a target of almost 4 KiB; the names of a test have a limit.
@@ -231,7 +231,7 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
     }
     assert!(most < COST_LIMIT + 8192 && commits > 0, "{most}, {commits} commits");
     let deep = vec!["directo"; 250].join("/");
-    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut storage = Disk::at(place.path()).expect("it is there");
     let (mut most, mut commits) = (0, 0);
     for i in 0..160 {
         if i % 11 == 0 {
@@ -248,12 +248,12 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
 #[test]
 fn giving_up_stops_when_it_is_told_to() {
     let place = place();
-    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut storage = Disk::at(place.path()).expect("it is there");
     for name in ["a/1", "b/2", "b/c/3"] {
         file(&mut storage, name).expect("there is room");
     }
     let mut left = 2;
-    let gave_up = storage.give_up(None, Keep::None, &mut || {
+    let gave_up = storage.give_up(None, Outlives::None, &mut || {
         left -= 1;
         left >= 0
     });
@@ -265,7 +265,7 @@ fn giving_up_stops_when_it_is_told_to() {
 #[test]
 fn giving_up_takes_about_as_long_as_making_did_however_deep() {
     let place = place();
-    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut storage = Disk::at(place.path()).expect("it is there");
     let deep = vec!["d"; 250].join("/");
     let began = Instant::now();
     for i in 0..11 {
@@ -273,7 +273,7 @@ fn giving_up_takes_about_as_long_as_making_did_however_deep() {
         storage.directory(&path, &mut ignore, &mut yes).expect("there is room");
     }
     let made = began.elapsed();
-    assert!(storage.give_up(None, Keep::None, &mut || true));
+    assert!(storage.give_up(None, Outlives::None, &mut || true));
     let removed = began.elapsed().saturating_sub(made);
     assert_eq!(names(place.path()), Vec::<String>::new());
     // From the root for each it took more than ten times as long.
@@ -283,7 +283,7 @@ fn giving_up_takes_about_as_long_as_making_did_however_deep() {
 #[test]
 fn there_is_a_most_of_names_and_the_refusal_names_it() {
     let place = place();
-    let mut storage = Storage::at(place.path()).expect("it is there");
+    let mut storage = Disk::at(place.path()).expect("it is there");
     let mut one = |i: u32| match i % 3 {
         0 => storage.directory(&path(&format!("e{i}")), &mut ignore, &mut yes),
         1 => storage.link(&path(&format!("e{i}")), b"x", &mut ignore, &mut yes),
@@ -308,7 +308,7 @@ fn thousands_of_partials_are_found_in_a_time_that_grows_with_their_number() {
         for at in 0..count {
             std::fs::write(place.path().join(format!(".f{at}.adieu-partial")), "x").expect("there is room");
         }
-        let mut storage = Storage::at(place.path()).expect("it is there");
+        let mut storage = Disk::at(place.path()).expect("it is there");
         storage.begin(false).expect("it is a directory");
         let began = Instant::now();
         for at in 0..count {

@@ -121,13 +121,13 @@ impl Waiting {
             What::Link { partial, target, .. } => (partial, directory.is_link_to(partial, target)),
             What::Kept { file, .. } => (&self.name, directory.leads_to(&self.name, file)),
         };
-        let fail = |e| StorageError::new(&format!("cannot rename to {}", self.shown()), e);
+        let fail = |e| StorageError::system(&format!("cannot rename to {}", self.shown()), e);
         if !is_ours.map_err(fail)? {
             let what = match self.what {
                 What::Kept { .. } => format!("{}, which was there already,", self.shown()),
                 _ => format!("the partial of {}", self.shown()),
             };
-            return Err(StorageError::words(format!("{what} was removed or replaced by somebody else")));
+            return Err(StorageError::new(format!("{what} was removed or replaced by somebody else")));
         }
         if matches!(self.what, What::Kept { .. }) {
             return Ok(false);
@@ -203,7 +203,7 @@ pub(super) fn store(
     observe(TransferEvent::Synced);
     // The last moment to turn back.
     if !wanted(Awaited::Content) {
-        return Err(StorageError::words("it was interrupted"));
+        return Err(StorageError::new("it was interrupted"));
     }
     for one in waiting {
         if one.rename(tree, waiting)? {

@@ -38,16 +38,16 @@ impl Destination {
         match std::fs::metadata(path) {
             Ok(there) if there.is_dir() => return Ok(Self::Tree(Box::new(Directories::open(path)?))),
             Ok(there) if !there.is_file() => {
-                return Err(StorageError::words(format!("{shown} is neither a file nor a directory")));
+                return Err(StorageError::new(format!("{shown} is neither a file nor a directory")));
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(StorageError::new(&format!("cannot use {shown}"), error));
+                return Err(StorageError::system(&format!("cannot use {shown}"), error));
             }
             _ => {}
         }
         let parent = Directories::open(parent_of(path))?;
         let Some(name) = path.file_name() else {
-            return Err(StorageError::words(format!("{shown} is no name for a file")));
+            return Err(StorageError::new(format!("{shown} is no name for a file")));
         };
         let (name, path, is_directory) = (name.to_owned(), path.to_owned(), ends_as_directory(path));
         Ok(Self::New(Box::new(New { parent, name, path, is_directory, made: None })))
@@ -74,7 +74,7 @@ impl Destination {
     /// A transfer begins: one file, or a tree.
     pub(super) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
         match self {
-            Self::Stream(_) if !single => Err(StorageError::words(
+            Self::Stream(_) if !single => Err(StorageError::new(
                 "a directory, or more than one file, is sent, and the output is one stream",
             )),
             Self::Stream(_) | Self::Tree(_) => Ok(()),
@@ -92,7 +92,7 @@ impl New {
         }
         if self.parent.kind_of(&self.name) == Some(Kind::File) {
             let shown = shown(self.path.as_os_str().as_encoded_bytes());
-            return Err(StorageError::words(format!(
+            return Err(StorageError::new(format!(
                 "a directory, or more than one file, is sent, and {shown} is a file"
             )));
         }

@@ -34,11 +34,6 @@ impl Open {
         Ok(open)
     }
 
-    /// A stream, which is nothing that has a name here.
-    pub(super) fn stream(file: File) -> Self {
-        Self { file, is_locked: false, identity: Identity { device: 0, number: 0 }, has_other_names: false }
-    }
-
     /// A file without a lock of ours.
     pub(super) fn unlocked(file: File) -> io::Result<Self> {
         let (identity, has_other_names) = about(&file)?;
@@ -94,14 +89,14 @@ impl Spot<'_> {
     /// Refuses a name that stands for what is neither a file nor a link: a rename would replace a device. And one that
     /// stands for a file of another name.
     pub(super) fn refuse_special(self, there: Option<&There>) -> Result<(), StorageError> {
-        let same = |e| StorageError::new(&format!("cannot create {}", below(self.parent, self.name)), e);
+        let same = |e| StorageError::system(&format!("cannot create {}", below(self.parent, self.name)), e);
         self.directory.refuse_same_name(self.name).map_err(same)?;
         let words = match there.map(|there| there.kind) {
             None | Some(Kind::File | Kind::Link) => return Ok(()),
             Some(Kind::Directory) => "is a directory",
             Some(Kind::Special) => "is no regular file",
         };
-        Err(StorageError::words(format!("{} {words}", below(self.parent, self.name))))
+        Err(StorageError::new(format!("{} {words}", below(self.parent, self.name))))
     }
 
     /// A new partial. `None`: there is one.
@@ -117,7 +112,7 @@ impl Spot<'_> {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
                 Err(error) => {
                     let what = format!("cannot create a file for {}", below(self.parent, self.name));
-                    return Err(StorageError::new(&what, error));
+                    return Err(StorageError::system(&what, error));
                 }
             }
         }
@@ -213,10 +208,9 @@ impl Spot<'_> {
         match locked.map_err(|e| self.cannot_use(e))? {
             Locked::Ours => Open::locked(file).map(Some).map_err(|e| self.cannot_use(e)),
             Locked::Another => Ok(None),
-            Locked::NotOurs => Err(StorageError::words(format!(
-                "{} is there, and is not ours",
-                below(self.parent, &partial)
-            ))),
+            Locked::NotOurs => {
+                Err(StorageError::new(format!("{} is there, and is not ours", below(self.parent, &partial))))
+            }
         }
     }
 
@@ -224,14 +218,14 @@ impl Spot<'_> {
         let partial = name_of(self.name);
         let shown = below(self.parent, &partial);
         if Directory::is_locked(&error) {
-            return StorageError::words(format!("another transfer is writing {shown}"));
+            return StorageError::new(format!("another transfer is writing {shown}"));
         }
         if self.directory.kind_of(&partial) == Some(Kind::Link) {
-            return StorageError::words(format!(
+            return StorageError::new(format!(
                 "{shown} is a link, and a partial is wanted there: remove it, or see who made it"
             ));
         }
-        StorageError::new(&format!("cannot use {shown}"), error)
+        StorageError::system(&format!("cannot use {shown}"), error)
     }
 }
 

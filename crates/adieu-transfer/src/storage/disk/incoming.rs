@@ -1,4 +1,6 @@
 //! A file that is being received. It is hashed while it is written to its partial, or through to a stream.
+//!
+//! One that goes to a program's own store is counted and hashed here too, and written there.
 
 use super::partial::Open;
 use super::through::write_through;
@@ -14,9 +16,10 @@ pub(crate) struct Incoming {
     pub(super) path: EntryPath,
     pub(super) parent: Vec<u8>,
     pub(super) name: Vec<u8>,
-    /// `None`: it goes to a stream.
+    /// `None`: it was there already, whole, or it goes to a stream or a store.
     pub(super) partial: Option<Vec<u8>>,
-    pub(super) file: Open,
+    /// `None`: it goes to a stream or a store.
+    pub(super) file: Option<Open>,
     /// The stream that it goes to.
     pub(super) through: Option<OpenFile>,
     pub(super) mode: u16,
@@ -37,7 +40,7 @@ impl Incoming {
         parent: Vec<u8>,
         name: Vec<u8>,
         partial: Option<Vec<u8>>,
-        file: Open,
+        file: Option<Open>,
         mode: u16,
     ) -> Self {
         Self {
@@ -54,6 +57,24 @@ impl Incoming {
             is_kept: false,
             is_resumed: false,
         }
+    }
+
+    /// One that goes to a program's store, which has its beginning: `there` bytes of it, with their hasher.
+    pub(in crate::storage) fn in_store(
+        path: EntryPath,
+        mode: u16,
+        there: u64,
+        hasher: blake3::Hasher,
+        is_kept: bool,
+    ) -> Self {
+        let incoming = Self::new(path, Vec::new(), Vec::new(), None, None, mode);
+        Self { hasher, written: there, is_kept, is_resumed: there > 0 && !is_kept, ..incoming }
+    }
+
+    /// Bytes that a program's store has taken.
+    pub(in crate::storage) fn taken(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.written += bytes.len() as u64;
     }
 
     pub(crate) fn path(&self) -> &EntryPath {
@@ -79,8 +100,13 @@ impl Incoming {
     }
 
     /// It goes to a stream, by [`write_through`](Self::write_through).
-    pub(crate) fn is_stream(&self) -> bool {
-        self.partial.is_none() && !self.is_kept
+    pub(in crate::storage) fn is_stream(&self) -> bool {
+        self.through.is_some()
+    }
+
+    /// Whether it may have holes.
+    pub(crate) fn takes_holes(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Writes to a stream. While its reader takes nothing, `alive` is called now and then, and says whether to go on.
@@ -94,18 +120,18 @@ impl Incoming {
             hasher.update(piece);
             *total += piece.len() as u64;
         };
-        let through = self.through.as_mut().ok_or_else(|| StorageError::words("the output is no stream"))?;
+        let through = self.through.as_mut().ok_or_else(|| StorageError::new("the output is no stream"))?;
         write_through(through, bytes, alive, &mut written).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, error: io::Error) -> StorageError {
         let words = format!("{} after {} bytes of {}", plain(&error), self.written, self.path);
-        StorageError { source: Some(error), ..StorageError::words(words) }
+        StorageError { cause: Some(error.into()), ..StorageError::new(words) }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         if self.is_kept {
-            return Err(StorageError::words("content for a file that is there already"));
+            return Err(StorageError::new("content for a file that is there already"));
         }
         self.hasher.update(bytes);
         self.write_out(bytes)?;
@@ -114,8 +140,9 @@ impl Incoming {
     }
 
     fn write_out(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+        let Some(file) = &self.file else { return Err(StorageError::new("the output is no file")) };
         while !bytes.is_empty() {
-            let error = match (&*self.file).write(bytes) {
+            let error = match (&**file).write(bytes) {
                 Ok(0) => io::ErrorKind::WriteZero.into(),
                 Ok(n) => {
                     self.written += n as u64;
@@ -133,11 +160,12 @@ impl Incoming {
     /// So many zeros, which take no room on a disk.
     pub(crate) fn write_hole(&mut self, length: u64) -> Result<(), StorageError> {
         if self.is_kept {
-            return Err(StorageError::words("content for a file that is there already"));
+            return Err(StorageError::new("content for a file that is there already"));
         }
-        let by = i64::try_from(length).map_err(|_| StorageError::words("a hole beyond all bounds"))?;
-        let moved = (&*self.file).seek(SeekFrom::Current(by));
-        moved.map_err(|e| StorageError::new(&format!("cannot leave a hole in {}", self.path), e))?;
+        let by = i64::try_from(length).map_err(|_| StorageError::new("a hole beyond all bounds"))?;
+        let Some(file) = &self.file else { return Err(StorageError::new("the output is no file")) };
+        let moved = (&**file).seek(SeekFrom::Current(by));
+        moved.map_err(|e| StorageError::system(&format!("cannot leave a hole in {}", self.path), e))?;
         for piece in zeros::pieces(length) {
             self.hasher.update(piece);
         }

@@ -49,7 +49,7 @@ impl Kept {
 }
 
 /// The most names of a transfer, so that its memory has a bound: they take less than 800 MB then. A test takes less.
-const NAMES_LIMIT: usize = if cfg!(test) { 3000 } else { 14_000_000 };
+pub(in crate::storage) const NAMES_LIMIT: usize = if cfg!(test) { 3000 } else { 14_000_000 };
 
 /// What is known of a name that comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,23 +281,23 @@ fn entries_of(directory: &Directory, spot: Spot<'_>) -> Result<Vec<Vec<u8>>, Sto
 }
 
 pub(super) fn cannot_look(spot: Spot<'_>, error: io::Error) -> StorageError {
-    StorageError::new(&format!("cannot create {}", below(spot.parent, spot.name)), error)
+    StorageError::system(&format!("cannot create {}", below(spot.parent, spot.name)), error)
 }
 
-pub(super) fn too_many() -> StorageError {
+pub(in crate::storage) fn too_many() -> StorageError {
     let words =
         format!("there are more than {NAMES_LIMIT} names, the most of one transfer: send them in several");
-    StorageError::of_sender(words)
+    StorageError::refused(words)
 }
 
 pub(super) fn sent_twice(spot: Spot<'_>) -> StorageError {
-    StorageError::of_sender(format!("{} was sent twice", below(spot.parent, spot.name)))
+    StorageError::refused(format!("{} was sent twice", below(spot.parent, spot.name)))
 }
 
 /// Two names stand for one file. `other` is the first, if it is known.
 fn same_file(spot: Spot<'_>, other: Option<&[u8]>) -> StorageError {
     let name = below(spot.parent, spot.name);
-    StorageError::words(match other.filter(|other| *other != spot.name) {
+    StorageError::new(match other.filter(|other| *other != spot.name) {
         Some(other) => {
             let other = below(spot.parent, other);
             format!("{other} and {name} are one name on this file system, so one would replace the other")
@@ -315,5 +315,5 @@ pub(super) fn same_directory(parent: &[u8], name: &[u8], other: Option<&[u8]>) -
     let other =
         other.map_or_else(|| "another directory of this transfer".to_owned(), |other| below(parent, other));
     let name = below(parent, name);
-    StorageError::words(format!("{other} and {name} are one directory on this file system, and two are sent"))
+    StorageError::new(format!("{other} and {name} are one directory on this file system, and two are sent"))
 }

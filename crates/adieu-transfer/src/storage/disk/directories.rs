@@ -62,15 +62,15 @@ impl Directories {
     pub(super) fn open(path: &Path) -> Result<Self, StorageError> {
         let name = shown(path.as_os_str().as_encoded_bytes());
         let root = Directory::open(path)
-            .map_err(|e| StorageError::new(&format!("cannot use the directory {name}"), e))?;
+            .map_err(|e| StorageError::system(&format!("cannot use the directory {name}"), e))?;
         Self::of(root, name)
     }
 
     pub(super) fn of(root: Directory, name: String) -> Result<Self, StorageError> {
         root.check_writable()
-            .map_err(|e| StorageError::new(&format!("cannot write to the directory {name}"), e))?;
+            .map_err(|e| StorageError::system(&format!("cannot write to the directory {name}"), e))?;
         let at_once = SyncAtOnce::of(&root)
-            .map_err(|e| StorageError::new(&format!("cannot use the directory {name}"), e))?;
+            .map_err(|e| StorageError::system(&format!("cannot use the directory {name}"), e))?;
         Ok(Self {
             root: Arc::new(root),
             name,
@@ -90,7 +90,7 @@ impl Directories {
     /// is used, but a link is not: somebody else has made it.
     pub(super) fn create(&self, name: &OsStr, path: &Path) -> Result<Self, StorageError> {
         let shown = shown(path.as_os_str().as_encoded_bytes());
-        let fail = |e| StorageError::new(&format!("cannot make the directory {shown}"), e);
+        let fail = |e| StorageError::system(&format!("cannot make the directory {shown}"), e);
         let name = name.as_encoded_bytes();
         let made_root = match self.root.make(name) {
             Ok(()) => true,
@@ -98,7 +98,7 @@ impl Directories {
             Err(error) => return Err(fail(error)),
         };
         let root = self.root.enter(name).map_err(|error| match self.root.kind_of(name) {
-            Some(Kind::Link) => StorageError::words(format!(
+            Some(Kind::Link) => StorageError::new(format!(
                 "{shown} is a link now, and was no directory when this began: it is not followed"
             )),
             _ => fail(error),
@@ -158,11 +158,11 @@ impl Directories {
                 let what = match here.kind_of(component) {
                     Some(Kind::Link) => "is a link, and not followed",
                     Some(Kind::Directory) | None => {
-                        return StorageError::new(&format!("cannot use the directory {}", shown(path)), e);
+                        return StorageError::system(&format!("cannot use the directory {}", shown(path)), e);
                     }
                     Some(_) => "is there, and is no directory",
                 };
-                StorageError::words(format!("{} {what}", below(parent, component)))
+                StorageError::new(format!("{} {what}", below(parent, component)))
             };
             is_new = false;
             let opened = match here.enter(component) {
@@ -200,7 +200,7 @@ impl Directories {
             end += component.len() + 1;
         }
         // A path has at least one component.
-        at.map(|at| (at, is_new)).ok_or_else(|| StorageError::words("a directory without a name"))
+        at.map(|at| (at, is_new)).ok_or_else(|| StorageError::new("a directory without a name"))
     }
 
     /// The other name of a directory, by which it was made or by which it is listed.

@@ -4,7 +4,7 @@
 //! a size or a hash of what is there.
 
 use super::partial::{self, Open, Spot};
-use super::{Incoming, Storage, StorageError, commit, no_mode, there};
+use super::{Disk, Incoming, StorageError, commit, no_mode, there};
 use crate::event::TransferEvent;
 use crate::wire::{EntryPath, ShortHash, short};
 use std::fs::File;
@@ -31,7 +31,8 @@ pub(crate) enum Held {
 
 /// A partial that is compared with the lengths and hashes that the sender names, the shortest first.
 pub(crate) struct Beginning {
-    file: Open,
+    /// `None`: it is in a program's store, which is asked for it.
+    file: Option<Open>,
     hasher: blake3::Hasher,
     /// What was hashed.
     done: u64,
@@ -43,10 +44,48 @@ pub(crate) struct Beginning {
 pub(crate) type Alive<'a> = &'a mut dyn FnMut(u64) -> bool;
 
 impl Beginning {
+    fn of(file: Option<Open>) -> Self {
+        Self { file, hasher: blake3::Hasher::new(), done: 0, equal: None }
+    }
+
+    /// The one of a file in a program's store.
+    pub(in crate::storage) fn in_store() -> Self {
+        Self::of(None)
+    }
+
+    /// How much of it was read.
+    pub(in crate::storage) fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// The hasher at `offset`, if its hash was the sender's there.
+    pub(in crate::storage) fn into_hasher_at(self, offset: u64) -> Option<blake3::Hasher> {
+        self.equal.filter(|(length, _)| *length == offset).map(|(_, hasher)| hasher)
+    }
+
     /// Whether so much of the partial has this hash. A length below the one before is not looked at, and differs.
-    pub(crate) fn compare(&mut self, length: u64, hash: &ShortHash, alive: Alive<'_>) -> io::Result<bool> {
+    pub(in crate::storage) fn compare(
+        &mut self,
+        length: u64,
+        hash: &ShortHash,
+        alive: Alive<'_>,
+    ) -> io::Result<bool> {
+        let Some(file) = self.file.take() else { return Ok(false) };
+        let equal = self.compare_with(&*file, length, hash, alive);
+        self.file = Some(file);
+        equal
+    }
+
+    /// The same of what stands in `rest` from [`done`](Self::done) on.
+    pub(in crate::storage) fn compare_with(
+        &mut self,
+        rest: impl Read,
+        length: u64,
+        hash: &ShortHash,
+        alive: Alive<'_>,
+    ) -> io::Result<bool> {
         let Some(missing) = length.checked_sub(self.done) else { return Ok(false) };
-        let read = hash_on(&self.file, missing, &mut self.hasher, alive)?;
+        let read = hash_on(rest, missing, &mut self.hasher, alive)?;
         self.done += read;
         let is_equal = read == missing && short(self.hasher.finalize().as_bytes()) == *hash;
         if is_equal {
@@ -61,7 +100,7 @@ impl Beginning {
     }
 }
 
-impl Storage {
+impl Disk {
     /// A file is offered: takes its name for this transfer.
     pub(crate) fn announce(&mut self, offered: &Offered) -> Result<(), StorageError> {
         if self.is_stream() {
@@ -88,8 +127,8 @@ impl Storage {
         let spot = Spot { directory: &directory, parent: &parent, name: &name };
         let partial = spot.find_partial()?;
         let mut is_that = |file: &Open| {
-            let equal = is_equal(file, offered, alive);
-            equal.map_err(|e| StorageError::new(&format!("cannot read {}", offered.path), e))
+            let equal = is_equal_file(file, offered, alive);
+            equal.map_err(|e| StorageError::system(&format!("cannot read {}", offered.path), e))
         };
         let (file, is_kept, hasher) = match partial {
             Some(file) if file.metadata().is_ok_and(|m| m.len() == offered.size) => match is_that(&file)? {
@@ -123,7 +162,7 @@ impl Storage {
         // It waits for no start.
         self.offered.pop_back();
         let partial = (!is_kept).then(|| partial::name_of(&name));
-        let incoming = Incoming::new(offered.path.clone(), parent, name, partial, file, offered.mode);
+        let incoming = Incoming::new(offered.path.clone(), parent, name, partial, Some(file), offered.mode);
         let (written, is_resumed) = (offered.size, !is_kept);
         Ok(Held::Whole(Box::new(Incoming { hasher, written, is_kept, is_resumed, ..incoming })))
     }
@@ -133,7 +172,7 @@ impl Storage {
         let (parent, name) = self.location(&offered.path)?;
         let directory = self.tree()?.directory(&parent)?;
         let found = Spot { directory, parent: &parent, name: &name }.find_partial()?;
-        Ok(found.map(|file| Beginning { file, hasher: blake3::Hasher::new(), done: 0, equal: None }))
+        Ok(found.map(|file| Beginning::of(Some(file))))
     }
 
     /// An offered file is sent from `offset` on: from where its partial is equal, or anew.
@@ -146,12 +185,12 @@ impl Storage {
     ) -> Result<Incoming, StorageError> {
         let Offered { path, mode, .. } = offered;
         self.offered.pop_front();
-        let Some((Beginning { file, .. }, hasher)) = beginning.and_then(|mut there| {
-            let (length, hasher) = there.equal.take()?;
-            (length == offset).then_some((there, hasher))
+        let Some((file, hasher)) = beginning.and_then(|mut there| {
+            let file = there.file.take()?;
+            Some((file, there.into_hasher_at(offset)?))
         }) else {
             if offset != 0 {
-                return Err(StorageError::words("a start in the middle of nothing"));
+                return Err(StorageError::new("a start in the middle of nothing"));
             }
             return self.create_named(path, mode, observe);
         };
@@ -161,10 +200,10 @@ impl Storage {
         // Before more comes, which its old bits may show to others; it is still ours to write.
         spot.give_mode(&file, mode | 0o600).map_err(|e| no_mode(&path, e))?;
         let placed = file.set_len(offset).and_then(|()| (&*file).seek(SeekFrom::Start(offset)));
-        placed.map_err(|e| StorageError::new(&format!("cannot resume {path}"), e))?;
+        placed.map_err(|e| StorageError::system(&format!("cannot resume {path}"), e))?;
         let partial = Some(partial::name_of(&name));
         self.tree()?.taken.add(file.identity);
-        let incoming = Incoming::new(path, parent, name, partial, file, mode);
+        let incoming = Incoming::new(path, parent, name, partial, Some(file), mode);
         Ok(Incoming { hasher, written: offset, is_resumed: true, ..incoming })
     }
 
@@ -181,21 +220,29 @@ impl Storage {
 }
 
 /// The hasher of a file's content, if that is what was offered.
-fn is_equal(file: &File, offered: &Offered, alive: Alive<'_>) -> io::Result<Option<blake3::Hasher>> {
+fn is_equal_file(mut file: &File, offered: &Offered, alive: Alive<'_>) -> io::Result<Option<blake3::Hasher>> {
+    file.seek(SeekFrom::Start(0))?;
+    is_equal(file, offered, alive)
+}
+
+/// The hasher of all that there is to read, if that is what was offered.
+pub(in crate::storage) fn is_equal(
+    all: impl Read,
+    offered: &Offered,
+    alive: Alive<'_>,
+) -> io::Result<Option<blake3::Hasher>> {
     let mut hasher = blake3::Hasher::new();
-    let mut start = file;
-    start.seek(SeekFrom::Start(0))?;
     // One that has become longer meanwhile is another.
-    let read = hash_on(file, offered.size.saturating_add(1), &mut hasher, alive)?;
+    let read = hash_on(all, offered.size.saturating_add(1), &mut hasher, alive)?;
     let is_that = read == offered.size && short(hasher.finalize().as_bytes()) == offered.hash;
     Ok(is_that.then_some(hasher))
 }
 
 /// Reads and hashes so much more, or up to the end.
-fn hash_on(file: &File, length: u64, hasher: &mut blake3::Hasher, alive: Alive<'_>) -> io::Result<u64> {
+fn hash_on(from: impl Read, length: u64, hasher: &mut blake3::Hasher, alive: Alive<'_>) -> io::Result<u64> {
     let room = usize::try_from(length).unwrap_or(usize::MAX).min(256 * 1024);
     let mut buffer = vec![0; room];
-    let mut rest = Read::take(file, length);
+    let mut rest = from.take(length);
     let mut done = 0;
     loop {
         match rest.read(&mut buffer) {
