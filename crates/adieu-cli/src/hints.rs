@@ -4,8 +4,8 @@
 
 use adieu::tls::{Alert, Version};
 use adieu::{
-    Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, Report, Role, Setting, Side,
-    Timer,
+    Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, PassedSocketError, Report,
+    Role, Setting, Side, Timer,
 };
 use adieu_transfer::Advice;
 use std::borrow::Cow;
@@ -240,6 +240,9 @@ pub(crate) fn for_listening(endpoint: &Endpoint, error: &ListenError) -> Option<
     match error.cause() {
         ListenCause::Listen(error) => for_binding(endpoint, error.meaning()?),
         ListenCause::Endpoint(_) if matches!(endpoint, Endpoint::Unix { .. }) => Some(SHORTER_PATH),
+        ListenCause::Passed(PassedSocketError::NothingPassed) if cfg!(unix) => {
+            Some("start it from a socket unit, or try it with systemd-socket-activate")
+        }
         _ => None,
     }
 }

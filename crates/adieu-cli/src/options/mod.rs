@@ -99,6 +99,22 @@ pub(crate) fn endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
     }
 }
 
+/// As [`endpoint`], where a command listens: there a socket of the service manager may be given, as `fd:NAME` or `fd:NUMBER`.
+pub(crate) fn listening_endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
+    let passed = match words {
+        [one] => one.to_str().and_then(|word| {
+            let (scheme, name) = word.split_at_checked(3)?;
+            scheme.eq_ignore_ascii_case("fd:").then_some(name)
+        }),
+        _ => None,
+    };
+    match passed {
+        Some("") => Err(anyhow!("'fd:' needs the name or the number of a socket, as in fd:web or fd:3")),
+        Some(name) => Ok(Endpoint::passed(name)),
+        None => endpoint(words),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::durations::{Grace, grace, limit};
@@ -124,5 +140,10 @@ mod tests {
         assert_eq!(endpoint(&words(&["h:1"])).ok(), Some(Endpoint::tcp("h", 1)));
         assert_eq!(endpoint(&words(&["::1", "1"])).ok(), Some(Endpoint::tcp("::1", 1)));
         assert!(endpoint(&words(&["h", "x"])).is_err());
+        assert!(endpoint(&words(&["fd:3"])).is_err());
+        assert_eq!(listening_endpoint(&words(&["FD:3"])).ok(), Some(Endpoint::passed("3")));
+        assert_eq!(listening_endpoint(&words(&["fd", "3"])).ok(), Some(Endpoint::tcp("fd", 3)));
+        assert_eq!(listening_endpoint(&words(&["h:1"])).ok(), Some(Endpoint::tcp("h", 1)));
+        assert!(listening_endpoint(&words(&["fd:"])).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod activation;
 mod bounds;
 mod completions;
 mod cuts;

@@ -26,7 +26,7 @@ use std::time::Duration;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
           add = Rules::new().endpoint(CommandSide::Listens))]
     pub(super) endpoint: Vec<OsString>,
 

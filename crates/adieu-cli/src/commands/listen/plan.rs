@@ -4,7 +4,7 @@
 
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
-use crate::options::endpoint;
+use crate::options::listening_endpoint;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use crate::os::{ExecStatus, command};
@@ -70,7 +70,7 @@ pub(super) enum Work {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let (endpoint, tls) = args.tls.resolve(endpoint(&args.endpoint)?)?;
+        let (endpoint, tls) = args.tls.resolve(listening_endpoint(&args.endpoint)?)?;
         let work = Work::new(args);
         if let (Some(why), Work::Command { .. }) = (command::REFUSAL, &work) {
             return Err(NoPlan::refused(why));

@@ -6,10 +6,15 @@ use super::service::Service;
 use crate::exit::ExitStatus;
 use crate::os;
 use crate::printer::{Printer, complain};
-use adieu::{LocalEnd, NeverConnected, Role, describe_error};
+use adieu::{Endpoint, Listener, LocalEnd, NeverConnected, Role, describe_error};
 use std::sync::Arc;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
+    // Before there is a second process, which would have the socket too, and is not the one that it was passed to.
+    let passed = match &plan.endpoint {
+        Endpoint::Passed { .. } => Some(Listener::bind(&plan.endpoint, &plan.options)),
+        _ => None,
+    };
     // While there is one thread.
     if let Work::Command { .. } = &plan.work
         && let Err(error) = os::leave_to_another()
@@ -36,7 +41,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
             return printer.report(&cause.report(&plan.endpoint, Role::Listen));
         }
     };
-    match Server::start(plan, service, &printer) {
+    match Server::start(plan, passed, service, &printer) {
         Ok(server) => server.run(),
         Err(status) => status,
     }

@@ -15,8 +15,8 @@ use crate::printer::{Printer, complain};
 use crate::{hints, said};
 use adieu::tls::Failure;
 use adieu::{
-    Connection, Ending, Endpoint, Event, Interrupt, ListenOptions, Listener, NeverConnected, Report, Role,
-    Signal, describe_error,
+    Connection, Ending, Endpoint, Event, Interrupt, ListenError, ListenOptions, Listener, NeverConnected,
+    Report, Role, Signal, describe_error,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -73,7 +73,13 @@ impl Client {
 }
 
 impl Server {
-    pub(super) fn start(plan: Plan, service: Service, printer: &Arc<Printer>) -> Result<Self, ExitStatus> {
+    /// `passed` is the socket that the service manager passed, or why it cannot be listened on.
+    pub(super) fn start(
+        plan: Plan,
+        passed: Option<Result<Listener, ListenError>>,
+        service: Service,
+        printer: &Arc<Printer>,
+    ) -> Result<Self, ExitStatus> {
         let Plan { keep_open, waits_on, at_once: asked_for, .. } = plan;
         let fail = |text: &str| {
             complain(text);
@@ -89,7 +95,8 @@ impl Server {
             .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
 
         let accepting = plan.options.clone().interrupt(&stop_accepting);
-        let listener = Listener::bind(&plan.endpoint, &accepting).map_err(|error| {
+        let bound = passed.unwrap_or_else(|| Listener::bind(&plan.endpoint, &accepting));
+        let listener = bound.map_err(|error| {
             let cause = NeverConnected::CannotListen { error: &error };
             let report = cause.report(&plan.endpoint, Role::Listen);
             // Without reports it is said all the same: nothing will run.
