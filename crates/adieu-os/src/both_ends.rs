@@ -4,6 +4,7 @@
 
 use super::ends::{Input, Output, Sink};
 use crate::closes::Closes;
+use crate::program::Taken;
 use crate::{OpenFile, Pollable, Watch};
 use std::time::Duration;
 use std::{fs::File, io};
@@ -132,6 +133,38 @@ impl Output {
                 Some(Closes::AfterAByte) => a_byte_has_passed,
                 None => false,
             }
+    }
+
+    /// Whether it was ended, and still writes out what it held back.
+    #[doc(hidden)]
+    pub fn is_ending(&self) -> bool {
+        matches!(&self.sink, Sink::Program(taken) if taken.is_ending())
+    }
+
+    pub(crate) fn taken_by(taken: Taken) -> Self {
+        Self::to(Sink::Program(taken))
+    }
+
+    /// The peer has ended: so does whatever takes its bytes. `WouldBlock`: it does not know yet whether it has everything.
+    ///
+    /// # Errors
+    ///
+    /// What was written is not taken after all.
+    #[doc(hidden)]
+    pub fn end(&mut self) -> io::Result<()> {
+        let result = match &mut self.sink {
+            Sink::Program(taken) => {
+                let result = taken.end();
+                if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                    return result;
+                }
+                self.sink = Sink::Ended;
+                result
+            }
+            _ => self.end_file(),
+        };
+        (self.on_cut, self.settled) = (None, true);
+        result
     }
 
     /// Whether it has ended, or was cut: nothing more is to be done with it.

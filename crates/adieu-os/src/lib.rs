@@ -18,14 +18,17 @@ mod closes;
 mod failed;
 mod first;
 mod passed;
+mod program;
 mod sockets;
 mod watch;
 mod words;
+mod worker;
 
 pub use both_ends::WaitEnd;
 pub use closes::Closes;
 pub use failed::{ListenAtError, LookUpError, PassedSocketError, ResolverError};
 pub use passed::{HandedOn, Passed};
+pub use program::Collected;
 pub use sockets::{
     Found, abstract_address, is_connected_to_itself, look_at, set_reset_on_close, try_accept, unix_address,
 };

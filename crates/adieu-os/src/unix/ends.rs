@@ -6,6 +6,7 @@
 use super::end_check::EndCheck;
 use super::open_file::{Fd, Kind, OpenFile};
 use crate::closes::Closes;
+use crate::program::{Given, Taken};
 use crate::{Lane, Watch};
 use adieu_proto::LocalEnd;
 use rustix::fs::{Mode, OFlags};
@@ -24,7 +25,7 @@ pub struct Input {
 
 enum Source {
     Open(OpenFile),
-    Bytes { bytes: Vec<u8>, taken: usize },
+    Program(Given),
 }
 
 impl Input {
@@ -52,6 +53,10 @@ impl Input {
 
     fn to(source: Source) -> Self {
         Self { source, end_check: None }
+    }
+
+    pub(crate) fn given(given: Given) -> Self {
+        Self::to(Source::Program(given))
     }
 
     /// Its end counts only if `ask` says so: the input may be a command's output, and its exit status says whether that is
@@ -92,18 +97,18 @@ impl Input {
         Self::from_fd(file)
     }
 
-    /// Bytes in memory.
-    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::to(Source::Bytes { bytes: bytes.into(), taken: 0 })
-    }
-
     /// Whether it may be read now.
     #[doc(hidden)]
     pub fn is_ready(&self) -> bool {
         match &self.source {
             Source::Open(file) => file.is_ready(),
-            Source::Bytes { .. } => true,
+            // Once it has ended, only what says whether it was whole is asked.
+            Source::Program(given) => given.is_ready() || self.has_ended(),
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(&self.end_check, Some((EndCheck { since: Some(_), .. }, _)))
     }
 
     /// `poll` has said that it may be read.
@@ -122,7 +127,10 @@ impl Input {
                 Watch::new(fd.as_fd(), true, false)
             }
             (Source::Open(file), _) => file.watch(true, false),
-            _ => Watch::none(),
+            (Source::Program(_), Some((EndCheck { since: Some(_), .. }, fd))) => {
+                Watch::new(fd.as_fd(), true, false)
+            }
+            (Source::Program(given), _) => given.watch(),
         }
     }
 
@@ -131,7 +139,7 @@ impl Input {
     pub fn lane(&self) -> Lane<'_> {
         match &self.source {
             Source::Open(file) => Lane::of(file.kind(), file.as_fd()),
-            Source::Bytes { .. } => Lane::none(),
+            Source::Program(_) => Lane::none(),
         }
     }
 
@@ -159,19 +167,13 @@ impl Input {
     /// Reads; only when ready. `WouldBlock`: it was not ready after all.
     #[doc(hidden)]
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let has_ended = matches!(&self.end_check, Some((EndCheck { since: Some(_), .. }, _)));
-        let result = if has_ended { Ok(0) } else { self.read_source(buffer) };
+        let result = if self.has_ended() { Ok(0) } else { self.read_source(buffer) };
         if matches!(result, Ok(0)) { self.end() } else { result }
     }
 
     fn read_source(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.source {
-            Source::Bytes { bytes, taken } => {
-                let n = buffer.len().min(bytes.len() - *taken);
-                buffer[..n].copy_from_slice(&bytes[*taken..*taken + n]);
-                *taken += n;
-                Ok(n)
-            }
+            Source::Program(given) => given.read(buffer),
             Source::Open(file) => file.read(buffer),
         }
     }
@@ -194,6 +196,7 @@ pub struct Output {
 
 pub(crate) enum Sink {
     Open(OpenFile),
+    Program(Taken),
     Null,
     /// Its reader has gone, which is no failure: every write is refused.
     Refused,
@@ -234,6 +237,7 @@ impl Output {
     pub fn is_ready(&self) -> bool {
         match &self.sink {
             Sink::Open(file) => file.is_ready(),
+            Sink::Program(taken) => taken.is_ready(),
             Sink::Null | Sink::Refused | Sink::Ended => true,
         }
     }
@@ -251,6 +255,7 @@ impl Output {
     pub fn watch(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Open(file) => file.watch(false, true),
+            Sink::Program(taken) => taken.watch(),
             _ => Watch::none(),
         }
     }
@@ -303,14 +308,12 @@ impl Output {
         }
     }
 
-    /// The peer has ended: so does a pipe or file of ours, for whoever reads it. A file is on its disk then.
+    /// The end of a pipe or file of ours, for whoever reads it. A file is on its disk then.
     ///
     /// # Errors
     ///
     /// The disk does not take what was written: only now some systems say so (NFS, quotas).
-    #[doc(hidden)]
-    pub fn end(&mut self) -> io::Result<()> {
-        (self.on_cut, self.settled) = (None, true);
+    pub(crate) fn end_file(&mut self) -> io::Result<()> {
         let Sink::Open(file) = &self.sink else { return Ok(()) };
         let closes_standard = self.closes_standard.is_some() && file.kind() == Kind::Socket;
         if file.is_standard() && !closes_standard {
@@ -340,7 +343,7 @@ impl Output {
         match &self.sink {
             Sink::Open(file) => Lane::of(file.kind(), file.as_fd()),
             Sink::Null | Sink::Ended => Lane::null(),
-            Sink::Refused => Lane::none(),
+            Sink::Program(_) | Sink::Refused => Lane::none(),
         }
     }
 
@@ -355,7 +358,7 @@ impl Output {
     /// Whether a failed write only says that the reader wants no more.
     #[doc(hidden)]
     pub fn is_refusal(&self, error: &io::Error) -> bool {
-        self.may_refuse && Errno::from_io_error(error) == Some(Errno::PIPE)
+        self.may_refuse && error.kind() == io::ErrorKind::BrokenPipe
     }
 
     /// Writes; only when ready. `WouldBlock`: it was not ready after all.
@@ -365,6 +368,7 @@ impl Output {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
             Sink::Refused => Err(Errno::PIPE.into()),
             Sink::Open(file) => file.write(bytes),
+            Sink::Program(taken) => taken.write(bytes),
         }
     }
 }

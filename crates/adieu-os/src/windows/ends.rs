@@ -1,17 +1,18 @@
 //! Our own two ends: where the bytes to send come from, and where the received bytes go.
 //!
 //! A file is read and written as it is. A pipe or a console can block for ever, and nothing can wait for one beside
-//! sockets, so each has a thread ([`super::worker`]).
+//! sockets, so each has a thread ([`crate::worker`]).
 //!
 //! Source: "Console Handles", "Anonymous Pipe Operations", GetFileType.
 
-use super::worker::{Reader, Writer};
 use crate::closes::Closes;
+use crate::program::{Given, Taken};
+use crate::worker::{Reader, Writer};
 use crate::{Lane, Watch};
 use adieu_proto::LocalEnd;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::windows::io::{AsHandle, AsRawHandle, AsSocket, BorrowedHandle, IntoRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, IntoRawHandle, OwnedHandle};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use windows_sys::Win32::Foundation as win32;
@@ -62,7 +63,7 @@ enum Source {
     File(File),
     Thread(Reader),
     Standard(StandardReader),
-    Bytes { bytes: Vec<u8>, taken: usize },
+    Program(Given),
 }
 
 /// The reader of our standard input, while nobody has it: what its thread has read and nobody has taken is for whoever asks
@@ -80,8 +81,8 @@ impl StandardReader {
         let stdin = io::stdin();
         let reader = match kind_of(stdin.as_handle())? {
             // std turns what is typed from UTF-16 into UTF-8.
-            Kind::Console => Reader::new(stdin)?,
-            _ => Reader::new(File::from(stdin.as_handle().try_clone_to_owned()?))?,
+            Kind::Console => Reader::of_system(stdin)?,
+            _ => Reader::of_system(File::from(stdin.as_handle().try_clone_to_owned()?))?,
         };
         Ok(Self(Some(reader)))
     }
@@ -125,7 +126,7 @@ impl Input {
         let file = File::from(handle.into());
         let source = match kind_of(file.as_handle())? {
             Kind::File | Kind::Device => Source::File(file),
-            Kind::Console | Kind::Pipe => Source::Thread(Reader::new(file)?),
+            Kind::Console | Kind::Pipe => Source::Thread(Reader::of_system(file)?),
         };
         Ok(Self { source })
     }
@@ -134,9 +135,8 @@ impl Input {
         Self::from_handle(file)
     }
 
-    /// Bytes in memory.
-    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { source: Source::Bytes { bytes: bytes.into(), taken: 0 } }
+    pub(crate) fn given(given: Given) -> Self {
+        Self { source: Source::Program(given) }
     }
 
     /// What a failure of it is a failure of.
@@ -159,7 +159,8 @@ impl Input {
         match &self.source {
             Source::Thread(reader) => reader.is_ready(),
             Source::Standard(reader) => reader.get().is_ready(),
-            Source::File(_) | Source::Bytes { .. } => true,
+            Source::Program(given) => given.is_ready(),
+            Source::File(_) => true,
         }
     }
 
@@ -174,10 +175,10 @@ impl Input {
         let reader = match &self.source {
             Source::Thread(reader) => reader,
             Source::Standard(reader) => reader.get(),
-            Source::File(_) | Source::Bytes { .. } => return Watch::none(),
+            Source::Program(given) => return given.watch(),
+            Source::File(_) => return Watch::none(),
         };
-        reader.ask();
-        Watch::new(reader.as_socket(), true, false)
+        Watch::new(reader.pollable(), true, false)
     }
 
     /// What it is for a direct way: there is none.
@@ -203,12 +204,8 @@ impl Input {
     #[doc(hidden)]
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = match &mut self.source {
-            Source::Bytes { bytes, taken } => {
-                let n = buffer.len().min(bytes.len() - *taken);
-                buffer[..n].copy_from_slice(&bytes[*taken..*taken + n]);
-                *taken += n;
-                Ok(n)
-            }
+            // Whatever its errors say, only 0 is its end.
+            Source::Program(given) => return given.read(buffer),
             Source::File(file) => file.read(buffer),
             Source::Thread(reader) => reader.read(buffer),
             Source::Standard(reader) => reader.get_mut().read(buffer),
@@ -242,6 +239,7 @@ pub(crate) enum Sink {
         /// It is ours alone: closed after the peer's EOF, and flushed if it is on a disk. Otherwise it is the standard output.
         owned: bool,
     },
+    Program(Taken),
     Null,
     /// Ended: closed by us, after the peer's EOF.
     Ended,
@@ -270,7 +268,7 @@ impl OpenFile {
         let kind = kind_of(file.as_handle())?;
         let way = match kind {
             Kind::File | Kind::Device => Way::File(file),
-            Kind::Console | Kind::Pipe => Way::Thread(Writer::new(file)?),
+            Kind::Console | Kind::Pipe => Way::Thread(Writer::of_system(file)?),
         };
         Ok(Self { way, kind })
     }
@@ -290,7 +288,7 @@ impl OpenFile {
     /// What to wait for until it may be written to.
     pub fn watch_room(&self) -> Watch<'_> {
         match &self.way {
-            Way::Thread(writer) => Watch::new(writer.as_socket(), true, false),
+            Way::Thread(writer) => Watch::new(writer.pollable(), true, false),
             Way::File(_) => Watch::none(),
         }
     }
@@ -337,7 +335,7 @@ impl Output {
         let kind = kind_of(handle)?;
         let file = if kind == Kind::Console {
             // std turns UTF-8 into UTF-16.
-            OpenFile { way: Way::Thread(Writer::new(stdout)?), kind }
+            OpenFile { way: Way::Thread(Writer::of_system(stdout)?), kind }
         } else {
             OpenFile::for_writing(File::from(handle.try_clone_to_owned()?))?
         };
@@ -363,6 +361,7 @@ impl Output {
     pub fn is_ready(&self) -> bool {
         match &self.sink {
             Sink::Open { file, .. } => file.is_ready(),
+            Sink::Program(taken) => taken.is_ready(),
             Sink::Null | Sink::Ended => true,
         }
     }
@@ -377,18 +376,17 @@ impl Output {
     pub fn watch(&self) -> Watch<'_> {
         match &self.sink {
             Sink::Open { file, .. } => file.watch_room(),
+            Sink::Program(taken) => taken.watch(),
             Sink::Null | Sink::Ended => Watch::none(),
         }
     }
 
-    /// The peer has ended: so does a pipe or file of ours, for whoever reads it. A file is on its disk then.
+    /// The end of a pipe or file of ours, for whoever reads it. A file is on its disk then.
     ///
     /// # Errors
     ///
     /// The disk does not take what was written.
-    #[doc(hidden)]
-    pub fn end(&mut self) -> io::Result<()> {
-        (self.on_cut, self.settled) = (None, true);
+    pub(crate) fn end_file(&mut self) -> io::Result<()> {
         let Sink::Open { file, owned: true } = &self.sink else { return Ok(()) };
         let result = file.on_disk().map_or(Ok(()), File::sync_all);
         self.sink = Sink::Ended;
@@ -469,6 +467,7 @@ impl Output {
         match &mut self.sink {
             Sink::Null | Sink::Ended => Ok(bytes.len()),
             Sink::Open { file, .. } => file.write(bytes),
+            Sink::Program(taken) => taken.write(bytes),
         }
     }
 }

@@ -6,7 +6,8 @@
 //! | `wait`, `waker` | WSAPoll, and ending it from another thread |
 //! | `evidence` | SIO_TCP_INFO, the table of TCP connections, SO_ERROR |
 //! | `errors` | the numbers, their names, what they mean |
-//! | `ends`, `worker` | files, pipes and consoles as our two ends |
+//! | `ends` | files, pipes and consoles as our two ends |
+//! | `thread` | ending the call that another thread blocks in |
 //! | `group` | stopping a command |
 //! | `files` | what std does not tell of files and their names |
 //! | `standard`, `lines`, `limits` | what a program knows of its standard handles, writes to them, and may have |
@@ -26,10 +27,10 @@ mod lines;
 mod readiness;
 mod socket;
 mod standard;
+mod thread;
 mod wait;
 mod waker;
 mod winsock;
-mod worker;
 
 pub use ends::{OpenFile, empty_file};
 pub(crate) use errors::{describe_resolver_code, resolver_code_is_unique};
@@ -51,6 +52,7 @@ pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,
     stdout_reader_has_gone, that_is_file,
 };
+pub(crate) use thread::end_waits_of;
 pub use wait::{has_error, wait};
 pub use waker::Waker;
 pub use winsock::Network;

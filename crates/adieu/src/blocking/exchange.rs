@@ -5,8 +5,8 @@
 //!
 //! Nothing here moves a byte, which is `flow`'s part, or decides how a connection ends, which is the core's.
 
-pub use crate::os::Closes;
 pub use crate::os::ends::{Input, Output};
+pub use crate::os::{Closes, Collected};
 
 use super::driven::{Driven, Wait, waiting};
 use super::wait::ensure_connected;
@@ -24,8 +24,9 @@ use std::time::Duration;
 ///
 /// # Platforms
 ///
-/// The input and output may be files, pipes, terminals, memory, and on Unix sockets; no flag of them is changed. On Windows
-/// a pipe or a console has a thread of its own, which is left behind with it if it blocks for ever.
+/// The input and output may be files, pipes, terminals, memory, any reader or writer, and on Unix sockets; no flag of them is
+/// changed. A reader or writer has a thread of its own, on Windows a pipe or a console too. The thread is left behind with it
+/// if it blocks for ever.
 ///
 /// # Examples
 ///
@@ -38,6 +39,19 @@ use std::time::Duration;
 /// let report = adieu::exchange(connection, request, Output::stdout()?);
 /// eprintln!("{report}");
 /// std::process::exit(report.exit_code().into());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The reply in memory, a mebibyte at most:
+///
+/// ```no_run
+/// # use adieu::exchange::{Input, Output};
+/// # use adieu::{Endpoint, ConnectOptions};
+/// # let connection = adieu::connect(&Endpoint::tcp("localhost", 80), &ConnectOptions::new())?;
+/// let (output, reply) = Output::to_vec(1 << 20);
+/// let report = adieu::exchange(connection, Input::from_bytes("GET / HTTP/1.0\r\n\r\n"), output);
+/// let reply = reply.into_vec();
+/// assert!(report.is_graceful(), "{report} after {} bytes", reply.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn exchange(mut connection: Connection, input: Input, output: Output) -> Report {
@@ -73,10 +87,20 @@ struct Exchange {
 
 impl Exchange {
     fn run(mut self) -> Report {
-        self.driven.begin(matches!(self.ends, Ends::Local { .. }));
+        let mut output_is_open = matches!(self.ends, Ends::Local { .. });
+        if output_is_open {
+            self.driven.peer.link.core.await_output_end();
+        } else {
+            self.driven.begin(false);
+        }
         while self.driven.peer.link.outcome().is_none() {
             self.driven.peer.link.act();
             let moved = self.turn();
+            // Not before: a writer may still fail to write out what the core has counted as handed on.
+            if output_is_open && self.output_is_settled() {
+                output_is_open = false;
+                self.driven.begin(false);
+            }
             if self.driven.peer.link.interrupt().is_some_and(|i| i.raised().is_some()) {
                 self.hand_on_what_is_there();
             }
@@ -91,6 +115,10 @@ impl Exchange {
             }
         }
         self.driven.peer.link.final_report()
+    }
+
+    fn output_is_settled(&self) -> bool {
+        matches!(&self.ends, Ends::Local { output, .. } if output.is_settled())
     }
 
     fn turn(&mut self) -> bool {

@@ -1,4 +1,4 @@
-//! Our own two ends, as the system has them: files, pipes, terminals, memory.
+//! Our own two ends, as the blocking face has them: files, pipes, terminals, memory, readers and writers.
 
 use super::ends::{Gave, Sink, Source, Took};
 use crate::os::Lane;
@@ -53,6 +53,10 @@ pub(super) fn gave(result: io::Result<usize>) -> Gave {
 impl Sink for Output {
     fn is_ready(&self) -> bool {
         Self::is_ready(self)
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.is_ending()
     }
 
     fn give(&mut self, bytes: &[u8]) -> Took {

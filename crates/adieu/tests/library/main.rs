@@ -14,7 +14,9 @@ mod fast_open;
 mod finish;
 mod linger;
 mod listeners;
+mod over;
 mod procedure;
+mod program_ends;
 mod promises;
 // They are about the core and the words of reports, which are the same everywhere.
 #[cfg(unix)]

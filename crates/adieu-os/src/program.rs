@@ -1,0 +1,173 @@
+//! Ends of an exchange that the program itself is: its memory, its readers, and its writers.
+//!
+//! They are the same on every system. What is an open file is each system's own.
+
+use super::ends::{Input, Output};
+use crate::Watch;
+use crate::worker::{Reader, Writer};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where bytes come from that the program has.
+pub(crate) enum Given {
+    Bytes { bytes: Vec<u8>, taken: usize },
+    Reader(Reader),
+}
+
+impl Given {
+    /// Whether it may be read now.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Self::Bytes { .. } => true,
+            Self::Reader(reader) => reader.is_ready(),
+        }
+    }
+
+    /// What to wait for until it may be read.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        match self {
+            Self::Bytes { .. } => Watch::none(),
+            Self::Reader(reader) => Watch::new(reader.pollable(), true, false),
+        }
+    }
+
+    /// Reads. `WouldBlock`: there is nothing now.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Bytes { bytes, taken } => {
+                let n = buffer.len().min(bytes.len() - *taken);
+                buffer[..n].copy_from_slice(&bytes[*taken..*taken + n]);
+                *taken += n;
+                Ok(n)
+            }
+            Self::Reader(reader) => reader.read(buffer),
+        }
+    }
+}
+
+/// Where bytes go that the program takes.
+pub(crate) enum Taken {
+    Memory { bytes: Arc<Mutex<Vec<u8>>>, limit: Option<usize> },
+    Writer(Writer),
+}
+
+impl Taken {
+    /// Whether it may be written to now.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Self::Memory { .. } => true,
+            Self::Writer(writer) => writer.is_ready(),
+        }
+    }
+
+    /// Whether it was ended, and has still something to do.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(self, Self::Writer(writer) if writer.is_ending())
+    }
+
+    /// What to wait for until it may be written to, or has ended.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        match self {
+            Self::Memory { .. } => Watch::none(),
+            Self::Writer(writer) => Watch::new(writer.pollable(), true, false),
+        }
+    }
+
+    /// Writes. `WouldBlock`: it is not finished, and is to be asked again with the same bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Writer(writer) => writer.write(bytes),
+            Self::Memory { bytes: taken, limit } => {
+                let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = limit.map_or(usize::MAX, |limit| limit.saturating_sub(taken.len()));
+                let n = bytes.len().min(room);
+                if n == 0 {
+                    let text = format!("more than {} bytes were received", taken.len());
+                    return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+                }
+                taken.extend_from_slice(&bytes[..n]);
+                Ok(n)
+            }
+        }
+    }
+
+    /// The peer has ended, and everything is written. `WouldBlock`: it still writes out what it held back.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        match self {
+            Self::Memory { .. } => Ok(()),
+            Self::Writer(writer) => writer.end(),
+        }
+    }
+}
+
+/// The bytes that an output [in memory](Output::to_vec) has taken.
+///
+/// Whether they are all that the peer had to send, the [report](https://docs.rs/adieu) of the exchange says.
+pub struct Collected(Arc<Mutex<Vec<u8>>>);
+
+impl Collected {
+    /// Gives the bytes. To be called after the exchange: before its end these are what has been received so far.
+    pub fn into_vec(self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collected").finish_non_exhaustive()
+    }
+}
+
+impl Input {
+    /// Bytes in memory.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::given(Given::Bytes { bytes: bytes.into(), taken: 0 })
+    }
+
+    /// Any reader: a decompressor, a generator, what another thread sends through a channel. Its `Ok(0)` is the end.
+    ///
+    /// A thread of its own reads, so that a reader that blocks holds nothing else up; 64 KiB at most are read ahead. A reader
+    /// that fails or panics is a failure of the input: what it gave is delivered, and then the connection is reset, because a FIN
+    /// would say that it was all. An error of the kind [`WouldBlock`](io::ErrorKind::WouldBlock) is such a failure too.
+    ///
+    /// The reader is dropped on its thread: after its end, or after the exchange. If it blocks for ever, its thread is left behind
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no threads or no descriptors left.
+    pub fn from_reader(reader: impl Read + Send + 'static) -> io::Result<Self> {
+        Reader::of_program(reader).map(|reader| Self::given(Given::Reader(reader)))
+    }
+}
+
+impl Output {
+    /// Memory. The second value gives the bytes after the exchange.
+    ///
+    /// If the peer sends more bytes than `limit`, that is a failure of the output, and the connection is reset. Without a limit
+    /// (`None`) a peer that sends without end takes all memory there is.
+    pub fn to_vec(limit: impl Into<Option<usize>>) -> (Self, Collected) {
+        let bytes = Arc::default();
+        let taken = Taken::Memory { bytes: Arc::clone(&bytes), limit: limit.into() };
+        (Self::taken_by(taken), Collected(bytes))
+    }
+
+    /// Any writer: a compressor, a hash, a buffered file.
+    ///
+    /// A thread of its own writes, so that a writer that blocks holds nothing else up; 64 KiB at most are with it at a time. Bytes
+    /// count as written once the writer has been flushed after them. After the peer's EOF the writer is flushed once more and
+    /// dropped, and only then the output has ended. A writer that fails or panics is a failure of the output: the connection is
+    /// reset, also if it fails at the last flush. An error of the kind [`WouldBlock`](io::ErrorKind::WouldBlock) is such a failure
+    /// too.
+    ///
+    /// If the peer's stream was cut, the writer is dropped without that last flush, perhaps after the exchange has returned. If it
+    /// blocks for ever, its thread is left behind with it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no threads or no descriptors left.
+    pub fn from_writer(writer: impl Write + Send + 'static) -> io::Result<Self> {
+        Writer::of_program(writer).map(|writer| Self::taken_by(Taken::Writer(writer)))
+    }
+}
