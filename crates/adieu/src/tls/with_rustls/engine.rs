@@ -10,22 +10,16 @@
 //!   once it has nothing more to open.
 
 use super::ledger::Ledger;
+use super::turn::{Job, OVERHEAD, RECORD, RecordSink, Store, Turn};
 use super::verify::Seen;
 use crate::carrier::HandshakeState;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
-};
 use rustls::{AlertDescription, CommonState, Error, PeerIncompatible};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The bytes of the application in one record, at most (RFC 8446, section 5.1).
-const RECORD: usize = 16 * 1024;
-/// More than any record adds to them.
-const OVERHEAD: usize = 256;
 /// What is received at once: many records, so that a call costs little.
 const INCOMING: usize = 256 * 1024;
 /// What is kept of what was received first.
@@ -54,79 +48,6 @@ pub(crate) struct Engine {
     close_notify_sent: bool,
     close_notify_received: bool,
     failure: Option<Error>,
-}
-
-/// Octets that wait, and room for more.
-struct Store {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Store {
-    fn new(capacity: usize) -> Self {
-        Self { bytes: vec![0; capacity], start: 0, end: 0 }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
-
-    fn move_to_front(&mut self) {
-        self.bytes.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.end - self.start);
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.start += n;
-        if self.is_empty() {
-            (self.start, self.end) = (0, 0);
-        }
-    }
-
-    /// Room for so many more octets at least.
-    fn room(&mut self, least: usize) -> &mut [u8] {
-        if self.bytes.len() - self.end < least {
-            self.move_to_front();
-            let needed = self.end + least;
-            if self.bytes.len() < needed {
-                self.bytes.resize(needed, 0);
-            }
-        }
-        &mut self.bytes[self.end..]
-    }
-}
-
-/// What is wanted of a session once it can seal.
-#[derive(Clone, Copy)]
-enum Job<'a> {
-    Nothing,
-    Seal(&'a [u8]),
-    CloseNotify,
-}
-
-/// What a turn of a session came to.
-enum Turn {
-    /// Something was done; there may be more.
-    Again,
-    /// The next record does not fit where it is to go.
-    Full,
-    /// Nothing more can be opened.
-    NeedsInput,
-    /// The job is done; so many bytes were sealed.
-    Done(usize),
-    PeerClosed,
-    Failed(Error),
-}
-
-/// Where things of one turn go.
-struct RecordSink<'a> {
-    outgoing: &'a mut Store,
-    ledger: &'a mut Ledger,
-    /// Opened bytes go here, as far as there is room for whole records; else into the spill, if there is one.
-    into: &'a mut [u8],
-    put: usize,
-    spill: Option<&'a mut Vec<u8>>,
 }
 
 impl Engine {
@@ -230,19 +151,18 @@ impl Engine {
     /// So many octets were received.
     pub(crate) fn received(&mut self, n: usize) {
         let wanted = n.min(FIRST - self.first.len());
-        let start = self.incoming.end;
-        self.first.extend_from_slice(&self.incoming.bytes[start..start + wanted]);
-        self.incoming.end += n;
+        self.first.extend_from_slice(&self.incoming.free()[..wanted]);
+        self.incoming.grow(n);
     }
 
     /// What comes after the peer's close_notify is to be ignored (RFC 8446, section 6.1).
     pub(crate) fn ignore_received(&mut self) {
-        self.incoming.consume(self.incoming.end - self.incoming.start);
+        self.incoming.consume(self.incoming.filled().len());
     }
 
     /// What waits to be sent.
     pub(crate) fn unsent(&self) -> &[u8] {
-        &self.outgoing.bytes[self.outgoing.start..self.outgoing.end]
+        self.outgoing.filled()
     }
 
     /// So many of these octets were accepted by our kernel. Returns the application bytes that it now has in whole.
@@ -386,8 +306,7 @@ impl Engine {
             let (Turn::Again, _) = self.turn(Job::Nothing, &mut [], true) else { break };
         }
         // The alert is all that there is, and its description is its last octet (RFC 5246, section 7.2).
-        if is_old && let [.., description] = &mut self.outgoing.bytes[self.outgoing.start..self.outgoing.end]
-        {
+        if is_old && let [.., description] = self.outgoing.filled_mut() {
             *description = AlertDescription::ProtocolVersion.into();
         }
     }
@@ -409,7 +328,7 @@ impl Engine {
             put: 0,
             spill: may_spill.then_some(&mut self.spill),
         };
-        let incoming = &mut self.incoming.bytes[self.incoming.start..self.incoming.end];
+        let incoming = self.incoming.filled_mut();
         let (discard, turn) = match &mut self.session {
             Session::Client(session) => sink.handle(session.process_tls_records(incoming), job),
             Session::Server(session) => sink.handle(session.process_tls_records(incoming), job),
@@ -417,105 +336,5 @@ impl Engine {
         let put = sink.put;
         self.incoming.consume(discard);
         (turn, put)
-    }
-}
-
-impl RecordSink<'_> {
-    fn handle<Data>(&mut self, status: UnbufferedStatus<'_, '_, Data>, job: Job<'_>) -> (usize, Turn) {
-        let mut discard = status.discard;
-        let turn = match status.state {
-            Err(error) => Turn::Failed(error),
-            Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {
-                let Some(length) = traffic.peek_len() else { break Turn::Again };
-                let fits = length.get() <= self.into.len() - self.put;
-                if !fits && self.spill.is_none() {
-                    break Turn::Full;
-                }
-                match traffic.next_record() {
-                    None => break Turn::Again,
-                    Some(Err(error)) => break Turn::Failed(error),
-                    Some(Ok(record)) => {
-                        discard += record.discard;
-                        self.take(record.payload, fits);
-                    }
-                }
-            },
-            Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                let encoded = self.write(0, |room| match data.encode(room) {
-                    Ok(n) => Ok(n),
-                    Err(EncodeError::InsufficientSize(size)) => Err(Some(size)),
-                    Err(EncodeError::AlreadyEncoded) => Err(None),
-                });
-                encoded.map_or_else(Turn::Failed, |()| Turn::Again)
-            }
-            // It is kept until it is sent, so for rustls it is as good as sent.
-            Ok(ConnectionState::TransmitTlsData(data)) => {
-                data.done();
-                Turn::Again
-            }
-            Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => Turn::NeedsInput,
-            Ok(ConnectionState::PeerClosed) => Turn::PeerClosed,
-            Ok(ConnectionState::WriteTraffic(mut traffic)) => match job {
-                Job::Nothing => Turn::Done(0),
-                Job::CloseNotify => {
-                    let sealed =
-                        self.write(0, |room| traffic.queue_close_notify(room).map_err(|e| too_small(&e)));
-                    sealed.map_or_else(Turn::Failed, |()| Turn::Done(0))
-                }
-                Job::Seal(bytes) => {
-                    let mut done = 0;
-                    for record in bytes.chunks(RECORD) {
-                        match self.write(record.len(), |room| {
-                            traffic.encrypt(record, room).map_err(|e| too_small(&e))
-                        }) {
-                            Ok(()) => done += record.len(),
-                            Err(error) => return (discard, Turn::Failed(error)),
-                        }
-                    }
-                    Turn::Done(done)
-                }
-            },
-            // Early data is not offered.
-            Ok(_) => Turn::Failed(Error::General("a state that this version does not know".into())),
-        };
-        (discard, turn)
-    }
-
-    fn take(&mut self, payload: &[u8], fits: bool) {
-        if fits {
-            self.into[self.put..self.put + payload.len()].copy_from_slice(payload);
-            self.put += payload.len();
-        } else if let Some(spill) = &mut self.spill {
-            spill.extend_from_slice(payload);
-        }
-    }
-
-    /// Lets `write` put a record with so many bytes of the application where it will be sent from.
-    fn write(
-        &mut self,
-        bytes: usize,
-        mut write: impl FnMut(&mut [u8]) -> Result<usize, Option<InsufficientSizeError>>,
-    ) -> Result<(), Error> {
-        let mut least = bytes + OVERHEAD;
-        // rustls says how much it needs; a second answer that differs would be a bug of its own.
-        for _ in 0..2 {
-            match write(self.outgoing.room(least)) {
-                Ok(n) => {
-                    self.outgoing.end += n;
-                    self.ledger.encrypted(n, bytes);
-                    return Ok(());
-                }
-                Err(Some(size)) => least = size.required_size,
-                Err(None) => break,
-            }
-        }
-        Err(Error::EncryptError)
-    }
-}
-
-fn too_small(error: &EncryptError) -> Option<InsufficientSizeError> {
-    match error {
-        EncryptError::InsufficientSize(size) => Some(*size),
-        EncryptError::EncryptExhausted => None,
     }
 }

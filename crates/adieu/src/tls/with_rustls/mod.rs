@@ -16,6 +16,7 @@ mod roots;
 mod self_signed;
 mod server;
 mod session;
+mod turn;
 mod verify;
 
 use super::{Alert, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
