@@ -53,6 +53,11 @@ pub fn had_both_ended(_: &SockRef<'_>, _: Option<bool>) -> bool {
     false
 }
 
+/// Not known here.
+pub fn is_sending_shut(_: &SockRef<'_>) -> bool {
+    false
+}
+
 /// Not known here: a socket that has no peer counts as one that never had one.
 pub fn was_connected(_: &SockRef<'_>) -> bool {
     false

@@ -385,6 +385,9 @@ pub enum AdoptError {
     /// cannot be seen any more. Told on Linux and of TCP alone; elsewhere it looks like the peer's EOF.
     #[error("its receiving side was shut down here, so how the peer ends cannot be seen")]
     ReceivingShut,
+    /// The TLS handshake of the program's own session is not over, so there are no streams yet.
+    #[error("its TLS handshake is not over, so there is nothing to go on with or to finish")]
+    Handshaking,
     /// A socket option that was asked for cannot be had.
     #[error("{0}")]
     Option(#[from] OptionError),

@@ -130,6 +130,7 @@ pub use blocking::listener::Listener;
 pub use blocking::relay;
 pub use blocking::{
     Connection, HalfClosed, ReadHalf, ReuniteError, Server, ServerHandle, WriteHalf, exchange, finish,
+    finish_tls,
 };
 pub use ending_handle::EndingHandle;
 pub use endpoint::{Endpoint, ParseEndpointError};

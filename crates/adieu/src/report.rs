@@ -147,7 +147,7 @@ pub(crate) fn of_refused(error: &AdoptError, role: Option<Role>) -> Report {
     facts.failure = Some(error.to_string().into());
     let mut core = adieu_proto::Connection::new(adieu_proto::Config::default());
     match error {
-        AdoptError::NotConnected => {
+        AdoptError::NotConnected | AdoptError::Handshaking => {
             core.handle_connect_failed(
                 start,
                 Fault { call: Call::Connect, kind: FaultKind::Other, code: None },

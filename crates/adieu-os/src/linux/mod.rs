@@ -105,13 +105,23 @@ mod state {
     pub(super) const ESTABLISHED: u8 = 1;
     pub(super) const FIN_WAIT1: u8 = 4;
     pub(super) const FIN_WAIT2: u8 = 5;
+    pub(super) const TIME_WAIT: u8 = 6;
     pub(super) const CLOSE: u8 = 7;
     pub(super) const CLOSE_WAIT: u8 = 8;
+    pub(super) const LAST_ACK: u8 = 9;
+    pub(super) const CLOSING: u8 = 11;
 }
 
 /// Whether a socket without a peer had one: the handshake has measured the way. Of a Unix socket the peer stays known.
 pub fn was_connected(socket: &SockRef<'_>) -> bool {
     tcp_info(socket.as_fd()).is_ok_and(|info| info.tcpi_state == state::CLOSE && info.tcpi_rtt > 0)
+}
+
+/// Whether our sending side was shut down, and no reset has come since: EPIPE is then about that. Known of TCP alone.
+pub fn is_sending_shut(socket: &SockRef<'_>) -> bool {
+    use state::{CLOSING, FIN_WAIT1, FIN_WAIT2, LAST_ACK, TIME_WAIT};
+    let is_shut = |state| matches!(state, FIN_WAIT1 | FIN_WAIT2 | TIME_WAIT | LAST_ACK | CLOSING);
+    tcp_info(socket.as_fd()).is_ok_and(|info| is_shut(info.tcpi_state))
 }
 
 /// Whether the peer has ended its side, and this side has not: CLOSE-WAIT. Of a Unix socket, whether the peer has ended its side.

@@ -3,9 +3,10 @@
 use super::wait::{close, ensure_connected, read, read_within, shut_down, write, write_vectored};
 use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
-use crate::link::adopt::{adopt, check_socket};
+use crate::link::adopt::{adopt, adopt_tls, check_socket};
 use crate::link::methods_of_a_connection;
 use crate::os::OwnedSocket;
+use crate::tls::Established;
 use crate::{Report, SideOptions};
 use socket2::Socket;
 use std::io::{self, IoSlice, Read, Write};
@@ -90,11 +91,38 @@ impl Connection {
         socket: impl Into<OwnedSocket>,
         options: &impl SideOptions,
     ) -> Result<Self, AdoptError> {
-        let socket = Socket::from(socket.into());
+        let (role, options) = options.side();
+        Self::adopted(socket.into().into(), |socket| adopt(socket, Some(role), options))
+    }
+
+    /// Takes over a connection on which the program speaks TLS with rustls, as [`from_socket`](Self::from_socket) takes over one
+    /// without: the session goes on, and the connection ends by `close_notify`, then FIN.
+    ///
+    /// Bytes that rustls has decrypted and nobody has read are received first. An EOF of the peer without `close_notify` is
+    /// [`Truncated`](crate::Ending::Truncated). What the report cannot know is said at [`finish_tls`](crate::finish_tls()).
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_socket`](Self::from_socket). The handshake is not over ([`AdoptError::Handshaking`]), or the options ask for
+    /// TLS themselves.
+    pub fn from_rustls(
+        socket: impl Into<OwnedSocket>,
+        connection: impl Into<Established>,
+        options: &impl SideOptions,
+    ) -> Result<Self, AdoptError> {
+        let (role, options) = options.side();
+        Self::adopted(socket.into().into(), |socket| {
+            adopt_tls(socket, connection.into(), Some(role), options)
+        })
+    }
+
+    fn adopted(
+        socket: Socket,
+        adopt: impl FnOnce(Socket) -> Result<Link<Socket>, AdoptError>,
+    ) -> Result<Self, AdoptError> {
         check_socket(&(&socket).into())?;
         socket.set_nonblocking(true)?;
-        let (role, options) = options.side();
-        adopt(socket, Some(role), options).map(Self::new)
+        adopt(socket).map(Self::new)
     }
 
     /// Gives the socket back, in blocking mode, and without a report: from here on nobody watches how it ends.

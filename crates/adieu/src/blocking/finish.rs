@@ -3,6 +3,7 @@
 use crate::finishing::Finishing;
 use crate::link::adopt::check_socket;
 use crate::os::{self, AcknowledgementWatch, AsPollable, OwnedSocket, Watch};
+use crate::tls::Established;
 use crate::{AdoptError, Finish, Report, report};
 use socket2::Socket;
 use std::io;
@@ -51,16 +52,65 @@ use std::io;
 ///
 /// RFC 9293, section 3.6; Winsock's "Graceful Shutdown, Linger Options, and Socket Closure".
 pub fn finish(socket: impl Into<OwnedSocket>, finish: &Finish) -> Report {
-    match begin(socket.into().into(), finish) {
+    finish_by(socket.into().into(), finish, |socket| Finishing::begin(socket, finish))
+}
+
+/// Ends a connection on which the program speaks TLS with rustls: `close_notify`, and then all that [`finish`] does. What the
+/// peer still sends is decrypted, so the report knows whether its stream was whole.
+///
+/// It takes the two halves of a `rustls::StreamOwned` (its fields `sock` and `conn`), or a socket and a `rustls::Connection`,
+/// whose handshake is over. What stands in rustls's buffers is part of the
+/// connection: records that it has encrypted are sent before the `close_notify`, and bytes that it has decrypted and nobody has
+/// read are the first of the late bytes.
+///
+/// - A peer that ends by FIN without `close_notify` has been cut, or may have been: [`Truncated`](crate::Ending::Truncated).
+///   Whether the FIN came within a record is not told. A program whose protocol says itself where a message ends can judge by
+///   [`tls_close_notify_received`](Report::tls_close_notify_received).
+/// - All counts are bytes of the application, and begin here. Of what was sent before, nobody knows how many bytes its records
+///   hold, so its octets are counted as not acknowledged.
+/// - Version, cipher suite, ALPN and the peer's certificate are reported as rustls knows them. What the certificate was checked
+///   against is not known (`tls_trust` is `None`).
+/// - If the handshake is not over, there is no connection to finish ([`NoConnection`](crate::Ending::NoConnection)), and the
+///   socket is closed.
+///
+/// # Examples
+///
+/// ```no_run
+/// use adieu::Finish;
+/// use adieu::tls::rustls::{ClientConnection, StreamOwned};
+/// use std::io::Write;
+/// use std::net::TcpStream;
+///
+/// fn say(mut stream: StreamOwned<ClientConnection, TcpStream>) -> std::io::Result<adieu::Report> {
+///     stream.write_all(b"this is a test")?;
+///     Ok(adieu::finish_tls(stream.sock, stream.conn, &Finish::new()))
+/// }
+/// ```
+///
+/// # RFC
+///
+/// RFC 8446, section 6.1; RFC 5246, section 7.2.1.
+pub fn finish_tls(
+    socket: impl Into<OwnedSocket>,
+    connection: impl Into<Established>,
+    finish: &Finish,
+) -> Report {
+    finish_by(socket.into().into(), finish, |socket| Finishing::begin_tls(socket, connection.into(), finish))
+}
+
+fn finish_by(
+    socket: Socket,
+    finish: &Finish,
+    begin: impl FnOnce(Socket) -> Result<Finishing<Socket>, AdoptError>,
+) -> Report {
+    let taken = check_socket(&(&socket).into()).and_then(|()| {
+        socket.set_nonblocking(true)?;
+        begin(socket)
+    });
+    match taken {
         Ok(finishing) => run(finishing),
         Err(error) => report::of_refused(&error, finish.role),
     }
-}
-
-fn begin(socket: Socket, finish: &Finish) -> Result<Finishing<Socket>, AdoptError> {
-    check_socket(&(&socket).into())?;
-    socket.set_nonblocking(true)?;
-    Finishing::begin(socket, finish)
 }
 
 pub(crate) fn run(mut finishing: Finishing<Socket>) -> Report {

@@ -18,6 +18,6 @@ pub(crate) mod wait;
 
 pub use connection::{Connection, HalfClosed};
 pub use exchange::exchange;
-pub use finish::finish;
+pub use finish::{finish, finish_tls};
 pub use server::{Server, ServerHandle};
 pub use split::{ReadHalf, ReuniteError, WriteHalf};

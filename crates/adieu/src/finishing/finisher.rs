@@ -4,6 +4,7 @@ use super::{Finish, Finishing};
 use crate::handle::{Direction, Handle};
 use crate::link::adopt::check_socket;
 use crate::os::{self, AcknowledgementWatch, AsPollable, Pollable};
+use crate::tls::Established;
 use crate::{AdoptError, Report};
 use socket2::SockRef;
 #[cfg(unix)]
@@ -93,10 +94,31 @@ impl<S: AsHandle> Finisher<S> {
     ///
     /// It is not a socket, has no stream, or is not connected; or the system refuses. What was given is dropped.
     pub fn begin(socket: S, finish: &Finish) -> Result<Self, AdoptError> {
+        Self::begin_by(socket, |given| Finishing::begin(given, finish))
+    }
+
+    /// The same, but of a socket on which the program speaks TLS with rustls: our `close_notify` comes before the FIN, and what
+    /// comes is decrypted. See [`finish_tls`](crate::finish_tls()).
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin); or the handshake is not over ([`AdoptError::Handshaking`]).
+    pub fn begin_tls(
+        socket: S,
+        connection: impl Into<Established>,
+        finish: &Finish,
+    ) -> Result<Self, AdoptError> {
+        Self::begin_by(socket, |given| Finishing::begin_tls(given, connection.into(), finish))
+    }
+
+    fn begin_by(
+        socket: S,
+        begin: impl FnOnce(Given<S>) -> Result<Finishing<Given<S>>, AdoptError>,
+    ) -> Result<Self, AdoptError> {
         let given = Given(socket);
         check_socket(&given.socket())?;
         given.socket().set_nonblocking(true)?;
-        Ok(Self { finishing: Finishing::begin(given, finish)?, acknowledgements: None })
+        Ok(Self { finishing: begin(given)?, acknowledgements: None })
     }
 
     /// Goes as far as it can without waiting. `now`: the time, as the loop has it.

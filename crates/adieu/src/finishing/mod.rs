@@ -14,7 +14,8 @@ pub use options::{AtBound, Finish};
 use crate::flow::{Flow, Pair, Peer, Turn};
 use crate::handle::Handle;
 use crate::link::Link;
-use crate::link::adopt::adopt;
+use crate::link::adopt::{adopt, adopt_tls};
+use crate::tls::Established;
 use crate::{AdoptError, Report, os};
 use adieu_proto::{LocalEnd, Waiting};
 use late::Late;
@@ -29,7 +30,8 @@ pub(crate) struct Finishing<H: Handle> {
     flow: Flow,
     late: Late,
     at_bound: AtBound,
-    /// The peer's FIN is here already: it is received before ours is sent, so that the report says who ended first.
+    /// The peer's FIN is here already, or its close_notify: it is received before ours is sent, so that the report says who
+    /// ended first.
     peer_was_first: bool,
     /// There may be more to do at once.
     is_cut_short: bool,
@@ -43,10 +45,15 @@ impl<H: Handle> Finishing<H> {
         adopt(handle, finish.role, &finish.options()).map(|link| Self::of(link, finish))
     }
 
+    /// The same, but of a socket with a session of TLS on it.
+    pub(crate) fn begin_tls(handle: H, tls: Established, finish: &Finish) -> Result<Self, AdoptError> {
+        adopt_tls(handle, tls, finish.role, &finish.options()).map(|link| Self::of(link, finish))
+    }
+
     /// Finishes a connection that is there already.
     pub(crate) fn of(mut link: Link<H>, finish: &Finish) -> Self {
-        let peer_was_first =
-            link.handle.as_ref().is_some_and(|handle| os::peer_has_ended_first(&handle.socket()));
+        let peer_was_first = link.has_end_of_peer()
+            || link.handle.as_ref().is_some_and(|handle| os::peer_has_ended_first(&handle.socket()));
         let now = link.now();
         link.core.handle_close(now);
         Self {
@@ -73,7 +80,9 @@ impl<H: Handle> Finishing<H> {
         self.is_cut_short = true;
         for _ in 0..MOVES {
             self.peer.link.check_stop();
-            if !self.peer_was_first || !self.peer.link.core.wants().receive {
+            let core = &self.peer.link.core;
+            // The FIN of a peer that has sent close_notify may come after ours alone.
+            if !self.peer_was_first || core.peer_has_ended() || !core.wants().receive {
                 self.peer.link.core.handle_input_eof();
             }
             self.peer.link.act();

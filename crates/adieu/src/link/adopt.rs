@@ -1,10 +1,12 @@
-//! Takes over a socket that somebody else has connected: finds out what it is, and sets the options that were asked for.
+//! Takes over a socket that somebody else has connected, with the session of TLS on it if there is one: finds out what it is,
+//! and sets the options that were asked for.
 
 use super::Link;
 use crate::error::AdoptError;
 use crate::handle::{Handle, address_of};
-use crate::options::Options;
+use crate::options::{OptionError, Options};
 use crate::os::{self, Found};
+use crate::tls::{self, Established, Session};
 use crate::{Address, Endpoint, Role, Transport};
 use socket2::{Domain, SockAddr, SockRef};
 
@@ -25,6 +27,29 @@ pub(crate) fn adopt<H: Handle>(
     handle: H,
     role: Option<Role>,
     options: &Options,
+) -> Result<Link<H>, AdoptError> {
+    adopt_as(handle, role, options.clone(), None)
+}
+
+/// The same, but of a socket that carries a session of TLS which the program has made itself.
+pub(crate) fn adopt_tls<H: Handle>(
+    handle: H,
+    tls: Established,
+    role: Option<Role>,
+    options: &Options,
+) -> Result<Link<H>, AdoptError> {
+    if options.tls.is_some() {
+        return Err(OptionError::ConnectedAlready { option: "tls" }.into());
+    }
+    let options = Options { tls: Some(tls::Config::Established), ..options.clone() };
+    adopt_as(handle, role, options, Some(tls.into_session()?))
+}
+
+fn adopt_as<H: Handle>(
+    handle: H,
+    role: Option<Role>,
+    options: Options,
+    session: Option<Session>,
 ) -> Result<Link<H>, AdoptError> {
     options.check_face::<H>()?;
     options.check_connected()?;
@@ -47,12 +72,16 @@ pub(crate) fn adopt<H: Handle>(
         Some(Role::Listen) => local,
     };
     let endpoint = address.as_ref().map_or(Address::Unnamed, address_of).to_string();
-    let mut link = Link::new(options.clone(), role, endpoint);
+    let mut link = Link::new(options, role, endpoint);
     link.is_given = true;
+    let unsent = session.map_or(0, |session| link.carried_by(session));
     if let Some(octets) = os::unacknowledged(&handle.socket()) {
-        link.core.handle_sent_before(octets);
+        link.core.handle_sent_before(octets + unsent);
     }
     link.adopted(handle, transport);
+    if link.has_unsent() {
+        link.core.handle_owed(true);
+    }
     Ok(link)
 }
 

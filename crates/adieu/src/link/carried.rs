@@ -14,7 +14,7 @@ use crate::carrier::{Arrived, Carrier, HandshakeState, OctetsFrom, PeerStream};
 use crate::handle::{Direction, Handle};
 use crate::tls::Eof;
 use crate::{Event, os};
-use adieu_proto::{Call, Fault, FaultKind, Sample, Side, Time, Unacknowledged};
+use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Sample, Side, Time, Unacknowledged};
 use socket2::SockRef;
 use std::io::{self, Read};
 
@@ -116,6 +116,13 @@ impl<H: Handle> Link<H> {
                 }
                 Err(error) => {
                     self.core.handle_owed(false);
+                    if self.is_given && os::is_sending_shut(&handle.socket()) {
+                        let what =
+                            "the program had shut down the sending side before TLS's close_notify was sent";
+                        self.facts.failure = Some(what.into());
+                        self.local_failure(LocalEnd::Socket, &error);
+                        return Flushed::Failed;
+                    }
                     self.fault(Call::Send, &error);
                     return Flushed::Failed;
                 }

@@ -6,7 +6,7 @@ use super::carried::Flushed;
 use super::{Link, fault};
 use crate::carrier::{Carrier, HandshakeState, PeerStream};
 use crate::handle::{Direction, Handle};
-use crate::tls::{Failure, HandshakeError, TlsFacts};
+use crate::tls::{Failure, HandshakeError, Session, TlsFacts};
 use crate::{Address, Event, os};
 use adieu_proto::{Call, Ending, Fault, FaultKind, Time};
 use std::io;
@@ -20,15 +20,18 @@ pub(crate) enum HandshakeTurn {
 }
 
 impl<H: Handle> Link<H> {
-    /// Begins a handshake, if TLS is to be spoken to the peer; so much of its first flight went with our SYN. What the
+    /// Begins a handshake, if TLS is to be spoken to the peer and is not spoken already; so much of its first flight went with our SYN. What the
     /// connection goes through already carries it. False: it is not, and the connection is there.
     pub(super) fn begin_handshake(&mut self, fault: Option<Fault>, with_syn: Option<(usize, Time)>) -> bool {
         let Some(tls) = self.options.tls.clone() else { return false };
         let peer = self.facts.peer_address.as_ref().and_then(Address::socket_addr);
         let host = self.facts.host.clone().or_else(|| peer.map(|peer| peer.ip().to_string()));
-        self.facts.tls = Some(TlsFacts { trust: tls.trust(), ..TlsFacts::default() });
         let begun = self.syn.take().and_then(|syn| syn.session);
-        let session = begun.map_or_else(|| tls.session(host.as_deref()), Ok);
+        let Some(session) = begun.map_or_else(|| tls.session(host.as_deref()), |session| Some(Ok(session)))
+        else {
+            return false;
+        };
+        self.facts.tls = Some(TlsFacts { trust: tls.trust(), ..TlsFacts::default() });
         match (session, fault) {
             (Ok(mut session), None) => {
                 session.sent(with_syn.map_or(0, |(taken, _)| taken));
@@ -47,6 +50,17 @@ impl<H: Handle> Link<H> {
             (Err(error), _) => self.handshake_failed(&error, None),
         }
         true
+    }
+
+    /// From now on this session carries the streams, whose handshake the program has made. Returns how many octets it has to send
+    /// that the program has made it encrypt.
+    pub(super) fn carried_by(&mut self, mut session: Session) -> u64 {
+        let mut facts = TlsFacts { secured: Some(self.now()), ..TlsFacts::default() };
+        session.describe(&mut facts);
+        self.facts.tls = Some(facts);
+        let unsent = session.unsent().len() as u64;
+        self.carrier = Some(session);
+        unsent
     }
 
     /// Whether a handshake is under way.

@@ -31,7 +31,7 @@ pub(crate) use methods::methods_of_a_connection;
 pub(crate) use program::without_empty_ones;
 pub(crate) use streams::Moved;
 
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, PeerStream};
 use crate::ending_handle::{EndingHandle, EndingTeller};
 use crate::handle::{self, Handle};
 use crate::os;
@@ -182,6 +182,11 @@ impl<H: Handle> Link<H> {
     /// Whether the streams are what is on the wire, so that the kernel can move them by itself.
     pub(crate) fn is_plain(&self) -> bool {
         self.carrier.is_none()
+    }
+
+    /// Whether the peer has ended its stream by an end mark that stands here already, though bytes may stand before it.
+    pub(crate) fn has_end_of_peer(&self) -> bool {
+        self.carrier.as_ref().is_some_and(|carrier| carrier.peer_stream() == PeerStream::Ended)
     }
 
     /// Whether something that was taken from the program waits here until our kernel takes it.

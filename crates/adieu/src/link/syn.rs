@@ -37,7 +37,7 @@ impl<H: Handle> Link<H> {
         let mut syn = Syn { data: first.to_vec(), ..Syn::default() };
         if let Some(tls) = &self.options.tls {
             // A session that cannot be had is told when there is a connection, as without Fast Open.
-            syn.session = tls.session(endpoint.host()).ok();
+            syn.session = tls.session(endpoint.host()).and_then(Result::ok);
             syn.data = syn.session.as_mut().map_or_else(Vec::new, |session| {
                 session.handshake();
                 session.unsent().to_vec()

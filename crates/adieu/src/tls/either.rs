@@ -9,6 +9,8 @@ pub(crate) enum Config {
     Client(ClientConfig),
     /// Of the side that listens.
     Server(ServerConfig),
+    /// Of a session that the program has made itself: nothing of it is known.
+    Established,
 }
 
 impl From<ClientConfig> for Config {
@@ -28,7 +30,7 @@ impl Config {
     pub(crate) fn trust(&self) -> Option<Trust> {
         match self {
             Self::Client(config) => config.trust(),
-            Self::Server(_) => None,
+            Self::Server(_) | Self::Established => None,
         }
     }
 
@@ -36,6 +38,7 @@ impl Config {
         match self {
             Self::Client(config) => config.meaning_of_eof(),
             Self::Server(config) => config.meaning_of_eof(),
+            Self::Established => Eof::Require,
         }
     }
 
@@ -44,11 +47,13 @@ impl Config {
         matches!(self, Self::Client(config) if config.needs_host())
     }
 
-    /// One connection's session; a client's is to `host` if its configuration has no name of its own.
-    pub(crate) fn session(&self, host: Option<&str>) -> Result<Session, HandshakeError> {
+    /// One connection's session; a client's is to `host` if its configuration has no name of its own. `None`: there is one
+    /// already.
+    pub(crate) fn session(&self, host: Option<&str>) -> Option<Result<Session, HandshakeError>> {
         match self {
-            Self::Client(config) => config.session(host),
-            Self::Server(config) => config.session(),
+            Self::Client(config) => Some(config.session(host)),
+            Self::Server(config) => Some(config.session()),
+            Self::Established => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and the compiler leaves it out.
 
 use super::{Eof, HandshakeError, TlsFacts, Trust};
+use crate::AdoptError;
 use crate::carrier::{Arrived, Broken, Carrier, HandshakeState, OctetsFrom, PeerStream};
 use adieu_proto::Timer;
 use std::io;
@@ -13,6 +14,10 @@ pub struct ClientConfig(Never);
 /// How the listening side speaks TLS. This build has no TLS (feature `tls`), so there is none.
 #[derive(Debug, Clone)]
 pub struct ServerConfig(Never);
+
+/// A session of TLS that the program has made itself, with rustls. This build has no TLS (feature `tls`), so there is none.
+#[derive(Debug)]
+pub struct Established(Never);
 
 /// A session, which there is none of.
 pub(crate) struct Session(Never);
@@ -58,6 +63,12 @@ impl ServerConfig {
     uncallable! {
         pub(crate) fn meaning_of_eof(&self) -> Eof;
         pub(crate) fn session(&self) -> Result<Session, HandshakeError>;
+    }
+}
+
+impl Established {
+    pub(crate) fn into_session(self) -> Result<Session, AdoptError> {
+        match self.0 {}
     }
 }
 

@@ -51,7 +51,7 @@ fn watch<'a>(waits: &FinisherWaits<'a>) -> adieu_os::Watch<'a> {
 }
 
 /// Waits for it, as an event loop does.
-fn wait<S: AsLent>(finisher: &Finisher<S>) {
+pub(crate) fn wait<S: AsLent>(finisher: &Finisher<S>) {
     let waits = finisher.waits();
     let left = waits.until.map(|until| until.saturating_duration_since(Instant::now()));
     adieu_os::wait(&mut [watch(&waits)], left).expect("it can be waited for");

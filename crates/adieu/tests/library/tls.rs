@@ -1,5 +1,6 @@
 //! TLS on both drivers and on both sides: the closing matrix, the procedure, and handshakes that fail.
 
+mod finish;
 mod handed_over;
 mod handshakes;
 mod pem;

@@ -9,6 +9,7 @@
 //! - `spill` holds what had to be opened although nobody asked for it just then: a session says that it can seal only
 //!   once it has nothing more to open.
 
+use super::given::Given;
 use super::ledger::Ledger;
 use super::turn::{Job, OVERHEAD, RECORD, RecordSink, Store, Turn};
 use super::verify::Seen;
@@ -30,6 +31,7 @@ const SEALED: usize = 8 * RECORD;
 enum Session {
     Client(UnbufferedClientConnection),
     Server(UnbufferedServerConnection),
+    Given(Box<Given>),
 }
 
 pub(crate) struct Engine {
@@ -63,6 +65,25 @@ impl Engine {
         Self::new(Session::Server(session), seen)
     }
 
+    /// The session of a connection that a program has made, whatever stands in its buffers.
+    pub(crate) fn given(connection: rustls::Connection) -> Self {
+        let mut engine = Self::new(Session::Given(Box::new(Given::new(connection))), Arc::default());
+        // At most what fits into rustls's own buffers, because nothing more is given to it here.
+        loop {
+            match engine.turn(Job::Nothing, &mut [], true).0 {
+                Turn::Again | Turn::Full => {}
+                Turn::NeedsInput | Turn::Done(_) => break,
+                Turn::PeerClosed => engine.close_notify_received = true,
+                Turn::Failed(error) => {
+                    engine.fail(error);
+                    break;
+                }
+            }
+        }
+        engine.ledger.begin_with_earlier();
+        engine
+    }
+
     fn new(session: Session, seen: Arc<Seen>) -> Self {
         Self {
             session,
@@ -87,11 +108,16 @@ impl Engine {
         match &self.session {
             Session::Client(session) => session,
             Session::Server(session) => session,
+            Session::Given(given) => &given.connection,
         }
     }
 
     pub(crate) fn is_server(&self) -> bool {
-        matches!(self.session, Session::Server(_))
+        match &self.session {
+            Session::Client(_) => false,
+            Session::Server(_) => true,
+            Session::Given(given) => matches!(given.connection, rustls::Connection::Server(_)),
+        }
     }
 
     /// The peer's certificate, also one that was refused.
@@ -330,6 +356,10 @@ impl Engine {
         };
         let incoming = self.incoming.filled_mut();
         let (discard, turn) = match &mut self.session {
+            Session::Given(given) => {
+                let turn = given.turn(&mut self.incoming, &mut sink, job);
+                return (turn, sink.put);
+            }
             Session::Client(session) => sink.handle(session.process_tls_records(incoming), job),
             Session::Server(session) => sink.handle(session.process_tls_records(incoming), job),
         };

@@ -32,6 +32,8 @@ pub(crate) struct Ledger {
     untold: bool,
     /// From how many records on to ask.
     many: usize,
+    /// The connection has sent something before it was ours, and so many octets of that our kernel had not accepted by then.
+    earlier: Option<u64>,
 }
 
 impl Ledger {
@@ -44,6 +46,7 @@ impl Ledger {
             acknowledged: 0,
             untold: false,
             many: MANY,
+            earlier: None,
         }
     }
 
@@ -62,6 +65,18 @@ impl Ledger {
         self.records.clear();
         self.accepted = 0;
         self.acknowledged = 0;
+    }
+
+    /// What was encrypted so far was not by us, and the connection may have sent more before: nobody knows how many bytes of the
+    /// application all of that holds, so each octet of it that is not acknowledged stands for one.
+    pub(crate) fn begin_with_earlier(&mut self) {
+        self.earlier = Some(self.encrypted.octets);
+    }
+
+    /// How many octets of before are not acknowledged, or not even accepted, if so many of those that our kernel accepted are not
+    /// acknowledged.
+    fn earlier_unacknowledged(&self, octets: u64) -> u64 {
+        self.earlier.map_or(0, |earlier| (earlier + octets).saturating_sub(self.written))
     }
 
     /// The application bytes in all records.
@@ -119,7 +134,7 @@ impl Ledger {
         }
         // What our kernel holds is bounded, but it may be more than we thought.
         self.many = MANY.max(2 * self.accepted);
-        accepted - self.acknowledged
+        accepted - self.acknowledged + self.earlier_unacknowledged(octets)
     }
 
     /// Nobody can tell here what is acknowledged.
@@ -147,6 +162,22 @@ mod tests {
         assert_eq!(ledger.unacknowledged(560), 14);
         assert_eq!(ledger.unacknowledged(25), 14, "one octet of the record is missing");
         assert_eq!(ledger.unacknowledged(24), 0, "only our close_notify is missing");
+        assert_eq!(ledger.unacknowledged(0), 0);
+    }
+
+    #[test]
+    fn what_was_sent_before_is_missing_until_it_is_acknowledged() {
+        let mut ledger = Ledger::new();
+        // Encrypted before, and not accepted by our kernel yet.
+        ledger.encrypted(100, 0);
+        ledger.begin_with_earlier();
+        ledger.encrypted(36, 14);
+        assert_eq!(ledger.unacknowledged(500), 500 + 100, "all of it is from before");
+        assert_eq!((ledger.wrote(40), ledger.unacknowledged(540)), (0, 500 + 100));
+        assert_eq!(ledger.wrote(96), 14);
+        assert_eq!(ledger.unacknowledged(636), 500 + 100 + 14);
+        assert_eq!(ledger.unacknowledged(137), 1 + 100 + 14);
+        assert_eq!(ledger.unacknowledged(36), 14);
         assert_eq!(ledger.unacknowledged(0), 0);
     }
 

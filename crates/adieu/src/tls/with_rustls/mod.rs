@@ -5,8 +5,10 @@ mod client;
 mod config;
 mod config_error;
 mod engine;
+mod established;
 mod explain;
 mod fingerprint;
+mod given;
 mod ledger;
 mod party;
 mod pem;
@@ -23,6 +25,7 @@ use super::{Alert, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
 
 pub use client::{Client, ClientConfig};
 pub use config_error::{ConfigError, PemOrigin};
+pub use established::Established;
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use server::{Server, ServerConfig};
 pub(crate) use session::Session;

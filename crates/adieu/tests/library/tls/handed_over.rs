@@ -22,7 +22,7 @@ fn roots() -> Arc<RootCertStore> {
     Arc::new(roots)
 }
 
-fn of_client() -> rustls::ClientConfig {
+pub(super) fn of_client() -> rustls::ClientConfig {
     rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has both")
@@ -40,7 +40,7 @@ fn of_client_as(identity: &Identity) -> rustls::ClientConfig {
         .expect("a key of the test kit")
 }
 
-fn of_server(asks_clients: bool) -> rustls::ServerConfig {
+pub(super) fn of_server(asks_clients: bool) -> rustls::ServerConfig {
     let provider = Arc::new(ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
