@@ -65,4 +65,8 @@ impl Sink for Late {
     fn lane(&self) -> Lane<'_> {
         if self.sink.is_none() { Lane::null() } else { Lane::none() }
     }
+
+    fn discards(&self) -> bool {
+        self.sink.is_none()
+    }
 }

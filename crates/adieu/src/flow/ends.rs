@@ -169,6 +169,11 @@ pub(crate) trait Sink {
     /// A direct way, by a call that began at `at`, gave it so many bytes.
     fn passed_in(&mut self, _at: Time, _n: usize) {}
 
+    /// Whether what a direct way gives it is thrown away.
+    fn discards(&self) -> bool {
+        false
+    }
+
     fn set_blocked(&mut self) {}
 
     /// A direct way was told the sink's own error. Writing to an output tells again.

@@ -313,7 +313,9 @@ impl Flow {
             Passed::Bytes { n, all } => {
                 ends.source().passed_out(n, all);
                 self.note_read(ends, n);
-                if is_straight {
+                if is_straight && ends.sink().discards() {
+                    ends.source().discarded(n);
+                } else if is_straight {
                     ends.sink().passed_in(at, n);
                     ends.source().handed_on(n);
                 }
