@@ -388,12 +388,21 @@ pub enum AdoptError {
     /// The TLS handshake of the program's own session is not over, so there are no streams yet.
     #[error("its TLS handshake is not over, so there is nothing to go on with or to finish")]
     Handshaking,
+    /// It was given as two halves, and they are those of two different streams.
+    #[error("its halves belong to different streams")]
+    NotOneStream,
     /// A socket option that was asked for cannot be had.
     #[error("{0}")]
     Option(#[from] OptionError),
     /// Our own system failed.
     #[error("{0}")]
     System(#[source] SystemError),
+}
+
+impl From<std::convert::Infallible> for AdoptError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
 }
 
 impl From<io::Error> for AdoptError {

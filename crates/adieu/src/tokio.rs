@@ -30,16 +30,20 @@
 mod connect;
 mod connection;
 mod exchange;
+mod finish;
 mod listener;
 mod server;
 mod stream;
 mod waiters;
+mod wakes;
 
 pub use connect::{connect, fast_open};
 pub use connection::{Connection, HalfClosed};
 pub use exchange::{echo, exchange};
+pub use finish::{finish, finish_in_background};
 pub use listener::Listener;
 pub use server::{Server, ServerHandle};
+pub use stream::Stream;
 
 #[expect(unused_imports, reason = "the documentation links to it")]
 use crate::ConnectOptions;

@@ -135,7 +135,11 @@ impl Connection {
     /// The connection itself, if its socket alone is not all there is to it: it speaks TLS, or has ended.
     pub fn into_socket(mut self) -> Result<OwnedSocket, Box<Self>> {
         match self.link.release() {
-            Some(socket) => Ok(socket.into()),
+            Some(socket) => {
+                // It was possible before.
+                let _ = socket.set_nonblocking(false);
+                Ok(socket.into())
+            }
             None => Err(Box::new(self)),
         }
     }

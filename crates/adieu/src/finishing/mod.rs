@@ -150,6 +150,12 @@ impl<H: Handle> Finishing<H> {
         }
     }
 
+    /// Whether there may be more to do at once: others were to have a turn.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.is_cut_short
+    }
+
     /// Until when to wait at the latest. `None`: for ever.
     pub(crate) fn until(&self) -> Option<Instant> {
         if self.is_cut_short { Some(Instant::now()) } else { self.peer.link.next_moment() }

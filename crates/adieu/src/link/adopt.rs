@@ -85,18 +85,16 @@ fn adopt_as<H: Handle>(
     Ok(link)
 }
 
-impl Link<socket2::Socket> {
-    /// Gives the socket back as it was before: blocking, and with an orderly close. `None`: there is more to the connection than
-    /// its socket, or it has ended.
-    pub(crate) fn release(&mut self) -> Option<socket2::Socket> {
+impl<H: Handle> Link<H> {
+    /// Gives the socket back with an orderly close, as it was before. It is still non-blocking. `None`: there is more to the
+    /// connection than its socket, or it has ended.
+    pub(crate) fn release(&mut self) -> Option<H> {
         if !self.is_plain() || self.core.is_decided() || self.core.is_leaving() {
             return None;
         }
-        let socket = self.handle.take()?;
-        self.pace.restore(&SockRef::from(&socket));
-        os::set_reset_on_close(&SockRef::from(&socket), false);
-        // It was possible before.
-        let _ = socket.set_nonblocking(false);
-        Some(socket)
+        let handle = self.handle.take()?;
+        self.pace.restore(&handle.socket());
+        os::set_reset_on_close(&handle.socket(), false);
+        Some(handle)
     }
 }

@@ -2,15 +2,15 @@
 
 use super::stream::Stream;
 use super::waiters::{Half, Waiters};
+use super::wakes::Wakes;
 use crate::error::{AdoptError, ShutdownError};
 use crate::flow::Peer;
-use crate::handle::{Direction, Handle};
+use crate::handle::Direction;
 use crate::link::adopt::adopt;
 use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
-use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt};
 use crate::{Report, SideOptions};
-use adieu_proto::{LocalEnd, Waiting};
+use adieu_proto::Waiting;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -18,9 +18,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::coop::{has_budget_remaining, poll_proceed};
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 
 /// An open connection: it sends and receives. The async [`adieu::Connection`](crate::Connection).
 ///
@@ -61,12 +60,10 @@ pub struct HalfClosed {
     inner: Inner,
 }
 
-/// The link, and the one timer that the core asks for.
+/// The link, and what wakes whoever waits for it.
 pub(super) struct Inner {
     pub(super) peer: Peer<Stream>,
-    timer: Option<Pin<Box<Sleep>>>,
-    /// Of the interrupt, from the first wait on.
-    interrupt: Option<AsyncInterrupt>,
+    wakes: Wakes,
     /// What the two directions wait for; the core is told the sum.
     waiting: Waiting,
     waiters: Arc<Waiters>,
@@ -79,69 +76,20 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Inner {
-    /// Tells the core what is waited for, and arranges to be woken when its time comes or the interrupt is raised. True: try
-    /// again.
+    /// See [`Wakes::poll_time`].
     pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
-        self.peer.link.wait_for(waiting);
-        loop {
-            // Before the timer is set: the interrupt may be put off until between the two.
-            let deferred = self.peer.link.deferral_end().map(tokio::time::Instant::from_std);
-            if self.poll_interrupt(cx) {
-                self.peer.link.tick();
-                self.peer.link.act();
-                return true;
-            }
-            let at = self.peer.link.core.poll_timeout();
-            // The core, not the timer, says whether its time has come: a timer set to a moment that is past fires only
-            // at the next tick of tokio's clock, where it would be set to the past anew, for ever.
-            if at.is_some_and(|at| at <= self.peer.link.now()) {
-                self.peer.link.tick();
-                self.peer.link.act();
-                return true;
-            }
-            let at = at.map(|at| self.peer.link.instant_of(at));
-            let Some(until) = [at, deferred].into_iter().flatten().min() else {
-                self.timer = None;
-                return false;
-            };
-            let timer = match &mut self.timer {
-                Some(timer) => {
-                    // One that fires too early is set again then; setting it at every byte would cost more.
-                    if until < timer.deadline() || timer.is_elapsed() {
-                        timer.as_mut().reset(until);
-                    }
-                    timer
-                }
-                empty => empty.insert(Box::pin(tokio::time::sleep_until(until))),
-            };
-            if timer.as_mut().poll(cx).is_pending() {
-                return false;
-            }
-        }
+        self.wakes.poll_time(&mut self.peer.link, cx, waiting)
+    }
+
+    /// See [`Wakes::poll_interrupt`].
+    pub(super) fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
+        self.wakes.poll_interrupt(&mut self.peer.link, cx)
     }
 
     /// Whether the interrupt was raised, and the core does not know yet.
     pub(super) fn is_interrupted(&self) -> bool {
         let link = &self.peer.link;
         !link.core.is_decided() && link.interrupt().is_some_and(|interrupt| interrupt.raised().is_some())
-    }
-
-    /// Arranges to be woken when the interrupt is raised. True: it was, which is to be told to the core.
-    pub(super) fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(interrupt) = self.peer.link.interrupt().filter(|_| !self.peer.link.core.is_decided()) else {
-            return false;
-        };
-        if self.interrupt.is_none() {
-            match AsyncInterrupt::new(interrupt) {
-                Ok(new) => self.interrupt = Some(new),
-                Err(error) => {
-                    self.peer.link.local_failure(LocalEnd::Socket, &error);
-                    self.peer.link.act();
-                    return true;
-                }
-            }
-        }
-        self.interrupt.as_ref().is_some_and(|interrupt| interrupt.poll_raised(cx).is_ready())
     }
 
     /// Waits for readiness or time, on behalf of this half. Ready: try again.
@@ -344,32 +292,22 @@ impl Inner {
         self.peer.link.act();
         // With TLS the peer's close_notify is the end of its bytes, and its FIN is still to come.
         poll_fn(|cx| self.poll_eof(cx)).await;
-        let mut watch: Option<AsyncAcknowledgements> = None;
         while self.peer.link.outcome().is_none() && self.peer.link.core.wants().acknowledgement {
-            if let Some(watch) = &mut watch {
-                poll_fn(|cx| {
-                    if watch.poll_news(cx).is_ready() {
-                        return Poll::Ready(());
-                    }
-                    let waiting = Waiting { acknowledgement: true, ..Waiting::default() };
-                    if self.poll_time(cx, waiting) { Poll::Ready(()) } else { Poll::Pending }
-                })
-                .await;
-            } else {
-                let Some(stream) = &self.peer.link.handle else { break };
-                if let Ok(new) = AsyncAcknowledgements::new(stream.pollable()) {
-                    watch = Some(new);
-                } else {
-                    tokio::time::sleep(os::LOOK_AGAIN).await;
-                    self.peer.link.wait_for(Waiting { acknowledgement: true, ..Waiting::default() });
-                    self.peer.link.tick();
-                }
-            }
+            poll_fn(|cx| self.poll_acknowledged(cx)).await;
             self.peer.link.core.handle_acknowledged();
             self.peer.link.act();
         }
         if self.peer.link.outcome().is_none() {
             self.peer.link.give_up();
+        }
+    }
+
+    fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waiting = Waiting { acknowledgement: true, ..Waiting::default() };
+        if self.wakes.poll_acknowledged(&self.peer.link, cx) || self.poll_time(cx, waiting) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 
@@ -392,8 +330,7 @@ impl Connection {
         Self {
             inner: Inner {
                 peer: Peer::new(link),
-                timer: None,
-                interrupt: None,
+                wakes: Wakes::default(),
                 waiting: Waiting::default(),
                 waiters: Arc::default(),
             },
@@ -401,17 +338,47 @@ impl Connection {
     }
 
     /// Takes over a connected stream that this side has begun ([`ConnectOptions`](crate::ConnectOptions)) or accepted
-    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well. The async [`adieu::Connection::from_socket`](crate::Connection::from_socket), which says what its report has.
+    /// ([`ListenOptions`](crate::ListenOptions)), so that it ends well. It may be a [`TcpStream`](tokio::net::TcpStream), a
+    /// `UnixStream`, the halves of either, or a [`Stream`]. The async
+    /// [`adieu::Connection::from_socket`](crate::Connection::from_socket), which says what its report has.
     ///
     /// # Errors
     ///
+    /// The socket is closed then.
+    ///
+    /// - It is not connected, or its receiving side was shut down. The halves are those of two different streams.
     /// - An option that was asked for cannot be set, means nothing for this socket, is for a socket that adieu opens, or is not
-    ///   available on tokio
-    ///   ([`OptionError`](crate::OptionError)).
-    /// - It is not a connected stream socket.
-    pub fn from_stream(stream: TcpStream, options: &impl SideOptions) -> Result<Self, AdoptError> {
+    ///   available on tokio ([`OptionError`](crate::OptionError)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use adieu::ListenOptions;
+    /// # use adieu::tokio::Connection;
+    /// # async fn f(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+    /// let (stream, _) = listener.accept().await?;
+    /// let connection = Connection::from_socket(stream, &ListenOptions::new())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn from_socket(
+        socket: impl TryInto<Stream, Error: Into<AdoptError>>,
+        options: &impl SideOptions,
+    ) -> Result<Self, AdoptError> {
         let (role, options) = options.side();
-        adopt(Stream::Tcp(stream), Some(role), options).map(Self::new)
+        let stream = socket.try_into().map_err(Into::into)?;
+        adopt(stream, Some(role), options).map(Self::new)
+    }
+
+    /// Gives the stream back, and without a report: from here on nobody watches how it ends. [`finish`](super::finish()) takes
+    /// it over again.
+    ///
+    /// The socket options that adieu has set stay, but for SO_LINGER, which is off again.
+    ///
+    /// # Errors
+    ///
+    /// The connection itself, if its socket alone is not all there is to it: it speaks TLS, or has ended.
+    pub fn into_socket(mut self) -> Result<Stream, Box<Self>> {
+        self.inner.peer.link.release().ok_or_else(|| Box::new(self))
     }
 
     /// Makes the TLS handshake, if there is one to make and no call has made it yet.

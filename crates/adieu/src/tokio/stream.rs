@@ -1,19 +1,84 @@
 //! tokio's two kinds of stream as one handle: tokio says when, our own calls do it.
 
+use crate::AdoptError;
 use crate::handle::{Direction, Handle, Opened};
-use crate::os::{AsPollable, Pollable};
-use socket2::{SockRef, Socket};
+use crate::link::adopt::check_socket;
+use crate::os::{AsPollable, OwnedSocket, Pollable};
+use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
 use std::task::{Context, Poll};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, tcp};
 #[cfg(unix)]
-use tokio::net::UnixStream;
+use tokio::net::{UnixStream, unix};
 
-pub(crate) enum Stream {
+/// A connected stream of tokio's, whichever of its types it has: what [`finish`](super::finish()) and
+/// [`Connection::from_socket`](super::Connection::from_socket) take over, and what
+/// [`into_socket`](super::Connection::into_socket) gives back.
+///
+/// It is made [from](From) a [`TcpStream`] or a `UnixStream`, and [if possible](TryFrom) from the two halves that `into_split` of
+/// either gave, or from any socket that the program owns: an `OwnedFd`, on Windows an `OwnedSocket`, which may be that of a stream
+/// of the standard library or of `socket2`. A socket is made non-blocking, and clones of it share that.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stream {
+    /// TCP.
     Tcp(TcpStream),
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
+}
+
+impl TryFrom<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> for Stream {
+    type Error = AdoptError;
+
+    /// Reunites the halves. If they are those of two different streams, both are dropped, which closes or shuts down what they
+    /// are of.
+    fn try_from((read, write): (tcp::OwnedReadHalf, tcp::OwnedWriteHalf)) -> Result<Self, AdoptError> {
+        read.reunite(write).map(Self::Tcp).map_err(|_| AdoptError::NotOneStream)
+    }
+}
+
+#[cfg(unix)]
+impl TryFrom<(unix::OwnedReadHalf, unix::OwnedWriteHalf)> for Stream {
+    type Error = AdoptError;
+
+    /// Reunites the halves. If they are those of two different streams, both are dropped, which closes or shuts down what they
+    /// are of.
+    fn try_from((read, write): (unix::OwnedReadHalf, unix::OwnedWriteHalf)) -> Result<Self, AdoptError> {
+        read.reunite(write).map(Self::Unix).map_err(|_| AdoptError::NotOneStream)
+    }
+}
+
+impl TryFrom<OwnedSocket> for Stream {
+    type Error = AdoptError;
+
+    /// Registers it with the runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    fn try_from(socket: OwnedSocket) -> Result<Self, AdoptError> {
+        let socket = Socket::from(socket);
+        check_socket(&(&socket).into())?;
+        socket.set_nonblocking(true)?;
+        // Winsock knows no address of a socket that is not bound.
+        let domain = socket.local_addr().ok().as_ref().map(SockAddr::domain);
+        Ok(Self::from_socket(socket, domain != Some(Domain::UNIX))?)
+    }
 }
 
 impl Opened for Stream {

@@ -139,7 +139,7 @@ impl Arm {
                 let adopted = run(&runtime, async {
                     stream.set_nonblocking(true)?;
                     let stream = tokio::net::TcpStream::from_std(stream)?;
-                    adieu::tokio::Connection::from_stream(stream, options)
+                    adieu::tokio::Connection::from_socket(stream, options)
                 });
                 adopted.map(|adopted| Open::Tokio(runtime, adopted))
             }

@@ -1,7 +1,7 @@
 //! Both faces have the same methods on every type.
 
 use crate::arms::on_both;
-use adieu::{ConnectOptions, Transport};
+use adieu::{ConnectOptions, Finish, Transport};
 use std::io::Write;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ macro_rules! on_both_faces {
 fn both_faces_have_the_same_methods() {
     on_both_faces! {
         Connection:
-            handshake shutdown_send abort read_within
+            handshake into_socket shutdown_send abort read_within
             id defer_interrupt ending_handle mark_end socket transport local_address peer_address local_addr peer_addr counts;
         HalfClosed:
             close drain drain_within abort read_within
@@ -30,7 +30,10 @@ fn both_faces_have_the_same_methods() {
             bind from_service_manager with_options local_endpoint accept accept_within try_accept;
     }
     let _ = |stream: std::net::TcpStream| adieu::Connection::from_socket(stream, &ConnectOptions::new());
-    let _ = |stream| adieu::tokio::Connection::from_stream(stream, &ConnectOptions::new());
+    let _ =
+        |stream: tokio::net::TcpStream| adieu::tokio::Connection::from_socket(stream, &ConnectOptions::new());
+    let _ = |stream: std::net::TcpStream| adieu::finish(stream, &Finish::new());
+    let _ = async |stream: tokio::net::TcpStream| adieu::tokio::finish(stream, &Finish::new()).await;
     let _ = |c| adieu::exchange(c, adieu::exchange::Input::empty(), adieu::exchange::Output::null());
     let _ = |c| adieu::tokio::exchange(c, tokio::io::empty(), tokio::io::sink());
     let _ = adieu::exchange::echo;

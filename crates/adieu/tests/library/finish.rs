@@ -1,6 +1,6 @@
-//! Sockets that the program already has, and that are finished: by one call that blocks, and on an event loop.
+//! Sockets that the program already has, and that are finished: by one call that blocks, on an event loop, and on tokio.
 
-use crate::arms::bounded;
+use crate::arms::{bounded, runtime};
 use adieu::{
     AdoptError, AtBound, Ending, Finish, Finisher, FinisherWaits, LocalEnd, Missing, Progress, Report, Side,
     Timer, Transport,
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Both ends of a connection over loopback.
-fn pair() -> (TcpStream, TcpStream) {
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let begun = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
     (begun, listener.accept().expect("it has connected").0)
@@ -31,7 +31,7 @@ fn await_news(stream: &TcpStream) {
 }
 
 /// Whether it was reset, with a FIN before that or not. After a FIN a receive does not tell.
-fn was_reset(mut stream: TcpStream) -> bool {
+pub(crate) fn was_reset(mut stream: TcpStream) -> bool {
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
@@ -76,11 +76,12 @@ fn by_finisher<S: AsLent>(socket: S, finish: &Finish) -> Result<Report, AdoptErr
 enum Way {
     Call,
     Loop,
+    Tokio,
 }
 
 /// Runs a test's body in each way, bounded: a hang fails the test by name.
-fn in_both_ways(body: fn(Way)) {
-    for way in [Way::Call, Way::Loop] {
+fn in_every_way(body: fn(Way)) {
+    for way in [Way::Call, Way::Loop, Way::Tokio] {
         bounded(&format!("{way:?}"), move || body(way));
     }
 }
@@ -90,13 +91,18 @@ impl Way {
         match self {
             Self::Call => adieu::finish(stream, finish),
             Self::Loop => by_finisher(stream, finish).expect("a connected stream"),
+            Self::Tokio => runtime().block_on(async {
+                stream.set_nonblocking(true).expect("a socket");
+                let stream = tokio::net::TcpStream::from_std(stream).expect("descriptors are left");
+                adieu::tokio::finish(stream, finish).await
+            }),
         }
     }
 }
 
 #[test]
 fn a_peer_that_ends_after_us_makes_it_graceful() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (mut ours, mut theirs) = pair();
         ours.write_all(b"this is a test").expect("there is room");
         let peer = std::thread::spawn(move || {
@@ -117,7 +123,7 @@ fn a_peer_that_ends_after_us_makes_it_graceful() {
 
 #[test]
 fn a_peer_that_has_ended_and_said_much_before_is_drained() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, mut theirs) = pair();
         // Unread at a close, this would be answered by a reset.
         theirs.write_all(&vec![b'x'; 40_000]).expect("there is room");
@@ -130,8 +136,21 @@ fn a_peer_that_has_ended_and_said_much_before_is_drained() {
 }
 
 #[test]
+fn late_bytes_are_discarded_however_many_they_are() {
+    in_every_way(|way| {
+        let (ours, mut theirs) = pair();
+        let writer = std::thread::spawn(move || theirs.write_all(&vec![b'x'; 3_000_000]));
+        let report = way.finish(ours, &Finish::new());
+        writer.join().expect("it does not panic").expect("somebody drains");
+        assert!(report.is_graceful(), "{report}");
+        let counted = (report.bytes_received, report.bytes_written, report.bytes_discarded);
+        assert_eq!(counted, (3_000_000, 0, 3_000_000));
+    });
+}
+
+#[test]
 fn late_bytes_go_to_the_sink_in_order() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, mut theirs) = pair();
         let sent: Vec<u8> = (0..=255).cycle().take(200_000).collect();
         let writer = std::thread::spawn({
@@ -156,7 +175,7 @@ fn late_bytes_go_to_the_sink_in_order() {
 
 #[test]
 fn a_sink_that_fails_resets() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, mut theirs) = pair();
         theirs.write_all(b"hi").expect("there is room");
         let finish = Finish::new().late_bytes(|_| Err(io::Error::other("full")));
@@ -168,7 +187,7 @@ fn a_sink_that_fails_resets() {
 
 #[test]
 fn more_late_bytes_than_allowed_reset() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, mut theirs) = pair();
         let writer = std::thread::spawn(move || {
             // An endless stream.
@@ -188,7 +207,7 @@ fn more_late_bytes_than_allowed_reset() {
 
 #[test]
 fn a_silent_peer_is_reset_at_the_deadline() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, theirs) = pair();
         let report = way.finish(ours, &Finish::new().deadline(Duration::from_millis(20)));
         assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
@@ -204,7 +223,7 @@ fn a_silent_peer_is_reset_at_the_deadline() {
 
 #[test]
 fn what_the_program_sent_and_the_peer_never_took_is_counted() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, _theirs) = pair();
         ours.set_nonblocking(true).expect("a socket");
         // Until both kernels are full.
@@ -221,7 +240,7 @@ fn what_the_program_sent_and_the_peer_never_took_is_counted() {
 
 #[test]
 fn a_reset_before_and_during_is_told() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, theirs) = pair();
         reset(theirs);
         await_news(&ours);
@@ -242,7 +261,7 @@ fn a_reset_before_and_during_is_told() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_reset_that_the_program_was_told_of_is_not_taken_for_an_end() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (mut ours, theirs) = pair();
         reset(theirs);
         // It is told once.
@@ -254,7 +273,7 @@ fn a_reset_that_the_program_was_told_of_is_not_taken_for_an_end() {
 
 #[test]
 fn it_may_be_non_blocking_or_half_closed_or_both() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, mut theirs) = pair();
         ours.set_nonblocking(true).expect("a socket");
         ours.shutdown(Shutdown::Write).expect("connected");
@@ -277,7 +296,7 @@ fn await_the_end(stream: &TcpStream) {
 #[test]
 fn what_had_ended_gracefully_before_is_known_from_the_kernels_counters() {
     use adieu::Role;
-    in_both_ways(|way| {
+    in_every_way(|way| {
         for (is_read, says) in [(true, 0), (false, 0), (true, 5), (false, 5)] {
             let (mut ours, mut theirs) = pair();
             ours.write_all(b"question").expect("there is room");
@@ -305,7 +324,7 @@ fn what_had_ended_gracefully_before_is_known_from_the_kernels_counters() {
 fn what_was_over_and_not_whole_is_not_taken_for_graceful() {
     use adieu::Role;
     const UNKNOWN: Ending = Ending::Indeterminate { missing: Missing::Cause };
-    in_both_ways(|way| {
+    in_every_way(|way| {
         // A reset after our FIN, of which the program was told.
         let (mut ours, theirs) = pair();
         ours.shutdown(Shutdown::Write).expect("connected");
@@ -331,7 +350,7 @@ fn what_was_over_and_not_whole_is_not_taken_for_graceful() {
 #[cfg(target_os = "linux")]
 #[test]
 fn urgent_data_is_part_of_what_is_drained() {
-    in_both_ways(|way| {
+    in_every_way(|way| {
         let (ours, theirs) = pair();
         let theirs = Socket::from(theirs);
         theirs.send(b"before").expect("there is room");

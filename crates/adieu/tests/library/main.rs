@@ -12,6 +12,7 @@ mod faces;
 #[cfg(target_os = "linux")]
 mod fast_open;
 mod finish;
+mod finish_on_tokio;
 mod linger;
 mod listeners;
 mod over;

@@ -186,7 +186,7 @@ fn both_halves_go_on_after_a_handshake_that_both_waited_for() {
             let client = Client::new().insecure().server_name("localhost").build().expect("no files");
             go.await.expect("the halves wait");
             let options = ConnectOptions::new().tls(client);
-            let mut open = Connection::from_stream(stream.expect("it listens"), &options).expect("a stream");
+            let mut open = Connection::from_socket(stream.expect("it listens"), &options).expect("a stream");
             let mut greeting = [0; 5];
             open.read_exact(&mut greeting).await.expect("the writer's");
             open.write_all(b"request").await.expect("taken");
@@ -508,7 +508,7 @@ fn a_direct_data_path_is_refused_and_the_blocking_face_has_it() {
         }
         assert!(listener.try_accept().expect("it listens").is_none(), "refused before a socket is made");
         let stream = tokio::net::TcpStream::connect(endpoint.to_string()).await.expect("it listens");
-        let error = Connection::from_stream(stream, &connecting).expect_err("it is refused");
+        let error = Connection::from_socket(stream, &connecting).expect_err("it is refused");
         assert!(matches!(error, AdoptError::Option(REFUSED)), "{error}");
         // Options that come after the socket are refused by what they are for.
         let listener = listener.with_options(&direct, &Interrupt::new().expect("a pipe"));
