@@ -102,6 +102,12 @@ fn on_a_loop(socket: OwnedSocket, finish: &Finish) -> Report {
     }
 }
 
+fn on_tokio(socket: OwnedSocket, finish: &Finish) -> Report {
+    // One thread, which stands where the target is.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(adieu::tokio::finish(socket, finish))
+}
+
 #[test]
 fn the_closing_matrix_holds_for_finish() {
     holds(adieu::finish);
@@ -110,4 +116,9 @@ fn the_closing_matrix_holds_for_finish() {
 #[test]
 fn the_closing_matrix_holds_for_a_finisher_on_a_loop() {
     holds(on_a_loop);
+}
+
+#[test]
+fn the_closing_matrix_holds_for_finish_on_tokio() {
+    holds(on_tokio);
 }

@@ -21,7 +21,7 @@ pub(super) struct Wakes {
 /// How an acknowledgement is learned of.
 enum Acknowledgements {
     /// Our system wakes us.
-    Told(AsyncAcknowledgements),
+    Told(Box<AsyncAcknowledgements>),
     /// Nothing does: it is looked for again and again.
     LookedFor(Pin<Box<Sleep>>),
 }
@@ -105,7 +105,7 @@ impl Wakes {
             empty => {
                 let Some(stream) = &link.handle else { return true };
                 *empty = Some(match AsyncAcknowledgements::new(stream.pollable()) {
-                    Ok(watch) => Acknowledgements::Told(watch),
+                    Ok(watch) => Acknowledgements::Told(Box::new(watch)),
                     Err(_) => Acknowledgements::LookedFor(Box::pin(sleep(os::LOOK_AGAIN))),
                 });
                 // What came before it is no news to it.
