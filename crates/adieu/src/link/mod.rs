@@ -86,7 +86,7 @@ impl<H: Handle> Link<H> {
     pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: String) -> Self {
         let start = Instant::now();
         options.begin(start);
-        let id = BEGUN.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        let id = new_id();
         let link = Self {
             id,
             trace: Trace::begin(id, role, &endpoint),
@@ -406,6 +406,11 @@ impl<H: Handle> std::fmt::Debug for Link<H> {
             .field("phase", &self.core.phase())
             .finish_non_exhaustive()
     }
+}
+
+/// A number that no connection of this process has.
+pub(crate) fn new_id() -> u64 {
+    BEGUN.fetch_add(1, Ordering::Relaxed) as u64 + 1
 }
 
 pub(crate) fn fault(call: Call, error: &io::Error) -> Fault {

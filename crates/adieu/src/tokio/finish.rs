@@ -7,6 +7,7 @@ use super::wakes::Wakes;
 use crate::ending_handle::EndingTeller;
 use crate::finishing::Finishing;
 use crate::handle::Direction;
+use crate::link::new_id;
 use crate::{AdoptError, EndingHandle, Finish, Report, report};
 use std::future::Future;
 use std::pin::Pin;
@@ -97,7 +98,7 @@ pub fn finish_in_background(
             ending
         }
         Err(error) => {
-            let teller = EndingTeller::new();
+            let teller = EndingTeller::new(new_id());
             teller.tell(&report::of_refused(&error, finish.role));
             teller.handle()
         }
