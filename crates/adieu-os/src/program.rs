@@ -103,7 +103,7 @@ impl Taken {
 
 /// The bytes that an output [in memory](Output::to_vec) has taken.
 ///
-/// Whether they are all that the peer had to send, the [report](https://docs.rs/adieu) of the exchange says.
+/// Whether they are all that the peer had to send, the report of the exchange says.
 pub struct Collected(Arc<Mutex<Vec<u8>>>);
 
 impl Collected {

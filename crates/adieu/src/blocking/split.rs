@@ -433,3 +433,38 @@ impl Drop for Turn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConnectOptions, Endpoint, Limits};
+    use std::thread;
+
+    /// As a process finds things that was stopped for longer than the idle timeout.
+    #[test]
+    fn what_has_come_for_one_half_is_no_silence_for_the_other() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let endpoint = Endpoint::from(listener.local_addr().expect("bound"));
+        let limits = Limits::new().idle_timeout(Duration::from_millis(1));
+        let connection =
+            crate::connect(&endpoint, &ConnectOptions::new().limits(limits)).expect("it listens");
+        let (mut peer, _) = listener.accept().expect("it has connected");
+        let (reading, writing) = connection.split();
+        let mut state = reading.shared.lock();
+        state.waiting[Half::Reading as usize] = Waiting { receive: true, ..Waiting::default() };
+        state.tell_core();
+        while state.link.core.poll_timeout().expect("it is waited for") > state.link.now() {
+            thread::yield_now();
+        }
+        peer.write_all(b"in time").expect("taken");
+        assert!(!state.has_come_in_time(Half::Reading), "it is awake, and knows by itself");
+        state.seen[Half::Reading as usize] = Some(Seen::new(&state.link, Half::Reading, None));
+        let began = Instant::now();
+        while !state.has_come_in_time(Half::Reading) {
+            assert!(began.elapsed() < Duration::from_secs(20), "it never comes");
+            thread::yield_now();
+        }
+        drop(state);
+        drop((reading, writing));
+    }
+}

@@ -288,6 +288,23 @@ fn a_timer_ends_one_half_that_sleeps() {
     });
 }
 
+/// The reading half sleeps without a timer, and the other half starts one.
+#[test]
+fn a_timer_that_the_writing_half_starts_ends_the_reading_half() {
+    over_each(|over| {
+        let limits = Limits::new().linger(Duration::from_millis(200));
+        let (client, _server) = over.pair(ConnectOptions::new().limits(limits));
+        let (reading, writing) = client.split();
+        let receiving = reads_to_its_error(reading);
+        receiving.until_asleep();
+        writing.shutdown_send().expect("connected");
+        let (reading, error) = receiving.join();
+        let ending = Ending::TimedOut { timer: Timer::Linger };
+        assert_eq!(ending_in(&error), Some(ending), "{error}");
+        assert_eq!(reading.close().ending(), ending);
+    });
+}
+
 #[test]
 fn an_interrupt_ends_both_halves_that_sleep() {
     over_each(|over| {
