@@ -48,6 +48,11 @@ pub fn unacknowledged(_: &SockRef<'_>) -> Option<u64> {
     None
 }
 
+/// Not known here: Windows' SIO_TCP_INFO has the bytes in flight, and not those that are queued behind them.
+pub fn unacknowledged_bytes(_: &SockRef<'_>) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
 /// Not known here.
 pub fn had_both_ended(_: &SockRef<'_>, _: Option<bool>) -> bool {
     false

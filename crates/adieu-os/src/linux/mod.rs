@@ -76,6 +76,24 @@ pub fn unacknowledged(socket: &SockRef<'_>) -> Option<u64> {
     tcp_info(socket.as_fd()).ok().and_then(|_| outq(socket.as_fd()).ok())
 }
 
+/// Bytes of a TCP connection that were sent and that the peer's TCP has not acknowledged. `None`: it is not TCP, or the connection
+/// is over, and whether our FIN is one of the octets that were not acknowledged is not told any more.
+pub fn unacknowledged_bytes(socket: &SockRef<'_>) -> io::Result<Option<u64>> {
+    loop {
+        let Ok(before) = tcp_info(socket.as_fd()) else { return Ok(None) };
+        let octets = outq(socket.as_fd())?;
+        // An acknowledgement of our FIN may have come in between.
+        if tcp_info(socket.as_fd())?.tcpi_state != before.tcpi_state {
+            continue;
+        }
+        return Ok(match before.tcpi_state {
+            state::CLOSE => None,
+            state::FIN_WAIT1 | state::LAST_ACK | state::CLOSING => Some(octets.saturating_sub(1)),
+            _ => Some(octets),
+        });
+    }
+}
+
 fn socket_length(size: usize) -> io::Result<libc::socklen_t> {
     libc::socklen_t::try_from(size).map_err(|_| io::ErrorKind::InvalidData.into())
 }

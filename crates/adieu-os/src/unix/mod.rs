@@ -140,6 +140,16 @@ pub fn is_listening(socket: &SockRef<'_>) -> io::Result<bool> {
     }
 }
 
+/// Whether a descriptor is open.
+///
+/// Source: fcntl(2), F_GETFD.
+pub fn is_open(descriptor: std::os::fd::RawFd) -> bool {
+    #[expect(unsafe_code, reason = "safe wrappers take descriptors that are known to be open")]
+    // SAFETY: F_GETFD takes no pointer and changes nothing; of a descriptor that is not open it says EBADF.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+    flags != -1
+}
+
 /// Whether an error says that a descriptor is not a socket.
 pub fn is_not_a_socket(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::NOTSOCK)

@@ -45,7 +45,7 @@ pub use lines::{open_for_lines, write_now, write_waiting};
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub use socket::{
-    SocketFile, abstract_name_of, is_ipv6, is_listening, is_not_a_socket, listen_at, path_of, peek,
+    SocketFile, abstract_name_of, is_ipv6, is_listening, is_not_a_socket, is_open, listen_at, path_of, peek,
     prepare_to_bind, set_tos, set_traffic_class, take_passed_socket,
 };
 pub use standard::{

@@ -77,6 +77,11 @@ pub fn is_not_a_socket(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ws::WSAENOTSOCK)
 }
 
+/// Whether a socket may be open: whether it is one at all, a call on it says.
+pub fn is_open(socket: std::os::windows::io::RawSocket) -> bool {
+    socket != ws::INVALID_SOCKET as std::os::windows::io::RawSocket
+}
+
 /// Never: no service manager passes sockets here.
 pub fn take_passed_socket(_: &str) -> Result<OwnedSocket, PassedSocketError> {
     Err(PassedSocketError::NothingPassed)
