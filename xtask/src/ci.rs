@@ -22,10 +22,12 @@ const CHECKS: &[Check] = &[
         arguments: &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
         environment: &[],
     },
+    Check { name: "the C header", arguments: &["xtask", "capi", "--check"], environment: &[] },
     Check { name: "combinations of features", arguments: &["xtask", "features"], environment: &[] },
     // The README's command: every crate but this one, with all features, doc tests and the README's own examples.
     Check { name: "tests", arguments: &["test"], environment: &[] },
     Check { name: "tests of xtask", arguments: &["test", "-p", "xtask"], environment: &[] },
+    Check { name: "the C library", arguments: &["xtask", "capi", "--test"], environment: &[] },
     Check {
         name: "documentation",
         arguments: &["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"],

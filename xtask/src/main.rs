@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose output is for people")]
 
 mod bench;
+mod capi;
 mod ci;
 mod circles;
 mod features;
@@ -40,8 +41,10 @@ enum Task {
     Circles,
     /// Builds the library and its documentation in every combination of its features, and beside another provider of TLS
     Features,
+    /// Makes the C library's header; builds, installs and tests the library
+    Capi(capi::Arguments),
     /// Builds for Windows and runs the tests under Wine; type-checks for macOS
-    Windows,
+    Windows(windows::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,7 +56,8 @@ fn main() -> ExitCode {
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Circles => circles::run(),
         Task::Features => features::run(),
-        Task::Windows => windows::run(),
+        Task::Capi(arguments) => capi::run(&arguments),
+        Task::Windows(arguments) => windows::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

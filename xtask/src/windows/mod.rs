@@ -7,6 +7,7 @@
 //! Not built for Windows is what tests nothing that differs there: the core's own suites (proptest, stateright), the
 //! report's schema and the help's snapshots.
 
+mod c_library;
 mod parts;
 
 use crate::root;
@@ -29,14 +30,30 @@ const THREADS: &str = "4";
 /// No test program of ours takes so long.
 const BOUND: Duration = Duration::from_secs(240);
 
-pub(crate) fn run() -> Result<()> {
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the C library and its programs
+    #[arg(long)]
+    only_capi: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let parts = Parts::find()?;
     let mut results = Results::default();
     let folder = root()?.join("target/windows");
 
-    results.note("type check for macOS", check_macos(&parts, &folder));
-    let built = build(&parts, &folder);
+    if !arguments.only_capi {
+        run_rust(&parts, &folder, &mut results);
+    }
+    c_library::run(&parts, &folder, &mut results);
+    results.end(began)
+}
+
+/// The Rust crates, and the tutorial's programs.
+fn run_rust(parts: &Parts, folder: &Path, results: &mut Results) {
+    results.note("type check for macOS", check_macos(parts, folder));
+    let built = build(parts, folder);
     match built {
         Ok(programs) => {
             let tutorial = folder.join("tutorial");
@@ -50,11 +67,10 @@ pub(crate) fn run() -> Result<()> {
                 }
             }
             results.note("the tutorial's programs with the Linux adieu", linux_against_them(&tutorial));
-            results.note("transfers between adieu.exe and the Linux adieu", linux_and_windows(&folder));
+            results.note("transfers between adieu.exe and the Linux adieu", linux_and_windows(folder));
         }
         Err(error) => results.note("build for Windows", Err(error)),
     }
-    results.end(began)
 }
 
 #[derive(Default)]
@@ -89,6 +105,9 @@ impl Results {
     }
 }
 
+/// What is built for other systems.
+const CRATES: [&str; 8] = ["-p", "adieu", "-p", "adieu-os", "-p", "adieu-cli", "-p", "adieu-transfer"];
+
 /// Debian's cargo for another system, whose standard library it builds from source.
 fn cargo(parts: &Parts, folder: &Path, subcommand: &str, target: &str, std: &str) -> Result<Command> {
     let mut command = Command::new(&parts.cargo);
@@ -96,7 +115,6 @@ fn cargo(parts: &Parts, folder: &Path, subcommand: &str, target: &str, std: &str
         .current_dir(root()?)
         .arg(subcommand)
         .args([&format!("-Zbuild-std={std}"), "--target", target])
-        .args(["-p", "adieu", "-p", "adieu-os", "-p", "adieu-cli", "-p", "adieu-transfer"])
         .env("RUSTC", &parts.rustc)
         // build-std is not stable yet.
         .env("RUSTC_BOOTSTRAP", "1")
@@ -113,14 +131,23 @@ fn check_macos(parts: &Parts, folder: &Path) -> Result<()> {
     let mut command = cargo(parts, folder, "check", MACOS, "std,panic_unwind")?;
     // ring has C in it, and a check links nothing: a compiler that does nothing serves.
     command.envs([("CC_x86_64_apple_darwin", "true"), ("AR_x86_64_apple_darwin", "true")]);
-    succeed(command.args(["--features", "adieu/tokio"]))
+    succeed(command.args(CRATES).args(["-p", "adieu-capi", "--features", "adieu/tokio"]))
 }
 
 /// The programs of all tests, adieu.exe beside them.
 fn build(parts: &Parts, folder: &Path) -> Result<Vec<PathBuf>> {
     println!("--- building for {TARGET}");
     let mut command = cargo(parts, folder, "test", TARGET, "std,panic_unwind,test")?;
-    command.args(["-p", "adieu-peer", "-p", "adieu-testkit", "--no-run", "--lib", "--bins", "--tests"]);
+    command.args(CRATES).args([
+        "-p",
+        "adieu-peer",
+        "-p",
+        "adieu-testkit",
+        "--no-run",
+        "--lib",
+        "--bins",
+        "--tests",
+    ]);
     let built =
         command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit()).output()?;
     if !built.status.success() {
@@ -137,14 +164,19 @@ fn build(parts: &Parts, folder: &Path) -> Result<Vec<PathBuf>> {
     if programs.is_empty() {
         bail!("no test was built");
     }
-    // A DLL is looked for beside the program that needs it.
-    let library = folder.join("bcryptprimitives.dll");
-    let source = root()?.join("xtask/src/windows/processprng.c");
-    compile(&["-shared".as_ref(), source.as_ref(), "-o".as_ref(), library.as_ref(), "-ladvapi32".as_ref()])?;
+    let library = build_processprng(folder)?;
     for place in [folder.join(TARGET).join("debug"), folder.join(TARGET).join("debug/deps")] {
         fs::copy(&library, place.join("bcryptprimitives.dll"))?;
     }
     Ok(programs)
+}
+
+/// A DLL that Wine 8 does not have. It is looked for beside the program that needs it.
+fn build_processprng(folder: &Path) -> Result<PathBuf> {
+    let library = folder.join("bcryptprimitives.dll");
+    let source = root()?.join("xtask/src/windows/processprng.c");
+    compile(&["-shared".as_ref(), source.as_ref(), "-o".as_ref(), library.as_ref(), "-ladvapi32".as_ref()])?;
+    Ok(library)
 }
 
 fn build_tutorial(folder: &Path) -> Result<()> {
