@@ -63,10 +63,14 @@
 //! TCP acknowledged every byte and our FIN, and that SO_ERROR was clear at the end. It does not say that the peer's
 //! application processed anything: no transport can.
 //!
+//! Other code may end the connection: an HTTP server, a pool, a thread that panics. [`Connection::ending_handle`] gives the
+//! report all the same.
+//!
 //! # Both directions at once
 //!
 //! [`exchange()`] moves an input to the peer and the peer to an output at the same time, on one thread, and ends
-//! the connection. It is what the command-line tool runs. [`Connection::split`] gives two halves, for two threads of a program's
+//! the connection. It is what the command-line tool runs. [`request()`] does it with bytes in memory, for a client that sends
+//! all, half-closes and receives one reply. [`Connection::split`] gives two halves, for two threads of a program's
 //! own.
 //!
 //! # Features
@@ -130,7 +134,7 @@ pub use blocking::listener::Listener;
 pub use blocking::relay;
 pub use blocking::{
     Connection, HalfClosed, ReadHalf, ReuniteError, Server, ServerHandle, WriteHalf, exchange, finish,
-    finish_tls,
+    finish_tls, request,
 };
 pub use ending_handle::EndingHandle;
 pub use endpoint::{Endpoint, ParseEndpointError};

@@ -39,7 +39,7 @@ mod wakes;
 
 pub use connect::{connect, fast_open};
 pub use connection::{Connection, HalfClosed};
-pub use exchange::{echo, exchange};
+pub use exchange::{echo, exchange, request};
 pub use finish::{finish, finish_in_background};
 pub use listener::Listener;
 pub use server::{Server, ServerHandle};

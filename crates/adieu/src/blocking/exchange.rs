@@ -60,6 +60,32 @@ pub fn exchange(mut connection: Connection, input: Input, output: Output) -> Rep
     Exchange { driven: Driven::new(connection.link), ends }.run()
 }
 
+/// Sends `bytes`, half-closes, receives the reply to its end, closes, and gives the reply and the report: the commonest client in
+/// one call.
+///
+/// It receives while it sends, so a peer that replies before it has read everything holds nothing up. Whatever the ending is, the
+/// reply has what was received before: the early reply of a server that refuses the request and resets, for example. It is the
+/// whole reply if the report is [graceful](Report::is_graceful); otherwise only its own protocol can say.
+///
+/// The reply is held in memory, however long it is. For one that may be too long, use [`exchange`](crate::exchange()) with
+/// [`Output::to_vec`] and a limit. [`Limits`](crate::Limits) bound the time.
+///
+/// # Examples
+///
+/// ```no_run
+/// use adieu::{ConnectOptions, Endpoint};
+///
+/// let connection = adieu::connect(&Endpoint::tcp("localhost", 80), &ConnectOptions::new())?;
+/// let (reply, report) = adieu::request(connection, "GET / HTTP/1.0\r\n\r\n");
+/// println!("{} bytes, {report}", reply.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn request(connection: Connection, bytes: impl Into<Vec<u8>>) -> (Vec<u8>, Report) {
+    let (output, reply) = Output::to_vec(None);
+    let report = exchange(connection, Input::from_bytes(bytes), output);
+    (reply.into_vec(), report)
+}
+
 /// Sends back what the peer sends, half-closes after the peer did, waits until everything is acknowledged, closes,
 /// and reports.
 pub fn echo(mut connection: Connection) -> Report {

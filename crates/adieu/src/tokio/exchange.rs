@@ -30,6 +30,16 @@ pub async fn exchange(connection: Connection, input: impl AsyncRead, output: imp
     run(connection.inner, ends).await
 }
 
+/// Sends `bytes`, half-closes, receives the reply to its end, closes, and gives the reply and the report. The async
+/// [`adieu::request`](crate::request()), which says what there is to know.
+///
+/// For a reply that may be too large for memory, give [`exchange`] a writer that fails when it has had enough.
+pub async fn request(connection: Connection, bytes: impl Into<Vec<u8>>) -> (Vec<u8>, Report) {
+    let (bytes, mut reply) = (bytes.into(), Vec::new());
+    let report = exchange(connection, &bytes[..], &mut reply).await;
+    (reply, report)
+}
+
 /// Sends back what the peer sends, half-closes after the peer did, waits until everything is acknowledged, closes, and
 /// reports. The async [`adieu::exchange::echo`](crate::exchange::echo()).
 pub async fn echo(connection: Connection) -> Report {

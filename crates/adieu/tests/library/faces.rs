@@ -36,6 +36,8 @@ fn both_faces_have_the_same_methods() {
     let _ = async |stream: tokio::net::TcpStream| adieu::tokio::finish(stream, &Finish::new()).await;
     let _ = |c| adieu::exchange(c, adieu::exchange::Input::empty(), adieu::exchange::Output::null());
     let _ = |c| adieu::tokio::exchange(c, tokio::io::empty(), tokio::io::sink());
+    let _ = |c| adieu::request(c, "");
+    let _ = |c| adieu::tokio::request(c, "");
     let _ = adieu::exchange::echo;
     let _ = adieu::tokio::echo;
 }

@@ -26,6 +26,7 @@ mod proxies;
 // What is unacknowledged at a reset is asked of the kernel.
 #[cfg(target_os = "linux")]
 mod relay;
+mod requests;
 mod same_events;
 mod secure_proxies;
 mod servers;
