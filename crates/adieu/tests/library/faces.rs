@@ -87,3 +87,14 @@ fn an_echo_sends_back_what_it_receives() {
         assert_eq!((report.bytes_received, report.bytes_accepted), (all, all));
     });
 }
+
+#[test]
+fn a_connection_has_a_number_of_its_own() {
+    on_both(|arm| {
+        let [(one, _p), (other, _q)] = [(); 2].map(|()| arm.to_std(&ConnectOptions::new()));
+        assert_ne!(one.id(), other.id());
+        let (id, handle) = (one.id(), one.ending_handle());
+        let half = one.shutdown_send().expect("connected");
+        assert_eq!((half.id(), handle.id()), (id, id), "it stays the same");
+    });
+}

@@ -35,7 +35,6 @@ mod servers;
 mod socket_options;
 #[cfg(target_os = "linux")]
 mod soft_errors;
-mod spans;
 mod split;
 mod timers;
 mod tls;

@@ -1,28 +1,59 @@
-//! Each connection has a number, and with the feature `tracing` a span of that number with its steps.
+//! With the feature `tracing` each connection has a span with its number and its steps.
+//!
+//! These tests have a process of their own. `tracing` asks a subscriber once whether it wants a span. If a thread without one
+//! makes a connection at that moment, the answer may be lost.
 
-use crate::arms::on_both;
+// The functions of its arms that only the other tests use.
+#[expect(dead_code, reason = "it is shared with the tests of the library")]
+#[path = "library/arms.rs"]
+mod arms;
+
 use adieu::ConnectOptions;
 use adieu_testkit::peer::Step::{Close, Hold, ReceiveToEof, Send};
+use arms::on_both;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// What a subscriber was told, in words.
-#[derive(Default)]
+type Fields = BTreeMap<&'static str, String>;
+
+/// A span and the events in it.
+#[derive(Clone, Default)]
 struct Told {
-    spans: Vec<Fields>,
+    span: Fields,
     events: Vec<(Level, Fields)>,
 }
 
-type Fields = BTreeMap<&'static str, String>;
-
 /// Notes every span and event of ours. A span's number is its place in the list.
-#[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Told>>);
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Told>>);
+
+/// Installed before this process makes its first connection.
+fn recorder() -> &'static Recorder {
+    static RECORDER: OnceLock<&Recorder> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        let recorder: &Recorder = Box::leak(Box::default());
+        tracing::subscriber::set_global_default(recorder).expect("it is the first");
+        recorder
+    })
+}
+
+impl Recorder {
+    fn spans(&self) -> MutexGuard<'_, Vec<Told>> {
+        self.0.lock().expect("nobody panics with it")
+    }
+
+    /// What was told of the last connection whose span has this field.
+    fn told(&self, field: &str, value: &str) -> Told {
+        let spans = self.spans();
+        let told = spans.iter().rfind(|told| told.span.get(field).is_some_and(|known| known == value));
+        told.cloned().expect("its span was told")
+    }
+}
 
 struct Fill<'a>(&'a mut Fields);
 
@@ -40,9 +71,9 @@ fn place(id: &Id) -> usize {
     usize::try_from(id.into_u64() - 1).expect("a place")
 }
 
-impl Subscriber for Recorder {
+impl Subscriber for &'static Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "adieu" || metadata.target() == "test"
+        metadata.target() == "adieu"
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -52,13 +83,13 @@ impl Subscriber for Recorder {
         if span.is_contextual() {
             fields.insert("is within", "the caller's".to_owned());
         }
-        let mut told = self.0.lock().expect("nobody panics with it");
-        told.spans.push(fields);
-        Id::from_u64(told.spans.len() as u64)
+        let mut spans = self.spans();
+        spans.push(Told { span: fields, events: Vec::new() });
+        Id::from_u64(spans.len() as u64)
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {
-        values.record(&mut Fill(&mut self.0.lock().expect("nobody panics with it").spans[place(span)]));
+        values.record(&mut Fill(&mut self.spans()[place(span)].span));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -66,11 +97,8 @@ impl Subscriber for Recorder {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::new();
         event.record(&mut Fill(&mut fields));
-        let mut told = self.0.lock().expect("nobody panics with it");
         let span = event.parent().expect("every event is told in its connection's span");
-        let id = told.spans[place(span)]["id"].clone();
-        fields.insert("in", id);
-        told.events.push((*event.metadata().level(), fields));
+        self.spans()[place(span)].events.push((*event.metadata().level(), fields));
     }
 
     fn enter(&self, _: &Id) {}
@@ -80,21 +108,17 @@ impl Subscriber for Recorder {
 
 #[test]
 fn a_connection_has_a_span_with_its_steps_and_its_ending() {
+    recorder();
     on_both(|arm| {
-        let recorder = Recorder::default();
-        let told = Arc::clone(&recorder.0);
-        let (id, report) = tracing::subscriber::with_default(recorder, || {
-            let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(10), Close], &ConnectOptions::new());
-            open.write_all(b"ping").expect("taken");
-            (open.id(), open.shutdown_send().expect("connected").drain())
-        });
+        let (mut open, _peer) = arm.to_peer(&[ReceiveToEof, Send(10), Close], &ConnectOptions::new());
+        open.write_all(b"ping").expect("taken");
+        let id = open.id();
+        let report = open.shutdown_send().expect("connected").drain();
         assert!(report.is_graceful(), "{report}");
-        let told = told.lock().expect("nobody panics with it");
-        let [span] = &told.spans[..] else { panic!("one connection: {:?}", told.spans) };
+        let Told { span, events } = recorder().told("id", &id.to_string());
         let text = |address: Option<&adieu::Address>| address.map(ToString::to_string).expect("it has one");
         for (field, expected) in [
             ("span", "connection".to_owned()),
-            ("id", id.to_string()),
             ("role", "connect".to_owned()),
             ("endpoint", report.endpoint.clone()),
             ("local", text(report.local_address.as_ref())),
@@ -103,9 +127,8 @@ fn a_connection_has_a_span_with_its_steps_and_its_ending() {
         ] {
             assert_eq!(span.get(field), Some(&expected), "{field} of {span:?}");
         }
-        assert!(told.events.iter().all(|(_, fields)| fields["in"] == id.to_string()), "{:?}", told.events);
         let steps: Vec<_> =
-            told.events.iter().map(|(level, fields)| (*level, fields["message"].as_str())).collect();
+            events.iter().map(|(level, fields)| (*level, fields["message"].as_str())).collect();
         for step in [
             (Level::DEBUG, "connecting"),
             (Level::DEBUG, "connected"),
@@ -117,8 +140,7 @@ fn a_connection_has_a_span_with_its_steps_and_its_ending() {
         ] {
             assert!(steps.contains(&step), "{step:?} in {steps:?}");
         }
-        let (_, ending) =
-            told.events.iter().find(|(level, _)| *level == Level::INFO).expect("looked for above");
+        let (_, ending) = events.iter().find(|(level, _)| *level == Level::INFO).expect("looked for above");
         assert_eq!((ending["ending"].as_str(), ending["phase"].as_str()), ("graceful", "closing"));
         assert_eq!((ending["bytes_accepted"].as_str(), ending["bytes_received"].as_str()), ("4", "10"));
     });
@@ -126,34 +148,20 @@ fn a_connection_has_a_span_with_its_steps_and_its_ending() {
 
 #[test]
 fn an_ending_that_is_not_graceful_is_a_warning() {
+    fn endings(told: &Told) -> Vec<&str> {
+        let warnings = told.events.iter().filter(|(level, _)| *level == Level::WARN);
+        warnings.map(|(_, fields)| fields["ending"].as_str()).collect()
+    }
+    recorder();
     on_both(|arm| {
-        let recorder = Recorder::default();
-        let told = Arc::clone(&recorder.0);
-        tracing::subscriber::with_default(recorder, || {
-            let (open, _peer) = arm.to_peer(&[Hold], &ConnectOptions::new());
-            drop(open);
-            let nobody = adieu_testkit::places::refusing(([127, 0, 0, 1], 0).into()).expect("loopback");
-            assert!(arm.connect(&nobody.0.into(), &ConnectOptions::new()).is_err());
-        });
-        let told = told.lock().expect("nobody panics with it");
-        let endings: Vec<_> = told
-            .events
-            .iter()
-            .filter(|(level, _)| *level == Level::WARN)
-            .map(|(_, f)| &f["ending"])
-            .collect();
-        assert_eq!(endings, ["indeterminate", "no_connection"], "{:?}", told.events);
+        let (open, _peer) = arm.to_peer(&[Hold], &ConnectOptions::new());
+        let id = open.id();
+        drop(open);
+        assert_eq!(endings(&recorder().told("id", &id.to_string())), ["indeterminate"]);
+        let (nobody, _held) = adieu_testkit::places::refusing(([127, 0, 0, 1], 0).into()).expect("loopback");
+        assert!(arm.connect(&nobody.into(), &ConnectOptions::new()).is_err());
+        let told = recorder().told("endpoint", &nobody.to_string());
+        assert_eq!(endings(&told), ["no_connection"]);
         assert!(told.events.iter().any(|(_, fields)| fields["message"] == "attempt failed"));
-    });
-}
-
-#[test]
-fn a_connection_has_a_number_of_its_own() {
-    on_both(|arm| {
-        let [(one, _p), (other, _q)] = [(); 2].map(|()| arm.to_std(&ConnectOptions::new()));
-        assert_ne!(one.id(), other.id());
-        let (id, handle) = (one.id(), one.ending_handle());
-        let half = one.shutdown_send().expect("connected");
-        assert_eq!((half.id(), handle.id()), (id, id), "it stays the same");
     });
 }
