@@ -6,9 +6,10 @@ use super::wakes::Wakes;
 use crate::error::{AdoptError, ShutdownError};
 use crate::flow::Peer;
 use crate::handle::Direction;
-use crate::link::adopt::adopt;
+use crate::link::adopt::{adopt, adopt_tls};
 use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
+use crate::tls::Established;
 use crate::{Report, SideOptions};
 use adieu_proto::Waiting;
 use std::future::poll_fn;
@@ -367,6 +368,24 @@ impl Connection {
         let (role, options) = options.side();
         let stream = socket.try_into().map_err(Into::into)?;
         adopt(stream, Some(role), options).map(Self::new)
+    }
+
+    /// Takes over a connection on which the program speaks TLS with rustls: the stream and the session, which `into_inner` of
+    /// tokio-rustls's `TlsStream` gives. The async
+    /// [`adieu::Connection::from_rustls`](crate::Connection::from_rustls), which says what its report has.
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_socket`](Self::from_socket). The handshake is not over ([`AdoptError::Handshaking`]), or the options ask for
+    /// TLS themselves.
+    pub fn from_rustls(
+        socket: impl TryInto<Stream, Error: Into<AdoptError>>,
+        connection: impl Into<Established>,
+        options: &impl SideOptions,
+    ) -> Result<Self, AdoptError> {
+        let (role, options) = options.side();
+        let stream = socket.try_into().map_err(Into::into)?;
+        adopt_tls(stream, connection.into(), Some(role), options).map(Self::new)
     }
 
     /// Gives the stream back, and without a report: from here on nobody watches how it ends. [`finish`](super::finish()) takes

@@ -1,7 +1,7 @@
 //! Connections on which a program speaks TLS with rustls itself: finished in one call, on an event loop, and gone on with.
 
 use super::{contents, scratch};
-use crate::arms::{BOUND, bounded};
+use crate::arms::{Arm, BOUND, bounded, runtime};
 use crate::finish::wait;
 use adieu::exchange::Input;
 use adieu::tls::Established;
@@ -107,12 +107,14 @@ fn listen(place: &Address) -> io::Result<(Socket, Address)> {
 pub(super) enum Way {
     Call,
     Loop,
+    Tokio,
 }
 
 impl Way {
     pub(super) fn finish(self, socket: Socket, tls: impl Into<Established>, finish: &Finish) -> Report {
         match self {
             Self::Call => adieu::finish_tls(socket, tls, finish),
+            Self::Tokio => runtime().block_on(adieu::tokio::finish_tls(owned(socket), tls, finish)),
             Self::Loop => {
                 let mut finisher = Finisher::begin_tls(socket, tls, finish).expect("a connected stream");
                 loop {
@@ -128,7 +130,7 @@ impl Way {
 
 /// Runs a test's body in each way and for each side of TLS, bounded.
 fn each(script: &'static Script, setup: Setup, body: fn(Way, Secured, Peer)) {
-    for way in [Way::Call, Way::Loop] {
+    for way in [Way::Call, Way::Loop, Way::Tokio] {
         bounded(&format!("{way:?} of a client"), move || {
             let peer = Peer::listen(setup, script).expect("loopback");
             let socket = connect(peer.place().expect("it listens")).expect("it listens");
@@ -412,7 +414,7 @@ enum How {
     /// Everything is written, and then it is finished.
     Finished(Way),
     /// adieu goes on with it.
-    Exchanged,
+    Exchanged(Arm),
 }
 
 fn play(how: How, is_client: bool, scenario: &'static Scenario, socket: Socket) -> io::Result<Ran> {
@@ -428,15 +430,31 @@ fn play(how: How, is_client: bool, scenario: &'static Scenario, socket: Socket) 
     let ours = if is_client { Secured::client(socket)? } else { Secured::server(socket)? };
     match how {
         How::Finished(way) if is_for_finish(scenario) => finished(way, scenario, ours),
-        _ if is_client => exchanged(
-            scenario,
-            adieu::Connection::from_rustls(ours.socket, ours.session, &ConnectOptions::new()),
-        ),
-        _ => exchanged(
-            scenario,
-            adieu::Connection::from_rustls(ours.socket, ours.session, &ListenOptions::new()),
-        ),
+        How::Exchanged(Arm::Tokio) => runtime().block_on(async {
+            let socket = owned(ours.socket);
+            let connection = if is_client {
+                adieu::tokio::Connection::from_rustls(socket, ours.session, &ConnectOptions::new())
+            } else {
+                adieu::tokio::Connection::from_rustls(socket, ours.session, &ListenOptions::new())
+            };
+            let mut output = io::Cursor::new(Vec::new());
+            let input = io::Cursor::new(matrix::input(scenario));
+            let report = adieu::tokio::exchange(connection.map_err(io::Error::other)?, input, &mut output);
+            Ok(super::ran(&report.await, output.into_inner()))
+        }),
+        _ => {
+            let connection = if is_client {
+                adieu::Connection::from_rustls(ours.socket, ours.session, &ConnectOptions::new())
+            } else {
+                adieu::Connection::from_rustls(ours.socket, ours.session, &ListenOptions::new())
+            };
+            exchanged(scenario, connection)
+        }
     }
+}
+
+fn owned(socket: Socket) -> adieu::OwnedSocket {
+    socket.into()
 }
 
 fn exchanged(
@@ -497,6 +515,18 @@ fn the_closing_matrix_of_tls_holds_for_finishing_on_an_event_loop() {
 
 #[cfg(not(windows))]
 #[test]
+fn the_closing_matrix_of_tls_holds_for_finishing_on_tokio() {
+    super::holds(|over| failures(How::Finished(Way::Tokio), over));
+}
+
+#[cfg(not(windows))]
+#[test]
 fn the_closing_matrix_of_tls_holds_for_a_session_that_is_taken_over() {
-    super::holds(|over| failures(How::Exchanged, over));
+    super::holds(|over| failures(How::Exchanged(Arm::Blocking), over));
+}
+
+#[cfg(not(windows))]
+#[test]
+fn the_closing_matrix_of_tls_holds_for_a_session_that_is_taken_over_on_tokio() {
+    super::holds(|over| failures(How::Exchanged(Arm::Tokio), over));
 }
