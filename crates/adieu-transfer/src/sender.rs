@@ -35,12 +35,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The options of a sender.
+/// The options of a sender. The default: it does not resume, has no secret and no limits.
 #[derive(Debug, Clone, Default)]
 pub struct SendOptions {
-    /// Ask the receiver what it has of each file, and send the rest.
+    /// Ask the receiver what it has of each file, and send the rest. What can be read only once is sent whole.
     pub resume: bool,
-    /// Both sides must know it.
+    /// Encrypts the transfer, and proves to each side that the other knows it. Both sides must have the same one, or none.
     pub secret: Option<Secret>,
     /// Most bytes of content per second. `None`: no limit.
     pub limit_rate: Option<u64>,
@@ -59,7 +59,13 @@ const STREAM_MODE: u16 = 0o666;
 /// How often a command is looked at that has closed its output and has not ended, and a source that has nothing yet.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Sends everything and waits for the receipt. Afterwards the transport has ended in both directions, or has failed.
+/// Sends everything and waits for the receipt, and blocks until then. `observe` is told what happens, and can cancel it: see
+/// [`TransferEvent`].
+///
+/// Afterwards the transport has ended in both directions, or has failed, or is to be aborted, which [`Wire::finish`] does. The
+/// outcome is the sender's own knowledge; whether anything is confirmed is in its [verdict](crate::Verdict).
+///
+/// [`Wire::finish`]: crate::Wire::finish
 pub fn send<T: Transport>(
     link: &mut T,
     sources: &Sources,

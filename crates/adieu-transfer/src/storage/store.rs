@@ -54,7 +54,9 @@ pub enum Keep {
 /// A place for received files that is the program's own: a database, an object store, memory.
 ///
 /// [`Storage::of`](super::Storage::of) makes a receiver's output of it. The receiver calls it in this order, from the thread that
-/// receives, and checks everything that the sender says before: names, the order of frames, sizes and hashes.
+/// receives, and checks everything that the sender says before: names, the order of frames, sizes and hashes. No path of a
+/// transfer comes twice. Two that differ in case only, and a file `a` beside a file `a/b`, may come: a store that cannot keep both
+/// refuses them.
 ///
 /// 1. [`begin`](Self::begin).
 /// 2. For each file: [`create`](Self::create), [`write`](Self::write) as often as needed, [`complete`](Self::complete). One file is

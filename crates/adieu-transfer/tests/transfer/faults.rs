@@ -63,6 +63,11 @@ fn a_file_that_changes_while_it_is_sent_is_not_stored() {
 
 /// A sender that says these frames and ends; gives what the receiver came to.
 pub(crate) fn crafted(target: &Path, frames: &[u8]) -> TransferOutcome {
+    crafted_into(&mut Storage::at(target).expect("the target can be written to"), frames)
+}
+
+/// The same with any output.
+pub(crate) fn crafted_into(storage: &mut Storage<'_>, frames: &[u8]) -> TransferOutcome {
     let options = adieu::ListenOptions::new();
     let listener = adieu::Listener::bind(&adieu::Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
     let address = listener.local_endpoint().to_string();
@@ -74,9 +79,8 @@ pub(crate) fn crafted(target: &Path, frames: &[u8]) -> TransferOutcome {
         let _ = peer.shutdown(std::net::Shutdown::Write);
         let _ = peer.read_to_end(&mut Vec::new());
     });
-    let mut storage = Storage::at(target).expect("the target can be written to");
     let mut wire = Wire::new(listener.accept().expect("somebody connects"), None);
-    let outcome = adieu_transfer::receive(&mut wire, &mut storage, &ReceiveOptions::default(), &mut go_on);
+    let outcome = adieu_transfer::receive(&mut wire, storage, &ReceiveOptions::default(), &mut go_on);
     wire.finish();
     sending.join().expect("it does not panic");
     outcome

@@ -1,6 +1,7 @@
 //! Transfers in this process and in processes that are killed: what both sides say must be true, and the target must be
 //! the old file or the whole new one.
 
+mod cancelling;
 // What it tests is the same everywhere, and proptest takes long to build.
 #[cfg(unix)]
 mod codec;
