@@ -48,8 +48,15 @@ impl Given {
 
 /// Where bytes go that the program takes.
 pub(crate) enum Taken {
-    Memory { bytes: Arc<Mutex<Vec<u8>>>, limit: Option<usize> },
-    Writer(Writer),
+    Memory {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        limit: Option<usize>,
+    },
+    Writer {
+        writer: Writer,
+        /// How it has failed.
+        failed: Option<io::ErrorKind>,
+    },
 }
 
 impl Taken {
@@ -57,27 +64,33 @@ impl Taken {
     pub(crate) fn is_ready(&self) -> bool {
         match self {
             Self::Memory { .. } => true,
-            Self::Writer(writer) => writer.is_ready(),
+            Self::Writer { writer, .. } => writer.is_ready(),
         }
     }
 
     /// Whether it was ended, and has still something to do.
     pub(crate) fn is_ending(&self) -> bool {
-        matches!(self, Self::Writer(writer) if writer.is_ending())
+        matches!(self, Self::Writer { writer, .. } if writer.is_ending())
     }
 
     /// What to wait for until it may be written to, or has ended.
     pub(crate) fn watch(&self) -> Watch<'_> {
         match self {
             Self::Memory { .. } => Watch::none(),
-            Self::Writer(writer) => Watch::new(writer.pollable(), true, false),
+            Self::Writer { writer, .. } => Watch::new(writer.pollable(), true, false),
         }
     }
 
     /// Writes. `WouldBlock`: it is not finished, and is to be asked again with the same bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Writer(writer) => writer.write(bytes),
+            Self::Writer { failed: Some(kind), .. } => Err((*kind).into()),
+            Self::Writer { writer, failed } => {
+                let result = writer.write(bytes);
+                let kind = result.as_ref().err().map(io::Error::kind);
+                *failed = kind.filter(|kind| *kind != io::ErrorKind::WouldBlock);
+                result
+            }
             Self::Memory { bytes: taken, limit } => {
                 let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
                 let room = limit.map_or(usize::MAX, |limit| limit.saturating_sub(taken.len()));
@@ -95,8 +108,9 @@ impl Taken {
     /// The peer has ended, and everything is written. `WouldBlock`: it still writes out what it held back.
     pub(crate) fn end(&mut self) -> io::Result<()> {
         match self {
-            Self::Memory { .. } => Ok(()),
-            Self::Writer(writer) => writer.end(),
+            // One that has failed wanted no more, which is no failure: otherwise nobody would end it.
+            Self::Memory { .. } | Self::Writer { failed: Some(_), .. } => Ok(()),
+            Self::Writer { writer, .. } => writer.end(),
         }
     }
 }
@@ -168,6 +182,6 @@ impl Output {
     ///
     /// The system has no threads or no descriptors left.
     pub fn from_writer(writer: impl Write + Send + 'static) -> io::Result<Self> {
-        Writer::of_program(writer).map(|writer| Self::taken_by(Taken::Writer(writer)))
+        Writer::of_program(writer).map(|writer| Self::taken_by(Taken::Writer { writer, failed: None }))
     }
 }

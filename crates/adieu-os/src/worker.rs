@@ -344,18 +344,12 @@ impl Writer {
     pub(crate) fn end(&mut self) -> io::Result<()> {
         let shared = &self.worker.shared;
         let mut state = shared.lock();
-        match self.end {
-            End::Over => return Ok(()),
-            End::NotYet if state.job.is_none() => {
-                // A failure that nobody has asked for is one of the whole.
-                if let Some(Err(error)) = state.result.take() {
-                    self.end = End::Over;
-                    return Err(error);
-                }
-                shared.ask(&mut state, Job::End);
-                self.end = End::Asked;
-            }
-            End::NotYet | End::Asked => {}
+        if self.end == End::Over {
+            return Ok(());
+        }
+        if self.end == End::NotYet && state.job.is_none() && state.result.is_none() {
+            shared.ask(&mut state, Job::End);
+            self.end = End::Asked;
         }
         match state.result.take() {
             None => Err(io::ErrorKind::WouldBlock.into()),

@@ -337,6 +337,49 @@ fn a_writer_that_fails_is_a_failure_of_the_output() {
     }
 }
 
+#[test]
+fn a_writer_that_may_want_no_more_is_no_failure() {
+    let (kept, output) = keeping(|asked, before| match (asked, before) {
+        (Asked::ToWrite, 1..) => Err(io::ErrorKind::BrokenPipe.into()),
+        _ => Ok(()),
+    });
+    let (report, ()) = exchanged(Input::empty(), output.may_refuse(), |stream| {
+        (&stream).write_all(&[b'y'; 10_000]).expect("it is taken");
+        io::copy(&mut io::repeat(b'y').take(500_000), &mut &stream).expect("it is taken");
+        stream.shutdown(Shutdown::Write).expect("connected");
+        assert_eq!(to_the_end(&stream), (Vec::new(), None));
+    });
+    assert!(report.is_graceful(), "{report}");
+    assert_eq!(report.bytes_written + report.bytes_discarded, 510_000, "{report}");
+    assert!(report.bytes_discarded >= 500_000 - 64 * 1024, "{report}");
+    assert!(kept.lock().expect("no panic").is_dropped);
+}
+
+/// Its end counts only once what says whether it was whole has spoken.
+#[cfg(unix)]
+#[test]
+fn a_reader_may_have_somebody_who_says_whether_it_was_whole() {
+    for is_whole in [true, false] {
+        let (status, mut tells) = io::pipe().expect("a pipe");
+        let input = Input::from_reader(io::Cursor::new(b"output")).expect("threads are left");
+        let is_known = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let ask = Arc::clone(&is_known);
+        let input = input.whole_if(status, move || {
+            let answer = || if is_whole { Ok(()) } else { Err(io::Error::from_raw_os_error(5)) };
+            ask.load(std::sync::atomic::Ordering::Acquire).then(answer)
+        });
+        let (report, received) = exchanged(input, Output::null(), move |stream| {
+            (&stream).read_exact(&mut [0; 6]).expect("it comes");
+            is_known.store(true, std::sync::atomic::Ordering::Release);
+            tells.write_all(b"!").expect("it is read");
+            to_the_end(&stream)
+        });
+        let ending = if is_whole { Ending::Graceful } else { failure_of(LocalEnd::Command) };
+        assert_eq!(report.ending(), ending, "{report}");
+        assert_eq!(received, (Vec::new(), (!is_whole).then_some(io::ErrorKind::ConnectionReset)));
+    }
+}
+
 /// Everything is written, and then it turns out that it is not.
 #[test]
 fn a_writer_that_fails_at_its_last_flush_is_a_failure_whoever_ended_first() {
