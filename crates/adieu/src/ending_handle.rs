@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 ///
 /// # None
 ///
-/// Every wait gives `None` if there will be no report: the program took the socket back out of the connection, and ends it by
-/// itself.
+/// Every wait gives `None` if there will be no report: the program took the socket back with
+/// [`into_socket`](crate::Connection::into_socket), and ends it by itself.
 ///
 /// # Examples
 ///

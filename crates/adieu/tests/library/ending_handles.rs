@@ -1,6 +1,6 @@
 //! An ending handle gives the report of a connection that other code ends, however it does.
 
-use crate::arms::{Arm, BOUND, bounded, on_both, runtime};
+use crate::arms::{Arm, BOUND, Open, bounded, on_both, runtime};
 use adieu::exchange::{Input, Output};
 use adieu::tls::Server;
 use adieu::{ConnectOptions, EndingHandle, Endpoint, Limits, ListenOptions, Report};
@@ -93,7 +93,7 @@ fn a_thread_that_panics_ends_its_connection_and_the_handle_is_told() {
 
 fn blocking_to_std(options: &ConnectOptions) -> (adieu::Connection, TcpStream) {
     match Arm::Blocking.to_std(options) {
-        (crate::arms::Open::Blocking(connection), stream) => (connection, stream),
+        (Open::Blocking(connection), stream) => (connection, stream),
         _ => unreachable!("of this arm"),
     }
 }
@@ -110,6 +110,23 @@ fn a_timer_that_ends_the_connection_tells_the_handle() {
         assert_eq!(report.timer(), Some(adieu::Timer::Deadline));
         // One that is made when all is over, too.
         assert_eq!(ended(&open.ending_handle()), report);
+    });
+}
+
+/// From then on nobody watches how it ends, and whoever waits must not wait for ever.
+#[test]
+fn a_connection_that_gives_its_socket_back_tells_that_there_will_be_no_report() {
+    on_both(|arm| {
+        let (open, _stream) = arm.to_std(&ConnectOptions::new());
+        let handle = open.ending_handle();
+        let waiting = handle.clone();
+        let thread = thread::spawn(move || waiting.wait());
+        let (_blocking, _tokio) = match open {
+            Open::Blocking(open) => (Some(open.into_socket().expect("it is plain")), None),
+            Open::Tokio(_runtime, open) => (None, Some(open.into_socket().expect("it is plain"))),
+        };
+        assert_eq!(thread.join().expect("it does not panic"), None);
+        assert_eq!((handle.try_report(), run(handle)), (None, None));
     });
 }
 
