@@ -380,6 +380,16 @@ impl Connection {
         self.config.linger = Some(self.config.linger.map_or(linger, |old| old.min(linger)));
     }
 
+    /// From now on what is left of the connection has these bounds too: the earlier deadline counts, this one from now on, and the
+    /// shorter idle timeout. What is done at a bound is as these say. The other limits stay as they are.
+    pub fn tighten(&mut self, now: Time, limits: &Config) {
+        let deadline = limits.deadline.map(|limit| now.saturating_add(limit));
+        self.config.deadline = [self.config.deadline, deadline].into_iter().flatten().min();
+        let idle = [self.config.idle_timeout, limits.idle_timeout];
+        self.config.idle_timeout = idle.into_iter().flatten().min();
+        self.config.abort_at_limit = limits.abort_at_limit;
+    }
+
     /// The program wants to abort: the peer shall see a reset.
     pub fn handle_abort(&mut self, now: Time) {
         self.decide(now, Ending::Reset { by: Side::Us });

@@ -50,8 +50,16 @@ impl<H: Handle> Finishing<H> {
         adopt_tls(handle, tls, finish.role, &finish.options()).map(|link| Self::of(link, finish))
     }
 
+    /// Finishes a connection of our own, within the bounds that it has and those of `finish`, which count from now on.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn go_on(mut link: Link<H>, finish: &Finish) -> Self {
+        let now = link.now();
+        link.core.tighten(now, &finish.options().timers);
+        Self::of(link, finish)
+    }
+
     /// Finishes a connection that is there already.
-    pub(crate) fn of(mut link: Link<H>, finish: &Finish) -> Self {
+    fn of(mut link: Link<H>, finish: &Finish) -> Self {
         let peer_was_first = link.has_end_of_peer()
             || link.handle.as_ref().is_some_and(|handle| os::peer_has_ended_first(&handle.socket()));
         let now = link.now();

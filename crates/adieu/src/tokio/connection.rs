@@ -1,16 +1,18 @@
 //! The async connection: the same steps as the blocking one.
 
+use super::finish::Task;
 use super::stream::Stream;
 use super::waiters::{Half, Waiters};
 use super::wakes::Wakes;
 use crate::error::{AdoptError, ShutdownError};
+use crate::finishing::Finishing;
 use crate::flow::Peer;
 use crate::handle::Direction;
 use crate::link::adopt::{adopt, adopt_tls};
 use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
 use crate::tls::Established;
-use crate::{Report, SideOptions};
+use crate::{Finish, Report, SideOptions};
 use adieu_proto::Waiting;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Handle;
 use tokio::task::coop::{has_budget_remaining, poll_proceed};
 use tokio::time::sleep;
 
@@ -37,7 +40,8 @@ use tokio::time::sleep;
 /// Both directions at once: `tokio::io::split`, or [`exchange`](super::exchange()).
 /// [`AsyncWrite::poll_shutdown`] shuts down the sending side too, for code that knows only the trait.
 ///
-/// Dropped unfinished, it is closed abortively: the peer sees a reset.
+/// Dropped unfinished, it is closed abortively: the peer sees a reset. After `poll_shutdown`,
+/// [`finish_when_dropped`](Self::finish_when_dropped) makes more of it.
 #[must_use = "a connection that is dropped unfinished is reset; use shutdown_send, then close"]
 #[derive(Debug)]
 pub struct Connection {
@@ -68,6 +72,25 @@ pub(super) struct Inner {
     /// What the two directions wait for; the core is told the sum.
     waiting: Waiting,
     waiters: Arc<Waiters>,
+    /// How it is finished if it is dropped, and where.
+    when_dropped: Option<Box<(Finish, Handle)>>,
+}
+
+impl Drop for Inner {
+    /// If it is to be finished then, and our FIN is queued, the end is waited for by a task. What somebody has not been handed yet
+    /// must not be passed over, so where there is some, the link is dropped as it is.
+    fn drop(&mut self) {
+        let link = &mut self.peer.link;
+        let counts = link.core.counts();
+        let is_handed_on = counts.written + counts.discarded == counts.received;
+        let is_whole = link.core.milestones().shutdown_send.is_some() && !link.core.is_leaving();
+        if let Some(when_dropped) = self.when_dropped.take()
+            && (link.handle.is_some() && is_whole && is_handed_on)
+        {
+            let (finish, runtime) = *when_dropped;
+            Task::new(Finishing::go_on(link.take(), &finish)).spawn(&runtime);
+        }
+    }
 }
 
 impl std::fmt::Debug for Inner {
@@ -334,6 +357,7 @@ impl Connection {
                 wakes: Wakes::default(),
                 waiting: Waiting::default(),
                 waiters: Arc::default(),
+                when_dropped: None,
             },
         }
     }
@@ -398,6 +422,47 @@ impl Connection {
     /// The connection itself, if its socket alone is not all there is to it: it speaks TLS, or has ended.
     pub fn into_socket(mut self) -> Result<Stream, Box<Self>> {
         self.inner.peer.link.release().ok_or_else(|| Box::new(self))
+    }
+
+    /// Has the connection finished in the background if it is dropped once its sending side is shut down: a task receives until the
+    /// peer has ended too, waits until everything is acknowledged, closes, and reports to the
+    /// [`ending_handle`](Self::ending_handle).
+    ///
+    /// It is for code that takes any `AsyncRead` and `AsyncWrite`, such as hyper, which ends a connection by
+    /// [`AsyncWrite::poll_shutdown`] and a drop. Without this, what the peer is still sending is then answered by a reset, which can
+    /// cost it our last answer. If the sending side is still open, nobody knows whether our stream is whole, and the drop resets the
+    /// connection as before.
+    ///
+    /// The bounds of `finish` count from the drop, beside those of the connection; its role is not used. If the runtime is shut down
+    /// meanwhile, the socket is closed, and our system still delivers what was sent. An [`exchange`](super::exchange()) that is
+    /// dropped is finished so only if its output had taken everything.
+    ///
+    /// The blocking face has no such thing: there nothing but [`shutdown_send`](crate::Connection::shutdown_send) shuts down the
+    /// sending side, and who calls it has the [`HalfClosed`](crate::HalfClosed).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime: the task will run on the one in which this is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use adieu::tokio::Listener;
+    /// # use adieu::Finish;
+    /// # async fn f(listener: Listener) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut connection = listener.accept().await?;
+    /// connection.finish_when_dropped(&Finish::new());
+    /// let ending = connection.ending_handle();
+    /// tokio::spawn(async move {
+    ///     if let Some(report) = ending.await {
+    ///         eprintln!("{report}");
+    ///     }
+    /// });
+    /// // Now hyper, a pool or any other code may have it.
+    /// # Ok(()) }
+    /// ```
+    pub fn finish_when_dropped(&mut self, finish: &Finish) {
+        self.inner.when_dropped = Some(Box::new((finish.clone(), Handle::current())));
     }
 
     /// Makes the TLS handshake, if there is one to make and no call has made it yet.

@@ -32,6 +32,8 @@ fn both_faces_have_the_same_methods() {
     let _ = |stream: std::net::TcpStream| adieu::Connection::from_socket(stream, &ConnectOptions::new());
     let _ =
         |stream: tokio::net::TcpStream| adieu::tokio::Connection::from_socket(stream, &ConnectOptions::new());
+    // On the blocking face nobody else can have shut down the sending side.
+    let _ = adieu::tokio::Connection::finish_when_dropped;
     let _ = |stream: std::net::TcpStream| adieu::finish(stream, &Finish::new());
     let _ = async |stream: tokio::net::TcpStream| adieu::tokio::finish(stream, &Finish::new()).await;
     let _ = |c| adieu::exchange(c, adieu::exchange::Input::empty(), adieu::exchange::Output::null());

@@ -4,7 +4,10 @@
 use crate::arms::{BOUND, bounded, runtime};
 use crate::finish::{pair, was_reset};
 use adieu::tokio::{Connection, Stream, finish, finish_in_background};
-use adieu::{ConnectOptions, Ending, Finish, LocalEnd, Missing, Side, Transport};
+use adieu::{
+    AtBound, ConnectOptions, Ending, Finish, Interrupt, Limits, LocalEnd, Missing, Side, Signal, Timer,
+    Transport,
+};
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -244,5 +247,152 @@ fn a_connection_gives_its_stream_back() {
         connection.read_u8().await.expect_err("a reset");
         let connection = connection.into_socket().expect_err("it has ended");
         assert_eq!(connection.abort().ending(), Ending::Reset { by: Side::Peer });
+    });
+}
+
+/// A connection that is finished when it is dropped, and its other end.
+fn finished_when_dropped(finish: &Finish) -> (Connection, std::net::TcpStream) {
+    let (ours, theirs) = on_tokio();
+    let mut connection = Connection::from_socket(ours, &ConnectOptions::new()).expect("connected");
+    connection.finish_when_dropped(finish);
+    (connection, theirs)
+}
+
+#[test]
+fn a_connection_that_others_have_shut_down_is_finished_when_they_drop_it() {
+    run(|| async {
+        let (mut connection, mut theirs) = finished_when_dropped(&Finish::new());
+        let ending = connection.ending_handle();
+        connection.write_all(b"answer").await.expect("there is room");
+        // As hyper ends one.
+        connection.shutdown().await.expect("connected");
+        drop(connection);
+        let peer = tokio::task::spawn_blocking(move || {
+            theirs.write_all(&vec![b'x'; 3_000_000]).expect("somebody drains");
+            theirs.shutdown(Shutdown::Write).expect("connected");
+            let mut answer = String::new();
+            theirs.read_to_string(&mut answer).expect("no reset");
+            answer
+        });
+        assert_eq!(peer.await.expect("it does not panic"), "answer");
+        let report = ending.await.expect("a report");
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!((report.bytes_accepted, report.bytes_discarded), (6, 3_000_000));
+    });
+}
+
+#[test]
+fn a_connection_whose_sending_side_is_open_is_reset_when_dropped() {
+    run(|| async {
+        let (mut connection, theirs) = finished_when_dropped(&Finish::new());
+        let ending = connection.ending_handle();
+        connection.write_all(b"half an ans").await.expect("there is room");
+        drop(connection);
+        let report = ending.try_report().expect("at once");
+        assert_eq!(report.ending().name(), "indeterminate", "{report}");
+        assert!(was_reset(theirs));
+    });
+}
+
+#[test]
+fn the_bounds_of_a_finish_count_from_the_drop() {
+    run(|| async {
+        for at_bound in [AtBound::Reset, AtBound::Close] {
+            let bounds = [
+                Finish::new().deadline(Duration::from_millis(20)),
+                Finish::new().idle_timeout(Duration::from_millis(20)),
+            ];
+            for finish in bounds {
+                let (mut connection, theirs) = finished_when_dropped(&finish.at_bound(at_bound));
+                let ending = connection.ending_handle();
+                connection.shutdown().await.expect("connected");
+                drop(connection);
+                let report = ending.await.expect("a report");
+                assert!(matches!(report.timer(), Some(Timer::Deadline | Timer::Idle)), "{report}");
+                assert_eq!(was_reset(theirs), at_bound == AtBound::Reset);
+            }
+        }
+        // Those of the connection go on.
+        let (ours, _theirs) = on_tokio();
+        let limits = Limits::new().idle_timeout(Duration::from_millis(20));
+        let options = ConnectOptions::new().limits(limits);
+        let mut connection = Connection::from_socket(ours, &options).expect("connected");
+        connection.finish_when_dropped(&Finish::new());
+        let ending = connection.ending_handle();
+        drop(connection.shutdown_send().await.expect("connected"));
+        assert_eq!(ending.await.and_then(|report| report.timer()), Some(Timer::Idle));
+    });
+}
+
+#[test]
+fn a_connection_that_is_dropped_outside_of_its_runtime_is_finished_on_it() {
+    bounded("the drop", || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let (connection, mut theirs) = runtime.block_on(async {
+            let (mut connection, theirs) = finished_when_dropped(&Finish::new());
+            connection.shutdown().await.expect("connected");
+            (connection, theirs)
+        });
+        let ending = connection.ending_handle();
+        drop(connection);
+        theirs.write_all(b"late").expect("there is room");
+        drop(theirs);
+        let report = ending.wait_within(BOUND).expect("a report");
+        assert!(report.is_graceful(), "{report}");
+
+        // And after its runtime it is closed.
+        let (connection, mut theirs) = runtime.block_on(async {
+            let (mut connection, theirs) = finished_when_dropped(&Finish::new());
+            connection.write_all(b"whole").await.expect("there is room");
+            connection.shutdown().await.expect("connected");
+            (connection, theirs)
+        });
+        let ending = connection.ending_handle();
+        drop(runtime);
+        drop(connection);
+        assert!(ending.wait_within(BOUND).is_some());
+        let mut got = String::new();
+        theirs.read_to_string(&mut got).expect("our FIN, and no reset");
+        assert_eq!(got, "whole");
+    });
+}
+
+#[test]
+fn an_interrupt_ends_what_goes_on_after_a_drop() {
+    run(|| async {
+        let interrupt = Interrupt::new().expect("descriptors are left");
+        let (ours, theirs) = on_tokio();
+        let options = ConnectOptions::new().interrupt(&interrupt);
+        let mut connection = Connection::from_socket(ours, &options).expect("connected");
+        connection.finish_when_dropped(&Finish::new());
+        let ending = connection.ending_handle();
+        connection.shutdown().await.expect("connected");
+        drop(connection);
+        tokio::task::yield_now().await;
+        interrupt.raise(Signal::Terminate);
+        let report = ending.await.expect("a report");
+        assert_eq!(report.ending(), Ending::Interrupted { signal: Signal::Terminate }, "{report}");
+        drop(theirs);
+    });
+}
+
+#[test]
+fn an_exchange_that_is_dropped_before_its_output_took_everything_is_not_finished() {
+    run(|| async {
+        let (connection, mut theirs) = finished_when_dropped(&Finish::new());
+        let ending = connection.ending_handle();
+        theirs.write_all(b"more than one").expect("there is room");
+        // Holds one byte.
+        let (output, mut reader) = tokio::io::duplex(1);
+        {
+            let exchange = pin!(adieu::tokio::exchange(connection, tokio::io::empty(), output));
+            tokio::select! {
+                report = exchange => panic!("the output is full: {report}"),
+                first = reader.read_u8() => assert_eq!(first.expect("it came"), b'm'),
+            }
+        }
+        let report = ending.try_report().expect("it is closed at once");
+        assert!(!report.is_graceful(), "{report}");
     });
 }

@@ -271,3 +271,15 @@ fn a_program_that_is_late_to_close_is_not_the_peers_delay() {
     c.handle_sample(ms(500), clear(0));
     assert_eq!(end(&mut c, ms(500)).0, Ending::Graceful);
 }
+
+#[test]
+fn bounds_that_are_tightened_count_from_then_on_and_never_give_more_time() {
+    for (limit, expected) in [(Some(20), 70), (Some(500), 100), (None, 100)] {
+        let mut c = halves(deadline(), false, true);
+        let limits = Config { deadline: limit.map(ms), abort_at_limit: true, ..Config::default() };
+        c.tighten(ms(50), &limits);
+        assert_eq!(c.bound_at(), Some(ms(expected)));
+        c.handle_timeout(ms(expected));
+        assert_eq!(end(&mut c, ms(expected)), (TIMED_OUT, Phase::Draining, Action::Abort));
+    }
+}
