@@ -13,8 +13,8 @@ mod stage;
 use crate::peer_watch::PeerWatch;
 use crate::timers::Timers;
 use crate::{
-    Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, LocalEnd, Milestones, Missing, Outcome,
-    Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting,
+    Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, InputSilence, LocalEnd, Milestones,
+    Missing, Outcome, Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting,
 };
 use ack_wait::AckWait;
 use acks::Acks;
@@ -302,6 +302,7 @@ impl Connection {
     pub fn handle_input_eof(&mut self) {
         if self.input == InputHalf::Open {
             self.input = InputHalf::Ended;
+            self.look_if_sent();
         }
     }
 
@@ -350,9 +351,36 @@ impl Connection {
         let ending = Ending::LocalFailure { end };
         if matches!(end, LocalEnd::Input | LocalEnd::Command) {
             self.abort_after_delivery(now, ending);
+            // After a cut on the other side of a relay, it gives no more than it has given.
+            self.handle_input_eof();
         } else {
             self.decide(now, ending);
         }
+    }
+
+    /// The connection that this one is relayed to is cut: what comes from there is not the whole, or what goes there is not
+    /// taken any more.
+    ///
+    /// What comes from there is still delivered, until [`Connection::handle_input_eof`] says that nothing more will; then
+    /// this connection is aborted, and its ending is [`Ending::Reset`] by us with [`Evidence::other_side_cut`]. If the peer
+    /// acknowledges nothing for [`Config::flush_timeout`] from now on, it is aborted at once. What the peer sends meanwhile
+    /// is wanted, although nobody takes it: a peer that cannot send may not read either.
+    pub fn handle_other_side_cut(&mut self, now: Time) {
+        if self.is_undecided() {
+            self.evidence.other_side_cut = self.evidence.fault.is_none();
+            self.abort_after_delivery(now, Ending::Reset { by: Side::Us });
+        }
+    }
+
+    /// Sets [`Config::idle_timeout`] anew, and whose silence it is if our input and the peer both say nothing.
+    pub fn set_idle_timeout(&mut self, timeout: Option<Duration>, silence: InputSilence) {
+        self.config.idle_timeout = timeout;
+        self.config.input_silence = silence;
+    }
+
+    /// Sets [`Config::flush_timeout`] anew.
+    pub fn set_flush_timeout(&mut self, timeout: Duration) {
+        self.config.flush_timeout = timeout;
     }
 
     /// A signal asked us to stop.

@@ -13,7 +13,7 @@ pub enum Ending {
     ///
     /// It does not say that the peer's application has processed anything: only a receipt could.
     Graceful,
-    /// An RST ended it: the peer's, or ours because the user asked for it.
+    /// An RST ended it: the peer's; or ours, because the user asked for it or the other side of a relay was cut.
     Reset {
         /// Whose RST it was.
         by: Side,

@@ -172,6 +172,8 @@ pub struct Evidence {
     pub end_mark: Option<bool>,
     /// Only what we send has timed out: meanwhile the peer went on talking.
     pub peer_spoke: bool,
+    /// The other side of a relay was cut before anything else ended this connection.
+    pub other_side_cut: bool,
 }
 
 #[cfg(test)]

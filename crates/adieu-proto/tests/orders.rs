@@ -36,6 +36,7 @@ enum Happening {
     Interrupt,
     Abort,
     GiveUp,
+    OtherSideCut,
     Close,
     SampleRequested,
     /// Asks for an action; it is answered later.
@@ -151,6 +152,7 @@ fn input() -> impl Strategy<Value = Happening> {
             Happening::Interrupt,
             Happening::Abort,
             Happening::GiveUp,
+            Happening::OtherSideCut,
             Happening::ConnectFailed(FaultKind::Refused),
         ]),
     ]
@@ -188,6 +190,7 @@ struct Told {
     eof_first: bool,
     fault: bool,
     shut_down: bool,
+    other_side_cut: bool,
     asked_to_shut_down: bool,
     /// What the last look said before the ending was decided.
     last_look: Option<Sample>,
@@ -207,6 +210,7 @@ impl Told {
             eof_first: false,
             fault: false,
             shut_down: false,
+            other_side_cut: false,
             asked_to_shut_down: false,
             last_look: None,
             outcome: None,
@@ -264,6 +268,10 @@ impl Told {
             Happening::Interrupt => self.core.handle_interrupt(now, Signal::Interrupt),
             Happening::Abort => self.core.handle_abort(now),
             Happening::GiveUp => self.core.handle_give_up(now),
+            Happening::OtherSideCut => {
+                self.core.handle_other_side_cut(now);
+                self.other_side_cut = true;
+            }
             Happening::Close => self.core.handle_close(now),
             Happening::SampleRequested => self.core.request_sample(),
             Happening::Ask => self.ask(),
@@ -349,6 +357,7 @@ impl Told {
     fn check_outcome(&self, outcome: Outcome) {
         let (evidence, counts) = (outcome.evidence, self.core.counts());
         assert_eq!(evidence.fault.is_some(), self.fault);
+        assert!(self.other_side_cut || !evidence.other_side_cut, "a cut that nobody told");
         if outcome.ending != Ending::Graceful {
             return;
         }

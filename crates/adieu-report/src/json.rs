@@ -177,7 +177,7 @@ impl<'de> Deserialize<'de> for Report {
         let message = json.message.clone();
         let mut report = json.into_report().map_err(D::Error::custom)?;
         // The context has no key: it is the one with which the sentence is what was written.
-        for context in [Context::Usual, Context::PeerSpoke, Context::Binding] {
+        for context in [Context::Usual, Context::PeerSpoke, Context::OtherSideCut, Context::Binding] {
             report.context = context;
             if report.to_string() == message {
                 return Ok(report);
@@ -412,12 +412,16 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_went_on_talking_is_read_from_the_sentence() {
-        let mut report = made(Role::Connect);
-        (report.ending, report.phase) = (Ending::TimedOut { timer: Timer::Idle }, Phase::Sending);
-        report.context = Context::PeerSpoke;
-        let text = serde_json::to_string(&report).expect("plain data");
-        assert_eq!(serde_json::from_str::<Report>(&text).expect("it was just written"), report);
+    fn a_context_is_read_from_the_sentence() {
+        for (ending, context) in [
+            (Ending::TimedOut { timer: Timer::Idle }, Context::PeerSpoke),
+            (Ending::Reset { by: Side::Us }, Context::OtherSideCut),
+        ] {
+            let mut report = made(Role::Connect);
+            (report.ending, report.phase, report.context) = (ending, Phase::Sending, context);
+            let text = serde_json::to_string(&report).expect("plain data");
+            assert_eq!(serde_json::from_str::<Report>(&text).expect("it was just written"), report);
+        }
     }
 
     #[test]

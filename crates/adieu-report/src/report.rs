@@ -146,6 +146,8 @@ pub enum Context {
     Usual,
     /// The idle timeout was that of what we sent: meanwhile the peer went on talking.
     PeerSpoke,
+    /// The reset by us passes on that the other side of a relay was cut, after everything from there was delivered.
+    OtherSideCut,
     /// A listener could not be made.
     Binding,
     /// The whole sentence, where whoever made the report knows more than its facts say.
@@ -216,7 +218,11 @@ impl Report {
             rtt: None,
             retransmitted_segments: None,
             command: None,
-            context: if evidence.peer_spoke { Context::PeerSpoke } else { Context::Usual },
+            context: match ending {
+                _ if evidence.peer_spoke => Context::PeerSpoke,
+                Ending::Reset { by: Side::Us } if evidence.other_side_cut => Context::OtherSideCut,
+                _ => Context::Usual,
+            },
         }
     }
 
@@ -291,7 +297,44 @@ impl Report {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use adieu_proto::Config;
+    use adieu_proto::{Action, Config, Path, Sample, SocketError, Unacknowledged};
+
+    #[test]
+    fn a_reset_that_a_relay_passes_on_is_told_from_one_that_the_user_asked_for() {
+        for (is_relayed, says) in [
+            (
+                true,
+                "reset by us while sending, because the other side of the relay was cut: 0 bytes received",
+            ),
+            (false, "reset by us while sending: 0 bytes received"),
+        ] {
+            let mut core = Connection::new(Config { flush_timeout: Duration::ZERO, ..Config::default() });
+            core.handle_connected(Duration::ZERO);
+            if is_relayed {
+                core.handle_other_side_cut(Duration::ZERO);
+                core.handle_input_eof();
+            } else {
+                core.handle_abort(Duration::ZERO);
+            }
+            while let Some(action) = core.poll_action() {
+                match action {
+                    Action::Sample => core.handle_sample(
+                        Duration::ZERO,
+                        Sample {
+                            unacknowledged: Unacknowledged::Octets(0),
+                            path: Path::default(),
+                            socket_error: SocketError::Clear,
+                        },
+                    ),
+                    _ => core.handle_closed(Duration::ZERO),
+                }
+            }
+            let outcome = core.outcome().expect("everything was answered");
+            let report = Report::new(Role::Listen, "127.0.0.1:1".into(), SystemTime::now(), &core, &outcome);
+            assert_eq!((report.context == Context::OtherSideCut, report.exit_code()), (is_relayed, 4));
+            assert!(report.to_string().starts_with(says), "{report}");
+        }
+    }
 
     /// A report of a connection that a signal ended before it began.
     pub(crate) fn made(role: Role) -> Report {

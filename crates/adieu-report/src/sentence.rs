@@ -15,7 +15,7 @@ impl Report {
         match &self.context {
             Context::Told(sentence) => return sentence.clone(),
             Context::Binding => return format!("cannot listen on {}: {}", self.endpoint, self.error_text()),
-            Context::Usual | Context::PeerSpoke => {}
+            Context::Usual | Context::PeerSpoke | Context::OtherSideCut => {}
         }
         if self.local_end() == Some(LocalEnd::Command) && self.phase != Phase::Connecting {
             let command = self.command.map_or_else(
@@ -112,6 +112,9 @@ impl Report {
         match self.ending {
             Ending::Graceful => "graceful".to_owned(),
             Ending::Reset { by: Side::Peer } => format!("reset by the peer while {during}"),
+            Ending::Reset { by: Side::Us } if self.context == Context::OtherSideCut => {
+                format!("reset by us while {during}, because the other side of the relay was cut")
+            }
             Ending::Reset { by: Side::Us } => format!("reset by us while {during}"),
             Ending::TimedOut { timer: Timer::Idle } if self.context == Context::PeerSpoke => {
                 format!(

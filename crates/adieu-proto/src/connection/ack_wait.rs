@@ -36,8 +36,8 @@ pub(super) struct Delivery {
     pub(super) phase: Phase,
     /// When the wait began, or the peer last acknowledged something. `None`: the first look sets it.
     since: Option<Time>,
-    /// The octets that were known to be acknowledged then.
-    acknowledged: u64,
+    /// What [`AckSample::progress`] was then.
+    progress: u64,
     /// When the next look is due. `None`: once everything is sent.
     look_at: Option<Time>,
     interval: Duration,
@@ -50,14 +50,14 @@ pub(super) struct AckSample {
     pub(super) is_sent: bool,
     /// Our kernel never got a byte.
     pub(super) is_empty: bool,
-    /// Octets known to be acknowledged.
-    pub(super) acknowledged: u64,
+    /// Grows whenever the peer is known to have acknowledged or taken something.
+    pub(super) progress: u64,
     pub(super) unacknowledged: Unacknowledged,
 }
 
 impl Delivery {
-    pub(super) fn new(ending: Ending, phase: Phase, since: Option<Time>, acknowledged: u64) -> Self {
-        Self { ending, phase, since, acknowledged, look_at: None, interval: FIRST_INTERVAL }
+    pub(super) fn new(ending: Ending, phase: Phase, since: Option<Time>, progress: u64) -> Self {
+        Self { ending, phase, since, progress, look_at: None, interval: FIRST_INTERVAL }
     }
 
     /// Whether no look was taken yet: the first is due as soon as everything is sent.
@@ -77,8 +77,8 @@ impl Delivery {
 
     /// A look was taken. Returns whether the wait is over: everything is delivered, or nothing was acknowledged for so long.
     pub(super) fn look(&mut self, now: Time, look: AckSample, flush_timeout: Duration) -> bool {
-        if look.acknowledged > self.acknowledged {
-            (self.acknowledged, self.since) = (look.acknowledged, Some(now));
+        if look.progress > self.progress {
+            (self.progress, self.since) = (look.progress, Some(now));
         }
         let since = *self.since.get_or_insert(now);
         let is_delivered = match look.unacknowledged {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn sent(unacknowledged: Unacknowledged) -> AckSample {
-        AckSample { is_sent: true, is_empty: false, acknowledged: 0, unacknowledged }
+        AckSample { is_sent: true, is_empty: false, progress: 0, unacknowledged }
     }
 
     #[test]
@@ -141,9 +141,9 @@ mod tests {
         assert!(!delivery.look(ms(1004), sent(Octets(3)), LIMIT));
         assert_eq!(delivery.poll_timeout(LIMIT), Some(ms(1005)), "no look is further away");
         // An acknowledgement begins it anew, the same again does not.
-        assert!(!delivery.look(ms(1005), AckSample { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
-        assert!(!delivery.look(ms(2004), AckSample { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
-        assert!(delivery.look(ms(2005), AckSample { acknowledged: 2, ..sent(Octets(1)) }, LIMIT));
+        assert!(!delivery.look(ms(1005), AckSample { progress: 2, ..sent(Octets(1)) }, LIMIT));
+        assert!(!delivery.look(ms(2004), AckSample { progress: 2, ..sent(Octets(1)) }, LIMIT));
+        assert!(delivery.look(ms(2005), AckSample { progress: 2, ..sent(Octets(1)) }, LIMIT));
     }
 
     #[test]

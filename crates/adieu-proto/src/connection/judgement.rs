@@ -94,9 +94,9 @@ impl Connection {
     /// Is what was put off for its delivery delivered?
     fn judge_delivery(&mut self, now: Time, unacknowledged: Unacknowledged) {
         let look = AckSample {
-            is_sent: self.is_all_sent(),
+            is_sent: self.is_delivery_sent(),
             is_empty: self.taken().bytes == 0,
-            acknowledged: self.acks.acknowledged(),
+            progress: self.progress(),
             unacknowledged,
         };
         if let Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) = &mut self.stage
@@ -165,10 +165,11 @@ impl Connection {
 
     /// Puts an abort off. Without a time, its wait begins with the first look.
     pub(super) fn await_delivery(&mut self, since: Option<Time>, ending: Ending) {
-        if self.input == InputHalf::Open {
+        // After a cut on the other side of a relay, what was sent there before it is still to be read.
+        if self.input == InputHalf::Open && !self.evidence.other_side_cut {
             self.input = InputHalf::Ended;
         }
-        let delivery = Delivery::new(ending, self.phase(), since, self.acks.acknowledged());
+        let delivery = Delivery::new(ending, self.phase(), since, self.progress());
         self.stage = Stage::AwaitingAcks(AckWait::BeforeAbort(delivery));
         self.look_if_sent();
     }
@@ -176,8 +177,19 @@ impl Connection {
     /// Once our kernel has all that is delivered before an abort, acknowledgements are what is waited for.
     pub(super) fn look_if_sent(&mut self) {
         if let Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) = &self.stage {
-            self.sample_due |= delivery.awaits_first_look() && self.is_all_sent();
+            self.sample_due |= delivery.awaits_first_look() && self.is_delivery_sent();
         }
+    }
+
+    /// Our kernel has all that is to be delivered before an abort: nothing more will be read.
+    fn is_delivery_sent(&self) -> bool {
+        self.input != InputHalf::Open && self.is_all_sent()
+    }
+
+    /// A number that grows whenever the peer acknowledges something; or takes something, so that our kernel has room for
+    /// more, where acknowledgements cannot be told.
+    fn progress(&self) -> u64 {
+        self.acks.acknowledged().saturating_add(self.counts.accepted)
     }
 
     /// Decides the ending. The first cause wins: a fault that was told before is the ending, whatever asks for one now.

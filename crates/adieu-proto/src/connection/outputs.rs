@@ -64,7 +64,7 @@ impl Connection {
         };
         let sendable = self.send == SendHalf::Open && self.evidence.fault.is_none();
         Wants {
-            receive: self.is_receiving() && !is_leaving,
+            receive: self.is_receiving() && (!is_leaving || self.evidence.other_side_cut),
             send: sendable && (self.pending() > 0 || self.owes),
             input: sendable && self.input == InputHalf::Open,
             acknowledgement: matches!(self.stage, Stage::AwaitingAcks(AckWait::Fin)) && !self.sample_due,
@@ -145,7 +145,7 @@ impl Connection {
     }
 
     /// Whether the ending is decided and only put off, until what was sent before is acknowledged. Nothing is wanted
-    /// meanwhile but the rest of that, and time.
+    /// meanwhile but the rest of that, and time; and after [`Connection::handle_other_side_cut`] what the peer sends.
     pub fn is_leaving(&self) -> bool {
         matches!(self.stage, Stage::AwaitingAcks(AckWait::BeforeAbort(_)))
     }

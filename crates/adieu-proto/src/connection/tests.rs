@@ -3,6 +3,7 @@
 mod deadlines;
 mod faults;
 mod promises;
+mod relayed;
 mod silence;
 mod situation;
 mod transport;

@@ -144,6 +144,10 @@ fn promises() -> Vec<Property<Closing>> {
             // Its FIN may have gone before; but not together with what follows the cut.
             !(world.core.is_cut() && world.in_flight == Some(Action::ShutdownSend))
         }),
+        Property::always("after a cut on the other side of a relay no FIN is sent", |_, world: &World| {
+            let asks = world.core.clone().poll_action();
+            !(world.core.evidence().other_side_cut && asks == Some(Action::ShutdownSend))
+        }),
         Property::always("nothing lasts longer than the deadline", |_, world: &World| {
             world.config.deadline.is_none_or(|deadline| world.now <= deadline)
         }),
@@ -175,6 +179,10 @@ fn is_cut(world: &World) -> bool {
         Some(tail) => tail != Tail::CloseNotify,
         None => world.config.end_mark,
     }
+}
+
+fn is_cut_on_the_other_side(world: &World) -> bool {
+    ending(world) == Some(Ending::Reset { by: Side::Us }) && world.core.evidence().other_side_cut
 }
 
 fn graceful_is_true(world: &World) -> bool {
@@ -315,6 +323,19 @@ fn reachable() -> Vec<Property<Closing>> {
         }),
         Property::sometimes("an input given up after its grace, gracefully", |_, world: &World| {
             ending(world) == Some(Ending::Graceful) && world.core.input_abandoned()
+        }),
+        Property::sometimes(
+            "aborted after a cut on the other side and what came before it",
+            |_, world: &World| {
+                let counts = world.core.counts();
+                is_cut_on_the_other_side(world)
+                    && counts.accepted == 1
+                    && world.core.acknowledged() == Some(1)
+                    && world.closed_by == Some(Action::Abort)
+            },
+        ),
+        Property::sometimes("bytes that come after a cut on the other side", |_, world: &World| {
+            is_cut_on_the_other_side(world) && world.core.counts().received > world.core.counts().written
         }),
         Property::sometimes("bytes left unacknowledged", |_, world: &World| {
             world.core.outcome().is_some_and(|o| o.evidence.unacknowledged.is_some_and(|n| n > 0))

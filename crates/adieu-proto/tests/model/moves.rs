@@ -9,7 +9,7 @@ impl World {
             return;
         }
         if self.bounds.trouble && !self.asked && !self.core.is_decided() {
-            steps.extend([Move::Interrupt, Move::Abort, Move::GiveUp]);
+            steps.extend([Move::Interrupt, Move::Abort, Move::GiveUp, Move::OtherSideCut]);
         }
         if self.is_connected() {
             self.network_steps(steps);

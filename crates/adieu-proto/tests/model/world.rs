@@ -86,6 +86,7 @@ pub(crate) enum Move {
     Interrupt,
     Abort,
     GiveUp,
+    OtherSideCut,
     // The channel and the peer.
     PeerSends,
     /// Its stream ends inside the transport.
@@ -263,11 +264,12 @@ impl World {
             }
             Move::OutputFails => self.core.handle_local_failure(now, LocalEnd::Output, Some(28)),
             Move::EndMark => self.core.handle_end_mark(),
-            Move::Interrupt | Move::Abort | Move::GiveUp => {
+            Move::Interrupt | Move::Abort | Move::GiveUp | Move::OtherSideCut => {
                 self.asked = true;
                 match step {
                     Move::Interrupt => self.core.handle_interrupt(now, Signal::Interrupt),
                     Move::Abort => self.core.handle_abort(now),
+                    Move::OtherSideCut => self.core.handle_other_side_cut(now),
                     _ => self.core.handle_give_up(now),
                 }
             }

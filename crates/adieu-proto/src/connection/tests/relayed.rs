@@ -1,0 +1,191 @@
+//! A connection that is one side of a relay, whose other side is cut.
+
+use super::*;
+
+const BY_US: Ending = Ending::Reset { by: Side::Us };
+
+/// Connected at 1 ms, with `read` bytes read from the other side and `accepted` by our kernel.
+fn relayed(config: Config, read: u64, accepted: u64) -> Connection {
+    let mut c = Connection::new(config);
+    c.handle_connected(ms(1));
+    c.handle_input(read);
+    if accepted > 0 {
+        c.handle_accepted(ms(1), accepted);
+    }
+    c
+}
+
+#[test]
+fn what_came_before_the_cut_is_read_and_delivered_and_then_it_is_aborted() {
+    let mut c = relayed(Config::default(), 3, 1);
+    c.handle_other_side_cut(ms(5));
+    assert!(c.is_leaving() && !c.is_decided());
+    assert_eq!(c.wants(), Wants { receive: true, send: true, input: true, ..Wants::default() });
+    c.handle_accepted(ms(6), 2);
+    assert_eq!(c.poll_action(), None, "the other side may still have something");
+    c.handle_input(4);
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), None, "four bytes are not sent");
+    assert_eq!(c.wants(), Wants { receive: true, send: true, ..Wants::default() });
+    c.handle_accepted(ms(7), 4);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(7), clear(1));
+    assert_eq!((c.poll_action(), c.poll_timeout()), (None, Some(ms(8))));
+    c.handle_timeout(ms(8));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(8), clear(0));
+    assert_eq!(end(&mut c, ms(8)), (BY_US, Phase::Sending, Action::Abort));
+    assert!(c.evidence().other_side_cut);
+}
+
+#[test]
+fn the_end_of_the_input_begins_the_looks_if_all_is_sent() {
+    let mut c = relayed(Config::default(), 2, 2);
+    c.handle_other_side_cut(ms(5));
+    assert_eq!(c.poll_action(), None);
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(6), clear(0));
+    assert_eq!(end(&mut c, ms(6)), (BY_US, Phase::Sending, Action::Abort));
+}
+
+#[test]
+fn an_input_that_fails_after_the_cut_has_given_all() {
+    let mut c = relayed(Config::default(), 2, 2);
+    c.handle_other_side_cut(ms(5));
+    c.handle_input_failed(ms(6), Some(5));
+    assert_eq!((c.poll_action(), c.evidence().local_code), (Some(Action::Sample), None));
+    c.handle_sample(ms(6), clear(0));
+    assert_eq!(end(&mut c, ms(6)), (BY_US, Phase::Sending, Action::Abort));
+}
+
+#[test]
+fn a_fin_that_went_before_changes_nothing() {
+    for peer_ended in [false, true] {
+        let mut c = halves(Config::default(), peer_ended, true);
+        if peer_ended {
+            // The look at the end of both.
+            assert_eq!(c.poll_action(), Some(Action::Sample));
+            c.handle_sample(ms(2), clear(1));
+        }
+        c.handle_other_side_cut(ms(3));
+        let phase = if peer_ended { Phase::Closing } else { Phase::Draining };
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(ms(3), clear(0));
+        assert_eq!(end(&mut c, ms(3)), (BY_US, phase, Action::Abort), "{peer_ended}");
+    }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_holds_a_cut_up_for_the_flush_timeout_alone() {
+    let mut c = relayed(Config { flush_timeout: ms(100), ..Config::default() }, 9, 3);
+    c.handle_other_side_cut(ms(5));
+    assert_eq!(c.poll_timeout(), Some(ms(105)));
+    c.handle_timeout(ms(104));
+    assert_eq!(c.poll_action(), None);
+    c.handle_timeout(ms(105));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    // It has acknowledged two bytes since, so it is alive.
+    c.handle_sample(ms(105), clear(1));
+    assert!(c.is_leaving());
+    // Where nobody can tell what is acknowledged, it is alive if our kernel takes more.
+    c.handle_accepted(ms(150), 1);
+    c.handle_timeout(ms(204));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    let told = Sample { unacknowledged: Unacknowledged::Untaken(7), ..clear(0) };
+    c.handle_sample(ms(204), told);
+    assert!(c.is_leaving(), "five bytes are not sent");
+    c.handle_timeout(ms(303));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(303), told);
+    assert!(c.is_leaving());
+    c.handle_timeout(ms(304));
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(304), told);
+    assert_eq!(end(&mut c, ms(304)), (BY_US, Phase::Sending, Action::Abort));
+}
+
+#[test]
+fn the_flush_timeout_can_be_set_while_it_is_connected() {
+    let mut c = relayed(Config::default(), 9, 3);
+    c.set_flush_timeout(ms(20));
+    c.handle_other_side_cut(ms(5));
+    assert_eq!(c.poll_timeout(), Some(ms(25)));
+}
+
+#[test]
+fn what_the_peer_says_meanwhile_is_received_and_decides_nothing() {
+    let mut c = relayed(Config::default(), 2, 1);
+    c.handle_other_side_cut(ms(5));
+    c.handle_received(ms(6), 1000);
+    c.handle_eof(ms(7));
+    assert_eq!((c.poll_action(), c.is_leaving()), (None, true));
+    assert_eq!(c.wants(), Wants { send: true, input: true, ..Wants::default() });
+    c.handle_accepted(ms(8), 1);
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(8), clear(0));
+    assert_eq!(end(&mut c, ms(8)), (BY_US, Phase::Sending, Action::Abort));
+    assert_eq!((c.counts().received, c.counts().written), (1000, 0));
+}
+
+#[test]
+fn whatever_ended_it_before_the_cut_is_its_ending() {
+    // A fault whose bytes are not handed on: nobody will take them.
+    let mut c = relayed(Config::default(), 2, 1);
+    c.handle_received(ms(2), 5);
+    c.handle_fault(ms(3), RESET);
+    assert!(!c.is_decided());
+    c.handle_other_side_cut(ms(5));
+    assert_eq!(end(&mut c, ms(5)), (Ending::Reset { by: Side::Peer }, Phase::Sending, Action::Close));
+    assert!(!c.evidence().other_side_cut);
+
+    // A stream that was cut is the cause of whatever came after it, and what the other side gave is delivered.
+    let mut c = relayed(Config { end_mark: true, ..Config::default() }, 2, 1);
+    c.handle_eof(ms(3));
+    c.handle_other_side_cut(ms(5));
+    assert_eq!(c.wants(), Wants { send: true, input: true, ..Wants::default() });
+    c.handle_input_eof();
+    c.handle_accepted(ms(6), 1);
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(6), clear(0));
+    assert_eq!(end(&mut c, ms(6)), (Ending::Truncated, Phase::Sending, Action::Abort));
+
+    // A second cut, or one after the decision, says nothing new.
+    let mut c = relayed(Config::default(), 1, 1);
+    c.handle_interrupt(ms(2), Signal::Interrupt);
+    c.handle_other_side_cut(ms(3));
+    assert!(!c.evidence().other_side_cut);
+    let mut c = relayed(Config { flush_timeout: ms(100), ..Config::default() }, 1, 1);
+    c.handle_other_side_cut(ms(5));
+    c.handle_other_side_cut(ms(50));
+    assert_eq!(c.poll_timeout(), Some(ms(105)));
+}
+
+#[test]
+fn an_abort_that_the_program_asks_for_is_no_cut() {
+    let mut c = relayed(Config::default(), 1, 1);
+    c.handle_abort(ms(2));
+    assert_eq!(end(&mut c, ms(2)), (BY_US, Phase::Sending, Action::Abort));
+    assert!(!c.evidence().other_side_cut);
+}
+
+#[test]
+fn a_cut_while_connecting_is_an_ending_at_once() {
+    let mut c = Connection::new(Config::default());
+    c.handle_handshake(ms(1));
+    c.handle_other_side_cut(ms(2));
+    assert_eq!(end(&mut c, ms(2)), (BY_US, Phase::Connecting, Action::Close));
+    assert!(c.evidence().other_side_cut);
+}
+
+#[test]
+fn the_idle_timeout_of_a_relay_counts_the_silence_of_each_peer() {
+    let both = Waiting { input: true, ..RECEIVING };
+    for (silence, expected) in [(InputSilence::Ours, None), (InputSilence::Peers, Some(ms(60)))] {
+        let mut c = relayed(Config { dead_peer: None, ..Config::default() }, 0, 0);
+        c.set_idle_timeout(Some(ms(50)), silence);
+        c.handle_waiting(ms(10), both);
+        assert_eq!(c.poll_timeout(), expected, "{silence:?}");
+    }
+}
