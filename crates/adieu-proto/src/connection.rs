@@ -13,8 +13,8 @@ mod stage;
 use crate::peer_watch::PeerWatch;
 use crate::timers::Timers;
 use crate::{
-    Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, InputSilence, LocalEnd, Milestones,
-    Missing, Outcome, Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting,
+    Action, Call, Config, Counts, Ending, Evidence, Fault, FaultKind, InputGrace, InputSilence, LocalEnd,
+    Milestones, Missing, Outcome, Phase, Sample, Side, Signal, SocketError, Time, Timer, Waiting,
 };
 use ack_wait::AckWait;
 use acks::Acks;
@@ -372,15 +372,21 @@ impl Connection {
         }
     }
 
-    /// Sets [`Config::idle_timeout`] anew, and whose silence it is if our input and the peer both say nothing.
-    pub fn set_idle_timeout(&mut self, timeout: Option<Duration>, silence: InputSilence) {
-        self.config.idle_timeout = timeout;
-        self.config.input_silence = silence;
-    }
-
-    /// Sets [`Config::flush_timeout`] anew.
-    pub fn set_flush_timeout(&mut self, timeout: Duration) {
-        self.config.flush_timeout = timeout;
+    /// From now on this connection is one side of a relay: its input and its output are another connection, and it closes
+    /// as soon as both directions have ended.
+    ///
+    /// So a silence is the peer's, and never that of an input of ours. It is no end either: an input that is silent for
+    /// [`Config::input_grace`] is given up. [`Config::idle_timeout`], unless it is `None`, and [`Config::flush_timeout`] are
+    /// set anew. Whether the output took everything is told with [`Connection::handle_output_ended`].
+    pub fn join_relay(&mut self, now: Time, idle_timeout: Option<Duration>, flush_timeout: Duration) {
+        let config = &mut self.config;
+        config.input_silence = InputSilence::Peers;
+        config.input_grace = config.input_grace.map(|grace| InputGrace::gives_up(grace.after));
+        config.peer_grace = None;
+        config.idle_timeout = idle_timeout.or(config.idle_timeout);
+        config.flush_timeout = flush_timeout;
+        self.await_output_end();
+        self.handle_close(now);
     }
 
     /// A signal asked us to stop.

@@ -106,11 +106,41 @@ fn a_peer_that_takes_nothing_holds_a_cut_up_for_the_flush_timeout_alone() {
 }
 
 #[test]
-fn the_flush_timeout_can_be_set_while_it_is_connected() {
+fn a_side_of_a_relay_has_the_relays_flush_timeout_and_no_grace_that_is_an_end() {
+    let grace = Some(InputGrace::ends(ms(10)));
+    let mut c = relayed(Config { input_grace: grace, peer_grace: Some(ms(7)), ..Config::default() }, 0, 0);
+    c.hold();
+    c.join_relay(ms(1), None, ms(20));
+    c.handle_eof(ms(2));
+    c.handle_waiting(ms(2), Waiting { input: true, ..Waiting::default() });
+    time_out(&mut c, ms(12), Waiting { input: true, ..Waiting::default() });
+    assert!(c.is_leaving() && c.input_abandoned(), "its silence is not its end");
+    assert_eq!(c.poll_action(), Some(Action::Sample));
+
+    let mut c = relayed(Config { peer_grace: Some(ms(7)), ..Config::default() }, 0, 0);
+    c.join_relay(ms(1), None, ms(20));
+    c.handle_input_eof();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend), "the FIN is not held for the peer");
+    c.handle_shutdown(ms(2), Ok(()));
+
     let mut c = relayed(Config::default(), 9, 3);
-    c.set_flush_timeout(ms(20));
+    c.join_relay(ms(1), None, ms(20));
     c.handle_other_side_cut(ms(5));
     assert_eq!(c.poll_timeout(), Some(ms(25)));
+}
+
+#[test]
+fn a_side_of_a_relay_closes_when_both_directions_have_ended_and_the_output_has_taken_all() {
+    let mut c = relayed(Config::default(), 1, 1);
+    c.hold();
+    c.join_relay(ms(1), None, ms(20));
+    c.handle_input_eof();
+    c.handle_eof(ms(2));
+    assert_eq!(c.poll_action(), None, "the FIN says that all was taken");
+    c.handle_output_ended();
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(3), Ok(()));
+    assert_eq!(finish(&mut c, ms(4), clear(0)).ending, Ending::Graceful);
 }
 
 #[test]
@@ -182,10 +212,16 @@ fn a_cut_while_connecting_is_an_ending_at_once() {
 #[test]
 fn the_idle_timeout_of_a_relay_counts_the_silence_of_each_peer() {
     let both = Waiting { input: true, ..RECEIVING };
-    for (silence, expected) in [(InputSilence::Ours, None), (InputSilence::Peers, Some(ms(60)))] {
-        let mut c = relayed(Config { dead_peer: None, ..Config::default() }, 0, 0);
-        c.set_idle_timeout(Some(ms(50)), silence);
+    for (its_own, relays, expected) in [
+        (None, None, None),
+        (None, Some(50), Some(60)),
+        (Some(30), None, Some(40)),
+        (Some(30), Some(50), Some(60)),
+    ] {
+        let config = Config { dead_peer: None, idle_timeout: its_own.map(ms), ..Config::default() };
+        let mut c = relayed(config, 0, 0);
+        c.join_relay(ms(1), relays.map(ms), ms(20));
         c.handle_waiting(ms(10), both);
-        assert_eq!(c.poll_timeout(), expected, "{silence:?}");
+        assert_eq!(c.poll_timeout(), expected.map(ms), "{its_own:?} {relays:?}");
     }
 }
