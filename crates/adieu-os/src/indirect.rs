@@ -36,7 +36,7 @@ pub enum Direct {}
 
 #[allow(missing_docs, reason = "as on Linux")]
 impl Direct {
-    pub fn between(_: Lane<'_>, _: Lane<'_>) -> Option<Self> {
+    pub fn between(_: Lane<'_>, _: Lane<'_>, _: usize) -> Option<Self> {
         None
     }
 

@@ -112,6 +112,7 @@ mod link;
 mod listening;
 mod options;
 mod proxy;
+mod relaying;
 mod report;
 mod serving;
 mod system_error;
@@ -130,8 +131,7 @@ pub use adieu_report::{
 };
 pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;
-#[doc(hidden)]
-pub use blocking::relay;
+pub use blocking::relay::relay;
 pub use blocking::{
     Connection, HalfClosed, ReadHalf, ReuniteError, Server, ServerHandle, WriteHalf, exchange, finish,
     finish_tls, request,
@@ -154,6 +154,7 @@ pub use os::{Calls, OwnedSocket, PassedSocketError, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError};
+pub use relaying::{Direction, DirectionEnd, RelayOptions, RelayReport};
 pub use report::NeverConnected;
 pub use serving::Drained;
 

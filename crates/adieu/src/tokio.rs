@@ -33,6 +33,7 @@ mod exchange;
 mod finish;
 mod finish_tls;
 mod listener;
+mod relay;
 mod server;
 mod stream;
 mod waiters;
@@ -44,6 +45,7 @@ pub use exchange::{echo, exchange, request};
 pub use finish::{finish, finish_in_background};
 pub use finish_tls::finish_tls;
 pub use listener::Listener;
+pub use relay::relay;
 pub use server::{Server, ServerHandle};
 pub use stream::Stream;
 

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// direction is not kept waiting. A pipe is made to hold as much.
 const PIECE: usize = 1024 * 1024;
 
+/// A pipe of ours that should hold as much, and holds less, is not worth having.
+const LEAST_PIPE: usize = 64 * 1024;
+
 /// What an end is, for a direct way.
 #[derive(Debug, Clone, Copy)]
 pub enum Lane<'a> {
@@ -101,8 +104,8 @@ pub struct Pipe {
 }
 
 impl Direct {
-    /// The way between these two. `None`: there is none.
-    pub fn between(source: Lane<'_>, sink: Lane<'_>) -> Option<Self> {
+    /// The way between these two. If it needs a pipe of ours, that holds at most `hold` bytes. `None`: there is none.
+    pub fn between(source: Lane<'_>, sink: Lane<'_>, hold: usize) -> Option<Self> {
         match (source, sink) {
             (Lane::File(_), Lane::Socket { .. }) => Some(Self::SendFile),
             (Lane::Pipe(pipe), Lane::Socket { .. }) => {
@@ -113,7 +116,9 @@ impl Direct {
                 enlarge(pipe);
                 Some(Self::IntoPipe)
             }
-            (Lane::Socket { .. }, Lane::File(_) | Lane::Socket { .. }) => Pipe::new().map(Self::Through).ok(),
+            (Lane::Socket { .. }, Lane::File(_) | Lane::Socket { .. }) => {
+                Pipe::new(hold).map(Self::Through).ok()
+            }
             (Lane::Socket { is_tcp: true, .. }, Lane::Null) => {
                 Some(Self::Discard(Vec::with_capacity(4 * PIECE)))
             }
@@ -198,10 +203,20 @@ impl Direct {
 }
 
 impl Pipe {
-    fn new() -> io::Result<Self> {
+    /// A pipe that holds at most so many bytes.
+    ///
+    /// Beyond the system's limit for all pipes of a user, a new one holds a page or two. That is slower than a buffer, so then
+    /// there is none.
+    fn new(hold: usize) -> io::Result<Self> {
         let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        enlarge(writer.as_fd());
-        let capacity = rustix::pipe::fcntl_getpipe_size(&writer)?;
+        let hold = hold.min(PIECE);
+        if rustix::pipe::fcntl_getpipe_size(&writer)? != hold {
+            let _ = rustix::pipe::fcntl_setpipe_size(&writer, hold);
+        }
+        let capacity = rustix::pipe::fcntl_getpipe_size(&writer)?.min(hold);
+        if capacity < hold.min(LEAST_PIPE) {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         Ok(Self { reader, writer, capacity, held: 0, may_be_full: false, refused: false })
     }
 

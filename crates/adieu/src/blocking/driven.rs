@@ -3,7 +3,7 @@
 //! A loop has one of these for each connection, and one `poll` for all that it moves.
 
 use crate::Event;
-use crate::flow::{Peer, Waits};
+use crate::flow::Peer;
 use crate::link::Link;
 use crate::os::{self, AcknowledgementWatch, AsPollable, Ready, Watch};
 use adieu_proto::{Time, Waiting};
@@ -51,10 +51,6 @@ impl Driven {
 
     pub(super) fn is_open(&self) -> bool {
         self.peer.link.outcome().is_none()
-    }
-
-    pub(super) fn wants_acknowledgement(&self) -> bool {
-        self.peer.link.core.wants().acknowledgement
     }
 
     /// Tells the core what is waited for. `direct`: what is received goes on a direct way.
@@ -142,9 +138,4 @@ impl Driven {
             self.next_notice *= 2;
         }
     }
-}
-
-/// What a connection waits for by the flow `out` of it and the flow `into` it.
-pub(super) fn waiting(out: Waits, into: Waits, acknowledgement: bool) -> Waiting {
-    Waiting { receive: out.source, output: out.sink, input: into.source, send: into.sink, acknowledgement }
 }

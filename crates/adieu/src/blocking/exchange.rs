@@ -8,9 +8,9 @@
 pub use crate::os::ends::{Input, Output};
 pub use crate::os::{Closes, Collected};
 
-use super::driven::{Driven, Wait, waiting};
+use super::driven::{Driven, Wait};
 use super::wait::ensure_connected;
-use crate::flow::{Flow, Loop, Pair, Turn, Waits};
+use crate::flow::{Flow, Loop, Pair, Turn, Waits, waiting};
 use crate::os::{self, Watch};
 use crate::{Connection, Report};
 use adieu_proto::{LocalEnd, Waiting};

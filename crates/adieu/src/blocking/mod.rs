@@ -10,8 +10,7 @@ pub mod exchange;
 pub(crate) mod finish;
 mod lent;
 pub(crate) mod listener;
-#[doc(hidden)]
-pub mod relay;
+pub(crate) mod relay;
 mod server;
 mod split;
 pub(crate) mod wait;

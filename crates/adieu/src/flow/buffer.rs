@@ -1,6 +1,6 @@
 //! The buffer between a source and a sink: one allocation that grows to a limit.
 
-/// How much one direction holds at most.
+/// How much one direction holds at most, where nothing else is asked for.
 const CAPACITY: usize = 256 * 1024;
 
 /// How much it holds at first: a small exchange, or one of a thousand slow ones, needs no more.
@@ -11,13 +11,21 @@ pub(crate) struct Buffer {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
+    /// How much it may hold.
+    capacity: usize,
     /// The bytes that came filled it.
     was_full: bool,
 }
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        Self { bytes: Box::default(), start: 0, end: 0, was_full: true }
+        Self::of(CAPACITY)
+    }
+
+    /// One that holds at most `capacity` bytes, which is not 0, and never more than is of use.
+    pub(crate) fn of(capacity: usize) -> Self {
+        let capacity = capacity.min(CAPACITY);
+        Self { bytes: Box::default(), start: 0, end: 0, capacity, was_full: true }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -31,8 +39,8 @@ impl Buffer {
     /// Where the next bytes go.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         // Only an empty one grows, so nothing is copied.
-        if self.was_full && self.is_empty() && self.bytes.len() < CAPACITY {
-            let capacity = (self.bytes.len() * 4).clamp(FIRST, CAPACITY);
+        if self.was_full && self.is_empty() && self.bytes.len() < self.capacity {
+            let capacity = (self.bytes.len() * 4).max(FIRST).min(self.capacity);
             self.bytes = Box::default();
             self.bytes = vec![0; capacity].into_boxed_slice();
             self.was_full = false;
@@ -79,6 +87,18 @@ mod tests {
         buffer.consume(capacity - 1);
         assert!(buffer.is_empty());
         assert_eq!(buffer.room().len(), 4 * capacity);
+    }
+
+    #[test]
+    fn it_holds_no_more_than_it_may() {
+        let mut buffer = Buffer::of(FIRST + 1);
+        for n in [FIRST, FIRST + 1, FIRST + 1] {
+            assert_eq!(buffer.room().len(), n);
+            buffer.fill(n);
+            buffer.consume(n);
+        }
+        assert_eq!(Buffer::of(100).room().len(), 100);
+        assert_eq!(Buffer::of(usize::MAX).capacity, CAPACITY);
     }
 
     #[test]

@@ -68,6 +68,11 @@ pub(crate) trait Source {
         LocalEnd::Input
     }
 
+    /// Whether its bytes are to be taken although no sink takes them: a peer that cannot send may not read either.
+    fn is_drained(&self) -> bool {
+        false
+    }
+
     // ---- a direct way ----
 
     /// Whether it has given enough that a direct way is worth its beginning.

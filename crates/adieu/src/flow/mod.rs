@@ -30,6 +30,7 @@ pub(crate) use peer::Peer;
 
 use crate::handle::Handle;
 use crate::os::{Direct, HandedOn, Passed};
+use adieu_proto::Waiting;
 use buffer::Buffer;
 use ends::{Ends, Gave, Sink, Source, Took};
 use std::io;
@@ -54,6 +55,11 @@ pub(crate) struct Waits {
     pub(crate) sink: bool,
 }
 
+/// What a connection waits for by the flow `out` of it and the flow `into` it.
+pub(crate) fn waiting(out: Waits, into: Waits, acknowledgement: bool) -> Waiting {
+    Waiting { receive: out.source, output: out.sink, input: into.source, send: into.sink, acknowledgement }
+}
+
 /// One direction.
 pub(crate) struct Flow {
     buffer: Buffer,
@@ -64,11 +70,28 @@ pub(crate) struct Flow {
     failure: Option<io::Error>,
     /// The sink failed, and its connection was told: it is given nothing more.
     sink_has_failed: bool,
+    /// How much a pipe of ours may hold.
+    hold: usize,
 }
+
+/// How much of what goes from one connection to another is held between the two at most, where nothing else is asked for.
+pub(crate) const HOLD: usize = 1024 * 1024;
+
+/// How much is thrown away at once.
+const DISCARDED_AT_ONCE: usize = 16 * 1024;
 
 impl Flow {
     pub(crate) fn new() -> Self {
-        Self { buffer: Buffer::new(), direct: None, looked: false, failure: None, sink_has_failed: false }
+        Self::holding(Buffer::new(), HOLD)
+    }
+
+    /// One that holds at most so many bytes between its two ends.
+    pub(crate) fn bounded(hold: usize) -> Self {
+        Self::holding(Buffer::of(hold), hold)
+    }
+
+    fn holding(buffer: Buffer, hold: usize) -> Self {
+        Self { buffer, direct: None, looked: false, failure: None, sink_has_failed: false, hold }
     }
 
     /// Whether nothing is held between the two ends.
@@ -107,8 +130,9 @@ impl Flow {
             }
             Some(direct) => (direct.has_room() && self.buffer.is_empty(), false),
         };
+        let is_drained = source.is_drained() && !sink.is_open();
         Waits {
-            source: is_open && room && self.failure.is_none(),
+            source: (is_open && room && self.failure.is_none()) || is_drained,
             sink: sink.has_work(!self.is_empty()) || is_stuck || sink.is_held_up(),
         }
     }
@@ -134,8 +158,14 @@ impl Flow {
     }
 
     /// Out of the source, at most one piece. True: something moved, or ended.
-    fn fill<E: Ends>(&mut self, ends: &mut E) -> bool {
+    pub(crate) fn fill<E: Ends>(&mut self, ends: &mut E) -> bool {
         let (source, sink) = ends.both();
+        if source.is_drained() && !sink.is_open() {
+            if !sink.has_work(!self.is_empty()) {
+                self.throw_away();
+            }
+            return discard(ends);
+        }
         if E::IS_LOOP && !(sink.is_open() || sink.has_work(!self.is_empty())) {
             // It will never be sent. What still comes is received all the same.
             self.throw_away();
@@ -185,7 +215,7 @@ impl Flow {
     }
 
     /// Into the sink, and its end after the source's. True: something moved, or failed.
-    fn drain<E: Ends>(&mut self, ends: &mut E) -> bool {
+    pub(crate) fn drain<E: Ends>(&mut self, ends: &mut E) -> bool {
         if self.sink_has_failed {
             return false;
         }
@@ -275,6 +305,17 @@ impl Flow {
     }
 }
 
+/// Takes from the source what nobody takes. True: something came.
+fn discard<E: Ends>(ends: &mut E) -> bool {
+    if !ends.source().is_ready() {
+        return false;
+    }
+    match ends.source().read(&mut [0; DISCARDED_AT_ONCE]) {
+        Gave::Blocked | Gave::Failed(_) => false,
+        Gave::Bytes(_) | Gave::Ended | Gave::Cut => true,
+    }
+}
+
 /// What the direct way came to.
 enum Directly {
     /// There is none, at least this time.
@@ -293,7 +334,7 @@ impl Flow {
             self.looked = true;
         } else if source.is_long() && sink.is_long() {
             self.looked = true;
-            self.direct = Direct::between(source.lane(), sink.lane());
+            self.direct = Direct::between(source.lane(), sink.lane(), self.hold);
         }
     }
 

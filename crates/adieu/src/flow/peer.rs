@@ -5,6 +5,8 @@
 use super::End;
 use super::ends::{Gave, Sink, Source, Took};
 use super::low_water::LowWater;
+#[cfg(feature = "tokio")]
+use crate::handle::Direction;
 use crate::handle::Handle;
 use crate::link::{Link, Moved};
 use crate::os::{self, Lane};
@@ -47,6 +49,21 @@ impl<H: Handle> Peer<H> {
     /// After a wait.
     pub(crate) fn after_wait(&mut self, readable: bool) {
         self.may_receive |= readable || self.low_water.is_out_of_patience(&self.link);
+    }
+
+    /// The connection that it is relayed to is cut. What still comes from there is delivered.
+    pub(crate) fn other_side_cut(&mut self) {
+        let now = self.link.now();
+        self.link.core.handle_other_side_cut(now);
+    }
+
+    /// Whether its socket may be ready, as far as is known: it has not been tried in vain since.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_known_ready(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Receive => self.may_receive,
+            Direction::Send => self.may_send,
+        }
     }
 
     fn lane(&self) -> Lane<'_> {
@@ -100,6 +117,11 @@ impl<H: Handle> Source for Peer<H> {
     fn end(&self) -> Option<End> {
         let end = if self.link.core.is_cut() { End::Cut } else { End::Whole };
         self.link.core.peer_has_ended().then_some(end)
+    }
+
+    /// What was sent to it before the other side of the relay was cut is still to be read by its program.
+    fn is_drained(&self) -> bool {
+        self.link.core.is_leaving() && self.link.core.wants().receive
     }
 
     fn is_long(&self) -> bool {
@@ -205,9 +227,10 @@ impl<H: Handle> Sink for Peer<H> {
         Ok(())
     }
 
-    /// What was sent before is delivered, and then it is reset.
+    /// It is the other side of a relay. What was sent before is delivered, and then it is reset.
     fn cut(&mut self) {
-        self.link.local_failure(LocalEnd::Input, &io::ErrorKind::UnexpectedEof.into());
+        self.other_side_cut();
+        self.link.core.handle_input_eof();
     }
 
     fn is_long(&self) -> bool {

@@ -62,11 +62,15 @@ impl<H: Handle> Link<H> {
     /// Ends what must end although there is more to move: the interrupt, the deadline, and the bound on closing. The other timers judge the
     /// peer's silence, which is known only once it was asked.
     pub(crate) fn check_stop(&mut self) {
-        let raised = self.interrupt().is_some_and(|i| i.raised().is_some());
-        let over = self.core.bound_at().is_some_and(|at| at <= self.now());
-        if raised || over {
+        if self.is_stopped() {
             self.tick();
         }
+    }
+
+    /// Whether the interrupt was raised, or the deadline or the bound on closing has passed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let raised = self.interrupt().is_some_and(|i| i.raised().is_some());
+        raised || self.core.bound_at().is_some_and(|at| at <= self.now())
     }
 
     /// Tells the core the time, if it has been waiting for it, and of an interrupt.

@@ -202,11 +202,17 @@ fn is_ready(inner: &Inner, cx: &mut Context<'_>, waiting: Waiting) -> bool {
 /// Arranges to be woken by it. True: it is there, and the core has been told to look.
 fn hangs_up(inner: &mut Inner, cx: &mut Context<'_>, waiting: Waiting, known: &mut bool) -> bool {
     let wants = inner.peer.link.core.wants();
-    let Some(stream) = &inner.peer.link.handle else { return false };
+    !(wants.receive || waiting.send || !wants.input) && is_hung_up(inner, cx, known)
+}
+
+/// Arranges to be woken by a reset while the socket is neither to give nor to take anything. True: it may be there, and the
+/// core has been told to look if it is.
+pub(super) fn is_hung_up(inner: &mut Inner, cx: &mut Context<'_>, known: &mut bool) -> bool {
     // tokio would report one that was looked into for ever.
-    if *known || wants.receive || waiting.send || !wants.input {
+    if *known {
         return false;
     }
+    let Some(stream) = &inner.peer.link.handle else { return false };
     // Room to send is no news here. Clearing it harms nobody: a send is tried whatever is known.
     let _ = stream.attempt(Direction::Send, |_| Err::<(), _>(std::io::ErrorKind::WouldBlock.into()));
     if stream.poll_ready(cx, Direction::Send).is_pending() {

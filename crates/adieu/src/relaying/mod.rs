@@ -1,0 +1,183 @@
+//! A relay: two connections joined, so that what each gives goes to the other, and so does how it ended.
+//!
+//! Two flows, one each way. An EOF becomes a half-close of the other connection, once everything before it was passed on.
+//! Whatever else ends a connection (a reset, a TLS stream that was cut, a time limit) becomes a reset of the other, after
+//! everything that came before it is delivered there. A stream that was cut never looks whole one hop on.
+//!
+//! Nothing here waits, so both faces share it. Each owns its two connections, calls [`Relay::turn`] until nothing moves, and
+//! then waits in its own way for what [`Relay::waiting`] says.
+
+mod options;
+mod report;
+
+pub use options::RelayOptions;
+pub use report::{Direction, DirectionEnd, RelayReport};
+
+use crate::flow::ends::Source;
+use crate::flow::{End, Flow, Pair, Peer, waiting};
+use crate::handle::{Direction as Readiness, Handle};
+use crate::link::HandshakeTurn;
+use adieu_proto::{Counts, Waiting};
+
+/// How many pieces are passed on at most before an interrupt or a deadline counts.
+const LAST_MOVES: u32 = 64;
+
+/// What joins two connections.
+pub(crate) struct Relay {
+    a_to_b: Flow,
+    b_to_a: Flow,
+    /// What a TLS handshake that is still to be made waits for, on each side.
+    handshakes: [Option<Readiness>; 2],
+    /// What each connection had counted before it was joined.
+    before: [Counts; 2],
+}
+
+impl Relay {
+    pub(crate) fn begin<H: Handle>(a: &mut Peer<H>, b: &mut Peer<H>, options: &RelayOptions) -> Self {
+        for peer in [&mut *a, &mut *b] {
+            let now = peer.link.now();
+            peer.link.core.join_relay(now, options.idle_timeout, options.flush_timeout);
+        }
+        Self {
+            a_to_b: Flow::bounded(options.buffer_limit),
+            b_to_a: Flow::bounded(options.buffer_limit),
+            handshakes: [None; 2],
+            before: [a.link.core.counts(), b.link.core.counts()],
+        }
+    }
+
+    /// Does what can be done without waiting. True: something moved, so there may be more to do.
+    pub(crate) fn turn<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
+        a.link.act();
+        b.link.act();
+        let shaken = self.shake_hands(a, b);
+        let moved = self.pass_on(a, b);
+        if is_about_to_stop(a) || is_about_to_stop(b) {
+            self.pass_on_what_is_there(a, b);
+        }
+        for peer in [&mut *a, &mut *b] {
+            peer.link.tick();
+            peer.link.act();
+        }
+        // Only now is it known which of the two is over.
+        let told = pass_cut_on(a, b) | pass_cut_on(b, a);
+        shaken || moved || told
+    }
+
+    /// Makes both handshakes at the same time: the time of one connection is not spent on the other's.
+    fn shake_hands<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
+        let mut moved = false;
+        for (peer, waits) in [a, b].into_iter().zip(&mut self.handshakes) {
+            *waits = None;
+            if !peer.link.is_handshaking() {
+                continue;
+            }
+            match peer.link.handshake() {
+                HandshakeTurn::Wait(readiness) => *waits = Some(readiness),
+                HandshakeTurn::Failed => moved = true,
+                HandshakeTurn::Done => {
+                    // What came with its end may be here already.
+                    peer.may_receive();
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+
+    /// One piece in each direction. Both are received before either is sent: whatever a failing send would tell, the peer may
+    /// have said before.
+    fn pass_on<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
+        let Self { a_to_b, b_to_a, .. } = self;
+        let received = a_to_b.fill(&mut Pair(a, b)) | b_to_a.fill(&mut Pair(b, a));
+        a_to_b.drain(&mut Pair(a, b)) | b_to_a.drain(&mut Pair(b, a)) | received
+    }
+
+    /// Before an interrupt or a deadline ends a connection: passes on what has come, as far as that needs no waiting.
+    fn pass_on_what_is_there<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) {
+        // Bounded: an endless stream would never let us go.
+        for _ in 0..LAST_MOVES {
+            a.may_receive();
+            b.may_receive();
+            if !self.pass_on(a, b) {
+                break;
+            }
+        }
+    }
+
+    /// What each connection waits for.
+    pub(crate) fn waiting<H: Handle>(&self, a: &mut Peer<H>, b: &mut Peer<H>) -> [Waiting; 2] {
+        let up = self.a_to_b.waits(&Pair(a, b));
+        let down = self.b_to_a.waits(&Pair(b, a));
+        let acknowledgement = |peer: &Peer<H>| peer.link.core.wants().acknowledgement;
+        let mut both = [waiting(up, down, acknowledgement(a)), waiting(down, up, acknowledgement(b))];
+        for (waiting, handshake) in both.iter_mut().zip(self.handshakes) {
+            if let Some(readiness) = handshake {
+                let receive = readiness == Readiness::Receive;
+                *waiting = Waiting { receive, send: !receive, ..Waiting::default() };
+            }
+        }
+        both
+    }
+
+    /// Whether what each connection gives goes on a direct way.
+    pub(crate) fn are_direct(&self) -> [bool; 2] {
+        [self.a_to_b.is_direct(), self.b_to_a.is_direct()]
+    }
+
+    /// The report, once both are closed.
+    pub(crate) fn report<H: Handle>(&self, a: &Peer<H>, b: &Peer<H>) -> RelayReport {
+        let [before_a, before_b] = self.before;
+        RelayReport {
+            a: a.link.final_report(),
+            b: b.link.final_report(),
+            a_to_b: report::direction(a, b, before_a.received, before_b.accepted),
+            b_to_a: report::direction(b, a, before_b.received, before_a.accepted),
+        }
+    }
+}
+
+fn is_about_to_stop<H: Handle>(peer: &Peer<H>) -> bool {
+    !peer.link.core.is_decided() && peer.link.is_stopped()
+}
+
+/// If the one connection is cut, the other is told so. True: that was news.
+fn pass_cut_on<H: Handle>(from: &Peer<H>, to: &mut Peer<H>) -> bool {
+    if !is_cut_for(from, to) {
+        return false;
+    }
+    let was_leaving = to.link.core.is_leaving();
+    to.other_side_cut();
+    let gives_more = from.link.core.wants().receive;
+    let waited_for_more = to.link.core.wants().input;
+    if !gives_more {
+        to.link.core.handle_input_eof();
+    }
+    to.link.act();
+    !was_leaving || (waited_for_more && !gives_more)
+}
+
+/// Whether the other connection is to be told now that this one is cut: what it gave is not whole, or what goes to it is not
+/// taken any more.
+fn is_cut_for<H: Handle>(from: &Peer<H>, to: &Peer<H>) -> bool {
+    let (source, sink) = (&from.link.core, &to.link.core);
+    if sink.is_decided() {
+        return false;
+    }
+    let has_failed = source.evidence().fault.is_some();
+    let is_over = source.is_decided();
+    // One that leaves because the other was cut has news for it only at its end.
+    let leaves_by_itself = source.is_leaving() && !source.evidence().other_side_cut;
+    if !(is_over || has_failed || source.is_cut() || leaves_by_itself) {
+        return false;
+    }
+    // Both streams were passed on with their ends, so whatever came after that cut neither.
+    let is_through = Source::end(from) == Some(End::Whole)
+        && sink.peer_has_ended()
+        && source.milestones().shutdown_send.is_some();
+    // To be told now, it would end at once: what it said before it failed comes first, as long as anybody takes that.
+    let speaks_last = sink.evidence().fault.is_some() && !(is_over || has_failed);
+    // What came before the failure cannot be passed on before the handshake is done.
+    let comes_too_early = to.link.is_handshaking() && !is_over;
+    !(is_through || speaks_last || comes_too_early)
+}

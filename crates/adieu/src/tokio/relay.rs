@@ -1,0 +1,181 @@
+//! A relay in one future, which polls both connections.
+//!
+//! What is passed on, and when, is [`relaying`](crate::relaying)'s part; here are only the wakers.
+
+use super::connection::{Connection, Inner};
+use super::exchange::is_hung_up;
+use crate::handle::{Direction, Handle};
+use crate::os::{self, AsyncAcknowledgements, Watch};
+use crate::relaying::Relay;
+use crate::{RelayOptions, RelayReport};
+use adieu_proto::Waiting;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::task::coop::poll_proceed;
+use tokio::time::{Sleep, sleep};
+
+/// Passes on what each of two connections sends to the other, and how it ended, until both have ended. The async
+/// [`adieu::relay`](crate::relay()), which says what becomes of an end and of a cut.
+///
+/// It is what `tokio::io::copy_bidirectional` is not: that returns at the first error, so a reset on one side drops what was
+/// still to be delivered to the other, an early reply for example. It says neither which side failed nor how many bytes were
+/// passed on. And the other connection is ended by whoever drops it, most often with a FIN.
+///
+/// Dropped before its end, it resets both connections.
+///
+/// # Platforms
+///
+/// As for [`adieu::relay`](crate::relay()).
+///
+/// # Examples
+///
+/// ```no_run
+/// use adieu::tokio::{Listener, connect, relay};
+/// use adieu::{ConnectOptions, Endpoint, ListenOptions, RelayOptions};
+///
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 8080), &ListenOptions::new()).await?;
+/// let upstream = Endpoint::tcp("localhost", 80);
+/// loop {
+///     let client = listener.accept().await?;
+///     let upstream = upstream.clone();
+///     tokio::spawn(async move {
+///         // If this fails, the client is dropped, which resets it.
+///         let Ok(server) = connect(&upstream, &ConnectOptions::new()).await else { return };
+///         let relayed = relay(client, server, &RelayOptions::new()).await;
+///         eprintln!("client: {}; server: {}", relayed.a, relayed.b);
+///     });
+/// }
+/// # }
+/// ```
+pub async fn relay(a: Connection, b: Connection, options: &RelayOptions) -> RelayReport {
+    let [mut a, mut b] = [Side::new(a.inner), Side::new(b.inner)];
+    let mut relay = Relay::begin(&mut a.inner.peer, &mut b.inner.peer, options);
+    poll_fn(|cx| poll(&mut relay, &mut a, &mut b, cx)).await;
+    relay.report(&a.inner.peer, &b.inner.peer)
+}
+
+/// One of the two connections.
+struct Side {
+    inner: Inner,
+    hang_up_known: bool,
+    acknowledgements: Option<AsyncAcknowledgements>,
+    /// When to look for acknowledgements, where nothing wakes us for them.
+    look_again: Option<Pin<Box<Sleep>>>,
+}
+
+/// Ready: both connections are closed.
+fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, cx: &mut Context<'_>) -> Poll<()> {
+    loop {
+        // A relay that always finds something would else never let another task run.
+        let turn = ready!(poll_proceed(cx));
+        a.note_readiness(cx);
+        b.note_readiness(cx);
+        let moved = relay.turn(&mut a.inner.peer, &mut b.inner.peer);
+        if !(a.is_open() || b.is_open()) {
+            return Poll::Ready(());
+        }
+        if !moved {
+            let [of_a, of_b] = relay.waiting(&mut a.inner.peer, &mut b.inner.peer);
+            // Both are to wake us.
+            if !(a.has_news(cx, of_a) | b.has_news(cx, of_b)) {
+                return Poll::Pending;
+            }
+        }
+        turn.made_progress();
+    }
+}
+
+impl Side {
+    fn new(inner: Inner) -> Self {
+        Self { inner, hang_up_known: false, acknowledgements: None, look_again: None }
+    }
+
+    fn is_open(&self) -> bool {
+        self.inner.peer.link.outcome().is_none()
+    }
+
+    /// Notes what tokio knows the socket to be ready for.
+    fn note_readiness(&mut self, cx: &mut Context<'_>) {
+        let peer = &mut self.inner.peer;
+        let Some(stream) = &peer.link.handle else { return };
+        let is_ready = |direction| stream.poll_ready(cx, direction).is_ready();
+        let [receive, send] = [Direction::Receive, Direction::Send].map(is_ready);
+        if receive {
+            peer.may_receive();
+        }
+        if send {
+            peer.may_send();
+        }
+    }
+
+    /// Arranges to be woken by whatever this side waits for. True: something is there already.
+    fn has_news(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
+        if !self.is_open() {
+            return false;
+        }
+        let moves = waiting.receive || waiting.send;
+        self.is_ready(cx, waiting)
+            || (!moves
+                && !waiting.acknowledgement
+                && is_hung_up(&mut self.inner, cx, &mut self.hang_up_known))
+            || (waiting.acknowledgement && self.is_acknowledged(cx))
+            || self.inner.poll_interrupt(cx)
+            || self.inner.poll_time(cx, waiting)
+    }
+
+    /// Arranges to be woken by the socket. True: there is something already.
+    fn is_ready(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
+        // Both are to wake us.
+        (waiting.receive && self.is_ready_for(cx, Direction::Receive))
+            | (waiting.send && self.is_ready_for(cx, Direction::Send))
+    }
+
+    fn is_ready_for(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+        let peer = &mut self.inner.peer;
+        let Some(stream) = &peer.link.handle else { return false };
+        if stream.poll_ready(cx, direction).is_pending() {
+            return false;
+        }
+        if peer.is_known_ready(direction) {
+            return true;
+        }
+        // It was tried and had nothing, on a direct way, whose calls tokio does not see. So tokio is made to forget, and the
+        // system is asked what has come since.
+        let _ = stream.attempt(direction, |_| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        let receive = direction == Direction::Receive;
+        let mut watches = [Watch::new(stream.pollable(), receive, !receive)];
+        let is_ready = os::wait(&mut watches, Some(Duration::ZERO)).is_err()
+            || watches[0].ready.any
+            || stream.poll_ready(cx, direction).is_ready();
+        if is_ready && receive {
+            peer.may_receive();
+        } else if is_ready {
+            peer.may_send();
+        }
+        is_ready
+    }
+
+    fn is_acknowledged(&mut self, cx: &mut Context<'_>) -> bool {
+        let link = &mut self.inner.peer.link;
+        let Some(stream) = &link.handle else { return false };
+        let came = if let Some(watch) = &mut self.acknowledgements {
+            watch.poll_news(cx).is_ready()
+        } else if let Ok(watch) = AsyncAcknowledgements::new(stream.pollable()) {
+            self.acknowledgements = Some(watch);
+            // What came before the watch began is not news to it.
+            true
+        } else {
+            let again = self.look_again.get_or_insert_with(|| Box::pin(sleep(os::LOOK_AGAIN)));
+            again.as_mut().poll(cx).is_ready()
+        };
+        if came {
+            self.look_again = None;
+            link.core.handle_acknowledged();
+        }
+        came
+    }
+}
