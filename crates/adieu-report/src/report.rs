@@ -330,7 +330,8 @@ pub(crate) mod tests {
                 }
             }
             let outcome = core.outcome().expect("everything was answered");
-            let report = Report::new(Role::Listen, "127.0.0.1:1".into(), SystemTime::now(), &core, &outcome);
+            let report =
+                Report::new(Some(Role::Listen), "127.0.0.1:1".into(), SystemTime::now(), &core, &outcome);
             assert_eq!((report.context == Context::OtherSideCut, report.exit_code()), (is_relayed, 4));
             assert!(report.to_string().starts_with(says), "{report}");
         }
