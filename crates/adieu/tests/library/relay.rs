@@ -138,7 +138,26 @@ fn reset(stream: TcpStream) {
         assert!(began.elapsed() < BOUND, "it is never acknowledged");
         thread::sleep(Duration::from_millis(1));
     }
+    reset_now(stream);
+}
+
+/// Closes with an RST, whatever is still under way.
+fn reset_now(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+    drop(stream);
+}
+
+/// Sends until nothing has been taken any more for a while: all buffers on the way are full. How much was taken.
+fn fill_up(mut stream: &TcpStream, bytes: &[u8]) -> usize {
+    stream.set_nonblocking(true).expect("a socket");
+    let (mut sent, mut moved_at) = (0, Instant::now());
+    while moved_at.elapsed() < Duration::from_millis(100) {
+        match stream.write(&bytes[sent..]) {
+            Ok(n) if n > 0 => (sent, moved_at) = (sent + n, Instant::now()),
+            _ => thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    sent
 }
 
 fn unacknowledged(stream: &TcpStream) -> u64 {
