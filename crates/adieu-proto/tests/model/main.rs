@@ -75,6 +75,7 @@ impl Model for Closing {
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = promises();
         properties.extend(reachable());
+        properties.extend(reachable_in_a_relay());
         properties
     }
 }
@@ -324,6 +325,19 @@ fn reachable() -> Vec<Property<Closing>> {
         Property::sometimes("an input given up after its grace, gracefully", |_, world: &World| {
             ending(world) == Some(Ending::Graceful) && world.core.input_abandoned()
         }),
+        Property::sometimes("bytes left unacknowledged", |_, world: &World| {
+            world.core.outcome().is_some_and(|o| o.evidence.unacknowledged.is_some_and(|n| n > 0))
+        }),
+        Property::sometimes("a FIN acknowledged that nobody was woken for", |_, world: &World| {
+            world.asleep.is_some_and(|w| w.acknowledgement) && world.acknowledged == world.taken()
+        }),
+    ]);
+    all
+}
+
+/// The same, of a connection whose other side in a relay is cut.
+fn reachable_in_a_relay() -> Vec<Property<Closing>> {
+    vec![
         Property::sometimes(
             "aborted after a cut on the other side and what came before it",
             |_, world: &World| {
@@ -337,14 +351,7 @@ fn reachable() -> Vec<Property<Closing>> {
         Property::sometimes("bytes that come after a cut on the other side", |_, world: &World| {
             is_cut_on_the_other_side(world) && world.core.counts().received > world.core.counts().written
         }),
-        Property::sometimes("bytes left unacknowledged", |_, world: &World| {
-            world.core.outcome().is_some_and(|o| o.evidence.unacknowledged.is_some_and(|n| n > 0))
-        }),
-        Property::sometimes("a FIN acknowledged that nobody was woken for", |_, world: &World| {
-            world.asleep.is_some_and(|w| w.acknowledgement) && world.acknowledged == world.taken()
-        }),
-    ]);
-    all
+    ]
 }
 
 /// A model that explores fewer states than this has become blind somewhere.
