@@ -156,7 +156,7 @@ pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError};
 pub use relaying::{Direction, DirectionEnd, RelayOptions, RelayReport};
 pub use report::NeverConnected;
-pub use serving::Drained;
+pub use serving::{Drained, ServerEvent};
 
 /// The names that the steps of the procedure have on this system.
 pub const CALLS: Calls = os::CALLS;

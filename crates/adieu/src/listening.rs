@@ -249,7 +249,13 @@ impl Listening {
         let ListenOptions(options) = choose(peer);
         options.check_tls_of_listener(&self.endpoint).map_err(ListenCause::TlsSetup)?;
         options.check_face::<H>().map_err(ListenCause::Option)?;
-        options.check_connected().map_err(ListenCause::Option)?;
+        // What the listener was opened with, its connections have.
+        let ours = &self.options.socket;
+        let mut rest = options.clone();
+        rest.socket.ip_version = rest.socket.ip_version.filter(|asked| Some(*asked) != ours.ip_version);
+        rest.socket.mptcp &= !ours.mptcp;
+        rest.socket.fast_open = rest.socket.fast_open.filter(|asked| Some(*asked) != ours.fast_open);
+        rest.check_connected().map_err(ListenCause::Option)?;
         options.socket.check(&self.endpoint, None).map_err(ListenCause::Option)?;
         options.socket.apply(&SockRef::from(socket)).map_err(ListenCause::Option)?;
         Ok(options)

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 #[cfg(feature = "tokio")]
@@ -18,8 +19,8 @@ use std::time::{Duration, Instant};
 
 /// What a server's shutdown came to: the connections that were open when it began.
 ///
-/// Connections that ended before are not here, so a server's memory does not grow with their number; `on_report` of the server
-/// is told of every one.
+/// Connections that ended before are not here, so a server's memory does not grow with their number; its observer is told of
+/// every one ([`ServerEvent::Ended`]).
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -30,6 +31,44 @@ pub struct Drained {
     /// How many handlers were still running when the server gave up waiting for them: they do something else than reading
     /// or writing, and no thread can be ended from outside. What became of their connections is not known yet.
     pub unfinished: usize,
+}
+
+/// What a server tells its observer, as it happens.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServerEvent<'a> {
+    /// A connection has ended. Told on the thread, or in the task, that ends it.
+    Ended {
+        /// The connection's number; see `Connection::id`.
+        id: u64,
+        /// How it ended.
+        report: &'a Report,
+        /// Whether a handler was given it. Otherwise the deadline of the shutdown came before its turn.
+        served: bool,
+    },
+    /// No client can be accepted now (no descriptors are left), or the options that were chosen for one cannot be had. The server
+    /// goes on: it tries again, after a rest if something is short. A shortage is told once, until it is over.
+    CannotAccept {
+        /// Why.
+        error: &'a ListenError,
+    },
+    /// A client that was accepted has to wait, because the system gives no thread for it. Told once, until it does. Never on tokio.
+    CannotServe {
+        /// The connection's number.
+        id: u64,
+        /// What the system said.
+        error: &'a io::Error,
+    },
+    /// The server has stopped accepting, and waits until the open connections have ended.
+    Draining {
+        /// How many there are, those included that the kernel had accepted.
+        open: usize,
+    },
+    /// The deadline has passed. What is open is aborted once this was told.
+    Aborting {
+        /// How many connections there are.
+        open: usize,
+    },
 }
 
 /// How many connections are served at once by default.
@@ -47,8 +86,7 @@ pub(crate) struct Roll {
     changed: Condvar,
 }
 
-pub(crate) type OnReport = Arc<dyn Fn(&Report) + Send + Sync>;
-pub(crate) type OnAcceptError = Arc<dyn Fn(&ListenError) + Send + Sync>;
+pub(crate) type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -63,7 +101,7 @@ struct State {
     /// How many may.
     at_once: usize,
     drained: Drained,
-    on_report: Option<OnReport>,
+    observer: Option<Observer>,
     /// Stops a thread that waits for a client.
     stop_accepting: Option<Interrupt>,
     tasks: Vec<Waker>,
@@ -142,7 +180,7 @@ impl Roll {
         &self,
         at_once: usize,
         stop_accepting: Option<Interrupt>,
-        on_report: Option<OnReport>,
+        observer: Option<Observer>,
     ) -> bool {
         let mut state = self.state();
         if state.phase != Phase::New {
@@ -151,7 +189,7 @@ impl Roll {
         state.phase = Phase::Serving;
         state.at_once = at_once;
         state.stop_accepting = stop_accepting;
-        state.on_report = on_report;
+        state.observer = observer;
         true
     }
 
@@ -197,12 +235,13 @@ impl Roll {
     fn ended(&self, id: u64) {
         let state = self.state();
         let Some(entry) = state.open.get(&id) else { return };
-        let (report, observer) = (entry.ending.try_report(), state.on_report.clone());
+        let (report, id_of_connection, served) =
+            (entry.ending.try_report(), entry.ending.id(), entry.is_served);
         // Whoever hears of it by the observer and then shuts down does not find it among what was open.
         let phase = state.phase;
         drop(state);
-        if let (Some(report), Some(observer)) = (&report, observer) {
-            observer(report);
+        if let Some(report) = &report {
+            self.observe(&ServerEvent::Ended { id: id_of_connection, report, served });
         }
         let mut state = self.state();
         if let Some(entry) = state.open.get_mut(&id) {
@@ -237,12 +276,33 @@ impl Roll {
         self.tell(state);
     }
 
+    /// Tells the observer, if there is one.
+    pub(crate) fn observe(&self, event: &ServerEvent<'_>) {
+        let observer = self.state().observer.clone();
+        if let Some(observer) = observer {
+            observer(event);
+        }
+    }
+
+    /// How many clients may still be accepted from the backlog, if a limit was asked for: none where all would be aborted at once.
+    pub(crate) fn room_for_backlog(&self, asked: Option<usize>) -> usize {
+        let is_late = self.look().deadline.is_some_and(|at| at <= Instant::now());
+        if is_late { 0 } else { asked.unwrap_or_else(most_of_backlog) }
+    }
+
+    /// Nobody is accepted any more.
+    pub(crate) fn tell_drain(&self) {
+        let open = self.state().open.len();
+        self.observe(&ServerEvent::Draining { open });
+    }
+
     /// The deadline has passed: whoever is open is aborted.
     pub(crate) fn abort(&self) {
         let mut state = self.state();
         state.phase = Phase::Aborting;
         let interrupts: Vec<Interrupt> = state.open.values().map(|entry| entry.interrupt.clone()).collect();
         drop(state);
+        self.observe(&ServerEvent::Aborting { open: interrupts.len() });
         for interrupt in interrupts {
             interrupt.raise(Signal::Terminate);
         }
@@ -365,33 +425,29 @@ impl Wake for EndingNews {
     }
 }
 
-/// How many clients are still accepted from the backlog at a shutdown: a handler needs descriptors of its own.
-pub(crate) fn most_of_backlog() -> usize {
+/// How many clients are still accepted from the backlog at a shutdown by default: their handlers need descriptors too.
+fn most_of_backlog() -> usize {
     (os::free_descriptors() / 3).min(usize::try_from(BACKLOG).unwrap_or_default())
 }
 
 /// What to do about failures to accept: each is told once, and what is short is waited for.
-pub(crate) struct Failing<'a> {
-    observer: Option<&'a OnAcceptError>,
+#[derive(Default)]
+pub(crate) struct Failing {
     is_short: bool,
 }
 
-impl<'a> Failing<'a> {
-    pub(crate) fn new(observer: Option<&'a OnAcceptError>) -> Self {
-        Self { observer, is_short: false }
-    }
-
+impl Failing {
     pub(crate) fn has_accepted(&mut self) {
         self.is_short = false;
     }
 
     /// Tells the failure, if it is news. True: it would come again at once.
-    pub(crate) fn rests_after(&mut self, error: &ListenError) -> bool {
+    pub(crate) fn rests_after(&mut self, error: &ListenError, roll: &Roll) -> bool {
         let was_short = self.is_short;
         // Otherwise it is about one client, who is gone.
         self.is_short = matches!(error.cause(), ListenCause::Accept(_));
-        if let Some(observer) = self.observer.filter(|_| !(was_short && self.is_short)) {
-            observer(error);
+        if !(was_short && self.is_short) {
+            roll.observe(&ServerEvent::CannotAccept { error });
         }
         self.is_short
     }

@@ -1,9 +1,10 @@
 //! A server with a thread for each connection. Who is open, and how it drains, is [`serving`](crate::serving)'s.
 
 use crate::serving::{
-    self, Drained, Failing, Look, OnAcceptError, OnReport, PATIENCE, REST, Roll, Seat, Service,
+    self, Drained, Failing, Look, Observer, PATIENCE, REST, Roll, Seat, ServerEvent, Service,
 };
-use crate::{Connection, Interrupt, ListenCause, ListenError, Listener, Report};
+use crate::{Connection, Interrupt, ListenCause, ListenError, Listener};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,8 +43,8 @@ pub struct Server {
     roll: Arc<Roll>,
     at_once: usize,
     stack_size: Option<usize>,
-    on_report: Option<OnReport>,
-    on_accept_error: Option<OnAcceptError>,
+    backlog: Option<usize>,
+    observer: Option<Observer>,
 }
 
 /// Shuts a [`Server`] down, from any thread. Clones shut down the same server.
@@ -63,8 +64,8 @@ impl Server {
             roll: Roll::new(),
             at_once: serving::AT_ONCE,
             stack_size: None,
-            on_report: None,
-            on_accept_error: None,
+            backlog: None,
+            observer: None,
         }
     }
 
@@ -82,18 +83,16 @@ impl Server {
         self
     }
 
-    /// Calls this with the report of every connection as it ends, on the thread that ends it.
-    pub fn on_report(mut self, observer: impl Fn(&Report) + Send + Sync + 'static) -> Self {
-        self.on_report = Some(Arc::new(observer));
+    /// How many clients are still served, at a shutdown, whose connections the kernel had made and nobody had accepted; 0: none,
+    /// and they are reset. Default: a third as many as there are free descriptors, and none if the shutdown has no time.
+    pub fn late_clients(mut self, number: usize) -> Self {
+        self.backlog = Some(number);
         self
     }
 
-    /// Calls this when the system cannot accept (no descriptors left), once until it can again, and when the options that were
-    /// [chosen for a client](Listener::with_options_for) cannot be had.
-    ///
-    /// Neither ends the server: it tries again, after a rest if something is short.
-    pub fn on_accept_error(mut self, observer: impl Fn(&ListenError) + Send + Sync + 'static) -> Self {
-        self.on_accept_error = Some(Arc::new(observer));
+    /// Calls this with everything that happens, such as the report of every connection as it ends.
+    pub fn observer(mut self, observer: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -105,9 +104,8 @@ impl Server {
     /// Accepts clients, and gives each connection to `handler` on a thread of its own, until a handle shuts the server down. Then it
     /// drains, and returns the reports of the connections that were open.
     ///
-    /// Clients whose connections the kernel had already made when the shutdown came are served too: closing the listening socket
-    /// would reset them. Of those there are at most half as many as free descriptors. A client for whom there is no thread now
-    /// waits for one.
+    /// [Clients](Self::late_clients) whose connections the kernel had already made when the shutdown came are served too: closing
+    /// the listening socket would reset them. A client for whom there is no thread now waits for one.
     ///
     /// If the listener's own interrupt is raised, the server accepts nobody any more, and drains without a deadline: its
     /// connections end by that interrupt, if they have it.
@@ -116,13 +114,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system has no descriptors left at the start. Later failures go to [`on_accept_error`](Self::on_accept_error).
+    /// The system has no descriptors left at the start. Later failures go to the [observer](Self::observer).
     pub fn serve<R>(
         self,
         handler: impl Fn(Connection) -> R + Send + Sync + 'static,
     ) -> Result<Drained, ListenError> {
         let (stop, abort) = self.listener.interrupts()?;
-        if !self.roll.begin(self.at_once, Some(stop.clone()), self.on_report) {
+        if !self.roll.begin(self.at_once, Some(stop.clone()), self.observer) {
             return Ok(Drained::default());
         }
         let service = Service(self.roll);
@@ -132,9 +130,10 @@ impl Server {
             stack_size: self.stack_size,
             abort,
             waiting: VecDeque::new(),
+            lacks_threads: Cell::new(false),
         };
-        running.accept(&self.listener, &stop, self.on_accept_error.as_ref());
-        running.take_backlog(&self.listener);
+        running.accept(&self.listener, &stop);
+        running.take_backlog(&self.listener, self.backlog);
         // What listens no more must not take clients that nobody serves.
         drop(self.listener);
         running.drain();
@@ -173,12 +172,14 @@ struct Running<'a> {
     abort: Interrupt,
     /// Who was accepted and has no thread.
     waiting: VecDeque<Client>,
+    /// That there are no threads was told.
+    lacks_threads: Cell<bool>,
 }
 
 impl Running<'_> {
     /// Accepts and serves until the server is shut down.
-    fn accept(&mut self, listener: &Listener, stop: &Interrupt, on_error: Option<&OnAcceptError>) {
-        let mut failing = Failing::new(on_error);
+    fn accept(&mut self, listener: &Listener, stop: &Interrupt) {
+        let mut failing = Failing::default();
         loop {
             self.serve_waiting();
             let is_held_up = !self.waiting.is_empty();
@@ -201,7 +202,7 @@ impl Running<'_> {
                     return self.roll.shut_down(None);
                 }
                 Err(error) => {
-                    if failing.rests_after(&error) {
+                    if failing.rests_after(&error, self.roll) {
                         stop.wait(REST);
                     }
                 }
@@ -217,8 +218,8 @@ impl Running<'_> {
     }
 
     /// Accepts whose connections the kernel has made: closing the listening socket would reset them.
-    fn take_backlog(&mut self, listener: &Listener) {
-        let most = serving::most_of_backlog();
+    fn take_backlog(&mut self, listener: &Listener, limit: Option<usize>) {
+        let most = self.roll.room_for_backlog(limit);
         while self.waiting.len() < most
             && let Ok(Some(connection)) = listener.try_accept()
         {
@@ -253,16 +254,21 @@ impl Running<'_> {
         if let Some(bytes) = self.stack_size {
             thread = thread.stack_size(bytes);
         }
-        if thread.spawn(serve).is_ok() {
+        let Err(error) = thread.spawn(serve) else {
+            self.lacks_threads.set(false);
             return None;
-        }
+        };
         let client = take(&shared)?;
         client.seat.give_place_back();
+        if !self.lacks_threads.replace(true) {
+            self.roll.observe(&ServerEvent::CannotServe { id: client.connection.id(), error: &error });
+        }
         Some(client)
     }
 
     /// Lets the open connections end, and aborts the rest at the deadline.
     fn drain(&mut self) {
+        self.roll.tell_drain();
         loop {
             self.serve_waiting();
             let Look { is_empty, has_place, deadline, .. } = self.roll.look();

@@ -3,9 +3,9 @@
 use super::connection::Connection;
 use super::listener::Listener;
 use crate::serving::{
-    self, Drained, Failing, Look, OnAcceptError, OnReport, PATIENCE, REST, Roll, Seat, Service,
+    self, Drained, Failing, Look, Observer, PATIENCE, REST, Roll, Seat, ServerEvent, Service,
 };
-use crate::{Interrupt, ListenCause, ListenError, Report};
+use crate::{Interrupt, ListenCause, ListenError};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
@@ -45,8 +45,8 @@ pub struct Server {
     listener: Listener,
     roll: Arc<Roll>,
     at_once: usize,
-    on_report: Option<OnReport>,
-    on_accept_error: Option<OnAcceptError>,
+    backlog: Option<usize>,
+    observer: Option<Observer>,
 }
 
 /// Shuts a [`Server`] down, from any task or thread. Clones shut down the same server.
@@ -61,8 +61,7 @@ impl Server {
     /// A connection whose options have an [interrupt](crate::ListenOptions::interrupt) keeps it, and the server raises that
     /// interrupt at the deadline of a shutdown: do not share it with what is to live on. Others are given one by the server.
     pub fn new(listener: Listener) -> Self {
-        let (on_report, on_accept_error) = (None, None);
-        Self { listener, roll: Roll::new(), at_once: serving::AT_ONCE, on_report, on_accept_error }
+        Self { listener, roll: Roll::new(), at_once: serving::AT_ONCE, backlog: None, observer: None }
     }
 
     /// How many connections are served at once at most; further clients wait in the backlog. Default: 1024.
@@ -73,18 +72,16 @@ impl Server {
         self
     }
 
-    /// Calls this with the report of every connection as it ends, in the task that ends it.
-    pub fn on_report(mut self, observer: impl Fn(&Report) + Send + Sync + 'static) -> Self {
-        self.on_report = Some(Arc::new(observer));
+    /// How many clients are still served, at a shutdown, whose connections the kernel had made and nobody had accepted; 0: none,
+    /// and they are reset. Default: a third as many as there are free descriptors, and none if the shutdown has no time.
+    pub fn late_clients(mut self, number: usize) -> Self {
+        self.backlog = Some(number);
         self
     }
 
-    /// Calls this when the system cannot accept (no descriptors left), once until it can again, and when the options that were
-    /// [chosen for a client](Listener::with_options_for) cannot be had.
-    ///
-    /// Neither ends the server: it tries again, after a rest if something is short.
-    pub fn on_accept_error(mut self, observer: impl Fn(&ListenError) + Send + Sync + 'static) -> Self {
-        self.on_accept_error = Some(Arc::new(observer));
+    /// Calls this with everything that happens, such as the report of every connection as it ends.
+    pub fn observer(mut self, observer: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -103,7 +100,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system has no descriptors left at the start. Later failures go to [`on_accept_error`](Self::on_accept_error).
+    /// The system has no descriptors left at the start. Later failures go to the [observer](Self::observer).
     ///
     /// # Panics
     ///
@@ -116,7 +113,7 @@ impl Server {
         F: Future + Send + 'static,
     {
         let abort = self.listener.new_interrupt()?;
-        if !self.roll.begin(self.at_once, None, self.on_report) {
+        if !self.roll.begin(self.at_once, None, self.observer) {
             return Ok(Drained::default());
         }
         let service = Service(self.roll);
@@ -127,8 +124,8 @@ impl Server {
             waiting: VecDeque::new(),
             tasks: JoinSet::new(),
         };
-        running.accept(&self.listener, self.on_accept_error.as_ref()).await;
-        running.take_backlog(&self.listener);
+        running.accept(&self.listener).await;
+        running.take_backlog(&self.listener, self.backlog);
         // What listens no more must not take clients that nobody serves.
         drop(self.listener);
         running.drain().await;
@@ -177,8 +174,8 @@ where
     H: Fn(Connection) -> F + Send + Sync + 'static,
 {
     /// Accepts and serves until the server is shut down.
-    async fn accept(&mut self, listener: &Listener, on_error: Option<&OnAcceptError>) {
-        let mut failing = Failing::new(on_error);
+    async fn accept(&mut self, listener: &Listener) {
+        let mut failing = Failing::default();
         loop {
             self.roll.until(|look| look.is_shut_down || look.has_place).await;
             // Of the tasks that are done nothing is to be kept.
@@ -198,7 +195,7 @@ where
                     return self.roll.shut_down(None);
                 }
                 Err(error) => {
-                    if failing.rests_after(&error) {
+                    if failing.rests_after(&error, self.roll) {
                         let shut_down = self.roll.until(|look| look.is_shut_down);
                         // Either way it looks again.
                         let _ = timeout(REST, shut_down).await;
@@ -217,8 +214,8 @@ where
     }
 
     /// Accepts whose connections the kernel has made: closing the listening socket would reset them.
-    fn take_backlog(&mut self, listener: &Listener) {
-        let most = serving::most_of_backlog();
+    fn take_backlog(&mut self, listener: &Listener, limit: Option<usize>) {
+        let most = self.roll.room_for_backlog(limit);
         while self.waiting.len() < most
             && let Ok(Some(connection)) = listener.try_accept()
         {
@@ -242,6 +239,7 @@ where
 
     /// Lets the open connections end, and aborts the rest at the deadline.
     async fn drain(&mut self) {
+        self.roll.tell_drain();
         loop {
             while self.roll.look().has_place
                 && let Some(client) = self.waiting.pop_front()

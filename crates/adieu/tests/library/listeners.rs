@@ -243,6 +243,21 @@ fn the_options_of_a_connection_are_chosen_for_its_client() {
 }
 
 #[test]
+fn the_listeners_own_options_may_be_chosen_again() {
+    on_both(|arm| {
+        let asked = SocketOptions::new().ip_version(adieu::IpVersion::V4).no_delay(false);
+        let options = ListenOptions::new().socket(asked);
+        let listener = arm.bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+        let _client = TcpStream::connect(listener.local_endpoint().to_string()).expect("it listens");
+        let listener = listener.with_options_for(move |_| options.clone());
+        let open = listener.accept().expect("nothing is asked for that it does not have");
+        let socket = open.socket().expect("it is open");
+        assert!(!socket2::SockRef::from(&socket).tcp_nodelay().expect("a socket"));
+        open.abort();
+    });
+}
+
+#[test]
 fn a_choice_that_cannot_be_had_resets_its_client_alone() {
     on_both(|arm| {
         let listener = arm.bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new()).expect("loopback");

@@ -1,7 +1,9 @@
 //! Servers that drain, on both faces. What a handler does is data, so that each test has one body.
 
 use crate::arms::{Arm, BOUND, on_both, runtime};
-use adieu::{Drained, Ending, Endpoint, Interrupt, ListenError, ListenOptions, Report, Signal, Transport};
+use adieu::{
+    Drained, Ending, Endpoint, Interrupt, ListenError, ListenOptions, Report, ServerEvent, Signal, Transport,
+};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -128,11 +130,15 @@ struct Serving {
     thread: JoinHandle<Result<Drained, ListenError>>,
 }
 
+type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
+
 struct Setup {
     endpoint: Endpoint,
     options: ListenOptions,
     at_once: Option<usize>,
     is_shut_down_before: bool,
+    late_clients: Option<usize>,
+    observer: Option<Observer>,
 }
 
 impl Default for Setup {
@@ -142,6 +148,8 @@ impl Default for Setup {
             options: ListenOptions::new(),
             at_once: None,
             is_shut_down_before: false,
+            late_clients: None,
+            observer: None,
         }
     }
 }
@@ -157,15 +165,24 @@ impl Arm {
         let (tell, told) = mpsc::channel();
         let load = Arc::new(Load::default());
         let shared = Arc::clone(&load);
-        let Setup { endpoint, options, at_once, is_shut_down_before } = setup;
+        let Setup { endpoint, options, at_once, is_shut_down_before, late_clients, observer } = setup;
         /// The same builder on both faces.
         macro_rules! server {
             ($listener:expr, $type:path, $handle:path) => {{
                 let endpoint = $listener.local_endpoint().clone();
                 let mut server = <$type>::new($listener)
                     // Whoever asks no more is gone.
-                    .on_report(move |report| drop(tell_report.send(report.clone())))
-                    .on_accept_error(move |error| drop(tell_error.send(error.clone())));
+                    .observer(move |event| match event {
+                        ServerEvent::Ended { report, .. } => drop(tell_report.send((*report).clone())),
+                        ServerEvent::CannotAccept { error } => drop(tell_error.send((*error).clone())),
+                        _ => {}
+                    });
+                if let Some(observer) = observer {
+                    server = server.observer(move |event| observer(event));
+                }
+                if let Some(number) = late_clients {
+                    server = server.late_clients(number);
+                }
                 if let Some(at_once) = at_once {
                     server = server.max_connections(at_once);
                 }
@@ -397,6 +414,52 @@ fn two_shutdowns_wait_for_the_same_end() {
         assert_eq!(drained[0], drained[1]);
         assert_eq!(drained[0].ended.len(), 1);
         assert_eq!(serving.finish(), drained[0]);
+    });
+}
+
+#[test]
+fn the_observer_is_told_of_the_drain_and_of_who_had_no_turn() {
+    on_both(|arm| {
+        let (tell, told) = mpsc::channel();
+        let tell = Mutex::new(tell);
+        let observer = Arc::new(move |event: &ServerEvent<'_>| {
+            let said = match event {
+                ServerEvent::Ended { id, served, .. } => format!("ended {} {served}", *id > 0),
+                ServerEvent::Draining { open } => format!("draining {open}"),
+                ServerEvent::Aborting { open } => format!("aborting {open}"),
+                other => format!("{other:?}"),
+            };
+            tell.lock().expect("no panic").send(said).expect("it is read");
+        });
+        let setup = Setup { at_once: Some(1), observer: Some(observer), ..Setup::default() };
+        let serving = arm.serve_with(setup, Work::Answer);
+        let _first = serving.client_in_the_middle();
+        let _second = serving.connect();
+        await_backlog(&serving.endpoint, 1);
+        let drained = serving.handle.shutdown(Duration::from_millis(10));
+        assert_eq!(drained.aborted.len(), 2);
+        serving.finish();
+        let mut said: Vec<String> = told.try_iter().collect();
+        // Which of the two ends first is the scheduler's choice.
+        said[2..].sort();
+        assert_eq!(said, ["draining 2", "aborting 2", "ended true false", "ended true true"]);
+    });
+}
+
+#[test]
+fn a_shutdown_without_time_takes_nobody_from_the_backlog() {
+    on_both(|arm| {
+        for (late_clients, limit) in [(None, Duration::ZERO), (Some(0), Duration::from_millis(10))] {
+            let setup = Setup { at_once: Some(1), late_clients, ..Setup::default() };
+            let serving = arm.serve_with(setup, Work::Answer);
+            let _first = serving.client_in_the_middle();
+            let mut second = serving.connect();
+            await_backlog(&serving.endpoint, 1);
+            let drained = serving.handle.shutdown(limit);
+            assert_eq!((drained.ended.len(), drained.aborted.len()), (0, 1));
+            expect_reset(&mut second);
+            serving.finish();
+        }
     });
 }
 
