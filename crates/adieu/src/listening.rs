@@ -200,6 +200,22 @@ impl Listening {
         &self.socket
     }
 
+    /// What a server aborts its connections by: the interrupt that they have, or else one that it gives them.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
+    pub(crate) fn abort_of_server(&self) -> Result<Interrupt, ListenError> {
+        self.options.interrupt.clone().map_or_else(|| self.new_interrupt(), Ok)
+    }
+
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
+    pub(crate) fn new_interrupt(&self) -> Result<Interrupt, ListenError> {
+        Interrupt::new().map_err(|error| self.cannot_accept(&error))
+    }
+
     /// What stops the wait for a connection.
     pub(crate) fn interrupt(&self) -> Option<&Interrupt> {
         self.accepting.as_ref()
@@ -249,13 +265,16 @@ impl Listening {
         let ListenOptions(options) = choose(peer);
         options.check_tls_of_listener(&self.endpoint).map_err(ListenCause::TlsSetup)?;
         options.check_face::<H>().map_err(ListenCause::Option)?;
-        // What the listener was opened with, its connections have.
         let ours = &self.options.socket;
-        let mut rest = options.clone();
-        rest.socket.ip_version = rest.socket.ip_version.filter(|asked| Some(*asked) != ours.ip_version);
-        rest.socket.mptcp &= !ours.mptcp;
-        rest.socket.fast_open = rest.socket.fast_open.filter(|asked| Some(*asked) != ours.fast_open);
-        rest.check_connected().map_err(ListenCause::Option)?;
+        if options.socket == *ours {
+            // Its connections have them from the socket that listens.
+            return Ok(options);
+        }
+        let mut others = options.clone();
+        others.socket.ip_version = others.socket.ip_version.filter(|asked| Some(*asked) != ours.ip_version);
+        others.socket.mptcp &= !ours.mptcp;
+        others.socket.fast_open = others.socket.fast_open.filter(|asked| Some(*asked) != ours.fast_open);
+        others.check_connected().map_err(ListenCause::Option)?;
         options.socket.check(&self.endpoint, None).map_err(ListenCause::Option)?;
         options.socket.apply(&SockRef::from(socket)).map_err(ListenCause::Option)?;
         Ok(options)

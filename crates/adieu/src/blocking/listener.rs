@@ -214,10 +214,9 @@ impl Listener {
         Ok(None)
     }
 
-    /// Two interrupts, or why there are none.
+    /// What stops a server's wait for clients, and what aborts its connections; or why there is none.
     pub(super) fn interrupts(&self) -> Result<(Interrupt, Interrupt), ListenError> {
-        let both = Interrupt::new().and_then(|one| Ok((one, Interrupt::new()?)));
-        both.map_err(|error| self.inner.cannot_accept(&error))
+        Ok((self.inner.new_interrupt()?, self.inner.abort_of_server()?))
     }
 
     fn wait(&self, limit: Option<Duration>) -> Result<(), ListenError> {

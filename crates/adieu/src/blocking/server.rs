@@ -40,6 +40,8 @@ use std::time::{Duration, Instant};
 #[must_use = "it accepts nobody before it serves"]
 pub struct Server {
     listener: Listener,
+    /// What stops it, and what aborts its connections. Made at once, so that nothing is missing later.
+    interrupts: Result<(Interrupt, Interrupt), ListenError>,
     roll: Arc<Roll>,
     at_once: usize,
     stack_size: Option<usize>,
@@ -57,9 +59,11 @@ impl Server {
     /// A server for the clients of this listener.
     ///
     /// A connection whose options have an [interrupt](crate::ListenOptions::interrupt) keeps it, and the server raises that
-    /// interrupt at the deadline of a shutdown: do not share it with what is to live on. Others are given one by the server.
+    /// interrupt at the deadline of a shutdown: do not share it with what is to live on. Others are given that of the listener's
+    /// options, or one of the server's own.
     pub fn new(listener: Listener) -> Self {
         Self {
+            interrupts: listener.interrupts(),
             listener,
             roll: Roll::new(),
             at_once: serving::AT_ONCE,
@@ -119,7 +123,7 @@ impl Server {
         self,
         handler: impl Fn(Connection) -> R + Send + Sync + 'static,
     ) -> Result<Drained, ListenError> {
-        let (stop, abort) = self.listener.interrupts()?;
+        let (stop, abort) = self.interrupts?;
         if !self.roll.begin(self.at_once, Some(stop.clone()), self.observer) {
             return Ok(Drained::default());
         }

@@ -167,9 +167,9 @@ impl Listener {
         Ok(self.inner.try_accept()?.map(Connection::new))
     }
 
-    /// An interrupt, or why there is none.
-    pub(super) fn new_interrupt(&self) -> Result<Interrupt, ListenError> {
-        Interrupt::new().map_err(|error| self.inner.cannot_accept(&error))
+    /// What aborts a server's connections, or why there is none.
+    pub(super) fn abort_of_server(&self) -> Result<Interrupt, ListenError> {
+        self.inner.abort_of_server()
     }
 
     fn interrupt(&self) -> Result<Option<&AsyncInterrupt>, ListenError> {

@@ -43,6 +43,8 @@ use tokio::time::{timeout, timeout_at};
 #[must_use = "it accepts nobody before it serves"]
 pub struct Server {
     listener: Listener,
+    /// What aborts its connections. Made at once, so that nothing is missing later.
+    abort: Result<Interrupt, ListenError>,
     roll: Arc<Roll>,
     at_once: usize,
     backlog: Option<usize>,
@@ -59,9 +61,11 @@ impl Server {
     /// A server for the clients of this listener.
     ///
     /// A connection whose options have an [interrupt](crate::ListenOptions::interrupt) keeps it, and the server raises that
-    /// interrupt at the deadline of a shutdown: do not share it with what is to live on. Others are given one by the server.
+    /// interrupt at the deadline of a shutdown: do not share it with what is to live on. Others are given that of the listener's
+    /// options, or one of the server's own.
     pub fn new(listener: Listener) -> Self {
-        Self { listener, roll: Roll::new(), at_once: serving::AT_ONCE, backlog: None, observer: None }
+        let abort = listener.abort_of_server();
+        Self { listener, abort, roll: Roll::new(), at_once: serving::AT_ONCE, backlog: None, observer: None }
     }
 
     /// How many connections are served at once at most; further clients wait in the backlog. Default: 1024.
@@ -112,7 +116,7 @@ impl Server {
     where
         F: Future + Send + 'static,
     {
-        let abort = self.listener.new_interrupt()?;
+        let abort = self.abort?;
         if !self.roll.begin(self.at_once, None, self.observer) {
             return Ok(Drained::default());
         }
