@@ -42,11 +42,6 @@ impl ExitStatus {
         Self::Ending(adieu::exit_code(Ending::Interrupted { signal }))
     }
 
-    /// Whether it says that a signal came.
-    pub(crate) const fn is_of_a_signal(self) -> bool {
-        matches!(self, Self::Ending(130 | 143))
-    }
-
     pub(crate) const fn number(self) -> u8 {
         match self {
             Self::Success => 0,

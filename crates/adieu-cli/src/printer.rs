@@ -6,7 +6,7 @@ use crate::options::reporting::{Kind, ReportFormat, Reports};
 use crate::said::{self, Happened, Style};
 use crate::sink::{Sink, Target};
 use crate::{hints, steps};
-use adieu::{Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
+use adieu::{Address, Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
 use adieu_transfer::TransferResult;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
@@ -237,9 +237,14 @@ impl Printer {
 
     /// Says who has connected.
     pub(crate) fn connected(&self, connection: &Connection) {
+        self.connected_from(connection.peer_address(), connection.local_address());
+    }
+
+    /// Says from where somebody has connected, and where to.
+    pub(crate) fn connected_from(&self, peer: Option<&Address>, local: Option<&Address>) {
         let Some(_held) = self.speaks() else { return };
-        let (peer, local) = (named(connection.peer_address()), named(connection.local_address()));
-        let text = format!("connection from {}", peer_name(connection.peer_address()));
+        let text = format!("connection from {}", peer_name(peer));
+        let (peer, local) = (named(peer), named(local));
         if said::is_json() {
             let happened = Happened::new("connection", &text);
             Happened { peer_address: peer.as_deref(), local_address: local.as_deref(), ..happened }.say();

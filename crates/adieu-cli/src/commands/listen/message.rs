@@ -1,29 +1,25 @@
-//! What the main thread of a listener hears of, from the thread that accepts, from each connection's, and of signals.
+//! What the main thread of a listener hears of: from the library's server, from each connection's thread, and of signals.
 
 use crate::exit::ExitStatus;
-use adieu::{Connection, Signal};
+use adieu::{Address, Drained, ListenError, Signal};
 use std::io;
-use std::time::Duration;
 
 /// What the main thread hears of.
 pub(super) enum Message {
-    Accepted(Box<Connection>),
-    AcceptFailed(adieu::ListenError),
-    /// The first byte has passed.
-    Touched,
-    /// It could not be served now, and nothing has passed.
+    /// Somebody has connected.
+    Accepted,
+    AcceptFailed(ListenError),
+    /// The one client could not be served, and nothing has passed.
     NotStarted {
-        id: u64,
-        connection: Box<Connection>,
+        peer: Option<Address>,
         error: io::Error,
     },
-    Finished {
-        id: u64,
-        end: ClientEnd,
-    },
+    Finished(ClientEnd),
     /// Our stdin has given its bytes, and has ended: the next client would get an end and nothing else.
     InputSpent,
     Signal(Signal),
+    /// Nobody is served any more, and nobody will be.
+    Over(Result<Drained, ListenError>),
 }
 
 /// What one client came to.
@@ -36,13 +32,3 @@ pub(super) enum ClientEnd {
     /// It is reported, and no other can be served.
     Fatal(ExitStatus),
 }
-
-impl ClientEnd {
-    /// Whether a signal has ended it.
-    pub(super) const fn is_of_a_signal(self) -> bool {
-        matches!(self, Self::Reported(status) | Self::Fatal(status) if status.is_of_a_signal())
-    }
-}
-
-/// How long to rest after something failed for want of descriptors, processes or memory: it must come back first.
-pub(super) const REST: Duration = Duration::from_millis(100);

@@ -1,16 +1,17 @@
 //! `adieu listen`: the same procedure from the other side, once or again and again.
 //!
-//! A thread accepts, each connection has a thread, and the main thread hears of everything through one channel:
-//! connections, their ends, and signals. So nothing here polls, and nothing is shared but the printer.
+//! The library's server accepts, gives each connection a thread, and drains. Here is what is a command's own: what is done with a
+//! client, what is said of it, and when it is over. The main thread hears of that through one channel, so nothing here polls.
 
-mod accepting;
 mod arguments;
+mod clients;
 mod message;
 mod plan;
 pub(crate) mod port_file;
 mod run;
 mod server;
 mod service;
+mod serving;
 
 pub(crate) use arguments::Args;
 pub(crate) use plan::Plan;

@@ -1,75 +1,41 @@
-//! The main thread of a listener: it gives each connection a thread, and hears of everything through one channel.
+//! The main thread of a listener: it hears of everything through one channel, and decides when it is over. The library's server
+//! accepts, gives each connection a thread, and drains.
 
-mod stopping;
-
-use super::accepting::{IN_PASSING, accept, is_out_of_descriptors, number_at_once};
-use super::message::{ClientEnd, Message, REST};
+use super::clients::Clients;
+use super::message::{ClientEnd, Message};
 use super::plan::{FOR_EACH, Plan};
 use super::port_file;
 use super::service::Service;
-use crate::addresses::peer_name;
+use super::serving::Serving;
 use crate::exit::ExitStatus;
 use crate::options::reporting::ReportFormat;
-use crate::os::{Served, command, signals};
+use crate::os::{command, signals};
 use crate::printer::{Printer, complain};
 use crate::{hints, said};
-use adieu::tls::Failure;
 use adieu::{
-    Connection, Ending, Endpoint, Event, Interrupt, ListenError, ListenOptions, Listener, NeverConnected,
-    Report, Role, Signal, describe_error,
+    Drained, Ending, Endpoint, Event, Interrupt, ListenError, ListenOptions, Listener, NeverConnected, Role,
+    ServerEvent, ServerHandle, Side, Signal, describe_error,
 };
-use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub(super) struct Server {
     endpoint: Endpoint,
-    service: Arc<Service>,
     printer: Arc<Printer>,
+    clients: Arc<Clients>,
+    running: command::Running,
     keep_open: bool,
-    /// A client that leaves without a byte is not the one that is waited for.
-    waits_on: bool,
-    at_once: u32,
     grace: Duration,
     connect_timeout: Option<Duration>,
-    /// Stops the thread that accepts.
-    stop_accepting: Interrupt,
-    /// Aborts the connections.
-    stop: Interrupt,
-    /// A token lets one more connection be accepted.
-    tokens: Option<mpsc::Sender<()>>,
+    handle: ServerHandle,
+    /// Lets the thread that accepts begin.
+    begin: mpsc::Sender<()>,
     /// Holds the listening socket.
-    accepting: Option<JoinHandle<()>>,
+    accepting: JoinHandle<()>,
     messages: mpsc::Receiver<Message>,
-    sender: mpsc::Sender<Message>,
-    /// Who is being served.
-    open: BTreeMap<u64, String>,
-    /// Who was accepted when a signal came, and has to wait for others to finish.
-    waiting: VecDeque<Client>,
-    accepted: u64,
-    served: u64,
-    /// Of these, those that left without a byte.
-    left: u64,
-    /// That a client has to wait for what is short was told.
-    shortage_told: bool,
-}
-
-/// Somebody who was accepted.
-pub(super) struct Client {
-    /// They count from 1.
-    id: u64,
-    connection: Box<Connection>,
-    /// That it has connected was said.
-    is_told: bool,
-}
-
-impl Client {
-    fn peer(&self) -> String {
-        peer_name(self.connection.peer_address())
-    }
 }
 
 impl Server {
@@ -87,57 +53,75 @@ impl Server {
         };
         adieu_os::raise_descriptor_limit();
         let memory = adieu_os::memory_suffices_for(STACK + BUFFERS);
-        let interrupts = Interrupt::new().and_then(|a| Interrupt::new().map(|b| (a, b)));
-        let (stop_accepting, stop) =
-            interrupts.map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
+        let no_signals = |e: io::Error| fail(&format!("cannot wait for signals: {}", describe_error(&e)));
+        let stop = Interrupt::new().map_err(no_signals)?;
         let (sender, messages) = mpsc::channel();
-        listen_for_signals(&sender, service.running())
-            .map_err(|e| fail(&format!("cannot wait for signals: {}", describe_error(&e))))?;
+        let running = service.running();
+        listen_for_signals(&sender, running.clone()).map_err(no_signals)?;
 
-        let accepting = plan.options.clone().interrupt(&stop_accepting);
-        let bound = passed.unwrap_or_else(|| Listener::bind(&plan.endpoint, &accepting));
-        let listener = bound.map_err(|error| {
-            let cause = NeverConnected::CannotListen { error: &error };
-            let report = cause.report(&plan.endpoint, Role::Listen);
-            // Without reports it is said all the same: nothing will run.
-            if plan.reports.format == ReportFormat::None {
-                complain(&error.to_string());
-            }
-            printer.report_with(&report, hints::for_listening(&plan.endpoint, &error))
-        })?;
+        let listener = bind(&plan, passed, printer)?;
         let endpoint = listener.local_endpoint().clone();
         if let Some(path) = &plan.port_file {
             port_file::write(path, &endpoint).map_err(|e| {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
             })?;
         }
+        let clients = Arc::new(Clients::new(printer));
+        let (entering, to_main) = (Arc::clone(&clients), sender.clone());
+        let touching = Handle::default();
+        let touched = waits_on.then(|| touching.clone());
+        let options = observed(plan.options.interrupt(&stop), printer, touched);
+        let closing = touching.clone();
+        let listener = listener.with_options(&options, &stop).with_options_for(move |peer| {
+            let id = entering.enter(peer);
+            if keep_open {
+                // What is said on the thread that accepts is about whom it accepts.
+                said::of_connection(id);
+            } else if !waits_on {
+                // The listening socket is closed as soon as it has given its one connection.
+                closing.shut_down();
+            }
+            // The main thread lives as long as a connection.
+            let _ = to_main.send(Message::Accepted);
+            options.clone()
+        });
+        let server = adieu::Server::new(listener);
+        // With all that it takes open.
         let free_descriptors = adieu_os::free_descriptors().saturating_sub(IN_PASSING);
         let descriptors = number_at_once(free_descriptors, &service);
         let memory = memory.unwrap_or(u32::MAX);
         let at_once = if keep_open { asked_for.min(descriptors).min(memory) } else { 1 };
         // Descriptors that nobody needs who is served: a client that waits takes one.
         let room = free_descriptors.saturating_sub(at_once as usize * service.descriptors());
-        let options = observed(plan.options.interrupt(&stop), printer, waits_on.then(|| sender.clone()));
-        let (tokens, may_accept) = mpsc::channel();
-        let to_main = sender.clone();
-        let listener = listener.with_options(&options, &stop_accepting);
-        let stop_accept = stop_accepting.clone();
-        let thread = std::thread::Builder::new()
+        let server = server
+            .max_connections(at_once as usize)
+            .late_clients(if keep_open { room } else { 0 })
+            .stack_size(STACK)
+            .observer(observer(&clients, &stop, &sender, keep_open));
+        let handle = server.handle();
+        touching.set(handle.clone());
+        let serving = Serving {
+            service,
+            clients: Arc::clone(&clients),
+            printer: Arc::clone(printer),
+            endpoint: endpoint.clone(),
+            stop,
+            keep_open,
+            waits_on,
+            main: sender.clone(),
+        };
+        let (begin, told_to_begin) = mpsc::channel();
+        let accepting = std::thread::Builder::new()
             .name("adieu-accept".into())
             .spawn(move || {
-                let accepted = accept(&listener, &stop_accept, &may_accept, &to_main, keep_open);
-                // SIGTERM: the kernel has made connections that nobody has accepted, and closing would reset them.
-                if keep_open && stop_accept.raised().is_some_and(|s| s != Signal::Interrupt) {
-                    let waiting = std::iter::from_fn(|| listener.try_accept().ok().flatten());
-                    for (connection, number) in waiting.take(room).zip(accepted + 1..) {
-                        said::of_connection(number + 1);
-                        // The main thread joins us before it goes on.
-                        let _ = to_main.send(Message::Accepted(Box::new(connection)));
-                    }
+                if told_to_begin.recv().is_ok() {
+                    let over = server.serve(move |connection| serving.serve(connection));
+                    // The main thread may be waiting for our end instead.
+                    let _ = sender.send(Message::Over(over));
                 }
             })
             .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
-        // Whoever reads it may rely on it: all that could be missing is there. Nobody is accepted before the first token.
+        // Whoever reads it may rely on it: all that could be missing is there. Nobody is accepted before it has begun.
         printer.listening(&endpoint);
         if keep_open && at_once < asked_for {
             let short = if descriptors < memory {
@@ -152,120 +136,69 @@ impl Server {
                 "the certificate was made for this run; clients trust it with --pin {fingerprint}"
             ));
         }
+        let (grace, connect_timeout) = (plan.grace, plan.connect_timeout);
         Ok(Self {
             endpoint,
-            service: Arc::new(service),
             printer: Arc::clone(printer),
+            clients,
+            running,
             keep_open,
-            waits_on,
-            at_once,
-            grace: plan.grace,
-            connect_timeout: plan.connect_timeout,
-            stop_accepting,
-            stop,
-            tokens: Some(tokens),
-            accepting: Some(thread),
+            grace,
+            connect_timeout,
+            handle,
+            begin,
+            accepting,
             messages,
-            sender,
-            open: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            accepted: 0,
-            served: 0,
-            left: 0,
-            shortage_told: false,
         })
     }
 
-    pub(super) fn run(mut self) -> ExitStatus {
+    pub(super) fn run(self) -> ExitStatus {
+        // It waits for this.
+        let _ = self.begin.send(());
         let status = self.serve_all();
-        self.stop_listening(Signal::Terminate);
+        // Closes the listening socket, and removes its file if it has one.
+        self.handle.begin_shutdown(Duration::ZERO);
+        // A thread that panicked has dropped the socket too.
+        let _ = self.accepting.join();
         self.printer.finish(status)
     }
 
-    /// Closes the listening socket, and removes its file if it has one.
-    fn stop_listening(&mut self, signal: Signal) {
-        // In this order: when the tokens end, the thread looks why.
-        self.stop_accepting.raise(signal);
-        self.tokens = None;
-        if let Some(thread) = self.accepting.take() {
-            // A thread that panicked has dropped the socket too.
-            let _ = thread.join();
-        }
-    }
-
-    fn serve_all(&mut self) -> ExitStatus {
-        for _ in 0..self.at_once {
-            self.grant();
-        }
-        if !(self.keep_open || self.waits_on) {
-            // The listening socket is closed as soon as it has given its one connection.
-            self.tokens = None;
-        }
+    fn serve_all(&self) -> ExitStatus {
         let started = Instant::now();
         loop {
-            let connecting = self.connect_timeout.filter(|_| self.served == self.left);
-            let limit = connecting.map(|limit| limit.saturating_sub(started.elapsed()));
-            // Whoever waits for what is short is tried again when it may have come back.
-            let rest = (!self.waiting.is_empty()).then_some(REST);
-            let message = match [limit, rest].into_iter().flatten().min() {
+            let connecting = self.connect_timeout.filter(|_| self.clients.were_none());
+            let message = match connecting.map(|limit| limit.saturating_sub(started.elapsed())) {
                 None => self.messages.recv().ok(),
-                Some(time) => match self.messages.recv_timeout(time) {
-                    Err(mpsc::RecvTimeoutError::Timeout) if limit == Some(time) => {
+                Some(left) => match self.messages.recv_timeout(left) {
+                    Err(mpsc::RecvTimeoutError::Timeout) if self.clients.were_none() => {
                         return self.never(NeverConnected::TimedOut);
                     }
-                    Err(mpsc::RecvTimeoutError::Timeout) => {
-                        self.serve_waiting();
-                        continue;
-                    }
+                    Err(mpsc::RecvTimeoutError::Timeout) => continue,
                     other => other.ok(),
                 },
             };
-            // We hold a sender ourselves, so the channel never ends.
+            // The thread of the signals holds a sender, so the channel never ends.
             let Some(message) = message else { return ExitStatus::Success };
             match message {
-                Message::Accepted(connection) => self.serve(connection),
-                Message::Touched => {
-                    // This is the one: nobody else is accepted.
-                    self.waits_on = false;
-                    self.stop_listening(Signal::Terminate);
-                }
-                Message::NotStarted { id, connection, error } => {
-                    self.open.remove(&id);
-                    if !self.keep_open {
-                        let peer = connection.peer_address();
-                        return self.never(NeverConnected::CannotServe { peer, error: &error });
-                    }
-                    self.tell_shortage(&error);
-                    self.wait_in_turn(Client { id, connection, is_told: true });
+                Message::NotStarted { peer, error } => {
+                    let peer = peer.as_ref();
+                    return self.never(NeverConnected::CannotServe { peer, error: &error });
                 }
                 // Descriptors come back when connections end, and here there are none.
                 Message::AcceptFailed(error) if !self.keep_open && is_out_of_descriptors(&error) => {
                     return self.never(NeverConnected::CannotAccept { error: &error });
                 }
                 Message::AcceptFailed(error) => complain(&error.to_string()),
-                Message::Finished { id, end } => {
-                    let peer = self.open.remove(&id).unwrap_or_default();
-                    match end {
-                        ClientEnd::Fatal(status) | ClientEnd::Reported(status) if !self.keep_open => {
-                            return status;
-                        }
-                        ClientEnd::Fatal(_) => {
-                            complain("whoever reads our stdout has gone, so nobody more is served");
-                            return ExitStatus::LocalFailure;
-                        }
-                        ClientEnd::Reported(_) => {
-                            self.shortage_told = false;
-                            self.serve_waiting();
-                        }
-                        ClientEnd::Left => {
-                            self.left += 1;
-                            self.printer.say(&format!(
-                                "{peer} has left without a byte; still listening (--accept-first takes the first client)"
-                            ));
-                        }
-                    }
-                    self.grant();
+                Message::Finished(ClientEnd::Fatal(status) | ClientEnd::Reported(status))
+                    if !self.keep_open =>
+                {
+                    return status;
                 }
+                Message::Finished(ClientEnd::Fatal(_)) => {
+                    complain("whoever reads our stdout has gone, so nobody more is served");
+                    return ExitStatus::LocalFailure;
+                }
+                Message::Accepted | Message::Finished(ClientEnd::Left | ClientEnd::Reported(_)) => {}
                 Message::InputSpent => {
                     complain(&format!(
                         "stdin has ended, and the next client would get nothing of it: {FOR_EACH}"
@@ -273,161 +206,127 @@ impl Server {
                     return ExitStatus::LocalFailure;
                 }
                 Message::Signal(signal) => return self.finish(signal),
+                Message::Over(Err(error)) => {
+                    return self.never(NeverConnected::CannotAccept { error: &error });
+                }
+                // Whoever was served has told its end before, unless its thread has panicked.
+                Message::Over(Ok(_)) => return ExitStatus::Bug,
             }
         }
     }
 
-    fn grant(&self) {
-        if let Some(tokens) = &self.tokens {
-            // The accepting thread ends only after it has told us why.
-            let _ = tokens.send(());
+    /// A signal came: accept no more, and let the open connections finish, each in its own way.
+    fn finish(&self, signal: Signal) -> ExitStatus {
+        let grace = if signal == Signal::Interrupt { Duration::ZERO } else { self.grace };
+        self.clients.stop(signal, !grace.is_zero());
+        let drained = self.handle.shutdown(grace);
+        // Whoever is still not done goes with us, and so does what it started.
+        drop(self.running.kill_all());
+        let is_stopped = self.keep_open && signal == Signal::Terminate;
+        if self.clients.were_none() && !is_stopped {
+            return self.never(NeverConnected::Interrupted { signal });
         }
-    }
-
-    fn client(&mut self, connection: Box<Connection>) -> Client {
-        self.accepted += 1;
-        Client { id: self.accepted, connection, is_told: false }
-    }
-
-    /// The number of a client in what is said.
-    fn tag(&self, id: u64) -> Option<u64> {
-        self.keep_open.then_some(id)
-    }
-
-    /// Says that it has connected, once.
-    fn tell(&self, client: &mut Client) {
-        if !std::mem::replace(&mut client.is_told, true) {
-            said::about(self.tag(client.id), || self.printer.connected(&client.connection));
-        }
-    }
-
-    /// Gives it a thread, or lets it wait for one.
-    fn serve(&mut self, connection: Box<Connection>) {
-        let client = self.client(connection);
-        if let Err((client, error)) = self.start_serving(client) {
-            self.tell_shortage(&error);
-            self.wait_in_turn(client);
-        }
-    }
-
-    /// Whoever came first is served first, whatever was tried in the meantime.
-    fn wait_in_turn(&mut self, client: Client) {
-        let place = self.waiting.partition_point(|other| other.id < client.id);
-        self.waiting.insert(place, client);
-    }
-
-    /// Says who it is, and gives it a thread. Without one it is given back.
-    fn start_serving(&mut self, mut client: Client) -> Result<(), (Client, io::Error)> {
-        self.tell(&mut client);
-        let peer = client.peer();
-        let Client { id, connection, is_told } = client;
-        let tag = self.tag(id);
-        let (service, printer, sender) =
-            (Arc::clone(&self.service), Arc::clone(&self.printer), self.sender.clone());
-        let (stop, endpoint, waits_on) = (self.stop.clone(), self.endpoint.clone(), self.waits_on);
-        // A closure that becomes no thread is dropped with what it holds.
-        let shared = Arc::new(Mutex::new(Some(connection)));
-        let given = Arc::clone(&shared);
-        let serve = move || {
-            let Some(connection) = take(&given) else { return };
-            said::of_connection(tag.unwrap_or(0));
-            let tell = |report: &Report| {
-                let is_spent = service.reads_stdin() && report.bytes_read > 0 && adieu_os::stdin_is_spent();
-                let status = printer.report(report);
-                if is_spent && tag.is_some() {
-                    // As below.
-                    let _ = sender.send(Message::InputSpent);
-                }
-                if service.is_dead() { ClientEnd::Fatal(status) } else { ClientEnd::Reported(status) }
-            };
-            let finished = |end| Message::Finished { id, end };
-            let message = match service.serve(*connection, &stop) {
-                Served::Ended(report) if waits_on && left_without_a_byte(&report) => {
-                    finished(ClientEnd::Left)
-                }
-                Served::Ended(report) => finished(tell(&report)),
-                Served::Failed { end, error } => {
-                    let cause = NeverConnected::LocalFailure { end, error: &error };
-                    finished(tell(&cause.report(&endpoint, Role::Listen)))
-                }
-                Served::NotStarted { connection, error } => Message::NotStarted { id, connection, error },
-            };
-            // The main thread may have gone by now, after its grace.
-            let _ = sender.send(message);
+        let Drained { aborted, unfinished, .. } = drained;
+        let aborted = (aborted.len() + unfinished) as u64;
+        let status = match aborted {
+            _ if !is_stopped => ExitStatus::of_signal(signal),
+            0 => ExitStatus::Success,
+            _ => ExitStatus::Ending(adieu::exit_code(Ending::Reset { by: Side::Us })),
         };
-        match std::thread::Builder::new().name(format!("adieu-{id}")).stack_size(STACK).spawn(serve) {
-            Ok(_) => {
-                self.served += 1;
-                self.open.insert(id, peer);
-                Ok(())
-            }
-            Err(error) => match take(&shared) {
-                Some(connection) => Err((Client { id, connection, is_told }, error)),
-                // It was taken by a thread after all.
-                None => Ok(()),
-            },
+        if self.keep_open {
+            self.printer.stopped(signal, self.clients.accepted(), aborted, status);
         }
-    }
-
-    /// Something is short: processes, threads, descriptors or memory. Said once, until it is there again.
-    fn tell_shortage(&mut self, error: &io::Error) {
-        if !self.shortage_told {
-            self.shortage_told = true;
-            complain(&format!("clients wait, one cannot be served now: {}", describe_error(error)));
-        }
+        status
     }
 
     fn never(&self, cause: NeverConnected<'_>) -> ExitStatus {
         self.printer.report(&cause.report(&self.endpoint, Role::Listen))
     }
+}
 
-    /// Serves whoever waits, as many at once as always.
-    fn serve_waiting(&mut self) {
-        while self.open.len() < self.at_once as usize
-            && let Some(client) = self.waiting.pop_front()
-        {
-            if let Err((client, error)) = self.start_serving(client) {
-                self.tell_shortage(&error);
-                return self.waiting.push_front(client);
-            }
+/// Listens on what was passed, or binds.
+fn bind(
+    plan: &Plan,
+    passed: Option<Result<Listener, ListenError>>,
+    printer: &Printer,
+) -> Result<Listener, ExitStatus> {
+    let bound = passed.unwrap_or_else(|| Listener::bind(&plan.endpoint, &plan.options));
+    bound.map_err(|error| {
+        let cause = NeverConnected::CannotListen { error: &error };
+        let report = cause.report(&plan.endpoint, Role::Listen);
+        // Without reports it is said all the same: nothing will run.
+        if plan.reports.format == ReportFormat::None {
+            complain(&error.to_string());
+        }
+        printer.report_with(&report, hints::for_listening(&plan.endpoint, &error))
+    })
+}
+
+/// The server's handle, once there is a server: what is told to the options comes after them.
+#[derive(Clone, Default)]
+struct Handle(Arc<std::sync::OnceLock<ServerHandle>>);
+
+impl Handle {
+    fn set(&self, handle: ServerHandle) {
+        // It is set once.
+        let _ = self.0.set(handle);
+    }
+
+    /// Nobody more is accepted, and whoever is there has all the time there is.
+    fn shut_down(&self) {
+        if let Some(handle) = self.0.get() {
+            handle.begin_shutdown(None);
         }
     }
 }
 
-/// The options of the connections: each step is told, and the first byte of the one that is waited for.
-fn observed(
-    options: ListenOptions,
-    printer: &Arc<Printer>,
-    touched: Option<mpsc::Sender<Message>>,
-) -> ListenOptions {
+/// What the library's server tells: the main thread is told of failures, and what is said of several connections is said.
+fn observer(
+    clients: &Arc<Clients>,
+    stop: &Interrupt,
+    main: &mpsc::Sender<Message>,
+    keep_open: bool,
+) -> impl Fn(&ServerEvent<'_>) + Send + Sync + 'static {
+    let (clients, stop, main) = (Arc::clone(clients), stop.clone(), main.clone());
+    let about = move |id: u64| keep_open.then_some(id);
+    move |event| match event {
+        ServerEvent::CannotAccept { error } => {
+            // The main thread lives as long as the server.
+            let _ = main.send(Message::AcceptFailed((*error).clone()));
+        }
+        ServerEvent::CannotServe { id, error } => {
+            said::about(about(*id), || clients.tell(*id, None));
+            clients.tell_shortage(error);
+        }
+        ServerEvent::Draining { .. } => clients.drain(),
+        // In its name, and not in that of the library.
+        ServerEvent::Aborting { .. } => stop.raise(clients.abort()),
+        ServerEvent::Ended { id, report, served: false } => {
+            said::about(about(*id), || clients.turned_away(*id, report));
+        }
+        _ => {}
+    }
+}
+
+/// The options of the connections: each step is told, and the first byte of the one that is waited for, after which nobody else is
+/// accepted.
+fn observed(options: ListenOptions, printer: &Arc<Printer>, touched: Option<Handle>) -> ListenOptions {
     let watching = printer.watches().then(|| Arc::clone(printer));
     if watching.is_none() && touched.is_none() {
         return options;
     }
-    let touched = touched.map(|main| (main, AtomicBool::new(false)));
+    let touched = touched.map(|server| (server, AtomicBool::new(false)));
     options.observer(move |at, event| {
         if let Some(printer) = &watching {
             printer.step(at, event);
         }
-        if let (Some((main, told)), Event::Sent { bytes: 1.. } | Event::Received { bytes: 1.. }) =
+        if let (Some((server, told)), Event::Sent { bytes: 1.. } | Event::Received { bytes: 1.. }) =
             (&touched, event)
             && !told.swap(true, Ordering::Relaxed)
         {
-            // The main thread lives as long as a connection.
-            let _ = main.send(Message::Touched);
+            server.shut_down();
         }
     })
-}
-
-/// Whether it was a port scan, a health check, or one of two connections of which the client chose the other.
-fn left_without_a_byte(report: &Report) -> bool {
-    let by_the_peer = matches!(report.ending(), Ending::Graceful | Ending::Reset { .. } | Ending::Truncated)
-        || report.tls_failure == Some(Failure::NotBegun);
-    by_the_peer && report.bytes_received == 0 && report.bytes_read == 0
-}
-
-fn take(connection: &Mutex<Option<Box<Connection>>>) -> Option<Box<Connection>> {
-    connection.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// What a connection's thread needs.
@@ -435,6 +334,18 @@ const STACK: usize = 256 * 1024;
 
 /// What one connection takes of the address space at most, beside its thread's stack: two buffers of 256 KiB.
 const BUFFERS: usize = 512 * 1024;
+
+/// What is open for a moment: the other ends of a command's pipes and what starts it, and what is looked at in passing.
+const IN_PASSING: usize = 8;
+
+/// How many can be served at once: one that is accepted and finds no descriptors for its command would be reset.
+fn number_at_once(free_descriptors: usize, service: &Service) -> u32 {
+    u32::try_from(free_descriptors / service.descriptors()).unwrap_or(u32::MAX).max(1)
+}
+
+fn is_out_of_descriptors(error: &ListenError) -> bool {
+    matches!(error.system().and_then(|error| error.name.as_deref()), Some("EMFILE" | "ENFILE"))
+}
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
     let main = main.clone();
