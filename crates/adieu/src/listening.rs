@@ -15,13 +15,6 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// A socket that its holder closes.
-#[cfg(unix)]
-pub(crate) type Owned = std::os::fd::OwnedFd;
-/// A socket that its holder closes.
-#[cfg(windows)]
-pub(crate) type Owned = std::os::windows::io::OwnedSocket;
-
 /// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct Listening {
@@ -115,7 +108,10 @@ impl Listening {
     }
 
     /// Takes over a socket that listens already.
-    pub(crate) fn from_socket<H: Opened>(socket: Owned, options: &Options) -> Result<Self, ListenError> {
+    pub(crate) fn from_socket<H: Opened>(
+        socket: os::OwnedSocket,
+        options: &Options,
+    ) -> Result<Self, ListenError> {
         #[cfg(unix)]
         let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
         #[cfg(windows)]

@@ -2,9 +2,9 @@
 //!
 //! Binding and accepting are [`Listening`]'s, which the tokio face shares; here is nothing but the wait for a client.
 
-use crate::listening::{Listening, Owned};
+use crate::listening::Listening;
 use crate::os::{self, AsPollable, Watch};
-use crate::{Address, Connection, Endpoint, Interrupt, ListenError, ListenOptions};
+use crate::{Address, Connection, Endpoint, Interrupt, ListenError, ListenOptions, OwnedSocket};
 use socket2::Socket;
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ impl Listener {
     /// assert_eq!(listener.local_endpoint().to_string(), address.to_string());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn from_socket(socket: impl Into<Owned>, options: &ListenOptions) -> Result<Self, ListenError> {
+    pub fn from_socket(socket: impl Into<OwnedSocket>, options: &ListenOptions) -> Result<Self, ListenError> {
         Listening::from_socket::<Socket>(socket.into(), &options.0).map(|inner| Self { inner })
     }
 

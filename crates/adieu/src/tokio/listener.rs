@@ -5,9 +5,9 @@
 use super::connect::raised;
 use super::connection::Connection;
 use super::stream::Stream;
-use crate::listening::{Listening, Owned};
+use crate::listening::Listening;
 use crate::os::{Acceptor, AsyncInterrupt};
-use crate::{Address, Endpoint, Interrupt, ListenError, ListenOptions};
+use crate::{Address, Endpoint, Interrupt, ListenError, ListenOptions, OwnedSocket};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Listener {
     /// # Panics
     ///
     /// Outside of a tokio runtime with I/O enabled.
-    pub fn from_socket(socket: impl Into<Owned>, options: &ListenOptions) -> Result<Self, ListenError> {
+    pub fn from_socket(socket: impl Into<OwnedSocket>, options: &ListenOptions) -> Result<Self, ListenError> {
         Listening::from_socket::<Stream>(socket.into(), &options.0).and_then(Self::new)
     }
 
