@@ -93,6 +93,8 @@ struct State {
     phase: Phase,
     /// When what is open is aborted. `None`: never.
     deadline: Option<Instant>,
+    /// It was asked for without any time. A deadline that has passed since is another thing: who waited before it is entered.
+    has_no_time: bool,
     open: BTreeMap<u64, Entry>,
     /// How many have been entered.
     entered: u64,
@@ -196,6 +198,7 @@ impl Roll {
     /// Nobody is accepted any more, and who is open then is aborted. Of several such moments the first counts.
     pub(crate) fn shut_down(&self, within: Option<Duration>) {
         let mut state = self.state();
+        state.has_no_time |= within == Some(Duration::ZERO);
         // A moment beyond the clock's end never comes.
         let deadline = within.and_then(|within| Instant::now().checked_add(within));
         state.deadline = [state.deadline, deadline].into_iter().flatten().min();
@@ -286,8 +289,7 @@ impl Roll {
 
     /// How many clients may still be accepted from the backlog, if a limit was asked for: none where all would be aborted at once.
     pub(crate) fn room_for_backlog(&self, asked: Option<usize>) -> usize {
-        let is_late = self.look().deadline.is_some_and(|at| at <= Instant::now());
-        if is_late { 0 } else { asked.unwrap_or_else(most_of_backlog) }
+        if self.state().has_no_time { 0 } else { asked.unwrap_or_else(most_of_backlog) }
     }
 
     /// Nobody is accepted any more.
