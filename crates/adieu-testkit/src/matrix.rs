@@ -9,9 +9,11 @@
 use crate::{
     arguments, judge,
     program::{self, Observed},
-    scenario::{Arm, Scenario},
+    scenario::{Arm, Options, ProgramInput, ProgramOutput, Scenario, Target},
     skip,
 };
+use adieu_peer::Step;
+use serde_json::Value;
 use std::{env, ffi::OsString, io, path::Path};
 
 /// If this variable is set, only scenarios whose name contains its value are run.
@@ -58,6 +60,31 @@ impl Command {
             }),
         }
     }
+}
+
+/// Whether a scenario makes sense for a program that connects and sends by itself, all at once, and is finished then: its request fits
+/// into the kernel's buffers, and its peer does not end the connection before it is finished, which the program itself would be told.
+pub fn is_for_finish(scenario: &Scenario) -> bool {
+    let is_sent_at_once =
+        matches!(scenario.input, ProgramInput::Pipe(n) | ProgramInput::File(n) if n <= 32 * 1024);
+    let has_socket = matches!(scenario.target, Target::Tcp4 | Target::Tcp6)
+        || cfg!(unix) && scenario.target == Target::Unix;
+    let waits_for_us =
+        !matches!(scenario.script.first(), Some(Step::Reset | Step::Close | Step::CloseUnread(_)));
+    let is_open = !matches!(scenario.output, ProgramOutput::NeverRead | ProgramOutput::LeavesAfter(_));
+    let Options { connect_timeout, input_grace, .. } = scenario.options;
+    scenario.arms.blocking
+        && scenario.signal.is_none()
+        && (is_sent_at_once && has_socket && waits_for_us && is_open)
+        && connect_timeout.or(input_grace).is_none()
+}
+
+/// Makes a report of finishing, whose counts begin when the socket is given, that of the whole connection, which the matrix judges.
+pub fn add_what_was_sent(report: &mut Value, sent: u64) {
+    let left = report["bytes_unacknowledged"].as_u64();
+    report["bytes_read"] = sent.into();
+    report["bytes_accepted"] = sent.into();
+    report["bytes_acknowledged"] = left.map(|left| sent.saturating_sub(left)).into();
 }
 
 /// Runs every scenario that makes sense for the command, with more arguments, and gives what [`failures_of`] does.

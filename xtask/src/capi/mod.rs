@@ -5,6 +5,7 @@
 
 mod header;
 mod install;
+mod matrix;
 mod programs;
 
 pub(crate) use install::libraries;

@@ -1,6 +1,6 @@
 //! The examples and tests in C and C++: built in each dialect against what is installed, and run, also under valgrind.
 
-use super::{crate_folder, install};
+use super::{crate_folder, install, matrix};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs;
@@ -57,6 +57,7 @@ pub(super) fn test() -> Result<()> {
     installed.run("raii", &[])?;
     installed.valgrind("raii", &[])?;
     installed.run_examples()?;
+    matrix::holds(&installed.program("matrix"))?;
     println!("the C library: all programs hold");
     Ok(())
 }
@@ -107,6 +108,8 @@ impl Installed {
                 compile("gcc", &[dialect], &source, Some(&self.program(name)), &flags)?;
             }
         }
+        let driver = crate_folder.join("tests/matrix.c");
+        compile("gcc", &[DIALECTS[0]], &driver, Some(&self.program("matrix")), &flags)?;
         let raii = crate_folder.join("tests/raii.cpp");
         compile("g++", &[CPP], &raii, Some(&self.program("raii")), &flags)?;
         let client = crate_folder.join("examples/client.cpp");
