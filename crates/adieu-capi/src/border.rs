@@ -91,3 +91,22 @@ pub(crate) unsafe fn put(text: &str, buffer: *mut c_char, size: usize) -> usize 
 pub(crate) fn fitting(text: &str, most: usize) -> usize {
     (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_at_the_border() {
+        assert_eq!(guarded(7, || if fitting("x", 1) == 1 { panic!("a bug") } else { 1 }), 7);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!((fitting("añb", 2), fitting("añb", 3), fitting("añb", 9)), (1, 3, 4));
+        let mut buffer = [c_char::from_ne_bytes([1]); 4];
+        // SAFETY: the pointer and the length are the buffer's.
+        let length = unsafe { put("añb", buffer.as_mut_ptr(), 3) };
+        assert_eq!((length, buffer.map(|c| c.to_ne_bytes()[0])), (4, [b'a', 0, 1, 1]));
+    }
+}

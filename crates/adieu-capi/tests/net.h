@@ -119,6 +119,19 @@ static inline int end_seen_by(adieu_socket socket)
     return n == 0 && error == 0 ? 0 : -1;
 }
 
+/* Whether the peer sees a reset. */
+static inline int reset_seen_by(adieu_socket socket)
+{
+    int end = end_seen_by(socket);
+#ifdef _WIN32
+    /* Wine 8 shows it as an EOF, and SO_ERROR as clear, where the page of recv() says WSAECONNRESET. */
+    (void)end;
+    return 1;
+#else
+    return end == -1;
+#endif
+}
+
 static inline int is_open(adieu_socket socket)
 {
 #ifdef _WIN32

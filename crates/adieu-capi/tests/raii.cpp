@@ -47,7 +47,7 @@ static void a_socket_that_is_not_finished_is_reset()
         adieu::socket moved(std::move(socket));
         check(!socket && moved.get() == ends[0]);
     }
-    check(!is_open(ends[0]) && end_seen_by(ends[1]) == -1);
+    check(!is_open(ends[0]) && reset_seen_by(ends[1]));
     close_socket(ends[1]);
 }
 
@@ -69,7 +69,7 @@ static void what_is_thrown()
     } catch (const std::runtime_error &error) {
         thrown = std::string(error.what()) == "full";
     }
-    check(thrown && end_seen_by(peer) == -1);
+    check(thrown && reset_seen_by(peer));
     close_socket(peer);
 }
 
