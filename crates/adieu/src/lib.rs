@@ -66,6 +66,29 @@
 //! Other code may end the connection: an HTTP server, a pool, a thread that panics. [`Connection::ending_handle`] gives the
 //! report all the same.
 //!
+//! # A socket that your program already has
+//!
+//! Whoever has connected it, [`finish()`] is the whole end in one call: it shuts down the sending side, receives until the peer has
+//! ended too, waits until everything is acknowledged, closes, and reports. [`Finish`] has its bounds.
+//!
+//! ```no_run
+//! # fn f(stream: std::net::TcpStream) {
+//! let report = adieu::finish(stream, &adieu::Finish::new());
+//! println!("{report}");
+//! # }
+//! ```
+//!
+//! | your program has | call |
+//! | --- | --- |
+//! | a socket, and a thread that may wait | [`finish()`] |
+//! | a socket of tokio's | `tokio::finish`, `tokio::finish_in_background` |
+//! | an event loop of its own | [`Finisher`]: begin, wait as it says, advance |
+//! | a TLS stream of rustls's | [`finish_tls`], `tokio::finish_tls` |
+//! | a socket that it goes on using for a while | [`Connection::from_socket`], and [`into_socket`](Connection::into_socket) back |
+//! | a library that drops the connection when it likes | [`Connection::ending_handle`] gives the report |
+//! | clients to serve until it is told to stop | [`Server`] |
+//! | C or C++ | `adieu.h`, of the crate `adieu-capi` |
+//!
 //! # Both directions at once
 //!
 //! [`exchange()`] moves an input to the peer and the peer to an output at the same time, on one thread, and ends
