@@ -154,7 +154,9 @@ pub(crate) trait Carrier: Sized {
     fn ignore_received(&mut self);
 
     /// Whether a part of what can be opened only as a whole was received.
-    fn is_within_record(&self) -> bool;
+    ///
+    /// `None`: it is not known.
+    fn is_within_record(&self) -> Option<bool>;
 
     /// How the direction of the outer carrier's peer stands; open if there is no such carrier.
     fn outer_stream(&self) -> PeerStream;

@@ -6,7 +6,7 @@ use crate::link::Link;
 use crate::link::adopt::{adopt, adopt_tls, check_socket};
 use crate::link::methods_of_a_connection;
 use crate::os::OwnedSocket;
-use crate::tls::Established;
+use crate::tls::RustlsConnection;
 use crate::{Report, SideOptions};
 use socket2::Socket;
 use std::io::{self, IoSlice, Read, Write};
@@ -99,7 +99,8 @@ impl Connection {
     /// without: the session goes on, and the connection ends by `close_notify`, then FIN.
     ///
     /// Bytes that rustls has decrypted and nobody has read are received first. An EOF of the peer without `close_notify` is
-    /// [`Truncated`](crate::Ending::Truncated). What the report cannot know is said at [`finish_tls`](crate::finish_tls()).
+    /// [`Truncated`](crate::Ending::Truncated), unless `tls::RustlsConnection::eof` says otherwise. What the report cannot know is
+    /// said at [`finish_tls`](crate::finish_tls()).
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl Connection {
     /// TLS themselves.
     pub fn from_rustls(
         socket: impl Into<OwnedSocket>,
-        connection: impl Into<Established>,
+        connection: impl Into<RustlsConnection>,
         options: &impl SideOptions,
     ) -> Result<Self, AdoptError> {
         let (role, options) = options.side();

@@ -3,7 +3,7 @@
 use crate::finishing::Finishing;
 use crate::link::adopt::check_socket;
 use crate::os::{self, AcknowledgementWatch, AsPollable, OwnedSocket, Watch};
-use crate::tls::Established;
+use crate::tls::RustlsConnection;
 use crate::{AdoptError, Finish, Report, report};
 use socket2::Socket;
 use std::io;
@@ -63,9 +63,8 @@ pub fn finish(socket: impl Into<OwnedSocket>, finish: &Finish) -> Report {
 /// connection: records that it has encrypted are sent before the `close_notify`, and bytes that it has decrypted and nobody has
 /// read are the first of the late bytes.
 ///
-/// - A peer that ends by FIN without `close_notify` has been cut, or may have been: [`Truncated`](crate::Ending::Truncated).
-///   Whether the FIN came within a record is not told. A program whose protocol says itself where a message ends can judge by
-///   [`tls_close_notify_received`](Report::tls_close_notify_received).
+/// - A peer that ends by FIN without `close_notify` has been cut, or may have been: [`Truncated`](crate::Ending::Truncated). A
+///   program whose protocol says itself where a message ends can say otherwise with `tls::RustlsConnection::eof`.
 /// - All counts are bytes of the application, and begin here. Of what was sent before, nobody knows how many bytes its records
 ///   hold, so its octets are counted as not acknowledged.
 /// - Version, cipher suite, ALPN and the peer's certificate are reported as rustls knows them. What the certificate was checked
@@ -92,7 +91,7 @@ pub fn finish(socket: impl Into<OwnedSocket>, finish: &Finish) -> Report {
 /// RFC 8446, section 6.1; RFC 5246, section 7.2.1.
 pub fn finish_tls(
     socket: impl Into<OwnedSocket>,
-    connection: impl Into<Established>,
+    connection: impl Into<RustlsConnection>,
     finish: &Finish,
 ) -> Report {
     finish_by(socket.into().into(), finish, |socket| Finishing::begin_tls(socket, connection.into(), finish))

@@ -4,7 +4,7 @@ use super::{Finish, Finishing};
 use crate::handle::{Direction, Handle};
 use crate::link::adopt::check_socket;
 use crate::os::{self, AcknowledgementWatch, AsPollable, Pollable};
-use crate::tls::Established;
+use crate::tls::RustlsConnection;
 use crate::{AdoptError, Report};
 use socket2::SockRef;
 #[cfg(unix)]
@@ -105,7 +105,7 @@ impl<S: AsHandle> Finisher<S> {
     /// As [`begin`](Self::begin); or the handshake is not over ([`AdoptError::Handshaking`]).
     pub fn begin_tls(
         socket: S,
-        connection: impl Into<Established>,
+        connection: impl Into<RustlsConnection>,
         finish: &Finish,
     ) -> Result<Self, AdoptError> {
         Self::begin_by(socket, |given| Finishing::begin_tls(given, connection.into(), finish))

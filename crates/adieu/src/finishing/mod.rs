@@ -15,7 +15,7 @@ use crate::flow::{Flow, Pair, Peer, Turn};
 use crate::handle::Handle;
 use crate::link::Link;
 use crate::link::adopt::{adopt, adopt_tls};
-use crate::tls::Established;
+use crate::tls::RustlsConnection;
 use crate::{AdoptError, Report, os};
 use adieu_proto::{LocalEnd, Waiting};
 use late::Late;
@@ -46,7 +46,7 @@ impl<H: Handle> Finishing<H> {
     }
 
     /// The same, but of a socket with a session of TLS on it.
-    pub(crate) fn begin_tls(handle: H, tls: Established, finish: &Finish) -> Result<Self, AdoptError> {
+    pub(crate) fn begin_tls(handle: H, tls: RustlsConnection, finish: &Finish) -> Result<Self, AdoptError> {
         adopt_tls(handle, tls, finish.role, &finish.options()).map(|link| Self::of(link, finish))
     }
 

@@ -6,7 +6,7 @@ use crate::error::AdoptError;
 use crate::handle::{Handle, address_of};
 use crate::options::{OptionError, Options};
 use crate::os::{self, Found};
-use crate::tls::{self, Established, Session};
+use crate::tls::{self, RustlsConnection, Session};
 use crate::{Address, Endpoint, Role, Transport};
 use socket2::{Domain, SockAddr, SockRef};
 
@@ -34,15 +34,16 @@ pub(crate) fn adopt<H: Handle>(
 /// The same, but of a socket that carries a session of TLS which the program has made itself.
 pub(crate) fn adopt_tls<H: Handle>(
     handle: H,
-    tls: Established,
+    connection: RustlsConnection,
     role: Option<Role>,
     options: &Options,
 ) -> Result<Link<H>, AdoptError> {
     if options.tls.is_some() {
         return Err(OptionError::ConnectedAlready { option: "tls" }.into());
     }
-    let options = Options { tls: Some(tls::Config::Established), ..options.clone() };
-    adopt_as(handle, role, options, Some(tls.into_session()?))
+    let options =
+        Options { tls: Some(tls::Config::OfProgram(connection.meaning_of_eof())), ..options.clone() };
+    adopt_as(handle, role, options, Some(connection.into_session()?))
 }
 
 fn adopt_as<H: Handle>(

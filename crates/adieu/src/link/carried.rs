@@ -259,9 +259,10 @@ impl<H: Handle> Link<H> {
     /// An EOF: whether it may be one is the user's choice, but for a record that it cuts.
     pub(super) fn note_eof(&mut self) {
         let (Some(carrier), Some(facts)) = (&self.carrier, &mut self.facts.tls) else { return };
-        facts.cut_record = carrier.is_within_record();
+        let is_within_record = carrier.is_within_record();
+        facts.cut_record = is_within_record == Some(true);
         let eof = self.options.tls.as_ref().map_or(Eof::Require, crate::tls::Config::eof);
-        if facts.cut_record && eof == Eof::Framed {
+        if is_within_record != Some(false) && eof == Eof::Framed {
             self.core.handle_missing_end_mark();
         }
     }

@@ -9,8 +9,8 @@ pub(crate) enum Config {
     Client(ClientConfig),
     /// Of the side that listens.
     Server(ServerConfig),
-    /// Of a session that the program has made itself: nothing of it is known.
-    Established,
+    /// Of a session that the program has made itself: all that is known is what an EOF means.
+    OfProgram(Eof),
 }
 
 impl From<ClientConfig> for Config {
@@ -30,7 +30,7 @@ impl Config {
     pub(crate) fn trust(&self) -> Option<Trust> {
         match self {
             Self::Client(config) => config.trust(),
-            Self::Server(_) | Self::Established => None,
+            Self::Server(_) | Self::OfProgram(_) => None,
         }
     }
 
@@ -38,7 +38,7 @@ impl Config {
         match self {
             Self::Client(config) => config.meaning_of_eof(),
             Self::Server(config) => config.meaning_of_eof(),
-            Self::Established => Eof::Require,
+            Self::OfProgram(eof) => *eof,
         }
     }
 
@@ -53,7 +53,7 @@ impl Config {
         match self {
             Self::Client(config) => Some(config.session(host)),
             Self::Server(config) => Some(config.session()),
-            Self::Established => None,
+            Self::OfProgram(_) => None,
         }
     }
 }

@@ -64,13 +64,13 @@ pub(crate) use facts::TlsFacts;
 #[cfg(not(feature = "tls-core"))]
 pub(crate) use none::Session;
 #[cfg(not(feature = "tls-core"))]
-pub use none::{ClientConfig, Established, ServerConfig};
+pub use none::{ClientConfig, RustlsConnection, ServerConfig};
 #[cfg(feature = "tls-core")]
 pub(crate) use with_rustls::Session;
 #[cfg(feature = "tls-core")]
 pub use with_rustls::{
-    Client, ClientConfig, ConfigError, Established, Fingerprint, ParseFingerprintError, PemOrigin, Server,
-    ServerConfig,
+    Client, ClientConfig, ConfigError, Fingerprint, ParseFingerprintError, PemOrigin, RustlsConnection,
+    Server, ServerConfig,
 };
 
 /// The rustls that TLS is spoken with, for a provider (`Client::provider`) or [roots](Client::roots) of its types.

@@ -17,7 +17,7 @@ pub struct ServerConfig(Never);
 
 /// A session of TLS that the program has made itself, with rustls. This build has no TLS (feature `tls`), so there is none.
 #[derive(Debug)]
-pub struct Established(Never);
+pub struct RustlsConnection(Never);
 
 /// A session, which there is none of.
 pub(crate) struct Session(Never);
@@ -66,7 +66,11 @@ impl ServerConfig {
     }
 }
 
-impl Established {
+impl RustlsConnection {
+    uncallable! {
+        pub(crate) fn meaning_of_eof(&self) -> Eof;
+    }
+
     pub(crate) fn into_session(self) -> Result<Session, AdoptError> {
         match self.0 {}
     }
@@ -90,7 +94,7 @@ impl Carrier for Session {
         fn held(&self) -> &[u8];
         fn peer_stream(&self) -> PeerStream;
         fn broken(&self) -> Option<Broken>;
-        fn is_within_record(&self) -> bool;
+        fn is_within_record(&self) -> Option<bool>;
         fn outer_stream(&self) -> PeerStream;
         fn outer_broken(&self) -> Option<String>;
     }

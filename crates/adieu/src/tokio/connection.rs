@@ -11,7 +11,7 @@ use crate::handle::Direction;
 use crate::link::adopt::{adopt, adopt_tls};
 use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
-use crate::tls::Established;
+use crate::tls::RustlsConnection;
 use crate::{Finish, Report, SideOptions};
 use adieu_proto::Waiting;
 use std::future::poll_fn;
@@ -404,7 +404,7 @@ impl Connection {
     /// TLS themselves.
     pub fn from_rustls(
         socket: impl TryInto<Stream, Error: Into<AdoptError>>,
-        connection: impl Into<Established>,
+        connection: impl Into<RustlsConnection>,
         options: &impl SideOptions,
     ) -> Result<Self, AdoptError> {
         let (role, options) = options.side();

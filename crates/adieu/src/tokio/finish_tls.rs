@@ -4,7 +4,7 @@
 use super::finish::Task;
 use super::stream::Stream;
 use crate::finishing::Finishing;
-use crate::tls::Established;
+use crate::tls::RustlsConnection;
 use crate::{AdoptError, Finish, Report, report};
 
 /// Ends a connection on which the program speaks TLS with rustls, as [`adieu::finish_tls`](crate::finish_tls()) does, which says
@@ -36,7 +36,7 @@ use crate::{AdoptError, Finish, Report, report};
 /// ```
 pub async fn finish_tls(
     stream: impl TryInto<Stream, Error: Into<AdoptError>>,
-    connection: impl Into<Established>,
+    connection: impl Into<RustlsConnection>,
     finish: &Finish,
 ) -> Report {
     let begin = |stream| Finishing::begin_tls(stream, connection.into(), finish);

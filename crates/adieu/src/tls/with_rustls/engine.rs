@@ -151,9 +151,12 @@ impl Engine {
         self.close_notify_received
     }
 
-    /// Whether a part of a record was received, and not its rest.
-    pub(crate) fn is_within_record(&self) -> bool {
-        !self.incoming.is_empty()
+    /// Whether a part of a record was received, and not its rest. `None`: it is not known.
+    pub(crate) fn is_within_record(&self) -> Option<bool> {
+        match &self.session {
+            Session::Given(given) if !given.is_aligned => None,
+            _ => Some(!self.incoming.is_empty()),
+        }
     }
 
     /// How many application bytes were sealed in all.

@@ -16,7 +16,7 @@ pub(super) struct Given {
     /// The engine was told of the peer's close_notify.
     end_is_told: bool,
     /// It is known that rustls holds no part of a record.
-    is_aligned: bool,
+    pub(super) is_aligned: bool,
 }
 
 /// The header of a record: its type, its version and its length (RFC 8446, section 5.1).

@@ -5,7 +5,6 @@ mod client;
 mod config;
 mod config_error;
 mod engine;
-mod established;
 mod explain;
 mod fingerprint;
 mod given;
@@ -14,6 +13,7 @@ mod party;
 mod pem;
 mod refused;
 mod roots;
+mod rustls_connection;
 #[cfg(feature = "tls-self-signed")]
 mod self_signed;
 mod server;
@@ -25,8 +25,8 @@ use super::{Alert, Eof, Failure, HandshakeError, TlsFacts, Trust, Version};
 
 pub use client::{Client, ClientConfig};
 pub use config_error::{ConfigError, PemOrigin};
-pub use established::Established;
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub use rustls_connection::RustlsConnection;
 pub use server::{Server, ServerConfig};
 pub(crate) use session::Session;
 

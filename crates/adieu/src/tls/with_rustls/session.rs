@@ -220,8 +220,8 @@ impl Carrier for Session {
         self.own.ignore_received();
     }
 
-    fn is_within_record(&self) -> bool {
-        self.own.is_within_record() && !self.own.close_notify_received()
+    fn is_within_record(&self) -> Option<bool> {
+        if self.own.close_notify_received() { Some(false) } else { self.own.is_within_record() }
     }
 
     fn outer_stream(&self) -> PeerStream {

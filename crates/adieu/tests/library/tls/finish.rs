@@ -4,7 +4,7 @@ use super::{contents, scratch};
 use crate::arms::{Arm, BOUND, bounded, runtime};
 use crate::finish::wait;
 use adieu::exchange::Input;
-use adieu::tls::Established;
+use adieu::tls::{Eof, RustlsConnection};
 use adieu::{
     AdoptError, ConnectOptions, Finish, Finisher, ListenOptions, Progress, Report, Role, Side, Timer,
 };
@@ -111,7 +111,7 @@ pub(super) enum Way {
 }
 
 impl Way {
-    pub(super) fn finish(self, socket: Socket, tls: impl Into<Established>, finish: &Finish) -> Report {
+    pub(super) fn finish(self, socket: Socket, tls: impl Into<RustlsConnection>, finish: &Finish) -> Report {
         match self {
             Self::Call => adieu::finish_tls(socket, tls, finish),
             Self::Tokio => runtime().block_on(adieu::tokio::finish_tls(owned(socket), tls, finish)),
@@ -334,6 +334,26 @@ fn a_socket_that_was_shut_down_without_close_notify_is_our_own_fault() {
 }
 
 #[test]
+fn whether_an_eof_cut_a_record_is_known_once_something_was_decrypted() {
+    fn ends(way: Way, ours: Secured, eof: Eof, ending: &str) {
+        let session = RustlsConnection::from(ours.session).eof(eof);
+        let report = way.finish(ours.socket, session, &Finish::new().deadline(BOUND));
+        assert_eq!(
+            (report.ending().name(), report.tls_close_notify_received),
+            (ending, Some(false)),
+            "{eof:?}: {report}"
+        );
+        assert!(!report.to_string().contains("in the middle of a record"), "nobody knows that: {report}");
+    }
+    let silent: &Script = &[Step::Handshake, Step::ReceiveToEnd, Step::Fin];
+    each(silent, Setup::PLAIN, |way, ours, _peer| ends(way, ours, Eof::Require, "truncated"));
+    each(silent, Setup::PLAIN, |way, ours, _peer| ends(way, ours, Eof::Framed, "truncated"));
+    each(silent, Setup::PLAIN, |way, ours, _peer| ends(way, ours, Eof::Ignore, "graceful"));
+    let speaks: &Script = &[Step::Handshake, Step::ReceiveToEnd, Step::Send(100), Step::Fin];
+    each(speaks, Setup::PLAIN, |way, ours, _peer| ends(way, ours, Eof::Framed, "graceful"));
+}
+
+#[test]
 fn a_silent_peer_is_given_up_at_the_deadline() {
     each(&[Step::Handshake, Step::Hold], Setup::PLAIN, |way, ours, peer| {
         let finish = Finish::new().deadline(Duration::from_millis(150));
@@ -418,24 +438,20 @@ enum How {
 }
 
 fn play(how: How, is_client: bool, scenario: &'static Scenario, socket: Socket) -> io::Result<Ran> {
-    // What an EOF means can be chosen for adieu's own sessions alone.
-    if scenario.eof != "require" {
-        let connection = if is_client {
-            adieu::Connection::from_socket(socket, &super::to_localhost(scenario))
-        } else {
-            adieu::Connection::from_socket(socket, &super::server(scenario))
-        };
-        return exchanged(scenario, connection);
+    let mut ours = if is_client { Secured::client(socket)? } else { Secured::server(socket)? };
+    if matches!(how, How::Finished(_)) && is_for_finish(scenario) {
+        ours.write(&matrix::input(scenario))?;
     }
-    let ours = if is_client { Secured::client(socket)? } else { Secured::server(socket)? };
+    let Secured { socket, session } = ours;
+    let tls = RustlsConnection::from(session).eof(super::eof(scenario));
     match how {
-        How::Finished(way) if is_for_finish(scenario) => finished(way, scenario, ours),
+        How::Finished(way) if is_for_finish(scenario) => Ok(finished(way, scenario, socket, tls)),
         How::Exchanged(Arm::Tokio) => runtime().block_on(async {
-            let socket = owned(ours.socket);
+            let socket = owned(socket);
             let connection = if is_client {
-                adieu::tokio::Connection::from_rustls(socket, ours.session, &ConnectOptions::new())
+                adieu::tokio::Connection::from_rustls(socket, tls, &ConnectOptions::new())
             } else {
-                adieu::tokio::Connection::from_rustls(socket, ours.session, &ListenOptions::new())
+                adieu::tokio::Connection::from_rustls(socket, tls, &ListenOptions::new())
             };
             let mut output = io::Cursor::new(Vec::new());
             let input = io::Cursor::new(matrix::input(scenario));
@@ -444,9 +460,9 @@ fn play(how: How, is_client: bool, scenario: &'static Scenario, socket: Socket) 
         }),
         _ => {
             let connection = if is_client {
-                adieu::Connection::from_rustls(ours.socket, ours.session, &ConnectOptions::new())
+                adieu::Connection::from_rustls(socket, tls, &ConnectOptions::new())
             } else {
-                adieu::Connection::from_rustls(ours.socket, ours.session, &ListenOptions::new())
+                adieu::Connection::from_rustls(socket, tls, &ListenOptions::new())
             };
             exchanged(scenario, connection)
         }
@@ -467,17 +483,16 @@ fn exchanged(
     Ok(super::ran(&report, contents(file)))
 }
 
-fn finished(way: Way, scenario: &'static Scenario, mut ours: Secured) -> io::Result<Ran> {
-    ours.write(&matrix::input(scenario))?;
+fn finished(way: Way, scenario: &'static Scenario, socket: Socket, tls: RustlsConnection) -> Ran {
     let (finish, late) = collecting();
-    let mut ran = super::ran(&way.finish(ours.socket, ours.session, &finish), Vec::new());
+    let mut ran = super::ran(&way.finish(socket, tls, &finish), Vec::new());
     ran.output.clone_from(&late.lock().expect("nobody panics"));
     // It was sent before the report begins. That it was acknowledged follows from the acknowledgement of our FIN.
     ran.report["bytes_accepted"] = scenario.sends.into();
     if ran.report["fin_acknowledged"] == true {
         ran.report["bytes_acknowledged"] = scenario.sends.into();
     }
-    Ok(ran)
+    ran
 }
 
 /// Whether a program that writes everything before it receives can play this row.
