@@ -1,9 +1,9 @@
-//! What blocks and cannot be waited for beside sockets: a thread each, that blocks in our place. On every system the readers and
-//! writers of a program; on Windows also pipes and consoles.
+//! A thread for each end that blocks and that nothing can wait for beside sockets. It blocks in our place. Such ends are the readers
+//! and writers of a program, and on Windows pipes and consoles.
 //!
-//! A thread holds one chunk at most, so memory does not grow with the stream, and it wakes the one wait of the exchange
-//! with a [`Waker`]. If a thread blocks when its end is dropped, it is left behind, and ends when its call returns or with the
-//! process. On Windows one that blocks in a system call is told to stop waiting before.
+//! A thread holds one chunk at most, so memory does not grow with the stream. It wakes the one wait of the exchange with a
+//! [`Waker`]. If it still blocks when its end is dropped, it is left behind, and ends when its call returns or with the process.
+//! On Windows a thread that blocks in a system call of ours is told to stop waiting first.
 
 use crate::{AsPollable, Pollable, Waker};
 use std::io::{self, Read, Write};
