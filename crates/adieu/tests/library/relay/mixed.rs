@@ -204,10 +204,9 @@ fn two_clients(arm: Arm, limits: Limits) -> ([TcpStream; 2], JoinHandle<RelayRep
     ([(), ()].map(|()| patient(TcpStream::connect(&address).expect("it listens"))), relaying)
 }
 
-fn shake_hands(stream: TcpStream) -> Connection {
+fn shake_hands(stream: TcpStream) -> Result<Connection, Box<Report>> {
     let options = Kind::Tls.connect(ConnectOptions::new());
-    let connection = Connection::from_socket(stream, &options).expect("a connected stream");
-    connection.handshake().expect("the relay answers")
+    Connection::from_socket(stream, &options).expect("a connected stream").handshake()
 }
 
 #[test]
@@ -217,9 +216,9 @@ fn both_handshakes_are_made_at_the_same_time() {
             let ([a, b], relaying) = two_clients(setup.arm, Limits::new());
             let (late, early) = if first_is_late { (a, b) } else { (b, a) };
             // Its handshake is done, and bytes of its are there, while the other's has not begun.
-            let mut early = shake_hands(early);
+            let mut early = shake_hands(early).expect("the relay answers");
             early.write_all(b"early").expect("taken");
-            let mut late = shake_hands(late);
+            let mut late = shake_hands(late).expect("the relay answers");
             let mut got = [0; 5];
             late.read_exact(&mut got).expect("passed on");
             assert_eq!(&got, b"early", "{setup:?}");
@@ -241,12 +240,18 @@ fn a_handshake_that_fails_resets_the_other_side() {
                     if is_silent { limits.connect_timeout(Duration::from_millis(400)) } else { limits };
                 let ([a, b], relaying) = two_clients(setup.arm, limits);
                 let (failing, other) = if first_fails { (a, b) } else { (b, a) };
-                let mut other = shake_hands(other);
+                let other = shake_hands(other);
                 if !is_silent {
                     (&failing).write_all(b"GET / HTTP/1.1\r\n\r\n").expect("taken");
                 }
-                let end = other.read(&mut [0]).map_err(|error| error.kind());
-                assert_eq!(end, Err(ErrorKind::ConnectionReset), "{setup:?}");
+                match other {
+                    Ok(mut other) => {
+                        let end = other.read(&mut [0]).map_err(|error| error.kind());
+                        assert_eq!(end, Err(ErrorKind::ConnectionReset), "{setup:?}");
+                    }
+                    // The time of the silent one is over already, on a machine that is busy.
+                    Err(report) => assert!(is_silent, "{report}"),
+                }
                 let relayed = relaying.join().expect("no panic");
                 drop(failing);
                 let (failed, reset) =
