@@ -11,14 +11,18 @@
  *     adieu_report_sentence(&report, text, sizeof text);
  *     puts(text);
  *
- * It shuts down the sending side, receives until the peer has ended too, waits until everything is acknowledged, closes the socket, and
- * reports. For a program with an event loop of its own there are the functions adieu_finisher_...
+ * It shuts down the sending side, receives until the peer has ended too, waits until everything is
+ * acknowledged, closes the socket, and reports. A program with an event loop of its own uses the
+ * functions adieu_finisher_begin() to adieu_finisher_free() instead.
  *
- * Nothing here is global, prints, or changes a signal. Nothing is allocated but what adieu_finisher_begin() gives, which
- * adieu_finisher_free() frees. Errors are numbers (enum adieu_error). Every function can be called from any thread; two threads must
- * not use one socket or one finisher at once. No function throws.
+ * The library has no global state, prints nothing and touches no signal. The only thing that it
+ * allocates for its caller is a finisher. Errors are numbers (enum adieu_error), and no function
+ * throws. Every function can be called from any thread; two threads must not use one socket or one
+ * finisher at once.
  *
- * Made by `cargo xtask capi` from crates/adieu-capi; do not change it here. How to build, what each ending means: docs/c.md.
+ * docs/c.md says how to build and link, and what each ending means for a program.
+ *
+ * `cargo xtask capi` makes this file from crates/adieu-capi. Do not change it by hand.
  */
 
 
@@ -41,14 +45,19 @@ typedef int adieu_socket;
 /// No socket: -1, or INVALID_SOCKET.
 #define ADIEU_NO_SOCKET ((adieu_socket)-1)
 
+/// What adieu_finisher_advance() returns while the connection is not finished. It is no error.
+#define ADIEU_WAITING (-1)
+
 /// The start value of an adieu_finish_options: the defaults.
-#define ADIEU_FINISH_OPTIONS_INIT { sizeof(adieu_finish_options), 0, 0, 0, NULL, NULL, ADIEU_AT_BOUND_RESET, ADIEU_ROLE_UNKNOWN }
+#define ADIEU_FINISH_OPTIONS_INIT \
+    { sizeof(adieu_finish_options), 0, 0, 0, NULL, NULL, ADIEU_AT_BOUND_RESET, ADIEU_ROLE_UNKNOWN }
 
 /// The start value of an adieu_report: nothing is known.
 #define ADIEU_REPORT_INIT { sizeof(adieu_report), ADIEU_ENDING_NONE, ADIEU_PHASE_NONE, ADIEU_ERROR_NONE, \
     ADIEU_CALL_NONE, 0, ADIEU_SIDE_NONE, ADIEU_TIMER_NONE, ADIEU_LOCAL_END_NONE, ADIEU_MISSING_NONE, \
     ADIEU_SIDE_NONE, ADIEU_ROLE_UNKNOWN, ADIEU_TRANSPORT_NONE, \
-    ADIEU_FACT_UNKNOWN, ADIEU_FACT_UNKNOWN, ADIEU_FACT_UNKNOWN, ADIEU_FACT_UNKNOWN, ADIEU_FACT_NO, ADIEU_FACT_NO, \
+    ADIEU_FACT_UNKNOWN, ADIEU_FACT_UNKNOWN, ADIEU_FACT_UNKNOWN, ADIEU_FACT_UNKNOWN, \
+    ADIEU_FACT_NO, ADIEU_FACT_NO, \
     ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, \
     ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, ADIEU_UNKNOWN, \
     "", "" }
@@ -65,9 +74,6 @@ typedef int adieu_socket;
 
 /// The deadline if none is given, in milliseconds: 30 s.
 #define ADIEU_DEFAULT_DEADLINE_MS 30000
-
-/// What adieu_finisher_advance() returns while the connection is not finished. It is no error.
-#define ADIEU_WAITING -1
 
 /// What a function returns: 0, or why it could not do what it was asked for. More may be added.
 typedef enum adieu_error {
@@ -90,7 +96,7 @@ typedef enum adieu_error {
     /// The program itself has shut down the receiving side (SHUT_RD), so how the peer ends cannot
     /// be seen. Linux, TCP.
     ADIEU_ERROR_RECEIVING_SHUT = 6,
-    /// This system or transport does not tell.
+    /// This system or transport does not tell, or an option is set that only a newer library has.
     ADIEU_ERROR_UNSUPPORTED = 7,
     /// The system refused a call, for example because it has no memory or no descriptors left.
     ADIEU_ERROR_SYSTEM = 8,
@@ -263,12 +269,13 @@ typedef int (*adieu_late_bytes)(void *user, const uint8_t *bytes, size_t length)
 /// How a connection is finished. Begin with ADIEU_FINISH_OPTIONS_INIT, and change what is to be
 /// different.
 ///
-/// Zero is the default of every field, so a field that is left alone is right.
+/// Zero is the default of every field. An option is never ignored: a program that sets one which only
+/// a newer library has gets ADIEU_ERROR_UNSUPPORTED.
 typedef struct adieu_finish_options {
     /// sizeof(adieu_finish_options): which version of this struct the program was compiled with.
     size_t size;
-    /// The bound on the whole, in milliseconds. 0: ADIEU_DEFAULT_DEADLINE_MS. ADIEU_UNLIMITED: a
-    /// peer that lives and never ends its side is waited for for ever.
+    /// The bound on the whole, in milliseconds. 0: ADIEU_DEFAULT_DEADLINE_MS. ADIEU_UNLIMITED: no
+    /// bound, so a living peer that never ends its side is waited for forever.
     uint64_t deadline_ms;
     /// The bound on the peer's silence, in milliseconds: it sent nothing, took nothing and
     /// acknowledged nothing. 0 or ADIEU_UNLIMITED: none.
@@ -327,7 +334,7 @@ typedef struct adieu_report {
     int32_t fin_acknowledged;
     /// SO_ERROR was read as clear up to the end: an enum adieu_fact.
     int32_t socket_error_clear;
-    /// The peer's TCP had our end when we saw the peer's: an enum adieu_fact.
+    /// When we saw the peer's end, its TCP had acknowledged ours: an enum adieu_fact.
     int32_t peer_ended_after_us;
     /// Of the idle timeout: meanwhile the peer went on talking, and took nothing. An enum
     /// adieu_fact, never unknown.
@@ -336,9 +343,9 @@ typedef struct adieu_report {
     int32_t looks_like_tls;
     /// Bytes received while it was finished.
     uint64_t bytes_received;
-    /// Those of them that late_bytes has taken.
+    /// Those of bytes_received that late_bytes has taken.
     uint64_t bytes_written;
-    /// Those of them that were thrown away.
+    /// Those of bytes_received that were thrown away.
     uint64_t bytes_discarded;
     /// Bytes that the program had sent and that the peer's TCP had not acknowledged, at the last
     /// look.
@@ -391,8 +398,8 @@ extern "C" {
 /// Finishes a connection: shuts down the sending side, receives until the peer has ended too, waits
 /// until everything is acknowledged, closes the socket, and reports how it ended.
 ///
-/// Everything is said by then: what the program has sent is the whole stream, and the peer is told
-/// so by our FIN. For a stream that is not whole call adieu_abort(). It blocks, for 30 s at most
+/// Call it once everything was sent: our FIN tells the peer that the stream is whole. For a stream
+/// that is not whole call adieu_abort(). It blocks, for 30 s at most
 /// unless the options say otherwise. The socket may be blocking or not, half-closed already, reset
 /// already, have unread or urgent data. It is a TCP or a Unix socket. On Windows the program has
 /// called WSAStartup(), as it needs to for a socket; the library calls it for itself too.
@@ -446,16 +453,17 @@ struct adieu_waits adieu_finisher_waits(const struct adieu_finisher *finisher);
 
 /// Resets the connection on purpose: the peer sees an error, and what it has not received is lost.
 ///
-/// Returns 0, and the report in *report, which may be NULL; or an error. Of a connection that is
-/// finished already it is the report that there is. The finisher is to be freed as usual.
+/// Returns 0, and the report in *report, which may be NULL; or an error. If the connection is
+/// finished already, it changes nothing and gives the same report again. The finisher is to be freed
+/// as usual.
 ///
 /// Threads: any; one finisher is used by one thread at a time. Platforms: all.
 int adieu_finisher_abort(struct adieu_finisher *finisher, struct adieu_report *report);
 
 /// Frees a finisher. NULL is none.
 ///
-/// Before its end that closes the connection as far as it has come: once our sending side is shut
-/// down our system goes on delivering what was sent, and before that the peer sees a reset.
+/// A finisher that is freed before its end closes its socket. If our sending side is shut down
+/// already, the system goes on delivering what was sent; otherwise the peer sees a reset.
 /// adieu_finisher_abort() resets in any case.
 ///
 /// Threads: any. Platforms: all.
@@ -468,7 +476,8 @@ void adieu_finisher_free(struct adieu_finisher *finisher);
 /// sent. What the peer has not acknowledged is lost. It sets SO_LINGER to zero and closes; nothing
 /// blocks. A Unix socket has no reset: it is closed.
 ///
-/// Returns 0, or an error. The socket is closed in either case, except after ADIEU_ERROR_NOT_OPEN.
+/// Returns 0, or an error. The socket is closed in either case, except after ADIEU_ERROR_NOT_OPEN,
+/// and except on Windows what is not a socket.
 ///
 /// Threads: any; not while another thread uses the same socket. Platforms: all.
 /// Source: RFC 9293, section 3.10.5 (ABORT); socket(7), SO_LINGER; Winsock's closesocket.
@@ -494,7 +503,7 @@ int adieu_unacknowledged(adieu_socket socket, uint64_t *bytes);
 /// As with snprintf(), what does not fit into `size` bytes is cut, the text is terminated in any
 /// case (if `size` is not 0), and the length of the whole text is returned, without its terminating
 /// zero. `text` may be NULL if `size` is 0. The text is UTF-8 in one line; bytes of an address that
-/// cannot be printed are escaped. Of a report that was not filled in yet it says so.
+/// cannot be printed are escaped. If the report was not filled in yet, it is "there is no report".
 ///
 /// Threads: any. Platforms: all.
 size_t adieu_report_sentence(const struct adieu_report *report, char *text, size_t size);
@@ -502,8 +511,8 @@ size_t adieu_report_sentence(const struct adieu_report *report, char *text, size
 /// Writes a report as JSON in one line: the object that docs/report.schema.json describes, and that
 /// the program adieu prints with --report json.
 ///
-/// The length, the cut and the terminating zero are as with adieu_report_sentence(). Of a report
-/// that was not filled in yet it writes "null".
+/// The length, the cut and the terminating zero are as with adieu_report_sentence(). If the report
+/// was not filled in yet, it is "null".
 ///
 /// Threads: any. Platforms: all.
 size_t adieu_report_json(const struct adieu_report *report, char *text, size_t size);

@@ -51,6 +51,18 @@ pub(crate) unsafe fn take<T: SizeFirst>(from: *const T, default: T) -> Option<T>
     Some(taken)
 }
 
+/// Whether all that a struct from C has beyond `T` is zero: then the program has set nothing that this library does not know.
+///
+/// # Safety
+///
+/// As [`take`], which has found its size to make sense.
+pub(crate) unsafe fn has_nothing_unknown<T: SizeFirst>(from: *const T) -> bool {
+    // SAFETY: as the caller promises.
+    let Some(size) = (unsafe { size_of_theirs(from) }) else { return false };
+    // SAFETY: as many bytes are there as the first field says.
+    (size_of::<T>()..size).all(|at| unsafe { from.cast::<u8>().add(at).read() } == 0)
+}
+
 /// Gives a struct to C: the fields that its program knows. False: its size makes no sense, and
 /// nothing was written.
 ///

@@ -4,8 +4,9 @@ use adieu::AdoptError;
 use adieu_os::Found;
 use std::ffi::{CStr, c_char, c_int};
 
-/// What adieu_finisher_advance() returns while the connection is not finished. It is no error.
-pub const ADIEU_WAITING: i32 = -1;
+/// What `adieu_finisher_advance` returns while the connection is not finished. In C it has parentheses, so it stands in
+/// cbindgen.toml.
+pub(crate) const ADIEU_WAITING: i32 = -1;
 
 /// What a function returns: 0, or why it could not do what it was asked for. More may be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum adieu_error {
     /// The program itself has shut down the receiving side (SHUT_RD), so how the peer ends cannot
     /// be seen. Linux, TCP.
     ReceivingShut = 6,
-    /// This system or transport does not tell.
+    /// This system or transport does not tell, or an option is set that only a newer library has.
     Unsupported = 7,
     /// The system refused a call, for example because it has no memory or no descriptors left.
     System = 8,
@@ -92,7 +93,8 @@ impl adieu_error {
             Self::NotConnected => AdoptError::NotConnected.to_string(),
             Self::ReceivingShut => AdoptError::ReceivingShut.to_string(),
             Self::Bug => "there is a bug in adieu".to_owned(),
-            Self::None | Self::Unsupported | Self::System => return None,
+            Self::Unsupported => "an option is set that this version does not have".to_owned(),
+            Self::None | Self::System => return None,
         })
     }
 

@@ -12,8 +12,8 @@ use std::ffi::c_int;
 /// Finishes a connection: shuts down the sending side, receives until the peer has ended too, waits
 /// until everything is acknowledged, closes the socket, and reports how it ended.
 ///
-/// Everything is said by then: what the program has sent is the whole stream, and the peer is told
-/// so by our FIN. For a stream that is not whole call adieu_abort(). It blocks, for 30 s at most
+/// Call it once everything was sent: our FIN tells the peer that the stream is whole. For a stream
+/// that is not whole call adieu_abort(). It blocks, for 30 s at most
 /// unless the options say otherwise. The socket may be blocking or not, half-closed already, reset
 /// already, have unread or urgent data. It is a TCP or a Unix socket. On Windows the program has
 /// called WSAStartup(), as it needs to for a socket; the library calls it for itself too.
@@ -42,8 +42,9 @@ pub unsafe extern "C" fn adieu_finish(
         // SAFETY: the header asks the program for a report of the size that it says, or none.
         let has_room = unsafe { has_room(report) };
         // SAFETY: likewise of the options.
-        let finish = unsafe { read(options) }.filter(|_| has_room);
-        let ended = run(socket, finish.as_ref());
+        let finish = unsafe { read(options) };
+        let finish = if has_room { finish } else { Err(adieu_error::InvalidArgument) };
+        let ended = run(socket, &finish);
         // SAFETY: as above.
         if has_room && !unsafe { write(report, &ended) } {
             return adieu_error::Bug;
@@ -53,12 +54,15 @@ pub unsafe extern "C" fn adieu_finish(
     .code()
 }
 
-/// Finishes a socket. `None`: the arguments make no sense, so that it is only closed.
-fn run(socket: adieu_socket, finish: Option<&Finish>) -> adieu_report {
+/// Finishes a socket. If there is something wrong with the arguments, it is only closed.
+fn run(socket: adieu_socket, finish: &Result<Finish, adieu_error>) -> adieu_report {
     let refused = |result| adieu_report::of_refused(result, None, None);
     let Ok(_network) = Network::start() else { return refused(adieu_error::System) };
     let Some(owned) = own(socket) else { return refused(adieu_error::NotOpen) };
-    let Some(finish) = finish else { return refused(adieu_error::InvalidArgument) };
+    let finish = match finish {
+        Ok(finish) => finish,
+        Err(error) => return refused(*error),
+    };
     let found = look_at(&owned);
     let report = adieu::finish(owned, finish);
     if found == adieu_error::None {

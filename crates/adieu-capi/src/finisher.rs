@@ -73,8 +73,10 @@ pub unsafe extern "C" fn adieu_finisher_begin(
         let _network = Network::start().map_err(|_| adieu_error::System)?;
         let owned = own(socket).ok_or(adieu_error::NotOpen)?;
         // SAFETY: the header asks the program for options of the size that they say, or none.
-        let finish = unsafe { read(options) }.filter(|_| !finisher.is_null());
-        let finish = finish.ok_or(adieu_error::InvalidArgument)?;
+        let finish = unsafe { read(options) }?;
+        if finisher.is_null() {
+            return Err(adieu_error::InvalidArgument);
+        }
         let running = Finisher::begin(owned, &finish).map_err(|error| adieu_error::of_refused(&error))?;
         Ok(Box::new(adieu_finisher { state: State::Running(Box::new(running)) }))
     });
@@ -155,8 +157,9 @@ fn raw(on: Pollable<'_>) -> adieu_socket {
 
 /// Resets the connection on purpose: the peer sees an error, and what it has not received is lost.
 ///
-/// Returns 0, and the report in *report, which may be NULL; or an error. Of a connection that is
-/// finished already it is the report that there is. The finisher is to be freed as usual.
+/// Returns 0, and the report in *report, which may be NULL; or an error. If the connection is
+/// finished already, it changes nothing and gives the same report again. The finisher is to be freed
+/// as usual.
 ///
 /// Threads: any; one finisher is used by one thread at a time. Platforms: all.
 #[unsafe(no_mangle)]
@@ -181,8 +184,8 @@ pub unsafe extern "C" fn adieu_finisher_abort(
 
 /// Frees a finisher. NULL is none.
 ///
-/// Before its end that closes the connection as far as it has come: once our sending side is shut
-/// down our system goes on delivering what was sent, and before that the peer sees a reset.
+/// A finisher that is freed before its end closes its socket. If our sending side is shut down
+/// already, the system goes on delivering what was sent; otherwise the peer sees a reset.
 /// adieu_finisher_abort() resets in any case.
 ///
 /// Threads: any. Platforms: all.

@@ -1,6 +1,7 @@
 //! How a connection is finished: the options as C has them.
 
-use crate::border::{SizeFirst, take};
+use crate::border::{SizeFirst, has_nothing_unknown, take};
+use crate::error::adieu_error;
 use crate::words::adieu_role;
 use adieu::{AtBound, Finish, Role};
 use std::ffi::{c_int, c_void};
@@ -38,14 +39,15 @@ pub type adieu_late_bytes =
 /// How a connection is finished. Begin with ADIEU_FINISH_OPTIONS_INIT, and change what is to be
 /// different.
 ///
-/// Zero is the default of every field, so a field that is left alone is right.
+/// Zero is the default of every field. An option is never ignored: a program that sets one which only
+/// a newer library has gets ADIEU_ERROR_UNSUPPORTED.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct adieu_finish_options {
     /// sizeof(adieu_finish_options): which version of this struct the program was compiled with.
     pub size: usize,
-    /// The bound on the whole, in milliseconds. 0: ADIEU_DEFAULT_DEADLINE_MS. ADIEU_UNLIMITED: a
-    /// peer that lives and never ends its side is waited for for ever.
+    /// The bound on the whole, in milliseconds. 0: ADIEU_DEFAULT_DEADLINE_MS. ADIEU_UNLIMITED: no
+    /// bound, so a living peer that never ends its side is waited for forever.
     pub deadline_ms: u64,
     /// The bound on the peer's silence, in milliseconds: it sent nothing, took nothing and
     /// acknowledged nothing. 0 or ADIEU_UNLIMITED: none.
@@ -106,31 +108,39 @@ impl Callback {
     }
 }
 
-/// Makes Rust's options of C's. Null: the defaults. `None`: a value makes no sense.
+/// Makes Rust's options of C's. Null: the defaults.
+///
+/// # Errors
+///
+/// A value makes no sense, or the program has set an option that only a newer library has.
 ///
 /// # Safety
 ///
 /// `options` is null, or leads to as many bytes as its first field says.
-pub(crate) unsafe fn read(options: *const adieu_finish_options) -> Option<Finish> {
+pub(crate) unsafe fn read(options: *const adieu_finish_options) -> Result<Finish, adieu_error> {
     if options.is_null() {
-        return Some(Finish::new());
+        return Ok(Finish::new());
     }
     // SAFETY: as the caller promises.
-    let options = unsafe { take(options, DEFAULTS) }?;
+    let taken = unsafe { take(options, DEFAULTS) }.ok_or(adieu_error::InvalidArgument)?;
+    // SAFETY: likewise, and its size makes sense.
+    if !unsafe { has_nothing_unknown(options) } {
+        return Err(adieu_error::Unsupported);
+    }
     let mut finish = Finish::new()
-        .deadline(match options.deadline_ms {
+        .deadline(match taken.deadline_ms {
             0 => Some(Finish::DEADLINE),
             ms => milliseconds(ms),
         })
-        .idle_timeout(bound(options.idle_timeout_ms).and_then(milliseconds))
-        .late_limit(bound(options.late_limit))
-        .at_bound(at_bound(options.at_bound)?)
-        .role(role(options.role).ok()?);
-    if let Some(function) = options.late_bytes {
-        let callback = Callback { function, user: options.user };
+        .idle_timeout(bound(taken.idle_timeout_ms).and_then(milliseconds))
+        .late_limit(bound(taken.late_limit))
+        .at_bound(at_bound(taken.at_bound).ok_or(adieu_error::InvalidArgument)?)
+        .role(role(taken.role).map_err(|()| adieu_error::InvalidArgument)?);
+    if let Some(function) = taken.late_bytes {
+        let callback = Callback { function, user: taken.user };
         finish = finish.late_bytes(move |bytes| callback.call(bytes));
     }
-    Some(finish)
+    Ok(finish)
 }
 
 fn bound(value: u64) -> Option<u64> {

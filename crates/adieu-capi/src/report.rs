@@ -63,7 +63,7 @@ pub struct adieu_report {
     pub fin_acknowledged: i32,
     /// SO_ERROR was read as clear up to the end: an enum adieu_fact.
     pub socket_error_clear: i32,
-    /// The peer's TCP had our end when we saw the peer's: an enum adieu_fact.
+    /// When we saw the peer's end, its TCP had acknowledged ours: an enum adieu_fact.
     pub peer_ended_after_us: i32,
     /// Of the idle timeout: meanwhile the peer went on talking, and took nothing. An enum
     /// adieu_fact, never unknown.
@@ -72,9 +72,9 @@ pub struct adieu_report {
     pub looks_like_tls: i32,
     /// Bytes received while it was finished.
     pub bytes_received: u64,
-    /// Those of them that late_bytes has taken.
+    /// Those of bytes_received that late_bytes has taken.
     pub bytes_written: u64,
-    /// Those of them that were thrown away.
+    /// Those of bytes_received that were thrown away.
     pub bytes_discarded: u64,
     /// Bytes that the program had sent and that the peer's TCP had not acknowledged, at the last
     /// look.
@@ -397,7 +397,7 @@ unsafe fn show(
 /// As with snprintf(), what does not fit into `size` bytes is cut, the text is terminated in any
 /// case (if `size` is not 0), and the length of the whole text is returned, without its terminating
 /// zero. `text` may be NULL if `size` is 0. The text is UTF-8 in one line; bytes of an address that
-/// cannot be printed are escaped. Of a report that was not filled in yet it says so.
+/// cannot be printed are escaped. If the report was not filled in yet, it is "there is no report".
 ///
 /// Threads: any. Platforms: all.
 #[unsafe(no_mangle)]
@@ -413,8 +413,8 @@ pub unsafe extern "C" fn adieu_report_sentence(
 /// Writes a report as JSON in one line: the object that docs/report.schema.json describes, and that
 /// the program adieu prints with --report json.
 ///
-/// The length, the cut and the terminating zero are as with adieu_report_sentence(). Of a report
-/// that was not filled in yet it writes "null".
+/// The length, the cut and the terminating zero are as with adieu_report_sentence(). If the report
+/// was not filled in yet, it is "null".
 ///
 /// Threads: any. Platforms: all.
 #[unsafe(no_mangle)]

@@ -50,7 +50,8 @@ pub(crate) fn look_at(socket: &OwnedSocket) -> adieu_error {
 /// sent. What the peer has not acknowledged is lost. It sets SO_LINGER to zero and closes; nothing
 /// blocks. A Unix socket has no reset: it is closed.
 ///
-/// Returns 0, or an error. The socket is closed in either case, except after ADIEU_ERROR_NOT_OPEN.
+/// Returns 0, or an error. The socket is closed in either case, except after ADIEU_ERROR_NOT_OPEN,
+/// and except on Windows what is not a socket.
 ///
 /// Threads: any; not while another thread uses the same socket. Platforms: all.
 /// Source: RFC 9293, section 3.10.5 (ABORT); socket(7), SO_LINGER; Winsock's closesocket.

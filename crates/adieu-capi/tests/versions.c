@@ -38,7 +38,7 @@ static void an_older_program(void)
 static void a_newer_program(void)
 {
     struct { adieu_report report; uint64_t later[8]; } newer = { ADIEU_REPORT_INIT, { 1, 2, 3, 4, 5, 6, 7, 8 } };
-    struct { adieu_finish_options options; uint64_t later[4]; } more = { ADIEU_FINISH_OPTIONS_INIT, { 1, 2, 3, 4 } };
+    struct { adieu_finish_options options; uint64_t later[4]; } more = { ADIEU_FINISH_OPTIONS_INIT, { 0, 0, 0, 0 } };
     adieu_socket peer, ours = ended_peer(&peer);
     int i;
 
@@ -50,6 +50,13 @@ static void a_newer_program(void)
     check(newer.report.size == sizeof newer && newer.report.role == ADIEU_ROLE_LISTEN);
     for (i = 0; i < 8; i++)
         check(newer.later[i] == (uint64_t)i + 1);
+    close_socket(peer);
+
+    /* It sets an option that the library does not have, which must not be ignored. */
+    more.later[3] = 1;
+    ours = ended_peer(&peer);
+    check(adieu_finish(ours, &more.options, &newer.report) == ADIEU_ERROR_UNSUPPORTED && !is_open(ours));
+    check_ending(newer.report, ADIEU_ENDING_LOCAL_FAILURE);
     close_socket(peer);
 }
 
