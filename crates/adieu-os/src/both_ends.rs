@@ -4,10 +4,13 @@
 
 use super::ends::{Input, Output, Sink};
 use crate::closes::Closes;
-use crate::program::Taken;
+use crate::program::{Collected, Given, Taken};
+use crate::worker::{Reader, Writer};
 use crate::{OpenFile, Pollable, Watch};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
-use std::{fs::File, io};
 
 /// What ended a wait for an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,6 +215,59 @@ impl TryFrom<File> for Output {
 
     fn try_from(file: File) -> io::Result<Self> {
         Self::from_file(file)
+    }
+}
+
+impl Input {
+    /// Bytes in memory.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::given(Given::Bytes { bytes: bytes.into(), taken: 0 })
+    }
+
+    /// Any reader: a decompressor, a generator, what another thread sends through a channel. Its `Ok(0)` is the end.
+    ///
+    /// A thread of its own reads, so that a reader that blocks holds nothing else up; 64 KiB at most are read ahead. A reader
+    /// that fails or panics is a failure of the input: what it gave is delivered, and then the connection is reset, because a FIN
+    /// would say that it was all. An error of the kind [`WouldBlock`](io::ErrorKind::WouldBlock) is such a failure too.
+    ///
+    /// The reader is dropped on its thread: after its end, or after the exchange. If it blocks for ever, its thread is left behind
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no threads or no descriptors left.
+    pub fn from_reader(reader: impl Read + Send + 'static) -> io::Result<Self> {
+        Reader::of_program(reader).map(|reader| Self::given(Given::Reader(reader)))
+    }
+}
+
+impl Output {
+    /// Memory. The second value gives the bytes after the exchange.
+    ///
+    /// If the peer sends more bytes than `limit`, that is a failure of the output, and the connection is reset. Without a limit
+    /// (`None`) a peer that sends without end takes all memory there is.
+    pub fn to_vec(limit: impl Into<Option<usize>>) -> (Self, Collected) {
+        let bytes = Arc::default();
+        let taken = Taken::Memory { bytes: Arc::clone(&bytes), limit: limit.into() };
+        (Self::taken_by(taken), Collected(bytes))
+    }
+
+    /// Any writer: a compressor, a hash, a buffered file.
+    ///
+    /// A thread of its own writes, so that a writer that blocks holds nothing else up; 64 KiB at most are with it at a time. Bytes
+    /// count as written once the writer has been flushed after them. After the peer's EOF the writer is flushed once more and
+    /// dropped, and only then the output has ended. A writer that fails or panics is a failure of the output: the connection is
+    /// reset, also if it fails at the last flush. An error of the kind [`WouldBlock`](io::ErrorKind::WouldBlock) is such a failure
+    /// too.
+    ///
+    /// If the peer's stream was cut, the writer is dropped without that last flush, perhaps after the exchange has returned. If it
+    /// blocks for ever, its thread is left behind with it.
+    ///
+    /// # Errors
+    ///
+    /// The system has no threads or no descriptors left.
+    pub fn from_writer(writer: impl Write + Send + 'static) -> io::Result<Self> {
+        Writer::of_program(writer).map(|writer| Self::taken_by(Taken::Writer { writer, failed: None }))
     }
 }
 
