@@ -87,6 +87,9 @@ impl<H: Handle> Finishing<H> {
     pub(crate) fn turn(&mut self) -> bool {
         self.is_cut_short = true;
         for _ in 0..MOVES {
+            if self.at_bound == AtBound::Close && self.peer.link.is_stopped() {
+                self.say_all();
+            }
             self.peer.link.check_stop();
             let core = &self.peer.link.core;
             // The FIN of a peer that has sent close_notify may come after ours alone.
@@ -109,6 +112,12 @@ impl<H: Handle> Finishing<H> {
         self.peer.link.tick();
         self.peer.link.act();
         self.is_closed()
+    }
+
+    /// Queues our FIN, whoever ends first: what the program has said is the whole, and a close alone is to leave it so.
+    fn say_all(&mut self) {
+        self.peer.link.core.handle_input_eof();
+        self.peer.link.act();
     }
 
     /// After our FIN: what was sent is the whole, so the system may go on with it whatever becomes of this process. A connection at
@@ -140,7 +149,10 @@ impl<H: Handle> Finishing<H> {
             let now = self.peer.link.now();
             match self.at_bound {
                 AtBound::Reset => self.peer.link.core.handle_abort(now),
-                AtBound::Close => self.peer.link.core.handle_give_up(now),
+                AtBound::Close => {
+                    self.say_all();
+                    self.peer.link.core.handle_give_up(now);
+                }
             }
         }
         self.peer.link.act();

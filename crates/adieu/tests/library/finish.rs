@@ -222,6 +222,32 @@ fn a_silent_peer_is_reset_at_the_deadline() {
 }
 
 #[test]
+fn a_bound_that_closes_lets_the_whole_stream_be_delivered_also_if_it_comes_at_once() {
+    in_every_way(|way| {
+        let finish = Finish::new().at_bound(AtBound::Close);
+        let (mut ours, mut theirs) = pair();
+        ours.write_all(b"this is a test").expect("there is room");
+        let report = way.finish(ours, &finish.clone().deadline(Duration::ZERO));
+        assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
+        let mut taken = String::new();
+        theirs.read_to_string(&mut taken).expect("an EOF, and no reset");
+        assert_eq!(taken, "this is a test");
+
+        // The peer has ended first, and what it had said is more than is allowed.
+        let (mut ours, mut theirs) = pair();
+        ours.write_all(b"this is a test").expect("there is room");
+        theirs.write_all(&[b'x'; 100]).expect("there is room");
+        theirs.shutdown(Shutdown::Write).expect("connected");
+        await_news(&ours);
+        let report = way.finish(ours, &finish.late_limit(10));
+        assert_eq!(report.bytes_received, 100, "{report}");
+        let mut taken = String::new();
+        theirs.read_to_string(&mut taken).expect("an EOF, and no reset");
+        assert_eq!(taken, "this is a test");
+    });
+}
+
+#[test]
 fn what_the_program_sent_and_the_peer_never_took_is_counted() {
     in_every_way(|way| {
         let (ours, _theirs) = pair();
