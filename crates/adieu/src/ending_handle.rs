@@ -178,7 +178,13 @@ impl Clone for EndingHandle {
 impl Drop for EndingHandle {
     fn drop(&mut self) {
         // Otherwise the wakers of clones that are gone would pile up while the connection lives.
-        self.shared.state().waiting.retain(|(number, _)| *number != self.number);
+        let waker = {
+            let mut state = self.shared.state();
+            let at = state.waiting.iter().position(|(number, _)| *number == self.number);
+            at.map(|at| state.waiting.swap_remove(at))
+        };
+        // With the lock released: it may be the last thing that holds a task, and with it other handles.
+        drop(waker);
     }
 }
 
@@ -190,10 +196,17 @@ impl Future for EndingHandle {
         if let Poll::Ready(told) = &state.told {
             return Poll::Ready(told.clone());
         }
-        match state.waiting.iter_mut().find(|(number, _)| *number == self.number) {
-            Some((_, known)) => known.clone_from(cx.waker()),
-            None => state.waiting.push((self.number, cx.waker().clone())),
-        }
+        let new = cx.waker().clone();
+        let old = match state.waiting.iter_mut().find(|(number, _)| *number == self.number) {
+            Some((_, known)) => Some(std::mem::replace(known, new)),
+            None => {
+                state.waiting.push((self.number, new));
+                None
+            }
+        };
+        // Dropped with the lock released, as in `drop`.
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 }
@@ -222,6 +235,29 @@ mod tests {
         drop(teller);
         assert!(thread.join().expect("it does not panic").is_none());
         assert!(handle.wait_within(Duration::MAX).is_none());
+    }
+
+    /// A task that nobody but its waker holds, and that holds a handle itself.
+    struct Task(#[expect(dead_code, reason = "it is only held")] EndingHandle);
+
+    impl std::task::Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_waker_that_is_the_last_to_hold_another_handle_can_be_dropped() {
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let teller = EndingTeller::new(1);
+            let mut handle = teller.handle();
+            for _ in 0..2 {
+                let waker = Waker::from(Arc::new(Task(teller.handle())));
+                assert!(Pin::new(&mut handle).poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            drop(handle);
+            let _ = done.send(());
+        });
+        is_done.recv_timeout(Duration::from_secs(60)).expect("it waits for itself");
     }
 
     #[test]
