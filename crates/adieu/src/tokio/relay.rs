@@ -37,7 +37,7 @@ use tokio::time::{Sleep, sleep};
 /// use adieu::{ConnectOptions, Endpoint, ListenOptions, RelayOptions};
 ///
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 8080), &ListenOptions::new()).await?;
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 8080), &ListenOptions::new())?;
 /// let upstream = Endpoint::tcp("localhost", 80);
 /// loop {
 ///     let client = listener.accept().await?;
