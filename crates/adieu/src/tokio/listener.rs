@@ -126,13 +126,14 @@ impl Listener {
     /// The system could not accept (no descriptors left), or the interrupt was raised. The listener can be asked again.
     pub async fn accept(&self) -> Result<Connection, ListenError> {
         let interrupt = self.interrupt()?;
+        // Before anybody is accepted: to let go of a client afterwards would tell it an end that is none.
+        self.inner.check_interrupt()?;
         tokio::select! {
             // Also where clients are always waiting.
             biased;
             () = raised(interrupt) => {}
             accepted = self.acceptor.accept() => {
                 let accepted = accepted.map_err(|error| self.inner.cannot_accept(&error))?;
-                self.inner.check_interrupt()?;
                 return self.inner.link(accepted).map(Connection::new);
             }
         }

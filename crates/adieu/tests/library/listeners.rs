@@ -1,7 +1,10 @@
 //! Listeners that are given to us, and the options that are chosen for each client.
 
 use crate::arms::{Arm, BOUND, Open, on_both, runtime};
-use adieu::{Address, Endpoint, Limits, ListenCause, ListenError, ListenOptions, OptionError, SocketOptions};
+use adieu::{
+    Address, Endpoint, Interrupt, Limits, ListenCause, ListenError, ListenOptions, OptionError, Signal,
+    SocketOptions,
+};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
@@ -279,6 +282,29 @@ fn a_choice_that_cannot_be_had_resets_its_client_alone() {
         let asking = std::thread::spawn(move || ask_over_tcp(second));
         assert!(listener.accept().expect("the listener is well").echo().is_graceful());
         assert_eq!(asking.join().expect("no panic"), "word");
+    });
+}
+
+#[test]
+fn an_interrupt_takes_no_client_that_waits() {
+    on_both(|arm| {
+        let interrupt = Interrupt::new().expect("descriptors are left");
+        let options = ListenOptions::new().interrupt(&interrupt);
+        let listener = arm.bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+        let address = listener.local_endpoint().to_string();
+        let clients = [0; 2].map(|_| TcpStream::connect(&address).expect("it listens"));
+        drop(listener.accept().expect("somebody waits"));
+        interrupt.raise(Signal::Terminate);
+        let Err(error) = listener.accept() else { panic!("it was interrupted") };
+        assert_eq!(*error.cause(), ListenCause::Interrupted);
+        let is_there = match &listener {
+            AnyListener::Blocking(listener) => listener.try_accept().expect("it listens").is_some(),
+            AnyListener::Tokio(runtime, listener) => {
+                runtime.block_on(async { listener.try_accept() }).expect("it listens").is_some()
+            }
+        };
+        assert!(is_there, "whoever was accepted in vain was told an end that is none");
+        drop(clients);
     });
 }
 
