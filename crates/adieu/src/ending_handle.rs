@@ -197,13 +197,9 @@ impl Future for EndingHandle {
             return Poll::Ready(told.clone());
         }
         let new = cx.waker().clone();
-        let old = match state.waiting.iter_mut().find(|(number, _)| *number == self.number) {
-            Some((_, known)) => Some(std::mem::replace(known, new)),
-            None => {
-                state.waiting.push((self.number, new));
-                None
-            }
-        };
+        let at = state.waiting.iter().position(|(number, _)| *number == self.number);
+        let old = at.map(|at| state.waiting.swap_remove(at));
+        state.waiting.push((self.number, new));
         // Dropped with the lock released, as in `drop`.
         drop(state);
         drop(old);

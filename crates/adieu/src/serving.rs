@@ -28,8 +28,8 @@ pub struct Drained {
     pub ended: Vec<Report>,
     /// The reports of those that the server aborted, because they were open at the deadline. Their peers saw a reset.
     pub aborted: Vec<Report>,
-    /// How many handlers were still running when the server gave up waiting for them: they do something else than reading
-    /// or writing, and no thread can be ended from outside. What became of their connections is not known yet.
+    /// How many of them had not ended when the server gave up waiting: their handlers do something else than reading or writing,
+    /// and no thread can be ended from outside. What becomes of these connections is not known yet.
     pub unfinished: usize,
 }
 
@@ -315,7 +315,7 @@ impl Roll {
         let mut state = self.state();
         if state.phase != Phase::Over {
             state.phase = Phase::Over;
-            state.drained.unfinished = state.open.len();
+            state.drained.unfinished = state.open.values().filter(|entry| !entry.has_ended).count();
         }
         self.tell(state);
     }

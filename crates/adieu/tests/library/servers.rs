@@ -25,6 +25,8 @@ enum Work {
     HandOn,
     /// Waits for something else than the connection.
     Stuck(Arc<Mutex<mpsc::Receiver<()>>>),
+    /// Reads until the connection ends, and then waits for something else.
+    Lingering(Arc<Mutex<mpsc::Receiver<()>>>),
 }
 
 const HALF: usize = 50_000;
@@ -73,6 +75,10 @@ fn work(work: &Work, load: &Load, mut connection: adieu::Connection) -> io::Resu
         }
         // It ends when the test does.
         Work::Stuck(end) => drop(end.lock().expect("no panic").recv()),
+        Work::Lingering(end) => {
+            let _ = connection.read_exact(&mut [0; 1]);
+            let _ = end.lock().expect("no panic").recv();
+        }
     }
     Ok(())
 }
@@ -94,6 +100,10 @@ async fn work_async(work: Work, load: Arc<Load>, mut connection: adieu::tokio::C
             tokio::spawn(adieu::tokio::echo(connection));
         }
         Work::Stuck(_) => std::future::pending().await,
+        Work::Lingering(_) => {
+            let _ = connection.read_exact(&mut [0; 1]).await;
+            std::future::pending::<()>().await;
+        }
     }
     Ok(())
 }
@@ -528,6 +538,23 @@ fn a_handler_that_waits_for_something_else_does_not_hold_up_the_end() {
         drop(end);
         expect_reset(&mut client);
         assert!(!serving.report().is_graceful());
+        serving.finish();
+    });
+}
+
+#[test]
+fn a_connection_that_has_ended_is_told_once_though_its_handler_goes_on() {
+    on_both(|arm| {
+        let (end, held) = mpsc::channel();
+        let serving = arm.serve(Work::Lingering(Arc::new(Mutex::new(held))));
+        let mut client = serving.connect();
+        while serving.load.now.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let drained = serving.handle.shutdown(Duration::from_millis(10));
+        assert_eq!((drained.ended.len(), drained.aborted.len(), drained.unfinished), (0, 1, 0));
+        expect_reset(&mut client);
+        drop(end);
         serving.finish();
     });
 }
