@@ -23,6 +23,25 @@ pub fn refusing(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
     Ok((bound, socket))
 }
 
+/// The same port of two addresses, both taken and refusing as long as the sockets live. A port that somebody else has taken at the
+/// second address is passed over.
+///
+/// # Errors
+///
+/// As [`refusing`].
+pub fn same_port(first: IpAddr, second: IpAddr) -> io::Result<[(SocketAddr, Socket); 2]> {
+    let mut passed_over = Vec::new();
+    loop {
+        let first = refusing(SocketAddr::new(first, 0))?;
+        match refusing(SocketAddr::new(second, first.0.port())) {
+            Ok(second) => return Ok([first, second]),
+            // Held, so that the kernel chooses another.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => passed_over.push(first),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// An address that never answers, as long as what comes with it is held: a listener whose backlog is full drops every
 /// SYN; tcp(7), listen(2).
 ///
@@ -30,13 +49,22 @@ pub fn refusing(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
 ///
 /// What the system says when it cannot be bound, or connected to until the backlog is full.
 pub fn unanswering(address: SocketAddr) -> io::Result<(SocketAddr, Vec<Box<dyn Any>>)> {
-    let (address, listener) = refusing(address)?;
+    let (address, socket) = refusing(address)?;
+    Ok((address, silenced(address, socket)?))
+}
+
+/// Makes an address that this socket is bound to one that never answers, as [`unanswering`] does.
+///
+/// # Errors
+///
+/// As [`unanswering`].
+pub fn silenced(address: SocketAddr, listener: Socket) -> io::Result<Vec<Box<dyn Any>>> {
     listener.listen(0)?;
     let mut held: Vec<Box<dyn Any>> = vec![Box::new(listener)];
     for _ in 0..16 {
         match TcpStream::connect_timeout(&address, Duration::from_millis(150)) {
             Ok(stream) => held.push(Box::new(stream)),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((address, held)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(held),
             Err(error) => return Err(error),
         }
     }

@@ -43,15 +43,26 @@ fn every_line_of_a_service_is_json_and_tied_to_its_connection() {
         let scene = Scene::new();
         let mut args = vec!["listen", "127.0.0.1:0", "-k", "--echo", "--report", "json"];
         args.extend(more);
-        let server = start(scene.directory.path(), &args);
+        let mut server = start(scene.directory.path(), &args);
+        let mut stderr = BufReader::new(server.child.stderr.take().expect("it is a pipe"));
+        let mut said = String::new();
         for _ in 0..2 {
             let output = run(&["connect", "-q", &server.address], b"x");
             assert_eq!(output.status.code(), Some(0));
             // The next one comes after this one's lines.
-            crate::until("it is not reported", || !open(&server.child));
+            let ended = said.matches(r#""event":"ended""#).count();
+            while said.matches(r#""event":"ended""#).count() == ended {
+                assert!(
+                    stderr.read_line(&mut said).expect("it is readable") > 0,
+                    "it is not reported: {said}"
+                );
+            }
         }
+        // Its last line may come before it counts the connection as gone.
+        crate::until("it is not gone", || !serves(&server.child));
         signal(&server.child, Signal::TERM);
-        let (code, said, _) = server.finish();
+        stderr.read_to_string(&mut said).expect("it is readable");
+        let (code, ..) = server.finish();
         assert_eq!(code, Some(0), "{said}");
         let lines = checked(&said);
         assert_eq!(names(&lines), expected, "{said}");
@@ -61,12 +72,12 @@ fn every_line_of_a_service_is_json_and_tied_to_its_connection() {
 }
 
 /// Whether it has a connection's thread.
-fn open(child: &std::process::Child) -> bool {
+fn serves(child: &std::process::Child) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{}/task", child.id()));
     threads.is_ok_and(|threads| {
         threads.filter_map(Result::ok).any(|thread| {
             let name = std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
-            name.trim().strip_prefix("adieu-").is_some_and(|rest| rest.parse::<u64>().is_ok())
+            name.trim() == "adieu-server"
         })
     })
 }

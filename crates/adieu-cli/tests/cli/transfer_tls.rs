@@ -240,7 +240,8 @@ fn a_silent_input_does_not_keep_the_receivers_failure_from_a_sender_over_tls() {
         .spawn()
         .expect("it starts");
     let mut feed = sender.stdin.take().expect("a pipe");
-    feed.write_all(&vec![7; 100_000]).expect("it reads");
+    // It may know before it has read them.
+    let _ = feed.write_all(&vec![7; 100_000]);
     let output = sender.wait_with_output().expect("it can be waited for");
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(6), "{said}");

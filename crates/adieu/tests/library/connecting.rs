@@ -4,7 +4,7 @@ use crate::arms::{BOUND, on_both};
 use adieu::{ConnectCause, ConnectOptions, Endpoint, Event, Limits, ListenOptions};
 use adieu_testkit::{places, skip};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -31,8 +31,7 @@ fn the_error_lists_what_every_address_said() {
         if !name_is(&[V6, V4], &mut held) {
             return;
         }
-        let (v4, socket4) = places::refusing(SocketAddr::new(V4, 0)).expect("loopback");
-        let (_, socket6) = places::refusing(SocketAddr::new(V6, v4.port())).expect("loopback");
+        let [(v4, socket4), (_, socket6)] = places::same_port(V4, V6).expect("loopback");
         held.push(Box::new((socket4, socket6)));
         let error =
             arm.connect(&Endpoint::tcp(NAME, v4.port()), &ConnectOptions::new()).err().expect("refused");
@@ -57,9 +56,9 @@ fn an_address_that_never_answers_holds_the_next_one_up_for_a_moment_only() {
         if !name_is(&[V6, V4], &mut held) {
             return;
         }
-        let (silent, silence) = places::unanswering(SocketAddr::new(V6, 0)).expect("a full backlog");
-        held.extend(silence);
-        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, silent.port())).expect("the port is ours");
+        let [(silent, socket), (_, listener)] = places::same_port(V6, V4).expect("loopback");
+        held.extend(places::silenced(silent, socket).expect("a full backlog"));
+        listener.listen(1).expect("the port is ours");
         let tried = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&tried);
         let options = ConnectOptions::new().observer(move |_, event| {
@@ -87,10 +86,9 @@ fn addresses_that_fail_and_never_answer_are_told_apart_when_time_is_up() {
         if !name_is(&[V6, V4], &mut held) {
             return;
         }
-        let (silent, silence) = places::unanswering(SocketAddr::new(V6, 0)).expect("a full backlog");
-        held.extend(silence);
-        let (refusing, socket) = places::refusing(SocketAddr::new(V4, silent.port())).expect("loopback");
-        held.push(Box::new(socket));
+        let [(silent, socket), (refusing, other)] = places::same_port(V6, V4).expect("loopback");
+        held.extend(places::silenced(silent, socket).expect("a full backlog"));
+        held.push(Box::new(other));
         let options = ConnectOptions::new().limits(Limits::new().connect_timeout(Duration::from_millis(600)));
         let error = arm.connect(&Endpoint::tcp(NAME, silent.port()), &options).err().expect("nobody accepts");
         let ConnectCause::TimedOut(attempts) = error.cause() else { panic!("{error}") };

@@ -70,8 +70,8 @@ fn a_name_of_which_one_address_refuses() {
             Ok(hosts) => hosts,
             Err(error) => return skip::loudly("a name with several addresses", &error),
         };
-        let (refusing, _held) = places::refusing(SocketAddr::new(V6, 0)).expect("loopback");
-        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, refusing.port())).expect("the port is ours");
+        let [(refusing, _held), (_, listener)] = places::same_port(V6, V4).expect("loopback");
+        listener.listen(1).expect("the port is ours");
         let events = same(&Endpoint::tcp(NAME, refusing.port()), &ConnectOptions::new());
         assert_begins(
             &events,
