@@ -243,9 +243,14 @@ impl Roll {
         // Whoever hears of it by the observer and then shuts down does not find it among what was open.
         let phase = state.phase;
         drop(state);
-        if let Some(report) = &report {
+        let told = Told { roll: self, id, report, phase };
+        if let Some(report) = &told.report {
             self.observe(&ServerEvent::Ended { id: id_of_connection, report, served });
         }
+    }
+
+    /// The observer was told of an end that came in this phase.
+    fn note_end(&self, id: u64, report: Option<Report>, phase: Phase) {
         let mut state = self.state();
         if let Some(entry) = state.open.get_mut(&id) {
             entry.has_ended = true;
@@ -410,6 +415,20 @@ impl Drop for Seat {
             entry.is_left = true;
         }
         self.roll.leave(state, self.id);
+    }
+}
+
+/// An end that the observer is told of. It counts also if that panics: the drain would else wait for it for ever.
+struct Told<'a> {
+    roll: &'a Roll,
+    id: u64,
+    report: Option<Report>,
+    phase: Phase,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.roll.note_end(self.id, self.report.take(), self.phase);
     }
 }
 

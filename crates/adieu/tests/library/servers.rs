@@ -122,7 +122,7 @@ impl Handle {
         }
     }
 
-    fn shutdown(&self, limit: Duration) -> Drained {
+    fn shutdown(&self, limit: impl Into<Option<Duration>>) -> Drained {
         match self {
             Self::Blocking(handle) => handle.shutdown(limit),
             Self::Tokio(handle) => runtime().block_on(handle.shutdown(limit)),
@@ -538,6 +538,22 @@ fn a_handler_that_waits_for_something_else_does_not_hold_up_the_end() {
         drop(end);
         expect_reset(&mut client);
         assert!(!serving.report().is_graceful());
+        serving.finish();
+    });
+}
+
+#[test]
+fn an_observer_that_panics_does_not_hold_up_the_end() {
+    on_both(|arm| {
+        let observer: Observer = Arc::new(|event| {
+            if let ServerEvent::Ended { .. } = event {
+                std::panic::resume_unwind(Box::new("on purpose"));
+            }
+        });
+        let serving = arm.serve_with(Setup { observer: Some(observer), ..Setup::default() }, Work::Echo);
+        echo(serving.connect());
+        let drained = serving.handle.shutdown(None);
+        assert_eq!((drained.aborted.len(), drained.unfinished), (0, 0));
         serving.finish();
     });
 }
