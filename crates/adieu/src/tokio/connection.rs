@@ -107,7 +107,7 @@ impl Inner {
 
     /// See [`Wakes::poll_interrupt`].
     pub(super) fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
-        self.wakes.poll_interrupt(&mut self.peer.link, cx)
+        self.wakes.poll_interrupt(&self.peer.link, cx)
     }
 
     /// Whether the interrupt was raised, and the core does not know yet.

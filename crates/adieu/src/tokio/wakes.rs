@@ -4,7 +4,7 @@ use super::stream::Stream;
 use crate::handle::Handle;
 use crate::link::Link;
 use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt};
-use adieu_proto::{LocalEnd, Waiting};
+use adieu_proto::Waiting;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
@@ -14,8 +14,16 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 #[derive(Default)]
 pub(super) struct Wakes {
     timer: Option<Pin<Box<Sleep>>>,
-    interrupt: Option<AsyncInterrupt>,
+    interrupt: Option<Raised>,
     acknowledgements: Option<Acknowledgements>,
+}
+
+/// How it is learned that the interrupt was raised.
+enum Raised {
+    /// Our system wakes us.
+    Told(AsyncInterrupt),
+    /// No descriptor is left for that: it is looked for again and again.
+    LookedFor(Pin<Box<Sleep>>),
 }
 
 /// How an acknowledgement is learned of.
@@ -74,21 +82,26 @@ impl Wakes {
     }
 
     /// Arranges to be woken when the interrupt is raised. True: it was, which is to be told to the core.
-    pub(super) fn poll_interrupt(&mut self, link: &mut Link<Stream>, cx: &mut Context<'_>) -> bool {
+    pub(super) fn poll_interrupt(&mut self, link: &Link<Stream>, cx: &mut Context<'_>) -> bool {
         let Some(interrupt) = link.interrupt().filter(|_| !link.core.is_decided()) else {
             return false;
         };
-        if self.interrupt.is_none() {
-            match AsyncInterrupt::new(interrupt) {
-                Ok(new) => self.interrupt = Some(new),
-                Err(error) => {
-                    link.local_failure(LocalEnd::Socket, &error);
-                    link.act();
-                    return true;
+        let raised = self.interrupt.get_or_insert_with(|| match AsyncInterrupt::new(interrupt) {
+            Ok(watch) => Raised::Told(watch),
+            Err(_) => Raised::LookedFor(Box::pin(sleep(os::LOOK_AGAIN))),
+        });
+        match raised {
+            Raised::Told(watch) => watch.poll_raised(cx).is_ready(),
+            Raised::LookedFor(timer) => {
+                while interrupt.raised().is_none() {
+                    if timer.as_mut().poll(cx).is_pending() {
+                        return false;
+                    }
+                    timer.as_mut().reset(Instant::now() + os::LOOK_AGAIN);
                 }
+                true
             }
         }
-        self.interrupt.as_ref().is_some_and(|interrupt| interrupt.poll_raised(cx).is_ready())
     }
 
     /// Arranges to be woken when the peer's TCP acknowledges something. True: it may have.
