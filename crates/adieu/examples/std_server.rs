@@ -22,7 +22,7 @@ fn serve(stream: TcpStream) {
         Ok(_) => println!("{}", adieu::finish(stream, &Finish::new())),
         // Something is missing, so the client is not to see an orderly end.
         Err(error) => match Finisher::begin(stream, &Finish::new()) {
-            Ok(finisher) => println!("{}", finisher.abort()),
+            Ok(finisher) => println!("{error}: {}", finisher.abort()),
             Err(_) => println!("{error}"),
         },
     }

@@ -45,7 +45,8 @@ pub enum AtBound {
     Reset,
     /// The socket is closed. Our system goes on sending what is not acknowledged, for as long as it does that for a closed socket
     /// (Linux: `tcp_orphan_retries`), and answers what the peer still sends with a reset. Linux and BSD send a reset at once if
-    /// received bytes are unread.
+    /// received bytes are unread. A TLS stream is not whole before our system has taken its `close_notify`, and is then reset all
+    /// the same.
     Close,
 }
 
