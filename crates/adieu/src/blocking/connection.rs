@@ -5,7 +5,7 @@ use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
 use crate::link::adopt::{adopt, adopt_tls, check_socket};
 use crate::link::methods_of_a_connection;
-use crate::os::OwnedSocket;
+use crate::os::{OwnedSocket, set_reset_on_close};
 use crate::tls::RustlsConnection;
 use crate::{Report, SideOptions};
 use socket2::Socket;
@@ -81,7 +81,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The socket is closed then.
+    /// The socket is closed then, which resets the connection: nobody has said whether its stream is whole.
     ///
     /// - It is not a socket, has no stream, is not connected, or its receiving side was shut down.
     /// - It could not be made non-blocking.
@@ -121,6 +121,8 @@ impl Connection {
         socket: Socket,
         adopt: impl FnOnce(Socket) -> Result<Link<Socket>, AdoptError>,
     ) -> Result<Self, AdoptError> {
+        // In case it is refused.
+        set_reset_on_close(&(&socket).into(), true);
         check_socket(&(&socket).into())?;
         socket.set_nonblocking(true)?;
         adopt(socket).map(Self::new)

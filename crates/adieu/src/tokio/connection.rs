@@ -7,10 +7,11 @@ use super::wakes::Wakes;
 use crate::error::{AdoptError, ShutdownError};
 use crate::finishing::Finishing;
 use crate::flow::Peer;
-use crate::handle::Direction;
+use crate::handle::{Direction, Handle as _};
 use crate::link::adopt::{adopt, adopt_tls};
 use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
+use crate::os::set_reset_on_close;
 use crate::tls::RustlsConnection;
 use crate::{Finish, Report, SideOptions};
 use adieu_proto::Waiting;
@@ -348,6 +349,13 @@ impl Inner {
     }
 }
 
+/// A stream that is to be taken over, and is reset if it is refused.
+fn given(socket: impl TryInto<Stream, Error: Into<AdoptError>>) -> Result<Stream, AdoptError> {
+    let stream = socket.try_into().map_err(Into::into)?;
+    set_reset_on_close(&stream.socket(), true);
+    Ok(stream)
+}
+
 impl Connection {
     pub(super) fn new(mut link: Link<Stream>) -> Self {
         link.core.hold();
@@ -369,7 +377,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The socket is closed then.
+    /// The socket is closed then. If it is a stream at all, that resets the connection: nobody has said whether its stream is whole.
     ///
     /// - It is not connected, or its receiving side was shut down. The halves are those of two different streams.
     /// - An option that was asked for cannot be set, means nothing for this socket, is for a socket that adieu opens, or is not
@@ -390,7 +398,7 @@ impl Connection {
         options: &impl SideOptions,
     ) -> Result<Self, AdoptError> {
         let (role, options) = options.side();
-        let stream = socket.try_into().map_err(Into::into)?;
+        let stream = given(socket)?;
         adopt(stream, Some(role), options).map(Self::new)
     }
 
@@ -408,7 +416,7 @@ impl Connection {
         options: &impl SideOptions,
     ) -> Result<Self, AdoptError> {
         let (role, options) = options.side();
-        let stream = socket.try_into().map_err(Into::into)?;
+        let stream = given(socket)?;
         adopt_tls(stream, connection.into(), Some(role), options).map(Self::new)
     }
 

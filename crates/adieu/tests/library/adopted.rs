@@ -5,7 +5,7 @@ use adieu::{
     AdoptError, ConnectOptions, Endpoint, ListenOptions, Listener, OptionError, Report, Role, SideOptions,
     SocketOptions, Transport,
 };
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::rc::Rc;
 
@@ -127,6 +127,18 @@ fn what_only_a_socket_that_is_opened_can_have_is_refused() {
             error.to_string(),
             "the option fastopen is for a socket that is opened, and this one is connected already"
         );
+    });
+}
+
+/// Nobody knows whether what was sent on it is the whole: a FIN would say so.
+#[test]
+fn what_is_refused_is_reset() {
+    on_both(|arm| {
+        let (ours, mut theirs) = pair();
+        let options = ConnectOptions::new().socket(SocketOptions::new().mptcp(true));
+        arm.adopt_as(ours, &options).err().expect("it is connected already");
+        let error = theirs.read(&mut [0; 1]).expect_err("no end that looks whole");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     });
 }
 
