@@ -194,6 +194,22 @@ fn std_server_sends_back_and_finishes() {
 }
 
 #[test]
+fn poll_server_finishes_several_clients_at_once() {
+    let (mut example, address) = Example::listening("poll_server");
+    let clients: [TcpStream; 3] = std::array::from_fn(|_| connected(&address));
+    for mut client in &clients {
+        let mut greeting = String::new();
+        client.read_to_string(&mut greeting).expect("an EOF, before our own end");
+        assert_eq!(greeting, "hello\n");
+    }
+    for mut client in clients {
+        client.write_all(b"bye\n").expect("it still receives");
+        drop(client);
+        assert!(example.line().starts_with("graceful: 4 bytes received"));
+    }
+}
+
+#[test]
 fn tutorial_client_prints_the_answer_and_how_it_ended() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound").to_string();
