@@ -29,6 +29,9 @@ pub struct Secret(Vec<u8>);
 
 impl Secret {
     /// Takes a passphrase; line ends at its end do not belong to it. `None`: nothing is left.
+    ///
+    /// `None` in the options means no secret. So a program whose passphrase comes from outside checks for it: an empty file would
+    /// otherwise turn the encryption off.
     pub fn new(passphrase: &[u8]) -> Option<Self> {
         let end = passphrase.iter().rposition(|b| !matches!(b, b'\n' | b'\r'))?;
         Some(Self(passphrase[..=end].to_vec()))

@@ -19,6 +19,11 @@ use std::time::{Duration, Instant};
 /// any executor, and [`wait`](Self::wait) blocks instead. Each of them gives the same report as often as it is asked. Clones
 /// wait for the same connection.
 ///
+/// It does not change how the connection ends. A connection that is dropped with its sending side open is reset as ever. The report
+/// of one that is dropped before the peer has ended is [`Indeterminate`](crate::Ending::Indeterminate) with
+/// [`Missing::PeerEof`](crate::Missing::PeerEof). On tokio, `tokio::Connection::finish_when_dropped` has a connection finished
+/// instead, if its sending side is shut down when it is dropped.
+///
 /// # None
 ///
 /// Every wait gives `None` if there will be no report: the program took the socket back with

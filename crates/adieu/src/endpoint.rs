@@ -97,7 +97,23 @@ impl Endpoint {
         Self::UnixAbstract { name: name.into() }
     }
 
-    /// A listening socket that the service manager passed, by its name or its number.
+    /// A listening socket that the service manager passed, by its name or its number. No text is parsed as one: a program that
+    /// takes `fd:NAME` from its users takes the prefix off and calls this.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use adieu::{Endpoint, ListenOptions, Listener};
+    ///
+    /// let text = "fd:web";
+    /// let endpoint = match text.strip_prefix("fd:") {
+    ///     Some(name) => Endpoint::passed(name),
+    ///     None => text.parse()?,
+    /// };
+    /// let listener = Listener::bind(&endpoint, &ListenOptions::new())?;
+    /// println!("listening on {}", listener.local_endpoint()); // its address
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn passed(name: impl Into<String>) -> Self {
         Self::Passed { name: name.into() }
     }

@@ -85,9 +85,14 @@
 //! | an event loop of its own | [`Finisher`]: begin, wait as it says, advance |
 //! | a TLS stream of rustls's | [`finish_tls`], `tokio::finish_tls` |
 //! | a socket that it goes on using for a while | [`Connection::from_socket`], and [`into_socket`](Connection::into_socket) back |
-//! | a library that drops the connection when it likes | [`Connection::ending_handle`] gives the report |
+//! | a library that drops the connection when it likes | [`Connection::ending_handle`] gives the report; on tokio, `finish_when_dropped` ends it well |
+//! | two connections to join | [`relay()`] |
+//! | a listening socket, its own or the service manager's | [`Listener::from_socket`], [`Listener::from_service_manager`] |
 //! | clients to serve until it is told to stop | [`Server`] |
-//! | C or C++ | `adieu.h`, of the crate `adieu-capi` |
+//! | C or C++ | `adieu.h`, of the crate `adieu-capi`; see `docs/c.md` |
+//!
+//! The repository has examples of this in `crates/adieu/examples`: `std_server` (threads), `poll_server` (an event loop), `lines`
+//! (tokio-util), `hyper_413` (hyper), `axum_drain` (axum, drained at Ctrl-C).
 //!
 //! # Both directions at once
 //!
@@ -98,7 +103,8 @@
 //!
 //! # Features
 //!
-//! - `tokio`: the same procedure in async, in the module `tokio`.
+//! - `tokio`: the same procedure in async, in the module `tokio`. After `use adieu::*` the name `tokio` means two things, and
+//!   `#[tokio::main]` does not compile: import by name.
 //! - `serde`: `Serialize` for [`Report`].
 //! - `tracing`: a span `connection` for each connection, of the target `adieu`, with the fields `id` ([`Connection::id`]), `role`,
 //!   `endpoint`, `local` and `peer`. Its steps are events at the level `debug`, its bytes at `trace`, and its ending is one event

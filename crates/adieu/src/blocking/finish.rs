@@ -13,15 +13,19 @@ use std::io;
 ///
 /// It takes anything that converts into an owned socket: a [`TcpStream`](std::net::TcpStream), a Unix stream, a
 /// `socket2::Socket`, an `OwnedFd` (Windows: an `OwnedSocket`). Whoever has connected it, everything is said by then: what the
-/// program has written is the whole stream, and the peer is told so by our FIN. A stream that is not whole must not end so;
-/// drop a [`Connection`](crate::Connection) instead, or set SO_LINGER to zero and close.
+/// program has written is the whole stream, and the peer is told so by our FIN. A stream that is not whole must not end so:
+/// [`Finisher::abort`](crate::Finisher::abort) resets its connection instead. A socket is closed without any of this if the program
+/// just drops it.
 ///
 /// It does not block for longer than the [deadline](Finish::deadline), which is 30 s by default. Every failure is in the report,
 /// and the socket is closed whatever happens: also what is not connected ([`NoConnection`](crate::Ending::NoConnection)), and
 /// what is not a stream socket ([`LocalFailure`](crate::Ending::LocalFailure)).
 ///
-/// The counts and times of the report begin here. What was sent before and is not acknowledged at the end is
+/// The counts and times of the report begin here, so its sentence says "0 of 0 bytes acknowledged", however much the program sent
+/// before. [`Graceful`](crate::Ending::Graceful) says that all of that is acknowledged too. How much of it was not acknowledged is
 /// [`bytes_unacknowledged`](Report::bytes_unacknowledged).
+///
+/// What the peer still sends is thrown away, unless [`Finish::late_bytes`] takes it.
 ///
 /// A socket that has clones (`try_clone`, `dup`, a forked child) is open until the last of them is closed; the half-close and
 /// the report hold for all of them, a reset at the bound does not.
@@ -59,9 +63,9 @@ pub fn finish(socket: impl Into<OwnedSocket>, finish: &Finish) -> Report {
 /// peer still sends is decrypted, so the report knows whether its stream was whole.
 ///
 /// It takes the two halves of a `rustls::StreamOwned` (its fields `sock` and `conn`), or a socket and a `rustls::Connection`,
-/// whose handshake is over. What stands in rustls's buffers is part of the
-/// connection: records that it has encrypted are sent before the `close_notify`, and bytes that it has decrypted and nobody has
-/// read are the first of the late bytes.
+/// whose handshake is over. They are of rustls 0.23, which is also `adieu::tls::rustls`. What stands in rustls's buffers is part
+/// of the connection: records that it has encrypted are sent before the `close_notify`, and bytes that it has decrypted and nobody
+/// has read are the first of the late bytes.
 ///
 /// - A peer that ends by FIN without `close_notify` has been cut, or may have been: [`Truncated`](crate::Ending::Truncated). A
 ///   program whose protocol says itself where a message ends can say otherwise with `tls::RustlsConnection::eof`.

@@ -57,6 +57,7 @@ use std::io;
 /// let client = listener.accept()?;
 /// let server = adieu::connect(&upstream, &ConnectOptions::new())?;
 /// let relayed = adieu::relay(client, server, &RelayOptions::new());
+/// println!("client: {}; server: {}", relayed.a, relayed.b);
 /// match relayed.b_to_a.end {
 ///     DirectionEnd::Whole => println!("the client has the whole answer: {} bytes", relayed.b_to_a.bytes_accepted),
 ///     _ => println!("the client saw a reset: {}", relayed.b),

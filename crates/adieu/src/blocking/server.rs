@@ -31,7 +31,8 @@ use std::time::{Duration, Instant};
 /// let client = adieu::connect(&endpoint, &ConnectOptions::new())?;
 /// assert!(client.shutdown_send()?.drain().is_graceful());
 ///
-/// // In a service, a thread that waits for SIGTERM does this.
+/// // In a service, a thread that waits for SIGTERM or Ctrl-C does this. The crate ctrlc has such a thread:
+/// // `ctrlc::set_handler(move || handle.begin_shutdown(Duration::from_secs(10)))?;`
 /// let drained = handle.shutdown(Duration::from_secs(10));
 /// assert!(drained.aborted.is_empty());
 /// serving.join().expect("the handler does not panic")?;

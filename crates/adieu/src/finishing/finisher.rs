@@ -23,6 +23,17 @@ use std::time::Instant;
 /// Dropped before the report, it closes the connection as far as it has come. If our FIN is queued, our system still delivers
 /// what was sent before it; if it is not, because nothing was advanced yet, the peer sees a reset.
 ///
+/// # The loop
+///
+/// 1. [`begin`](Self::begin), then [`advance`](Self::advance) at once: that sends the FIN.
+/// 2. While it says [`Waiting`](Progress::Waiting), ask for [`waits`](Self::waits), each time anew: what to wait on can change with
+///    every `advance`.
+/// 3. Wait for [`on`](FinisherWaits::on) as `readable` and `writable` say, and no longer than until
+///    [`until`](FinisherWaits::until). Of many finishers the earliest `until` counts.
+/// 4. `advance` those that are ready and those whose time has come. It does no harm to advance one too often.
+///
+/// The example `poll_server` is such a loop over many connections, with `poll`.
+///
 /// # Examples
 ///
 /// ```
@@ -74,8 +85,13 @@ pub enum Progress {
 /// What a [`Finisher`] waits for.
 #[derive(Debug, Clone, Copy)]
 pub struct FinisherWaits<'a> {
-    /// What to register with the loop: the socket itself, or while only acknowledgements are missing something that becomes
-    /// readable when one comes (Linux). `None`: only the time is waited for, or nothing any more.
+    /// What to register with the loop, as a `BorrowedFd` (Windows: a `BorrowedSocket`). It is the socket itself, or while only
+    /// acknowledgements are missing another descriptor, which becomes readable when they come (Linux). `None`: only the time is
+    /// waited for, or nothing any more.
+    ///
+    /// A loop that keeps registrations (epoll, mio) compares it with the one before. If it has changed, it removes the old one and
+    /// registers the new one. The socket that is kept stays readable after the peer's end, so a level-triggered loop would spin.
+    /// Closing at the end removes what is registered.
     pub on: Option<Pollable<'a>>,
     /// Wait for it to become readable. Level-triggered and edge-triggered are both right: `advance` takes everything there is, or
     /// asks to be called again at once.

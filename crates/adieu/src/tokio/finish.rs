@@ -18,12 +18,13 @@ use tokio::task::coop::poll_proceed;
 /// side, receives until the peer has ended too, waits until everything is acknowledged, closes, and reports.
 ///
 /// It takes a [`TcpStream`](tokio::net::TcpStream), a `UnixStream`, the pair of halves that `into_split` of either gave, or a
-/// [`Stream`]. What the program has written to it is the whole stream, and the peer is told so by our FIN; a stream that is not
-/// whole must not end so.
+/// [`Stream`]. What the program has written to it is the whole stream, and the peer is told so by our FIN. A stream that is not
+/// whole must not end so: [`Connection::from_socket`](super::Connection::from_socket) takes the socket over, and
+/// [`abort`](super::Connection::abort) resets it.
 ///
 /// It takes no longer than the [deadline](Finish::deadline), which is 30 s by default. Every failure is in the report, also
 /// halves of two different streams ([`AdoptError::NotOneStream`]), and the socket is closed whatever happens. The counts and
-/// times of the report begin here.
+/// times of the report begin here, so its sentence says "0 of 0 bytes acknowledged", however much the program sent before.
 ///
 /// # Cancel safety
 ///
