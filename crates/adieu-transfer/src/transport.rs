@@ -99,12 +99,13 @@ enum State {
 
 impl Wire {
     /// Takes a connection over. The interrupt is the one of the connection's options: a wait for our own input watches it
-    /// too.
+    /// too. `None`: the options have none.
     pub fn new(connection: Connection, interrupt: Option<&Interrupt>) -> Self {
         Self { state: State::Open(connection), interrupt: interrupt.cloned() }
     }
 
-    /// Closes and reports: gracefully if both sides have ended, and abortively if ours has not.
+    /// Closes and reports: gracefully if both sides have ended, and abortively if ours has not. `None`: a call on it has panicked
+    /// before, so nothing is known.
     pub fn finish(self) -> Option<Report> {
         match self.state {
             State::Open(connection) => Some(connection.abort()),

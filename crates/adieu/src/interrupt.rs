@@ -11,6 +11,27 @@ use std::{fmt, io};
 /// [`Interrupted`](crate::Ending::Interrupted).
 ///
 /// Clones are the same interrupt. Once raised, it stays raised.
+///
+/// It aborts: the peers see a reset. A server that is to let its clients end first is shut down by its
+/// [handle](crate::ServerHandle::shutdown).
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{ConnectOptions, Ending, Interrupt, Signal};
+///
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let endpoint = listener.local_addr()?.into();
+/// let interrupt = Interrupt::new()?;
+/// let connection = adieu::connect(&endpoint, &ConnectOptions::new().interrupt(&interrupt))?;
+/// // In a program, once somebody has pressed a button.
+/// std::thread::spawn(move || interrupt.raise(Signal::Interrupt));
+///
+/// // The peer is silent, and would be waited for.
+/// let (reply, report) = adieu::request(connection, "this is a test");
+/// assert!(matches!(report.ending(), Ending::Interrupted { signal: Signal::Interrupt }), "{report}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Interrupt {
     shared: Arc<Shared>,

@@ -24,6 +24,9 @@ impl Listener {
     /// Binds and listens. The options go to every connection that is accepted. An endpoint that the service manager passed is
     /// [taken](Self::from_service_manager).
     ///
+    /// It is not async: nothing is waited for, except that the lookup of a host's name blocks the thread. An address such as
+    /// `127.0.0.1` is not looked up.
+    ///
     /// # Errors
     ///
     /// The name was not found, or no address could be bound.
@@ -40,9 +43,9 @@ impl Listener {
         Ok(Self { inner, acceptor, interrupt: OnceLock::new() })
     }
 
-    /// Takes over a socket that listens already: a [`std::net::TcpListener`] (of a tokio one, what its `into_std` gives), a Unix listener, a `socket2::Socket`, or a
-    /// descriptor that was inherited. The options go to every connection that is accepted, and what they ask of the socket is set
-    /// on it.
+    /// Takes over a socket that listens already: a [`std::net::TcpListener`] (of a tokio one, what its `into_std` gives), a Unix
+    /// listener, a `socket2::Socket`, or a descriptor that was inherited. The options go to every connection that is accepted, and
+    /// what they ask of the socket is set on it.
     ///
     /// The socket is made non-blocking, and every descriptor of the same socket shares that. The file of a Unix socket is left to
     /// whoever made it. If it cannot be taken over it is closed.
