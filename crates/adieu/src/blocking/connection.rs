@@ -99,8 +99,8 @@ impl Connection {
     /// without: the session goes on, and the connection ends by `close_notify`, then FIN.
     ///
     /// Bytes that rustls has decrypted and nobody has read are received first. An EOF of the peer without `close_notify` is
-    /// [`Truncated`](crate::Ending::Truncated), unless `tls::RustlsConnection::eof` says otherwise. What the report cannot know is
-    /// said at [`finish_tls`](crate::finish_tls()).
+    /// [`Truncated`](crate::Ending::Truncated), unless `tls::RustlsConnection::eof` says otherwise. What the report cannot know, and
+    /// the features that this needs, are said at [`finish_tls`](crate::finish_tls()).
     ///
     /// # Errors
     ///

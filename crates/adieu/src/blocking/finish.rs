@@ -12,7 +12,8 @@ use std::io;
 /// waits until everything is acknowledged, closes, and reports.
 ///
 /// It takes anything that converts into an owned socket: a [`TcpStream`](std::net::TcpStream), a Unix stream, a
-/// `socket2::Socket`, an `OwnedFd` (Windows: an `OwnedSocket`). Whoever has connected it, everything is said by then: what the
+/// `socket2::Socket`, an `OwnedFd` (Windows: an `OwnedSocket`). A stream of tokio's is for `tokio::finish`, and one that is only
+/// borrowed for a [`Finisher`](crate::Finisher). Whoever has connected it, everything is said by then: what the
 /// program has written is the whole stream, and the peer is told so by our FIN. A stream that is not whole must not end so:
 /// [`Finisher::abort`](crate::Finisher::abort) resets its connection instead. A socket is closed without any of this if the program
 /// just drops it.
@@ -89,6 +90,10 @@ pub fn finish(socket: impl Into<OwnedSocket>, finish: &Finish) -> Report {
 ///     Ok(adieu::finish_tls(stream.sock, stream.conn, &Finish::new()))
 /// }
 /// ```
+///
+/// # Features
+///
+/// `tls`, or `tls-core` alone. Without them no session converts into a `tls::RustlsConnection`, which the compiler then says.
 ///
 /// # RFC
 ///

@@ -114,7 +114,7 @@ impl<S: AsHandle> Finisher<S> {
     }
 
     /// The same, but of a socket on which the program speaks TLS with rustls: our `close_notify` comes before the FIN, and what
-    /// comes is decrypted. See [`finish_tls`](crate::finish_tls()).
+    /// comes is decrypted. See [`finish_tls`](crate::finish_tls()), also for the features that it needs.
     ///
     /// # Errors
     ///
