@@ -10,6 +10,7 @@ use std::future::Future;
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 #[cfg(feature = "tokio")]
@@ -285,11 +286,12 @@ impl Roll {
         self.tell(state);
     }
 
-    /// Tells the observer, if there is one.
+    /// Tells the observer, if there is one. It may panic, as `println!` does once nobody reads our stdout: the panic hook has told
+    /// of that by then, and who has ended still gives its place up.
     pub(crate) fn observe(&self, event: &ServerEvent<'_>) {
         let observer = self.state().observer.clone();
         if let Some(observer) = observer {
-            observer(event);
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(event)));
         }
     }
 

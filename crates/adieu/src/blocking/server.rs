@@ -95,7 +95,8 @@ impl Server {
         self
     }
 
-    /// Calls this with everything that happens, such as the report of every connection as it ends.
+    /// Calls this with everything that happens, such as the report of every connection as it ends. If it panics, the server goes
+    /// on.
     pub fn observer(mut self, observer: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self

@@ -394,6 +394,23 @@ fn a_handler_that_panics_resets_its_client_and_nobody_else() {
     });
 }
 
+/// As one that prints, once nobody reads what is printed.
+#[test]
+fn an_observer_that_panics_keeps_no_place_taken() {
+    on_both(|arm| {
+        let observer: Observer = Arc::new(|_| std::panic::resume_unwind(Box::new("on purpose")));
+        let setup = Setup { at_once: Some(1), observer: Some(observer), ..Setup::default() };
+        let serving = arm.serve_with(setup, Work::Answer);
+        for _ in 0..3 {
+            read_rest(serving.client_in_the_middle());
+        }
+        let _stays = serving.client_in_the_middle();
+        let drained = serving.handle.shutdown(Duration::from_millis(10));
+        assert_eq!((drained.aborted.len(), drained.unfinished), (1, 0));
+        assert_eq!(serving.finish(), drained);
+    });
+}
+
 #[test]
 fn who_ended_before_the_shutdown_is_told_and_not_kept() {
     on_both(|arm| {
