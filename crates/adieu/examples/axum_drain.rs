@@ -13,7 +13,10 @@ use axum::{Router, routing::get};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use std::{error::Error, pin::pin, time::Duration};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
+
+/// How long a client that has just connected may take to ask.
+const GRACE: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -51,8 +54,11 @@ async fn serve(mut connection: Connection, app: Router, mut stopping: watch::Rec
         // The report has the reason too, if it fails.
         _ = http.as_mut() => {}
         _ = stopping.changed() => {
-            http.as_mut().graceful_shutdown();
-            let _ = http.await;
+            // hyper would close without an answer if it has read nothing yet: a client from the backlog may have asked already.
+            if timeout(GRACE, http.as_mut()).await.is_err() {
+                http.as_mut().graceful_shutdown();
+                let _ = http.await;
+            }
         }
     }
 }

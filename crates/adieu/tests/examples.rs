@@ -56,7 +56,11 @@ impl Example {
     }
 
     fn interrupt(&self) {
-        let killed = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let killed = Command::new("kill").args([signal, &self.process.id().to_string()]).status();
         assert!(killed.expect("every system has it").success());
     }
 
@@ -161,6 +165,35 @@ fn axum_drain_lets_its_connections_end() {
     let (status, said) = example.end();
     assert!(status.success());
     assert!(said.starts_with("graceful: ") && said.ends_with("drained: 1 ended, 0 aborted\n"), "{said}");
+}
+
+/// What the kernel has accepted for it is served, as the server promises.
+#[test]
+fn axum_drain_answers_who_has_asked_before_the_interrupt() {
+    let (example, address) = Example::listening("axum_drain");
+    let ask = || {
+        let mut client = connected(&address);
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: example\r\nConnection: close\r\n\r\n")
+            .expect("there is room");
+        client
+    };
+    let expect_answer = |mut client: TcpStream| {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an EOF");
+        assert!(answer.ends_with("\r\n\r\nhello\n"), "{answer}");
+    };
+    // Once it has answered, it waits for the interrupt.
+    expect_answer(ask());
+    // Asleep, it sees the clients, their requests and the interrupt all at once.
+    example.signal("-STOP");
+    let clients: Vec<TcpStream> = (0..20).map(|_| ask()).collect();
+    example.interrupt();
+    example.signal("-CONT");
+    clients.into_iter().for_each(expect_answer);
+    let (status, said) = example.end();
+    assert!(status.success());
+    assert!(said.ends_with(" ended, 0 aborted\n"), "{said}");
 }
 
 #[test]
