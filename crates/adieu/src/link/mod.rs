@@ -42,8 +42,10 @@ use adieu_proto::{
     Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Side, Time, Waiting,
 };
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 use syn::Syn;
 use trace::Trace;
@@ -63,6 +65,7 @@ pub(crate) struct Link<H: Handle> {
     told_time: Option<Instant>,
     /// Somebody else has connected it.
     is_given: bool,
+    is_dropped: bool,
     /// Until then the interrupt is not heeded.
     deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
@@ -98,6 +101,7 @@ impl<H: Handle> Link<H> {
             start,
             told_time: None,
             is_given: false,
+            is_dropped: false,
             deferred_until: None,
             first_fin: None,
             pace: os::ProbePace::default(),
@@ -134,6 +138,7 @@ impl<H: Handle> Link<H> {
             start: self.start,
             told_time: self.told_time,
             is_given: self.is_given,
+            is_dropped: false,
             deferred_until: self.deferred_until,
             first_fin: self.first_fin,
             pace: std::mem::take(&mut self.pace),
@@ -174,7 +179,11 @@ impl<H: Handle> Link<H> {
     /// Tells a step with the time at which its call began: the peer may see its effect before it returns.
     fn observe_at(&self, at: Time, event: &Event<'_>) {
         self.trace.tell(at, event);
-        if let Some(observer) = &self.options.observer {
+        let Some(observer) = &self.options.observer else { return };
+        if self.is_dropped || thread::panicking() {
+            // One that panics keeps the ending from nobody then, nor does it end the process, as a second panic would.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(at, event)));
+        } else {
             observer(at, event);
         }
     }
@@ -399,6 +408,7 @@ impl<H: Handle> Link<H> {
 /// A link that is dropped unfinished closes its socket, with an abort if its sending side is still open.
 impl<H: Handle> Drop for Link<H> {
     fn drop(&mut self) {
+        self.is_dropped = true;
         if self.handle.is_some() {
             self.give_up();
         }

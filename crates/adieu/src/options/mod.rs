@@ -186,7 +186,8 @@ macro_rules! common_options {
                 self
             }
 
-            /// Calls `observer` with each step and the time since the start, on the thread that makes the step.
+            /// Calls `observer` with each step and the time since the start, on the thread that makes the step. If it panics,
+            /// so does the call that made the step; but while the connection is dropped, it is closed and told all the same.
             pub fn observer(
                 mut self,
                 observer: impl Fn(Duration, &Event<'_>) + Send + Sync + 'static,

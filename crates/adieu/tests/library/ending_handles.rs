@@ -8,8 +8,10 @@ use adieu_testkit::peer::Step::{Hold, ReceiveToEof, Send};
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -218,6 +220,33 @@ fn an_observer_that_panics_at_the_close_does_not_keep_the_handle_waiting() {
         let handle = connection.ending_handle();
         thread::spawn(move || connection.abort()).join().expect_err("it panics");
         assert_eq!(ended(&handle).ending().name(), "reset");
+    });
+}
+
+/// As one that prints, once nobody reads what is printed. A panic while another unwinds would end the process.
+#[test]
+fn an_observer_that_always_panics_keeps_a_dropped_connection_from_nobody() {
+    on_both(|arm| {
+        for unwinds in [false, true] {
+            let panics = Arc::new(AtomicBool::new(false));
+            let heeds = Arc::clone(&panics);
+            let options = ConnectOptions::new().observer(move |_, _| {
+                if heeds.load(Ordering::SeqCst) {
+                    std::panic::resume_unwind(Box::new("on purpose"));
+                }
+            });
+            let (open, _stream) = arm.to_std(&options);
+            let handle = open.ending_handle();
+            panics.store(true, Ordering::SeqCst);
+            let held = std::panic::catch_unwind(AssertUnwindSafe(move || {
+                let _open = open;
+                if unwinds {
+                    std::panic::resume_unwind(Box::new("on purpose"));
+                }
+            }));
+            assert_eq!(held.is_err(), unwinds);
+            assert_eq!(ended(&handle).ending().name(), "indeterminate");
+        }
     });
 }
 
