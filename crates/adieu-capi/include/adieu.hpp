@@ -230,6 +230,8 @@ private:
 };
 
 /// Finishes a connection on the event loop of the program. Move-only; one thread at a time uses it.
+///
+///     adieu::finisher finisher{adieu::socket(sock)}; // with parentheses it would declare a function
 class finisher {
 public:
     /// Takes the socket over. Throws adieu::error if there is no connection that can be finished; the socket is closed then.

@@ -28,6 +28,9 @@ use std::io;
 ///
 /// What the peer still sends is thrown away, unless [`Finish::late_bytes`] takes it.
 ///
+/// If a read or write of the program has already failed, with ECONNRESET for example, Linux does not tell that again. The ending is
+/// then [`Indeterminate`](crate::Ending::Indeterminate) with [`Missing::Cause`](crate::Missing::Cause), and never graceful.
+///
 /// A socket that has clones (`try_clone`, `dup`, a forked child) is open until the last of them is closed; the half-close and
 /// the report hold for all of them, a reset at the bound does not.
 ///
