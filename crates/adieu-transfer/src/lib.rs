@@ -21,7 +21,8 @@
 //!
 //! let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new())?;
 //! let endpoint = listener.local_endpoint().clone();
-//! // Both sides know it: it authenticates them to each other, and encrypts what they say.
+//! // Both sides know it: it authenticates them to each other, and encrypts what they say. An empty passphrase gives `None`, which
+//! // means no secret.
 //! let secret = Secret::new(b"correct horse battery staple");
 //!
 //! let options = SendOptions { secret: secret.clone(), ..SendOptions::default() };
@@ -54,6 +55,9 @@
 //! [`Verdict::Stored`] at the sender: the receiver says that every file is whole, durable and under its name, and its count
 //! and hashes are the sender's own. That it says the truth is for the secret or TLS to make sure: they authenticate it. What a
 //! [`Store`] of the receiver's program calls durable is that program's word.
+//!
+//! [`Verdict::Written`] is less: everything arrived whole, and where it is now may not be durable, as in a [`MemoryStore`]. The
+//! command `adieu send` exits with 6 then, and with 0 only for a receipt that says *stored*.
 //!
 //! # Progress, and cancelling
 //!
