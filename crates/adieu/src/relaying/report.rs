@@ -5,7 +5,26 @@ use crate::flow::{End, Peer};
 use crate::handle::Handle;
 use crate::{Ending, Report};
 
-/// How a relay ended.
+/// How a relay ended: a [`Report`], which prints as a sentence, for each connection, and a [`Direction`] for each stream.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{Direction, DirectionEnd, RelayReport};
+///
+/// fn tell(relayed: &RelayReport) {
+///     eprintln!("client: {}; server: {}", relayed.a, relayed.b);
+///     for (way, Direction { bytes_accepted, end, .. }) in [("up", relayed.a_to_b), ("down", relayed.b_to_a)] {
+///         let how = match end {
+///             DirectionEnd::Whole => "passed on whole",
+///             DirectionEnd::CutAtSource { .. } => "its source was cut",
+///             DirectionEnd::CutAtSink { .. } => "nobody took the rest",
+///             _ => "ended otherwise",
+///         };
+///         eprintln!("{way}: {bytes_accepted} bytes, {how}");
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RelayReport {
