@@ -8,7 +8,7 @@ use crate::{
     Address, AdoptError, Context, Endpoint, FastOpen, ListenError, ProxyAddress, Report, Role, SystemError,
     Transport, Words,
 };
-use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Outcome, Signal, Time};
+use adieu_proto::{Call, Ending, Fault, FaultKind, LocalEnd, Outcome, Signal, Time};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -75,6 +75,8 @@ pub(crate) struct Facts {
     pub(crate) tcp: os::TcpFacts,
     /// Of a connection that never was: what every address said.
     pub(crate) failure: Option<Words>,
+    /// What the program's own input or output said as it failed, where no system call did.
+    pub(crate) local_words: Option<Words>,
     /// Who was connected to.
     pub(crate) host: Option<String>,
     /// Without TLS of ours, what was received begins as the other side of TLS does.
@@ -101,6 +103,7 @@ impl Facts {
             order_is_unknown: false,
             tcp: os::TcpFacts::default(),
             failure: None,
+            local_words: None,
             host: None,
             received_tls: false,
             sent_tls: false,
@@ -120,7 +123,10 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
         (None, Some(number)) => {
             Some(SystemError::new(Some(number), error_name(number), describe_code(number)))
         }
-        (None, None) => None,
+        (None, None) => {
+            let local = matches!(outcome.ending, Ending::LocalFailure { .. }).then_some(&facts.local_words);
+            local.cloned().flatten().map(|words| SystemError::new(None, None, words))
+        }
     };
     report.transport = facts.transport;
     report.proxy.clone_from(&facts.proxy);

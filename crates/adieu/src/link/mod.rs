@@ -401,6 +401,9 @@ impl<H: Handle> Link<H> {
 
     pub(crate) fn local_failure(&mut self, end: LocalEnd, error: &io::Error) {
         self.observe(&Event::LocalFailure { end });
+        if error.raw_os_error().is_none() && !self.core.is_decided() {
+            self.facts.local_words = Some(error.to_string().into());
+        }
         self.core.handle_local_failure(self.now(), end, error.raw_os_error());
     }
 }

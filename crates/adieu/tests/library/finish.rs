@@ -181,6 +181,8 @@ fn a_sink_that_fails_resets() {
         let finish = Finish::new().late_bytes(|_| Err(io::Error::other("full")));
         let report = way.finish(ours, &finish);
         assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Output }, "{report}");
+        let error = report.error.as_ref().expect("it told one");
+        assert_eq!((error.code, &*error.words), (None, "full"));
         assert!(was_reset(theirs));
     });
 }

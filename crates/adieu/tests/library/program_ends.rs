@@ -221,6 +221,7 @@ fn what_a_failing_reader_gave_is_delivered_before_the_reset() {
         });
         let (report, received) = exchanged(input, Output::null(), |stream| to_the_end(&stream));
         assert_eq!(report.ending(), failure_of(LocalEnd::Input), "{report}");
+        assert!(report.error.is_some(), "what it said, with a number or without: {report}");
         assert_eq!((report.bytes_accepted, report.exit_code()), (2_000, 7), "{report}");
         assert_eq!(received.0.len(), 2_000);
         if !adieu_testkit::scenario::is_wine() {
@@ -332,6 +333,7 @@ fn a_writer_that_fails_is_a_failure_of_the_output() {
             sent.and_then(|()| stream.shutdown(Shutdown::Write)).is_err() || to_the_end(&stream).1.is_some()
         });
         assert_eq!(report.ending(), failure_of(LocalEnd::Output), "{report}");
+        assert!(report.error.is_some(), "what it said, with a number or without: {report}");
         assert!(report.bytes_written <= 20_000, "{report}");
         assert!(is_reset || adieu_testkit::scenario::is_wine(), "never a FIN");
     }
