@@ -150,7 +150,7 @@ int main(int argc, char **argv)
     static struct client *whose[PLACES + 1];
     const int most = argc > 1 ? atoi(argv[1]) : 1;
     adieu_socket listener;
-    int accepted = 0, i;
+    int accepted = 0, is_short = 0, i;
 
 #ifdef _WIN32
     WSADATA data;
@@ -189,7 +189,12 @@ int main(int argc, char **argv)
                 free_place = client;
             }
         }
-        if (free_place != NULL && accepted < most) {
+        if (is_short) {
+            /* No descriptor was free: it rests until one may be, as the client would be there again at once. */
+            is_short = 0;
+            if (timeout < 0 || timeout > 100)
+                timeout = 100;
+        } else if (free_place != NULL && accepted < most) {
             whose[count] = NULL;
             watched[count].fd = listener;
             watched[count].events = POLLIN;
@@ -208,6 +213,8 @@ int main(int argc, char **argv)
                 free_place->length = 0;
                 if (free_place->socket != ADIEU_NO_SOCKET)
                     accepted++;
+                else
+                    is_short = 1;
             } else if (whose[each]->finisher != NULL) {
                 advance(whose[each]);
             } else {
