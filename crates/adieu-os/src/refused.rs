@@ -63,11 +63,6 @@ pub fn is_sending_shut(_: &SockRef<'_>) -> bool {
     false
 }
 
-/// Not known here: a socket that has no peer counts as one that never had one.
-pub fn was_connected(_: &SockRef<'_>) -> bool {
-    false
-}
-
 /// Not known here.
 pub fn peer_has_ended_first(_: &SockRef<'_>) -> bool {
     false

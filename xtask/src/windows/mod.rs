@@ -165,8 +165,11 @@ fn build(parts: &Parts, folder: &Path) -> Result<Vec<PathBuf>> {
         bail!("no test was built");
     }
     let library = build_processprng(folder)?;
-    for place in [folder.join(TARGET).join("debug"), folder.join(TARGET).join("debug/deps")] {
-        fs::copy(&library, place.join("bcryptprimitives.dll"))?;
+    for place in ["debug", "debug/deps", "debug/examples"] {
+        let place = folder.join(TARGET).join(place);
+        if place.is_dir() {
+            fs::copy(&library, place.join("bcryptprimitives.dll"))?;
+        }
     }
     Ok(programs)
 }

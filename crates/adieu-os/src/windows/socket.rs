@@ -30,6 +30,26 @@ pub fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
     if result == ws::SOCKET_ERROR { Err(last_error()) } else { Ok(()) }
 }
 
+/// Whether a socket without a peer had one. Windows goes on naming the peer of a connection that is over; Wine does not.
+///
+/// Source: Winsock's SO_CONNECT_TIME: all bits are set if the socket is not connected.
+pub fn was_connected(socket: &SockRef<'_>) -> bool {
+    let mut seconds = u32::MAX;
+    let mut length = 4;
+    #[expect(unsafe_code, reason = "socket2 does not have SO_CONNECT_TIME")]
+    // SAFETY: the socket is borrowed for the call, and the pointer and length describe `seconds`, a DWORD.
+    let result = unsafe {
+        ws::getsockopt(
+            socket.as_socket().as_raw_socket() as ws::SOCKET,
+            ws::SOL_SOCKET,
+            ws::SO_CONNECT_TIME,
+            (&raw mut seconds).cast(),
+            &raw mut length,
+        )
+    };
+    result == 0 && seconds != u32::MAX
+}
+
 /// Whether it is a socket of IPv6.
 ///
 /// Source: Winsock's SO_PROTOCOL_INFO.

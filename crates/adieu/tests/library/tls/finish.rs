@@ -288,6 +288,10 @@ fn an_end_that_the_program_has_made_itself_is_not_made_twice() {
     let script: &Script =
         &[Step::Handshake, Step::ReceiveToEnd, Step::Send(700), Step::CloseNotify, Step::Fin];
     for shuts_down in [false, true] {
+        // Both directions may be over when it is finished, which elsewhere looks as if it never was connected.
+        if shuts_down && cfg!(not(target_os = "linux")) {
+            continue;
+        }
         let body: fn(Way, Secured, Peer) = if shuts_down {
             |way, mut ours, peer| {
                 ours.session.send_close_notify();
