@@ -286,7 +286,7 @@ impl adieu_report {
         report.context = match self.why_not() {
             Some(why) => Context::Told(format!("the socket cannot be finished: {why}")),
             None if self.peer_spoke == adieu_fact::Yes as i32 => Context::PeerSpoke,
-            None => Context::Usual,
+            None => Context::Given,
         };
         Some(report)
     }

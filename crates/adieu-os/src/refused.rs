@@ -64,8 +64,8 @@ pub fn is_sending_shut(_: &SockRef<'_>) -> bool {
 }
 
 /// Not known here.
-pub fn peer_has_ended_first(_: &SockRef<'_>) -> bool {
-    false
+pub fn peer_has_ended_first(_: &SockRef<'_>) -> Option<bool> {
+    None
 }
 
 /// Not known here.

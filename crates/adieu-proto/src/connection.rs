@@ -431,8 +431,15 @@ impl Connection {
 
     /// The program waits no longer: close, whatever the peer still has to say or to acknowledge.
     pub fn handle_give_up(&mut self, now: Time) {
-        let missing = if self.both_ended() { Missing::Acknowledgement } else { Missing::PeerEof };
-        self.decide(now, Ending::Indeterminate { missing });
+        let ending = if self.both_ended() {
+            Ending::Indeterminate { missing: Missing::Acknowledgement }
+        } else if self.peer_has_ended() && self.send == SendHalf::Open {
+            // Nothing of the peer's is missing: it is our own end that there will not be.
+            Ending::Reset { by: Side::Us }
+        } else {
+            Ending::Indeterminate { missing: Missing::PeerEof }
+        };
+        self.decide(now, ending);
     }
 
     /// Asks for an [`Action::Sample`]: the driver saw an error or a hang-up on the socket that no call has told, or needs

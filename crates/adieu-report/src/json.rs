@@ -177,7 +177,9 @@ impl<'de> Deserialize<'de> for Report {
         let message = json.message.clone();
         let mut report = json.into_report().map_err(D::Error::custom)?;
         // The context has no key: it is the one with which the sentence is what was written.
-        for context in [Context::Usual, Context::PeerSpoke, Context::OtherSideCut, Context::Binding] {
+        let contexts =
+            [Context::Usual, Context::Given, Context::PeerSpoke, Context::OtherSideCut, Context::Binding];
+        for context in contexts {
             report.context = context;
             if report.to_string() == message {
                 return Ok(report);

@@ -148,6 +148,8 @@ pub enum Context {
     PeerSpoke,
     /// The reset by us passes on that the other side of a relay was cut, after everything from there was delivered.
     OtherSideCut,
+    /// The socket was given to us to be finished: what was sent before is not in the counts.
+    Given,
     /// A listener could not be made.
     Binding,
     /// The whole sentence, where whoever made the report knows more than its facts say.

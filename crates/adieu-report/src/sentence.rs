@@ -15,7 +15,7 @@ impl Report {
         match &self.context {
             Context::Told(sentence) => return sentence.clone(),
             Context::Binding => return format!("cannot listen on {}: {}", self.endpoint, self.error_text()),
-            Context::Usual | Context::PeerSpoke | Context::OtherSideCut => {}
+            Context::Usual | Context::Given | Context::PeerSpoke | Context::OtherSideCut => {}
         }
         if self.local_end() == Some(LocalEnd::Command) && self.phase != Phase::Connecting {
             let command = self.command.map_or_else(
@@ -196,11 +196,19 @@ impl Report {
         } else if self.bytes_written != self.bytes_received {
             text += &format!(" ({} of them written)", self.bytes_written);
         }
+        if self.context == Context::Given {
+            text += &match self.bytes_unacknowledged {
+                Some(0) => ", everything sent is acknowledged".to_owned(),
+                Some(n) => format!(", {} sent before not acknowledged", bytes(n)),
+                None => String::new(),
+            };
+            return text;
+        }
         text += &match self.bytes_acknowledged {
             Some(n) => format!(", {n} of {} acknowledged", bytes(self.bytes_accepted)),
             None => format!(", {} accepted by our kernel", bytes(self.bytes_accepted)),
         };
-        // Of a socket that was given to us, what was sent before may be missing too.
+        // Of a socket that was given to us in the middle of its life.
         let before = self.bytes_unacknowledged.map_or(0, |n| n.saturating_sub(self.bytes_accepted));
         if before > 0 {
             text += &format!(", {} sent before not acknowledged", bytes(before));

@@ -179,7 +179,7 @@ pub use options::{
     ConnectOptions, DataPath, IpVersion, Limits, ListenOptions, OptionError, SideOptions, SocketOptions,
     UnsuitedError,
 };
-pub use os::{Calls, OwnedSocket, PassedSocketError, describe_error, error_name};
+pub use os::{Calls, OwnedSocket, PassedSocketError, Pollable, describe_error, error_name};
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError};

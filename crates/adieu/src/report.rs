@@ -70,8 +70,10 @@ pub(crate) struct Facts {
     pub(crate) local_address: Option<Address>,
     pub(crate) peer_address: Option<Address>,
     pub(crate) resolved: Option<Time>,
-    /// Both directions had ended before we came.
+    /// Both directions had ended before we came, or may have.
     pub(crate) order_is_unknown: bool,
+    /// The socket was given to us when everything was sent.
+    pub(crate) is_given_to_finish: bool,
     pub(crate) tcp: os::TcpFacts,
     /// Of a connection that never was: what every address said.
     pub(crate) failure: Option<Words>,
@@ -101,6 +103,7 @@ impl Facts {
             peer_address: None,
             resolved: None,
             order_is_unknown: false,
+            is_given_to_finish: false,
             tcp: os::TcpFacts::default(),
             failure: None,
             local_words: None,
@@ -133,6 +136,9 @@ pub(crate) fn of(core: &adieu_proto::Connection, outcome: &Outcome, facts: &Fact
     report.fast_open = facts.fast_open;
     report.local_address.clone_from(&facts.local_address);
     report.peer_address.clone_from(&facts.peer_address);
+    if facts.is_given_to_finish && report.context == Context::Usual {
+        report.context = Context::Given;
+    }
     if facts.order_is_unknown {
         (report.ended_first, report.peer_ended_after_us) = (None, None);
     }

@@ -143,9 +143,9 @@ pub fn is_sending_shut(socket: &SockRef<'_>) -> bool {
 }
 
 /// Whether the peer has ended its side, and this side has not: CLOSE-WAIT. Of a Unix socket, whether the peer has ended its side.
-pub fn peer_has_ended_first(socket: &SockRef<'_>) -> bool {
-    has_all_of_the_peers(socket)
-        && tcp_info(socket.as_fd()).map_or(true, |info| info.tcpi_state == state::CLOSE_WAIT)
+pub fn peer_has_ended_first(socket: &SockRef<'_>) -> Option<bool> {
+    let is_waiting = |info: libc::tcp_info| info.tcpi_state == state::CLOSE_WAIT;
+    Some(has_all_of_the_peers(socket) && tcp_info(socket.as_fd()).map_or(true, is_waiting))
 }
 
 /// Whether no more comes from the peer than is here to be received.

@@ -22,9 +22,8 @@ use std::io;
 /// and the socket is closed whatever happens: also what is not connected ([`NoConnection`](crate::Ending::NoConnection)), and
 /// what is not a stream socket ([`LocalFailure`](crate::Ending::LocalFailure)).
 ///
-/// The counts and times of the report begin here, so its sentence says "0 of 0 bytes acknowledged", however much the program sent
-/// before. [`Graceful`](crate::Ending::Graceful) says that all of that is acknowledged too. How much of it was not acknowledged is
-/// [`bytes_unacknowledged`](Report::bytes_unacknowledged).
+/// The counts and times of the report begin here. [`Graceful`](crate::Ending::Graceful) says that all that was sent before is
+/// acknowledged too. How much of it was not acknowledged is [`bytes_unacknowledged`](Report::bytes_unacknowledged).
 ///
 /// What the peer still sends is thrown away, unless [`Finish::late_bytes`] takes it.
 ///

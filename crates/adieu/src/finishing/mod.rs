@@ -60,8 +60,12 @@ impl<H: Handle> Finishing<H> {
 
     /// Finishes a connection that is there already.
     fn of(mut link: Link<H>, finish: &Finish) -> Self {
-        let peer_was_first = link.has_end_of_peer()
-            || link.handle.as_ref().is_some_and(|handle| os::peer_has_ended_first(&handle.socket()));
+        let fin_was_first =
+            link.handle.as_ref().and_then(|handle| os::peer_has_ended_first(&handle.socket()));
+        let peer_was_first = link.has_end_of_peer() || fin_was_first == Some(true);
+        // Where the system does not say, an EOF that is received soon may have been there before.
+        link.facts.order_is_unknown |= fin_was_first.is_none() && link.core.ended_first().is_none();
+        link.facts.is_given_to_finish = link.is_given() && link.core.counts().read == 0;
         let now = link.now();
         link.core.handle_close(now);
         Self {

@@ -87,6 +87,11 @@ fn adopt_as<H: Handle>(
 }
 
 impl<H: Handle> Link<H> {
+    /// Whether somebody else has connected it.
+    pub(crate) fn is_given(&self) -> bool {
+        self.is_given
+    }
+
     /// Gives the socket back with an orderly close, as it was before. It is still non-blocking. `None`: there is more to the
     /// connection than its socket, or it has ended.
     pub(crate) fn release(&mut self) -> Option<H> {

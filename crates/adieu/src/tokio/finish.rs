@@ -24,7 +24,7 @@ use tokio::task::coop::poll_proceed;
 ///
 /// It takes no longer than the [deadline](Finish::deadline), which is 30 s by default. Every failure is in the report, also
 /// halves of two different streams ([`AdoptError::NotOneStream`]), and the socket is closed whatever happens. The counts and
-/// times of the report begin here, so its sentence says "0 of 0 bytes acknowledged", however much the program sent before.
+/// times of the report begin here.
 ///
 /// # Cancel safety
 ///

@@ -1,10 +1,11 @@
 //! Sockets that the program already has, and that are finished: by one call that blocks, on an event loop, and on tokio.
 
-use crate::arms::{bounded, runtime};
+use crate::arms::{after_a_reset, bounded, runtime};
 use adieu::{
     AdoptError, AtBound, Ending, Finish, Finisher, FinisherWaits, LocalEnd, Missing, Progress, Report, Side,
     Timer, Transport,
 };
+use adieu_testkit::scenario::is_wine;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -30,8 +31,14 @@ fn await_news(stream: &TcpStream) {
     assert!(watches[0].ready.any, "nothing comes");
 }
 
-/// Whether it was reset, with a FIN before that or not. After a FIN a receive does not tell.
-pub(crate) fn was_reset(mut stream: TcpStream) -> bool {
+/// Demands that it was reset, with a FIN before that or not; or that it was not. Wine tells no reset to who only receives.
+pub(crate) fn assert_reset(stream: TcpStream, expected: bool) {
+    let was = was_reset(stream);
+    assert!(was == expected || is_wine() && expected, "reset: {was}");
+}
+
+/// After a FIN a receive does not tell.
+fn was_reset(mut stream: TcpStream) -> bool {
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
@@ -115,7 +122,10 @@ fn a_peer_that_ends_after_us_makes_it_graceful() {
         assert!(report.is_graceful(), "{report}");
         assert_eq!((report.role, report.transport), (None, Some(Transport::Tcp)));
         assert_eq!((report.bytes_received, report.bytes_written, report.bytes_discarded), (16, 0, 16));
-        assert!(report.to_string().contains("16 bytes received (16 of them discarded)"), "{report}");
+        if cfg!(target_os = "linux") {
+            let says = "graceful: 16 bytes received (16 of them discarded), everything sent is acknowledged";
+            assert_eq!(report.to_string(), says);
+        }
         assert_eq!((report.bytes_unacknowledged, report.fin_acknowledged), (Some(0), Some(true)));
         assert_eq!(peer.join().expect("it does not panic"), b"this is a test");
     });
@@ -130,7 +140,10 @@ fn a_peer_that_has_ended_and_said_much_before_is_drained() {
         theirs.shutdown(Shutdown::Write).expect("connected");
         let report = way.finish(ours, &Finish::new());
         assert!(report.is_graceful(), "{report}");
-        assert_eq!((report.bytes_received, report.ended_first), (40_000, Some(Side::Peer)));
+        assert_eq!(
+            (report.bytes_received, report.ended_first),
+            (40_000, cfg!(target_os = "linux").then_some(Side::Peer))
+        );
         assert_eq!(theirs.read(&mut [0; 1]).expect("an EOF, and no reset"), 0);
     });
 }
@@ -183,7 +196,7 @@ fn a_sink_that_fails_resets() {
         assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Output }, "{report}");
         let error = report.error.as_ref().expect("it told one");
         assert_eq!((error.code, &*error.words), (None, "full"));
-        assert!(was_reset(theirs));
+        assert_reset(theirs, true);
     });
 }
 
@@ -213,13 +226,13 @@ fn a_silent_peer_is_reset_at_the_deadline() {
         let (ours, theirs) = pair();
         let report = way.finish(ours, &Finish::new().deadline(Duration::from_millis(20)));
         assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
-        assert!(was_reset(theirs));
+        assert_reset(theirs, true);
 
         let (ours, theirs) = pair();
         let finish = Finish::new().idle_timeout(Duration::from_millis(20)).at_bound(AtBound::Close);
         let report = way.finish(ours, &finish);
         assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Idle }, "{report}");
-        assert!(!was_reset(theirs), "a FIN, and nothing more");
+        assert_reset(theirs, false);
     });
 }
 
@@ -273,7 +286,7 @@ fn a_reset_before_and_during_is_told() {
         reset(theirs);
         await_news(&ours);
         let report = way.finish(ours, &Finish::new());
-        assert_eq!(report.ending(), Ending::Reset { by: Side::Peer }, "{report}");
+        assert_eq!(report.ending().name(), after_a_reset(), "{report}");
 
         let (ours, theirs) = pair();
         let peer = std::thread::spawn(move || {
@@ -281,7 +294,7 @@ fn a_reset_before_and_during_is_told() {
             reset(theirs);
         });
         let report = way.finish(ours, &Finish::new());
-        assert_eq!(report.ending(), Ending::Reset { by: Side::Peer }, "{report}");
+        assert!(report.ending() == Ending::Reset { by: Side::Peer } || is_wine(), "{report}");
         peer.join().expect("it does not panic");
     });
 }
@@ -307,7 +320,9 @@ fn it_may_be_non_blocking_or_half_closed_or_both() {
         ours.shutdown(Shutdown::Write).expect("connected");
         let peer = std::thread::spawn(move || theirs.read_to_end(&mut Vec::new()));
         let report = way.finish(ours, &Finish::new());
-        assert!(report.is_graceful(), "{report}");
+        // Both directions may be over by then, and only Linux's counters tell how.
+        let is_unknown = report.ending().name() == "indeterminate" && cfg!(not(target_os = "linux"));
+        assert!(report.is_graceful() || is_unknown, "{report}");
         peer.join().expect("it does not panic").expect("an EOF");
     });
 }
@@ -468,7 +483,7 @@ fn a_borrowed_socket_is_left_to_its_owner() {
         let report = by_finisher(&ours, &finish).expect("a connected stream");
         assert_eq!(report.timer(), Some(Timer::Deadline), "{report}");
         drop(ours);
-        assert!(was_reset(theirs));
+        assert_reset(theirs, true);
     });
 }
 
@@ -550,9 +565,9 @@ fn a_thousand_are_finished_on_one_thread_without_a_busy_wait() {
 
 #[test]
 fn a_finisher_that_is_dropped_or_aborted_closes() {
-    let (ours, mut theirs) = pair();
+    let (ours, theirs) = pair();
     drop(Finisher::begin(ours, &Finish::new()).expect("a connected stream"));
-    assert_eq!(theirs.read(&mut [0; 1]).expect_err("a reset").kind(), io::ErrorKind::ConnectionReset);
+    assert_reset(theirs, true);
 
     let (ours, mut theirs) = pair();
     let mut finisher = Finisher::begin(ours, &Finish::new()).expect("a connected stream");

@@ -2,7 +2,7 @@
 //! runtime does.
 
 use crate::arms::{BOUND, bounded, runtime};
-use crate::finish::{pair, was_reset};
+use crate::finish::{assert_reset, pair};
 use adieu::tokio::{Connection, Stream, finish, finish_in_background};
 use adieu::{
     AtBound, ConnectOptions, Ending, Finish, Interrupt, Limits, LocalEnd, Missing, Side, Signal, Timer,
@@ -127,7 +127,9 @@ fn what_is_finished_in_the_background_needs_nobody_who_waits() {
 #[test]
 fn a_hundred_are_finished_at_once() {
     run(|| async {
-        let pairs: Vec<_> = (0..100).map(|_| on_tokio()).collect();
+        // Wine takes its time for each look at the system's table of connections.
+        let number = if cfg!(windows) { 10 } else { 100 };
+        let pairs: Vec<_> = (0..number).map(|_| on_tokio()).collect();
         let (ours, mut theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let endings: Vec<_> =
             ours.into_iter().map(|stream| finish_in_background(stream, &Finish::new())).collect();
@@ -216,7 +218,7 @@ fn a_peer_that_says_nothing_is_not_polled_in_a_loop() {
         let report = report.await;
         assert!(report.timer().is_some(), "{report}");
         assert!(polls < 20, "{polls}");
-        assert!(was_reset(theirs));
+        assert_reset(theirs, true);
     });
 }
 
@@ -241,6 +243,10 @@ fn a_connection_gives_its_stream_back() {
         theirs.read_to_string(&mut got).expect("a FIN");
         assert_eq!((&back, &*got), (b"back", "one two"));
 
+        if adieu_testkit::scenario::is_wine() {
+            // It tells no reset.
+            return;
+        }
         let (ours, theirs) = on_tokio();
         let mut connection = Connection::from_socket(ours, &ConnectOptions::new()).expect("connected");
         socket2::Socket::from(theirs).set_linger(Some(Duration::ZERO)).expect("a socket");
@@ -290,7 +296,7 @@ fn a_connection_whose_sending_side_is_open_is_reset_when_dropped() {
         drop(connection);
         let report = ending.try_report().expect("at once");
         assert_eq!(report.ending().name(), "indeterminate", "{report}");
-        assert!(was_reset(theirs));
+        assert_reset(theirs, true);
     });
 }
 
@@ -309,7 +315,7 @@ fn the_bounds_of_a_finish_count_from_the_drop() {
                 drop(connection);
                 let report = ending.await.expect("a report");
                 assert!(matches!(report.timer(), Some(Timer::Deadline | Timer::Idle)), "{report}");
-                assert_eq!(was_reset(theirs), at_bound == AtBound::Reset);
+                assert_reset(theirs, at_bound == AtBound::Reset);
             }
         }
         // Those of the connection go on.

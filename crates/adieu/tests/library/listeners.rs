@@ -176,6 +176,10 @@ fn what_cannot_be_listened_on_is_a_clear_error() {
         let fresh = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("one");
         fresh.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().expect("one").into()).expect("loopback");
         assert_eq!(refused(fresh.into()).0, ListenCause::NotListening);
+        if cfg!(not(target_os = "linux")) {
+            // There is no such option.
+            return;
+        }
         let options = ListenOptions::new().socket(SocketOptions::new().mptcp(true));
         let error = arm.listen_on(bound, &options).err().expect("it is open already");
         let listens_already = OptionError::ListensAlready { option: "mptcp" };
@@ -276,8 +280,10 @@ fn a_choice_that_cannot_be_had_resets_its_client_alone() {
         let error = listener.accept().err().expect("that is for a socket that is opened");
         let refused = ListenCause::Option(OptionError::ConnectedAlready { option: "fastopen" });
         assert_eq!(*error.cause(), refused);
-        let end = first.read(&mut [0; 1]).expect_err("not an end that looks whole");
-        assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
+        let end = first.read(&mut [0; 1]).map_err(|error| error.kind());
+        // Wine tells no reset to who only receives.
+        let is_reset = end == Err(std::io::ErrorKind::ConnectionReset);
+        assert!(is_reset || adieu_testkit::scenario::is_wine(), "an end that looks whole: {end:?}");
         let second = TcpStream::connect(&address).expect("it listens");
         let asking = std::thread::spawn(move || ask_over_tcp(second));
         assert!(listener.accept().expect("the listener is well").echo().is_graceful());

@@ -4,6 +4,7 @@ use crate::arms::{Arm, BOUND, on_both, runtime};
 use adieu::{
     Drained, Ending, Endpoint, Interrupt, ListenError, ListenOptions, Report, ServerEvent, Signal, Transport,
 };
+use adieu_testkit::scenario::is_wine;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -296,8 +297,12 @@ fn echo(mut stream: TcpStream) {
 }
 
 fn expect_reset(stream: &mut TcpStream) {
-    let error = stream.read_to_end(&mut Vec::new()).expect_err("a cut stream does not look whole");
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    let end = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    // Wine tells no reset to who only receives.
+    assert!(
+        end == Err(io::ErrorKind::ConnectionReset) || is_wine(),
+        "a cut stream does not look whole: {end:?}"
+    );
 }
 
 #[test]
@@ -373,7 +378,7 @@ fn clients_that_still_wait_for_a_place_at_the_deadline_are_reset() {
         for client in &mut clients {
             // All that was sent before has been read.
             let error = client.read_exact(&mut [0; 1]).expect_err("nobody serves it");
-            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+            assert!(error.kind() == io::ErrorKind::ConnectionReset || is_wine(), "{error}");
         }
         serving.finish();
     });
@@ -676,7 +681,8 @@ fn a_server_that_speaks_tls_drains_too() {
         assert!(serving.report().is_graceful());
         let drained = serving.handle.shutdown(Duration::from_millis(10));
         assert_eq!((drained.ended.len(), drained.aborted.len()), (1, 1));
-        stalled.read_to_end(&mut Vec::new()).expect_err("a cut stream does not look whole");
+        let end = stalled.read_to_end(&mut Vec::new());
+        assert!(end.is_err() || is_wine(), "a cut stream does not look whole");
         assert!(!stalled.abort().is_graceful());
         serving.finish();
     });

@@ -136,7 +136,7 @@ fn an_ending_is_an_abort_where_a_fin_would_tell_the_peer_too_much() {
         (output, false, true, (failed, Phase::Draining, Abort)),
         (output, true, true, (failed, Phase::Closing, Close)),
         (give_up, false, false, (lacks(Missing::PeerEof), Phase::Sending, Abort)),
-        (give_up, true, false, (lacks(Missing::PeerEof), Phase::Sending, Abort)),
+        (give_up, true, false, (by_us, Phase::Sending, Abort)),
         (give_up, false, true, (lacks(Missing::PeerEof), Phase::Draining, Close)),
         (reset, false, false, (by_peer, Phase::Sending, Close)),
         (reset, false, true, (by_peer, Phase::Draining, Close)),
