@@ -103,7 +103,7 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// The name cannot be sent: see [`NameError`](crate::NameError).
+    /// The name cannot be sent: see [`NameError`].
     pub fn of(name: &str, source: impl Source + 'static) -> Result<Self, SourceError> {
         Self { named: Vec::new() }.and(name, source)
     }

@@ -28,7 +28,7 @@ pub struct Drained {
     /// The reports of those that ended by themselves, however they ended.
     pub ended: Vec<Report>,
     /// The reports of those that the server aborted, because they were open at the deadline. Their peers saw a reset, and their
-    /// ending is [`Interrupted`](crate::Ending::Interrupted) by [`Signal::Terminate`](crate::Signal::Terminate).
+    /// ending is [`Interrupted`](crate::Ending::Interrupted) by [`Signal::Terminate`].
     pub aborted: Vec<Report>,
     /// How many of them had not ended when the server gave up waiting: their handlers do something else than reading or writing,
     /// and no thread can be ended from outside. What becomes of these connections is not known yet.

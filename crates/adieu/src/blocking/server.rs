@@ -1,4 +1,4 @@
-//! A server with a thread for each connection. Who is open, and how it drains, is [`serving`](crate::serving)'s.
+//! A server with a thread for each connection. Who is open, and how it drains, is [`serving`]'s.
 
 use crate::serving::{
     self, Drained, Failing, Look, Observer, PATIENCE, REST, Roll, Seat, ServerEvent, Service,

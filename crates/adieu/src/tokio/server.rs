@@ -1,4 +1,4 @@
-//! A server with a task for each connection. Who is open, and how it drains, is [`serving`](crate::serving)'s.
+//! A server with a task for each connection. Who is open, and how it drains, is [`serving`]'s.
 
 use super::connection::Connection;
 use super::listener::Listener;
