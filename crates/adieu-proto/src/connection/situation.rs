@@ -61,8 +61,10 @@ impl Connection {
     /// When our closing has taken too long. `None`: never, or only the program's word is missing, and its own delay is not
     /// the peer's.
     pub(super) fn linger_at(&self) -> Option<Time> {
+        // First, because it is asked at each turn and hardly ever there.
+        let limit = self.config.linger?;
         let since = self.milestones.shutdown_send.filter(|_| !(self.held && self.lacks_only_acks()))?;
-        Some(since.saturating_add(self.config.linger?))
+        Some(since.saturating_add(limit))
     }
 
     pub(super) fn may_shut_down(&self) -> bool {
