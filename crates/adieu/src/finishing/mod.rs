@@ -64,7 +64,8 @@ impl<H: Handle> Finishing<H> {
             link.handle.as_ref().and_then(|handle| os::peer_has_ended_first(&handle.socket()));
         let peer_was_first = link.has_end_of_peer() || fin_was_first == Some(true);
         // Where the system does not say, an EOF that is received soon may have been there before.
-        link.facts.order_is_unknown |= fin_was_first.is_none() && link.core.ended_first().is_none();
+        let is_known = peer_was_first || fin_was_first.is_some() || link.core.ended_first().is_some();
+        link.facts.order_is_unknown |= !is_known;
         link.facts.is_given_to_finish = link.is_given() && link.core.counts().read == 0;
         let now = link.now();
         link.core.handle_close(now);

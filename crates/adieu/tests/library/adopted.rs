@@ -137,8 +137,10 @@ fn what_is_refused_is_reset() {
         let (ours, mut theirs) = pair();
         let options = ConnectOptions::new().socket(SocketOptions::new().mptcp(true));
         arm.adopt_as(ours, &options).err().expect("it is connected already");
-        let error = theirs.read(&mut [0; 1]).expect_err("no end that looks whole");
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        let end = theirs.read(&mut [0; 1]).map_err(|error| error.kind());
+        // Wine tells no reset to who only receives.
+        let is_reset = end == Err(ErrorKind::ConnectionReset);
+        assert!(is_reset || adieu_testkit::scenario::is_wine(), "an end that looks whole: {end:?}");
     });
 }
 

@@ -4,9 +4,8 @@ use crate::arms::{Arm, on_both};
 use adieu::{ConnectCause, ConnectOptions, Endpoint, Event, ListenOptions, Listener};
 use adieu_testkit::peer::Step::{Close, ReceiveToEof, Send};
 use adieu_testkit::scenario::is_wine;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 #[test]
 fn the_steps_are_the_pages_from_wsastartup_to_wsacleanup() {
@@ -86,33 +85,11 @@ fn a_unix_socket_is_refused_in_clear_words_where_there_is_none() {
 }
 
 #[test]
-fn a_shutdown_that_fails_says_winsocks_number_and_name_and_closes() {
-    on_both(|arm| {
-        // Gone since: what the page's own error path is about.
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let socket = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
-        let peer = socket2::Socket::from(listener.accept().expect("it has connected").0);
-        peer.set_linger(Some(Duration::ZERO)).expect("a socket");
-        let told: Arc<Mutex<Vec<Option<i32>>>> = Arc::default();
-        let tell = Arc::clone(&told);
-        let options = ConnectOptions::new().observer(move |_, event| {
-            if let Event::ShutdownSend { fault } = event {
-                tell.lock().expect("nobody panics").push(fault.and_then(|fault| fault.code));
-            }
-        });
-        let open = arm.adopt(socket, &options);
-        drop(peer);
-        let error = open.shutdown_send().err().expect("there is no connection");
-        assert!(error.to_string().starts_with("shutdown failed: 10057 WSAENOTCONN: "), "{error}");
-        let report = error.report();
-        assert_eq!(*told.lock().expect("nobody panics"), [Some(10_057)], "the call's own number");
-        assert_eq!(
-            (report.error_call.map(adieu::Call::name), report.error_name(), report.exit_code()),
-            (Some("shutdown"), Some("WSAENOTCONN"), 8),
-            "{report}"
-        );
-        assert!(report.closed_after.is_some(), "the socket is closed");
-    });
+fn a_socket_that_was_never_connected_is_told_as_that_and_closed() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let report = adieu::finish(socket, &adieu::Finish::new());
+    assert_eq!(report.to_string(), "the socket cannot be finished: it is not connected");
+    assert_eq!(report.exit_code(), 3);
 }
 
 #[test]
