@@ -510,6 +510,8 @@ fn a_direct_data_path_is_refused_and_the_blocking_face_has_it() {
         let stream = tokio::net::TcpStream::connect(endpoint.to_string()).await.expect("it listens");
         let error = Connection::from_socket(stream, &connecting).expect_err("it is refused");
         assert!(matches!(error, AdoptError::Option(REFUSED)), "{error}");
+        // The refused one was reset, and no system has to give such a client to a listener.
+        let _waits = tokio::net::TcpStream::connect(endpoint.to_string()).await.expect("it listens");
         // Options that come after the socket are refused by what they are for.
         let listener = listener.with_options(&direct, &Interrupt::new().expect("a pipe"));
         of_listener(listener.accept().await.expect_err("it is refused"));
