@@ -69,7 +69,7 @@ pub struct HalfClosed {
 /// The link, and what wakes whoever waits for it.
 pub(super) struct Inner {
     pub(super) peer: Peer<Stream>,
-    wakes: Wakes,
+    pub(super) wakes: Wakes,
     /// What the two directions wait for; the core is told the sum.
     waiting: Waiting,
     waiters: Arc<Waiters>,

@@ -5,17 +5,15 @@
 use super::connection::{Connection, Inner};
 use super::exchange::is_hung_up;
 use crate::handle::{Direction, Handle};
-use crate::os::{self, AsyncAcknowledgements, Watch};
+use crate::os::{self, Watch};
 use crate::relaying::Relay;
 use crate::{RelayOptions, RelayReport};
 use adieu_proto::Waiting;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::coop::poll_proceed;
-use tokio::time::{Sleep, sleep};
 
 /// Passes on what each of two connections sends to the other, and how it ended, until both have ended. The async
 /// [`adieu::relay`](crate::relay()), which says what becomes of an end and of a cut.
@@ -62,9 +60,6 @@ pub async fn relay(a: Connection, b: Connection, options: &RelayOptions) -> Rela
 struct Side {
     inner: Inner,
     hang_up_known: bool,
-    acknowledgements: Option<AsyncAcknowledgements>,
-    /// When to look for acknowledgements, where nothing wakes us for them.
-    look_again: Option<Pin<Box<Sleep>>>,
 }
 
 /// Ready: both connections are closed.
@@ -91,7 +86,7 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, cx: &mut Context<'_>) -> 
 
 impl Side {
     fn new(inner: Inner) -> Self {
-        Self { inner, hang_up_known: false, acknowledgements: None, look_again: None }
+        Self { inner, hang_up_known: false }
     }
 
     fn is_open(&self) -> bool {
@@ -161,19 +156,8 @@ impl Side {
 
     fn is_acknowledged(&mut self, cx: &mut Context<'_>) -> bool {
         let link = &mut self.inner.peer.link;
-        let Some(stream) = &link.handle else { return false };
-        let came = if let Some(watch) = &mut self.acknowledgements {
-            watch.poll_news(cx).is_ready()
-        } else if let Ok(watch) = AsyncAcknowledgements::new(stream.pollable()) {
-            self.acknowledgements = Some(watch);
-            // What came before the watch began is not news to it.
-            true
-        } else {
-            let again = self.look_again.get_or_insert_with(|| Box::pin(sleep(os::LOOK_AGAIN)));
-            again.as_mut().poll(cx).is_ready()
-        };
+        let came = self.inner.wakes.poll_acknowledged(link, cx);
         if came {
-            self.look_again = None;
             link.core.handle_acknowledged();
         }
         came
