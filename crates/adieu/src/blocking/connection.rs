@@ -3,7 +3,7 @@
 use super::wait::{close, ensure_connected, read, read_within, shut_down, write, write_vectored};
 use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
-use crate::link::adopt::{adopt, adopt_tls, check_socket};
+use crate::link::adopt::{adopt, adopt_tls};
 use crate::link::methods_of_a_connection;
 use crate::os::{OwnedSocket, set_reset_on_close};
 use crate::tls::RustlsConnection;
@@ -123,8 +123,6 @@ impl Connection {
     ) -> Result<Self, AdoptError> {
         // In case it is refused.
         set_reset_on_close(&(&socket).into(), true);
-        check_socket(&(&socket).into())?;
-        socket.set_nonblocking(true)?;
         adopt(socket).map(Self::new)
     }
 

@@ -1,12 +1,11 @@
 //! Finishing any socket, waited for with `poll`.
 
+use super::wait::sleep;
 use crate::finishing::Finishing;
-use crate::link::adopt::check_socket;
-use crate::os::{self, AcknowledgementWatch, AsPollable, OwnedSocket, Watch};
+use crate::os::OwnedSocket;
 use crate::tls::RustlsConnection;
 use crate::{AdoptError, Finish, Report, report};
 use socket2::Socket;
-use std::io;
 
 /// Ends a connection whose socket the program already has: shuts down the sending side, receives until the peer has ended too,
 /// waits until everything is acknowledged, closes, and reports.
@@ -59,7 +58,7 @@ use std::io;
 ///
 /// RFC 9293, section 3.6; Winsock's "Graceful Shutdown, Linger Options, and Socket Closure".
 pub fn finish(socket: impl Into<OwnedSocket>, finish: &Finish) -> Report {
-    finish_by(socket.into().into(), finish, |socket| Finishing::begin(socket, finish))
+    run(Finishing::begin(Socket::from(socket.into()), finish), finish)
 }
 
 /// Ends a connection on which the program speaks TLS with rustls: `close_notify`, and then all that [`finish`] does. What the
@@ -105,49 +104,21 @@ pub fn finish_tls(
     connection: impl Into<RustlsConnection>,
     finish: &Finish,
 ) -> Report {
-    finish_by(socket.into().into(), finish, |socket| Finishing::begin_tls(socket, connection.into(), finish))
+    run(Finishing::begin_tls(Socket::from(socket.into()), connection.into(), finish), finish)
 }
 
-fn finish_by(
-    socket: Socket,
-    finish: &Finish,
-    begin: impl FnOnce(Socket) -> Result<Finishing<Socket>, AdoptError>,
-) -> Report {
-    let taken = check_socket(&(&socket).into()).and_then(|()| {
-        socket.set_nonblocking(true)?;
-        begin(socket)
-    });
-    match taken {
-        Ok(finishing) => run(finishing),
-        Err(error) => report::of_refused(&error, finish.role),
-    }
-}
-
-pub(crate) fn run(mut finishing: Finishing<Socket>) -> Report {
+fn run(begun: Result<Finishing<Socket>, AdoptError>, finish: &Finish) -> Report {
+    let mut finishing = match begun {
+        Ok(finishing) => finishing,
+        Err(error) => return report::of_refused(&error, finish.role),
+    };
     while !finishing.turn() {
-        if let Err(error) = wait(&mut finishing) {
+        let waiting = finishing.waiting();
+        if !finishing.is_cut_short()
+            && let Err(error) = sleep(finishing.link_mut(), waiting, None)
+        {
             finishing.cannot_wait(&error);
         }
     }
     finishing.report()
-}
-
-fn wait(finishing: &mut Finishing<Socket>) -> io::Result<()> {
-    let waiting = finishing.waiting();
-    if !waiting.acknowledgement {
-        let socket = finishing.link().handle.as_ref().map(AsPollable::as_pollable);
-        let watch = socket.map_or_else(Watch::none, |on| Watch::new(on, waiting.receive, waiting.send));
-        return os::wait(&mut [watch], finishing.time_left());
-    }
-    let socket = finishing.link().handle.as_ref().map(AsPollable::as_pollable);
-    let watch = socket.and_then(|socket| AcknowledgementWatch::new(socket).ok());
-    // What came before the watch began is not news to it.
-    finishing.may_be_acknowledged();
-    if finishing.waiting().acknowledgement {
-        let look_again = watch.is_none().then_some(os::LOOK_AGAIN);
-        let timeout = [finishing.time_left(), look_again].into_iter().flatten().min();
-        os::wait(&mut [Watch::readable(watch.as_ref().map(AsPollable::as_pollable))], timeout)?;
-        finishing.may_be_acknowledged();
-    }
-    Ok(())
 }

@@ -37,18 +37,23 @@ impl Waiter for Link<Socket> {
         self.wait_for(waiting);
         self.tick();
         self.act();
-        let Some(sleep) = Sleep::prepare(self, waiting, until) else { return Ok(()) };
-        if let Some(socket) = self.handle.as_ref().map(AsPollable::as_pollable) {
-            let interrupt = Watch::readable(self.interrupt().map(AsPollable::as_pollable));
-            os::wait(&mut [sleep.watch(socket), interrupt], sleep.timeout)?;
-        }
-        sleep.end(self);
-        Ok(())
+        sleep(self, waiting, until)
     }
 
     fn rest(&mut self) {
         self.wait_for(Waiting::default());
     }
+}
+
+/// Sleeps with the link in hand, after everything was tried and the core was told.
+pub(super) fn sleep(link: &mut Link<Socket>, waiting: Waiting, until: Option<Instant>) -> io::Result<()> {
+    let Some(sleep) = Sleep::prepare(link, waiting, until) else { return Ok(()) };
+    if let Some(socket) = link.handle.as_ref().map(AsPollable::as_pollable) {
+        let interrupt = Watch::readable(link.interrupt().map(AsPollable::as_pollable));
+        os::wait(&mut [sleep.watch(socket), interrupt], sleep.timeout)?;
+    }
+    sleep.end(link);
+    Ok(())
 }
 
 /// A sleep that is prepared: what is waited for, and how long it may last.

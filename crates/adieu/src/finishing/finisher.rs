@@ -2,7 +2,6 @@
 
 use super::{Finish, Finishing};
 use crate::handle::{Direction, Handle};
-use crate::link::adopt::check_socket;
 use crate::os::{self, AcknowledgementWatch, AsPollable, Pollable};
 use crate::tls::RustlsConnection;
 use crate::{AdoptError, Report};
@@ -110,7 +109,7 @@ impl<S: AsHandle> Finisher<S> {
     ///
     /// It is not a socket, has no stream, or is not connected; or the system refuses. What was given is dropped.
     pub fn begin(socket: S, finish: &Finish) -> Result<Self, AdoptError> {
-        Self::begin_by(socket, |given| Finishing::begin(given, finish))
+        Finishing::begin(Given(socket), finish).map(Self::of)
     }
 
     /// The same, but of a socket on which the program speaks TLS with rustls: our `close_notify` comes before the FIN, and what
@@ -124,17 +123,11 @@ impl<S: AsHandle> Finisher<S> {
         connection: impl Into<RustlsConnection>,
         finish: &Finish,
     ) -> Result<Self, AdoptError> {
-        Self::begin_by(socket, |given| Finishing::begin_tls(given, connection.into(), finish))
+        Finishing::begin_tls(Given(socket), connection.into(), finish).map(Self::of)
     }
 
-    fn begin_by(
-        socket: S,
-        begin: impl FnOnce(Given<S>) -> Result<Finishing<Given<S>>, AdoptError>,
-    ) -> Result<Self, AdoptError> {
-        let given = Given(socket);
-        check_socket(&given.socket())?;
-        given.socket().set_nonblocking(true)?;
-        Ok(Self { finishing: begin(given)?, acknowledgements: None })
+    fn of(finishing: Finishing<Given<S>>) -> Self {
+        Self { finishing, acknowledgements: None }
     }
 
     /// Goes as far as it can without waiting. `now`: the time, as the loop has it.

@@ -19,7 +19,7 @@ use crate::tls::RustlsConnection;
 use crate::{AdoptError, Report, os};
 use adieu_proto::{LocalEnd, Waiting};
 use late::Late;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How often bytes are moved in one turn at most: an event loop has others to serve.
 const MOVES: usize = 16;
@@ -40,7 +40,7 @@ pub(crate) struct Finishing<H: Handle> {
 }
 
 impl<H: Handle> Finishing<H> {
-    /// Takes over a connected, non-blocking socket. Nothing is sent or received yet.
+    /// Takes over a connected socket. Nothing is sent or received yet.
     pub(crate) fn begin(handle: H, finish: &Finish) -> Result<Self, AdoptError> {
         adopt(handle, finish.role, &finish.options()).map(|link| Self::of(link, finish))
     }
@@ -176,7 +176,6 @@ impl<H: Handle> Finishing<H> {
     }
 
     /// Whether there may be more to do at once: others were to have a turn.
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_cut_short(&self) -> bool {
         self.is_cut_short
     }
@@ -184,11 +183,6 @@ impl<H: Handle> Finishing<H> {
     /// Until when to wait at the latest. `None`: for ever.
     pub(crate) fn until(&self) -> Option<Instant> {
         if self.is_cut_short { Some(Instant::now()) } else { self.peer.link.next_moment() }
-    }
-
-    /// How long to wait at most. `None`: for ever.
-    pub(crate) fn time_left(&self) -> Option<Duration> {
-        if self.is_cut_short { Some(Duration::ZERO) } else { self.peer.link.time_left() }
     }
 
     /// The peer's TCP may have acknowledged our FIN.

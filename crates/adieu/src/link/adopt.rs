@@ -10,24 +10,24 @@ use crate::tls::{self, RustlsConnection, Session};
 use crate::{Address, Endpoint, Role, Transport};
 use socket2::{Domain, SockAddr, SockRef};
 
-/// Fails if this is not a connected stream socket.
-pub(crate) fn check_socket(socket: &SockRef<'_>) -> Result<(), AdoptError> {
+/// Makes it non-blocking. Fails if this is not a connected stream socket.
+pub(crate) fn make_ready(socket: &SockRef<'_>) -> Result<(), AdoptError> {
     match os::look_at(socket)? {
         Found::NotASocket => Err(AdoptError::NotASocket),
         Found::NotAStream => Err(AdoptError::NotAStream),
         Found::NotConnected => Err(AdoptError::NotConnected),
         Found::ReceivingShut => Err(AdoptError::ReceivingShut),
-        Found::Connected => Ok(()),
+        Found::Connected => Ok(socket.set_nonblocking(true)?),
     }
 }
 
-/// Takes over a connected, non-blocking socket: looks at what it is, and sets what was asked for. `role`: which side it is, if
-/// that is known.
+/// Takes over a connected socket: looks at what it is, and sets what was asked for. `role`: which side it is, if that is known.
 pub(crate) fn adopt<H: Handle>(
     handle: H,
     role: Option<Role>,
     options: &Options,
 ) -> Result<Link<H>, AdoptError> {
+    make_ready(&handle.socket())?;
     adopt_as(handle, role, options.clone(), None)
 }
 
@@ -38,6 +38,7 @@ pub(crate) fn adopt_tls<H: Handle>(
     role: Option<Role>,
     options: &Options,
 ) -> Result<Link<H>, AdoptError> {
+    make_ready(&handle.socket())?;
     if options.tls.is_some() {
         return Err(OptionError::ConnectedAlready { option: "tls" }.into());
     }
@@ -55,7 +56,6 @@ fn adopt_as<H: Handle>(
     options.check_face::<H>()?;
     options.check_connected()?;
     let socket = handle.socket();
-    check_socket(&socket)?;
     // Winsock knows no address of a socket that is not bound.
     let local = socket.local_addr().ok();
     let transport = match local.as_ref().map(SockAddr::domain) {

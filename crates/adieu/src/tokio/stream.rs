@@ -2,7 +2,7 @@
 
 use crate::AdoptError;
 use crate::handle::{Direction, Handle, Opened};
-use crate::link::adopt::check_socket;
+use crate::link::adopt::make_ready;
 use crate::os::{AsPollable, OwnedSocket, Pollable};
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
@@ -73,8 +73,7 @@ impl TryFrom<OwnedSocket> for Stream {
     /// Outside of a tokio runtime with I/O enabled.
     fn try_from(socket: OwnedSocket) -> Result<Self, AdoptError> {
         let socket = Socket::from(socket);
-        check_socket(&(&socket).into())?;
-        socket.set_nonblocking(true)?;
+        make_ready(&(&socket).into())?;
         // Winsock knows no address of a socket that is not bound.
         let domain = socket.local_addr().ok().as_ref().map(SockAddr::domain);
         Ok(Self::from_socket(socket, domain != Some(Domain::UNIX))?)
