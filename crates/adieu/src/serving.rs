@@ -3,9 +3,11 @@
 //! It has no sockets, threads or tasks, and waits for nothing but itself. Who accepts, and what runs a handler, is the faces' own.
 
 use crate::ending_handle::EndingHandle;
+use crate::handle::Handle;
+use crate::link::Link;
 use crate::listening::BACKLOG;
 use crate::{Ending, Interrupt, ListenCause, ListenError, Report, Side, Signal, os};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 #[cfg(feature = "tokio")]
 use std::future::poll_fn;
@@ -74,7 +76,61 @@ pub enum ServerEvent<'a> {
 }
 
 /// How many connections are served at once by default.
-pub(crate) const AT_ONCE: usize = 1024;
+const AT_ONCE: usize = 1024;
+
+/// What a server was asked for before it serves.
+pub(crate) struct Plan {
+    pub(crate) at_once: usize,
+    /// How many are accepted from the backlog at a shutdown. `None`: as many as there are descriptors for.
+    pub(crate) backlog: Option<usize>,
+    pub(crate) observer: Option<Observer>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { at_once: AT_ONCE, backlog: None, observer: None }
+    }
+}
+
+/// Gives a server, whose fields are `plan` and `roll`, the methods by which it is asked for something: one list for both faces.
+macro_rules! methods_of_a_server {
+    () => {
+        impl Server {
+            /// How many connections are served at once at most; further clients wait in the backlog. Default: 1024.
+            ///
+            /// A connection counts until it has ended and its handler has returned.
+            pub fn max_connections(mut self, number: usize) -> Self {
+                self.plan.at_once = number.max(1);
+                self
+            }
+
+            /// How many clients are still served, at a shutdown, whose connections the kernel had made and nobody had accepted; 0:
+            /// none, and they are reset. Default: a third as many as there are free descriptors, and none if the shutdown has no
+            /// time.
+            pub fn late_clients(mut self, number: usize) -> Self {
+                self.plan.backlog = Some(number);
+                self
+            }
+
+            /// Calls this with everything that happens, such as the report of every connection as it ends. If it panics, the
+            /// server goes on.
+            pub fn observer(
+                mut self,
+                observer: impl Fn(&crate::ServerEvent<'_>) + Send + Sync + 'static,
+            ) -> Self {
+                self.plan.observer = Some(std::sync::Arc::new(observer));
+                self
+            }
+
+            /// A handle that shuts it down.
+            pub fn handle(&self) -> ServerHandle {
+                ServerHandle { roll: std::sync::Arc::clone(&self.roll) }
+            }
+        }
+    };
+}
+
+pub(crate) use methods_of_a_server;
 
 /// How long to rest after something failed for want of descriptors, threads or memory: it must come back first.
 pub(crate) const REST: Duration = Duration::from_millis(100);
@@ -104,6 +160,7 @@ struct State {
     served: usize,
     /// How many may.
     at_once: usize,
+    backlog: Option<usize>,
     drained: Drained,
     observer: Option<Observer>,
     /// Stops a thread that waits for a client.
@@ -180,20 +237,14 @@ impl Roll {
     }
 
     /// The service begins. False: it was shut down before, and is over.
-    pub(crate) fn begin(
-        &self,
-        at_once: usize,
-        stop_accepting: Option<Interrupt>,
-        observer: Option<Observer>,
-    ) -> bool {
+    pub(crate) fn begin(&self, plan: Plan, stop_accepting: Option<Interrupt>) -> bool {
         let mut state = self.state();
         if state.phase != Phase::New {
             return false;
         }
         state.phase = Phase::Serving;
-        state.at_once = at_once;
+        (state.at_once, state.backlog, state.observer) = (plan.at_once, plan.backlog, plan.observer);
         state.stop_accepting = stop_accepting;
-        state.observer = observer;
         true
     }
 
@@ -219,8 +270,10 @@ impl Roll {
         self.state().look()
     }
 
-    /// Enters a connection that was accepted. `interrupt` is what aborts it.
-    pub(crate) fn enter(self: &Arc<Self>, mut ending: EndingHandle, interrupt: Interrupt) -> Seat {
+    /// Enters a connection that was accepted. What aborts it is the interrupt of its options, or else `abort`.
+    pub(crate) fn enter<H: Handle>(self: &Arc<Self>, link: &mut Link<H>, abort: &Interrupt) -> Seat {
+        let interrupt = link.options.interrupt.get_or_insert_with(|| abort.clone()).clone();
+        let mut ending = link.ending_handle();
         let id = {
             let mut state = self.state();
             state.entered += 1;
@@ -295,9 +348,16 @@ impl Roll {
         }
     }
 
-    /// How many clients may still be accepted from the backlog, if a limit was asked for: none where all would be aborted at once.
-    pub(crate) fn room_for_backlog(&self, asked: Option<usize>) -> usize {
-        if self.state().has_no_time { 0 } else { asked.unwrap_or_else(most_of_backlog) }
+    /// Accepts whose connections the kernel has made, behind those who wait: closing the listening socket would reset them. Nobody
+    /// is accepted where all would be aborted at once.
+    pub(crate) fn take_backlog<C>(&self, waiting: &mut VecDeque<C>, mut accept: impl FnMut() -> Option<C>) {
+        let State { has_no_time, backlog, .. } = *self.state();
+        let most = if has_no_time { 0 } else { backlog.unwrap_or_else(most_of_backlog) };
+        while waiting.len() < most
+            && let Some(client) = accept()
+        {
+            waiting.push_back(client);
+        }
     }
 
     /// Nobody is accepted any more.

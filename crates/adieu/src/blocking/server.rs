@@ -1,7 +1,7 @@
-//! A server with a thread for each connection. Who is open, and how it drains, is [`serving`]'s.
+//! A server with a thread for each connection. Who is open, and how it drains, is [`serving`](crate::serving)'s.
 
 use crate::serving::{
-    self, Drained, Failing, Look, Observer, PATIENCE, REST, Roll, Seat, ServerEvent, Service,
+    Drained, Failing, Look, PATIENCE, Plan, REST, Roll, Seat, ServerEvent, Service, methods_of_a_server,
 };
 use crate::{Connection, Interrupt, ListenCause, ListenError, Listener};
 use std::cell::Cell;
@@ -44,10 +44,8 @@ pub struct Server {
     /// What stops it, and what aborts its connections. Made at once, so that nothing is missing later.
     interrupts: Result<(Interrupt, Interrupt), ListenError>,
     roll: Arc<Roll>,
-    at_once: usize,
+    plan: Plan,
     stack_size: Option<usize>,
-    backlog: Option<usize>,
-    observer: Option<Observer>,
 }
 
 /// Shuts a [`Server`] down, from any thread. Clones shut down the same server.
@@ -67,44 +65,15 @@ impl Server {
             interrupts: listener.interrupts(),
             listener,
             roll: Roll::new(),
-            at_once: serving::AT_ONCE,
+            plan: Plan::default(),
             stack_size: None,
-            backlog: None,
-            observer: None,
         }
-    }
-
-    /// How many connections are served at once at most; further clients wait in the backlog. Default: 1024.
-    ///
-    /// A connection counts until it has ended and its handler has returned.
-    pub fn max_connections(mut self, number: usize) -> Self {
-        self.at_once = number.max(1);
-        self
     }
 
     /// The stack of each handler's thread in bytes. Default: that of the standard library, 2 MiB.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
-    }
-
-    /// How many clients are still served, at a shutdown, whose connections the kernel had made and nobody had accepted; 0: none,
-    /// and they are reset. Default: a third as many as there are free descriptors, and none if the shutdown has no time.
-    pub fn late_clients(mut self, number: usize) -> Self {
-        self.backlog = Some(number);
-        self
-    }
-
-    /// Calls this with everything that happens, such as the report of every connection as it ends. If it panics, the server goes
-    /// on.
-    pub fn observer(mut self, observer: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.observer = Some(Arc::new(observer));
-        self
-    }
-
-    /// A handle that shuts it down.
-    pub fn handle(&self) -> ServerHandle {
-        ServerHandle { roll: Arc::clone(&self.roll) }
     }
 
     /// Accepts clients, and gives each connection to `handler` on a thread of its own, until a handle shuts the server down. Then it
@@ -126,7 +95,7 @@ impl Server {
         handler: impl Fn(Connection) -> R + Send + Sync + 'static,
     ) -> Result<Drained, ListenError> {
         let (stop, abort) = self.interrupts?;
-        if !self.roll.begin(self.at_once, Some(stop.clone()), self.observer) {
+        if !self.roll.begin(self.plan, Some(stop.clone())) {
             return Ok(Drained::default());
         }
         let service = Service(self.roll);
@@ -139,13 +108,15 @@ impl Server {
             lacks_threads: Cell::new(false),
         };
         running.accept(&self.listener, &stop);
-        running.take_backlog(&self.listener, self.backlog);
+        running.take_backlog(&self.listener);
         // What listens no more must not take clients that nobody serves.
         drop(self.listener);
         running.drain();
         Ok(service.end())
     }
 }
+
+methods_of_a_server!();
 
 impl ServerHandle {
     /// Shuts the server down and waits until it has drained: no more clients are accepted, and what is still open after `limit`
@@ -202,7 +173,8 @@ impl Running<'_> {
                 Ok(connection) => {
                     failing.has_accepted();
                     // `None`: it is shut down.
-                    self.waiting.extend(connection.map(|connection| self.enter(connection)));
+                    self.waiting
+                        .extend(connection.map(|connection| Self::enter(self.roll, &self.abort, connection)));
                 }
                 Err(error) if *error.cause() == ListenCause::Interrupted => {
                     return self.roll.shut_down(None);
@@ -217,20 +189,18 @@ impl Running<'_> {
     }
 
     /// Enters a connection on the roll, with something that aborts it.
-    fn enter(&self, mut connection: Connection) -> Client {
-        let interrupt = connection.link.options.interrupt.get_or_insert_with(|| self.abort.clone()).clone();
-        let seat = self.roll.enter(connection.ending_handle(), interrupt);
+    fn enter(roll: &Arc<Roll>, abort: &Interrupt, mut connection: Connection) -> Client {
+        let seat = roll.enter(&mut connection.link, abort);
         Client { connection, seat }
     }
 
-    /// Accepts whose connections the kernel has made: closing the listening socket would reset them.
-    fn take_backlog(&mut self, listener: &Listener, limit: Option<usize>) {
-        let most = self.roll.room_for_backlog(limit);
-        while self.waiting.len() < most
-            && let Ok(Some(connection)) = listener.try_accept()
-        {
-            self.waiting.push_back(self.enter(connection));
-        }
+    /// Accepts whose connections the kernel has made.
+    fn take_backlog(&mut self, listener: &Listener) {
+        let Self { roll, abort, waiting, .. } = self;
+        roll.take_backlog(waiting, || {
+            let connection = listener.try_accept().ok().flatten()?;
+            Some(Self::enter(roll, abort, connection))
+        });
     }
 
     /// Serves whoever waits, in turn, as long as there are places and threads.

@@ -1,9 +1,9 @@
-//! A server with a task for each connection. Who is open, and how it drains, is [`serving`]'s.
+//! A server with a task for each connection. Who is open, and how it drains, is [`serving`](crate::serving)'s.
 
 use super::connection::Connection;
 use super::listener::Listener;
 use crate::serving::{
-    self, Drained, Failing, Look, Observer, PATIENCE, REST, Roll, Seat, ServerEvent, Service,
+    Drained, Failing, Look, PATIENCE, Plan, REST, Roll, Seat, Service, methods_of_a_server,
 };
 use crate::{Interrupt, ListenCause, ListenError};
 use std::collections::VecDeque;
@@ -46,9 +46,7 @@ pub struct Server {
     /// What aborts its connections. Made at once, so that nothing is missing later.
     abort: Result<Interrupt, ListenError>,
     roll: Arc<Roll>,
-    at_once: usize,
-    backlog: Option<usize>,
-    observer: Option<Observer>,
+    plan: Plan,
 }
 
 /// Shuts a [`Server`] down, from any task or thread. Clones shut down the same server.
@@ -65,34 +63,7 @@ impl Server {
     /// options, or one of the server's own.
     pub fn new(listener: Listener) -> Self {
         let abort = listener.abort_of_server();
-        Self { listener, abort, roll: Roll::new(), at_once: serving::AT_ONCE, backlog: None, observer: None }
-    }
-
-    /// How many connections are served at once at most; further clients wait in the backlog. Default: 1024.
-    ///
-    /// A connection counts until it has ended and its handler has returned.
-    pub fn max_connections(mut self, number: usize) -> Self {
-        self.at_once = number.max(1);
-        self
-    }
-
-    /// How many clients are still served, at a shutdown, whose connections the kernel had made and nobody had accepted; 0: none,
-    /// and they are reset. Default: a third as many as there are free descriptors, and none if the shutdown has no time.
-    pub fn late_clients(mut self, number: usize) -> Self {
-        self.backlog = Some(number);
-        self
-    }
-
-    /// Calls this with everything that happens, such as the report of every connection as it ends. If it panics, the server goes
-    /// on.
-    pub fn observer(mut self, observer: impl Fn(&ServerEvent<'_>) + Send + Sync + 'static) -> Self {
-        self.observer = Some(Arc::new(observer));
-        self
-    }
-
-    /// A handle that shuts it down.
-    pub fn handle(&self) -> ServerHandle {
-        ServerHandle { roll: Arc::clone(&self.roll) }
+        Self { listener, abort, roll: Roll::new(), plan: Plan::default() }
     }
 
     /// Accepts clients, and gives each connection to `handler` in a task of its own, until a handle shuts the server down. Then it
@@ -118,7 +89,7 @@ impl Server {
         F: Future + Send + 'static,
     {
         let abort = self.abort?;
-        if !self.roll.begin(self.at_once, None, self.observer) {
+        if !self.roll.begin(self.plan, None) {
             return Ok(Drained::default());
         }
         let service = Service(self.roll);
@@ -130,7 +101,7 @@ impl Server {
             tasks: JoinSet::new(),
         };
         running.accept(&self.listener).await;
-        running.take_backlog(&self.listener, self.backlog);
+        running.take_backlog(&self.listener);
         // What listens no more must not take clients that nobody serves.
         drop(self.listener);
         running.drain().await;
@@ -138,6 +109,8 @@ impl Server {
         Ok(service.end())
     }
 }
+
+methods_of_a_server!();
 
 impl ServerHandle {
     /// Shuts the server down and waits until it has drained: no more clients are accepted, and what is still open after `limit`
@@ -193,7 +166,7 @@ where
             match accepted {
                 Ok(connection) => {
                     failing.has_accepted();
-                    let client = self.enter(connection);
+                    let client = Self::enter(self.roll, &self.abort, connection);
                     self.start(client);
                 }
                 Err(error) if *error.cause() == ListenCause::Interrupted => {
@@ -211,21 +184,18 @@ where
     }
 
     /// Enters a connection on the roll, with something that aborts it.
-    fn enter(&self, mut connection: Connection) -> Client {
-        let options = &mut connection.inner.peer.link.options;
-        let interrupt = options.interrupt.get_or_insert_with(|| self.abort.clone()).clone();
-        let seat = self.roll.enter(connection.ending_handle(), interrupt);
+    fn enter(roll: &Arc<Roll>, abort: &Interrupt, mut connection: Connection) -> Client {
+        let seat = roll.enter(&mut connection.inner.peer.link, abort);
         Client { connection, seat }
     }
 
-    /// Accepts whose connections the kernel has made: closing the listening socket would reset them.
-    fn take_backlog(&mut self, listener: &Listener, limit: Option<usize>) {
-        let most = self.roll.room_for_backlog(limit);
-        while self.waiting.len() < most
-            && let Ok(Some(connection)) = listener.try_accept()
-        {
-            self.waiting.push_back(self.enter(connection));
-        }
+    /// Accepts whose connections the kernel has made.
+    fn take_backlog(&mut self, listener: &Listener) {
+        let Self { roll, abort, waiting, .. } = self;
+        roll.take_backlog(waiting, || {
+            let connection = listener.try_accept().ok().flatten()?;
+            Some(Self::enter(roll, abort, connection))
+        });
     }
 
     /// Gives a client a task. Without a place it has to wait.
