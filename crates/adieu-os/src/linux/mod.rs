@@ -238,13 +238,24 @@ fn set_int(
 
 /// Reads an option that is one int and has no safe wrapper.
 fn get_int(fd: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int) -> io::Result<libc::c_int> {
-    let mut value: libc::c_int = 0;
-    let mut length = socket_length(size_of::<libc::c_int>())?;
+    let mut value = [0; size_of::<libc::c_int>()];
+    get_octets(fd, level, option, &mut value)?;
+    Ok(libc::c_int::from_ne_bytes(value))
+}
+
+/// Reads as much of an option as there is room for, and returns how much that is.
+fn get_octets(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    room: &mut [u8],
+) -> io::Result<usize> {
+    let mut length = socket_length(room.len())?;
     #[expect(unsafe_code, reason = "some options have no safe wrapper")]
-    // SAFETY: the descriptor is open for the call, and the pointer and the length describe `value`.
+    // SAFETY: the descriptor is open for the call, and the pointer and the length describe `room`, which is plain bytes.
     let result =
-        unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut length) };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(value) }
+        unsafe { libc::getsockopt(fd.as_raw_fd(), level, option, room.as_mut_ptr().cast(), &raw mut length) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(length as usize) }
 }
 
 /// A socket that speaks Multipath TCP, if its peer does.
@@ -261,20 +272,7 @@ pub fn is_multipath(socket: &SockRef<'_>) -> bool {
     /// `include/uapi/linux/mptcp.h`
     const MPTCP_INFO: libc::c_int = 1;
     // Far more than the struct has; the kernel says how much it wrote.
-    let mut info = [0_u8; 512];
-    let Ok(mut length) = socket_length(info.len()) else { return false };
-    #[expect(unsafe_code, reason = "MPTCP_INFO has no safe wrapper")]
-    // SAFETY: the pointer and the length describe `info`, which is plain bytes.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            SOL_MPTCP,
-            MPTCP_INFO,
-            info.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    result == 0
+    get_octets(socket.as_fd(), SOL_MPTCP, MPTCP_INFO, &mut [0; 512]).is_ok()
 }
 
 /// Wakes when a socket's TCP state changes, which the acknowledgement of our FIN makes it do.

@@ -3,7 +3,7 @@
 //! Its state says CLOSE after a graceful end and after a reset alike, and an error that its program was told of is told to
 //! nobody else. What is left are the counters.
 
-use super::{outq, set_int, socket_length, state};
+use super::{get_octets, outq, set_int, state};
 use socket2::SockRef;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
@@ -40,22 +40,8 @@ impl Counters {
     /// Source: `include/uapi/linux/tcp.h`, `struct tcp_info`. `None`: the kernel does not have them.
     fn of(fd: BorrowedFd<'_>) -> Option<Self> {
         let mut info = [0_u8; 256];
-        let mut length = socket_length(info.len()).ok()?;
-        #[expect(unsafe_code, reason = "TCP_INFO has no safe wrapper")]
-        // SAFETY: the descriptor is open for the call, and the pointer and the length describe `info`, which is plain bytes.
-        let result = unsafe {
-            libc::getsockopt(
-                fd.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_INFO,
-                info.as_mut_ptr().cast(),
-                &raw mut length,
-            )
-        };
-        if result == -1 {
-            return None;
-        }
-        let known = info.get(..length as usize)?;
+        let length = get_octets(fd, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
+        let known = info.get(..length)?;
         let number = |at: usize| {
             let octets = known.get(at..at + 8)?;
             Some(u64::from_ne_bytes(octets.try_into().ok()?))

@@ -34,20 +34,8 @@ pub fn prepare_to_bind(socket: &Socket) -> io::Result<()> {
 ///
 /// Source: Winsock's SO_CONNECT_TIME: all bits are set if the socket is not connected.
 pub fn was_connected(socket: &SockRef<'_>) -> bool {
-    let mut seconds = u32::MAX;
-    let mut length = 4;
-    #[expect(unsafe_code, reason = "socket2 does not have SO_CONNECT_TIME")]
-    // SAFETY: the socket is borrowed for the call, and the pointer and length describe `seconds`, a DWORD.
-    let result = unsafe {
-        ws::getsockopt(
-            socket.as_socket().as_raw_socket() as ws::SOCKET,
-            ws::SOL_SOCKET,
-            ws::SO_CONNECT_TIME,
-            (&raw mut seconds).cast(),
-            &raw mut length,
-        )
-    };
-    result == 0 && seconds != u32::MAX
+    const NOT_CONNECTED: i32 = -1;
+    get_int(socket, ws::SO_CONNECT_TIME).is_ok_and(|seconds| seconds != NOT_CONNECTED)
 }
 
 /// Whether it is a socket of IPv6.
@@ -74,20 +62,25 @@ pub fn is_ipv6(socket: &SockRef<'_>) -> bool {
 ///
 /// Source: Winsock's SO_ACCEPTCONN.
 pub fn is_listening(socket: &SockRef<'_>) -> io::Result<bool> {
-    let mut listens = 0_i32;
-    let mut length = i32::try_from(size_of::<i32>()).unwrap_or(0);
-    #[expect(unsafe_code, reason = "socket2 does not have SO_ACCEPTCONN here")]
-    // SAFETY: the socket is borrowed for the call, and the pointer and length describe `listens`, a BOOL.
+    get_int(socket, ws::SO_ACCEPTCONN).map(|listens| listens != 0)
+}
+
+/// Reads an option that is four octets and that socket2 does not have.
+fn get_int(socket: &SockRef<'_>, option: i32) -> io::Result<i32> {
+    let mut value = 0_i32;
+    let mut length = 4;
+    #[expect(unsafe_code, reason = "socket2 does not have some options")]
+    // SAFETY: the socket is borrowed for the call, and the pointer and length describe `value`, a BOOL or a DWORD.
     let result = unsafe {
         ws::getsockopt(
             socket.as_socket().as_raw_socket() as ws::SOCKET,
             ws::SOL_SOCKET,
-            ws::SO_ACCEPTCONN,
-            (&raw mut listens).cast(),
+            option,
+            (&raw mut value).cast(),
             &raw mut length,
         )
     };
-    if result == ws::SOCKET_ERROR { Err(last_error()) } else { Ok(listens != 0) }
+    if result == ws::SOCKET_ERROR { Err(last_error()) } else { Ok(value) }
 }
 
 /// Whether an error says that a handle is not a socket.
