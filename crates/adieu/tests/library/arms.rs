@@ -1,8 +1,9 @@
 //! Both drivers under the same words: the async one is run to its end on a runtime of its own at every call.
 
+use adieu::tls::{Client, Server};
 use adieu::{
-    Address, AdoptError, ConnectError, ConnectOptions, Counts, EndingHandle, Endpoint, Report, ShutdownError,
-    SideOptions, Transport,
+    Address, AdoptError, ConnectError, ConnectOptions, Counts, EndingHandle, Endpoint, ListenOptions,
+    Listener, Report, ShutdownError, SideOptions, Transport,
 };
 use adieu_testkit::peer::{Bind, PeerHandle, PeerLog, Script};
 use std::future::Future;
@@ -55,6 +56,13 @@ pub(crate) fn bounded(what: &str, body: impl FnOnce() + Send + 'static) {
 /// How a connection ends whose peer has reset it and that does not send. See [`adieu_testkit::scenario::UNDER_WINE`].
 pub(crate) fn after_a_reset() -> &'static str {
     if adieu_testkit::scenario::is_wine() { "indeterminate" } else { "reset" }
+}
+
+/// A listener over TLS, and the options of who connects to it.
+pub(crate) fn secure_listener() -> (Listener, ConnectOptions) {
+    let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
+    let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+    (listener, ConnectOptions::new().tls(Client::new().insecure().build().expect("no files")))
 }
 
 pub(crate) fn runtime() -> Runtime {

@@ -1,6 +1,6 @@
 //! An ending handle gives the report of a connection that other code ends, however it does.
 
-use crate::arms::{Arm, BOUND, Open, bounded, on_both, runtime};
+use crate::arms::{Arm, BOUND, Open, bounded, on_both, runtime, secure_listener};
 use adieu::exchange::{Input, Output};
 use adieu::tls::Server;
 use adieu::{ConnectOptions, EndingHandle, Endpoint, Limits, ListenOptions, Report};
@@ -153,8 +153,7 @@ fn an_exchange_and_an_echo_tell_the_handle() {
 #[test]
 fn a_handshake_that_fails_tells_the_handle() {
     bounded("the handshakes", || {
-        let options = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
-        let listener = adieu::Listener::bind(&Endpoint::tls("127.0.0.1", 0), &options).expect("loopback");
+        let (listener, _) = secure_listener();
         let address = listener.local_endpoint().to_string().trim_start_matches("tls://").to_owned();
         // One says what is no TLS, and one is dropped before its handshake.
         for speaks in [true, false] {

@@ -1,8 +1,7 @@
 //! The bound on closing alone, and what the peer sees of it.
 
-use crate::arms::{BOUND, log_of, on_both};
-use adieu::tls::{Client, Server};
-use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, Listener, Report, Timer};
+use crate::arms::{BOUND, log_of, on_both, secure_listener};
+use adieu::{ConnectOptions, Limits, Report, Timer};
 use adieu_testkit::peer::Step;
 use adieu_testkit::peer::Step::{
     Close, Hold, Receive, ReceiveBuffer, ReceiveToEof, Send, ShutdownSend, Silence,
@@ -116,8 +115,7 @@ fn a_peer_that_ends_in_time_is_graceful() {
 #[test]
 fn a_drain_within_a_limit_bounds_a_secure_connection_too() {
     on_both(|arm| {
-        let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
-        let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+        let (listener, options) = secure_listener();
         let endpoint = listener.local_endpoint().clone();
         let peer = thread::spawn(move || {
             let mut connection = listener.accept().expect("a client");
@@ -129,7 +127,6 @@ fn a_drain_within_a_limit_bounds_a_secure_connection_too() {
                 }
             }
         });
-        let options = ConnectOptions::new().tls(Client::new().insecure().build().expect("no files"));
         let open = arm.connect(&endpoint, &options).expect("it listens");
         let report = open.shutdown_send().expect("connected").drain_within(ms(200));
         assert_lingered(&report, "draining");

@@ -1,8 +1,7 @@
 //! `request`: the commonest client in one call.
 
-use crate::arms::{Arm, bounded, log_of, on_both, runtime};
-use adieu::tls::{Client, Server};
-use adieu::{ConnectOptions, Endpoint, Event, Interrupt, ListenOptions, Listener, Report, Signal};
+use crate::arms::{Arm, bounded, log_of, on_both, runtime, secure_listener};
+use adieu::{ConnectOptions, Endpoint, Event, Interrupt, Report, Signal};
 use adieu_testkit::pattern::Pattern;
 use adieu_testkit::peer::Step::{
     AwaitAcknowledged, AwaitClientBytes, Close, Duplex, Hold, ReceiveToEof, Reset, Send,
@@ -104,8 +103,7 @@ fn an_interrupt_ends_it_and_what_came_is_kept() {
 #[test]
 fn it_works_over_tls() {
     on_both(|arm| {
-        let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
-        let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+        let (listener, options) = secure_listener();
         let endpoint = listener.local_endpoint().clone();
         let peer = thread::spawn(move || {
             let mut connection = listener.accept().expect("a client");
@@ -114,7 +112,6 @@ fn it_works_over_tls() {
             connection.write_all(&received).expect("taken");
             connection.shutdown_send().expect("connected").close()
         });
-        let options = ConnectOptions::new().tls(Client::new().insecure().build().expect("no files"));
         let (reply, report) = request(arm, &endpoint, &options, pattern(300_000));
         assert!(report.is_graceful(), "{report}");
         assert!(reply == pattern(300_000), "the same bytes");
@@ -126,8 +123,7 @@ fn it_works_over_tls() {
 #[test]
 fn a_handshake_that_fails_is_an_empty_reply_and_its_report() {
     bounded("the handshake", || {
-        let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
-        let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+        let (listener, _) = secure_listener();
         let address = listener.local_endpoint().to_string().trim_start_matches("tls://").to_owned();
         let mut client = std::net::TcpStream::connect(address).expect("it listens");
         client.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("taken");

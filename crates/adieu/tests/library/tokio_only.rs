@@ -1,6 +1,6 @@
 //! What only an async driver can get wrong: wakers, split halves, fairness, traits.
 
-use crate::arms::{BOUND, bounded, log_of, runtime};
+use crate::arms::{BOUND, bounded, log_of, runtime, secure_listener};
 use adieu::tls::{Client, Server};
 use adieu::tokio::{Connection, connect, exchange};
 use adieu::{
@@ -142,8 +142,7 @@ fn a_half_that_gave_up_waiting_does_not_take_the_timer_with_it() {
 /// A reader over TLS sends what is sealed before it waits, and so asks the socket for the same as the writer does.
 #[test]
 fn a_reader_over_tls_does_not_take_the_writers_place() {
-    let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
-    let listener = adieu::Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+    let (listener, options) = secure_listener();
     let endpoint = listener.local_endpoint().clone();
     let peer = std::thread::spawn(move || {
         let mut connection = listener.accept().expect("a client");
@@ -157,7 +156,6 @@ fn a_reader_over_tls_does_not_take_the_writers_place() {
         taken
     });
     run(move || async move {
-        let options = ConnectOptions::new().tls(Client::new().insecure().build().expect("no files"));
         let open = connect(&endpoint, &options).await.expect("it listens");
         let (mut reader, mut writer) = tokio::io::split(open);
         let writing = tokio::spawn(async move {

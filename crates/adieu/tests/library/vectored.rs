@@ -1,8 +1,7 @@
 //! Writes from several buffers, and the addresses as the standard library has them.
 
-use crate::arms::{Arm, Open, on_both};
-use adieu::tls::{Client, Server};
-use adieu::{ConnectOptions, Endpoint, Event, ListenOptions, Listener};
+use crate::arms::{Arm, Open, on_both, secure_listener};
+use adieu::{ConnectOptions, Endpoint, Event};
 use std::io::{IoSlice, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -100,8 +99,7 @@ fn a_vectored_write_to_a_peer_that_takes_nothing_more_waits_and_loses_nothing() 
 #[test]
 fn a_vectored_write_over_tls_sends_from_the_first_buffer_and_says_so() {
     on_both(|arm| {
-        let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
-        let listener = Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+        let (listener, options) = secure_listener();
         let endpoint = listener.local_endpoint().clone();
         let peer = thread::spawn(move || {
             let mut connection = listener.accept().expect("a client");
@@ -110,7 +108,6 @@ fn a_vectored_write_over_tls_sends_from_the_first_buffer_and_says_so() {
             connection.shutdown_send().expect("connected").close();
             received
         });
-        let options = ConnectOptions::new().tls(Client::new().insecure().build().expect("no files"));
         let mut open = arm.connect(&endpoint, &options).expect("it listens");
         assert_ne!(is_write_vectored(&open), Some(true));
         let mut parts = [&b""[..], b"head", b" and ", b"body"].map(IoSlice::new);
