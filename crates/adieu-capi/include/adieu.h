@@ -45,7 +45,7 @@ typedef int adieu_socket;
 /// No socket: -1, or INVALID_SOCKET.
 #define ADIEU_NO_SOCKET ((adieu_socket)-1)
 
-/// What adieu_finisher_advance() returns while the connection is not finished. It is no error.
+/// adieu_finisher_advance() returns this while the connection is not finished. It is not an error.
 #define ADIEU_WAITING (-1)
 
 /// The start value of an adieu_finish_options: the defaults.
@@ -386,8 +386,8 @@ typedef struct adieu_waits {
     /// POLLIN, POLLOUT, both or neither, as poll() has them; POLLRDNORM and POLLWRNORM on Windows.
     /// Level-triggered and edge-triggered are both right.
     short events;
-    /// Call adieu_finisher_advance() after so many milliseconds at the latest. -1: there is no
-    /// bound. 0: at once.
+    /// The longest time in milliseconds until the next call of adieu_finisher_advance(). -1: there
+    /// is no bound. 0: call it at once.
     int timeout_ms;
 } adieu_waits;
 
@@ -503,7 +503,7 @@ int adieu_unacknowledged(adieu_socket socket, uint64_t *bytes);
 /// As with snprintf(), what does not fit into `size` bytes is cut, the text is terminated in any
 /// case (if `size` is not 0), and the length of the whole text is returned, without its terminating
 /// zero. `text` may be NULL if `size` is 0. The text is UTF-8 in one line; bytes of an address that
-/// cannot be printed are escaped. If the report was not filled in yet, it is "there is no report".
+/// cannot be printed are escaped. A report that was not filled in yet gives "there is no report".
 ///
 /// Threads: any. Platforms: all.
 size_t adieu_report_sentence(const struct adieu_report *report, char *text, size_t size);
@@ -511,8 +511,8 @@ size_t adieu_report_sentence(const struct adieu_report *report, char *text, size
 /// Writes a report as JSON in one line: the object that docs/report.schema.json describes, and that
 /// the program adieu prints with --report json.
 ///
-/// The length, the cut and the terminating zero are as with adieu_report_sentence(). If the report
-/// was not filled in yet, it is "null".
+/// The length, the cut and the terminating zero are as with adieu_report_sentence(). A report
+/// that was not filled in yet gives "null".
 ///
 /// Threads: any. Platforms: all.
 size_t adieu_report_json(const struct adieu_report *report, char *text, size_t size);

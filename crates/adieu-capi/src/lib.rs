@@ -1,8 +1,8 @@
 //! The C library: `adieu::finish` and `adieu::Finisher` for programs in C and C++.
 //!
 //! `include/adieu.h` is made from this crate by `cargo xtask capi`, and the documentation here is written for the header's
-//! readers. Each function does four things: it looks at its arguments, makes Rust's types of them, calls the Rust library, and
-//! makes C's types of what that gives. It decides nothing about connections.
+//! readers. Each function does four things: it checks its arguments, converts them to Rust's types, calls the Rust library, and
+//! converts the result to C's types. No function decides anything about connections.
 //!
 //! Three rules hold for all of it. Nothing is global. No panic leaves a function: it becomes `ADIEU_ERROR_BUG`. What a caller
 //! gives as a number (an enum in C) is an integer here, because C can put any value there.

@@ -163,7 +163,7 @@ fn at_bound(value: i32) -> Option<AtBound> {
 
 /// # Errors
 ///
-/// There is no such role.
+/// The number does not stand for a role.
 fn role(value: i32) -> Result<Option<Role>, ()> {
     const UNKNOWN: i32 = adieu_role::Unknown as i32;
     const CONNECT: i32 = adieu_role::Connect as i32;

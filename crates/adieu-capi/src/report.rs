@@ -313,8 +313,8 @@ impl adieu_report {
 
 /// The number of an error, or 0.
 ///
-/// Without the black box the optimiser reads the number also where there is no error, and then does not use it. That is right, and
-/// valgrind, which C programs are often run under, takes it for a bug of ours.
+/// Without the black box the optimised code reads the number even where there is no error, and ignores it. That is correct, but
+/// valgrind reports it as a bug, and many C programs are run under valgrind.
 fn number_of_error(error: &SystemError) -> i32 {
     std::hint::black_box(error).code.unwrap_or(0)
 }
@@ -397,7 +397,7 @@ unsafe fn show(
 /// As with snprintf(), what does not fit into `size` bytes is cut, the text is terminated in any
 /// case (if `size` is not 0), and the length of the whole text is returned, without its terminating
 /// zero. `text` may be NULL if `size` is 0. The text is UTF-8 in one line; bytes of an address that
-/// cannot be printed are escaped. If the report was not filled in yet, it is "there is no report".
+/// cannot be printed are escaped. A report that was not filled in yet gives "there is no report".
 ///
 /// Threads: any. Platforms: all.
 #[unsafe(no_mangle)]
@@ -413,8 +413,8 @@ pub unsafe extern "C" fn adieu_report_sentence(
 /// Writes a report as JSON in one line: the object that docs/report.schema.json describes, and that
 /// the program adieu prints with --report json.
 ///
-/// The length, the cut and the terminating zero are as with adieu_report_sentence(). If the report
-/// was not filled in yet, it is "null".
+/// The length, the cut and the terminating zero are as with adieu_report_sentence(). A report
+/// that was not filled in yet gives "null".
 ///
 /// Threads: any. Platforms: all.
 #[unsafe(no_mangle)]
