@@ -3,7 +3,7 @@
 //! A command has three stages, each in its file: `arguments` is what was written, `plan` is resolved and checked, and `run` does
 //! it. Before the plan is complete nothing is created, emptied, resolved or connected.
 
-use crate::commands::{completions, connect, demo, listen, man, receive, send};
+use crate::commands::{completions, connect, demo, listen, man, nc, receive, send};
 use crate::exit::{self, ExitStatus};
 use crate::no_plan::NoPlan;
 use crate::parsing;
@@ -12,6 +12,9 @@ use std::ffi::OsString;
 
 /// Does what the words of this process's command line say.
 pub(crate) fn run(words: &[OsString]) -> ExitStatus {
+    if let Some(netcat) = nc::Invocation::of(words) {
+        return netcat.run();
+    }
     command(words).map_or_else(|status| status, Command::run)
 }
 
@@ -30,6 +33,7 @@ enum Command {
     Listen(listen::Args),
     Send(send::Args),
     Receive(receive::Args),
+    Nc(nc::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -43,7 +47,7 @@ impl Command {
             Self::Listen(args) => args.reporting().apply(),
             Self::Send(args) => args.reporting().apply(),
             Self::Receive(args) => args.reporting().apply(),
-            Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
+            Self::Nc(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
         }
     }
 
@@ -55,6 +59,7 @@ impl Command {
             Self::Listen(args) => planned(listen::Plan::new(&args), listen::run),
             Self::Send(args) => planned(send::Plan::new(&args), send::run),
             Self::Receive(args) => planned(receive::Plan::new(&args), receive::run),
+            Self::Nc(args) => args.run(),
             Self::Demo(args) => demo::run(demo::Plan::new(&args)),
             Self::Completions(args) => {
                 completions::run(&completions::Plan::new(&args), &Cli::<Self>::command())
@@ -238,9 +243,18 @@ mod tests {
         }
     }
 
-    /// Names that no option has: of clap's own, of the guard of commands, of what a command finds in its environment.
-    const OTHER_NAMES: [&str; 6] =
-        ["--help", "--version", "--guard-commands", "ADIEU_COMPLETE", "ADIEU_PEER", "ADIEU_LOCAL"];
+    /// Names that no option has: of clap's own, of the guard of commands, of what a command finds in its environment, and of
+    /// the command that goes past clap.
+    const OTHER_NAMES: [&str; 8] = [
+        "--help",
+        "--version",
+        "--guard-commands",
+        "ADIEU_COMPLETE",
+        "ADIEU_PEER",
+        "ADIEU_LOCAL",
+        "ADIEU_NC_FLAVOUR",
+        "ADIEU_NC_EXIT",
+    ];
 
     /// The names after each of these in a text: a letter, and what a name is made of.
     fn names<'a>(
@@ -309,7 +323,9 @@ mod tests {
         let own = ["adieu", "adieu-cli", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer"];
         let mut count = 0;
         for (path, text) in sources(&own) {
-            if path.ends_with("adieu-cli/src/cli.rs") {
+            // The options of netcats are theirs, and have tests of their own.
+            let is_netcats = path.components().any(|part| part.as_os_str() == "nc");
+            if is_netcats || path.ends_with("adieu-cli/src/cli.rs") {
                 continue;
             }
             let variables =

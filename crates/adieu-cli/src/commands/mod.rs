@@ -5,6 +5,7 @@ pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod man;
+pub(crate) mod nc;
 pub(crate) mod receive;
 pub(crate) mod send;
 mod transfer;

@@ -78,7 +78,7 @@ pub(crate) enum Kind {
 }
 
 /// What is said of a connection, and where, as it was resolved.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reports {
     pub(crate) format: ReportFormat,
     /// Where reports go instead of stderr.
