@@ -18,7 +18,7 @@ pub(crate) trait Handle: Sized {
     fn pollable(&self) -> Pollable<'_>;
 
     /// Makes a call that may find the socket not ready; who waits by readiness then notes that it is not.
-    fn attempt<T>(&self, _: Direction, mut call: impl FnMut(&SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
+    fn attempt<T>(&self, _: Readiness, mut call: impl FnMut(&SockRef<'_>) -> io::Result<T>) -> io::Result<T> {
         call(&self.socket())
     }
 }
@@ -38,7 +38,7 @@ pub(crate) trait Opened: Handle {
 
 /// Which readiness a call uses up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
+pub(crate) enum Readiness {
     Receive,
     Send,
 }

@@ -5,7 +5,7 @@
 use super::wait::write;
 use crate::Options;
 use crate::connecting::{Connecting, Until};
-use crate::handle::Direction;
+use crate::handle::Readiness;
 use crate::link::Link;
 use crate::os::{self, AsPollable, Watch};
 use crate::{ConnectError, ConnectOptions, Connection, Endpoint};
@@ -124,8 +124,8 @@ fn wait(connecting: &mut Connecting<'_, Socket>) -> io::Result<()> {
         .sockets()
         .map(|(socket, until)| match until {
             Until::Connected => Watch::connecting(socket.as_pollable()),
-            Until::Ready(Direction::Receive) => Watch::new(socket.as_pollable(), true, false),
-            Until::Ready(Direction::Send) => Watch::new(socket.as_pollable(), false, true),
+            Until::Ready(Readiness::Receive) => Watch::new(socket.as_pollable(), true, false),
+            Until::Ready(Readiness::Send) => Watch::new(socket.as_pollable(), false, true),
         })
         .collect();
     let sockets = watches.len();

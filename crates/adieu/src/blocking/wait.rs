@@ -5,7 +5,7 @@
 //! a [`Waiter`] for both.
 
 use crate::Report;
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
 use crate::os::{self, AcknowledgementWatch, AsPollable, Pollable, Watch};
 use adieu_proto::{LocalEnd, Waiting};
@@ -120,8 +120,8 @@ fn ensure_connected_until(waiter: &mut impl Waiter, until: Option<Instant>) -> O
             HandshakeTurn::Done => return Some(true),
             HandshakeTurn::Failed => return Some(false),
             HandshakeTurn::Wait(_) if is_past(until) => return None,
-            HandshakeTurn::Wait(direction) => {
-                let receive = direction == Direction::Receive;
+            HandshakeTurn::Wait(readiness) => {
+                let receive = readiness == Readiness::Receive;
                 let waiting = Waiting { receive, send: !receive, ..Waiting::default() };
                 if let Err(error) = waiter.wait(waiting, until) {
                     let link = waiter.link();

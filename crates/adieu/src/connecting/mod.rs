@@ -25,7 +25,7 @@ mod unix;
 pub(crate) use resolve::{Lookup, look_up};
 
 use crate::error::{ConnectCause, ConnectError, EndpointError, ResolveError};
-use crate::handle::{Direction, Opened};
+use crate::handle::{Opened, Readiness};
 use crate::link::{Established, HandshakeTurn, Link, transport};
 use crate::{Endpoint, Event, Options, Proxy, Role, Transport, os, system_error};
 use adieu_proto::Waiting;
@@ -56,7 +56,7 @@ enum Stage<H> {
     Racing(Racing<H>),
     Knocking(Knocking),
     Asking(Box<Asking<H>>),
-    Securing(Direction),
+    Securing(Readiness),
     Over(Result<(), ConnectCause>),
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum Until {
     /// The attempt to connect has succeeded or failed.
     Connected,
     /// A call in this direction may find something.
-    Ready(Direction),
+    Ready(Readiness),
 }
 
 impl<'a, H: Opened> Connecting<'a, H> {
@@ -128,11 +128,11 @@ impl<'a, H: Opened> Connecting<'a, H> {
         let (running, one) = match &self.stage {
             Stage::Racing(racing) => (racing.running(), None),
             Stage::Asking(asking) => (&[][..], Some(asking.waits_for())),
-            Stage::Securing(direction) => (&[][..], self.link.handle.as_ref().map(|h| (h, *direction))),
+            Stage::Securing(readiness) => (&[][..], self.link.handle.as_ref().map(|h| (h, *readiness))),
             _ => (&[][..], None),
         };
         let running = running.iter().map(|running| (&running.handle, Until::Connected));
-        running.chain(one.map(|(handle, direction)| (handle, Until::Ready(direction))))
+        running.chain(one.map(|(handle, readiness)| (handle, Until::Ready(readiness))))
     }
 
     /// The socket in this place of [`sockets`](Self::sockets) is ready.
@@ -338,17 +338,17 @@ impl<'a, H: Opened> Connecting<'a, H> {
     fn connected(&mut self, established: Established<H>, transport: Transport) -> Stage<H> {
         self.link.facts.host = self.endpoint.host().map(str::to_owned);
         self.link.connected(established, transport);
-        Stage::Securing(Direction::Send)
+        Stage::Securing(Readiness::Send)
     }
 
     fn secure(&mut self) -> Result<(Stage<H>, Stepped<()>), ConnectCause> {
-        while let Some(direction) = handshake(&mut self.link) {
-            let receive = direction == Direction::Receive;
+        while let Some(readiness) = handshake(&mut self.link) {
+            let receive = readiness == Readiness::Receive;
             self.link.wait_for(Waiting { receive, send: !receive, ..Waiting::default() });
             self.link.tick();
             self.link.act();
             if !self.link.core.is_decided() {
-                return Ok((Stage::Securing(direction), Stepped::Wait));
+                return Ok((Stage::Securing(readiness), Stepped::Wait));
             }
         }
         self.link.wait_for(Waiting::default());
@@ -374,12 +374,12 @@ impl<'a, H: Opened> Connecting<'a, H> {
 }
 
 /// Goes on with the link's handshake. Returns what it waits for; `None`: it is done, or has failed, or there is none to make.
-fn handshake<H: Opened>(link: &mut Link<H>) -> Option<Direction> {
+fn handshake<H: Opened>(link: &mut Link<H>) -> Option<Readiness> {
     if !link.is_handshaking() {
         return None;
     }
     match link.handshake() {
-        HandshakeTurn::Wait(direction) => Some(direction),
+        HandshakeTurn::Wait(readiness) => Some(readiness),
         HandshakeTurn::Done | HandshakeTurn::Failed => None,
     }
 }

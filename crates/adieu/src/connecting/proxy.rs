@@ -5,7 +5,7 @@
 
 use super::secure_proxy::{Session, fault, would_block};
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::link::{Established, Link};
 use crate::os;
 use crate::proxy::{Handshake, Proxy, ProxyError, Target, Wants};
@@ -102,7 +102,7 @@ pub(super) struct Asking<H> {
     transport: Transport,
     /// The handshake, and how its bytes are carried. An error: it could not begin.
     dialogue: Result<(Handshake, Way), ProxyError>,
-    direction: Direction,
+    readiness: Readiness,
     /// When its refusal became known.
     refused_at: Option<Time>,
 }
@@ -126,13 +126,13 @@ impl<H: Handle> Asking<H> {
         let proxy = &detour.proxy;
         link.observe(&Event::AskingProxy { proxy: &proxy.to_string(), target: &target.to_string() });
         let dialogue = Handshake::new(proxy, &target).and_then(|handshake| Ok((handshake, Way::new(proxy)?)));
-        let direction = Direction::Send;
-        Self { detour, target, established, transport, dialogue, direction, refused_at: None }
+        let readiness = Readiness::Send;
+        Self { detour, target, established, transport, dialogue, readiness, refused_at: None }
     }
 
     /// What it waits for.
-    pub(super) fn waits_for(&self) -> (&H, Direction) {
-        (&self.established.socket, self.direction)
+    pub(super) fn waits_for(&self) -> (&H, Readiness) {
+        (&self.established.socket, self.readiness)
     }
 
     /// Until when it is waited for.
@@ -153,8 +153,8 @@ impl<H: Handle> Asking<H> {
         };
         match way.step(&self.established.socket, handshake)? {
             None => Ok(Blocked::No),
-            Some(direction) => {
-                self.direction = direction;
+            Some(readiness) => {
+                self.readiness = readiness;
                 if handshake.is_refused() {
                     let refused_at = *self.refused_at.get_or_insert(now);
                     if now >= refused_at + PAGE_PATIENCE {
@@ -225,7 +225,7 @@ impl Way {
         &mut self,
         handle: &H,
         handshake: &mut Handshake,
-    ) -> Result<Option<Direction>, ProxyError> {
+    ) -> Result<Option<Readiness>, ProxyError> {
         match self {
             Self::Plain => step(handle, handshake),
             Self::Tls(session) => session.step(handle, handshake),
@@ -244,18 +244,18 @@ impl Way {
 /// Does all of a handshake in the clear that can be done without waiting. Returns what it waits for then; `None`: it is done.
 ///
 /// What has arrived is looked at first, and received only as far as it is the handshake's.
-fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Option<Direction>, ProxyError> {
+fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Option<Readiness>, ProxyError> {
     let mut buffer = [0; 2048];
     loop {
-        let (direction, result) = match handshake.wants() {
+        let (readiness, result) = match handshake.wants() {
             Wants::Done => return Ok(None),
             Wants::Send(bytes) => {
                 let sent =
-                    handle.attempt(Direction::Send, |socket| socket.send_with_flags(bytes, os::SEND_FLAGS));
-                (Direction::Send, sent.map(|n| handshake.sent(n)))
+                    handle.attempt(Readiness::Send, |socket| socket.send_with_flags(bytes, os::SEND_FLAGS));
+                (Readiness::Send, sent.map(|n| handshake.sent(n)))
             }
             Wants::Receive => {
-                let peeked = handle.attempt(Direction::Receive, |socket| os::peek(socket, &mut buffer));
+                let peeked = handle.attempt(Readiness::Receive, |socket| os::peek(socket, &mut buffer));
                 let received = match peeked {
                     Ok(0) => return Err(handshake.end()),
                     Ok(n) => {
@@ -265,13 +265,13 @@ fn step<H: Handle>(handle: &H, handshake: &mut Handshake) -> Result<Option<Direc
                     }
                     Err(error) => Err(error),
                 };
-                (Direction::Receive, received)
+                (Readiness::Receive, received)
             }
         };
         if let Err(error) = result {
-            let call = if direction == Direction::Send { Call::Send } else { Call::Receive };
+            let call = if readiness == Readiness::Send { Call::Send } else { Call::Receive };
             if would_block(&error, handshake, |error| fault(call, error))? {
-                return Ok(Some(direction));
+                return Ok(Some(readiness));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! that lead to the peer are.
 
 use crate::carrier::{Carrier, HandshakeState, PeerStream};
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::proxy::{Handshake, Proxy, ProxyError, Wants};
 use crate::tls::{self, ClientConfig, Failure, HandshakeError};
 use crate::{os, system_error};
@@ -41,19 +41,19 @@ impl Session {
         &mut self,
         handle: &H,
         handshake: &mut Handshake,
-    ) -> Result<Option<Direction>, ProxyError> {
+    ) -> Result<Option<Readiness>, ProxyError> {
         loop {
             if self.tls.has_unsent() {
                 let unsent = self.tls.unsent();
                 let sent =
-                    handle.attempt(Direction::Send, |socket| socket.send_with_flags(unsent, os::SEND_FLAGS));
+                    handle.attempt(Readiness::Send, |socket| socket.send_with_flags(unsent, os::SEND_FLAGS));
                 match sent {
                     Ok(n) => {
                         self.tls.sent(n);
                     }
                     Err(error) => {
                         if would_block(&error, handshake, |error| fault(Call::Send, error))? {
-                            return Ok(Some(Direction::Send));
+                            return Ok(Some(Readiness::Send));
                         }
                     }
                 }
@@ -76,7 +76,7 @@ impl Session {
                 }
             }
             let tls = &mut self.tls;
-            match handle.attempt(Direction::Receive, |socket| (&**socket).read(tls.room())) {
+            match handle.attempt(Readiness::Receive, |socket| (&**socket).read(tls.room())) {
                 Ok(0) if self.is_secured => return Err(handshake.end()),
                 Ok(0) => return Err(ProxyError::Tls(self.tls.early_eof())),
                 Ok(n) => {
@@ -90,7 +90,7 @@ impl Session {
                         ProxyError::Tls(self.tls.early_fault(error))
                     };
                     if would_block(&error, handshake, failed)? {
-                        return Ok(Some(Direction::Receive));
+                        return Ok(Some(Readiness::Receive));
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! The [`Finisher`]: finishing for the event loops of others.
 
 use super::{Finish, Finishing};
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::os::{self, AcknowledgementWatch, AsPollable, Pollable};
 use crate::tls::RustlsConnection;
 use crate::{AdoptError, Report};
@@ -205,7 +205,7 @@ impl<S: AsHandle> Handle for Given<S> {
 
     fn attempt<T>(
         &self,
-        _: Direction,
+        _: Readiness,
         mut call: impl FnMut(&SockRef<'_>) -> std::io::Result<T>,
     ) -> std::io::Result<T> {
         call(&self.socket())

@@ -5,9 +5,9 @@
 use super::End;
 use super::ends::{Gave, Sink, Source, Took};
 use super::low_water::LowWater;
-#[cfg(feature = "tokio")]
-use crate::handle::Direction;
 use crate::handle::Handle;
+#[cfg(feature = "tokio")]
+use crate::handle::Readiness;
 use crate::link::{Link, Moved};
 use crate::os::{self, Lane};
 use adieu_proto::{LocalEnd, Time};
@@ -59,10 +59,10 @@ impl<H: Handle> Peer<H> {
 
     /// Whether its socket may be ready, as far as is known: it has not been tried in vain since.
     #[cfg(feature = "tokio")]
-    pub(crate) fn is_known_ready(&self, direction: Direction) -> bool {
-        match direction {
-            Direction::Receive => self.may_receive,
-            Direction::Send => self.may_send,
+    pub(crate) fn is_known_ready(&self, readiness: Readiness) -> bool {
+        match readiness {
+            Readiness::Receive => self.may_receive,
+            Readiness::Send => self.may_send,
         }
     }
 

@@ -11,7 +11,7 @@
 
 use super::{Link, Moved};
 use crate::carrier::{Arrived, Carrier, HandshakeState, OctetsFrom, PeerStream};
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::tls::Eof;
 use crate::{Event, os};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Sample, Side, Time, Unacknowledged};
@@ -92,7 +92,7 @@ impl<H: Handle> Link<H> {
                 return Flushed::All;
             }
             let send = |socket: &SockRef<'_>| socket.send_with_flags(waiting, os::SEND_FLAGS);
-            match handle.attempt(Direction::Send, send) {
+            match handle.attempt(Readiness::Send, send) {
                 Ok(n) => {
                     some = true;
                     let accepted = carrier.sent(n);
@@ -339,7 +339,7 @@ impl<H: Handle> Link<H> {
 /// Receives from the socket what a carrier is to open.
 fn receive<H: Handle>(handle: &H, carrier: &mut impl Carrier) -> io::Result<usize> {
     loop {
-        match handle.attempt(Direction::Receive, |socket| (&**socket).read(carrier.room())) {
+        match handle.attempt(Readiness::Receive, |socket| (&**socket).read(carrier.room())) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }

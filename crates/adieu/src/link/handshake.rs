@@ -5,7 +5,7 @@
 use super::carried::Flushed;
 use super::{Link, fault};
 use crate::carrier::{Carrier, HandshakeState, PeerStream};
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::tls::{Failure, HandshakeError, Session, TlsFacts};
 use crate::{Address, Event, os};
 use adieu_proto::{Call, Ending, Fault, FaultKind, Time};
@@ -15,7 +15,7 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandshakeTurn {
     Done,
-    Wait(Direction),
+    Wait(Readiness),
     Failed,
 }
 
@@ -73,7 +73,7 @@ impl<H: Handle> Link<H> {
         loop {
             match self.flush(self.now()) {
                 Flushed::All => {}
-                Flushed::Blocked { .. } => return HandshakeTurn::Wait(Direction::Send),
+                Flushed::Blocked { .. } => return HandshakeTurn::Wait(Readiness::Send),
                 Flushed::Failed => return HandshakeTurn::Failed,
             }
             let Some(carrier) = &mut self.carrier else { return HandshakeTurn::Failed };
@@ -104,7 +104,7 @@ impl<H: Handle> Link<H> {
                     let outer_has_ended =
                         |carrier: &&crate::tls::Session| carrier.outer_stream() != PeerStream::Open;
                     let ended = self.carrier.as_ref().filter(outer_has_ended).map(Carrier::early_outer_end);
-                    let Some(error) = ended else { return HandshakeTurn::Wait(Direction::Receive) };
+                    let Some(error) = ended else { return HandshakeTurn::Wait(Readiness::Receive) };
                     self.handshake_failed(&error, None);
                     return HandshakeTurn::Failed;
                 }

@@ -4,7 +4,7 @@
 
 use super::Link;
 use crate::Event;
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::os;
 use adieu_proto::{Call, Fault, FaultKind, Time};
 use socket2::SockRef;
@@ -36,7 +36,7 @@ impl<H: Handle> Link<H> {
         }
         let Some(handle) = &self.handle else { return Moved::Ended };
         let result = loop {
-            match handle.attempt(Direction::Receive, |socket| (&**socket).read(buffer)) {
+            match handle.attempt(Readiness::Receive, |socket| (&**socket).read(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -174,7 +174,7 @@ impl<H: Handle> Link<H> {
         let Some(handle) = &self.handle else { return Moved::Ended };
         let at = self.now();
         let result = loop {
-            match handle.attempt(Direction::Send, &call) {
+            match handle.attempt(Readiness::Send, &call) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }

@@ -15,7 +15,7 @@ pub use report::{Direction, DirectionEnd, RelayReport};
 
 use crate::flow::ends::Source;
 use crate::flow::{End, Flow, Pair, Peer, waiting};
-use crate::handle::{Direction as Readiness, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::link::HandshakeTurn;
 use adieu_proto::{Counts, Waiting};
 

@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::stream::Stream;
 use crate::Options;
 use crate::connecting::{Connecting, Until};
-use crate::handle::Direction;
+use crate::handle::Readiness;
 use crate::link::Link;
 use crate::os::AsyncInterrupt;
 use crate::{ConnectError, ConnectOptions, Endpoint};
@@ -101,11 +101,11 @@ impl Waiter<'_> {
     fn poll_sockets(&mut self, cx: &mut Context<'_>) -> bool {
         let sockets = self.connecting.sockets().enumerate();
         let ready = sockets.filter(|(_, (stream, until))| {
-            let direction = match until {
-                Until::Connected => Direction::Send,
-                Until::Ready(direction) => *direction,
+            let readiness = match until {
+                Until::Connected => Readiness::Send,
+                Until::Ready(readiness) => *readiness,
             };
-            stream.poll_ready(cx, direction).is_ready()
+            stream.poll_ready(cx, readiness).is_ready()
         });
         let ready: Vec<usize> = ready.map(|(place, _)| place).collect();
         let is_any = !ready.is_empty();

@@ -7,7 +7,7 @@ use super::wakes::Wakes;
 use crate::error::{AdoptError, ShutdownError};
 use crate::finishing::Finishing;
 use crate::flow::Peer;
-use crate::handle::{Direction, Handle as _};
+use crate::handle::{Handle as _, Readiness};
 use crate::link::adopt::{adopt, adopt_tls};
 use crate::link::methods_of_a_connection;
 use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
@@ -118,7 +118,7 @@ impl Inner {
     }
 
     /// Waits for readiness or time, on behalf of this half. Ready: try again.
-    fn poll_wait(&mut self, cx: &mut Context<'_>, half: Half, direction: Direction) -> Poll<()> {
+    fn poll_wait(&mut self, cx: &mut Context<'_>, half: Half, readiness: Readiness) -> Poll<()> {
         // Before the socket is asked: it may be ready, and wake who is noted, at any moment from then on.
         self.waiters.note(half, cx.waker());
         // The socket knows one waker for each direction. With TLS both halves may wait for the same one, in a handshake or
@@ -127,13 +127,13 @@ impl Inner {
         let both = is_shared.then(|| Waker::from(Arc::clone(&self.waiters)));
         let waker = both.as_ref().unwrap_or(cx.waker());
         if let Some(stream) = &self.peer.link.handle
-            && stream.poll_ready(&mut Context::from_waker(waker), direction).is_ready()
+            && stream.poll_ready(&mut Context::from_waker(waker), readiness).is_ready()
         {
             return Poll::Ready(());
         }
-        match direction {
-            Direction::Receive => self.waiting.receive = true,
-            Direction::Send => self.waiting.send = true,
+        match readiness {
+            Readiness::Receive => self.waiting.receive = true,
+            Readiness::Send => self.waiting.send = true,
         }
         if self.poll_time_for_all() { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -170,7 +170,7 @@ impl Inner {
                     self.waiters.wake_by_ref();
                     return Poll::Ready(false);
                 }
-                HandshakeTurn::Wait(direction) => ready!(self.poll_wait(cx, half, direction)),
+                HandshakeTurn::Wait(readiness) => ready!(self.poll_wait(cx, half, readiness)),
             }
         }
         Poll::Ready(self.peer.link.core.milestones().connected.is_some())
@@ -181,7 +181,7 @@ impl Inner {
         while self.peer.link.has_unsent() && self.peer.link.core.wants().send {
             match self.peer.link.send(&[]) {
                 Moved::Bytes(_) => {}
-                Moved::Blocked => ready!(self.poll_wait(cx, half, Direction::Send)),
+                Moved::Blocked => ready!(self.poll_wait(cx, half, Readiness::Send)),
                 Moved::Ended => return Poll::Ready(false),
             }
             self.peer.link.check_stop();
@@ -218,7 +218,7 @@ impl Inner {
             if let Some(result) = self.peer.link.try_read(buffer.initialize_unfilled()) {
                 return Poll::Ready(result.map(|n| buffer.advance(n)));
             }
-            ready!(self.poll_wait(cx, Half::Reading, Direction::Receive));
+            ready!(self.poll_wait(cx, Half::Reading, Readiness::Receive));
         }
     }
 
@@ -289,7 +289,7 @@ impl Inner {
             if let Some(result) = try_write(&mut self.peer.link) {
                 return Poll::Ready(result);
             }
-            ready!(self.poll_wait(cx, Half::Writing, Direction::Send));
+            ready!(self.poll_wait(cx, Half::Writing, Readiness::Send));
         }
     }
 
@@ -338,7 +338,7 @@ impl Inner {
 
     fn poll_eof(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.peer.link.awaits_eof() {
-            ready!(self.poll_wait(cx, Half::Reading, Direction::Receive));
+            ready!(self.poll_wait(cx, Half::Reading, Readiness::Receive));
         }
         self.waiting = Waiting::default();
         Poll::Ready(())

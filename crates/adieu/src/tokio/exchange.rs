@@ -8,7 +8,7 @@ use super::waiters::Half;
 use crate::Report;
 use crate::flow::polled::{Reading, Writing, Written};
 use crate::flow::{Flow, Loop, Pair, Turn, Waits};
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use adieu_proto::Waiting;
 use std::future::poll_fn;
@@ -193,9 +193,9 @@ fn poll(inner: &mut Inner, cx: &mut Context<'_>, ends: &mut impl Ends, hang_up_k
 /// Arranges to be woken by the socket. True: there is something already.
 fn is_ready(inner: &Inner, cx: &mut Context<'_>, waiting: Waiting) -> bool {
     let Some(stream) = &inner.peer.link.handle else { return false };
-    let mut asked = |wanted, direction| wanted && stream.poll_ready(cx, direction).is_ready();
+    let mut asked = |wanted, readiness| wanted && stream.poll_ready(cx, readiness).is_ready();
     // Both are to wake us.
-    asked(waiting.receive, Direction::Receive) | asked(waiting.send, Direction::Send)
+    asked(waiting.receive, Readiness::Receive) | asked(waiting.send, Readiness::Send)
 }
 
 /// The peer has ended and only our input is waited for: a reset would still be news, and no call would tell it.
@@ -214,8 +214,8 @@ pub(super) fn is_hung_up(inner: &mut Inner, cx: &mut Context<'_>, known: &mut bo
     }
     let Some(stream) = &inner.peer.link.handle else { return false };
     // Room to send is no news here. Clearing it harms nobody: a send is tried whatever is known.
-    let _ = stream.attempt(Direction::Send, |_| Err::<(), _>(std::io::ErrorKind::WouldBlock.into()));
-    if stream.poll_ready(cx, Direction::Send).is_pending() {
+    let _ = stream.attempt(Readiness::Send, |_| Err::<(), _>(std::io::ErrorKind::WouldBlock.into()));
+    if stream.poll_ready(cx, Readiness::Send).is_pending() {
         return false;
     }
     let mut watches = [Watch::new(stream.pollable(), false, false)];

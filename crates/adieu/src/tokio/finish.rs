@@ -6,7 +6,7 @@ use super::stream::Stream;
 use super::wakes::Wakes;
 use crate::ending_handle::EndingTeller;
 use crate::finishing::Finishing;
-use crate::handle::Direction;
+use crate::handle::Readiness;
 use crate::link::new_id;
 use crate::{AdoptError, EndingHandle, Finish, Report, report};
 use std::future::Future;
@@ -155,8 +155,8 @@ impl Task {
 
     fn poll_socket(&self, cx: &mut Context<'_>, receive: bool, send: bool) -> Poll<std::io::Result<()>> {
         let Some(stream) = &self.finishing.link().handle else { return Poll::Pending };
-        for (is_wanted, direction) in [(receive, Direction::Receive), (send, Direction::Send)] {
-            if is_wanted && let Poll::Ready(result) = stream.poll_ready(cx, direction) {
+        for (is_wanted, readiness) in [(receive, Readiness::Receive), (send, Readiness::Send)] {
+            if is_wanted && let Poll::Ready(result) = stream.poll_ready(cx, readiness) {
                 return Poll::Ready(result);
             }
         }

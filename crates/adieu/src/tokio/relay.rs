@@ -4,7 +4,7 @@
 
 use super::connection::{Connection, Inner};
 use super::exchange::is_hung_up;
-use crate::handle::{Direction, Handle};
+use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use crate::relaying::Relay;
 use crate::{RelayOptions, RelayReport};
@@ -97,8 +97,8 @@ impl Side {
     fn note_readiness(&mut self, cx: &mut Context<'_>) {
         let peer = &mut self.inner.peer;
         let Some(stream) = &peer.link.handle else { return };
-        let is_ready = |direction| stream.poll_ready(cx, direction).is_ready();
-        let [receive, send] = [Direction::Receive, Direction::Send].map(is_ready);
+        let is_ready = |readiness| stream.poll_ready(cx, readiness).is_ready();
+        let [receive, send] = [Readiness::Receive, Readiness::Send].map(is_ready);
         if receive {
             peer.may_receive();
         }
@@ -125,27 +125,27 @@ impl Side {
     /// Arranges to be woken by the socket. True: there is something already.
     fn is_ready(&mut self, cx: &mut Context<'_>, waiting: Waiting) -> bool {
         // Both are to wake us.
-        (waiting.receive && self.is_ready_for(cx, Direction::Receive))
-            | (waiting.send && self.is_ready_for(cx, Direction::Send))
+        (waiting.receive && self.is_ready_for(cx, Readiness::Receive))
+            | (waiting.send && self.is_ready_for(cx, Readiness::Send))
     }
 
-    fn is_ready_for(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+    fn is_ready_for(&mut self, cx: &mut Context<'_>, readiness: Readiness) -> bool {
         let peer = &mut self.inner.peer;
         let Some(stream) = &peer.link.handle else { return false };
-        if stream.poll_ready(cx, direction).is_pending() {
+        if stream.poll_ready(cx, readiness).is_pending() {
             return false;
         }
-        if peer.is_known_ready(direction) {
+        if peer.is_known_ready(readiness) {
             return true;
         }
         // It was tried and had nothing, on a direct way, whose calls tokio does not see. So tokio is made to forget, and the
         // system is asked what has come since.
-        let _ = stream.attempt(direction, |_| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-        let receive = direction == Direction::Receive;
+        let _ = stream.attempt(readiness, |_| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        let receive = readiness == Readiness::Receive;
         let mut watches = [Watch::new(stream.pollable(), receive, !receive)];
         let is_ready = os::wait(&mut watches, Some(Duration::ZERO)).is_err()
             || watches[0].ready.any
-            || stream.poll_ready(cx, direction).is_ready();
+            || stream.poll_ready(cx, readiness).is_ready();
         if is_ready && receive {
             peer.may_receive();
         } else if is_ready {

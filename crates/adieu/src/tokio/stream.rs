@@ -1,7 +1,7 @@
 //! tokio's two kinds of stream as one handle: tokio says when, our own calls do it.
 
 use crate::AdoptError;
-use crate::handle::{Direction, Handle, Opened};
+use crate::handle::{Handle, Opened, Readiness};
 use crate::link::adopt::make_ready;
 use crate::os::{AsPollable, OwnedSocket, Pollable};
 use socket2::{Domain, SockAddr, SockRef, Socket};
@@ -121,12 +121,12 @@ impl Handle for Stream {
     /// "nothing there" after a fault must be the kernel's own word.
     fn attempt<T>(
         &self,
-        direction: Direction,
+        readiness: Readiness,
         mut call: impl FnMut(&SockRef<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let interest = match direction {
-            Direction::Receive => Interest::READABLE,
-            Direction::Send => Interest::WRITABLE,
+        let interest = match readiness {
+            Readiness::Receive => Interest::READABLE,
+            Readiness::Send => Interest::WRITABLE,
         };
         let mut called = false;
         let attempt = || {
@@ -144,14 +144,14 @@ impl Handle for Stream {
 
 impl Stream {
     /// Arranges to be woken when the next call in this direction may find something. Ready: it may already.
-    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
-        match (self, direction) {
-            (Self::Tcp(stream), Direction::Receive) => stream.poll_read_ready(cx),
-            (Self::Tcp(stream), Direction::Send) => stream.poll_write_ready(cx),
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, readiness: Readiness) -> Poll<io::Result<()>> {
+        match (self, readiness) {
+            (Self::Tcp(stream), Readiness::Receive) => stream.poll_read_ready(cx),
+            (Self::Tcp(stream), Readiness::Send) => stream.poll_write_ready(cx),
             #[cfg(unix)]
-            (Self::Unix(stream), Direction::Receive) => stream.poll_read_ready(cx),
+            (Self::Unix(stream), Readiness::Receive) => stream.poll_read_ready(cx),
             #[cfg(unix)]
-            (Self::Unix(stream), Direction::Send) => stream.poll_write_ready(cx),
+            (Self::Unix(stream), Readiness::Send) => stream.poll_write_ready(cx),
         }
     }
 }
