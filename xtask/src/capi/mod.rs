@@ -9,7 +9,7 @@ mod matrix;
 mod programs;
 
 pub(crate) use install::libraries;
-pub(crate) use programs::{DIALECTS, compile};
+pub(crate) use programs::{CPP, DIALECTS, compile};
 
 use anyhow::Result;
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
 pub(crate) const DIALECTS: [&str; 2] = ["-std=c99", "-std=c11"];
 
 /// The dialect of C++ that it is for.
-const CPP: &str = "-std=c++17";
+pub(crate) const CPP: &str = "-std=c++17";
 
 /// Programs that need nobody: each is run alone, and its exit status tells.
 const TESTS: [&str; 5] = ["smallest", "versions", "hostile", "threads", "crowd"];

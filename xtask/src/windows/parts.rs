@@ -9,12 +9,16 @@ use std::{
 /// The C compiler, which is the linker too.
 pub(super) const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 
+/// The compiler of C++.
+pub(super) const CPP_COMPILER: &str = "x86_64-w64-mingw32-g++";
+
 /// Each part, and Debian's package that has it.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("/usr/bin/rustc", "rustc-web"),
     ("/usr/bin/cargo", "cargo-web"),
     ("/usr/lib/rustlib/src/rust/library/std/Cargo.toml", "rust-web-src"),
     (COMPILER, "gcc-mingw-w64-x86-64"),
+    (CPP_COMPILER, "g++-mingw-w64-x86-64"),
     ("wine", "wine wine64"),
     // A terminal, so that Wine has a console.
     ("script", "bsdutils"),
