@@ -424,7 +424,8 @@ impl Connection {
         self.config.abort_at_limit = limits.abort_at_limit;
     }
 
-    /// The program wants to abort: the peer shall see a reset.
+    /// The program wants to abort: the peer shall see a reset. If the last look finds that the peer has reset the connection before,
+    /// or our kernel has given it up, that is the ending.
     pub fn handle_abort(&mut self, now: Time) {
         self.decide(now, Ending::Reset { by: Side::Us });
     }

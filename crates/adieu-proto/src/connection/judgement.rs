@@ -33,11 +33,19 @@ impl Connection {
         }
     }
 
-    /// A fault that was told between the decision and the close: nothing is graceful or uncertain after it.
+    /// A fault that was told between the decision and the close: nothing is graceful or uncertain after it. Nor was it our abort
+    /// that ended a connection which the peer, or our kernel, had ended before.
     pub(super) fn note_late_fault(&mut self, fault: Fault) {
         let ending = self.ending_of(fault);
+        // The cut of a relay's other side came before that: it was being told to this peer.
+        let came_first = matches!(ending, Ending::Reset { by: Side::Peer } | Ending::TimedOut { .. })
+            && !self.evidence.other_side_cut;
         if let Stage::Decided { decision, .. } = &mut self.stage
-            && matches!(decision.ending, Ending::Graceful | Ending::Indeterminate { .. })
+            && match decision.ending {
+                Ending::Graceful | Ending::Indeterminate { .. } => true,
+                Ending::Reset { by: Side::Us } => came_first,
+                _ => false,
+            }
         {
             decision.ending = ending;
         }

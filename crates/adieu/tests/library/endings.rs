@@ -60,6 +60,25 @@ fn an_abort_is_a_reset_and_says_whose() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn an_abort_after_the_peers_reset_is_not_what_ended_it() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    on_both(|arm| {
+        let (open, theirs) = arm.to_std(&ConnectOptions::new());
+        SockRef::from(&theirs).set_linger(Some(Duration::ZERO)).expect("it is a TCP socket");
+        drop(theirs);
+        let bound = Timespec::try_from(BOUND).expect("a few seconds");
+        let ours = open.socket().expect("it is open");
+        let came = poll(&mut [PollFd::from_borrowed_fd(ours, PollFlags::empty())], Some(&bound));
+        assert_eq!(came, Ok(1), "a reset");
+        // Nobody receives it.
+        let report = open.abort();
+        let told = (report.ending().name(), report.reset_by().map(adieu::Side::name));
+        assert_eq!(told, ("reset", Some("peer")), "{report}");
+    });
+}
+
 #[test]
 fn a_shutdown_that_fails_gives_the_report_and_the_answer_that_stood_in_our_kernel() {
     if is_wine() {

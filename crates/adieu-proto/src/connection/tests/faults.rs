@@ -299,3 +299,51 @@ fn an_end_that_was_seen_stays_seen() {
     assert!(c.peer_has_ended() && c.evidence().eof);
     assert_eq!(end(&mut c, ms(3)), (Ending::Reset { by: Side::Peer }, Phase::Sending, Action::Close));
 }
+
+#[test]
+fn an_abort_that_comes_after_the_peers_reset_is_not_what_ended_it() {
+    let told = |kind| SocketError::Fault(Fault { call: Call::SocketError, kind, code: Some(1) });
+    let by_us = Ending::Reset { by: Side::Us };
+    let timed_out = Ending::TimedOut { timer: Timer::Kernel };
+    for (socket_error, expected, last) in [
+        (told(FaultKind::Reset), Ending::Reset { by: Side::Peer }, Action::Close),
+        (told(FaultKind::BrokenPipe), Ending::Reset { by: Side::Peer }, Action::Close),
+        (told(FaultKind::TimedOut), timed_out, Action::Abort),
+        // Neither says who ended it.
+        (told(FaultKind::NotConnected), by_us, Action::Abort),
+        (told(FaultKind::Aborted), by_us, Action::Abort),
+        (told(FaultKind::Other), by_us, Action::Abort),
+        (SocketError::Clear, by_us, Action::Abort),
+    ] {
+        let mut c = halves(Config::default(), false, false);
+        c.handle_abort(ms(3));
+        assert_eq!(c.poll_action(), Some(Action::Sample));
+        c.handle_sample(ms(3), sample(0, socket_error));
+        assert_eq!(c.poll_action(), Some(last), "{socket_error:?}");
+        c.handle_closed(ms(3));
+        assert_eq!(c.outcome().map(|outcome| outcome.ending), Some(expected), "{socket_error:?}");
+    }
+}
+
+#[test]
+fn what_else_ended_it_stays_so_whatever_the_last_look_finds() {
+    type Cause = fn(&mut Connection);
+    let interrupted: Cause = |c| c.handle_interrupt(ms(3), Signal::Interrupt);
+    let output: Cause = |c| c.handle_local_failure(ms(3), LocalEnd::Output, None);
+    let cut: Cause = |c| {
+        c.handle_other_side_cut(ms(3));
+        c.handle_input_eof();
+        c.handle_interrupt(ms(3), Signal::Interrupt);
+    };
+    for (cause, expected) in [
+        (interrupted, Ending::Interrupted { signal: Signal::Interrupt }),
+        (output, Ending::LocalFailure { end: LocalEnd::Output }),
+        (cut, Ending::Reset { by: Side::Us }),
+    ] {
+        let mut c = halves(Config::default(), false, false);
+        cause(&mut c);
+        assert!(c.is_decided());
+        let reset = Fault { call: Call::SocketError, ..RESET };
+        assert_eq!(finish(&mut c, ms(3), sample(0, SocketError::Fault(reset))).ending, expected);
+    }
+}
