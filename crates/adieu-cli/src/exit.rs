@@ -21,6 +21,11 @@ Exit status:
 A service (listen --keep-open) that SIGTERM has stopped exits 0 if every connection ended by itself within --grace,
 and 4 if one had to be aborted.";
 
+/// The same, after examples: one command line a line, indented.
+pub(crate) fn table_after(examples: &str) -> String {
+    format!("Examples:\n{examples}\n\n{TABLE}")
+}
+
 /// How the process ends. The endings' own numbers come from [`adieu::exit_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitStatus {

@@ -109,7 +109,7 @@ pub use receiver::{ReceiveOptions, receive};
 pub use report::{EncryptedBy, TransferReport, TransferResult, TransferRole};
 pub use secret::Secret;
 pub use sender::{SendOptions, send};
-pub use source::{Source, SourceError, Sources};
+pub use source::{Listed, ListedFile, Source, SourceError, Sources};
 pub use storage::{Confirmation, FileInfo, Held, Keep, MemoryStore, Storage, StorageError, Store};
 pub use transport::{Transport, Wire};
 pub use wire::{Activity, EntryPath, Hash, NameError, Receipt, Status, Totals, hex};

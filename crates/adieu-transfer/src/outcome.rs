@@ -1,7 +1,7 @@
 //! What a transfer came to, at either side.
 
 use crate::advice::Advice;
-use crate::wire::{Hash, PeerRole, Receipt, Totals, hex};
+use crate::wire::{Hash, PeerRole, Receipt, Status, Totals, hex};
 use adieu::Signal;
 use std::time::Duration;
 
@@ -14,6 +14,13 @@ pub enum Verdict {
     /// Everything was written to the receiver's stdout, or to a [`Store`](crate::Store) that claims no more, whole and with the
     /// right hash. What became of it there is not known.
     Written,
+    /// Some of it was left out, and all the rest is confirmed. A sender has left out what cannot be sent
+    /// ([`Sources::skipping_special`](crate::Sources::skipping_special)); a receiver has refused files whose names were taken
+    /// (`Storage::without_replacing`), and its sender's verdict is [`Refused`](Self::Refused).
+    InPart {
+        /// What was left out, and why.
+        words: String,
+    },
     /// The receiver says that it failed.
     Refused {
         /// In its own words.
@@ -116,6 +123,10 @@ pub struct TransferOutcome {
     pub encrypted: bool,
     /// When.
     pub times: Times,
+    /// Of a receiver that has left something out: files and bytes that are stored.
+    pub(crate) stored_in_part: Option<(u64, u64)>,
+    /// What was left out: see [`Verdict::InPart`].
+    pub(crate) left_out: LeftOut,
     /// See [`set_place`](Self::set_place).
     pub(crate) place: Option<String>,
     /// Of a receiver: the sender said that it cannot go on.
@@ -131,6 +142,40 @@ pub struct TransferOutcome {
     pub(crate) left_behind: bool,
 }
 
+/// Entries that were left out, of which the first have their names told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct LeftOut {
+    count: u64,
+    first: Vec<String>,
+}
+
+/// So many are named, at most.
+const NAMED: usize = 5;
+
+impl LeftOut {
+    /// `name`: for people.
+    pub(crate) fn add(&mut self, name: String) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(name);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// As in `7 entries (a, b, c, d, e and 2 more)`.
+    pub(crate) fn entries(&self) -> String {
+        let entries = if self.count == 1 { "1 entry".to_owned() } else { format!("{} entries", self.count) };
+        let more = match self.count - self.first.len() as u64 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{entries} ({}{more})", self.first.join(", "))
+    }
+}
+
 impl TransferOutcome {
     pub(crate) fn new() -> Self {
         Self {
@@ -144,6 +189,8 @@ impl TransferOutcome {
             version: None,
             encrypted: false,
             times: Times::default(),
+            stored_in_part: None,
+            left_out: LeftOut::default(),
             place: None,
             sender_gave_up: false,
             receipt_heard: None,
@@ -157,6 +204,11 @@ impl TransferOutcome {
     /// `None`: not everything was moved.
     pub fn hash(&self) -> Option<Hash> {
         self.is_whole.then_some(self.totals.hash)
+    }
+
+    /// Entries that this side has left out, while it sent or stored the others. See [`Verdict::InPart`].
+    pub fn left_out(&self) -> u64 {
+        self.left_out.count
     }
 
     /// Whether another connection may do better: this one failed, or the peer went away, or what came was damaged. Both sides
@@ -232,6 +284,13 @@ impl TransferOutcome {
                 let words = self.receipt.as_ref().map_or("", |receipt| &receipt.words);
                 let place = if words.is_empty() { stdout_of(side) } else { words };
                 format!("written to {place}, not stored: {amount}{hash}")
+            }
+            Verdict::InPart { words } => {
+                let written = self.receipt.as_ref().is_some_and(|receipt| receipt.status == Status::Written);
+                let done = if written { "written" } else { "stored" };
+                let (files, bytes) = self.stored_in_part.unwrap_or((files, bytes));
+                let amount = format!("{} in {}", count(bytes, "byte"), count(files, "file"));
+                format!("{words}; the rest is {done}: {amount}{kept}{hash}")
             }
             Verdict::Refused { words, .. } => format!("receiver: {words}"),
             Verdict::NotMatching { words } => {

@@ -50,6 +50,8 @@ pub struct TransferReport {
     pub resumed_from: Option<u64>,
     /// Files that the receiver had already, whole, under their names.
     pub files_kept: u64,
+    /// Entries that this side has left out: what cannot be sent, or files whose names were taken.
+    pub left_out: u64,
     /// Bytes of content that were moved over the connection that this is about, holes included.
     pub bytes_moved: u64,
     /// How many times it was tried.
@@ -155,6 +157,7 @@ impl TransferReport {
                 .filter(|words| !words.is_empty()),
             resumed_from: outcome.resumed_from,
             files_kept: outcome.files_kept,
+            left_out: outcome.left_out(),
             bytes_moved: outcome.moved,
             attempts,
             protocol_version: outcome.version,

@@ -16,7 +16,7 @@ use crate::pace::{RateLimit, SLICE};
 use crate::report::TransferRole;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, SIGN_OF_LIFE, Terms};
-use crate::source::{Change, Entry, Opened, Producer, SourceError, Sources};
+use crate::source::{Change, Entry, LeftOut, Opened, Producer, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
     Activity, Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, NAMED_OFFERS, OPEN_UNTIL_RECEIPT,
@@ -241,6 +241,8 @@ impl<T: Transport> Sender<'_, T> {
                     self.list.link(&path, &target);
                     self.control(&Control::Link { path, target })?;
                 }
+                Entry::LeftOut(LeftOut { place, why: Some(_) }) => self.outcome.left_out.add(place),
+                Entry::LeftOut(LeftOut { why: None, .. }) => {}
             }
         }
         if let Some(receipt) = self.end_by_offers()? {

@@ -3,22 +3,27 @@
 //! It looks at everything that the user named before anything is sent, and opens each file only when its turn comes. It
 //! does not send: the [sender](crate::sender) asks for one entry after the other.
 
+mod entries;
 mod error;
 mod given;
+mod listed;
 mod opened;
 mod producer;
 mod tree;
 
-use crate::os::{self, Kind};
-use crate::wire::{EntryPath, NameError, link_stays_inside};
+use crate::os;
+use crate::wire::EntryPath;
+use entries::{Entries, Omit};
+pub(crate) use entries::{Entry, LeftOut};
 pub use error::SourceError;
 use error::shown_path;
 pub use given::Source;
+pub use listed::{Listed, ListedFile};
 pub(crate) use opened::{Change, Opened, Place};
 pub(crate) use producer::Producer;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tree::{FilePlace, Tree};
 
@@ -31,6 +36,7 @@ const STDIN_NAME: &[u8] = b"stdin";
 #[derive(Debug)]
 pub struct Sources {
     named: Vec<Named>,
+    omit: Omit,
 }
 
 #[derive(Debug)]
@@ -74,7 +80,7 @@ impl Sources {
         if named.is_empty() {
             return Err(SourceError::words("nothing to send"));
         }
-        Ok(Self { named })
+        Ok(Self { named, omit: Omit::default() })
     }
 
     /// What a command writes to its stdout. It is sent as whole only if the command exits with status 0. `make` makes the
@@ -87,7 +93,8 @@ impl Sources {
         make: impl Fn() -> std::process::Command + Send + Sync + 'static,
     ) -> Result<Self, SourceError> {
         let path = EntryPath::new(OUTPUT_NAME.to_vec())?;
-        Ok(Self { named: vec![Named { path, kind: SourceKind::Command(Producer::new(make)) }] })
+        let named = vec![Named { path, kind: SourceKind::Command(Producer::new(make)) }];
+        Ok(Self { named, omit: Omit::default() })
     }
 
     /// The content of a program's own [`Source`], under this name. With `/` in it, it is below directories, which the receiver
@@ -105,7 +112,7 @@ impl Sources {
     ///
     /// The name cannot be sent: see [`NameError`].
     pub fn of(name: &str, source: impl Source + 'static) -> Result<Self, SourceError> {
-        Self { named: Vec::new() }.and(name, source)
+        Self { named: Vec::new(), omit: Omit::default() }.and(name, source)
     }
 
     /// Adds the content of another source.
@@ -121,6 +128,33 @@ impl Sources {
         let size = source.size();
         self.named.push(Named { path, kind: SourceKind::Given(Place::Given(Arc::new(source)), size) });
         Ok(self)
+    }
+
+    /// Leaves out what this says of the entries of the directories that were named: it is given the path below the named
+    /// directory, and whether it is a directory. Of a directory that is left out nothing is looked at. It is asked for each entry
+    /// once per attempt.
+    ///
+    /// ```
+    /// use adieu_transfer::Sources;
+    ///
+    /// # let place = tempfile::tempdir()?;
+    /// # std::fs::create_dir(place.path().join("project"))?;
+    /// let sources = Sources::new([place.path().join("project")])?
+    ///     .excluding(|path, is_directory| is_directory && path.ends_with("target"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn excluding(mut self, is_excluded: impl Fn(&Path, bool) -> bool + Send + Sync + 'static) -> Self {
+        self.omit.excluded = Some(Box::new(is_excluded));
+        self
+    }
+
+    /// Leaves out what cannot be sent of the directories that were named, where it would be an error: a FIFO, a socket, a device, a
+    /// link that leads out, and a name that cannot be sent. The verdict is then at best [`InPart`](crate::Verdict::InPart).
+    #[must_use]
+    pub fn skipping_special(mut self) -> Self {
+        self.omit.skips_special = true;
+        self
     }
 
     /// Whether stdin is sent.
@@ -179,28 +213,9 @@ impl Sources {
         self.named.iter().map(size).try_fold(0u64, |sum, size| sum.checked_add(size?))
     }
 
-    /// Looks at every entry of the directories: what cannot be sent, such as a socket or a link that leads out, is better
-    /// found before anybody has half of it. Whether each file can be read is not looked at.
-    ///
-    /// A large tree takes long: `go_on` is asked before each entry. `Ok(false)`: it did not want to, and nothing is known of
-    /// the rest.
-    ///
-    /// # Errors
-    ///
-    /// The first that cannot be sent.
-    pub fn check(&self, go_on: &mut dyn FnMut() -> bool) -> Result<bool, SourceError> {
-        for entry in self.entries() {
-            if !go_on() {
-                return Ok(false);
-            }
-            entry?;
-        }
-        Ok(true)
-    }
-
     /// Every entry, in an order that is the same each time.
     pub(crate) fn entries(&self) -> Entries<'_> {
-        Entries { named: self.named.iter(), top: None, open: Vec::new() }
+        Entries::new(&self.named, &self.omit)
     }
 }
 
@@ -234,102 +249,5 @@ impl Named {
             SourceKind::Stream(path)
         };
         Ok(Self { path: EntryPath::new(name)?, kind })
-    }
-}
-
-/// One entry.
-#[derive(Debug)]
-pub(crate) enum Entry {
-    File { path: EntryPath, place: Place },
-    Stream { path: EntryPath, place: Option<PathBuf> },
-    Command { path: EntryPath, producer: Producer },
-    Directory { path: EntryPath },
-    Link { path: EntryPath, target: Vec<u8> },
-}
-
-/// The entries one after the other; of each directory on the way, the names that are left are held.
-pub(crate) struct Entries<'a> {
-    named: std::slice::Iter<'a, Named>,
-    /// The directory that was named and is being sent, by its name there and its place here.
-    top: Option<(EntryPath, Arc<Tree>)>,
-    open: Vec<Open>,
-}
-
-struct Open {
-    path: EntryPath,
-    /// Below the directory that was named.
-    place: PathBuf,
-    /// Sorted, the last first; with the types that most file systems tell with them, which saves a call for each.
-    names: Vec<(OsString, Kind)>,
-}
-
-impl Iterator for Entries<'_> {
-    type Item = Result<Entry, SourceError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while let (Some(open), Some((top, tree))) = (self.open.last_mut(), &self.top) {
-            let Some((name, kind)) = open.names.pop() else {
-                self.open.pop();
-                continue;
-            };
-            let (top, tree) = (top.clone(), Arc::clone(tree));
-            let place = open.place.join(&name);
-            let path = match os::bytes_of(name) {
-                Ok(name) => open.path.join(&name).map_err(SourceError::from),
-                Err(error) => Err(SourceError::new("send", &tree.shown(&place), error)),
-            };
-            return Some(path.and_then(|path| self.entry(&top, &tree, path, place, kind)));
-        }
-        let Named { path, kind } = self.named.next()?;
-        let path = path.clone();
-        Some(match kind {
-            SourceKind::Stdin => Ok(Entry::Stream { path, place: None }),
-            SourceKind::Command(producer) => Ok(Entry::Command { path, producer: producer.clone() }),
-            SourceKind::File(place, _) => {
-                Ok(Entry::File { path, place: Place::File(FilePlace::named(place.clone())) })
-            }
-            SourceKind::Given(place, _) => Ok(Entry::File { path, place: place.clone() }),
-            SourceKind::Stream(place) => Ok(Entry::Stream { path, place: Some(place.clone()) }),
-            SourceKind::Directory(tree) => {
-                self.top = Some((path.clone(), Arc::clone(tree)));
-                self.enter(tree, path, PathBuf::new())
-            }
-        })
-    }
-}
-
-impl Entries<'_> {
-    fn entry(
-        &mut self,
-        top: &EntryPath,
-        tree: &Arc<Tree>,
-        path: EntryPath,
-        place: PathBuf,
-        kind: Kind,
-    ) -> Result<Entry, SourceError> {
-        match kind {
-            Kind::Directory => self.enter(tree, path, place),
-            Kind::File => {
-                Ok(Entry::File { path, place: Place::File(FilePlace::below(Arc::clone(tree), place)) })
-            }
-            Kind::Link => {
-                let target = tree.target_of(&place)?;
-                if !link_stays_inside(top, &path, &target) {
-                    return Err(NameError::LinkOut { path: path.as_bytes().to_vec(), target }.into());
-                }
-                Ok(Entry::Link { path, target })
-            }
-            Kind::Special => Err(SourceError::words(format!(
-                "{} is neither a file, a directory nor a link",
-                shown_path(&tree.shown(&place))
-            ))),
-        }
-    }
-
-    fn enter(&mut self, tree: &Tree, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
-        let mut names = tree.entries(&place)?;
-        names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
-        self.open.push(Open { path: path.clone(), place, names });
-        Ok(Entry::Directory { path })
     }
 }

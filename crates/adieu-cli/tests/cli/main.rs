@@ -24,6 +24,7 @@ mod stopping;
 mod stuck;
 mod tls_through_proxies;
 mod transfer;
+mod transfer_choice;
 mod transfer_plain;
 mod transfer_relays;
 mod transfer_retry;

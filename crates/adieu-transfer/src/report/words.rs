@@ -33,6 +33,8 @@ pub enum TransferResult {
     Stored,
     /// Everything was written to the receiver's stdout, or taken by its program, and nobody claims that it is durable.
     Written,
+    /// Some of it was left out, and the rest is stored or written.
+    InPart,
     /// The receiver says that it failed.
     Refused,
     /// The receipt is not about what was sent.
@@ -63,6 +65,7 @@ impl TransferResult {
         match self {
             Self::Stored => "stored",
             Self::Written => "written",
+            Self::InPart => "in_part",
             Self::Refused => "refused",
             Self::NotMatching => "not_matching",
             Self::NoReceipt => "no_receipt",
@@ -83,6 +86,7 @@ impl From<&Verdict> for TransferResult {
         match verdict {
             Verdict::Stored => Self::Stored,
             Verdict::Written => Self::Written,
+            Verdict::InPart { .. } => Self::InPart,
             Verdict::Refused { .. } => Self::Refused,
             Verdict::NotMatching { .. } => Self::NotMatching,
             Verdict::NoReceipt { .. } => Self::NoReceipt,

@@ -61,6 +61,10 @@ impl<T: Transport> Sender<'_, T> {
                 Verdict::Refused { words: receipt.words.clone(), again: status.may_be_tried_again() }
             }
             (_, Some(words)) => Verdict::NotMatching { words },
+            (_, None) if !self.outcome.left_out.is_empty() => {
+                let words = format!("{} left out, which cannot be sent", self.outcome.left_out.entries());
+                Verdict::InPart { words }
+            }
             (Status::Stored, None) => Verdict::Stored,
             (Status::Written, None) => Verdict::Written,
         };

@@ -1,5 +1,6 @@
 //! What `adieu send` is asked for, as it was written.
 
+use super::exclude::Pattern;
 use crate::commands::transfer::arguments::{DEADLINE, IDLE_TIMEOUT, Transfer};
 use crate::exit;
 use crate::options::Shared;
@@ -11,6 +12,10 @@ use clap::{ArgAction, ArgMatches, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+const EXAMPLES: &str = "  adieu send report.pdf backup.example:27015
+  adieu send --exclude target/ --exclude '*.log' --dry-run project backup.example:27015
+  adieu send --skip-special /var/lib/service backup.example:27015";
+
 /// Send files to an adieu receive, which answers when they are stored
 ///
 /// The receiver writes to a partial, compares the hash, syncs, renames, and only then answers with a receipt. Our sending
@@ -21,7 +26,7 @@ use std::path::PathBuf;
 /// Directories are sent with all that is in them; links in them as links. A link that points out of the directory that was named
 /// is refused, and then nothing is sent.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = exit::TABLE, override_usage = "adieu send [OPTIONS] FILE... ENDPOINT\n       adieu send [OPTIONS] --exec COMMAND ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
+#[command(after_long_help = exit::table_after(EXAMPLES), override_usage = "adieu send [OPTIONS] FILE... ENDPOINT\n       adieu send [OPTIONS] --exec COMMAND ENDPOINT", mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
 pub(crate) struct Args {
     /// Files, directories, or - for stdin; and at the end the receiver: host:port, [::1]:port, host port, tls://host:port, or
     /// unix:path
@@ -65,6 +70,27 @@ pub(crate) struct Args {
         default_value = "stored"
     )]
     pub(super) accept: Accept,
+
+    /// Leave out files and directories that match this pattern, a directory with all that is in it. A pattern without "/" matches a
+    /// name at any depth, also one that is given as FILE; one with "/" at its beginning or in its middle matches a path below the
+    /// directory that is given as FILE; one with "/" at its end matches only directories. "*" and "?" match no "/", "**" matches any
+    /// number of directories, [abc] one of these, {a,b} one of these words. Can be given several times
+    #[arg(long, value_name = "GLOB", env = "ADIEU_EXCLUDE", hide_env_values = true, action = ArgAction::Append,
+          conflicts_with_all = ["plain", "exec"], help_heading = "What is sent",
+          value_parser = NonEmptyStringValueParser::new().try_map(|glob| Pattern::new(&glob)))]
+    pub(super) exclude: Vec<Pattern>,
+
+    /// Leave out what cannot be sent of a directory, and name it, instead of sending nothing: a FIFO, a socket, a device, a link
+    /// that leads out of the directory. The rest is sent and stored, and the exit status is 6 if anything was left out
+    #[arg(long, env = "ADIEU_SKIP_SPECIAL", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(), conflicts_with = "plain", help_heading = "What is sent")]
+    pub(super) skip_special: bool,
+
+    /// Say on stdout what would be sent, with sizes, and what is left out, and connect to nobody. With --report json it is one JSON
+    /// object a line
+    #[arg(long, env = "ADIEU_DRY_RUN", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(), conflicts_with = "plain", help_heading = "What is sent")]
+    pub(super) dry_run: bool,
 
     #[command(flatten)]
     pub(super) transfer: Transfer,

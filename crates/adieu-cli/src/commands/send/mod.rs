@@ -1,6 +1,8 @@
 //! `adieu send`: files to a receiver, until it says that they are stored.
 
 mod arguments;
+mod dry_run;
+mod exclude;
 mod plan;
 mod run;
 

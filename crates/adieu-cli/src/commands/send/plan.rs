@@ -3,6 +3,7 @@
 //! The names of what is sent are looked at here. What they hold is looked at when it runs.
 
 use super::arguments::{Accept, Args};
+use super::exclude::Excludes;
 use crate::commands::transfer::{self, own_files};
 use crate::no_plan::NoPlan;
 use crate::{os, stdio};
@@ -23,6 +24,12 @@ pub(super) enum Content {
     Plain(PathBuf),
     /// To an adieu receive.
     Sources(Sources),
+    /// Nothing: it is only said what would be.
+    DryRun {
+        sources: Sources,
+        /// Of the files that were named.
+        left_out: Vec<PathBuf>,
+    },
 }
 
 impl Plan {
@@ -42,8 +49,25 @@ impl Plan {
             let words = format!("cannot read stdin: {}", describe_error(&error));
             return Err(transfer.ended(TransferReport::local_failure(TransferRole::Send, &words), None));
         }
+        let excludes = Excludes::new(args.exclude.clone())?;
         let content = match (args.plain, files) {
-            (false, _) => Content::Sources(sources(args, files, &transfer)?),
+            (false, _) => {
+                let (left_out, files): (Vec<_>, Vec<_>) =
+                    files.iter().cloned().partition(|file| excludes.has_named(file));
+                if files.is_empty() && !left_out.is_empty() {
+                    return Err(NoPlan::refused(
+                        "--exclude leaves out everything that is named: nothing is left to send",
+                    ));
+                }
+                let mut sources = sources(args, &files, &transfer)?;
+                if !args.exclude.is_empty() {
+                    sources = sources.excluding(move |path, is_directory| excludes.has(path, is_directory));
+                }
+                if args.skip_special {
+                    sources = sources.skipping_special();
+                }
+                if args.dry_run { Content::DryRun { sources, left_out } } else { Content::Sources(sources) }
+            }
             (true, [file]) => Content::Plain(file.clone()),
             (true, _) => {
                 return Err(NoPlan::refused(

@@ -1,5 +1,6 @@
 //! Sends until it is confirmed, or no attempt is left.
 
+use super::dry_run;
 use super::plan::{Content, Plan};
 use crate::commands::transfer::patience::wait_for;
 use crate::commands::transfer::progress::Progress;
@@ -8,20 +9,25 @@ use crate::exit::ExitStatus;
 use crate::stdio;
 use adieu::describe_error;
 use adieu::exchange::{Input, Output};
-use adieu_transfer::{SendOptions, Sources, TransferEvent, TransferReport};
+use adieu_transfer::{Listed, SendOptions, Sources, TransferEvent, TransferReport};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     let Plan { transfer, content, accept_written } = plan;
+    let content = match content {
+        Content::DryRun { sources, left_out } => return dry_run::run(&transfer, &sources, &left_out),
+        Content::Plain(file) => Err(file),
+        Content::Sources(sources) => Ok(sources),
+    };
     let session = match Session::start(transfer) {
         Ok(session) => session,
         Err(status) => return status,
     };
     let sources = match content {
-        Content::Plain(file) => return send_plain(&file, session),
-        Content::Sources(sources) => sources,
+        Err(file) => return send_plain(&file, session),
+        Ok(sources) => sources,
     };
     // Before anybody has half of it.
     if let Err(status) = check(&session, &sources) {
@@ -64,7 +70,13 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
 
 /// Looks at everything that is to be sent, until a signal or the deadline.
 fn check(session: &Session, sources: &Sources) -> Result<(), ExitStatus> {
-    match sources.check(&mut || session.plan.may_go_on()) {
+    let mut see = |listed: Listed| {
+        if let Listed::Skipped { why, .. } = listed {
+            session.printer.say(&format!("left out: {why}"));
+        }
+        Ok(session.plan.may_go_on())
+    };
+    match sources.list(&mut see) {
         Ok(true) => Ok(()),
         Ok(false) => Err(session.ended_before("looking at what is to be sent")),
         Err(error) => Err(session.local_failure(&error.to_string())),
