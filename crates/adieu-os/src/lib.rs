@@ -19,6 +19,7 @@ mod failed;
 mod first;
 mod passed;
 mod program;
+mod rate_limit;
 mod sockets;
 mod watch;
 mod words;
@@ -29,6 +30,7 @@ pub use closes::Closes;
 pub use failed::{ListenAtError, LookUpError, PassedSocketError, ResolverError};
 pub use passed::{HandedOn, Passed};
 pub use program::Collected;
+pub use rate_limit::RateLimit;
 pub use sockets::{
     Found, abstract_address, is_connected_to_itself, look_at, set_reset_on_close, try_accept, unix_address,
 };

@@ -19,7 +19,7 @@ use crate::{
 use ack_wait::AckWait;
 use acks::Acks;
 use core::time::Duration;
-use stage::{Decision, InputHalf, ReceiveHalf, SendHalf, Stage};
+use stage::{Decision, FinHold, InputHalf, ReceiveHalf, SendHalf, Stage};
 
 /// One connection, from the start of connecting to its one [`Outcome`].
 ///
@@ -35,6 +35,8 @@ pub struct Connection {
     output_end_awaited: bool,
     /// Our sending side was kept open for a silent peer for long enough.
     peer_grace_over: bool,
+    /// Our FIN is held back after our input's end.
+    fin_hold: Option<FinHold>,
     /// The transport itself still has octets to send: TLS records.
     owes: bool,
     /// The program says when to close; until then an ended connection stays open.
@@ -68,6 +70,7 @@ impl Connection {
             input: InputHalf::Open,
             output_end_awaited: false,
             peer_grace_over: false,
+            fin_hold: None,
             owes: false,
             held: false,
             sent_before: 0,
@@ -306,6 +309,15 @@ impl Connection {
         }
     }
 
+    /// After our input's end our FIN is held back until the peer has ended its side; or until `until`, if that is sooner. The
+    /// peer reads no end meanwhile, and may go on talking.
+    ///
+    /// If the connection ends meanwhile for another reason than a failure of our own, it is closed and not aborted: everything
+    /// that our input gave is sent, and it is the whole.
+    pub fn hold_fin(&mut self, until: Option<Time>) {
+        self.fin_hold = Some(FinHold { until });
+    }
+
     /// Whether our output took everything will be told with [`Connection::handle_output_ended`]. Until then our sending
     /// side is not shut down once the peer has ended its own: our FIN says that it was taken.
     pub fn await_output_end(&mut self) {
@@ -414,6 +426,11 @@ impl Connection {
         self.config.linger = Some(self.config.linger.map_or(linger, |old| old.min(linger)));
     }
 
+    /// Once the peer has acknowledged our FIN, its own end is waited for no longer than this: see [`Config::drain_limit`].
+    pub fn limit_drain(&mut self, limit: Duration) {
+        self.config.drain_limit = Some(limit);
+    }
+
     /// From now on what is left of the connection has these bounds too: the earlier deadline counts, this one from now on, and the
     /// shorter idle timeout. What is done at a bound is as these say. The other limits stay as they are.
     pub fn tighten(&mut self, now: Time, limits: &Config) {
@@ -475,6 +492,13 @@ impl Connection {
         let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
         if let Some(timer) = self.bound_passed(now) {
             return self.handle_bound(now, timer);
+        }
+        if is_due(self.drain_over_at()) {
+            return self.handle_give_up(now);
+        }
+        if is_due(self.fin_due_at()) {
+            self.fin_hold = None;
+            return self.update_timers(now);
         }
         match &self.stage {
             Stage::Decided { .. } | Stage::Closed(_) => {}

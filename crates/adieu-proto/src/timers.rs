@@ -30,6 +30,9 @@ pub struct Config {
     pub input_grace: Option<InputGrace>,
     /// Whose silence it is if our input and the peer both say nothing.
     pub input_silence: InputSilence,
+    /// From the acknowledgement of our FIN to the peer's end; from our FIN where acknowledgements cannot be told. Then the
+    /// connection is closed, and its ending is [`Indeterminate`](crate::Ending::Indeterminate).
+    pub drain_limit: Option<Duration>,
     /// If our input ends without having given a byte, our sending side stays open until the peer has ended its own, or
     /// has sent nothing for this long. `None`: it is shut down at the input's end.
     pub peer_grace: Option<Duration>,
@@ -72,6 +75,7 @@ impl Default for Config {
             idle_timeout: None,
             deadline: None,
             linger: None,
+            drain_limit: None,
             input_grace: None,
             input_silence: InputSilence::Ours,
             peer_grace: None,
@@ -126,6 +130,8 @@ pub(crate) struct Situation {
     pub(crate) alive: bool,
     /// Octets may be unacknowledged.
     pub(crate) outstanding: bool,
+    /// Our FIN may be unacknowledged.
+    pub(crate) fin_outstanding: bool,
     /// Our kernel sends again, or probes.
     pub(crate) asking: bool,
     /// The peer's program may have something to take, and a look tells whether it does.
@@ -226,7 +232,7 @@ impl Timers {
     /// Whether the silence is the peer's.
     fn awaits_peer(&self, situation: Situation) -> bool {
         let w = self.waiting;
-        let input_is_silent = w.input && situation.input_is_slow;
+        let input_is_silent = w.pausing || (w.input && situation.input_is_slow);
         situation.alive
             && w.any()
             && !w.output
@@ -258,7 +264,8 @@ impl Timers {
         // The nearer a look is to what our kernel asks, the better is known when that was.
         let parts = if situation.asking { 64 } else { 24 };
         let dead = config.dead_peer.filter(|_| situation.outstanding).map(|t| t / parts);
-        earliest(idle, dead).map(|t| t.max(Duration::from_millis(1)))
+        let drain = config.drain_limit.filter(|_| situation.fin_outstanding).map(|t| t / 8);
+        earliest(earliest(idle, dead), drain).map(|t| t.max(Duration::from_millis(1)))
     }
 
     /// Whether a silence that is over then is known to have lasted: everything was tried since, and blocked.
@@ -347,11 +354,18 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    const NOTHING: Waiting =
-        Waiting { receive: false, send: false, input: false, output: false, acknowledgement: false };
+    const NOTHING: Waiting = Waiting {
+        receive: false,
+        send: false,
+        input: false,
+        pausing: false,
+        output: false,
+        acknowledgement: false,
+    };
     const RECEIVE: Waiting = Waiting { receive: true, ..NOTHING };
     const SEND: Waiting = Waiting { send: true, ..NOTHING };
     const INPUT: Waiting = Waiting { input: true, ..NOTHING };
+    const PAUSING: Waiting = Waiting { pausing: true, ..NOTHING };
     const OUTPUT: Waiting = Waiting { output: true, ..NOTHING };
     const ACKNOWLEDGEMENT: Waiting = Waiting { acknowledgement: true, ..NOTHING };
     const RECEIVE_OR_INPUT: Waiting = Waiting { receive: true, input: true, ..NOTHING };
@@ -360,6 +374,7 @@ mod tests {
     const CALM: Situation = Situation {
         alive: true,
         outstanding: false,
+        fin_outstanding: false,
         asking: false,
         untaken: false,
         input_holds: false,
@@ -383,7 +398,7 @@ mod tests {
     #[test]
     fn anything_that_is_waited_for_is_waiting() {
         assert!(!NOTHING.any());
-        for waiting in [RECEIVE, SEND, INPUT, OUTPUT, ACKNOWLEDGEMENT] {
+        for waiting in [RECEIVE, SEND, INPUT, PAUSING, OUTPUT, ACKNOWLEDGEMENT] {
             assert!(waiting.any(), "{waiting:?}");
         }
     }
@@ -404,6 +419,9 @@ mod tests {
             (RECEIVE_OR_INPUT, quick, true, false),
             (RECEIVE_OR_INPUT, OUTSTANDING, true, true),
             (INPUT, OUTSTANDING, true, true),
+            (Waiting { receive: true, ..PAUSING }, CALM, false, false),
+            (Waiting { receive: true, ..PAUSING }, quick, false, false),
+            (PAUSING, OUTSTANDING, true, true),
             (NOTHING, OUTSTANDING, false, false),
             (OUTPUT, OUTSTANDING, false, false),
             (Waiting { output: true, ..SEND }, CALM, false, false),
@@ -445,6 +463,7 @@ mod tests {
         assert_eq!(times(RECEIVE_OR_INPUT, CALM), [0, 0, 0, 0]);
         assert_eq!(times(INPUT, holds), [15, 0, 0, 0]);
         assert_eq!(times(RECEIVE, holds), [0, 0, 0, 0]);
+        assert_eq!(times(PAUSING, holds), [0, 0, 0, 0]);
         assert_eq!(times(RECEIVE, eof_missing), [0, 25, 0, 0]);
         assert_eq!(times(INPUT, eof_missing), [0, 0, 0, 0]);
         assert_eq!(times(RECEIVE, held), [0, 0, 35, 0]);

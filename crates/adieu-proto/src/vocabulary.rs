@@ -38,6 +38,8 @@ pub struct Waiting {
     pub send: bool,
     /// For our input to give something.
     pub input: bool,
+    /// For our own time to come before more of our input is read: a limited rate, a delay between lines.
+    pub pausing: bool,
     /// For our output to take something: received bytes are held up by us.
     pub output: bool,
     /// For the peer's acknowledgement.
@@ -46,7 +48,7 @@ pub struct Waiting {
 
 impl Waiting {
     pub(crate) const fn any(self) -> bool {
-        self.receive || self.send || self.input || self.output || self.acknowledgement
+        self.receive || self.send || self.input || self.pausing || self.output || self.acknowledgement
     }
 }
 

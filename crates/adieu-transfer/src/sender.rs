@@ -12,7 +12,7 @@ mod verdict;
 use crate::event::{Cancelled, Observe, Observer, TransferEvent};
 use crate::list::List;
 use crate::outcome::TransferOutcome;
-use crate::pace::{RateLimit, SLICE};
+use crate::pace::SLICE;
 use crate::report::TransferRole;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, SIGN_OF_LIFE, Terms};
@@ -23,8 +23,8 @@ use crate::wire::{
     ProtocolError, Receipt, Totals,
 };
 use crate::zeros;
-use adieu_os::WaitEnd;
 use adieu_os::ends::Input;
+use adieu_os::{RateLimit, WaitEnd};
 use offers::{Offer, OffersMade};
 use old_offers::OldOffers;
 use out::Out;

@@ -97,7 +97,8 @@
 //! # Both directions at once
 //!
 //! [`exchange()`] moves an input to the peer and the peer to an output at the same time, on one thread, and ends
-//! the connection. It is what the command-line tool runs. [`request()`] does it with bytes in memory, for a client that sends
+//! the connection. It is what the command-line tool runs. [`exchange_with`] can do more with the bytes on their way: line ends, a
+//! rate, a dump. [`request()`] does it with bytes in memory, for a client that sends
 //! all, half-closes and receives one reply. [`Connection::split`] gives two halves, for two threads of a program's
 //! own.
 //!
@@ -162,8 +163,8 @@ pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;
 pub use blocking::relay::relay;
 pub use blocking::{
-    Connection, HalfClosed, ReadHalf, ReuniteError, Server, ServerHandle, WriteHalf, exchange, finish,
-    finish_tls, request,
+    Connection, HalfClosed, ReadHalf, ReuniteError, Server, ServerHandle, WriteHalf, exchange, exchange_with,
+    finish, finish_tls, request,
 };
 pub use ending_handle::EndingHandle;
 pub use endpoint::{Endpoint, ParseEndpointError};

@@ -222,6 +222,14 @@ impl Connection {
         self.stage = Stage::Decided { decision: Decision { ending, phase, at: now }, looked };
     }
 
+    /// Whether our stream is whole, and only its FIN is held back for a peer that has not ended. The close sends it.
+    fn lacks_only_fin(&self) -> bool {
+        self.fin_hold.is_some()
+            && self.input == InputHalf::Ended
+            && self.receive == ReceiveHalf::Open
+            && self.is_all_sent()
+    }
+
     /// Whether a FIN would now tell the peer that a cut stream is whole.
     pub(super) fn must_abort(&self, ending: Ending) -> bool {
         self.is_connected()
@@ -234,6 +242,11 @@ impl Connection {
                 // The peer shall not believe that what it still sends arrives, and what it does not acknowledge is not kept.
                 Ending::TimedOut { timer: Timer::Linger } => {
                     self.receive == ReceiveHalf::Open || self.evidence.fin_acknowledged == Some(false)
+                }
+                Ending::Interrupted { .. } | Ending::TimedOut { .. } | Ending::Indeterminate { .. }
+                    if self.lacks_only_fin() =>
+                {
+                    false
                 }
                 _ => self.send != SendHalf::Shut,
             }

@@ -41,7 +41,9 @@ impl Connection {
             Stage::Connecting { .. } => {
                 earliest(self.config.connect_timeout, self.timers.earliest_at(&self.config))
             }
-            Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => self.timers.earliest_at(&self.config),
+            Stage::Open | Stage::AwaitingAcks(AckWait::Fin) => {
+                earliest(self.timers.earliest_at(&self.config), self.fin_due_at())
+            }
             Stage::AwaitingAcks(AckWait::BeforeAbort(delivery)) => {
                 delivery.poll_timeout(self.config.flush_timeout)
             }
@@ -52,7 +54,7 @@ impl Connection {
 
     /// When the time is up although bytes may move: the earlier of the deadline and the bound on closing.
     pub fn bound_at(&self) -> Option<Time> {
-        earliest(self.config.deadline, self.linger_at())
+        earliest(earliest(self.config.deadline, self.linger_at()), self.drain_over_at())
     }
 
     /// What may be done now without blocking.
@@ -155,6 +157,15 @@ impl Connection {
     /// [`Connection::handle_owed`].
     pub fn is_about_to_shut_down(&self) -> bool {
         self.in_flight.is_none() && self.may_shut_down() && !self.is_cut()
+    }
+
+    /// Whether our input has ended and our FIN is held back until the peer has ended: see [`Connection::hold_fin`].
+    pub fn holds_fin(&self) -> bool {
+        self.fin_hold.is_some()
+            && matches!(self.stage, Stage::Open)
+            && self.input == InputHalf::Ended
+            && self.receive == ReceiveHalf::Open
+            && self.send == SendHalf::Open
     }
 
     /// Whether our input was given up unfinished: silent for longer than the input grace after the peer's end.

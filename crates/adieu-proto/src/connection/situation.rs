@@ -80,7 +80,7 @@ impl Connection {
     /// gave nothing, that we wait for nothing more.
     fn fin_is_held(&self) -> bool {
         if self.receive == ReceiveHalf::Open {
-            self.is_held_for_peer()
+            self.is_held_for_peer() || self.holds_fin()
         } else if self.is_cut() {
             // There will be none, but what came before the cut is handed on before that is told.
             !self.flushed()
@@ -99,6 +99,24 @@ impl Connection {
             && self.send == SendHalf::Open
     }
 
+    /// When a FIN that is held back is sent although the peer has not ended.
+    pub(super) fn fin_due_at(&self) -> Option<Time> {
+        self.fin_hold.filter(|_| self.holds_fin())?.until
+    }
+
+    /// When the peer has had its time to end after it acknowledged our FIN.
+    pub(super) fn drain_over_at(&self) -> Option<Time> {
+        // First, because it is asked at each turn and hardly ever there.
+        let limit = self.config.drain_limit?;
+        if self.receive == ReceiveHalf::Eof || !self.is_undecided() {
+            return None;
+        }
+        let acks_are_unknown = self.evidence.fin_acknowledged.is_none();
+        let since = self.milestones.acknowledged;
+        let since = since.or(self.milestones.shutdown_send.filter(|_| acks_are_unknown));
+        Some(since?.saturating_add(limit))
+    }
+
     /// What our kernel has taken from us for the peer.
     pub(super) fn taken(&self) -> Taken {
         Taken { bytes: self.counts.accepted + self.sent_before, fin: self.send == SendHalf::Shut }
@@ -111,9 +129,11 @@ impl Connection {
             Stage::Decided { .. } | Stage::Closed(_) => false,
         };
         let alive = is_there && self.evidence.fault.is_none();
+        let outstanding = alive && self.acks.is_outstanding(self.taken());
         Situation {
             alive,
-            outstanding: alive && self.acks.is_outstanding(self.taken()),
+            outstanding,
+            fin_outstanding: outstanding && self.send == SendHalf::Shut,
             asking: self.watch.is_asking(),
             untaken: alive && self.acks.may_be_untaken(),
             input_holds: matches!(self.receive, ReceiveHalf::Eof | ReceiveHalf::StreamEnded)

@@ -35,6 +35,13 @@ pub(super) struct Decision {
     pub(super) at: Time,
 }
 
+/// Our FIN is held back after our input's end, until the peer has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct FinHold {
+    /// Or until this time.
+    pub(super) until: Option<Time>,
+}
+
 /// Our sending half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum SendHalf {

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod faults;
+mod held;
 mod promises;
 mod relayed;
 mod silence;
@@ -59,8 +60,14 @@ fn time_out(c: &mut Connection, now: Time, waiting: Waiting) {
     c.handle_timeout(now);
 }
 
-const RECEIVING: Waiting =
-    Waiting { receive: true, send: false, input: false, output: false, acknowledgement: false };
+const RECEIVING: Waiting = Waiting {
+    receive: true,
+    send: false,
+    input: false,
+    pausing: false,
+    output: false,
+    acknowledgement: false,
+};
 
 fn idle_of(config_ms: u64) -> Config {
     Config { idle_timeout: Some(ms(config_ms)), ..Config::default() }

@@ -344,6 +344,7 @@ impl Driver {
             receive: wants.receive && self.unwritten < self.core.room,
             send: wants.send && self.unsent > 0,
             input: wants.input && self.unsent < self.core.room,
+            pausing: false,
             output: self.unwritten > 0,
             acknowledgement: wants.acknowledgement,
         }

@@ -5,11 +5,13 @@
 //!
 //! Nothing here moves a byte, which is `flow`'s part, or decides how a connection ends, which is the core's.
 
+pub use crate::options::{AtInputEnd, ExchangeOptions, Way};
 pub use crate::os::ends::{Input, Output};
 pub use crate::os::{Closes, Collected};
 
 use super::driven::{Driven, Wait};
 use super::wait::ensure_connected;
+use crate::flow::shaping::Shaping;
 use crate::flow::{Flow, Loop, Pair, Turn, Waits, waiting};
 use crate::os::{self, Watch};
 use crate::{Connection, Report};
@@ -54,10 +56,41 @@ use std::time::Duration;
 /// assert!(report.is_graceful(), "{report} after {} bytes", reply.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn exchange(mut connection: Connection, input: Input, output: Output) -> Report {
-    ensure_connected(&mut connection.link);
-    let ends = Ends::Local { input, output, up: Flow::new(), down: Flow::new() };
-    Exchange { driven: Driven::new(connection.link), ends }.run()
+pub fn exchange(connection: Connection, input: Input, output: Output) -> Report {
+    begin(connection, Ends::local(input, output), None)
+}
+
+/// An [`exchange`](crate::exchange()) that does more with the bytes on their way, or holds our FIN back, as the options say.
+///
+/// Every failure is in the report; nothing else is returned.
+///
+/// # Platforms
+///
+/// As those of [`exchange`](crate::exchange()). On Linux, bytes that an option looks at or holds back go through a buffer, and not
+/// from descriptor to descriptor inside the kernel.
+///
+/// # Examples
+///
+/// What a netcat without `-N` does: the peer reads no end before it has ended itself.
+///
+/// ```no_run
+/// use adieu::exchange::{AtInputEnd, ExchangeOptions, Input, Output};
+/// use adieu::{ConnectOptions, Endpoint};
+///
+/// let connection = adieu::connect(&Endpoint::tcp("localhost", 80), &ConnectOptions::new())?;
+/// let options = ExchangeOptions::new().at_input_end(AtInputEnd::AfterPeer);
+/// let report = adieu::exchange_with(connection, Input::stdin()?, Output::stdout()?, options);
+/// eprintln!("{report}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn exchange_with(
+    connection: Connection,
+    input: Input,
+    output: Output,
+    options: ExchangeOptions,
+) -> Report {
+    let input = if options.recv_only { Input::empty() } else { input };
+    begin(connection, Ends::local(input, output), Some(options))
 }
 
 /// Sends `bytes`, half-closes, receives the reply to its end, closes, and gives the reply and the report: the commonest client in
@@ -88,9 +121,25 @@ pub fn request(connection: Connection, bytes: impl Into<Vec<u8>>) -> (Vec<u8>, R
 
 /// Sends back what the peer sends, half-closes after the peer did, waits until everything is acknowledged, closes,
 /// and reports.
-pub fn echo(mut connection: Connection) -> Report {
+pub fn echo(connection: Connection) -> Report {
+    begin(connection, Ends::Echo(Flow::new()), None)
+}
+
+/// An [`echo`] with [`ExchangeOptions::tap`] and [`ExchangeOptions::limit_rate`]. The other options are for an input and an output
+/// of our own, and do nothing here.
+pub fn echo_with(connection: Connection, options: ExchangeOptions) -> Report {
+    begin(connection, Ends::Echo(Flow::new()), Some(options))
+}
+
+fn begin(mut connection: Connection, ends: Ends, options: Option<ExchangeOptions>) -> Report {
     ensure_connected(&mut connection.link);
-    Exchange { driven: Driven::new(connection.link), ends: Ends::Echo(Flow::new()) }.run()
+    let shaping =
+        options.filter(|options| !options.is_plain()).map(|options| Box::new(Shaping::new(options)));
+    let mut driven = Driven::new(connection.link);
+    if let Some(shaping) = shaping.as_ref().filter(|_| matches!(ends, Ends::Local { .. })) {
+        shaping.begin(&mut driven.peer);
+    }
+    Exchange { driven, ends, shaping }.run()
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one for each connection")]
@@ -106,9 +155,28 @@ enum Ends {
     Echo(Flow),
 }
 
+impl Ends {
+    fn local(input: Input, output: Output) -> Self {
+        Self::Local { input, output, up: Flow::new(), down: Flow::new() }
+    }
+}
+
 struct Exchange {
     driven: Driven,
     ends: Ends,
+    /// What is asked for beside moving the bytes.
+    shaping: Option<Box<Shaping>>,
+}
+
+/// What is waited for.
+struct Wanted {
+    waiting: Waiting,
+    /// Our output is to take something.
+    output: bool,
+    /// Then a source is asked again that is held back now.
+    pause: Option<Duration>,
+    /// What is received goes on a direct way.
+    direct: bool,
 }
 
 impl Exchange {
@@ -149,22 +217,27 @@ impl Exchange {
 
     fn turn(&mut self) -> bool {
         let peer = &mut self.driven.peer;
-        match &mut self.ends {
-            Ends::Echo(flow) => flow.turn(&mut Loop(peer)) == Turn::Moved,
-            Ends::Local { input, output, up, down } => {
-                // Receive first: whatever a failing send would tell, the peer may have said before.
-                let received = down.turn(&mut Pair(peer, output)) == Turn::Moved;
-                match up.turn(&mut Pair(input, peer)) {
-                    Turn::Moved => true,
-                    Turn::Blocked => received,
-                    Turn::SourceFailed => {
-                        self.hand_on_what_is_there();
-                        self.tell_failure();
-                        true
-                    }
-                }
+        let (first, second) = match (&mut self.ends, &mut self.shaping) {
+            (Ends::Echo(flow), None) => (flow.turn(&mut Loop(peer)), Turn::Blocked),
+            // Receive first: whatever a failing send would tell, the peer may have said before.
+            (Ends::Local { input, output, up, down }, None) => {
+                (down.turn(&mut Pair(peer, output)), up.turn(&mut Pair(input, peer)))
             }
+            (Ends::Echo(flow), Some(shaping)) => (shaping.echo(peer, |ends| flow.turn(ends)), Turn::Blocked),
+            (Ends::Local { input, output, up, down }, Some(shaping)) => {
+                let received = shaping.down(peer, output, false, |ends| down.turn(ends));
+                (received, shaping.up(input, peer, |ends| up.turn(ends)))
+            }
+        };
+        let failed = self.shaping.as_mut().and_then(|shaping| shaping.take_failure());
+        if let Some(error) = &failed {
+            self.driven.peer.link.local_failure(LocalEnd::Output, error);
         }
+        if second == Turn::SourceFailed {
+            self.hand_on_what_is_there();
+            self.tell_failure();
+        }
+        first == Turn::Moved || second != Turn::Blocked || failed.is_some()
     }
 
     fn tell_failure(&mut self) {
@@ -184,23 +257,31 @@ impl Exchange {
         if os::wait(&mut watches, Some(Duration::ZERO)).is_ok() && watches[0].ready.any {
             output.set_ready();
         }
-        down.hand_on(peer, output);
+        match &mut self.shaping {
+            None => down.hand_on(&mut Pair(peer, output)),
+            Some(shaping) => shaping.down(peer, output, true, |ends| down.hand_on(ends)),
+        }
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let (waiting, direct) = self.waiting();
+        let Wanted { waiting, output: wants_output, pause, direct } = self.wanted();
         let Wait::AtMost(timeout) = self.driven.before_wait(waiting, direct) else { return Ok(()) };
         let status = self.end_check_left();
+        let is_read = self.shaping.as_ref().is_none_or(|shaping| shaping.takes_output());
         let (input, output) = match &self.ends {
             Ends::Local { input, output, .. } => (
                 if waiting.input { input.watch() } else { Watch::none() },
-                if waiting.output { output.watch() } else { output.watch_reader() },
+                match () {
+                    () if wants_output => output.watch(),
+                    () if is_read => output.watch_reader(),
+                    () => Watch::none(),
+                },
             ),
             Ends::Echo(_) => (Watch::none(), Watch::none()),
         };
         let [socket, acknowledged, interrupt] = self.driven.watches(waiting);
         let mut watches = [socket, input, output, acknowledged, interrupt];
-        os::wait(&mut watches, [timeout, status].into_iter().flatten().min())?;
+        os::wait(&mut watches, [timeout, status, pause].into_iter().flatten().min())?;
         let [socket, input, output, acknowledged, _] = watches.map(|w| w.ready);
 
         self.driven.after_wait(waiting, socket, acknowledged);
@@ -208,7 +289,7 @@ impl Exchange {
             if input.any {
                 i.set_ready();
             }
-            if waiting.output && output.any {
+            if wants_output && output.any {
                 o.set_ready();
             } else if output.alert
                 && let Some(error) = o.reader_has_gone()
@@ -229,21 +310,33 @@ impl Exchange {
         input.end_check_left(core.peer_has_ended())
     }
 
-    /// What nothing could be done about just now, and whether what is received goes on a direct way.
-    fn waiting(&mut self) -> (Waiting, bool) {
+    /// What nothing could be done about just now.
+    fn wanted(&mut self) -> Wanted {
         let peer = &mut self.driven.peer;
         let acknowledgement = peer.link.core.wants().acknowledgement;
-        match &mut self.ends {
-            Ends::Local { input, output, up, down } => {
-                let out = down.waits(&Pair(peer, output));
-                let into = up.waits(&Pair(input, peer));
-                (waiting(out, into, acknowledgement), down.is_direct())
+        let (out, into, direct) = match (&mut self.ends, &mut self.shaping) {
+            (Ends::Local { input, output, up, down }, None) => {
+                (down.waits(&Pair(peer, output)), up.waits(&Pair(input, peer)), down.is_direct())
             }
-            Ends::Echo(flow) => {
-                let Waits { source, sink } = flow.waits(&Loop(peer));
-                let waiting = Waiting { receive: source, send: sink, acknowledgement, ..Waiting::default() };
-                (waiting, flow.is_direct())
+            (Ends::Local { input, output, up, down }, Some(shaping)) => {
+                let out = shaping.down(peer, output, false, |ends| down.waits(ends));
+                (out, shaping.up(input, peer, |ends| up.waits(ends)), down.is_direct())
             }
+            (Ends::Echo(flow), shaping) => {
+                let Waits { source, sink, pause } = match shaping {
+                    None => flow.waits(&Loop(peer)),
+                    Some(shaping) => shaping.echo(peer, |ends| flow.waits(ends)),
+                };
+                // What comes out of the flow goes into it.
+                let out = Waits { source, pause, ..Waits::default() };
+                (out, Waits { sink, ..Waits::default() }, flow.is_direct())
+            }
+        };
+        Wanted {
+            waiting: waiting(out, into, acknowledgement),
+            output: out.sink,
+            pause: [out.pause, into.pause].into_iter().flatten().min(),
+            direct,
         }
     }
 }

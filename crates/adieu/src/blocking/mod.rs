@@ -16,7 +16,7 @@ mod split;
 pub(crate) mod wait;
 
 pub use connection::{Connection, HalfClosed};
-pub use exchange::{exchange, request};
+pub use exchange::{exchange, exchange_with, request};
 pub use finish::{finish, finish_tls};
 pub use server::{Server, ServerHandle};
 pub use split::{ReadHalf, ReuniteError, WriteHalf};

@@ -8,6 +8,7 @@
 use crate::os::Lane;
 use adieu_proto::{LocalEnd, Time};
 use std::io;
+use std::time::Duration;
 
 /// What a source gave.
 pub(crate) enum Gave {
@@ -52,6 +53,11 @@ pub(crate) trait Source {
 
     /// Whether it may have something now.
     fn is_ready(&mut self) -> bool;
+
+    /// How long it is not to be asked for more, by our own wish. `None`: it may be asked.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
 
     fn read(&mut self, room: &mut [u8]) -> Gave;
 

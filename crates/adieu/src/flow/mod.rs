@@ -24,16 +24,17 @@ mod low_water;
 mod peer;
 #[cfg(feature = "tokio")]
 pub(crate) mod polled;
+pub(crate) mod shaping;
 
 pub(crate) use ends::{End, Loop, Pair};
 pub(crate) use peer::Peer;
 
-use crate::handle::Handle;
 use crate::os::{Direct, HandedOn, Passed};
 use adieu_proto::Waiting;
 use buffer::Buffer;
 use ends::{Ends, Gave, Sink, Source, Took};
 use std::io;
+use std::time::Duration;
 
 /// What a turn came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +54,21 @@ pub(crate) struct Waits {
     pub(crate) source: bool,
     /// For the sink to take something.
     pub(crate) sink: bool,
+    /// For this long the source is not asked, although there is room.
+    pub(crate) pause: Option<Duration>,
 }
 
 /// What a connection waits for by the flow `out` of it and the flow `into` it.
 pub(crate) fn waiting(out: Waits, into: Waits, acknowledgement: bool) -> Waiting {
-    Waiting { receive: out.source, output: out.sink, input: into.source, send: into.sink, acknowledgement }
+    Waiting {
+        receive: out.source,
+        // What the peer has sent may be there, and it is we who do not take it.
+        output: out.sink || out.pause.is_some(),
+        input: into.source,
+        pausing: into.pause.is_some(),
+        send: into.sink,
+        acknowledgement,
+    }
 }
 
 /// One direction.
@@ -131,9 +142,12 @@ impl Flow {
             Some(direct) => (direct.has_room() && self.buffer.is_empty(), false),
         };
         let is_drained = source.is_drained() && !sink.is_open();
+        let for_source = (is_open && room && self.failure.is_none()) || is_drained;
+        let pause = if for_source { source.pause() } else { None };
         Waits {
-            source: (is_open && room && self.failure.is_none()) || is_drained,
+            source: for_source && pause.is_none(),
             sink: sink.has_work(!self.is_empty()) || is_stuck || sink.is_held_up(),
+            pause,
         }
     }
 
@@ -146,15 +160,15 @@ impl Flow {
     }
 
     /// Before a connection stops for a reason of our own: hands on what its peer has said, as far as that needs no waiting.
-    pub(crate) fn hand_on<H: Handle, K: Sink>(&mut self, peer: &mut Peer<H>, sink: &mut K) {
+    pub(crate) fn hand_on<E: Ends>(&mut self, ends: &mut E) {
         // Bounded: an endless stream into /dev/null would never let us go.
         for _ in 0..64 {
-            peer.may_receive();
-            if self.turn(&mut Pair(peer, sink)) != Turn::Moved {
+            ends.source().set_ready();
+            if self.turn(ends) != Turn::Moved {
                 break;
             }
         }
-        while self.drain(&mut Pair(peer, sink)) {}
+        while self.drain(ends) {}
     }
 
     /// Out of the source, at most one piece. True: something moved, or ended.

@@ -4,6 +4,7 @@
 //! both are [`Options`], what one connection has.
 
 mod apply;
+mod exchange;
 mod limits;
 mod socket;
 
@@ -11,6 +12,8 @@ use crate::handle::Handle;
 use crate::{Endpoint, Event, Interrupt, Proxy, Role, TlsSetupError, tls};
 pub(crate) use apply::{OpenError, Purpose, set_options};
 pub use apply::{OptionError, UnsuitedError};
+pub(crate) use exchange::Tap;
+pub use exchange::{AtInputEnd, ExchangeOptions, Way};
 pub use limits::Limits;
 pub(crate) use socket::KeepAlive;
 pub use socket::{IpVersion, SocketOptions};

@@ -100,7 +100,7 @@ impl<R: AsyncRead, W: AsyncWrite> Ends for Local<'_, R, W> {
             Turn::Moved => true,
             Turn::Blocked => received,
             Turn::SourceFailed => {
-                down.hand_on(peer, &mut output);
+                down.hand_on(&mut Pair(peer, &mut output));
                 up.tell_failure(&mut Pair(&mut input, peer));
                 true
             }
@@ -109,7 +109,8 @@ impl<R: AsyncRead, W: AsyncWrite> Ends for Local<'_, R, W> {
 
     fn hand_on(&mut self, inner: &mut Inner, cx: &mut Context<'_>) {
         let Self { output, written, down, .. } = self;
-        down.hand_on(&mut inner.peer, &mut Writing { writer: output.as_mut(), written, waker: cx.waker() });
+        let mut output = Writing { writer: output.as_mut(), written, waker: cx.waker() };
+        down.hand_on(&mut Pair(&mut inner.peer, &mut output));
     }
 
     fn waiting(&mut self, inner: &mut Inner, cx: &mut Context<'_>) -> Waiting {
@@ -124,7 +125,7 @@ impl<R: AsyncRead, W: AsyncWrite> Ends for Local<'_, R, W> {
             output: out.sink,
             input: into.source,
             send: into.sink,
-            acknowledgement: false,
+            ..Waiting::default()
         }
     }
 
@@ -147,7 +148,7 @@ impl Ends for Flow {
     fn hand_on(&mut self, _: &mut Inner, _: &mut Context<'_>) {}
 
     fn waiting(&mut self, inner: &mut Inner, _: &mut Context<'_>) -> Waiting {
-        let Waits { source, sink } = self.waits(&Loop(&mut inner.peer));
+        let Waits { source, sink, .. } = self.waits(&Loop(&mut inner.peer));
         Waiting { receive: source, send: sink, ..Waiting::default() }
     }
 

@@ -1,0 +1,127 @@
+//! A FIN that is held back after our input's end, and the bound on the peer's end after ours.
+
+use super::*;
+
+/// 14 bytes are sent, our input has ended, and the FIN is held back.
+fn held(config: Config, until: Option<Time>) -> Connection {
+    let mut c = Connection::new(config);
+    c.handle_connected(ms(1));
+    c.hold_fin(until);
+    assert!(!c.holds_fin(), "the input is open");
+    c.handle_input(14);
+    c.handle_accepted(ms(1), 14);
+    c.handle_input_eof();
+    assert_eq!((c.holds_fin(), c.poll_action()), (true, None));
+    assert_eq!(c.wants(), Wants { receive: true, ..Wants::default() });
+    c
+}
+
+#[test]
+fn a_held_fin_follows_the_peers() {
+    let mut c = held(Config::default(), None);
+    c.handle_received(ms(5), 3);
+    c.handle_output(ms(5), 3);
+    c.handle_eof(ms(6));
+    assert!(!c.holds_fin());
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(6), Ok(()));
+    assert_eq!(finish(&mut c, ms(7), clear(0)).ending, Ending::Graceful);
+    assert_eq!(c.ended_first(), Some(Side::Peer));
+}
+
+#[test]
+fn a_held_fin_is_sent_when_its_time_has_come_although_the_peer_talks() {
+    let mut c = held(Config { dead_peer: None, ..Config::default() }, Some(ms(50)));
+    assert_eq!(c.poll_timeout(), Some(ms(50)));
+    c.handle_received(ms(40), 3);
+    c.handle_output(ms(40), 3);
+    c.handle_timeout(ms(49));
+    assert_eq!(c.poll_action(), None);
+    c.handle_timeout(ms(50));
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+    c.handle_shutdown(ms(50), Ok(()));
+    assert_eq!(c.phase(), Phase::Draining);
+}
+
+#[test]
+fn while_the_fin_is_held_the_silence_is_the_peers_and_the_whole_stream_is_closed() {
+    let mut c = held(idle_of(100), None);
+    let mut now = ms(1);
+    let mut turns = 0..100;
+    while !c.is_decided() {
+        turns.next().expect("it ends");
+        c.handle_waiting(now, RECEIVING);
+        now = c.poll_timeout().expect("a timer runs");
+        time_out(&mut c, now, RECEIVING);
+        if c.poll_action() == Some(Action::Sample) {
+            c.handle_sample(now, clear(0));
+        }
+    }
+    let (ending, _, last) = end(&mut c, now);
+    assert_eq!((ending, last), (Ending::TimedOut { timer: Timer::Idle }, Action::Close));
+}
+
+#[test]
+fn a_held_fin_is_not_sent_for_a_stream_that_is_not_whole() {
+    let interrupted = |sent| {
+        let mut c = Connection::new(Config::default());
+        c.handle_connected(ms(1));
+        c.hold_fin(None);
+        c.handle_input(14);
+        c.handle_accepted(ms(1), sent);
+        c.handle_input_eof();
+        c.handle_interrupt(ms(2), Signal::Interrupt);
+        end(&mut c, ms(2)).2
+    };
+    assert_eq!((interrupted(14), interrupted(13)), (Action::Close, Action::Abort));
+
+    let mut c = Connection::new(Config::default());
+    c.handle_connected(ms(1));
+    c.hold_fin(None);
+    c.handle_interrupt(ms(2), Signal::Interrupt);
+    assert_eq!(end(&mut c, ms(2)).2, Action::Abort, "its input is open");
+
+    for (failing, phase) in [(LocalEnd::Input, Phase::Sending), (LocalEnd::Output, Phase::Sending)] {
+        let mut c = Connection::new(Config::default());
+        c.handle_connected(ms(1));
+        c.hold_fin(None);
+        c.handle_eof(ms(2));
+        c.handle_local_failure(ms(3), failing, None);
+        assert_eq!(end(&mut c, ms(3)), (Ending::LocalFailure { end: failing }, phase, Action::Abort));
+    }
+}
+
+#[test]
+fn the_peers_end_is_waited_for_from_the_acknowledgement_of_our_fin() {
+    let mut c = half_closed(Config::default());
+    c.limit_drain(ms(100));
+    let mut now = ms(2);
+    let mut end_of_wait = None;
+    let mut turns = 0..1000;
+    while !c.is_decided() {
+        turns.next().expect("it ends");
+        c.handle_waiting(now, RECEIVING);
+        now = c.poll_timeout().expect("a timer runs");
+        time_out(&mut c, now, RECEIVING);
+        if c.poll_action() == Some(Action::Sample) {
+            // A slow way: octets are acknowledged until long after the limit has passed for the first time.
+            let missing = if now < ms(500) { 1 } else { 0 };
+            c.handle_sample(now, clear(missing));
+            if missing == 0 {
+                end_of_wait.get_or_insert(now + ms(100));
+            }
+        }
+    }
+    assert_eq!(Some(now), end_of_wait);
+    let (ending, phase, last) = end(&mut c, now);
+    let expected = Ending::Indeterminate { missing: Missing::PeerEof };
+    assert_eq!((ending, phase, last), (expected, Phase::Draining, Action::Close));
+}
+
+#[test]
+fn a_peer_that_ends_in_time_is_graceful_whatever_the_drain_limit() {
+    let mut c = half_closed(Config { drain_limit: Some(ms(1)), ..Config::default() });
+    c.handle_eof(ms(2));
+    c.handle_timeout(ms(50));
+    assert_eq!(finish(&mut c, ms(50), clear(0)).ending, Ending::Graceful);
+}
