@@ -9,7 +9,7 @@ mod verdict;
 use crate::event::{Cancelled, Observe, Observer, TransferEvent};
 use crate::list::List;
 use crate::outcome::{self, TransferOutcome, Verdict, difference};
-use crate::pace::{RateLimit, SLICE};
+use crate::pace::SLICE;
 use crate::report::TransferRole;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, Terms};
@@ -20,6 +20,7 @@ use crate::wire::{
     OPEN_UNTIL_RECEIPT, ProtocolError, Receipt, Status, Totals, link_stays_inside,
 };
 use crate::zeros;
+use adieu_os::RateLimit;
 use offers::OffersHeard;
 use std::io;
 use std::time::{Duration, Instant};

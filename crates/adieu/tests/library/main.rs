@@ -30,6 +30,7 @@ mod requests;
 mod same_events;
 mod secure_proxies;
 mod servers;
+mod shaped;
 // socket2 reads these options back on Unix.
 #[cfg(unix)]
 mod socket_options;

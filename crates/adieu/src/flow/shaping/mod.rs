@@ -175,7 +175,7 @@ impl InputShape {
 
     /// Reads something and prepares it. `None`: it is prepared.
     fn prepare(&mut self, input: &mut impl Source) -> Option<Gave> {
-        (self.given, self.raw) = (0, std::mem::take(&mut self.raw));
+        self.given = 0;
         self.prepared.clear();
         self.raw.resize(PREPARED_AT_ONCE, 0);
         let n = match input.read(&mut self.raw) {

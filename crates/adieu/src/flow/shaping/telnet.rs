@@ -53,13 +53,12 @@ impl Telnet {
                 }
                 (State::Command, DO | DONT | WILL | WONT) => self.go_to(State::Option(byte)),
                 (State::Command, SB) => self.go_to(State::Subnegotiation),
-                (State::Command, _) => self.go_to(State::Data),
+                (State::Command, _) | (State::SubnegotiationCommand, SE) => self.go_to(State::Data),
                 (State::Option(command), option) => {
                     self.answer(command, option);
                     self.go_to(State::Data)
                 }
                 (State::Subnegotiation, IAC) => self.go_to(State::SubnegotiationCommand),
-                (State::SubnegotiationCommand, SE) => self.go_to(State::Data),
                 (State::Subnegotiation | State::SubnegotiationCommand, _) => {
                     self.go_to(State::Subnegotiation)
                 }
