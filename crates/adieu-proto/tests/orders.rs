@@ -112,10 +112,11 @@ fn path() -> impl Strategy<Value = Path> {
 }
 
 fn waiting() -> impl Strategy<Value = Waiting> {
-    any::<[bool; 5]>().prop_map(|[receive, send, input, output, acknowledgement]| Waiting {
+    any::<[bool; 6]>().prop_map(|[receive, send, input, pausing, output, acknowledgement]| Waiting {
         receive,
         send,
         input,
+        pausing,
         output,
         acknowledgement,
     })

@@ -437,6 +437,7 @@ impl World {
             receive: handshaking || (wants.receive && self.unwritten < ROOM),
             send: wants.send && (self.unsent > 0 || self.owes()),
             input: wants.input && self.unsent < ROOM,
+            pausing: false,
             output: self.unwritten > 0 && !self.core.is_decided(),
             acknowledgement: wants.acknowledgement,
         }
