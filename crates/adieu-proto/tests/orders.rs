@@ -29,6 +29,7 @@ enum Happening {
     Owed(bool),
     Read(u64),
     InputEof,
+    HoldFin(Option<u64>),
     InputFailed,
     Written(u64),
     Discarded(u64),
@@ -138,6 +139,7 @@ fn input() -> impl Strategy<Value = Happening> {
         4 => Just(Happening::Accepted),
         3 => Just(Happening::Eof),
         3 => Just(Happening::InputEof),
+        1 => prop::option::of(0_u64..100).prop_map(Happening::HoldFin),
         3 => waiting().prop_map(Happening::Sleep),
         3 => Just(Happening::Timeout),
         2 => (0_u64..40).prop_map(Happening::Pass),
@@ -174,6 +176,7 @@ fn config() -> impl Strategy<Value = Config> {
             first_byte_timeout: idle_timeout.map(|t| t * 2),
             peer_grace: connect_timeout,
             linger: dead_peer,
+            drain_limit: input_grace,
             ..Config::default()
         },
     )
@@ -254,6 +257,7 @@ impl Told {
                 self.core.handle_input(n);
             }
             Happening::InputEof if self.core.wants().input => self.core.handle_input_eof(),
+            Happening::HoldFin(after) => self.core.hold_fin(after.map(|ms| now + Duration::from_millis(ms))),
             Happening::InputFailed => self.core.handle_input_failed(now, Some(5)),
             Happening::Written(n) => {
                 let n = n.min(self.unwritten);

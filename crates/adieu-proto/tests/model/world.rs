@@ -468,6 +468,7 @@ pub(crate) fn config() -> Config {
         idle_timeout: None,
         deadline: None,
         linger: None,
+        drain_limit: None,
         input_grace: None,
         input_silence: InputSilence::Ours,
         peer_grace: None,

@@ -190,6 +190,7 @@ fn durations_without_end_are_no_bounds() {
         idle_timeout: Some(Duration::MAX),
         deadline: Some(Duration::MAX),
         linger: Some(Duration::MAX),
+        drain_limit: Some(Duration::MAX),
         input_grace: Some(InputGrace::gives_up(Duration::MAX)),
         peer_grace: Some(Duration::MAX),
         first_byte_timeout: Some(Duration::MAX),
