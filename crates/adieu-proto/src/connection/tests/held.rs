@@ -105,7 +105,7 @@ fn the_peers_end_is_waited_for_from_the_acknowledgement_of_our_fin() {
         time_out(&mut c, now, RECEIVING);
         if c.poll_action() == Some(Action::Sample) {
             // A slow way: octets are acknowledged until long after the limit has passed for the first time.
-            let missing = if now < ms(500) { 1 } else { 0 };
+            let missing = u64::from(now < ms(500));
             c.handle_sample(now, clear(missing));
             if missing == 0 {
                 end_of_wait.get_or_insert(now + ms(100));
