@@ -88,7 +88,8 @@ typedef enum adieu_error {
     /// It is a file, a pipe or something else that is not a socket. Windows has the same error for
     /// a handle that is not open.
     ADIEU_ERROR_NOT_A_SOCKET = 3,
-    /// It is a socket of datagrams, or of another kind that has no stream.
+    /// It is a socket of datagrams, or of another kind that has no stream; or its stream is neither
+    /// TCP's nor a Unix socket's.
     ADIEU_ERROR_NOT_A_STREAM = 4,
     /// It has no peer: it was never connected, it listens, or its connecting has not ended or has
     /// failed.

@@ -23,7 +23,8 @@ pub enum adieu_error {
     /// It is a file, a pipe or something else that is not a socket. Windows has the same error for
     /// a handle that is not open.
     NotASocket = 3,
-    /// It is a socket of datagrams, or of another kind that has no stream.
+    /// It is a socket of datagrams, or of another kind that has no stream; or its stream is neither
+    /// TCP's nor a Unix socket's.
     NotAStream = 4,
     /// It has no peer: it was never connected, it listens, or its connecting has not ended or has
     /// failed.

@@ -6,7 +6,6 @@ use crate::options::{adieu_finish_options, read};
 use crate::report::{adieu_report, has_room, write};
 use crate::socket::{adieu_socket, look_at, own};
 use adieu::Finish;
-use adieu_os::Network;
 use std::ffi::c_int;
 
 /// Finishes a connection: shuts down the sending side, receives until the peer has ended too, waits
@@ -57,8 +56,10 @@ pub unsafe extern "C" fn adieu_finish(
 /// Finishes a socket. If there is something wrong with the arguments, it is only closed.
 fn run(socket: adieu_socket, finish: &Result<Finish, adieu_error>) -> adieu_report {
     let refused = |result| adieu_report::of_refused(result, None, None);
-    let Ok(_network) = Network::start() else { return refused(adieu_error::System) };
-    let Some(owned) = own(socket) else { return refused(adieu_error::NotOpen) };
+    let (_network, owned) = match own(socket) {
+        Ok(ours) => ours,
+        Err(error) => return refused(error),
+    };
     let finish = match finish {
         Ok(finish) => finish,
         Err(error) => return refused(*error),

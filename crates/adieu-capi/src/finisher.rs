@@ -7,7 +7,7 @@ use crate::report::{adieu_report, write};
 use crate::socket::{NO_SOCKET, adieu_socket, own};
 use crate::words::NoNumber;
 use adieu::{Finisher, Progress};
-use adieu_os::{Network, OwnedSocket, Pollable};
+use adieu_os::{OwnedSocket, Pollable};
 use std::ffi::{c_int, c_short};
 use std::time::{Duration, Instant};
 
@@ -70,8 +70,7 @@ pub unsafe extern "C" fn adieu_finisher_begin(
     finisher: *mut *mut adieu_finisher,
 ) -> c_int {
     let begun = guarded(Err(adieu_error::Bug), || {
-        let _network = Network::start().map_err(|_| adieu_error::System)?;
-        let owned = own(socket).ok_or(adieu_error::NotOpen)?;
+        let (_network, owned) = own(socket)?;
         // SAFETY: the header asks the program for options of the size that they say, or none.
         let finish = unsafe { read(options) }?;
         if finisher.is_null() {

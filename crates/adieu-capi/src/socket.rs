@@ -5,6 +5,7 @@ use crate::error::adieu_error;
 use adieu_os::{Network, OwnedSocket};
 use socket2::SockRef;
 use std::ffi::c_int;
+use std::io;
 use std::mem::ManuallyDrop;
 
 /// A socket: what socket() returned.
@@ -18,8 +19,23 @@ pub type adieu_socket = usize;
 /// No socket: -1, or INVALID_SOCKET.
 pub(crate) const NO_SOCKET: adieu_socket = !0;
 
-/// Takes a socket over from C. `None`: it is not open.
-pub(crate) fn own(socket: adieu_socket) -> Option<OwnedSocket> {
+/// Takes a socket over from C, and the network that it needs until it is closed.
+///
+/// If there is no network, the socket is closed all the same, as the header says.
+pub(crate) fn own(socket: adieu_socket) -> Result<(Network, OwnedSocket), adieu_error> {
+    own_with(socket, Network::start)
+}
+
+fn own_with(
+    socket: adieu_socket,
+    start: impl FnOnce() -> io::Result<Network>,
+) -> Result<(Network, OwnedSocket), adieu_error> {
+    let owned = take(socket).ok_or(adieu_error::NotOpen)?;
+    Ok((start().map_err(|_| adieu_error::System)?, owned))
+}
+
+/// `None`: it is not open.
+fn take(socket: adieu_socket) -> Option<OwnedSocket> {
     #[cfg(unix)]
     use std::os::fd::FromRawFd;
     #[cfg(windows)]
@@ -58,8 +74,10 @@ pub(crate) fn look_at(socket: &OwnedSocket) -> adieu_error {
 #[unsafe(no_mangle)]
 pub extern "C" fn adieu_abort(socket: adieu_socket) -> c_int {
     guarded(adieu_error::Bug, || {
-        let Ok(_network) = Network::start() else { return adieu_error::System };
-        let Some(owned) = own(socket) else { return adieu_error::NotOpen };
+        let (_network, owned) = match own(socket) {
+            Ok(ours) => ours,
+            Err(error) => return error,
+        };
         let result = match look_at(&owned) {
             adieu_error::ReceivingShut => adieu_error::None,
             result => result,
@@ -89,7 +107,7 @@ pub unsafe extern "C" fn adieu_unacknowledged(socket: adieu_socket, bytes: *mut 
     let asked = guarded(Err(adieu_error::Bug), || {
         let _network = Network::start().map_err(|_| adieu_error::System)?;
         // It is not ours, so it must not be closed here.
-        let owned = ManuallyDrop::new(own(socket).ok_or(adieu_error::NotOpen)?);
+        let owned = ManuallyDrop::new(take(socket).ok_or(adieu_error::NotOpen)?);
         match look_at(&owned) {
             adieu_error::None | adieu_error::ReceivingShut => {}
             result => return Err(result),
@@ -106,4 +124,20 @@ pub unsafe extern "C" fn adieu_unacknowledged(socket: adieu_socket, bytes: *mut 
     // SAFETY: it is not null, and the header asks for a place for the number.
     unsafe { bytes.write(asked.unwrap_or(crate::report::ADIEU_UNKNOWN)) };
     asked.map_or_else(adieu_error::code, |_| adieu_error::None.code())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::IntoRawFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_socket_is_closed_also_if_there_is_no_network() {
+        let (ours, mut theirs) = UnixStream::pair().expect("descriptors are left");
+        let result = own_with(ours.into_raw_fd(), || Err(io::ErrorKind::Other.into()));
+        assert_eq!(result.err(), Some(adieu_error::System));
+        assert_eq!(theirs.read(&mut [0]).expect("it is closed"), 0);
+    }
 }
