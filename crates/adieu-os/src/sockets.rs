@@ -3,7 +3,7 @@
 //! What a system has in its own way stands in its folder. Which options a user may ask for, and what they mean, is decided
 //! above.
 
-use socket2::{SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
 pub enum Found {
     /// A file, a pipe: no socket.
     NotASocket,
-    /// A socket of datagrams, or of another kind.
+    /// A socket of datagrams, or of another kind; or a stream that is neither TCP's nor a Unix socket's.
     NotAStream,
     /// It listens, still connects, or was never connected.
     NotConnected,
@@ -49,6 +49,10 @@ pub fn look_at(socket: &SockRef<'_>) -> io::Result<Found> {
         Err(error) if super::is_not_a_socket(&error) => return Ok(Found::NotASocket),
         Err(error) => return Err(error),
     }
+    // Winsock knows no address of a socket that is not bound, macOS none once the connection is over.
+    if socket.local_addr().is_ok_and(|local| !has_streams_of_ours(local.domain())) {
+        return Ok(Found::NotAStream);
+    }
     match socket.peer_addr() {
         Ok(_) if super::is_receiving_shut(socket) => Ok(Found::ReceivingShut),
         Ok(_) => Ok(Found::Connected),
@@ -60,6 +64,12 @@ pub fn look_at(socket: &SockRef<'_>) -> io::Result<Found> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the streams of these sockets are TCP's, or those of Unix sockets. AF_VSOCK has others, for example, of which nothing
+/// tells what is acknowledged.
+pub fn has_streams_of_ours(domain: Domain) -> bool {
+    [Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain)
 }
 
 /// Accepts a connection if one is waiting, non-blocking, with the peer's address.

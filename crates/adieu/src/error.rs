@@ -378,8 +378,8 @@ pub enum AdoptError {
     /// It is a file, a pipe or another descriptor that is not a socket.
     #[error("it is not a socket")]
     NotASocket,
-    /// It is a socket of datagrams, or of another kind that has no stream.
-    #[error("it is not a stream socket")]
+    /// It is a socket of datagrams, or of another kind that has no stream; or its stream is neither TCP's nor a Unix socket's.
+    #[error("it is not a stream socket of TCP or a Unix socket")]
     NotAStream,
     /// It has never had a peer: it listens, its connecting has not ended or has failed, or it was never connected.
     #[error("it is not connected")]

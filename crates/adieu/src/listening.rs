@@ -138,7 +138,7 @@ impl Listening {
         }
         let local = socket.local_addr().map_err(|e| system(&e))?;
         let is_tcp = local.as_socket().is_some();
-        if !is_tcp && local.domain() != Domain::UNIX {
+        if !os::has_streams_of_ours(local.domain()) {
             return Err(fail(ListenCause::NotAStream));
         }
         let endpoint = match (handle::address_of(&local), &options.tls) {

@@ -103,8 +103,21 @@ fn a_socket_without_a_stream_is_refused() {
     on_both(|arm| {
         let datagrams = std::os::unix::net::UnixDatagram::pair().expect("descriptors are left").0;
         let error = arm.adopt_as(TcpStream::from(OwnedFd::from(datagrams)), &ConnectOptions::new());
-        assert_eq!(error.err().expect("it has no stream").to_string(), "it is not a stream socket");
+        assert_eq!(
+            error.err().expect("it has no stream").to_string(),
+            "it is not a stream socket of TCP or a Unix socket"
+        );
     });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stream_of_another_family_is_not_taken_for_tcp() {
+    let Ok(socket) = socket2::Socket::new(socket2::Domain::VSOCK, socket2::Type::STREAM, None) else {
+        return adieu_testkit::skip::not_here("a stream that is not TCP's", "its kernel has no AF_VSOCK");
+    };
+    let error = adieu::Connection::from_socket(socket, &ConnectOptions::new()).expect_err("it is no TCP");
+    assert!(matches!(error, AdoptError::NotAStream), "{error}");
 }
 
 #[test]

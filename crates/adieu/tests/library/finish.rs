@@ -436,7 +436,10 @@ fn what_cannot_be_finished_is_told_and_closed() {
     let datagrams = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("descriptors are left");
     let report = adieu::finish(datagrams, &Finish::new());
     assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Socket });
-    assert_eq!(report.to_string(), "the socket cannot be finished: it is not a stream socket");
+    assert_eq!(
+        report.to_string(),
+        "the socket cannot be finished: it is not a stream socket of TCP or a Unix socket"
+    );
 }
 
 #[cfg(unix)]
