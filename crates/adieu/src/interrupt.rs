@@ -1,9 +1,13 @@
 //! The interrupt: it stops connections from another thread or a signal handler, whatever they are waiting for.
 
+#[cfg(feature = "tokio")]
+use crate::os::AsyncInterrupt;
 use crate::os::{self, AsPollable, Waker, Watch};
 use adieu_proto::Signal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "tokio")]
+use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -41,6 +45,9 @@ struct Shared {
     raised: Arc<AtomicUsize>,
     /// Readable from the moment it is raised.
     waker: Waker,
+    /// What the tasks of each runtime wait for it with, as long as there are any.
+    #[cfg(feature = "tokio")]
+    awaited: Mutex<Vec<(tokio::runtime::Id, Weak<AsyncInterrupt>)>>,
 }
 
 impl Interrupt {
@@ -54,7 +61,14 @@ impl Interrupt {
     ///
     /// Unix: a pipe. Windows: a datagram socket on loopback that is connected to itself.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { shared: Arc::new(Shared { raised: Arc::default(), waker: Waker::new()? }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                raised: Arc::default(),
+                waker: Waker::new()?,
+                #[cfg(feature = "tokio")]
+                awaited: Mutex::default(),
+            }),
+        })
     }
 
     /// Stops the connections. Only the first call counts.
@@ -106,6 +120,29 @@ impl Interrupt {
                 return self.raised();
             }
         }
+    }
+
+    /// What tasks of the current runtime await it with: one for all of them, so that a thousand connections take one descriptor.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn awaited(&self) -> io::Result<Arc<AsyncInterrupt>> {
+        let runtime = tokio::runtime::Handle::current().id();
+        let mut awaited = self.shared.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = awaited.iter().find(|(at, _)| *at == runtime).and_then(|(_, known)| known.upgrade());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let new = Arc::new(AsyncInterrupt::new(self)?);
+        awaited.retain(|(_, known)| known.strong_count() > 0);
+        awaited.push((runtime, Arc::downgrade(&new)));
+        Ok(new)
     }
 }
 

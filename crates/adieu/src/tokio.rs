@@ -33,6 +33,7 @@ mod exchange;
 mod finish;
 mod finish_tls;
 mod listener;
+mod raised;
 mod relay;
 mod server;
 mod stream;

@@ -85,8 +85,8 @@ impl AsyncAcknowledgements {
     }
 }
 
-/// A [`Waker`](super::Waker), or what has one, that can be awaited. It has a descriptor of its own, because a reactor takes
-/// each only once and a waker may be that of many connections.
+/// A [`Waker`](super::Waker), or what has one, that any number of tasks of one runtime can await. It has a descriptor of its own,
+/// because a reactor takes each only once.
 #[derive(Debug)]
 pub struct AsyncInterrupt {
     inner: AsyncFd<OwnedFd>,
@@ -102,16 +102,7 @@ impl AsyncInterrupt {
         interrupt.as_pollable().try_clone_to_owned().and_then(register).map(|inner| Self { inner })
     }
 
-    /// Ready: it was woken. It stays so.
-    pub fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(self.inner.poll_read_ready(cx)) {
-            Ok(_) => Poll::Ready(()),
-            // The runtime is going away.
-            Err(_) => Poll::Pending,
-        }
-    }
-
-    /// Waits until it is woken.
+    /// Waits until it is woken, which it then stays; for ever, if the runtime goes away.
     pub async fn raised(&self) {
         if self.inner.readable().await.is_err() {
             std::future::pending::<()>().await;

@@ -4,7 +4,7 @@ use crate::AsPollable;
 use socket2::{SockAddr, Socket};
 use std::io;
 use std::os::windows::io::BorrowedSocket;
-use std::task::{Context, Poll, ready};
+use std::task::Context;
 use tokio::net::{TcpListener, UdpSocket};
 
 /// A listening socket that can be awaited.
@@ -61,8 +61,8 @@ impl AsyncAcknowledgements {
     }
 }
 
-/// A [`Waker`](super::Waker), or what has one, that can be awaited. It has a handle of its own, because tokio takes each only
-/// once and a waker may be that of many connections.
+/// A [`Waker`](super::Waker), or what has one, that any number of tasks of one runtime can await. It has a handle of its own,
+/// because tokio takes each only once.
 #[derive(Debug)]
 pub struct AsyncInterrupt {
     inner: UdpSocket,
@@ -79,16 +79,7 @@ impl AsyncInterrupt {
         UdpSocket::from_std(own.into()).map(|inner| Self { inner })
     }
 
-    /// Ready: it was woken. It stays so.
-    pub fn poll_raised(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(self.inner.poll_recv_ready(cx)) {
-            Ok(()) => Poll::Ready(()),
-            // The runtime is going away.
-            Err(_) => Poll::Pending,
-        }
-    }
-
-    /// Waits until it is woken.
+    /// Waits until it is woken, which it then stays; for ever, if the runtime goes away.
     pub async fn raised(&self) {
         if self.inner.readable().await.is_err() {
             std::future::pending::<()>().await;

@@ -3,12 +3,12 @@
 //! What there is to do is [`Connecting`]'s to say and to do; here is nothing but the wait for it.
 
 use super::connection::Connection;
+use super::raised::Raised;
 use super::stream::Stream;
 use crate::Options;
 use crate::connecting::{Connecting, Until};
 use crate::handle::Readiness;
 use crate::link::Link;
-use crate::os::AsyncInterrupt;
 use crate::{ConnectError, ConnectOptions, Endpoint};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -65,8 +65,8 @@ async fn connect_with(
     options: &Options,
     first: Option<&[u8]>,
 ) -> Result<Link<Stream>, ConnectError> {
-    let mut waiter =
-        Waiter { connecting: Connecting::new(endpoint, options, first), timer: None, interrupt: None };
+    let connecting = Connecting::new(endpoint, options, first);
+    let mut waiter = Waiter { connecting, timer: None, interrupt: Raised::default() };
     poll_fn(|cx| waiter.poll(cx)).await;
     waiter.connecting.finish()
 }
@@ -75,7 +75,7 @@ async fn connect_with(
 struct Waiter<'a> {
     connecting: Connecting<'a, Stream>,
     timer: Option<Pin<Box<Sleep>>>,
-    interrupt: Option<AsyncInterrupt>,
+    interrupt: Raised,
 }
 
 impl Waiter<'_> {
@@ -116,17 +116,8 @@ impl Waiter<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(interrupt) = self.connecting.interrupt() else { return false };
-        if self.interrupt.is_none() {
-            match AsyncInterrupt::new(interrupt) {
-                Ok(new) => self.interrupt = Some(new),
-                Err(error) => {
-                    self.connecting.cannot_wait(&error);
-                    return true;
-                }
-            }
-        }
-        self.interrupt.as_ref().is_some_and(|interrupt| interrupt.poll_raised(cx).is_ready())
+        let interrupt = self.connecting.interrupt();
+        interrupt.is_some_and(|interrupt| self.interrupt.poll(interrupt, cx))
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
@@ -143,13 +134,5 @@ impl Waiter<'_> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         timer.as_mut().reset(until);
         timer.as_mut().poll(cx).is_ready()
-    }
-}
-
-/// Waits until the interrupt is raised: for ever, without one.
-pub(super) async fn raised(interrupt: Option<&AsyncInterrupt>) {
-    match interrupt {
-        Some(interrupt) => interrupt.raised().await,
-        None => std::future::pending().await,
     }
 }

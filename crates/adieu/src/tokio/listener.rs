@@ -2,13 +2,13 @@
 //!
 //! Binding and accepting are [`Listening`]'s, which the blocking face shares; here is nothing but the wait for a client.
 
-use super::connect::raised;
 use super::connection::Connection;
+use super::raised::raised;
 use super::stream::Stream;
 use crate::listening::Listening;
 use crate::os::{Acceptor, AsyncInterrupt};
 use crate::{Address, Endpoint, Interrupt, ListenError, ListenOptions, OwnedSocket};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Listens on an endpoint and accepts connections. The async [`adieu::Listener`](crate::Listener).
@@ -17,7 +17,7 @@ pub struct Listener {
     inner: Listening,
     acceptor: Acceptor,
     /// Of the interrupt, from the first wait on.
-    interrupt: OnceLock<AsyncInterrupt>,
+    interrupt: OnceLock<Arc<AsyncInterrupt>>,
 }
 
 impl Listener {
@@ -179,11 +179,11 @@ impl Listener {
     fn interrupt(&self) -> Result<Option<&AsyncInterrupt>, ListenError> {
         let Some(interrupt) = self.inner.interrupt() else { return Ok(None) };
         if self.interrupt.get().is_none() {
-            let new = AsyncInterrupt::new(interrupt).map_err(|error| self.inner.cannot_accept(&error))?;
+            let new = interrupt.awaited().map_err(|error| self.inner.cannot_accept(&error))?;
             // Another task may have been faster, and then its one serves both.
             let _ = self.interrupt.set(new);
         }
-        Ok(self.interrupt.get())
+        Ok(self.interrupt.get().map(|interrupt| &**interrupt))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What wakes a connection's task beside its socket: the time, the interrupt, and acknowledgements.
 
+use super::raised::Raised;
 use super::stream::Stream;
 use crate::handle::Handle;
 use crate::link::Link;
-use crate::os::{self, AsyncAcknowledgements, AsyncInterrupt};
+use crate::os::{self, AsyncAcknowledgements};
 use adieu_proto::Waiting;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,16 +15,8 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 #[derive(Default)]
 pub(super) struct Wakes {
     timer: Option<Pin<Box<Sleep>>>,
-    interrupt: Option<Raised>,
+    interrupt: Option<Box<Raised>>,
     acknowledgements: Option<Acknowledgements>,
-}
-
-/// How it is learned that the interrupt was raised.
-enum Raised {
-    /// Our system wakes us.
-    Told(AsyncInterrupt),
-    /// No descriptor is left for that: it is looked for again and again.
-    LookedFor(Pin<Box<Sleep>>),
 }
 
 /// How an acknowledgement is learned of.
@@ -83,25 +76,8 @@ impl Wakes {
 
     /// Arranges to be woken when the interrupt is raised. True: it was, which is to be told to the core.
     pub(super) fn poll_interrupt(&mut self, link: &Link<Stream>, cx: &mut Context<'_>) -> bool {
-        let Some(interrupt) = link.interrupt().filter(|_| !link.core.is_decided()) else {
-            return false;
-        };
-        let raised = self.interrupt.get_or_insert_with(|| match AsyncInterrupt::new(interrupt) {
-            Ok(watch) => Raised::Told(watch),
-            Err(_) => Raised::LookedFor(Box::pin(sleep(os::LOOK_AGAIN))),
-        });
-        match raised {
-            Raised::Told(watch) => watch.poll_raised(cx).is_ready(),
-            Raised::LookedFor(timer) => {
-                while interrupt.raised().is_none() {
-                    if timer.as_mut().poll(cx).is_pending() {
-                        return false;
-                    }
-                    timer.as_mut().reset(Instant::now() + os::LOOK_AGAIN);
-                }
-                true
-            }
-        }
+        let interrupt = link.interrupt().filter(|_| !link.core.is_decided());
+        interrupt.is_some_and(|interrupt| self.interrupt.get_or_insert_default().poll(interrupt, cx))
     }
 
     /// Arranges to be woken when the peer's TCP acknowledges something. True: it may have.
