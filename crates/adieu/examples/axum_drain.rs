@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(1);
 async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let listener = Listener::bind(&endpoint.parse::<Endpoint>()?, &ListenOptions::new())?;
-    println!("listening on {}", listener.local_endpoint());
+    let place = listener.local_endpoint().clone();
 
     let app: Router = Router::new().route("/", get(|| async { "hello\n" }));
     let (stop, stopping) = watch::channel(());
@@ -35,7 +35,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let serving =
         tokio::spawn(server.serve(move |connection| serve(connection, app.clone(), stopping.clone())));
 
-    tokio::signal::ctrl_c().await?;
+    // Ctrl-C is heard before anybody is told that there is a service.
+    let (stopped, ()) = tokio::join!(biased; tokio::signal::ctrl_c(), async {
+        println!("listening on {place}");
+    });
+    stopped?;
     // A client that keeps its connection for the next request is told that there is none.
     drop(stop);
     let drained = handle.shutdown(Duration::from_secs(10)).await;

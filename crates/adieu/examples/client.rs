@@ -43,7 +43,10 @@ fn main() -> ExitCode {
         Err(error) => {
             // The page's error path: report it, closesocket, WSACleanup. The latter two are done.
             println!("{error}");
-            return ExitCode::from(error.report().exit_code());
+            // What the server had said before that is not lost.
+            let (received, report) = error.into_parts();
+            println!("Bytes received: {}", received.len());
+            return ExitCode::from(report.exit_code());
         }
     };
 

@@ -31,7 +31,10 @@ async fn main() -> ExitCode {
         Ok(half_closed) => half_closed,
         Err(error) => {
             println!("{error}");
-            return ExitCode::from(error.report().exit_code());
+            // What the server had said before that is not lost.
+            let (received, report) = error.into_parts();
+            println!("Bytes received: {}", received.len());
+            return ExitCode::from(report.exit_code());
         }
     };
 

@@ -33,7 +33,12 @@ async fn serve(connection: Connection) {
         // Everything is said: shut down the sending side, receive until the client has ended too, close.
         Ok(()) => match connection.shutdown_send().await {
             Ok(half_closed) => half_closed.drain().await,
-            Err(error) => error.report().clone(),
+            Err(error) => {
+                // What the client had said before that, and nobody has read.
+                let (received, report) = error.into_parts();
+                println!("{} bytes more", received.len());
+                report
+            }
         },
         // Our answers are not whole, and a reset says so.
         Err(_) => connection.abort(),

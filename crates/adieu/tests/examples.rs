@@ -197,6 +197,15 @@ fn axum_drain_answers_who_has_asked_before_the_interrupt() {
 }
 
 #[test]
+fn axum_drain_hears_the_interrupt_from_its_first_word_on() {
+    let (example, _) = Example::listening("axum_drain");
+    example.interrupt();
+    let (status, said) = example.end();
+    assert!(status.success(), "{status}");
+    assert_eq!(said, "drained: 0 ended, 0 aborted\n");
+}
+
+#[test]
 fn lines_answers_until_quit() {
     let (mut example, address) = Example::listening("lines");
     let mut client = connected(&address);
