@@ -270,7 +270,8 @@ pub enum ParseEndpointError {
         /// What was given.
         given: String,
     },
-    /// A descriptor.
+    /// A socket that the service manager passed, `fd:NAME`, or another descriptor. No text is parsed as one: a program that takes
+    /// the former from its users calls [`Endpoint::passed`] with what follows `fd:`.
     #[error(
         "a descriptor cannot be given: write host:port or unix:path, or tcp://{given} for a host of this name"
     )]
