@@ -39,6 +39,8 @@ pub(crate) enum ExitStatus {
     LocalFailure,
     /// What a connection's report says.
     Ending(u8),
+    /// What a netcat of this flavour exits with: not the numbers of the table.
+    Netcat(u8),
 }
 
 impl ExitStatus {
@@ -53,7 +55,7 @@ impl ExitStatus {
             Self::Bug => 1,
             Self::Usage => 2,
             Self::LocalFailure => 7,
-            Self::Ending(number) => number,
+            Self::Ending(number) | Self::Netcat(number) => number,
         }
     }
 }

@@ -54,15 +54,8 @@ impl Reporting {
 
     /// What is reported, where and how. `kind`: of what.
     pub(crate) fn plan(&self, kind: Kind) -> Reports {
-        let is_json = self.report_file.as_ref().is_some_and(|p| p.extension().is_some_and(|e| e == "json"));
-        let default = if is_json { ReportFormat::Json } else { ReportFormat::Text };
-        Reports {
-            format: self.report.unwrap_or(default),
-            file: self.report_file.clone(),
-            kind,
-            quiet: self.quiet,
-            verbose: self.verbose,
-        }
+        let Self { quiet, verbose, .. } = *self;
+        Reports { quiet, verbose, ..Reports::new(self.report, self.report_file.clone(), kind) }
     }
 }
 
@@ -86,4 +79,18 @@ pub(crate) struct Reports {
     pub(crate) kind: Kind,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+}
+
+impl Reports {
+    /// As a format and a file ask for them, neither quiet nor verbose.
+    pub(crate) fn new(format: Option<ReportFormat>, file: Option<PathBuf>, kind: Kind) -> Self {
+        let is_json = file.as_ref().is_some_and(|path| path.extension().is_some_and(|e| e == "json"));
+        let default = if is_json { ReportFormat::Json } else { ReportFormat::Text };
+        Self { format: format.unwrap_or(default), file, kind, quiet: false, verbose: false }
+    }
+
+    /// No report at all.
+    pub(crate) fn none() -> Self {
+        Self::new(Some(ReportFormat::None), None, Kind::Once)
+    }
 }

@@ -13,6 +13,7 @@ mod portable;
 #[cfg(feature = "tokio")]
 mod readiness;
 mod resolver_codes;
+mod services;
 mod socket_file;
 mod standard;
 mod waker;
@@ -28,6 +29,7 @@ pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub(crate) use resolver_codes::{describe_resolver_code, resolver_code_is_unique};
+pub use services::{service_name, service_port};
 pub use socket_file::{SocketFile, listen_at};
 pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,

@@ -19,7 +19,22 @@ fn failure(code: libc::c_int) -> LookUpError {
 }
 
 /// The list that `getaddrinfo` gave.
-struct List(*mut libc::addrinfo);
+pub(super) struct List(pub(super) *mut libc::addrinfo);
+
+impl List {
+    /// The addresses of the Internet that it has.
+    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let mut found = Vec::new();
+        let mut next = self.0;
+        #[expect(unsafe_code, reason = "the list is one of pointers")]
+        // SAFETY: each entry is valid until the list is freed, and the last one's next is null.
+        while let Some(entry) = unsafe { next.as_ref() } {
+            next = entry.ai_next;
+            found.extend(address_of(entry)?.as_socket());
+        }
+        Ok(found)
+    }
+}
 
 impl Drop for List {
     fn drop(&mut self) {
@@ -53,17 +68,9 @@ pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
     if code != 0 {
         return Err(failure(code));
     }
-    let list = List(first);
-    let mut found = Vec::new();
-    let mut next = list.0;
-    #[expect(unsafe_code, reason = "the list is one of pointers")]
-    // SAFETY: each entry is valid until the list is freed, and the last one's next is null.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        next = entry.ai_next;
-        if let Some(mut address) = address_of(entry)?.as_socket() {
-            address.set_port(port);
-            found.push(address);
-        }
+    let mut found = List(first).addresses()?;
+    for address in &mut found {
+        address.set_port(port);
     }
     Ok(found)
 }

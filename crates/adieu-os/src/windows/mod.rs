@@ -9,6 +9,7 @@
 //! | `ends` | files, pipes and consoles as our two ends |
 //! | `thread` | ending the call that another thread blocks in |
 //! | `group` | stopping a command |
+//! | `services` | ports and their names |
 //! | `files` | what std does not tell of files and their names |
 //! | `standard`, `lines`, `limits` | what a program knows of its standard handles, writes to them, and may have |
 //! | `readiness` | what tokio waits for |
@@ -25,6 +26,7 @@ mod limits;
 mod lines;
 #[cfg(feature = "tokio")]
 mod readiness;
+mod services;
 mod socket;
 mod standard;
 mod thread;
@@ -44,6 +46,7 @@ pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_
 pub use lines::{open_for_lines, write_now, write_waiting};
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
+pub use services::{service_name, service_port};
 pub use socket::{
     SocketFile, abstract_name_of, is_ipv6, is_listening, is_not_a_socket, is_open, listen_at, path_of, peek,
     prepare_to_bind, set_tos, set_traffic_class, take_passed_socket, was_connected,

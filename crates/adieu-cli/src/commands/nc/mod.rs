@@ -1,19 +1,25 @@
 //! `adieu nc`: a netcat by the command lines, the messages and the exit statuses that scripts know, which tells the truth.
 //!
 //! Its command lines are getopt's, and it has to start quickly, so it goes past clap. `flavour` says whose command line it is,
-//! `plan` what it asks for, and `run` does it. The definition that clap has of it serves the help, the manual page and the
-//! completions alone.
+//! `arguments` reads it, `plan` is what it asks for, and `run` does it; `help` and `explain` say what it would do. The
+//! definition that clap has of it serves the help, the manual page and the completions alone.
 
+mod arguments;
 mod flavour;
+mod help;
 mod plan;
 mod run;
 
+use self::arguments::{Stop, Surroundings};
 use self::flavour::Flavour;
-use self::plan::Plan;
+use self::plan::ExitRule;
 use crate::exit::ExitStatus;
-use crate::printer::complain;
+use crate::no_plan::NoPlan;
+use crate::options::reporting::{Kind, ReportFormat, Reports};
+use crate::said;
+use clap::ValueEnum;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A drop-in netcat that tells the truth: nc's own options, also by the names nc, netcat and ncat
 ///
@@ -25,6 +31,13 @@ pub(crate) struct Args {
     /// The netcat's command line
     #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<OsString>,
+}
+
+impl Args {
+    /// Of a command line that clap has read.
+    pub(crate) fn run(&self) -> ExitStatus {
+        Invocation { called: OsStr::new("nc"), words: &self.words }.run()
+    }
 }
 
 /// A command line that is a netcat's.
@@ -48,34 +61,105 @@ impl<'a> Invocation<'a> {
 
     /// Does what it says.
     pub(crate) fn run(&self) -> ExitStatus {
-        self.plan().map_or_else(
-            |why| {
-                complain(&why);
-                ExitStatus::Usage
-            },
-            run::run,
-        )
+        let around = match self.surroundings() {
+            Ok(around) => around,
+            Err(why) => return NoPlan::refused(why).conclude(),
+        };
+        match arguments::plan(&around, self.words) {
+            Ok(plan) => run::run(plan),
+            Err(stop) => Stop::conclude(stop),
+        }
     }
 
-    fn plan(&self) -> Result<Plan, String> {
-        let name = file_name(self.called);
-        let flavour = match std::env::var_os("ADIEU_NC_FLAVOUR") {
-            Some(value) if !value.is_empty() => Flavour::of_variable(&value)?,
-            _ => Flavour::of_program(&name).unwrap_or(Flavour::Debian),
+    /// What the program's name, the variables, and options of adieu's own say. They come before the flavour's options are read,
+    /// so that what is wrong with these is already told in the format that was asked for.
+    fn surroundings(&self) -> Result<Surroundings, String> {
+        let program = file_name(self.called);
+        let flavour = match variable("ADIEU_NC_FLAVOUR")? {
+            Some(value) => Flavour::of_variable(&value)?,
+            None => Flavour::of_program(&program).unwrap_or(Flavour::Debian),
         };
-        Err(format!("{flavour}: {} words: this build does not read them", self.words.len()))
+        let exit = match one_of("ADIEU_NC_EXIT", &["truth", "compat"])? {
+            Some("compat") => ExitRule::Compat,
+            _ => ExitRule::Truth,
+        };
+        let allows_exec = one_of("ADIEU_NC_EXEC", &["allow", "refuse"])? == Some("allow");
+        let reports = self.reports()?;
+        Ok(Surroundings { flavour, called: self.called.to_owned(), program, exit, allows_exec, reports })
     }
+
+    /// Where the report goes, and how; without any of these there is none.
+    fn reports(&self) -> Result<Reports, String> {
+        let written = |name: &str| -> Result<Option<OsString>, String> {
+            let value = value_of(self.words, name);
+            match value {
+                Some(value) if value.is_empty() => Err(format!("{name}: a value is missing")),
+                value => Ok(value.map(OsStr::to_owned)),
+            }
+        };
+        let (format, format_name) = match written("--report")? {
+            Some(value) => (Some(value), "--report"),
+            None => (variable("ADIEU_REPORT")?, "ADIEU_REPORT"),
+        };
+        let format = match format {
+            None => None,
+            Some(value) => {
+                let known = value.to_str().and_then(|value| ReportFormat::from_str(value, false).ok());
+                let value = adieu::shown(value.as_encoded_bytes());
+                Some(known.ok_or_else(|| format!("{format_name} {value}: write text, json or none"))?)
+            }
+        };
+        let file = match written("--report-file")? {
+            Some(value) => Some(value),
+            None => variable("ADIEU_REPORT_FILE")?,
+        };
+        let file = file.map(PathBuf::from);
+        if format == Some(ReportFormat::Json) {
+            said::speak_json();
+        }
+        Ok(match (format, file) {
+            (None, None) => Reports::none(),
+            (format, file) => Reports::new(format, file, Kind::Once),
+        })
+    }
+}
+
+/// The value of a long option of adieu's own. What stands behind `--`, or is another option's value, cannot be told from it
+/// here; nothing else begins so.
+fn value_of<'a>(words: &'a [OsString], name: &str) -> Option<&'a OsStr> {
+    let mut words = words.iter().take_while(|word| *word != "--");
+    let mut found = None;
+    while let Some(word) = words.next() {
+        let bytes = word.as_encoded_bytes();
+        if bytes == name.as_bytes() {
+            found = Some(words.next().map_or(OsStr::new(""), OsString::as_os_str));
+        } else if let Some(word) = word.to_str()
+            && let Some(value) = word.strip_prefix(name).and_then(|rest| rest.strip_prefix('='))
+        {
+            found = Some(OsStr::new(value));
+        }
+    }
+    found
+}
+
+/// The value of a variable.
+fn variable(name: &str) -> Result<Option<OsString>, String> {
+    match std::env::var_os(name) {
+        Some(value) if value.is_empty() => Err(format!("{name}: a value is missing")),
+        value => Ok(value),
+    }
+}
+
+/// The value of a variable that may be one of these.
+fn one_of(name: &str, known: &[&'static str]) -> Result<Option<&'static str>, String> {
+    let Some(value) = variable(name)? else { return Ok(None) };
+    let found = known.iter().find(|word| value == **word).copied();
+    let shown = adieu::shown(value.as_encoded_bytes());
+    found.map(Some).ok_or_else(|| format!("{name}={shown}: write {}", known.join(" or ")))
 }
 
 /// The file name of a program, without what Windows puts at its end.
 fn file_name(program: &OsStr) -> String {
     let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy();
     name.strip_suffix(".exe").unwrap_or(&name).to_owned()
-}
-
-impl Args {
-    /// Of a command line that clap has read.
-    pub(crate) fn run(&self) -> ExitStatus {
-        Invocation { called: OsStr::new("nc"), words: &self.words }.run()
-    }
 }
