@@ -84,6 +84,7 @@
 mod advice;
 mod attempts;
 mod event;
+mod left_out;
 mod list;
 mod os;
 mod outcome;

@@ -1,6 +1,7 @@
 //! What a transfer came to, at either side.
 
 use crate::advice::Advice;
+use crate::left_out::LeftOut;
 use crate::wire::{Hash, PeerRole, Receipt, Status, Totals, hex};
 use adieu::Signal;
 use std::time::Duration;
@@ -16,7 +17,7 @@ pub enum Verdict {
     Written,
     /// Some of it was left out, and all the rest is confirmed. A sender has left out what cannot be sent
     /// ([`Sources::skipping_special`](crate::Sources::skipping_special)); a receiver has refused files whose names were taken
-    /// (`Storage::without_replacing`), and its sender's verdict is [`Refused`](Self::Refused).
+    /// ([`Storage::without_replacing`](crate::Storage::without_replacing)), and its sender's verdict is [`Refused`](Self::Refused).
     InPart {
         /// What was left out, and why.
         words: String,
@@ -142,40 +143,6 @@ pub struct TransferOutcome {
     pub(crate) left_behind: bool,
 }
 
-/// Entries that were left out, of which the first have their names told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct LeftOut {
-    count: u64,
-    first: Vec<String>,
-}
-
-/// So many are named, at most.
-const NAMED: usize = 5;
-
-impl LeftOut {
-    /// `name`: for people.
-    pub(crate) fn add(&mut self, name: String) {
-        self.count += 1;
-        if self.first.len() < NAMED {
-            self.first.push(name);
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// As in `7 entries (a, b, c, d, e and 2 more)`.
-    pub(crate) fn entries(&self) -> String {
-        let entries = if self.count == 1 { "1 entry".to_owned() } else { format!("{} entries", self.count) };
-        let more = match self.count - self.first.len() as u64 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("{entries} ({}{more})", self.first.join(", "))
-    }
-}
-
 impl TransferOutcome {
     pub(crate) fn new() -> Self {
         Self {
@@ -208,7 +175,7 @@ impl TransferOutcome {
 
     /// Entries that this side has left out, while it sent or stored the others. See [`Verdict::InPart`].
     pub fn left_out(&self) -> u64 {
-        self.left_out.count
+        self.left_out.count()
     }
 
     /// Whether another connection may do better: this one failed, or the peer went away, or what came was damaged. Both sides
@@ -271,7 +238,7 @@ impl TransferOutcome {
 
     fn sentence_of_verdict(&self, side: PeerRole) -> String {
         let Totals { files, bytes, .. } = self.totals;
-        let amount = format!("{} in {}", count(bytes, "byte"), count(files, "file"));
+        let amount = amount_of(files, bytes);
         let hash = self.hash().map_or_else(String::new, |hash| format!(", BLAKE3 {}", hex(&hash)));
         let kept = match self.resumed_from {
             Some(0) | None => String::new(),
@@ -289,8 +256,7 @@ impl TransferOutcome {
                 let written = self.receipt.as_ref().is_some_and(|receipt| receipt.status == Status::Written);
                 let done = if written { "written" } else { "stored" };
                 let (files, bytes) = self.stored_in_part.unwrap_or((files, bytes));
-                let amount = format!("{} in {}", count(bytes, "byte"), count(files, "file"));
-                format!("{words}; the rest is {done}: {amount}{kept}{hash}")
+                format!("{words}; the rest is {done}: {}", amount_of(files, bytes))
             }
             Verdict::Refused { words, .. } => format!("receiver: {words}"),
             Verdict::NotMatching { words } => {
@@ -362,6 +328,11 @@ fn human(bytes: u64) -> Option<String> {
     // In tenths, rounded down: it is never more than there is.
     let tenths = (u128::from(bytes) * 10) >> (order * 10);
     Some(format!("{}.{} {unit}", tenths / 10, tenths % 10))
+}
+
+/// As in `12 bytes in 1 file`.
+pub(crate) fn amount_of(files: u64, bytes: u64) -> String {
+    format!("{} in {}", count(bytes, "byte"), count(files, "file"))
 }
 
 fn count(n: u64, what: &str) -> String {

@@ -458,7 +458,21 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
         };
         let is_to_program = status == Status::Written && self.storage.is_given();
         let words = if is_to_program { outcome::TO_PROGRAM.to_owned() } else { String::new() };
-        let receipt = Receipt { status, totals: self.outcome.totals, words };
+        let mut receipt = Receipt { status, totals: self.outcome.totals, words };
+        let mut verdict = verdict;
+        if let Some(refused) = self.storage.refused() {
+            let (files, bytes) = self.storage.stored();
+            let words =
+                format!("{} not stored: the name is taken, and nothing is replaced", refused.entries());
+            self.outcome.left_out = refused.clone();
+            self.outcome.stored_in_part = Some((files, bytes));
+            receipt = Receipt {
+                status: Status::Failed,
+                totals: Totals { files, bytes, ..Totals::default() },
+                words: format!("{words}; the rest is stored: {}", outcome::amount_of(files, bytes)),
+            };
+            verdict = Verdict::InPart { words };
+        }
         // A sender that ends its side before it can have the receipt is gone, as one that was killed.
         let is_gone = self.sender_keeps_open() && matches!(self.looks_ahead(), Ok(Some(0)) | Err(_));
         let said = say(&mut self.channel, &Control::Receipt(receipt.clone()));

@@ -203,3 +203,37 @@ fn a_dry_run_finds_what_cannot_be_read_and_a_gone_reader() {
     assert_eq!(output.status.code(), Some(7));
     assert!(text(&output.stderr).contains("cannot write to stdout"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_receiver_that_replaces_nothing_keeps_what_is_there_and_both_sides_name_it() {
+    let scene = Scene::new();
+    let tree = tree(&scene);
+    std::fs::create_dir_all(scene.path("out/t/src")).expect("there is room");
+    std::fs::write(scene.path("out/t/src/main.rs"), "precious").expect("there is room");
+    for json in [false, true] {
+        let report: &[&str] = if json { &["--report", "json"] } else { &[] };
+        let receiver = scene.receive(&[&["--no-clobber", "--output", &*scene.word("out")], report].concat());
+        let (code, said) = send(&[&[&*tree, &receiver.address], report].concat());
+        let (their_code, heard, _) = receiver.finish();
+        assert_eq!((code, their_code), (Some(6), Some(6)), "{said}{heard}");
+        for said in [&said, &heard] {
+            assert!(said.contains("not stored: the name is taken, and nothing is replaced"), "{said}");
+            assert!(said.contains("t/src/main.rs"), "{said}");
+        }
+        if json {
+            let (sent, got) = (checked(&said, code), checked(&heard, their_code));
+            assert_eq!((&sent["result"], &got["result"]), (&"refused".into(), &"in_part".into()));
+            // All are there by now.
+            assert_eq!((&got["left_out"], &got["receipt_files"]), (&4.into(), &0.into()));
+        }
+    }
+    assert_eq!(std::fs::read(scene.path("out/t/src/main.rs")).ok().as_deref(), Some(&b"precious"[..]));
+    assert_eq!(std::fs::read(scene.path("out/t/a.log")).ok().as_deref(), Some(&b"log"[..]));
+    let (code, said) = {
+        let args = ["receive", "127.0.0.1:0", "--no-clobber", "--output", "-"];
+        let output = adieu(&args).stdin(Stdio::null()).output().expect("it starts");
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--no-clobber") && said.contains("--output"), "{said}");
+}

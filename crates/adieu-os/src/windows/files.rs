@@ -52,14 +52,14 @@ pub(super) fn is_on_disk(file: &impl AsHandle) -> bool {
     }
 }
 
-/// Gives a file another name, in place of what has it, and returns when that is on the disk.
-pub fn rename_to_disk(from: &Path, to: &Path) -> io::Result<()> {
+/// Gives a file another name, and returns when that is on the disk. `replaces`: in place of what has it, which else is an
+/// error of the kind `AlreadyExists`.
+pub fn rename_to_disk(from: &Path, to: &Path, replaces: bool) -> io::Result<()> {
     let (from, to) = (wide(from), wide(to));
+    let how = if replaces { MOVEFILE_REPLACE_EXISTING } else { 0 } | MOVEFILE_WRITE_THROUGH;
     #[expect(unsafe_code, reason = "std's rename does not say when it is on the disk")]
     // SAFETY: both are null-terminated and live during the call.
-    let moved = unsafe {
-        MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)
-    };
+    let moved = unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), how) };
     if moved == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

@@ -10,6 +10,7 @@ mod memory;
 mod store;
 
 use crate::event::TransferEvent;
+use crate::left_out::LeftOut;
 use crate::wire::{EntryPath, ShortHash};
 pub(crate) use disk::Held as Found;
 use disk::{Alive, Disk};
@@ -43,6 +44,31 @@ impl<'a> Storage<'a> {
     /// The directory is not there, or cannot be written to.
     pub fn at(path: &Path) -> Result<Self, StorageError> {
         Disk::at(path).map(Self::on_disk)
+    }
+
+    /// Replaces nothing: a file whose name something has is refused, and the others go on. The receipt then says *failed* and
+    /// which files were refused, and the verdicts are [`InPart`](crate::Verdict::InPart) here and
+    /// [`Refused`](crate::Verdict::Refused) at the sender. If only one file is sent, it is refused before its content comes.
+    ///
+    /// That something has the name is found out by the call that gives it, so nobody's file is lost that was made at the last
+    /// moment. A file that was offered, and is there with the same content and permissions, counts as stored. Directories
+    /// that are there are used.
+    ///
+    /// It is the disk's: a stream has no names, and a program's own [`Store`] decides for itself.
+    #[must_use]
+    pub fn without_replacing(self) -> Self {
+        match self.0 {
+            Output::Disk(disk) => Self::on_disk(disk.without_replacing()),
+            given @ Output::Given(_) => Self(given),
+        }
+    }
+
+    /// What was refused in this transfer, because something has their names.
+    pub(crate) fn refused(&self) -> Option<&LeftOut> {
+        match &self.0 {
+            Output::Disk(disk) => Some(disk.refused()).filter(|refused| !refused.is_empty()),
+            Output::Given(_) => None,
+        }
     }
 
     /// An open output that is written through, such as stdout: what goes there is written, and never stored. It takes one file.

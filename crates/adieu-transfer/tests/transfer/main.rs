@@ -12,6 +12,7 @@ mod kills;
 mod library;
 mod memory;
 mod names;
+mod no_clobber;
 #[cfg(unix)]
 mod offers;
 mod ordinary;

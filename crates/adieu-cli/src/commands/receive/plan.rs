@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(super) transfer: transfer::plan::Plan,
     /// Where it goes; `-` is stdout.
     pub(super) output: PathBuf,
+    /// What is there is not replaced.
+    pub(super) no_clobber: bool,
 }
 
 impl Plan {
@@ -26,7 +28,7 @@ impl Plan {
         own_files::check(&args.shared, &args.transfer, std::slice::from_ref(&output), "stored")?;
         let (listens, role) = (!args.connect, TransferRole::Receive);
         let transfer = transfer::plan::Plan::new(role, endpoint, listens, &args.shared, &args.transfer)?;
-        Ok(Self { transfer, output })
+        Ok(Self { transfer, output, no_clobber: args.no_clobber })
     }
 
     /// Whether it is written to stdout, and nothing is stored.

@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     let is_to_stdout = plan.is_to_stdout();
-    let Plan { transfer, output } = plan;
+    let Plan { transfer, output, no_clobber } = plan;
     let mut session = match Session::start(transfer) {
         Ok(session) => session,
         Err(status) => return status,
@@ -24,6 +24,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     adieu_os::raise_descriptor_limit();
     // Before anybody is asked to connect. All attempts use it: what is put under the output's name later is not the user's.
     let mut storage = match if is_to_stdout { stdout() } else { stored_at(&output) } {
+        Ok(storage) if no_clobber => storage.without_replacing(),
         Ok(storage) => storage,
         Err(words) => return session.local_failure(&words),
     };

@@ -238,6 +238,37 @@ impl Directory {
         Ok(rustix::fs::renameat(&self.fd, &*self.at(from), &self.fd, &*self.at(to))?)
     }
 
+    /// Gives a file another name here, which nothing has.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`: something has it.
+    pub(crate) fn rename_new(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        {
+            use rustix::fs::{RenameFlags, renameat_with};
+            let (from, to) = (self.at(from), self.at(to));
+            match renameat_with(&self.fd, &*from, &self.fd, &*to, RenameFlags::NOREPLACE) {
+                // This file system cannot, or this system.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+                renamed => return Ok(renamed?),
+            }
+        }
+        self.link_and_remove(from, to)
+    }
+
+    /// The same by a second name, where no call renames without replacing: link(2) never replaces.
+    fn link_and_remove(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        match rustix::fs::linkat(&self.fd, &*self.at(from), &self.fd, &*self.at(to), AtFlags::empty()) {
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "this file system can neither rename without replacing nor link",
+            )),
+            linked => Ok(linked?),
+        }?;
+        self.remove(from)
+    }
+
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.fd, &*self.at(name), AtFlags::empty())?)
     }
@@ -318,4 +349,40 @@ fn kind(told: FileType) -> Kind {
 #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "st_dev is signed on some systems")]
 fn identity(there: &Stat) -> Identity {
     Identity { device: there.st_dev as u64, number: there.st_ino as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_given_only_if_nothing_has_it_by_either_call() {
+        type Rename = fn(&Directory, &[u8], &[u8]) -> io::Result<()>;
+        let calls: [Rename; 2] = [Directory::rename_new, Directory::link_and_remove];
+        for rename in calls {
+            let place = tempfile::tempdir().expect("there is room");
+            let directory = Directory::open(place.path()).expect("it is there");
+            let at = |name: &str| place.path().join(name);
+            for taken in ["file", "directory", "link"] {
+                std::fs::write(at("partial"), "new").expect("there is room");
+                match taken {
+                    "file" => std::fs::write(at(taken), "old"),
+                    "directory" => std::fs::create_dir(at(taken)),
+                    _ => std::os::unix::fs::symlink("nowhere", at(taken)),
+                }
+                .expect("there is room");
+                let refused = rename(&directory, b"partial", taken.as_bytes()).expect_err("it is taken");
+                assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists, "{taken}");
+                assert!(at("partial").exists());
+            }
+            assert_eq!(std::fs::read(at("file")).ok().as_deref(), Some(&b"old"[..]));
+            rename(&directory, b"partial", b"free").expect("nothing has it");
+            assert!(!at("partial").exists());
+            assert_eq!(std::fs::read(at("free")).ok().as_deref(), Some(&b"new"[..]));
+            // A link is given its name, and not followed.
+            directory.link(b"free", b"partial").expect("links can be made");
+            rename(&directory, b"partial", b"link2").expect("nothing has it");
+            assert!(directory.is_link_to(b"link2", b"free").expect("it can be read"));
+        }
+    }
 }

@@ -39,8 +39,12 @@ pub(crate) fn set_mode(file: &File, mode: u16) -> io::Result<()> {
 /// Whether a file has these bits or can be given them, alone: it is ours, and has no other name.
 pub(crate) fn can_have_mode(there: &Metadata, mode: u16) -> bool {
     let user = rustix::process::geteuid();
+    has_mode(there, mode) || (there.nlink() == 1 && (user.is_root() || user.as_raw() == there.uid()))
+}
+
+/// Whether a file has exactly these bits.
+pub(crate) fn has_mode(there: &Metadata, mode: u16) -> bool {
     there.mode() & 0o7777 == u32::from(mode)
-        || (there.nlink() == 1 && (user.is_root() || user.as_raw() == there.uid()))
 }
 
 /// Gives a lock back, also if a copy of the descriptor is still open.

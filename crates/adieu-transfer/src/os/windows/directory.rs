@@ -185,7 +185,16 @@ impl Directory {
     /// What is there has a name that only differs in its case, and may be another file of the same transfer.
     pub(crate) fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
         self.refuse_same_name(to)?;
-        adieu_os::rename_to_disk(&self.at(from)?, &self.at(to)?)
+        adieu_os::rename_to_disk(&self.at(from)?, &self.at(to)?, true)
+    }
+
+    /// The same to a name that nothing has.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`: something has it.
+    pub(crate) fn rename_new(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
+        adieu_os::rename_to_disk(&self.at(from)?, &self.at(to)?, false)
     }
 
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {

@@ -30,6 +30,11 @@ pub(crate) fn can_have_mode(_: &Metadata, _: u16) -> bool {
     true
 }
 
+/// As [`can_have_mode`].
+pub(crate) fn has_mode(_: &Metadata, _: u16) -> bool {
+    true
+}
+
 /// What is opened so that nobody else can write is given back by its close: no child inherits the handle.
 pub(crate) fn unlock(_: &File) {}
 

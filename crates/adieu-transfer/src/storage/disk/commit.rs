@@ -9,7 +9,9 @@ use super::{Consequence, ENTRY_COST, ONE_BY_ONE, StorageError};
 use crate::advice::Advice;
 use crate::event::TransferEvent;
 use crate::os::Identity;
+use std::collections::HashSet;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 /// A whole entry that waits for its sync and its name.
@@ -92,7 +94,7 @@ impl Waiting {
         }
     }
 
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         below(&self.parent, &self.name)
     }
 
@@ -114,7 +116,7 @@ impl Waiting {
     }
 
     /// Gives it its name, if what stands under its partial's is still ours, and if nothing else of this transfer has that name.
-    fn rename(&self, tree: &mut Directories, all: &[Self]) -> Result<bool, StorageError> {
+    fn rename(&self, tree: &mut Directories, all: &[Self], replaces: bool) -> Result<Named, StorageError> {
         let directory = Arc::clone(tree.directory(&self.parent)?);
         let (partial, is_ours) = match &self.what {
             What::File { partial, file, .. } => (partial, directory.leads_to(partial, file)),
@@ -130,14 +132,25 @@ impl Waiting {
             return Err(StorageError::new(format!("{what} was removed or replaced by somebody else")));
         }
         if matches!(self.what, What::Kept { .. }) {
-            return Ok(false);
+            return Ok(Named::Before);
         }
         let spot = Spot { directory: &directory, parent: &self.parent, name: &self.name };
         if let Some(there) = directory.look(&self.name).map_err(fail)? {
             tree.taken.refuse(spot, &there, || Pending::new(pending(all, &self.parent)))?;
         }
-        directory.rename(partial, &self.name).map_err(fail)?;
-        Ok(true)
+        let renamed = if replaces {
+            directory.rename(partial, &self.name)
+        } else {
+            directory.rename_new(partial, &self.name)
+        };
+        match renamed {
+            Err(error) if !replaces && error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove(&mut tree.walker());
+                tree.taken.forget(self.identity());
+                Ok(Named::Refused)
+            }
+            renamed => renamed.map(|()| Named::Now).map_err(fail),
+        }
     }
 
     /// It goes on from a partial that somebody has kept.
@@ -180,13 +193,24 @@ pub(super) fn pending<'a>(
     here.filter(|one| !matches!(one.what, What::Kept { .. })).map(|one| (&*one.name, Some(one.identity())))
 }
 
-/// Carries out a commit.
+/// Whether a file has its name.
+enum Named {
+    /// It got it.
+    Now,
+    /// It had it already.
+    Before,
+    /// Something else has it, and is not replaced.
+    Refused,
+}
+
+/// Carries out a commit. Gives the places of those that something has the names of, unless it is replaced.
 pub(super) fn store(
     tree: &mut Directories,
     waiting: &[Waiting],
+    replaces: bool,
     observe: &mut dyn FnMut(TransferEvent<'_>),
     wanted: Wanted<'_>,
-) -> Result<(), StorageError> {
+) -> Result<HashSet<usize>, StorageError> {
     let with_root = waiting.iter().any(|w| w.file().is_some_and(|(_, sync)| sync == Sync::WithRoot));
     if with_root {
         let consequence = Consequence {
@@ -205,9 +229,12 @@ pub(super) fn store(
     if !wanted(Awaited::Content) {
         return Err(StorageError::new("it was interrupted"));
     }
-    for one in waiting {
-        if one.rename(tree, waiting)? {
-            observe(TransferEvent::Renamed);
+    let mut refused = HashSet::new();
+    for (at, one) in waiting.iter().enumerate() {
+        match one.rename(tree, waiting, replaces)? {
+            Named::Now => observe(TransferEvent::Renamed),
+            Named::Before => {}
+            Named::Refused => drop(refused.insert(at)),
         }
     }
     let mut parents: Vec<&[u8]> = waiting.iter().map(|w| &*w.parent).collect();
@@ -215,5 +242,5 @@ pub(super) fn store(
     parents.dedup();
     tree.sync_names(&parents, wanted)?;
     observe(TransferEvent::NamesSynced);
-    Ok(())
+    Ok(refused)
 }

@@ -31,6 +31,8 @@ pub(crate) struct Incoming {
     pub(super) is_kept: bool,
     /// Its beginning was there already.
     pub(super) is_resumed: bool,
+    /// Something has its name and is not replaced: its content is hashed, and kept nowhere.
+    pub(super) is_refused: bool,
 }
 
 impl Incoming {
@@ -56,6 +58,7 @@ impl Incoming {
             hole_at_end: false,
             is_kept: false,
             is_resumed: false,
+            is_refused: false,
         }
     }
 
@@ -134,6 +137,10 @@ impl Incoming {
             return Err(StorageError::new("content for a file that is there already"));
         }
         self.hasher.update(bytes);
+        if self.is_refused {
+            self.written += bytes.len() as u64;
+            return Ok(());
+        }
         self.write_out(bytes)?;
         self.hole_at_end = false;
         Ok(())

@@ -20,6 +20,7 @@ mod walker;
 use super::StorageError;
 use crate::advice::Advice;
 use crate::event::TransferEvent;
+use crate::left_out::LeftOut;
 use crate::os::{self, There};
 use crate::wire::EntryPath;
 use crate::words::plain;
@@ -30,8 +31,8 @@ use directories::Directories;
 pub(crate) use incoming::Incoming;
 pub(super) use offered::is_equal;
 pub(crate) use offered::{Alive, Beginning, Held, Offered};
-use partial::Spot;
-use std::collections::VecDeque;
+use partial::{Spot, below};
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -84,6 +85,12 @@ impl NotSynced {
 #[derive(Debug)]
 pub(crate) struct Disk {
     destination: Destination,
+    /// What has a file's name is replaced. Otherwise the file is refused.
+    replaces: bool,
+    /// The transfer is one file.
+    is_single: bool,
+    /// Refused in this transfer, because something has their names.
+    refused: LeftOut,
     /// Whole, and not yet under their names.
     waiting: Vec<Waiting>,
     waiting_limit: usize,
@@ -130,12 +137,25 @@ impl Disk {
     fn of(destination: Destination) -> Self {
         Self {
             destination,
+            replaces: true,
+            is_single: false,
+            refused: LeftOut::default(),
             waiting: Vec::new(),
             waiting_limit: waiting_limit(),
             waiting_cost: 0,
             offered: VecDeque::new(),
             stored: (0, 0),
         }
+    }
+
+    /// See [`Storage::without_replacing`](super::Storage::without_replacing).
+    pub(crate) fn without_replacing(self) -> Self {
+        Self { replaces: false, ..self }
+    }
+
+    /// What was refused in this transfer, because something has their names.
+    pub(crate) fn refused(&self) -> &LeftOut {
+        &self.refused
     }
 
     /// Whether what comes is only written through.
@@ -150,11 +170,12 @@ impl Disk {
 
     /// What is counted from here on is another transfer's.
     pub(crate) fn count_anew(&mut self) {
-        self.stored = (0, 0);
+        (self.stored, self.refused) = ((0, 0), LeftOut::default());
     }
 
     /// The transfer begins: one file, or a tree.
     pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
+        self.is_single = single;
         self.destination.begin(single)?;
         if let Some(tree) = self.destination.tree() {
             tree.taken.clear();
@@ -211,6 +232,12 @@ impl Disk {
         let is_new = tree.is_new(&parent);
         let spot = Spot { directory: &directory, parent: &parent, name: &name };
         if !is_new {
+            if self.refuses_existing(spot)? {
+                return Ok(Incoming {
+                    is_refused: true,
+                    ..Incoming::new(path, parent, name, None, None, mode)
+                });
+            }
             self.make_room(spot)?;
         }
         let file = if let Some(file) = spot.create_new(mode)? {
@@ -234,6 +261,26 @@ impl Disk {
             Name::TooMany => Err(too_many()),
             Name::New | Name::Alike => Ok(()),
         }
+    }
+
+    /// Whether something has a name, and is not to be replaced.
+    ///
+    /// # Errors
+    ///
+    /// It has, and the transfer is that file: there is nothing to go on with.
+    fn refuses_existing(&mut self, spot: Spot<'_>) -> Result<bool, StorageError> {
+        if self.replaces {
+            return Ok(false);
+        }
+        let Some(there) = there(spot)? else { return Ok(false) };
+        self.refuse_taken(spot, Some(&there))?;
+        if self.is_single {
+            return Err(StorageError::refused(format!(
+                "{} is there already, and nothing is replaced",
+                below(spot.parent, spot.name)
+            )));
+        }
+        Ok(true)
     }
 
     /// Refuses a name that stands for what must not be replaced.
@@ -280,6 +327,13 @@ impl Disk {
         let fail = |e| StorageError::system(&format!("cannot make the link {path}"), e);
         let spot = Spot { directory: &directory, parent: &parent, name: &name };
         self.name(spot)?;
+        if self.refuses_existing(spot)? {
+            // The same link is no other one.
+            if !directory.is_link_to(&name, target).map_err(fail)? {
+                self.refused.add(below(&parent, &name));
+            }
+            return Ok(());
+        }
         self.make_room(spot)?;
         match directory.link(target, &partial) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -322,8 +376,22 @@ impl Disk {
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         let Incoming {
-            path, parent, name, partial, file, mode, written: size, hole_at_end, is_resumed, ..
+            path,
+            parent,
+            name,
+            partial,
+            file,
+            mode,
+            written: size,
+            hole_at_end,
+            is_resumed,
+            is_refused,
+            ..
         } = incoming;
+        if is_refused {
+            self.refused.add(below(&parent, &name));
+            return Ok(());
+        }
         // What was written through is complete.
         let Some(file) = file else { return Ok(()) };
         let mut finished = Ok(());
@@ -361,15 +429,20 @@ impl Disk {
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
+        let mut refused = HashSet::new();
         if let Some(tree) = self.destination.tree() {
             // If that fails, what has its name keeps it; the rest are partials as before.
-            commit::store(tree, &self.waiting, observe, wanted)?;
+            refused = commit::store(tree, &self.waiting, self.replaces, observe, wanted)?;
             tree.forget_new();
         }
         self.waiting_cost = 0;
-        for size in self.waiting.drain(..).filter_map(|one| one.size()) {
-            self.stored.0 += 1;
-            self.stored.1 += size;
+        for (at, one) in self.waiting.drain(..).enumerate() {
+            if refused.contains(&at) {
+                self.refused.add(one.shown());
+            } else if let Some(size) = one.size() {
+                self.stored.0 += 1;
+                self.stored.1 += size;
+            }
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ impl Disk {
                 None => return Ok(Held::Beginning),
             },
             partial => {
-                let stored = match spot.find_stored(offered.size, offered.mode)? {
+                let stored = match spot.find_stored(offered.size, offered.mode, !self.replaces)? {
                     Some(file) => is_that(&file)?.map(|hasher| (file, hasher)),
                     None => None,
                 };

@@ -102,6 +102,11 @@ impl Taken {
         self.files.insert(self.hasher.hash_one(identity));
     }
 
+    /// A file that was this transfer's is no more.
+    pub(super) fn forget(&mut self, identity: Identity) {
+        self.files.remove(&self.hasher.hash_one(identity));
+    }
+
     /// A file that was there is to stand for this name.
     pub(super) fn add_kept(&mut self, spot: Spot<'_>, identity: Identity, has_other_names: bool) {
         let key = self.hasher.hash_one(identity);

@@ -317,6 +317,32 @@ fn thousands_of_partials_are_found_in_a_time_that_grows_with_their_number() {
         }
         began.elapsed()
     };
-    let (few, many) = (took(250), took(2000));
+    // The quickest of several: other processes take their time too.
+    let quickest = |count| (0..3).map(|_| took(count)).min().expect("there are three");
+    let (few, many) = (quickest(250), quickest(2000));
     assert!(many < few * 30, "{few:?} for 250, {many:?} for 2000");
+}
+
+#[test]
+fn a_name_that_the_file_system_takes_for_one_that_is_there_is_taken() {
+    for is_link in [false, true] {
+        let place = place();
+        std::fs::write(place.path().join("readme"), "old").expect("there is room");
+        let mut storage = folding(place.path()).without_replacing();
+        storage.begin(false).expect("it is a directory");
+        file(&mut storage, "other").expect("it is new");
+        if is_link {
+            storage.link(&path("README"), b"x", &mut ignore, &mut yes).expect("it is refused, and no more");
+        } else {
+            file(&mut storage, "README").expect("it is refused, and no more");
+        }
+        commit(&mut storage).expect("there is room");
+        assert_eq!(storage.refused().entries(), "1 entry (README)");
+        assert_eq!(storage.stored(), (1, 5));
+        assert_eq!(std::fs::read(place.path().join("readme")).ok().as_deref(), Some(&b"old"[..]));
+        // Two of one transfer are an error as ever.
+        file(&mut storage, "New").expect("it is new");
+        let said = file(&mut storage, "nEW").expect_err("one would replace the other").to_string();
+        assert!(said.contains("New and nEW are one name on this file system"), "{said}");
+    }
 }
