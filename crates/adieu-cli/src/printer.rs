@@ -105,7 +105,7 @@ impl Printer {
         let report = &*hints::with_options(report);
         let status = ExitStatus::Ending(report.exit_code());
         let hint = hint.or_else(|| hints::for_report(report));
-        let is_good = report.is_graceful();
+        let is_good = report.is_good();
         let text = match self.kind {
             Kind::Service if report.connected_after.is_some() => service_line(report),
             _ => report.to_string(),

@@ -15,6 +15,7 @@ compile_error!("adieu-os needs sockets as Unix or Windows has them");
 
 mod both_ends;
 mod closes;
+mod datagrams;
 mod failed;
 mod first;
 mod passed;
@@ -27,6 +28,7 @@ mod worker;
 
 pub use both_ends::WaitEnd;
 pub use closes::Closes;
+pub use datagrams::{Arrived, DATAGRAM_BUFFER, UDP_ROOM, receive_datagram, send_datagram};
 pub use failed::{ListenAtError, LookUpError, PassedSocketError, ResolverError};
 pub use passed::{HandedOn, Passed};
 pub use program::Collected;

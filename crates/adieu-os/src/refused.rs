@@ -82,3 +82,13 @@ pub fn multipath_socket(_: Domain) -> io::Result<Socket> {
 pub fn is_multipath(_: &SockRef<'_>) -> bool {
     false
 }
+
+/// Not told here.
+pub fn dropped_datagrams(_: &SockRef<'_>) -> Option<u64> {
+    None
+}
+
+/// Asks for a receive buffer that takes a burst; the system may cap it.
+pub fn widen_receive_buffer(socket: &SockRef<'_>) {
+    let _ = socket.set_recv_buffer_size(crate::DATAGRAM_BUFFER);
+}

@@ -23,7 +23,9 @@ pub enum Ending {
         /// Which timer ran out.
         timer: Timer,
     },
-    /// The stream stopped before its own end mark (TLS `close_notify`, a receipt, a protocol's last line).
+    /// The stream stopped before its own end mark (TLS `close_notify`, a receipt, a protocol's last line). Of datagrams: some
+    /// are known to be lost, because the peer has refused them after others had passed, or because our system dropped what we
+    /// did not read in time.
     Truncated,
     /// Our own input, output or system failed; the peer is not to blame.
     LocalFailure {
@@ -35,12 +37,18 @@ pub enum Ending {
         /// What asked.
         signal: Signal,
     },
+    /// An exchange of datagrams is over, and nothing speaks against it: our system took all that we gave it, and nobody refused
+    /// anything.
+    ///
+    /// It is less than [`Ending::Graceful`]: nobody acknowledges a datagram, and nobody says that he has ended, so what became
+    /// of those that were sent is not known.
+    Connectionless,
     /// A fact that is needed for [`Ending::Graceful`] could not be had.
     Indeterminate {
         /// The fact that is missing.
         missing: Missing,
     },
-    /// There never was a connection: refused, unreachable, no such name.
+    /// There never was a connection: refused, unreachable, no such name. Of datagrams: refused before anything came back.
     NoConnection,
 }
 
@@ -154,6 +162,7 @@ impl Ending {
             Self::Truncated => "truncated",
             Self::LocalFailure { .. } => "local_failure",
             Self::Interrupted { .. } => "interrupted",
+            Self::Connectionless => "connectionless",
             Self::Indeterminate { .. } => "indeterminate",
             Self::NoConnection => "no_connection",
         }
@@ -285,6 +294,7 @@ mod tests {
             Ending::Truncated,
             Ending::LocalFailure { end: LocalEnd::Input },
             Ending::Interrupted { signal: Signal::Hangup },
+            Ending::Connectionless,
             Ending::Indeterminate { missing: Missing::Cause },
             Ending::NoConnection,
         ];
@@ -297,6 +307,7 @@ mod tests {
                 "truncated",
                 "local_failure",
                 "interrupted",
+                "connectionless",
                 "indeterminate",
                 "no_connection"
             ]

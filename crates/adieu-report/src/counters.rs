@@ -29,6 +29,8 @@ use std::time::Duration;
 pub struct Counters {
     /// Those that ended gracefully.
     pub graceful: u64,
+    /// Exchanges of datagrams of which nothing was refused.
+    pub connectionless: u64,
     /// Those that an RST ended.
     pub reset: u64,
     /// Those that a timer ended.
@@ -105,10 +107,11 @@ impl Counters {
     }
 
     /// The endings' names with their counts, in the order of the exit statuses.
-    pub fn by_ending(&self) -> [(&'static str, u64); 8] {
+    pub fn by_ending(&self) -> [(&'static str, u64); 9] {
         // One of each, for its name.
         [
             (Ending::Graceful, self.graceful),
+            (Ending::Connectionless, self.connectionless),
             (Ending::NoConnection, self.no_connection),
             (Ending::Reset { by: Side::Peer }, self.reset),
             (Ending::TimedOut { timer: Timer::Idle }, self.timed_out),
@@ -125,6 +128,7 @@ impl AddAssign<&Report> for Counters {
     fn add_assign(&mut self, report: &Report) {
         *match report.ending() {
             Ending::Graceful => &mut self.graceful,
+            Ending::Connectionless => &mut self.connectionless,
             Ending::Reset { .. } => &mut self.reset,
             Ending::TimedOut { .. } => &mut self.timed_out,
             Ending::Truncated => &mut self.truncated,
@@ -153,6 +157,7 @@ impl AddAssign for Counters {
         // Taken apart, so that a counter that is added cannot be forgotten here.
         let Self {
             graceful,
+            connectionless,
             reset,
             timed_out,
             truncated,
@@ -170,6 +175,7 @@ impl AddAssign for Counters {
             whole,
         } = other;
         self.graceful += graceful;
+        self.connectionless += connectionless;
         self.reset += reset;
         self.timed_out += timed_out;
         self.truncated += truncated;
@@ -253,6 +259,7 @@ mod tests {
     fn every_ending_has_its_counter() {
         for ending in [
             Ending::Graceful,
+            Ending::Connectionless,
             Ending::NoConnection,
             Ending::Reset { by: Side::Us },
             Ending::TimedOut { timer: Timer::Deadline },

@@ -6,7 +6,7 @@ use adieu_proto::{Ending, Signal};
 ///
 /// | status | ending |
 /// | --- | --- |
-/// | 0 | graceful |
+/// | 0 | graceful; of datagrams: connectionless, nothing was refused |
 /// | 3 | no connection |
 /// | 4 | reset |
 /// | 5 | timed out, or the deadline passed |
@@ -17,7 +17,7 @@ use adieu_proto::{Ending, Signal};
 /// | 143 | terminated: SIGTERM, or SIGHUP |
 pub const fn exit_code(ending: Ending) -> u8 {
     match ending {
-        Ending::Graceful => 0,
+        Ending::Graceful | Ending::Connectionless => 0,
         Ending::NoConnection => 3,
         Ending::Reset { .. } => 4,
         Ending::TimedOut { .. } => 5,

@@ -6,8 +6,8 @@
 
 use crate::time::since_epoch;
 use crate::{
-    Address, CommandEnd, Context, FastOpen, Report, Role, SystemError, TlsAlert, TlsFailure, TlsTrust,
-    TlsVersion, Transport,
+    Address, CommandEnd, Context, Datagrams, FastOpen, Report, Role, SystemError, TlsAlert, TlsFailure,
+    TlsTrust, TlsVersion, Transport,
 };
 use adieu_proto::{Call, Ending, LocalEnd, Missing, Phase, Side, Signal, Timer};
 use serde::de::Error as _;
@@ -56,6 +56,11 @@ struct Json<'a> {
     bytes_received: u64,
     bytes_written: u64,
     bytes_discarded: u64,
+    datagrams_sent: Option<u64>,
+    datagrams_refused: Option<u64>,
+    datagrams_received: Option<u64>,
+    datagrams_ignored: Option<u64>,
+    datagrams_dropped: Option<u64>,
     eof_received: bool,
     fin_acknowledged: Option<bool>,
     socket_error_clear: Option<bool>,
@@ -131,6 +136,11 @@ impl Serialize for Report {
             bytes_received: self.bytes_received,
             bytes_written: self.bytes_written,
             bytes_discarded: self.bytes_discarded,
+            datagrams_sent: self.datagrams.map(|datagrams| datagrams.sent),
+            datagrams_refused: self.datagrams.map(|datagrams| datagrams.refused),
+            datagrams_received: self.datagrams.map(|datagrams| datagrams.received),
+            datagrams_ignored: self.datagrams.map(|datagrams| datagrams.ignored),
+            datagrams_dropped: self.datagrams.and_then(|datagrams| datagrams.dropped),
             eof_received: self.eof_received,
             fin_acknowledged: self.fin_acknowledged,
             socket_error_clear: self.socket_error_clear,
@@ -198,7 +208,7 @@ impl Json<'_> {
         let address = |text: Option<Cow<'_, str>>| match text.map(|text| text.parse::<Address>()) {
             Some(Ok(address)) => Some(address),
             // What has no name is not written.
-            None => (transport == Some(Transport::Unix)).then_some(Address::Unnamed),
+            None => transport.is_some_and(Transport::is_unix).then_some(Address::Unnamed),
         };
         let error = self.error.map(|words| SystemError {
             code: self.error_code,
@@ -242,6 +252,13 @@ impl Json<'_> {
             bytes_received: self.bytes_received,
             bytes_written: self.bytes_written,
             bytes_discarded: self.bytes_discarded,
+            datagrams: self.datagrams_sent.map(|sent| Datagrams {
+                sent,
+                refused: self.datagrams_refused.unwrap_or(0),
+                received: self.datagrams_received.unwrap_or(0),
+                ignored: self.datagrams_ignored.unwrap_or(0),
+                dropped: self.datagrams_dropped,
+            }),
             eof_received: self.eof_received,
             fin_acknowledged: self.fin_acknowledged,
             socket_error_clear: self.socket_error_clear,
@@ -284,6 +301,7 @@ impl Json<'_> {
         let of = |key: &str| format!("an ending '{}' needs its {key}", self.ending);
         let endings = [
             Some(Ending::Graceful),
+            Some(Ending::Connectionless),
             Some(Ending::Truncated),
             Some(Ending::NoConnection),
             optional("reset_by", self.reset_by.as_deref())?.map(|by| Ending::Reset { by }),
@@ -360,7 +378,8 @@ mod tests {
     use crate::report::tests::made;
 
     fn endings() -> Vec<Ending> {
-        let mut endings = vec![Ending::Graceful, Ending::Truncated, Ending::NoConnection];
+        let mut endings =
+            vec![Ending::Graceful, Ending::Connectionless, Ending::Truncated, Ending::NoConnection];
         endings.extend(Side::ALL.iter().map(|by| Ending::Reset { by: *by }));
         endings.extend(Timer::ALL.iter().map(|timer| Ending::TimedOut { timer: *timer }));
         endings.extend(LocalEnd::ALL.iter().map(|end| Ending::LocalFailure { end: *end }));
@@ -397,11 +416,16 @@ mod tests {
                     (bare.ending, bare.phase) = (ending, *phase);
                     let mut all = bare.clone();
                     full(&mut all);
+                    let mut of_datagrams = bare.clone();
+                    of_datagrams.transport = Some(Transport::Udp);
+                    let counted =
+                        Datagrams { sent: 3, refused: 1, received: 2, ignored: 1, dropped: Some(4) };
+                    of_datagrams.datagrams = Some(counted);
                     let mut bound = bare.clone();
                     bound.context = Context::Binding;
                     let mut told = bare.clone();
                     told.context = Context::Told("in the words of somebody else".into());
-                    for report in [bare, all, bound, told] {
+                    for report in [bare, all, of_datagrams, bound, told] {
                         let text = serde_json::to_string(&report).expect("plain data");
                         let read: Report = serde_json::from_str(&text).expect(&text);
                         assert_eq!(read, report, "{text}");
@@ -433,7 +457,7 @@ mod tests {
             ("ending", "splendid"),
             ("phase", "sleeping"),
             ("role", "referee"),
-            ("transport", "udp"),
+            ("transport", "carrier_pigeon"),
             ("tls_alert", "number 256"),
             ("tls_failure", "boredom"),
             ("fastopen", "maybe"),

@@ -14,6 +14,7 @@
 mod address;
 mod command;
 mod counters;
+mod datagrams;
 mod exit;
 mod fast_open;
 #[cfg(feature = "serde")]
@@ -22,6 +23,7 @@ mod proxy;
 mod report;
 mod role;
 mod sentence;
+mod sentence_of_datagrams;
 mod shown;
 mod system_error;
 mod time;
@@ -31,6 +33,7 @@ mod words;
 pub use address::Address;
 pub use command::CommandEnd;
 pub use counters::{Counters, Durations};
+pub use datagrams::Datagrams;
 pub use exit::exit_code;
 pub use fast_open::FastOpen;
 pub use proxy::{ProxyAddress, ProxyKind, UnknownProxyKind};

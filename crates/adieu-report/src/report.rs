@@ -5,8 +5,8 @@
 
 use crate::time::{whole_micros, within_rfc3339};
 use crate::{
-    Address, CommandEnd, FastOpen, ProxyAddress, Role, Setting, SystemError, TlsAlert, TlsFailure, TlsTrust,
-    TlsVersion, Transport, exit_code,
+    Address, CommandEnd, Datagrams, FastOpen, ProxyAddress, Role, Setting, SystemError, TlsAlert, TlsFailure,
+    TlsTrust, TlsVersion, Transport, exit_code,
 };
 use adieu_proto::{Call, Connection, Ending, LocalEnd, Missing, Outcome, Phase, Side, Signal, Timer};
 use std::time::{Duration, SystemTime};
@@ -67,6 +67,8 @@ pub struct Report {
     pub bytes_written: u64,
     /// Bytes received and thrown away, because the command that was to read them wanted no more.
     pub bytes_discarded: u64,
+    /// The datagrams. `None`: it is a stream.
+    pub datagrams: Option<Datagrams>,
     /// `recv` returned 0, before any error was told.
     pub eof_received: bool,
     /// Our FIN was acknowledged. `None`: it was not sent, or cannot be told.
@@ -168,18 +170,7 @@ impl Report {
         let Outcome { ending, phase, evidence, at } = *outcome;
         let (counts, times) = (core.counts(), core.milestones());
         Self {
-            ending,
-            phase,
             error_call: evidence.fault.map(|fault| fault.call),
-            error: None,
-            role,
-            transport: None,
-            fast_open: None,
-            started_at: within_rfc3339(started_at),
-            endpoint,
-            proxy: None,
-            local_address: None,
-            peer_address: None,
             ended_first: core.ended_first(),
             peer_ended_after_us: core.peer_ended_after_us(),
             input_abandoned: core.input_abandoned(),
@@ -194,38 +185,39 @@ impl Report {
             fin_acknowledged: evidence.fin_acknowledged,
             socket_error_clear: evidence.socket_error_clear,
             end_mark_seen: evidence.end_mark,
-            tls_version: None,
-            tls_cipher_suite: None,
-            tls_alpn: None,
-            tls_trust: None,
-            tls_peer_subject: None,
-            tls_peer_not_after: None,
-            tls_peer_sha256: None,
-            tls_close_notify_sent: None,
-            tls_close_notify_received: None,
-            tls_alert: None,
-            tls_failure: None,
-            looks_like_tls: false,
-            resolved_after: None,
             connected_after: times.connected.map(whole_micros),
             first_accepted_after: times.first_accepted.map(whole_micros),
             first_received_after: times.first_received.map(whole_micros),
             shutdown_send_after: times.shutdown_send.map(whole_micros),
-            tls_secured_after: None,
             tls_close_notify_after: times.stream_end.map(whole_micros),
             peer_eof_after: times.peer_eof.map(whole_micros),
             acknowledged_after: times.acknowledged.map(whole_micros),
             ended_after: whole_micros(at),
             closed_after: times.closed.map(whole_micros),
-            rtt: None,
-            retransmitted_segments: None,
-            command: None,
             context: match ending {
                 _ if evidence.peer_spoke => Context::PeerSpoke,
                 Ending::Reset { by: Side::Us } if evidence.other_side_cut => Context::OtherSideCut,
                 _ => Context::Usual,
             },
+            ..blank(role, endpoint, started_at, (ending, phase))
         }
+    }
+
+    /// The report of an exchange of datagrams. Its bytes, addresses, times and errors are for the caller to set.
+    pub fn of_datagrams(
+        role: Role,
+        transport: Option<Transport>,
+        endpoint: String,
+        started_at: SystemTime,
+        (ending, phase): (Ending, Phase),
+        datagrams: Datagrams,
+        ended_after: Duration,
+    ) -> Self {
+        let mut report = blank(Some(role), endpoint, started_at, (ending, phase));
+        report.transport = transport;
+        report.datagrams = Some(datagrams);
+        report.ended_after = whole_micros(ended_after);
+        report
     }
 
     /// How it ended.
@@ -237,6 +229,12 @@ impl Report {
     /// it.
     pub fn is_graceful(&self) -> bool {
         self.ending == Ending::Graceful
+    }
+
+    /// Whether nothing went wrong that could be seen: it is graceful, or one of datagrams of which none was refused, where
+    /// there is nothing more to see. Its exit status is 0.
+    pub fn is_good(&self) -> bool {
+        matches!(self.ending, Ending::Graceful | Ending::Connectionless)
     }
 
     /// The exit status that goes with the ending.
@@ -290,9 +288,74 @@ impl Report {
     /// graceful so far is a local failure: what the peer sent was not processed.
     pub fn command_ended(&mut self, end: Option<CommandEnd>, is_failure: bool) {
         self.command = end;
-        if self.is_graceful() && is_failure {
+        if self.is_good() && is_failure {
             self.ending = Ending::LocalFailure { end: LocalEnd::Command };
         }
+    }
+}
+
+/// A report of which nothing is known but how it ended.
+fn blank(
+    role: Option<Role>,
+    endpoint: String,
+    started_at: SystemTime,
+    (ending, phase): (Ending, Phase),
+) -> Report {
+    Report {
+        ending,
+        phase,
+        error_call: None,
+        error: None,
+        role,
+        transport: None,
+        fast_open: None,
+        started_at: within_rfc3339(started_at),
+        endpoint,
+        proxy: None,
+        local_address: None,
+        peer_address: None,
+        ended_first: None,
+        peer_ended_after_us: None,
+        input_abandoned: false,
+        bytes_read: 0,
+        bytes_accepted: 0,
+        bytes_acknowledged: None,
+        bytes_unacknowledged: None,
+        bytes_received: 0,
+        bytes_written: 0,
+        bytes_discarded: 0,
+        datagrams: None,
+        eof_received: false,
+        fin_acknowledged: None,
+        socket_error_clear: None,
+        end_mark_seen: None,
+        tls_version: None,
+        tls_cipher_suite: None,
+        tls_alpn: None,
+        tls_trust: None,
+        tls_peer_subject: None,
+        tls_peer_not_after: None,
+        tls_peer_sha256: None,
+        tls_close_notify_sent: None,
+        tls_close_notify_received: None,
+        tls_alert: None,
+        tls_failure: None,
+        looks_like_tls: false,
+        resolved_after: None,
+        connected_after: None,
+        first_accepted_after: None,
+        first_received_after: None,
+        shutdown_send_after: None,
+        tls_secured_after: None,
+        tls_close_notify_after: None,
+        peer_eof_after: None,
+        acknowledged_after: None,
+        ended_after: Duration::ZERO,
+        closed_after: None,
+        rtt: None,
+        retransmitted_segments: None,
+        command: None,
+        context: Context::Usual,
     }
 }
 

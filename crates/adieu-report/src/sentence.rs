@@ -24,6 +24,9 @@ impl Report {
             );
             return format!("{command}: {}", self.numbers());
         }
+        if let Some(datagrams) = &self.datagrams {
+            return self.sentence_of(datagrams);
+        }
         let mut sentence = match self.nothing_began() {
             Some(sentence) => sentence,
             None => format!("{}: {}", self.what_ended(), self.numbers()),
@@ -34,7 +37,7 @@ impl Report {
         sentence + &self.of_tls()
     }
 
-    fn error_text(&self) -> &str {
+    pub(crate) fn error_text(&self) -> &str {
         self.error.as_ref().map_or("no error was told", |error| &error.words)
     }
 
@@ -107,7 +110,7 @@ impl Report {
     }
 
     /// How a connection ended that there was.
-    fn what_ended(&self) -> String {
+    pub(crate) fn what_ended(&self) -> String {
         let (during, error) = (self.phase.name(), self.error_text());
         match self.ending {
             Ending::Graceful => "graceful".to_owned(),
@@ -256,6 +259,6 @@ fn printable(text: &str) -> String {
     shown(text.chars().take(200).collect::<String>().as_bytes())
 }
 
-fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     if n == 1 { "1 byte".to_owned() } else { format!("{n} bytes") }
 }

@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `tcp://host:port`, `tls://host:port`, `unix:path`,
-/// `unix:@name`.
+/// One end of a connection, as a user writes it: `host:port`, `[::1]:port`, `tcp://host:port`, `tls://host:port`,
+/// `udp://host:port`, `unix:path`, `unix:@name`.
 ///
 /// A name is not resolved here; [`connect`](crate::connect()) does that. A name that is not ASCII becomes its `xn--` form
 /// (RFC 5891), but for one of multicast DNS, below `.local`, which is asked for as it is (RFC 6762, section 16).
@@ -37,7 +37,15 @@ pub enum Endpoint {
         /// The port.
         port: u16,
     },
-    /// A Unix socket in the file system.
+    /// A UDP port, as `udp://host:port`. It is for the module [`datagram`](crate::datagram) alone, because it has no
+    /// connections. RFC 768.
+    Udp {
+        /// The name or address.
+        host: String,
+        /// The port; 0 lets the system choose one to receive on.
+        port: u16,
+    },
+    /// A Unix socket in the file system: of streams, or for the module [`datagram`](crate::datagram) of datagrams.
     Unix {
         /// Its path.
         path: PathBuf,
@@ -74,10 +82,15 @@ impl Endpoint {
         Self::Tls { host: host.into(), port }
     }
 
+    /// A UDP endpoint.
+    pub fn udp(host: impl Into<String>, port: u16) -> Self {
+        Self::Udp { host: host.into(), port }
+    }
+
     /// The host. `None`: a Unix socket has none.
     pub(crate) fn host(&self) -> Option<&str> {
         match self {
-            Self::Tcp { host, .. } | Self::Tls { host, .. } => Some(host),
+            Self::Tcp { host, .. } | Self::Tls { host, .. } | Self::Udp { host, .. } => Some(host),
             Self::Unix { .. } | Self::UnixAbstract { .. } | Self::Passed { .. } => None,
         }
     }
@@ -279,12 +292,6 @@ pub enum ParseEndpointError {
         /// What was given.
         given: String,
     },
-    /// UDP.
-    #[error("UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write {instead}")]
-    Udp {
-        /// The same port over TCP.
-        instead: String,
-    },
     /// A scheme without its slashes, as in `tcp:host:port`.
     #[error("the scheme needs its slashes: write {instead}")]
     NeedsSlashes {
@@ -320,7 +327,7 @@ pub enum ParseEndpointError {
     },
     /// A scheme that is not spoken.
     #[error(
-        "the scheme '{scheme}' is not supported: write host:port, [::1]:port, tls://host:port or unix:path"
+        "the scheme '{scheme}' is not supported: write host:port, [::1]:port, tls://host:port, udp://host:port or unix:path"
     )]
     UnknownScheme {
         /// The scheme.
@@ -345,7 +352,8 @@ impl FromStr for Endpoint {
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() { Err(ParseEndpointError::NoPath) } else { Ok(Self::unix(path)) };
         }
-        if let Some(rest) = after("tls://", text).or_else(|| after("tcp://", text))
+        let schemes = ["tls://", "tcp://", "udp://"];
+        if let Some(rest) = schemes.iter().find_map(|scheme| after(scheme, text))
             && (rest.contains("://")
                 || rest.strip_prefix("unix:").is_some_and(|port| parse_port(port).is_err()))
         {
@@ -360,8 +368,11 @@ impl FromStr for Endpoint {
         if let Some(rest) = after("tcp://", text) {
             return tcp(rest);
         }
-        if let Some(rest) = after("udp://", text).or_else(|| after("udp:", text)) {
-            return Err(ParseEndpointError::Udp { instead: with_host(rest) });
+        if let Some(rest) = after("udp://", text) {
+            return Ok(match tcp(rest)? {
+                Self::Tcp { host, port } => Self::Udp { host, port },
+                other => other,
+            });
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(ParseEndpointError::UnknownScheme { scheme: scheme.to_owned() });
@@ -369,10 +380,10 @@ impl FromStr for Endpoint {
         if after("fd:", text).is_some() {
             return Err(ParseEndpointError::Descriptor { given: text.to_owned() });
         }
-        for scheme in ["tcp", "tls"] {
+        for scheme in ["tcp", "udp", "tls"] {
             let rest = after(scheme, text).and_then(|rest| rest.strip_prefix(':'));
             // A host may have the name "tls".
-            if let Some(rest) = rest.filter(|rest| scheme == "tcp" || rest.contains(':')) {
+            if let Some(rest) = rest.filter(|rest| scheme != "tls" || rest.contains(':')) {
                 let instead = format!("{scheme}://{}", with_host(rest));
                 return Err(ParseEndpointError::NeedsSlashes { instead });
             }
@@ -443,6 +454,8 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Tls { host, port } if host.contains(':') => write!(f, "tls://[{host}]:{port}"),
             Self::Tls { host, port } => write!(f, "tls://{host}:{port}"),
+            Self::Udp { host, port } if host.contains(':') => write!(f, "udp://[{host}]:{port}"),
+            Self::Udp { host, port } => write!(f, "udp://{host}:{port}"),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } if NEEDS_SCHEME.iter().any(|name| host.eq_ignore_ascii_case(name)) => {
                 write!(f, "tcp://{host}:{port}")
@@ -486,6 +499,8 @@ mod tests {
             "[fe80::1%eth0]:1",
             "tls://a.test:443",
             "tls://[::1]:1",
+            "udp://a.test:53",
+            "udp://[::1]:1",
         ] {
             assert_eq!(text.parse::<Endpoint>().expect("well formed").to_string(), text);
         }
@@ -546,12 +561,8 @@ mod tests {
                 "a descriptor cannot be given: write host:port or unix:path, or tcp://fd:3 for a host of this name",
             ),
             ("*:9", "'*' is not a host: to listen on every address write 0.0.0.0:9, or [::]:9"),
-            (
-                "udp:127.0.0.1:5140",
-                "UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write 127.0.0.1:5140",
-            ),
-            ("UDP://h:5140", "UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write h:5140"),
-            ("udp:53", "UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP write 127.0.0.1:53"),
+            ("udp:127.0.0.1:5140", "the scheme needs its slashes: write udp://127.0.0.1:5140"),
+            ("udp:53", "the scheme needs its slashes: write udp://127.0.0.1:53"),
             ("tcp:127.0.0.1:80", "the scheme needs its slashes: write tcp://127.0.0.1:80"),
             ("TCP:[::1]:80", "the scheme needs its slashes: write tcp://[::1]:80"),
             ("tls:h:443", "the scheme needs its slashes: write tls://h:443"),
@@ -567,7 +578,7 @@ mod tests {
         let error = Endpoint::from_host_and_port("*", "9").expect_err("no host");
         assert!(error.to_string().ends_with("write 0.0.0.0:9, or [::]:9"), "{error}");
         let error = Endpoint::from_host_and_port("udp:127.0.0.1:5140", "1").expect_err("no host");
-        assert!(error.to_string().starts_with("UDP is not spoken here"), "{error}");
+        assert!(error.to_string().ends_with("write udp://127.0.0.1:5140"), "{error}");
     }
 
     #[cfg(unix)]

@@ -291,6 +291,12 @@ pub enum EndpointError {
     /// tokio has Unix sockets on Unix alone.
     #[error("tokio has Unix sockets on Unix alone")]
     NoUnixSockets,
+    /// UDP has no connections: the module [`datagram`](crate::datagram) speaks it.
+    #[error("UDP carries datagrams, and neither a connection nor a stream")]
+    Datagrams,
+    /// It is no endpoint of datagrams: [`connect`](crate::connect()) and [`Listener`](crate::Listener) are for it.
+    #[error("TCP and TLS carry streams, and no datagrams")]
+    Streams,
     /// A socket that the service manager passes listens: it cannot be connected to.
     #[error("a socket that the service manager passed is only for listening")]
     OnlyListens,

@@ -130,6 +130,7 @@ compile_error!("adieu needs sockets as Unix or Windows has them");
 mod blocking;
 mod carrier;
 mod connecting;
+pub mod datagram;
 mod ending_handle;
 mod endpoint;
 mod error;
@@ -156,8 +157,8 @@ pub use adieu_proto::{
     Call, Counts, Ending, Fault, FaultKind, InputSilence, LocalEnd, Missing, Phase, Side, Signal, Timer,
 };
 pub use adieu_report::{
-    Address, CommandEnd, Context, Counters, Durations, ErrorMeaning, FastOpen, ProxyAddress, ProxyKind,
-    Report, Role, Setting, SystemError, Transport, Words, exit_code, shown,
+    Address, CommandEnd, Context, Counters, Datagrams, Durations, ErrorMeaning, FastOpen, ProxyAddress,
+    ProxyKind, Report, Role, Setting, SystemError, Transport, Words, exit_code, shown,
 };
 pub use blocking::connect::{connect, fast_open};
 pub use blocking::listener::Listener;

@@ -91,6 +91,7 @@ impl Listening {
                 });
                 (bound?, None)
             }
+            Endpoint::Udp { .. } => return Err(fail(ListenCause::Endpoint(EndpointError::Datagrams))),
             Endpoint::Passed { .. } => unreachable!("it is taken, and not bound"),
         };
         let local = socket.local_addr().map_err(|e| system(&e))?;

@@ -68,7 +68,7 @@ const ADIEU: Layers = &[
     &["options", "handle", "proxy"],
     &["link"],
     &["connecting", "flow", "listening", "serving"],
-    &["finishing", "relaying"],
+    &["datagram", "finishing", "relaying"],
     &["blocking", "tokio"],
 ];
 

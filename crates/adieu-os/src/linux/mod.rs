@@ -258,6 +258,30 @@ fn get_octets(
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(length as usize) }
 }
 
+/// How many datagrams had arrived at a socket and were dropped, mostly because there was no room for them.
+///
+/// Source: socket(7), SO_MEMINFO (Linux 4.12); `SK_MEMINFO_DROPS` of `include/uapi/linux/sock_diag.h`. SO_RXQ_OVFL tells the same
+/// only with the next datagram.
+pub fn dropped_datagrams(socket: &SockRef<'_>) -> Option<u64> {
+    const DROPS: usize = 8;
+    const NUMBER: usize = size_of::<u32>();
+    let mut numbers = [0; (DROPS + 1) * NUMBER];
+    let length = get_octets(socket.as_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO, &mut numbers).ok()?;
+    let drops = numbers.get(DROPS * NUMBER..).filter(|_| length >= numbers.len())?;
+    drops.try_into().ok().map(u32::from_ne_bytes).map(u64::from)
+}
+
+/// Asks for a receive buffer that takes a burst: as large as the system's limit lets it be, or larger for whoever may.
+///
+/// Source: socket(7), SO_RCVBUFFORCE.
+pub fn widen_receive_buffer(socket: &SockRef<'_>) {
+    let size = crate::DATAGRAM_BUFFER;
+    let wanted = libc::c_int::try_from(size).unwrap_or(libc::c_int::MAX);
+    if set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, wanted).is_err() {
+        let _ = socket.set_recv_buffer_size(size);
+    }
+}
+
 /// A socket that speaks Multipath TCP, if its peer does.
 pub fn multipath_socket(domain: socket2::Domain) -> io::Result<socket2::Socket> {
     socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::MPTCP))

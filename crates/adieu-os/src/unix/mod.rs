@@ -30,7 +30,7 @@ pub use portable::*;
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub(crate) use resolver_codes::{describe_resolver_code, resolver_code_is_unique};
 pub use services::{service_name, service_port};
-pub use socket_file::{SocketFile, listen_at};
+pub use socket_file::{SocketFile, bind_at, bind_to_own_name, listen_at};
 pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,
     stdout_reader_has_gone, that_is_file,
@@ -102,7 +102,7 @@ pub fn error_name(code: i32) -> Option<&'static str> {
         "ECONNABORTED" CONNABORTED, "ECONNRESET" CONNRESET, "ENOBUFS" NOBUFS, "EISCONN" ISCONN,
         "ENOTCONN" NOTCONN, "ETIMEDOUT" TIMEDOUT, "ECONNREFUSED" CONNREFUSED, "EHOSTDOWN" HOSTDOWN,
         "ENODEV" NODEV, "EPROTONOSUPPORT" PROTONOSUPPORT, "ENOPROTOOPT" NOPROTOOPT, "EOPNOTSUPP" OPNOTSUPP,
-        "EHOSTUNREACH" HOSTUNREACH, "EINPROGRESS" INPROGRESS, "EPROTOTYPE" PROTOTYPE,
+        "EHOSTUNREACH" HOSTUNREACH, "EMSGSIZE" MSGSIZE, "EDESTADDRREQ" DESTADDRREQ, "EINPROGRESS" INPROGRESS, "EPROTOTYPE" PROTOTYPE,
     }
 }
 
@@ -112,6 +112,20 @@ pub const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// socket2 sets SO_NOSIGPIPE where there is no flag.
 #[cfg(not(target_os = "linux"))]
 pub const SEND_FLAGS: i32 = 0;
+
+/// Whether an error of a socket of datagrams says that nobody receives at its peer's address: ICMP has told it.
+///
+/// Source: udp(7), ECONNREFUSED. Of a Unix socket it is told by `send` itself: unix(7).
+pub fn is_refusal(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::CONNREFUSED)
+}
+
+/// Whether an error says that a datagram is too big for its way.
+///
+/// Source: udp(7), EMSGSIZE.
+pub fn is_too_big(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::MSGSIZE)
+}
 
 /// Whether it is a socket of IPv6.
 pub fn is_ipv6(socket: &SockRef<'_>) -> bool {

@@ -10,6 +10,7 @@ use std::fs::Metadata;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -45,6 +46,46 @@ impl Drop for SocketFile {
 ///
 /// Somebody has a socket there, the file is no socket, or a system call failed.
 pub fn listen_at(socket: &Socket, path: &Path, backlog: i32) -> Result<SocketFile, ListenAtError> {
+    bind_and(socket, path, |socket| socket.listen(backlog))
+}
+
+/// Binds a new Unix socket of datagrams to `path`, and gives its file. What stands there is treated as [`listen_at`] does.
+///
+/// # Errors
+///
+/// As [`listen_at`].
+pub fn bind_at(socket: &Socket, path: &Path) -> Result<SocketFile, ListenAtError> {
+    bind_and(socket, path, |_| Ok(()))
+}
+
+/// Gives a Unix socket of datagrams that sends a name, so that it can be answered; its file, if it has one.
+///
+/// Source: unix(7), "Autobind feature": Linux has names that are no files and that nobody else has.
+///
+/// # Errors
+///
+/// No name could be given.
+pub fn bind_to_own_name(socket: &Socket) -> io::Result<Option<SocketFile>> {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        return socket.bind(&SockAddr::unix("")?).map(|()| None);
+    }
+    let name = format!("adieu.{}.{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(name);
+    match bind_at(socket, &path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) => {
+            let system = error.system();
+            Err(system.raw_os_error().map_or_else(|| system.kind().into(), io::Error::from_raw_os_error))
+        }
+    }
+}
+
+fn bind_and(
+    socket: &Socket,
+    path: &Path,
+    then: impl Fn(&Socket) -> io::Result<()>,
+) -> Result<SocketFile, ListenAtError> {
     let address = crate::unix_address(path)?;
     let _lock = lock_directory(path);
     let mut removed = false;
@@ -55,7 +96,7 @@ pub fn listen_at(socket: &Socket, path: &Path, backlog: i32) -> Result<SocketFil
                 // The working directory may be another by then.
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 let file = SocketFile { path, identity };
-                socket.listen(backlog)?;
+                then(socket)?;
                 return Ok(file);
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && !removed => {

@@ -57,6 +57,21 @@ pub(crate) fn resolver_code_is_unique(_: i32) -> bool {
     true
 }
 
+/// Whether an error of a socket of datagrams says that nobody receives at its peer's address.
+///
+/// Source: Winsock's recvfrom, WSAECONNRESET: "on a UDP-datagram socket this error indicates a previous send operation resulted
+/// in an ICMP Port Unreachable message".
+pub fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ws::WSAECONNRESET | ws::WSAECONNREFUSED))
+}
+
+/// Whether an error says that a datagram is too big for its way.
+///
+/// Source: Winsock's send, WSAEMSGSIZE.
+pub fn is_too_big(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ws::WSAEMSGSIZE)
+}
+
 /// Whether `connect` has only begun.
 pub fn is_in_progress(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ws::WSAEWOULDBLOCK | ws::WSAEINPROGRESS))

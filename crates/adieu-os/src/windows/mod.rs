@@ -37,7 +37,8 @@ mod winsock;
 pub use ends::{OpenFile, empty_file};
 pub(crate) use errors::{describe_resolver_code, resolver_code_is_unique};
 pub use errors::{
-    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, look_up, refused,
+    error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_refusal, is_too_big,
+    look_up, refused,
 };
 pub use evidence::{AcknowledgementWatch, first_fin, sample};
 pub use files::{FileIdentity, name_of_entry, rename_to_disk};

@@ -153,6 +153,17 @@ impl Drop for SocketFile {
     }
 }
 
+/// Unix sockets of datagrams are not Windows': making one has failed before.
+pub fn bind_at(socket: &Socket, path: &Path) -> Result<SocketFile, ListenAtError> {
+    socket.bind(&crate::unix_address(path)?)?;
+    Ok(SocketFile { path: path.to_owned() })
+}
+
+/// As [`bind_at`].
+pub fn bind_to_own_name(_: &Socket) -> io::Result<Option<SocketFile>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Lets a new Unix socket listen at `path`, and gives its file. A file that is there already is left alone: whether a socket
 /// lives there cannot be asked here without taking the one client it may wait for.
 pub fn listen_at(socket: &Socket, path: &Path, backlog: i32) -> Result<SocketFile, ListenAtError> {

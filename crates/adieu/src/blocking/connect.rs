@@ -4,7 +4,7 @@
 
 use super::wait::write;
 use crate::Options;
-use crate::connecting::{Connecting, Until};
+use crate::connecting::{Alarm, Connecting, Until};
 use crate::handle::Readiness;
 use crate::link::Link;
 use crate::os::{self, AsPollable, Watch};
@@ -12,7 +12,7 @@ use crate::{ConnectError, ConnectOptions, Connection, Endpoint};
 use socket2::Socket;
 use std::io;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 /// Connects to `endpoint`: resolves its name and tries every address until one connects.
 ///
@@ -111,7 +111,6 @@ fn wait(connecting: &mut Connecting<'_, Socket>) -> io::Result<()> {
     let alarm = match connecting.lookup() {
         None => None,
         Some(lookup) => {
-            // Once woken it stays so, so each wait has its own.
             let alarm = Arc::new(Alarm(os::Waker::new()?));
             if lookup.wake(&Waker::from(Arc::clone(&alarm))) {
                 return Ok(());
@@ -139,13 +138,4 @@ fn wait(connecting: &mut Connecting<'_, Socket>) -> io::Result<()> {
         connecting.note_ready(place);
     }
     Ok(())
-}
-
-/// Wakes a thread that polls.
-struct Alarm(os::Waker);
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.0.wake();
-    }
 }

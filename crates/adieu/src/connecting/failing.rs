@@ -8,7 +8,7 @@ use adieu_proto::{Call, Fault, FaultKind, LocalEnd};
 use std::net::SocketAddr;
 
 /// Ends a link that has no connection.
-pub(super) fn end<H: Handle>(mut link: Link<H>, endpoint: &Endpoint, cause: ConnectCause) -> ConnectError {
+pub(crate) fn end<H: Handle>(mut link: Link<H>, endpoint: &Endpoint, cause: ConnectCause) -> ConnectError {
     // A handshake that has failed has told the core why.
     if link.report().is_none() {
         link.facts.failure = match &cause {
@@ -35,7 +35,7 @@ pub(super) fn end<H: Handle>(mut link: Link<H>, endpoint: &Endpoint, cause: Conn
 fn is_written_as(endpoint: &Endpoint, tried: &Tried) -> bool {
     let Tried::Address(address) = tried else { return false };
     match endpoint {
-        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
+        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } | Endpoint::Udp { host, port } => {
             host.parse().is_ok_and(|ip| Address::from(SocketAddr::new(ip, *port)) == *address)
         }
         _ => endpoint.to_string() == address.to_string(),
@@ -43,7 +43,7 @@ fn is_written_as(endpoint: &Endpoint, tried: &Tried) -> bool {
 }
 
 /// The core has decided while connecting: the interrupt, or a timer.
-pub(super) fn out_of_time<H: Handle>(link: &Link<H>, attempts: Vec<Attempt>) -> ConnectCause {
+pub(crate) fn out_of_time<H: Handle>(link: &Link<H>, attempts: Vec<Attempt>) -> ConnectCause {
     match link.options.interrupt.as_ref().and_then(Interrupt::raised) {
         Some(_) => ConnectCause::Interrupted,
         None => ConnectCause::TimedOut(attempts),

@@ -22,7 +22,8 @@ mod resolve;
 mod secure_proxy;
 mod unix;
 
-pub(crate) use resolve::{Lookup, look_up};
+pub(crate) use failing::{end as end_without_connection, out_of_time};
+pub(crate) use resolve::{Alarm, Lookup, look_up};
 
 use crate::error::{ConnectCause, ConnectError, EndpointError, ResolveError};
 use crate::handle::{Opened, Readiness};
@@ -228,6 +229,7 @@ impl<'a, H: Opened> Connecting<'a, H> {
             Endpoint::UnixAbstract { name } => {
                 return Knocking::new(&self.link, os::abstract_address(name)).map(Stage::Knocking);
             }
+            Endpoint::Udp { .. } => return Err(ConnectCause::Endpoint(EndpointError::Datagrams)),
             Endpoint::Passed { .. } => return Err(ConnectCause::Endpoint(EndpointError::OnlyListens)),
             Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => {
                 return Err(ConnectCause::Endpoint(EndpointError::PortZero));

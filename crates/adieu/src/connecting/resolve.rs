@@ -9,7 +9,16 @@ use adieu_proto::interleave;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Poll, Wake, Waker};
+
+/// Wakes a thread that polls. Once woken it stays so, so each wait has its own.
+pub(crate) struct Alarm(pub(crate) os::Waker);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+}
 
 type Answer = Result<Vec<SocketAddr>, ResolveError>;
 
@@ -107,7 +116,6 @@ pub(crate) fn look_up(host: &str, port: u16) -> Answer {
 mod tests {
     use super::*;
     use std::sync::mpsc;
-    use std::task::Wake;
     use std::time::Duration;
 
     struct Bell(mpsc::Sender<()>);

@@ -84,6 +84,16 @@ pub(crate) struct Link<H: Handle> {
     network: Option<io::Result<os::Network>>,
 }
 
+/// What is left of a link whose connecting does not lead to a connection.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) start: Instant,
+    pub(crate) options: Options,
+    pub(crate) facts: Facts,
+    /// It is held for as long as there is a socket.
+    pub(crate) _network: Option<io::Result<os::Network>>,
+}
+
 impl<H: Handle> Link<H> {
     /// A link whose connecting begins now.
     pub(crate) fn new(mut options: Options, role: Option<Role>, endpoint: String) -> Self {
@@ -149,6 +159,16 @@ impl<H: Handle> Link<H> {
             syn: self.syn.take(),
             carrier: self.carrier.take(),
             network: self.network.take(),
+        }
+    }
+
+    /// What it has come to without a socket, for what is no connection.
+    pub(crate) fn leave(mut self) -> Left {
+        Left {
+            start: self.start,
+            options: std::mem::take(&mut self.options),
+            facts: self.facts.clone(),
+            _network: self.network.take(),
         }
     }
 

@@ -45,6 +45,12 @@ pub enum OptionError {
         /// Its name.
         option: &'static str,
     },
+    /// It means nothing where there is no connection.
+    #[error("the socket option {option} means nothing for datagrams")]
+    NotForDatagrams {
+        /// Its name.
+        option: &'static str,
+    },
     /// The async face does not have it.
     #[error("the option {option} is not available on tokio")]
     NotOnTokio {
@@ -310,6 +316,36 @@ impl SocketOptions {
         }
         self.apply(socket)?;
         self.let_fast_open(socket)
+    }
+
+    /// What can be known to be wrong before any socket of datagrams is made.
+    pub(crate) fn check_for_datagrams(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        let of_streams = [
+            ("keepalive", self.keep_alive.is_some()),
+            ("user-timeout", self.user_timeout.is_some()),
+            ("nodelay", self.no_delay.is_some()),
+            ("mptcp", self.mptcp),
+            ("fastopen", self.fast_open.is_some()),
+        ];
+        match of_streams.into_iter().find(|(_, is_asked)| *is_asked) {
+            Some((option, _)) => Err(OptionError::NotForDatagrams { option }),
+            None => self.check(endpoint, endpoint.host()),
+        }
+    }
+
+    /// A non-blocking socket of datagrams with all that was asked for.
+    pub(crate) fn open_for_datagrams(&self, domain: Domain, purpose: Purpose) -> Result<Socket, OpenError> {
+        let socket = Socket::new(domain, Type::DGRAM, None)?;
+        socket.set_nonblocking(true)?;
+        self.apply(&SockRef::from(&socket))?;
+        match purpose {
+            Purpose::Connect => self.bind_source(&socket)?,
+            Purpose::Listen if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 => {
+                refused("ipv6", &"on", socket.set_only_v6(true))?;
+            }
+            Purpose::Listen => {}
+        }
+        Ok(socket)
     }
 
     fn let_fast_open(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {

@@ -306,6 +306,19 @@ impl Options {
         self.socket.check(endpoint, host)
     }
 
+    /// Whether all of them can be heeded where there are datagrams and no connection.
+    pub(crate) fn check_for_datagrams(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        let of_streams = [
+            ("tls", self.tls.is_some()),
+            ("proxy", self.proxy.is_some()),
+            ("end-mark", self.timers.end_mark),
+        ];
+        match of_streams.into_iter().find(|(_, is_asked)| *is_asked) {
+            Some((option, _)) => Err(OptionError::NotForDatagrams { option }),
+            None => self.socket.check_for_datagrams(endpoint),
+        }
+    }
+
     /// Whether the face whose handle this is heeds all of them.
     pub(crate) fn check_face<H: Handle>(&self) -> Result<(), OptionError> {
         match self.data_path {

@@ -3,6 +3,7 @@
 mod adopted;
 mod arms;
 mod connecting;
+mod datagrams;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod ending_handles;

@@ -10,7 +10,9 @@ use std::{fs, io};
 /// symlink) is written into: a rename would replace it.
 pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     let mut text = match endpoint {
-        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } => port.to_string().into_bytes(),
+        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } | Endpoint::Udp { port, .. } => {
+            port.to_string().into_bytes()
+        }
         other => other.to_os_string().into_encoded_bytes(),
     };
     text.push(b'\n');

@@ -1,0 +1,86 @@
+//! A socket of datagrams with what its exchange has from its beginning: its options, its clock, and what is known of it.
+
+use crate::handle::address_of;
+use crate::link::Left;
+use crate::os::{self, AsPollable, Watch};
+use crate::{Address, Event, Signal, Transport};
+use socket2::{SockRef, Socket};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+pub(super) struct Session {
+    /// Before the socket in order: nobody is to take the name of a socket that is closed already.
+    _name: Option<os::SocketFile>,
+    pub(super) socket: Socket,
+    pub(super) transport: Transport,
+    /// After it: the network is given back last.
+    pub(super) left: Left,
+}
+
+impl Session {
+    pub(super) fn new(
+        socket: Socket,
+        transport: Transport,
+        name: Option<os::SocketFile>,
+        mut left: Left,
+    ) -> Self {
+        left.facts.transport = Some(transport);
+        left.facts.local_address = socket.local_addr().ok().as_ref().map(address_of);
+        Self { _name: name, socket, transport, left }
+    }
+
+    /// The socket is another one.
+    pub(super) fn note_addresses(&mut self) {
+        self.left.facts.local_address = self.socket.local_addr().ok().as_ref().map(address_of);
+        self.left.facts.peer_address = self.socket.peer_addr().ok().as_ref().map(address_of);
+        let facts = &self.left.facts;
+        self.observe(&Event::Connected {
+            local: facts.local_address.as_ref(),
+            peer: facts.peer_address.as_ref(),
+        });
+    }
+
+    pub(super) fn sock(&self) -> SockRef<'_> {
+        SockRef::from(&self.socket)
+    }
+
+    pub(super) fn local_address(&self) -> Option<&Address> {
+        self.left.facts.local_address.as_ref()
+    }
+
+    /// The time since the beginning.
+    pub(super) fn now(&self) -> Duration {
+        self.left.start.elapsed()
+    }
+
+    /// It begins now: an exchange with somebody who has come.
+    pub(super) fn begin_anew(&mut self) {
+        self.left.start = Instant::now();
+        self.left.facts.began = std::time::SystemTime::now();
+        self.left.options.begin(self.left.start);
+    }
+
+    pub(super) fn observe(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.left.options.observer {
+            observer(self.now(), event);
+        }
+    }
+
+    pub(super) fn raised(&self) -> Option<Signal> {
+        self.left.options.interrupt.as_ref().and_then(crate::Interrupt::raised)
+    }
+
+    pub(super) fn watch_interrupt(&self) -> Watch<'_> {
+        Watch::readable(self.left.options.interrupt.as_ref().map(AsPollable::as_pollable))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("transport", &self.transport)
+            .field("local", &self.left.facts.local_address)
+            .field("peer", &self.left.facts.peer_address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,468 @@
+//! Datagrams: their boundaries, what is told of those that do not arrive, and when an exchange of them is over.
+
+use adieu::datagram::{self, Answer, Bound, Exchange, Probe};
+use adieu::exchange::{Input, Output};
+use adieu::{
+    ConnectOptions, Ending, Endpoint, Interrupt, Limits, ListenOptions, LocalEnd, Report, Role, Signal,
+    Timer, Transport,
+};
+use std::net::UdpSocket;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long something may take that ends by itself.
+const BOUND: Duration = Duration::from_secs(20);
+
+/// A silence that is short, and long enough for an answer on loopback of a busy machine where one is sure to come.
+const SHORT: Duration = Duration::from_millis(100);
+
+fn options() -> ConnectOptions {
+    ConnectOptions::new().limits(Limits::new().deadline(BOUND))
+}
+
+fn socket(host: &str) -> (UdpSocket, Endpoint) {
+    let socket = UdpSocket::bind((host, 0)).expect("loopback has ports");
+    socket.set_read_timeout(Some(BOUND)).expect("a time");
+    let endpoint = Endpoint::udp(host, socket.local_addr().expect("bound").port());
+    (socket, endpoint)
+}
+
+fn connect(endpoint: &Endpoint) -> datagram::Peer {
+    datagram::connect(endpoint, &options()).expect("there is a way to loopback")
+}
+
+fn counts(report: &Report) -> (u64, u64, u64) {
+    let counted = report.datagrams.expect("it is one of datagrams");
+    (counted.sent, counted.refused, counted.received)
+}
+
+/// A reader that gives these pieces, one for each read, the next when it is told to.
+struct Pieces {
+    pieces: std::vec::IntoIter<Vec<u8>>,
+    may_go: mpsc::Receiver<()>,
+}
+
+impl std::io::Read for Pieces {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        let _ = self.may_go.recv();
+        let Some(piece) = self.pieces.next() else { return Ok(0) };
+        room[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
+    }
+}
+
+/// An input, and what lets it give its next piece.
+fn pieces(pieces: &[&[u8]]) -> (Input, mpsc::Sender<()>) {
+    let (go, may_go) = mpsc::channel();
+    let pieces: Vec<_> = pieces.iter().map(|piece| piece.to_vec()).collect();
+    let reader = Pieces { pieces: pieces.into_iter(), may_go };
+    (Input::from_reader(reader).expect("a thread"), go)
+}
+
+#[test]
+fn one_read_is_one_datagram_and_its_answer_comes_back() {
+    for host in ["127.0.0.1", "::1"] {
+        let (server, endpoint) = socket(host);
+        let (input, go) = pieces(&[b"one", b"two two", b"3"]);
+        let served = thread::spawn(move || {
+            let (mut room, mut seen) = ([0; 64], Vec::new());
+            for _ in 0..3 {
+                go.send(()).expect("it is read");
+                let (n, from) = server.recv_from(&mut room).expect("it comes");
+                seen.push(room[..n].to_vec());
+                server.send_to(&room[..n], from).expect("loopback");
+            }
+            go.send(()).expect("its end is read");
+            seen
+        });
+        let (output, answer) = Output::to_vec(1024);
+        let report = Exchange::new().silence(SHORT).run(connect(&endpoint), input, output);
+        let seen = served.join().expect("no panic");
+        assert_eq!(seen, [&b"one"[..], b"two two", b"3"]);
+        assert_eq!(answer.into_vec(), b"onetwo two3");
+        assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (3, 0, 3)), "{report}");
+        assert_eq!((report.bytes_accepted, report.bytes_received, report.bytes_written), (11, 11, 11));
+        assert_eq!((report.bytes_acknowledged, report.transport), (None, Some(Transport::Udp)));
+        assert!(report.ended_after >= SHORT && report.exit_code() == 0 && !report.is_graceful());
+    }
+}
+
+#[test]
+fn where_nobody_receives_the_refusal_is_told() {
+    for host in ["127.0.0.1", "::1"] {
+        let (gone, endpoint) = socket(host);
+        drop(gone);
+        let report = Exchange::new().silence(BOUND).run(
+            connect(&endpoint),
+            Input::from_bytes("hello"),
+            Output::null(),
+        );
+        assert_eq!((report.ending(), report.exit_code()), (Ending::NoConnection, 3), "{report}");
+        assert_eq!(counts(&report), (1, 1, 0));
+        assert!(report.to_string().starts_with(&format!("no peer at {endpoint}: ")), "{report}");
+    }
+}
+
+#[test]
+fn a_peer_that_goes_after_it_has_answered_leaves_a_truncated_exchange() {
+    let (server, endpoint) = socket("127.0.0.1");
+    let (input, go) = pieces(&[b"one", b"two"]);
+    let served = thread::spawn(move || {
+        go.send(()).expect("it is read");
+        let (n, from) = server.recv_from(&mut [0; 64]).expect("it comes");
+        server.send_to(b"answer", from).expect("loopback");
+        drop(server);
+        go.send(()).expect("it is read");
+        // The end is not given before it is over.
+        (n, go)
+    });
+    let (output, answer) = Output::to_vec(1024);
+    let report = Exchange::new().run(connect(&endpoint), input, output);
+    assert_eq!(answer.into_vec(), b"answer");
+    assert_eq!((report.ending(), report.exit_code()), (Ending::Truncated, 6), "{report}");
+    assert_eq!(counts(&report), (2, 1, 1));
+    drop(served.join());
+}
+
+#[test]
+fn an_empty_datagram_is_no_end() {
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (client, _) = socket("127.0.0.1");
+    for datagram in [&b""[..], b"after it"] {
+        client.send_to(datagram, to).expect("loopback");
+    }
+    let peer = bound.accept_within(BOUND).expect("it receives").expect("somebody has sent");
+    assert_eq!(peer.peer_address().and_then(adieu::Address::socket_addr), client.local_addr().ok());
+    let (output, received) = Output::to_vec(1024);
+    let report = Exchange::new().silence(SHORT).run(peer, Input::empty(), output);
+    assert_eq!(received.into_vec(), b"after it");
+    assert_eq!((report.role, counts(&report)), (Some(Role::Listen), (0, 0, 2)), "{report}");
+    assert_eq!(report.ending(), Ending::Connectionless);
+}
+
+#[test]
+fn the_first_peer_is_the_one_and_others_are_left_aside() {
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (first, _) = socket("127.0.0.1");
+    let (other, _) = socket("127.0.0.1");
+    first.send_to(b"mine", to).expect("loopback");
+    other.send_to(b"his", to).expect("loopback");
+    first.send_to(b" too", to).expect("loopback");
+    let peer = bound.accept().expect("somebody has sent");
+    let (output, received) = Output::to_vec(1024);
+    let report = Exchange::new().silence(SHORT).run(peer, Input::from_bytes("hello"), output);
+    assert_eq!(received.into_vec(), b"mine too");
+    assert_eq!(report.datagrams.map(|counted| (counted.ignored, counted.received)), Some((1, 2)), "{report}");
+    let mut room = [0; 16];
+    assert_eq!(first.recv(&mut room).ok(), Some(5));
+}
+
+#[test]
+fn with_all_of_them_everything_is_taken_and_the_last_is_answered() {
+    let (received_one, have_come) = mpsc::channel();
+    let options = ListenOptions::new().limits(Limits::new().deadline(BOUND)).observer(move |_, event| {
+        if let adieu::Event::Received { .. } = event {
+            let _ = received_one.send(());
+        }
+    });
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (first, _) = socket("127.0.0.1");
+    let (second, _) = socket("127.0.0.1");
+    first.send_to(b"1", to).expect("loopback");
+    second.send_to(b"2", to).expect("loopback");
+    let (output, received) = Output::to_vec(1024);
+    let (input, go) = pieces(&[b"who?"]);
+    let served = thread::spawn(move || Exchange::new().receive_limit(3).run_with_all(bound, input, output));
+    // Its answer goes to whoever was the last, once both were received.
+    for _ in 0..2 {
+        have_come.recv_timeout(BOUND).expect("both come");
+    }
+    go.send(()).expect("it is read");
+    let mut room = [0; 16];
+    assert_eq!(second.recv(&mut room).ok(), Some(4));
+    first.send_to(b"3", to).expect("loopback");
+    let report = served.join().expect("no panic");
+    assert_eq!(received.into_vec(), b"123");
+    assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (1, 0, 3)), "{report}");
+    assert_eq!(report.peer_address, None);
+}
+
+#[test]
+fn an_echo_sends_each_back_to_its_sender() {
+    let interrupt = Interrupt::new().expect("descriptors are left");
+    let options = ListenOptions::new().interrupt(&interrupt);
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let served = thread::spawn(move || Exchange::new().silence(None).echo_to_all(bound));
+    for text in [&b"one"[..], b"", b"three"] {
+        let (client, _) = socket("127.0.0.1");
+        client.send_to(text, to).expect("loopback");
+        let mut room = [0; 16];
+        let (n, from) = client.recv_from(&mut room).expect("it comes back");
+        assert_eq!((&room[..n], from), (text, to));
+    }
+    interrupt.raise(Signal::Terminate);
+    let report = served.join().expect("no panic");
+    assert_eq!(report.ending(), Ending::Interrupted { signal: Signal::Terminate }, "{report}");
+    assert_eq!(counts(&report), (3, 0, 3));
+}
+
+#[test]
+fn who_expects_an_answer_is_told_that_none_came() {
+    let (_silent, endpoint) = socket("127.0.0.1");
+    let options = ConnectOptions::new().limits(Limits::new().idle_timeout(SHORT));
+    let peer = datagram::connect(&endpoint, &options).expect("loopback");
+    let report = Exchange::new().run(peer, Input::from_bytes("?"), Output::null());
+    assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Idle }, "{report}");
+
+    let peer = datagram::connect(&endpoint, &ConnectOptions::new()).expect("loopback");
+    let began = Instant::now();
+    let report = Exchange::new().silence(SHORT).run(peer, Input::from_bytes("?"), Output::null());
+    assert_eq!(report.ending(), Ending::Connectionless, "{report}");
+    assert!(began.elapsed() >= SHORT);
+    assert!(report.to_string().contains("UDP does not tell whether they arrived"), "{report}");
+}
+
+#[test]
+fn a_deadline_ends_it_whatever_happens() {
+    let (_silent, endpoint) = socket("127.0.0.1");
+    let options = ConnectOptions::new().limits(Limits::new().deadline(SHORT));
+    let peer = datagram::connect(&endpoint, &options).expect("loopback");
+    let (input, _go) = pieces(&[]);
+    let report = Exchange::new().run(peer, input, Output::null());
+    assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
+}
+
+#[test]
+fn one_that_is_too_big_is_a_failure_of_ours_and_says_so() {
+    let (_server, endpoint) = socket("127.0.0.1");
+    let terms = Exchange::new().datagram_size(70_000);
+    let report = terms.run(connect(&endpoint), Input::from_bytes(vec![7; 65_508]), Output::null());
+    assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Socket }, "{report}");
+    assert!(report.to_string().contains("a datagram of 65508 bytes is too big"), "{report}");
+
+    let (server, endpoint) = socket("127.0.0.1");
+    let report =
+        terms.silence(SHORT).run(connect(&endpoint), Input::from_bytes(vec![7; 65_507]), Output::null());
+    assert_eq!(counts(&report), (1, 0, 0), "{report}");
+    assert_eq!(server.recv(&mut vec![0; 65_536]).ok(), Some(65_507));
+}
+
+#[test]
+fn a_thousand_come_through_to_a_quick_reader() {
+    let options = ListenOptions::new().limits(Limits::new().deadline(BOUND));
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let client = thread::spawn(move || {
+        let (client, _) = socket("127.0.0.1");
+        let mut room = [0; 64];
+        for n in 0..1000_u32 {
+            client.send_to(format!("datagram {n}\n").as_bytes(), to).expect("loopback");
+            // No more than a hundred are on the way.
+            if n % 100 == 99 && n < 999 {
+                client.recv(&mut room).expect("the reader keeps up");
+            }
+        }
+    });
+    let peer = bound.accept().expect("somebody has sent");
+    let (reading, writing) = std::io::pipe().expect("a pipe");
+    let output = Output::from_writer(Acknowledging { lines: 0, told: writing }).expect("a thread");
+    let report = Exchange::new().receive_limit(1000).run(peer, hundreds(reading), output);
+    client.join().expect("no panic");
+    assert_eq!(counts(&report).2, 1000, "{report}");
+    assert_eq!((report.ending(), report.bytes_written), (Ending::Connectionless, report.bytes_received));
+}
+
+/// Says so after each hundred lines.
+struct Acknowledging {
+    lines: usize,
+    told: std::io::PipeWriter,
+}
+
+impl std::io::Write for Acknowledging {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for byte in bytes.iter().filter(|byte| **byte == b'\n') {
+            self.lines += usize::from(*byte == b'\n');
+            if self.lines % 100 == 0 {
+                self.told.write_all(b"+")?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hundreds(reading: std::io::PipeReader) -> Input {
+    Input::from_reader(reading).expect("a thread")
+}
+
+#[test]
+fn what_was_dropped_is_known_where_the_system_tells_it() {
+    let socket_options = adieu::SocketOptions::new().receive_buffer(4096);
+    let options = ListenOptions::new().socket(socket_options);
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (client, _) = socket("127.0.0.1");
+    for _ in 0..100 {
+        client.send_to(&[0; 1000], to).expect("loopback");
+    }
+    let peer = bound.accept().expect("somebody has sent");
+    let report = Exchange::new().silence(SHORT).run(peer, Input::empty(), Output::null());
+    let counted = report.datagrams.expect("it is one of datagrams");
+    if cfg!(target_os = "linux") {
+        assert_eq!(counted.dropped, Some(100 - counted.received), "{report}");
+        assert_eq!((report.ending(), report.exit_code()), (Ending::Truncated, 6), "{report}");
+    }
+    assert!(counted.received < 100);
+}
+
+#[test]
+fn a_name_is_tried_at_each_of_its_addresses() {
+    // `localhost` is ::1 first, where nobody receives.
+    let (server, endpoint) = socket("127.0.0.1");
+    let Endpoint::Udp { port, .. } = endpoint else { panic!("it is one of UDP") };
+    if UdpSocket::bind(("::1", port)).is_err() {
+        return;
+    }
+    let served = thread::spawn(move || {
+        let (n, from) = server.recv_from(&mut [0; 64]).expect("it comes");
+        server.send_to(b"here", from).expect("loopback");
+        n
+    });
+    let (output, answer) = Output::to_vec(64);
+    let peer = connect(&Endpoint::udp("localhost", port));
+    let report = Exchange::new().receive_limit(1).run(peer, Input::from_bytes("where?"), output);
+    assert_eq!((served.join().expect("no panic"), answer.into_vec()), (6, b"here".to_vec()), "{report}");
+    assert_eq!(counts(&report), (1, 0, 1));
+}
+
+#[test]
+fn a_probe_tells_an_answer_a_refusal_and_silence() {
+    let (server, endpoint) = socket("127.0.0.1");
+    let probe = Probe::new().times(1, Duration::ZERO);
+    assert_eq!(probe.clone().wait(SHORT).ask(&connect(&endpoint)), Answer::Silent);
+    let served = thread::spawn(move || {
+        let mut room = [0; 64];
+        loop {
+            let (n, from) = server.recv_from(&mut room).expect("it comes");
+            if n > 0 {
+                server.send_to(&room[..n], from).expect("loopback");
+                return;
+            }
+        }
+    });
+    let answer = probe.clone().payload("ruok").wait(BOUND).ask(&connect(&endpoint));
+    assert!(matches!(&answer, Answer::Answered { datagram, .. } if datagram == b"ruok"), "{answer:?}");
+    served.join().expect("no panic");
+    let answer = probe.wait(BOUND).ask(&connect(&endpoint));
+    assert!(matches!(&answer, Answer::Refused { .. }), "{answer:?}");
+}
+
+#[test]
+fn what_has_no_datagrams_is_refused_and_so_is_what_means_nothing_for_them() {
+    let (_server, udp) = socket("127.0.0.1");
+    let told = |error: &dyn std::error::Error| error.to_string();
+    let error = datagram::connect(&Endpoint::tcp("127.0.0.1", 1), &options()).expect_err("a stream");
+    assert!(told(&error).contains("no datagrams"), "{error}");
+    let error = adieu::connect(&udp, &options()).expect_err("no stream");
+    assert!(told(&error).contains("UDP carries datagrams"), "{error}");
+    let error = adieu::Listener::bind(&udp, &ListenOptions::new()).expect_err("no stream");
+    assert!(told(&error).contains("UDP carries datagrams"), "{error}");
+    let asked = options().socket(adieu::SocketOptions::new().no_delay(true));
+    let error = datagram::connect(&udp, &asked).expect_err("it is TCP's");
+    assert!(told(&error).contains("nodelay means nothing for datagrams"), "{error}");
+    let proxy: adieu::Proxy = "socks5://127.0.0.1:1".parse().expect("a proxy");
+    let error = datagram::connect(&udp, &options().proxy(proxy)).expect_err("there is none for it");
+    assert!(told(&error).contains("proxy means nothing for datagrams"), "{error}");
+    let error = datagram::connect(&Endpoint::udp("127.0.0.1", 0), &options()).expect_err("no port");
+    assert!(told(&error).contains("port 0"), "{error}");
+    let error =
+        datagram::connect(&Endpoint::udp("no.such.name.invalid", 9), &options()).expect_err("no name");
+    assert_eq!(error.report().exit_code(), 3);
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn tokio_refuses_udp_with_a_sentence() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (_server, udp) = socket("127.0.0.1");
+    let error = runtime.block_on(adieu::tokio::connect(&udp, &options())).expect_err("no stream");
+    assert!(error.to_string().contains("UDP carries datagrams"), "{error}");
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn a_unix_socket_of_datagrams_is_answered_by_a_name_of_its_own() {
+        let directory = tempfile::tempdir().expect("room");
+        let path = directory.path().join("socket");
+        let server = UnixDatagram::bind(&path).expect("a new path");
+        let served = thread::spawn(move || {
+            let mut room = [0; 64];
+            let (n, from) = server.recv_from(&mut room).expect("it comes");
+            let socket = socket2::Socket::from(server);
+            socket.send_to(&room[..n], &from_of(&from)).expect("it has a name");
+        });
+        let (output, answer) = Output::to_vec(64);
+        let terms = Exchange::new().receive_limit(1);
+        let report = terms.run(connect(&Endpoint::unix(&path)), Input::from_bytes("hello"), output);
+        served.join().expect("no panic");
+        assert_eq!(answer.into_vec(), b"hello");
+        assert_eq!(report.transport, Some(Transport::UnixDatagram), "{report}");
+        assert!(report.to_string().ends_with("whether those sent were read is not told"), "{report}");
+    }
+
+    fn from_of(address: &std::os::unix::net::SocketAddr) -> socket2::SockAddr {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::linux::net::SocketAddrExt;
+            if let Some(name) = address.as_abstract_name() {
+                let name = std::str::from_utf8(name).expect("Linux makes it of digits");
+                return socket2::SockAddr::unix(format!("\0{name}")).expect("short");
+            }
+        }
+        socket2::SockAddr::unix(address.as_pathname().expect("it has a name")).expect("short")
+    }
+
+    #[test]
+    fn a_bound_one_takes_the_unnamed_and_cannot_answer_them() {
+        let directory = tempfile::tempdir().expect("room");
+        let path = directory.path().join("socket");
+        let bind = || Bound::bind(&Endpoint::unix(&path), &ListenOptions::new()).expect("a new path");
+        let bound = bind();
+        UnixDatagram::unbound().expect("a socket").send_to(b"hello", &path).expect("somebody receives");
+        let (output, received) = Output::to_vec(64);
+        let peer = bound.accept().expect("somebody has sent");
+        let report = Exchange::new().silence(SHORT).run(peer, Input::empty(), output);
+        assert_eq!((received.into_vec(), report.exit_code()), (b"hello".to_vec(), 0), "{report}");
+        assert!(!path.exists(), "the file goes with the socket");
+
+        let bound = bind();
+        UnixDatagram::unbound().expect("a socket").send_to(b"hello", &path).expect("somebody receives");
+        let peer = bound.accept().expect("somebody has sent");
+        let report = Exchange::new().run(peer, Input::from_bytes("hello?"), Output::null());
+        assert_eq!(report.exit_code(), 7, "{report}");
+        assert!(report.to_string().contains("has no name"), "{report}");
+    }
+
+    #[test]
+    fn one_that_nobody_receives_at_is_refused_at_once() {
+        let directory = tempfile::tempdir().expect("room");
+        let path = directory.path().join("socket");
+        let error = datagram::connect(&Endpoint::unix(&path), &options()).expect_err("it is not there");
+        assert_eq!(error.report().exit_code(), 3, "{error}");
+        drop(UnixDatagram::bind(&path).expect("a new path"));
+        let error = datagram::connect(&Endpoint::unix(&path), &options()).expect_err("it is dead");
+        assert!(error.to_string().contains("ECONNREFUSED"), "{error}");
+    }
+}
