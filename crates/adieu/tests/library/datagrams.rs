@@ -65,7 +65,7 @@ fn one_read_is_one_datagram_and_its_answer_comes_back() {
     for host in ["127.0.0.1", "::1"] {
         let (server, endpoint) = socket(host);
         let (input, go) = pieces(&[b"one", b"two two", b"3"]);
-        let served = thread::spawn(move || {
+        let answering = thread::spawn(move || {
             let (mut room, mut seen) = ([0; 64], Vec::new());
             for _ in 0..3 {
                 go.send(()).expect("it is read");
@@ -78,7 +78,7 @@ fn one_read_is_one_datagram_and_its_answer_comes_back() {
         });
         let (output, answer) = Output::to_vec(1024);
         let report = Exchange::new().silence(SHORT).run(connect(&endpoint), input, output);
-        let seen = served.join().expect("no panic");
+        let seen = answering.join().expect("no panic");
         assert_eq!(seen, [&b"one"[..], b"two two", b"3"]);
         assert_eq!(answer.into_vec(), b"onetwo two3");
         assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (3, 0, 3)), "{report}");
@@ -108,7 +108,7 @@ fn where_nobody_receives_the_refusal_is_told() {
 fn a_peer_that_goes_after_it_has_answered_leaves_a_truncated_exchange() {
     let (server, endpoint) = socket("127.0.0.1");
     let (input, go) = pieces(&[b"one", b"two"]);
-    let served = thread::spawn(move || {
+    let answering = thread::spawn(move || {
         go.send(()).expect("it is read");
         let (n, from) = server.recv_from(&mut [0; 64]).expect("it comes");
         server.send_to(b"answer", from).expect("loopback");
@@ -122,7 +122,7 @@ fn a_peer_that_goes_after_it_has_answered_leaves_a_truncated_exchange() {
     assert_eq!(answer.into_vec(), b"answer");
     assert_eq!((report.ending(), report.exit_code()), (Ending::Truncated, 6), "{report}");
     assert_eq!(counts(&report), (2, 1, 1));
-    drop(served.join());
+    drop(answering.join());
 }
 
 #[test]
@@ -176,7 +176,8 @@ fn with_all_of_them_everything_is_taken_and_the_last_is_answered() {
     second.send_to(b"2", to).expect("loopback");
     let (output, received) = Output::to_vec(1024);
     let (input, go) = pieces(&[b"who?"]);
-    let served = thread::spawn(move || Exchange::new().receive_limit(3).run_with_all(bound, input, output));
+    let answering =
+        thread::spawn(move || Exchange::new().receive_limit(3).run_with_all(bound, input, output));
     // Its answer goes to whoever was the last, once both were received.
     for _ in 0..2 {
         have_come.recv_timeout(BOUND).expect("both come");
@@ -185,7 +186,7 @@ fn with_all_of_them_everything_is_taken_and_the_last_is_answered() {
     let mut room = [0; 16];
     assert_eq!(second.recv(&mut room).ok(), Some(4));
     first.send_to(b"3", to).expect("loopback");
-    let report = served.join().expect("no panic");
+    let report = answering.join().expect("no panic");
     assert_eq!(received.into_vec(), b"123");
     assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (1, 0, 3)), "{report}");
     assert_eq!(report.peer_address, None);
@@ -197,7 +198,7 @@ fn an_echo_sends_each_back_to_its_sender() {
     let options = ListenOptions::new().interrupt(&interrupt);
     let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
     let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
-    let served = thread::spawn(move || Exchange::new().silence(None).echo_to_all(bound));
+    let answering = thread::spawn(move || Exchange::new().silence(None).echo_to_all(bound));
     for text in [&b"one"[..], b"", b"three"] {
         let (client, _) = socket("127.0.0.1");
         client.send_to(text, to).expect("loopback");
@@ -206,7 +207,7 @@ fn an_echo_sends_each_back_to_its_sender() {
         assert_eq!((&room[..n], from), (text, to));
     }
     interrupt.raise(Signal::Terminate);
-    let report = served.join().expect("no panic");
+    let report = answering.join().expect("no panic");
     assert_eq!(report.ending(), Ending::Interrupted { signal: Signal::Terminate }, "{report}");
     assert_eq!(counts(&report), (3, 0, 3));
 }
@@ -287,7 +288,7 @@ impl std::io::Write for Acknowledging {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         for byte in bytes.iter().filter(|byte| **byte == b'\n') {
             self.lines += usize::from(*byte == b'\n');
-            if self.lines % 100 == 0 {
+            if self.lines.is_multiple_of(100) {
                 self.told.write_all(b"+")?;
             }
         }
@@ -331,7 +332,7 @@ fn a_name_is_tried_at_each_of_its_addresses() {
     if UdpSocket::bind(("::1", port)).is_err() {
         return;
     }
-    let served = thread::spawn(move || {
+    let answering = thread::spawn(move || {
         let (n, from) = server.recv_from(&mut [0; 64]).expect("it comes");
         server.send_to(b"here", from).expect("loopback");
         n
@@ -339,7 +340,7 @@ fn a_name_is_tried_at_each_of_its_addresses() {
     let (output, answer) = Output::to_vec(64);
     let peer = connect(&Endpoint::udp("localhost", port));
     let report = Exchange::new().receive_limit(1).run(peer, Input::from_bytes("where?"), output);
-    assert_eq!((served.join().expect("no panic"), answer.into_vec()), (6, b"here".to_vec()), "{report}");
+    assert_eq!((answering.join().expect("no panic"), answer.into_vec()), (6, b"here".to_vec()), "{report}");
     assert_eq!(counts(&report), (1, 0, 1));
 }
 
@@ -348,7 +349,7 @@ fn a_probe_tells_an_answer_a_refusal_and_silence() {
     let (server, endpoint) = socket("127.0.0.1");
     let probe = Probe::new().times(1, Duration::ZERO);
     assert_eq!(probe.clone().wait(SHORT).ask(&connect(&endpoint)), Answer::Silent);
-    let served = thread::spawn(move || {
+    let answering = thread::spawn(move || {
         let mut room = [0; 64];
         loop {
             let (n, from) = server.recv_from(&mut room).expect("it comes");
@@ -360,7 +361,7 @@ fn a_probe_tells_an_answer_a_refusal_and_silence() {
     });
     let answer = probe.clone().payload("ruok").wait(BOUND).ask(&connect(&endpoint));
     assert!(matches!(&answer, Answer::Answered { datagram, .. } if datagram == b"ruok"), "{answer:?}");
-    served.join().expect("no panic");
+    answering.join().expect("no panic");
     let answer = probe.wait(BOUND).ask(&connect(&endpoint));
     assert!(matches!(&answer, Answer::Refused { .. }), "{answer:?}");
 }
@@ -407,7 +408,7 @@ mod unix {
         let directory = tempfile::tempdir().expect("room");
         let path = directory.path().join("socket");
         let server = UnixDatagram::bind(&path).expect("a new path");
-        let served = thread::spawn(move || {
+        let answering = thread::spawn(move || {
             let mut room = [0; 64];
             let (n, from) = server.recv_from(&mut room).expect("it comes");
             let socket = socket2::Socket::from(server);
@@ -416,7 +417,7 @@ mod unix {
         let (output, answer) = Output::to_vec(64);
         let terms = Exchange::new().receive_limit(1);
         let report = terms.run(connect(&Endpoint::unix(&path)), Input::from_bytes("hello"), output);
-        served.join().expect("no panic");
+        answering.join().expect("no panic");
         assert_eq!(answer.into_vec(), b"hello");
         assert_eq!(report.transport, Some(Transport::UnixDatagram), "{report}");
         assert!(report.to_string().ends_with("whether those sent were read is not told"), "{report}");
