@@ -246,6 +246,13 @@ impl<'a, H: Opened> Connecting<'a, H> {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return self.found(whose, host, vec![SocketAddr::new(ip, port)]);
         }
+        if whose == Host::Peer
+            && let Some(addresses) = &self.link.options.addresses
+        {
+            let mut addresses = addresses.to_vec();
+            addresses.iter_mut().for_each(|address| address.set_port(port));
+            return self.found(whose, host, addresses);
+        }
         self.check_time(Vec::new)?;
         let lookup =
             Lookup::start(host, port).map_err(|error| self.blame(whose, ConnectCause::Resolve(error)))?;

@@ -88,6 +88,17 @@ impl ConnectOptions {
         self
     }
 
+    /// Tries these addresses instead of resolving the name of the endpoint's host. The endpoint says the port, and still the name
+    /// that a certificate must be for. Connecting to many ports of one host then resolves its name once.
+    ///
+    /// Without any address the name is resolved, as by default. For a Unix socket it means nothing. A proxy that resolves names
+    /// itself is still told the name.
+    pub fn addresses(mut self, addresses: impl Into<Arc<[SocketAddr]>>) -> Self {
+        self.0.addresses =
+            Some(addresses.into()).filter(|addresses: &Arc<[SocketAddr]>| !addresses.is_empty());
+        self
+    }
+
     /// Connects from this address of ours, and from this port; 0 lets the system choose.
     ///
     /// A link-local address needs its zone, the scope of a [`SocketAddrV6`](std::net::SocketAddrV6).
@@ -271,6 +282,8 @@ pub struct Options {
     pub(crate) tls: Option<crate::tls::Config>,
     pub(crate) socket: SocketOptions,
     pub(crate) proxy: Option<Arc<Proxy>>,
+    /// Those of the endpoint's host, if its name is not to be resolved. Their ports count for nothing.
+    pub(crate) addresses: Option<Arc<[SocketAddr]>>,
 }
 
 impl Options {

@@ -244,3 +244,23 @@ fn a_listener_with_a_zone_says_it() {
     let error = adieu::connect(said, &ConnectOptions::new().source(from)).expect_err("it is not ours");
     assert!(error.to_string().contains("source cannot be set to fe80::5%1: "), "{error}");
 }
+
+#[test]
+fn addresses_that_are_given_are_tried_in_the_place_of_the_names() {
+    on_both(|arm| {
+        let [(refusing, _held), (address, listener)] = places::same_port(V6, V4).expect("loopback");
+        listener.listen(1).expect("the port is ours");
+        let endpoint = Endpoint::tcp("no-such-name.invalid", refusing.port());
+        // Their own ports count for nothing.
+        let given = [SocketAddr::new(V6, 1), SocketAddr::new(V4, 2)];
+        let open =
+            arm.connect(&endpoint, &ConnectOptions::new().addresses(given)).expect("the second listens");
+        assert_eq!(open.addresses().1, Some(address.to_string()));
+        assert_eq!(open.abort().resolved_after, None);
+
+        let none: [SocketAddr; 0] = [];
+        let error =
+            arm.connect(&endpoint, &ConnectOptions::new().addresses(none)).err().expect("no such name");
+        assert!(matches!(error.cause(), ConnectCause::Resolve(_)), "{error}");
+    });
+}
