@@ -14,6 +14,7 @@ mod os;
 mod parsing;
 mod printer;
 mod said;
+mod screen;
 mod sink;
 mod stdio;
 mod stdout;

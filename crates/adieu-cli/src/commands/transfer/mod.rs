@@ -13,7 +13,6 @@ mod pasted;
 pub(crate) mod patience;
 pub(crate) mod plan;
 pub(crate) mod progress;
-mod screen;
 pub(crate) mod session;
 mod side;
 mod view;

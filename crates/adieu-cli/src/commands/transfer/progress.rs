@@ -114,7 +114,7 @@ impl Drawn {
             let _ = to.write_str(&line);
         };
         let style = ProgressStyle::with_template("{line}").expect("our own template is sound");
-        let bar = ProgressBar::with_draw_target(None, super::screen::target());
+        let bar = ProgressBar::with_draw_target(None, crate::screen::target());
         bar.set_style(style.with_key("line", line));
         // So that a wait is seen to be one.
         bar.enable_steady_tick(Duration::from_millis(200));

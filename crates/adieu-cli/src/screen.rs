@@ -1,7 +1,7 @@
 //! What a bar is drawn on: the terminal behind stderr, without waiting for it.
 //!
 //! indicatif's own target writes to the terminal on the thread that has something to show, and a terminal that is stopped
-//! (Ctrl-S, a frozen multiplexer) would hold the transfer up.
+//! (Ctrl-S, a frozen multiplexer) would hold us up.
 
 use indicatif::ProgressDrawTarget;
 
@@ -10,12 +10,12 @@ const RATE: u8 = 20;
 
 /// A console of Windows knows no stopping but the selection of its text, and may not take escape sequences.
 #[cfg(windows)]
-pub(super) fn target() -> ProgressDrawTarget {
+pub(crate) fn target() -> ProgressDrawTarget {
     ProgressDrawTarget::stderr_with_hz(RATE)
 }
 
 #[cfg(unix)]
-pub(super) fn target() -> ProgressDrawTarget {
+pub(crate) fn target() -> ProgressDrawTarget {
     ProgressDrawTarget::term_like_with_hz(Box::new(terminal::Terminal::default()), RATE)
 }
 
