@@ -3,7 +3,7 @@
 //! A command has three stages, each in its file: `arguments` is what was written, `plan` is resolved and checked, and `run` does
 //! it. Before the plan is complete nothing is created, emptied, resolved or connected.
 
-use crate::commands::{completions, connect, demo, listen, man, nc, receive, send};
+use crate::commands::{check, completions, connect, demo, listen, man, nc, receive, send};
 use crate::exit::{self, ExitStatus};
 use crate::no_plan::NoPlan;
 use crate::parsing;
@@ -33,6 +33,7 @@ enum Command {
     Listen(listen::Args),
     Send(send::Args),
     Receive(receive::Args),
+    Check(check::Args),
     Nc(nc::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -47,6 +48,7 @@ impl Command {
             Self::Listen(args) => args.reporting().apply(),
             Self::Send(args) => args.reporting().apply(),
             Self::Receive(args) => args.reporting().apply(),
+            Self::Check(args) => args.reporting().apply(),
             Self::Nc(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
         }
     }
@@ -59,6 +61,7 @@ impl Command {
             Self::Listen(args) => planned(listen::Plan::new(&args), listen::run),
             Self::Send(args) => planned(send::Plan::new(&args), send::run),
             Self::Receive(args) => planned(receive::Plan::new(&args), receive::run),
+            Self::Check(args) => planned(check::Plan::new(&args), check::run),
             Self::Nc(args) => args.run(),
             Self::Demo(args) => demo::run(demo::Plan::new(&args)),
             Self::Completions(args) => {

@@ -19,7 +19,7 @@ Exit status:
   143  terminated (SIGTERM, or SIGHUP: the terminal was closed)
 
 A service (listen --keep-open) that SIGTERM has stopped exits 0 if every connection ended by itself within --grace,
-and 4 if one had to be aborted.";
+and 4 if one had to be aborted. check exits 0 if all are open, and 3 if not.";
 
 /// The same, after examples: one command line a line, indented.
 pub(crate) fn table_after(examples: &str) -> String {
@@ -37,6 +37,10 @@ pub(crate) enum ExitStatus {
     Usage,
     /// Our own input or output failed, outside of a connection.
     LocalFailure,
+    /// The command that was to follow cannot be run, as env(1) and a shell have it.
+    CommandNotRun,
+    /// There is no such command, as env(1) and a shell have it.
+    NoCommand,
     /// What a connection's report says.
     Ending(u8),
     /// What a netcat of this flavour exits with: not the numbers of the table.
@@ -56,6 +60,8 @@ impl ExitStatus {
             Self::Usage => 2,
             Self::LocalFailure => 7,
             Self::Ending(number) | Self::Netcat(number) => number,
+            Self::CommandNotRun => 126,
+            Self::NoCommand => 127,
         }
     }
 }

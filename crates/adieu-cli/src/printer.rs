@@ -181,6 +181,16 @@ impl Printer {
         status
     }
 
+    /// Writes lines to the report's file. False: that cannot be done, which was told.
+    pub(crate) fn lines(&self, lines: &str) -> bool {
+        let Some((name, file)) = &self.file else { return true };
+        let Err(error) = file.write(lines) else { return true };
+        if !self.is_lost.swap(true, Ordering::Relaxed) {
+            complain(&format!("cannot write the report to {name}: {}", describe_error(&error)));
+        }
+        false
+    }
+
     /// The exit status of a service, which is good only if every report is where it belongs.
     pub(crate) fn finish(&self, status: ExitStatus) -> ExitStatus {
         let Some((name, file)) = &self.file else { return status };

@@ -1,5 +1,6 @@
 //! A folder per command. `transfer` is what `send` and `receive` share.
 
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;

@@ -37,7 +37,7 @@ pub(crate) struct Reporting {
 pub(crate) enum ReportFormat {
     /// One sentence: the ending, then the numbers
     Text,
-    /// One line of JSON, described by docs/report.schema.json (of a transfer: docs/transfer-report.schema.json); all else on
+    /// One line of JSON, described by docs/report.schema.json (of a transfer: docs/transfer-report.schema.json, of a check: docs/check.schema.json); all else on
     /// stderr is JSON too, described by docs/events.schema.json
     Json,
     /// No report: only the exit status

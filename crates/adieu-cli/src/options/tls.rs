@@ -282,6 +282,23 @@ impl ConnectTls {
     pub(crate) fn resolve(&self, endpoint: Endpoint) -> anyhow::Result<(Endpoint, Option<ClientConfig>)> {
         self.common.resolve_connect(endpoint, self.ca.as_deref(), &self.trust)
     }
+
+    /// The same of several endpoints. What is read is read once.
+    pub(crate) fn resolve_all(
+        &self,
+        endpoints: impl Iterator<Item = Endpoint>,
+    ) -> anyhow::Result<Vec<(Endpoint, Option<ClientConfig>)>> {
+        let mut read = None;
+        endpoints
+            .map(|endpoint| {
+                let is_asked = self.common.tls || asks(&endpoint);
+                if is_asked && read.is_none() {
+                    read = Some(self.common.client(self.ca.as_deref(), &self.trust)?);
+                }
+                Ok((with_scheme(endpoint, is_asked), read.clone().filter(|_| is_asked)))
+            })
+            .collect()
+    }
 }
 
 impl ListenTls {

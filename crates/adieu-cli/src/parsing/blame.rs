@@ -1,7 +1,7 @@
 //! What clap says of a wrong command line, made true: what is to blame, and advice that can help.
 
 use super::resolve::refusal;
-use super::rules::Rules;
+use super::rules::{Rules, Which};
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
@@ -16,7 +16,7 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
                 return of_dashed_value(definition, command, words, joined);
             }
             // A file that is sent may have a name with a dash; an endpoint cannot.
-            let takes_files = |a: &Arg| Rules::of(a).endpoint.is_some_and(|words| words.only_last);
+            let takes_files = |a: &Arg| Rules::of(a).endpoint.is_some_and(|words| words.which == Which::Last);
             if !command.get_arguments().any(takes_files) {
                 error.remove(ContextKind::Suggested);
             }

@@ -1,6 +1,6 @@
 //! What a command line and its variables come to, as far as the rules of options ask.
 
-use super::rules::{AsksForTls, CommandSide, Guard, Rules, RunFacts};
+use super::rules::{AsksForTls, CommandSide, Guard, Rules, RunFacts, Which};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
@@ -31,11 +31,14 @@ impl<'a> Facts<'a> {
             let is_turned = facts.options().any(|(a, rules)| rules.turns_side && facts.given(a).is_some());
             facts.side = if is_turned { which.side.other() } else { which.side };
             words = raw_words(matches, argument.get_id().as_str());
-            if which.only_last {
-                words = words.pop().into_iter().collect();
+            match which.which {
+                Which::Together => words.truncate(1),
+                Which::Last => words = words.pop().into_iter().collect(),
+                Which::Each => {}
             }
         }
-        facts.is_unix = words.first().is_some_and(|word| word.as_encoded_bytes().starts_with(b"unix:"));
+        let is_unix = |word: &OsString| word.as_encoded_bytes().starts_with(b"unix:");
+        facts.is_unix = !words.is_empty() && words.iter().all(is_unix);
         let is_tls = |word: &OsString| {
             word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
         };

@@ -102,7 +102,18 @@ pub(super) enum Guard {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EndpointWords {
     pub(super) side: CommandSide,
-    pub(super) only_last: bool,
+    pub(super) which: Which,
+}
+
+/// How the words of an argument make endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All of them one.
+    Together,
+    /// The last alone is one.
+    Last,
+    /// Each is one.
+    Each,
 }
 
 impl Rules {
@@ -212,13 +223,19 @@ impl Rules {
 
     /// Its words are the endpoint, where the command is this side.
     pub(crate) const fn endpoint(mut self, side: CommandSide) -> Self {
-        self.endpoint = Some(EndpointWords { side, only_last: false });
+        self.endpoint = Some(EndpointWords { side, which: Which::Together });
         self
     }
 
     /// The same of its last word. Of what stands before it nothing is an endpoint.
     pub(crate) const fn endpoint_is_last(mut self, side: CommandSide) -> Self {
-        self.endpoint = Some(EndpointWords { side, only_last: true });
+        self.endpoint = Some(EndpointWords { side, which: Which::Last });
+        self
+    }
+
+    /// The same of each of its words.
+    pub(crate) const fn each_is_an_endpoint(mut self, side: CommandSide) -> Self {
+        self.endpoint = Some(EndpointWords { side, which: Which::Each });
         self
     }
 

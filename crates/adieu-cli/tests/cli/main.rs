@@ -4,6 +4,8 @@
 
 mod activation;
 mod bounds;
+mod check;
+mod check_waits;
 mod completions;
 mod cuts;
 mod descriptors;

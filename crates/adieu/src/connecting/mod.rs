@@ -250,7 +250,9 @@ impl<'a, H: Opened> Connecting<'a, H> {
             && let Some(addresses) = &self.link.options.addresses
         {
             let mut addresses = addresses.to_vec();
-            addresses.iter_mut().for_each(|address| address.set_port(port));
+            for address in &mut addresses {
+                address.set_port(port);
+            }
             return self.found(whose, host, addresses);
         }
         self.check_time(Vec::new)?;

@@ -68,6 +68,17 @@ pub(crate) fn on_signal(mut heard: impl FnMut(Signal, bool) + Send + 'static) ->
     Ok(())
 }
 
+/// From here on, a signal does what it does to a program that heeds none. One that was ignored when we started stays ignored.
+pub(crate) fn leave_to_the_system() {
+    for (number, _) in heeded() {
+        #[expect(unsafe_code, reason = "no safe wrapper takes a handler away")]
+        // SAFETY: the default action is no function of ours, and the number is a signal's.
+        unsafe {
+            libc::signal(number, libc::SIG_DFL);
+        }
+    }
+}
+
 /// From here on, a file that may not grow is an error.
 fn survive_the_file_limit() -> io::Result<()> {
     // Without a limit it never comes.

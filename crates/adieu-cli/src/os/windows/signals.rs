@@ -52,6 +52,11 @@ pub(crate) fn on_signal(heard: impl FnMut(Signal, bool) + Send + 'static) -> io:
     Ok(())
 }
 
+/// A console's events go to every program in it: one that we run hears of them itself, and we end when it does.
+pub(crate) fn leave_to_the_system() {
+    *HEARD.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
 /// From here on, a signal raises `interrupt`, and the second ends the process at once, with the status of its signal.
 pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
     let interrupt = interrupt.clone();

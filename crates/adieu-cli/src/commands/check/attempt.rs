@@ -1,0 +1,159 @@
+//! One attempt at one endpoint: a connection as `connect` makes it, what is asked of it, and a good end.
+//!
+//! What a server sees is a client that connects and leaves: our FIN, and no reset. What it says meanwhile is received, since
+//! to close with bytes unread is to reset. If it does not end its side, it is waited for no longer than [`GOODBYE`].
+
+use super::dialogue::{Answer, Dialogue};
+use super::names::{Names, Turn};
+use super::outcome::{Outcome, State};
+use super::plan::Group;
+use adieu::{ConnectCause, Connection, Endpoint, Event, Interrupt, Limits, Report};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a server is waited for to end its side after ours. The answer is known by then.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What an attempt has at least, also when time is up: a limit of zero would be none.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// What every attempt has.
+pub(super) struct Attempts {
+    pub(super) names: Names,
+    pub(super) dialogue: Dialogue,
+    pub(super) min_days: Option<u32>,
+    /// Bounds connecting, with the handshake, and once more the answer.
+    pub(super) timeout: Duration,
+    pub(super) interrupt: Interrupt,
+    /// Is told each step.
+    pub(super) observer: Option<fn(&Endpoint, Duration, &Event<'_>)>,
+}
+
+/// Of one attempt.
+pub(super) struct Planned<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) group: &'a Group,
+    /// For when it was planned.
+    pub(super) at: Instant,
+    /// Nothing is waited for any longer than until then.
+    pub(super) until: Option<Instant>,
+}
+
+impl Attempts {
+    /// Makes one. `tell` is called as soon as it is known what it came to, before the connection is ended.
+    pub(super) fn make(self: &Arc<Self>, planned: &Planned<'_>, tell: impl FnOnce(Outcome)) {
+        let Planned { endpoint, group, .. } = *planned;
+        let limits = Limits::new().connect_timeout(self.limit(planned)).idle_timeout(self.timeout);
+        let mut options = group.options.clone().limits(limits).interrupt(&self.interrupt);
+        let mut asks = None;
+        if let Some(name) = group.name.as_deref() {
+            match self.names.turn(name, planned.at) {
+                Turn::Known(addresses) => options = options.addresses(addresses),
+                Turn::Failed(outcome) => return tell(outcome),
+                Turn::Ask => asks = Some(name),
+            }
+        }
+        if asks.is_some() || self.observer.is_some() {
+            let (all, name, of) = (Arc::clone(self), asks.map(str::to_owned), endpoint.clone());
+            options = options.observer(move |at, event| {
+                if let (Some(name), Event::Resolved { addresses }) = (&name, event) {
+                    all.names.answer(name, Ok(Arc::from(*addresses)));
+                }
+                if let Some(observer) = all.observer {
+                    observer(&of, at, event);
+                }
+            });
+        }
+        let began = Instant::now();
+        let connected = adieu::connect(endpoint, &options);
+        let took = began.elapsed();
+        match connected {
+            Ok(connection) => self.ask(planned, connection, began, tell),
+            Err(error) => {
+                let outcome = Outcome::of_failure(&error, group.is_tls).took(took);
+                if let Some(name) = asks {
+                    // If it was resolved, that counts already.
+                    self.names.answer(name, Err(outcome.clone()));
+                }
+                if !matches!(error.cause(), ConnectCause::Interrupted) {
+                    tell(outcome);
+                }
+            }
+        }
+    }
+
+    /// How long a step may take.
+    fn limit(&self, planned: &Planned<'_>) -> Duration {
+        let left = planned.until.map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(self.timeout, |left| left.clamp(LEAST, self.timeout))
+    }
+
+    /// There is a connection: asks what is to be asked, and ends it.
+    fn ask(
+        &self,
+        planned: &Planned<'_>,
+        mut connection: Connection,
+        began: Instant,
+        tell: impl FnOnce(Outcome),
+    ) {
+        if is_with_itself(&connection) {
+            goodbye(connection);
+            return tell(Outcome::new(State::Refused).took(began.elapsed()));
+        }
+        let peer = connection.peer_address().cloned();
+        // Through a proxy it is the proxy's.
+        let peer = peer.filter(|_| !planned.group.is_proxied);
+        let mut took = began.elapsed();
+        let mut outcome = Outcome::new(State::Open);
+        if !self.dialogue.is_empty() {
+            outcome = match self.dialogue.hold(&mut connection, self.limit(planned)) {
+                Answer::Good(received) => outcome.with_received(&received),
+                Answer::Bad(outcome) => outcome,
+            };
+            took = began.elapsed();
+        }
+        outcome = outcome.took(took).at(peer.as_ref());
+        if !planned.group.is_tls {
+            // How it ends says no more about whether it is open.
+            tell(outcome);
+            goodbye(connection);
+            return;
+        }
+        let report = goodbye(connection);
+        // In TLS 1.3 a server judges the client's certificate when the handshake is over for us.
+        if let (State::Open, Some(alert)) = (outcome.state, report.tls_alert) {
+            let detail = format!("the peer broke the session off after the handshake: TLS alert {alert}");
+            outcome = Outcome::new(State::TlsFailure).took(took).at(peer.as_ref()).with_detail(detail);
+        }
+        tell(outcome.with_tls(&report, self.min_days));
+    }
+}
+
+/// Whether a socket has connected to itself, because our system has given it the very port that it asks for: RFC 9293, section
+/// 3.5, simultaneous open. Nobody listens there.
+fn is_with_itself(connection: &Connection) -> bool {
+    let (local, peer) = (connection.local_addr(), connection.peer_addr());
+    local.is_some() && local == peer
+}
+
+/// Ends a connection: our FIN, everything received until the peer's, and a close.
+fn goodbye(connection: Connection) -> Report {
+    let mut half_closed = match connection.shutdown_send() {
+        Ok(half_closed) => half_closed,
+        Err(error) => return error.into_report(),
+    };
+    let until = Instant::now() + GOODBYE;
+    let mut buffer = [0; 4096];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        // A peer that goes on talking is not listened to for ever.
+        if left.is_zero() {
+            break;
+        }
+        match half_closed.read_within(&mut buffer, left) {
+            Ok(Some(n)) if n > 0 => {}
+            _ => break,
+        }
+    }
+    half_closed.close()
+}

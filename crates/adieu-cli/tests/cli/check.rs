@@ -1,0 +1,413 @@
+//! `adieu check`: what it says of endpoints that are open and of those that are not, and what their servers see.
+
+use crate::{BOUND, Server, adieu, run, text};
+use adieu_testkit::namespace::Namespaces;
+use adieu_testkit::places;
+use adieu_testkit::tls::authority::{Authority, Identity};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+/// A name that no name server is asked for: a label has 63 bytes at most (RFC 1035, section 2.3.4).
+fn no_name() -> String {
+    format!("{}.invalid", "x".repeat(64))
+}
+
+/// A port on which nobody listens, for as long as this is held.
+fn closed() -> (String, socket2::Socket) {
+    let (address, held) = places::refusing(SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback");
+    (address.to_string(), held)
+}
+
+/// A server that serves one client on a thread, and says what came of it.
+fn serving<T: Send + 'static>(
+    serve: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let thread = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client comes");
+        stream.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+        serve(stream)
+    });
+    (address, thread)
+}
+
+/// What a line says without its times.
+fn without_times(output: &Output) -> Vec<String> {
+    let lines = text(&output.stdout);
+    lines.lines().map(|line| line.rsplit_once(" (").map_or(line, |(line, _)| line).to_owned()).collect()
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn validator() -> jsonschema::Validator {
+    let schema = include_str!("../../../../docs/check.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
+    jsonschema::validator_for(&schema).expect("the schema is a schema")
+}
+
+/// The lines of JSON, each checked against the schema.
+fn results(lines: &[u8]) -> Vec<Value> {
+    let validator = validator();
+    let each = text(lines);
+    each.lines()
+        .map(|line| {
+            let result: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let faults: Vec<String> =
+                validator.iter_errors(&result).map(|e| format!("{e} at {}", e.instance_path())).collect();
+            assert!(faults.is_empty(), "{faults:?} in {line}");
+            result
+        })
+        .collect()
+}
+
+/// The one result, and the exit status.
+fn result(args: &[&str]) -> (Value, Option<i32>) {
+    let output = run(&[&["check", "--report", "json"], args].concat(), b"");
+    let mut results = results(&output.stdout);
+    assert_eq!(results.len(), 1, "{}", text(&output.stderr));
+    (results.remove(0), code(&output))
+}
+
+#[test]
+fn each_endpoint_has_a_line_in_the_order_of_the_command_line() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let open = server.local_addr().expect("it has one").to_string();
+    let (closed, _held) = closed();
+    let name = format!("{}:80", no_name());
+    let output = run(&["check", &closed, &open, &name, "-q"], b"");
+    assert_eq!(without_times(&output), [format!("{closed}: refused"), format!("{name}: name not found")]);
+    let output = run(&["check", &closed, &open, &name], b"");
+    let lines = [format!("{closed}: refused"), format!("{open}: open"), format!("{name}: name not found")];
+    assert_eq!(without_times(&output), lines);
+    assert!(text(&output.stdout).lines().all(|line| line.ends_with(" ms)")), "{}", text(&output.stdout));
+    assert_eq!((code(&output), text(&output.stderr).trim()), (Some(3), "adieu: 1 of 3 is open"));
+
+    let output = run(&["check", &open], b"");
+    assert_eq!((code(&output), without_times(&output)), (Some(0), vec![format!("{open}: open")]));
+    assert_eq!(text(&output.stderr), "");
+    let output = run(&["check", "-q", &open], b"");
+    assert_eq!((code(&output), text(&output.stdout)), (Some(0), String::new()));
+    let output = run(&["check", "--report", "none", &open, &closed], b"");
+    assert_eq!((code(&output), text(&output.stdout)), (Some(3), String::new()));
+    let output = run(&["check", "--only-open", &open, &closed], b"");
+    assert_eq!((code(&output), without_times(&output)), (Some(3), vec![format!("{open}: open")]));
+}
+
+#[test]
+fn a_word_may_have_many_ports() {
+    let servers: Vec<TcpListener> =
+        (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback")).collect();
+    let mut ports: Vec<u16> =
+        servers.iter().map(|server| server.local_addr().expect("it has one").port()).collect();
+    ports.sort_unstable();
+    let list = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}: open")).collect();
+    let output = run(&["check", &format!("127.0.0.1:{list}")], b"");
+    assert_eq!((code(&output), without_times(&output)), (Some(0), lines.clone()));
+    let output = run(&["check", "127.0.0.1", &list], b"");
+    assert_eq!((code(&output), without_times(&output)), (Some(0), lines.clone()));
+
+    let (low, high) = (ports[0], ports[2]);
+    let output = run(&["check", &format!("127.0.0.1:{low}-{high}"), "--only-open"], b"");
+    let found = without_times(&output);
+    // Others may listen in between.
+    assert!(lines.iter().all(|line| found.contains(line)), "{found:?}");
+    let said = text(&output.stderr);
+    let all = high - low + 1;
+    assert!(said.contains(&format!("of {all} ")) || said.contains(&format!("all {all} ")), "{said}");
+}
+
+#[test]
+fn every_port_of_a_host_is_checked_with_few_descriptors_and_little_memory() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let open = server.local_addr().expect("it has one");
+    let script = "ulimit -n 64; ulimit -v 1000000; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    let name = crate::ADIEU;
+    command.args(["-c", script, name, "check", "127.0.0.1:1-65535", "--only-open", "--parallel", "500"]);
+    let output = command.stdin(Stdio::null()).output().expect("a shell starts");
+    assert_eq!(code(&output), Some(3), "{}", text(&output.stderr));
+    assert!(without_times(&output).contains(&format!("{open}: open")));
+    assert!(text(&output.stderr).contains(" of 65535 "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_socket_that_connects_to_itself_is_no_server() {
+    let (address, held) = closed();
+    drop(held);
+    let (result, code) = result(&[&address, "--source", &address]);
+    assert_eq!((result["state"].as_str(), code), (Some("refused"), Some(3)), "{result}");
+}
+
+#[test]
+fn a_server_sees_a_client_that_leaves() {
+    // One that is silent, one that has said something, and one that goes on although the client has left.
+    for banner in [&b""[..], b"SSH-2.0-test\r\n"] {
+        let (address, server) = serving(move |mut stream| {
+            stream.write_all(banner).expect("the client is there");
+            let mut received = Vec::new();
+            let read = stream.read_to_end(&mut received).map_err(|error| error.kind());
+            // Its end is a FIN, so that we may still speak.
+            let said = stream.write_all(b"bye\r\n").map_err(|error| error.kind());
+            (read, said)
+        });
+        let output = run(&["check", &address], b"");
+        assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+        assert_eq!(server.join().expect("it does not panic"), (Ok(0), Ok(())));
+    }
+}
+
+#[test]
+fn a_server_that_does_not_end_its_side_is_not_waited_for_nor_reset() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let output = run(&["check", &address], b"");
+    assert_eq!(code(&output), Some(0));
+    // It accepts when the client has long gone.
+    let (mut stream, _) = listener.accept().expect("the client is in the backlog");
+    let mut received = Vec::new();
+    assert_eq!(stream.read_to_end(&mut received).map_err(|error| error.kind()), Ok(0));
+}
+
+#[test]
+fn what_never_answers_and_what_no_route_leads_to_are_told_apart() {
+    let test = "what_never_answers_and_what_no_route_leads_to_are_told_apart";
+    let Some(pair) = Namespaces::or_skip(test) else { return };
+    let address = SocketAddr::new(pair.peer_address().ip(), 80).to_string();
+    let check = |args: &[&str]| {
+        let prefix = pair.prefix();
+        let mut command = Command::new(&prefix[0]);
+        command.args(&prefix[1..]).arg(crate::ADIEU).args(["check", "--report", "json", &address]).args(args);
+        let output = command.stdin(Stdio::null()).output().expect("it starts");
+        (results(&output.stdout).remove(0), code(&output))
+    };
+    let (result, status) = check(&[]);
+    assert_eq!((result["state"].as_str(), status), (Some("refused"), Some(3)), "{result}");
+    pair.cut().expect("the wire can be cut");
+    let (result, status) = check(&["--connect-timeout", "300ms"]);
+    assert_eq!((result["state"].as_str(), status), (Some("no_answer"), Some(3)), "{result}");
+    assert!(result["elapsed_us"].as_u64().is_some_and(|took| took >= 300_000), "{result}");
+    pair.bar_the_way().expect("a route can be replaced");
+    let (result, status) = check(&[]);
+    assert_eq!((result["state"].as_str(), status), (Some("no_route"), Some(3)), "{result}");
+    assert!(result["error_name"].is_string(), "{result}");
+}
+
+#[test]
+fn a_unix_socket_is_there_or_stale_or_missing_or_full() {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let path = |name: &str| format!("unix:{}", directory.path().join(name).display());
+    let _open = UnixListener::bind(directory.path().join("open")).expect("a socket file");
+    drop(UnixListener::bind(directory.path().join("stale")).expect("a socket file"));
+    for (name, state, status) in [("open", "open", 0), ("stale", "refused", 3), ("missing", "no_socket", 3)] {
+        let (result, code) = result(&[&path(name)]);
+        assert_eq!((result["state"].as_str(), code), (Some(state), Some(status)), "{result}");
+    }
+    // Beside a port, what is asked of a socket of TCP is not asked of it.
+    let (closed, _held) = closed();
+    let output = run(&["check", "-4", &path("open"), &closed], b"");
+    assert_eq!(without_times(&output), [format!("{}: open", path("open")), format!("{closed}: refused")]);
+    let output = run(&["check", "-4", &path("open")], b"");
+    assert_eq!(code(&output), Some(2), "{}", text(&output.stdout));
+}
+
+/// A server with this certificate.
+fn secure(identity: &Identity, args: &[&str]) -> Server {
+    let (certificate, key) =
+        (&identity.files.0.display().to_string(), &identity.files.1.display().to_string());
+    let own = ["--tls", "--cert", certificate, "--key", key, "--echo", "--keep-open"];
+    Server::start(&[&own, args].concat())
+}
+
+#[test]
+fn a_certificate_is_checked_and_its_days_are_counted() {
+    let authority = Authority::shared();
+    let ca = authority.file().display().to_string();
+    let issue = |names: &[&str], year| authority.issue_until(names, year).expect("a certificate");
+    let good = issue(&["127.0.0.1", "localhost"], 2100);
+    let expired = issue(&["127.0.0.1"], 2020);
+    let other = issue(&["other.test"], 2100);
+    let pin = expired.fingerprint();
+    for (identity, args, state, says) in [
+        (&good, &["--ca", &ca][..], "open", "certificate expires in "),
+        (&good, &["--ca", &ca, "--min-days", "14"], "open", " days"),
+        (
+            &good,
+            &["--ca", &ca, "--min-days", "100000"],
+            "certificate_expires",
+            "fewer than --min-days 100000",
+        ),
+        (&good, &[], "tls_failure", "TLS failure: "),
+        (&good, &["--insecure"], "open", "open, certificate expires in "),
+        (&expired, &["--ca", &ca], "tls_failure", "expired"),
+        (&expired, &["--pin", &pin], "open", "open, certificate expired "),
+        (&expired, &["--pin", &pin, "--min-days", "0"], "certificate_expires", "certificate expired "),
+        (&other, &["--ca", &ca], "tls_failure", "other.test"),
+        (&other, &["--ca", &ca, "--servername", "other.test"], "open", "open"),
+    ] {
+        let server = secure(identity, &[]);
+        let endpoint = format!("tls://{}", server.address.trim_start_matches("tls://"));
+        let (result, code) = result(&[&[&*endpoint], args].concat());
+        let status = if state == "open" { 0 } else { 3 };
+        assert_eq!((result["state"].as_str(), code), (Some(state), Some(status)), "{args:?}: {result}");
+        let message = result["message"].as_str().unwrap_or_default();
+        assert!(message.contains(says), "{args:?}: {message}");
+        assert!(
+            result["tls_peer_sha256"].is_string() && result["tls_peer_not_after"].is_string(),
+            "{result}"
+        );
+        if state == "open" {
+            assert_eq!(result["tls_version"], "TLSv1.3");
+            assert_eq!(
+                result["tls_days_left"].as_i64().is_some_and(|left| left > 0),
+                *identity.files.0 != *expired.files.0
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_tls_and_what_wants_a_certificate_of_ours_is_a_tls_failure() {
+    let plain = Server::start(&["--exec", "printf 'SSH-2.0-test\\r\\n'", "--keep-open"]);
+    let (told, code) = result(&[&format!("tls://{}", plain.address), "--insecure"]);
+    assert_eq!((told["state"].as_str(), code), (Some("tls_failure"), Some(3)), "{told}");
+
+    let ca = Authority::shared().file().display().to_string();
+    let server = secure(Authority::loopback(), &["--ca", &ca]);
+    let endpoint = format!("tls://{}", server.address.trim_start_matches("tls://"));
+    // In TLS 1.3 the handshake is over for us by then.
+    let (told, code) = result(&[&endpoint, "--ca", &ca]);
+    assert_eq!((told["state"].as_str(), code), (Some("tls_failure"), Some(3)), "{told}");
+    assert!(told["detail"].as_str().is_some_and(|detail| detail.contains("alert")), "{told}");
+    let (certificate, key) = &Authority::loopback().files;
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let (told, code) = result(&[&endpoint, "--ca", &ca, "--cert", &certificate, "--key", &key]);
+    assert_eq!((told["state"].as_str(), code), (Some("open"), Some(0)), "{told}");
+
+    // A server that accepts and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let endpoint = format!("tls://{}", silent.local_addr().expect("it has one"));
+    let (told, code) = result(&[&endpoint, "--insecure", "--connect-timeout", "200ms"]);
+    assert_eq!((told["state"].as_str(), code), (Some("tls_failure"), Some(3)), "{told}");
+}
+
+#[test]
+fn what_a_server_answers_can_be_asked_for() {
+    // What it says at once, and after it was asked; whether it ends then.
+    let serve = |banner: &'static [u8], answer: &'static [u8], resets: bool| {
+        move |mut stream: TcpStream| {
+            stream.write_all(banner).expect("the client is there");
+            let mut asked = [0; 4];
+            if !answer.is_empty() {
+                stream.read_exact(&mut asked).expect("the client asks");
+                // In two pieces.
+                let (first, rest) = answer.split_at(1);
+                stream.write_all(first).and_then(|()| stream.write_all(rest)).expect("the client is there");
+            }
+            if resets {
+                socket2::SockRef::from(&stream)
+                    .set_linger(Some(std::time::Duration::ZERO))
+                    .expect("it is ours");
+                return None;
+            }
+            // Whatever the client does, it is told.
+            if banner.is_empty() && answer == b"not" {
+                return None;
+            }
+            Some(stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind()))
+        }
+    };
+    let ask = ["--send", "ruok", "--expect", "^imok$"];
+    for (banner, answer, resets, args, state, received) in [
+        (&b""[..], &b"imok"[..], false, &ask[..], "open", Some("imok")),
+        (b"SSH-2.0-x\r\n", b"", false, &["--expect", r"^SSH-\d"], "open", Some(r"SSH-2.0-x\r\n")),
+        (b"220 ready\r\n", b"250 ok", false, &["--send", r"NOOP", "--expect", "250"], "open", None),
+        (b"", b"not", false, &ask, "no_match", Some("not")),
+        (b"SSH", b"", false, &["--expect", "HTTP", "--connect-timeout", "200ms"], "no_match", Some("SSH")),
+        (b"", b"", true, &["--expect", "x"], "cut", None),
+    ] {
+        let (address, server) = serving(serve(banner, answer, resets));
+        let (result, code) = result(&[&[&*address], args].concat());
+        let status = if state == "open" { 0 } else { 3 };
+        assert_eq!((result["state"].as_str(), code), (Some(state), Some(status)), "{args:?}: {result}");
+        if received.is_some() {
+            assert_eq!(result["received"].as_str(), received, "{result}");
+        }
+        // And it is left as it should be.
+        let left = server.join().expect("it does not panic");
+        assert!(left.is_none_or(|read| read == Ok(0)), "{args:?}: {left:?}");
+    }
+}
+
+#[test]
+fn an_answer_without_end_is_looked_at_for_a_while_only() {
+    let (address, server) = serving(|mut stream| {
+        // Until the client has gone.
+        while stream.write_all(&[b'a'; 4096]).is_ok() {}
+    });
+    let (result, code) = result(&[&address, "--expect", "b"]);
+    assert_eq!((result["state"].as_str(), code), (Some("no_match"), Some(3)), "{result}");
+    assert!(result["received"].as_str().is_some_and(|received| received.len() < 300), "{result}");
+    server.join().expect("it does not panic");
+}
+
+#[test]
+fn results_go_to_a_file_or_to_stderr_where_stdout_is_a_commands() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let open = server.local_addr().expect("it has one").to_string();
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let file = directory.path().join("results.json");
+    let output = run(&["check", &open, "--report-file", &file.display().to_string()], b"");
+    assert_eq!(
+        (code(&output), text(&output.stdout), text(&output.stderr)),
+        (Some(0), String::new(), String::new())
+    );
+    let written = std::fs::read(&file).expect("it is there");
+    assert_eq!(results(&written)[0]["state"], "open");
+
+    let output = run(&["check", &open, "--", "echo", "mine"], b"");
+    assert_eq!((code(&output), text(&output.stdout).as_str()), (Some(0), "mine\n"));
+    assert!(text(&output.stderr).starts_with(&format!("adieu: {open}: open (")), "{}", text(&output.stderr));
+    let output = run(&["check", "--report", "json", &open, "--", "echo", "mine"], b"");
+    assert_eq!(text(&output.stdout), "mine\n");
+    assert_eq!(results(&output.stderr)[0]["state"], "open");
+}
+
+#[test]
+fn what_cannot_be_checked_is_a_usage_error() {
+    for (args, says) in [
+        (&["check"][..], "ENDPOINT"),
+        (&["check", "h:25-20"], "the range 25-20 ends before it begins"),
+        (&["check", "h"], "'h' has no port"),
+        (&["check", "h:1", "--send", r"\q"], r"there is no escape \q"),
+        (&["check", "h:1", "--expect", "("], "unclosed group"),
+        (&["check", "h:1", "--min-days", "14"], "--min-days needs --tls"),
+        (&["check", "h:1", "--parallel", "0"], "write a number from 1"),
+        (&["check", "h:1", "-q", "--only-open"], "means nothing with"),
+    ] {
+        let output = run(args, b"");
+        let said = text(&output.stderr);
+        assert_eq!((code(&output), text(&output.stdout)), (Some(2), String::new()), "{args:?}: {said}");
+        assert!(said.contains(says), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_stdout_that_takes_nothing_is_a_failure_of_ours() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let open = server.local_addr().expect("it has one").to_string();
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let output = adieu(&["check", &open]).stdin(Stdio::null()).stdout(full).output().expect("it starts");
+    assert_eq!(code(&output), Some(7));
+    assert!(text(&output.stderr).contains("cannot write to stdout"), "{}", text(&output.stderr));
+    let script = format!("exec {} check {open} >&-", crate::ADIEU);
+    let output = Command::new("sh").args(["-c", &script]).output().expect("a shell starts");
+    assert_eq!(code(&output), Some(7), "{}", text(&output.stderr));
+}
