@@ -22,7 +22,7 @@ pub use activation::take_passed_socket;
 pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
 pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
 pub use lines::{open_for_lines, write_now, write_waiting};
-pub use names::look_up;
+pub use names::{look_up, port_of_service};
 pub use open_file::{OpenFile, empty_file};
 #[cfg(not(target_os = "linux"))]
 pub use portable::*;

@@ -3,8 +3,8 @@
 
 use crate::{LookUpError, ResolverError};
 use rustix::io::Errno;
-use socket2::SockAddr;
-use std::ffi::CString;
+use socket2::{SockAddr, Type};
+use std::ffi::{CStr, CString};
 use std::net::SocketAddr;
 use std::{io, ptr};
 
@@ -46,29 +46,49 @@ impl Drop for List {
     }
 }
 
-/// The addresses of a host.
-///
-/// Source: getaddrinfo(3).
-pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
-    let host = CString::new(host).map_err(io::Error::from)?;
+/// What `getaddrinfo` gives for a host, or for a service of this one.
+fn ask(
+    host: Option<&CStr>,
+    service: Option<&CStr>,
+    family: libc::c_int,
+    kind: Type,
+) -> Result<List, LookUpError> {
     let hints = libc::addrinfo {
         ai_flags: 0,
-        ai_family: libc::AF_UNSPEC,
-        ai_socktype: libc::SOCK_STREAM,
+        ai_family: family,
+        ai_socktype: kind.into(),
         ai_protocol: 0,
         ai_addrlen: 0,
         ai_addr: ptr::null_mut(),
         ai_canonname: ptr::null_mut(),
         ai_next: ptr::null_mut(),
     };
+    let pointer = |text: Option<&CStr>| text.map_or(ptr::null(), CStr::as_ptr);
     let mut first = ptr::null_mut();
-    #[expect(unsafe_code, reason = "std's wrapper forgets the number")]
-    // SAFETY: the host is a C string, the hints are whole, and a list is written to `first` if the result is 0.
-    let code = unsafe { libc::getaddrinfo(host.as_ptr(), ptr::null(), &raw const hints, &raw mut first) };
-    if code != 0 {
-        return Err(failure(code));
-    }
-    let mut found = List(first).addresses()?;
+    #[expect(unsafe_code, reason = "std's wrapper forgets the number, and takes no service")]
+    // SAFETY: each text is a C string or null, the hints are whole, and a list is written to `first` if the result is 0.
+    let code =
+        unsafe { libc::getaddrinfo(pointer(host), pointer(service), &raw const hints, &raw mut first) };
+    if code == 0 { Ok(List(first)) } else { Err(failure(code)) }
+}
+
+/// The port that this system's table of services has for a name, for stream sockets (TCP) or datagrams (UDP). `None`: it has none
+/// of this name.
+///
+/// Source: getaddrinfo(3), services(5).
+pub fn port_of_service(name: &str, kind: Type) -> Option<u16> {
+    let name = CString::new(name).ok()?;
+    // Any family has the same ports, and this one is always there.
+    let list = ask(None, Some(&name), libc::AF_INET, kind).ok()?;
+    list.addresses().ok()?.first().map(SocketAddr::port)
+}
+
+/// The addresses of a host.
+///
+/// Source: getaddrinfo(3).
+pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
+    let host = CString::new(host).map_err(io::Error::from)?;
+    let mut found = ask(Some(&host), None, libc::AF_UNSPEC, Type::STREAM)?.addresses()?;
     for address in &mut found {
         address.set_port(port);
     }

@@ -2,10 +2,13 @@
 //!
 //! Source: "Windows Sockets Error Codes", and the pages of recv, send, shutdown and connect.
 
+use super::Network;
 use crate::{LookUpError, ResolverError, describe_code};
 use adieu_proto::FaultKind;
-use std::io;
+use socket2::Type;
+use std::ffi::CString;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::{io, ptr};
 use windows_sys::Win32::Foundation as win32;
 use windows_sys::Win32::Networking::WinSock as ws;
 
@@ -44,6 +47,30 @@ pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
             }
             _ => error.into(),
         }),
+    }
+}
+
+/// The port that this system's table of services has for a name, for stream sockets (TCP) or datagrams (UDP). `None`: it has none
+/// of this name.
+///
+/// Source: Winsock's getaddrinfo; `%WINDIR%\system32\drivers\etc\services`.
+pub fn port_of_service(name: &str, kind: Type) -> Option<u16> {
+    let _network = Network::start().ok()?;
+    let name = CString::new(name).ok()?;
+    // Any family has the same ports, and this one is always there.
+    let hints =
+        ws::ADDRINFOA { ai_family: ws::AF_INET.into(), ai_socktype: kind.into(), ..Default::default() };
+    let mut first = ptr::null_mut();
+    #[expect(unsafe_code, reason = "std takes no service")]
+    // SAFETY: the name is a C string, the hints are whole, and a list is written to `first` if the result is 0. Its entries are
+    // valid until it is freed, and those of AF_INET have the address of that family.
+    unsafe {
+        if ws::getaddrinfo(ptr::null(), name.as_ptr().cast(), &raw const hints, &raw mut first) != 0 {
+            return None;
+        }
+        let address = (*first).ai_addr.cast::<ws::SOCKADDR_IN>().read_unaligned();
+        ws::freeaddrinfo(first);
+        Some(u16::from_be(address.sin_port))
     }
 }
 

@@ -38,7 +38,7 @@ pub use ends::{OpenFile, empty_file};
 pub(crate) use errors::{describe_resolver_code, resolver_code_is_unique};
 pub use errors::{
     error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_refusal, is_too_big,
-    look_up, refused,
+    look_up, port_of_service, refused,
 };
 pub use evidence::{AcknowledgementWatch, first_fin, sample};
 pub use files::{FileIdentity, name_of_entry, rename_to_disk};
