@@ -284,6 +284,9 @@ pub enum EndpointError {
     /// Port 0 is no port.
     #[error("port 0 cannot be connected to")]
     PortZero,
+    /// Every address of this machine: it can be listened on, and not connected to.
+    #[error("there is no host to connect to")]
+    NoHost,
     /// The path or the name of a Unix socket is not one that a socket can have: it is too long, or this system has no
     /// such names.
     #[error("{0}")]

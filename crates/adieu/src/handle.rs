@@ -4,6 +4,7 @@ use crate::Address;
 use crate::os::{AsPollable, Pollable};
 use socket2::{SockAddr, SockRef, Socket};
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 
 /// Something that holds a socket: socket2's for the blocking driver, tokio's for the async one, and what the program of
 /// another event loop gave us.
@@ -59,10 +60,15 @@ impl Handle for Socket {
     }
 }
 
-/// A socket's address under its type.
+/// A socket's address under its type. What a socket of IPv6 has for one of IPv4 (RFC 4291, section 2.5.5.2) is the latter: a client
+/// is known by its address, whichever socket accepted it.
 pub(crate) fn address_of(address: &SockAddr) -> Address {
-    if let Some(ip) = address.as_socket() {
-        return Address::Socket(ip);
+    if let Some(mut at) = address.as_socket() {
+        // Any other keeps its zone.
+        if let IpAddr::V4(ip) = at.ip().to_canonical() {
+            at = SocketAddr::new(ip.into(), at.port());
+        }
+        return Address::Socket(at);
     }
     if let Some(path) = crate::os::path_of(address) {
         return Address::Path(path);

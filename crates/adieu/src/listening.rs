@@ -9,9 +9,11 @@ use crate::link::{Link, transport};
 use crate::options::{OpenError, Purpose, SocketOptions};
 use crate::os::{self, ListenAtError, SocketFile};
 use crate::{
-    Address, Endpoint, Interrupt, ListenOptions, Options, Role, Transport, connecting, system_error,
+    Address, Endpoint, Interrupt, IpVersion, ListenOptions, Options, Role, Transport, connecting,
+    system_error,
 };
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::{fmt, io};
 
@@ -27,6 +29,8 @@ pub(crate) struct Listening {
     options: Options,
     /// Gives the options of each connection in place of those.
     chooser: Option<Chooser>,
+    /// Says who is served at all.
+    filter: Option<Filter>,
     /// Stops the wait for a connection.
     accepting: Option<Interrupt>,
     is_tcp: bool,
@@ -40,6 +44,18 @@ impl fmt::Debug for Chooser {
         f.write_str("Chooser")
     }
 }
+
+/// Says whether a client is served.
+struct Filter(Arc<dyn Fn(&Address) -> bool + Send + Sync>);
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter")
+    }
+}
+
+/// So many clients are turned away at a time: whoever waits for one hears of an interrupt after that, however many come.
+const TURNED_AWAY_AT_A_TIME: usize = 64;
 
 /// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
 pub(crate) const BACKLOG: i32 = 4096;
@@ -70,6 +86,16 @@ impl Listening {
         };
         let not_at = |error: &ListenAtError| fail(ListenCause::Listen(system_error::of_listen_at(error)));
         let (socket, file) = match endpoint {
+            Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } if host.is_empty() => {
+                let bound = bound_everywhere(*port, asked.ip_version, |domain, address, is_for_both| {
+                    let socket = asked.open(domain, Purpose::Listen)?;
+                    if is_for_both {
+                        socket.set_only_v6(false)?;
+                    }
+                    listen_on(socket, address)
+                });
+                (bound.map_err(unbound)?, None)
+            }
             Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
                 let found = connecting::look_up(host, *port).map_err(|e| fail(ListenCause::Resolve(e)))?;
                 let addresses = asked.suited(host, found).map_err(|e| fail(ListenCause::Unsuited(e)))?;
@@ -169,7 +195,17 @@ impl Listening {
     ) -> Self {
         let accepting = options.interrupt.clone();
         let options = options.clone();
-        Self { _file: file, socket, _network: network, endpoint, options, chooser: None, accepting, is_tcp }
+        Self {
+            _file: file,
+            socket,
+            _network: network,
+            endpoint,
+            options,
+            chooser: None,
+            filter: None,
+            accepting,
+            is_tcp,
+        }
     }
 
     /// The same with other options for what is accepted, and an interrupt for waiting alone.
@@ -186,6 +222,12 @@ impl Listening {
         choose: impl Fn(&Address) -> ListenOptions + Send + Sync + 'static,
     ) -> Self {
         self.chooser = Some(Chooser(Arc::new(choose)));
+        self
+    }
+
+    /// The same, which serves only the clients that `lets_in` is true for.
+    pub(crate) fn filtering(mut self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Filter(Arc::new(lets_in)));
         self
     }
 
@@ -226,10 +268,28 @@ impl Listening {
         Ok(())
     }
 
-    /// Accepts a connection if one is waiting.
+    /// Accepts a connection if one is waiting. After many clients that are not let in, it gives up as if nobody were.
     pub(crate) fn try_accept<H: Opened>(&self) -> Result<Option<Link<H>>, ListenError> {
-        let accepted = os::try_accept(&self.socket).map_err(|e| self.cannot_accept(&e))?;
-        accepted.map(|accepted| self.link(accepted)).transpose()
+        for _ in 0..TURNED_AWAY_AT_A_TIME {
+            match os::try_accept(&self.socket).map_err(|e| self.cannot_accept(&e))? {
+                None => return Ok(None),
+                Some(accepted) if self.turns_away(&accepted) => {}
+                Some(accepted) => return self.link(accepted).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a client is not let in. Its socket is then reset by being closed.
+    pub(crate) fn turns_away(&self, (socket, peer): &(Socket, SockAddr)) -> bool {
+        let Some(Filter(lets_in)) = &self.filter else { return false };
+        // Whatever becomes of the question.
+        os::set_reset_on_close(&SockRef::from(socket), true);
+        if !lets_in(&handle::address_of(peer)) {
+            return true;
+        }
+        os::set_reset_on_close(&SockRef::from(socket), false);
+        false
     }
 
     /// The link of a socket that was accepted, non-blocking, from this peer.
@@ -283,7 +343,7 @@ impl Listening {
     }
 }
 
-fn first_bound(addresses: &[std::net::SocketAddr], asked: &SocketOptions) -> Result<Socket, OpenError> {
+fn first_bound(addresses: &[SocketAddr], asked: &SocketOptions) -> Result<Socket, OpenError> {
     let mut last = OpenError::System(io::ErrorKind::AddrNotAvailable.into());
     for address in addresses {
         match bind(Domain::for_address(*address), &(*address).into(), asked) {
@@ -294,9 +354,37 @@ fn first_bound(addresses: &[std::net::SocketAddr], asked: &SocketOptions) -> Res
     Err(last)
 }
 
+/// A socket on every address of this machine: one of IPv6 that takes IPv4 too, or one of the version that was asked for or that the
+/// system has. `bind` makes one of a family on an address; `true`: it takes both.
+pub(crate) fn bound_everywhere(
+    port: u16,
+    version: Option<IpVersion>,
+    bind: impl Fn(Domain, &SockAddr, bool) -> Result<Socket, OpenError>,
+) -> Result<Socket, OpenError> {
+    let v4 = || bind(Domain::IPV4, &SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into(), false);
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into();
+    match version {
+        Some(IpVersion::V4) => v4(),
+        Some(IpVersion::V6) => bind(Domain::IPV6, &v6, false),
+        None => match bind(Domain::IPV6, &v6, true) {
+            Err(OpenError::System(error))
+                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) =>
+            {
+                Err(OpenError::System(error))
+            }
+            // Without IPv6, or without a socket for both, IPv4 says what is wrong, if anything is.
+            Err(_) => v4(),
+            bound => bound,
+        },
+    }
+}
+
 fn bind(domain: Domain, address: &SockAddr, asked: &SocketOptions) -> Result<Socket, OpenError> {
-    let socket = asked.open(domain, Purpose::Listen)?;
-    if domain != Domain::UNIX {
+    listen_on(asked.open(domain, Purpose::Listen)?, address)
+}
+
+fn listen_on(socket: Socket, address: &SockAddr) -> Result<Socket, OpenError> {
+    if address.domain() != Domain::UNIX {
         os::prepare_to_bind(&socket)?;
     }
     socket.bind(address)?;

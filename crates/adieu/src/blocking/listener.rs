@@ -149,6 +149,31 @@ impl Listener {
         Self { inner: self.inner.choosing(choose) }
     }
 
+    /// The same listener, which serves only the clients that `lets_in` is true for. Every other client is reset at once: nothing is
+    /// received from it, no TLS handshake is made, it takes no place of a [`Server`](crate::Server), and
+    /// [`accept`](Self::accept) goes on waiting.
+    ///
+    /// `lets_in` is called on the thread that accepts, so it should not block. An IPv4 address is one of IPv4 to it, also where the
+    /// listening socket is one of IPv6 that takes both.
+    ///
+    /// # Platforms
+    ///
+    /// A Unix socket has no reset: a client of one that is not let in sees an end, or a reset if it has sent something.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use adieu::{Endpoint, ListenOptions, Listener};
+    ///
+    /// let listener = Listener::bind(&Endpoint::for_listening(":0")?, &ListenOptions::new())?
+    ///     .with_filter(|client| client.socket_addr().is_some_and(|at| at.ip().is_loopback()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_filter(self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
+        Self { inner: self.inner.filtering(lets_in) }
+    }
+
     /// Where it listens, with the port that the system chose.
     pub fn local_endpoint(&self) -> &Endpoint {
         self.inner.endpoint()

@@ -231,6 +231,9 @@ impl<'a, H: Opened> Connecting<'a, H> {
             }
             Endpoint::Udp { .. } => return Err(ConnectCause::Endpoint(EndpointError::Datagrams)),
             Endpoint::Passed { .. } => return Err(ConnectCause::Endpoint(EndpointError::OnlyListens)),
+            Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } if host.is_empty() => {
+                return Err(ConnectCause::Endpoint(EndpointError::NoHost));
+            }
             Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => {
                 return Err(ConnectCause::Endpoint(EndpointError::PortZero));
             }

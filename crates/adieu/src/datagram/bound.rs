@@ -7,6 +7,7 @@ use crate::endpoint::host_of;
 use crate::error::{ConnectCause, EndpointError, ListenCause, ListenError};
 use crate::handle::address_of;
 use crate::link::Link;
+use crate::listening::bound_everywhere;
 use crate::options::{OpenError, Purpose};
 use crate::os::{self, Arrived, AsPollable, Watch};
 use crate::{Address, Endpoint, Event, ListenOptions, Role, Transport, system_error};
@@ -179,6 +180,13 @@ fn bind(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, ListenCa
     };
     let unix_name = |e: io::Error| ListenCause::Endpoint(EndpointError::UnixName(system_error::of(&e)));
     match endpoint {
+        Endpoint::Udp { host, port } if host.is_empty() => {
+            let version = link.options.socket.ip_version;
+            let bound = bound_everywhere(*port, version, |domain, address, is_for_both| {
+                bind_to(link, domain, address, is_for_both)
+            });
+            Ok((bound.map_err(unbound)?, Transport::Udp, None))
+        }
         Endpoint::Udp { host, port } => {
             let addresses = open::find(link, host, *port).map_err(|cause| match cause {
                 ConnectCause::Resolve(error) => ListenCause::Resolve(error),
@@ -188,7 +196,7 @@ fn bind(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, ListenCa
             })?;
             let mut last = OpenError::System(io::ErrorKind::AddrNotAvailable.into());
             for address in addresses {
-                match bind_to(link, Domain::for_address(address), &address.into()) {
+                match bind_to(link, Domain::for_address(address), &address.into(), false) {
                     Ok(socket) => return Ok((socket, Transport::Udp, None)),
                     Err(error) => last = error,
                 }
@@ -205,16 +213,25 @@ fn bind(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, ListenCa
         }
         Endpoint::UnixAbstract { name } => {
             let address = os::abstract_address(name).map_err(unix_name)?;
-            let socket = bind_to(link, Domain::UNIX, &address).map_err(unbound)?;
+            let socket = bind_to(link, Domain::UNIX, &address, false).map_err(unbound)?;
             Ok((socket, Transport::UnixDatagram, None))
         }
         _ => Err(ListenCause::Endpoint(EndpointError::Streams)),
     }
 }
 
-fn bind_to(link: &Link<Socket>, domain: Domain, address: &SockAddr) -> Result<Socket, OpenError> {
+/// `is_for_both`: a socket of IPv6 receives over IPv4 too.
+fn bind_to(
+    link: &Link<Socket>,
+    domain: Domain,
+    address: &SockAddr,
+    is_for_both: bool,
+) -> Result<Socket, OpenError> {
     let asked = &link.options.socket;
     let socket = asked.open_for_datagrams(domain, Purpose::Listen)?;
+    if is_for_both {
+        socket.set_only_v6(false)?;
+    }
     socket.bind(address)?;
     Ok(open::prepared(socket, asked))
 }

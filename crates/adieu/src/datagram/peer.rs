@@ -81,6 +81,9 @@ fn open_to(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, Conne
     open::check(endpoint).map_err(ConnectCause::Endpoint)?;
     link.options.check_for_datagrams(endpoint).map_err(ConnectCause::Option)?;
     let name = match endpoint {
+        Endpoint::Udp { host, .. } if host.is_empty() => {
+            return Err(ConnectCause::Endpoint(EndpointError::NoHost));
+        }
         Endpoint::Udp { port: 0, .. } => return Err(ConnectCause::Endpoint(EndpointError::PortZero)),
         Endpoint::Udp { host, port } => {
             let addresses = open::find(link, host, *port)?;

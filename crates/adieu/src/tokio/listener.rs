@@ -115,6 +115,21 @@ impl Listener {
         Self { inner: self.inner.choosing(choose), ..self }
     }
 
+    /// The same listener, which serves only the clients that `lets_in` is true for. Every other client is reset at once: nothing is
+    /// received from it, no TLS handshake is made, it takes no place of a [`Server`](crate::tokio::Server), and
+    /// [`accept`](Self::accept) goes on waiting.
+    ///
+    /// `lets_in` is called by the task that accepts, so it should not block. An IPv4 address is one of IPv4 to it, also where the
+    /// listening socket is one of IPv6 that takes both.
+    ///
+    /// # Platforms
+    ///
+    /// A Unix socket has no reset: a client of one that is not let in sees an end, or a reset if it has sent something.
+    #[must_use]
+    pub fn with_filter(self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
+        Self { inner: self.inner.filtering(lets_in), ..self }
+    }
+
     /// Where it listens, with the port that the system chose.
     pub fn local_endpoint(&self) -> &Endpoint {
         self.inner.endpoint()
@@ -129,15 +144,19 @@ impl Listener {
     /// The system could not accept (no descriptors left), or the interrupt was raised. The listener can be asked again.
     pub async fn accept(&self) -> Result<Connection, ListenError> {
         let interrupt = self.interrupt()?;
-        // Before anybody is accepted: to let go of a client afterwards would tell it an end that is none.
-        self.inner.check_interrupt()?;
-        tokio::select! {
-            // Also where clients are always waiting.
-            biased;
-            () = raised(interrupt) => {}
-            accepted = self.acceptor.accept() => {
-                let accepted = accepted.map_err(|error| self.inner.cannot_accept(&error))?;
-                return self.inner.link(accepted).map(Connection::new);
+        loop {
+            // Before anybody is accepted: to let go of a client afterwards would tell it an end that is none.
+            self.inner.check_interrupt()?;
+            tokio::select! {
+                // Also where clients are always waiting.
+                biased;
+                () = raised(interrupt) => break,
+                accepted = self.acceptor.accept() => {
+                    let accepted = accepted.map_err(|error| self.inner.cannot_accept(&error))?;
+                    if !self.inner.turns_away(&accepted) {
+                        return self.inner.link(accepted).map(Connection::new);
+                    }
+                }
             }
         }
         self.inner.check_interrupt()?;

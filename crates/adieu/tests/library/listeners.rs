@@ -80,6 +80,13 @@ impl AnyListener {
         }
     }
 
+    fn with_filter(self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
+        match self {
+            Self::Blocking(listener) => Self::Blocking(listener.with_filter(lets_in)),
+            Self::Tokio(runtime, listener) => Self::Tokio(runtime, listener.with_filter(lets_in)),
+        }
+    }
+
     fn accept(&self) -> Result<Open, ListenError> {
         match self {
             Self::Blocking(listener) => listener.accept().map(Open::Blocking),
@@ -391,4 +398,87 @@ fn a_process_that_was_passed_nothing_says_so() {
         let said = error.expect("it only listens").to_string();
         assert!(said.ends_with("a socket that the service manager passed is only for listening"), "{said}");
     });
+}
+
+#[test]
+fn a_client_that_is_not_let_in_is_reset_and_the_next_one_is_served() {
+    on_both(|arm| {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (seen, mut number) = (Arc::clone(&asked), 0);
+        let listener = arm.bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new()).expect("loopback");
+        let second_only = Mutex::new(move || {
+            number += 1;
+            number == 3
+        });
+        let listener = listener.with_filter(move |client| {
+            seen.lock().expect("no panic").push(client.clone());
+            second_only.lock().expect("no panic")()
+        });
+        let address = listener.local_endpoint().to_string();
+        let mut denied: Vec<TcpStream> =
+            (0..2).map(|_| TcpStream::connect(&address).expect("it listens")).collect();
+        let client = TcpStream::connect(&address).expect("it listens");
+        let of_client = client.local_addr().expect("connected");
+        let asking = std::thread::spawn(move || ask_over_tcp(client));
+        let report = listener.accept().expect("the third is let in").echo();
+        assert!(report.is_graceful(), "{report}");
+        assert_eq!(report.peer_address, Some(of_client.into()));
+        assert_eq!(asking.join().expect("no panic"), "word");
+        for stream in &mut denied {
+            stream.set_read_timeout(Some(BOUND)).expect("not zero");
+            let error = stream.read(&mut [0; 1]).expect_err("a reset");
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        }
+        assert_eq!(asked.lock().expect("no panic").len(), 3);
+    });
+}
+
+#[test]
+fn every_address_takes_clients_of_both_versions_by_their_own_addresses() {
+    on_both(|arm| {
+        let listener = arm.bind(&Endpoint::tcp("", 0), &ListenOptions::new()).expect("every address");
+        let (_, port) = listener
+            .local_endpoint()
+            .to_string()
+            .rsplit_once(':')
+            .map(|(h, p)| (h.to_owned(), p.to_owned()))
+            .expect("a port");
+        let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+        let shown = if has_ipv6 { "[::]" } else { "0.0.0.0" };
+        assert_eq!(listener.local_endpoint().to_string(), format!("{shown}:{port}"));
+        for host in ["127.0.0.1", "[::1]"].into_iter().filter(|host| has_ipv6 || !host.starts_with('[')) {
+            let client = TcpStream::connect(format!("{host}:{port}")).expect("it listens");
+            let (ours, theirs) = (client.peer_addr().expect("one"), client.local_addr().expect("one"));
+            let asking = std::thread::spawn(move || ask_over_tcp(client));
+            let report = listener.accept().expect("a client comes").echo();
+            assert_eq!(asking.join().expect("no panic"), "word");
+            assert_eq!(report.peer_address, Some(theirs.into()), "{host}");
+            assert_eq!(report.local_address, Some(ours.into()), "{host}");
+        }
+    });
+}
+
+#[test]
+fn one_version_of_every_address_is_not_the_other() {
+    on_both(|arm| {
+        for (version, shown, other) in
+            [(adieu::IpVersion::V4, "0.0.0.0:", "[::1]"), (adieu::IpVersion::V6, "[::]:", "127.0.0.1")]
+        {
+            if TcpListener::bind("[::1]:0").is_err() {
+                return;
+            }
+            let options = ListenOptions::new().socket(SocketOptions::new().ip_version(version));
+            let listener = arm.bind(&Endpoint::tcp("", 0), &options).expect("every address");
+            let endpoint = listener.local_endpoint().to_string();
+            let port = endpoint.strip_prefix(shown).expect("its own version's address");
+            let error = TcpStream::connect(format!("{other}:{port}")).expect_err("the other version");
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+        }
+    });
+}
+
+#[test]
+fn every_address_cannot_be_connected_to() {
+    let error = adieu::connect(&Endpoint::tcp("", 80), &adieu::ConnectOptions::new()).err().expect("no host");
+    assert_eq!(error.to_string(), "cannot connect to :80: there is no host to connect to");
 }
