@@ -58,7 +58,7 @@ impl Command {
         self.apply_reporting();
         match self {
             Self::Connect(args) => planned(connect::Plan::new(&args), connect::run),
-            Self::Listen(args) => planned(listen::Plan::new(&args), listen::run),
+            Self::Listen(args) => planned(listen::Plan::new(&args), |plan| listen::run(&plan)),
             Self::Send(args) => planned(send::Plan::new(&args), send::run),
             Self::Receive(args) => planned(receive::Plan::new(&args), receive::run),
             Self::Check(args) => planned(check::Plan::new(&args), check::run),

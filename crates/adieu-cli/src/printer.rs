@@ -233,6 +233,15 @@ impl Printer {
         }
     }
 
+    /// Says that it is every address where we listen, as the socket turned out.
+    pub(crate) fn listening_everywhere(&self, endpoint: &Endpoint) {
+        self.listening(endpoint);
+        let is_of_ipv4 =
+            matches!(endpoint, Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } if host == "0.0.0.0");
+        let versions = if is_of_ipv4 { "IPv4 alone" } else { "IPv6 and IPv4" };
+        self.say(&format!("that is every address of this machine, of {versions}"));
+    }
+
     /// Says where we listen.
     pub(crate) fn listening(&self, endpoint: &Endpoint) {
         let Some(_held) = self.speaks() else { return };
@@ -266,19 +275,29 @@ impl Printer {
     }
 
     /// Says that a service was stopped, and how many of its connections did not end by themselves.
-    pub(crate) fn stopped(&self, by: adieu::Signal, served: u64, aborted: u64, status: ExitStatus) {
+    pub(crate) fn stopped(
+        &self,
+        by: adieu::Signal,
+        served: u64,
+        denied: u64,
+        aborted: u64,
+        status: ExitStatus,
+    ) {
         if self.quiet {
             return;
         }
         let s = if served == 1 { "" } else { "s" };
-        let text = match aborted {
-            0 => format!("stopped by {}; {served} connection{s} served", by.name()),
-            _ => format!("stopped by {}; {served} connection{s} served, {aborted} aborted", by.name()),
-        };
+        let mut text = format!("stopped by {}; {served} connection{s} served", by.name());
+        for (number, what) in [(aborted, "aborted"), (denied, "not let in")] {
+            if number > 0 {
+                text += &format!(", {number} {what}");
+            }
+        }
         if said::is_json() {
             let happened = Happened::new("stopped", &text);
             let (signal, exit_code) = (Some(by.name()), Some(status.number()));
-            Happened { signal, aborted: Some(aborted), exit_code, ..happened }.say();
+            let denied = Some(denied).filter(|denied| *denied > 0);
+            Happened { signal, aborted: Some(aborted), denied, exit_code, ..happened }.say();
         } else {
             said::text(Style::Plain, &text);
         }

@@ -101,6 +101,9 @@ pub(crate) struct Happened<'a> {
     /// Of `stopped`: connections that did not end by themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) aborted: Option<u64>,
+    /// Of `stopped`: clients that were not let in (`--allow`, `--deny`), if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) denied: Option<u64>,
     /// Of `stopped` and of an error that ends the process: the exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exit_code: Option<u8>,

@@ -1,5 +1,6 @@
 //! The options that every command shares: one definition for help, man page, completions and environment.
 
+pub(crate) mod access;
 pub(crate) mod durations;
 pub(crate) mod proxy;
 pub(crate) mod reporting;
@@ -11,11 +12,12 @@ use self::reporting::Reporting;
 use self::socket::SocketOptions;
 use self::timers::Timers;
 use crate::parsing::rules::{CommandSide, Rules, With};
-use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions};
+use adieu::{ConnectOptions, Endpoint, Limits, ListenOptions, ParseEndpointError};
 use anyhow::{Context, anyhow};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 #[derive(Debug, Clone, Args, Default)]
 pub(crate) struct Shared {
@@ -83,24 +85,43 @@ pub(crate) fn number(text: &str) -> anyhow::Result<u32> {
     text.parse().ok().with_context(|| format!("write a number from 0 to {}", u32::MAX))
 }
 
-/// An endpoint from one word (`host:port`) or two (`host port`).
-pub(crate) fn endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
+/// An endpoint to connect to, from one word (`host:port`) or two (`host port`).
+pub(crate) fn connecting_endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
+    endpoint(words, |word| Endpoint::for_connecting(word))
+}
+
+/// An endpoint from one word, which is parsed by `parse`, or two.
+fn endpoint(
+    words: &[OsString],
+    parse: impl FnOnce(&OsString) -> Result<Endpoint, ParseEndpointError>,
+) -> anyhow::Result<Endpoint> {
     match words {
-        [one] => Endpoint::try_from(one.as_os_str())
-            .with_context(|| format!("'{}' is not an endpoint", one.display())),
+        [one] => parse(one).with_context(|| format!("'{}' is not an endpoint", one.display())),
         [host, port] => {
             let wrong = || format!("'{} {}' is not an endpoint", host.display(), port.display());
             let (Some(host), Some(port)) = (host.to_str(), port.to_str()) else {
                 return Err(anyhow!("{}: it is not UTF-8", wrong()));
             };
-            Endpoint::from_host_and_port(host, port).with_context(wrong)
+            Endpoint::from_host_and_service(host, port).with_context(wrong)
         }
         _ => Err(anyhow!("an endpoint is one word (host:port) or two (host port)")),
     }
 }
 
-/// As [`endpoint`], where a command listens: there a socket of the service manager may be given, as `fd:NAME` or `fd:NUMBER`.
+/// Whether a word can only be a port: a number, or the name of a service that is no file here.
+pub(crate) fn is_port(word: &OsStr) -> bool {
+    let Some(text) = word.to_str() else { return false };
+    text.bytes().all(|b| b.is_ascii_digit())
+        || (Endpoint::from_host_and_service("localhost", text).is_ok() && !Path::new(word).exists())
+}
+
+/// An endpoint where a command listens: also `9000` and `:9000`.
 pub(crate) fn listening_endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
+    endpoint(words, |word| Endpoint::for_listening(word))
+}
+
+/// The same, where a socket of the service manager may be given too, as `fd:NAME` or `fd:NUMBER`.
+pub(crate) fn listening_or_passed_endpoint(words: &[OsString]) -> anyhow::Result<Endpoint> {
     let passed = match words {
         [one] => one.to_str().and_then(|word| {
             let (scheme, name) = word.split_at_checked(3)?;
@@ -111,7 +132,7 @@ pub(crate) fn listening_endpoint(words: &[OsString]) -> anyhow::Result<Endpoint>
     match passed {
         Some("") => Err(anyhow!("'fd:' needs the name or the number of a socket, as in fd:web or fd:3")),
         Some(name) => Ok(Endpoint::passed(name)),
-        None => endpoint(words),
+        None => listening_endpoint(words),
     }
 }
 
@@ -137,13 +158,21 @@ mod tests {
     #[test]
     fn an_endpoint_is_one_word_or_two() {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(endpoint(&words(&["h:1"])).ok(), Some(Endpoint::tcp("h", 1)));
-        assert_eq!(endpoint(&words(&["::1", "1"])).ok(), Some(Endpoint::tcp("::1", 1)));
-        assert!(endpoint(&words(&["h", "x"])).is_err());
-        assert!(endpoint(&words(&["fd:3"])).is_err());
-        assert_eq!(listening_endpoint(&words(&["FD:3"])).ok(), Some(Endpoint::passed("3")));
-        assert_eq!(listening_endpoint(&words(&["fd", "3"])).ok(), Some(Endpoint::tcp("fd", 3)));
-        assert_eq!(listening_endpoint(&words(&["h:1"])).ok(), Some(Endpoint::tcp("h", 1)));
-        assert!(listening_endpoint(&words(&["fd:"])).is_err());
+        for parse in [connecting_endpoint, listening_endpoint, listening_or_passed_endpoint] {
+            assert_eq!(parse(&words(&["h:1"])).ok(), Some(Endpoint::tcp("h", 1)));
+            assert_eq!(parse(&words(&["::1", "1"])).ok(), Some(Endpoint::tcp("::1", 1)));
+            assert_eq!(parse(&words(&["fd", "3"])).ok(), Some(Endpoint::tcp("fd", 3)));
+            assert!(parse(&words(&["h", "x"])).is_err());
+            assert!(parse(&words(&["fd:"])).is_err());
+        }
+        let passed = listening_or_passed_endpoint(&words(&["FD:3"])).ok();
+        assert_eq!(passed, Some(Endpoint::passed("3")));
+        let every_address = Some(Endpoint::tcp("", 3));
+        assert_eq!(listening_endpoint(&words(&["3"])).ok(), every_address);
+        assert_eq!(listening_or_passed_endpoint(&words(&[":3"])).ok(), every_address);
+        for wrong in [&["3"][..], &[":3"], &["fd:3"]] {
+            assert!(connecting_endpoint(&words(wrong)).is_err(), "{wrong:?}");
+        }
+        assert!(listening_endpoint(&words(&["fd:3"])).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod access;
 mod activation;
 mod bounds;
 mod check;
@@ -9,6 +10,7 @@ mod check_waits;
 mod completions;
 mod cuts;
 mod descriptors;
+mod endpoints;
 mod events;
 #[cfg(target_os = "linux")]
 mod fast_open;

@@ -27,7 +27,7 @@ fn an_endpoint_that_cannot_be_is_a_usage_error_that_says_what_to_write() {
     for (args, hint) in [
         (&["connect", "host"][..], "write host:PORT"),
         (&["connect", "::1:80"], "put it in brackets"),
-        (&["connect", "host", "http"], "a port is a number"),
+        (&["connect", "host", "nosuchservice"], "a port is a number"),
         (&["connect", "a", "1", "b"], "unexpected"),
         (&["connect"], "ENDPOINT"),
         (&["connect", "h:1", "--idle-timeout", "5"], "time unit needed"),

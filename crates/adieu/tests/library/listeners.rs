@@ -479,6 +479,6 @@ fn one_version_of_every_address_is_not_the_other() {
 
 #[test]
 fn every_address_cannot_be_connected_to() {
-    let error = adieu::connect(&Endpoint::tcp("", 80), &adieu::ConnectOptions::new()).err().expect("no host");
+    let error = adieu::connect(&Endpoint::tcp("", 80), &adieu::ConnectOptions::new()).expect_err("no host");
     assert_eq!(error.to_string(), "cannot connect to :80: there is no host to connect to");
 }

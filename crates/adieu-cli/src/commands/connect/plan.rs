@@ -4,7 +4,7 @@
 
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
-use crate::options::endpoint;
+use crate::options::connecting_endpoint;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use adieu::{ConnectOptions, Endpoint};
@@ -30,7 +30,7 @@ pub(super) enum FastOpen {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let (endpoint, tls) = args.tls.resolve(endpoint(&args.endpoint)?)?;
+        let (endpoint, tls) = args.tls.resolve(connecting_endpoint(&args.endpoint)?)?;
         let limits = args.shared.timers.limits(InputKind::Stdin);
         let mut options = args.source.add_to(args.shared.connect_options(limits));
         let over_tls = tls.is_some();

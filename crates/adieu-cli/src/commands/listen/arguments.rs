@@ -1,6 +1,7 @@
 //! What `adieu listen` is asked for, as it was written.
 
 use crate::exit;
+use crate::options::access::AccessOptions;
 use crate::options::durations::{Grace, grace, limit_or_none};
 use crate::options::reporting::Reporting;
 use crate::options::tls::ListenTls;
@@ -26,7 +27,7 @@ use std::time::Duration;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. A port alone, as 9000, :9000 or tls://:9000, is that port of every address; port 0 lets the system choose; a port may be the name of a service", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
           add = Rules::new().endpoint(CommandSide::Listens))]
     pub(super) endpoint: Vec<OsString>,
 
@@ -100,6 +101,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
           value_parser = humantime::parse_duration)]
     pub(super) grace: Duration,
+
+    #[command(flatten)]
+    pub(super) access: AccessOptions,
 
     #[command(flatten)]
     pub(super) tls: ListenTls,

@@ -3,6 +3,7 @@
 //! They are entered when they are accepted, on the thread that accepts, and struck out when they have ended.
 
 use crate::addresses::peer_name;
+use crate::options::access::Access;
 use crate::printer::{Printer, complain};
 use crate::said;
 use adieu::{Address, Interrupt, Report, Signal, describe_error};
@@ -25,6 +26,8 @@ struct State {
     accepted: u64,
     /// Of these, those that left without a byte.
     left: u64,
+    /// Who was not let in. They are not among the accepted.
+    denied: u64,
     /// Whose command could not be started. Whoever came first is tried first.
     waiting: BTreeSet<u64>,
     /// That a client has to wait for what is short was told.
@@ -82,6 +85,23 @@ impl Clients {
 
     pub(super) fn accepted(&self) -> u64 {
         self.state().accepted
+    }
+
+    pub(super) fn denied(&self) -> u64 {
+        self.state().denied
+    }
+
+    /// Somebody has connected: whether it is let in. Who is not is counted, and with -v told of.
+    pub(super) fn lets_in(&self, access: &Access, peer: &Address) -> bool {
+        if peer.socket_addr().is_none_or(|at| access.permits(at.ip())) {
+            return true;
+        }
+        self.state().denied += 1;
+        if self.printer.is_verbose() {
+            let text = format!("{} is not let in (--allow, --deny): reset", peer_name(Some(peer)));
+            said::about(None, || self.printer.say(&text));
+        }
+        false
     }
 
     /// Whether nobody has been served, or is.

@@ -4,7 +4,8 @@
 
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
-use crate::options::listening_endpoint;
+use crate::options::access::Access;
+use crate::options::listening_or_passed_endpoint;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use crate::os::{ExecStatus, command};
@@ -27,6 +28,10 @@ const FILE_CLIENT_GRACE: Duration = Duration::from_secs(30);
 pub(super) const FOR_EACH: &str =
     "to send a file to each, give --exec 'cat FILE', and nothing on stdin (</dev/null)";
 
+/// Clients of a Unix socket come from no network.
+pub(super) const NOT_OF_A_NETWORK: &str =
+    "--allow and --deny mean nothing for a Unix socket: its file's permissions say who may connect";
+
 /// How many clients may have sent data with a SYN and not finished their handshake.
 const FAST_OPEN_QUEUE: u32 = 256;
 
@@ -36,6 +41,10 @@ pub(crate) struct Plan {
     pub(super) options: ListenOptions,
     pub(super) reports: Reports,
     pub(super) work: Work,
+    /// It is every address of this machine, which is said.
+    pub(super) is_everywhere: bool,
+    /// Whose connections are served.
+    pub(super) access: Access,
     pub(super) keep_open: bool,
     /// A client that leaves without a byte is not the one that is waited for.
     pub(super) waits_on: bool,
@@ -70,7 +79,7 @@ pub(super) enum Work {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let (endpoint, tls) = args.tls.resolve(listening_endpoint(&args.endpoint)?)?;
+        let (endpoint, tls) = args.tls.resolve(listening_or_passed_endpoint(&args.endpoint)?)?;
         let work = Work::new(args);
         if let (Some(why), Work::Command { .. }) = (command::REFUSAL, &work) {
             return Err(NoPlan::refused(why));
@@ -86,12 +95,18 @@ impl Plan {
                 "--max-connections above 1 needs --echo or --exec: one stdin and stdout serve one peer at a time",
             ));
         }
+        let access = args.access.access();
+        if !access.is_open() && matches!(endpoint, Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. }) {
+            return Err(NoPlan::refused(NOT_OF_A_NETWORK));
+        }
         let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);
         Ok(Self {
             options: options(args, &endpoint, &work, tls)?,
+            is_everywhere: args.shared.socket.is_everywhere(&endpoint),
             endpoint,
             reports: args.shared.reporting.plan(if args.keep_open { Kind::Service } else { Kind::Once }),
             work,
+            access,
             keep_open: args.keep_open,
             waits_on: waits_on(args),
             at_once,

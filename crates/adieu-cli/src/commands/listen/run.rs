@@ -9,7 +9,7 @@ use crate::printer::{Printer, complain};
 use adieu::{Endpoint, Listener, LocalEnd, NeverConnected, Role, describe_error};
 use std::sync::Arc;
 
-pub(crate) fn run(plan: Plan) -> ExitStatus {
+pub(crate) fn run(plan: &Plan) -> ExitStatus {
     // Before there is a second process, which would have the socket too, and is not the one that it was passed to.
     let passed = match &plan.endpoint {
         Endpoint::Passed { .. } => Some(Listener::bind(&plan.endpoint, &plan.options)),

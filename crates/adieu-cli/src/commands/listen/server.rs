@@ -3,11 +3,12 @@
 
 use super::clients::Clients;
 use super::message::{ClientEnd, Message};
-use super::plan::{FOR_EACH, Plan};
+use super::plan::{FOR_EACH, NOT_OF_A_NETWORK, Plan};
 use super::port_file;
 use super::service::Service;
 use super::serving::Serving;
 use crate::exit::ExitStatus;
+use crate::options::access::Access;
 use crate::options::reporting::ReportFormat;
 use crate::os::{command, signals};
 use crate::printer::{Printer, complain};
@@ -41,12 +42,12 @@ pub(super) struct Server {
 impl Server {
     /// `passed` is the socket that the service manager passed, or why it cannot be listened on.
     pub(super) fn start(
-        plan: Plan,
+        plan: &Plan,
         passed: Option<Result<Listener, ListenError>>,
         service: Service,
         printer: &Arc<Printer>,
     ) -> Result<Self, ExitStatus> {
-        let Plan { keep_open, waits_on, at_once: asked_for, .. } = plan;
+        let Plan { keep_open, waits_on, at_once: asked_for, .. } = *plan;
         let fail = |text: &str| {
             complain(text);
             ExitStatus::LocalFailure
@@ -59,8 +60,14 @@ impl Server {
         let running = service.running();
         listen_for_signals(&sender, running.clone()).map_err(no_signals)?;
 
-        let listener = bind(&plan, passed, printer)?;
+        let listener = bind(plan, passed, printer)?;
         let endpoint = listener.local_endpoint().clone();
+        // Of a socket that was passed it is known only now.
+        if !plan.access.is_open() && matches!(endpoint, Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. })
+        {
+            complain(NOT_OF_A_NETWORK);
+            return Err(ExitStatus::Usage);
+        }
         if let Some(path) = &plan.port_file {
             port_file::write(path, &endpoint).map_err(|e| {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
@@ -70,8 +77,9 @@ impl Server {
         let (entering, to_main) = (Arc::clone(&clients), sender.clone());
         let touching = Handle::default();
         let touched = waits_on.then(|| touching.clone());
-        let options = observed(plan.options.interrupt(&stop), printer, touched);
+        let options = observed(plan.options.clone().interrupt(&stop), printer, touched);
         let closing = touching.clone();
+        let listener = filtered(listener, &plan.access, &clients);
         let listener = listener.with_options(&options, &stop).with_options_for(move |peer| {
             let id = entering.enter(peer);
             if keep_open {
@@ -122,7 +130,7 @@ impl Server {
             })
             .map_err(|e| fail(&format!("cannot start a thread: {}", describe_error(&e))))?;
         // Whoever reads it may rely on it: all that could be missing is there. Nobody is accepted before it has begun.
-        printer.listening(&endpoint);
+        announce(plan, &endpoint, printer);
         if keep_open && at_once < asked_for {
             let short = if descriptors < memory {
                 "there are descriptors for no more (ulimit -n)"
@@ -130,11 +138,6 @@ impl Server {
                 "there is memory for no more (ulimit -v)"
             };
             printer.say(&format!("{at_once} at once: {short}"));
-        }
-        if let Some(fingerprint) = plan.fingerprint {
-            crate::printer::say_always(&format!(
-                "the certificate was made for this run; clients trust it with --pin {fingerprint}"
-            ));
         }
         let (grace, connect_timeout) = (plan.grace, plan.connect_timeout);
         Ok(Self {
@@ -234,7 +237,7 @@ impl Server {
             _ => ExitStatus::Ending(adieu::exit_code(Ending::Reset { by: Side::Us })),
         };
         if self.keep_open {
-            self.printer.stopped(signal, self.clients.accepted(), aborted, status);
+            self.printer.stopped(signal, self.clients.accepted(), self.clients.denied(), aborted, status);
         }
         status
     }
@@ -244,6 +247,29 @@ impl Server {
     }
 }
 
+/// Says where we listen, and which certificate is ours if nobody can know it yet.
+fn announce(plan: &Plan, endpoint: &Endpoint, printer: &Printer) {
+    if plan.is_everywhere {
+        printer.listening_everywhere(endpoint);
+    } else {
+        printer.listening(endpoint);
+    }
+    if let Some(fingerprint) = plan.fingerprint {
+        crate::printer::say_always(&format!(
+            "the certificate was made for this run; clients trust it with --pin {fingerprint}"
+        ));
+    }
+}
+
+/// Resets whoever is not let in.
+fn filtered(listener: Listener, access: &Access, clients: &Arc<Clients>) -> Listener {
+    if access.is_open() {
+        return listener;
+    }
+    let (access, clients) = (access.clone(), Arc::clone(clients));
+    listener.with_filter(move |peer| clients.lets_in(&access, peer))
+}
+
 /// Listens on what was passed, or binds.
 fn bind(
     plan: &Plan,
@@ -251,7 +277,7 @@ fn bind(
     printer: &Printer,
 ) -> Result<Listener, ExitStatus> {
     let bound = passed.unwrap_or_else(|| Listener::bind(&plan.endpoint, &plan.options));
-    bound.map_err(|error| {
+    let listener = bound.map_err(|error| {
         let cause = NeverConnected::CannotListen { error: &error };
         let report = cause.report(&plan.endpoint, Role::Listen);
         // Without reports it is said all the same: nothing will run.
@@ -259,7 +285,14 @@ fn bind(
             complain(&error.to_string());
         }
         printer.report_with(&report, hints::for_listening(&plan.endpoint, &error))
-    })
+    })?;
+    // Of a socket that was passed it is known only now.
+    let is_unix = matches!(listener.local_endpoint(), Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. });
+    if is_unix && !plan.access.is_open() {
+        complain(NOT_OF_A_NETWORK);
+        return Err(ExitStatus::Usage);
+    }
+    Ok(listener)
 }
 
 /// The server's handle, once there is a server: what is told to the options comes after them.

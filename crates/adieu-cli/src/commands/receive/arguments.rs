@@ -22,7 +22,7 @@ const EXAMPLES: &str = "  adieu receive --output inbox/ :27015
 #[command(after_long_help = exit::table_after(EXAMPLES), mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(IDLE_TIMEOUT)), mut_arg("deadline", |a| a.help(DEADLINE)))]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, or unix:path. A port alone, as 9000 or :9000, is that port of every address; port 0 lets the system choose", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
           add = Rules::new().endpoint(CommandSide::Listens))]
     pub(super) endpoint: Vec<OsString>,
 

@@ -5,7 +5,7 @@
 use super::arguments::Args;
 use crate::commands::transfer::{self, own_files};
 use crate::no_plan::NoPlan;
-use crate::options::endpoint;
+use crate::options::{connecting_endpoint, listening_endpoint};
 use adieu_transfer::TransferRole;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +20,8 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let endpoint = endpoint(&args.endpoint).map_err(|error| NoPlan::Refused {
+        let parse = if args.connect { connecting_endpoint } else { listening_endpoint };
+        let endpoint = parse(&args.endpoint).map_err(|error| NoPlan::Refused {
             why: format!("{error:#}"),
             hint: args.transfer.hint(args.endpoint.iter().map(OsString::as_os_str)),
         })?;

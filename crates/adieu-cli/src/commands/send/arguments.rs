@@ -3,8 +3,8 @@
 use super::exclude::Pattern;
 use crate::commands::transfer::arguments::{DEADLINE, IDLE_TIMEOUT, Transfer};
 use crate::exit;
-use crate::options::Shared;
 use crate::options::reporting::Reporting;
+use crate::options::{Shared, is_port};
 use crate::parsing::raw_words;
 use crate::parsing::rules::{CommandSide, Rules};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
@@ -113,7 +113,7 @@ fn names_files(matches: &ArgMatches) -> bool {
     let words = raw_words(matches, "words");
     match &words[..] {
         [] | [_] => false,
-        [_, last] => !last.as_encoded_bytes().iter().all(u8::is_ascii_digit),
+        [_, last] => !is_port(last),
         _ => true,
     }
 }

@@ -6,6 +6,7 @@ use super::arguments::{Accept, Args};
 use super::exclude::Excludes;
 use crate::commands::transfer::{self, own_files};
 use crate::no_plan::NoPlan;
+use crate::options::{connecting_endpoint, is_port, listening_endpoint};
 use crate::{os, stdio};
 use adieu::{Endpoint, describe_error};
 use adieu_transfer::{Sources, TransferReport, TransferRole};
@@ -34,7 +35,7 @@ pub(super) enum Content {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let (files, endpoint) = destination(&args.words, args.exec.is_some())?;
+        let (files, endpoint) = destination(&args.words, args.exec.is_some(), args.listen)?;
         own_files::check(&args.shared, &args.transfer, files, "sent")?;
         let transfer = transfer::plan::Plan::new(
             TransferRole::Send,
@@ -104,12 +105,19 @@ fn sources(args: &Args, files: &[PathBuf], transfer: &transfer::plan::Plan) -> R
 const USAGE: &str = "send takes what to send and where to: adieu send FILE... ENDPOINT, or adieu send --exec COMMAND ENDPOINT";
 
 /// What to send, and where to: the last word, or the last two if those are a host and a port.
-fn destination(words: &[PathBuf], has_command: bool) -> Result<(&[PathBuf], Endpoint), NoPlan> {
+fn destination(
+    words: &[PathBuf],
+    has_command: bool,
+    listens: bool,
+) -> Result<(&[PathBuf], Endpoint), NoPlan> {
     let missing = || NoPlan::refused(USAGE);
+    let parse = if listens { listening_endpoint } else { connecting_endpoint };
     let (last, files) = words.split_last().ok_or_else(missing)?;
-    let is_port = last.to_str().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     let needed = usize::from(!has_command);
-    let (files, endpoint) = match files.split_last().filter(|(_, files)| is_port && files.len() >= needed) {
+    let host = files.split_last().filter(|(_, files)| is_port(last.as_os_str()) && files.len() >= needed);
+    let (files, endpoint) = match host {
+        // A port alone is where to listen, and what stands before it is a file.
+        Some((host, _)) if host.exists() && listens => (files, parse(&[last.into()])),
         // It could be meant as one of the files.
         Some((host, _)) if host.exists() => {
             let (host, port) = (host.display(), last.display());
@@ -117,12 +125,12 @@ fn destination(words: &[PathBuf], has_command: bool) -> Result<(&[PathBuf], Endp
                 format!("'{host} {port}': {host} is a file here; if it is a host, write {host}:{port}");
             return Err(NoPlan::refused(text));
         }
-        Some((host, files)) => (files, crate::options::endpoint(&[host.into(), last.into()])),
-        None if last.exists() && Endpoint::try_from(last.as_os_str()).is_err() => {
+        Some((host, files)) => (files, parse(&[host.into(), last.into()])),
+        None if last.exists() && parse(&[last.into()]).is_err() => {
             let text = format!("'{}' is a file, and the receiver's endpoint is missing", last.display());
             return Err(NoPlan::Refused { why: text, hint: Some(USAGE.to_owned()) });
         }
-        None => (files, crate::options::endpoint(&[last.into()])),
+        None => (files, parse(&[last.into()])),
     };
     let endpoint = endpoint?;
     match (has_command, files.is_empty()) {

@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     /// A client that leaves without a byte counts.
     pub(crate) accepts_first: bool,
     pub(crate) port_file: Option<PathBuf>,
+    /// It listens on every address of this machine, which is said.
+    pub(crate) is_everywhere: bool,
 }
 
 /// What keeps others from what is sent.
@@ -86,6 +88,7 @@ impl Plan {
         let waits = role == TransferRole::Receive && listens && transfer.retry.is_some_and(|times| times > 0);
         let mut plan = Self {
             role,
+            is_everywhere: listens && shared.socket.is_everywhere(&endpoint),
             endpoint,
             side: side.interrupt(&interrupt),
             interrupt,

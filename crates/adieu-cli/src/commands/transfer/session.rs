@@ -131,7 +131,11 @@ impl Session {
                 ))
             })?;
         }
-        self.printer.listening(endpoint);
+        if plan.is_everywhere {
+            self.printer.listening_everywhere(endpoint);
+        } else {
+            self.printer.listening(endpoint);
+        }
         if let Some(fingerprint) = &plan.fingerprint {
             let secret = if plan.secret.is_some() { " --secret-file SECRET" } else { "" };
             let line = pasted::line(plan.role, endpoint, fingerprint, &format!("{secret}{options}"));
