@@ -106,7 +106,8 @@
 //!
 //! - `tokio`: the same procedure in async, in the module `tokio`. After `use adieu::*` the name `tokio` means two things, and
 //!   `#[tokio::main]` does not compile: import by name.
-//! - `serde`: `Serialize` and `Deserialize` for [`Report`], as `docs/report.schema.json` describes it.
+//! - `serde`: `Serialize` and `Deserialize` for [`Report`] and [`RelayReport`], as `docs/report.schema.json` and
+//!   `docs/relay-report.schema.json` describe them.
 //! - `tracing`: a span `connection` for each connection, of the target `adieu`, with the fields `id` ([`Connection::id`]), `role`,
 //!   `endpoint`, `local` and `peer`. Its steps are events at the level `debug`, its bytes at `trace`, and its ending is one event
 //!   at `info`, or `warn` if it is not graceful.

@@ -7,6 +7,8 @@
 //! Nothing here waits, so both faces share it. Each owns its two connections, calls [`Relay::turn`] until nothing moves, and
 //! then waits in its own way for what [`Relay::waiting`] says.
 
+#[cfg(feature = "serde")]
+mod json;
 mod options;
 mod report;
 

@@ -3,9 +3,13 @@
 use crate::flow::ends::Source;
 use crate::flow::{End, Peer};
 use crate::handle::Handle;
-use crate::{Ending, Report};
+use crate::{Ending, Report, Side};
+use std::fmt;
 
-/// How a relay ended: a [`Report`], which prints as a sentence, for each connection, and a [`Direction`] for each stream.
+/// How a relay ended: a [`Report`] for each connection, and a [`Direction`] for each stream. Displayed, it is their sentences in
+/// one line.
+///
+/// Its JSON form (feature `serde`) is described by `docs/relay-report.schema.json`.
 ///
 /// # Examples
 ///
@@ -14,14 +18,12 @@ use crate::{Ending, Report};
 ///
 /// fn tell(relayed: &RelayReport) {
 ///     eprintln!("client: {}; server: {}", relayed.a, relayed.b);
-///     for (way, Direction { bytes_accepted, end, .. }) in [("up", relayed.a_to_b), ("down", relayed.b_to_a)] {
-///         let how = match end {
-///             DirectionEnd::Whole => "passed on whole",
-///             DirectionEnd::CutAtSource { .. } => "its source was cut",
-///             DirectionEnd::CutAtSink { .. } => "nobody took the rest",
-///             _ => "ended otherwise",
-///         };
-///         eprintln!("{way}: {bytes_accepted} bytes, {how}");
+///     for (way, direction) in [("up", relayed.a_to_b), ("down", relayed.b_to_a)] {
+///         // "2048 bytes, passed on whole", for example.
+///         eprintln!("{way}: {direction}");
+///         if let Direction { bytes_received, bytes_accepted, end: DirectionEnd::CutAtSink { .. }, .. } = direction {
+///             eprintln!("{} bytes were not taken", bytes_received - bytes_accepted);
+///         }
 ///     }
 /// }
 /// ```
@@ -79,6 +81,40 @@ pub enum DirectionEnd {
         /// How the sink's connection ended.
         ending: Ending,
     },
+}
+
+impl fmt::Display for RelayReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { a, b, a_to_b, b_to_a } = self;
+        write!(f, "a: {a}; b: {b}; a to b: {a_to_b}; b to a: {b_to_a}")
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes_received, bytes_accepted, end, .. } = self;
+        if bytes_accepted != bytes_received {
+            write!(f, "{bytes_accepted} of ")?;
+        }
+        let bytes = if *bytes_received == 1 { "byte" } else { "bytes" };
+        write!(f, "{bytes_received} {bytes}, {end}")
+    }
+}
+
+impl fmt::Display for DirectionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, ending) = match self {
+            Self::Whole => return f.write_str("passed on whole"),
+            Self::CutAtSource { ending } => ("source", ending),
+            Self::CutAtSink { ending } => ("sink", ending),
+        };
+        let how = match ending {
+            Ending::Reset { by: Side::Peer } => "reset by the peer".to_owned(),
+            Ending::Reset { by: Side::Us } => "reset by us".to_owned(),
+            other => other.name().replace('_', " "),
+        };
+        write!(f, "cut at its {place} ({how})")
+    }
 }
 
 /// What became of the direction between two closed connections, which had received and accepted so much before it began.

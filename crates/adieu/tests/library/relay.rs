@@ -4,6 +4,8 @@ mod beside_tokio;
 mod bounds;
 mod cuts;
 mod mixed;
+#[cfg(unix)]
+mod told;
 
 use crate::arms::{Arm, BOUND, bounded, runtime};
 use adieu::{

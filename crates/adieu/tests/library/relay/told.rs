@@ -1,0 +1,83 @@
+//! What is told of a relay, as a sentence and as JSON.
+
+use super::{Setup, on_both};
+use adieu::RelayReport;
+use serde_json::Value;
+use socket2::SockRef;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
+
+/// Reads the schema that this one names by a path beside its own.
+struct Beside;
+
+impl jsonschema::Retrieve for Beside {
+    fn retrieve(
+        &self,
+        uri: &jsonschema::Uri<String>,
+    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        assert_eq!(uri.as_str(), "https://adieu.invalid/docs/report.schema.json");
+        Ok(serde_json::from_str(include_str!("../../../../../docs/report.schema.json"))?)
+    }
+}
+
+/// A report's JSON, which fits its schema and is read as what it was written from.
+fn json_of(report: &RelayReport) -> Value {
+    let schema = include_str!("../../../../../docs/relay-report.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
+    let schema = jsonschema::options().with_retriever(Beside).build(&schema).expect("the schema is a schema");
+    let json = serde_json::to_value(report).expect("plain data");
+    let faults: Vec<String> =
+        schema.iter_errors(&json).map(|error| format!("{error} at {}", error.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:?} in {json}");
+    let mut other = json.clone();
+    other["a_to_b"]["end"] = "torn".into();
+    assert!(!schema.is_valid(&other));
+    let error = serde_json::from_value::<RelayReport>(other).expect_err("no such end");
+    assert_eq!(error.to_string(), "the end 'torn' is not known");
+    assert_eq!(&serde_json::from_value::<RelayReport>(json.clone()).expect("it was just written"), report);
+    json
+}
+
+#[test]
+fn a_whole_relay_is_told_with_both_reports_and_both_directions() {
+    on_both(|setup: Setup| {
+        let (mut client, mut server, relaying) = setup.pair();
+        client.write_all(b"x").expect("there is room");
+        client.shutdown(Shutdown::Write).expect("connected");
+        server.read_to_end(&mut Vec::new()).expect("an EOF");
+        drop(server);
+        client.read_to_end(&mut Vec::new()).expect("an EOF");
+        drop(client);
+        let report = relaying.join().expect("no panic");
+        let json = json_of(&report);
+        assert_eq!((&json["graceful"], &json["a_to_b"]["end"]), (&true.into(), &"whole".into()));
+        assert_eq!(json["a"], serde_json::to_value(&report.a).expect("plain data"));
+        let said = report.to_string();
+        assert!(said.starts_with("a: graceful: 1 byte received"), "{said}");
+        assert!(
+            said.ends_with("a to b: 1 byte, passed on whole; b to a: 0 bytes, passed on whole"),
+            "{said}"
+        );
+    });
+}
+
+#[test]
+fn a_cut_says_where_and_how() {
+    on_both(|setup: Setup| {
+        let (mut client, mut server, relaying) = setup.pair();
+        server.write_all(b"half an answer").expect("there is room");
+        client.read_exact(&mut [0; 14]).expect("it is passed on");
+        SockRef::from(&server).set_linger(Some(Duration::ZERO)).expect("it is a TCP socket");
+        drop(server);
+        let _ = client.read_to_end(&mut Vec::new());
+        let report = relaying.join().expect("no panic");
+        let json = json_of(&report);
+        assert_eq!((&json["graceful"], &json["b"]["ending"]), (&false.into(), &"reset".into()));
+        let ends = (&json["a_to_b"]["end"], &json["b_to_a"]["end"]);
+        assert_eq!(ends, (&"cut_at_sink".into(), &"cut_at_source".into()));
+        let said = report.to_string();
+        let (up, down) = ("cut at its sink (reset by the peer)", "cut at its source (reset by the peer)");
+        assert!(said.ends_with(&format!("a to b: 0 bytes, {up}; b to a: 14 bytes, {down}")), "{said}");
+    });
+}
