@@ -9,6 +9,7 @@
 //!
 //! [`Display`]: std::fmt::Display
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod address;

@@ -125,6 +125,8 @@
 //!
 //! Each feature in each column: `docs/platforms.md`; Winsock's calls and errors beside these: `docs/winsock.md`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(not(any(unix, windows)))]
 compile_error!("adieu needs sockets as Unix or Windows has them");
 

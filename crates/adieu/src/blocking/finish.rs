@@ -99,6 +99,7 @@ pub fn finish(socket: impl Into<OwnedSocket>, finish: &Finish) -> Report {
 /// # RFC
 ///
 /// RFC 8446, section 6.1; RFC 5246, section 7.2.1.
+#[cfg_attr(docsrs, doc(cfg(feature = "tls-core")))]
 pub fn finish_tls(
     socket: impl Into<OwnedSocket>,
     connection: impl Into<RustlsConnection>,

@@ -118,6 +118,7 @@ impl<S: AsHandle> Finisher<S> {
     /// # Errors
     ///
     /// As [`begin`](Self::begin); or the handshake is not over ([`AdoptError::Handshaking`]).
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls-core")))]
     pub fn begin_tls(
         socket: S,
         connection: impl Into<RustlsConnection>,

@@ -74,6 +74,7 @@ impl ConnectOptions {
     /// let options = adieu::ConnectOptions::new().tls(server);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls-core")))]
     pub fn tls(mut self, tls: crate::tls::ClientConfig) -> Self {
         self.0.tls = Some(tls.into());
         self
@@ -152,6 +153,7 @@ impl ListenOptions {
     /// let options = adieu::ListenOptions::new().tls(client);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls-core")))]
     pub fn tls(mut self, tls: crate::tls::ServerConfig) -> Self {
         self.0.tls = Some(tls.into());
         self

@@ -153,6 +153,7 @@ impl Proxy {
 
     /// Speaks TLS to an `https` proxy in this way, instead of checking its certificate against the platform's roots.
     #[must_use]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls-core")))]
     pub fn with_tls(mut self, tls: crate::tls::ClientConfig) -> Self {
         self.tls = Some(tls);
         self

@@ -410,6 +410,7 @@ impl Connection {
     ///
     /// As of [`from_socket`](Self::from_socket). The handshake is not over ([`AdoptError::Handshaking`]), or the options ask for
     /// TLS themselves.
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls-core")))]
     pub fn from_rustls(
         socket: impl TryInto<Stream, Error: Into<AdoptError>>,
         connection: impl Into<RustlsConnection>,

@@ -34,6 +34,7 @@ use crate::{AdoptError, Finish, Report, report};
 /// adieu::tokio::finish_tls(socket, session, &Finish::new()).await
 /// # }
 /// ```
+#[cfg_attr(docsrs, doc(cfg(feature = "tls-core")))]
 pub async fn finish_tls(
     stream: impl TryInto<Stream, Error: Into<AdoptError>>,
     connection: impl Into<RustlsConnection>,
