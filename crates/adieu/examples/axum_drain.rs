@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    let listener = Listener::bind(&endpoint.parse::<Endpoint>()?, &ListenOptions::new())?;
+    let listener = Listener::bind(&endpoint.parse::<Endpoint>()?, &ListenOptions::new()).await?;
     let place = listener.local_endpoint().clone();
 
     let app: Router = Router::new().route("/", get(|| async { "hello\n" }));

@@ -24,7 +24,7 @@ const MOST: usize = 1_000_000;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    let listener = Listener::bind(&endpoint.parse::<Endpoint>()?, &ListenOptions::new())?;
+    let listener = Listener::bind(&endpoint.parse::<Endpoint>()?, &ListenOptions::new()).await?;
     println!("listening on {}", listener.local_endpoint());
     loop {
         let mut connection = listener.accept().await?;

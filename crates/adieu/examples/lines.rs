@@ -17,7 +17,7 @@ use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2525".to_owned());
-    let listener = Listener::bind(&endpoint.parse::<Endpoint>()?, &ListenOptions::new())?;
+    let listener = Listener::bind(&endpoint.parse::<Endpoint>()?, &ListenOptions::new()).await?;
     println!("listening on {}", listener.local_endpoint());
     loop {
         let connection = listener.accept().await?;

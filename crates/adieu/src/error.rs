@@ -468,7 +468,7 @@ pub enum ListenCause {
     /// Our system did not accept: it has no descriptors left, for example.
     #[error("{0}")]
     Accept(#[source] SystemError),
-    /// The interrupt was raised while a connection was waited for.
+    /// The interrupt was raised while a connection was waited for; on tokio, or while the host's name was looked up.
     #[error("operation interrupted")]
     Interrupted,
 }

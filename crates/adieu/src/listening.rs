@@ -61,13 +61,25 @@ const TURNED_AWAY_AT_A_TIME: usize = 64;
 pub(crate) const BACKLOG: i32 = 4096;
 
 impl Listening {
-    /// Binds and listens. A socket that the service manager passed is taken.
+    /// Binds and listens. A socket that the service manager passed is taken. The name of a host is looked up on this thread.
     pub(crate) fn bind<H: Opened>(endpoint: &Endpoint, options: &Options) -> Result<Self, ListenError> {
         if let Endpoint::Passed { name } = endpoint {
             let taken = os::take_passed_socket(name);
             let socket = taken.map_err(|e| ListenError::new(endpoint, ListenCause::Passed(e)))?;
             return Self::over::<H>(socket.into(), endpoint, options);
         }
+        let network = Self::check::<H>(endpoint, options)?;
+        let found =
+            host_of_listener(endpoint).map_or(Ok(Vec::new()), |(host, port)| connecting::look_up(host, port));
+        let found = found.map_err(|error| ListenError::new(endpoint, ListenCause::Resolve(error)))?;
+        Self::bind_to(endpoint, options, network, found)
+    }
+
+    /// The first part of it, before the addresses of the host are known: finds out whether such an endpoint can be had at all.
+    pub(crate) fn check<H: Opened>(
+        endpoint: &Endpoint,
+        options: &Options,
+    ) -> Result<os::Network, ListenError> {
         let fail = |cause| ListenError::new(endpoint, cause);
         let system = |error: &io::Error| fail(ListenCause::Listen(system_error::of(error)));
         let network = os::Network::start().map_err(|e| system(&e))?;
@@ -78,6 +90,19 @@ impl Listening {
         if endpoint.host().is_none() && !H::HAS_UNIX_SOCKETS {
             return Err(fail(ListenCause::Endpoint(EndpointError::NoUnixSockets)));
         }
+        Ok(network)
+    }
+
+    /// The second part: binds to the first of the host's addresses that can be had, or to the path.
+    pub(crate) fn bind_to(
+        endpoint: &Endpoint,
+        options: &Options,
+        network: os::Network,
+        found: Vec<SocketAddr>,
+    ) -> Result<Self, ListenError> {
+        let fail = |cause| ListenError::new(endpoint, cause);
+        let system = |error: &io::Error| fail(ListenCause::Listen(system_error::of(error)));
+        let asked = &options.socket;
         let unix_name =
             |e: io::Error| fail(ListenCause::Endpoint(EndpointError::UnixName(system_error::of(&e))));
         let unbound = |error| match error {
@@ -96,8 +121,7 @@ impl Listening {
                 });
                 (bound.map_err(unbound)?, None)
             }
-            Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } => {
-                let found = connecting::look_up(host, *port).map_err(|e| fail(ListenCause::Resolve(e)))?;
+            Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } => {
                 let addresses = asked.suited(host, found).map_err(|e| fail(ListenCause::Unsuited(e)))?;
                 (first_bound(&addresses, asked).map_err(unbound)?, None)
             }
@@ -340,6 +364,16 @@ impl Listening {
     /// The system failed at waiting or accepting.
     pub(crate) fn cannot_accept(&self, error: &io::Error) -> ListenError {
         ListenError::new(&self.endpoint, ListenCause::Accept(system_error::of(error)))
+    }
+}
+
+/// The host whose addresses have to be known before it can be bound to, and the port. An empty one is every address.
+pub(crate) fn host_of_listener(endpoint: &Endpoint) -> Option<(&str, u16)> {
+    match endpoint {
+        Endpoint::Tcp { host, port } | Endpoint::Tls { host, port } if !host.is_empty() => {
+            Some((host, *port))
+        }
+        _ => None,
     }
 }
 

@@ -29,7 +29,7 @@ use crate::error::{ConnectCause, ConnectError, EndpointError, ResolveError};
 use crate::handle::{Opened, Readiness};
 use crate::link::{Established, HandshakeTurn, Link, transport};
 use crate::{Endpoint, Event, Options, Proxy, Role, Transport, os, system_error};
-use adieu_proto::Waiting;
+use adieu_proto::{Waiting, interleave};
 use proxy::{Asking, Blocked, Detour};
 use race::Racing;
 use std::io;
@@ -273,7 +273,9 @@ impl<'a, H: Opened> Connecting<'a, H> {
             self.check_time(Vec::new)?;
             return Ok((Stage::Resolving { lookup, host: whose }, Stepped::Wait));
         };
-        let addresses = answer.map_err(|error| self.blame(whose, ConnectCause::Resolve(error)))?;
+        let found = answer.map_err(|error| self.blame(whose, ConnectCause::Resolve(error)))?;
+        // In the order in which to try them.
+        let addresses = interleave(&found);
         self.link.facts.resolved = Some(self.link.now());
         self.link.observe(&Event::Resolved { addresses: &addresses });
         let proxy = self.detour.as_ref().map(|detour| detour.proxy()).filter(|_| whose == Host::Proxy);

@@ -5,7 +5,6 @@
 
 use crate::error::ResolveError;
 use crate::os;
-use adieu_proto::interleave;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,8 +45,7 @@ impl Lookup {
     /// There is no thread for it.
     pub(crate) fn start(host: &str, port: u16) -> Result<Self, ResolveError> {
         let name = host.to_owned();
-        Self::on_thread(move || look_up(&name, port).map(|found| interleave(&found)))
-            .map_err(|error| ResolveError::of_system(&error))
+        Self::on_thread(move || look_up(&name, port)).map_err(|error| ResolveError::of_system(&error))
     }
 
     fn on_thread(ask: impl FnOnce() -> Answer + Send + 'static) -> io::Result<Self> {
@@ -57,7 +55,7 @@ impl Lookup {
         Ok(Self { shared })
     }
 
-    /// The addresses, in the order in which to try them.
+    /// The addresses.
     pub(crate) fn poll(&self) -> Poll<Answer> {
         self.shared.lock().answer.take().map_or(Poll::Pending, Poll::Ready)
     }

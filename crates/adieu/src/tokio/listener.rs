@@ -1,14 +1,19 @@
 //! Listening, waited for with tokio's reactor.
 //!
-//! Binding and accepting are [`Listening`]'s, which the blocking face shares; here is nothing but the wait for a client.
+//! Binding and accepting are [`Listening`]'s, which the blocking face shares; here is nothing but the waits, for the addresses of
+//! a name and for a client.
 
 use super::connection::Connection;
-use super::raised::raised;
+use super::raised::{Raised, raised};
 use super::stream::Stream;
-use crate::listening::Listening;
+use crate::connecting::Lookup;
+use crate::listening::{Listening, host_of_listener};
 use crate::os::{Acceptor, AsyncInterrupt};
-use crate::{Address, Endpoint, Interrupt, ListenError, ListenOptions, OwnedSocket};
+use crate::{Address, Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, OwnedSocket};
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 /// Listens on an endpoint and accepts connections. The async [`adieu::Listener`](crate::Listener).
@@ -24,18 +29,25 @@ impl Listener {
     /// Binds and listens. The options go to every connection that is accepted. An endpoint that the service manager passed is
     /// [taken](Self::from_service_manager).
     ///
-    /// It is not async: nothing is waited for, except that the lookup of a host's name blocks the thread. An address such as
-    /// `127.0.0.1` is not looked up.
+    /// What is waited for is the lookup of a host's name, on a thread of its own; the interrupt of the options ends that too.
     ///
     /// # Errors
     ///
-    /// The name was not found, or no address could be bound.
+    /// The name was not found, no address could be bound, or the interrupt was raised.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime with I/O enabled.
-    pub fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, ListenError> {
-        Listening::bind::<Stream>(endpoint, &options.0).and_then(Self::new)
+    pub async fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, ListenError> {
+        let options = &options.0;
+        let Some((host, port)) = host_of_listener(endpoint) else {
+            return Listening::bind::<Stream>(endpoint, options).and_then(Self::new);
+        };
+        let network = Listening::check::<Stream>(endpoint, options)?;
+        let found = look_up(host, port, options.interrupt.as_ref())
+            .await
+            .map_err(|cause| ListenError::new(endpoint, cause))?;
+        Listening::bind_to(endpoint, options, network, found).and_then(Self::new)
     }
 
     fn new(inner: Listening) -> Result<Self, ListenError> {
@@ -89,7 +101,7 @@ impl Listener {
     ///
     /// Outside of a tokio runtime with I/O enabled.
     pub fn from_service_manager(name: &str, options: &ListenOptions) -> Result<Self, ListenError> {
-        Self::bind(&Endpoint::passed(name), options)
+        Listening::bind::<Stream>(&Endpoint::passed(name), &options.0).and_then(Self::new)
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
@@ -204,6 +216,28 @@ impl Listener {
         }
         Ok(self.interrupt.get().map(|interrupt| &**interrupt))
     }
+}
+
+/// The addresses of a host.
+async fn look_up(
+    host: &str,
+    port: u16,
+    interrupt: Option<&Interrupt>,
+) -> Result<Vec<SocketAddr>, ListenCause> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let lookup = Lookup::start(host, port).map_err(ListenCause::Resolve)?;
+    let mut raised = Raised::default();
+    poll_fn(|cx| {
+        if interrupt.is_some_and(|interrupt| raised.poll(interrupt, cx)) {
+            return Poll::Ready(Err(ListenCause::Interrupted));
+        }
+        // Before it is asked, so that no answer comes between the two.
+        lookup.wake(cx.waker());
+        lookup.poll().map_err(ListenCause::Resolve)
+    })
+    .await
 }
 
 #[cfg(unix)]

@@ -35,7 +35,7 @@ use tokio::task::coop::poll_proceed;
 /// use adieu::{ConnectOptions, Endpoint, ListenOptions, RelayOptions};
 ///
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 8080), &ListenOptions::new())?;
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 8080), &ListenOptions::new()).await?;
 /// let upstream = Endpoint::tcp("localhost", 80);
 /// loop {
 ///     let client = listener.accept().await?;

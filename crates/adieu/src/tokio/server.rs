@@ -25,7 +25,7 @@ use tokio::time::{timeout, timeout_at};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new())?;
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new()).await?;
 /// let endpoint = listener.local_endpoint().clone();
 /// let server = Server::new(listener);
 /// let handle = server.handle();

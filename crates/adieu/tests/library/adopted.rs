@@ -169,7 +169,7 @@ fn accepted(arm: Arm, endpoint: &Endpoint) -> (Report, Report) {
         Arm::Tokio => {
             let runtime = Rc::new(runtime());
             let listener = runtime
-                .block_on(async { adieu::tokio::Listener::bind(endpoint, &ListenOptions::new()) })
+                .block_on(async { adieu::tokio::Listener::bind(endpoint, &ListenOptions::new()).await })
                 .expect("it is free");
             let client = begin(listener.local_endpoint());
             let open = runtime.block_on(listener.accept()).expect("a client");

@@ -1,6 +1,6 @@
 //! Connecting: every address, none of them, and what each said.
 
-use crate::arms::{BOUND, on_both};
+use crate::arms::{BOUND, bounded, on_both, runtime};
 use adieu::{ConnectCause, ConnectOptions, Endpoint, Event, Limits, ListenOptions};
 use adieu_testkit::{places, skip};
 use std::io;
@@ -223,6 +223,25 @@ fn a_resolver_that_never_answers_is_bounded_and_holds_nobody_up_afterwards() {
             (error.report().ending().name(), error.report().timer().map(adieu::Timer::name)),
             ("timed_out", Some("connect"))
         );
+    });
+}
+
+#[test]
+fn a_listener_whose_name_is_looked_up_holds_no_other_task_up() {
+    bounded("tokio", || {
+        let _held = match places::own_silent_resolver() {
+            Ok(held) => held,
+            Err(error) => return skip::loudly("a resolver that never answers", &error),
+        };
+        let interrupt = adieu::Interrupt::new().expect("descriptors are left");
+        let (endpoint, options) =
+            (Endpoint::tcp("name.adieu.test", 0), ListenOptions::new().interrupt(&interrupt));
+        let bound = runtime().block_on(async {
+            let other = async { interrupt.raise(adieu::Signal::Interrupt) };
+            tokio::join!(biased; adieu::tokio::Listener::bind(&endpoint, &options), other).0
+        });
+        let error = bound.expect_err("its address is never known");
+        assert!(matches!(error.cause(), adieu::ListenCause::Interrupted), "{error}");
     });
 }
 

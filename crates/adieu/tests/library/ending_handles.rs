@@ -175,7 +175,7 @@ fn a_handshake_that_fails_tells_the_handle() {
         runtime().block_on(async {
             let options = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
             let any = Endpoint::tls("127.0.0.1", 0);
-            let listener = adieu::tokio::Listener::bind(&any, &options).expect("loopback");
+            let listener = adieu::tokio::Listener::bind(&any, &options).await.expect("loopback");
             let address = listener.local_endpoint().to_string().trim_start_matches("tls://").to_owned();
             let mut client = TcpStream::connect(&address).expect("it listens");
             let connection = listener.accept().await.expect("a client");

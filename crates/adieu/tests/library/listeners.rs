@@ -33,7 +33,8 @@ impl Arm {
             Self::Blocking => adieu::Listener::bind(endpoint, options).map(AnyListener::Blocking),
             Self::Tokio => {
                 let runtime = Rc::new(runtime());
-                let listener = runtime.block_on(async { adieu::tokio::Listener::bind(endpoint, options) })?;
+                let listener =
+                    runtime.block_on(async { adieu::tokio::Listener::bind(endpoint, options).await })?;
                 Ok(AnyListener::Tokio(runtime, listener))
             }
         }

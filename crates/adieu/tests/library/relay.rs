@@ -74,7 +74,7 @@ impl Setup {
                 adieu::relay(client, adieu::connect(&upstream, &onward).expect("it listens"), &relay)
             }
             Arm::Tokio => runtime().block_on(async {
-                let listener = adieu::tokio::Listener::bind(&place, &listen).expect("it can be bound");
+                let listener = adieu::tokio::Listener::bind(&place, &listen).await.expect("it can be bound");
                 tell.send(listener.local_endpoint().clone()).expect("somebody waits");
                 let client = listener.accept().await.expect("a client");
                 let server = adieu::tokio::connect(&upstream, &onward).await.expect("it listens");

@@ -407,7 +407,8 @@ fn a_service_whose_future_is_dropped_resets_its_connections() {
         let runtime = runtime();
         let (handle, mut client) = runtime.block_on(async {
             let endpoint = Endpoint::tcp("127.0.0.1", 0);
-            let listener = adieu::tokio::Listener::bind(&endpoint, &ListenOptions::new()).expect("loopback");
+            let listener =
+                adieu::tokio::Listener::bind(&endpoint, &ListenOptions::new()).await.expect("loopback");
             let address = listener.local_endpoint().to_string();
             let server = adieu::tokio::Server::new(listener);
             let handle = server.handle();

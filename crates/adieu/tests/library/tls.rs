@@ -120,8 +120,8 @@ fn failures_of_a_listener(over: Over) -> Vec<String> {
 fn failures_of_a_listener_on_tokio(over: Over) -> Vec<String> {
     matrix::failures_of_listening(over, |scenario, place| {
         let runtime = runtime();
-        let bound =
-            runtime.block_on(async { adieu::tokio::Listener::bind(&endpoint(place), &server(scenario)) });
+        let bound = runtime
+            .block_on(async { adieu::tokio::Listener::bind(&endpoint(place), &server(scenario)).await });
         let listener = bound.map_err(io::Error::other)?;
         let found = found(place, &listener.local_endpoint().to_string());
         let wait = move || {

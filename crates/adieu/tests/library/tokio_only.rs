@@ -176,7 +176,7 @@ fn both_halves_go_on_after_a_handshake_that_both_waited_for() {
     run(|| async {
         let server = ListenOptions::new().tls(Server::self_signed().build().expect("a key"));
         let listener =
-            adieu::tokio::Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).expect("loopback");
+            adieu::tokio::Listener::bind(&Endpoint::tls("127.0.0.1", 0), &server).await.expect("loopback");
         let address = listener.local_endpoint().to_string().trim_start_matches("tls://").to_owned();
         let (come, go) = tokio::sync::oneshot::channel::<()>();
         let client = tokio::spawn(async move {
@@ -348,7 +348,7 @@ fn a_writer_with_a_buffer_is_flushed_while_the_peer_thinks() {
 fn the_listener_accepts_and_serves() {
     run(|| async {
         let any = Endpoint::tcp("127.0.0.1", 0);
-        let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).expect("loopback");
+        let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).await.expect("loopback");
         let address = listener.local_endpoint().to_string();
         let client = std::thread::spawn(move || {
             let mut stream = std::net::TcpStream::connect(address).expect("it listens");
@@ -378,7 +378,7 @@ fn no_wake_up_is_lost_between_threads() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let any = Endpoint::tcp("127.0.0.1", 0);
-            let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).expect("loopback");
+            let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).await.expect("loopback");
             let endpoint = listener.local_endpoint().clone();
             let mut tasks = tokio::task::JoinSet::new();
             for _ in 0..TASKS {
@@ -433,7 +433,7 @@ fn an_interrupt_ends_an_accept_and_an_exchange() {
         let interrupt = Interrupt::new().expect("a pipe");
         let options = ListenOptions::new().interrupt(&interrupt);
         let listener =
-            adieu::tokio::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+            adieu::tokio::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).await.expect("loopback");
         let endpoint = listener.local_endpoint().clone();
         let plain = ConnectOptions::new();
         let (accepted, connected) = tokio::join!(listener.accept(), connect(&endpoint, &plain));
@@ -460,7 +460,7 @@ fn an_interrupt_ends_an_accept_and_an_exchange() {
 fn a_listener_has_the_methods_of_the_blocking_one() {
     run(|| async {
         let any = Endpoint::tcp("127.0.0.1", 0);
-        let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).expect("loopback");
+        let listener = adieu::tokio::Listener::bind(&any, &ListenOptions::new()).await.expect("loopback");
         let stop = Interrupt::new().expect("a pipe");
         let listener = listener.with_options(&ListenOptions::new(), &stop);
         assert!(listener.try_accept().expect("it listens").is_none());
@@ -491,8 +491,8 @@ fn a_direct_data_path_is_refused_and_the_blocking_face_has_it() {
             ListenCause::Option(error) => assert_eq!(*error, REFUSED),
             other => panic!("{other}"),
         };
-        of_listener(adieu::tokio::Listener::bind(&any, &direct).expect_err("it is refused"));
-        let listener = adieu::tokio::Listener::bind(&any, &listening).expect("loopback");
+        of_listener(adieu::tokio::Listener::bind(&any, &direct).await.expect_err("it is refused"));
+        let listener = adieu::tokio::Listener::bind(&any, &listening).await.expect("loopback");
         let endpoint = listener.local_endpoint().clone();
         let mut refused = vec![connect(&endpoint, &connecting).await.map(drop)];
         // Elsewhere there is no Fast Open, which is told first.

@@ -43,7 +43,7 @@ fn pair(is_ours: bool, is_narrow: bool) -> (TcpStream, TcpStream, JoinHandle<Cam
                     (before, behind) = (before.receive_buffer(LARGE), behind.send_buffer(SMALL));
                 }
                 let options = ListenOptions::new().socket(before);
-                let listener = adieu::tokio::Listener::bind(&place, &options).expect("loopback");
+                let listener = adieu::tokio::Listener::bind(&place, &options).await.expect("loopback");
                 tell.send(listener.local_endpoint().to_string()).expect("somebody waits");
                 let client = listener.accept().await.expect("a client");
                 let options = ConnectOptions::new().socket(behind);

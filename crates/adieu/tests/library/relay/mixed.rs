@@ -191,7 +191,7 @@ fn two_clients(arm: Arm, limits: Limits) -> ([TcpStream; 2], JoinHandle<RelayRep
                 adieu::relay(a, b, &RelayOptions::new())
             }
             Arm::Tokio => runtime().block_on(async {
-                let listener = adieu::tokio::Listener::bind(&place, &options).expect("loopback");
+                let listener = adieu::tokio::Listener::bind(&place, &options).await.expect("loopback");
                 tell.send(listener.local_endpoint().to_string()).expect("somebody waits");
                 let a = listener.accept().await.expect("a client");
                 let b = listener.accept().await.expect("a client");

@@ -215,7 +215,8 @@ impl Arm {
             }
             Self::Tokio => {
                 let runtime = runtime();
-                let listener = runtime.block_on(async { adieu::tokio::Listener::bind(&endpoint, &options) });
+                let listener =
+                    runtime.block_on(async { adieu::tokio::Listener::bind(&endpoint, &options).await });
                 let listener = listener.expect("it can be bound");
                 let server = server!(listener, adieu::tokio::Server, Handle::Tokio);
                 runtime.block_on(

@@ -70,7 +70,7 @@ fn serve(arm: Arm, tls: ServerConfig) -> (Endpoint, std::thread::JoinHandle<Repo
         }
         Arm::Tokio => {
             let runtime = runtime();
-            let bound = runtime.block_on(async { adieu::tokio::Listener::bind(&at, &options) });
+            let bound = runtime.block_on(async { adieu::tokio::Listener::bind(&at, &options).await });
             let listener = bound.expect("loopback");
             let endpoint = Endpoint::from(address_of(listener.local_endpoint()));
             let serving = std::thread::spawn(move || {

@@ -32,7 +32,7 @@ fn accepted(arm: Arm, options: &ListenOptions, first: &[u8]) -> Report {
             *connection.handshake().expect_err("it says too little")
         }
         Arm::Tokio => runtime().block_on(async {
-            let listener = adieu::tokio::Listener::bind(&bind, options).expect("loopback");
+            let listener = adieu::tokio::Listener::bind(&bind, options).await.expect("loopback");
             let _client = call(listener.local_endpoint());
             let connection = listener.accept().await.expect("a client");
             *connection.handshake().await.expect_err("it says too little")
@@ -83,7 +83,7 @@ fn a_bounded_read_waits_no_longer_for_a_handshake() {
                 (connection.read_within(&mut byte, SHORT), connection.read_within(&mut [], Duration::ZERO))
             }
             Arm::Tokio => runtime().block_on(async {
-                let listener = adieu::tokio::Listener::bind(&bind, &server()).expect("loopback");
+                let listener = adieu::tokio::Listener::bind(&bind, &server()).await.expect("loopback");
                 let _client = call(listener.local_endpoint());
                 let mut connection = listener.accept().await.expect("a client");
                 let read = connection.read_within(&mut byte, SHORT).await;
@@ -180,7 +180,7 @@ fn a_client_that_has_reset_before_it_was_accepted_has_its_address_still() {
                 (address, *listener.accept().expect("a client").handshake().expect_err("it has gone"))
             }
             Arm::Tokio => runtime().block_on(async {
-                let listener = adieu::tokio::Listener::bind(&bind, &server()).expect("loopback");
+                let listener = adieu::tokio::Listener::bind(&bind, &server()).await.expect("loopback");
                 let address = reset(listener.local_endpoint());
                 let accepted = listener.accept().await.expect("a client");
                 (address, *accepted.handshake().await.expect_err("it has gone"))
