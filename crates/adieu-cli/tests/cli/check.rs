@@ -6,7 +6,7 @@ use adieu_testkit::places;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
@@ -410,4 +410,50 @@ fn a_stdout_that_takes_nothing_is_a_failure_of_ours() {
     let script = format!("exec {} check {open} >&-", crate::ADIEU);
     let output = Command::new("sh").args(["-c", &script]).output().expect("a shell starts");
     assert_eq!(code(&output), Some(7), "{}", text(&output.stderr));
+}
+
+#[test]
+fn udp_is_open_if_it_answers_and_unknown_if_it_does_not() {
+    let bind = || UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    let port = |socket: &UdpSocket| socket.local_addr().expect("it has one").port();
+    let (quiet, server, elsewhere) = (bind(), bind(), bind());
+    // It has the port, and takes nothing but what its own peer sends: udp(7).
+    elsewhere.connect("127.0.0.1:9").expect("nothing is sent");
+    let silent = format!("udp://127.0.0.1:{}", port(&quiet));
+    let closed = format!("udp://127.0.0.1:{}", port(&elsewhere));
+    let answering = format!("udp://127.0.0.1:{}", port(&server));
+    let named = format!("udp://localhost:{}", port(&server));
+    let stop = server.try_clone().expect("it can be cloned");
+    let serving = std::thread::spawn(move || {
+        let mut room = [0; 64];
+        while let Ok((length, from)) = server.recv_from(&mut room) {
+            match &room[..length] {
+                b"stop" => break,
+                b"" => server.send_to(b"empty", from),
+                _ => server.send_to(b"pong", from),
+            }
+            .expect("loopback");
+        }
+    });
+    for (endpoint, args, state, status) in [
+        (&answering, &[][..], "open", 0),
+        (&named, &[], "open", 0),
+        (&answering, &["--send", "ping", "--expect", "^pong$"], "open", 0),
+        (&answering, &["--send", "ping", "--expect", "^other$"], "no_match", 3),
+        (&closed, &[], "refused", 3),
+        (&silent, &["--connect-timeout", "100ms"], "open_or_filtered", 8),
+        (&silent, &["--connect-timeout", "100ms", "--expect", "x"], "no_match", 3),
+    ] {
+        let (result, code) = result(&[&[&**endpoint], args].concat());
+        assert_eq!((result["state"].as_str(), code), (Some(state), Some(status)), "{endpoint}: {result}");
+    }
+    let output = run(&["check", "--connect-timeout", "100ms", &silent, &answering], b"");
+    assert_eq!(code(&output), Some(8));
+    assert_eq!(text(&output.stderr).trim(), "adieu: 1 of 2 is open, and of 1 it cannot be told");
+    // What is not open is known for sure.
+    let output = run(&["check", "--connect-timeout", "100ms", &silent, &closed], b"");
+    assert_eq!(code(&output), Some(3));
+    let to = stop.local_addr().expect("it has one");
+    stop.send_to(b"stop", to).expect("loopback");
+    serving.join().expect("it does not panic");
 }

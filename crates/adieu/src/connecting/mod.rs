@@ -250,12 +250,8 @@ impl<'a, H: Opened> Connecting<'a, H> {
             return self.found(whose, host, vec![SocketAddr::new(ip, port)]);
         }
         if whose == Host::Peer
-            && let Some(addresses) = &self.link.options.addresses
+            && let Some(addresses) = self.link.options.addresses_with(port)
         {
-            let mut addresses = addresses.to_vec();
-            for address in &mut addresses {
-                address.set_port(port);
-            }
             return self.found(whose, host, addresses);
         }
         self.check_time(Vec::new)?;

@@ -14,9 +14,10 @@ use std::task::{Poll, Waker};
 
 /// The addresses of a host: its own, if it is one, or those of its name.
 pub(super) fn find(link: &mut Link<Socket>, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectCause> {
-    let found = match host.parse::<IpAddr>() {
-        Ok(ip) => vec![SocketAddr::new(ip, port)],
-        Err(_) => look_up(link, host, port)?,
+    let found = match (host.parse::<IpAddr>(), link.options.addresses_with(port)) {
+        (Ok(ip), _) => vec![SocketAddr::new(ip, port)],
+        (_, Some(addresses)) => addresses,
+        _ => look_up(link, host, port)?,
     };
     link.options.socket.suited(host, found).map_err(ConnectCause::Unsuited)
 }

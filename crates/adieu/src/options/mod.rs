@@ -289,6 +289,15 @@ pub struct Options {
 }
 
 impl Options {
+    /// The addresses of the endpoint's host that are tried in the place of its name, with this port.
+    pub(crate) fn addresses_with(&self, port: u16) -> Option<Vec<SocketAddr>> {
+        let mut addresses = self.addresses.as_ref()?.to_vec();
+        for address in &mut addresses {
+            address.set_port(port);
+        }
+        Some(addresses)
+    }
+
     /// Of a connection that begins at `start`: its deadline, if [`deadline_at`](Limits::deadline_at) is the earlier.
     pub(crate) fn begin(&mut self, start: Instant) {
         let left = self.deadline_at.map(|moment| moment.saturating_duration_since(start));
@@ -313,6 +322,9 @@ impl Options {
 
     /// See [`ConnectOptions::check`].
     pub(crate) fn check(&self, endpoint: &Endpoint) -> Result<(), OptionError> {
+        if matches!(endpoint, Endpoint::Udp { .. }) {
+            return self.check_for_datagrams(endpoint);
+        }
         if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Config::needs_host) {
             return Err(OptionError::NoServerName);
         }

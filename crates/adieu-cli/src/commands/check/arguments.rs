@@ -29,6 +29,7 @@ Exit status:
   2    usage
   3    an endpoint is not open, or with --wait was not open in time; the command is not run
   7    our own system failed, so an endpoint could not be checked; or stdout failed
+  8    a UDP port did not answer, so it may be open or filtered; --send what its service answers
   126  the command cannot be run
   127  there is no such command
   130  interrupted (SIGINT)
@@ -50,7 +51,7 @@ If a command follows and all endpoints are open, the exit status is the command'
     mut_arg("quiet", |arg| arg.help("Print only the endpoints that are not open, and no summary; --report none prints nothing")))]
 pub(crate) struct Args {
     /// What to check
-    #[arg(help = "What to check: host:port, host:20-25, host:22,80,443, [::1]:port, host port, tls://host:port, unix:path, or unix:@name",
+    #[arg(help = "What to check: host:port, host:20-25, host:22,80,443, [::1]:port, host port, tls://host:port, udp://host:port, unix:path, or unix:@name",
           value_name = "ENDPOINT", num_args = 1.., required = true, add = Rules::new().each_is_an_endpoint(CommandSide::Connects))]
     pub(super) endpoint: Vec<OsString>,
 
@@ -64,7 +65,7 @@ pub(crate) struct Args {
     pub(super) wait: Option<Grace>,
 
     /// Give up an attempt that has no connection after this long, TLS handshake included; the wait for --expect has the same limit
-    /// [default: 5s]
+    /// [default: 5s; for an answer over UDP 1s]
     #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true)]
     pub(super) connect_timeout: Option<Duration>,
 

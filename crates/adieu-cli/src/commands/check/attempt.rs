@@ -1,13 +1,15 @@
 //! One attempt at one endpoint: a connection as `connect` makes it, what is asked of it, and a good end.
 //!
 //! What a server sees is a client that connects and leaves: our FIN, and no reset. What it says meanwhile is received, since
-//! to close with bytes unread is to reset. If it does not end its side, it is waited for no longer than [`GOODBYE`].
+//! to close with bytes unread is to reset. UDP has no connections: there a datagram is sent, and what comes back is all that is known. If it does not end its side, it is waited for no longer than [`GOODBYE`].
 
 use super::dialogue::{Answer, Dialogue};
 use super::names::{Names, Turn};
-use super::outcome::{Outcome, State};
+use super::outcome::{Outcome, State, rank};
 use super::plan::Group;
-use adieu::{ConnectCause, Connection, Endpoint, Event, Interrupt, Limits, Report};
+use adieu::datagram::{self, Probe};
+use adieu::{ConnectCause, ConnectOptions, Connection, Endpoint, Event, Interrupt, Limits, Report};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,8 @@ pub(super) struct Attempts {
     pub(super) min_days: Option<u32>,
     /// Bounds connecting, with the handshake, and once more the answer.
     pub(super) timeout: Duration,
+    /// Bounds the wait for an answer of UDP.
+    pub(super) datagram_timeout: Duration,
     pub(super) interrupt: Interrupt,
     /// Is told each step.
     pub(super) observer: Option<fn(&Endpoint, Duration, &Event<'_>)>,
@@ -43,7 +47,8 @@ impl Attempts {
     /// Makes one. `tell` is called as soon as it is known what it came to, before the connection is ended.
     pub(super) fn make(self: &Arc<Self>, planned: &Planned<'_>, tell: impl FnOnce(Outcome)) {
         let Planned { endpoint, group, .. } = *planned;
-        let limits = Limits::new().connect_timeout(self.limit(planned)).idle_timeout(self.timeout);
+        let limit = self.limit(planned);
+        let limits = Limits::new().connect_timeout(limit).idle_timeout(self.timeout);
         let mut options = group.options.clone().limits(limits).interrupt(&self.interrupt);
         let mut asks = None;
         if let Some(name) = group.name.as_deref() {
@@ -64,6 +69,9 @@ impl Attempts {
                 }
             });
         }
+        if matches!(endpoint, Endpoint::Udp { .. }) {
+            return self.ask_by_datagram(planned, &options, asks, tell);
+        }
         let began = Instant::now();
         let connected = adieu::connect(endpoint, &options);
         let took = began.elapsed();
@@ -71,6 +79,7 @@ impl Attempts {
             Ok(connection) => self.ask(planned, connection, began, tell),
             Err(error) => {
                 let outcome = Outcome::of_failure(&error, group.is_tls).took(took);
+                let outcome = outcome.cut_short(limit < self.timeout);
                 if let Some(name) = asks {
                     // If it was resolved, that counts already.
                     self.names.answer(name, Err(outcome.clone()));
@@ -126,6 +135,76 @@ impl Attempts {
             outcome = Outcome::new(State::TlsFailure).took(took).at(peer.as_ref()).with_detail(detail);
         }
         tell(outcome.with_tls(&report, self.min_days));
+    }
+}
+
+impl Attempts {
+    /// Sends datagrams to each address in turn, until one of them answers.
+    fn ask_by_datagram(
+        self: &Arc<Self>,
+        planned: &Planned<'_>,
+        options: &ConnectOptions,
+        asks: Option<&str>,
+        tell: impl FnOnce(Outcome),
+    ) {
+        let began = Instant::now();
+        let mut found: Option<Arc<[SocketAddr]>> = None;
+        if let Some(name) = asks {
+            // To have the name resolved. Nothing is sent.
+            let outcome = match datagram::connect(planned.endpoint, options) {
+                Ok(_) => Outcome::new(State::Failed).with_detail("the name has no address"),
+                Err(error) if matches!(error.cause(), ConnectCause::Interrupted) => return,
+                Err(error) => Outcome::of_failure(&error, false).took(began.elapsed()),
+            };
+            // If it was resolved, that counts already.
+            self.names.answer(name, Err(outcome));
+        }
+        if let Some(name) = &planned.group.name {
+            match self.names.turn(name, planned.at) {
+                Turn::Known(addresses) => found = Some(addresses),
+                Turn::Failed(outcome) => return tell(outcome),
+                Turn::Ask => unreachable!("it has just been asked"),
+            }
+        }
+        let mut options = options.clone();
+        let each = found.as_deref().map_or(1, <[_]>::len);
+        let mut best: Option<Outcome> = None;
+        for place in 0..each {
+            if let Some(address) = found.as_ref().map(|found| found[place]) {
+                options = options.addresses([address]);
+            }
+            let Some(outcome) = self.probe(planned, &options) else { return };
+            let is_better = best.as_ref().is_none_or(|best| rank(outcome.state) < rank(best.state));
+            if is_better {
+                best = Some(outcome);
+            }
+            if best.as_ref().is_some_and(Outcome::is_open) {
+                break;
+            }
+        }
+        if let Some(outcome) = best {
+            tell(outcome.took(began.elapsed()));
+        }
+    }
+
+    /// Asks one address. `None`: it was interrupted.
+    fn probe(&self, planned: &Planned<'_>, options: &ConnectOptions) -> Option<Outcome> {
+        let peer = match datagram::connect(planned.endpoint, options) {
+            Ok(peer) => peer,
+            Err(error) if matches!(error.cause(), ConnectCause::Interrupted) => return None,
+            Err(error) => return Some(Outcome::of_failure(&error, false)),
+        };
+        let address = peer.peer_address().cloned();
+        let limit = self.limit(planned).min(self.datagram_timeout);
+        let probe = Probe::new().payload(self.dialogue.send.as_slice()).wait(limit);
+        let outcome = match probe.ask(&peer) {
+            datagram::Answer::Answered { datagram, .. } => self.dialogue.judge(&datagram),
+            datagram::Answer::Refused { error, .. } => Outcome::of_datagram(&error),
+            datagram::Answer::Silent => self.dialogue.judge_silence(),
+            datagram::Answer::Failed { error } => Outcome::of_ours(&error),
+            _ => return None,
+        };
+        Some(outcome.at(address.as_ref()).cut_short(limit < self.datagram_timeout))
     }
 }
 

@@ -29,8 +29,6 @@ pub(super) struct Board {
     len: usize,
     again: Again,
     began: Instant,
-    /// An attempt that took less was cut short by the end of the time.
-    timeout: Duration,
     shared: Mutex<Shared>,
     /// There may be something to try.
     work: Condvar,
@@ -62,6 +60,8 @@ struct Shared {
 pub(super) struct Totals {
     pub(super) open: usize,
     pub(super) not_open: usize,
+    /// Neither: nothing came back of UDP.
+    pub(super) unknown: usize,
     /// Of those that are not: nobody knows, because our own system failed.
     pub(super) unchecked: usize,
 }
@@ -105,7 +105,7 @@ pub(super) enum Look {
 }
 
 impl Board {
-    pub(super) fn new(len: usize, again: Again, began: Instant, timeout: Duration, workers: usize) -> Self {
+    pub(super) fn new(len: usize, again: Again, began: Instant, workers: usize) -> Self {
         let results = match again {
             Again::Never => Results::InOrder { next: 0, held: BTreeMap::new() },
             Again::Until(_) => Results::AsTheyCome(VecDeque::new()),
@@ -123,7 +123,7 @@ impl Board {
             stopped: None,
         };
         let (work, news, over) = (Condvar::new(), Condvar::new(), Condvar::new());
-        Self { len, again, began, timeout, shared: Mutex::new(shared), work, news, over }
+        Self { len, again, began, shared: Mutex::new(shared), work, news, over }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -180,9 +180,8 @@ impl Board {
             let pause = before.as_ref().map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
             let next = if outcome.is_open() { None } else { self.next(now, pause) };
             // Whoever had no time to answer may still refuse.
-            let is_cut_short = outcome.state == State::NoAnswer && outcome.took < self.timeout;
             let outcome = match before {
-                Some(before) if is_cut_short => before.last,
+                Some(before) if outcome.is_cut_short => before.last,
                 _ => outcome,
             };
             if let Some(at) = next {
@@ -284,6 +283,7 @@ impl Shared {
         self.settled += 1;
         match settled.outcome.state {
             State::Open => self.totals.open += 1,
+            State::OpenOrFiltered => self.totals.unknown += 1,
             state => {
                 self.totals.not_open += 1;
                 self.totals.unchecked += usize::from(state == State::LocalFailure);
@@ -325,7 +325,7 @@ mod tests {
     use super::*;
 
     fn board(len: usize, again: Again) -> Board {
-        Board::new(len, again, Instant::now(), Duration::from_secs(5), 1)
+        Board::new(len, again, Instant::now(), 1)
     }
 
     fn places(settled: &[Settled]) -> Vec<usize> {
@@ -348,7 +348,7 @@ mod tests {
         board.leave();
         assert_eq!(board.wait(Duration::ZERO), Look::Pending);
         board.written();
-        let totals = Totals { open: 1, not_open: 2, unchecked: 1 };
+        let totals = Totals { open: 1, not_open: 2, unknown: 0, unchecked: 1 };
         assert_eq!(board.wait(Duration::ZERO), Look::Over(totals));
     }
 
@@ -378,7 +378,7 @@ mod tests {
         while Instant::now() < end {
             std::thread::yield_now();
         }
-        board.tell(place, Some(Outcome::new(State::NoAnswer)));
+        board.tell(place, Some(Outcome::new(State::NoAnswer).cut_short(true)));
         assert_eq!(board.take(), None);
         assert_eq!(board.news()[0].outcome.state, State::Refused);
     }

@@ -116,6 +116,25 @@ impl Dialogue {
     }
 }
 
+impl Dialogue {
+    /// What a datagram that was received comes to.
+    pub(super) fn judge(&self, datagram: &[u8]) -> Outcome {
+        match &self.expect {
+            Some(expected) if !expected.is_match(datagram) => no_match("the answer differs", datagram),
+            Some(_) => Outcome::new(State::Open).with_received(datagram),
+            None => Outcome::new(State::Open),
+        }
+    }
+
+    /// What it comes to that no datagram was received.
+    pub(super) fn judge_silence(&self) -> Outcome {
+        match &self.expect {
+            Some(_) => no_match("nothing came in time", &[]),
+            None => Outcome::new(State::OpenOrFiltered),
+        }
+    }
+}
+
 fn no_match(why: &str, received: &[u8]) -> Outcome {
     let detail = match received.len() {
         0 => format!("{why}, and no byte was received"),

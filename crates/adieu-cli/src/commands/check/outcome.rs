@@ -20,6 +20,8 @@ pub(super) enum State {
     Refused,
     /// Nothing came back in time.
     NoAnswer,
+    /// Nothing came back of UDP: somebody may receive there who has nothing to say, or a firewall swallows it.
+    OpenOrFiltered,
     /// There is no such name, or it has no address.
     NameNotFound,
     /// No name server answered, so nobody knows.
@@ -48,10 +50,11 @@ pub(super) enum State {
 
 impl State {
     #[cfg(test)]
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Open,
         Self::Refused,
         Self::NoAnswer,
+        Self::OpenOrFiltered,
         Self::NameNotFound,
         Self::NameServerSilent,
         Self::NoRoute,
@@ -72,6 +75,7 @@ impl State {
             Self::Open => "open",
             Self::Refused => "refused",
             Self::NoAnswer => "no_answer",
+            Self::OpenOrFiltered => "open_or_filtered",
             Self::NameNotFound => "name_not_found",
             Self::NameServerSilent => "name_server_silent",
             Self::NoRoute => "no_route",
@@ -93,6 +97,7 @@ impl State {
             Self::Open => "open",
             Self::Refused => "refused",
             Self::NoAnswer => "no answer",
+            Self::OpenOrFiltered => "no answer: open or filtered, UDP does not tell",
             Self::NameNotFound => "name not found",
             Self::NameServerSilent => "no answer of a name server",
             Self::NoRoute => "no route",
@@ -129,6 +134,8 @@ pub(super) struct Outcome {
     pub(super) state: State,
     /// How long it took until this was known.
     pub(super) took: Duration,
+    /// The time of the whole run was up before that of the attempt, so an answer may have been on its way.
+    pub(super) is_cut_short: bool,
     /// Rare: of 65,535 closed ports none has it.
     pub(super) facts: Option<Box<Facts>>,
 }
@@ -161,7 +168,7 @@ pub(super) struct Tls {
 
 impl Outcome {
     pub(super) fn new(state: State) -> Self {
-        Self { state, took: Duration::ZERO, facts: None }
+        Self { state, took: Duration::ZERO, is_cut_short: false, facts: None }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -170,6 +177,12 @@ impl Outcome {
 
     pub(super) fn took(mut self, took: Duration) -> Self {
         self.took = took;
+        self
+    }
+
+    /// Where silence is all that it has met, it may have been too short.
+    pub(super) fn cut_short(mut self, is_so: bool) -> Self {
+        self.is_cut_short = is_so && matches!(self.state, State::NoAnswer | State::OpenOrFiltered);
         self
     }
 
@@ -201,6 +214,16 @@ impl Outcome {
             self.facts().error = Some(error.clone());
         }
         self
+    }
+
+    /// What a system said of a datagram of ours.
+    pub(super) fn of_datagram(error: &SystemError) -> Self {
+        Self::new(of_system(error)).with_detail(error.to_string()).with_error(Some(error))
+    }
+
+    /// Our own system failed.
+    pub(super) fn of_ours(error: &SystemError) -> Self {
+        Self::new(State::LocalFailure).with_detail(error.to_string()).with_error(Some(error))
     }
 
     /// What the report of its connection says of TLS. A certificate that expires too soon is not what was asked for.
@@ -302,15 +325,22 @@ fn of_attempts<'a>(
     errors: impl Iterator<Item = &'a AttemptError> + Clone,
 ) -> (State, Option<&'a SystemError>) {
     let each = errors.map(|error| (of_attempt(error), error.system()));
-    let rank = |state: State| match state {
-        State::LocalFailure => 0,
-        State::Refused => 1,
-        State::NoAnswer => 2,
-        State::NoSocket | State::Forbidden => 3,
-        State::NoRoute => 5,
-        _ => 4,
-    };
     each.min_by_key(|(state, _)| rank(*state)).unwrap_or((State::Failed, None))
+}
+
+/// Of what several addresses said: the lower says more about the endpoint.
+pub(super) const fn rank(state: State) -> u8 {
+    match state {
+        State::Open => 0,
+        State::LocalFailure => 1,
+        State::NoMatch => 2,
+        State::OpenOrFiltered => 3,
+        State::Refused => 4,
+        State::NoAnswer => 5,
+        State::NoSocket | State::Forbidden => 6,
+        State::NoRoute => 8,
+        _ => 7,
+    }
 }
 
 fn of_attempt(error: &AttemptError) -> State {
@@ -318,13 +348,18 @@ fn of_attempt(error: &AttemptError) -> State {
         AttemptError::NoAnswer | AttemptError::ProxySilent => State::NoAnswer,
         AttemptError::Forbidden(_) | AttemptError::Exhausted(_) => State::LocalFailure,
         other if other.kind() == std::io::ErrorKind::TimedOut => State::NoAnswer,
-        other => match other.system().and_then(SystemError::meaning) {
-            Some(ErrorMeaning::Refused) => State::Refused,
-            Some(ErrorMeaning::Unreachable) => State::NoRoute,
-            Some(ErrorMeaning::NoSuchFile | ErrorMeaning::NotADirectory) => State::NoSocket,
-            Some(ErrorMeaning::Forbidden | ErrorMeaning::NotPermitted) => State::Forbidden,
-            _ => State::Failed,
-        },
+        other => other.system().map_or(State::Failed, of_system),
+    }
+}
+
+/// What a system said of an address.
+fn of_system(error: &SystemError) -> State {
+    match error.meaning() {
+        Some(ErrorMeaning::Refused) => State::Refused,
+        Some(ErrorMeaning::Unreachable) => State::NoRoute,
+        Some(ErrorMeaning::NoSuchFile | ErrorMeaning::NotADirectory) => State::NoSocket,
+        Some(ErrorMeaning::Forbidden | ErrorMeaning::NotPermitted) => State::Forbidden,
+        _ => State::Failed,
     }
 }
 
@@ -395,7 +430,8 @@ pub(super) fn beginning(received: &[u8]) -> String {
 /// Whether an endpoint was written as this address.
 fn says(endpoint: &Endpoint, address: &Address) -> bool {
     let (endpoint, address) = (endpoint.to_string(), address.to_string());
-    endpoint == address || endpoint.strip_prefix("tls://").is_some_and(|rest| rest == address)
+    let bare = endpoint.strip_prefix("tls://").or(endpoint.strip_prefix("udp://"));
+    bare.unwrap_or(&endpoint) == address
 }
 
 /// The line for people.

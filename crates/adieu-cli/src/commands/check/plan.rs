@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How long one attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long an answer of UDP is waited for.
+const DATAGRAM_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How many attempts are made at the same time.
 const PARALLEL: u32 = 64;
 
@@ -24,6 +27,7 @@ pub(crate) struct Plan {
     pub(super) dialogue: Dialogue,
     pub(super) min_days: Option<u32>,
     pub(super) connect_timeout: Duration,
+    pub(super) datagram_timeout: Duration,
     pub(super) parallel: usize,
     /// Until all are open. `None`: each is tried once.
     pub(super) wait: Option<Grace>,
@@ -94,6 +98,9 @@ impl Plan {
             let mut is_proxied = false;
             if !is_unix(&word) || !has_ports {
                 let proxy = args.proxy.resolve(&word.endpoint).map_err(NoPlan::refused)?;
+                if proxy.is_some() && matches!(word.endpoint, Endpoint::Udp { .. }) {
+                    return Err(NoPlan::refused("UDP is not spoken through a proxy: leave --proxy out"));
+                }
                 is_proxied = proxy.is_some();
                 options = options.proxy(proxy);
             }
@@ -103,7 +110,9 @@ impl Plan {
             }
             options.check(&word.endpoint)?;
             let name = match &word.endpoint {
-                Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } => Some(host),
+                Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } | Endpoint::Udp { host, .. } => {
+                    Some(host)
+                }
                 _ => None,
             };
             let name = name.filter(|host| !is_proxied && host.parse::<IpAddr>().is_err()).cloned();
@@ -119,6 +128,7 @@ impl Plan {
             dialogue,
             min_days: args.min_days,
             connect_timeout: args.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            datagram_timeout: args.connect_timeout.unwrap_or(DATAGRAM_TIMEOUT),
             parallel: args.parallel.unwrap_or(PARALLEL).try_into().unwrap_or(usize::MAX),
             wait: args.wait,
             command: args.command.clone(),

@@ -16,7 +16,7 @@ use crate::options::durations::Grace;
 use crate::os::signals;
 use crate::printer::{Printer, complain};
 use crate::{os, said, steps};
-use adieu::{Ending, Endpoint, Event, Interrupt, describe_error};
+use adieu::{Ending, Endpoint, Event, Interrupt, Missing, describe_error};
 use indicatif::ProgressBar;
 use std::io;
 use std::sync::Arc;
@@ -57,8 +57,8 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
 }
 
 fn check(plan: Plan, printer: &Arc<Printer>) -> io::Result<ExitStatus> {
-    let Plan { targets, dialogue, min_days, connect_timeout, parallel, wait, command, only_open, reports } =
-        plan;
+    let Plan { targets, dialogue, min_days, connect_timeout, parallel, wait, command, .. } = plan;
+    let (reports, only_open, datagram_timeout) = (plan.reports, plan.only_open, plan.datagram_timeout);
     let output = Output::new(&reports, only_open, !command.is_empty());
     output.check()?;
     let interrupt = Interrupt::new()?;
@@ -70,7 +70,7 @@ fn check(plan: Plan, printer: &Arc<Printer>) -> io::Result<ExitStatus> {
         // What is further away than the clock goes is no limit.
         Some(_) => Again::Until(limit.and_then(|limit| began.checked_add(limit))),
     };
-    let board = Arc::new(Board::new(targets.len(), again, began, connect_timeout, workers));
+    let board = Arc::new(Board::new(targets.len(), again, began, workers));
     stop_on_signal(&board, &interrupt)?;
 
     let attempts = Arc::new(Attempts {
@@ -78,6 +78,7 @@ fn check(plan: Plan, printer: &Arc<Printer>) -> io::Result<ExitStatus> {
         dialogue,
         min_days,
         timeout: connect_timeout,
+        datagram_timeout,
         interrupt: interrupt.clone(),
         observer: reports.verbose.then_some(step as fn(&Endpoint, Duration, &Event<'_>)),
     });
@@ -131,18 +132,29 @@ fn status_of(totals: Totals) -> ExitStatus {
     match totals {
         Totals { unchecked: 1.., .. } => ExitStatus::LocalFailure,
         Totals { not_open: 1.., .. } => ExitStatus::Ending(adieu::exit_code(Ending::NoConnection)),
+        // Of UDP silence proves nothing.
+        Totals { unknown: 1.., .. } => {
+            ExitStatus::Ending(adieu::exit_code(Ending::Indeterminate { missing: Missing::Cause }))
+        }
         _ => ExitStatus::Success,
     }
 }
 
-fn summary(Totals { open, not_open, .. }: Totals) -> String {
-    let all = open + not_open;
-    match (open, not_open) {
-        (_, 0) => format!("all {all} are open"),
-        (0, _) => format!("none of {all} is open"),
-        (1, _) => format!("1 of {all} is open"),
+fn summary(totals: Totals) -> String {
+    let Totals { open, not_open, unknown, .. } = totals;
+    let all = open + not_open + unknown;
+    let mut text = match open {
+        _ if open == all => format!("all {all} are open"),
+        0 => format!("none of {all} is known to be open"),
+        1 => format!("1 of {all} is open"),
         _ => format!("{open} of {all} are open"),
+    };
+    match unknown {
+        0 => {}
+        1 => text += ", and of 1 it cannot be told",
+        _ => text += &format!(", and of {unknown} it cannot be told"),
     }
+    text
 }
 
 /// How many attempts are made at the same time.

@@ -43,7 +43,9 @@ impl Word {
 
 fn with_port(endpoint: &Endpoint, number: u16) -> Endpoint {
     let mut endpoint = endpoint.clone();
-    if let Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } = &mut endpoint {
+    if let Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } | Endpoint::Udp { port, .. } =
+        &mut endpoint
+    {
         *port = number;
     }
     endpoint
@@ -107,10 +109,12 @@ fn word(written: &OsString) -> anyhow::Result<Word> {
 /// The port of an endpoint. `None`: it has none.
 fn port_of(endpoint: &Endpoint) -> anyhow::Result<Option<u16>> {
     match endpoint {
-        Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } => {
+        Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } | Endpoint::Udp { port: 0, .. } => {
             bail!("port 0 cannot be connected to")
         }
-        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } => Ok(Some(*port)),
+        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } | Endpoint::Udp { port, .. } => {
+            Ok(Some(*port))
+        }
         _ => Ok(None),
     }
 }
@@ -159,6 +163,7 @@ mod tests {
             (&["[::1]:1-2"], &["[::1]:1", "[::1]:2"]),
             (&["tls://h:443,8443"], &["tls://h:443", "tls://h:8443"]),
             (&["tcp://h:5-5"], &["h:5"]),
+            (&["udp://h:53,67-68"], &["udp://h:53", "udp://h:67", "udp://h:68"]),
             (&["unix:/run/a:1-2,3"], &["unix:/run/a:1-2,3"]),
             (&["unix:@a,b"], &["unix:@a,b"]),
             (&["a:1", "b:2-3"], &["a:1", "b:2", "b:3"]),
