@@ -122,7 +122,7 @@ fn ncat() -> String {
         let long = match option.long {
             "" | "4" | "6" | "g" | "G" => String::new(),
             long if option.letter.is_some() => format!(", --{long}"),
-            long => format!("  --{long}"),
+            long => format!("--{long}"),
         };
         let value = match option.value {
             // As the original's help has it: with no value at all.

@@ -97,13 +97,13 @@ impl<'a> Getopt<'a> {
 
     fn long(&mut self, name: &str) -> Result<Given, String> {
         let has_long = self.table.iter().any(|option| option.letter.is_none() && !option.is_ours);
-        let option = match self.named(name) {
+        let glued = self.parser.optional_value();
+        let option = match self.named(name, glued.as_deref()) {
             Ok(option) => option,
             // Without long options, getopt reads a cluster of letters, of which the first is a dash.
             Err(_) if !has_long => return Err(self.message("invalid option -- '-'")),
             Err(message) => return Err(self.message(&message)),
         };
-        let glued = self.parser.optional_value();
         match (option.value, glued) {
             (None, None) => Ok(Given { option, value: None }),
             (None, Some(_)) => {
@@ -118,8 +118,12 @@ impl<'a> Getopt<'a> {
     }
 
     /// The option of a long name, or of the beginning of one. Options of ours have no abbreviations, so that those of the
-    /// flavour mean what they mean in it.
-    fn named(&self, name: &str) -> Result<&'static Opt, String> {
+    /// flavour mean what they mean in it. `glued`: the value behind it, for the message.
+    fn named(&self, name: &str, glued: Option<&OsStr>) -> Result<&'static Opt, String> {
+        let written = || match glued {
+            Some(value) => format!("--{name}={}", super::text(value)),
+            None => format!("--{name}"),
+        };
         if let Some(exact) = self.table.iter().find(|option| option.long == name && !name.is_empty()) {
             return Ok(exact);
         }
@@ -128,7 +132,7 @@ impl<'a> Getopt<'a> {
             .iter()
             .filter(|option| !option.is_ours && !option.long.is_empty() && option.long.starts_with(name));
         let Some(first) = begun.next() else {
-            return Err(format!("unrecognized option '--{name}'"));
+            return Err(format!("unrecognized option '{}'", written()));
         };
         // Names that come to the same are not told apart.
         let others: Vec<&Opt> = begun.filter(|other| !first.comes_to_the_same(other)).collect();
@@ -137,7 +141,7 @@ impl<'a> Getopt<'a> {
         }
         let names = std::iter::once(first).chain(others).map(|option| format!(" '--{}'", option.long));
         let names: String = names.collect();
-        Err(format!("option '--{name}' is ambiguous; possibilities:{names}"))
+        Err(format!("option '{}' is ambiguous; possibilities:{names}", written()))
     }
 
     fn message(&self, text: &str) -> String {
