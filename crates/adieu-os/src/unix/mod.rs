@@ -29,7 +29,7 @@ pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub(crate) use resolver_codes::{describe_resolver_code, resolver_code_is_unique};
-pub use services::{service_name, service_port};
+pub use services::service_name;
 pub use socket_file::{SocketFile, bind_at, bind_to_own_name, listen_at};
 pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,

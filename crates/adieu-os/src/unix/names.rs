@@ -19,11 +19,11 @@ fn failure(code: libc::c_int) -> LookUpError {
 }
 
 /// The list that `getaddrinfo` gave.
-pub(super) struct List(pub(super) *mut libc::addrinfo);
+struct List(*mut libc::addrinfo);
 
 impl List {
     /// The addresses of the Internet that it has.
-    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let mut found = Vec::new();
         let mut next = self.0;
         #[expect(unsafe_code, reason = "the list is one of pointers")]

@@ -47,7 +47,7 @@ pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_
 pub use lines::{open_for_lines, write_now, write_waiting};
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
-pub use services::{service_name, service_port};
+pub use services::service_name;
 pub use socket::{
     SocketFile, abstract_name_of, is_ipv6, is_listening, is_not_a_socket, is_open, listen_at, path_of, peek,
     prepare_to_bind, set_tos, set_traffic_class, take_passed_socket, was_connected,

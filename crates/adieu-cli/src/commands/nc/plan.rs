@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "the running of a plan reads it, and is written next")]
 
 use super::flavour::Flavour;
+use crate::options::access::Access;
 use crate::options::reporting::Reports;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -188,13 +189,6 @@ pub(super) enum ProxyKind {
     Socks4,
     Socks5,
     HttpConnect,
-}
-
-/// Who may connect: addresses and networks, as written and checked to be such. Empty `allow`: everybody.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Access {
-    pub(super) allow: Vec<String>,
-    pub(super) deny: Vec<String>,
 }
 
 /// Options of the socket. `None` and `false`: the system's default.

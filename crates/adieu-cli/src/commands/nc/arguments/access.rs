@@ -4,6 +4,7 @@
 //! anybody.
 
 use super::Stop;
+use ipnet::{IpNet, Ipv4Net};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use std::path::Path;
 const MOST_OF_A_RANGE: usize = 4096;
 
 /// The networks of a list with commas.
-pub(super) fn list(text: &str, numeric: bool) -> Result<Vec<String>, Stop> {
+pub(super) fn list(text: &str, numeric: bool) -> Result<Vec<IpNet>, Stop> {
     let mut networks = Vec::new();
     for spec in text.split(',').filter(|spec| !spec.is_empty()) {
         networks.extend(networks_of(spec, numeric)?);
@@ -20,7 +21,7 @@ pub(super) fn list(text: &str, numeric: bool) -> Result<Vec<String>, Stop> {
 }
 
 /// The networks of a file: specifications between blanks, and comments that `#` begins.
-pub(super) fn file(path: &Path, numeric: bool) -> Result<Vec<String>, Stop> {
+pub(super) fn file(path: &Path, numeric: bool) -> Result<Vec<IpNet>, Stop> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
         let why = adieu::describe_error(&error);
@@ -36,7 +37,7 @@ pub(super) fn file(path: &Path, numeric: bool) -> Result<Vec<String>, Stop> {
     Ok(networks)
 }
 
-fn networks_of(spec: &str, numeric: bool) -> Result<Vec<String>, Stop> {
+fn networks_of(spec: &str, numeric: bool) -> Result<Vec<IpNet>, Stop> {
     let wrong = |why: &str| {
         let why = if why.is_empty() { String::new() } else { format!("Ncat: {why}\n") };
         Stop::new(format!("{why}Ncat: error in host specification \"{spec}\". QUITTING."), 2)
@@ -63,19 +64,11 @@ fn networks_of(spec: &str, numeric: bool) -> Result<Vec<String>, Stop> {
 }
 
 /// A network, without the bits behind its prefix.
-fn with_prefix(ip: IpAddr, prefix: Option<&str>) -> Option<String> {
-    let (bits, width) = match ip {
-        IpAddr::V4(ip) => (u128::from(ip.to_bits()), 32),
-        IpAddr::V6(ip) => (ip.to_bits(), 128),
-    };
-    let Some(prefix) = prefix else { return Some(ip.to_string()) };
-    let length: u32 = prefix.parse().ok().filter(|length| *length <= width)?;
-    let bits = bits.checked_shr(width - length).unwrap_or(0).checked_shl(width - length).unwrap_or(0);
-    let ip: IpAddr = match ip {
-        IpAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::from_bits(u32::try_from(bits).ok()?)),
-        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::from_bits(bits)),
-    };
-    Some(format!("{ip}/{length}"))
+fn with_prefix(ip: IpAddr, prefix: Option<&str>) -> Option<IpNet> {
+    match prefix {
+        None => Some(ip.into()),
+        Some(length) => Some(IpNet::new(ip, length.parse().ok()?).ok()?.trunc()),
+    }
 }
 
 /// Four octets, each with its least and its greatest value. `None`: not written so.
@@ -95,7 +88,7 @@ fn octet(text: &str) -> Option<(u8, u8)> {
 }
 
 /// Octet ranges as networks: octets at the end that may have any value are a prefix.
-fn expand(octets: [(u8, u8); 4]) -> Option<Vec<String>> {
+fn expand(octets: [(u8, u8); 4]) -> Option<Vec<IpNet>> {
     let free = octets.iter().rev().take_while(|octet| **octet == (0, 255)).count();
     let mut heads = vec![Vec::new()];
     for (low, high) in &octets[..4 - free] {
@@ -108,10 +101,12 @@ fn expand(octets: [(u8, u8); 4]) -> Option<Vec<String>> {
         }
     }
     let network = |head: Vec<u8>| {
-        let all: Vec<String> = head.iter().copied().chain([0; 4]).take(4).map(|o| o.to_string()).collect();
-        format!("{}/{}", all.join("."), 8 * head.len())
+        let mut octets = [0; 4];
+        octets[..head.len()].copy_from_slice(&head);
+        let length = u8::try_from(8 * head.len()).ok()?;
+        Ipv4Net::new(octets.into(), length).ok().map(IpNet::from)
     };
-    Some(heads.into_iter().map(network).collect())
+    heads.into_iter().map(network).collect()
 }
 
 #[cfg(test)]
@@ -121,18 +116,19 @@ mod tests {
     #[test]
     fn host_specifications_become_networks() {
         for (spec, networks) in [
-            ("192.0.2.1", &["192.0.2.1"][..]),
+            ("192.0.2.1", &["192.0.2.1/32"][..]),
             ("192.0.2.77/24", &["192.0.2.0/24"]),
             ("192.0.2.77/0", &["0.0.0.0/0"]),
-            ("::1", &["::1"]),
+            ("::1", &["::1/128"]),
             ("fd00:1::1/8", &["fd00::/8"]),
             ("::/0", &["::/0"]),
             ("192.0.2.1-3", &["192.0.2.1/32", "192.0.2.2/32", "192.0.2.3/32"]),
             ("10.0-1.*.*", &["10.0.0.0/16", "10.1.0.0/16"]),
             ("10.*.*.-", &["10.0.0.0/8"]),
-            ("10.0.0.1,10.0.0.2", &["10.0.0.1", "10.0.0.2"]),
+            ("10.0.0.1,10.0.0.2", &["10.0.0.1/32", "10.0.0.2/32"]),
         ] {
-            assert_eq!(list(spec, true), Ok(networks.iter().map(|n| (*n).to_owned()).collect()), "{spec}");
+            let networks = networks.iter().map(|network| network.parse().expect("a network"));
+            assert_eq!(list(spec, true), Ok(networks.collect()), "{spec}");
         }
         for wrong in
             ["10.0.0.0/33", "fd00::/129", "nosuchname", "10.0.0.1-3/24", "1-255.1-255.1.1", "5-1.0.0.0"]

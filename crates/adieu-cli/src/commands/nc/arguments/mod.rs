@@ -19,8 +19,9 @@ pub(super) mod tables;
 mod traditional;
 
 use super::flavour::Flavour;
-use super::plan::{Access, AtInputEnd, ExitRule, Family, Mode, Plan, SocketChoices, Transport};
+use super::plan::{AtInputEnd, ExitRule, Family, Mode, Plan, SocketChoices, Transport};
 use crate::exit::ExitStatus;
+use crate::options::access::Access;
 use crate::options::reporting::Reports;
 use crate::{printer, said, stdout};
 use std::ffi::{OsStr, OsString};

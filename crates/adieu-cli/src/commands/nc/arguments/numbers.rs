@@ -63,9 +63,17 @@ pub(super) fn ncat_time(text: &str) -> Option<Duration> {
 pub(super) fn service(text: &str, is_udp: bool) -> Option<u16> {
     match strtonum(text, 0, u16::MAX.into()) {
         Ok(number) => u16::try_from(number).ok(),
-        Err("invalid") => adieu_os::service_port(text, is_udp),
+        Err("invalid") => service_port(text, is_udp),
         Err(_) => None,
     }
+}
+
+/// The port of a service by its name. A number is no name.
+pub(super) fn service_port(name: &str, is_udp: bool) -> Option<u16> {
+    if name.is_empty() || name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    adieu_os::port_of_service(name, if is_udp { socket2::Type::DGRAM } else { socket2::Type::STREAM })
 }
 
 /// What `getaddrinfo` says of a port that it does not know.

@@ -1,7 +1,7 @@
 //! OpenBSD's nc, and Debian's: letters, values and their checks, in the original's order and words.
 
 use super::getopt::{Getopt, Given};
-use super::numbers::{UNKNOWN_SERVICE, seconds, service, shuffle, strtonum};
+use super::numbers::{UNKNOWN_SERVICE, seconds, service, service_port, shuffle, strtonum};
 use super::tables::Standing;
 use super::{Stop, Surroundings, blank, not_supported, tables, text};
 use crate::commands::nc::flavour::Flavour;
@@ -392,7 +392,7 @@ impl Options<'_> {
 
     /// The ports of one operand: a service, a range, or a number.
     fn add_ports(&self, text: &str, all: &mut Vec<u16>) -> Result<(), Stop> {
-        if let Some(port) = adieu_os::service_port(text, self.is_udp) {
+        if let Some(port) = service_port(text, self.is_udp) {
             all.push(port);
             return Ok(());
         }
@@ -410,7 +410,7 @@ impl Options<'_> {
     fn port_number(&self, text: &str) -> Result<u16, Stop> {
         match strtonum(text, 1, u16::MAX.into()) {
             Ok(number) => Ok(u16::try_from(number).unwrap_or(u16::MAX)),
-            Err("invalid") => match adieu_os::service_port(text, self.is_udp) {
+            Err("invalid") => match service_port(text, self.is_udp) {
                 Some(port) => Ok(port),
                 None if self.around.flavour == Flavour::OpenBsd => {
                     Err(self.error(&format!("service \"{text}\" unknown")))

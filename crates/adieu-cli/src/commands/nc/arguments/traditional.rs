@@ -1,7 +1,7 @@
 //! Hobbit's netcat 1.10: letters, values and their checks, in the original's order and words.
 
 use super::getopt::{Getopt, Given};
-use super::numbers::{atoi, is_inet_aton, seconds, shuffle};
+use super::numbers::{atoi, is_inet_aton, seconds, service_port, shuffle};
 use super::tables::Standing;
 use super::{Stop, Surroundings, blank, not_supported, tables, text};
 use crate::commands::nc::help;
@@ -115,7 +115,7 @@ impl Options<'_> {
     fn port(&self, text: &str) -> Option<u16> {
         match atoi(text) {
             0 if self.plan.numeric => None,
-            0 => adieu_os::service_port(text, self.is_udp),
+            0 => service_port(text, self.is_udp),
             // The original takes the lowest 16 bits of a number.
             number => u16::try_from(number).ok(),
         }
