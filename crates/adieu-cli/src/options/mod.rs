@@ -2,7 +2,9 @@
 
 pub(crate) mod access;
 pub(crate) mod durations;
+pub(crate) mod exchange;
 pub(crate) mod proxy;
+pub(crate) mod rate;
 pub(crate) mod reporting;
 pub(crate) mod socket;
 pub(crate) mod timers;

@@ -2,10 +2,10 @@
 
 use crate::options::FirstClient;
 use crate::options::proxy::ProxyOptions;
+use crate::options::rate::Rate;
 use crate::options::socket::Source;
 use crate::options::tls::EitherTls;
 use crate::parsing::rules::{CommandSide, Rules};
-use anyhow::{Result, anyhow};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
 use std::ffi::OsStr;
@@ -56,9 +56,8 @@ pub(crate) struct Transfer {
           add = Rules::new().guards(|_| true))]
     pub(crate) secret_file: Option<PathBuf>,
 
-    /// Transfer at most this many bytes per second, such as 500K or 10M
-    #[arg(long, value_name = "RATE", env = "ADIEU_LIMIT_RATE", hide_env_values = true, value_parser = rate)]
-    pub(crate) limit_rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) rate: Rate,
 
     /// When listening: write the port (or the socket's path) to this file once it listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
@@ -78,21 +77,6 @@ pub(crate) struct Transfer {
     pub(crate) proxy: ProxyOptions,
 }
 
-/// Bytes per second as people write them.
-fn rate(text: &str) -> Result<u64> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'K' | 'k')) => (&text[..at], 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = digits.parse().map_err(|_| anyhow!("write bytes per second, as in 500K or 10M"))?;
-    match number.checked_mul(1 << shift) {
-        Some(0) | None => Err(anyhow!("it must be at least 1, and less than 16 EiB")),
-        Some(rate) => Ok(rate),
-    }
-}
-
 impl Transfer {
     /// A number after --retry is a word of its own: what to say of it.
     pub(crate) fn hint<'a>(&self, mut words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
@@ -103,21 +87,5 @@ impl Transfer {
 
     pub(crate) fn has_secret(&self) -> bool {
         self.secret.is_some() || self.secret_file.is_some()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rate;
-
-    #[test]
-    fn rates_are_written_as_people_write_them() {
-        assert_eq!(rate("500K").ok(), Some(500 << 10));
-        assert_eq!(rate("10m").ok(), Some(10 << 20));
-        assert_eq!(rate("1G").ok(), Some(1 << 30));
-        assert_eq!(rate("17").ok(), Some(17));
-        for wrong in ["", "K", "0", "-1M", "fast", "99999999999G"] {
-            assert!(rate(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -98,7 +98,7 @@ impl Plan {
             deadline,
             retries: transfer.retry.unwrap_or(0),
             resume: transfer.resume,
-            limit_rate: transfer.limit_rate,
+            limit_rate: transfer.rate.limit_rate,
             secret: None,
             fingerprint,
             protection,
