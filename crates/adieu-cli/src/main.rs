@@ -6,6 +6,7 @@
 mod addresses;
 mod cli;
 mod commands;
+mod dump;
 mod exit;
 mod hints;
 mod no_plan;

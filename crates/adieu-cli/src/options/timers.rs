@@ -29,7 +29,7 @@ pub(crate) struct Timers {
     /// Once the peer has ended, a stdin that is silent for this long counts as ended: half-close and finish; "none" waits for
     /// its end [default: 0s on a terminal, none with --exec; else an input that is silent for 2s is given up, exit 8]
     #[arg(long, value_name = "DURATION", env = "ADIEU_INPUT_GRACE", value_parser = grace, hide_env_values = true,
-          add = Rules::new().meaningless_with(&[With::Any("echo")]))]
+          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("recv_only")]))]
     pub(crate) input_grace: Option<Grace>,
 }
 

@@ -6,6 +6,7 @@
 //! would not be kept.
 
 use crate::os::{ExecStatus, Served};
+use adieu::exchange::ExchangeOptions;
 use adieu::{Connection, Interrupt, LocalEnd};
 use std::io;
 
@@ -16,6 +17,7 @@ pub(crate) const REFUSAL: Option<&str> = Some(
 
 pub(crate) fn serve(
     _: Connection,
+    _: ExchangeOptions,
     _: &str,
     _: ExecStatus,
     _: Option<std::time::Duration>,

@@ -5,6 +5,7 @@
 mod access;
 mod activation;
 mod bounds;
+mod captures;
 mod check;
 mod check_waits;
 mod completions;
@@ -12,6 +13,7 @@ mod cuts;
 mod descriptors;
 mod endpoints;
 mod events;
+mod exchange;
 #[cfg(target_os = "linux")]
 mod fast_open;
 mod hints;

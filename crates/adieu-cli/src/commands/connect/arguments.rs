@@ -2,11 +2,12 @@
 
 use crate::exit;
 use crate::options::Shared;
+use crate::options::exchange::Exchange;
 use crate::options::proxy::ProxyOptions;
 use crate::options::reporting::Reporting;
 use crate::options::socket::Source;
 use crate::options::tls::ConnectTls;
-use crate::parsing::rules::{CommandSide, Rules};
+use crate::parsing::rules::{CommandSide, Rules, With};
 use clap::ArgAction;
 use clap::builder::BoolishValueParser;
 use std::ffi::OsString;
@@ -28,6 +29,9 @@ pub(crate) struct Args {
     pub(super) endpoint: Vec<OsString>,
 
     #[command(flatten)]
+    pub(super) exchange: Exchange,
+
+    #[command(flatten)]
     pub(super) tls: ConnectTls,
 
     #[command(flatten)]
@@ -42,7 +46,8 @@ pub(crate) struct Args {
     /// Send stdin's first bytes with the SYN, TCP Fast Open (Linux); only where it does no harm if the peer gets them twice
     #[arg(long, env = "ADIEU_FASTOPEN", hide_env_values = true, help_heading = "Socket options",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
-          add = Rules::new().not_for_unix().yields_to("proxy"))]
+          add = Rules::new().not_for_unix().yields_to("proxy")
+              .meaningless_with(&[With::Any("crlf"), With::Any("dump"), With::Any("recv_only")]))]
     pub(super) fastopen: bool,
 }
 

@@ -5,6 +5,7 @@
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
 use crate::options::connecting_endpoint;
+use crate::options::exchange::Exchange;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use adieu::{ConnectOptions, Endpoint};
@@ -13,6 +14,7 @@ pub(crate) struct Plan {
     pub(super) endpoint: Endpoint,
     /// All but the interrupt and the observer, which exist only while it runs.
     pub(super) options: ConnectOptions,
+    pub(super) exchange: Exchange,
     pub(super) reports: Reports,
     pub(super) fast_open: Option<FastOpen>,
     /// A peer that does not speak Multipath TCP is told of.
@@ -31,6 +33,7 @@ pub(super) enum FastOpen {
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         let (endpoint, tls) = args.tls.resolve(connecting_endpoint(&args.endpoint)?)?;
+        args.exchange.check_dump(&[("--report-file", args.reporting().report_file.as_deref())])?;
         let limits = args.shared.timers.limits(InputKind::Stdin);
         let mut options = args.source.add_to(args.shared.connect_options(limits));
         let over_tls = tls.is_some();
@@ -46,6 +49,7 @@ impl Plan {
         Ok(Self {
             endpoint,
             options,
+            exchange: args.exchange.clone(),
             reports: args.shared.reporting.plan(Kind::Once),
             fast_open: args.fastopen.then_some(first_flight),
             asks_for_multipath: args.shared.socket.mptcp,

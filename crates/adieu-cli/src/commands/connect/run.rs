@@ -1,11 +1,12 @@
 //! Connects, and exchanges stdin and stdout with the peer.
 
 use super::plan::{FastOpen, Plan};
+use crate::dump::Dump;
 use crate::exit::ExitStatus;
 use crate::os::signals;
 use crate::printer::{Printer, complain};
 use crate::stdio;
-use adieu::exchange::Closes;
+use adieu::exchange::{Closes, Input, Output};
 use adieu::{Interrupt, LocalEnd, NeverConnected, Role, Transport};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const IN_A_SYN: usize = 1460;
 const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
-    let Plan { endpoint, mut options, reports, fast_open, asks_for_multipath } = plan;
+    let Plan { endpoint, mut options, exchange, reports, fast_open, asks_for_multipath } = plan;
     let printer = match Printer::new(&reports) {
         Ok(printer) => Arc::new(printer),
         Err(error) => {
@@ -30,22 +31,39 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         printer.report(&cause.report(&endpoint, Role::Connect))
     };
     // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
-    let mut input = match stdio::input() {
+    let mut input = match if exchange.recv_only { Ok(Input::empty()) } else { stdio::input() } {
         Ok(input) => input,
         Err(error) => return failed(LocalEnd::Input, &error),
     };
-    let output = match stdio::output() {
+    let output = match if exchange.send_only { Ok(Output::null()) } else { stdio::output() } {
         Ok(output) => output.closes_standard(Closes::Always),
         Err(error) => return failed(LocalEnd::Output, &error),
     };
+    let dump = match exchange.dump.as_deref().map(|path| Dump::create(path, Role::Connect, false)).transpose()
+    {
+        Ok(dump) => dump,
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
+    };
+    let dumped = dump.as_ref().map(|dump| dump.of(1));
     let interrupt = match Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i)) {
         Ok(interrupt) => interrupt,
         Err(error) => return failed(LocalEnd::Socket, &error),
     };
     options = options.interrupt(&interrupt);
-    if printer.watches() {
-        let printer = Arc::clone(&printer);
-        options = options.observer(move |at, event| printer.step(at, event));
+    let watching = printer.watches().then(|| Arc::clone(&printer));
+    if watching.is_some() || dumped.is_some() {
+        let dumped = dumped.clone();
+        options = options.observer(move |at, event| {
+            if let Some(printer) = &watching {
+                printer.step(at, event);
+            }
+            if let Some(dumped) = &dumped {
+                dumped.step(event);
+            }
+        });
     }
     let connected = match fast_open {
         None => adieu::connect(&endpoint, &options),
@@ -64,7 +82,8 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
             if asks_for_multipath && connection.transport() == Transport::Tcp {
                 printer.say("the peer does not speak Multipath TCP: this is plain TCP");
             }
-            printer.report(&adieu::exchange(connection, input, output))
+            let report = adieu::exchange_with(connection, input, output, exchange.options(dumped));
+            Dump::judge(dump.as_deref(), printer.report(&report))
         }
         Err(error) => printer.report(error.report()),
     }

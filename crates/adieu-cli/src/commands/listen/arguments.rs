@@ -3,6 +3,7 @@
 use crate::exit;
 use crate::options::access::AccessOptions;
 use crate::options::durations::{Grace, grace, limit_or_none};
+use crate::options::exchange::Exchange;
 use crate::options::reporting::Reporting;
 use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Shared};
@@ -78,13 +79,16 @@ pub(crate) struct Args {
     pub(super) exec_status: ExecStatus,
 
     #[command(flatten)]
+    pub(super) exchange: Exchange,
+
+    #[command(flatten)]
     pub(super) first_client: FirstClient,
 
     /// If stdin gives nothing: keep our sending side open until the client has ended its own, or has sent nothing for this
     /// long; "none" waits for its end, 0s half-closes at once [default: 30s with --output, else 2s]
     #[arg(long, value_name = "DURATION", env = "ADIEU_CLIENT_GRACE", hide_env_values = true, value_parser = grace,
           help_heading = "Time limits",
-          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec")]))]
+          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec"), With::Any("recv_only")]))]
     pub(super) client_grace: Option<Grace>,
 
     /// End a connection over which no byte has passed in either direction for this long, so that silent clients hold no place;

@@ -6,6 +6,7 @@
 mod arguments;
 mod clients;
 mod message;
+mod observed;
 mod plan;
 pub(crate) mod port_file;
 mod run;

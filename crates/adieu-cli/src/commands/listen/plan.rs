@@ -5,6 +5,7 @@
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
 use crate::options::access::Access;
+use crate::options::exchange::Exchange;
 use crate::options::listening_or_passed_endpoint;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
@@ -45,6 +46,7 @@ pub(crate) struct Plan {
     pub(super) is_everywhere: bool,
     /// Whose connections are served.
     pub(super) access: Access,
+    pub(super) exchange: Exchange,
     pub(super) keep_open: bool,
     /// A client that leaves without a byte is not the one that is waited for.
     pub(super) waits_on: bool,
@@ -84,11 +86,20 @@ impl Plan {
         if let (Some(why), Work::Command { .. }) = (command::REFUSAL, &work) {
             return Err(NoPlan::refused(why));
         }
-        if args.keep_open && work.reads_stdin() && adieu_os::stdin_is_a_file_with_bytes() {
+        if args.keep_open
+            && work.reads_stdin()
+            && !args.exchange.recv_only
+            && adieu_os::stdin_is_a_file_with_bytes()
+        {
             return Err(NoPlan::refused(format!(
                 "with --keep-open only the first client would get what stdin has: {FOR_EACH}"
             )));
         }
+        args.exchange.check_dump(&[
+            ("--report-file", args.reporting().report_file.as_deref()),
+            ("--output", args.output.as_deref()),
+            ("--port-file", args.port_file.as_deref()),
+        ])?;
         let at_once = args.max_connections.unwrap_or_else(|| work.at_once());
         if at_once > 1 && work.at_once() == 1 {
             return Err(NoPlan::refused(
@@ -107,6 +118,7 @@ impl Plan {
             reports: args.shared.reporting.plan(if args.keep_open { Kind::Service } else { Kind::Once }),
             work,
             access,
+            exchange: args.exchange.clone(),
             keep_open: args.keep_open,
             waits_on: waits_on(args),
             at_once,

@@ -3,6 +3,7 @@
 use super::plan::{Plan, Work};
 use super::server::Server;
 use super::service::Service;
+use crate::dump::Dump;
 use crate::exit::ExitStatus;
 use crate::os;
 use crate::printer::{Printer, complain};
@@ -29,7 +30,7 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
             return ExitStatus::LocalFailure;
         }
     };
-    let service = match Service::open(&plan.work) {
+    let service = match Service::open(&plan.work, &plan.exchange) {
         Ok(service) => service,
         Err((end, error)) => {
             let cause = match (&plan.work, end) {
@@ -41,8 +42,16 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
             return printer.report(&cause.report(&plan.endpoint, Role::Listen));
         }
     };
-    match Server::start(plan, passed, service, &printer) {
-        Ok(server) => server.run(),
+    let dump = plan.exchange.dump.as_deref().map(|path| Dump::create(path, Role::Listen, plan.keep_open));
+    let dump = match dump.transpose() {
+        Ok(dump) => dump,
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
+    };
+    match Server::start(plan, passed, service, &printer, dump.clone()) {
+        Ok(server) => Dump::judge(dump.as_deref(), server.run()),
         Err(status) => status,
     }
 }

@@ -3,10 +3,12 @@
 
 use super::clients::Clients;
 use super::message::{ClientEnd, Message};
+use super::observed::{Handle, Observed};
 use super::plan::{FOR_EACH, NOT_OF_A_NETWORK, Plan};
 use super::port_file;
 use super::service::Service;
 use super::serving::Serving;
+use crate::dump::Dump;
 use crate::exit::ExitStatus;
 use crate::options::access::Access;
 use crate::options::reporting::ReportFormat;
@@ -14,11 +16,10 @@ use crate::os::{command, signals};
 use crate::printer::{Printer, complain};
 use crate::{hints, said};
 use adieu::{
-    Drained, Ending, Endpoint, Event, Interrupt, ListenError, ListenOptions, Listener, NeverConnected, Role,
-    ServerEvent, ServerHandle, Side, Signal, describe_error,
+    Drained, Ending, Endpoint, Interrupt, ListenError, Listener, NeverConnected, Role, ServerEvent,
+    ServerHandle, Side, Signal, describe_error,
 };
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -46,6 +47,7 @@ impl Server {
         passed: Option<Result<Listener, ListenError>>,
         service: Service,
         printer: &Arc<Printer>,
+        dump: Option<Arc<Dump>>,
     ) -> Result<Self, ExitStatus> {
         let Plan { keep_open, waits_on, at_once: asked_for, .. } = *plan;
         let fail = |text: &str| {
@@ -77,10 +79,10 @@ impl Server {
         let (entering, to_main) = (Arc::clone(&clients), sender.clone());
         let touching = Handle::default();
         let touched = waits_on.then(|| touching.clone());
-        let options = observed(plan.options.clone().interrupt(&stop), printer, touched);
+        let observed = Observed::new(plan.options.clone().interrupt(&stop), printer, touched, dump.clone());
         let closing = touching.clone();
         let listener = filtered(listener, &plan.access, &clients);
-        let listener = listener.with_options(&options, &stop).with_options_for(move |peer| {
+        let listener = listener.with_options(observed.common(), &stop).with_options_for(move |peer| {
             let id = entering.enter(peer);
             if keep_open {
                 // What is said on the thread that accepts is about whom it accepts.
@@ -91,7 +93,7 @@ impl Server {
             }
             // The main thread lives as long as a connection.
             let _ = to_main.send(Message::Accepted);
-            options.clone()
+            observed.options_of(id)
         });
         let server = adieu::Server::new(listener);
         // With all that it takes open.
@@ -110,6 +112,8 @@ impl Server {
         touching.set(handle.clone());
         let serving = Serving {
             service,
+            exchange: plan.exchange.clone(),
+            dump,
             clients: Arc::clone(&clients),
             printer: Arc::clone(printer),
             endpoint: endpoint.clone(),
@@ -295,24 +299,6 @@ fn bind(
     Ok(listener)
 }
 
-/// The server's handle, once there is a server: what is told to the options comes after them.
-#[derive(Clone, Default)]
-struct Handle(Arc<std::sync::OnceLock<ServerHandle>>);
-
-impl Handle {
-    fn set(&self, handle: ServerHandle) {
-        // It is set once.
-        let _ = self.0.set(handle);
-    }
-
-    /// Nobody more is accepted, and whoever is there has all the time there is.
-    fn shut_down(&self) {
-        if let Some(handle) = self.0.get() {
-            handle.begin_shutdown(None);
-        }
-    }
-}
-
 /// What the library's server tells: the main thread is told of failures, and what is said of several connections is said.
 fn observer(
     clients: &Arc<Clients>,
@@ -339,27 +325,6 @@ fn observer(
         }
         _ => {}
     }
-}
-
-/// The options of the connections: each step is told, and the first byte of the one that is waited for, after which nobody else is
-/// accepted.
-fn observed(options: ListenOptions, printer: &Arc<Printer>, touched: Option<Handle>) -> ListenOptions {
-    let watching = printer.watches().then(|| Arc::clone(printer));
-    if watching.is_none() && touched.is_none() {
-        return options;
-    }
-    let touched = touched.map(|server| (server, AtomicBool::new(false)));
-    options.observer(move |at, event| {
-        if let Some(printer) = &watching {
-            printer.step(at, event);
-        }
-        if let (Some((server, told)), Event::Sent { bytes: 1.. } | Event::Received { bytes: 1.. }) =
-            (&touched, event)
-            && !told.swap(true, Ordering::Relaxed)
-        {
-            server.shut_down();
-        }
-    })
 }
 
 /// What a connection's thread needs.

@@ -1,9 +1,10 @@
 //! What a listener does with a connection, with what it takes open.
 
 use super::plan::Work;
+use crate::options::exchange::Exchange;
 use crate::os::{ExecStatus, Served, command};
-use crate::stdio;
-use adieu::exchange::{Closes, Output};
+use crate::{dump, stdio};
+use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
 use adieu::{Connection, Interrupt, LocalEnd};
 use std::fs::File;
 use std::io;
@@ -11,15 +12,28 @@ use std::time::Duration;
 
 /// [`Work`] with everything opened that can be before somebody has connected.
 pub(super) enum Service {
-    Standard { closes: Option<Closes> },
+    Standard {
+        closes: Option<Closes>,
+    },
     Echo,
-    File { file: File, waits_on: bool },
-    Command { line: String, policy: ExecStatus, deadline: Option<Duration>, running: command::Running },
+    /// What is sent comes from stdin, and what comes is thrown away.
+    Nowhere,
+    File {
+        file: File,
+        waits_on: bool,
+    },
+    Command {
+        line: String,
+        policy: ExecStatus,
+        deadline: Option<Duration>,
+        running: command::Running,
+    },
 }
 
 impl Service {
     /// Opens it, so that what cannot be used is known now, and not when somebody has connected.
-    pub(super) fn open(work: &Work) -> Result<Self, (LocalEnd, io::Error)> {
+    pub(super) fn open(work: &Work, exchange: &Exchange) -> Result<Self, (LocalEnd, io::Error)> {
+        let check_input = || input(exchange).map(drop).map_err(|error| (LocalEnd::Input, error));
         Ok(match work {
             Work::Echo => Self::Echo,
             Work::Command { line, policy, deadline } => Self::Command {
@@ -29,12 +43,16 @@ impl Service {
                 running: command::Running::guarded(),
             },
             Work::File { path, waits_on } => {
-                stdio::input().map_err(|e| (LocalEnd::Input, e))?;
+                check_input()?;
                 let file = stdio::open(path).map_err(|e| (LocalEnd::Output, e))?;
                 Self::File { file, waits_on: *waits_on }
             }
+            Work::Standard { .. } if exchange.send_only => {
+                check_input()?;
+                Self::Nowhere
+            }
             Work::Standard { closes } => {
-                stdio::input().map_err(|e| (LocalEnd::Input, e))?;
+                check_input()?;
                 stdio::output().map_err(|e| (LocalEnd::Output, e))?;
                 Self::Standard { closes: *closes }
             }
@@ -50,22 +68,30 @@ impl Service {
     /// a time, for an end that is blocked or for the last acknowledgement, without which it would only be slower.
     pub(super) fn descriptors(&self) -> usize {
         match self {
-            Self::Standard { .. } | Self::File { .. } | Self::Echo => 1,
+            Self::Standard { .. } | Self::File { .. } | Self::Echo | Self::Nowhere => 1,
             Self::Command { .. } => 6,
         }
     }
 
-    pub(super) fn serve(&self, connection: Connection, stop: &Interrupt) -> Served {
+    pub(super) fn serve(
+        &self,
+        connection: Connection,
+        exchange: &Exchange,
+        dump: Option<dump::Connection>,
+        stop: &Interrupt,
+    ) -> Served {
         // Before anything is opened or started for it.
         let connection = match connection.handshake() {
             Ok(connection) => connection,
             Err(report) => return Served::Ended(report),
         };
+        let options: ExchangeOptions = exchange.options(dump);
         let output = match self {
-            Self::Echo => return Served::Ended(Box::new(adieu::exchange::echo(connection))),
+            Self::Echo => return Served::Ended(Box::new(adieu::exchange::echo_with(connection, options))),
             Self::Command { line, policy, deadline, running } => {
-                return command::serve(connection, line, *policy, *deadline, stop, running);
+                return command::serve(connection, options, line, *policy, *deadline, stop, running);
             }
+            Self::Nowhere => Ok(Output::null()),
             // Before the client is told that its stream was taken.
             Self::Standard { .. } if adieu_os::stdout_reader_has_gone() => Err(adieu_os::broken_pipe()),
             Self::Standard { closes } => stdio::output().map(|output| match closes {
@@ -79,8 +105,10 @@ impl Service {
                 adieu_os::empty_file(file).and_then(|()| file.try_clone()).and_then(Output::try_from)
             }
         };
-        match (stdio::input(), output) {
-            (Ok(input), Ok(output)) => Served::Ended(Box::new(adieu::exchange(connection, input, output))),
+        match (input(exchange), output) {
+            (Ok(input), Ok(output)) => {
+                Served::Ended(Box::new(adieu::exchange_with(connection, input, output, options)))
+            }
             (Err(error), _) => Served::Failed { end: LocalEnd::Input, error },
             (_, Err(error)) => Served::Failed { end: LocalEnd::Output, error },
         }
@@ -88,11 +116,16 @@ impl Service {
 
     /// Whether what it sends comes from our stdin.
     pub(super) const fn reads_stdin(&self) -> bool {
-        matches!(self, Self::Standard { .. } | Self::File { .. })
+        matches!(self, Self::Standard { .. } | Self::File { .. } | Self::Nowhere)
     }
 
     /// The commands that run; none with the other services.
     pub(super) fn running(&self) -> command::Running {
         if let Self::Command { running, .. } = self { running.clone() } else { command::Running::default() }
     }
+}
+
+/// Where what is sent comes from, beside commands and echoes.
+fn input(exchange: &Exchange) -> io::Result<Input> {
+    if exchange.recv_only { Ok(Input::empty()) } else { stdio::input() }
 }

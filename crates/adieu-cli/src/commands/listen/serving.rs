@@ -3,6 +3,8 @@
 use super::clients::Clients;
 use super::message::{ClientEnd, Message};
 use super::service::Service;
+use crate::dump::Dump;
+use crate::options::exchange::Exchange;
 use crate::os::Served;
 use crate::printer::Printer;
 use crate::{addresses, said};
@@ -13,6 +15,8 @@ use std::time::Duration;
 
 pub(super) struct Serving {
     pub(super) service: Service,
+    pub(super) exchange: Exchange,
+    pub(super) dump: Option<Arc<Dump>>,
     pub(super) clients: Arc<Clients>,
     pub(super) printer: Arc<Printer>,
     pub(super) endpoint: Endpoint,
@@ -34,7 +38,8 @@ impl Serving {
         let peer = connection.peer_address().cloned();
         let mut connection = connection;
         let message = loop {
-            match self.service.serve(connection, &self.stop) {
+            let dump = self.dump.as_ref().map(|dump| dump.of(id));
+            match self.service.serve(connection, &self.exchange, dump, &self.stop) {
                 Served::Ended(report) if self.waits_on && left_without_a_byte(&report) => {
                     self.printer.say(&format!(
                         "{} has left without a byte; still listening (--accept-first takes the first client)",

@@ -8,7 +8,7 @@
 use super::guard::{Guard, Guarded};
 use crate::addresses::named;
 use crate::os::{ExecStatus, Served};
-use adieu::exchange::{Input, Output};
+use adieu::exchange::{ExchangeOptions, Input, Output};
 use adieu::{CommandEnd, Connection, Interrupt, LocalEnd};
 use adieu_os::{AsPollable, Group, LeaderEnded};
 use std::io::{self, PipeReader, PipeWriter};
@@ -23,6 +23,7 @@ pub(crate) const REFUSAL: Option<&str> = None;
 
 pub(crate) fn serve(
     connection: Connection,
+    exchange: ExchangeOptions,
     line: &str,
     policy: ExecStatus,
     deadline: Option<Duration>,
@@ -53,7 +54,7 @@ pub(crate) fn serve(
             return Served::Failed { end: LocalEnd::Command, error };
         }
     };
-    let mut report = adieu::exchange(connection, input, output);
+    let mut report = adieu::exchange_with(connection, input, output, exchange);
     if report.is_graceful() {
         await_end(&group, stop, until);
     } else {

@@ -1,0 +1,80 @@
+//! What an exchange does beside moving the bytes: line ends, a rate, a dump, one way alone.
+
+use super::rate::Rate;
+use crate::dump;
+use crate::parsing::rules::{Rules, With};
+use adieu::exchange::ExchangeOptions;
+use anyhow::anyhow;
+use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser};
+use clap::{ArgAction, Args};
+use std::path::{Path, PathBuf};
+
+/// What is done with the bytes on their way.
+#[derive(Debug, Clone, Args, Default)]
+#[command(next_help_heading = "Bytes on their way")]
+pub(crate) struct Exchange {
+    /// Send CR LF at the end of each line, as HTTP, SMTP and other text protocols want it: each LF that has no CR before it gets
+    /// one
+    #[arg(long, env = "ADIEU_CRLF", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("recv_only")]))]
+    pub(crate) crlf: bool,
+
+    #[command(flatten)]
+    pub(crate) rate: Rate,
+
+    /// Write what crosses to this file too, both ways: each block with its time and direction, as `hexdump -C` shows it; or a
+    /// capture for Wireshark, if the name ends in .pcapng. With TLS it is the plain text. The file is emptied first, and its owner
+    /// alone may read it. Once it cannot be written, connections are reset (exit 7)
+    #[arg(long, value_name = "FILE", env = "ADIEU_DUMP", hide_env_values = true,
+          value_parser = PathBufValueParser::new().try_map(dump_file))]
+    pub(crate) dump: Option<PathBuf>,
+
+    /// Throw away what the peer sends. After everything is acknowledged, the peer has 5s to end its side (then exit 8)
+    #[arg(long, env = "ADIEU_SEND_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(), conflicts_with = "recv_only",
+          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("output")]))]
+    pub(crate) send_only: bool,
+
+    /// Send nothing and leave stdin alone. Our sending side is shut down after the peer's, so a peer that stops when it reads EOF is
+    /// not cut; with </dev/null it is shut down at once
+    #[arg(long, env = "ADIEU_RECV_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec")]))]
+    pub(crate) recv_only: bool,
+}
+
+impl Exchange {
+    /// The library's options for one connection, whose part of a dump this is.
+    pub(crate) fn options(&self, dump: Option<dump::Connection>) -> ExchangeOptions {
+        let mut options = ExchangeOptions::new().crlf(self.crlf).limit_rate(self.rate.limit_rate);
+        if self.send_only {
+            options = options.send_only();
+        }
+        if self.recv_only {
+            options = options.recv_only();
+        }
+        match dump {
+            Some(dump) => dump.tap(options),
+            None => options,
+        }
+    }
+
+    /// Whether a dump would go to one of these files too.
+    pub(crate) fn check_dump(&self, others: &[(&str, Option<&Path>)]) -> anyhow::Result<()> {
+        let Some(dump) = &self.dump else { return Ok(()) };
+        match others.iter().find(|(_, other)| *other == Some(dump.as_path())) {
+            Some((option, _)) => Err(anyhow!("--dump and {option} name the same file")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn dump_file(path: PathBuf) -> anyhow::Result<PathBuf> {
+    if path.as_os_str() == "-" {
+        return Err(anyhow!(
+            "a dump has a file of its own: stdout carries the peer's bytes and nothing else"
+        ));
+    }
+    Ok(path)
+}
