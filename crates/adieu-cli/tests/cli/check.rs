@@ -449,7 +449,7 @@ fn udp_is_open_if_it_answers_and_unknown_if_it_does_not() {
     }
     let output = run(&["check", "--connect-timeout", "100ms", &silent, &answering], b"");
     assert_eq!(code(&output), Some(8));
-    assert_eq!(text(&output.stderr).trim(), "adieu: 1 of 2 is open, and of 1 it cannot be told");
+    assert_eq!(text(&output.stderr).trim(), "adieu: 1 of 2 is open, of 1 it cannot be told");
     // What is not open is known for sure.
     let output = run(&["check", "--connect-timeout", "100ms", &silent, &closed], b"");
     assert_eq!(code(&output), Some(3));

@@ -145,14 +145,14 @@ fn summary(totals: Totals) -> String {
     let all = open + not_open + unknown;
     let mut text = match open {
         _ if open == all => format!("all {all} are open"),
-        0 => format!("none of {all} is known to be open"),
+        0 => format!("none of {all} is open"),
         1 => format!("1 of {all} is open"),
         _ => format!("{open} of {all} are open"),
     };
     match unknown {
         0 => {}
-        1 => text += ", and of 1 it cannot be told",
-        _ => text += &format!(", and of {unknown} it cannot be told"),
+        _ if unknown == all => text = format!("of none of {all} it can be told"),
+        _ => text += &format!(", of {unknown} it cannot be told"),
     }
     text
 }

@@ -64,21 +64,23 @@ pub(super) fn parse(words: &[OsString]) -> anyhow::Result<Vec<Word>> {
 /// `host 22`, as netcat's users write it.
 fn of_two_words(host: Option<&str>, ports: Option<&str>) -> Option<String> {
     let (host, ports) = (host?, ports?);
-    let are_ports = ports.starts_with(|c: char| c.is_ascii_digit()) && !ports.contains([':', '/', '.']);
     let is_address = host.split('%').next().is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
-    match host {
-        _ if !are_ports => None,
-        _ if is_address => Some(format!("[{host}]:{ports}")),
-        _ if host.contains(':') && !(host.starts_with('[') || host.contains("://")) => None,
-        _ => Some(format!("{host}:{ports}")),
-    }
+    let together = match host {
+        _ if ports.contains([':', '/', '.']) => return None,
+        _ if is_address => format!("[{host}]:{ports}"),
+        _ if host.contains(':') && !(host.starts_with('[') || host.contains("://")) => return None,
+        _ => format!("{host}:{ports}"),
+    };
+    // The name of a service, or another host whose port was forgotten.
+    let are_ports = ports.starts_with(|c: char| c.is_ascii_digit()) || ports.contains(',');
+    (are_ports || Endpoint::for_connecting(&together).is_ok()).then_some(together)
 }
 
 fn word(written: &OsString) -> anyhow::Result<Word> {
     let wrong = || format!("'{}' is not an endpoint", written.display());
     let several = written.to_str().and_then(|word| Some((word, ports_of(word)?)));
     let Some((word, ports)) = several else {
-        let endpoint = Endpoint::try_from(written.as_os_str()).with_context(wrong)?;
+        let endpoint = Endpoint::for_connecting(written).with_context(wrong)?;
         let ports = port_of(&endpoint).with_context(wrong)?;
         return Ok(Word { endpoint, ports: ports.map(|port| port..=port).into_iter().collect() });
     };
@@ -89,7 +91,7 @@ fn word(written: &OsString) -> anyhow::Result<Word> {
         let (low, high) = range(part).unwrap_or((part, part));
         // Each is parsed with the host, as if it stood there alone.
         let parsed = |port: &str| -> anyhow::Result<(Endpoint, u16)> {
-            let endpoint: Endpoint = format!("{before}{port}").parse().with_context(wrong)?;
+            let endpoint = Endpoint::for_connecting(format!("{before}{port}")).with_context(wrong)?;
             let number = port_of(&endpoint).with_context(wrong)?;
             let number = number.with_context(wrong)?;
             Ok((endpoint, number))
@@ -176,6 +178,15 @@ mod tests {
         }
         let whole = parse(&["h:1-65535".into()]).expect("a range");
         assert_eq!((whole[0].len(), whole[0].endpoint_at(65534)), (65535, Endpoint::tcp("h", 65535)));
+    }
+
+    #[test]
+    fn a_port_may_be_the_name_of_a_service() {
+        // A small container has no table of them.
+        if Endpoint::for_connecting("h:http").is_ok() && Endpoint::for_connecting("h:ssh").is_ok() {
+            assert_eq!(shown(&["h:ssh,http,1-2"]), ["h:22", "h:80", "h:1", "h:2"]);
+            assert_eq!(shown(&["h", "http"]), ["h:80"]);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod standard;
 pub(crate) use standard::check_standard;
 
 /// How many descriptors this process may have: there is no limit of its own here.
-#[expect(clippy::unnecessary_wraps, reason = "Unix has one")]
+#[allow(clippy::unnecessary_wraps, reason = "Unix has one")]
 pub(crate) fn descriptor_limit() -> Option<usize> {
     None
 }
