@@ -7,12 +7,13 @@ use std::process::ExitCode;
 pub(crate) const TABLE: &str = "\
 Exit status:
   0    graceful: both directions ended by EOF, everything was acknowledged, nothing spoke against it
+       (over UDP: nothing was refused, and more is not told there)
   1    a bug in adieu
   2    usage
   3    no connection: name, route, refusal, proxy, TLS handshake
   4    reset (by the peer, or aborted by us because the user asked for it)
   5    timed out, or the deadline passed; also bytes left unacknowledged
-  6    truncated or not confirmed: no close_notify, for example
+  6    truncated or not confirmed: no close_notify, for example; over UDP: some are known to be lost
   7    our own input or output failed: stdin, stdout, disk, the command
   8    indeterminate: a fact needed for \"graceful\" could not be had
   130  interrupted (SIGINT)

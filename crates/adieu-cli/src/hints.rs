@@ -131,14 +131,14 @@ fn for_no_connection(report: &Report) -> Option<&'static str> {
 /// Where no system call has failed: it is the endpoint that is wrong.
 fn for_endpoint(endpoint: Option<&Endpoint>) -> Option<&'static str> {
     match endpoint {
-        Some(Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. }) => {
-            Some("give the port that the server listens on")
-        }
+        Some(
+            Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. } | Endpoint::Udp { port: 0, .. },
+        ) => Some("give the port that the server listens on"),
         Some(Endpoint::Unix { .. }) => Some(SHORTER_PATH),
         // What is wrong is said.
         Some(Endpoint::UnixAbstract { .. }) => None,
         // Of an address with a zone too what is wrong is said.
-        Some(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. })
+        Some(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } | Endpoint::Udp { host, .. })
             if host.parse::<std::net::IpAddr>().is_ok() || host.contains('%') =>
         {
             None
@@ -197,7 +197,7 @@ fn for_unasked_tls(report: &Report) -> &'static str {
 /// to std.
 fn lacks_zone(endpoint: Option<&Endpoint>) -> bool {
     match endpoint {
-        Some(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. }) => {
+        Some(Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } | Endpoint::Udp { host, .. }) => {
             host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_unicast_link_local())
         }
         _ => false,

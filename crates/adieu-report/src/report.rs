@@ -29,7 +29,7 @@ pub struct Report {
     pub error: Option<SystemError>,
     /// Which side began. `None`: not known, because the connection was given to us to be finished.
     pub role: Option<Role>,
-    /// What carried the bytes. `None`: there was no connection.
+    /// What carried the bytes, or was to carry datagrams. `None`: there was no connection.
     pub transport: Option<Transport>,
     /// What TCP Fast Open came to; its bytes are those that went with our SYN, with TLS octets of its handshake. `None`: it was
     /// not asked for, or this side listens.

@@ -88,18 +88,22 @@ impl Report {
         if self.tls_failure.is_some() {
             return Some(format!("no connection from {}: {error}", peer()));
         }
+        let (what, nobody) = match self.transport {
+            Some(transport) if transport.is_datagrams() => ("a datagram", "nobody sent anything"),
+            _ => ("a connection", "nobody connected"),
+        };
         Some(match self.ending {
             Ending::TimedOut { timer: Timer::Deadline } => {
-                format!("the deadline passed while waiting for a connection on {endpoint}: nobody connected")
+                format!("the deadline passed while waiting for {what} on {endpoint}: {nobody}")
             }
             Ending::Interrupted { signal } if self.tls_close_notify_sent.is_some() => {
                 format!("interrupted by {} during the TLS handshake with {}", signal.name(), peer())
             }
             Ending::TimedOut { .. } => {
-                format!("timed out while waiting for a connection on {endpoint}: nobody connected")
+                format!("timed out while waiting for {what} on {endpoint}: {nobody}")
             }
             Ending::Interrupted { signal } => {
-                format!("interrupted by {} while waiting for a connection on {endpoint}", signal.name())
+                format!("interrupted by {} while waiting for {what} on {endpoint}", signal.name())
             }
             Ending::LocalFailure { end: LocalEnd::Socket } => match &self.peer_address {
                 Some(peer) => format!("{peer} could not be served, nothing was sent: {error}"),

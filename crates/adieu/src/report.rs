@@ -185,6 +185,9 @@ impl NeverConnected<'_> {
         let start = Time::ZERO;
         let mut facts = Facts::new(Some(role), endpoint.to_string());
         let mut context = Context::Usual;
+        if let Endpoint::Udp { .. } = endpoint {
+            facts.transport = Some(Transport::Udp);
+        }
         let deadline = matches!(self, Self::DeadlinePassed).then_some(start);
         let mut core = adieu_proto::Connection::new(adieu_proto::Config {
             connect_timeout: Some(start),

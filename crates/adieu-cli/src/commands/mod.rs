@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod connect;
+pub(crate) mod datagrams;
 pub(crate) mod demo;
 pub(crate) mod listen;
 pub(crate) mod man;

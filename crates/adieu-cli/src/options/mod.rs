@@ -31,7 +31,8 @@ pub(crate) struct Shared {
     pub(crate) socket: SocketOptions,
 
     /// How bytes are moved: the speed differs, and nothing else; for tests and comparisons
-    #[arg(long, value_name = "PATH", env = "ADIEU_DATA_PATH", hide = true, default_value = "auto")]
+    #[arg(long, value_name = "PATH", env = "ADIEU_DATA_PATH", hide = true, default_value = "auto",
+          add = Rules::new().also_over_udp())]
     pub(crate) data_path: DataPath,
 }
 

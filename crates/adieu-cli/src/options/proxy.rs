@@ -17,7 +17,7 @@ pub(crate) struct ProxyOptions {
     /// "env" says: ALL_PROXY and NO_PROXY. To an https proxy TLS is spoken
     #[arg(long, value_name = "URL|env", env = "ADIEU_PROXY", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new().map(Secret),
-          add = Rules::new().not_for_unix().of_side(CommandSide::Connects))]
+          add = Rules::new().refused_over_udp().not_for_unix().of_side(CommandSide::Connects))]
     proxy: Option<Secret>,
 
     /// Read the proxy's password from this file's first line; others can see it on a command line

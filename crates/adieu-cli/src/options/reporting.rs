@@ -12,24 +12,27 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Reporting")]
 pub(crate) struct Reporting {
     /// How to report the ending, on stderr; with "json" all of stderr is JSON, one object a line [default: text]
-    #[arg(long, value_name = "FORMAT", env = "ADIEU_REPORT", hide_env_values = true)]
+    #[arg(long, value_name = "FORMAT", env = "ADIEU_REPORT", hide_env_values = true,
+          add = Rules::new().also_over_udp())]
     report: Option<ReportFormat>,
 
     /// Write the report to this file instead; a name that ends in .json makes JSON the default format. What the file had is
     /// replaced, but for a service (listen --keep-open, receive --retry), which appends
     #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true,
-          add = Rules::new().meaningless_with(&[With::Value("report", "none")]))]
+          add = Rules::new().also_over_udp().meaningless_with(&[With::Value("report", "none")]))]
     pub(crate) report_file: Option<PathBuf>,
 
     /// Tell each step as it happens
     #[arg(short, long, env = "ADIEU_VERBOSE", hide_env_values = true, conflicts_with = "quiet", overrides_with = "verbose",
-          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().also_over_udp())]
     verbose: bool,
 
     /// Say nothing on stderr of what went well, but for the fingerprint of a certificate made for this run; with --report
     /// json, nothing but the reports
     #[arg(short, long, env = "ADIEU_QUIET", hide_env_values = true, overrides_with = "quiet", action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().also_over_udp())]
     pub(crate) quiet: bool,
 }
 

@@ -15,19 +15,19 @@ pub(crate) struct SocketOptions {
     /// Use only IPv4
     #[arg(short = '4', long, env = "ADIEU_IPV4", hide_env_values = true, conflicts_with = "ipv6",
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
-          add = Rules::new().not_for_unix())]
+          add = Rules::new().also_over_udp().not_for_unix())]
     ipv4: bool,
 
     /// Use only IPv6
     #[arg(short = '6', long, env = "ADIEU_IPV6", hide_env_values = true,
           action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
-          add = Rules::new().not_for_unix())]
+          add = Rules::new().also_over_udp().not_for_unix())]
     ipv6: bool,
 
     /// Use this network interface alone (Linux)
     #[arg(long, value_name = "NAME", env = "ADIEU_INTERFACE", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new(),
-          add = Rules::new().not_for_unix())]
+          add = Rules::new().also_over_udp().not_for_unix())]
     interface: Option<String>,
 
     /// Send keep-alive probes after this much silence; "off" sends none, "on" is the default [default: 30s]
@@ -48,26 +48,28 @@ pub(crate) struct SocketOptions {
     nodelay: Option<bool>,
 
     /// The kernel's send buffer, such as 256KiB [default: the system's]
-    #[arg(long, value_name = "SIZE", env = "ADIEU_SEND_BUFFER", hide_env_values = true, value_parser = size)]
+    #[arg(long, value_name = "SIZE", env = "ADIEU_SEND_BUFFER", hide_env_values = true, value_parser = size,
+          add = Rules::new().also_over_udp())]
     send_buffer: Option<usize>,
 
     /// The kernel's receive buffer, such as 256KiB [default: the system's]
-    #[arg(long, value_name = "SIZE", env = "ADIEU_RECEIVE_BUFFER", hide_env_values = true, value_parser = size)]
+    #[arg(long, value_name = "SIZE", env = "ADIEU_RECEIVE_BUFFER", hide_env_values = true, value_parser = size,
+          add = Rules::new().also_over_udp())]
     receive_buffer: Option<usize>,
 
     /// The type-of-service byte of our packets, such as 0x10
     #[arg(long, value_name = "BYTE", env = "ADIEU_TOS", hide_env_values = true, conflicts_with = "dscp", value_parser = byte,
-          add = Rules::new().not_for_unix())]
+          add = Rules::new().also_over_udp().not_for_unix())]
     tos: Option<u8>,
 
     /// The same by its class, such as ef, af21, cs3 or 46
     #[arg(long, value_name = "CLASS", env = "ADIEU_DSCP", hide_env_values = true, value_parser = dscp,
-          add = Rules::new().not_for_unix())]
+          add = Rules::new().also_over_udp().not_for_unix())]
     dscp: Option<u8>,
 
     /// How many hops our packets may take
     #[arg(long, value_name = "HOPS", env = "ADIEU_TTL", hide_env_values = true, value_parser = hops,
-          add = Rules::new().not_for_unix())]
+          add = Rules::new().also_over_udp().not_for_unix())]
     ttl: Option<u8>,
 
     /// Speak Multipath TCP if the peer does, else TCP; the report's transport says which (Linux)
@@ -83,7 +85,7 @@ pub(crate) struct SocketOptions {
 pub(crate) struct Source {
     /// Connect from this address of ours, and this port
     #[arg(long, value_name = "ADDR[:PORT]", env = "ADIEU_SOURCE", hide_env_values = true, value_parser = source,
-          add = Rules::new().not_for_unix().of_side(CommandSide::Connects))]
+          add = Rules::new().also_over_udp().not_for_unix().of_side(CommandSide::Connects))]
     source: Option<SocketAddr>,
 }
 

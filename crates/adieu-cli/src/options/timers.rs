@@ -12,18 +12,21 @@ use std::time::Duration;
 pub(crate) struct Timers {
     /// Give up if there is no connection after this long, its TLS handshake included [default: 30s; a listener waits for a
     /// client without limit, and 30s for the client's TLS handshake]
-    #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true)]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true,
+          add = Rules::new().also_over_udp())]
     pub(crate) connect_timeout: Option<Duration>,
 
     /// End the connection if the peer sends nothing, takes nothing and acknowledges nothing for this long while we
     /// wait for it, in a TLS handshake too; or if it takes and acknowledges nothing of what we send, although it may
     /// go on talking. Our own slow input or output does not count [default: none]
-    #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true)]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true,
+          add = Rules::new().also_over_udp())]
     pub(crate) idle_timeout: Option<Duration>,
 
     /// End the connection after this long, whatever happens; listen counts for each connection from its beginning, and does
     /// not bound the wait for one [default: none]
-    #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true)]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true,
+          add = Rules::new().also_over_udp())]
     pub(crate) deadline: Option<Duration>,
 
     /// Once the peer has ended, a stdin that is silent for this long counts as ended: half-close and finish; "none" waits for
@@ -31,6 +34,18 @@ pub(crate) struct Timers {
     #[arg(long, value_name = "DURATION", env = "ADIEU_INPUT_GRACE", value_parser = grace, hide_env_values = true,
           add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("recv_only")]))]
     pub(crate) input_grace: Option<Grace>,
+}
+
+/// What ends an exchange of datagrams.
+#[derive(Debug, Clone, Args, Default)]
+#[command(next_help_heading = "Time limits")]
+pub(crate) struct Silence {
+    /// Over UDP nobody says that he has ended: once stdin has, finish when nothing has passed for this long; "none" goes on until
+    /// a signal or --deadline. With --idle-timeout an answer is expected, and none at all is a time-out [default: 2s, with
+    /// listen --output 30s, with --keep-open none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_SILENCE", value_parser = grace, hide_env_values = true,
+          add = Rules::new().only_over_udp())]
+    pub(crate) silence: Option<Grace>,
 }
 
 /// What our input is.

@@ -1,6 +1,6 @@
 //! What a command line and its variables come to, as far as the rules of options ask.
 
-use super::rules::{AsksForTls, CommandSide, Guard, Rules, RunFacts, Which};
+use super::rules::{AsksForTls, CommandSide, Guard, OverUdp, Rules, RunFacts, Which};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
@@ -19,12 +19,19 @@ pub(super) struct Facts<'a> {
     side: CommandSide,
     over_tls: bool,
     is_unix: bool,
+    is_udp: bool,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn new(command: &'a Command, matches: &'a ArgMatches) -> Self {
-        let mut facts =
-            Self { command, matches, side: CommandSide::Connects, over_tls: false, is_unix: false };
+        let mut facts = Self {
+            command,
+            matches,
+            side: CommandSide::Connects,
+            over_tls: false,
+            is_unix: false,
+            is_udp: false,
+        };
         let endpoint = command.get_arguments().find_map(|a| Some((a, Rules::of(a).endpoint?)));
         let mut words = Vec::new();
         if let Some((argument, which)) = endpoint {
@@ -39,6 +46,7 @@ impl<'a> Facts<'a> {
         }
         let is_unix = |word: &OsString| word.as_encoded_bytes().starts_with(b"unix:");
         facts.is_unix = !words.is_empty() && words.iter().all(is_unix);
+        facts.is_udp = words.iter().any(|word| is_udp(word));
         let is_tls = |word: &OsString| {
             word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
         };
@@ -70,6 +78,15 @@ impl<'a> Facts<'a> {
 
     pub(super) const fn is_unix(&self) -> bool {
         self.is_unix
+    }
+
+    pub(super) const fn is_udp(&self) -> bool {
+        self.is_udp
+    }
+
+    /// Whether the command has something that means anything over UDP alone: then it speaks it.
+    pub(super) fn speaks_udp(&self) -> bool {
+        self.options().any(|(_, rules)| rules.udp == OverUdp::Only)
     }
 
     /// Whether we listen.
@@ -119,6 +136,11 @@ impl<'a> Facts<'a> {
 /// Whether a command may be the side that connects or the one that listens.
 pub(crate) fn can_be_either_side(command: &Command) -> bool {
     command.get_arguments().any(|argument| Rules::of(argument).turns_side)
+}
+
+/// Whether a word leads to a port of UDP.
+pub(super) fn is_udp(word: &OsStr) -> bool {
+    word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"udp://"))
 }
 
 fn given(matches: &ArgMatches, id: &str) -> Option<Given> {

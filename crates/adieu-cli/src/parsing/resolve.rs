@@ -2,8 +2,8 @@
 //!
 //! Nothing is known here of any single option: the rules stand beside the definitions.
 
-use super::facts::{Facts, Given, can_be_either_side};
-use super::rules::Rules;
+use super::facts::{Facts, Given, can_be_either_side, is_udp};
+use super::rules::{OverUdp, Rules};
 use clap::builder::Resettable;
 use clap::error::{Error, ErrorKind};
 use clap::{Arg, ArgMatches, Command};
@@ -29,7 +29,7 @@ fn is_plain(definition: &Command, words: &[OsString]) -> bool {
             written.take(id.len()).map(|b| if *b == b'-' { b'_' } else { *b }).eq(id.iter().copied())
         })
     };
-    !checked.any(is_written) && !has_variables()
+    !checked.any(is_written) && !words.iter().any(|word| is_udp(word)) && !has_variables()
 }
 
 /// What is wrong, and of which kind.
@@ -53,6 +53,7 @@ pub(super) fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatc
     // Before the conflicts: two variables that are both for other runs do not disagree about this one.
     let mut yielding = Yielding(variables_without_use(&facts));
     let mut wrong = of_the_other_side(&facts, &mut yielding);
+    wrong = by_udp(&facts, &yielding).or(wrong);
     wrong = in_conflict(&facts, &conflicts, &mut yielding).or(wrong);
     wrong = without_what_it_needs(&facts, &mut yielding).or(wrong);
     // In this order, whatever is wrong: each lets variables yield.
@@ -87,11 +88,46 @@ impl Yielding {
 fn variables_without_use(facts: &Facts<'_>) -> Vec<String> {
     let has_no_use = |rules: &Rules| {
         rules.not_for_unix && facts.is_unix()
+            || is_without_use_by_udp(facts, rules)
             || rules.for_tls && !facts.over_tls()
             || rules.yields_if.is_some_and(|is_so| is_so(facts.matches()))
     };
     let variables = facts.options().filter(|(a, _)| facts.given(a) == Some(Given::Variable));
     variables.filter(|(_, rules)| has_no_use(rules)).map(|(a, _)| a.get_id().to_string()).collect()
+}
+
+/// Whether it means nothing because this is UDP, or because it is not.
+fn is_without_use_by_udp(facts: &Facts<'_>, rules: &Rules) -> bool {
+    match rules.udp {
+        OverUdp::Same | OverUdp::Refused => false,
+        OverUdp::Only => !facts.is_udp(),
+        // What asks for TLS or keeps others out is no mere default.
+        OverUdp::Nothing => {
+            let keeps_out = rules.asks_for_tls.is_some() || facts.is_guard(rules);
+            facts.is_udp() && facts.speaks_udp() && !keeps_out
+        }
+    }
+}
+
+/// Options that mean nothing over UDP, or nothing elsewhere.
+fn by_udp(facts: &Facts<'_>, yielding: &Yielding) -> Option<Wrong> {
+    if !facts.speaks_udp() {
+        return None;
+    }
+    facts.options().filter(|(argument, _)| !yielding.has(argument)).find_map(|(argument, rules)| {
+        let given = facts.given(argument)?;
+        let sentence = match (rules.udp, facts.is_udp()) {
+            (OverUdp::Same, _) | (OverUdp::Nothing | OverUdp::Refused, false) | (OverUdp::Only, true) => {
+                return None;
+            }
+            (OverUdp::Only, false) => format!("{} is for UDP alone: udp://host:port", written_as(argument)),
+            (_, true) if given == Given::Variable => {
+                format!("{} is set, and over UDP it means nothing: unset it", variable_of(argument))
+            }
+            (_, true) => format!("{} means nothing over UDP", written_as(argument)),
+        };
+        Some((ErrorKind::ArgumentConflict, sentence))
+    })
 }
 
 /// Options of the side that this command is not.

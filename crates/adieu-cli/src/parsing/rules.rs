@@ -13,6 +13,7 @@ pub(crate) struct Rules {
     pub(super) needs: Option<&'static str>,
     pub(super) meaningless_with: &'static [With],
     pub(super) not_for_unix: bool,
+    pub(super) udp: OverUdp,
     pub(super) for_tls: bool,
     pub(super) asks_for_tls: Option<AsksForTls>,
     pub(super) side: Option<CommandSide>,
@@ -49,6 +50,19 @@ impl With {
             Self::Value(_, value) => Some(value),
         }
     }
+}
+
+/// What an option means over UDP, where there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OverUdp {
+    /// Nothing. From a variable it is then ignored.
+    Nothing,
+    /// Nothing, and to go without it could harm: its variable is refused too.
+    Refused,
+    /// What it always means.
+    Same,
+    /// It means something nowhere else.
+    Only,
 }
 
 /// Which side of a connection a command is.
@@ -131,6 +145,7 @@ impl Rules {
             yields_to: None,
             yields_if: None,
             endpoint: None,
+            udp: OverUdp::Nothing,
         }
     }
 
@@ -154,6 +169,24 @@ impl Rules {
     /// It means nothing for a Unix socket. From a variable, which may be set for every run, it is then ignored.
     pub(crate) const fn not_for_unix(mut self) -> Self {
         self.not_for_unix = true;
+        self
+    }
+
+    /// It means the same over UDP. What does not say so means nothing there.
+    pub(crate) const fn also_over_udp(mut self) -> Self {
+        self.udp = OverUdp::Same;
+        self
+    }
+
+    /// It means nothing but over UDP. From a variable it is elsewhere ignored.
+    pub(crate) const fn only_over_udp(mut self) -> Self {
+        self.udp = OverUdp::Only;
+        self
+    }
+
+    /// It means nothing over UDP, and to go without it could harm. So a variable is no mere default.
+    pub(crate) const fn refused_over_udp(mut self) -> Self {
+        self.udp = OverUdp::Refused;
         self
     }
 
@@ -224,25 +257,32 @@ impl Rules {
     /// Its words are the endpoint, where the command is this side.
     pub(crate) const fn endpoint(mut self, side: CommandSide) -> Self {
         self.endpoint = Some(EndpointWords { side, which: Which::Together });
+        self.udp = OverUdp::Same;
         self
     }
 
     /// The same of its last word. Of what stands before it nothing is an endpoint.
     pub(crate) const fn endpoint_is_last(mut self, side: CommandSide) -> Self {
         self.endpoint = Some(EndpointWords { side, which: Which::Last });
+        self.udp = OverUdp::Same;
         self
     }
 
     /// The same of each of its words.
     pub(crate) const fn each_is_an_endpoint(mut self, side: CommandSide) -> Self {
         self.endpoint = Some(EndpointWords { side, which: Which::Each });
+        self.udp = OverUdp::Same;
         self
     }
 
     /// Whether clap's own rules do not say all, once it is written; `has_sides`: in a command that can be either side.
     pub(super) const fn is_checked(&self, has_sides: bool) -> bool {
         let of_a_side = has_sides && self.side.is_some();
-        self.needs.is_some() || !self.meaningless_with.is_empty() || self.for_tls || of_a_side
+        self.needs.is_some()
+            || !self.meaningless_with.is_empty()
+            || self.for_tls
+            || matches!(self.udp, OverUdp::Only)
+            || of_a_side
     }
 
     /// The options that these rules name, some with a value.

@@ -38,8 +38,7 @@ fn what_cannot_be_an_endpoint_says_what_to_write_instead() {
         ),
         (
             &["connect", "udp:127.0.0.1:5140"],
-            "adieu: 'udp:127.0.0.1:5140' is not an endpoint: UDP is not spoken here, only TCP, TLS and Unix sockets: for TCP \
-             write 127.0.0.1:5140\n",
+            "adieu: 'udp:127.0.0.1:5140' is not an endpoint: the scheme needs its slashes: write udp://127.0.0.1:5140\n",
         ),
         (
             &["connect", "tcp:127.0.0.1:80"],

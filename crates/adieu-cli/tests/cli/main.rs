@@ -10,6 +10,7 @@ mod check;
 mod check_waits;
 mod completions;
 mod cuts;
+mod datagrams;
 mod descriptors;
 mod endpoints;
 mod events;

@@ -88,8 +88,6 @@ struct Outgoing {
     bytes: Vec<u8>,
     /// `None`: to the peer that the socket has.
     to: Option<SockAddr>,
-    /// It was sent before, to another address of the same name.
-    is_again: bool,
 }
 
 /// How it ended.
@@ -316,11 +314,8 @@ impl<'a> Run<'a> {
                     Whom::All { .. } => from,
                     Whom::One { .. } => None,
                 };
-                self.outgoing.push_back(Outgoing {
-                    bytes: self.room[..length].to_vec(),
-                    to,
-                    is_again: false,
-                });
+                self.read += length as u64;
+                self.outgoing.push_back(Outgoing { bytes: self.room[..length].to_vec(), to });
             }
             Ours::Ends { output, .. } => {
                 self.unwritten = 0..length;
@@ -413,7 +408,7 @@ impl<'a> Run<'a> {
                 return true;
             }
         };
-        self.outgoing.push_back(Outgoing { bytes: self.piece[..n].to_vec(), to, is_again: false });
+        self.outgoing.push_back(Outgoing { bytes: self.piece[..n].to_vec(), to });
         true
     }
 
@@ -448,14 +443,15 @@ impl<'a> Run<'a> {
         moved
     }
 
-    fn sent(&mut self, Outgoing { bytes, is_again, .. }: Outgoing) {
+    fn sent(&mut self, Outgoing { bytes, .. }: Outgoing) {
         let (now, length) = (self.session.now(), bytes.len() as u64);
         self.counted.sent += 1;
         self.accepted += length;
         self.first_accepted.get_or_insert(now);
         self.last_passed = now;
         self.session.observe(&Event::Sent { bytes: length });
-        if is_again && self.is_echo() {
+        if self.is_echo() {
+            self.written += length;
             return;
         }
         if let Whom::One { kept, .. } = &mut self.whom
@@ -507,7 +503,7 @@ impl<'a> Run<'a> {
             let Ok(socket) = open::connected(asked, next) else { continue };
             self.session.socket = socket;
             *address = Some(next.into());
-            let again = kept.drain(..).map(|bytes| Outgoing { bytes, to: None, is_again: true });
+            let again = kept.drain(..).map(|bytes| Outgoing { bytes, to: None });
             let waiting: Vec<_> = self.outgoing.drain(..).collect();
             self.outgoing.extend(again.chain(waiting));
             self.counted = Datagrams::default();
@@ -546,6 +542,8 @@ impl<'a> Run<'a> {
         }
         if let Some(signal) = self.session.raised() {
             self.end(Ending::Interrupted { signal }, None, None);
+        } else if self.terms.end.as_ref().is_some_and(|end| end.raised().is_some()) {
+            self.end(Ending::Connectionless, None, None);
         } else if let Some((at, due)) = self.next_due()
             && at <= self.session.now()
         {
@@ -580,9 +578,10 @@ impl<'a> Run<'a> {
             ),
             Ours::Echo => (Watch::none(), Watch::none()),
         };
-        let mut watches = [socket, input, output, self.session.watch_interrupt()];
+        let end = Watch::readable(self.terms.end.as_ref().map(AsPollable::as_pollable));
+        let mut watches = [socket, input, output, self.session.watch_interrupt(), end];
         os::wait(&mut watches, [left, check].into_iter().flatten().min())?;
-        let [socket, input, output, _] = watches.map(|watch| watch.ready);
+        let [socket, input, output, ..] = watches.map(|watch| watch.ready);
         self.may_receive |= socket.readable;
         self.may_send |= socket.writable;
         if let Ours::Ends { input: i, output: o } = &mut self.ours {

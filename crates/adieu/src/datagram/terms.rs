@@ -1,5 +1,6 @@
 //! The terms of an exchange of datagrams: when it ends, and how our input is cut.
 
+use crate::Interrupt;
 use std::time::Duration;
 
 /// How an exchange of datagrams is done, and when it ends.
@@ -30,11 +31,18 @@ pub struct Exchange {
     pub(super) quiet: Option<Duration>,
     pub(super) size: usize,
     pub(super) receive_limit: Option<u64>,
+    pub(super) end: Option<Interrupt>,
 }
 
 impl Default for Exchange {
     fn default() -> Self {
-        Self { silence: Some(Self::SILENCE), quiet: None, size: Self::DATAGRAM_SIZE, receive_limit: None }
+        Self {
+            silence: Some(Self::SILENCE),
+            quiet: None,
+            size: Self::DATAGRAM_SIZE,
+            receive_limit: None,
+            end: None,
+        }
     }
 }
 
@@ -75,6 +83,13 @@ impl Exchange {
     /// The exchange is over once this many datagrams have been received. Default: none.
     pub fn receive_limit(mut self, datagrams: impl Into<Option<u64>>) -> Self {
         self.receive_limit = datagrams.into();
+        self
+    }
+
+    /// The exchange is over once this is raised, as by a silence: for a service, which has no other end. The interrupt of the options
+    /// breaks it off instead.
+    pub fn end_when(mut self, raised: &Interrupt) -> Self {
+        self.end = Some(raised.clone());
         self
     }
 }

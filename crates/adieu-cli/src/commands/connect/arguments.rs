@@ -6,6 +6,7 @@ use crate::options::exchange::Exchange;
 use crate::options::proxy::ProxyOptions;
 use crate::options::reporting::Reporting;
 use crate::options::socket::Source;
+use crate::options::timers::Silence;
 use crate::options::tls::ConnectTls;
 use crate::parsing::rules::{CommandSide, Rules, With};
 use clap::ArgAction;
@@ -18,13 +19,16 @@ use std::ffi::OsString;
 /// still receive. When the peer has ended too and everything is acknowledged, the connection is closed and its ending
 /// reported on stderr. stdout carries the peer's bytes and nothing else.
 ///
+/// Over udp:// what one read of stdin gives is one datagram, and it is over once stdin has ended and nothing has passed for
+/// --silence.
+///
 /// If adieu must stop before stdin has ended (a signal, a time limit, a failing stdin or stdout), the peer sees a
 /// reset and not an end, so that it cannot take a cut stream for a whole one.
 #[derive(Debug, clap::Args, Default)]
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, unix:path, or unix:@name; a port may be the name of a service", value_name = "ENDPOINT", num_args = 1..=2, required = true,
+    #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, udp://host:port, unix:path, or unix:@name; a port may be the name of a service", value_name = "ENDPOINT", num_args = 1..=2, required = true,
           add = Rules::new().endpoint(CommandSide::Connects))]
     pub(super) endpoint: Vec<OsString>,
 
@@ -36,6 +40,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) shared: Shared,
+
+    #[command(flatten)]
+    pub(super) silence: Silence,
 
     #[command(flatten)]
     pub(super) source: Source,

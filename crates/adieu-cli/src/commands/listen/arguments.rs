@@ -5,6 +5,7 @@ use crate::options::access::AccessOptions;
 use crate::options::durations::{Grace, grace, limit_or_none};
 use crate::options::exchange::Exchange;
 use crate::options::reporting::Reporting;
+use crate::options::timers::Silence;
 use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Shared};
 use crate::os::ExecStatus;
@@ -20,6 +21,9 @@ use std::time::Duration;
 /// One connection is served like connect serves one, unless --keep-open, --echo, --output or --exec say otherwise.
 /// The address is told on stderr, and its port in --port-file.
 ///
+/// Over udp:// the first who sends something is served, and others are left aside; with --keep-open everybody is, and stdin
+/// goes to whoever sent last.
+///
 /// SIGTERM or SIGHUP stops accepting, lets the connections that there are finish within --grace, then aborts the
 /// rest. SIGINT aborts at once. Each makes the exit status that of the signal (of SIGHUP, that of SIGTERM); otherwise
 /// it is that of the connection. With --keep-open it is 0 after a SIGTERM if every connection ended by itself, and 4 if
@@ -28,13 +32,14 @@ use std::time::Duration;
 #[command(after_long_help = exit::TABLE)]
 pub(crate) struct Args {
     /// The endpoint, in one word or two
-    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. A port alone, as 9000, :9000 or tls://:9000, is that port of every address; port 0 lets the system choose; a port may be the name of a service", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
+    #[arg(help = "Where to listen: host:port, [::1]:port, host port, tls://host:port, udp://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. A port alone, as 9000, :9000 or tls://:9000, is that port of every address; port 0 lets the system choose; a port may be the name of a service", value_name = "ENDPOINT", num_args = 0..=2, default_value = "127.0.0.1:27015",
           add = Rules::new().endpoint(CommandSide::Listens))]
     pub(super) endpoint: Vec<OsString>,
 
     /// Serve connections until a signal comes
     #[arg(short, long, env = "ADIEU_KEEP_OPEN", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().also_over_udp())]
     pub(super) keep_open: bool,
 
     /// With --keep-open: how many connections are served at once at most; further clients
@@ -46,7 +51,8 @@ pub(crate) struct Args {
 
     /// Send back what comes, and half-close after the peer did
     #[arg(long, conflicts_with_all = ["output", "exec"], env = "ADIEU_ECHO", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new())]
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().also_over_udp())]
     pub(super) echo: bool,
 
     /// Write what comes to this file instead of stdout; with --keep-open, one connection after another. An existing file is
@@ -57,8 +63,8 @@ pub(crate) struct Args {
         value_name = "FILE",
         conflicts_with = "exec",
         env = "ADIEU_OUTPUT",
-        hide_env_values = true
-    )]
+        hide_env_values = true,
+          add = Rules::new().also_over_udp())]
     pub(super) output: Option<PathBuf>,
 
     /// Run this command with the shell for each connection: its stdin and stdout are the two directions. ADIEU_PEER holds the
@@ -98,7 +104,8 @@ pub(crate) struct Args {
     pub(super) first_byte_timeout: Option<Grace>,
 
     /// Write the port (or the socket's path) to this file once it listens
-    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true,
+          add = Rules::new().also_over_udp())]
     pub(super) port_file: Option<PathBuf>,
 
     /// After SIGTERM: how long the open connections may take to finish
@@ -111,6 +118,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) tls: ListenTls,
+
+    #[command(flatten)]
+    pub(super) silence: Silence,
 
     #[command(flatten)]
     pub(super) shared: Shared,

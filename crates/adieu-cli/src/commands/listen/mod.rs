@@ -5,6 +5,7 @@
 
 mod arguments;
 mod clients;
+mod datagrams;
 mod message;
 mod observed;
 mod plan;

@@ -68,6 +68,11 @@ impl Plan {
         shared: &Shared,
         transfer: &Transfer,
     ) -> Result<Self, NoPlan> {
+        if let Endpoint::Udp { .. } = endpoint {
+            return Err(NoPlan::refused(
+                "a transfer needs a stream, and UDP has none: give the endpoint without udp://",
+            ));
+        }
         let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
         let limits = shared.timers.limits(InputKind::Command).deadline(None).deadline_at(deadline);
         let way = if listens {

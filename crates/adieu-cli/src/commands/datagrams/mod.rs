@@ -1,0 +1,7 @@
+//! What `connect` and `listen` do with an endpoint of datagrams. Each of them plans it from its own arguments.
+
+mod plan;
+mod run;
+
+pub(crate) use plan::{Listening, Plan, Side, Work, terms};
+pub(crate) use run::run;

@@ -1,0 +1,191 @@
+//! Exchanges datagrams with a peer, with the first who sends something, or with all who do.
+
+use super::plan::{Listening, Plan, Side, Work};
+use crate::commands::listen::port_file;
+use crate::exit::ExitStatus;
+use crate::hints;
+use crate::options::reporting::ReportFormat;
+use crate::os::signals;
+use crate::printer::{Printer, complain};
+use crate::stdio;
+use adieu::datagram::{self, Bound, Exchange};
+use adieu::exchange::{Closes, Input, Output};
+use adieu::{
+    ConnectOptions, Endpoint, Interrupt, ListenCause, LocalEnd, NeverConnected, Report, Role, Signal,
+    describe_error,
+};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) fn run(plan: Plan) -> ExitStatus {
+    let Plan { endpoint, side, terms, reports } = plan;
+    let printer = match Printer::new(&reports) {
+        Ok(printer) => Arc::new(printer),
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
+    };
+    match side {
+        Side::Connect(options) => connect(&endpoint, options, &terms, &printer),
+        Side::Listen(listening) => {
+            let said = reports.format != ReportFormat::None;
+            listen(&endpoint, listening, terms, &printer, said)
+        }
+    }
+}
+
+/// Our own end, or what cannot be used of it.
+type Opened<T> = Result<T, (LocalEnd, io::Error)>;
+
+fn input() -> Opened<Input> {
+    stdio::input().map_err(|error| (LocalEnd::Input, error))
+}
+
+fn never(
+    printer: &Printer,
+    endpoint: &Endpoint,
+    role: Role,
+    (end, error): &(LocalEnd, io::Error),
+) -> ExitStatus {
+    printer.report(&NeverConnected::LocalFailure { end: *end, error }.report(endpoint, role))
+}
+
+fn connect(
+    endpoint: &Endpoint,
+    options: ConnectOptions,
+    terms: &Exchange,
+    printer: &Arc<Printer>,
+) -> ExitStatus {
+    // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
+    let ends = input().and_then(|input| {
+        let output = stdio::output().map_err(|error| (LocalEnd::Output, error))?;
+        let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
+        Ok((input, output, interrupt.map_err(|error| (LocalEnd::Socket, error))?))
+    });
+    let (input, output, interrupt) = match ends {
+        Ok(ends) => ends,
+        Err(failed) => return never(printer, endpoint, Role::Connect, &failed),
+    };
+    let mut options = options.interrupt(&interrupt);
+    if printer.watches() {
+        let printer = Arc::clone(printer);
+        options = options.observer(move |at, event| printer.step(at, event));
+    }
+    let report = match datagram::connect(endpoint, &options) {
+        Ok(peer) => terms.run(peer, input, output.closes_standard(Closes::Always)),
+        Err(error) => error.report().clone(),
+    };
+    printer.report(&report)
+}
+
+fn listen(
+    endpoint: &Endpoint,
+    listening: Listening,
+    terms: Exchange,
+    printer: &Arc<Printer>,
+    said: bool,
+) -> ExitStatus {
+    let Listening { mut options, work, keep_open, connect_timeout, port_file } = listening;
+    // So that what cannot be used is known now, and not when somebody has sent something.
+    let ends = match open(&work) {
+        Ok(ends) => ends,
+        Err((end, error)) => {
+            let cause = match (&work, end) {
+                (Work::File(path), LocalEnd::Output) => NeverConnected::CannotWrite { path, error: &error },
+                _ => NeverConnected::LocalFailure { end, error: &error },
+            };
+            return printer.report(&cause.report(endpoint, Role::Listen));
+        }
+    };
+    let signals = Interrupt::new().and_then(|end| Ok((end, Interrupt::new()?)));
+    let signals = signals.and_then(|(end, stop)| heed_signals(&end, &stop, keep_open).map(|()| (end, stop)));
+    let (end, stop) = match signals {
+        Ok(signals) => signals,
+        Err(error) => return never(printer, endpoint, Role::Listen, &(LocalEnd::Socket, error)),
+    };
+    options = options.interrupt(&stop);
+    if printer.watches() {
+        let printer = Arc::clone(printer);
+        options = options.observer(move |at, event| printer.step(at, event));
+    }
+    let bound = match Bound::bind(endpoint, &options) {
+        Ok(bound) => bound,
+        Err(error) => {
+            // Without reports it is said all the same: nothing will run.
+            if !said {
+                complain(&error.to_string());
+            }
+            let report = NeverConnected::CannotListen { error: &error }.report(endpoint, Role::Listen);
+            return printer.report_with(&report, hints::for_listening(endpoint, &error));
+        }
+    };
+    let endpoint = bound.local_endpoint().clone();
+    if let Some(path) = &port_file
+        && let Err(status) = write_port(path, &endpoint)
+    {
+        return status;
+    }
+    // Whoever reads it may rely on it: what is sent from here on is received.
+    printer.listening(&endpoint);
+    if keep_open {
+        let terms = terms.end_when(&end);
+        let report = match ends {
+            None => terms.echo_to_all(bound),
+            Some((input, output)) => terms.run_with_all(bound, input, output),
+        };
+        return printer.report(&report);
+    }
+    let peer = match bound.accept_within(connect_timeout) {
+        Ok(Some(peer)) => peer,
+        Ok(None) => return printer.report(&NeverConnected::TimedOut.report(&endpoint, Role::Listen)),
+        Err(error) => {
+            let cause = match (error.cause(), stop.raised()) {
+                (ListenCause::Interrupted, Some(signal)) => NeverConnected::Interrupted { signal },
+                _ => NeverConnected::CannotAccept { error: &error },
+            };
+            return printer.report(&cause.report(&endpoint, Role::Listen));
+        }
+    };
+    printer.connected_from(peer.peer_address(), peer.local_address());
+    let report: Report = match ends {
+        None => terms.echo(peer),
+        Some((input, output)) => terms.run(peer, input, output.closes_standard(Closes::Always)),
+    };
+    printer.report(&report)
+}
+
+/// Our input and output. `None`: there are none, because everything goes back.
+fn open(work: &Work) -> Opened<Option<(Input, Output)>> {
+    let output = match work {
+        Work::Echo => return Ok(None),
+        Work::Standard => stdio::output(),
+        Work::File(path) => stdio::open(path).and_then(Output::try_from).map(Output::empties_at_first_byte),
+    };
+    let input = input()?;
+    Ok(Some((input, output.map_err(|error| (LocalEnd::Output, error))?)))
+}
+
+/// SIGTERM is how a service ends. Every other signal breaks it off, and a second one at once.
+fn heed_signals(end: &Interrupt, stop: &Interrupt, keep_open: bool) -> io::Result<()> {
+    let (end, stop) = (end.clone(), stop.clone());
+    signals::on_signal(move |signal, is_later| {
+        if is_later {
+            std::process::exit(ExitStatus::of_signal(signal).number().into());
+        }
+        if keep_open && signal == Signal::Terminate {
+            end.raise(signal);
+        } else {
+            stop.raise(signal);
+        }
+    })
+}
+
+fn write_port(path: &Path, endpoint: &Endpoint) -> Result<(), ExitStatus> {
+    port_file::write(path, endpoint).map_err(|error| {
+        let why = describe_error(&error);
+        complain(&format!("cannot write the port to {}: {why}", path.display()));
+        ExitStatus::LocalFailure
+    })
+}

@@ -1,0 +1,44 @@
+//! What `adieu listen udp://…` is going to do.
+
+use super::arguments::Args;
+use crate::commands::datagrams::{Listening, Plan, Side, Work, terms};
+use crate::no_plan::NoPlan;
+use crate::options::listening_endpoint;
+use crate::options::reporting::Kind;
+use crate::options::timers::InputKind;
+use adieu::Endpoint;
+use adieu::datagram::Exchange;
+use std::time::Duration;
+
+/// With `--output` somebody sends to a file, and may rest meanwhile.
+const FILE_SILENCE: Duration = Duration::from_secs(30);
+
+impl Args {
+    /// The plan for an endpoint of datagrams. `None`: it is one of streams, or none.
+    pub(crate) fn of_datagrams(&self) -> Option<Result<Plan, NoPlan>> {
+        let endpoint = listening_endpoint(&self.endpoint)
+            .ok()
+            .filter(|endpoint| matches!(endpoint, Endpoint::Udp { .. }))?;
+        let options = self.shared.listen_options(self.shared.timers.limits(InputKind::Served));
+        if let Err(error) = options.check(&endpoint) {
+            return Some(Err(error.into()));
+        }
+        let (work, silence) = match &self.output {
+            _ if self.echo => (Work::Echo, Exchange::SILENCE),
+            Some(path) => (Work::File(path.clone()), FILE_SILENCE),
+            None => (Work::Standard, Exchange::SILENCE),
+        };
+        Some(Ok(Plan {
+            endpoint,
+            side: Side::Listen(Listening {
+                options,
+                work,
+                keep_open: self.keep_open,
+                connect_timeout: self.shared.timers.connect_timeout,
+                port_file: self.port_file.clone(),
+            }),
+            terms: terms(&self.silence, (!self.keep_open).then_some(silence)),
+            reports: self.shared.reporting.plan(Kind::Once),
+        }))
+    }
+}
