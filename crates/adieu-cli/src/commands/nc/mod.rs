@@ -5,6 +5,7 @@
 //! definition that clap has of it serves the help, the manual page and the completions alone.
 
 mod arguments;
+mod explain;
 mod flavour;
 mod help;
 mod plan;
@@ -16,7 +17,7 @@ use self::plan::ExitRule;
 use crate::exit::ExitStatus;
 use crate::no_plan::NoPlan;
 use crate::options::reporting::{Kind, ReportFormat, Reports};
-use crate::said;
+use crate::{said, stdout};
 use clap::ValueEnum;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -65,9 +66,25 @@ impl<'a> Invocation<'a> {
             Ok(around) => around,
             Err(why) => return NoPlan::refused(why).conclude(),
         };
+        if self.words.first().is_some_and(|word| word == "--explain") {
+            return self.explain(&around);
+        }
         match arguments::plan(&around, self.words) {
             Ok(plan) => run::run(plan),
-            Err(stop) => Stop::conclude(stop),
+            Err(stop) => stop.conclude(),
+        }
+    }
+
+    /// `--explain LINE`.
+    fn explain(&self, around: &Surroundings) -> ExitStatus {
+        let [_, line] = self.words else {
+            let how = "write one line in quotes: adieu nc --explain 'nc -q 1 host 80 < file'";
+            return Stop::refused(&format!("{}: {how}", around.program)).conclude();
+        };
+        let is_chosen = std::env::var_os("ADIEU_NC_FLAVOUR").is_some();
+        match explain::explain(&line.to_string_lossy(), around, is_chosen) {
+            Ok(text) => stdout::print(text.as_bytes()),
+            Err(stop) => stop.conclude(),
         }
     }
 

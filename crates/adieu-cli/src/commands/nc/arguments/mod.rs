@@ -55,6 +55,11 @@ impl Stop {
         Self { text: format!("{}\n", text.as_ref()), on_stdout: false, status }
     }
 
+    /// A usage error of ours: of no flavour.
+    pub(super) fn refused(text: &str) -> Self {
+        Self::new(text, ExitStatus::Usage.number())
+    }
+
     /// Says it, and gives the exit status.
     pub(super) fn conclude(self) -> ExitStatus {
         if self.on_stdout {

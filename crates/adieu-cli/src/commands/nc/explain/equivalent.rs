@@ -1,0 +1,244 @@
+//! The line of adieu's own commands that says the same.
+
+use super::super::flavour::Flavour;
+use super::super::plan::{AtInputEnd, DumpFormat, Exec, Family, Mode, Plan, ProxyKind, Transport, Verify};
+use super::words::Line;
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
+use std::time::Duration;
+
+/// The line, and what is different about it.
+pub(super) fn of(plan: &Plan, line: &Line) -> Vec<String> {
+    let mut notes = Vec::new();
+    let command = match &plan.mode {
+        _ if plan.passes_socket => {
+            return vec!["There is none: no command of adieu's passes a socket on.".to_owned()];
+        }
+        Mode::Connect { host, ports } if plan.zero_io || ports.len() > 1 => check(plan, host, ports),
+        Mode::Connect { host, ports } => {
+            connect(plan, &endpoint(plan, Some(host), ports.first().copied()), &mut notes)
+        }
+        Mode::ConnectUnix { path, .. } => {
+            let target = format!("unix:{}", path.display());
+            if plan.zero_io {
+                words(&["adieu", "check", &target])
+            } else {
+                connect(plan, &target, &mut notes)
+            }
+        }
+        Mode::Listen { host, port, .. } => {
+            let host = host.as_deref().unwrap_or("0.0.0.0");
+            listen(plan, &endpoint(plan, Some(host), *port), line, &mut notes)
+        }
+        Mode::ListenUnix { path } => listen(plan, &format!("unix:{}", path.display()), line, &mut notes),
+    };
+    let mut all = vec![command];
+    all.append(&mut notes);
+    all
+}
+
+/// `host:port`, with its scheme.
+fn endpoint(plan: &Plan, host: Option<&str>, port: Option<u16>) -> String {
+    let host = host.unwrap_or_default();
+    let host: Cow<'_, str> =
+        if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]").into() } else { host.into() };
+    let scheme = match (plan.transport, &plan.tls) {
+        (Transport::Udp, _) => "udp://",
+        (_, Some(_)) => "tls://",
+        _ => "",
+    };
+    format!("{scheme}{host}:{}", port.unwrap_or(0))
+}
+
+/// Words as a shell takes them. What it is to expand stays so.
+fn words(words: &[&str]) -> String {
+    let quoted = words.iter().map(|word| {
+        if word.contains('$') && !word.contains(['"', '`', '\\']) {
+            return format!("\"{word}\"").into();
+        }
+        // A NUL cannot be in a word.
+        shlex::try_quote(word).unwrap_or(Cow::Borrowed(*word))
+    });
+    quoted.collect::<Vec<Cow<'_, str>>>().join(" ")
+}
+
+fn duration(time: Duration) -> String {
+    if time.subsec_millis() > 0 { format!("{}ms", time.as_millis()) } else { format!("{}s", time.as_secs()) }
+}
+
+fn check(plan: &Plan, host: &str, ports: &[u16]) -> String {
+    let (mut low, mut high) = (u16::MAX, 0);
+    for port in ports {
+        (low, high) = (low.min(*port), high.max(*port));
+    }
+    let is_range = usize::from(high - low) + 1 == ports.len();
+    let list = if is_range && low < high {
+        format!("{low}-{high}")
+    } else {
+        ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",")
+    };
+    let one = endpoint(plan, Some(host), Some(low));
+    let target = one.rsplit_once(':').map_or(one.clone(), |(host, _)| format!("{host}:{list}"));
+    let limit = plan.connect_timeout.filter(|limit| !limit.is_zero()).map(duration);
+    let mut all = vec!["adieu", "check"];
+    all.extend(family(plan));
+    if let Some(limit) = &limit {
+        all.extend(["--connect-timeout", limit]);
+    }
+    all.push(&target);
+    words(&all)
+}
+
+fn family(plan: &Plan) -> Option<&'static str> {
+    match plan.family {
+        Family::V4 if plan.flavour != Flavour::Traditional => Some("-4"),
+        Family::V6 => Some("-6"),
+        _ => None,
+    }
+}
+
+/// The options that both sides have.
+fn shared(plan: &Plan) -> Vec<String> {
+    let mut all: Vec<String> = family(plan).map(str::to_owned).into_iter().collect();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            all.extend([name.to_owned(), value]);
+        }
+    };
+    add("--idle-timeout", plan.idle_timeout.filter(|limit| !limit.is_zero()).map(duration));
+    add("--receive-buffer", plan.socket.receive_buffer.map(|size| size.to_string()));
+    add("--send-buffer", plan.socket.send_buffer.map(|size| size.to_string()));
+    add("--tos", plan.socket.type_of_service.map(|tos| tos.to_string()));
+    add("--ttl", plan.socket.ttl.filter(|ttl| *ttl > 0).map(|ttl| ttl.to_string()));
+    if let Some(tls) = &plan.tls {
+        let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        add("--cert", path(&tls.certificate));
+        add("--key", path(&tls.key));
+        add("--ca", path(&tls.roots));
+        add("--alpn", (!tls.alpn.is_empty()).then(|| tls.alpn.join(",")));
+    }
+    for dump in &plan.dumps {
+        match dump.format {
+            DumpFormat::Hex => add("--dump", Some(dump.path.display().to_string())),
+            DumpFormat::Raw => {}
+        }
+    }
+    for (is_asked, name) in
+        [(plan.crlf, "--crlf"), (plan.send_only, "--send-only"), (plan.recv_only, "--recv-only")]
+    {
+        if is_asked {
+            all.push(name.to_owned());
+        }
+    }
+    all
+}
+
+fn connect(plan: &Plan, target: &str, notes: &mut Vec<String>) -> String {
+    let mut all: Vec<String> = ["adieu", "connect"].map(str::to_owned).to_vec();
+    let limit = plan.connect_timeout.filter(|limit| !limit.is_zero() && *limit != Duration::from_secs(10));
+    if let Some(limit) = limit {
+        all.extend(["--connect-timeout".to_owned(), duration(limit)]);
+    }
+    all.extend(shared(plan));
+    if let Some(tls) = &plan.tls {
+        if tls.verify == Verify::Nothing && tls.pin.is_none() {
+            all.push("--insecure".to_owned());
+        }
+        if let Some(name) = &tls.server_name {
+            all.extend(["--servername".to_owned(), name.clone()]);
+        }
+        if let Some(pin) = &tls.pin {
+            all.extend(["--pin".to_owned(), format!("sha256:{pin}")]);
+        }
+    }
+    if let Some(proxy) = &plan.proxy {
+        let scheme = match (proxy.kind, proxy.resolves) {
+            (ProxyKind::Socks4, _) => "socks4",
+            (ProxyKind::Socks5, true) => "socks5h",
+            (ProxyKind::Socks5, false) => "socks5",
+            (ProxyKind::HttpConnect, _) => "http",
+        };
+        let user = proxy.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let host = if proxy.host.contains(':') { format!("[{}]", proxy.host) } else { proxy.host.clone() };
+        all.extend(["--proxy".to_owned(), format!("{scheme}://{user}{host}:{}", proxy.port)]);
+    }
+    match (&plan.source, plan.source_port) {
+        (Some(source), Some(port)) => all.extend(["--source".to_owned(), format!("{source}:{port}")]),
+        (Some(source), None) => all.extend(["--source".to_owned(), source.clone()]),
+        (None, Some(port)) => all.extend(["--source".to_owned(), format!("0.0.0.0:{port}")]),
+        (None, None) => {}
+    }
+    exec(plan, &mut all);
+    all.push(target.to_owned());
+    let is_stream = matches!(plan.transport, Transport::Tcp | Transport::UnixStream);
+    if plan.at_input_end == AtInputEnd::KeepOpen && plan.exec.is_none() && is_stream {
+        notes.push("adieu always half-closes when stdin ends, as -N does.".to_owned());
+    }
+    if let AtInputEnd::Quit { after, .. } = plan.at_input_end
+        && plan.exec.is_none()
+    {
+        let after = duration(after.max(Duration::from_secs(1)));
+        notes.push(if is_stream {
+            format!(
+                "It waits for the peer's end, so that no answer is cut; --idle-timeout {after} bounds that."
+            )
+        } else {
+            format!("--idle-timeout {after} says how long it waits for answers.")
+        });
+    }
+    if plan.detached {
+        notes.push("Give it </dev/null, so that it sends nothing.".to_owned());
+    }
+    joined(&all)
+}
+
+fn listen(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> String {
+    let mut all: Vec<String> = ["adieu", "listen"].map(str::to_owned).to_vec();
+    if plan.keep_listening {
+        all.push("--keep-open".to_owned());
+    }
+    if let Some(most) = plan.max_connections {
+        all.extend(["--max-connections".to_owned(), most.to_string()]);
+    }
+    all.extend(shared(plan));
+    if plan.tls.as_ref().is_some_and(|tls| tls.certificate.is_none()) {
+        all.push("--self-signed".to_owned());
+    }
+    for (name, networks) in [("--allow", &plan.access.allow), ("--deny", &plan.access.deny)] {
+        for network in networks {
+            all.extend([name.to_owned(), network.to_string()]);
+        }
+    }
+    exec(plan, &mut all);
+    all.push(target.to_owned());
+    if line.output.is_some() && !plan.keep_listening {
+        notes.push(
+            "With --output FILE it only receives, and a cut transfer exits with a status of its own."
+                .to_owned(),
+        );
+    }
+    if plan.keep_listening {
+        notes.push(
+            "Each client is served on its own, several at once, and each has its line in the log.".to_owned(),
+        );
+    }
+    if matches!(&plan.mode, Mode::Listen { host: None, .. }) {
+        notes.push("127.0.0.1 instead of 0.0.0.0 serves this machine alone.".to_owned());
+    }
+    joined(&all)
+}
+
+fn exec(plan: &Plan, all: &mut Vec<String>) {
+    let line = match &plan.exec {
+        None => return,
+        Some(Exec::Shell(line)) => line.to_string_lossy().into_owned(),
+        Some(Exec::Program(words)) => {
+            joined(&words.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>())
+        }
+    };
+    all.extend(["--exec".to_owned(), line]);
+}
+
+fn joined(all: &[String]) -> String {
+    words(&all.iter().map(String::as_str).collect::<Vec<_>>())
+}
