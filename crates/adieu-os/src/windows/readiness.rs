@@ -4,7 +4,7 @@ use crate::AsPollable;
 use socket2::{SockAddr, Socket};
 use std::io;
 use std::os::windows::io::BorrowedSocket;
-use std::task::Context;
+use std::task::{Context, Poll};
 use tokio::net::{TcpListener, UdpSocket};
 
 /// A listening socket that can be awaited.

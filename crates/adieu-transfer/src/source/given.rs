@@ -52,7 +52,8 @@ pub trait Source: Send + Sync {
     ///
     /// The reader is read in pieces of at most 524,288 bytes until its `Ok(0)`. While it blocks, this side hears neither the peer, a
     /// signal, the deadline nor the observer. One that returns [`WouldBlock`](io::ErrorKind::WouldBlock) instead is asked again
-    /// 20 ms later, and the peer is heard meanwhile.
+    /// 20 ms later, and the peer is heard meanwhile. So what it has by then is sent up to 20 ms late; one that can wait for its
+    /// bytes does so itself, for a moment, before it returns that.
     ///
     /// # Errors
     ///
