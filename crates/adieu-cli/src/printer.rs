@@ -107,7 +107,7 @@ impl Printer {
         let hint = hint.or_else(|| hints::for_report(report));
         let is_good = report.is_good();
         let text = match self.kind {
-            Kind::Service if report.connected_after.is_some() => service_line(report),
+            Kind::Service if report.connected_after.is_some() => service_line(report, &report.to_string()),
             _ => report.to_string(),
         };
         self.publish(report, &text, hint, is_good, is_good || is_logout(report), status)
@@ -131,8 +131,14 @@ impl Printer {
         });
         let (is_good, status) = (report.is_good(), ExitStatus::Ending(report.exit_code));
         let mut is_over = self.is_over();
-        *is_over = true;
-        self.publish(report, &report.to_string(), hint, is_good, is_good, status)
+        if self.kind != Kind::Service {
+            *is_over = true;
+        }
+        let text = match &report.connection {
+            Some(connection) if said::connection().is_some() => service_line(connection, &report.to_string()),
+            _ => report.to_string(),
+        };
+        self.publish(report, &text, hint, is_good, is_good, status)
     }
 
     fn publish<R: Serialize>(
@@ -335,13 +341,13 @@ impl Printer {
     }
 }
 
-/// The line of a service's log: when it ended, which, who, how long, and the ending.
-fn service_line(report: &Report) -> String {
+/// The line of a service's log: when it ended, which, who, how long, and in these words how.
+fn service_line(report: &Report, ended: &str) -> String {
     let id = said::connection().map_or_else(String::new, |id| format!(" #{id}"));
     let peer = peer_name(report.peer_address.as_ref());
     let local = named(report.local_address.as_ref()).unwrap_or_else(|| report.endpoint.clone());
     let took = report.closed_after.unwrap_or(report.ended_after);
-    format!("{}{id} {peer} to {local}, {:.3} s: {report}", said::now(), took.as_secs_f64())
+    format!("{}{id} {peer} to {local}, {:.3} s: {ended}", said::now(), took.as_secs_f64())
 }
 
 /// The terminal is gone, and with it whoever would read this; nothing was left to do. So ends a ProxyCommand at each logout.

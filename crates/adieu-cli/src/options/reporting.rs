@@ -17,7 +17,7 @@ pub(crate) struct Reporting {
     report: Option<ReportFormat>,
 
     /// Write the report to this file instead; a name that ends in .json makes JSON the default format. What the file had is
-    /// replaced, but for a service (listen --keep-open, receive --retry), which appends
+    /// replaced, but for a service (--keep-open, receive --retry), which appends
     #[arg(long, value_name = "FILE", env = "ADIEU_REPORT_FILE", hide_env_values = true,
           add = Rules::new().also_over_udp().meaningless_with(&[With::Value("report", "none")]))]
     pub(crate) report_file: Option<PathBuf>,

@@ -8,7 +8,8 @@ use crate::no_plan::NoPlan;
 use crate::options::{connecting_endpoint, listening_endpoint};
 use adieu_transfer::TransferRole;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) struct Plan {
     pub(super) transfer: transfer::plan::Plan,
@@ -16,6 +17,8 @@ pub(crate) struct Plan {
     pub(super) output: PathBuf,
     /// What is there is not replaced.
     pub(super) no_clobber: bool,
+    /// One sender after the other is served. After a signal, the one that is has so long to end.
+    pub(super) keep_open: Option<Duration>,
 }
 
 impl Plan {
@@ -27,13 +30,37 @@ impl Plan {
         })?;
         let output = args.output.clone();
         own_files::check(&args.shared, &args.transfer, std::slice::from_ref(&output), "stored")?;
+        if args.keep_open {
+            check_directory(&output)?;
+        }
         let (listens, role) = (!args.connect, TransferRole::Receive);
-        let transfer = transfer::plan::Plan::new(role, endpoint, listens, &args.shared, &args.transfer)?;
-        Ok(Self { transfer, output, no_clobber: args.no_clobber })
+        let (shared, transfer) = (&args.shared, &args.transfer);
+        let transfer = transfer::plan::Plan::new(role, endpoint, listens, args.keep_open, shared, transfer)?;
+        Ok(Self {
+            transfer,
+            output,
+            no_clobber: args.no_clobber,
+            keep_open: args.keep_open.then_some(args.grace),
+        })
     }
 
     /// Whether it is written to stdout, and nothing is stored.
     pub(super) fn is_to_stdout(&self) -> bool {
         self.output.as_os_str() == "-"
     }
+}
+
+/// Refuses an output that several senders would write to one after the other, each in the place of the one before.
+fn check_directory(output: &Path) -> Result<(), NoPlan> {
+    let is_named_so =
+        output.as_os_str().as_encoded_bytes().last().is_some_and(|b| std::path::is_separator(char::from(*b)));
+    let shown = output.display();
+    let is = match std::fs::metadata(output) {
+        _ if output.as_os_str() == "-" => "is stdout".to_owned(),
+        Ok(there) if there.is_dir() => return Ok(()),
+        Err(_) if is_named_so => return Ok(()),
+        Ok(_) => "is none".to_owned(),
+        Err(_) => format!("is not there: make it, or write {shown}/, and it is made"),
+    };
+    Err(NoPlan::refused(format!("with --keep-open, --output is a directory, and {shown} {is}")))
 }

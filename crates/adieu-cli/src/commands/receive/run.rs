@@ -2,19 +2,20 @@
 
 use super::plan::Plan;
 use crate::commands::transfer::progress::Progress;
-use crate::commands::transfer::session::Session;
+use crate::commands::transfer::session::{Origin, Session};
 use crate::exit::ExitStatus;
 use crate::os::{self, Standard};
 use adieu::describe_error;
 use adieu_transfer::wire::shown;
-use adieu_transfer::{ReceiveOptions, Storage, TransferEvent};
+use adieu_transfer::{Agreement, ReceiveOptions, Storage, TransferEvent, Wire};
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Instant;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     let is_to_stdout = plan.is_to_stdout();
-    let Plan { transfer, output, no_clobber } = plan;
+    let Plan { transfer, output, no_clobber, keep_open } = plan;
     let mut session = match Session::start(transfer) {
         Ok(session) => session,
         Err(status) => return status,
@@ -32,14 +33,17 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Ok(origin) => origin,
         Err(status) => return status,
     };
-    let options = ReceiveOptions {
+    let mut options = ReceiveOptions {
         resume: session.plan.resume,
         secret: session.plan.secret.clone(),
         limit_rate: session.plan.limit_rate,
         patience: session.plan.patience,
         deadline: session.plan.deadline,
     };
-    session.run(origin, true, |session, wire, agreement| {
+    let receive_one = |session: &Session, wire: &mut Wire, agreement: Option<Agreement>| {
+        if let Some(limit) = session.plan.transfer_limit {
+            options.deadline = Instant::now().checked_add(limit);
+        }
         let mut progress = if storage.is_stream() {
             Progress::to_stdout(&session.printer, session.shares_terminal)
         } else {
@@ -60,7 +64,11 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         // What went to stdout cannot be taken back.
         let is_repeatable = !(storage.is_stream() && outcome.moved > 0);
         (outcome, is_repeatable)
-    })
+    };
+    match (origin, keep_open) {
+        (Origin::Listen(door), Some(grace)) => session.serve(*door, grace, receive_one),
+        (origin, _) => session.run(origin, true, receive_one),
+    }
 }
 
 fn stored_at(path: &Path) -> Result<Storage<'static>, String> {

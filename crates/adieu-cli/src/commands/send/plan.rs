@@ -41,6 +41,7 @@ impl Plan {
             TransferRole::Send,
             endpoint,
             args.listen,
+            false,
             &args.shared,
             &args.transfer,
         )?;

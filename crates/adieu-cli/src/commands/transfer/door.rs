@@ -7,6 +7,7 @@ use super::guesses::{Guesser, Guesses};
 use crate::addresses::peer_name;
 use crate::hints;
 use crate::printer::Printer;
+use crate::said;
 use adieu::tls::Failure;
 use adieu::{Connection, Interrupt, ListenError, ListenOptions, Listener, Report, Signal, describe_error};
 use adieu_transfer::{Agreement, Secret, Terms, TransferOutcome, TransferRole, Verdict, Wire};
@@ -41,7 +42,7 @@ pub(super) enum DoorEvent {
     /// Somebody has connected, and is heard.
     Came,
     /// A client has said who it is: the door is closed behind it until [`Door::open`].
-    Agreed(Box<(Wire, Agreement)>),
+    Agreed(Box<Agreed>),
     /// A client did not.
     Failed(Failed),
     /// A client that came was told that this side is busy.
@@ -52,8 +53,18 @@ pub(super) enum DoorEvent {
     Signal(Signal),
 }
 
+/// A client that said who it is.
+pub(super) struct Agreed {
+    /// Which of those that came it is, from 1.
+    pub(super) id: u64,
+    pub(super) wire: Wire,
+    pub(super) agreement: Agreement,
+}
+
 /// A client that did not come to an agreement.
 pub(super) struct Failed {
+    /// Which of those that came it is, from 1.
+    pub(super) id: u64,
     pub(super) peer: String,
     /// It has left without a byte of its own: the loser of two connections, a port scan, a health check.
     pub(super) left_silently: bool,
@@ -102,7 +113,12 @@ pub(super) struct Hearing {
     /// For each message. `None`: only all of them have a bound.
     pub(super) patience: Option<Duration>,
     pub(super) speaks_tls: bool,
+    /// Raised by a signal.
     pub(super) interrupt: Interrupt,
+    /// Raised to end a connection.
+    pub(super) abort: Interrupt,
+    /// One client after the other is served, until a signal closes the door.
+    pub(super) is_service: bool,
     pub(super) printer: Arc<Printer>,
 }
 
@@ -126,6 +142,8 @@ struct State {
     is_open: bool,
     /// Somebody is served.
     is_busy: bool,
+    /// Nobody more is accepted; who is there is heard.
+    is_closed: bool,
     /// The door is being closed for good.
     is_over: bool,
     /// A signal has come.
@@ -181,11 +199,17 @@ impl Door {
         });
         let interrupt = &shared.hearing.interrupt;
         let (signal, shared_for_signal) = (interrupt.clone(), Arc::downgrade(&shared));
+        let closing = stop.clone();
         // It is left behind at the end, and holds nothing.
         thread::Builder::new().name("adieu-signal".into()).spawn(move || {
             if let Some(signal) = signal.wait(Duration::MAX) {
                 if let Some(shared) = shared_for_signal.upgrade() {
-                    shared.change(|state| state.is_interrupted = true);
+                    if shared.hearing.is_service {
+                        shared.change(|state| state.is_closed = true);
+                        closing.raise(signal);
+                    } else {
+                        shared.change(|state| state.is_interrupted = true);
+                    }
                 }
                 let _ = sender.send(DoorEvent::Signal(signal));
             }
@@ -199,6 +223,18 @@ impl Door {
     /// Nobody is served any more: the next that says who it is will be.
     pub(super) fn open(&self) {
         self.shared.change(|state| (state.is_open, state.is_busy) = (true, false));
+    }
+
+    /// Waits until nobody more is accepted, which a signal has brought about. Who has come is heard to the end.
+    pub(super) fn close(&mut self) {
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+
+    /// Whether some client that came has not said yet who it is, or not to the end.
+    pub(super) fn hears_anybody(&self) -> bool {
+        !self.shared.state().clients.is_empty()
     }
 
     /// The next event, within `limit`. `None`: there was none.
@@ -223,9 +259,7 @@ impl Drop for Door {
         self.shared.change(|state| state.is_over = true);
         self.stop.raise(Signal::Terminate);
         // The listener, and the file of a Unix socket, go with it.
-        if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
-        }
+        self.close();
     }
 }
 
@@ -267,11 +301,12 @@ impl DoorState {
             return;
         }
         let mut is_failing = false;
-        for id in 0.. {
+        for id in 1.. {
+            self.is_about(id);
             let connection = loop {
                 match listener.accept() {
                     Ok(connection) => break connection,
-                    Err(_) if self.is_over() => return,
+                    Err(_) if self.is_over() || self.state().is_closed => return,
                     Err(error) => {
                         if is_for_want(&error) {
                             self.say_that_clients_wait(&error.to_string());
@@ -312,6 +347,7 @@ impl DoorState {
     ) -> io::Result<()> {
         let (this, waiting) = (Arc::clone(self), Arc::clone(waiting));
         let hear = move || {
+            this.is_about(id);
             let connection = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
             let event = connection.and_then(|connection| this.hear(connection, id, source, has_come));
             if let Some(event) = event {
@@ -320,6 +356,13 @@ impl DoorState {
             this.change(|state| state.clients.retain(|client| client.id != id));
         };
         thread::Builder::new().name("adieu-client".into()).spawn(hear).map(drop)
+    }
+
+    /// From here on, what this thread says is of this client of a service.
+    fn is_about(&self, id: u64) {
+        if self.hearing.is_service {
+            said::of_connection(id);
+        }
     }
 
     fn say_that_clients_wait(&self, why: &str) {
@@ -357,13 +400,13 @@ impl DoorState {
                 Err(report) => {
                     let left_silently = report.tls_failure == Some(Failure::NotBegun);
                     let why = Why::Never(Never::new(report, true));
-                    return Some(DoorEvent::Failed(Failed { peer, left_silently, why }));
+                    return Some(DoorEvent::Failed(Failed { id, peer, left_silently, why }));
                 }
             }
         } else {
             connection
         };
-        let mut wire = Wire::new(connection, Some(&self.hearing.interrupt));
+        let mut wire = Wire::new(connection, Some(&self.hearing.abort));
         if was_busy || self.state().is_busy {
             let _ = adieu_transfer::tell_busy(&mut wire, self.hearing.role, self.hearing.secret.is_some());
             linger(&mut wire);
@@ -404,12 +447,12 @@ impl DoorState {
                     !matches!(outcome.verdict, Verdict::Silent { .. } | Verdict::Interrupted { .. });
                 let left_silently = has_left && wire.bytes_received() == Some(0);
                 let why = Why::Outcome(outcome, Box::new(wire));
-                Some(DoorEvent::Failed(Failed { peer, left_silently, why }))
+                Some(DoorEvent::Failed(Failed { id, peer, left_silently, why }))
             }
             Ok(agreement) => {
                 let is_first = !self.change(|state| std::mem::replace(&mut state.is_busy, true));
                 if is_first {
-                    return Some(DoorEvent::Agreed(Box::new((wire, agreement))));
+                    return Some(DoorEvent::Agreed(Box::new(Agreed { id, wire, agreement })));
                 }
                 let _ = adieu_transfer::refuse_busy(&mut wire, self.hearing.role, agreement);
                 linger(&mut wire);
@@ -486,6 +529,8 @@ mod tests {
             patience: None,
             speaks_tls: false,
             interrupt: interrupt.clone(),
+            abort: interrupt.clone(),
+            is_service: false,
             printer: Arc::new(Printer::new(&reports).expect("it writes no file")),
         };
         let mut door = Door::new(listener, &options, hearing).expect("there are threads");

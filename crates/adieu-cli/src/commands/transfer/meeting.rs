@@ -1,6 +1,6 @@
 //! How a side comes to its peer: it connects, or it waits for a client that says who it is.
 
-use super::door::{Door, DoorEvent, Failed, Never, Why};
+use super::door::{Agreed, Door, DoorEvent, Failed, Never, Why};
 use super::plan::Protection;
 use super::progress::Progress;
 use super::session::{Origin, Session};
@@ -79,7 +79,7 @@ impl Session {
             Origin::Listen(door) => return self.hear(door),
         };
         match self.connect(endpoint, options) {
-            Ok(connection) => Met::Peer(Box::new(Wire::new(connection, Some(&self.plan.interrupt))), None),
+            Ok(connection) => Met::Peer(Box::new(Wire::new(connection, Some(&self.plan.abort))), None),
             Err(never) => Met::Never(never),
         }
     }
@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// Says what keeps others from what goes to this peer, if that is not enough.
-    fn warn_of(&self, peer: Option<&Address>) {
+    pub(super) fn warn_of(&self, peer: Option<&Address>) {
         // Through a proxy, the peer's address is the proxy's.
         let is_far = peer.is_some_and(is_far) || self.plan.has_proxy;
         match self.plan.protection {
@@ -141,7 +141,7 @@ impl Session {
                     return self.never(NeverConnected::CannotAccept { error: &error });
                 }
                 Some(DoorEvent::Agreed(agreed)) => {
-                    let (wire, agreement) = *agreed;
+                    let Agreed { wire, agreement, .. } = *agreed;
                     self.warn_of(wire.peer_address());
                     if let Some(progress) = progress.take() {
                         progress.finish();
@@ -155,7 +155,7 @@ impl Session {
 
     /// Tells of a client that did not say who it is. Gives what it came to, if that counts.
     fn failed(&self, failed: Failed) -> Option<Met> {
-        let Failed { peer, left_silently, why } = failed;
+        let Failed { peer, left_silently, why, .. } = failed;
         if left_silently && !self.plan.accepts_first {
             self.printer.say(&format!(
                 "{peer} has left without a byte; still listening (--accept-first takes the first client)"

@@ -13,6 +13,7 @@ mod pasted;
 pub(crate) mod patience;
 pub(crate) mod plan;
 pub(crate) mod progress;
+mod serving;
 pub(crate) mod session;
 mod side;
 mod view;

@@ -23,18 +23,26 @@ use std::time::{Duration, Instant};
 /// More than anybody has, and less than a file that was named by mistake. The help says it too.
 const SECRET_LIMIT: u64 = 64 * 1024;
 
+/// How long a sender may be silent by default while a service waits for it.
+const SERVICE_IDLE: Duration = Duration::from_secs(5 * 60);
+
 pub(crate) struct Plan {
     pub(crate) role: TransferRole,
     pub(crate) endpoint: Endpoint,
     /// With the library's options; all but the observer, which exists only while it runs.
     pub(crate) side: Side,
+    /// Raised by a signal.
     pub(crate) interrupt: Interrupt,
+    /// Raised to end a connection: the same, unless a service gives its connections time to end.
+    pub(crate) abort: Interrupt,
     pub(crate) reports: Reports,
     pub(crate) connect_timeout: Option<Duration>,
     /// How long the peer may be silent.
     pub(crate) patience: Option<Duration>,
-    /// When the command's whole time is up.
+    /// When the command's whole time is up. A service has none.
     pub(crate) deadline: Option<Instant>,
+    /// Of a service: how long each transfer may take.
+    pub(crate) transfer_limit: Option<Duration>,
     pub(crate) retries: u32,
     pub(crate) resume: bool,
     pub(crate) limit_rate: Option<u64>,
@@ -65,6 +73,7 @@ impl Plan {
         role: TransferRole,
         endpoint: Endpoint,
         listens: bool,
+        is_service: bool,
         shared: &Shared,
         transfer: &Transfer,
     ) -> Result<Self, NoPlan> {
@@ -73,8 +82,15 @@ impl Plan {
                 "a transfer needs a stream, and UDP has none: give the endpoint without udp://",
             ));
         }
-        let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
-        let limits = shared.timers.limits(InputKind::Command).deadline(None).deadline_at(deadline);
+        let limits = shared.timers.limits(InputKind::Command);
+        let (deadline, transfer_limit, limits) = if is_service {
+            // While a sender is silent nobody else is served.
+            let idle = shared.timers.idle_timeout.unwrap_or(SERVICE_IDLE);
+            (None, shared.timers.deadline, limits.idle_timeout(idle))
+        } else {
+            let deadline = shared.timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
+            (deadline, None, limits.deadline(None).deadline_at(deadline))
+        };
         let way = if listens {
             Way::listening(endpoint, shared, transfer, limits)?
         } else {
@@ -90,17 +106,30 @@ impl Plan {
         let interrupt = interrupt.map_err(|error| NoPlan::Failed {
             why: format!("cannot wait for signals: {}", describe_error(&error)),
         })?;
+        let abort = if is_service {
+            Interrupt::new().map_err(|error| NoPlan::Failed {
+                why: format!("cannot wait for signals: {}", describe_error(&error)),
+            })?
+        } else {
+            interrupt.clone()
+        };
         let waits = role == TransferRole::Receive && listens && transfer.retry.is_some_and(|times| times > 0);
         let mut plan = Self {
             role,
             is_everywhere: listens && shared.socket.is_everywhere(&endpoint),
             endpoint,
-            side: side.interrupt(&interrupt),
+            side: side.interrupt(&abort),
             interrupt,
-            reports: shared.reporting.plan(if waits { Kind::Waiting } else { Kind::Once }),
+            abort,
+            reports: shared.reporting.plan(match (is_service, waits) {
+                (true, _) => Kind::Service,
+                (false, true) => Kind::Waiting,
+                (false, false) => Kind::Once,
+            }),
             connect_timeout: shared.timers.connect_timeout,
             patience: shared.timers.idle_timeout,
             deadline,
+            transfer_limit,
             retries: transfer.retry.unwrap_or(0),
             resume: transfer.resume,
             limit_rate: transfer.rate.limit_rate,

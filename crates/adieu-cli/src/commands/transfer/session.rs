@@ -7,6 +7,7 @@ use super::side::Side;
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
+use crate::options::reporting::Kind;
 use crate::printer::{Printer, complain, say_always};
 use adieu::{ConnectOptions, Endpoint, ListenOptions, Listener, NeverConnected, describe_error};
 use adieu_transfer::{Backoff, TransferOutcome, TransferReport, Wire};
@@ -97,6 +98,8 @@ impl Session {
             patience: plan.patience,
             speaks_tls: plan.speaks_tls,
             interrupt: plan.interrupt.clone(),
+            abort: plan.abort.clone(),
+            is_service: plan.reports.kind == Kind::Service,
             printer: Arc::clone(&self.printer),
         };
         let door = Door::new(listener, listening, hearing).map_err(|e| {
