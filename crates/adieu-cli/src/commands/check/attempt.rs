@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a server is waited for to end its side after ours. The answer is known by then.
-const GOODBYE: Duration = Duration::from_millis(500);
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What an attempt has at least, also when time is up: a limit of zero would be none.
 const LEAST: Duration = Duration::from_millis(1);

@@ -6,6 +6,7 @@ use adieu::{
     SystemError,
 };
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
 /// How much of what was received is shown, in bytes.
@@ -347,7 +348,9 @@ fn of_attempt(error: &AttemptError) -> State {
     match error {
         AttemptError::NoAnswer | AttemptError::ProxySilent => State::NoAnswer,
         AttemptError::Forbidden(_) | AttemptError::Exhausted(_) => State::LocalFailure,
-        other if other.kind() == std::io::ErrorKind::TimedOut => State::NoAnswer,
+        other if other.kind() == ErrorKind::TimedOut => State::NoAnswer,
+        // Somebody accepted it, and broke it off before we had seen that.
+        other if other.kind() == ErrorKind::ConnectionReset => State::Cut,
         other => other.system().map_or(State::Failed, of_system),
     }
 }
