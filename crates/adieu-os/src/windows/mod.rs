@@ -49,8 +49,8 @@ pub use lines::{open_for_lines, write_now, write_waiting};
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub use services::service_name;
 pub use socket::{
-    SocketFile, abstract_name_of, is_ipv6, is_listening, is_not_a_socket, is_open, listen_at, path_of, peek,
-    prepare_to_bind, set_tos, set_traffic_class, take_passed_socket, was_connected,
+    SocketFile, abstract_name_of, bind_at, bind_to_own_name, is_ipv6, is_listening, is_not_a_socket, is_open,
+    listen_at, path_of, peek, prepare_to_bind, set_tos, set_traffic_class, take_passed_socket, was_connected,
 };
 pub use standard::{
     broken_pipe, stdin_has_bytes, stdin_is_a_file_with_bytes, stdin_is_spent, stdout_file,
