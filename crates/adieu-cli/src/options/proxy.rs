@@ -88,7 +88,8 @@ impl ProxyOptions {
     }
 }
 
-fn read_password(path: &Path) -> io::Result<String> {
+/// The password that is the first line of a file.
+pub(crate) fn read_password(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(MAX_PASSWORD).read_to_string(&mut text)?;
     let line = text.lines().next().unwrap_or_default();

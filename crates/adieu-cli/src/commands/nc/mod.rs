@@ -5,6 +5,8 @@
 //! definition that clap has of it serves the help, the manual page and the completions alone.
 
 mod arguments;
+#[cfg(test)]
+mod document;
 mod explain;
 mod flavour;
 mod help;

@@ -9,8 +9,9 @@ use crate::commands::nc::help;
 use crate::commands::nc::plan::{
     AtInputEnd, Family, Mode, Plan, Proxy, ProxyKind, Tls, TlsVersion, Transport, Verify,
 };
+use crate::options::proxy::read_password;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `-w` may be at most: milliseconds are in an int.
 const MOST_SECONDS: i64 = i32::MAX as i64 / 1000;
@@ -494,7 +495,15 @@ impl Options<'_> {
         // SOCKS 4 has no room for a name.
         let resolves = kind != ProxyKind::Socks4;
         let user = self.proxy_user.take();
-        self.plan.proxy = Some(Proxy { kind, host: host.to_owned(), port, user, password: None, resolves });
+        let file = std::env::var_os("ADIEU_PROXY_PASSWORD_FILE").filter(|_| user.is_some());
+        let password = file.map(|file| {
+            read_password(Path::new(&file)).map_err(|error| {
+                let (name, why) = (file.display(), adieu::describe_error(&error));
+                self.error(&format!("cannot read the proxy's password from {name}: {why}"))
+            })
+        });
+        let password = password.transpose()?;
+        self.plan.proxy = Some(Proxy { kind, host: host.to_owned(), port, user, password, resolves });
         Ok(())
     }
 }

@@ -103,7 +103,7 @@ const NO_MD5: &str = "the signature is obsolete (RFC 5925), and its key would ha
 const NO_TABLES: &str = "only OpenBSD has a routing table per socket";
 const NO_STAPLE: &str = "TLS here has no OCSP stapling";
 const PASSWORD: &str =
-    "the password is read from the file that ADIEU_PROXY_PASSWORD_FILE names, not from a terminal";
+    "its password is the first line of the file that ADIEU_PROXY_PASSWORD_FILE names; no terminal is asked";
 const NO_ROUTE: &str = "networks drop source-routed packets";
 
 static DEBIAN: &[Opt] = &[
@@ -127,8 +127,8 @@ static DEBIAN: &[Opt] = &[
     takes('P', "proxyuser", "Username for proxy authentication").differs(PASSWORD),
     takes('p', "port", "Specify local port for remote connects"),
     takes('q', "secs", "quit after EOF on stdin and delay of secs").differs(
-        "as its manual says: the run ends when the peer has been silent for secs after the end of stdin; 1.219 \
-         waits for the peer's end for ever, and then for secs more",
+        "as its manual says: the run ends secs after the end of stdin; 1.219 waits for the peer's end for ever, and then \
+         for secs more. -q 0 over TCP waits for the peer's end, as 1.219 does",
     ),
     flag('r', "Randomize remote ports"),
     flag('S', "Enable the TCP MD5 signature option").refused(NO_MD5),

@@ -185,7 +185,7 @@ fn at_input_end(plan: &Plan) -> String {
             "When stdin has ended, half-closes and exits at once.".to_owned()
         }
         AtInputEnd::Quit { after, .. } => format!(
-            "When stdin has ended, half-closes, and exits once the peer has been silent for {}, or has ended.",
+            "When stdin has ended, half-closes, and exits {} later, or as soon as the peer has ended too.",
             time(after)
         ),
     }
