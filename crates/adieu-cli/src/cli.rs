@@ -199,10 +199,11 @@ mod tests {
         for option in options {
             let name = option.get_long().expect("every option has a long name");
             let variable = format!("ADIEU_{}", name.to_uppercase().replace('-', "_"));
-            // Of `send`, so that a variable meant for `listen` does not run a command in the place of a file.
-            let variables = [variable.as_str(), "ADIEU_SEND_EXEC"];
+            // Of `send` and `connect`, so that a variable meant for `listen` does not run a command in the place of a file or of
+            // stdin.
+            let variables = [variable.as_str(), "ADIEU_SEND_EXEC", "ADIEU_CONNECT_EXEC"];
             let own = option.get_env().and_then(|v| v.to_str()).expect("every option has one");
-            assert!(own == variables[0] || (name == "exec" && own == variables[1]), "{own}");
+            assert!(own == variables[0] || (name == "exec" && variables[1..].contains(&own)), "{own}");
             count += 1;
         }
         assert!(count > 15, "{count}");

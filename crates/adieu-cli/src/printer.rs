@@ -11,7 +11,8 @@ use adieu_transfer::TransferResult;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long a report's file may take that somebody must read.
@@ -29,6 +30,40 @@ pub(crate) struct Printer {
     is_terminal: bool,
     /// The report of a whole transfer has been made. It is the last that is said, whichever threads are still there.
     is_over: Mutex<bool>,
+}
+
+/// What is said after a moment, unless this is dropped before.
+pub(crate) struct Waiting {
+    over: Option<mpsc::Sender<()>>,
+    saying: Option<JoinHandle<()>>,
+}
+
+/// How long somebody at a terminal waits before he is told for what.
+const A_MOMENT: Duration = Duration::from_secs(3);
+
+impl Waiting {
+    /// `None`: there is no thread for it.
+    fn new(say: impl FnOnce() + Send + 'static) -> Option<Self> {
+        let (over, is_over) = mpsc::channel();
+        let wait = move || {
+            if is_over.recv_timeout(A_MOMENT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                say();
+            }
+        };
+        let saying = std::thread::Builder::new().name("adieu-notice".into()).spawn(wait).ok()?;
+        Some(Self { over: Some(over), saying: Some(saying) })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // Nothing is said of it after what comes of it.
+        drop(self.over.take());
+        if let Some(saying) = self.saying.take() {
+            // A panic has been told.
+            let _ = saying.join();
+        }
+    }
 }
 
 /// A report, with what is known of it besides.
@@ -258,6 +293,39 @@ impl Printer {
         } else {
             said::text(Style::Plain, &text);
         }
+    }
+
+    /// Until the answer is dropped, somebody at a terminal is told after a moment what is waited for.
+    pub(crate) fn while_connecting(&self, endpoint: &Endpoint, limit: Duration) -> Option<Waiting> {
+        if !self.is_terminal || self.quiet {
+            return None;
+        }
+        let limit = match limit.subsec_nanos() {
+            0 => format!("{} s", limit.as_secs()),
+            _ => humantime::format_duration(limit).to_string(),
+        };
+        let text = format!(
+            "connecting to {endpoint} ({limit} limit); --connect-timeout bounds this, Ctrl-C ends it"
+        );
+        Waiting::new(move || {
+            if said::is_json() {
+                Happened::new("note", &text).say();
+            } else {
+                said::text(Style::Plain, &text);
+            }
+        })
+    }
+
+    /// Says to somebody at a terminal that there is a connection, and how to end it.
+    pub(crate) fn connected_to(&self, endpoint: &Endpoint, peer: Option<&Address>) {
+        if !self.is_terminal {
+            return;
+        }
+        let endpoint = endpoint.to_string();
+        let address = named(peer).filter(|address| !endpoint.ends_with(address.as_str()));
+        let address = address.map_or_else(String::new, |address| format!(" at {address}"));
+        let keys = if cfg!(windows) { "Ctrl-Z and Enter end" } else { "Ctrl-D ends" };
+        self.say(&format!("connected to {endpoint}{address}; {keys} your side"));
     }
 
     /// Says who has connected.

@@ -6,6 +6,7 @@ pub(crate) mod exchange;
 pub(crate) mod proxy;
 pub(crate) mod rate;
 pub(crate) mod reporting;
+pub(crate) mod retry;
 pub(crate) mod socket;
 pub(crate) mod timers;
 pub(crate) mod tls;

@@ -20,7 +20,7 @@ pub(crate) use no_commands::{self as command, leave_to_another};
 /// What the exit status of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum ExecStatus {
-    /// Anything but 0 is a failure: the client sees a reset
+    /// Anything but 0 is a failure: the peer sees a reset
     #[default]
     Check,
     /// Every exit status below 126 is good; a command that cannot be run (126, 127) or that a signal ends (128 and more) has

@@ -18,7 +18,7 @@ pub(crate) const REFUSAL: Option<&str> = Some(
 pub(crate) fn serve(
     _: Connection,
     _: ExchangeOptions,
-    _: &str,
+    _: std::process::Command,
     _: ExecStatus,
     _: Option<std::time::Duration>,
     _: &Interrupt,

@@ -2,7 +2,7 @@
 
 use super::resolve::refusal;
 use super::rules::{Rules, Which};
-use clap::builder::Resettable;
+use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
@@ -26,9 +26,31 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
                 error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
             }
         }
+        ErrorKind::TooManyValues => {
+            if let Some(hint) = apart(command, words) {
+                suggest(&mut error, hint);
+            }
+        }
         _ => {}
     }
     error
+}
+
+/// Says what to write instead.
+fn suggest(error: &mut Error, hint: String) {
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(hint)]));
+}
+
+/// A number that stands apart from its option, which takes one only after "=", so that it may be left out.
+fn apart(command: &Command, words: &[OsString]) -> Option<String> {
+    let (option, number) = words.windows(2).find_map(|pair| {
+        let number = pair[1].to_str().filter(|number| number.bytes().all(|b| b.is_ascii_digit()))?;
+        option(command, &pair[0])
+            .filter(|option| option.is_require_equals_set())
+            .map(|option| (option, number))
+    })?;
+    let option = option.get_long()?;
+    Some(format!("the number belongs to its option: write --{option}={number}"))
 }
 
 /// The argument that an error is about, as clap shows it.

@@ -9,6 +9,9 @@ mod captures;
 mod check;
 mod check_waits;
 mod completions;
+mod connect_again;
+#[cfg(target_os = "linux")]
+mod connect_exec;
 mod cuts;
 mod datagrams;
 mod descriptors;

@@ -5,12 +5,14 @@ use crate::options::Shared;
 use crate::options::exchange::Exchange;
 use crate::options::proxy::ProxyOptions;
 use crate::options::reporting::Reporting;
+use crate::options::retry::RetryOptions;
 use crate::options::socket::Source;
 use crate::options::timers::Silence;
 use crate::options::tls::ConnectTls;
+use crate::os::ExecStatus;
 use crate::parsing::rules::{CommandSide, Rules, With};
 use clap::ArgAction;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::ffi::OsString;
 
 /// Connect: stdin to the peer and the peer to stdout; half-closes at stdin's end, drains, closes, reports
@@ -31,6 +33,26 @@ pub(crate) struct Args {
     #[arg(help = "Where to: host:port, [::1]:port, host port, tls://host:port, udp://host:port, unix:path, or unix:@name; a port may be the name of a service", value_name = "ENDPOINT", num_args = 1..=2, required = true,
           add = Rules::new().endpoint(CommandSide::Connects))]
     pub(super) endpoint: Vec<OsString>,
+
+    /// Run this command with the shell once there is a connection: its stdin and stdout are the two directions, in the place of
+    /// ours. ADIEU_PEER holds the peer's address, ADIEU_LOCAL ours
+    #[arg(short, long, value_name = "COMMAND", env = "ADIEU_CONNECT_EXEC", hide_env_values = true,
+          value_parser = NonEmptyStringValueParser::new())]
+    pub(super) exec: Option<String>,
+
+    /// Which exit statuses of the --exec command are failures
+    #[arg(
+        long,
+        value_name = "RULE",
+        env = "ADIEU_EXEC_STATUS",
+        hide_env_values = true,
+        default_value = "check",
+        add = Rules::new().needs("exec")
+    )]
+    pub(super) exec_status: ExecStatus,
+
+    #[command(flatten)]
+    pub(super) retry: RetryOptions,
 
     #[command(flatten)]
     pub(super) exchange: Exchange,

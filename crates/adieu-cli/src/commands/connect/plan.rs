@@ -1,14 +1,22 @@
 //! What `adieu connect` is going to do: where to, with which options, and what is reported where.
 //!
-//! Certificates and the proxy's password are read here. Names are not resolved, nothing is created, nothing is connected.
+//! Certificates and the proxy's password are read here, and the name of a service is looked up. Names of hosts are not resolved,
+//! nothing is created, nothing is started, nothing is connected.
 
 use super::arguments::Args;
 use crate::no_plan::NoPlan;
 use crate::options::connecting_endpoint;
 use crate::options::exchange::Exchange;
 use crate::options::reporting::{Kind, Reports};
+use crate::options::retry::Retry;
 use crate::options::timers::InputKind;
-use adieu::{ConnectOptions, Endpoint};
+use crate::os::{ExecStatus, command};
+use adieu::{ConnectOptions, Endpoint, Limits};
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+/// Without --connect-timeout: the library's default.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Plan {
     pub(super) endpoint: Endpoint,
@@ -19,6 +27,28 @@ pub(crate) struct Plan {
     pub(super) fast_open: Option<FastOpen>,
     /// A peer that does not speak Multipath TCP is told of.
     pub(super) asks_for_multipath: bool,
+    /// What answers the peer in the place of stdin and stdout.
+    pub(super) command: Option<CommandPlan>,
+    /// How long an attempt to connect may take.
+    pub(super) connect_timeout: Duration,
+    pub(super) retry: Option<RetryPlan>,
+}
+
+/// A command that is run once there is a connection.
+pub(super) struct CommandPlan {
+    pub(super) line: String,
+    pub(super) policy: ExecStatus,
+    /// When it is stopped, whatever it does.
+    pub(super) until: Option<Instant>,
+}
+
+/// Connecting more than once.
+pub(super) struct RetryPlan {
+    pub(super) retry: Retry,
+    /// Those of the options, so that an attempt may have less time.
+    pub(super) limits: Limits,
+    /// When the command's whole time is up, pauses included.
+    pub(super) deadline: Option<Instant>,
 }
 
 /// What goes with the SYN.
@@ -32,9 +62,25 @@ pub(super) enum FastOpen {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let (endpoint, tls) = args.tls.resolve(connecting_endpoint(&args.endpoint)?)?;
+        let endpoint = connecting_endpoint(&args.endpoint).map_err(|error| NoPlan::Refused {
+            why: format!("{error:#}"),
+            hint: args.retry.hint(args.endpoint.iter().map(OsString::as_os_str)),
+        })?;
+        let (endpoint, tls) = args.tls.resolve(endpoint)?;
         args.exchange.check_dump(&[("--report-file", args.reporting().report_file.as_deref())])?;
-        let limits = args.shared.timers.limits(InputKind::Stdin);
+        if let (Some(why), Some(_)) = (command::REFUSAL, &args.exec) {
+            return Err(NoPlan::refused(why));
+        }
+        let timers = &args.shared.timers;
+        let until = timers.deadline.and_then(|limit| Instant::now().checked_add(limit));
+        let input = if args.exec.is_some() { InputKind::Command } else { InputKind::Stdin };
+        let mut limits = timers.limits(input);
+        let mut retry = None;
+        if let Some(asked) = args.retry.plan() {
+            // It bounds all the attempts together.
+            limits = limits.deadline(None).deadline_at(until);
+            retry = Some(RetryPlan { retry: asked, limits: limits.clone(), deadline: until });
+        }
         let mut options = args.source.add_to(args.shared.connect_options(limits));
         let over_tls = tls.is_some();
         if let Some(tls) = tls {
@@ -42,17 +88,37 @@ impl Plan {
         }
         options = options.proxy(args.proxy.resolve(&endpoint).map_err(NoPlan::refused)?);
         options.check(&endpoint)?;
+        let mut fast_open = None;
         if args.fastopen {
             options.check_fast_open(&endpoint)?;
+            let first_flight = if over_tls { FastOpen::ClientHello } else { FastOpen::Input };
+            check_first_flight(args, first_flight)?;
+            fast_open = Some(first_flight);
         }
-        let first_flight = if over_tls { FastOpen::ClientHello } else { FastOpen::Input };
+        let command = args.exec.clone().map(|line| CommandPlan { line, policy: args.exec_status, until });
         Ok(Self {
             endpoint,
             options,
             exchange: args.exchange.clone(),
             reports: args.shared.reporting.plan(Kind::Once),
-            fast_open: args.fastopen.then_some(first_flight),
+            fast_open,
             asks_for_multipath: args.shared.socket.mptcp,
+            command,
+            connect_timeout: timers.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            retry,
         })
     }
+}
+
+/// Bytes of stdin with the SYN are sent before there is a connection: a command is not started by then, and an attempt after the first
+/// would send them to whoever has had them.
+fn check_first_flight(args: &Args, first_flight: FastOpen) -> Result<(), NoPlan> {
+    let other = match first_flight {
+        FastOpen::Input if args.exec.is_some() => "--exec",
+        FastOpen::Input if args.retry.plan().is_some() => "--retry or --retry-for",
+        FastOpen::Input | FastOpen::ClientHello => return Ok(()),
+    };
+    Err(NoPlan::refused(format!(
+        "--fastopen sends stdin's first bytes before there is a connection, so it cannot be used with {other} but over TLS"
+    )))
 }

@@ -1,15 +1,18 @@
-//! Connects, and exchanges stdin and stdout with the peer.
+//! Connects, and exchanges stdin and stdout, or those of a command, with the peer.
 
-use super::plan::{FastOpen, Plan};
+use super::attempts::Attempts;
+use super::plan::{CommandPlan, FastOpen, Plan};
 use crate::dump::Dump;
 use crate::exit::ExitStatus;
-use crate::os::signals;
+use crate::options::exchange::Exchange;
+use crate::os::{self, Served, command, signals};
 use crate::printer::{Printer, complain};
 use crate::stdio;
-use adieu::exchange::{Closes, Input, Output};
-use adieu::{Interrupt, LocalEnd, NeverConnected, Role, Transport};
+use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
+use adieu::{Connection, Interrupt, LocalEnd, NeverConnected, Role, Transport, describe_error};
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// More does not fit a SYN on Ethernet: 1500 octets without IPv4's and TCP's headers.
 const IN_A_SYN: usize = 1460;
@@ -18,7 +21,14 @@ const IN_A_SYN: usize = 1460;
 const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
-    let Plan { endpoint, mut options, exchange, reports, fast_open, asks_for_multipath } = plan;
+    let Plan { endpoint, options, exchange, reports, fast_open, asks_for_multipath, command, .. } = plan;
+    // While there is one thread.
+    if command.is_some()
+        && let Err(error) = os::leave_to_another()
+    {
+        complain(&format!("cannot start a process: {}", describe_error(&error)));
+        return ExitStatus::LocalFailure;
+    }
     let printer = match Printer::new(&reports) {
         Ok(printer) => Arc::new(printer),
         Err(error) => {
@@ -26,18 +36,14 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
             return ExitStatus::LocalFailure;
         }
     };
-    let failed = |end, error: &std::io::Error| {
+    let failed = |end, error: &io::Error| {
         let cause = NeverConnected::LocalFailure { end, error };
         printer.report(&cause.report(&endpoint, Role::Connect))
     };
     // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
-    let mut input = match if exchange.recv_only { Ok(Input::empty()) } else { stdio::input() } {
-        Ok(input) => input,
-        Err(error) => return failed(LocalEnd::Input, &error),
-    };
-    let output = match if exchange.send_only { Ok(Output::null()) } else { stdio::output() } {
-        Ok(output) => output.closes_standard(Closes::Always),
-        Err(error) => return failed(LocalEnd::Output, &error),
+    let ends = match Ends::open(command, &exchange) {
+        Ok(ends) => ends,
+        Err((end, error)) => return failed(end, &error),
     };
     let dump = match exchange.dump.as_deref().map(|path| Dump::create(path, Role::Connect, false)).transpose()
     {
@@ -48,11 +54,15 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         }
     };
     let dumped = dump.as_ref().map(|dump| dump.of(1));
-    let interrupt = match Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i)) {
+    let interrupt = match Interrupt::new().and_then(|i| ends.raise_on_signal(&i).map(|()| i)) {
         Ok(interrupt) => interrupt,
         Err(error) => return failed(LocalEnd::Socket, &error),
     };
-    options = options.interrupt(&interrupt);
+    let (ends, first) = match ends.first_flight(fast_open, &interrupt) {
+        Ok(read) => read,
+        Err(error) => return failed(LocalEnd::Input, &error),
+    };
+    let mut options = options.interrupt(&interrupt);
     let watching = printer.watches().then(|| Arc::clone(&printer));
     if watching.is_some() || dumped.is_some() {
         let dumped = dumped.clone();
@@ -65,26 +75,90 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
             }
         });
     }
-    let connected = match fast_open {
-        None => adieu::connect(&endpoint, &options),
-        Some(FastOpen::ClientHello) => adieu::fast_open(&endpoint, &options, &[]),
-        Some(FastOpen::Input) => {
-            let first;
-            match input.read_first(IN_A_SYN, PATIENCE, Some(&interrupt)) {
-                Ok(read) => (first, input) = read,
-                Err(error) => return failed(LocalEnd::Input, &error),
-            }
-            adieu::fast_open(&endpoint, &options, &first)
-        }
+    let (connect_timeout, retry) = (plan.connect_timeout, plan.retry);
+    let attempts =
+        Attempts { endpoint: &endpoint, options, first, connect_timeout, retry, printer: &printer };
+    let connection = match attempts.connect(&interrupt) {
+        Ok(connection) => connection,
+        Err(report) => return printer.report(&report),
     };
-    match connected {
-        Ok(connection) => {
-            if asks_for_multipath && connection.transport() == Transport::Tcp {
-                printer.say("the peer does not speak Multipath TCP: this is plain TCP");
-            }
-            let report = adieu::exchange_with(connection, input, output, exchange.options(dumped));
-            Dump::judge(dump.as_deref(), printer.report(&report))
+    if asks_for_multipath && connection.transport() == Transport::Tcp {
+        printer.say("the peer does not speak Multipath TCP: this is plain TCP");
+    }
+    if ends.are_typed(&exchange) {
+        printer.connected_to(&endpoint, connection.peer_address());
+    }
+    match ends.serve(connection, exchange.options(dumped), &interrupt) {
+        Served::Ended(report) => Dump::judge(dump.as_deref(), printer.report(&report)),
+        Served::Failed { end, error } => failed(end, &error),
+        // The peer sees a reset.
+        Served::NotStarted { error, .. } => failed(LocalEnd::Command, &error),
+    }
+}
+
+/// What is exchanged with the peer, opened before there is one.
+enum Ends {
+    Standard { input: Input, output: Output },
+    Command { command: CommandPlan, running: command::Running },
+}
+
+impl Ends {
+    fn open(command: Option<CommandPlan>, exchange: &Exchange) -> Result<Self, (LocalEnd, io::Error)> {
+        if let Some(command) = command {
+            return Ok(Self::Command { command, running: command::Running::guarded() });
         }
-        Err(error) => printer.report(error.report()),
+        let input = if exchange.recv_only { Ok(Input::empty()) } else { stdio::input() };
+        let output = if exchange.send_only { Ok(Output::null()) } else { stdio::output() };
+        let input = input.map_err(|error| (LocalEnd::Input, error))?;
+        let output = output.map_err(|error| (LocalEnd::Output, error))?;
+        Ok(Self::Standard { input, output: output.closes_standard(Closes::Always) })
+    }
+
+    /// From here on a signal raises the interrupt, and a second one leaves at once, with no command left behind.
+    fn raise_on_signal(&self, interrupt: &Interrupt) -> io::Result<()> {
+        let Self::Command { running, .. } = self else { return signals::raise_on_signal(interrupt) };
+        let (running, interrupt) = (running.clone(), interrupt.clone());
+        signals::on_signal(move |signal, is_later| {
+            if is_later {
+                // Held to the end: a command that started now would outlive us.
+                let _killed = running.kill_all();
+                std::process::exit(ExitStatus::of_signal(signal).number().into());
+            }
+            interrupt.raise(signal);
+        })
+    }
+
+    /// What is to go with the SYN, or with the handshake over TLS. `None`: an ordinary connect is asked for.
+    fn first_flight(
+        self,
+        fast_open: Option<FastOpen>,
+        interrupt: &Interrupt,
+    ) -> io::Result<(Self, Option<Vec<u8>>)> {
+        match (fast_open, self) {
+            (Some(FastOpen::Input), Self::Standard { input, output }) => {
+                let (first, input) = input.read_first(IN_A_SYN, PATIENCE, Some(interrupt))?;
+                Ok((Self::Standard { input, output }, Some(first)))
+            }
+            (Some(_), ends) => Ok((ends, Some(Vec::new()))),
+            (None, ends) => Ok((ends, None)),
+        }
+    }
+
+    /// Whether a person types what is sent.
+    fn are_typed(&self, exchange: &Exchange) -> bool {
+        matches!(self, Self::Standard { .. }) && !exchange.recv_only && stdio::stdin_is_terminal()
+    }
+
+    fn serve(self, connection: Connection, exchange: ExchangeOptions, interrupt: &Interrupt) -> Served {
+        match self {
+            Self::Standard { input, output } => {
+                Served::Ended(Box::new(adieu::exchange_with(connection, input, output, exchange)))
+            }
+            Self::Command { command: CommandPlan { line, policy, until }, running } => {
+                let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                let shell = os::shell(&line);
+                command::serve(connection, exchange, shell, policy, left, interrupt, &running)
+            }
+        }
     }
 }

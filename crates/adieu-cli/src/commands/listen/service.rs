@@ -2,7 +2,7 @@
 
 use super::plan::Work;
 use crate::options::exchange::Exchange;
-use crate::os::{ExecStatus, Served, command};
+use crate::os::{self, ExecStatus, Served, command};
 use crate::{dump, stdio};
 use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
 use adieu::{Connection, Interrupt, LocalEnd};
@@ -89,7 +89,8 @@ impl Service {
         let output = match self {
             Self::Echo => return Served::Ended(Box::new(adieu::exchange::echo_with(connection, options))),
             Self::Command { line, policy, deadline, running } => {
-                return command::serve(connection, options, line, *policy, *deadline, stop, running);
+                let shell = os::shell(line);
+                return command::serve(connection, options, shell, *policy, *deadline, stop, running);
             }
             Self::Nowhere => Ok(Output::null()),
             // Before the client is told that its stream was taken.

@@ -3,6 +3,7 @@
 use crate::options::FirstClient;
 use crate::options::proxy::ProxyOptions;
 use crate::options::rate::Rate;
+use crate::options::retry;
 use crate::options::socket::Source;
 use crate::options::tls::EitherTls;
 use crate::parsing::rules::{CommandSide, Rules};
@@ -79,10 +80,8 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     /// A number after --retry is a word of its own: what to say of it.
-    pub(crate) fn hint<'a>(&self, mut words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
-        let is_number = |word: &&OsStr| word.to_str().is_some_and(|word| word.parse::<u32>().is_ok());
-        let number = self.retry.and_then(|_| words.find(is_number))?;
-        Some(format!("for {0} retries write --retry={0}", number.display()))
+    pub(crate) fn hint<'a>(&self, words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
+        retry::hint(self.retry, words)
     }
 
     pub(crate) fn has_secret(&self) -> bool {

@@ -21,20 +21,18 @@ use std::time::{Duration, Instant};
 /// Why there are no commands here. `None`: there are.
 pub(crate) const REFUSAL: Option<&str> = None;
 
+/// Runs `command`, which nothing has been given yet, for a connection.
 pub(crate) fn serve(
     connection: Connection,
     exchange: ExchangeOptions,
-    line: &str,
+    mut command: Command,
     policy: ExecStatus,
     deadline: Option<Duration>,
     stop: &Interrupt,
     running: &Running,
 ) -> Served {
     let until = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
-    let mut command = Command::new("/bin/sh");
     command
-        .arg("-c")
-        .arg(line)
         .env("ADIEU_PEER", named(connection.peer_address()).unwrap_or_default())
         .env("ADIEU_LOCAL", named(connection.local_address()).unwrap_or_default())
         // Its own group, so that a pipeline is stopped as a whole.
