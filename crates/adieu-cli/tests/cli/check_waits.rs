@@ -140,6 +140,15 @@ fn without_what_is_open_the_command_is_not_run() {
 }
 
 #[test]
+fn what_no_attempt_could_do_is_not_tried_again() {
+    let (address, _socket) = not_yet();
+    let output = run(&["check", "--wait", "none", "--interface", "no-such-one", &address], b"");
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.starts_with(&format!("{address}: not checked: ")) && said.contains("interface"), "{said}");
+}
+
+#[test]
 fn a_name_that_is_not_found_is_tried_again() {
     let name = format!("{}.invalid:80", "x".repeat(64));
     let mut waiting = Waiting::start(&["--wait", "none", &name]);

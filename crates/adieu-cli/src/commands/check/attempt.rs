@@ -1,7 +1,9 @@
 //! One attempt at one endpoint: a connection as `connect` makes it, what is asked of it, and a good end.
 //!
-//! What a server sees is a client that connects and leaves: our FIN, and no reset. What it says meanwhile is received, since
-//! to close with bytes unread is to reset. UDP has no connections: there a datagram is sent, and what comes back is all that is known. If it does not end its side, it is waited for no longer than [`GOODBYE`].
+//! A server sees a client that connects and leaves: our FIN, and no reset. Whatever it says meanwhile is received, since closing
+//! with unread bytes would reset the connection. If the server does not end its side, adieu closes after [`GOODBYE`].
+//!
+//! UDP has no connections: adieu sends a datagram, and what comes back is all that is known.
 
 use super::dialogue::{Answer, Dialogue};
 use super::names::{Names, Turn};

@@ -178,7 +178,8 @@ impl Board {
             let attempts = before.as_ref().map_or(0, |before| before.attempts) + 1;
             let now = Instant::now();
             let pause = before.as_ref().map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
-            let next = if outcome.is_open() { None } else { self.next(now, pause) };
+            let is_known = outcome.is_open() || outcome.is_for_good;
+            let next = if is_known { None } else { self.next(now, pause) };
             // Whoever had no time to answer may still refuse.
             let outcome = match before {
                 Some(before) if outcome.is_cut_short => before.last,

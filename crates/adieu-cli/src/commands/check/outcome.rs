@@ -137,6 +137,8 @@ pub(super) struct Outcome {
     pub(super) took: Duration,
     /// The time of the whole run was up before that of the attempt, so an answer may have been on its way.
     pub(super) is_cut_short: bool,
+    /// Another attempt would come to the same: our own options cannot be had.
+    pub(super) is_for_good: bool,
     /// Rare: of 65,535 closed ports none has it.
     pub(super) facts: Option<Box<Facts>>,
 }
@@ -169,7 +171,7 @@ pub(super) struct Tls {
 
 impl Outcome {
     pub(super) fn new(state: State) -> Self {
-        Self { state, took: Duration::ZERO, is_cut_short: false, facts: None }
+        Self { state, took: Duration::ZERO, is_cut_short: false, is_for_good: false, facts: None }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -313,9 +315,11 @@ impl Outcome {
             ConnectCause::System(error) => {
                 Self::new(State::LocalFailure).with_detail(detail()).with_error(Some(error))
             }
-            ConnectCause::TlsSetup(_) | ConnectCause::Option(_) | ConnectCause::Interrupted => {
-                Self::new(State::LocalFailure).with_detail(detail())
+            ConnectCause::TlsSetup(_) | ConnectCause::Option(_) => {
+                let outcome = Self::new(State::LocalFailure).with_detail(detail());
+                Self { is_for_good: true, ..outcome }
             }
+            ConnectCause::Interrupted => Self::new(State::LocalFailure).with_detail(detail()),
             _ => Self::new(State::Failed).with_detail(detail()),
         }
     }
