@@ -15,6 +15,15 @@ pub struct Arrived {
     pub from: SockAddr,
 }
 
+/// What was told of a datagram that did not arrive.
+#[derive(Debug)]
+pub struct Undelivered {
+    /// The error that stands for it.
+    pub error: io::Error,
+    /// Our own system has told it, of something that it did not send.
+    pub by_us: bool,
+}
+
 /// The size of a buffer that every UDP datagram fits into: its length has 16 bits. RFC 768.
 pub const UDP_ROOM: usize = 65_536;
 

@@ -28,7 +28,7 @@ mod worker;
 
 pub use both_ends::WaitEnd;
 pub use closes::Closes;
-pub use datagrams::{Arrived, DATAGRAM_BUFFER, UDP_ROOM, receive_datagram, send_datagram};
+pub use datagrams::{Arrived, DATAGRAM_BUFFER, UDP_ROOM, Undelivered, receive_datagram, send_datagram};
 pub use failed::{ListenAtError, LookUpError, PassedSocketError, ResolverError};
 pub use passed::{HandedOn, Passed};
 pub use program::Collected;

@@ -92,3 +92,11 @@ pub fn dropped_datagrams(_: &SockRef<'_>) -> Option<u64> {
 pub fn widen_receive_buffer(socket: &SockRef<'_>) {
     let _ = socket.set_recv_buffer_size(crate::DATAGRAM_BUFFER);
 }
+
+/// Not here: what a system tells, the calls tell.
+pub fn keep_undelivered(_: &SockRef<'_>) {}
+
+/// Not here.
+pub fn next_undelivered(_: &SockRef<'_>) -> Option<crate::Undelivered> {
+    None
+}

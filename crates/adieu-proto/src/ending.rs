@@ -41,7 +41,7 @@ pub enum Ending {
     /// anything.
     ///
     /// It is less than [`Ending::Graceful`]: nobody acknowledges a datagram, and nobody says that he has ended, so what became
-    /// of those that were sent is not known.
+    /// of those that were sent is not known. With many peers, that some refused is counted, and is no ending.
     Connectionless,
     /// A fact that is needed for [`Ending::Graceful`] could not be had.
     Indeterminate {

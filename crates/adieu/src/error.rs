@@ -297,6 +297,9 @@ pub enum EndpointError {
     /// UDP has no connections: the module [`datagram`](crate::datagram) speaks it.
     #[error("UDP carries datagrams, and neither a connection nor a stream")]
     Datagrams,
+    /// A path cannot be the name of a socket of UDP.
+    #[error("a socket of UDP has an address for its name, and no path")]
+    NoPath,
     /// It is no endpoint of datagrams: [`connect`](crate::connect()) and [`Listener`](crate::Listener) are for it.
     #[error("TCP and TLS carry streams, and no datagrams")]
     Streams,

@@ -269,6 +269,26 @@ fn what_is_received_can_go_to_a_file() {
 }
 
 #[test]
+fn who_is_not_let_in_is_left_aside() {
+    let server = Server::start_at(
+        "udp://127.0.0.1:0",
+        &["--allow", "127.0.0.2", "--silence", "100ms", "--report", "json"],
+    );
+    let address = server.address.strip_prefix("udp://").expect("an endpoint").to_owned();
+    let (stranger, _) = socket("127.0.0.1");
+    let (friend, _) = socket("127.0.0.2");
+    for (from, words) in [(&stranger, "no"), (&friend, "yes"), (&stranger, "no")] {
+        from.send_to(words.as_bytes(), &address).expect("loopback");
+    }
+    let (status, stdout, said) = server.finish();
+    assert_eq!((status.code(), text(&stdout)), (Some(0), "yes".to_owned()), "{said}");
+    let report = said.lines().last().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let report = report.expect("one object");
+    assert!(report["datagrams_ignored"].as_u64().is_some_and(|n| n >= 1), "{report}");
+    assert_eq!(report["datagrams_received"], 1, "{report}");
+}
+
+#[test]
 fn a_listener_that_nobody_sends_to_says_so() {
     let ended = run(&["listen", "udp://127.0.0.1:0", "--connect-timeout", "50ms"], b"");
     let said = text(&ended.stderr);

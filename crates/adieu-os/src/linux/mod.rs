@@ -3,10 +3,12 @@
 mod direct;
 mod over;
 mod pace;
+mod undelivered;
 
 pub use direct::{Direct, Lane};
 pub use over::had_both_ended;
 pub use pace::ProbePace;
+pub use undelivered::{keep_undelivered, next_undelivered};
 
 use super::TcpFacts;
 use adieu_proto::{FaultKind, Path, Sample, SocketError, Unacknowledged};

@@ -2,7 +2,7 @@
 
 use super::open;
 use super::peer::Peer;
-use super::session::Session;
+use super::session::{Session, is_of_the_way, room_for};
 use crate::endpoint::host_of;
 use crate::error::{ConnectCause, EndpointError, ListenCause, ListenError};
 use crate::handle::address_of;
@@ -12,7 +12,9 @@ use crate::options::{OpenError, Purpose};
 use crate::os::{self, Arrived, AsPollable, Watch};
 use crate::{Address, Endpoint, Event, ListenOptions, Role, Transport, system_error};
 use socket2::{Domain, SockAddr, Socket};
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A socket of datagrams that anybody may send to: what a listener is to connections.
@@ -38,8 +40,24 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Debug)]
 pub struct Bound {
-    pub(super) session: Session,
+    session: Session,
+    filter: Option<Filter>,
     endpoint: Endpoint,
+}
+
+/// Whose datagrams are taken.
+pub(super) struct Filter(Arc<dyn Fn(&Address) -> bool + Send + Sync>);
+
+impl Filter {
+    pub(super) fn lets_in(&self, from: &SockAddr) -> bool {
+        (self.0)(&address_of(from))
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter")
+    }
 }
 
 impl Bound {
@@ -70,7 +88,24 @@ impl Bound {
             _ => endpoint.clone(),
         };
         session.left.facts.endpoint = endpoint.to_string();
-        Ok(Self { session, endpoint })
+        Ok(Self { session, filter: None, endpoint })
+    }
+
+    /// The same, which takes only what comes from addresses that `lets_in` is true for. The rest is left aside, and its senders are
+    /// told nothing. `lets_in` is called on the thread that receives, so it should not block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use adieu::{Endpoint, ListenOptions, datagram};
+    ///
+    /// let bound = datagram::Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new())?;
+    /// let bound = bound.with_filter(|from| from.socket_addr().is_some_and(|at| at.ip().is_loopback()));
+    /// # Ok::<(), adieu::ListenError>(())
+    /// ```
+    #[must_use]
+    pub fn with_filter(self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
+        Self { filter: Some(Filter(Arc::new(lets_in))), ..self }
     }
 
     /// Where it receives, with the port that the system chose.
@@ -108,20 +143,23 @@ impl Bound {
         let fail = |error: &io::Error| {
             ListenError::new(&self.endpoint, ListenCause::Accept(system_error::of(error)))
         };
-        let mut room = vec![0; super::run::room_for(self.session.transport)];
+        let mut room = vec![0; room_for(self.session.transport)];
+        let mut ignored = 0;
         loop {
             if self.session.raised().is_some() {
                 return Err(ListenError::new(&self.endpoint, ListenCause::Interrupted));
             }
             match os::receive_datagram(&self.session.sock(), &mut room) {
+                Ok(arrived) if self.filter.as_ref().is_some_and(|filter| !filter.lets_in(&arrived.from)) => {
+                    ignored += 1;
+                    continue;
+                }
                 Ok(arrived) => {
                     room.truncate(arrived.length);
-                    return self.taken(arrived, room).map(Some);
+                    return self.taken(arrived, room, ignored).map(Some);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error)
-                    if error.kind() == io::ErrorKind::Interrupted || super::run::is_of_the_way(&error) =>
-                {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted || is_of_the_way(&error) => {
                     continue;
                 }
                 Err(error) => return Err(fail(&error)),
@@ -136,8 +174,12 @@ impl Bound {
         }
     }
 
+    pub(super) fn into_parts(self) -> (Session, Option<Filter>) {
+        (self.session, self.filter)
+    }
+
     /// Whoever sent this datagram is the peer.
-    fn taken(mut self, arrived: Arrived, datagram: Vec<u8>) -> Result<Peer, ListenError> {
+    fn taken(mut self, arrived: Arrived, datagram: Vec<u8>, ignored: u64) -> Result<Peer, ListenError> {
         let from = address_of(&arrived.from);
         let address = from.is_named().then_some(arrived.from);
         if let Some(address) = &address {
@@ -164,6 +206,7 @@ impl Bound {
             first: Some(datagram),
             first_is_cut: is_cut,
             others: Vec::new(),
+            ignored,
         })
     }
 }
@@ -209,7 +252,7 @@ fn bind(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, ListenCa
                 link.options.socket.open_for_datagrams(Domain::UNIX, Purpose::Listen).map_err(unbound)?;
             let file = os::bind_at(&socket, path)
                 .map_err(|error| ListenCause::Listen(system_error::of_listen_at(&error)))?;
-            Ok((open::prepared(socket, &link.options.socket), Transport::UnixDatagram, Some(file)))
+            Ok((open::prepared(socket, &link.options.socket, false), Transport::UnixDatagram, Some(file)))
         }
         Endpoint::UnixAbstract { name } => {
             let address = os::abstract_address(name).map_err(unix_name)?;
@@ -233,5 +276,5 @@ fn bind_to(
         socket.set_only_v6(false)?;
     }
     socket.bind(address)?;
-    Ok(open::prepared(socket, asked))
+    Ok(open::prepared(socket, asked, domain != Domain::UNIX))
 }

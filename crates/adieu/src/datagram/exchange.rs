@@ -2,7 +2,7 @@
 
 use super::bound::Bound;
 use super::peer::Peer;
-use super::run::{Ours, Run, Whom};
+use super::run::{Ours, Run};
 use super::terms::Exchange;
 use crate::Report;
 use crate::exchange::{Input, Output};
@@ -14,8 +14,7 @@ impl Exchange {
     ///
     /// The output ends well only if nothing went wrong. Otherwise it is cut, as that of a [stream](crate::exchange()) is.
     pub fn run(&self, peer: Peer, input: Input, output: Output) -> Report {
-        let (session, whom) = Whom::one(peer);
-        Run::new(session, whom, self, Ours::ends(input, output)).run()
+        Run::with_one(peer, self, Ours::ends(input, output)).run()
     }
 
     /// As [`run`](Self::run), with whoever sends something: everything goes to `output`, and `input` to whoever was the last to send
@@ -23,18 +22,17 @@ impl Exchange {
     ///
     /// The report names a peer only if there was one alone.
     pub fn run_with_all(&self, bound: Bound, input: Input, output: Output) -> Report {
-        Run::new(bound.session, Whom::all(), self, Ours::ends(input, output)).run()
+        Run::with_all(bound, self, Ours::ends(input, output)).run()
     }
 
     /// Sends every datagram of the peer back to it. It is over as if our input had ended.
     pub fn echo(&self, peer: Peer) -> Report {
-        let (session, whom) = Whom::one(peer);
-        Run::new(session, whom, self, Ours::Echo).run()
+        Run::with_one(peer, self, Ours::Echo).run()
     }
 
     /// Sends every datagram back to whoever sent it.
     pub fn echo_to_all(&self, bound: Bound) -> Report {
-        Run::new(bound.session, Whom::all(), self, Ours::Echo).run()
+        Run::with_all(bound, self, Ours::Echo).run()
     }
 }
 

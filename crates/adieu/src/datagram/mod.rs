@@ -59,6 +59,6 @@ mod terms;
 
 pub use bound::Bound;
 pub use exchange::exchange;
-pub use peer::{Peer, connect};
+pub use peer::{Peer, connect, connect_from};
 pub use probe::{Answer, Probe};
 pub use terms::Exchange;

@@ -9,6 +9,7 @@ use crate::{Address, Endpoint, Event, system_error};
 use socket2::{Domain, SockAddr, SockRef, Socket};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
@@ -85,13 +86,14 @@ pub(super) fn connected(asked: &SocketOptions, address: SocketAddr) -> Result<So
     let of_address = |error: io::Error| NotConnected::Attempt(AttemptError::of(&error));
     socket.connect(&address.into()).map_err(of_address)?;
     asked.check_source(&SockRef::from(&socket)).map_err(NotConnected::Option)?;
-    Ok(prepared(socket, asked))
+    Ok(prepared(socket, asked, true))
 }
 
 /// A Unix socket of datagrams that leads to this address, with a name of its own: whoever has none cannot be answered.
 pub(super) fn connect_to_name(
     link: &Link<Socket>,
     address: io::Result<SockAddr>,
+    own_path: Option<&Path>,
 ) -> Result<(Socket, Option<os::SocketFile>), ConnectCause> {
     let unix_name =
         |error: io::Error| ConnectCause::Endpoint(EndpointError::UnixName(system_error::of(&error)));
@@ -102,7 +104,14 @@ pub(super) fn connect_to_name(
         OpenError::Option(error) => ConnectCause::Option(error),
         OpenError::System(error) => system(&error),
     })?;
-    let name = os::bind_to_own_name(&socket).map_err(|e| system(&e))?;
+    let name = match own_path {
+        None => os::bind_to_own_name(&socket).map_err(|e| system(&e))?,
+        Some(path) => {
+            os::unix_address(path).map_err(unix_name)?;
+            let bound = os::bind_at(&socket, path);
+            Some(bound.map_err(|error| ConnectCause::System(system_error::of_listen_at(&error)))?)
+        }
+    };
     let shown = crate::handle::address_of(&address);
     link.observe(&Event::Connecting { address: &shown });
     if let Err(error) = socket.connect(&address) {
@@ -112,13 +121,16 @@ pub(super) fn connect_to_name(
         attempt.error = error;
         return Err(ConnectCause::Attempts(vec![attempt]));
     }
-    Ok((prepared(socket, asked), name))
+    Ok((prepared(socket, asked, false), name))
 }
 
 /// Sets what every socket of datagrams has that was not asked for otherwise. What a system refuses costs nothing.
-pub(super) fn prepared(socket: Socket, asked: &SocketOptions) -> Socket {
+pub(super) fn prepared(socket: Socket, asked: &SocketOptions, is_udp: bool) -> Socket {
     if asked.receive_buffer.is_none() {
         os::widen_receive_buffer(&SockRef::from(&socket));
+    }
+    if is_udp {
+        os::keep_undelivered(&SockRef::from(&socket));
     }
     socket
 }

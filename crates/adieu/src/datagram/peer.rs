@@ -9,6 +9,7 @@ use crate::link::Link;
 use crate::{Address, ConnectOptions, Endpoint, Event, Role, Transport, os};
 use socket2::{SockAddr, Socket};
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// A socket of datagrams that has one peer: what it sends goes there, and what others send is left aside.
 ///
@@ -25,6 +26,8 @@ pub struct Peer {
     pub(super) first_is_cut: bool,
     /// Other addresses of the same name, for as long as nothing has come from this one.
     pub(super) others: Vec<SocketAddr>,
+    /// How many datagrams of others were left aside before it came.
+    pub(super) ignored: u64,
 }
 
 /// Makes a socket whose one peer is the endpoint: a UDP port, or a Unix socket of datagrams. Nothing is sent.
@@ -57,8 +60,35 @@ pub struct Peer {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn connect(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Peer, ConnectError> {
+    connect_by(endpoint, None, options)
+}
+
+/// As [`connect`] to a Unix socket, with this path as our own name, where answers come to: its file is made, and goes with the
+/// socket. What stands there is treated as a [`Listener`](crate::Listener) does.
+///
+/// # Errors
+///
+/// As [`connect`]; the file cannot be made; or the endpoint is no Unix socket, of which
+/// [`ConnectOptions::source`] says where it comes from.
+///
+/// # Platforms
+///
+/// Unix.
+pub fn connect_from(
+    endpoint: &Endpoint,
+    own_path: &Path,
+    options: &ConnectOptions,
+) -> Result<Peer, ConnectError> {
+    connect_by(endpoint, Some(own_path), options)
+}
+
+fn connect_by(
+    endpoint: &Endpoint,
+    own_path: Option<&Path>,
+    options: &ConnectOptions,
+) -> Result<Peer, ConnectError> {
     let mut link = Link::new(options.0.clone(), Some(Role::Connect), endpoint.to_string());
-    match open_to(&mut link, endpoint) {
+    match open_to(&mut link, endpoint, own_path) {
         Ok((socket, transport, name, others)) => {
             let mut session = Session::new(socket, transport, name, link.leave());
             let address = session.socket.peer_addr().ok();
@@ -68,7 +98,7 @@ pub fn connect(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Peer, Co
                 local: facts.local_address.as_ref(),
                 peer: facts.peer_address.as_ref(),
             });
-            Ok(Peer { session, address, first: None, first_is_cut: false, others })
+            Ok(Peer { session, address, first: None, first_is_cut: false, others, ignored: 0 })
         }
         Err(cause) => Err(end_without_connection(link, endpoint, cause)),
     }
@@ -76,7 +106,11 @@ pub fn connect(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Peer, Co
 
 type Opened = (Socket, Transport, Option<os::SocketFile>, Vec<SocketAddr>);
 
-fn open_to(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, ConnectCause> {
+fn open_to(
+    link: &mut Link<Socket>,
+    endpoint: &Endpoint,
+    own_path: Option<&Path>,
+) -> Result<Opened, ConnectCause> {
     link.check_network().map_err(ConnectCause::System)?;
     open::check(endpoint).map_err(ConnectCause::Endpoint)?;
     link.options.check_for_datagrams(endpoint).map_err(ConnectCause::Option)?;
@@ -85,6 +119,9 @@ fn open_to(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, Conne
             return Err(ConnectCause::Endpoint(EndpointError::NoHost));
         }
         Endpoint::Udp { port: 0, .. } => return Err(ConnectCause::Endpoint(EndpointError::PortZero)),
+        Endpoint::Udp { .. } if own_path.is_some() => {
+            return Err(ConnectCause::Endpoint(EndpointError::NoPath));
+        }
         Endpoint::Udp { host, port } => {
             let addresses = open::find(link, host, *port)?;
             let (socket, next) = open::connect_to_one_of(link, &addresses)?;
@@ -94,7 +131,7 @@ fn open_to(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, Conne
         Endpoint::UnixAbstract { name } => os::abstract_address(name),
         _ => return Err(ConnectCause::Endpoint(EndpointError::Streams)),
     };
-    let (socket, name) = open::connect_to_name(link, name)?;
+    let (socket, name) = open::connect_to_name(link, name, own_path)?;
     Ok((socket, Transport::UnixDatagram, name, Vec::new()))
 }
 

@@ -1,7 +1,7 @@
 //! A look whether somebody receives at an address, as far as that can be told.
 
 use super::peer::Peer;
-use super::run::{is_of_the_way, room_for};
+use super::session::{is_of_the_way, room_for};
 use crate::os::{self, AsPollable, Watch};
 use crate::{Signal, SystemError, system_error};
 use std::io;
@@ -118,8 +118,14 @@ impl Probe {
         let began = Instant::now();
         let mut room = vec![0; room_for(session.transport)];
         let mut sent = 0;
-        let refused =
-            |error: &io::Error| Answer::Refused { error: system_error::of(error), after: began.elapsed() };
+        let told = |error: io::Error| {
+            let (_, first) = session.undelivered();
+            if first.is_none() && !is_of_the_way(&error) {
+                return Err(error);
+            }
+            let error = system_error::of(&first.unwrap_or(error));
+            Ok(Answer::Refused { error, after: began.elapsed() })
+        };
         loop {
             if let Some(signal) = session.raised() {
                 return Ok(Answer::Interrupted { signal });
@@ -131,8 +137,7 @@ impl Probe {
                     Ok(()) => sent += 1,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => is_full = true,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) if is_of_the_way(&error) => return Ok(refused(&error)),
-                    Err(error) => return Err(error),
+                    Err(error) => return told(error),
                 }
             }
             match os::receive_datagram(&session.sock(), &mut room) {
@@ -142,8 +147,7 @@ impl Probe {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_of_the_way(&error) => return Ok(refused(&error)),
-                Err(error) => return Err(error),
+                Err(error) => return told(error),
             }
             let left = self.wait.saturating_sub(began.elapsed());
             if left.is_zero() {

@@ -3,15 +3,16 @@
 //! Received datagrams are handed on before anything is sent, and before an error is. What ends it is the first cause that is found;
 //! how much was lost is asked at the end.
 
+use super::bound::{Bound, Filter};
 use super::open;
 use super::peer::Peer;
-use super::session::Session;
+use super::session::{Session, is_of_the_way, room_for};
 use super::terms::Exchange;
 use crate::exchange::{Input, Output};
 use crate::handle::address_of;
 use crate::os::{self, AsPollable, Watch};
 use crate::{Datagrams, Event, Report, Role, SystemError, Transport, system_error};
-use adieu_proto::{Call, Ending, Fault, FaultKind, LocalEnd, Phase, Timer};
+use adieu_proto::{Call, Ending, Fault, LocalEnd, Phase, Timer};
 use socket2::SockAddr;
 use std::collections::VecDeque;
 use std::io;
@@ -25,21 +26,8 @@ const IN_A_ROW: usize = 64;
 /// How much of what was sent is kept for a name's next address.
 const KEPT: usize = 64 * 1024;
 
-/// More than Linux lets a Unix socket send by default.
-const UNIX_ROOM: usize = 256 * 1024;
-
-/// The size of the buffer for what is received.
-pub(super) fn room_for(transport: Transport) -> usize {
-    if transport == Transport::UnixDatagram { UNIX_ROOM } else { os::UDP_ROOM }
-}
-
-/// Whether an error says that something did not get to where it was sent, and not that our own system failed.
-pub(super) fn is_of_the_way(error: &io::Error) -> bool {
-    os::is_refusal(error) || os::fault_kind(error) == FaultKind::Unreachable
-}
-
 /// With whom it is.
-pub(super) enum Whom {
+enum Whom {
     One {
         /// `None`: whoever it is cannot be answered.
         address: Option<SockAddr>,
@@ -52,19 +40,8 @@ pub(super) enum Whom {
     All {
         last: Option<SockAddr>,
         are_several: bool,
+        filter: Option<Filter>,
     },
-}
-
-impl Whom {
-    pub(super) fn one(peer: Peer) -> (Session, Self) {
-        let Peer { session, address, first, first_is_cut, others } = peer;
-        let kept = (!others.is_empty()).then(Vec::new);
-        (session, Self::One { address, first: first.map(|datagram| (datagram, first_is_cut)), others, kept })
-    }
-
-    pub(super) fn all() -> Self {
-        Self::All { last: None, are_several: false }
-    }
 }
 
 /// What is on our side.
@@ -138,7 +115,21 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(session: Session, whom: Whom, terms: &'a Exchange, ours: Ours) -> Self {
+    pub(super) fn with_one(peer: Peer, terms: &'a Exchange, ours: Ours) -> Self {
+        let Peer { session, address, first, first_is_cut, others, ignored } = peer;
+        let kept = (!others.is_empty()).then(Vec::new);
+        let first = first.map(|datagram| (datagram, first_is_cut));
+        let mut run = Self::new(session, Whom::One { address, first, others, kept }, terms, ours);
+        run.counted.ignored = ignored;
+        run
+    }
+
+    pub(super) fn with_all(bound: Bound, terms: &'a Exchange, ours: Ours) -> Self {
+        let (session, filter) = bound.into_parts();
+        Self::new(session, Whom::All { last: None, are_several: false, filter }, terms, ours)
+    }
+
+    fn new(session: Session, whom: Whom, terms: &'a Exchange, ours: Ours) -> Self {
         let now = session.now();
         let is_echo = matches!(ours, Ours::Echo);
         Self {
@@ -278,19 +269,21 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether it comes from somebody else than the one peer: it had arrived before the socket had a peer.
+    /// Whether it comes from somebody else than the one peer: it had arrived before the socket had a peer. Or from somebody who is
+    /// not let in.
     fn is_strange(&self, from: &SockAddr) -> bool {
         match &self.whom {
             Whom::One { address: Some(address), .. } => {
                 address.as_socket().is_some() && address.as_socket() != from.as_socket()
             }
-            _ => false,
+            Whom::One { address: None, .. } => false,
+            Whom::All { filter, .. } => filter.as_ref().is_some_and(|filter| !filter.lets_in(from)),
         }
     }
 
     fn arrived(&mut self, length: usize, is_cut: bool, from: Option<SockAddr>) {
         let now = self.session.now();
-        if let (Whom::All { last, are_several }, Some(from)) = (&mut self.whom, &from) {
+        if let (Whom::All { last, are_several, .. }, Some(from)) = (&mut self.whom, &from) {
             *are_several |= last.as_ref().is_some_and(|last| last != from);
             *last = Some(from.clone());
             self.connected.get_or_insert(now);
@@ -469,16 +462,32 @@ impl<'a> Run<'a> {
     fn fault(&mut self, call: Call, error: &io::Error) {
         let fault = Fault { call, kind: os::fault_kind(error), code: error.raw_os_error() };
         self.session.observe(&Event::Fault { fault });
-        if !is_of_the_way(error) {
+        // It may stand for several, and for what is an error of the way only because somebody there has told it.
+        let refused = self.note_undelivered();
+        if refused == 0 && is_of_the_way(error) {
+            self.refused(1, call, error);
+        } else if refused == 0 {
             let told = self.in_words(error);
             self.session.observe(&Event::LocalFailure { end: LocalEnd::Socket });
             self.end(Ending::LocalFailure { end: LocalEnd::Socket }, Some(call), Some(told));
-            return;
         }
-        self.counted.refused += 1;
+    }
+
+    /// Notes what was told of datagrams that did not arrive. How many there were.
+    fn note_undelivered(&mut self) -> u64 {
+        let (number, first) = self.session.undelivered();
+        if let Some(error) = first {
+            self.refused(number, Call::Receive, &error);
+        }
+        number
+    }
+
+    fn refused(&mut self, number: u64, call: Call, error: &io::Error) {
+        self.counted.refused += number;
         if let Whom::One { .. } = self.whom {
             // Linux tells it before what the peer had sent, which is still to be received.
             self.refusal.get_or_insert((call, system_error::of(error)));
+            self.may_receive = true;
         }
     }
 
@@ -583,6 +592,9 @@ impl<'a> Run<'a> {
         os::wait(&mut watches, [left, check].into_iter().flatten().min())?;
         let [socket, input, output, ..] = watches.map(|watch| watch.ready);
         self.may_receive |= socket.readable;
+        if socket.alert {
+            self.note_undelivered();
+        }
         self.may_send |= socket.writable;
         if let Ours::Ends { input: i, output: o } = &mut self.ours {
             if let (true, Some(i)) = (input.any, i) {
@@ -629,7 +641,7 @@ impl<'a> Run<'a> {
         report.local_address.clone_from(&facts.local_address);
         report.peer_address = match &self.whom {
             Whom::One { .. } => facts.peer_address.clone(),
-            Whom::All { last, are_several: false } => last.as_ref().map(address_of),
+            Whom::All { last, are_several: false, .. } => last.as_ref().map(address_of),
             Whom::All { .. } => None,
         };
         report.bytes_read = self.read;

@@ -4,9 +4,23 @@ use crate::handle::address_of;
 use crate::link::Left;
 use crate::os::{self, AsPollable, Watch};
 use crate::{Address, Event, Signal, Transport};
+use adieu_proto::FaultKind;
 use socket2::{SockRef, Socket};
-use std::fmt;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+/// More than Linux lets a Unix socket send by default.
+const UNIX_ROOM: usize = 256 * 1024;
+
+/// The size of the buffer for what is received.
+pub(super) fn room_for(transport: Transport) -> usize {
+    if transport == Transport::UnixDatagram { UNIX_ROOM } else { os::UDP_ROOM }
+}
+
+/// Whether an error says that something did not get to where it was sent, and not that our own system failed.
+pub(super) fn is_of_the_way(error: &io::Error) -> bool {
+    os::is_refusal(error) || os::fault_kind(error) == FaultKind::Unreachable
+}
 
 pub(super) struct Session {
     /// Before the socket in order: nobody is to take the name of a socket that is closed already.
@@ -58,6 +72,19 @@ impl Session {
         self.left.start = Instant::now();
         self.left.facts.began = std::time::SystemTime::now();
         self.left.options.begin(self.left.start);
+    }
+
+    /// What was told of datagrams that did not arrive, besides what calls tell: how many, and the first. Not what our own system
+    /// did not send, which the call has told.
+    pub(super) fn undelivered(&self) -> (u64, Option<io::Error>) {
+        let (mut number, mut first) = (0, None);
+        while let Some(told) = os::next_undelivered(&self.sock()) {
+            if !told.by_us {
+                number += 1;
+                first.get_or_insert(told.error);
+            }
+        }
+        (number, first)
     }
 
     pub(super) fn observe(&self, event: &Event<'_>) {

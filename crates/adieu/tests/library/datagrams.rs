@@ -467,3 +467,82 @@ mod unix {
         assert!(error.to_string().contains("ECONNREFUSED"), "{error}");
     }
 }
+
+/// A host that does not exist says nothing, but our own system does: it looks for it on the wire in vain.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_that_is_not_there_is_told_of_too() {
+    use adieu_testkit::namespace::Namespaces;
+    let test = "a_host_that_is_not_there_is_told_of_too";
+    // The namespace is that of a thread.
+    thread::spawn(move || {
+        let Some(pair) = Namespaces::or_skip(test) else { return };
+        pair.enter_programs().expect("the namespace is there");
+        for wire in std::fs::read_dir("/proc/sys/net/ipv4/neigh").expect("Linux has it") {
+            // It asks three times, a second apart by default.
+            let _ = std::fs::write(wire.expect("it is listed").path().join("retrans_time_ms"), "20");
+        }
+        let on_the_wire = ["route", "add", "198.51.100.0/24", "dev", "wire"];
+        let added = std::process::Command::new("ip").args(on_the_wire).status().expect("it is installed");
+        assert!(added.success(), "a route can be made");
+        let endpoint = Endpoint::udp("198.51.100.9", 9);
+        let report = Exchange::new().silence(BOUND).run(
+            connect(&endpoint),
+            Input::from_bytes("hello"),
+            Output::null(),
+        );
+        assert_eq!((report.ending(), counts(&report)), (Ending::NoConnection, (1, 1, 0)), "{report}");
+        assert!(report.to_string().contains("EHOSTUNREACH"), "{report}");
+        let answer = Probe::new().times(1, Duration::ZERO).wait(BOUND).ask(&connect(&endpoint));
+        assert!(matches!(&answer, Answer::Refused { .. }), "{answer:?}");
+    })
+    .join()
+    .expect("no panic");
+}
+
+#[test]
+fn only_who_is_let_in_is_taken_for_the_peer() {
+    let bind = || Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+    for with_all in [false, true] {
+        let bound = bind();
+        let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+        let (stranger, _) = socket("127.0.0.1");
+        let (friend, _) = socket("127.0.0.1");
+        let ours = friend.local_addr().ok();
+        let bound = bound.with_filter(move |from| from.socket_addr() == ours);
+        stranger.send_to(b"let me in", to).expect("loopback");
+        friend.send_to(b"it is me", to).expect("loopback");
+        let (output, received) = Output::to_vec(64);
+        let terms = Exchange::new().receive_limit(1);
+        let report = if with_all {
+            terms.run_with_all(bound, Input::empty(), output)
+        } else {
+            terms.run(bound.accept().expect("somebody has sent"), Input::empty(), output)
+        };
+        assert_eq!(received.into_vec(), b"it is me");
+        let counted = report.datagrams.expect("it is one of datagrams");
+        assert_eq!((counted.ignored, counted.received), (1, 1), "{report}");
+    }
+}
+
+#[test]
+fn a_port_alone_receives_at_every_address() {
+    let endpoint = Endpoint::for_listening("udp://0").expect("a port");
+    let bound = Bound::bind(&endpoint, &ListenOptions::new()).expect("a port");
+    let port = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one").port();
+    let (client, _) = socket("127.0.0.1");
+    client.send_to(b"hello", ("127.0.0.1", port)).expect("loopback");
+    let (output, received) = Output::to_vec(64);
+    let peer = bound.accept().expect("somebody has sent");
+    let report = Exchange::new().receive_limit(1).run(peer, Input::from_bytes("back"), output);
+    assert_eq!(received.into_vec(), b"hello", "{report}");
+}
+
+#[test]
+fn what_ends_a_service_is_an_end_and_what_interrupts_it_is_none() {
+    let end = Interrupt::new().expect("descriptors are left");
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+    end.raise(Signal::Terminate);
+    let report = Exchange::new().silence(None).end_when(&end).echo_to_all(bound);
+    assert_eq!(report.ending(), Ending::Connectionless, "{report}");
+}

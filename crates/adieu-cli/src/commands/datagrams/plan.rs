@@ -1,5 +1,6 @@
 //! What is going to be done with datagrams.
 
+use crate::options::access::Access;
 use crate::options::durations::Grace;
 use crate::options::reporting::Reports;
 use crate::options::timers::Silence;
@@ -29,6 +30,7 @@ pub(crate) struct Listening {
     /// How long the first peer is waited for.
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) port_file: Option<PathBuf>,
+    pub(crate) access: Access,
 }
 
 /// What is done with what comes.

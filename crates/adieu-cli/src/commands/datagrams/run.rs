@@ -4,6 +4,7 @@ use super::plan::{Listening, Plan, Side, Work};
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
+use crate::options::access::Access;
 use crate::options::reporting::ReportFormat;
 use crate::os::signals;
 use crate::printer::{Printer, complain};
@@ -87,7 +88,7 @@ fn listen(
     printer: &Arc<Printer>,
     said: bool,
 ) -> ExitStatus {
-    let Listening { mut options, work, keep_open, connect_timeout, port_file } = listening;
+    let Listening { mut options, work, keep_open, connect_timeout, port_file, access } = listening;
     // So that what cannot be used is known now, and not when somebody has sent something.
     let ends = match open(&work) {
         Ok(ends) => ends,
@@ -122,6 +123,7 @@ fn listen(
         }
     };
     let endpoint = bound.local_endpoint().clone();
+    let bound = filtered(bound, access);
     if let Some(path) = &port_file
         && let Err(status) = write_port(path, &endpoint)
     {
@@ -180,6 +182,14 @@ fn heed_signals(end: &Interrupt, stop: &Interrupt, keep_open: bool) -> io::Resul
             stop.raise(signal);
         }
     })
+}
+
+/// What comes from elsewhere is left aside, without a word to whoever sent it.
+fn filtered(bound: Bound, access: Access) -> Bound {
+    if access.is_open() {
+        return bound;
+    }
+    bound.with_filter(move |from| from.socket_addr().is_some_and(|at| access.permits(at.ip())))
 }
 
 fn write_port(path: &Path, endpoint: &Endpoint) -> Result<(), ExitStatus> {

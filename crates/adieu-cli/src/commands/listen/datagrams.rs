@@ -36,6 +36,7 @@ impl Args {
                 keep_open: self.keep_open,
                 connect_timeout: self.shared.timers.connect_timeout,
                 port_file: self.port_file.clone(),
+                access: self.access.access(),
             }),
             terms: terms(&self.silence, (!self.keep_open).then_some(silence)),
             reports: self.shared.reporting.plan(Kind::Once),
