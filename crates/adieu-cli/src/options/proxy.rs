@@ -61,7 +61,8 @@ impl ProxyOptions {
         } else {
             let proxy = text.parse().map_err(|error| format!("--proxy is not a proxy: {error}"))?;
             if !matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Tls { .. }) {
-                return Err("a Unix socket is not reached through a proxy".to_owned());
+                let what = if matches!(endpoint, Endpoint::Udp { .. }) { "UDP" } else { "a Unix socket" };
+                return Err(format!("{what} is not reached through a proxy"));
             }
             Some(proxy)
         };

@@ -135,6 +135,13 @@ impl SocketOptions {
             .ttl(self.ttl)
             .mptcp(self.mptcp)
     }
+
+    /// The same for a UDP port that stands beside endpoints of TCP: without what is meant for TCP alone.
+    pub(crate) fn asked_of_datagrams(&self) -> adieu::SocketOptions {
+        let common =
+            Self { keepalive: None, user_timeout: None, nodelay: None, mptcp: false, ..self.clone() };
+        common.asked()
+    }
 }
 
 /// Whether a silent peer's system is asked.

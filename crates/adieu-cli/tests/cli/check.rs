@@ -18,7 +18,7 @@ fn no_name() -> String {
 }
 
 /// A port on which nobody listens, for as long as this is held.
-fn closed() -> (String, socket2::Socket) {
+fn closed_port() -> (String, socket2::Socket) {
     let (address, held) = places::refusing(SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback");
     (address.to_string(), held)
 }
@@ -89,7 +89,7 @@ fn result(args: &[&str]) -> (Value, Option<i32>) {
 fn each_endpoint_has_a_line_in_the_order_of_the_command_line() {
     let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let open = server.local_addr().expect("it has one").to_string();
-    let (closed, _held) = closed();
+    let (closed, _held) = closed_port();
     let name = format!("{}:80", no_name());
     let output = run(&["check", &closed, &open, &name, "-q"], b"");
     assert_eq!(without_times(&output), [format!("{closed}: refused"), format!("{name}: name not found")]);
@@ -154,7 +154,7 @@ fn every_port_of_a_host_is_checked_with_few_descriptors_and_little_memory() {
 #[test]
 fn a_socket_that_connects_to_itself_is_no_server() {
     in_own_network("a_socket_that_connects_to_itself_is_no_server", || {
-        let (address, held) = closed();
+        let (address, held) = closed_port();
         drop(held);
         let (result, code) = result(&[&address, "--source", &address]);
         assert_eq!((result["state"].as_str(), code), (Some("refused"), Some(3)), "{result}");
@@ -232,7 +232,7 @@ fn a_unix_socket_is_there_or_stale_or_missing_or_full() {
         assert_eq!((result["state"].as_str(), code), (Some(state), Some(status)), "{result}");
     }
     // Beside a port, what is asked of a socket of TCP is not asked of it.
-    let (closed, _held) = closed();
+    let (closed, _held) = closed_port();
     let output = run(&["check", "-4", &path("open"), &closed], b"");
     assert_eq!(without_times(&output), [format!("{}: open", path("open")), format!("{closed}: refused")]);
     let output = run(&["check", "-4", &path("open")], b"");
@@ -410,6 +410,9 @@ fn what_cannot_be_checked_is_a_usage_error() {
         (&["check", "h:1", "--min-days", "14"], "--min-days needs --tls"),
         (&["check", "h:1", "--parallel", "0"], "write a number from 1"),
         (&["check", "h:1", "-q", "--only-open"], "means nothing with"),
+        (&["check", "udp://h:1", "--keepalive", "off"], "keepalive"),
+        (&["check", "udp://h:1", "--proxy", "socks5://h:1"], "UDP is not reached through a proxy"),
+        (&["check", "udp://h:1", "--min-days", "1"], "--min-days needs --tls"),
     ] {
         let output = run(args, b"");
         let said = text(&output.stderr);
@@ -469,6 +472,10 @@ fn udp_is_open_if_it_answers_and_unknown_if_it_does_not() {
     let output = run(&["check", "--connect-timeout", "2s", &silent, &answering], b"");
     assert_eq!(code(&output), Some(8));
     assert_eq!(text(&output.stderr).trim(), "adieu: 1 of 2 is open, of 1 it cannot be told");
+    // What is asked of a socket of TCP is not asked of it.
+    let (tcp, _held) = closed_port();
+    let output = run(&["check", "--keepalive", "off", "--connect-timeout", "2s", &answering, &tcp], b"");
+    assert_eq!(without_times(&output), [format!("{answering}: open"), format!("{tcp}: refused")]);
     // What is not open is known for sure.
     let output = run(&["check", "--connect-timeout", "100ms", &silent, &closed], b"");
     assert_eq!(code(&output), Some(3));

@@ -452,7 +452,7 @@ pub(super) fn line(endpoint: &Endpoint, outcome: &Outcome, tries: Tries) -> Stri
 }
 
 /// A span of time as a line has it.
-pub(super) fn span(span: Duration) -> String {
+fn span(span: Duration) -> String {
     if span < Duration::from_secs(1) {
         format!("{:.1} ms", span.as_secs_f64() * 1000.0)
     } else {

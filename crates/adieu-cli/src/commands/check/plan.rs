@@ -8,7 +8,7 @@ use super::targets::{self, Word};
 use crate::no_plan::NoPlan;
 use crate::options::durations::Grace;
 use crate::options::reporting::{Kind, Reports};
-use adieu::{ConnectOptions, Endpoint, SocketOptions};
+use adieu::{ConnectOptions, Endpoint};
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -48,6 +48,24 @@ pub(super) struct Group {
     pub(super) is_tls: bool,
 }
 
+/// What kind of sockets lead to an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sockets {
+    Tcp,
+    Udp,
+    Unix,
+}
+
+impl Sockets {
+    fn of(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Udp { .. } => Self::Udp,
+            Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. } => Self::Unix,
+            _ => Self::Tcp,
+        }
+    }
+}
+
 /// Everything that is checked. Nothing is kept per port.
 pub(super) struct Targets {
     groups: Vec<Group>,
@@ -82,25 +100,21 @@ impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         let words = targets::parse(&args.endpoint)?;
         let resolved = args.tls.resolve_all(words.iter().map(|word| word.endpoint.clone()))?;
-        let is_unix =
-            |word: &Word| matches!(word.endpoint, Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. });
-        let has_ports = words.iter().any(|word| !is_unix(word));
+        let sockets = words.iter().map(|word| Sockets::of(&word.endpoint));
+        let has_tcp = sockets.clone().any(|sockets| sockets == Sockets::Tcp);
+        let has_ports = sockets.clone().any(|sockets| sockets != Sockets::Unix);
         let mut groups = Vec::with_capacity(words.len());
-        for (word, (endpoint, tls)) in words.into_iter().zip(resolved) {
+        for (word, (endpoint, tls)) in words.iter().zip(resolved) {
             let word = word.of(endpoint);
             let mut options = ConnectOptions::new();
-            // What is asked of a socket of TCP is not meant for a Unix socket that stands beside it.
-            if has_ports && is_unix(&word) {
-                options = options.socket(SocketOptions::new());
-            } else {
-                options = args.source.add_to(options.socket(args.socket.asked()));
-            }
-            let mut is_proxied = false;
-            if !is_unix(&word) || !has_ports {
+            let (mut is_proxied, sockets) = (false, Sockets::of(&word.endpoint));
+            // An option that means nothing for this endpoint is meant for those beside it. If there are none, it is refused.
+            if sockets != Sockets::Unix || !has_ports {
+                let is_beside_tcp = sockets == Sockets::Udp && has_tcp;
+                let asked =
+                    if is_beside_tcp { args.socket.asked_of_datagrams() } else { args.socket.asked() };
+                options = args.source.add_to(options.socket(asked));
                 let proxy = args.proxy.resolve(&word.endpoint).map_err(NoPlan::refused)?;
-                if proxy.is_some() && matches!(word.endpoint, Endpoint::Udp { .. }) {
-                    return Err(NoPlan::refused("UDP is not spoken through a proxy: leave --proxy out"));
-                }
                 is_proxied = proxy.is_some();
                 options = options.proxy(proxy);
             }

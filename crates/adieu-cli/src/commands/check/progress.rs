@@ -1,7 +1,6 @@
 //! What is still waited for: a line on a terminal that is drawn anew, and elsewhere a line from time to time.
 
 use super::board::Board;
-use super::outcome::span;
 use super::plan::Targets;
 use crate::printer::Printer;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -78,9 +77,15 @@ impl<'a> Progress<'a> {
         if count > first.len() {
             named += &format!(" and {} more", count - first.len());
         }
-        let waited = span(now.saturating_duration_since(board.began()));
-        let limit = self.limit.map_or_else(String::new, |limit| format!(" of {}, --wait", span(limit)));
-        Some(format!("waiting for {named}: {waited}{limit}"))
+        // First, so that a narrow terminal cuts the names.
+        let waited = now.saturating_duration_since(board.began()).as_secs();
+        Some(match self.limit {
+            Some(limit) => {
+                let limit = humantime::format_duration(limit);
+                format!("waited {waited}s of {limit} (--wait) for {named}")
+            }
+            None => format!("waited {waited}s for {named}"),
+        })
     }
 }
 
