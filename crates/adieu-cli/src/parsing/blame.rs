@@ -1,5 +1,6 @@
 //! What clap says of a wrong command line, made true: what is to blame, and advice that can help.
 
+use super::netcat;
 use super::resolve::refusal;
 use super::rules::{Rules, Which};
 use clap::builder::{Resettable, StyledStr};
@@ -9,7 +10,15 @@ use std::ffi::{OsStr, OsString};
 
 /// The error to show in the place of clap's own. `definition` is what clap had read the words by.
 pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]) -> Error {
-    let Some(command) = words.get(1).and_then(|name| definition.find_subcommand(name)) else { return error };
+    let Some(command) = words.get(1).and_then(|name| definition.find_subcommand(name)) else {
+        if let (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, Some(hint)) =
+            (error.kind(), netcat::instead_of_no_command(words))
+        {
+            error.remove(ContextKind::SuggestedSubcommand);
+            suggest(&mut error, hint);
+        }
+        return error;
+    };
     match error.kind() {
         ErrorKind::UnknownArgument => {
             if let Some(joined) = joined(&error, command, words) {
@@ -20,6 +29,10 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
             if !command.get_arguments().any(takes_files) {
                 error.remove(ContextKind::Suggested);
             }
+            if let Some(hint) = shown(&error).and_then(|unknown| netcat::instead_of(unknown, command, words))
+            {
+                suggest(&mut error, hint);
+            }
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             if let Some(variable) = variable(&error, definition, command, words) {
@@ -27,7 +40,7 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
             }
         }
         ErrorKind::TooManyValues => {
-            if let Some(hint) = apart(command, words) {
+            if let Some(hint) = apart(command, words).or_else(|| netcat::quit_after(words)) {
                 suggest(&mut error, hint);
             }
         }
@@ -36,9 +49,13 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
     error
 }
 
-/// Says what to write instead.
+/// Says what to write instead, before what clap says.
 fn suggest(error: &mut Error, hint: String) {
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(hint)]));
+    let mut hints = vec![StyledStr::from(hint)];
+    if let Some(ContextValue::StyledStrs(more)) = error.remove(ContextKind::Suggested) {
+        hints.extend(more);
+    }
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(hints));
 }
 
 /// A number that stands apart from its option, which takes one only after "=", so that it may be left out.

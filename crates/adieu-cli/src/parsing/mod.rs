@@ -6,6 +6,7 @@
 
 mod blame;
 mod facts;
+mod netcat;
 mod resolve;
 pub(crate) mod rules;
 
@@ -50,8 +51,9 @@ pub(crate) fn say(error: &Error, words: &[OsString]) -> ExitStatus {
         complain(rendered.to_string().trim_end().trim_start_matches("error: "));
     } else {
         let text = if said::is_colourful() { rendered.ansi().to_string() } else { rendered.to_string() };
-        // Its two words for what we have words for.
-        said::page(&text.replacen("error:", "adieu:", 1).replacen("tip:", "hint:", 1));
+        // Its two words for what we have words for. What stands in a hint of its own stands after it.
+        let hints = if text.matches("tip:").count() > 1 { 2 } else { 1 };
+        said::page(&text.replacen("error:", "adieu:", 1).replacen("tip:", "hint:", hints));
     }
     ExitStatus::Usage
 }

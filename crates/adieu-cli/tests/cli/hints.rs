@@ -98,6 +98,78 @@ fn an_option_that_is_unknown_is_not_taken_for_an_endpoint() {
 }
 
 #[test]
+fn a_letter_of_netcats_is_answered_with_what_says_the_same_here() {
+    for (args, hint) in [
+        (&["connect", "-N", "h", "80"][..], "-N: adieu always half-closes when stdin ends"),
+        (&["connect", "h", "80", "-N"], "-N: adieu always half-closes when stdin ends"),
+        (&["connect", "-zv", "h", "80"], "-z: adieu check says whether a port is open"),
+        (&["connect", "-vz", "h", "80"], "-z: adieu check says whether a port is open"),
+        (&["send", "-z", "file", "h:80"], "-z: adieu check says whether a port is open"),
+        (
+            &["connect", "-w", "5", "h", "80"],
+            "-w: --connect-timeout bounds connecting, --idle-timeout a silent peer",
+        ),
+        (
+            &["connect", "-w5", "h", "80"],
+            "-w: --connect-timeout bounds connecting, --idle-timeout a silent peer",
+        ),
+        (&["connect", "-u", "h", "53"], "-u: UDP is an endpoint, udp://host:port"),
+        (&["connect", "-U", "/run/x"], "-U: a Unix socket is an endpoint, unix:PATH"),
+        (&["connect", "-l", "9000"], "-l: adieu listen listens"),
+        (&["receive", "-l", "9000", "-o", "x"], "-l: this command listens"),
+        (
+            &["listen", "-lvnp", "9000"],
+            "-l: this command listens; -n: an address is never looked up, so leave it out; -p: the port is the endpoint, as 9000 \
+             or :9000",
+        ),
+        (&["connect", "-k", "h:80"], "-k: adieu listen --keep-open serves one client after another"),
+        (
+            &["connect", "-q", "1", "h", "80"],
+            "-q is --quiet here and takes no number: adieu waits for the peer's end; --idle-timeout and --deadline bound it",
+        ),
+    ] {
+        let (code, said) = said(args);
+        assert_eq!(code, Some(2), "{said}");
+        let wanted = format!("\n  hint: {hint}; adieu nc takes netcat's own options\n");
+        assert!(said.contains(&wanted), "{args:?}: {said}");
+        // Of a file that is sent too.
+        assert!(!said.contains("tip:"), "{said}");
+    }
+    let (code, said) = said(&["connect", "-y", "h:80"]);
+    assert_eq!((code, said.contains("hint:")), (Some(2), false), "{said}");
+}
+
+#[test]
+fn a_line_of_netcats_without_a_command_is_answered_with_one() {
+    for (args, hint) in [
+        (
+            &["-l", "9000"][..],
+            "the command comes first: adieu listen; adieu nc takes netcat's own options: adieu nc -l 9000",
+        ),
+        (
+            &["-zv", "h", "22"],
+            "the command comes first: adieu check; adieu nc takes netcat's own options: adieu nc -zv h 22",
+        ),
+        (
+            &["-N", "h", "80"],
+            "the command comes first: adieu connect; adieu nc takes netcat's own options: adieu nc -N h 80",
+        ),
+        (&["h", "80"], "the command comes first: adieu connect h 80"),
+        (&["localhost", "20-25"], "the command comes first: adieu check localhost 20-25"),
+        (&["h:80"], "the command comes first: adieu connect h:80"),
+        (&["conect", "h", "80"], "some similar subcommands exist: 'check', 'connect'"),
+    ] {
+        let (code, said) = said(args);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(&format!("\n  hint: {hint}\n")), "{args:?}: {said}");
+    }
+    for args in [&["-y", "h", "80"][..], &["frobnicate"]] {
+        let (code, said) = said(args);
+        assert_eq!((code, said.contains("hint:")), (Some(2), false), "{said}");
+    }
+}
+
+#[test]
 fn a_value_that_begins_with_a_dash_is_judged_as_a_value() {
     for (args, sentence) in [
         (
