@@ -24,6 +24,16 @@ pub enum LookUpError {
     System(#[from] io::Error),
 }
 
+impl LookUpError {
+    /// The system's own words, without name and number: to stand in the midst of a sentence.
+    pub fn words(&self) -> String {
+        match self {
+            Self::UnknownName(error) | Self::Unanswered(error) | Self::Resolver(error) => error.words(),
+            Self::System(error) => crate::error_words(error),
+        }
+    }
+}
+
 /// An error number of the resolver, which has its own on Unix, and one of the system's on Windows.
 ///
 /// Source: getaddrinfo(3), "RETURN VALUE"; Winsock's getaddrinfo, "Return value".
@@ -32,6 +42,11 @@ pub enum LookUpError {
 pub struct ResolverError(pub(crate) i32);
 
 impl ResolverError {
+    /// The resolver's own words, without name and number: to stand in the midst of a sentence.
+    pub fn words(self) -> String {
+        crate::resolver_words(self.0)
+    }
+
     /// The number. `None`: the number would be taken for that of a system call.
     pub fn code(self) -> Option<i32> {
         Some(self.0).filter(|code| resolver_code_is_unique(*code))

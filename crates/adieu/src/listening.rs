@@ -355,6 +355,7 @@ impl Listening {
         others.socket.ip_version = others.socket.ip_version.filter(|asked| Some(*asked) != ours.ip_version);
         others.socket.mptcp &= !ours.mptcp;
         others.socket.fast_open = others.socket.fast_open.filter(|asked| Some(*asked) != ours.fast_open);
+        others.socket.prepare = others.socket.prepare.filter(|asked| Some(asked) != ours.prepare.as_ref());
         others.check_connected().map_err(ListenCause::Option)?;
         options.socket.check(&self.endpoint, None).map_err(ListenCause::Option)?;
         options.socket.apply(&SockRef::from(socket)).map_err(ListenCause::Option)?;

@@ -4,6 +4,7 @@ mod activation;
 mod end_check;
 pub mod ends;
 mod group;
+mod hosts;
 mod limits;
 mod lines;
 mod names;
@@ -20,6 +21,7 @@ mod waker;
 
 pub use activation::take_passed_socket;
 pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
+pub use hosts::{host_name, look_up_as};
 pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
 pub use lines::{open_for_lines, write_now, write_waiting};
 pub use names::{look_up, port_of_service};
@@ -28,7 +30,7 @@ pub use open_file::{OpenFile, empty_file};
 pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
-pub(crate) use resolver_codes::{describe_resolver_code, resolver_code_is_unique};
+pub(crate) use resolver_codes::{describe_resolver_code, resolver_code_is_unique, resolver_words};
 pub use services::service_name;
 pub use socket_file::{SocketFile, bind_at, bind_to_own_name, listen_at};
 pub use standard::{

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString};
 use std::net::SocketAddr;
 use std::{io, ptr};
 
-fn failure(code: libc::c_int) -> LookUpError {
+pub(super) fn failure(code: libc::c_int) -> LookUpError {
     match code {
         libc::EAI_SYSTEM => io::Error::last_os_error().into(),
         libc::EAI_MEMORY => io::Error::from(Errno::NOMEM).into(),

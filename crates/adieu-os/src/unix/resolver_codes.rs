@@ -16,11 +16,17 @@ pub(super) fn name(code: i32) -> Option<&'static str> {
     NAMES.iter().find(|(number, _)| *number == code).map(|(_, name)| *name)
 }
 
-/// One of the resolver's numbers in its words, with its name.
-pub(crate) fn describe_resolver_code(code: libc::c_int) -> String {
+/// One of the resolver's numbers in its words.
+pub(crate) fn resolver_words(code: libc::c_int) -> String {
     #[expect(unsafe_code, reason = "gai_strerror has no safe wrapper")]
     // SAFETY: it takes any number, and gives a C string that lives for ever.
-    let words = unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy();
+    let words = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+    words.to_string_lossy().into_owned()
+}
+
+/// The same, with its name.
+pub(crate) fn describe_resolver_code(code: libc::c_int) -> String {
+    let words = resolver_words(code);
     match name(code) {
         Some(name) => format!("{words} ({name} {code})"),
         None => format!("{words} (resolver's error {code})"),

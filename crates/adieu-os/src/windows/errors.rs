@@ -74,6 +74,11 @@ pub fn port_of_service(name: &str, kind: Type) -> Option<u16> {
     }
 }
 
+/// One of the resolver's numbers in the system's words.
+pub(crate) fn resolver_words(code: i32) -> String {
+    crate::error_words(&io::Error::from_raw_os_error(code))
+}
+
 /// One of the resolver's numbers in words: they are the system's.
 pub(crate) fn describe_resolver_code(code: i32) -> String {
     describe_code(code)

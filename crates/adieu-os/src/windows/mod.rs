@@ -10,6 +10,7 @@
 //! | `thread` | ending the call that another thread blocks in |
 //! | `group` | stopping a command |
 //! | `services` | ports and their names |
+//! | `hosts` | the addresses of a host, and the name of an address |
 //! | `files` | what std does not tell of files and their names |
 //! | `standard`, `lines`, `limits` | what a program knows of its standard handles, writes to them, and may have |
 //! | `readiness` | what tokio waits for |
@@ -22,6 +23,7 @@ mod errors;
 mod evidence;
 mod files;
 mod group;
+mod hosts;
 mod limits;
 mod lines;
 #[cfg(feature = "tokio")]
@@ -35,7 +37,7 @@ mod waker;
 mod winsock;
 
 pub use ends::{OpenFile, empty_file};
-pub(crate) use errors::{describe_resolver_code, resolver_code_is_unique};
+pub(crate) use errors::{describe_resolver_code, resolver_code_is_unique, resolver_words};
 pub use errors::{
     error_name, fault_kind, is_exhausted, is_in_progress, is_of_the_accepted, is_refusal, is_too_big,
     look_up, port_of_service, refused,
@@ -43,6 +45,7 @@ pub use errors::{
 pub use evidence::{AcknowledgementWatch, first_fin, sample};
 pub use files::{FileIdentity, name_of_entry, rename_to_disk};
 pub use group::{lead_group, stop_command};
+pub use hosts::{host_name, look_up_as};
 pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};
 pub use lines::{open_for_lines, write_now, write_waiting};
 #[cfg(feature = "tokio")]

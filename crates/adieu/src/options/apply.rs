@@ -290,6 +290,9 @@ impl SocketOptions {
         let socket = self.socket(domain)?;
         socket.set_nonblocking(true)?;
         self.apply(&SockRef::from(&socket))?;
+        if let Some(prepare) = &self.prepare {
+            prepare.run(&socket)?;
+        }
         match purpose {
             Purpose::Connect => {
                 // What is given up after it has connected (an interrupt, a race that it lost) resets too.
@@ -309,7 +312,12 @@ impl SocketOptions {
 
     /// Sets what was asked for on a socket that somebody else has opened, and that listens.
     pub(crate) fn apply_to_listening(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
-        for (option, is_asked) in [("ip-version", self.ip_version.is_some()), ("mptcp", self.mptcp)] {
+        let asked = [
+            ("ip-version", self.ip_version.is_some()),
+            ("mptcp", self.mptcp),
+            ("prepare", self.prepare.is_some()),
+        ];
+        for (option, is_asked) in asked {
             if is_asked {
                 return Err(OptionError::ListensAlready { option });
             }

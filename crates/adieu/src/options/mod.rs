@@ -358,12 +358,13 @@ impl Options {
 
     /// Whether a socket that is connected already can heed all of them.
     pub(crate) fn check_connected(&self) -> Result<(), OptionError> {
-        let SocketOptions { source, ip_version, mptcp, fast_open, .. } = &self.socket;
+        let SocketOptions { source, ip_version, mptcp, fast_open, prepare, .. } = &self.socket;
         let asked = [
             ("source", source.is_some()),
             ("ip-version", ip_version.is_some()),
             ("mptcp", *mptcp),
             ("fastopen", fast_open.is_some()),
+            ("prepare", prepare.is_some()),
             ("proxy", self.proxy.is_some()),
         ];
         match asked.into_iter().find(|(_, is_asked)| *is_asked) {

@@ -1,7 +1,11 @@
 //! What is asked of a socket. Setting it is `apply`'s part.
 
+use crate::os::{AsPollable, Pollable};
+use socket2::Socket;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 /// Which IP a connection may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +64,31 @@ pub struct SocketOptions {
     pub(crate) ttl: Option<u8>,
     pub(crate) mptcp: bool,
     pub(crate) fast_open: Option<u32>,
+    pub(crate) prepare: Option<Prepare>,
+}
+
+/// What a program does itself with each socket that is opened.
+#[derive(Clone)]
+pub(crate) struct Prepare(Arc<dyn Fn(Pollable<'_>) -> io::Result<()> + Send + Sync>);
+
+impl Prepare {
+    pub(super) fn run(&self, socket: &Socket) -> io::Result<()> {
+        (self.0)(socket.as_pollable())
+    }
+}
+
+impl PartialEq for Prepare {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Prepare {}
+
+impl fmt::Debug for Prepare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Prepare")
+    }
 }
 
 impl SocketOptions {
@@ -163,6 +192,34 @@ impl SocketOptions {
     /// Linux. RFC 8684; it must be on (`net.mptcp.enabled`).
     pub fn mptcp(mut self, on: bool) -> Self {
         self.mptcp = on;
+        self
+    }
+
+    /// Calls `prepare` with each socket that is opened, before it is bound or connected: for an option that has no method here. A
+    /// listener's own socket is one, and what it accepts has the options from it.
+    ///
+    /// If it fails, that is the system's failure to give a socket: this address is not connected to, or not listened on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use adieu::{ConnectOptions, SocketOptions};
+    /// use socket2::SockRef;
+    ///
+    /// let asked = SocketOptions::new().prepare(|socket| SockRef::from(&socket).set_mark(7));
+    /// let options = ConnectOptions::new().socket(asked);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(target_os = "linux"))]
+    /// # fn main() {}
+    /// ```
+    pub fn prepare(
+        mut self,
+        prepare: impl Fn(Pollable<'_>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.prepare = Some(Prepare(Arc::new(prepare)));
         self
     }
 }

@@ -130,6 +130,7 @@ fn what_only_a_socket_that_is_opened_can_have_is_refused() {
             ("proxy", connects().proxy(proxy)),
             ("mptcp", connects().socket(SocketOptions::new().mptcp(true))),
             ("ip-version", connects().socket(SocketOptions::new().ip_version(adieu::IpVersion::V4))),
+            ("prepare", connects().socket(SocketOptions::new().prepare(|_| Ok(())))),
         ] {
             let error = arm.adopt_as(pair().0, &options).err().expect("it is connected already");
             assert_eq!(error, AdoptError::Option(OptionError::ConnectedAlready { option }));

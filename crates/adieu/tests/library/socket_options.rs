@@ -45,6 +45,32 @@ fn what_was_asked_for_stands_in_the_kernel() {
 }
 
 #[test]
+fn a_program_prepares_each_socket_before_it_is_connected_or_listens() {
+    on_both(|arm| {
+        let asked = SocketOptions::new().prepare(|socket| SockRef::from(&socket).set_ttl_v4(9));
+        let (open, _stream) = arm.to_std(&ConnectOptions::new().socket(asked.clone()));
+        let fd = open.socket().expect("open");
+        assert_eq!(SockRef::from(&fd).ttl_v4().ok(), Some(9));
+
+        let denied = SocketOptions::new().prepare(|_| Err(std::io::ErrorKind::PermissionDenied.into()));
+        let options = ConnectOptions::new().socket(denied.clone());
+        let endpoint = Endpoint::tcp("127.0.0.1", 1);
+        let error = arm.connect(&endpoint, &options).err().expect("there is no socket");
+        assert!(matches!(error.cause(), ConnectCause::Attempts(_)), "{error}");
+        let error = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().socket(denied));
+        assert!(matches!(error.err().expect("there is no socket").cause(), ListenCause::Listen(_)));
+    });
+    let asked = SocketOptions::new().prepare(|socket| SockRef::from(&socket).set_ttl_v4(9));
+    let options = ListenOptions::new().socket(asked);
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback");
+    let client = adieu::connect(listener.local_endpoint(), &ConnectOptions::new()).expect("it listens");
+    let accepted = listener.accept().expect("a client is there");
+    let fd = accepted.socket().expect("open");
+    assert_eq!(SockRef::from(&fd).ttl_v4().ok(), Some(9));
+    client.abort();
+}
+
+#[test]
 fn defaults_stay_where_nothing_was_asked_for() {
     on_both(|arm| {
         let (open, _stream) = arm.to_std(&ConnectOptions::new());

@@ -1,0 +1,101 @@
+//! The addresses of a host as somebody asks for them, and the name of an address.
+
+use super::names::{List, failure};
+use crate::{LookUp, LookUpError};
+use socket2::SockAddr;
+use std::ffi::{CStr, CString};
+use std::net::SocketAddr;
+use std::{io, ptr};
+
+/// The addresses of a host, in the order in which to try them. `None` for the host: the addresses that a listener binds to for
+/// all of this machine's.
+///
+/// Source: getaddrinfo(3).
+pub fn look_up_as(host: Option<&str>, port: u16, asked: LookUp) -> Result<Vec<SocketAddr>, LookUpError> {
+    let host = host.map(CString::new).transpose().map_err(io::Error::from)?;
+    // Without a host the resolver needs a service, which is then the port.
+    let service = CString::new(port.to_string()).map_err(io::Error::from)?;
+    let hints = libc::addrinfo {
+        ai_flags: libc::AI_NUMERICSERV
+            | if asked.numeric { libc::AI_NUMERICHOST } else { 0 }
+            | if host.is_none() { libc::AI_PASSIVE } else { 0 },
+        ai_family: match asked.ipv6 {
+            None => libc::AF_UNSPEC,
+            Some(false) => libc::AF_INET,
+            Some(true) => libc::AF_INET6,
+        },
+        ai_socktype: if asked.datagrams { libc::SOCK_DGRAM } else { libc::SOCK_STREAM },
+        ai_protocol: 0,
+        ai_addrlen: 0,
+        ai_addr: ptr::null_mut(),
+        ai_canonname: ptr::null_mut(),
+        ai_next: ptr::null_mut(),
+    };
+    let mut first = ptr::null_mut();
+    let name = host.as_ref().map_or(ptr::null(), |host| host.as_ptr());
+    #[expect(unsafe_code, reason = "std asks for no family, and forgets the number")]
+    // SAFETY: the host is null or a C string, the service is one, the hints are whole, and a list is written to `first` if the
+    // result is 0.
+    let code = unsafe { libc::getaddrinfo(name, service.as_ptr(), &raw const hints, &raw mut first) };
+    if code != 0 {
+        return Err(failure(code));
+    }
+    Ok(List(first).addresses()?)
+}
+
+/// The name of an address. `None`: it has none, or nobody knows it.
+///
+/// Source: getnameinfo(3), `NI_NAMEREQD`.
+pub fn host_name(address: &SocketAddr) -> Option<String> {
+    let address = SockAddr::from(*address);
+    // NI_MAXHOST.
+    let mut name: [libc::c_char; 1025] = [0; 1025];
+    #[expect(unsafe_code, reason = "std names no addresses")]
+    // SAFETY: the address is as long as it says, and the name has room for as many bytes as are given.
+    let code = unsafe {
+        libc::getnameinfo(
+            address.as_ptr().cast(),
+            address.len(),
+            name.as_mut_ptr(),
+            name.len() as libc::socklen_t,
+            ptr::null_mut(),
+            0,
+            libc::NI_NAMEREQD,
+        )
+    };
+    if code != 0 {
+        return None;
+    }
+    let bytes = name.map(|byte| byte.to_ne_bytes()[0]);
+    Some(CStr::from_bytes_until_nul(&bytes).ok()?.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_found_and_nothing_else() {
+        let all = look_up_as(None, 9, LookUp { ipv6: Some(false), ..LookUp::default() })
+            .expect("every system has it");
+        assert_eq!(all, ["0.0.0.0:9".parse().expect("an address")]);
+        let six = LookUp { ipv6: Some(true), ..LookUp::default() };
+        let found = look_up_as(Some("::1"), 9, six).expect("an address is its own");
+        assert_eq!(found, ["[::1]:9".parse().expect("an address")]);
+        let numeric = LookUp { numeric: true, ..LookUp::default() };
+        let error = look_up_as(Some("localhost"), 9, numeric).expect_err("it is a name");
+        assert!(matches!(error, LookUpError::UnknownName(_)), "{error}");
+        if cfg!(target_env = "gnu") {
+            assert_eq!(error.words(), "Name or service not known");
+        }
+        assert!(look_up_as(Some("::1"), 9, LookUp { ipv6: Some(false), ..numeric }).is_err());
+    }
+
+    #[test]
+    fn an_address_that_nobody_knows_has_no_name() {
+        let address = "0.0.0.0:9".parse().expect("an address");
+        assert_eq!(host_name(&address), None);
+        let loopback = "127.0.0.1:9".parse().expect("an address");
+        assert!(host_name(&loopback).is_none_or(|name| !name.is_empty() && name != "127.0.0.1"));
+    }
+}
