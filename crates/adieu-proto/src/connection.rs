@@ -19,7 +19,7 @@ use crate::{
 use ack_wait::AckWait;
 use acks::Acks;
 use core::time::Duration;
-use stage::{Decision, FinHold, InputHalf, ReceiveHalf, SendHalf, Stage};
+use stage::{Decision, FinHold, InputHalf, OnceUsed, ReceiveHalf, SendHalf, Stage};
 
 /// One connection, from the start of connecting to its one [`Outcome`].
 ///
@@ -35,6 +35,8 @@ pub struct Connection {
     output_end_awaited: bool,
     /// Our sending side was kept open for a silent peer for long enough.
     peer_grace_over: bool,
+    /// The grace of our input once it has given a byte, if it has another one before.
+    once_used: Option<OnceUsed>,
     /// Our FIN is held back after our input's end.
     fin_hold: Option<FinHold>,
     /// The transport itself still has octets to send: TLS records.
@@ -60,10 +62,14 @@ pub struct Connection {
 
 impl Connection {
     /// A connection whose connecting begins now, at time zero.
-    pub fn new(config: Config) -> Self {
+    pub fn new(mut config: Config) -> Self {
+        let once_used = config
+            .unused_input_grace
+            .map(|unused| OnceUsed { grace: config.input_grace.replace(InputGrace::ends(unused)) });
         Self {
             evidence: Evidence { end_mark: config.end_mark.then_some(false), ..Evidence::default() },
             config,
+            once_used,
             stage: Stage::Connecting { handshaking: false },
             send: SendHalf::Open,
             receive: ReceiveHalf::Open,
@@ -235,6 +241,8 @@ impl Connection {
             Ok(()) => {
                 self.send = SendHalf::Shut;
                 self.milestones.shutdown_send = Some(now);
+                let idle = [self.config.idle_timeout, self.config.idle_timeout_after_fin];
+                self.config.idle_timeout = idle.into_iter().flatten().min();
                 self.ended_first.get_or_insert(Side::Us);
                 self.timers.peer_took(now);
                 self.conclude(now);
@@ -298,6 +306,9 @@ impl Connection {
     /// Our input gave `n` bytes.
     pub fn handle_input(&mut self, n: u64) {
         self.counts.read += n;
+        if let Some(OnceUsed { grace }) = self.once_used.take_if(|_| n > 0) {
+            self.config.input_grace = grace;
+        }
         self.timers.input_acted();
     }
 
@@ -393,7 +404,8 @@ impl Connection {
     pub fn join_relay(&mut self, now: Time, idle_timeout: Option<Duration>, flush_timeout: Duration) {
         let config = &mut self.config;
         config.input_silence = InputSilence::Peers;
-        config.input_grace = config.input_grace.map(|grace| InputGrace::gives_up(grace.after));
+        let grace = self.once_used.take().map_or(config.input_grace, |once_used| once_used.grace);
+        config.input_grace = grace.map(|grace| InputGrace::gives_up(grace.after));
         config.peer_grace = None;
         config.idle_timeout = idle_timeout.or(config.idle_timeout);
         config.flush_timeout = flush_timeout;

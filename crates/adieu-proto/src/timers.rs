@@ -28,8 +28,16 @@ pub struct Config {
     pub linger: Option<Duration>,
     /// What becomes of an input that stays silent after the peer's EOF. `None` waits for the input's own end.
     pub input_grace: Option<InputGrace>,
+    /// In place of [`input_grace`](Self::input_grace) as long as our input has given no byte: what is silent from the beginning
+    /// counts as ended after this long, because nothing of a stream can be missing that nobody has begun.
+    pub unused_input_grace: Option<Duration>,
     /// Whose silence it is if our input and the peer both say nothing.
     pub input_silence: InputSilence,
+    /// A silence of the idle timeout is what the user calls the end: a connection that is over by it is closed and not aborted, if
+    /// our kernel has everything that our input gave.
+    pub idle_ends: bool,
+    /// The idle timeout from our FIN on, if it is shorter then.
+    pub idle_timeout_after_fin: Option<Duration>,
     /// From the acknowledgement of our FIN to the peer's end; from our FIN where acknowledgements cannot be told. Then the
     /// connection is closed, and its ending is [`Indeterminate`](crate::Ending::Indeterminate).
     pub drain_limit: Option<Duration>,
@@ -77,7 +85,10 @@ impl Default for Config {
             linger: None,
             drain_limit: None,
             input_grace: None,
+            unused_input_grace: None,
             input_silence: InputSilence::Ours,
+            idle_ends: false,
+            idle_timeout_after_fin: None,
             peer_grace: None,
             first_byte_timeout: None,
             flush_timeout: Self::FLUSH_TIMEOUT,

@@ -177,6 +177,8 @@ fn config() -> impl Strategy<Value = Config> {
             peer_grace: connect_timeout,
             linger: dead_peer,
             drain_limit: input_grace,
+            unused_input_grace: deadline,
+            idle_timeout_after_fin: dead_peer,
             ..Config::default()
         },
     )

@@ -237,6 +237,9 @@ impl Connection {
                 Ending::Graceful | Ending::NoConnection | Ending::Reset { by: Side::Peer } => false,
                 Ending::Reset { by: Side::Us } => true,
                 Ending::TimedOut { .. } if self.config.abort_at_limit => true,
+                Ending::TimedOut { timer: Timer::Idle } if self.config.idle_ends && self.is_all_sent() => {
+                    false
+                }
                 // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
                 Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => true,
                 // The peer shall not believe that what it still sends arrives, and what it does not acknowledge is not kept.

@@ -4,6 +4,7 @@ mod deadlines;
 mod faults;
 mod held;
 mod promises;
+mod quiet;
 mod relayed;
 mod silence;
 mod situation;

@@ -49,6 +49,34 @@ impl Limits {
         self
     }
 
+    /// As [`idle_timeout`](Self::idle_timeout), but only from our FIN on, and for what is left of the connection: how long the peer
+    /// may take to acknowledge it, or to send. The shorter of both counts. Our stream is whole then, so the connection is closed and
+    /// not reset. Default: none.
+    pub fn idle_timeout_after_fin(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timers.idle_timeout_after_fin = timeout.into();
+        self
+    }
+
+    /// Whether a silence of the [idle timeout](Self::idle_timeout) is the end that the user wants, and no failure of the peer's: if
+    /// our kernel has everything that our input gave, the connection is closed and not reset. The ending is
+    /// [`TimedOut`](crate::Ending::TimedOut) all the same. Default: no.
+    pub fn idle_ends(mut self, on: bool) -> Self {
+        self.timers.idle_ends = on;
+        self
+    }
+
+    /// Once the peer has acknowledged our FIN, waits no longer than this for its own end, even while bytes are moving. Then the
+    /// connection is closed, not reset, and the ending is [`Indeterminate`](crate::Ending::Indeterminate) with
+    /// [`Missing::PeerEof`](crate::Missing::PeerEof). Where acknowledgements cannot be told, the time counts from our FIN. Default:
+    /// none.
+    ///
+    /// [`linger`](Self::linger) resets a peer that goes on sending, so that it does not take that for received; this leaves it to the
+    /// system.
+    pub fn drain_limit(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.timers.drain_limit = limit.into();
+        self
+    }
+
     /// Ends the connection when this much time has passed since connecting began, even while bytes are moving. Default: none.
     pub fn deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.timers.deadline = deadline.into();
@@ -95,6 +123,14 @@ impl Limits {
     /// waited for. Default: none. It replaces [`input_grace`](Self::input_grace).
     pub fn give_up_input_after(mut self, silence: impl Into<Option<Duration>>) -> Self {
         self.timers.input_grace = silence.into().map(InputGrace::gives_up);
+        self
+    }
+
+    /// In an [exchange](crate::exchange()), once the peer has ended its side: an input that has given no byte, and is silent for this
+    /// long, counts as ended. One that has given something has the time of [`input_grace`](Self::input_grace) or
+    /// [`give_up_input_after`](Self::give_up_input_after). `None`: both have the same. Default: none.
+    pub fn unused_input_grace(mut self, grace: impl Into<Option<Duration>>) -> Self {
+        self.timers.unused_input_grace = grace.into();
         self
     }
 
