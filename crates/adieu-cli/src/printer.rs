@@ -121,6 +121,11 @@ impl Printer {
         })
     }
 
+    /// Whether reports are wanted at all.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.format != ReportFormat::None
+    }
+
     fn is_over(&self) -> MutexGuard<'_, bool> {
         self.is_over.lock().unwrap_or_else(PoisonError::into_inner)
     }

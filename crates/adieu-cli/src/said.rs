@@ -185,8 +185,8 @@ pub(crate) fn json_line(json: &str) {
     send(&format!("{json}\n"));
 }
 
-/// A line for people on stderr.
-fn line(text: &str) {
+/// A line for people on stderr, without our name in front.
+pub(crate) fn line(text: &str) {
     send(&format!("{}\n", adieu::shown(text.as_bytes())));
 }
 

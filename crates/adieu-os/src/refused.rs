@@ -100,3 +100,13 @@ pub fn keep_undelivered(_: &SockRef<'_>) {}
 pub fn next_undelivered(_: &SockRef<'_>) -> Option<crate::Undelivered> {
     None
 }
+
+/// Not there here.
+pub fn set_debug(_: &SockRef<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not there here.
+pub fn set_min_ttl(_: &SockRef<'_>, _: u8) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

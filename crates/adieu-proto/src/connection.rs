@@ -438,9 +438,10 @@ impl Connection {
         self.config.linger = Some(self.config.linger.map_or(linger, |old| old.min(linger)));
     }
 
-    /// Once the peer has acknowledged our FIN, its own end is waited for no longer than this: see [`Config::drain_limit`].
+    /// Once the peer has acknowledged our FIN, its own end is waited for no longer than this: see [`Config::drain_limit`]. A shorter
+    /// limit that there is stays.
     pub fn limit_drain(&mut self, limit: Duration) {
-        self.config.drain_limit = Some(limit);
+        self.config.drain_limit = Some(self.config.drain_limit.map_or(limit, |old| old.min(limit)));
     }
 
     /// From now on what is left of the connection has these bounds too: the earlier deadline counts, this one from now on, and the

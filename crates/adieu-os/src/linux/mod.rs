@@ -284,6 +284,25 @@ pub fn widen_receive_buffer(socket: &SockRef<'_>) {
     }
 }
 
+/// Has the kernel record what happens to a socket, where it was built to.
+///
+/// Source: socket(7), SO_DEBUG.
+pub fn set_debug(socket: &SockRef<'_>) -> io::Result<()> {
+    set_int(socket.as_fd(), libc::SOL_SOCKET, libc::SO_DEBUG, 1)
+}
+
+/// Drops packets that come with a lower TTL, or hop limit, than this: they come from further away.
+///
+/// Source: RFC 5082; `IP_MINTTL` of `linux/in.h`, `IPV6_MINHOPCOUNT` of `linux/in6.h`.
+pub fn set_min_ttl(socket: &SockRef<'_>, hops: u8) -> io::Result<()> {
+    let (level, name) = if crate::is_ipv6(socket) {
+        (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT)
+    } else {
+        (libc::IPPROTO_IP, libc::IP_MINTTL)
+    };
+    set_int(socket.as_fd(), level, name, hops.into())
+}
+
 /// A socket that speaks Multipath TCP, if its peer does.
 pub fn multipath_socket(domain: socket2::Domain) -> io::Result<socket2::Socket> {
     socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::MPTCP))

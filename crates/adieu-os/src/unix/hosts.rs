@@ -1,8 +1,8 @@
 //! The addresses of a host as somebody asks for them, and the name of an address.
 
-use super::names::{List, failure};
+use super::names::ask;
 use crate::{LookUp, LookUpError};
-use socket2::SockAddr;
+use socket2::{SockAddr, Type};
 use std::ffi::{CStr, CString};
 use std::net::SocketAddr;
 use std::{io, ptr};
@@ -15,41 +15,27 @@ pub fn look_up_as(host: Option<&str>, port: u16, asked: LookUp) -> Result<Vec<So
     let host = host.map(CString::new).transpose().map_err(io::Error::from)?;
     // Without a host the resolver needs a service, which is then the port.
     let service = CString::new(port.to_string()).map_err(io::Error::from)?;
-    let hints = libc::addrinfo {
-        ai_flags: libc::AI_NUMERICSERV
-            | if asked.numeric { libc::AI_NUMERICHOST } else { 0 }
-            | if host.is_none() { libc::AI_PASSIVE } else { 0 },
-        ai_family: match asked.ipv6 {
-            None => libc::AF_UNSPEC,
-            Some(false) => libc::AF_INET,
-            Some(true) => libc::AF_INET6,
-        },
-        ai_socktype: if asked.datagrams { libc::SOCK_DGRAM } else { libc::SOCK_STREAM },
-        ai_protocol: 0,
-        ai_addrlen: 0,
-        ai_addr: ptr::null_mut(),
-        ai_canonname: ptr::null_mut(),
-        ai_next: ptr::null_mut(),
+    let flags = libc::AI_NUMERICSERV
+        | if asked.numeric { libc::AI_NUMERICHOST } else { 0 }
+        | if host.is_none() { libc::AI_PASSIVE } else { 0 };
+    let family = match asked.ipv6 {
+        None => libc::AF_UNSPEC,
+        Some(false) => libc::AF_INET,
+        Some(true) => libc::AF_INET6,
     };
-    let mut first = ptr::null_mut();
-    let name = host.as_ref().map_or(ptr::null(), |host| host.as_ptr());
-    #[expect(unsafe_code, reason = "std asks for no family, and forgets the number")]
-    // SAFETY: the host is null or a C string, the service is one, the hints are whole, and a list is written to `first` if the
-    // result is 0.
-    let code = unsafe { libc::getaddrinfo(name, service.as_ptr(), &raw const hints, &raw mut first) };
-    if code != 0 {
-        return Err(failure(code));
-    }
-    Ok(List(first).addresses()?)
+    let kind = if asked.datagrams { Type::DGRAM } else { Type::STREAM };
+    Ok(ask(host.as_deref(), Some(&service), flags, family, kind)?.addresses()?)
 }
+
+/// Source: getnameinfo(3).
+const NI_MAXHOST: u16 = 1025;
 
 /// The name of an address. `None`: it has none, or nobody knows it.
 ///
 /// Source: getnameinfo(3), `NI_NAMEREQD`.
 pub fn host_name(address: &SocketAddr) -> Option<String> {
     let address = SockAddr::from(*address);
-    // NI_MAXHOST.
-    let mut name: [libc::c_char; 1025] = [0; 1025];
+    let mut name: [libc::c_char; NI_MAXHOST as usize] = [0; NI_MAXHOST as usize];
     #[expect(unsafe_code, reason = "std names no addresses")]
     // SAFETY: the address is as long as it says, and the name has room for as many bytes as are given.
     let code = unsafe {
@@ -57,7 +43,7 @@ pub fn host_name(address: &SocketAddr) -> Option<String> {
             address.as_ptr().cast(),
             address.len(),
             name.as_mut_ptr(),
-            name.len() as libc::socklen_t,
+            NI_MAXHOST.into(),
             ptr::null_mut(),
             0,
             libc::NI_NAMEREQD,

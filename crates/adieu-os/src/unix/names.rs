@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString};
 use std::net::SocketAddr;
 use std::{io, ptr};
 
-pub(super) fn failure(code: libc::c_int) -> LookUpError {
+fn failure(code: libc::c_int) -> LookUpError {
     match code {
         libc::EAI_SYSTEM => io::Error::last_os_error().into(),
         libc::EAI_MEMORY => io::Error::from(Errno::NOMEM).into(),
@@ -19,11 +19,11 @@ pub(super) fn failure(code: libc::c_int) -> LookUpError {
 }
 
 /// The list that `getaddrinfo` gave.
-struct List(*mut libc::addrinfo);
+pub(super) struct List(*mut libc::addrinfo);
 
 impl List {
     /// The addresses of the Internet that it has.
-    fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let mut found = Vec::new();
         let mut next = self.0;
         #[expect(unsafe_code, reason = "the list is one of pointers")]
@@ -47,14 +47,15 @@ impl Drop for List {
 }
 
 /// What `getaddrinfo` gives for a host, or for a service of this one.
-fn ask(
+pub(super) fn ask(
     host: Option<&CStr>,
     service: Option<&CStr>,
+    flags: libc::c_int,
     family: libc::c_int,
     kind: Type,
 ) -> Result<List, LookUpError> {
     let hints = libc::addrinfo {
-        ai_flags: 0,
+        ai_flags: flags,
         ai_family: family,
         ai_socktype: kind.into(),
         ai_protocol: 0,
@@ -79,7 +80,7 @@ fn ask(
 pub fn port_of_service(name: &str, kind: Type) -> Option<u16> {
     let name = CString::new(name).ok()?;
     // Any family has the same ports, and this one is always there.
-    let list = ask(None, Some(&name), libc::AF_INET, kind).ok()?;
+    let list = ask(None, Some(&name), 0, libc::AF_INET, kind).ok()?;
     list.addresses().ok()?.first().map(SocketAddr::port)
 }
 
@@ -88,7 +89,7 @@ pub fn port_of_service(name: &str, kind: Type) -> Option<u16> {
 /// Source: getaddrinfo(3).
 pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
     let host = CString::new(host).map_err(io::Error::from)?;
-    let mut found = ask(Some(&host), None, libc::AF_UNSPEC, Type::STREAM)?.addresses()?;
+    let mut found = ask(Some(&host), None, 0, libc::AF_UNSPEC, Type::STREAM)?.addresses()?;
     for address in &mut found {
         address.set_port(port);
     }

@@ -124,9 +124,10 @@ pub(super) fn connect_to_name(
     Ok((prepared(socket, asked, false), name))
 }
 
-/// Sets what every socket of datagrams has that was not asked for otherwise. What a system refuses costs nothing.
+/// Sets what every socket of datagrams has that was not asked for otherwise. What a system refuses costs nothing; and a buffer that
+/// the program may have chosen itself is left as it is.
 pub(super) fn prepared(socket: Socket, asked: &SocketOptions, is_udp: bool) -> Socket {
-    if asked.receive_buffer.is_none() {
+    if asked.receive_buffer.is_none() && asked.prepare.is_none() {
         os::widen_receive_buffer(&SockRef::from(&socket));
     }
     if is_udp {

@@ -346,6 +346,9 @@ impl SocketOptions {
         let socket = Socket::new(domain, Type::DGRAM, None)?;
         socket.set_nonblocking(true)?;
         self.apply(&SockRef::from(&socket))?;
+        if let Some(prepare) = &self.prepare {
+            prepare.run(&socket)?;
+        }
         match purpose {
             Purpose::Connect => self.bind_source(&socket)?,
             Purpose::Listen if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 => {

@@ -79,6 +79,13 @@ pub(crate) fn leave_to_the_system() {
     }
 }
 
+/// Ends the process as the signal ends one that does not hear it. It returns only if the system refuses that.
+pub(crate) fn die_of(signal: Signal) {
+    if let Some((number, _)) = SIGNALS.into_iter().find(|(_, heard)| *heard == signal) {
+        let _ = signal_hook::low_level::emulate_default_handler(number);
+    }
+}
+
 /// From here on, a file that may not grow is an error.
 fn survive_the_file_limit() -> io::Result<()> {
     // Without a limit it never comes.

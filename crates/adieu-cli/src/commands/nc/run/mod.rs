@@ -1,11 +1,68 @@
-//! Runs a plan.
+//! Runs a plan, on the main thread: what traces a netcat sees `bind`, `connect`, `accept`, `recv` and `shutdown` there. Only a
+//! command for each of several clients has a thread of its own.
+//!
+//! `client` and `listener` are the two sides, `datagrams` both without streams. `session` is one connection, `verdict` what it came to
+//! as an exit status, `voice` and `hosts` what is said, `choices` the library's options of a plan.
 
-use super::plan::Plan;
+mod choices;
+mod client;
+mod commands;
+mod datagrams;
+mod hosts;
+mod listener;
+mod pass;
+mod session;
+mod verdict;
+mod voice;
+
+use super::flavour::Flavour;
+use super::plan::{Plan, Transport};
 use crate::exit::ExitStatus;
-use crate::printer::complain;
+use crate::os::signals;
+use crate::printer::{Printer, complain};
+use adieu::{Interrupt, describe_error};
+use choices::Side;
+use session::{Done, Run};
+use std::sync::Arc;
+use std::time::Instant;
+use voice::Voice;
 
 pub(super) fn run(plan: Plan) -> ExitStatus {
-    let Plan { mode, .. } = plan;
-    complain(&format!("this build reads nc's command line and does not run it: {mode:?}"));
-    ExitStatus::Bug
+    let printer = match Printer::new(&plan.reports) {
+        Ok(printer) => Arc::new(printer),
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
+    };
+    let interrupt = match Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i)) {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            complain(&format!("cannot wait for signals: {}", describe_error(&error)));
+            return ExitStatus::LocalFailure;
+        }
+    };
+    let voice = Voice::of(&plan);
+    let run = Run { voice, printer, interrupt, began: Instant::now(), passed: Default::default(), plan };
+    if run.plan.flavour == Flavour::Ncat && run.voice.is_verbose() {
+        run.voice.tell(super::help::ncat_banner().trim_start_matches("Ncat: ").trim_end());
+    }
+    let done = match (run.plan.transport, Side::of(&run.plan.mode)) {
+        (Transport::Udp | Transport::UnixDatagram, Side::Connects) => datagrams::connect(&run),
+        (Transport::Udp | Transport::UnixDatagram, Side::Listens) => datagrams::listen(&run),
+        (Transport::Tcp | Transport::UnixStream, Side::Connects) => client::run(&run),
+        (Transport::Tcp | Transport::UnixStream, Side::Listens) => listener::run(&run),
+    };
+    if matches!(done, Done::Exit(0)) || run.plan.flavour == Flavour::Traditional {
+        run.tell_counts();
+    }
+    match done {
+        Done::Exit(status) => ExitStatus::Netcat(status),
+        Done::Signal(signal) => {
+            // Whoever waits for a netcat sees that a signal has ended it.
+            crate::said::finish();
+            signals::die_of(signal);
+            ExitStatus::of_signal(signal)
+        }
+    }
 }

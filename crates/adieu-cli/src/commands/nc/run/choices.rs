@@ -1,0 +1,276 @@
+//! The library's options of a plan: limits, the socket, TLS, the proxy.
+
+use super::super::flavour::Flavour;
+use super::super::plan::{AtInputEnd, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Verify};
+use adieu::exchange::ExchangeOptions;
+use adieu::tls::{Client, ClientConfig, Server, ServerConfig};
+use adieu::{InputSilence, Limits, SocketOptions};
+use socket2::SockRef;
+use std::io;
+use std::time::Duration;
+
+/// Which side of a connection this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Connects,
+    Listens,
+}
+
+impl Side {
+    pub(super) const fn of(mode: &Mode) -> Self {
+        match mode {
+            Mode::Connect { .. } | Mode::ConnectUnix { .. } => Self::Connects,
+            Mode::Listen { .. } | Mode::ListenUnix { .. } => Self::Listens,
+        }
+    }
+}
+
+/// How long an input may be silent that has given something, where the flavour ends with its peer: then it is given up.
+const GIVEN_UP: Duration = Duration::from_secs(2);
+
+/// How long a peer may take to acknowledge something where the run is to end by itself.
+const FOR_ACKNOWLEDGEMENTS: Duration = Duration::from_secs(10);
+
+/// What bounds each connection.
+pub(super) fn limits(plan: &Plan, side: Side) -> Limits {
+    let mut limits = Limits::new().connect_timeout(plan.connect_timeout);
+    if let Some(idle) = plan.idle_timeout {
+        limits = if plan.flavour == Flavour::Traditional {
+            // It looks twice, and our own silence does not count.
+            limits.idle_timeout(idle * 2)
+        } else {
+            limits.idle_timeout(idle).input_silence(InputSilence::Peers)
+        };
+        limits = limits.idle_ends(true);
+    }
+    if let AtInputEnd::Quit { after, .. } = plan.at_input_end {
+        limits = limits.drain_limit(after).idle_timeout_after_fin(after + FOR_ACKNOWLEDGEMENTS);
+    }
+    if plan.send_only {
+        limits = limits.drain_limit(Duration::ZERO).idle_timeout_after_fin(FOR_ACKNOWLEDGEMENTS);
+    }
+    if plan.exec.is_some() {
+        // It answers what its peer sends, and may take its time.
+        return limits.input_silence(InputSilence::Peers);
+    }
+    if !ends_with_peer(plan, side) {
+        return limits;
+    }
+    if crate::stdio::stdin_is_terminal() {
+        limits.input_grace(Duration::ZERO)
+    } else {
+        limits.give_up_input_after(GIVEN_UP).unused_input_grace(Duration::ZERO)
+    }
+}
+
+/// Whether the flavour ends once its peer has ended, although stdin is open.
+fn ends_with_peer(plan: &Plan, side: Side) -> bool {
+    side == Side::Listens || plan.flavour == Flavour::Traditional
+}
+
+/// What an exchange does beside moving bytes, but for what has to be opened.
+pub(super) fn exchange(plan: &Plan) -> ExchangeOptions {
+    let at_input_end = match plan.at_input_end {
+        AtInputEnd::KeepOpen | AtInputEnd::Quit { half_closes: false, .. } => {
+            adieu::exchange::AtInputEnd::AfterPeer
+        }
+        AtInputEnd::HalfClose | AtInputEnd::Quit { half_closes: true, .. } => {
+            adieu::exchange::AtInputEnd::HalfClose
+        }
+    };
+    let mut options = ExchangeOptions::new()
+        .at_input_end(at_input_end)
+        .crlf(plan.crlf)
+        .telnet(plan.telnet)
+        .line_delay(plan.interval);
+    if plan.send_only {
+        options = options.send_only();
+    }
+    if plan.recv_only || plan.detached {
+        options = options.recv_only();
+    }
+    options
+}
+
+/// What is asked of each socket.
+pub(super) fn socket(plan: &Plan) -> SocketOptions {
+    let mut asked = SocketOptions::new();
+    if plan.socket != SocketChoices::default() {
+        let choices = plan.socket.clone();
+        asked = asked.prepare(move |socket| set(&choices, &SockRef::from(&socket)));
+    }
+    asked
+}
+
+/// Sets the options of a plan on a socket of any kind.
+pub(super) fn set(choices: &SocketChoices, socket: &SockRef<'_>) -> io::Result<()> {
+    let SocketChoices {
+        debug,
+        receive_buffer,
+        send_buffer,
+        type_of_service,
+        ttl,
+        min_ttl,
+        routing_table,
+        broadcast,
+        keep_alive,
+    } = *choices;
+    let refuse = |what: &str| {
+        Err(io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not there on this system")))
+    };
+    if routing_table.is_some() {
+        return refuse("a routing table for a socket");
+    }
+    if debug {
+        adieu_os::set_debug(socket)?;
+    }
+    if keep_alive {
+        socket.set_keepalive(true)?;
+    }
+    if broadcast {
+        socket.set_broadcast(true)?;
+    }
+    if let Some(size) = receive_buffer {
+        socket.set_recv_buffer_size(size as usize)?;
+    }
+    if let Some(size) = send_buffer {
+        socket.set_send_buffer_size(size as usize)?;
+    }
+    let is_v6 = adieu_os::is_ipv6(socket);
+    if let Some(tos) = type_of_service {
+        if is_v6 { adieu_os::set_traffic_class(socket, tos) } else { adieu_os::set_tos(socket, tos) }?;
+    }
+    if let Some(ttl) = ttl {
+        if is_v6 { socket.set_unicast_hops_v6(ttl.into()) } else { socket.set_ttl_v4(ttl.into()) }?;
+    }
+    if let Some(hops) = min_ttl {
+        adieu_os::set_min_ttl(socket, hops)?;
+    }
+    Ok(())
+}
+
+/// The client's side of TLS, for this host.
+///
+/// # Errors
+///
+/// A sentence: a file cannot be read, or something is asked for that is not there.
+pub(super) fn tls_client(tls: &Tls) -> Result<ClientConfig, String> {
+    let Tls {
+        verify,
+        server_name,
+        certificate,
+        key,
+        roots,
+        pin,
+        alpn,
+        only_version,
+        save_peer_certificate,
+        ..
+    } = tls;
+    refuse_version(*only_version)?;
+    if save_peer_certificate.is_some() {
+        return Err("saving the peer's certificate is not supported".into());
+    }
+    let mut client = Client::new();
+    if let Some(name) = server_name {
+        client = client.server_name(name.clone());
+    }
+    if let Some(roots) = roots {
+        client = client.ca_file(roots);
+    }
+    match (verify, pin) {
+        (Verify::Nothing, None) => client = client.insecure(),
+        (Verify::NotName, None) => {
+            return Err(
+                "a certificate is checked with its name, or by its fingerprint: noname is not supported"
+                    .into(),
+            );
+        }
+        (_, Some(pin)) => {
+            let pin = pin.parse().map_err(|error| format!("{pin}: {error}"))?;
+            client = client.pin(pin);
+        }
+        (Verify::Full, None) => {}
+    }
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => client = client.identity(certificate, key),
+        (Some(both), None) => client = client.identity(both, both),
+        (None, Some(_)) => return Err("a key needs its certificate".into()),
+        (None, None) => {}
+    }
+    for protocol in alpn {
+        client = client.alpn(protocol.clone());
+    }
+    client.build().map_err(|error| error.to_string())
+}
+
+/// The listener's side of TLS.
+///
+/// # Errors
+///
+/// As [`tls_client`].
+pub(super) fn tls_server(tls: &Tls) -> Result<ServerConfig, String> {
+    let Tls { certificate, key, roots, alpn, wants_client_certificate, only_version, .. } = tls;
+    refuse_version(*only_version)?;
+    let mut server = match (certificate, key) {
+        (Some(certificate), Some(key)) => Server::from_files(certificate, key),
+        (Some(both), None) => Server::from_files(both, both),
+        (None, Some(_)) => return Err("a key needs its certificate".into()),
+        // As ncat does.
+        (None, None) => Server::self_signed(),
+    };
+    if let Some(roots) = roots {
+        server = server.client_ca_file(roots);
+    } else if *wants_client_certificate {
+        return Err("a certificate is wanted of clients, and nothing says which: give the roots too".into());
+    }
+    for protocol in alpn {
+        server = server.alpn(protocol.clone());
+    }
+    server.build().map_err(|error| error.to_string())
+}
+
+fn refuse_version(version: Option<TlsVersion>) -> Result<(), String> {
+    match version {
+        None => Ok(()),
+        Some(_) => Err("one version of TLS alone cannot be asked for: 1.2 and 1.3 are spoken".into()),
+    }
+}
+
+/// The proxy on the way.
+///
+/// # Errors
+///
+/// A sentence.
+pub(super) fn proxy(proxy: &Proxy) -> Result<adieu::Proxy, String> {
+    let scheme = match (proxy.kind, proxy.resolves) {
+        (ProxyKind::Socks4, false) => "socks4",
+        (ProxyKind::Socks4, true) => "socks4a",
+        (ProxyKind::Socks5, false) => "socks5",
+        (ProxyKind::Socks5, true) => "socks5h",
+        (ProxyKind::HttpConnect, _) => "http",
+    };
+    let host = if proxy.host.contains(':') { format!("[{}]", proxy.host) } else { proxy.host.clone() };
+    let user = match (&proxy.user, &proxy.password) {
+        (None, _) => String::new(),
+        (Some(user), None) => format!("{}@", encoded(user)),
+        (Some(user), Some(password)) => format!("{}:{}@", encoded(user), encoded(password)),
+    };
+    let text = format!("{scheme}://{user}{host}:{}", proxy.port);
+    let proxy: adieu::Proxy = text.parse().map_err(|error: adieu::ParseProxyError| error.to_string())?;
+    proxy.check().map_err(|error| error.to_string())?;
+    Ok(proxy)
+}
+
+/// Percent-encoded: all but letters and digits.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            encoded += &format!("%{byte:02X}");
+        }
+    }
+    encoded
+}

@@ -1,0 +1,398 @@
+//! The side that connects: each port after the other, each address of the host after the other.
+
+use super::super::flavour::Flavour;
+use super::super::plan::{Mode, Plan, Transport};
+use super::choices::{self, Side};
+use super::hosts;
+use super::session::{Done, Run};
+use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint};
+use std::net::{IpAddr, SocketAddr};
+
+/// Runs a plan that connects.
+pub(super) fn run(run: &Run) -> Done {
+    let options = match options(run) {
+        Ok(options) => options,
+        Err(why) => return run.refuse(&why),
+    };
+    match &run.plan.mode {
+        Mode::ConnectUnix { path, .. } => {
+            let endpoint = unix_endpoint(path);
+            match adieu::connect(&endpoint, &options) {
+                Ok(connection) => {
+                    if run.plan.flavour == Flavour::Ncat {
+                        run.voice.tell_verbosely(|| format!("Connected to {}.", path.to_string_lossy()));
+                    }
+                    connected(run, connection)
+                }
+                Err(error) => not_connected_to_unix(run, &path.to_string_lossy(), &error),
+            }
+        }
+        Mode::Connect { host, ports } => ports_of(run, host, ports, &options),
+        Mode::Listen { .. } | Mode::ListenUnix { .. } => unreachable!("it is a plan that connects"),
+    }
+}
+
+/// The endpoint of a Unix socket: on Linux, a name that begins with @ is no file.
+pub(super) fn unix_endpoint(path: &std::ffi::OsStr) -> Endpoint {
+    match path.to_str().and_then(|path| path.strip_prefix('@')) {
+        Some(name) if cfg!(target_os = "linux") => Endpoint::unix_abstract(name),
+        _ => Endpoint::unix(path),
+    }
+}
+
+/// The library's options of every connection.
+fn options(run: &Run) -> Result<ConnectOptions, String> {
+    let plan = &run.plan;
+    let mut options = ConnectOptions::new()
+        .limits(choices::limits(plan, Side::Connects))
+        .socket(choices::socket(plan))
+        .interrupt(&run.interrupt);
+    if let Some(tls) = &plan.tls {
+        options = options.tls(choices::tls_client(tls)?);
+    }
+    if let Some(proxy) = &plan.proxy {
+        options = options.proxy(choices::proxy(proxy)?);
+    }
+    if plan.source.is_some() || plan.source_port.is_some() {
+        let from = hosts::addresses(plan, plan.source.as_deref(), plan.source_port.unwrap_or(0));
+        let from = from.map_err(|error| format!("getaddrinfo: {}", error.words()))?;
+        if let (Some(from), true) = (from.first(), plan.source.is_some()) {
+            options = options.source(*from);
+        }
+    }
+    Ok(options)
+}
+
+fn ports_of(run: &Run, host: &str, ports: &[u16], options: &ConnectOptions) -> Done {
+    let plan = &run.plan;
+    let first = ports.first().copied().unwrap_or_default();
+    // A proxy is told the name, or resolves it.
+    let addresses = if plan.proxy.is_some() {
+        Vec::new()
+    } else {
+        match hosts::addresses(plan, Some(host), first) {
+            Ok(addresses) => addresses,
+            Err(error) => return Done::Exit(hosts::unknown(&run.voice, host, first, &error, plan.numeric)),
+        }
+    };
+    // The traditional netcat tries one address, and prints the name that it knows it by.
+    let (addresses, name) = if plan.flavour == Flavour::Traditional {
+        let addresses: Vec<SocketAddr> = addresses.into_iter().take(1).collect();
+        let name = addresses.first().map(|address| traditional_name(run, host, *address));
+        (addresses, name)
+    } else {
+        (addresses, None)
+    };
+    let target = Target { run, host, addresses: &addresses, name: name.as_deref(), options };
+    let mut any_open = false;
+    let mut sessions = Done::GOOD;
+    for (place, port) in ports.iter().enumerate() {
+        if place > 0
+            && let Some(pause) = plan.interval
+            && let Some(signal) = run.interrupt.wait(pause)
+        {
+            return Done::Signal(signal);
+        }
+        match target.connect(*port) {
+            Ok(connection) => {
+                any_open = true;
+                target.say_connected(*port, &connection);
+                match connected(run, connection) {
+                    Done::Signal(signal) => return Done::Signal(signal),
+                    done @ Done::Exit(_) => sessions = sessions.and(done),
+                }
+            }
+            Err(Done::Signal(signal)) => return Done::Signal(signal),
+            Err(_) => {}
+        }
+    }
+    if any_open {
+        return sessions;
+    }
+    match plan.flavour {
+        // The original exits 0 after any scan.
+        Flavour::Traditional if ports.len() > 1 => match plan.exit {
+            super::super::plan::ExitRule::Compat => Done::GOOD,
+            super::super::plan::ExitRule::Truth => {
+                run.voice.confess(&format!("none of the {} ports of {host} is open", ports.len()));
+                Done::BAD
+            }
+        },
+        _ => Done::BAD,
+    }
+}
+
+/// A host with its addresses.
+struct Target<'a> {
+    run: &'a Run,
+    host: &'a str,
+    addresses: &'a [SocketAddr],
+    /// What the traditional netcat calls it.
+    name: Option<&'a str>,
+    options: &'a ConnectOptions,
+}
+
+impl Target<'_> {
+    fn connect(&self, port: u16) -> Result<Connection, Done> {
+        let endpoint = if self.run.plan.tls.is_some() {
+            Endpoint::tls(self.host, port)
+        } else {
+            Endpoint::tcp(self.host, port)
+        };
+        if self.addresses.is_empty() {
+            return self.attempt(&endpoint, self.options, None, true);
+        }
+        let mut last = Done::BAD;
+        for (place, address) in self.addresses.iter().enumerate() {
+            let mut address = *address;
+            address.set_port(port);
+            let options = self.options.clone().addresses([address]);
+            let options = match self.run.plan.source_port {
+                // Of the family of the peer.
+                Some(from) if self.run.plan.source.is_none() => {
+                    let any: IpAddr = if address.is_ipv4() {
+                        std::net::Ipv4Addr::UNSPECIFIED.into()
+                    } else {
+                        std::net::Ipv6Addr::UNSPECIFIED.into()
+                    };
+                    options.source((any, from))
+                }
+                _ => options,
+            };
+            let is_last = place + 1 == self.addresses.len();
+            match self.attempt(&endpoint, &options, Some(address), is_last) {
+                Ok(connection) => return Ok(connection),
+                Err(Done::Signal(signal)) => return Err(Done::Signal(signal)),
+                Err(done) => last = done,
+            }
+        }
+        Err(last)
+    }
+
+    fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        options: &ConnectOptions,
+        address: Option<SocketAddr>,
+        is_last: bool,
+    ) -> Result<Connection, Done> {
+        let error = match adieu::connect(endpoint, options) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        if is_last {
+            self.run.printer.report(error.report());
+        }
+        if let Some(signal) = self.run.interrupt.raised() {
+            return Err(Done::Signal(signal));
+        }
+        self.say_failed(endpoint, &error, address, is_last);
+        Err(Done::BAD)
+    }
+
+    fn say_failed(
+        &self,
+        endpoint: &Endpoint,
+        error: &ConnectError,
+        address: Option<SocketAddr>,
+        is_last: bool,
+    ) {
+        let Run { plan, voice, .. } = self.run;
+        let port = hosts::port(endpoint).unwrap_or_default();
+        let Some((words, timed_out)) = system_words(error) else {
+            // What no netcat's system call would have said.
+            voice.complain(&format!("{}", error.cause()));
+            return;
+        };
+        match plan.flavour {
+            Flavour::Debian | Flavour::OpenBsd if voice.is_verbose() => {
+                let ip = address
+                    .map(|address| address.ip().to_string())
+                    .filter(|ip| !plan.numeric && ip != self.host);
+                let ip = ip.map_or_else(String::new, |ip| format!(" ({ip})"));
+                let what = if timed_out && plan.flavour == Flavour::Debian {
+                    "timed out: Operation now in progress".to_owned()
+                } else {
+                    format!("failed: {words}")
+                };
+                voice.complain(&format!("connect to {}{ip} port {port} (tcp) {what}", self.host));
+            }
+            Flavour::Debian | Flavour::OpenBsd => {}
+            Flavour::Ncat if !is_last => {
+                let ip = address.map_or_else(String::new, |address| address.ip().to_string());
+                voice.tell_verbosely(|| format!("Connection to {ip} failed: {words}."));
+                voice.tell_verbosely(|| "Trying next address...".to_owned());
+            }
+            Flavour::Ncat if plan.zero_io && !voice.is_verbose() => {}
+            Flavour::Ncat => voice.complain(&format!("{words}.")),
+            Flavour::Traditional => self.say_failed_traditionally(port, address, &words, timed_out),
+        }
+    }
+
+    /// One port is told of always, but for a scan; of several, what was refused only to whoever asks twice.
+    fn say_failed_traditionally(&self, port: u16, address: Option<SocketAddr>, words: &str, timed_out: bool) {
+        let Run { plan, voice, .. } = self.run;
+        let Mode::Connect { ports, .. } = &plan.mode else { return };
+        let is_single = ports.len() == 1;
+        let is_refused = words == refused_words();
+        let asked = is_single || voice.is_very_verbose() || !is_refused || timed_out;
+        if asked && (voice.is_verbose() || (is_single && !plan.zero_io)) {
+            voice.complain(&format!("{} : {words}", self.traditionally(port, address)));
+        }
+    }
+
+    fn traditionally(&self, port: u16, address: Option<SocketAddr>) -> String {
+        let ip = address.map_or_else(|| self.host.to_owned(), |address| address.ip().to_string());
+        let service = hosts::service(&self.run.plan, port);
+        format!("{} [{ip}] {port} ({})", self.name.unwrap_or(self.host), service.as_deref().unwrap_or("?"))
+    }
+
+    fn say_connected(&self, port: u16, connection: &Connection) {
+        let Run { plan, voice, .. } = self.run;
+        let address = connection.peer_addr();
+        match plan.flavour {
+            Flavour::Debian | Flavour::OpenBsd => {
+                if voice.is_verbose() || (plan.zero_io && plan.flavour == Flavour::OpenBsd) {
+                    voice.tell(&succeeded(plan, self.host, address, port));
+                }
+            }
+            Flavour::Traditional => {
+                voice.tell_verbosely(|| format!("{} open", self.traditionally(port, address)));
+            }
+            Flavour::Ncat => voice.tell_verbosely(|| {
+                let ip = address.map_or_else(|| self.host.to_owned(), |address| address.ip().to_string());
+                match &plan.tls {
+                    Some(_) => format!("SSL connection to {ip}:{port}."),
+                    None if plan.proxy.is_some() => {
+                        format!("Connected to proxy {ip}:{}", address.map_or(0, |a| a.port()))
+                    }
+                    None => format!("Connected to {ip}:{port}."),
+                }
+            }),
+        }
+    }
+}
+
+/// What OpenBSD's nc says of a port that is open.
+pub(super) fn succeeded(plan: &Plan, host: &str, address: Option<SocketAddr>, port: u16) -> String {
+    let ip = address.map(|address| hosts::ip(address).to_string());
+    let ip = ip.filter(|ip| !plan.numeric && plan.proxy.is_none() && ip != host);
+    let ip = ip.map_or_else(String::new, |ip| format!(" ({ip})"));
+    let service = if plan.numeric { None } else { hosts::service(plan, port) };
+    let protocol = if plan.transport == Transport::Udp { "udp" } else { "tcp" };
+    format!(
+        "Connection to {host}{ip} {port} port [{protocol}/{}] succeeded!",
+        service.as_deref().unwrap_or("*")
+    )
+}
+
+/// What the traditional netcat calls a host: names are only asked for by who wants to see them.
+fn traditional_name(run: &Run, host: &str, address: SocketAddr) -> String {
+    let is_address = host.parse::<IpAddr>().is_ok();
+    if !is_address {
+        return host.to_owned();
+    }
+    if run.plan.numeric || !run.voice.is_verbose() {
+        return "(UNKNOWN)".to_owned();
+    }
+    adieu_os::host_name(&address).unwrap_or_else(|| {
+        run.voice.complain(&format!("{host}: inverse host lookup failed: Unknown host"));
+        "(UNKNOWN)".to_owned()
+    })
+}
+
+/// What the system said of the one address that was tried, and whether that was silence.
+fn system_words(error: &ConnectError) -> Option<(String, bool)> {
+    let silent = || {
+        let timed_out = std::io::Error::from_raw_os_error(timed_out_code());
+        (adieu_os::error_words(&timed_out), true)
+    };
+    match error.cause() {
+        ConnectCause::Attempts(attempts) => match &attempts.last()?.error {
+            AttemptError::NoAnswer | AttemptError::ProxySilent => Some(silent()),
+            failed => {
+                let code = failed.system()?.code?;
+                let words = adieu_os::error_words(&std::io::Error::from_raw_os_error(code));
+                Some((words, code == timed_out_code()))
+            }
+        },
+        ConnectCause::TimedOut(_) => Some(silent()),
+        _ => None,
+    }
+}
+
+#[cfg(unix)]
+const fn timed_out_code() -> i32 {
+    libc::ETIMEDOUT
+}
+
+#[cfg(windows)]
+const fn timed_out_code() -> i32 {
+    windows_sys::Win32::Networking::WinSock::WSAETIMEDOUT
+}
+
+pub(super) fn refused_words() -> String {
+    #[cfg(unix)]
+    let code = libc::ECONNREFUSED;
+    #[cfg(windows)]
+    let code = windows_sys::Win32::Networking::WinSock::WSAECONNREFUSED;
+    adieu_os::error_words(&std::io::Error::from_raw_os_error(code))
+}
+
+fn not_connected_to_unix(run: &Run, path: &str, error: &ConnectError) -> Done {
+    run.printer.report(error.report());
+    if let Some(signal) = run.interrupt.raised() {
+        return Done::Signal(signal);
+    }
+    let words = system_words(error).map_or_else(|| error.cause().to_string(), |(words, _)| words);
+    match run.plan.flavour {
+        Flavour::Ncat => run.refuse(&format!("{words}.")),
+        _ => run.refuse(&format!("{path}: {words}")),
+    }
+}
+
+/// There is a connection: what it is for.
+fn connected(run: &Run, connection: Connection) -> Done {
+    if run.plan.passes_socket {
+        return pass(run, connection);
+    }
+    if run.plan.zero_io {
+        return glance(run, connection);
+    }
+    if let Some(exec) = &run.plan.exec {
+        return super::commands::serve(run, connection, exec);
+    }
+    run.converse(connection)
+}
+
+/// Nothing is sent or received: it is closed as any socket is, and the peer reads an end.
+fn glance(run: &Run, connection: Connection) -> Done {
+    if run.printer.is_asked() {
+        let report = match connection.shutdown_send() {
+            Ok(half_closed) => half_closed.close(),
+            Err(error) => error.into_parts().1,
+        };
+        run.printer.report(&report);
+        return Done::GOOD;
+    }
+    match connection.into_socket() {
+        Ok(socket) => drop(socket),
+        // With TLS there is more to it: close_notify comes first.
+        Err(connection) => match connection.shutdown_send() {
+            Ok(half_closed) => drop(half_closed.close()),
+            Err(error) => drop(error),
+        },
+    }
+    Done::GOOD
+}
+
+/// Passes the socket over stdout, which is a Unix socket.
+fn pass(run: &Run, connection: Connection) -> Done {
+    let Ok(socket) = connection.into_socket() else {
+        return run.refuse("a connection over TLS cannot be passed");
+    };
+    match super::pass::over_stdout(&socket) {
+        Ok(()) => Done::GOOD,
+        Err(error) => run.refuse(&format!("sendmsg: {}", adieu_os::error_words(&error))),
+    }
+}

@@ -1,0 +1,84 @@
+//! Names and addresses as a netcat sees them, asked for on the main thread: `getaddrinfo` is not bounded there, as in the
+//! originals.
+
+use super::super::flavour::Flavour;
+use super::super::plan::{Family, Plan, Transport};
+use super::voice::Voice;
+use adieu::Endpoint;
+use adieu_os::{LookUp, LookUpError};
+use std::net::{IpAddr, SocketAddr};
+
+/// What of this plan's family and transport the resolver says of a host. `None` for the host: where to listen.
+pub(super) fn addresses(plan: &Plan, host: Option<&str>, port: u16) -> Result<Vec<SocketAddr>, LookUpError> {
+    let family = match (plan.family, host) {
+        // The traditional netcat knows no other.
+        (Family::Any, _) if plan.flavour == Flavour::Traditional => Family::V4,
+        // OpenBSD's listens on IPv4 unless told otherwise.
+        (Family::Any, None) if plan.flavour != Flavour::Ncat => Family::V4,
+        (family, _) => family,
+    };
+    let asked = LookUp {
+        ipv6: match family {
+            Family::Any => None,
+            Family::V4 => Some(false),
+            Family::V6 => Some(true),
+        },
+        numeric: plan.numeric,
+        datagrams: plan.transport == Transport::Udp,
+    };
+    let mut found = adieu_os::look_up_as(host, port, asked)?;
+    found.dedup();
+    Ok(found)
+}
+
+/// Says that a host has no addresses, and gives the flavour's exit status.
+pub(super) fn unknown(voice: &Voice, host: &str, port: u16, error: &LookUpError, numeric: bool) -> u8 {
+    let words = error.words();
+    match voice.flavour() {
+        Flavour::Ncat => {
+            voice.complain(&format!("Could not resolve hostname \"{host}\": {words}. QUITTING."));
+            return 2;
+        }
+        Flavour::Traditional if numeric => {
+            voice.complain(&format!("Can't parse {host} as an IP address"));
+        }
+        Flavour::Traditional => {
+            let why = if matches!(error, LookUpError::UnknownName(_)) { "Unknown host" } else { &words };
+            voice.complain(&format!("{host}: forward host lookup failed: {why}"));
+        }
+        Flavour::Debian | Flavour::OpenBsd => {
+            voice.complain(&format!("getaddrinfo for host \"{host}\" port {port}: {words}"));
+        }
+    }
+    1
+}
+
+/// The name of the service that a port stands for.
+pub(super) fn service(plan: &Plan, port: u16) -> Option<String> {
+    adieu_os::service_name(port, plan.transport == Transport::Udp)
+}
+
+/// An address in words, by its name if it has one and names are wanted.
+pub(super) fn named(plan: &Plan, address: SocketAddr) -> String {
+    let name = if plan.numeric { None } else { adieu_os::host_name(&address) };
+    name.unwrap_or_else(|| ip(address).to_string())
+}
+
+/// One of IPv4 that a listener on both has as one of IPv6 is one of IPv4.
+pub(super) fn ip(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}
+
+/// What the traditional netcat calls a peer: its name, or that it has none.
+pub(super) fn known_as(plan: &Plan, address: SocketAddr) -> String {
+    let name = if plan.numeric { None } else { adieu_os::host_name(&address) };
+    name.unwrap_or_else(|| "(UNKNOWN)".to_owned())
+}
+
+/// The port of an endpoint that has one.
+pub(super) const fn port(endpoint: &Endpoint) -> Option<u16> {
+    match endpoint {
+        Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } | Endpoint::Udp { port, .. } => Some(*port),
+        _ => None,
+    }
+}

@@ -1,0 +1,292 @@
+//! The side that listens: one client, or one after the other, on the main thread.
+
+use super::super::flavour::Flavour;
+use super::super::plan::{Mode, Plan};
+use super::choices::{self, Side};
+use super::client::unix_endpoint;
+use super::hosts;
+use super::session::{Done, Run};
+use adieu::{Connection, Endpoint, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role};
+use std::ffi::OsStr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// How long to rest after something failed for want of descriptors or memory: it must come back first.
+const REST: Duration = Duration::from_millis(100);
+
+/// Runs a plan that listens.
+pub(super) fn run(run: &Run) -> Done {
+    let options = match options(run) {
+        Ok(options) => options,
+        Err(why) => return run.refuse(&why),
+    };
+    let listener = match &run.plan.mode {
+        Mode::ListenUnix { path } => bind_unix(run, path, &options),
+        Mode::Listen { host, port, .. } => bind(run, host.as_deref(), port.unwrap_or(0), &options),
+        Mode::Connect { .. } | Mode::ConnectUnix { .. } => unreachable!("it is a plan that listens"),
+    };
+    let listener = match listener {
+        Ok(listener) => listener,
+        Err(done) => return done,
+    };
+    if let (Some(exec), true) = (&run.plan.exec, run.plan.keep_listening) {
+        return super::commands::serve_all(run, &listener, exec);
+    }
+    serve(run, listener)
+}
+
+fn options(run: &Run) -> Result<ListenOptions, String> {
+    let plan = &run.plan;
+    let mut options = ListenOptions::new()
+        .limits(choices::limits(plan, Side::Listens))
+        .socket(choices::socket(plan))
+        .interrupt(&run.interrupt);
+    if let Some(tls) = &plan.tls {
+        let server = choices::tls_server(tls)?;
+        if let Some(fingerprint) =
+            server.fingerprint().filter(|_| run.voice.is_verbose() && tls.certificate.is_none())
+        {
+            run.voice.tell(&format!("The certificate was made for this run: {fingerprint}"));
+        }
+        options = options.tls(server);
+    }
+    Ok(options)
+}
+
+fn bind(run: &Run, host: Option<&str>, port: u16, options: &ListenOptions) -> Result<Listener, Done> {
+    let plan = &run.plan;
+    let addresses = hosts::addresses(plan, host, port).map_err(|error| match plan.flavour {
+        Flavour::Debian | Flavour::OpenBsd => run.refuse(&format!("getaddrinfo: {}", error.words())),
+        _ => Done::Exit(hosts::unknown(&run.voice, host.unwrap_or_default(), port, &error, plan.numeric)),
+    })?;
+    let mut addresses = addresses;
+    if host.is_none() && plan.flavour == Flavour::Ncat {
+        // One socket for both versions, where there are both; it is the one of IPv6.
+        addresses.sort_by_key(SocketAddr::is_ipv4);
+    }
+    let mut last = None;
+    for address in addresses {
+        let endpoint = Endpoint::from(address);
+        let endpoint =
+            if plan.tls.is_some() { Endpoint::tls(address.ip().to_string(), port) } else { endpoint };
+        match Listener::bind(&endpoint, options) {
+            Ok(listener) => {
+                say_listening(run, &listener, address);
+                return Ok(listener);
+            }
+            Err(error) => last = Some((error, endpoint, address)),
+        }
+    }
+    let Some((error, endpoint, address)) = last else {
+        return Err(run.refuse("the host has no address"));
+    };
+    report(run, &endpoint, &error);
+    Err(say_not_bound(run, address, &words(&error)))
+}
+
+fn bind_unix(run: &Run, path: &OsStr, options: &ListenOptions) -> Result<Listener, Done> {
+    let endpoint = unix_endpoint(path);
+    let shown = path.to_string_lossy();
+    match Listener::bind(&endpoint, options) {
+        Ok(listener) => {
+            if run.plan.flavour != Flavour::Ncat {
+                run.voice.tell_verbosely(|| format!("Bound on {shown}"));
+            }
+            run.voice.tell_verbosely(|| format!("Listening on {shown}"));
+            Ok(listener)
+        }
+        Err(error) => {
+            report(run, &endpoint, &error);
+            let words = words(&error);
+            if run.plan.flavour == Flavour::Ncat {
+                run.refuse(&format!("bind to {shown}: {words}. QUITTING."));
+                return Err(Done::Exit(2));
+            }
+            Err(run.refuse(&words))
+        }
+    }
+}
+
+fn report(run: &Run, endpoint: &Endpoint, error: &ListenError) {
+    run.printer.report(&NeverConnected::CannotListen { error }.report(endpoint, Role::Listen));
+}
+
+/// What the system said of a socket that does not listen.
+fn words(error: &ListenError) -> String {
+    match error.system().and_then(|error| error.code) {
+        Some(code) => adieu_os::error_words(&io::Error::from_raw_os_error(code)),
+        None => error.cause().to_string(),
+    }
+}
+
+fn say_not_bound(run: &Run, address: SocketAddr, words: &str) -> Done {
+    match run.plan.flavour {
+        Flavour::Debian | Flavour::OpenBsd => run.refuse(words),
+        Flavour::Traditional => {
+            run.refuse(&format!("Can't grab {}:{} with bind : {words}", address.ip(), address.port()))
+        }
+        Flavour::Ncat => {
+            run.refuse(&format!("bind to {}:{}: {words}. QUITTING.", address.ip(), address.port()));
+            Done::Exit(2)
+        }
+    }
+}
+
+fn say_listening(run: &Run, listener: &Listener, asked: SocketAddr) {
+    let Run { plan, voice, .. } = run;
+    if !voice.is_verbose() {
+        return;
+    }
+    let mut address = asked;
+    address.set_port(hosts::port(listener.local_endpoint()).unwrap_or(asked.port()));
+    let (ip, port) = (address.ip(), address.port());
+    match plan.flavour {
+        Flavour::Debian | Flavour::OpenBsd => {
+            voice.tell(&format!("Listening on {} {port}", hosts::named(plan, address)));
+        }
+        Flavour::Traditional if ip.is_unspecified() => voice.tell(&format!("listening on [any] {port} ...")),
+        Flavour::Traditional => voice.tell(&format!("listening on [{ip}] {port} ...")),
+        Flavour::Ncat => {
+            voice.tell(&format!("Listening on {ip}:{port}"));
+            if ip.is_ipv6() && ip.is_unspecified() && takes_both(plan) {
+                voice.tell(&format!("Listening on 0.0.0.0:{port}"));
+            }
+        }
+    }
+}
+
+fn takes_both(plan: &Plan) -> bool {
+    plan.family == super::super::plan::Family::Any && matches!(&plan.mode, Mode::Listen { host: None, .. })
+}
+
+/// Serves clients, one at a time.
+fn serve(run: &Run, listener: Listener) -> Done {
+    let mut listener = Some(listener);
+    loop {
+        let Some(open) = &listener else { return Done::GOOD };
+        let connection = match accept(run, open) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => continue,
+            Err(done) => return done,
+        };
+        if !run.plan.keep_listening {
+            // Whoever comes next is refused, and not kept waiting for nothing.
+            listener = None;
+        }
+        let done = match connection.handshake() {
+            Ok(connection) => serve_one(run, connection),
+            Err(report) => {
+                let words = report.to_string();
+                run.printer.report(&report);
+                match run.interrupt.raised() {
+                    Some(signal) => Done::Signal(signal),
+                    None => run.refuse(&words),
+                }
+            }
+        };
+        match done {
+            Done::Signal(_) => return done,
+            done if !run.plan.keep_listening => return done,
+            Done::Exit(_) => {}
+        }
+    }
+}
+
+fn serve_one(run: &Run, connection: Connection) -> Done {
+    match &run.plan.exec {
+        Some(exec) => super::commands::serve(run, connection, exec),
+        None => run.converse(connection),
+    }
+}
+
+/// The next client that may be served. `None`: whoever came may not be.
+pub(super) fn accept(run: &Run, listener: &Listener) -> Result<Option<Connection>, Done> {
+    // The traditional netcat's -w bounds the wait for a client.
+    let limit = run.plan.connect_timeout.filter(|_| run.plan.flavour == Flavour::Traditional);
+    let accepted = match limit {
+        None => listener.accept().map(Some),
+        Some(limit) => listener.accept_within(limit),
+    };
+    match accepted {
+        Ok(Some(connection)) => admit(run, connection),
+        Ok(None) => {
+            let cause = NeverConnected::TimedOut;
+            run.printer.report(&cause.report(listener.local_endpoint(), Role::Listen));
+            Err(run.refuse("no connection"))
+        }
+        Err(error) => match (error.cause(), run.interrupt.raised()) {
+            (ListenCause::Interrupted, Some(signal)) => Err(Done::Signal(signal)),
+            _ if run.plan.keep_listening => {
+                run.voice.complain(&format!("accept: {}", words(&error)));
+                match run.interrupt.wait(REST) {
+                    Some(signal) => Err(Done::Signal(signal)),
+                    None => Ok(None),
+                }
+            }
+            _ => Err(run.refuse(&format!("accept: {}", words(&error)))),
+        },
+    }
+}
+
+/// Says who has come, and lets in whoever may come in.
+fn admit(run: &Run, connection: Connection) -> Result<Option<Connection>, Done> {
+    let Run { plan, voice, .. } = run;
+    let peer = connection.peer_addr();
+    if let Mode::Listen { peer: Some(wanted), .. } = &plan.mode
+        && let Some(peer) = peer
+        && !is_wanted(plan, wanted, peer)
+    {
+        let here = connection.local_addr().map_or_else(String::new, |local| hosts::ip(local).to_string());
+        let name = hosts::known_as(plan, peer);
+        connection.abort();
+        let text =
+            format!("invalid connection to [{here}] from {name} [{}] {}", hosts::ip(peer), peer.port());
+        return Err(run.refuse(&text));
+    }
+    match (plan.flavour, peer) {
+        (Flavour::Debian | Flavour::OpenBsd, Some(peer)) => {
+            voice.tell_verbosely(|| {
+                format!("Connection received on {} {}", hosts::named(plan, peer), peer.port())
+            });
+        }
+        (Flavour::Debian | Flavour::OpenBsd, None) => voice.tell_verbosely(|| {
+            let Mode::ListenUnix { path } = &plan.mode else { return "Connection received".to_owned() };
+            format!("Connection received on {}", path.to_string_lossy())
+        }),
+        (Flavour::Traditional, Some(peer)) => voice.tell_verbosely(|| {
+            let here = connection.local_addr().map_or_else(String::new, |local| hosts::ip(local).to_string());
+            format!(
+                "connect to [{here}] from {} [{}] {}",
+                hosts::known_as(plan, peer),
+                hosts::ip(peer),
+                peer.port()
+            )
+        }),
+        (Flavour::Ncat, Some(peer)) => {
+            voice.tell_verbosely(|| format!("Connection from {}.", hosts::ip(peer)));
+            voice.tell_verbosely(|| format!("Connection from {}:{}.", hosts::ip(peer), peer.port()));
+        }
+        (_, None) => {
+            voice.tell_verbosely(|| "Connection from a client on Unix domain socket.".to_owned());
+        }
+    }
+    if let Some(peer) = peer
+        && !plan.access.permits(hosts::ip(peer))
+    {
+        voice.tell_verbosely(|| "New connection denied: not allowed".to_owned());
+        connection.abort();
+        // Without -k ncat has no more than this one.
+        return if plan.keep_listening { Ok(None) } else { Err(Done::BAD) };
+    }
+    Ok(Some(connection))
+}
+
+/// Whether this is the one client that the traditional netcat takes.
+fn is_wanted(plan: &Plan, wanted: &super::super::plan::Peer, peer: SocketAddr) -> bool {
+    let ips: Vec<IpAddr> = match hosts::addresses(plan, Some(&wanted.host), 0) {
+        Ok(addresses) => addresses.into_iter().map(|address| address.ip()).collect(),
+        Err(_) => Vec::new(),
+    };
+    ips.contains(&hosts::ip(peer)) && wanted.port.is_none_or(|port| port == peer.port())
+}

@@ -1,0 +1,132 @@
+//! One connection, from when it is there to its end: what it is used for, and what it came to.
+//!
+//! Everything here is done on the thread that calls it, so that what traces a netcat sees its calls where it expects them.
+
+use super::super::flavour::Flavour;
+use super::super::plan::{ExitRule, Plan};
+use super::choices::{self, Side};
+use super::verdict::Verdict;
+use super::voice::Voice;
+use crate::printer::Printer;
+use crate::stdio;
+use adieu::exchange::{Closes, Input, Output};
+use adieu::{Connection, Ending, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// A plan that runs, with what all of its connections share.
+pub(super) struct Run {
+    pub(super) plan: Plan,
+    pub(super) voice: Voice,
+    pub(super) printer: Arc<Printer>,
+    pub(super) interrupt: Interrupt,
+    pub(super) began: Instant,
+    /// Bytes that passed so far, to the peers and from them.
+    pub(super) passed: [AtomicU64; 2],
+}
+
+/// How a run, or a part of it, is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    /// With this exit status.
+    Exit(u8),
+    /// By a signal, which the process is to die of.
+    Signal(Signal),
+}
+
+impl Done {
+    pub(super) const GOOD: Self = Self::Exit(0);
+    pub(super) const BAD: Self = Self::Exit(1);
+
+    /// The status of several: the first that is not good.
+    pub(super) fn and(self, other: Self) -> Self {
+        if self == Self::GOOD { other } else { self }
+    }
+}
+
+impl Run {
+    /// Whether this is the run's one connection: nothing else uses our stdout after it.
+    fn is_only_one(&self) -> bool {
+        use super::super::plan::Mode;
+        match &self.plan.mode {
+            Mode::Connect { ports, .. } => ports.len() == 1,
+            Mode::ConnectUnix { .. } => true,
+            Mode::Listen { .. } | Mode::ListenUnix { .. } => !self.plan.keep_listening,
+        }
+    }
+
+    /// stdin to the peer and the peer to stdout, as the plan says.
+    pub(super) fn converse(&self, connection: Connection) -> Done {
+        let (role, endpoint) = match Side::of(&self.plan.mode) {
+            Side::Connects => (Role::Connect, connection.peer_addr()),
+            Side::Listens => (Role::Listen, connection.local_addr()),
+        };
+        let (input, output) = match self.ends() {
+            Ok(ends) => ends,
+            Err((end, error)) => {
+                connection.abort();
+                let cause = NeverConnected::LocalFailure { end, error: &error };
+                let endpoint = endpoint.unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
+                return self.ended(&cause.report(&endpoint.into(), role));
+            }
+        };
+        let options = choices::exchange(&self.plan);
+        self.ended(&adieu::exchange_with(connection, input, output, options))
+    }
+
+    /// Our two ends.
+    fn ends(&self) -> Result<(Input, Output), (LocalEnd, std::io::Error)> {
+        let input = if self.plan.detached || self.plan.recv_only {
+            Input::from_bytes("")
+        } else {
+            stdio::input().map_err(|error| (LocalEnd::Input, error))?
+        };
+        let output = stdio::output().map_err(|error| (LocalEnd::Output, error))?;
+        let output = if self.is_only_one() { output.closes_standard(Closes::Always) } else { output };
+        Ok((input, output))
+    }
+
+    /// Says what became of a connection, and gives its status.
+    pub(super) fn ended(&self, report: &Report) -> Done {
+        self.printer.report(report);
+        if let Ending::Interrupted { signal } = report.ending() {
+            return Done::Signal(signal);
+        }
+        let verdict = Verdict::of(&self.plan, report);
+        if let Some(said) = &verdict.said {
+            self.voice.complain(said);
+        }
+        self.passed[0].fetch_add(report.bytes_accepted, Ordering::Relaxed);
+        self.passed[1].fetch_add(report.bytes_received, Ordering::Relaxed);
+        match (self.plan.exit, verdict.hidden) {
+            (ExitRule::Compat, _) | (ExitRule::Truth, None) => Done::Exit(verdict.flavours),
+            (ExitRule::Truth, Some(hidden)) => {
+                self.voice.confess(&hidden);
+                Done::Exit(verdict.flavours.max(1))
+            }
+        }
+    }
+
+    /// What two of the flavours say at the end of how much has passed.
+    pub(super) fn tell_counts(&self) {
+        let [sent, received] = [&self.passed[0], &self.passed[1]].map(|count| count.load(Ordering::Relaxed));
+        match self.plan.flavour {
+            Flavour::Traditional if self.voice.is_very_verbose() => {
+                self.voice.tell(&format!(" sent {sent}, rcvd {received}"));
+            }
+            Flavour::Ncat if self.voice.is_verbose() && Side::of(&self.plan.mode) == Side::Connects => {
+                let took = self.began.elapsed().as_secs_f64();
+                self.voice
+                    .tell(&format!("{sent} bytes sent, {received} bytes received in {took:.2} seconds."));
+            }
+            _ => {}
+        }
+    }
+
+    /// Something is wrong before there is a connection: the flavour's own words and status.
+    pub(super) fn refuse(&self, text: &str) -> Done {
+        self.voice.complain(text);
+        Done::BAD
+    }
+}

@@ -1,0 +1,87 @@
+//! What a connection came to, as a netcat's exit status: the flavour's own, and whether it hides something.
+//!
+//! An original exits 0 whatever became of the connection. Here that is 0 only where everything that was given was sent and
+//! acknowledged, and nothing that came was lost.
+
+use super::super::flavour::Flavour;
+use super::super::plan::{AtInputEnd, Plan};
+use adieu::{Ending, LocalEnd, Missing, Report, Timer, Transport};
+
+/// What is made of a report.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// The flavour's own exit status.
+    pub(super) flavours: u8,
+    /// What the flavour itself says of it. ncat does of failures.
+    pub(super) said: Option<String>,
+    /// What went wrong that the flavour's status does not tell.
+    pub(super) hidden: Option<String>,
+}
+
+impl Verdict {
+    const fn good() -> Self {
+        Self { flavours: 0, said: None, hidden: None }
+    }
+
+    fn hides(sentence: String) -> Self {
+        Self { hidden: Some(sentence), ..Self::good() }
+    }
+
+    pub(super) fn of(plan: &Plan, report: &Report) -> Self {
+        let is_ncat = plan.flavour == Flavour::Ncat;
+        match report.ending() {
+            Ending::Graceful | Ending::Connectionless => Self::good(),
+            // The silence that the user has called the end.
+            Ending::TimedOut { timer: Timer::Idle } if is_silence_of(plan, report) => {
+                if let (true, Some(limit)) = (is_ncat, plan.idle_timeout) {
+                    let said = format!("Idle timeout expired ({} ms).", limit.as_millis());
+                    return Self { flavours: 1, said: Some(said), hidden: None };
+                }
+                unacknowledged(report).map_or_else(Self::good, Self::hides)
+            }
+            // The time after stdin's end is over.
+            Ending::Indeterminate { missing: Missing::PeerEof } if ends_by_itself(plan) => {
+                unacknowledged(report).map_or_else(Self::good, Self::hides)
+            }
+            Ending::TimedOut { timer: Timer::Idle } if ends_by_itself(plan) => {
+                Self::hides(unacknowledged(report).unwrap_or_else(|| report.to_string()))
+            }
+            Ending::Indeterminate { missing: Missing::Acknowledgement }
+                if report.transport == Some(Transport::Unix) =>
+            {
+                Self::good()
+            }
+            // ncat tells of what a system call told it.
+            Ending::Reset { .. } | Ending::TimedOut { timer: Timer::Kernel } if is_ncat => {
+                let said = report.error_code().map(|code| {
+                    let error = std::io::Error::from_raw_os_error(code);
+                    format!("{}.", adieu_os::error_words(&error))
+                });
+                let hidden = if said.is_some() { None } else { Some(report.to_string()) };
+                Self { flavours: u8::from(said.is_some()), said, hidden }
+            }
+            Ending::LocalFailure { end: LocalEnd::Command } => {
+                let code = report.command.and_then(adieu::CommandEnd::code);
+                let code = code.and_then(|code| u8::try_from(code).ok()).filter(|code| *code > 0);
+                Self { flavours: code.unwrap_or(0), ..Self::hides(report.to_string()) }
+            }
+            _ => Self::hides(report.to_string()),
+        }
+    }
+}
+
+/// Whether the idle timeout was that of the plan, and all of what we had was handed over.
+fn is_silence_of(plan: &Plan, report: &Report) -> bool {
+    plan.idle_timeout.is_some() && report.bytes_read == report.bytes_accepted
+}
+
+/// Whether the run ends some time after stdin has ended, whatever the peer does.
+fn ends_by_itself(plan: &Plan) -> bool {
+    plan.send_only || matches!(plan.at_input_end, AtInputEnd::Quit { .. })
+}
+
+/// What the peer has not acknowledged, in a sentence. `None`: nothing, as far as this transport can tell.
+fn unacknowledged(report: &Report) -> Option<String> {
+    let bytes = report.bytes_unacknowledged.filter(|bytes| *bytes > 0)?;
+    Some(format!("{bytes} of {} bytes were not acknowledged by the peer: {report}", report.bytes_accepted))
+}
