@@ -58,7 +58,7 @@ fn a_program_prepares_each_socket_before_it_is_connected_or_listens() {
         let error = arm.connect(&endpoint, &options).err().expect("there is no socket");
         assert!(matches!(error.cause(), ConnectCause::Attempts(_)), "{error}");
         let error = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().socket(denied));
-        assert!(matches!(error.err().expect("there is no socket").cause(), ListenCause::Listen(_)));
+        assert!(matches!(error.expect_err("there is no socket").cause(), ListenCause::Listen(_)));
     });
     let asked = SocketOptions::new().prepare(|socket| SockRef::from(&socket).set_ttl_v4(9));
     let options = ListenOptions::new().socket(asked);
