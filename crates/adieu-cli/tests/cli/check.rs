@@ -5,7 +5,7 @@ use adieu_testkit::namespace::{self, Namespaces};
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::{places, skip};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
@@ -189,12 +189,38 @@ fn a_server_sees_a_client_that_leaves() {
 fn a_server_that_does_not_end_its_side_is_not_waited_for_nor_reset() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("it has one").to_string();
-    let output = run(&["check", &address], b"");
-    assert_eq!(code(&output), Some(0));
+    let output = run(&["check", "--connect-timeout", "100ms", &address], b"");
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stdout));
     // It accepts when the client has long gone.
     let (mut stream, _) = listener.accept().expect("the client is in the backlog");
     let mut received = Vec::new();
     assert_eq!(stream.read_to_end(&mut received).map_err(|error| error.kind()), Ok(0));
+}
+
+#[test]
+fn a_name_server_that_says_nothing_says_nothing_of_the_name() {
+    // One that is not there, and one that is silent for longer than an attempt may take.
+    for (make, limit) in [
+        (places::own_absent_resolver as fn() -> io::Result<Box<dyn std::any::Any>>, "20s"),
+        (places::own_silent_resolver, "300ms"),
+    ] {
+        let alone = std::thread::spawn(move || {
+            let _held = match namespace::own_loopback().and_then(|()| make()) {
+                Ok(held) => held,
+                Err(error) => return skip::loudly("a_name_server_that_says_nothing", &error),
+            };
+            let args = ["check", "--report", "json", "name.adieu.test:1-3", "--connect-timeout", limit];
+            let output = run(&args, b"");
+            let told = results(&output.stdout);
+            let states: Vec<&Value> = told.iter().map(|result| &result["state"]).collect();
+            assert_eq!(
+                (code(&output), states),
+                (Some(3), vec![&Value::from("name_server_silent"); 3]),
+                "{told:?}"
+            );
+        });
+        alone.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    }
 }
 
 #[test]

@@ -50,7 +50,9 @@ impl Attempts {
     pub(super) fn make(self: &Arc<Self>, planned: &Planned<'_>, tell: impl FnOnce(Outcome)) {
         let Planned { endpoint, group, .. } = *planned;
         let limit = self.limit(planned);
-        let limits = Limits::new().connect_timeout(limit).idle_timeout(self.timeout);
+        // Longer than anything is waited for here: at an idle timeout the connection would be reset. It bounds what the server
+        // does not take.
+        let limits = Limits::new().connect_timeout(limit).idle_timeout(self.timeout + 2 * GOODBYE);
         let mut options = group.options.clone().limits(limits).interrupt(&self.interrupt);
         let mut asks = None;
         if let Some(name) = group.name.as_deref() {
@@ -80,7 +82,10 @@ impl Attempts {
         match connected {
             Ok(connection) => self.ask(planned, connection, began, tell),
             Err(error) => {
-                let outcome = Outcome::of_failure(&error, group.is_tls).took(took);
+                let mut outcome = Outcome::of_failure(&error, group.is_tls).took(took);
+                if asks.is_some() {
+                    outcome = outcome.without_addresses(error.report());
+                }
                 let outcome = outcome.cut_short(limit < self.timeout);
                 if let Some(name) = asks {
                     // If it was resolved, that counts already.
@@ -156,7 +161,10 @@ impl Attempts {
             let outcome = match datagram::connect(planned.endpoint, options) {
                 Ok(_) => Outcome::new(State::Failed).with_detail("the name has no address"),
                 Err(error) if matches!(error.cause(), ConnectCause::Interrupted) => return,
-                Err(error) => Outcome::of_failure(&error, false).took(began.elapsed()),
+                Err(error) => {
+                    let outcome = Outcome::of_failure(&error, false).took(began.elapsed());
+                    outcome.without_addresses(error.report())
+                }
             };
             // If it was resolved, that counts already.
             self.names.answer(name, Err(outcome));

@@ -183,9 +183,19 @@ impl Outcome {
         self
     }
 
+    /// Of an attempt that had to resolve a name: if time was up before that, it is the name server that has not answered.
+    pub(super) fn without_addresses(mut self, report: &Report) -> Self {
+        if self.state == State::NoAnswer && report.resolved_after.is_none() {
+            self.state = State::NameServerSilent;
+            self = self.with_detail("the name was not resolved in time");
+        }
+        self
+    }
+
     /// Where silence is all that it has met, it may have been too short.
     pub(super) fn cut_short(mut self, is_so: bool) -> Self {
-        self.is_cut_short = is_so && matches!(self.state, State::NoAnswer | State::OpenOrFiltered);
+        self.is_cut_short =
+            is_so && matches!(self.state, State::NoAnswer | State::OpenOrFiltered | State::NameServerSilent);
         self
     }
 
