@@ -24,10 +24,16 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         let parse = if args.connect { connecting_endpoint } else { listening_endpoint };
-        let endpoint = parse(&args.endpoint).map_err(|error| NoPlan::Refused {
-            why: format!("{error:#}"),
-            hint: args.transfer.hint(args.endpoint.iter().map(OsString::as_os_str)),
-        })?;
+        let hint = || args.transfer.hint(args.endpoint.iter().map(OsString::as_os_str));
+        if let (true, [word]) = (args.transfer.takes_word_from_retry(&args.endpoint), &args.endpoint[..]) {
+            let (why, hint) = (
+                format!("'{0}' stands where the endpoint does: write :{0} if it is a port", word.display()),
+                hint(),
+            );
+            return Err(NoPlan::Refused { why, hint });
+        }
+        let endpoint = parse(&args.endpoint)
+            .map_err(|error| NoPlan::Refused { why: format!("{error:#}"), hint: hint() })?;
         let output = args.output.clone();
         own_files::check(&args.shared, &args.transfer, std::slice::from_ref(&output), "stored")?;
         if args.keep_open {

@@ -9,7 +9,7 @@ use crate::options::tls::EitherTls;
 use crate::parsing::rules::{CommandSide, Rules};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// What the shared options mean for a transfer.
@@ -19,6 +19,9 @@ pub(crate) const IDLE_TIMEOUT: &str = "End the connection if the peer sends noth
     it is (exit 5) [default: none; 30s for who it is; when listening, 10s for that at most]";
 pub(crate) const DEADLINE: &str = "End the command after this long, whatever happens: waiting for the peer, all attempts and the pauses \
     between them included. Exit 5, or 6 if everything was sent and is not confirmed [default: none]";
+
+/// Retries, if no number is given. The help says it too.
+const RETRIES: u32 = 10;
 
 /// What both commands have.
 #[derive(Debug, Clone, Args)]
@@ -82,6 +85,13 @@ impl Transfer {
     /// A number after --retry is a word of its own: what to say of it.
     pub(crate) fn hint<'a>(&self, words: impl Iterator<Item = &'a OsStr>) -> Option<String> {
         retry::hint(self.retry, words)
+    }
+
+    /// Whether the only word of a side that listens was meant for --retry: as a port it would be a small one.
+    pub(crate) fn takes_word_from_retry(&self, words: &[OsString]) -> bool {
+        let is_small =
+            |word: &OsString| word.to_str().and_then(|word| word.parse().ok()).is_some_and(|n: u32| n < 100);
+        self.retry == Some(RETRIES) && matches!(words, [one] if is_small(one))
     }
 
     pub(crate) fn has_secret(&self) -> bool {
