@@ -52,6 +52,7 @@ pub(crate) fn for_transfer(advice: Advice) -> Option<&'static str> {
             Some("leave tls:// or --tls out there, or give this side --cert or --self-signed")
         }
         Advice::SendAnew => Some("send it again without --resume"),
+        Advice::SendWithoutPreserving => Some("leave out --preserve, or update the receiver"),
         _ => None,
     }
 }

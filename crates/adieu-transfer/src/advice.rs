@@ -17,6 +17,8 @@ pub enum Advice {
     SpeakTlsOnBothSides,
     /// It must be sent without resuming, so that what is there is written or named anew.
     SendAnew,
+    /// It must be sent without preserving times and permissions of directories, or to a newer receiver.
+    SendWithoutPreserving,
 }
 
 impl Advice {
@@ -31,5 +33,11 @@ impl Advice {
     }
 
     /// Each of them.
-    pub const ALL: [Self; 4] = [Self::GiveSecret, Self::SpeakTls, Self::SpeakTlsOnBothSides, Self::SendAnew];
+    pub const ALL: [Self; 5] = [
+        Self::GiveSecret,
+        Self::SpeakTls,
+        Self::SpeakTlsOnBothSides,
+        Self::SendAnew,
+        Self::SendWithoutPreserving,
+    ];
 }

@@ -1,6 +1,6 @@
 //! The hash of all entries of a transfer with their names. Each side makes it for itself, and the receipt compares them.
 
-use crate::wire::{EntryPath, Hash, NAMED_OFFERS, Totals};
+use crate::wire::{Attributes, EntryPath, Hash, NAMED_OFFERS, Totals};
 
 /// Counts and hashes entries as they end.
 ///
@@ -21,6 +21,7 @@ pub(crate) struct List {
 const FILE: u8 = 0x02;
 const DIRECTORY: u8 = 0x07;
 const LINK: u8 = 0x08;
+const ATTRIBUTES: u8 = 0x0E;
 
 impl List {
     /// An empty list, as this version of the protocol has it.
@@ -41,14 +42,30 @@ impl List {
     }
 
     /// A file that was sent.
-    pub(crate) fn file(&mut self, path: &EntryPath, mode: u16, size: u64, hash: &Hash) {
+    pub(crate) fn file(
+        &mut self,
+        path: &EntryPath,
+        attributes: Option<Attributes>,
+        mode: u16,
+        size: u64,
+        hash: &Hash,
+    ) {
+        attributes_of(&mut self.file_entries, attributes);
         file_entry(&mut self.file_entries, path, mode, size, hash);
         self.count(size, hash);
     }
 
     /// A file that the receiver had, whole.
-    pub(crate) fn kept(&mut self, path: &EntryPath, mode: u16, size: u64, hash: &Hash) {
+    pub(crate) fn kept(
+        &mut self,
+        path: &EntryPath,
+        attributes: Option<Attributes>,
+        mode: u16,
+        size: u64,
+        hash: &Hash,
+    ) {
         let hasher = self.kept_entries.as_mut().unwrap_or(&mut self.file_entries);
+        attributes_of(hasher, attributes);
         file_entry(hasher, path, mode, size, hash);
         self.count(size, hash);
     }
@@ -59,7 +76,8 @@ impl List {
         self.last_file = *hash;
     }
 
-    pub(crate) fn directory(&mut self, path: &EntryPath) {
+    pub(crate) fn directory(&mut self, path: &EntryPath, attributes: Option<Attributes>) {
+        attributes_of(&mut self.other_entries, attributes);
         entry(&mut self.other_entries, DIRECTORY, path);
     }
 
@@ -81,6 +99,14 @@ impl List {
         let list = *all.finalize().as_bytes();
         let hash = if single && self.files == 1 { self.last_file } else { list };
         Totals { files: self.files, bytes: self.bytes, hash, list }
+    }
+}
+
+/// They stand before the entry, as their frame does.
+fn attributes_of(hasher: &mut blake3::Hasher, attributes: Option<Attributes>) {
+    if let Some(attributes) = attributes {
+        hasher.update(&[ATTRIBUTES]);
+        hasher.update(&attributes.to_bytes());
     }
 }
 

@@ -16,8 +16,8 @@ use crate::session::{self, Agreement, Channel, Terms};
 use crate::storage::{Awaited, Confirmation, FileInfo, Incoming, Offered, Storage, StorageError, Wanted};
 use crate::transport::Transport;
 use crate::wire::{
-    Activity, Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NAMED_OFFERS, NameError,
-    OPEN_UNTIL_RECEIPT, ProtocolError, Receipt, Status, Totals, link_stays_inside,
+    ATTRIBUTES, Activity, Attributes, Control, Decoder, EntryPath, FRAME_HEADER, Hash, Item, NAMED_OFFERS,
+    NameError, OPEN_UNTIL_RECEIPT, ProtocolError, Receipt, Status, Totals, link_stays_inside,
 };
 use crate::zeros;
 use adieu_os::RateLimit;
@@ -91,6 +91,7 @@ pub fn receive_agreed<T: Transport>(
         storage,
         state: State::AwaitsBegin,
         single: false,
+        attributes: None,
         top: None,
         heard: start,
         offers: OffersHeard::default(),
@@ -168,6 +169,8 @@ struct Receiver<'a, 'b, T: Transport> {
     storage: &'a mut Storage<'b>,
     state: State,
     single: bool,
+    /// Of the entry whose frame comes next.
+    attributes: Option<Attributes>,
     /// The directory that was named to be sent, of those that came last.
     top: Option<EntryPath>,
     /// When a signal and the deadline were last looked at.
@@ -242,6 +245,15 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
                 return Err(Stop::Link(error));
             }
         }
+        // They are of an entry that follows at once.
+        let is_entry =
+            matches!(control, Control::File { .. } | Control::Offer { .. } | Control::Directory { .. });
+        if self.attributes.is_some()
+            && !is_entry
+            && !matches!(control, Control::Phase { .. } | Control::Abort { .. })
+        {
+            return Err(out_of_place(control.name()));
+        }
         match (control, &self.state) {
             (Control::Phase { activity, .. }, _) => {
                 self.observer.tell(TransferEvent::PeerIsBusy { activity })?;
@@ -255,6 +267,9 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
                     self.observer.tell(TransferEvent::Total { bytes })?;
                 }
             }
+            (Control::Attributes(attributes), State::BetweenFiles) if self.speaks(ATTRIBUTES) => {
+                self.attributes = Some(attributes);
+            }
             (Control::File { offer, mode, size, path }, State::BetweenFiles) => {
                 self.refuse_second_of_one()?;
                 match (offer, self.speaks(NAMED_OFFERS)) {
@@ -265,7 +280,8 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
             }
             (Control::Offer { mode, size, hash, path }, State::BetweenFiles) if self.speaks(NAMED_OFFERS) => {
                 self.refuse_second_of_one()?;
-                self.offer(Offered { path, mode, size, hash })?;
+                let attributes = self.attributes_of_file(mode)?;
+                self.offer(Offered { path, mode, size, hash, attributes })?;
             }
             (Control::Check { length, hash }, State::BetweenFiles) => self.check(length, &hash)?,
             (Control::AllOffered(theirs), State::BetweenFiles) if self.speaks(NAMED_OFFERS) => {
@@ -275,8 +291,11 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
             (Control::Hole { length }, State::InFile(..)) => self.hole(length)?,
             (Control::FileEnd { size, hash }, State::InFile(..)) => self.end_file(size, &hash)?,
             (Control::Directory { path }, State::BetweenFiles) if !self.single => {
-                self.storing(|storage, observe, wanted| storage.directory(&path, observe, wanted))?;
-                self.list.directory(&path);
+                let attributes = self.attributes.take();
+                self.storing(|storage, observe, wanted| {
+                    storage.directory(&path, attributes, observe, wanted)
+                })?;
+                self.list.directory(&path, attributes);
                 if self.top.as_ref().is_none_or(|top| !path.is_below(top)) {
                     self.top = Some(path);
                 }
@@ -296,11 +315,23 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
     }
 
     fn file(&mut self, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
-        let file = FileInfo { path, size, mode };
-        let incoming = self.storage.create(file, &mut self.observer.parts().0)?;
+        let attributes = self.attributes_of_file(mode)?;
+        let modified = attributes.and_then(|attributes| attributes.modified.time());
+        let file = FileInfo { path, size, mode, modified };
+        let mut incoming = self.storage.create(file, &mut self.observer.parts().0)?;
+        incoming.set_attributes(attributes);
         let told = self.observer.tell(TransferEvent::File { path: incoming.path(), resumed_from: 0 });
         self.state = State::InFile(Box::new(incoming), size);
         Ok(told?)
+    }
+
+    /// What was said of a file of this mode before its frame.
+    fn attributes_of_file(&mut self, mode: u16) -> Result<Option<Attributes>, Stop> {
+        let attributes = self.attributes.take();
+        if attributes.is_some_and(|attributes| attributes.mode != mode) {
+            return Err(out_of_place("ATTRIBUTES with other permissions than those of their file"));
+        }
+        Ok(attributes)
     }
 
     fn refuse_second_of_one(&self) -> Result<(), Stop> {
@@ -374,7 +405,7 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
             self.storage.remove(&incoming);
             return Err(Stop::Wrong(words));
         }
-        self.list.file(incoming.path(), incoming.mode(), size, hash);
+        self.list.file(incoming.path(), incoming.attributes(), incoming.mode(), size, hash);
         self.storing(|storage, observe, wanted| storage.complete(*incoming, observe, wanted))?;
         self.heed()
     }
@@ -448,7 +479,7 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
         }
         // A sender that cannot be told may still find it stored.
         let _ = say(&mut self.channel, &Control::Phase { activity: Activity::Syncing, done: 0 });
-        self.storing(|storage, observe, wanted| storage.commit(observe, wanted))?;
+        self.storing(|storage, observe, wanted| storage.finish(observe, wanted))?;
         self.outcome.times.stored = Some(self.start.elapsed());
         // It is stored, and a signal does not change that: the sender is told.
         self.channel.defer_interrupt(LAST_WORD);

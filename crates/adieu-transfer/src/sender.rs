@@ -19,8 +19,8 @@ use crate::session::{self, Agreement, Channel, SIGN_OF_LIFE, Terms};
 use crate::source::{Change, Entry, LeftOut, Opened, Producer, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
-    Activity, Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, NAMED_OFFERS, OPEN_UNTIL_RECEIPT,
-    ProtocolError, Receipt, Totals,
+    ATTRIBUTES, Activity, Attributes, Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Modified,
+    NAMED_OFFERS, OPEN_UNTIL_RECEIPT, ProtocolError, Receipt, Totals,
 };
 use crate::zeros;
 use adieu_os::ends::Input;
@@ -40,6 +40,9 @@ use std::time::{Duration, Instant};
 pub struct SendOptions {
     /// Ask the receiver what it has of each file, and send the rest. What can be read only once is sent whole.
     pub resume: bool,
+    /// Send the times of files and directories, and the permissions of directories, which the receiver applies when everything
+    /// is there. A receiver that is too old for that is sent nothing.
+    pub preserve: bool,
     /// Encrypts the transfer, and proves to each side that the other knows it. Both sides must have the same one, or none.
     pub secret: Option<Secret>,
     /// Most bytes of content per second. `None`: no limit.
@@ -95,6 +98,7 @@ pub fn send_agreed<T: Transport>(
         start,
         outcome,
         single: sources.is_single(),
+        preserves: options.preserve,
         out: Out::new(),
         scratch: Vec::new(),
         incoming: vec![0; 64 * 1024].into_boxed_slice(),
@@ -124,6 +128,8 @@ enum Stop {
     Unanswered,
     /// The receiver's answer came before the end.
     Answered(Receipt),
+    /// The receiver is too old for what is to be preserved.
+    CannotPreserve,
     /// What the receiver says is no protocol.
     Protocol(ProtocolError),
     /// The program that sends.
@@ -159,6 +165,7 @@ struct Sender<'a, T: Transport> {
     start: Instant,
     outcome: TransferOutcome,
     single: bool,
+    preserves: bool,
     /// Frames that wait to be sent.
     out: Out,
     scratch: Vec<u8>,
@@ -189,6 +196,9 @@ impl<T: Transport> Sender<'_, T> {
         if self.observer.is_cancelled() {
             return Err(Stop::Cancelled);
         }
+        if self.preserves && !self.speaks(ATTRIBUTES) {
+            return Err(Stop::CannotPreserve);
+        }
         let bytes = sources.bytes();
         self.control(&Control::Begin { single: self.single, bytes })?;
         // At once: what is sent may be silent for long, and a receiver does not wait as long for one that only said hello.
@@ -206,8 +216,9 @@ impl<T: Transport> Sender<'_, T> {
                     let is_offered = options.resume && place.can_be_read_again();
                     match opened.size {
                         Some(size) if is_offered && self.speaks(NAMED_OFFERS) => {
+                            let attributes = self.attributes_of(&opened, &path)?;
                             let (hash, mode) = self.hash_of(opened, &path, size)?;
-                            self.offer(Offer { path, place, mode, size, hash })?;
+                            self.offer(Offer { path, place, mode, size, hash, attributes })?;
                         }
                         Some(size) if is_offered => {
                             let mode = opened.mode;
@@ -233,8 +244,16 @@ impl<T: Transport> Sender<'_, T> {
                     self.serve_all()?;
                     self.send_output(&path, &producer)?;
                 }
-                Entry::Directory { path } => {
-                    self.list.directory(&path);
+                Entry::Directory { path, place } => {
+                    let attributes = if self.preserves {
+                        let (mode, modified) = place.attributes()?;
+                        let modified = Modified::of(modified).ok_or_else(|| SourceError::no_time(&path))?;
+                        Some(Attributes { mode, modified })
+                    } else {
+                        None
+                    };
+                    self.say_attributes(attributes)?;
+                    self.list.directory(&path, attributes);
                     self.control(&Control::Directory { path })?;
                 }
                 Entry::Link { path, target } => {
@@ -275,20 +294,40 @@ impl<T: Transport> Sender<'_, T> {
 
     fn send_file(&mut self, path: &EntryPath, opened: Opened<'_>, size: u64) -> Result<(), Stop> {
         let mode = opened.mode;
+        let attributes = self.attributes_of(&opened, path)?;
+        self.say_attributes(attributes)?;
         self.control(&Control::File { offer: false, mode, size: Some(size), path: path.clone() })?;
         self.observer.tell(TransferEvent::File { path, resumed_from: 0 })?;
         self.send_content(path, opened, size, 0, blake3::Hasher::new(), None)
     }
 
+    /// What is to be preserved of a file. `None`: nothing.
+    fn attributes_of(
+        &self,
+        opened: &Opened<'_>,
+        path: &EntryPath,
+    ) -> Result<Option<Attributes>, SourceError> {
+        let Some(modified) = opened.modified.filter(|_| self.preserves) else { return Ok(None) };
+        let modified = Modified::of(modified).ok_or_else(|| SourceError::no_time(path))?;
+        Ok(Some(Attributes { mode: opened.mode, modified }))
+    }
+
+    /// Says them of the entry whose frame comes next.
+    fn say_attributes(&mut self, attributes: Option<Attributes>) -> Result<(), Stop> {
+        attributes.map_or(Ok(()), |attributes| self.control(&Control::Attributes(attributes)))
+    }
+
     /// A file of which only its end tells its size.
     fn send_unsized(&mut self, path: &EntryPath, mut opened: Opened<'_>) -> Result<(), Stop> {
         let mode = opened.mode;
+        let attributes = self.attributes_of(&opened, path)?;
+        self.say_attributes(attributes)?;
         self.control(&Control::File { offer: false, mode, size: None, path: path.clone() })?;
         self.observer.tell(TransferEvent::File { path, resumed_from: 0 })?;
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
         loop {
             match self.send_piece(&mut opened, size, OUT, &mut hasher).map_err(|stop| named(stop, path))? {
-                Some(0) => return self.end_file(path, mode, size, &hasher),
+                Some(0) => return self.end_file(path, attributes, mode, size, &hasher),
                 Some(n) => size += n as u64,
                 None => self.await_source()?,
             }
@@ -374,7 +413,8 @@ impl<T: Transport> Sender<'_, T> {
         if offered.is_some_and(|offered| offered != hasher.finalize().as_bytes()) {
             return Err(SourceError::changed(path).into());
         }
-        self.end_file(path, opened.mode, size, &hasher)
+        let attributes = self.attributes_of(&opened, path)?;
+        self.end_file(path, attributes, opened.mode, size, &hasher)
     }
 
     /// Whether a file still has the content that was sent of it.
@@ -421,12 +461,12 @@ impl<T: Transport> Sender<'_, T> {
             self.stay_heard()?;
             thread::sleep(LOOK);
         }
-        self.end_file(path, STREAM_MODE, size, &hasher)
+        self.end_file(path, None, STREAM_MODE, size, &hasher)
     }
 
     fn send_stream(&mut self, path: &EntryPath, input: Input) -> Result<(), Stop> {
         let (size, hasher) = self.send_input(path, input)?;
-        self.end_file(path, STREAM_MODE, size, &hasher)
+        self.end_file(path, None, STREAM_MODE, size, &hasher)
     }
 
     /// All that a stream gives; its file has no end yet.
@@ -538,12 +578,13 @@ impl<T: Transport> Sender<'_, T> {
     fn end_file(
         &mut self,
         path: &EntryPath,
+        attributes: Option<Attributes>,
         mode: u16,
         size: u64,
         hasher: &blake3::Hasher,
     ) -> Result<(), Stop> {
         let hash = *hasher.finalize().as_bytes();
-        self.list.file(path, mode, size, &hash);
+        self.list.file(path, attributes, mode, size, &hash);
         self.control(&Control::FileEnd { size, hash })
     }
 

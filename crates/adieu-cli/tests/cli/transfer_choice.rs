@@ -237,3 +237,59 @@ fn a_receiver_that_replaces_nothing_keeps_what_is_there_and_both_sides_name_it()
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("--no-clobber") && said.contains("--output"), "{said}");
 }
+
+#[test]
+fn times_and_permissions_of_directories_are_preserved_if_it_is_asked_for() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let scene = Scene::new();
+    let tree = tree(&scene);
+    std::fs::set_permissions(scene.path("t/src"), PermissionsExt::from_mode(0o700)).expect("it is ours");
+    for (at, date) in [("t/a.log", "1999-12-31 23:59:59.5 UTC"), ("t/src", "1969-07-20 20:17 UTC")] {
+        let touched = std::process::Command::new("touch").args(["-d", date]).arg(scene.path(at)).status();
+        assert!(touched.expect("there is a touch").success());
+    }
+    std::fs::create_dir(scene.path("out")).expect("there is room");
+    for (secret, resume) in [(false, false), (true, true)] {
+        let secret: &[&str] = if secret { &["--secret", "x"] } else { &[] };
+        let receiver = scene.receive(&[&["--output", &*scene.word("out")], secret].concat());
+        let resume: &[&str] = if resume { &["--resume"] } else { &[] };
+        let args = [&["--preserve", &*tree, &receiver.address], secret, resume].concat();
+        let (code, said) = send(&args);
+        let (their_code, heard, _) = receiver.finish();
+        assert_eq!((code, their_code), (Some(0), Some(0)), "{said}{heard}");
+        for at in ["t", "t/a.log", "t/src", "t/src/main.rs", "t/target/deep", "t/empty"] {
+            let of = |path: std::path::PathBuf| {
+                let there = std::fs::metadata(path).expect("it is there");
+                (there.mtime(), there.mtime_nsec(), there.mode() & 0o700)
+            };
+            assert_eq!(of(scene.path(at)), of(scene.path("out").join(at)), "{at}");
+        }
+        let src = std::fs::metadata(scene.path("out/t/src")).expect("it is there");
+        assert_eq!((src.mtime(), src.mode() & 0o777), (-14_182_980, 0o700));
+    }
+}
+
+#[test]
+fn a_receiver_that_is_too_old_to_preserve_anything_is_sent_nothing() {
+    use std::io::{Read, Write};
+    let scene = Scene::new();
+    let file = scene.file("file", 10);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let old = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().expect("it connects");
+        let hello = [&b"\x89adieu\n\x1a"[..], &[0, 4, 1, 2, 2, 0]].concat();
+        peer.write_all(&hello).expect("it is taken");
+        let mut said = Vec::new();
+        // Its end may be a reset.
+        let _ = peer.read_to_end(&mut said);
+        said
+    });
+    let (code, said) = send(&["--preserve", &file, &address]);
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("nothing was transferred: the receiver speaks version 2"), "{said}");
+    assert!(said.contains("hint: leave out --preserve, or update the receiver"), "{said}");
+    let heard = old.join().expect("it does not panic");
+    // Our hello, and an ABORT: no BEGIN.
+    assert_eq!((heard.get(11), heard.get(14)), (Some(&3), Some(&0x0A)), "{heard:?}");
+}

@@ -96,7 +96,7 @@ fn a_fifo_is_waited_for_until_a_writer_comes_or_a_signal() {
             spawn(adieu(&["send", "-v", "--deadline", "20s", &scene.word("fifo"), &receiver.address]));
         let mut said = BufReader::new(sender.stderr.take().expect("a pipe"));
         let mut line = String::new();
-        while line != "adieu: agreed on version 2\n" {
+        while line != "adieu: agreed on version 3\n" {
             line.clear();
             assert!(said.read_line(&mut line).expect("it is read") > 0, "it has ended");
         }

@@ -71,7 +71,8 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
             return Err(out_of_place("one offer more than may be open"));
         }
         self.outcome.resumed_from.get_or_insert(0);
-        let offered = Offered { path, mode, size: size.unwrap_or(0), hash: ShortHash::default() };
+        let hash = ShortHash::default();
+        let offered = Offered { path, mode, size: size.unwrap_or(0), hash, attributes: None };
         self.storage.announce(&offered)?;
         self.offers.push(offered, Answer::Nothing);
         let nothing = Have { state: HaveState::Nothing, length: 0, hash: [0; 32] };
@@ -99,7 +100,7 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
                 }
                 self.observer.tell(TransferEvent::File { path: whole.path(), resumed_from: size })?;
                 self.observer.tell(TransferEvent::Moved { bytes: size })?;
-                self.list.kept(whole.path(), whole.mode(), size, &hash);
+                self.list.kept(whole.path(), whole.attributes(), whole.mode(), size, &hash);
                 self.storing(|storage, observe, wanted| storage.complete(*whole, observe, wanted))?;
                 answer
             }

@@ -8,7 +8,7 @@ use crate::event::TransferEvent;
 use crate::source::{Change, Opened, Place, SourceError};
 use crate::transport::Transport;
 use crate::wire::{
-    Answer, Control, EntryPath, Hash, OFFERS_LIMIT, ProtocolError, Receipt, cost_of_offer, short,
+    Answer, Attributes, Control, EntryPath, Hash, OFFERS_LIMIT, ProtocolError, Receipt, cost_of_offer, short,
 };
 use std::collections::VecDeque;
 
@@ -27,6 +27,8 @@ pub(super) struct Offer {
     pub(super) mode: u16,
     pub(super) size: u64,
     pub(super) hash: Hash,
+    /// What is preserved of it.
+    pub(super) attributes: Option<Attributes>,
 }
 
 #[derive(Default)]
@@ -46,10 +48,11 @@ pub(super) struct OffersMade {
 impl<T: Transport> Sender<'_, T> {
     /// Offers a file, and sends those whose answers are there and that the receiver does not have.
     pub(super) fn offer(&mut self, offer: Offer) -> Result<(), Stop> {
-        let Offer { ref path, mode, size, hash, .. } = offer;
+        let Offer { ref path, mode, size, hash, attributes, .. } = offer;
         while self.offers.cost + cost_of_offer(path) > OFFERS_LIMIT {
             self.serve_one()?;
         }
+        self.say_attributes(attributes)?;
         self.control(&Control::Offer { mode, size, hash: short(&hash), path: path.clone() })?;
         self.offers.cost += cost_of_offer(path);
         self.offers.hashed += size;
@@ -115,9 +118,9 @@ impl<T: Transport> Sender<'_, T> {
                 self.offers.open.push_back((offer, answer));
                 continue;
             }
-            let Offer { path, mode, size, hash, .. } = offer;
+            let Offer { path, mode, size, hash, attributes, .. } = offer;
             self.offers.cost -= cost_of_offer(&path);
-            self.list.kept(&path, mode, size, &hash);
+            self.list.kept(&path, attributes, mode, size, &hash);
             self.outcome.files_kept += u64::from(answer == Answer::Stored);
             self.resumed(&path, size)?;
         }
@@ -142,10 +145,13 @@ impl<T: Transport> Sender<'_, T> {
     }
 
     fn serve(&mut self, offer: Offer, answer: Answer) -> Result<(), Stop> {
-        let Offer { path, place, mode, size, hash } = offer;
+        let Offer { path, place, mode, size, hash, attributes } = offer;
         self.offers.cost -= cost_of_offer(&path);
         let mut opened = Opened::new(&place, &path)?;
-        if opened.size != Some(size) || opened.mode != mode {
+        if opened.size != Some(size)
+            || opened.mode != mode
+            || self.attributes_of(&opened, &path)? != attributes
+        {
             return Err(SourceError::changed(&path).into());
         }
         let (mut offset, mut hasher) = (0, blake3::Hasher::new());
@@ -199,8 +205,8 @@ impl<T: Transport> Sender<'_, T> {
             return Ok(None);
         }
         let mut list = self.list.clone();
-        for Offer { path, mode, size, hash, .. } in &self.offers.unanswered {
-            list.kept(path, *mode, *size, hash);
+        for Offer { path, mode, size, hash, attributes, .. } in &self.offers.unanswered {
+            list.kept(path, *attributes, *mode, *size, hash);
         }
         let totals = list.totals(self.single);
         self.control(&Control::AllOffered(totals))?;

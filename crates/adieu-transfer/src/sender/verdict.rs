@@ -1,6 +1,7 @@
 //! How the sender judges the end of a transfer: by the receipt, by a failure of its own, or by the end of the connection.
 
 use super::{SILENCE, Sender, Stop};
+use crate::advice::Advice;
 use crate::outcome::{self, TransferOutcome, Verdict, difference};
 use crate::session::{self, interrupted};
 use crate::transport::Transport;
@@ -19,6 +20,16 @@ impl<T: Transport> Sender<'_, T> {
             Err(Stop::Source(error)) => {
                 self.abort(&error.to_string(), session::LAST_WORDS);
                 Verdict::Local { words: error.to_string(), advice: None }
+            }
+            Err(Stop::CannotPreserve) => {
+                let version = self.outcome.version.unwrap_or_default();
+                let words = format!(
+                    "the receiver speaks version {version} of the protocol, which carries no times and no permissions of \
+                     directories: they cannot be preserved"
+                );
+                self.abort(&words, session::AFTER_CANCEL);
+                let advice = Some(Advice::SendWithoutPreserving);
+                Verdict::NotAgreed { words, by_link: false, advice }
             }
             Err(Stop::Cancelled) => {
                 // After everything is sent there is no word for it: the end of the connection says it.

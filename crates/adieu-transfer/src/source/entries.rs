@@ -7,6 +7,7 @@ use crate::wire::{EntryPath, NameError, link_stays_inside};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use std::{fmt, io};
 
 /// Whether an entry is excluded: asked with its path below the directory that was named, and whether it is a directory.
@@ -32,9 +33,23 @@ pub(crate) enum Entry {
     File { path: EntryPath, place: Place },
     Stream { path: EntryPath, place: Option<PathBuf> },
     Command { path: EntryPath, producer: Producer },
-    Directory { path: EntryPath },
+    Directory { path: EntryPath, place: DirectoryPlace },
     Link { path: EntryPath, target: Vec<u8> },
     LeftOut(LeftOut),
+}
+
+/// Where a directory is.
+#[derive(Debug)]
+pub(crate) struct DirectoryPlace {
+    tree: Arc<Tree>,
+    place: PathBuf,
+}
+
+impl DirectoryPlace {
+    /// Its permission bits, and when its entries were changed.
+    pub(crate) fn attributes(&self) -> Result<(u16, SystemTime), SourceError> {
+        self.tree.attributes_of(&self.place)
+    }
 }
 
 /// An entry that is not sent.
@@ -150,11 +165,11 @@ impl<'a> Entries<'a> {
         })
     }
 
-    fn enter(&mut self, tree: &Tree, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
+    fn enter(&mut self, tree: &Arc<Tree>, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
         let mut names = tree.entries(&place)?;
         names.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
-        self.open.push(Open { path: path.clone(), place, names });
-        Ok(Entry::Directory { path })
+        self.open.push(Open { path: path.clone(), place: place.clone(), names });
+        Ok(Entry::Directory { path, place: DirectoryPlace { tree: Arc::clone(tree), place } })
     }
 }
 

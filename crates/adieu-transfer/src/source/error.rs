@@ -41,6 +41,10 @@ impl SourceError {
         Self::words(format!("{path} was changed while it was being sent"))
     }
 
+    pub(crate) fn no_time(path: &EntryPath) -> Self {
+        Self::words(format!("the time of {path} is before the year 1 or after 9999, and cannot be preserved"))
+    }
+
     /// It ended before its size, which is still the same.
     pub(crate) fn shorter(path: &EntryPath, size: u64, end: u64) -> Self {
         Self::words(format!(

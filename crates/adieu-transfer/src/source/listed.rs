@@ -67,7 +67,7 @@ impl From<Entry> for Listed {
         match entry {
             Entry::File { path, place } => Self::File(ListedFile { path, place }),
             Entry::Stream { path, .. } | Entry::Command { path, .. } => Self::Stream { path },
-            Entry::Directory { path } => Self::Directory { path },
+            Entry::Directory { path, .. } => Self::Directory { path },
             Entry::Link { path, target } => Self::Link { path, target },
             Entry::LeftOut(LeftOut { place, why: None }) => Self::Excluded { place },
             Entry::LeftOut(LeftOut { place, why: Some(why) }) => Self::Skipped { place, why },

@@ -42,6 +42,8 @@ pub(crate) struct Opened<'a> {
     /// `None`: it ends where reading ends. The system gives the size of such a file as 0, and there is something.
     pub(crate) size: Option<u64>,
     pub(crate) mode: u16,
+    /// When a file was modified. `None`: it is none, or the system does not say.
+    pub(crate) modified: Option<SystemTime>,
     /// It may have holes.
     pub(crate) is_sparse: bool,
 }
@@ -85,6 +87,7 @@ impl<'a> Opened<'a> {
                     content: Content::Given(&**source, opened),
                     size: source.size(),
                     mode: source.mode() & 0o777,
+                    modified: None,
                     is_sparse: false,
                 })
             }
@@ -104,6 +107,7 @@ impl<'a> Opened<'a> {
         Ok(Self {
             size,
             mode: os::permissions(&there),
+            modified: there.modified().ok(),
             is_sparse: os::is_sparse(&there),
             content: Content::File(file, Stamp::of(&there)),
         })

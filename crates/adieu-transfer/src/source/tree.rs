@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -35,6 +36,12 @@ impl Tree {
     pub(super) fn entries(&self, place: &Path) -> Result<Vec<(OsString, Kind)>, SourceError> {
         let listed = self.directory(place)?.entries();
         listed.map_err(|e| SourceError::new("list", &self.shown(place), e))
+    }
+
+    /// The permission bits of a directory below it, and when its entries were changed.
+    pub(super) fn attributes_of(&self, place: &Path) -> Result<(u16, SystemTime), SourceError> {
+        let told = self.directory(place)?.attributes();
+        told.map_err(|e| SourceError::new("look at", &self.shown(place), e))
     }
 
     /// Where a link below it points to.

@@ -165,7 +165,8 @@ impl<'a> Given<'a> {
         match is_equal(all, offered, alive).map_err(|error| cannot_read(&file, error))? {
             Some(hasher) => {
                 let is_kept = held == Held::Committed;
-                let whole = self.open(file, offered.size, hasher, is_kept, &mut |_| {})?;
+                let mut whole = self.open(file, offered.size, hasher, is_kept, &mut |_| {})?;
+                whole.set_attributes(offered.attributes);
                 Ok(disk::Held::Whole(Box::new(whole)))
             }
             None if held == Held::Partial => Ok(disk::Held::Beginning),
@@ -198,12 +199,15 @@ impl<'a> Given<'a> {
             let equal = beginning.and_then(|beginning| beginning.into_hasher_at(offset));
             equal.ok_or_else(|| StorageError::new("a start in the middle of nothing"))?
         };
-        self.open(info(offered), offset, hasher, false, observe)
+        let mut incoming = self.open(info(offered), offset, hasher, false, observe)?;
+        incoming.set_attributes(offered.attributes);
+        Ok(incoming)
     }
 }
 
 fn info(offered: &Offered) -> FileInfo {
-    FileInfo { path: offered.path.clone(), size: Some(offered.size), mode: offered.mode }
+    let modified = offered.attributes.and_then(|attributes| attributes.modified.time());
+    FileInfo { path: offered.path.clone(), size: Some(offered.size), mode: offered.mode, modified }
 }
 
 fn cannot_read(file: &FileInfo, error: io::Error) -> StorageError {

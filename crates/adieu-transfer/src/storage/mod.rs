@@ -11,7 +11,7 @@ mod store;
 
 use crate::event::TransferEvent;
 use crate::left_out::LeftOut;
-use crate::wire::{EntryPath, ShortHash};
+use crate::wire::{Attributes, EntryPath, ShortHash};
 pub(crate) use disk::Held as Found;
 use disk::{Alive, Disk};
 pub(crate) use disk::{Awaited, Beginning, Incoming, Offered, Outlives, Wanted};
@@ -168,15 +168,16 @@ impl<'a> Storage<'a> {
         }
     }
 
-    /// A directory.
+    /// A directory, with what the sender preserves of it. A program's store is not told that.
     pub(crate) fn directory(
         &mut self,
         path: &EntryPath,
+        attributes: Option<Attributes>,
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         match &mut self.0 {
-            Output::Disk(disk) => disk.directory(path, observe, wanted),
+            Output::Disk(disk) => disk.directory(path, attributes, observe, wanted),
             Output::Given(given) => given.directory(path),
         }
     }
@@ -208,14 +209,14 @@ impl<'a> Storage<'a> {
         }
     }
 
-    /// Makes what is whole permanent. What came before is stored afterwards.
-    pub(crate) fn commit(
+    /// Everything is whole: makes it permanent.
+    pub(crate) fn finish(
         &mut self,
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
         match &mut self.0 {
-            Output::Disk(disk) => disk.commit(observe, wanted),
+            Output::Disk(disk) => disk.finish(observe, wanted),
             Output::Given(given) => given.commit(observe, wanted),
         }
     }

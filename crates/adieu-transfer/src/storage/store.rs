@@ -3,6 +3,7 @@
 use super::StorageError;
 use crate::wire::{EntryPath, Hash};
 use std::io;
+use std::time::SystemTime;
 
 /// A file that the sender sends or offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct FileInfo {
     pub size: Option<u64>,
     /// Its Unix permission bits, at most `0o777`. A stream or a source that has none gives `0o666`.
     pub mode: u16,
+    /// When its content was modified, if the sender preserves times. A store need not keep it.
+    pub modified: Option<SystemTime>,
 }
 
 /// What a store has of a file that is offered.

@@ -1,7 +1,7 @@
 //! Frames: what stands on the wire after the hellos, each as its fields. The [decoder](super::Decoder) finds where one ends
 //! and the next begins.
 
-use super::{EntryPath, Hash, Have, HaveState, ProtocolError, ShortHash};
+use super::{Attributes, EntryPath, Hash, Have, HaveState, Modified, ProtocolError, ShortHash};
 
 /// Type and length.
 pub const FRAME_HEADER: usize = 5;
@@ -29,6 +29,7 @@ pub(super) mod kind {
     pub(in crate::wire) const OFFER: u8 = 0x0B;
     pub(in crate::wire) const CHECK: u8 = 0x0C;
     pub(in crate::wire) const ALL_OFFERED: u8 = 0x0D;
+    pub(in crate::wire) const ATTRIBUTES: u8 = 0x0E;
     pub(in crate::wire) const HAVE: u8 = 0x21;
     pub(in crate::wire) const RECEIPT: u8 = 0x22;
     pub(in crate::wire) const ANSWERS: u8 = 0x23;
@@ -190,6 +191,8 @@ pub enum Control {
     },
     /// The totals, if the receiver has all that is offered.
     AllOffered(Totals),
+    /// Of the entry whose frame comes next: a file, an offer, or a directory.
+    Attributes(Attributes),
     /// The answers to offers, [packed](super::Answer::pack).
     Answers(Vec<u8>),
     /// The receiver has so much of the front offer's file.
@@ -238,6 +241,7 @@ impl Control {
             Self::Offer { .. } => "an OFFER",
             Self::Check { .. } => "a CHECK",
             Self::AllOffered(_) => "an ALL OFFERED",
+            Self::Attributes(_) => "ATTRIBUTES",
             Self::Answers(_) => "ANSWERS",
             Self::From { .. } => "a FROM",
             Self::Have(_) => "a HAVE",
@@ -320,6 +324,10 @@ impl Control {
                 encode_totals(totals, out);
                 kind::ALL_OFFERED
             }
+            Self::Attributes(attributes) => {
+                out.extend(attributes.to_bytes());
+                kind::ATTRIBUTES
+            }
             Self::Answers(packed) => {
                 out.extend(packed);
                 kind::ANSWERS
@@ -328,14 +336,8 @@ impl Control {
                 out.extend(offset.to_be_bytes());
                 kind::FROM
             }
-            Self::Have(Have { state, length, hash }) => {
-                out.push(match state {
-                    HaveState::Nothing => 0,
-                    HaveState::Partial => 1,
-                    HaveState::Stored => 2,
-                });
-                out.extend(length.to_be_bytes());
-                out.extend(hash);
+            Self::Have(have) => {
+                encode_have(have, out);
                 kind::HAVE
             }
             Self::Receipt(Receipt { status, totals, words }) => {
@@ -396,6 +398,12 @@ impl Control {
             },
             kind::CHECK => Self::Check { length: fields.u64()?, hash: fields.array()? },
             kind::ALL_OFFERED => Self::AllOffered(fields.totals()?),
+            kind::ATTRIBUTES => {
+                let (mode, seconds, nanoseconds) = (fields.u16()?, fields.u64()?, fields.u32()?);
+                let modified = Modified::new(seconds.cast_signed(), nanoseconds);
+                let modified = modified.ok_or(ProtocolError::BadValue(kind))?;
+                Self::Attributes(Attributes { mode: mode & 0o777, modified })
+            }
             kind::ANSWERS => Self::Answers(fields.rest.to_vec()),
             kind::FROM => Self::From { offset: fields.u64()? },
             kind::HAVE => Self::Have(Have {
@@ -430,6 +438,16 @@ impl Control {
             unknown => return Err(ProtocolError::UnknownFrame(unknown)),
         })
     }
+}
+
+fn encode_have(Have { state, length, hash }: &Have, out: &mut Vec<u8>) {
+    out.push(match state {
+        HaveState::Nothing => 0,
+        HaveState::Partial => 1,
+        HaveState::Stored => 2,
+    });
+    out.extend(length.to_be_bytes());
+    out.extend(hash);
 }
 
 fn encode_totals(totals: &Totals, out: &mut Vec<u8>) {
@@ -472,6 +490,10 @@ impl<'a> Fields<'a> {
 
     fn u16(&mut self) -> Result<u16, ProtocolError> {
         self.array().map(u16::from_be_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, ProtocolError> {
+        self.array().map(u32::from_be_bytes)
     }
 
     fn u64(&mut self) -> Result<u64, ProtocolError> {

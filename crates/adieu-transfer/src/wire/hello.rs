@@ -1,7 +1,7 @@
 //! The first thing each side says: magic, versions, role, whether a secret is wanted.
 
 /// The highest version that this library speaks.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The lowest.
 const LOWEST: u8 = 1;
 
@@ -11,6 +11,9 @@ pub(crate) const OPEN_UNTIL_RECEIPT: u8 = 2;
 
 /// From this version on an offer names the hash of its content, and the receiver says neither a size nor a hash.
 pub(crate) const NAMED_OFFERS: u8 = 2;
+
+/// From this version on a sender may say the times and permissions of files and directories.
+pub(crate) const ATTRIBUTES: u8 = 3;
 
 const MAGIC: [u8; 8] = *b"\x89adieu\n\x1a";
 /// How many bytes say how many more there are.
@@ -198,8 +201,8 @@ mod tests {
         assert_eq!((ours.agree(&later), later.agree(&ours)), (Ok(VERSION), Ok(VERSION)));
         let earlier = Hello { highest: 1, ..later };
         assert_eq!((ours.agree(&earlier), earlier.agree(&ours)), (Ok(1), Ok(1)));
-        let much_later = Hello { lowest: 3, highest: 7, ..later };
-        assert_eq!(ours.agree(&much_later), Err(NotAgreed::NoCommonVersion { lowest: 3, highest: 7 }));
+        let much_later = Hello { lowest: 4, highest: 7, ..later };
+        assert_eq!(ours.agree(&much_later), Err(NotAgreed::NoCommonVersion { lowest: 4, highest: 7 }));
     }
 
     #[test]

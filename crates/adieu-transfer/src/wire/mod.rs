@@ -1,16 +1,18 @@
 //! The protocol without I/O: hellos, frames, names. `docs/receipt-protocol.md` is its description.
 
+mod attributes;
 mod decoder;
 mod frame;
 mod hello;
 mod name;
 mod offer;
 
+pub use attributes::{Attributes, Modified};
 pub use decoder::{Decoder, Item};
 pub(crate) use frame::HOLE_LIMIT;
 pub use frame::{Activity, Control, Receipt, Status, Totals, data_header};
 pub use frame::{DATA_LIMIT, FRAME_HEADER};
-pub(crate) use hello::{BUSY, NAMED_OFFERS, OPEN_UNTIL_RECEIPT};
+pub(crate) use hello::{ATTRIBUTES, BUSY, NAMED_OFFERS, OPEN_UNTIL_RECEIPT};
 pub use hello::{HELLO_LIMIT, HELLO_PREFIX, Hello, NotAgreed, PeerRole, VERSION};
 pub use name::{EntryPath, NameError, PARTIAL_ENDING, PARTIAL_ENDING_LONG, link_stays_inside, shown};
 pub use offer::{Answer, Have, HaveState};

@@ -5,8 +5,8 @@
 mod frames;
 
 use adieu_transfer::wire::{
-    Activity, Answer, Control, Decoder, EntryPath, Have, HaveState, Hello, PeerRole, Receipt, Status, Totals,
-    data_header,
+    Activity, Answer, Attributes, Control, Decoder, EntryPath, Have, HaveState, Hello, Modified, PeerRole,
+    Receipt, Status, Totals, data_header,
 };
 use frames::{Decoded, decode};
 use proptest::prelude::*;
@@ -39,6 +39,12 @@ fn control() -> impl Strategy<Value = Control> {
         (0..=64_u64 << 20).prop_map(|length| Control::Hole { length }),
         (any::<u64>(), any::<[u8; 32]>()).prop_map(|(size, hash)| Control::FileEnd { size, hash }),
         path().prop_map(|path| Control::Directory { path }),
+        (0..0o1000u16, -62_135_596_800..=253_402_300_799i64, 0..1_000_000_000u32).prop_map(
+            |(mode, s, ns)| {
+                let modified = Modified::new(s, ns).expect("it is in bounds");
+                Control::Attributes(Attributes { mode, modified })
+            }
+        ),
         (path(), any::<Vec<u8>>()).prop_map(|(path, target)| Control::Link { path, target }),
         totals().prop_map(Control::End),
         "[a-z ]{0,40}".prop_map(|words| Control::Abort { words }),
@@ -63,7 +69,7 @@ fn control() -> impl Strategy<Value = Control> {
 proptest! {
     #[test]
     fn anything_is_decoded_or_refused_the_same_way_in_any_pieces(
-        stream in proptest::collection::vec(prop_oneof![0..12u8, any::<u8>(), Just(0)], 0..300),
+        stream in proptest::collection::vec(prop_oneof![0..16u8, any::<u8>(), Just(0)], 0..300),
         pieces in 1..50u8,
     ) {
         frames::holds(&[&[pieces], &stream[..]].concat());

@@ -50,7 +50,8 @@ impl Case {
             })
             .collect();
         let secret = if random.below(8) == 0 { Some("a secret") } else { None };
-        Self { files, how: How { resume: random.below(2) == 0, secrets: [secret; 2], deadline: None } }
+        let (resume, preserve) = (random.below(2) == 0, random.below(3) == 0);
+        Self { files, how: How { resume, preserve, secrets: [secret; 2], deadline: None } }
     }
 
     /// Makes the sources and the old state of the target.

@@ -17,6 +17,8 @@ mod no_clobber;
 mod offers;
 mod ordinary;
 #[cfg(unix)]
+mod preserve;
+#[cfg(unix)]
 mod processes;
 #[cfg(unix)]
 mod sources;

@@ -40,6 +40,7 @@ pub(crate) fn go_on(_: TransferEvent<'_>) -> ControlFlow<()> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct How {
     pub(crate) resume: bool,
+    pub(crate) preserve: bool,
     pub(crate) secrets: [Option<&'static str>; 2],
     /// The receiver's, for its disk.
     pub(crate) deadline: Option<Instant>,
@@ -51,7 +52,8 @@ impl How {
     }
 
     pub(crate) fn sending(&self) -> SendOptions {
-        SendOptions { resume: self.resume, secret: self.secret(0), ..SendOptions::default() }
+        let (resume, preserve) = (self.resume, self.preserve);
+        SendOptions { resume, preserve, secret: self.secret(0), ..SendOptions::default() }
     }
 
     pub(crate) fn receiving(&self) -> ReceiveOptions {

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "  adieu send report.pdf backup.example:27015
   adieu send --exclude target/ --exclude '*.log' --dry-run project backup.example:27015
+  adieu send --preserve --resume photos backup.example:27015
   adieu send --skip-special /var/lib/service backup.example:27015";
 
 /// Send files to an adieu receive, which answers when they are stored
@@ -85,6 +86,13 @@ pub(crate) struct Args {
     #[arg(long, env = "ADIEU_SKIP_SPECIAL", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with = "plain", help_heading = "What is sent")]
     pub(super) skip_special: bool,
+
+    /// Preserve the times of files and directories, and the permissions of directories, which the receiver sets when everything
+    /// is there. Files have their permissions and links are links in any case. A receiver that is too old for this is sent
+    /// nothing
+    #[arg(long, env = "ADIEU_PRESERVE", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(), conflicts_with = "plain", help_heading = "What is sent")]
+    pub(super) preserve: bool,
 
     /// Say on stdout what would be sent, with sizes, and what is left out, and connect to nobody. With --report json it is one JSON
     /// object a line

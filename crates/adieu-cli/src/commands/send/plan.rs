@@ -17,6 +17,7 @@ pub(crate) struct Plan {
     pub(super) content: Content,
     /// A receipt that says that all was written, and not stored, is a success too.
     pub(super) accept_written: bool,
+    pub(super) preserve: bool,
 }
 
 /// What is sent, and how.
@@ -77,7 +78,8 @@ impl Plan {
                 ));
             }
         };
-        Ok(Self { transfer, content, accept_written: args.accept == Accept::Written })
+        let accept_written = args.accept == Accept::Written;
+        Ok(Self { transfer, content, accept_written, preserve: args.preserve })
     }
 }
 

@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
-    let Plan { transfer, content, accept_written } = plan;
+    let Plan { transfer, content, accept_written, preserve } = plan;
     let content = match content {
         Content::DryRun { sources, left_out } => return dry_run::run(&transfer, &sources, &left_out),
         Content::Plain(file) => Err(file),
@@ -39,6 +39,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     };
     let mut options = SendOptions {
         resume: session.plan.resume,
+        preserve,
         secret: session.plan.secret.clone(),
         limit_rate: session.plan.limit_rate,
         patience: session.plan.patience,

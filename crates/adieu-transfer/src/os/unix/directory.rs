@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -78,9 +78,10 @@ impl Directory {
         })
     }
 
-    /// Makes a directory in it.
-    pub(crate) fn make(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.fd, &*self.at(name), Mode::from_raw_mode(0o777))?)
+    /// Makes a directory in it, with these permission bits less those that the umask takes, and always ours to use.
+    pub(crate) fn make(&self, name: &[u8], mode: u16) -> io::Result<()> {
+        let mode = Mode::from_raw_mode((mode & 0o777 | 0o700).into());
+        Ok(rustix::fs::mkdirat(&self.fd, &*self.at(name), mode)?)
     }
 
     /// What a name stands for. `None`: nothing.
@@ -104,6 +105,22 @@ impl Directory {
     /// Which directory it is.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
         Ok(identity(&rustix::fs::fstat(&self.fd)?))
+    }
+
+    /// Its permission bits, and when its entries were changed.
+    pub(crate) fn attributes(&self) -> io::Result<(u16, SystemTime)> {
+        let there = File::from(self.fd.try_clone()?).metadata()?;
+        Ok((permissions(&there), there.modified()?))
+    }
+
+    /// Gives it these nine permission bits, and leaves its others; and this time.
+    pub(crate) fn set_attributes(&self, mode: u16, modified: SystemTime) -> io::Result<()> {
+        let now = rustix::fs::fstat(&self.fd)?.st_mode & 0o7777;
+        let wanted = now & !0o777 | Mode::from_raw_mode((mode & 0o777).into()).as_raw_mode();
+        if now != wanted {
+            rustix::fs::fchmod(&self.fd, Mode::from_raw_mode(wanted))?;
+        }
+        File::from(self.fd.try_clone()?).set_modified(modified)
     }
 
     /// All names in it, in no order, and what they stood for when they were read.

@@ -38,8 +38,13 @@ pub(crate) fn set_mode(file: &File, mode: u16) -> io::Result<()> {
 
 /// Whether a file has these bits or can be given them, alone: it is ours, and has no other name.
 pub(crate) fn can_have_mode(there: &Metadata, mode: u16) -> bool {
+    has_mode(there, mode) || can_be_changed(there)
+}
+
+/// Whether the bits and times of a file can be changed, and no other name's: it is ours, and has none.
+pub(crate) fn can_be_changed(there: &Metadata) -> bool {
     let user = rustix::process::geteuid();
-    has_mode(there, mode) || (there.nlink() == 1 && (user.is_root() || user.as_raw() == there.uid()))
+    there.nlink() == 1 && (user.is_root() || user.as_raw() == there.uid())
 }
 
 /// Whether a file has exactly these bits.

@@ -13,10 +13,12 @@ use std::fs::{File, FileType, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use windows_sys::Win32::Foundation::{ERROR_DELETE_PENDING, ERROR_SHARING_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
     FILE_LIST_DIRECTORY, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE,
+    FILE_WRITE_ATTRIBUTES,
 };
 
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Directory {
     }
 
     /// Makes a directory in it.
-    pub(crate) fn make(&self, name: &[u8]) -> io::Result<()> {
+    pub(crate) fn make(&self, name: &[u8], _: u16) -> io::Result<()> {
         std::fs::create_dir(self.at(name)?)
     }
 
@@ -102,6 +104,16 @@ impl Directory {
     /// Which directory it is.
     pub(crate) fn identity(&self) -> io::Result<Identity> {
         Ok(about(&self.handle)?.0)
+    }
+
+    /// When its entries were changed. It has no permission bits here: everybody may use it.
+    pub(crate) fn attributes(&self) -> io::Result<(u16, SystemTime)> {
+        Ok((0o777, self.handle.metadata()?.modified()?))
+    }
+
+    /// Gives it this time.
+    pub(crate) fn set_attributes(&self, _: u16, modified: SystemTime) -> io::Result<()> {
+        directory(FILE_WRITE_ATTRIBUTES).open(&self.path)?.set_modified(modified)
     }
 
     /// All names in it, in no order, and what they stood for when they were read.

@@ -30,6 +30,11 @@ pub(crate) fn can_have_mode(_: &Metadata, _: u16) -> bool {
     true
 }
 
+/// Its time can be set.
+pub(crate) fn can_be_changed(_: &Metadata) -> bool {
+    true
+}
+
 /// As [`can_have_mode`].
 pub(crate) fn has_mode(_: &Metadata, _: u16) -> bool {
     true

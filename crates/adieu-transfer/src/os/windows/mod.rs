@@ -7,7 +7,8 @@ mod sync;
 
 pub(crate) use directory::{Directory, about, open_to_read};
 pub(crate) use file::{
-    can_have_mode, has_mode, inode_changed, is_sparse, next_data, permissions, set_mode, settle_mode, unlock,
+    can_be_changed, can_have_mode, has_mode, inode_changed, is_sparse, next_data, permissions, set_mode,
+    settle_mode, unlock,
 };
 pub(crate) use name::check_name;
 pub(crate) use sync::SyncAtOnce;

@@ -1,13 +1,13 @@
 //! The directories of the target. Each is opened from the one above it, and never through a link.
 
-use super::partial::{Open, Spot, below};
+use super::partial::{Open, Spot, below, name_of};
 use super::syncer::{Awaited, Job, NotSynced, Syncer, Wanted};
 use super::taken::{Name, Pending, Taken, may_be_one, same_directory, too_many};
 use super::walker::Walker;
 use super::{Consequence, StorageError};
 use crate::advice::Advice;
 use crate::os::{Directory, Identity, Kind, SyncAtOnce};
-use crate::wire::{EntryPath, shown};
+use crate::wire::{Attributes, EntryPath, shown};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
@@ -92,7 +92,7 @@ impl Directories {
         let shown = shown(path.as_os_str().as_encoded_bytes());
         let fail = |e| StorageError::system(&format!("cannot make the directory {shown}"), e);
         let name = name.as_encoded_bytes();
-        let made_root = match self.root.make(name) {
+        let made_root = match self.root.make(name, 0o777) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(fail(error)),
@@ -113,7 +113,7 @@ impl Directories {
             return Ok(&self.root);
         }
         if self.last.as_ref().is_none_or(|last| last.path != path) {
-            let (directory, is_new) = self.walk(path)?;
+            let (directory, is_new) = self.walk(path, 0o777)?;
             self.last = Some(Last { path: path.to_vec(), directory: Arc::new(directory), is_new });
         }
         Ok(self.last.as_ref().map_or(&self.root, |last| &last.directory))
@@ -141,13 +141,55 @@ impl Directories {
         self.last.as_ref().is_some_and(|last| last.is_new && last.path == path)
     }
 
-    /// Makes a directory, and those above it.
-    pub(super) fn make(&mut self, path: &EntryPath) -> Result<(), StorageError> {
-        self.directory(path.as_bytes()).map(|_| ())
+    /// Makes a directory with these permission bits, and those above it. Whether it was made, and was not there.
+    pub(super) fn make(&mut self, path: &EntryPath, mode: u16) -> Result<bool, StorageError> {
+        let path = path.as_bytes();
+        let (directory, is_new) = self.walk(path, mode)?;
+        self.last = Some(Last { path: path.to_vec(), directory: Arc::new(directory), is_new });
+        Ok(is_new)
     }
 
-    /// Opens it, and says whether it had to be made.
-    fn walk(&mut self, path: &[u8]) -> Result<(Directory, bool), StorageError> {
+    /// Gives directories that are there what was preserved of them, in this order, and syncs that.
+    pub(super) fn settle(
+        &mut self,
+        all: &[(Vec<u8>, Attributes)],
+        wanted: Wanted<'_>,
+    ) -> Result<(), StorageError> {
+        let fail = |path: &[u8], e| {
+            let path = shown(path);
+            let what = format!(
+                "what was sent is stored, but the time and permissions of the directory {path} cannot be set"
+            );
+            StorageError::system(&what, e)
+        };
+        let Some((first, _)) = all.first() else { return Ok(()) };
+        // The partial of no name, so it is nobody's.
+        let mask = self.root.creation_mask(&name_of(b"")).map_err(|e| fail(first, e))?;
+        let at_once = all.len() > ONE_BY_ONE && self.syncs_at_once();
+        let mut walker = self.walker();
+        for (path, Attributes { mode, modified }) in all {
+            let no_time = || io::Error::new(io::ErrorKind::Unsupported, "this system has no such time");
+            let set = walker.enter(path).and_then(|directory| {
+                directory.set_attributes(mode & mask, modified.time().ok_or_else(no_time)?)?;
+                Ok(directory)
+            });
+            let directory = set.map_err(|e| fail(path, e))?;
+            if !at_once {
+                self.sync_one(directory, &shown(path), wanted)?;
+            } else if !wanted(Awaited::Names) {
+                return Err(StorageError::new("it was interrupted"));
+            }
+        }
+        drop(walker);
+        if at_once {
+            let synced = self.sync_root(Awaited::Names, wanted);
+            synced.map_err(|e| e.unsynced("cannot sync the directories", NAMES_UNSYNCED))?;
+        }
+        Ok(())
+    }
+
+    /// Opens it, and says whether it had to be made: then it has these bits, and those above it have all.
+    fn walk(&mut self, path: &[u8], mode: u16) -> Result<(Directory, bool), StorageError> {
         let mut at: Option<Directory> = None;
         let mut is_new = false;
         let mut end = 0;
@@ -167,7 +209,8 @@ impl Directories {
             is_new = false;
             let opened = match here.enter(component) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    match here.make(component) {
+                    let is_last = end + component.len() == path.len();
+                    match here.make(component, if is_last { mode } else { 0o777 }) {
                         Ok(()) => is_new = true,
                         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                         Err(error) => return Err(fail(error)),

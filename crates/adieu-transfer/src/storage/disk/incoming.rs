@@ -5,7 +5,7 @@
 use super::partial::Open;
 use super::through::write_through;
 use super::{StorageError, plain};
-use crate::wire::{EntryPath, Hash};
+use crate::wire::{Attributes, EntryPath, Hash};
 use crate::zeros;
 use adieu_os::OpenFile;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -33,6 +33,8 @@ pub(crate) struct Incoming {
     pub(super) is_resumed: bool,
     /// Something has its name and is not replaced: its content is hashed, and kept nowhere.
     pub(super) is_refused: bool,
+    /// What the sender preserves of it.
+    pub(super) attributes: Option<Attributes>,
 }
 
 impl Incoming {
@@ -59,6 +61,7 @@ impl Incoming {
             is_kept: false,
             is_resumed: false,
             is_refused: false,
+            attributes: None,
         }
     }
 
@@ -96,6 +99,15 @@ impl Incoming {
     /// It was there already.
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept
+    }
+
+    /// What the sender preserves of it.
+    pub(crate) fn attributes(&self) -> Option<Attributes> {
+        self.attributes
+    }
+
+    pub(crate) fn set_attributes(&mut self, attributes: Option<Attributes>) {
+        self.attributes = attributes;
     }
 
     pub(crate) fn mode(&self) -> u16 {

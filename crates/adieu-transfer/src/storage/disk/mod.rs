@@ -22,7 +22,7 @@ use crate::advice::Advice;
 use crate::event::TransferEvent;
 use crate::left_out::LeftOut;
 use crate::os::{self, There};
-use crate::wire::EntryPath;
+use crate::wire::{Attributes, EntryPath};
 use crate::words::plain;
 use adieu_os::OpenFile;
 use commit::{Sync, Waiting, What, pending};
@@ -55,6 +55,11 @@ const ENTRY_COST: usize = 256;
 /// The memory that everything may take that waits, with what it takes to remember which directories were made for it: before it
 /// is more, that is stored.
 const COST_LIMIT: usize = 32 << 20;
+
+/// The memory that it takes to remember what is preserved of a directory, besides its path; and the most that all of them may
+/// take, so that a sender cannot use up ours. A test takes less.
+const DIRECTORY_COST: usize = 48;
+const DIRECTORIES_LIMIT: usize = if cfg!(test) { 1 << 16 } else { 256 << 20 };
 
 /// What a failed sync comes to.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +101,10 @@ pub(crate) struct Disk {
     waiting_limit: usize,
     /// The memory that those take.
     waiting_cost: usize,
+    /// What the sender preserves of directories, in its order: each comes before what is in it.
+    directories: Vec<(Vec<u8>, Attributes)>,
+    /// The memory that those take.
+    directories_cost: usize,
     /// Offered and not started, in their order: directory and name.
     offered: VecDeque<(Vec<u8>, Vec<u8>)>,
     /// Stored in this transfer: files and bytes.
@@ -143,6 +152,8 @@ impl Disk {
             waiting: Vec::new(),
             waiting_limit: waiting_limit(),
             waiting_cost: 0,
+            directories: Vec::new(),
+            directories_cost: 0,
             offered: VecDeque::new(),
             stored: (0, 0),
         }
@@ -176,6 +187,8 @@ impl Disk {
     /// The transfer begins: one file, or a tree.
     pub(crate) fn begin(&mut self, single: bool) -> Result<(), StorageError> {
         self.is_single = single;
+        self.directories.clear();
+        self.directories_cost = 0;
         self.destination.begin(single)?;
         if let Some(tree) = self.destination.tree() {
             tree.taken.clear();
@@ -306,10 +319,21 @@ impl Disk {
     pub(crate) fn directory(
         &mut self,
         path: &EntryPath,
+        attributes: Option<Attributes>,
         observe: &mut dyn FnMut(TransferEvent<'_>),
         wanted: Wanted<'_>,
     ) -> Result<(), StorageError> {
-        self.tree()?.make(path)?;
+        // From the beginning nobody else may look into it who will not.
+        let is_new = self.tree()?.make(path, attributes.map_or(0o777, |attributes| attributes.mode))?;
+        if let Some(attributes) = attributes.filter(|_| is_new || self.replaces) {
+            self.directories_cost += DIRECTORY_COST + path.as_bytes().len();
+            if self.directories_cost > DIRECTORIES_LIMIT {
+                return Err(StorageError::refused(
+                    "there are too many directories of which the times are preserved: send them in several transfers",
+                ));
+            }
+            self.directories.push((path.as_bytes().to_vec(), attributes));
+        }
         self.commit_if_full(observe, wanted)
     }
 
@@ -386,6 +410,7 @@ impl Disk {
             hole_at_end,
             is_resumed,
             is_refused,
+            attributes,
             ..
         } = incoming;
         if is_refused {
@@ -405,6 +430,12 @@ impl Disk {
             let spot = Spot { directory, parent: &parent, name: &name };
             spot.give_mode(&file, mode).map_err(|e| no_mode(&path, e))?;
         }
+        if let Some(modified) = attributes.map(|attributes| attributes.modified) {
+            // After the last that is written.
+            let no_time = || io::Error::new(io::ErrorKind::Unsupported, "this system has no such time");
+            let set = modified.time().ok_or_else(no_time).and_then(|time| file.set_modified(time));
+            finished = finished.and(set);
+        }
         let sync = Sync::next(self.tree()?.syncs_at_once(), self.waiting.len());
         let file = Arc::new(file);
         let what = match partial {
@@ -421,6 +452,21 @@ impl Disk {
             observe(TransferEvent::Synced);
         }
         self.commit_if_full(observe, wanted)
+    }
+
+    /// Everything is whole: commits it, and gives the directories what was preserved of them, which another entry would change.
+    pub(crate) fn finish(
+        &mut self,
+        observe: &mut dyn FnMut(TransferEvent<'_>),
+        wanted: Wanted<'_>,
+    ) -> Result<(), StorageError> {
+        self.commit(observe, wanted)?;
+        let mut directories = std::mem::take(&mut self.directories);
+        directories.reverse();
+        match self.destination.tree() {
+            Some(tree) => tree.settle(&directories, wanted),
+            None => Ok(()),
+        }
     }
 
     /// Syncs what is whole, gives it its names, and syncs those. What came before is stored afterwards.

@@ -6,7 +6,7 @@
 use super::partial::{self, Open, Spot};
 use super::{Disk, Incoming, StorageError, commit, no_mode, there};
 use crate::event::TransferEvent;
-use crate::wire::{EntryPath, ShortHash, short};
+use crate::wire::{Attributes, EntryPath, ShortHash, short};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub(crate) struct Offered {
     pub(crate) mode: u16,
     pub(crate) size: u64,
     pub(crate) hash: ShortHash,
+    /// What the sender preserves of it.
+    pub(crate) attributes: Option<Attributes>,
 }
 
 /// What there is of an offered file.
@@ -136,7 +138,7 @@ impl Disk {
                 None => return Ok(Held::Beginning),
             },
             partial => {
-                let stored = match spot.find_stored(offered.size, offered.mode, !self.replaces)? {
+                let stored = match spot.find_stored(offered, !self.replaces)? {
                     Some(file) => is_that(&file)?.map(|hasher| (file, hasher)),
                     None => None,
                 };
@@ -164,7 +166,14 @@ impl Disk {
         let partial = (!is_kept).then(|| partial::name_of(&name));
         let incoming = Incoming::new(offered.path.clone(), parent, name, partial, Some(file), offered.mode);
         let (written, is_resumed) = (offered.size, !is_kept);
-        Ok(Held::Whole(Box::new(Incoming { hasher, written, is_kept, is_resumed, ..incoming })))
+        Ok(Held::Whole(Box::new(Incoming {
+            hasher,
+            written,
+            is_kept,
+            is_resumed,
+            attributes: offered.attributes,
+            ..incoming
+        })))
     }
 
     /// Opens the partial of an offered file, to compare it. `None`: it has gone.
@@ -183,7 +192,7 @@ impl Disk {
         offset: u64,
         observe: &mut dyn FnMut(TransferEvent<'_>),
     ) -> Result<Incoming, StorageError> {
-        let Offered { path, mode, .. } = offered;
+        let Offered { path, mode, attributes, .. } = offered;
         self.offered.pop_front();
         let Some((file, hasher)) = beginning.and_then(|mut there| {
             let file = there.file.take()?;
@@ -192,7 +201,8 @@ impl Disk {
             if offset != 0 {
                 return Err(StorageError::new("a start in the middle of nothing"));
             }
-            return self.create_named(path, mode, observe);
+            let incoming = self.create_named(path, mode, observe)?;
+            return Ok(Incoming { attributes, ..incoming });
         };
         let (parent, name) = self.location(&path)?;
         let directory = self.tree()?.directory(&parent)?;
@@ -204,7 +214,7 @@ impl Disk {
         let partial = Some(partial::name_of(&name));
         self.tree()?.taken.add(file.identity);
         let incoming = Incoming::new(path, parent, name, partial, Some(file), mode);
-        Ok(Incoming { hasher, written: offset, is_resumed: true, ..incoming })
+        Ok(Incoming { hasher, written: offset, is_resumed: true, attributes, ..incoming })
     }
 
     /// Removes the partial of a file that was offered.

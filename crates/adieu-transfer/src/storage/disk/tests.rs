@@ -41,7 +41,7 @@ fn file(storage: &mut Disk, name: &str) -> Result<(), StorageError> {
 /// What is offered under this name.
 fn offer(name: &str, content: &str) -> Offered {
     let hash = crate::wire::short(blake3::hash(content.as_bytes()).as_bytes());
-    Offered { path: path(name), mode: 0o644, size: content.len() as u64, hash }
+    Offered { path: path(name), mode: 0o644, size: content.len() as u64, hash, attributes: None }
 }
 
 /// Offers a file of this content, and sends it if it is not there.
@@ -136,7 +136,7 @@ fn two_names_are_not_both_kept_or_resumed_from_one_file() {
 fn two_directories_that_the_file_system_takes_for_one_are_refused() {
     let place = place();
     let mut storage = folding(place.path());
-    storage.directory(&path("Dir"), &mut ignore, &mut yes).expect("it is the first");
+    storage.directory(&path("Dir"), None, &mut ignore, &mut yes).expect("it is the first");
     file(&mut storage, "Dir/f").expect("it is the first");
     let said = file(&mut storage, "dir/g").expect_err("it is the same").to_string();
     assert_eq!(said, "Dir and dir are one directory on this file system, and two are sent");
@@ -239,7 +239,7 @@ fn memory_of_what_waits_has_a_bound_whatever_comes() {
         }
         let mut count =
             |event: TransferEvent<'_>| commits += u32::from(matches!(event, TransferEvent::NamesSynced));
-        storage.directory(&path(&format!("d{i}/{deep}")), &mut count, &mut yes).expect("there is room");
+        storage.directory(&path(&format!("d{i}/{deep}")), None, &mut count, &mut yes).expect("there is room");
         most = most.max(storage.destination.tree().map_or(0, |tree| tree.made_cost()));
     }
     assert!(most < COST_LIMIT + (1 << 20) && commits > 0, "{most}, {commits} commits");
@@ -270,7 +270,7 @@ fn giving_up_takes_about_as_long_as_making_did_however_deep() {
     let began = Instant::now();
     for i in 0..11 {
         let path = path(&format!("d{i}/{deep}"));
-        storage.directory(&path, &mut ignore, &mut yes).expect("there is room");
+        storage.directory(&path, None, &mut ignore, &mut yes).expect("there is room");
     }
     let made = began.elapsed();
     assert!(storage.give_up(None, Outlives::None, &mut || true));
@@ -285,7 +285,7 @@ fn there_is_a_most_of_names_and_the_refusal_names_it() {
     let place = place();
     let mut storage = Disk::at(place.path()).expect("it is there");
     let mut one = |i: u32| match i % 3 {
-        0 => storage.directory(&path(&format!("e{i}")), &mut ignore, &mut yes),
+        0 => storage.directory(&path(&format!("e{i}")), None, &mut ignore, &mut yes),
         1 => storage.link(&path(&format!("e{i}")), b"x", &mut ignore, &mut yes),
         _ => file(&mut storage, &format!("e{i}")),
     };
@@ -345,4 +345,28 @@ fn a_name_that_the_file_system_takes_for_one_that_is_there_is_taken() {
         let said = file(&mut storage, "nEW").expect_err("one would replace the other").to_string();
         assert!(said.contains("New and nEW are one name on this file system"), "{said}");
     }
+}
+
+#[test]
+fn what_is_remembered_of_directories_has_a_bound() {
+    let place = place();
+    let mut storage = Disk::at(place.path()).expect("it is there");
+    storage.begin(false).expect("it is a directory");
+    let modified = crate::wire::Modified::new(1, 0).expect("it is in bounds");
+    let attributes = Some(Attributes { mode: 0o700, modified });
+    let mut one =
+        |at: usize| storage.directory(&path(&format!("{at:016}")), attributes, &mut ignore, &mut yes);
+    for at in 0..1024 {
+        one(at).expect("there is room");
+    }
+    let said = one(1024).expect_err("it is one too many");
+    assert!(said.is_of_sender() && said.to_string().contains("too many directories"), "{said}");
+    // The next transfer has all the room again.
+    storage.begin(false).expect("it is a directory");
+    storage.directory(&path("x"), attributes, &mut ignore, &mut yes).expect("there is room");
+    storage.finish(&mut ignore, &mut yes).expect("it can be set");
+    let there = std::fs::metadata(place.path().join("x")).expect("it is there");
+    assert_eq!(there.modified().ok(), modified.time());
+    let other = std::fs::metadata(place.path().join("0000000000000000")).expect("it is there");
+    assert_ne!(other.modified().ok(), modified.time());
 }
