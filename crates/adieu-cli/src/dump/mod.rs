@@ -42,13 +42,10 @@ pub(crate) enum Style {
     /// A capture, as Wireshark reads it.
     Pcapng,
     /// The bytes of both ways and nothing else: ncat's `-o`.
-    #[allow(dead_code, reason = "for the netcats' own options")]
     Raw,
     /// Hexadecimal and text without a direction: ncat's `-x`.
-    #[allow(dead_code, reason = "for the netcats' own options")]
     Ncat,
     /// Hexadecimal and text with a direction: `-o` of the traditional netcat.
-    #[allow(dead_code, reason = "for the netcats' own options")]
     Traditional,
 }
 
@@ -57,7 +54,6 @@ pub(crate) enum Style {
 pub(crate) enum Existing {
     Emptied,
     /// It stays, and the dump stands after it.
-    #[allow(dead_code, reason = "for the netcats' own options")]
     Kept,
 }
 

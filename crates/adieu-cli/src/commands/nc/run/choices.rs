@@ -1,12 +1,16 @@
 //! The library's options of a plan: limits, the socket, TLS, the proxy.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{AtInputEnd, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Verify};
+use super::super::plan::{
+    AtInputEnd, DumpFormat, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Transport, Verify,
+};
+use crate::dump::{Dump, Existing, Style};
 use adieu::exchange::ExchangeOptions;
 use adieu::tls::{Client, ClientConfig, Server, ServerConfig};
-use adieu::{InputSilence, Limits, SocketOptions};
+use adieu::{InputSilence, Limits, Role, SocketOptions};
 use socket2::SockRef;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which side of a connection this is.
@@ -90,6 +94,40 @@ pub(super) fn exchange(plan: &Plan) -> ExchangeOptions {
         options = options.recv_only();
     }
     options
+}
+
+/// Opens the files that get what crosses.
+///
+/// # Errors
+///
+/// A sentence that names the file.
+pub(super) fn dumps(plan: &Plan) -> Result<Vec<Arc<Dump>>, String> {
+    let role = match Side::of(&plan.mode) {
+        Side::Connects => Role::Connect,
+        Side::Listens => Role::Listen,
+    };
+    let opened = plan.dumps.iter().map(|dump| {
+        let style = match (dump.format, plan.flavour) {
+            (DumpFormat::Raw, _) => Style::Raw,
+            (DumpFormat::Hex, Flavour::Traditional) => Style::Traditional,
+            (DumpFormat::Hex, _) => Style::Ncat,
+        };
+        let existing = if dump.appends { Existing::Kept } else { Existing::Emptied };
+        Dump::open(&dump.path, style, existing, role, false)
+    });
+    opened.collect()
+}
+
+/// Why this plan cannot be run by this transport. `None`: it can.
+pub(super) fn refusal(plan: &Plan) -> Option<&'static str> {
+    let is_stream = matches!(plan.transport, Transport::Tcp | Transport::UnixStream);
+    if is_stream && plan.receive_limit.is_some() {
+        return Some("-W is not supported without -u: a stream has no packets that could be counted");
+    }
+    if !is_stream && !plan.dumps.is_empty() {
+        return Some("a dump of datagrams is not supported");
+    }
+    None
 }
 
 /// What is asked of each socket.

@@ -65,6 +65,7 @@ fn serve_with(run: &Run, connection: Connection, exec: &Exec, running: &command:
     let endpoint = connection.local_addr().unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
     let command = command_of(run, &connection, exec);
     let exchange = ExchangeOptions::new().crlf(run.plan.crlf).telnet(run.plan.telnet);
+    let exchange = run.dumped(exchange, connection.id());
     match command::serve(connection, exchange, command, ExecStatus::Check, None, &run.interrupt, running) {
         Served::Ended(report) => run.ended(&report),
         Served::Failed { end, error } => {

@@ -43,7 +43,16 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         }
     };
     let voice = Voice::of(&plan);
-    let run = Run { voice, printer, interrupt, began: Instant::now(), passed: Default::default(), plan };
+    let refused = choices::refusal(&plan).map_or(Ok(()), |why| Err(why.to_owned()));
+    let dumps = match refused.and_then(|()| choices::dumps(&plan)) {
+        Ok(dumps) => dumps,
+        Err(why) => {
+            voice.confess(&why);
+            return ExitStatus::Netcat(1);
+        }
+    };
+    let run =
+        Run { voice, printer, interrupt, began: Instant::now(), dumps, passed: Default::default(), plan };
     if run.plan.flavour == Flavour::Ncat && run.voice.is_verbose() {
         run.voice.tell(super::help::ncat_banner().trim_start_matches("Ncat: ").trim_end());
     }

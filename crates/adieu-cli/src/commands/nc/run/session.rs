@@ -7,9 +7,10 @@ use super::super::plan::{ExitRule, Plan};
 use super::choices::{self, Side};
 use super::verdict::Verdict;
 use super::voice::Voice;
+use crate::dump::Dump;
 use crate::printer::Printer;
 use crate::stdio;
-use adieu::exchange::{Closes, Input, Output};
+use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
 use adieu::{Connection, Ending, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,8 @@ pub(super) struct Run {
     pub(super) printer: Arc<Printer>,
     pub(super) interrupt: Interrupt,
     pub(super) began: Instant,
+    /// What crosses is written to these, which were opened before anything was.
+    pub(super) dumps: Vec<Arc<Dump>>,
     /// Bytes that passed so far, to the peers and from them.
     pub(super) passed: [AtomicU64; 2],
 }
@@ -71,8 +74,17 @@ impl Run {
                 return self.ended(&cause.report(&endpoint.into(), role));
             }
         };
-        let options = choices::exchange(&self.plan);
+        let options = self.dumped(choices::exchange(&self.plan), connection.id());
         self.ended(&adieu::exchange_with(connection, input, output, options))
+    }
+
+    /// The options with what writes the dumps.
+    pub(super) fn dumped(&self, options: ExchangeOptions, id: u64) -> ExchangeOptions {
+        if self.dumps.is_empty() {
+            return options;
+        }
+        let parts: Vec<_> = self.dumps.iter().map(|dump| dump.of(id)).collect();
+        options.tap(move |way, bytes| parts.iter().try_for_each(|part| part.crossed(way, bytes)))
     }
 
     /// Our two ends.

@@ -1,0 +1,144 @@
+//! The side that connects.
+
+use super::*;
+use std::sync::mpsc;
+
+#[test]
+fn a_reset_is_no_success() {
+    for (name, compat, status, says) in [
+        ("nc", false, 1, "nc: reset by the peer while "),
+        ("nc", true, 0, ""),
+        ("nc.traditional", false, 1, "nc.traditional: reset by the peer while "),
+        ("ncat", false, 1, "Ncat: Connection reset by peer.\n"),
+        ("ncat", true, 1, "Ncat: Connection reset by peer.\n"),
+    ] {
+        let (port, serving) = server(|mut stream| {
+            let mut request = [0; 3];
+            stream.read_exact(&mut request).expect("it sends");
+            stream.write_all(b"part").expect("it receives");
+            reset(&stream);
+        });
+        let mut command = nc(name, &["127.0.0.1", &port]);
+        if compat {
+            command.env("ADIEU_NC_EXIT", "compat");
+        }
+        assert_ends(&run(command, "hi\n"), status, says);
+        serving.join().expect("it has served");
+    }
+}
+
+#[test]
+fn without_n_the_peer_reads_no_end_before_it_has_ended() {
+    for (args, first) in [(&["127.0.0.1"][..], "peer"), (&["-N", "127.0.0.1"], "us")] {
+        let (port, serving) = server(move |mut stream| {
+            if first == "us" {
+                assert_eq!(read_all(&mut stream), "hi\n");
+                return stream.write_all(b"bye\n").expect("it receives");
+            }
+            let mut request = [0; 3];
+            stream.read_exact(&mut request).expect("it sends");
+            stream.write_all(b"bye\n").expect("it receives");
+            stream.shutdown(std::net::Shutdown::Write).expect("connected");
+            assert_eq!(read_all(&mut stream), "");
+        });
+        let mut command = nc("nc", &[args, &[&port]].concat());
+        command.env("ADIEU_REPORT", "json");
+        let output = run(command, "hi\n");
+        serving.join().expect("it has served");
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "bye\n"), "{output:?}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stderr).expect("one line of JSON");
+        assert_eq!((&report["ended_first"], &report["exit_code"]), (&first.into(), &0.into()), "{report}");
+    }
+}
+
+#[test]
+fn after_the_time_of_w_a_silent_peer_is_left_if_it_has_everything() {
+    for (name, args) in
+        [("nc", &["-w", "1"][..]), ("nc", &["-N", "-w", "1"]), ("nc.traditional", &["-w", "1"])]
+    {
+        let (done, wait) = mpsc::channel();
+        let (port, serving) = server(move |mut stream| {
+            let mut request = [0; 3];
+            stream.read_exact(&mut request).expect("it sends");
+            wait.recv().expect("the test goes on");
+            // It is no reset: the stream was whole.
+            read_all(&mut stream)
+        });
+        let command = nc(name, &[args, &["127.0.0.1", &port]].concat());
+        assert_ends(&run(command, "hi\n"), 0, "");
+        done.send(()).expect("it serves");
+        assert_eq!(serving.join().expect("it has served"), "");
+    }
+}
+
+#[test]
+fn what_the_peer_has_not_acknowledged_is_told() {
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    listener.set_recv_buffer_size(4096).expect("a socket");
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback");
+    // Nobody accepts, so nobody reads.
+    listener.listen(1).expect("bound");
+    let port = listener.local_addr().expect("bound").as_socket().expect("IPv4").port().to_string();
+    let request = "x".repeat(200_000);
+    let output = run(nc("nc", &["-w", "1", "127.0.0.1", &port]), &request);
+    assert_ends(&output, 1, "bytes were not acknowledged by the peer");
+    let mut command = nc("nc", &["-w", "1", "127.0.0.1", &port]);
+    command.env("ADIEU_NC_EXIT", "compat");
+    assert_ends(&run(command, &request), 0, "");
+}
+
+#[test]
+fn q_ends_some_time_after_stdin_has() {
+    for name in ["nc", "nc.traditional"] {
+        let (done, wait) = mpsc::channel();
+        let (port, serving) = server(move |mut stream| {
+            let all = read_all(&mut stream);
+            wait.recv().expect("the test goes on");
+            all
+        });
+        assert_ends(&run(nc(name, &["-q", "1", "127.0.0.1", &port]), "hi\n"), 0, "");
+        done.send(()).expect("it serves");
+        assert_eq!(serving.join().expect("it has served"), "hi\n");
+    }
+}
+
+#[test]
+fn an_open_port_sees_an_end_and_a_refused_one_is_told() {
+    for (name, args, says) in [
+        ("nc", &["-z"][..], ""),
+        ("nc", &["-zvn"], "port [tcp/*] succeeded!\n"),
+        ("nc.traditional", &["-zvn"], "(UNKNOWN) [127.0.0.1] "),
+        ("ncat", &["-z"], ""),
+    ] {
+        let (port, serving) = server(|mut stream| read_all(&mut stream));
+        assert_ends(&run(nc(name, &[args, &["127.0.0.1", &port]].concat()), ""), 0, says);
+        assert_eq!(serving.join().expect("it has served"), "");
+    }
+    for (name, args, says) in [
+        ("nc", &["-z"][..], ""),
+        ("nc", &["-zv"], "nc: connect to 127.0.0.1 port 1 (tcp) failed: Connection refused\n"),
+        ("nc.traditional", &["-n"], "(UNKNOWN) [127.0.0.1] 1 (tcpmux) : Connection refused\n"),
+        ("ncat", &["-v"], "Ncat: Connection refused.\n"),
+    ] {
+        assert_ends(&run(nc(name, &[args, &["127.0.0.1", "1"]].concat()), ""), 1, says);
+    }
+}
+
+#[test]
+fn one_open_port_of_several_is_enough() {
+    let (port, serving) = server(|mut stream| read_all(&mut stream));
+    let output = run(nc("nc", &["-zv", "127.0.0.1", "1", &port]), "");
+    serving.join().expect("it has served");
+    assert_ends(
+        &output,
+        0,
+        "nc: connect to 127.0.0.1 port 1 (tcp) failed: Connection refused\nConnection to 127.0.0.1",
+    );
+    // The original exits 0.
+    let output = run(nc("nc.traditional", &["-z", "127.0.0.1", "1-2"]), "");
+    assert_ends(&output, 1, "none of the 2 ports of 127.0.0.1 is open");
+    let mut command = nc("nc.traditional", &["-z", "127.0.0.1", "1-2"]);
+    command.env("ADIEU_NC_EXIT", "compat");
+    assert_ends(&run(command, ""), 0, "");
+}

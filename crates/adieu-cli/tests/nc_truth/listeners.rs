@@ -1,0 +1,116 @@
+//! The side that listens.
+
+use super::*;
+use rustix::process::{Pid, Signal, kill_process};
+
+#[test]
+fn a_listener_ends_with_its_client_although_nobody_has_used_its_stdin() {
+    let address = own_address(201);
+    let host = address.ip().to_string();
+    let mut command = nc("nc", &["-lvn", &host, "9000"]);
+    let listening = Listening::start(
+        {
+            command.stdin(Stdio::piped());
+            command
+        },
+        address,
+    );
+    let mut client = listening.connect();
+    client.write_all(b"hello\n").expect("it receives");
+    client.shutdown(std::net::Shutdown::Write).expect("connected");
+    assert_eq!(read_all(&mut client), "");
+    let port = client.local_addr().expect("connected").port();
+    let (status, out, said) = listening.end();
+    assert_eq!((status, out.as_str()), (0, "hello\n"));
+    assert_eq!(said, format!("Connection received on 127.0.0.1 {port}\n"));
+}
+
+#[test]
+fn an_answer_that_is_not_at_its_end_is_cut_and_not_ended() {
+    let address = own_address(202);
+    let host = address.ip().to_string();
+    let mut command = nc("nc", &["-lv", &host, "9000"]);
+    let mut listening = Listening::start(
+        {
+            command.stdin(Stdio::piped());
+            command
+        },
+        address,
+    );
+    let mut stdin = listening.child.stdin.take().expect("it is a pipe");
+    stdin.write_all(b"the first half").expect("it reads");
+    let mut client = listening.connect();
+    let mut half = [0; 14];
+    client.read_exact(&mut half).expect("it sends");
+    client.shutdown(std::net::Shutdown::Write).expect("connected");
+    let end = client.read(&mut [0; 1]).map_err(|error| error.kind());
+    assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "the half looks whole");
+    let (status, _, said) = listening.end();
+    assert!(status == 1 && said.contains("our input was "), "{status} {said}");
+    drop(stdin);
+}
+
+#[test]
+fn k_serves_one_client_after_the_other_until_a_signal_comes() {
+    let address = own_address(203);
+    let host = address.ip().to_string();
+    let listening = Listening::start(nc("nc", &["-lkv", &host, "9000"]), address);
+    for _ in 0..3 {
+        let mut client = listening.connect();
+        client.write_all(b"hi\n").expect("it receives");
+        client.shutdown(std::net::Shutdown::Write).expect("connected");
+        assert_eq!(read_all(&mut client), "");
+    }
+    kill_process(Pid::from_child(&listening.child), Signal::TERM).expect("it runs");
+    let (status, out, _) = listening.end();
+    assert_eq!((status, out.as_str()), (-15, "hi\nhi\nhi\n"), "it dies of its signal");
+}
+
+#[test]
+fn a_reset_client_is_told() {
+    let address = own_address(204);
+    let host = address.ip().to_string();
+    let listening = Listening::start(nc("nc", &["-lv", &host, "9000"]), address);
+    let client = listening.connect();
+    reset(&client);
+    drop(client);
+    let (status, _, said) = listening.end();
+    assert!(status == 1 && said.contains("nc: reset by the peer"), "{status} {said}");
+}
+
+#[test]
+fn who_is_denied_is_reset() {
+    let address = own_address(205);
+    let host = address.ip().to_string();
+    let args = ["-lkv", "--deny", "127.0.0.1", &host, "9000"];
+    let listening = Listening::start(nc("ncat", &args), address);
+    let denied = listening.connect().read(&mut [0; 1]).map_err(|error| error.kind());
+    assert_eq!(denied, Err(std::io::ErrorKind::ConnectionReset));
+    kill_process(Pid::from_child(&listening.child), Signal::TERM).expect("it runs");
+    let (_, _, said) = listening.end();
+    assert!(said.contains("Ncat: New connection denied: not allowed\n"), "{said}");
+}
+
+#[test]
+fn unix_sockets_are_listened_on_and_connected_to() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("s");
+    let path = path.to_str().expect("text");
+    let listening = Listening::start(nc("nc", &["-lvU", path]), own_address(206));
+    let output = run(nc("nc", &["-NU", path]), "hi\n");
+    assert_ends(&output, 0, "");
+    let (status, out, said) = listening.end();
+    assert_eq!((status, out.as_str(), said), (0, "hi\n", format!("Connection received on {path}\n")));
+    assert_ends(&run(nc("nc", &["-U", path]), ""), 1, &format!("nc: {path}: No such file or directory\n"));
+}
+
+#[test]
+fn tls_is_spoken_between_two_of_them() {
+    let address = own_address(207);
+    let host = address.ip().to_string();
+    let listening = Listening::start(nc("ncat", &["-lv", "--ssl", &host, "9000"]), address);
+    let output = run(nc("ncat", &["--ssl", &host, "9000"]), "over TLS\n");
+    assert_ends(&output, 0, "");
+    let (status, out, said) = listening.end();
+    assert_eq!((status, out.as_str()), (0, "over TLS\n"), "{said}");
+}

@@ -1,0 +1,124 @@
+//! What a run of `adieu nc` comes to: the exit status says what the original hides, and everything else is as the original does it.
+//!
+//! Command lines beside the originals are the corpus's, in `tests/nc`.
+
+#![cfg(target_os = "linux")]
+
+mod clients;
+mod commands;
+mod datagrams;
+mod listeners;
+mod traced;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// No wait in these tests is longer.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// `adieu nc` under this name.
+fn nc(name: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_adieu"));
+    command.arg0(name).args(args).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("ADIEU_")) {
+        command.env_remove(name);
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn start(mut command: Command) -> Child {
+    command.spawn().expect("the built binary starts")
+}
+
+/// Runs it with this on stdin, to its end.
+fn run(mut command: Command, input: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("the built binary starts");
+    // Whoever does not want our input may leave.
+    let _ = child.stdin.take().expect("it is a pipe").write_all(input.as_bytes());
+    child.wait_with_output().expect("it ends")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Its status and what it said, which must be nothing but this.
+fn assert_ends(output: &Output, status: i32, says: &str) {
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    let said = stderr(output);
+    assert!(said.contains(says) && (!says.is_empty() || said.is_empty()), "{says:?}: {output:?}");
+}
+
+/// A server for one client, on a thread of its own.
+fn server<T: Send + 'static>(serve: impl FnOnce(TcpStream) -> T + Send + 'static) -> (String, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let port = listener.local_addr().expect("bound").port();
+    let thread = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("nc connects");
+        stream.set_read_timeout(Some(BOUND)).expect("a socket");
+        serve(stream)
+    });
+    (port.to_string(), thread)
+}
+
+/// What comes until its end.
+fn read_all(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).expect("it ends well");
+    String::from_utf8(all).expect("text")
+}
+
+fn reset(stream: &TcpStream) {
+    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+}
+
+/// A listener that has said where it listens, which has to be in its `-v`.
+struct Listening {
+    child: Child,
+    stderr: std::io::BufReader<std::process::ChildStderr>,
+    address: SocketAddr,
+}
+
+/// An address of loopback that nobody else listens on: a test's own.
+fn own_address(test: u8) -> SocketAddr {
+    let [high, low] = u16::try_from(std::process::id() % 65_521).unwrap_or(1).to_be_bytes();
+    SocketAddr::from(([127, test, high, low], 9000))
+}
+
+impl Listening {
+    fn start(mut command: Command, address: SocketAddr) -> Self {
+        use std::io::BufRead;
+        let mut child = command.spawn().expect("the built binary starts");
+        let mut stderr = std::io::BufReader::new(child.stderr.take().expect("it is a pipe"));
+        let mut line = String::new();
+        while !line.to_lowercase().contains("listening on") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).expect("text") > 0, "it does not listen: {:?}", child.wait());
+        }
+        Self { child, stderr, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(BOUND)).expect("a socket");
+        stream
+    }
+
+    /// Its end: the status, or the signal below zero; stdout, and what it said since it listened.
+    fn end(mut self) -> (i32, String, String) {
+        let (mut out, mut said) = (String::new(), String::new());
+        self.child.stdout.take().expect("it is a pipe").read_to_string(&mut out).expect("text");
+        self.stderr.read_to_string(&mut said).expect("text");
+        let status = self.child.wait().expect("it ends");
+        (status.code().unwrap_or_else(|| -status.signal().unwrap_or(0)), out, said)
+    }
+}
