@@ -3,6 +3,7 @@
 use super::netcat;
 use super::resolve::refusal;
 use super::rules::{Rules, Which};
+use super::wait_for;
 use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
@@ -29,7 +30,13 @@ pub(super) fn explain(mut error: Error, definition: &Command, words: &[OsString]
             if !command.get_arguments().any(takes_files) {
                 error.remove(ContextKind::Suggested);
             }
-            if let Some(hint) = shown(&error).and_then(|unknown| netcat::instead_of(unknown, command, words))
+            if let Some(hint) = shown(&error).and_then(|unknown| wait_for::instead_of(unknown, command)) {
+                // An option whose name is alike, and a usage that shows it.
+                error.remove(ContextKind::SuggestedArg);
+                error.remove(ContextKind::Usage);
+                suggest(&mut error, hint);
+            } else if let Some(hint) =
+                shown(&error).and_then(|unknown| netcat::instead_of(unknown, command, words))
             {
                 suggest(&mut error, hint);
             }

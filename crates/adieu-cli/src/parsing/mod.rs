@@ -9,6 +9,7 @@ mod facts;
 mod netcat;
 mod resolve;
 pub(crate) mod rules;
+mod wait_for;
 
 #[cfg(test)]
 pub(crate) use facts::can_be_either_side;
