@@ -20,6 +20,7 @@ mod events;
 mod exchange;
 #[cfg(target_os = "linux")]
 mod fast_open;
+mod gone_readers;
 mod hints;
 mod listen;
 mod local;
