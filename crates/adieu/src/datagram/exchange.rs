@@ -13,7 +13,7 @@ impl Exchange {
     /// Every failure is in the report; nothing else is returned.
     ///
     /// The output ends well only if nothing went wrong. Otherwise it is cut, as that of a [stream](crate::exchange()) is.
-    pub fn run(&self, peer: Peer, input: Input, output: Output) -> Report {
+    pub fn run(self, peer: Peer, input: Input, output: Output) -> Report {
         Run::with_one(peer, self, Ours::ends(input, output)).run()
     }
 
@@ -21,17 +21,17 @@ impl Exchange {
     /// something. It is not read before there is somebody. That one of them has gone is counted, and ends nothing.
     ///
     /// The report names a peer only if there was one alone.
-    pub fn run_with_all(&self, bound: Bound, input: Input, output: Output) -> Report {
+    pub fn run_with_all(self, bound: Bound, input: Input, output: Output) -> Report {
         Run::with_all(bound, self, Ours::ends(input, output)).run()
     }
 
     /// Sends every datagram of the peer back to it. It is over as if our input had ended.
-    pub fn echo(&self, peer: Peer) -> Report {
+    pub fn echo(self, peer: Peer) -> Report {
         Run::with_one(peer, self, Ours::Echo).run()
     }
 
     /// Sends every datagram back to whoever sent it.
-    pub fn echo_to_all(&self, bound: Bound) -> Report {
+    pub fn echo_to_all(self, bound: Bound) -> Report {
         Run::with_all(bound, self, Ours::Echo).run()
     }
 }

@@ -55,6 +55,7 @@ mod peer;
 mod probe;
 mod run;
 mod session;
+mod shape;
 mod terms;
 
 pub use bound::Bound;

@@ -1,6 +1,7 @@
 //! The terms of an exchange of datagrams: when it ends, and how our input is cut.
 
 use crate::Interrupt;
+use crate::exchange::ExchangeOptions;
 use std::time::Duration;
 
 /// How an exchange of datagrams is done, and when it ends.
@@ -24,7 +25,7 @@ use std::time::Duration;
 ///
 /// let terms = Exchange::new().silence(Duration::from_secs(5)).datagram_size(512);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[must_use]
 pub struct Exchange {
     pub(super) silence: Option<Duration>,
@@ -32,6 +33,7 @@ pub struct Exchange {
     pub(super) size: usize,
     pub(super) receive_limit: Option<u64>,
     pub(super) end: Option<Interrupt>,
+    pub(super) shape: ExchangeOptions,
 }
 
 impl Default for Exchange {
@@ -42,6 +44,7 @@ impl Default for Exchange {
             size: Self::DATAGRAM_SIZE,
             receive_limit: None,
             end: None,
+            shape: ExchangeOptions::new(),
         }
     }
 }
@@ -90,6 +93,14 @@ impl Exchange {
     /// breaks it off instead.
     pub fn end_when(mut self, raised: &Interrupt) -> Self {
         self.end = Some(raised.clone());
+        self
+    }
+
+    /// What is made of the datagrams on their way. Line ends are translated within what one read of our input gives, and a delay
+    /// after each line makes a datagram of each. There is no FIN to be held back, so when that goes means nothing. With
+    /// [`recv_only`](ExchangeOptions::recv_only) our input counts as ended from the beginning. Telnet is refused, in the report.
+    pub fn shaped(mut self, options: ExchangeOptions) -> Self {
+        self.shape = options;
         self
     }
 }

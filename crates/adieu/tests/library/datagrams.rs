@@ -1,7 +1,7 @@
 //! Datagrams: their boundaries, what is told of those that do not arrive, and when an exchange of them is over.
 
 use adieu::datagram::{self, Answer, Bound, Exchange, Probe};
-use adieu::exchange::{Input, Output};
+use adieu::exchange::{ExchangeOptions, Input, Output, Way};
 use adieu::{
     ConnectOptions, Ending, Endpoint, Interrupt, Limits, ListenOptions, LocalEnd, Report, Role, Signal,
     Timer, Transport,
@@ -241,14 +241,14 @@ fn a_deadline_ends_it_whatever_happens() {
 #[test]
 fn one_that_is_too_big_is_a_failure_of_ours_and_says_so() {
     let (_server, endpoint) = socket("127.0.0.1");
-    let terms = Exchange::new().datagram_size(70_000);
-    let report = terms.run(connect(&endpoint), Input::from_bytes(vec![7; 65_508]), Output::null());
+    let terms = || Exchange::new().datagram_size(70_000);
+    let report = terms().run(connect(&endpoint), Input::from_bytes(vec![7; 65_508]), Output::null());
     assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Socket }, "{report}");
     assert!(report.to_string().contains("a datagram of 65508 bytes is too big"), "{report}");
 
     let (server, endpoint) = socket("127.0.0.1");
     let report =
-        terms.silence(SHORT).run(connect(&endpoint), Input::from_bytes(vec![7; 65_507]), Output::null());
+        terms().silence(SHORT).run(connect(&endpoint), Input::from_bytes(vec![7; 65_507]), Output::null());
     assert_eq!(counts(&report), (1, 0, 0), "{report}");
     assert_eq!(server.recv(&mut vec![0; 65_536]).ok(), Some(65_507));
 }
@@ -545,4 +545,61 @@ fn what_ends_a_service_is_an_end_and_what_interrupts_it_is_none() {
     end.raise(Signal::Terminate);
     let report = Exchange::new().silence(None).end_when(&end).echo_to_all(bound);
     assert_eq!(report.ending(), Ending::Connectionless, "{report}");
+}
+
+#[test]
+fn lines_are_translated_paced_and_shown() {
+    let (server, endpoint) = socket("127.0.0.1");
+    let (shown, has_shown) = mpsc::channel();
+    let options =
+        ExchangeOptions::new().crlf(true).line_delay(Duration::from_millis(20)).tap(move |way, bytes| {
+            let _ = shown.send((way, bytes.to_vec()));
+            Ok(())
+        });
+    let began = Instant::now();
+    let report = Exchange::new().silence(SHORT).shaped(options).run(
+        connect(&endpoint),
+        Input::from_bytes("one\ntwo\nthree"),
+        Output::null(),
+    );
+    assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (3, 0, 0)), "{report}");
+    assert!(began.elapsed() >= Duration::from_millis(40) + SHORT);
+    assert_eq!((report.bytes_read, report.bytes_accepted), (13, 15));
+    let mut room = [0; 16];
+    for line in [&b"one\r\n"[..], b"two\r\n", b"three"] {
+        let n = server.recv(&mut room).expect("it came");
+        assert_eq!(&room[..n], line);
+        assert_eq!(has_shown.recv().ok(), Some((Way::ToPeer, line.to_vec())));
+    }
+}
+
+#[test]
+fn one_way_is_one_way() {
+    let bound = || {
+        let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+        let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+        let (client, _) = socket("127.0.0.1");
+        client.send_to(b"hello", to).expect("loopback");
+        (bound.accept().expect("somebody has sent"), client)
+    };
+    let (peer, client) = bound();
+    let (output, received) = Output::to_vec(64);
+    let only = ExchangeOptions::new().send_only();
+    let terms = Exchange::new().silence(SHORT).shaped(only);
+    let report = terms.run(peer, Input::from_bytes("sent"), output);
+    assert_eq!((received.into_vec(), report.bytes_discarded), (Vec::new(), 5), "{report}");
+    assert_eq!(client.recv(&mut [0; 16]).ok(), Some(4));
+
+    let (peer, _client) = bound();
+    let (output, received) = Output::to_vec(64);
+    let only = ExchangeOptions::new().recv_only();
+    let terms = Exchange::new().silence(SHORT).shaped(only);
+    let report = terms.run(peer, Input::from_bytes("not sent"), output);
+    assert_eq!((received.into_vec(), counts(&report)), (b"hello".to_vec(), (0, 0, 1)), "{report}");
+
+    let (peer, _client) = bound();
+    let terms = Exchange::new().shaped(ExchangeOptions::new().telnet(true));
+    let report = terms.run(peer, Input::empty(), Output::null());
+    assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Socket });
+    assert!(report.to_string().contains("telnet is spoken over streams"), "{report}");
 }

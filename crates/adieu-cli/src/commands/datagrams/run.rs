@@ -29,7 +29,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         }
     };
     match side {
-        Side::Connect(options) => connect(&endpoint, options, &terms, &printer),
+        Side::Connect(options) => connect(&endpoint, options, terms, &printer),
         Side::Listen(listening) => {
             let said = reports.format != ReportFormat::None;
             listen(&endpoint, listening, terms, &printer, said)
@@ -56,7 +56,7 @@ fn never(
 fn connect(
     endpoint: &Endpoint,
     options: ConnectOptions,
-    terms: &Exchange,
+    terms: Exchange,
     printer: &Arc<Printer>,
 ) -> ExitStatus {
     // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.

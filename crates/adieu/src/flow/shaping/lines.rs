@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 /// Makes CR LF of each LF that has no CR before it, whatever pieces the stream comes in.
 #[derive(Debug, Default)]
-pub(super) struct Crlf {
+pub(crate) struct Crlf {
     after_cr: bool,
 }
 
 impl Crlf {
     /// Appends what becomes of `bytes`.
-    pub(super) fn translate(&mut self, bytes: &[u8], to: &mut Vec<u8>) {
+    pub(crate) fn translate(&mut self, bytes: &[u8], to: &mut Vec<u8>) {
         for &byte in bytes {
             if byte == b'\n' && !self.after_cr {
                 to.push(b'\r');
@@ -23,24 +23,24 @@ impl Crlf {
 
 /// A pause after each line.
 #[derive(Debug)]
-pub(super) struct LineDelay {
+pub(crate) struct LineDelay {
     delay: Duration,
     /// Until then nothing more is sent.
     until: Option<Instant>,
 }
 
 impl LineDelay {
-    pub(super) fn new(delay: Duration) -> Self {
+    pub(crate) fn new(delay: Duration) -> Self {
         Self { delay, until: None }
     }
 
     /// How much of `bytes` goes at once: to the end of the first line.
-    pub(super) fn piece(bytes: &[u8]) -> usize {
+    pub(crate) fn piece(bytes: &[u8]) -> usize {
         bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1)
     }
 
     /// These bytes go now.
-    pub(super) fn after(&mut self, bytes: &[u8]) {
+    pub(crate) fn after(&mut self, bytes: &[u8]) {
         if bytes.ends_with(b"\n") {
             // A moment beyond the end of the clock is none.
             self.until = Instant::now().checked_add(self.delay);
@@ -48,7 +48,7 @@ impl LineDelay {
     }
 
     /// How long to wait before more goes.
-    pub(super) fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 }

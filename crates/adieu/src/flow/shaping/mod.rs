@@ -21,7 +21,7 @@ use crate::handle::Handle;
 use crate::options::{AtInputEnd, ExchangeOptions, Tap, Way};
 use crate::os::{Lane, RateLimit};
 use adieu_proto::{LocalEnd, Time};
-use lines::{Crlf, LineDelay};
+pub(crate) use lines::{Crlf, LineDelay};
 use std::io;
 use std::time::Duration;
 use telnet::Telnet;
