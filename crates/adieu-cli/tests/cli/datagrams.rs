@@ -16,6 +16,19 @@ fn socket(host: &str) -> (UdpSocket, String) {
     (socket, endpoint)
 }
 
+/// Closes a socket, and waits until nobody has it any more: a program that another test starts has it too for a moment.
+fn close(socket: UdpSocket) {
+    let address = socket.local_addr().expect("it is bound");
+    drop(socket);
+    let table = if address.is_ipv4() { "/proc/net/udp" } else { "/proc/net/udp6" };
+    let port = format!(":{:04X}", address.port());
+    let has_it = |line: &str| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&port));
+    until("somebody still has the port", || {
+        // Where there is no such table it cannot be asked.
+        std::fs::read_to_string(table).map_or(true, |table| !table.lines().any(has_it))
+    });
+}
+
 /// A program with pipes to its ends.
 struct Program {
     child: Child,
@@ -184,7 +197,7 @@ impl InWords for SocketAddr {
 fn nobody_there_is_no_connection_and_the_report_has_the_numbers() {
     for host in HOSTS {
         let (gone, endpoint) = socket(host);
-        drop(gone);
+        close(gone);
         let ended = run(&["connect", &endpoint, "--report", "json", "--silence", "20s"], b"hello");
         let report: serde_json::Value = serde_json::from_slice(&ended.stderr).expect("one object");
         assert!(crate::reports::schema().is_valid(&report), "{report}");

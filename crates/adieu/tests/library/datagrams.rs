@@ -28,6 +28,29 @@ fn socket(host: &str) -> (UdpSocket, Endpoint) {
     (socket, endpoint)
 }
 
+/// Closes a socket, and waits until nobody has it any more: a process that another test starts has it too for a moment, until it is
+/// another program.
+fn close(socket: UdpSocket) {
+    let address = socket.local_addr().expect("it is bound");
+    drop(socket);
+    await_nobody_at(address);
+}
+
+/// Waits until no socket of this IP version has the port.
+fn await_nobody_at(address: std::net::SocketAddr) {
+    let table = if address.is_ipv4() { "udp" } else { "udp6" };
+    let port = format!(":{:04X}", address.port());
+    let has_it = |line: &str| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&port));
+    let end = Instant::now() + BOUND;
+    // Where there is no such table it cannot be asked.
+    while std::fs::read_to_string(format!("/proc/thread-self/net/{table}"))
+        .is_ok_and(|table| table.lines().any(has_it))
+    {
+        assert!(Instant::now() < end, "somebody still has {address}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn connect(endpoint: &Endpoint) -> datagram::Peer {
     datagram::connect(endpoint, &options()).expect("there is a way to loopback")
 }
@@ -92,7 +115,7 @@ fn one_read_is_one_datagram_and_its_answer_comes_back() {
 fn where_nobody_receives_the_refusal_is_told() {
     for host in ["127.0.0.1", "::1"] {
         let (gone, endpoint) = socket(host);
-        drop(gone);
+        close(gone);
         let report = Exchange::new().silence(BOUND).run(
             connect(&endpoint),
             Input::from_bytes("hello"),
@@ -112,7 +135,7 @@ fn a_peer_that_goes_after_it_has_answered_leaves_a_truncated_exchange() {
         go.send(()).expect("it is read");
         let (n, from) = server.recv_from(&mut [0; 64]).expect("it comes");
         server.send_to(b"answer", from).expect("loopback");
-        drop(server);
+        close(server);
         go.send(()).expect("it is read");
         // The end is not given before it is over.
         (n, go)
@@ -329,9 +352,8 @@ fn a_name_is_tried_at_each_of_its_addresses() {
     // `localhost` is ::1 first, where nobody receives.
     let (server, endpoint) = socket("127.0.0.1");
     let Endpoint::Udp { port, .. } = endpoint else { panic!("it is one of UDP") };
-    if UdpSocket::bind(("::1", port)).is_err() {
-        return;
-    }
+    let Ok(first) = UdpSocket::bind(("::1", port)) else { return };
+    close(first);
     let answering = thread::spawn(move || {
         let (n, from) = server.recv_from(&mut [0; 64]).expect("it comes");
         server.send_to(b"here", from).expect("loopback");
@@ -362,6 +384,8 @@ fn a_probe_tells_an_answer_a_refusal_and_silence() {
     let answer = probe.clone().payload("ruok").wait(BOUND).ask(&connect(&endpoint));
     assert!(matches!(&answer, Answer::Answered { datagram, .. } if datagram == b"ruok"), "{answer:?}");
     answering.join().expect("no panic");
+    let Endpoint::Udp { port, .. } = endpoint else { panic!("it is one of UDP") };
+    await_nobody_at(([127, 0, 0, 1], port).into());
     let answer = probe.wait(BOUND).ask(&connect(&endpoint));
     assert!(matches!(&answer, Answer::Refused { .. }), "{answer:?}");
 }
@@ -463,7 +487,14 @@ mod unix {
         let error = datagram::connect(&Endpoint::unix(&path), &options()).expect_err("it is not there");
         assert_eq!(error.report().exit_code(), 3, "{error}");
         drop(UnixDatagram::bind(&path).expect("a new path"));
-        let error = datagram::connect(&Endpoint::unix(&path), &options()).expect_err("it is dead");
+        let end = Instant::now() + BOUND;
+        let error = loop {
+            // A process that another test starts has it too for a moment.
+            match datagram::connect(&Endpoint::unix(&path), &options()) {
+                Err(error) => break error,
+                Ok(_) => assert!(Instant::now() < end, "it is dead"),
+            }
+        };
         assert!(error.to_string().contains("ECONNREFUSED"), "{error}");
     }
 }
