@@ -321,11 +321,13 @@ impl Printer {
         })
     }
 
-    /// Says to somebody at a terminal that there is a connection, and how to end it.
+    /// Whether a person reads what is said.
+    pub(crate) fn is_on_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Says to a person who types what is sent that there is a connection, and how to end it.
     pub(crate) fn connected_to(&self, endpoint: &Endpoint, peer: Option<&Address>) {
-        if !self.is_terminal {
-            return;
-        }
         let endpoint = endpoint.to_string();
         let address = named(peer).filter(|address| !endpoint.ends_with(address.as_str()));
         let address = address.map_or_else(String::new, |address| format!(" at {address}"));

@@ -6,7 +6,7 @@
 
 mod blame;
 mod facts;
-mod netcat;
+pub(crate) mod netcat;
 mod resolve;
 pub(crate) mod rules;
 mod wait_for;

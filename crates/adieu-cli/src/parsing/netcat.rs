@@ -59,11 +59,21 @@ pub(super) fn instead_of_no_command(words: &[OsString]) -> Option<String> {
 
 /// The same of `-q 1`, which is an option here, and takes no number.
 pub(super) fn quit_after(words: &[OsString]) -> Option<String> {
-    let number = |word: &OsString| word.to_str().is_some_and(are_ports);
-    words.windows(2).any(|pair| pair[0] == "-q" && number(&pair[1])).then(|| {
-        let wait = here('q', false).unwrap_or_default();
-        format!("-q is --quiet here and takes no number: {wait}; {NC}")
-    })
+    words.windows(2).any(|pair| pair[0] == "-q" && is_number(&pair[1])).then(quit)
+}
+
+/// The same, where these are the endpoint's words, and -q was written.
+pub(crate) fn quit_before(endpoint: &[OsString]) -> Option<String> {
+    matches!(endpoint, [number, _] if is_number(number)).then(quit)
+}
+
+fn is_number(word: &OsString) -> bool {
+    word.to_str().is_some_and(are_ports)
+}
+
+fn quit() -> String {
+    let wait = here('q', false).unwrap_or_default();
+    format!("-q is --quiet here and takes no number: {wait}; {NC}")
 }
 
 /// The one letter of an argument, as clap shows it.

@@ -124,6 +124,10 @@ fn a_letter_of_netcats_is_answered_with_what_says_the_same_here() {
         ),
         (&["connect", "-k", "h:80"], "-k: adieu listen --keep-open serves one client after another"),
         (
+            &["connect", "-q", "1", "h:80"],
+            "-q is --quiet here and takes no number: adieu waits for the peer's end; --idle-timeout and --deadline bound it",
+        ),
+        (
             &["connect", "-q", "1", "h", "80"],
             "-q is --quiet here and takes no number: adieu waits for the peer's end; --idle-timeout and --deadline bound it",
         ),

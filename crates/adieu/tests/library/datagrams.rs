@@ -166,6 +166,25 @@ fn an_empty_datagram_is_no_end() {
 }
 
 #[test]
+fn every_address_receives_over_both_versions_and_a_peer_has_its_own_address() {
+    for host in ["127.0.0.1", "::1"] {
+        let Ok(client) = UdpSocket::bind((host, 0)) else { continue };
+        client.set_read_timeout(Some(BOUND)).expect("not zero");
+        let bound = Bound::bind(&Endpoint::udp("", 0), &ListenOptions::new()).expect("a port");
+        let port = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one").port();
+        client.send_to(b"question", (host, port)).expect("loopback");
+        let peer = bound.accept_within(BOUND).expect("it receives").expect("somebody has sent");
+        assert_eq!(peer.peer_address().and_then(adieu::Address::socket_addr), client.local_addr().ok());
+        let (output, received) = Output::to_vec(1024);
+        let report = Exchange::new().silence(SHORT).run(peer, Input::from_bytes("answer"), output);
+        assert_eq!(received.into_vec(), b"question", "{report}");
+        let mut room = [0; 16];
+        let (length, from) = client.recv_from(&mut room).expect("the answer");
+        assert_eq!((&room[..length], from.port()), (&b"answer"[..], port));
+    }
+}
+
+#[test]
 fn the_first_peer_is_the_one_and_others_are_left_aside() {
     let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
     let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");

@@ -11,6 +11,7 @@ use crate::options::reporting::{Kind, Reports};
 use crate::options::retry::Retry;
 use crate::options::timers::InputKind;
 use crate::os::{ExecStatus, command};
+use crate::parsing::netcat;
 use adieu::{ConnectOptions, Endpoint, Limits};
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -64,7 +65,10 @@ impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         let endpoint = connecting_endpoint(&args.endpoint).map_err(|error| NoPlan::Refused {
             why: format!("{error:#}"),
-            hint: args.retry.hint(args.endpoint.iter().map(OsString::as_os_str)),
+            hint: args.retry.hint(args.endpoint.iter().map(OsString::as_os_str)).or_else(|| {
+                let is_quiet = args.shared.reporting.quiet;
+                is_quiet.then(|| netcat::quit_before(&args.endpoint)).flatten()
+            }),
         })?;
         let (endpoint, tls) = args.tls.resolve(endpoint)?;
         args.exchange.check_dump(&[("--report-file", args.reporting().report_file.as_deref())])?;

@@ -85,7 +85,8 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     if asks_for_multipath && connection.transport() == Transport::Tcp {
         printer.say("the peer does not speak Multipath TCP: this is plain TCP");
     }
-    if ends.are_typed(&exchange) {
+    // In this order: whether stdin is a terminal takes a system call.
+    if printer.is_on_terminal() && ends.are_typed(&exchange) {
         printer.connected_to(&endpoint, connection.peer_address());
     }
     match ends.serve(connection, exchange.options(dumped), &interrupt) {
