@@ -9,7 +9,7 @@ fn datagrams_keep_their_boundaries_and_a_refusal_is_told() {
     receiver.set_read_timeout(Some(BOUND)).expect("a socket");
     let port = receiver.local_addr().expect("bound").port().to_string();
     let mut child = start({
-        let mut command = nc("nc", &["-u", "-w", "1", "127.0.0.1", &port]);
+        let mut command = nc("nc", &["-u", "-q", "1", "127.0.0.1", &port]);
         command.stdin(Stdio::piped());
         command
     });
@@ -26,6 +26,6 @@ fn datagrams_keep_their_boundaries_and_a_refusal_is_told() {
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "onethree"), "{output:?}");
 
     drop(receiver);
-    let output = run(nc("nc", &["-u", "-w", "1", "127.0.0.1", &port]), "hi\n");
+    let output = run(nc("nc", &["-u", "-q", "1", "127.0.0.1", &port]), "hi\n");
     assert_ends(&output, 1, "Connection refused");
 }

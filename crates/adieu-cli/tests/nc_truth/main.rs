@@ -10,7 +10,7 @@ mod datagrams;
 mod listeners;
 mod traced;
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Output, Stdio};
@@ -35,12 +35,12 @@ fn start(mut command: Command) -> Child {
     command.spawn().expect("the built binary starts")
 }
 
-/// Runs it with this on stdin, to its end.
+/// Runs it with this on stdin, to its end. It is a file, so that nothing comes late on a busy machine.
 fn run(mut command: Command, input: &str) -> Output {
-    let mut child = command.stdin(Stdio::piped()).spawn().expect("the built binary starts");
-    // Whoever does not want our input may leave.
-    let _ = child.stdin.take().expect("it is a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("it ends")
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(input.as_bytes()).expect("there is room");
+    file.rewind().expect("a file");
+    command.stdin(file).output().expect("the built binary runs")
 }
 
 fn stderr(output: &Output) -> String {
