@@ -6,58 +6,21 @@
 use super::super::flavour::Flavour;
 use super::super::plan::{Exec, Transport};
 use super::hosts;
-use super::listener::accept;
 use super::session::{Done, Run};
 use crate::os::{ExecStatus, Served, command};
 use adieu::exchange::ExchangeOptions;
-use adieu::{Connection, Listener, NeverConnected, Role};
+use adieu::{Connection, NeverConnected, Role};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Runs the command for this connection, on this thread.
 pub(super) fn serve(run: &Run, connection: Connection, exec: &Exec) -> Done {
     serve_with(run, connection, exec, &command::Running::guarded())
 }
 
-/// Serves one client after the other, each with a command and a thread of its own, until a signal comes.
-pub(super) fn serve_all(run: &Run, listener: &Listener, exec: &Exec) -> Done {
-    let running = command::Running::guarded();
-    let open = AtomicU32::new(0);
-    let most = run.plan.max_connections.unwrap_or(u32::MAX);
-    std::thread::scope(|scope| {
-        loop {
-            let connection = match accept(run, listener) {
-                Ok(Some(connection)) => connection,
-                Ok(None) => continue,
-                Err(done) => return done,
-            };
-            let there = open.fetch_add(1, Ordering::Relaxed);
-            if there >= most {
-                open.fetch_sub(1, Ordering::Relaxed);
-                connection.abort();
-                run.voice
-                    .tell_verbosely(|| format!("New connection denied: connection limit reached ({there})"));
-                continue;
-            }
-            let (running, open) = (&running, &open);
-            scope.spawn(move || {
-                match connection.handshake() {
-                    Ok(connection) => {
-                        serve_with(run, connection, exec, running);
-                    }
-                    Err(report) => {
-                        run.ended(&report);
-                    }
-                }
-                open.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
-    })
-}
-
-fn serve_with(run: &Run, connection: Connection, exec: &Exec, running: &command::Running) -> Done {
+/// The same, with others that run.
+pub(super) fn serve_with(run: &Run, connection: Connection, exec: &Exec, running: &command::Running) -> Done {
     if let Some(why) = command::REFUSAL {
         connection.abort();
         return run.refuse(why);

@@ -1,15 +1,17 @@
 //! The side that listens: one client, or one after the other, on the main thread.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{Mode, Plan};
+use super::super::plan::{Exec, Mode, Plan};
 use super::choices::{self, Side};
 use super::client::unix_endpoint;
 use super::hosts;
 use super::session::{Done, Run};
+use crate::os::command;
 use adieu::{Connection, Endpoint, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role};
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// How long to rest after something failed for want of descriptors or memory: it must come back first.
@@ -31,7 +33,7 @@ pub(super) fn run(run: &Run) -> Done {
         Err(done) => return done,
     };
     if let (Some(exec), true) = (&run.plan.exec, run.plan.keep_listening) {
-        return super::commands::serve_all(run, &listener, exec);
+        return serve_all(run, &listener, exec);
     }
     serve(run, listener)
 }
@@ -193,6 +195,42 @@ fn serve(run: &Run, listener: Listener) -> Done {
     }
 }
 
+/// Serves one client after the other, each with a command and a thread of its own, until a signal comes.
+fn serve_all(run: &Run, listener: &Listener, exec: &Exec) -> Done {
+    let running = command::Running::guarded();
+    let open = AtomicU32::new(0);
+    let most = run.plan.max_connections.unwrap_or(u32::MAX);
+    std::thread::scope(|scope| {
+        loop {
+            let connection = match accept(run, listener) {
+                Ok(Some(connection)) => connection,
+                Ok(None) => continue,
+                Err(done) => return done,
+            };
+            let there = open.fetch_add(1, Ordering::Relaxed);
+            if there >= most {
+                open.fetch_sub(1, Ordering::Relaxed);
+                connection.abort();
+                run.voice
+                    .tell_verbosely(|| format!("New connection denied: connection limit reached ({there})"));
+                continue;
+            }
+            let (running, open) = (&running, &open);
+            scope.spawn(move || {
+                match connection.handshake() {
+                    Ok(connection) => {
+                        super::commands::serve_with(run, connection, exec, running);
+                    }
+                    Err(report) => {
+                        run.ended(&report);
+                    }
+                }
+                open.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    })
+}
+
 fn serve_one(run: &Run, connection: Connection) -> Done {
     match &run.plan.exec {
         Some(exec) => super::commands::serve(run, connection, exec),
@@ -201,7 +239,7 @@ fn serve_one(run: &Run, connection: Connection) -> Done {
 }
 
 /// The next client that may be served. `None`: whoever came may not be.
-pub(super) fn accept(run: &Run, listener: &Listener) -> Result<Option<Connection>, Done> {
+fn accept(run: &Run, listener: &Listener) -> Result<Option<Connection>, Done> {
     // The traditional netcat's -w bounds the wait for a client.
     let limit = run.plan.connect_timeout.filter(|_| run.plan.flavour == Flavour::Traditional);
     let accepted = match limit {
