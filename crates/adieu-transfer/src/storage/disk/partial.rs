@@ -4,7 +4,7 @@
 //! with one name, and locked against another receiver of the same file. The lock is the file's and not the name's: who has
 //! locked a file looks whether the name still leads to it, and once more before the name is used for anything.
 
-use super::{Offered, StorageError};
+use super::StorageError;
 use crate::os::{
     Directory, Identity, Kind, Locked, There, about, can_be_changed, can_have_mode, has_mode, set_mode,
     unlock,
@@ -13,6 +13,7 @@ use crate::wire::{PARTIAL_ENDING, PARTIAL_ENDING_LONG, shown};
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::time::SystemTime;
 
 const NAME_LIMIT: usize = 255;
 
@@ -190,19 +191,24 @@ impl Spot<'_> {
         }
     }
 
-    /// The file under the name, if it has the size and can have the mode and time of what is offered; or has them, if it must stay
+    /// The file under the name, if it has this size and can have this mode and time; or has them, if it must stay
     /// `as_it_is`.
-    pub(super) fn find_stored(self, offered: &Offered, as_it_is: bool) -> Result<Option<Open>, StorageError> {
+    pub(super) fn find_stored(
+        self,
+        size: u64,
+        mode: u16,
+        modified: Option<SystemTime>,
+        as_it_is: bool,
+    ) -> Result<Option<Open>, StorageError> {
         // What cannot be opened is not looked at, and will be replaced or will refuse to be.
         let Ok(file) = self.directory.open_to_keep(self.name) else { return Ok(None) };
         let is_that = file.metadata().is_ok_and(|m| {
             // One that cannot have the mode is replaced.
             let has_or_can_have = if as_it_is { has_mode } else { can_have_mode };
-            let modified = offered.attributes.and_then(|attributes| attributes.modified.time());
             let has_time = modified.is_none_or(|time| m.modified().is_ok_and(|there| there == time));
             m.is_file()
-                && m.len() == offered.size
-                && self.mode_here(offered.mode).is_ok_and(|mode| has_or_can_have(&m, mode))
+                && m.len() == size
+                && self.mode_here(mode).is_ok_and(|mode| has_or_can_have(&m, mode))
                 && (has_time || (!as_it_is && can_be_changed(&m)))
         });
         if !is_that {
