@@ -89,6 +89,7 @@
 //! | two connections to join | [`relay()`] |
 //! | a listening socket, its own or the service manager's | [`Listener::from_socket`], [`Listener::from_service_manager`] |
 //! | clients to serve until it is told to stop | [`Server`] |
+//! | datagrams to send and receive, by UDP or a Unix socket | the module [`datagram`] |
 //! | C or C++ | `adieu.h`, of the crate `adieu-capi`; see `docs/c.md` |
 //!
 //! The repository has examples of this in `crates/adieu/examples`: `std_server` (threads), `poll_server` (an event loop), `lines`

@@ -17,7 +17,7 @@ pub(crate) struct Exchange {
     /// one
     #[arg(long, env = "ADIEU_CRLF", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("recv_only")]))]
+          add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("recv_only")]))]
     pub(crate) crlf: bool,
 
     #[command(flatten)]
@@ -33,14 +33,14 @@ pub(crate) struct Exchange {
     /// Throw away what the peer sends. After everything is acknowledged, the peer has 5s to end its side (then exit 8)
     #[arg(long, env = "ADIEU_SEND_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with = "recv_only",
-          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("output")]))]
+          add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("output")]))]
     pub(crate) send_only: bool,
 
     /// Send nothing and leave stdin alone. Our sending side is shut down after the peer's, so a peer that stops when it reads EOF is
     /// not cut; with </dev/null it is shut down at once
     #[arg(long, env = "ADIEU_RECV_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
-          add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec")]))]
+          add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("exec")]))]
     pub(crate) recv_only: bool,
 }
 

@@ -1,5 +1,6 @@
 //! `--limit-rate`: one definition for every command that moves bytes.
 
+use crate::parsing::rules::Rules;
 use anyhow::{Result, anyhow};
 use clap::Args;
 
@@ -7,7 +8,8 @@ use clap::Args;
 #[derive(Debug, Clone, Args, Default)]
 pub(crate) struct Rate {
     /// Move at most this many bytes per second in each direction, such as 500K or 10M
-    #[arg(long, value_name = "RATE", env = "ADIEU_LIMIT_RATE", hide_env_values = true, value_parser = rate)]
+    #[arg(long, value_name = "RATE", env = "ADIEU_LIMIT_RATE", hide_env_values = true, value_parser = rate,
+          add = Rules::new().also_over_udp())]
     pub(crate) limit_rate: Option<u64>,
 }
 

@@ -230,6 +230,18 @@ fn stdin_is_cut_as_it_is_read_and_a_name_leads_to_who_receives() {
 }
 
 #[test]
+fn lines_can_end_with_cr_lf_and_one_way_can_be_enough() {
+    let (receiving, endpoint) = socket("127.0.0.1");
+    let ended = run(&["connect", &endpoint, "--crlf", "--send-only", "--silence", "50ms"], b"a line\n");
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    let mut room = [0; 16];
+    let n = receiving.recv(&mut room).expect("it came");
+    assert_eq!(&room[..n], b"a line\r\n");
+    let ended = run(&["connect", &endpoint, "--recv-only", "--silence", "50ms"], b"not sent");
+    assert!(text(&ended.stderr).contains("nothing sent, nothing received"), "{}", text(&ended.stderr));
+}
+
+#[test]
 fn silence_ends_it_and_an_expected_answer_that_does_not_come_is_a_time_out() {
     let (_silent, endpoint) = socket("127.0.0.1");
     let ended = run(&["connect", &endpoint, "--silence", "50ms"], b"?");
@@ -330,6 +342,8 @@ fn what_means_nothing_over_udp_is_refused_and_never_left_out() {
         ("connect", "--proxy=socks5://127.0.0.1:1"),
         ("connect", "--nodelay=on"),
         ("connect", "--input-grace=1s"),
+        // A capture of it would have to be one of UDP.
+        ("connect", "--dump=/dev/null"),
         ("listen", "--exec=cat"),
         ("listen", "--accept-first"),
         ("listen", "--first-byte-timeout=1s"),

@@ -23,7 +23,7 @@ impl Args {
         Some(Ok(Plan {
             endpoint,
             side: Side::Connect(options),
-            terms: terms(&self.silence, Some(Exchange::SILENCE)),
+            terms: terms(&self.silence, Some(Exchange::SILENCE)).shaped(self.exchange.options(None)),
             reports: self.shared.reporting.plan(Kind::Once),
         }))
     }

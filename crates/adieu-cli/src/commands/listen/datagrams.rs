@@ -38,7 +38,8 @@ impl Args {
                 port_file: self.port_file.clone(),
                 access: self.access.access(),
             }),
-            terms: terms(&self.silence, (!self.keep_open).then_some(silence)),
+            terms: terms(&self.silence, (!self.keep_open).then_some(silence))
+                .shaped(self.exchange.options(None)),
             reports: self.shared.reporting.plan(Kind::Once),
         }))
     }
