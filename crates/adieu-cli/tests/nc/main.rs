@@ -1,0 +1,120 @@
+//! Command lines of public scripts, run with `adieu nc` and with the program that they were written for.
+//!
+//! `corpus` has the lines, each with what it means and the scene that it is run in; `scene` has the peers. Each line runs as a
+//! shell runs it, in a network of its own, so that its ports are those of the script. Bytes on both sides, messages and the exit
+//! status have to be those of the original; where the original hides something, the table says what the truth is.
+
+#![cfg(target_os = "linux")]
+
+mod corpus;
+mod run;
+mod scene;
+
+use adieu_testkit::{namespace, skip};
+use corpus::{Expected, Flavour, Row};
+use run::{Outcome, Program};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// So many lines run at once: most of them wait.
+const AT_ONCE: usize = 12;
+
+/// In a network of its own. Whatever the thread starts is in it too.
+fn alone<T: Send>(body: impl FnOnce() -> T + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| namespace::own_loopback().map(|()| body()));
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// What went wrong with a line.
+fn judge(row: &Row, adieu: &Program, original: Option<&Program>) -> io::Result<Option<String>> {
+    let ours = alone(|| run::run(row, adieu))?;
+    let told = |what: &str, theirs: Option<&Outcome>| {
+        Some(format!("{}\n  {what}\n  adieu nc: {ours:?}\n  original: {theirs:?}", row.line))
+    };
+    if let Expected::Truth { status, .. } | Expected::OriginalHangs { status } = row.expected
+        && ours.status != Some(status)
+    {
+        return Ok(told(&format!("the truth is {status}"), None));
+    }
+    let Some(original) = original.filter(|_| !matches!(row.expected, Expected::OriginalHangs { .. })) else {
+        return Ok(None);
+    };
+    let theirs = alone(|| run::run(row, original))?;
+    if ours.stdout != theirs.stdout {
+        return Ok(told("stdout differs", Some(&theirs)));
+    }
+    if ours.received != theirs.received {
+        return Ok(told("the peer received something else", Some(&theirs)));
+    }
+    Ok(match row.expected {
+        Expected::Same if ours.status != theirs.status => told("the exit status differs", Some(&theirs)),
+        Expected::Same if !has_same_messages(&ours, &theirs) => told("the messages differ", Some(&theirs)),
+        Expected::Truth { original, .. } if theirs.status != Some(original) => {
+            told("the original is not what the table says", Some(&theirs))
+        }
+        _ => None,
+    })
+}
+
+fn has_same_messages(ours: &Outcome, theirs: &Outcome) -> bool {
+    let without = |outcome: &Outcome| {
+        let mut messages = outcome.messages();
+        if theirs.is_nameless() {
+            messages.retain(|line| !(line.starts_with("Listening on") || line.contains("getnameinfo: ")));
+        }
+        messages
+    };
+    without(ours) == without(theirs)
+}
+
+#[test]
+fn command_lines_of_public_scripts_do_what_they_do_with_the_original() {
+    let adieu = Program::adieu();
+    let originals: BTreeMap<Flavour, Program> =
+        Flavour::ALL.into_iter().filter_map(|flavour| Some((flavour, Program::original(flavour)?))).collect();
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let refusal = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(row) = corpus::ROWS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match judge(row, &adieu, originals.get(&row.flavour)) {
+                        Ok(None) => {}
+                        Ok(Some(sentence)) => wrong.lock().expect("nobody panicked").push(sentence),
+                        Err(error) => *refusal.lock().expect("nobody panicked") = Some(error),
+                    }
+                }
+            });
+        }
+    });
+    if let Some(error) = refusal.into_inner().expect("nobody panicked") {
+        return skip::loudly("command_lines_of_public_scripts_do_what_they_do_with_the_original", &error);
+    }
+    let wrong = wrong.into_inner().expect("nobody panicked");
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), corpus::ROWS.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_corpus_has_at_least_150_lines_and_none_twice() {
+    let lines: BTreeSet<_> = corpus::ROWS.iter().map(|row| (row.flavour, row.line)).collect();
+    assert_eq!(lines.len(), corpus::ROWS.len(), "a line stands there twice");
+    assert!(lines.len() >= 150, "{}", lines.len());
+    assert!(corpus::ROWS.iter().all(|row| row.means.len() > 10), "each says what it means");
+}
+
+/// `--explain` has something to say of each line that is no mistake.
+#[test]
+fn every_line_can_be_explained() {
+    for row in corpus::ROWS.iter().filter(|row| !row.is_refused) {
+        let output = Program::adieu().explain(row);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}: {}", row.line, String::from_utf8_lossy(&output.stderr));
+        for part in ["It:\n  - ", "What can go wrong", "The same in adieu's own words:\n  - "] {
+            assert!(said.contains(part), "{}: {said}", row.line);
+        }
+    }
+}
