@@ -103,7 +103,7 @@ fn the_corpus_has_at_least_150_lines_and_none_twice() {
     let lines: BTreeSet<_> = corpus::ROWS.iter().map(|row| (row.flavour, row.line)).collect();
     assert_eq!(lines.len(), corpus::ROWS.len(), "a line stands there twice");
     assert!(lines.len() >= 150, "{}", lines.len());
-    assert!(corpus::ROWS.iter().all(|row| row.means.len() > 10), "each says what it means");
+    assert!(corpus::ROWS.iter().all(|row| row.means.len() >= 10), "each says what it means");
 }
 
 /// `--explain` has something to say of each line that is no mistake.

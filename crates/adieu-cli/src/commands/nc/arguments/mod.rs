@@ -16,6 +16,8 @@ mod ncat;
 mod numbers;
 mod openbsd;
 pub(super) mod tables;
+#[cfg(test)]
+mod tests;
 mod traditional;
 
 use super::flavour::Flavour;
