@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -31,6 +32,10 @@ pub(crate) enum Scene {
     Listens(u16, Client),
     /// The line listens at a Unix socket of this name.
     ListensUnix(&'static str, Client),
+    /// ncat at this port, with TLS and a certificate of its own: it answers a line, and ends.
+    Tls(u16),
+    /// The line listens at this TCP port with TLS, and ncat is its client.
+    ListensTls(u16),
     /// The line listens at this UDP port, and ends by itself, or with the test.
     ListensUdp(u16, Ends),
 }
@@ -84,6 +89,11 @@ pub(crate) enum Ends {
 }
 
 impl Scene {
+    /// It needs the real ncat as a peer.
+    pub(crate) fn needs_ncat(self) -> bool {
+        matches!(self, Self::Tls(_) | Self::ListensTls(_))
+    }
+
     /// The line would go on for ever.
     pub(crate) fn is_ended_by_test(self) -> bool {
         matches!(
@@ -182,6 +192,15 @@ impl Peer {
                     })
                 })]
             }
+            Scene::Tls(port) => {
+                let server = ["-l", "--ssl", "127.0.0.1", &port.to_string(), "-c", "read x; echo tls $x"];
+                let child = ncat(&server, Stdio::null());
+                until("ncat does not listen", || is_in_table("tcp", port, " 0A ").then_some(()));
+                vec![std::thread::spawn(move || {
+                    child.wait_with_output().expect("it can be waited for");
+                    String::new()
+                })]
+            }
             Scene::Udp(port, answers) => vec![serve_udp(port, answers, over())],
             Scene::UnixDatagrams(name) => {
                 let socket = UnixDatagram::bind(directory.join(name)).expect("a socket can be made");
@@ -213,6 +232,13 @@ impl Peer {
                 talk(client, || UnixStream::connect(&path).ok().map(|stream| Box::new(stream) as _))
             }
             Scene::ListensUdp(port, _) => vec![send_datagram(port)],
+            Scene::ListensTls(port) => {
+                until("nobody listens", || is_in_table("tcp", port, " 0A ").then_some(()));
+                let mut child = ncat(&["--ssl", "127.0.0.1", &port.to_string()], Stdio::piped());
+                say(child.stdin.as_mut().expect("it is a pipe"), "hello 1\n");
+                let output = child.wait_with_output().expect("it can be waited for");
+                vec![String::from_utf8_lossy(&output.stdout).into_owned()]
+            }
             _ => Vec::new(),
         };
         Received { texts, servers: self.servers, is_over: self.is_over }
@@ -404,15 +430,27 @@ fn talk(client: Client, connect: impl Fn() -> Option<Box<dyn Stream>>) -> Vec<St
     }
 }
 
+/// The real ncat, as a peer that speaks TLS.
+fn ncat(words: &[&str], input: Stdio) -> Child {
+    let mut command = Command::new("ncat");
+    command.args(words).stdin(input).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.spawn().expect("it was there before")
+}
+
+/// Whether the kernel's table of this network has such a port. `state`: what stands behind its addresses.
+fn is_in_table(protocol: &str, port: u16, state: &str) -> bool {
+    ["", "6"].iter().any(|version| {
+        let table = std::fs::read_to_string(format!("/proc/thread-self/net/{protocol}{version}"));
+        table.is_ok_and(|table| {
+            table.lines().any(|line| line.contains(&format!(":{port:04X} ")) && line.contains(state))
+        })
+    })
+}
+
 /// Sends a datagram to a port, once somebody is there.
 fn send_datagram(port: u16) -> String {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("loopback");
-    let is_bound = || {
-        let tables = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"];
-        let all: String = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
-        all.contains(&format!(":{port:04X} ")).then_some(())
-    };
-    until("nobody is bound", is_bound);
+    until("nobody is bound", || is_in_table("udp", port, "").then_some(()));
     socket.send_to(b"hello\n", ("127.0.0.1", port)).expect("it can be sent");
     String::new()
 }
