@@ -123,5 +123,12 @@ fn every_line_can_be_explained() {
         for part in ["It:\n  - ", "What can go wrong", "The same in adieu's own words:\n  - "] {
             assert!(said.contains(part), "{}: {said}", row.line);
         }
+        // What it says instead is a command line of adieu's: the help is shown once all options before it are read.
+        let same = said.lines().find_map(|line| line.strip_prefix("  - adieu "));
+        let same = same.unwrap_or_else(|| panic!("{}: no line of adieu's in {said}", row.line));
+        let mut words = shlex::split(same).expect("its quotes have ends");
+        words.push("--help".to_owned());
+        let output = Program::adieu().with(&words);
+        assert!(output.status.success(), "{}: {same}: {}", row.line, String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -96,6 +96,11 @@ impl Program {
         command
     }
 
+    /// The program with these words.
+    pub(crate) fn with(&self, words: &[String]) -> Output {
+        Command::new(&self.path).args(words).output().expect("the built binary starts")
+    }
+
     /// `adieu nc --explain` of the row's line.
     pub(crate) fn explain(&self, row: &Row) -> Output {
         let mut command = Command::new(&self.path);

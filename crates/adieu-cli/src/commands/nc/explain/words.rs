@@ -33,7 +33,16 @@ impl Line {
         let parts: Vec<Vec<&Token>> = split(&tokens);
         let at = parts.iter().position(|part| program_at(part).is_some());
         let Some(at) = at else {
-            return Err(format!("there is no nc, netcat or ncat in: {text}"));
+            // It may be in a line that another shell runs, or in a command substitution.
+            let inner = tokens.iter().find_map(|token| match token {
+                Token::Word(word) if word.contains(char::is_whitespace) => {
+                    let word =
+                        word.strip_prefix("$(").and_then(|word| word.strip_suffix(')')).unwrap_or(word);
+                    Self::new(word).ok()
+                }
+                _ => None,
+            });
+            return inner.ok_or_else(|| format!("there is no nc, netcat or ncat in: {text}"));
         };
         let part = &parts[at];
         let Some(begin) = program_at(part) else { return Err(String::new()) };
@@ -267,6 +276,8 @@ mod tests {
                 Some("/dev/null"),
                 None,
             ),
+            ("test \"$(echo x | nc -u h 1)\" = y", "nc", &["-u", "h", "1"], Some("echo x"), None),
+            ("bash -c 'nc -z h 1'", "nc", &["-z", "h", "1"], None, None),
             ("adieu nc -N h 1", "nc", &["-N", "h", "1"], None, None),
             ("nc $HOST \"$PORT\"", "nc", &["$HOST", "$PORT"], None, None),
             ("nc -c 'a | b' h 1", "nc", &["-c", "a | b", "h", "1"], None, None),
