@@ -595,7 +595,7 @@ pub(crate) const ROWS: &[Row] = &[
     ncat(
         "echo x | ncat -i 1 127.0.0.1 9002",
         "a server that is silent, and a limit",
-        Scene::Tcp(&[9002], Server::Greets),
+        Scene::Tcp(&[9002], Server::Never),
     ),
     ncat(
         "echo x | ncat -o out 127.0.0.1 9001",
