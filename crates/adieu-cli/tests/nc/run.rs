@@ -61,9 +61,7 @@ fn settled(line: &str) -> String {
 
 impl Program {
     pub(crate) fn adieu() -> Self {
-        let path =
-            std::env::var_os("H1_ADIEU").map_or_else(|| env!("CARGO_BIN_EXE_adieu").into(), PathBuf::from);
-        Self { path, is_adieu: true }
+        Self { path: env!("CARGO_BIN_EXE_adieu").into(), is_adieu: true }
     }
 
     /// `None`: it is not installed.

@@ -139,7 +139,8 @@ static DEBIAN: &[Opt] = &[
     flag('u', "UDP mode"),
     takes('V', "rtable", "Specify alternate routing table").refused(NO_TABLES),
     flag('v', "Verbose"),
-    takes('W', "recvlimit", "Terminate after receiving a number of packets"),
+    takes('W', "recvlimit", "Terminate after receiving a number of packets")
+        .differs("only with -u: a stream has no packets that could be counted"),
     takes('w', "timeout", "Timeout for connects and final net reads"),
     takes('X', "proto", "Proxy protocol: \"4\", \"5\" (SOCKS) or \"connect\""),
     takes('x', "addr[:port]", "Specify proxy address and port"),
@@ -186,7 +187,8 @@ static OPENBSD: &[Opt] = &[
     flag('u', "UDP mode"),
     takes('V', "rtable", "Specify alternate routing table").refused(NO_TABLES),
     flag('v', "Verbose"),
-    takes('W', "recvlimit", "Terminate after receiving a number of packets"),
+    takes('W', "recvlimit", "Terminate after receiving a number of packets")
+        .differs("only with -u: a stream has no packets that could be counted"),
     takes('w', "timeout", "Timeout for connects and final net reads"),
     takes('X', "proto", "Proxy protocol: \"4\", \"5\" (SOCKS) or \"connect\""),
     takes('x', "addr[:port]", "Specify proxy address and port"),
