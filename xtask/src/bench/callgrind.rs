@@ -20,11 +20,17 @@ pub(super) struct Counts {
     pub(super) core_per_connection: u64,
     /// Of the whole process of one tiny exchange, the dynamic linker included.
     pub(super) tiny_exchange: u64,
+    /// Of the same exchange by `adieu nc -N`.
+    pub(super) netcat_exchange: u64,
+    /// Of the same by nc.openbsd, which the former is not to exceed by more than a tenth. `None`: it is not installed.
+    pub(super) of_nc_openbsd: Option<u64>,
 }
 
 /// More than this, up or down, and the check fails: what has become better is to be blessed.
 const TOLERANCE: f64 = 0.05;
 const RUNS: usize = 5;
+/// How much of nc.openbsd's instructions `adieu nc` may take.
+const NETCAT_RATIO: f64 = 1.1;
 /// The core's driver is counted with two numbers of connections, and the difference is theirs.
 const CONNECTIONS: [u64; 2] = [1000, 3000];
 const LIMIT: Duration = Duration::from_secs(60);
@@ -50,7 +56,27 @@ impl Counter {
         let rustc = first_line(Command::new("rustc").arg("--version"))?;
         let core = repeat("the core, per connection", || self.core())?;
         let tiny_exchange = repeat("the tiny exchange", || self.tiny_exchange())?;
-        Ok(Counts { valgrind, rustc, core_per_connection: core.median, tiny_exchange: tiny_exchange.median })
+        let netcat = |program: &Path, words: &[&str]| {
+            self.exchange_with(program, |port| {
+                let own = [words, &["-N", "127.0.0.1", port]].concat();
+                own.into_iter().map(ToOwned::to_owned).collect()
+            })
+        };
+        let ours = repeat("the tiny exchange of adieu nc", || netcat(&self.adieu, &["nc"]))?;
+        let theirs = match installed("nc.openbsd") {
+            Some(program) => {
+                Some(repeat("the tiny exchange of nc.openbsd", || netcat(&program, &[]))?.median)
+            }
+            None => None,
+        };
+        Ok(Counts {
+            valgrind,
+            rustc,
+            core_per_connection: core.median,
+            tiny_exchange: tiny_exchange.median,
+            netcat_exchange: ours.median,
+            of_nc_openbsd: theirs,
+        })
     }
 
     fn core(&self) -> Result<u64> {
@@ -63,6 +89,13 @@ impl Counter {
     }
 
     fn tiny_exchange(&self) -> Result<u64> {
+        self.exchange_with(&self.adieu, |port| {
+            ["connect", "-q", &format!("127.0.0.1:{port}")].map(ToOwned::to_owned).into()
+        })
+    }
+
+    /// Counts what a program takes for one exchange of 14 bytes.
+    fn exchange_with(&self, program: &Path, line: impl FnOnce(&str) -> Vec<String>) -> Result<u64> {
         let words = ["answer", "0", "eof"];
         let answer = Process::start(&self.helper, &words, Stdio::null(), Stdio::null())?;
         let port = answer
@@ -70,8 +103,7 @@ impl Counter {
             .map_err(|silence| anyhow::anyhow!("the counterpart is not ready: {silence:?}"))?["port"];
         let input = self.directory.join("fourteen");
         fs::write(&input, "this is a test")?;
-        let words = ["connect", "-q", &format!("127.0.0.1:{port}")].map(ToOwned::to_owned);
-        self.callgrind(&self.adieu, &words, Some(&input))
+        self.callgrind(program, &line(&port.to_string()), Some(&input))
     }
 
     /// Counts the instructions of a command that must succeed. Nothing is in its environment, and its addresses are
@@ -101,6 +133,14 @@ impl Counter {
         }
         total(&fs::read_to_string(&counts).context("callgrind has left no counts")?)
     }
+}
+
+/// A program of this name on the PATH.
+fn installed(name: &str) -> Option<PathBuf> {
+    let directories = std::env::var_os("PATH")?;
+    std::env::split_paths(&directories)
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
 }
 
 /// callgrind's own sum of all instructions.
@@ -150,6 +190,7 @@ pub(super) fn moved(committed: &Counts, now: &Counts) -> Vec<String> {
     let pairs = [
         ("the core, per connection", committed.core_per_connection, now.core_per_connection),
         ("the tiny exchange", committed.tiny_exchange, now.tiny_exchange),
+        ("the tiny exchange of adieu nc", committed.netcat_exchange, now.netcat_exchange),
     ];
     let mut lines = Vec::new();
     for (what, before, after) in pairs {
@@ -161,6 +202,14 @@ pub(super) fn moved(committed: &Counts, now: &Counts) -> Vec<String> {
             ));
         }
     }
+    if let Some(theirs) = now.of_nc_openbsd
+        && relative(now.netcat_exchange, theirs) > NETCAT_RATIO - 1.0
+    {
+        lines.push(format!(
+            "the tiny exchange of adieu nc: {} instructions, and nc.openbsd's {theirs} with a tenth more are the limit",
+            now.netcat_exchange
+        ));
+    }
     lines
 }
 
@@ -169,7 +218,14 @@ mod tests {
     use super::*;
 
     fn counts(core: u64, tiny: u64) -> Counts {
-        Counts { valgrind: "v".into(), rustc: "r".into(), core_per_connection: core, tiny_exchange: tiny }
+        Counts {
+            valgrind: "v".into(),
+            rustc: "r".into(),
+            core_per_connection: core,
+            tiny_exchange: tiny,
+            netcat_exchange: 110,
+            of_nc_openbsd: Some(100),
+        }
     }
 
     #[test]
@@ -187,6 +243,15 @@ mod tests {
         let lines = moved(&committed, &counts(1051, 94_000));
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[1], "the tiny exchange: 100000 instructions are committed, 94000 counted: -6.0 %");
+    }
+
+    #[test]
+    fn adieu_nc_may_take_a_tenth_more_than_nc_openbsd() {
+        let committed = counts(1, 2);
+        let slower = Counts { netcat_exchange: 112, ..committed.clone() };
+        assert_eq!(moved(&slower, &slower).len(), 1);
+        let alone = Counts { of_nc_openbsd: None, ..slower };
+        assert_eq!(moved(&alone, &alone), Vec::<String>::new());
     }
 
     #[test]
