@@ -1,10 +1,8 @@
 //! What a netcat's command line asks for, resolved and checked: everything that a run needs, alike for all flavours.
 //!
-//! Nothing of getopt is in it, and nothing is resolved, opened or connected while it is made. Service names are numbers
-//! here. Where the flavours do the same thing in different ways, the plan says which way (`at_input_end`, `idle_timeout`);
+//! Nothing of getopt is in it, and nothing is opened or connected while it is made; names are resolved only for ncat's
+//! `--allow` and `--deny`. Service names are numbers here. Where the flavours do the same thing in different ways, the plan says which way (`at_input_end`, `idle_timeout`);
 //! only messages are left to be chosen by `flavour`.
-
-#![allow(dead_code, reason = "the running of a plan reads it, and is written next")]
 
 use super::flavour::Flavour;
 use crate::options::access::Access;
