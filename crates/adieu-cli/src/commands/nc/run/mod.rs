@@ -35,6 +35,13 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
             return ExitStatus::LocalFailure;
         }
     };
+    // While there is one thread: as PID 1, what a command leaves behind would be ours to wait for.
+    if plan.exec.is_some()
+        && let Err(error) = crate::os::leave_to_another()
+    {
+        complain(&format!("cannot start a process: {}", describe_error(&error)));
+        return ExitStatus::LocalFailure;
+    }
     let interrupt = match Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i)) {
         Ok(interrupt) => interrupt,
         Err(error) => {
