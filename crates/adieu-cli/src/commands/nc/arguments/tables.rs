@@ -104,6 +104,7 @@ const NO_TABLES: &str = "only OpenBSD has a routing table per socket";
 const NO_STAPLE: &str = "TLS here has no OCSP stapling";
 const PASSWORD: &str =
     "its password is the first line of the file that ADIEU_PROXY_PASSWORD_FILE names; no terminal is asked";
+const NO_SAVING: &str = "a report has the certificate's facts, not its bytes";
 const NO_ROUTE: &str = "networks drop source-routed packets";
 
 static DEBIAN: &[Opt] = &[
@@ -180,7 +181,8 @@ static OPENBSD: &[Opt] = &[
     flag('S', "Enable the TCP MD5 signature option").refused(NO_MD5),
     takes('s', "sourceaddr", "Local source address"),
     takes('T', "keyword", "TOS value or TLS options").differs(
-        "muststaple and ciphers are refused: TLS here has no OCSP stapling, and only ciphers that are safe",
+        "muststaple, ciphers and noname are refused: TLS here has no OCSP stapling, only ciphers that are safe, and checks \
+         a certificate with its name or by its hash",
     ),
     flag('t', "Answer TELNET negotiation"),
     flag('U', "Use UNIX domain socket"),
@@ -192,7 +194,7 @@ static OPENBSD: &[Opt] = &[
     takes('w', "timeout", "Timeout for connects and final net reads"),
     takes('X', "proto", "Proxy protocol: \"4\", \"5\" (SOCKS) or \"connect\""),
     takes('x', "addr[:port]", "Specify proxy address and port"),
-    takes('Z', "peercertfile", "Save peer certificate"),
+    takes('Z', "peercertfile", "Save peer certificate").refused(NO_SAVING),
     flag('z', "Zero-I/O mode [used for scanning]"),
     REPORT,
     REPORT_FILE,
@@ -212,7 +214,7 @@ static TRADITIONAL: &[Opt] = &[
         "-l with a bare number is refused: the original takes it for a host, and waits at a random port for ever",
     ),
     flag('n', "numeric-only IP addresses, no DNS"),
-    takes('o', "file", "hex dump of traffic"),
+    takes('o', "file", "hex dump of traffic").differs(NOT_OF_DATAGRAMS),
     takes('p', "port", "local port number"),
     flag('r', "randomize local and remote ports"),
     takes('q', "secs", "quit after EOF on stdin and delay of secs"),
@@ -228,6 +230,7 @@ static TRADITIONAL: &[Opt] = &[
     REPORT_FILE,
 ];
 
+const NOT_OF_DATAGRAMS: &str = "with -u it is refused: datagrams are not dumped";
 const OPT_IN: &str =
     "only with ADIEU_NC_EXEC=allow in the environment: whoever connects would run the program";
 const NO_SCTP: &str = "adieu speaks TCP, UDP and Unix sockets";
@@ -252,8 +255,8 @@ static NCAT: &[Opt] = &[
     both('h', "help", None, "Display this help screen"),
     both('d', "delay", Some("time"), "Wait between read/writes"),
     both('l', "listen", None, "Bind and listen for incoming connections"),
-    both('o', "output", Some("filename"), "Dump session data to a file"),
-    both('x', "hex-dump", Some("filename"), "Dump session data as hex to a file"),
+    both('o', "output", Some("filename"), "Dump session data to a file").differs(NOT_OF_DATAGRAMS),
+    both('x', "hex-dump", Some("filename"), "Dump session data as hex to a file").differs(NOT_OF_DATAGRAMS),
     long("append-output", None, "Append rather than clobber specified output files"),
     both('i', "idle-timeout", Some("time"), "Idle read/write timeout"),
     both('k', "keep-open", None, "Accept multiple connections in listen mode"),
