@@ -141,7 +141,7 @@ pub(super) struct Tls {
     pub(super) key: Option<PathBuf>,
     /// Roots to trust instead of the system's.
     pub(super) roots: Option<PathBuf>,
-    /// OpenBSD's `-H`: the SHA-256 of the peer's certificate, without its prefix `SHA256:`, in lower case.
+    /// OpenBSD's `-H`: the SHA-256 of the peer's certificate, as `sha256:` and 64 digits.
     pub(super) pin: Option<String>,
     pub(super) alpn: Vec<String>,
     /// A listener demands a certificate of its clients (`-T clientcert`).

@@ -450,7 +450,7 @@ impl Options<'_> {
             if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 return wrong(&format!("-H {pin}: write SHA256: and 64 hexadecimal digits"));
             }
-            self.tls.pin = Some(hash);
+            self.tls.pin = Some(format!("sha256:{hash}"));
         }
         self.plan.tls = Some(std::mem::take(&mut self.tls));
         Ok(())

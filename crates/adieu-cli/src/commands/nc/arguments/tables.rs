@@ -181,7 +181,7 @@ static OPENBSD: &[Opt] = &[
     flag('S', "Enable the TCP MD5 signature option").refused(NO_MD5),
     takes('s', "sourceaddr", "Local source address"),
     takes('T', "keyword", "TOS value or TLS options").differs(
-        "muststaple, ciphers and noname are refused: TLS here has no OCSP stapling, only ciphers that are safe, and checks \
+        "muststaple, ciphers, noname and a single version are refused: TLS here has no OCSP stapling, only what is safe, and checks \
          a certificate with its name or by its hash",
     ),
     flag('t', "Answer TELNET negotiation"),

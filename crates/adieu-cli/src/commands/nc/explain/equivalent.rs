@@ -148,7 +148,7 @@ fn connect(plan: &Plan, target: &str, notes: &mut Vec<String>) -> String {
             all.extend(["--servername".to_owned(), name.clone()]);
         }
         if let Some(pin) = &tls.pin {
-            all.extend(["--pin".to_owned(), format!("sha256:{pin}")]);
+            all.extend(["--pin".to_owned(), pin.clone()]);
         }
     }
     if let Some(proxy) = &plan.proxy {
