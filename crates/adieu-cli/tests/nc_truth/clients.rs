@@ -142,3 +142,18 @@ fn one_open_port_of_several_is_enough() {
     command.env("ADIEU_NC_EXIT", "compat");
     assert_ends(&run(command, ""), 0, "");
 }
+
+#[test]
+fn an_answer_that_q_cuts_is_told() {
+    let (port, serving) = server(|mut stream| {
+        let piece = vec![b'x'; 64 * 1024];
+        // Until nc has left.
+        while stream.write_all(&piece).is_ok() {}
+    });
+    assert_ends(
+        &run(nc("nc", &["-q", "1", "127.0.0.1", &port]), "hi\n"),
+        1,
+        "while the peer was still sending",
+    );
+    serving.join().expect("it has served");
+}

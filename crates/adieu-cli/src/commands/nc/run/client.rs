@@ -1,12 +1,14 @@
 //! The side that connects: each port after the other, each address of the host after the other.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{Mode, Plan, Transport};
+use super::super::plan::{AtInputEnd, Mode, Plan, Transport};
 use super::choices::{self, Side};
 use super::hosts;
 use super::session::{Done, Run};
-use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint};
+use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint, Event};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Runs a plan that connects.
 pub(super) fn run(run: &Run) -> Done {
@@ -47,6 +49,14 @@ fn options(run: &Run) -> Result<ConnectOptions, String> {
         .limits(choices::limits(plan, Side::Connects))
         .socket(choices::socket(plan))
         .interrupt(&run.interrupt);
+    if let AtInputEnd::Quit { .. } = plan.at_input_end {
+        let last = Arc::clone(&run.last_received);
+        options = options.observer(move |at, event| {
+            if let Event::Received { bytes: 1.. } = event {
+                last.store(u64::try_from(at.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        });
+    }
     if let Some(tls) = &plan.tls {
         options = options.tls(choices::tls_client(tls)?);
     }

@@ -58,8 +58,16 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
             return ExitStatus::Netcat(1);
         }
     };
-    let run =
-        Run { voice, printer, interrupt, began: Instant::now(), dumps, passed: Default::default(), plan };
+    let run = Run {
+        voice,
+        printer,
+        interrupt,
+        began: Instant::now(),
+        dumps,
+        last_received: Arc::default(),
+        passed: Default::default(),
+        plan,
+    };
     if run.plan.flavour == Flavour::Ncat && run.voice.is_verbose() {
         run.voice.tell(super::help::ncat_banner().trim_start_matches("Ncat: ").trim_end());
     }

@@ -14,7 +14,7 @@ use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
 use adieu::{Connection, Ending, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A plan that runs, with what all of its connections share.
 pub(super) struct Run {
@@ -25,6 +25,8 @@ pub(super) struct Run {
     pub(super) began: Instant,
     /// What crosses is written to these, which were opened before anything was.
     pub(super) dumps: Vec<Arc<Dump>>,
+    /// When something was last received, in microseconds since the connection began; watched where the run ends by itself.
+    pub(super) last_received: Arc<AtomicU64>,
     /// Bytes that passed so far, to the peers and from them.
     pub(super) passed: [AtomicU64; 2],
 }
@@ -105,7 +107,8 @@ impl Run {
         if let Ending::Interrupted { signal } = report.ending() {
             return Done::Signal(signal);
         }
-        let verdict = Verdict::of(&self.plan, report);
+        let since_received = self.last_received.swap(0, Ordering::Relaxed);
+        let verdict = Verdict::of(&self.plan, report, Duration::from_micros(since_received));
         if let Some(said) = &verdict.said {
             self.voice.complain(said);
         }

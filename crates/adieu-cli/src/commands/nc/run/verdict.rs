@@ -6,6 +6,10 @@
 use super::super::flavour::Flavour;
 use super::super::plan::{AtInputEnd, Plan};
 use adieu::{Ending, LocalEnd, Missing, Report, Timer, Transport};
+use std::time::Duration;
+
+/// A peer that has sent something so shortly before we leave is not done with its answer.
+const STILL_SENDING: Duration = Duration::from_millis(100);
 
 /// What is made of a report.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +31,8 @@ impl Verdict {
         Self { hidden: Some(sentence), ..Self::good() }
     }
 
-    pub(super) fn of(plan: &Plan, report: &Report) -> Self {
+    /// `last_received`: since the connection's beginning.
+    pub(super) fn of(plan: &Plan, report: &Report, last_received: Duration) -> Self {
         let is_ncat = plan.flavour == Flavour::Ncat;
         match report.ending() {
             Ending::Graceful | Ending::Connectionless => Self::good(),
@@ -38,6 +43,14 @@ impl Verdict {
                     return Self { flavours: 1, said: Some(said), hidden: None };
                 }
                 unacknowledged(report).map_or_else(Self::good, Self::hides)
+            }
+            // The time after stdin's end is over, and the peer was not done.
+            Ending::Indeterminate { missing: Missing::PeerEof }
+                if matches!(plan.at_input_end, AtInputEnd::Quit { after, .. } if after > STILL_SENDING)
+                    && !last_received.is_zero()
+                    && report.ended_after.saturating_sub(last_received) < STILL_SENDING =>
+            {
+                Self::hides(format!("the time of -q is over while the peer was still sending: {report}"))
             }
             // The time after stdin's end is over.
             Ending::Indeterminate { missing: Missing::PeerEof } if ends_by_itself(plan) => {
