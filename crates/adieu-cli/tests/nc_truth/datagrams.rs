@@ -25,7 +25,75 @@ fn datagrams_keep_their_boundaries_and_a_refusal_is_told() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "onethree"), "{output:?}");
 
-    drop(receiver);
-    let output = run(nc("nc", &["-u", "-q", "1", "127.0.0.1", &port]), "hi\n");
+    // Where nobody ever was: a port that was closed just now may still be a child's of another test.
+    let host = own_address(208).ip().to_string();
+    let output = run(nc("nc", &["-u", "-q", "1", &host, "9000"]), "hi\n");
     assert_ends(&output, 1, "Connection refused");
+}
+
+/// A socket on an address of this test's own.
+fn receiver(test: u8) -> (UdpSocket, String) {
+    let address = own_address(test);
+    let socket = UdpSocket::bind(address).expect("loopback");
+    socket.set_read_timeout(Some(BOUND)).expect("a socket");
+    (socket, address.ip().to_string())
+}
+
+#[test]
+fn line_ends_are_translated_in_datagrams_too() {
+    let (receiver, host) = receiver(209);
+    assert_ends(&run(nc("nc", &["-u", "-C", "-q", "0", &host, "9000"]), "one\ntwo\n"), 0, "");
+    let mut datagram = [0; 64];
+    let length = receiver.recv(&mut datagram).expect("it was sent");
+    assert_eq!(&datagram[..length], b"one\r\ntwo\r\n");
+}
+
+#[test]
+fn what_datagrams_cannot_do_is_refused() {
+    for (name, args) in [
+        ("ncat", &["-u", "-e", "/bin/cat", "127.0.0.1", "9"][..]),
+        ("ncat", &["-lu", "-c", "cat", "127.0.0.1", "9"]),
+        ("nc", &["-u", "-t", "127.0.0.1", "9"]),
+        ("nc", &["-u", "-F", "127.0.0.1", "9"]),
+    ] {
+        assert_ends(&run(nc(name, args), "hi\n"), 1, "is not supported with -u");
+    }
+}
+
+#[test]
+fn who_is_denied_sends_in_vain() {
+    let address = own_address(210);
+    let host = address.ip().to_string();
+    let listening = Listening::start(nc("ncat", &["-lvu", "--deny", "127.0.0.1", &host, "9000"]), address);
+    for (from, text) in [("127.0.0.1", "denied"), ("127.0.0.2", "let in")] {
+        let sender = UdpSocket::bind((from, 0)).expect("loopback");
+        sender.send_to(text.as_bytes(), address).expect("it receives");
+    }
+    let (status, out, said) = listening.end();
+    assert_eq!((status, out.as_str()), (0, "let in"), "{said}");
+}
+
+#[test]
+fn a_unix_socket_gets_the_name_that_s_gives_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [ours, theirs] = ["ours", "theirs"].map(|name| directory.path().join(name));
+    let receiver = std::os::unix::net::UnixDatagram::bind(&theirs).expect("a socket");
+    receiver.set_read_timeout(Some(BOUND)).expect("a socket");
+    let [ours_text, theirs_text] = [&ours, &theirs].map(|path| path.to_str().expect("text"));
+    let output = run(nc("nc", &["-uU", "-q", "0", "-s", ours_text, theirs_text]), "hi\n");
+    assert_ends(&output, 0, "");
+    let mut datagram = [0; 64];
+    let (length, from) = receiver.recv_from(&mut datagram).expect("it was sent");
+    assert_eq!((&datagram[..length], from.as_pathname()), (&b"hi\n"[..], Some(&*ours)));
+}
+
+#[test]
+fn a_signal_ends_a_scan() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let (receiver, host) = receiver(211);
+    let child = start(nc("nc", &["-zvu", &host, "9000-9009"]));
+    receiver.recv(&mut [0; 1]).expect("it asks");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
 }

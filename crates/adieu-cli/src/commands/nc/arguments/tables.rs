@@ -114,7 +114,7 @@ static DEBIAN: &[Opt] = &[
     flag('C', "Send CRLF as line-ending"),
     flag('D', "Enable the debug socket option"),
     flag('d', "Detach from stdin"),
-    flag('F', "Pass socket fd"),
+    flag('F', "Pass socket fd").differs(NOT_PASSED),
     flag('h', "This help text"),
     takes('I', "length", "TCP receive buffer length"),
     takes('i', "interval", "Delay interval for lines sent, ports scanned"),
@@ -135,7 +135,7 @@ static DEBIAN: &[Opt] = &[
     flag('S', "Enable the TCP MD5 signature option").refused(NO_MD5),
     takes('s', "sourceaddr", "Local source address"),
     takes('T', "keyword", "TOS value"),
-    flag('t', "Answer TELNET negotiation"),
+    flag('t', "Answer TELNET negotiation").differs(NOT_TELNET),
     flag('U', "Use UNIX domain socket"),
     flag('u', "UDP mode"),
     takes('V', "rtable", "Specify alternate routing table").refused(NO_TABLES),
@@ -159,7 +159,7 @@ static OPENBSD: &[Opt] = &[
     flag('D', "Enable the debug socket option"),
     flag('d', "Detach from stdin"),
     takes('e', "name", "Required name in peer certificate"),
-    flag('F', "Pass socket fd"),
+    flag('F', "Pass socket fd").differs(NOT_PASSED),
     takes('H', "hash", "Hash string of peer certificate")
         .differs("it is a pin: a certificate with this hash is trusted, and needs no other proof"),
     flag('h', "This help text"),
@@ -184,7 +184,7 @@ static OPENBSD: &[Opt] = &[
         "muststaple, ciphers, noname and a single version are refused: TLS here has no OCSP stapling, only what is safe, and checks \
          a certificate with its name or by its hash",
     ),
-    flag('t', "Answer TELNET negotiation"),
+    flag('t', "Answer TELNET negotiation").differs(NOT_TELNET),
     flag('U', "Use UNIX domain socket"),
     flag('u', "UDP mode"),
     takes('V', "rtable", "Specify alternate routing table").refused(NO_TABLES),
@@ -220,7 +220,7 @@ static TRADITIONAL: &[Opt] = &[
     takes('q', "secs", "quit after EOF on stdin and delay of secs"),
     takes('s', "addr", "local source address"),
     takes('T', "tos", "set Type Of Service"),
-    flag('t', "answer TELNET negotiation"),
+    flag('t', "answer TELNET negotiation").differs(NOT_TELNET),
     flag('u', "UDP mode"),
     flag('v', "verbose [use twice to be more verbose]"),
     takes('w', "secs", "timeout for connects and final net reads"),
@@ -231,6 +231,9 @@ static TRADITIONAL: &[Opt] = &[
 ];
 
 const NOT_OF_DATAGRAMS: &str = "with -u it is refused: datagrams are not dumped";
+const NOT_TELNET: &str = "with -u it is refused: TELNET is spoken over streams";
+const NOT_PASSED: &str = "with -u it is refused: only a connected socket is passed";
+const NOT_RUN: &str = "with -u it is refused: datagrams have no end that a command could read";
 const OPT_IN: &str =
     "only with ADIEU_NC_EXEC=allow in the environment: whoever connects would run the program";
 const NO_SCTP: &str = "adieu speaks TCP, UDP and Unix sockets";
@@ -247,8 +250,8 @@ static NCAT: &[Opt] = &[
     both('C', "crlf", None, "Use CRLF for EOL sequence"),
     both('g', "g", Some("hop1[,hop2,...]"), "Loose source routing hop points (8 max)").refused(NO_ROUTE),
     both('G', "G", Some("n"), "Loose source routing hop pointer (4, 8, 12, ...)").refused(NO_ROUTE),
-    both('e', "exec", Some("command"), "Executes the given command"),
-    both('c', "sh-exec", Some("command"), "Executes the given command via /bin/sh"),
+    both('e', "exec", Some("command"), "Executes the given command").differs(NOT_RUN),
+    both('c', "sh-exec", Some("command"), "Executes the given command via /bin/sh").differs(NOT_RUN),
     long("lua-exec", Some("filename"), "Executes the given Lua script").refused(NO_LUA),
     long("lua-exec-internal", Some("filename"), "").refused(NO_LUA),
     both('m', "max-conns", Some("n"), "Maximum <n> simultaneous connections"),
@@ -272,7 +275,7 @@ static NCAT: &[Opt] = &[
     long("denyfile", Some("file"), "A file of hosts denied from connecting to Ncat"),
     long("allow", Some("hosts"), "Allow only given hosts to connect to Ncat"),
     long("allowfile", Some("file"), "A file of hosts allowed to connect to Ncat"),
-    both('t', "telnet", None, "Answer Telnet negotiations"),
+    both('t', "telnet", None, "Answer Telnet negotiations").differs(NOT_TELNET),
     both('u', "udp", None, "Use UDP instead of default TCP"),
     long("sctp", None, "Use SCTP instead of default TCP").refused(NO_SCTP),
     long("version", None, "Display Ncat's version information and exit"),

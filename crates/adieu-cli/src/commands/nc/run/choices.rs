@@ -124,8 +124,20 @@ pub(super) fn refusal(plan: &Plan) -> Option<&'static str> {
     if is_stream && plan.receive_limit.is_some() {
         return Some("-W is not supported without -u: a stream has no packets that could be counted");
     }
-    if !is_stream && !plan.dumps.is_empty() {
+    if is_stream {
+        return None;
+    }
+    if !plan.dumps.is_empty() {
         return Some("a dump of datagrams is not supported");
+    }
+    if plan.exec.is_some() {
+        return Some("a command is not supported with -u: datagrams have no end that it could read");
+    }
+    if plan.telnet {
+        return Some("-t is not supported with -u: TELNET is spoken over streams");
+    }
+    if plan.passes_socket {
+        return Some("-F is not supported with -u: only a connected socket is passed");
     }
     None
 }

@@ -97,10 +97,7 @@ fn ports_of(run: &Run, host: &str, ports: &[u16], options: &ConnectOptions) -> D
     let mut any_open = false;
     let mut sessions = Done::GOOD;
     for (place, port) in ports.iter().enumerate() {
-        if place > 0
-            && let Some(pause) = plan.interval
-            && let Some(signal) = run.interrupt.wait(pause)
-        {
+        if let Some(signal) = run.rest_before(place) {
             return Done::Signal(signal);
         }
         match target.connect(*port) {

@@ -9,7 +9,7 @@ use super::hosts;
 use super::session::{Done, Run};
 use crate::os::{ExecStatus, Served, command};
 use adieu::exchange::ExchangeOptions;
-use adieu::{Connection, NeverConnected, Role};
+use adieu::{Connection, NeverConnected};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -25,7 +25,7 @@ pub(super) fn serve_with(run: &Run, connection: Connection, exec: &Exec, running
         connection.abort();
         return run.refuse(why);
     }
-    let endpoint = connection.local_addr().unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
+    let (role, endpoint) = run.what_it_is(&connection);
     let command = command_of(run, &connection, exec);
     let exchange = ExchangeOptions::new().crlf(run.plan.crlf).telnet(run.plan.telnet);
     let exchange = run.dumped(exchange, connection.id());
@@ -33,7 +33,7 @@ pub(super) fn serve_with(run: &Run, connection: Connection, exec: &Exec, running
         Served::Ended(report) => run.ended(&report),
         Served::Failed { end, error } => {
             let cause = NeverConnected::LocalFailure { end, error: &error };
-            run.ended(&cause.report(&endpoint.into(), Role::Listen))
+            run.ended(&cause.report(&endpoint, role))
         }
         Served::NotStarted { connection, error } => {
             connection.abort();

@@ -15,6 +15,7 @@ use adieu::exchange::Input;
 use adieu::{ConnectOptions, Endpoint, ListenCause, ListenOptions, NeverConnected, Role};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long the last answers are waited for, and a refusal, where the flavour ends with stdin.
@@ -33,7 +34,7 @@ fn terms(plan: &Plan) -> Exchange {
     if plan.flavour != Flavour::Traditional {
         terms = terms.silence_of_both(plan.idle_timeout);
     }
-    terms
+    terms.shaped(choices::exchange(plan))
 }
 
 fn ends(run: &Run) -> Result<(Input, adieu::exchange::Output), Done> {
@@ -53,9 +54,15 @@ pub(super) fn connect(run: &Run) -> Done {
         .socket(choices::socket(plan))
         .interrupt(&run.interrupt);
     match &plan.mode {
-        Mode::ConnectUnix { path, .. } => {
+        Mode::ConnectUnix { path, local } => {
             let shown = path.to_string_lossy();
-            match datagram::connect(&unix_endpoint(path), &options) {
+            let endpoint = unix_endpoint(path);
+            let peer = match local {
+                Some(local) => datagram::connect_from(&endpoint, Path::new(local), &options),
+                None => datagram::connect(&endpoint, &options),
+            };
+            match peer {
+                Ok(_) if plan.zero_io => Done::GOOD,
                 Ok(peer) => converse(run, peer),
                 Err(error) => {
                     run.printer.report(error.report());
@@ -107,7 +114,10 @@ fn ports_of(run: &Run, host: &str, address: SocketAddr, ports: &[u16], options: 
     let plan = &run.plan;
     let mut any = false;
     let mut all = Done::GOOD;
-    for port in ports {
+    for (place, port) in ports.iter().enumerate() {
+        if let Some(signal) = run.rest_before(place) {
+            return Done::Signal(signal);
+        }
         let mut address = address;
         address.set_port(*port);
         let peer = match datagram::connect(&Endpoint::udp(address.ip().to_string(), *port), options) {
@@ -123,6 +133,9 @@ fn ports_of(run: &Run, host: &str, address: SocketAddr, ports: &[u16], options: 
         if (plan.zero_io || (is_typed && matches!(plan.flavour, Flavour::Debian | Flavour::OpenBsd)))
             && !probe(run, &peer)
         {
+            if let Some(signal) = run.interrupt.raised() {
+                return Done::Signal(signal);
+            }
             say_refused(run, host, address);
             continue;
         }
@@ -234,6 +247,7 @@ pub(super) fn listen(run: &Run) -> Done {
         }
     };
     say_bound(run, &bound);
+    let bound = filtered(plan, bound);
     if plan.keep_listening {
         return match ends(run) {
             Ok((input, output)) => {
@@ -259,6 +273,19 @@ pub(super) fn listen(run: &Run) -> Done {
             run.refuse(&error.cause().to_string())
         }
     }
+}
+
+/// Takes only what comes from where the plan lets peers in. The rest is left aside, without a word to whoever sent it.
+fn filtered(plan: &Plan, bound: Bound) -> Bound {
+    let (access, only) = (plan.access.clone(), hosts::OnlyPeer::of(plan));
+    if access.is_open() && only.is_none() {
+        return bound;
+    }
+    bound.with_filter(move |from| {
+        from.socket_addr().is_some_and(|at| {
+            access.permits(hosts::ip(at)) && only.as_ref().is_none_or(|only| only.is_at(at))
+        })
+    })
 }
 
 fn say_bound(run: &Run, bound: &Bound) {

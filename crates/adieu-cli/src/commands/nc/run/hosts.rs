@@ -2,7 +2,7 @@
 //! originals.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{Family, Plan, Transport};
+use super::super::plan::{Family, Mode, Plan, Transport};
 use super::voice::Voice;
 use adieu::Endpoint;
 use adieu_os::{LookUp, LookUpError};
@@ -73,6 +73,27 @@ pub(super) fn ip(address: SocketAddr) -> IpAddr {
 pub(super) fn known_as(plan: &Plan, address: SocketAddr) -> String {
     let name = if plan.numeric { None } else { adieu_os::host_name(&address) };
     name.unwrap_or_else(|| "(UNKNOWN)".to_owned())
+}
+
+/// The only peer that a listener of the traditional netcat takes, with its addresses.
+pub(super) struct OnlyPeer {
+    ips: Vec<IpAddr>,
+    /// `None`: any.
+    port: Option<u16>,
+}
+
+impl OnlyPeer {
+    /// `None`: the plan has no such peer. If its name is not found, nobody is taken.
+    pub(super) fn of(plan: &Plan) -> Option<Self> {
+        let Mode::Listen { peer: Some(peer), .. } = &plan.mode else { return None };
+        let found = addresses(plan, Some(&peer.host), 0).unwrap_or_default();
+        Some(Self { ips: found.into_iter().map(|address| address.ip()).collect(), port: peer.port })
+    }
+
+    /// Whether this is its address.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        self.ips.contains(&ip(address)) && self.port.is_none_or(|port| port == address.port())
+    }
 }
 
 /// The port of an endpoint that has one.

@@ -10,7 +10,7 @@ use crate::os::command;
 use adieu::{Connection, Endpoint, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role};
 use std::ffi::OsStr;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -216,7 +216,7 @@ fn serve_all(run: &Run, listener: &Listener, exec: &Exec) -> Done {
                 continue;
             }
             let (running, open) = (&running, &open);
-            scope.spawn(move || {
+            let spawned = std::thread::Builder::new().spawn_scoped(scope, move || {
                 match connection.handshake() {
                     Ok(connection) => {
                         super::commands::serve_with(run, connection, exec, running);
@@ -227,6 +227,11 @@ fn serve_all(run: &Run, listener: &Listener, exec: &Exec) -> Done {
                 }
                 open.fetch_sub(1, Ordering::Relaxed);
             });
+            if let Err(error) = spawned {
+                // The connection went with it, and its client reads a reset.
+                open.fetch_sub(1, Ordering::Relaxed);
+                run.voice.complain(&format!("no thread for a client: {}", adieu_os::error_words(&error)));
+            }
         }
     })
 }
@@ -271,9 +276,8 @@ fn accept(run: &Run, listener: &Listener) -> Result<Option<Connection>, Done> {
 fn admit(run: &Run, connection: Connection) -> Result<Option<Connection>, Done> {
     let Run { plan, voice, .. } = run;
     let peer = connection.peer_addr();
-    if let Mode::Listen { peer: Some(wanted), .. } = &plan.mode
-        && let Some(peer) = peer
-        && !is_wanted(plan, wanted, peer)
+    if let Some(peer) = peer
+        && hosts::OnlyPeer::of(plan).is_some_and(|only| !only.is_at(peer))
     {
         let here = connection.local_addr().map_or_else(String::new, |local| hosts::ip(local).to_string());
         let name = hosts::known_as(plan, peer);
@@ -318,13 +322,4 @@ fn admit(run: &Run, connection: Connection) -> Result<Option<Connection>, Done> 
         return if plan.keep_listening { Ok(None) } else { Err(Done::BAD) };
     }
     Ok(Some(connection))
-}
-
-/// Whether this is the one client that the traditional netcat takes.
-fn is_wanted(plan: &Plan, wanted: &super::super::plan::Peer, peer: SocketAddr) -> bool {
-    let ips: Vec<IpAddr> = match hosts::addresses(plan, Some(&wanted.host), 0) {
-        Ok(addresses) => addresses.into_iter().map(|address| address.ip()).collect(),
-        Err(_) => Vec::new(),
-    };
-    ips.contains(&hosts::ip(peer)) && wanted.port.is_none_or(|port| port == peer.port())
 }

@@ -11,7 +11,7 @@ use crate::dump::Dump;
 use crate::printer::Printer;
 use crate::stdio;
 use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
-use adieu::{Connection, Ending, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
+use adieu::{Connection, Ending, Endpoint, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -61,23 +61,34 @@ impl Run {
         }
     }
 
+    /// Before the next port: the pause that was asked for. The signal that broke it off.
+    pub(super) fn rest_before(&self, place: usize) -> Option<Signal> {
+        let pause = self.plan.interval.filter(|_| place > 0)?;
+        self.interrupt.wait(pause)
+    }
+
     /// stdin to the peer and the peer to stdout, as the plan says.
     pub(super) fn converse(&self, connection: Connection) -> Done {
-        let (role, endpoint) = match Side::of(&self.plan.mode) {
-            Side::Connects => (Role::Connect, connection.peer_addr()),
-            Side::Listens => (Role::Listen, connection.local_addr()),
-        };
+        let (role, endpoint) = self.what_it_is(&connection);
         let (input, output) = match self.ends() {
             Ok(ends) => ends,
             Err((end, error)) => {
                 connection.abort();
                 let cause = NeverConnected::LocalFailure { end, error: &error };
-                let endpoint = endpoint.unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
-                return self.ended(&cause.report(&endpoint.into(), role));
+                return self.ended(&cause.report(&endpoint, role));
             }
         };
         let options = self.dumped(choices::exchange(&self.plan), connection.id());
         self.ended(&adieu::exchange_with(connection, input, output, options))
+    }
+
+    /// What a report says of a connection that cannot be used: our part in it, and its endpoint.
+    pub(super) fn what_it_is(&self, connection: &Connection) -> (Role, Endpoint) {
+        let (role, address) = match Side::of(&self.plan.mode) {
+            Side::Connects => (Role::Connect, connection.peer_addr()),
+            Side::Listens => (Role::Listen, connection.local_addr()),
+        };
+        (role, address.unwrap_or_else(|| ([0, 0, 0, 0], 0).into()).into())
     }
 
     /// The options with what writes the dumps.
