@@ -15,7 +15,7 @@ fn a_command_that_fails_is_no_end_of_an_answer() {
     let mut answer = [0; 2];
     client.read_exact(&mut answer).expect("it answers");
     client.shutdown(std::net::Shutdown::Write).expect("connected");
-    let end = client.read(&mut [0; 1]).map_err(|error| error.kind());
+    let end = end_of(&mut client);
     assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "the answer looks whole");
     let (status, _, said) = listening.end();
     assert!(status == 3 && said.contains("the command exited with 3"), "{status} {said}");

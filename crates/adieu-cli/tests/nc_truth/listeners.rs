@@ -43,7 +43,7 @@ fn an_answer_that_is_not_at_its_end_is_cut_and_not_ended() {
     let mut half = [0; 14];
     client.read_exact(&mut half).expect("it sends");
     client.shutdown(std::net::Shutdown::Write).expect("connected");
-    let end = client.read(&mut [0; 1]).map_err(|error| error.kind());
+    let end = end_of(&mut client);
     assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "the half looks whole");
     let (status, _, said) = listening.end();
     assert!(status == 1 && said.contains("our input was "), "{status} {said}");
@@ -84,7 +84,7 @@ fn who_is_denied_is_reset() {
     let host = address.ip().to_string();
     let args = ["-lkv", "--deny", "127.0.0.1", &host, "9000"];
     let listening = Listening::start(nc("ncat", &args), address);
-    let denied = listening.connect().read(&mut [0; 1]).map_err(|error| error.kind());
+    let denied = end_of(&mut listening.connect());
     assert_eq!(denied, Err(std::io::ErrorKind::ConnectionReset));
     kill_process(Pid::from_child(&listening.child), Signal::TERM).expect("it runs");
     let (_, _, said) = listening.end();

@@ -77,6 +77,16 @@ fn read_all(stream: &mut TcpStream) -> String {
     String::from_utf8(all).expect("text")
 }
 
+/// What a receive says after everything that was sent: that there is nothing, or how it was cut.
+fn end_of(stream: &mut TcpStream) -> Result<usize, std::io::ErrorKind> {
+    loop {
+        match stream.read(&mut [0; 1]).map_err(|error| error.kind()) {
+            Err(std::io::ErrorKind::Interrupted) => {}
+            end => return end,
+        }
+    }
+}
+
 fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("a socket");
 }
