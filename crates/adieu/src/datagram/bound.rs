@@ -2,7 +2,7 @@
 
 use super::open;
 use super::peer::Peer;
-use super::session::{Session, is_of_the_way, room_for};
+use super::session::{Session, can_be_answered, is_of_the_way, room_for};
 use crate::endpoint::host_of;
 use crate::error::{ConnectCause, EndpointError, ListenCause, ListenError};
 use crate::handle::address_of;
@@ -181,7 +181,7 @@ impl Bound {
     /// Whoever sent this datagram is the peer.
     fn taken(mut self, arrived: Arrived, datagram: Vec<u8>, ignored: u64) -> Result<Peer, ListenError> {
         let from = address_of(&arrived.from);
-        let address = from.is_named().then_some(arrived.from);
+        let address = Some(arrived.from).filter(can_be_answered);
         if let Some(address) = &address {
             self.session.socket.connect(address).map_err(|error| {
                 ListenError::new(&self.endpoint, ListenCause::Accept(system_error::of(&error)))

@@ -5,7 +5,7 @@ use crate::link::Left;
 use crate::os::{self, AsPollable, Watch};
 use crate::{Address, Event, Signal, Transport};
 use adieu_proto::FaultKind;
-use socket2::{SockRef, Socket};
+use socket2::{SockAddr, SockRef, Socket};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -20,6 +20,12 @@ pub(super) fn room_for(transport: Transport) -> usize {
 /// Whether an error says that something did not get to where it was sent, and not that our own system failed.
 pub(super) fn is_of_the_way(error: &io::Error) -> bool {
     os::is_refusal(error) || os::fault_kind(error) == FaultKind::Unreachable
+}
+
+/// Whether something can be sent back to an address: a Unix socket may have no name, and port 0 of UDP says that nothing is expected
+/// (RFC 768).
+pub(super) fn can_be_answered(from: &SockAddr) -> bool {
+    address_of(from).is_named() && from.as_socket().is_none_or(|at| at.port() != 0)
 }
 
 pub(super) struct Session {

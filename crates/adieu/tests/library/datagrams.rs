@@ -202,6 +202,47 @@ fn the_first_peer_is_the_one_and_others_are_left_aside() {
     assert_eq!(first.recv(&mut room).ok(), Some(5));
 }
 
+/// Of many peers, one to whom there is no way any more.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_has_no_way_holds_nobody_up() {
+    use adieu_testkit::namespace::Namespaces;
+    let test = "an_answer_that_has_no_way_holds_nobody_up";
+    // The namespace is that of a thread.
+    thread::spawn(move || {
+        let Some(pair) = Namespaces::or_skip(test) else { return };
+        pair.enter_programs().expect("the namespace is there");
+        let ip = |change: &str| {
+            let words = ["address", change, "198.51.100.1/32", "dev", "lo"];
+            let done = std::process::Command::new("ip").args(words).status().expect("it is installed");
+            assert!(done.success(), "{change}");
+        };
+        let (received_one, has_come) = mpsc::channel();
+        let limits = Limits::new().deadline(BOUND);
+        let options = ListenOptions::new().limits(limits).observer(move |_, event| {
+            if let adieu::Event::Received { .. } = event {
+                let _ = received_one.send(());
+            }
+        });
+        let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
+        let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+        ip("add");
+        let (client, _) = socket("198.51.100.1");
+        client.send_to(b"hello", to).expect("loopback");
+        let (input, go) = pieces(&[b"answer"]);
+        let terms = Exchange::new().silence(SHORT);
+        let answering = thread::spawn(move || terms.run_with_all(bound, input, Output::null()));
+        has_come.recv_timeout(BOUND).expect("it comes");
+        ip("del");
+        go.send(()).expect("it is read");
+        go.send(()).expect("its end is read");
+        let report = answering.join().expect("no panic");
+        assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (0, 1, 1)), "{report}");
+    })
+    .join()
+    .expect("no panic");
+}
+
 #[test]
 fn with_all_of_them_everything_is_taken_and_the_last_is_answered() {
     let (received_one, have_come) = mpsc::channel();
@@ -497,6 +538,24 @@ mod unix {
         let report = Exchange::new().run(peer, Input::from_bytes("hello?"), Output::null());
         assert_eq!(report.exit_code(), 7, "{report}");
         assert!(report.to_string().contains("has no name"), "{report}");
+    }
+
+    #[test]
+    fn an_echo_goes_on_after_somebody_without_a_name() {
+        let directory = tempfile::tempdir().expect("room");
+        let (path, own) = (directory.path().join("socket"), directory.path().join("own"));
+        let interrupt = Interrupt::new().expect("descriptors are left");
+        let options = ListenOptions::new().interrupt(&interrupt);
+        let bound = Bound::bind(&Endpoint::unix(&path), &options).expect("a new path");
+        let answering = thread::spawn(move || Exchange::new().silence(None).echo_to_all(bound));
+        UnixDatagram::unbound().expect("a socket").send_to(b"hello", &path).expect("somebody receives");
+        let named = UnixDatagram::bind(&own).expect("a new path");
+        named.set_read_timeout(Some(BOUND)).expect("a time");
+        named.send_to(b"hello?", &path).expect("somebody receives");
+        assert_eq!(named.recv(&mut [0; 16]).ok(), Some(6));
+        interrupt.raise(Signal::Terminate);
+        let report = answering.join().expect("no panic");
+        assert_eq!((counts(&report), report.bytes_discarded), ((1, 0, 2), 5), "{report}");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::{IN_A_ROW, KEPT, Ours, Outgoing, Run, Whom};
 use crate::datagram::open;
-use crate::datagram::session::is_of_the_way;
+use crate::datagram::session::{can_be_answered, is_of_the_way};
 use crate::exchange::Way;
 use crate::os;
-use crate::{Datagrams, Event, SystemError, Transport, system_error};
+use crate::{Datagrams, Event, SystemError, system_error};
 use adieu_proto::{Call, Ending, Fault, LocalEnd};
 use socket2::SockAddr;
 use std::io;
@@ -84,7 +84,7 @@ impl Run {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
             Err(error) => {
-                self.fault(Call::Receive, &error);
+                let _ = self.fault(Call::Receive, &error);
                 true
             }
         }
@@ -104,10 +104,13 @@ impl Run {
 
     fn arrived(&mut self, length: usize, is_cut: bool, from: Option<SockAddr>) {
         let now = self.session.now();
-        if let (Whom::All { last, are_several, .. }, Some(from)) = (&mut self.whom, &from) {
-            *are_several |= last.as_ref().is_some_and(|last| last != from);
-            *last = Some(from.clone());
+        let from = from.filter(can_be_answered);
+        if let Whom::All { last, are_several, .. } = &mut self.whom {
             self.connected.get_or_insert(now);
+            if let Some(from) = &from {
+                *are_several |= last.as_ref().is_some_and(|last| last != from);
+                *last = Some(from.clone());
+            }
         }
         self.counted.received += 1;
         self.received += length as u64;
@@ -124,6 +127,9 @@ impl Run {
             self.local_failure(LocalEnd::Socket, &io::Error::new(io::ErrorKind::InvalidData, text));
         }
         match &mut self.ours {
+            Ours::Echo if from.is_none() && matches!(self.whom, Whom::All { .. }) => {
+                self.discarded += length as u64;
+            }
             Ours::Echo => {
                 let to = match self.whom {
                     Whom::All { .. } => from,
@@ -262,13 +268,11 @@ impl Run {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.may_send = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    // Whom it was for has gone, or the error is that of one before: then it is tried once more.
-                    if let Whom::All { .. } = self.whom
-                        && self.session.transport == Transport::UnixDatagram
-                    {
+                    let is_of_one_before = self.fault(Call::Send, &error);
+                    // What cannot be sent to one peer does not hold up what is for the others.
+                    if matches!(self.whom, Whom::All { .. }) && !is_of_one_before {
                         self.outgoing.pop_front();
                     }
-                    self.fault(Call::Send, &error);
                     moved = true;
                 }
             }
@@ -301,8 +305,8 @@ impl Run {
         }
     }
 
-    /// A call has told that something went wrong.
-    fn fault(&mut self, call: Call, error: &io::Error) {
+    /// A call has told that something went wrong. Whether it was something before this call.
+    fn fault(&mut self, call: Call, error: &io::Error) -> bool {
         let fault = Fault { call, kind: os::fault_kind(error), code: error.raw_os_error() };
         self.session.observe(&Event::Fault { fault });
         // It may stand for several, and for what is an error of the way only because somebody there has told it.
@@ -314,6 +318,7 @@ impl Run {
             self.session.observe(&Event::LocalFailure { end: LocalEnd::Socket });
             self.end(Ending::LocalFailure { end: LocalEnd::Socket }, Some(call), Some(told));
         }
+        refused > 0
     }
 
     /// Notes what was told of datagrams that did not arrive. How many there were.
