@@ -223,6 +223,7 @@ impl Options<'_> {
                 "-l and -s are incompatible.  Specify the address and port to bind to like you would a host to connect to.",
             ));
         }
+        let names_who_may = self.access.iter().any(|(allows, _)| *allows);
         for (allows, hosts) in std::mem::take(&mut self.access) {
             let networks = match hosts {
                 Hosts::Listed(text) => access::list(&text, self.plan.numeric)?,
@@ -230,6 +231,10 @@ impl Options<'_> {
             };
             let list = if allows { &mut self.plan.access.allow } else { &mut self.plan.access.deny };
             list.extend(networks);
+        }
+        if names_who_may && self.plan.access.allow.is_empty() {
+            // An empty list of a plan lets everybody in.
+            return Err(bye("--allow and --allowfile name nobody, so nobody could connect."));
         }
         self.plan.mode = self.mode(operands)?;
         if self.is_udp && self.plan.keep_listening && self.plan.exec.is_none() {

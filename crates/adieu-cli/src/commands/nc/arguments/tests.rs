@@ -197,6 +197,12 @@ fn refusals_are_in_the_words_of_the_flavour() {
             "usage: nc [-46cDdFhklNnrStUuvz] [-C certfile] [-e name] [-H hash] [-I length]",
         ),
         (Flavour::OpenBsd, "nc -l -p 80 81", 1, "nc: cannot use -p and -l"),
+        (
+            Flavour::Ncat,
+            "ncat -l --allow , 80",
+            2,
+            "Ncat: --allow and --allowfile name nobody, so nobody could connect.",
+        ),
         (Flavour::OpenBsd, "nc -l -s a 81", 1, "nc: cannot use -s and -l"),
         (Flavour::OpenBsd, "nc -C cert h 1", 1, "nc: you must specify -c to use -C"),
         (Flavour::OpenBsd, "nc -T noverify h 1", 1, "nc: you must specify -c to use TLS options"),

@@ -7,7 +7,7 @@ use super::super::plan::{
 use crate::dump::{Dump, Existing, Style};
 use adieu::exchange::ExchangeOptions;
 use adieu::tls::{Client, ClientConfig, Server, ServerConfig};
-use adieu::{InputSilence, Limits, Role, SocketOptions};
+use adieu::{DataPath, InputSilence, Limits, Role, SocketOptions};
 use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
@@ -64,6 +64,15 @@ pub(super) fn limits(plan: &Plan, side: Side) -> Limits {
         limits.input_grace(Duration::ZERO)
     } else {
         limits.give_up_input_after(GIVEN_UP).unused_input_grace(Duration::ZERO)
+    }
+}
+
+/// How the bytes go. Where the run ends by itself, through a buffer of ours: what stands in it then, because stdout has not taken it, is
+/// known to be lost. What a direct way leaves in the kernel is not.
+pub(super) fn data_path(plan: &Plan) -> DataPath {
+    match plan.at_input_end {
+        AtInputEnd::Quit { .. } => DataPath::Portable,
+        _ => DataPath::Auto,
     }
 }
 

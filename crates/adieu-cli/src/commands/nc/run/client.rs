@@ -48,6 +48,7 @@ fn options(run: &Run) -> Result<ConnectOptions, String> {
     let mut options = ConnectOptions::new()
         .limits(choices::limits(plan, Side::Connects))
         .socket(choices::socket(plan))
+        .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
     if let AtInputEnd::Quit { .. } = plan.at_input_end {
         let last = Arc::clone(&run.last_received);

@@ -43,6 +43,7 @@ fn options(run: &Run) -> Result<ListenOptions, String> {
     let mut options = ListenOptions::new()
         .limits(choices::limits(plan, Side::Listens))
         .socket(choices::socket(plan))
+        .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
     if let Some(tls) = &plan.tls {
         let server = choices::tls_server(tls)?;

@@ -42,7 +42,7 @@ impl Verdict {
                     let said = format!("Idle timeout expired ({} ms).", limit.as_millis());
                     return Self { flavours: 1, said: Some(said), hidden: None };
                 }
-                unacknowledged(report).map_or_else(Self::good, Self::hides)
+                lost(report).map_or_else(Self::good, Self::hides)
             }
             // The time after stdin's end is over, and the peer was not done.
             Ending::Indeterminate { missing: Missing::PeerEof }
@@ -54,10 +54,10 @@ impl Verdict {
             }
             // The time after stdin's end is over.
             Ending::Indeterminate { missing: Missing::PeerEof } if ends_by_itself(plan) => {
-                unacknowledged(report).map_or_else(Self::good, Self::hides)
+                lost(report).map_or_else(Self::good, Self::hides)
             }
             Ending::TimedOut { timer: Timer::Idle } if ends_by_itself(plan) => {
-                Self::hides(unacknowledged(report).unwrap_or_else(|| report.to_string()))
+                Self::hides(lost(report).unwrap_or_else(|| report.to_string()))
             }
             Ending::Indeterminate { missing: Missing::Acknowledgement }
                 if report.transport == Some(Transport::Unix) =>
@@ -93,8 +93,14 @@ fn ends_by_itself(plan: &Plan) -> bool {
     plan.send_only || matches!(plan.at_input_end, AtInputEnd::Quit { .. })
 }
 
-/// What the peer has not acknowledged, in a sentence. `None`: nothing, as far as this transport can tell.
-fn unacknowledged(report: &Report) -> Option<String> {
-    let bytes = report.bytes_unacknowledged.filter(|bytes| *bytes > 0)?;
-    Some(format!("{bytes} of {} bytes were not acknowledged by the peer: {report}", report.bytes_accepted))
+/// What did not get to its end, in a sentence: what the peer has not acknowledged, or what our stdout has not taken. `None`: nothing,
+/// as far as this transport can tell.
+fn lost(report: &Report) -> Option<String> {
+    if let Some(bytes) = report.bytes_unacknowledged.filter(|bytes| *bytes > 0) {
+        let all = report.bytes_accepted;
+        return Some(format!("{bytes} of {all} bytes were not acknowledged by the peer: {report}"));
+    }
+    let received = report.bytes_received;
+    let bytes = received.saturating_sub(report.bytes_written + report.bytes_discarded);
+    (bytes > 0).then(|| format!("{bytes} of {received} received bytes were not written to stdout: {report}"))
 }
