@@ -201,7 +201,7 @@ fn refusals_are_in_the_words_of_the_flavour() {
             Flavour::Ncat,
             "ncat -l --allow , 80",
             2,
-            "Ncat: --allow and --allowfile name nobody, so nobody could connect.",
+            "Ncat: --allow and --allowfile name nobody, so nobody could connect. QUITTING.",
         ),
         (Flavour::OpenBsd, "nc -l -s a 81", 1, "nc: cannot use -s and -l"),
         (Flavour::OpenBsd, "nc -C cert h 1", 1, "nc: you must specify -c to use -C"),
