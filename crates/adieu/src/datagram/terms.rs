@@ -89,8 +89,9 @@ impl Exchange {
         self
     }
 
-    /// The exchange is over once this is raised, as by a silence: for a service, which has no other end. The interrupt of the options
-    /// breaks it off instead.
+    /// The exchange is over once this is raised, as by a silence: for a service, which has no other end. If our output has not taken
+    /// everything by then, the ending is [`Interrupted`](crate::Ending::Interrupted). The interrupt of the options breaks it off in any
+    /// case.
     pub fn end_when(mut self, raised: &Interrupt) -> Self {
         self.end = Some(raised.clone());
         self

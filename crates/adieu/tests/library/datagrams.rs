@@ -656,6 +656,36 @@ fn what_ends_a_service_is_an_end_and_what_interrupts_it_is_none() {
     assert_eq!(report.ending(), Ending::Connectionless, "{report}");
 }
 
+/// A pipe that nobody reads.
+#[cfg(unix)]
+#[test]
+fn a_service_whose_output_has_not_taken_everything_is_interrupted() {
+    const PIECE: usize = 20_000;
+    let (received_one, have_come) = mpsc::channel();
+    let options = ListenOptions::new().limits(Limits::new().deadline(BOUND)).observer(move |_, event| {
+        if let adieu::Event::Received { .. } = event {
+            let _ = received_one.send(());
+        }
+    });
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (_reader, writer) = std::io::pipe().expect("descriptors are left");
+    let output = Output::try_from(std::fs::File::from(std::os::fd::OwnedFd::from(writer))).expect("a pipe");
+    let end = Interrupt::new().expect("descriptors are left");
+    let terms = Exchange::new().silence(None).end_when(&end);
+    let receiving = thread::spawn(move || terms.run_with_all(bound, Input::empty(), output));
+    let (client, _) = socket("127.0.0.1");
+    // A pipe takes 64 KiB.
+    for _ in 0..4 {
+        client.send_to(&vec![b'x'; PIECE], to).expect("loopback");
+        have_come.recv_timeout(BOUND).expect("it comes");
+    }
+    end.raise(Signal::Terminate);
+    let report = receiving.join().expect("no panic");
+    assert_eq!(report.ending(), Ending::Interrupted { signal: Signal::Terminate }, "{report}");
+    assert!(report.bytes_written < report.bytes_received, "{report}");
+}
+
 #[test]
 fn lines_are_translated_paced_and_shown() {
     let (server, endpoint) = socket("127.0.0.1");

@@ -15,7 +15,7 @@ use super::shape::Shape;
 use super::terms::Exchange;
 use crate::exchange::{Input, Output};
 use crate::os::{self, AsPollable, Watch};
-use crate::{Datagrams, Event, Report, SystemError, system_error};
+use crate::{Datagrams, Event, Interrupt, Report, SystemError, system_error};
 use adieu_proto::{Call, Ending, LocalEnd, Phase, Timer};
 use socket2::SockAddr;
 use std::collections::VecDeque;
@@ -204,12 +204,16 @@ impl Run {
         self.end(Ending::LocalFailure { end }, None, Some(system_error::of(error)));
     }
 
+    /// Whether nothing that was received or read stands here. What does is our own silence.
+    fn is_idle(&self) -> bool {
+        self.unwritten.is_empty() && self.outgoing.is_empty() && !self.shape.has_prepared()
+    }
+
     /// What is due first, and when.
     fn next_due(&self) -> Option<(Duration, Due)> {
         let timers = &self.session.left.options.timers;
         let deadline = timers.deadline.map(|at| (at, Due::TimeOut(Timer::Deadline)));
-        // What stands here is our own silence.
-        let is_idle = self.unwritten.is_empty() && self.outgoing.is_empty() && !self.shape.has_prepared();
+        let is_idle = self.is_idle();
         let quiet =
             self.terms.quiet.filter(|_| is_idle).map(|quiet| (self.last_passed + quiet, Due::Silence));
         let after_input = self.input_ended.filter(|_| is_idle).and_then(|ended| {
@@ -228,8 +232,11 @@ impl Run {
         }
         if let Some(signal) = self.session.raised() {
             self.end(Ending::Interrupted { signal }, None, None);
-        } else if self.terms.end.as_ref().is_some_and(|end| end.raised().is_some()) {
-            self.end(Ending::Connectionless, None, None);
+        } else if let Some(signal) = self.terms.end.as_ref().and_then(Interrupt::raised) {
+            // What is not handed on by then is lost.
+            let is_whole = self.is_idle();
+            let ending = if is_whole { Ending::Connectionless } else { Ending::Interrupted { signal } };
+            self.end(ending, None, None);
         } else if let Some((at, due)) = self.next_due()
             && at <= self.session.now()
         {
