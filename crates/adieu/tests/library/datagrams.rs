@@ -1,5 +1,9 @@
 //! Datagrams: their boundaries, what is told of those that do not arrive, and when an exchange of them is over.
 
+mod many;
+#[cfg(unix)]
+mod unix;
+
 use adieu::datagram::{self, Answer, Bound, Exchange, Probe};
 use adieu::exchange::{ExchangeOptions, Input, Output, Way};
 use adieu::{
@@ -202,99 +206,6 @@ fn the_first_peer_is_the_one_and_others_are_left_aside() {
     assert_eq!(first.recv(&mut room).ok(), Some(5));
 }
 
-/// Of many peers, one to whom there is no way any more.
-#[cfg(target_os = "linux")]
-#[test]
-fn an_answer_that_has_no_way_holds_nobody_up() {
-    use adieu_testkit::namespace::Namespaces;
-    let test = "an_answer_that_has_no_way_holds_nobody_up";
-    // The namespace is that of a thread.
-    thread::spawn(move || {
-        let Some(pair) = Namespaces::or_skip(test) else { return };
-        pair.enter_programs().expect("the namespace is there");
-        let ip = |change: &str| {
-            let words = ["address", change, "198.51.100.1/32", "dev", "lo"];
-            let done = std::process::Command::new("ip").args(words).status().expect("it is installed");
-            assert!(done.success(), "{change}");
-        };
-        let (received_one, has_come) = mpsc::channel();
-        let limits = Limits::new().deadline(BOUND);
-        let options = ListenOptions::new().limits(limits).observer(move |_, event| {
-            if let adieu::Event::Received { .. } = event {
-                let _ = received_one.send(());
-            }
-        });
-        let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
-        let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
-        ip("add");
-        let (client, _) = socket("198.51.100.1");
-        client.send_to(b"hello", to).expect("loopback");
-        let (input, go) = pieces(&[b"answer"]);
-        let terms = Exchange::new().silence(SHORT);
-        let answering = thread::spawn(move || terms.run_with_all(bound, input, Output::null()));
-        has_come.recv_timeout(BOUND).expect("it comes");
-        ip("del");
-        go.send(()).expect("it is read");
-        go.send(()).expect("its end is read");
-        let report = answering.join().expect("no panic");
-        assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (0, 1, 1)), "{report}");
-    })
-    .join()
-    .expect("no panic");
-}
-
-#[test]
-fn with_all_of_them_everything_is_taken_and_the_last_is_answered() {
-    let (received_one, have_come) = mpsc::channel();
-    let options = ListenOptions::new().limits(Limits::new().deadline(BOUND)).observer(move |_, event| {
-        if let adieu::Event::Received { .. } = event {
-            let _ = received_one.send(());
-        }
-    });
-    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
-    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
-    let (first, _) = socket("127.0.0.1");
-    let (second, _) = socket("127.0.0.1");
-    first.send_to(b"1", to).expect("loopback");
-    second.send_to(b"2", to).expect("loopback");
-    let (output, received) = Output::to_vec(1024);
-    let (input, go) = pieces(&[b"who?"]);
-    let answering =
-        thread::spawn(move || Exchange::new().receive_limit(3).run_with_all(bound, input, output));
-    // Its answer goes to whoever was the last, once both were received.
-    for _ in 0..2 {
-        have_come.recv_timeout(BOUND).expect("both come");
-    }
-    go.send(()).expect("it is read");
-    let mut room = [0; 16];
-    assert_eq!(second.recv(&mut room).ok(), Some(4));
-    first.send_to(b"3", to).expect("loopback");
-    let report = answering.join().expect("no panic");
-    assert_eq!(received.into_vec(), b"123");
-    assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (1, 0, 3)), "{report}");
-    assert_eq!(report.peer_address, None);
-}
-
-#[test]
-fn an_echo_sends_each_back_to_its_sender() {
-    let interrupt = Interrupt::new().expect("descriptors are left");
-    let options = ListenOptions::new().interrupt(&interrupt);
-    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
-    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
-    let answering = thread::spawn(move || Exchange::new().silence(None).echo_to_all(bound));
-    for text in [&b"one"[..], b"", b"three"] {
-        let (client, _) = socket("127.0.0.1");
-        client.send_to(text, to).expect("loopback");
-        let mut room = [0; 16];
-        let (n, from) = client.recv_from(&mut room).expect("it comes back");
-        assert_eq!((&room[..n], from), (text, to));
-    }
-    interrupt.raise(Signal::Terminate);
-    let report = answering.join().expect("no panic");
-    assert_eq!(report.ending(), Ending::Interrupted { signal: Signal::Terminate }, "{report}");
-    assert_eq!(counts(&report), (3, 0, 3));
-}
-
 #[test]
 fn who_expects_an_answer_is_told_that_none_came() {
     let (_silent, endpoint) = socket("127.0.0.1");
@@ -482,101 +393,6 @@ fn tokio_refuses_udp_with_a_sentence() {
     assert!(error.to_string().contains("UDP carries datagrams"), "{error}");
 }
 
-#[cfg(unix)]
-mod unix {
-    use super::*;
-    use std::os::unix::net::UnixDatagram;
-
-    #[test]
-    fn a_unix_socket_of_datagrams_is_answered_by_a_name_of_its_own() {
-        let directory = tempfile::tempdir().expect("room");
-        let path = directory.path().join("socket");
-        let server = UnixDatagram::bind(&path).expect("a new path");
-        let answering = thread::spawn(move || {
-            let mut room = [0; 64];
-            let (n, from) = server.recv_from(&mut room).expect("it comes");
-            let socket = socket2::Socket::from(server);
-            socket.send_to(&room[..n], &from_of(&from)).expect("it has a name");
-        });
-        let (output, answer) = Output::to_vec(64);
-        let terms = Exchange::new().receive_limit(1);
-        let report = terms.run(connect(&Endpoint::unix(&path)), Input::from_bytes("hello"), output);
-        answering.join().expect("no panic");
-        assert_eq!(answer.into_vec(), b"hello");
-        assert_eq!(report.transport, Some(Transport::UnixDatagram), "{report}");
-        assert!(report.to_string().ends_with("whether those sent were read is not told"), "{report}");
-    }
-
-    fn from_of(address: &std::os::unix::net::SocketAddr) -> socket2::SockAddr {
-        #[cfg(target_os = "linux")]
-        {
-            use std::os::linux::net::SocketAddrExt;
-            if let Some(name) = address.as_abstract_name() {
-                let name = std::str::from_utf8(name).expect("Linux makes it of digits");
-                return socket2::SockAddr::unix(format!("\0{name}")).expect("short");
-            }
-        }
-        socket2::SockAddr::unix(address.as_pathname().expect("it has a name")).expect("short")
-    }
-
-    #[test]
-    fn a_bound_one_takes_the_unnamed_and_cannot_answer_them() {
-        let directory = tempfile::tempdir().expect("room");
-        let path = directory.path().join("socket");
-        let bind = || Bound::bind(&Endpoint::unix(&path), &ListenOptions::new()).expect("a new path");
-        let bound = bind();
-        UnixDatagram::unbound().expect("a socket").send_to(b"hello", &path).expect("somebody receives");
-        let (output, received) = Output::to_vec(64);
-        let peer = bound.accept().expect("somebody has sent");
-        let report = Exchange::new().silence(SHORT).run(peer, Input::empty(), output);
-        assert_eq!((received.into_vec(), report.exit_code()), (b"hello".to_vec(), 0), "{report}");
-        assert!(!path.exists(), "the file goes with the socket");
-
-        let bound = bind();
-        UnixDatagram::unbound().expect("a socket").send_to(b"hello", &path).expect("somebody receives");
-        let peer = bound.accept().expect("somebody has sent");
-        let report = Exchange::new().run(peer, Input::from_bytes("hello?"), Output::null());
-        assert_eq!(report.exit_code(), 7, "{report}");
-        assert!(report.to_string().contains("has no name"), "{report}");
-    }
-
-    #[test]
-    fn an_echo_goes_on_after_somebody_without_a_name() {
-        let directory = tempfile::tempdir().expect("room");
-        let (path, own) = (directory.path().join("socket"), directory.path().join("own"));
-        let interrupt = Interrupt::new().expect("descriptors are left");
-        let options = ListenOptions::new().interrupt(&interrupt);
-        let bound = Bound::bind(&Endpoint::unix(&path), &options).expect("a new path");
-        let answering = thread::spawn(move || Exchange::new().silence(None).echo_to_all(bound));
-        UnixDatagram::unbound().expect("a socket").send_to(b"hello", &path).expect("somebody receives");
-        let named = UnixDatagram::bind(&own).expect("a new path");
-        named.set_read_timeout(Some(BOUND)).expect("a time");
-        named.send_to(b"hello?", &path).expect("somebody receives");
-        assert_eq!(named.recv(&mut [0; 16]).ok(), Some(6));
-        interrupt.raise(Signal::Terminate);
-        let report = answering.join().expect("no panic");
-        assert_eq!((counts(&report), report.bytes_discarded), ((1, 0, 2), 5), "{report}");
-    }
-
-    #[test]
-    fn one_that_nobody_receives_at_is_refused_at_once() {
-        let directory = tempfile::tempdir().expect("room");
-        let path = directory.path().join("socket");
-        let error = datagram::connect(&Endpoint::unix(&path), &options()).expect_err("it is not there");
-        assert_eq!(error.report().exit_code(), 3, "{error}");
-        drop(UnixDatagram::bind(&path).expect("a new path"));
-        let end = Instant::now() + BOUND;
-        let error = loop {
-            // A process that another test starts has it too for a moment.
-            match datagram::connect(&Endpoint::unix(&path), &options()) {
-                Err(error) => break error,
-                Ok(_) => assert!(Instant::now() < end, "it is dead"),
-            }
-        };
-        assert!(error.to_string().contains("ECONNREFUSED"), "{error}");
-    }
-}
-
 /// A host that does not exist says nothing, but our own system does: it looks for it on the wire in vain.
 #[cfg(target_os = "linux")]
 #[test]
@@ -645,45 +461,6 @@ fn a_port_alone_receives_at_every_address() {
     let peer = bound.accept().expect("somebody has sent");
     let report = Exchange::new().receive_limit(1).run(peer, Input::from_bytes("back"), output);
     assert_eq!(received.into_vec(), b"hello", "{report}");
-}
-
-#[test]
-fn what_ends_a_service_is_an_end_and_what_interrupts_it_is_none() {
-    let end = Interrupt::new().expect("descriptors are left");
-    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
-    end.raise(Signal::Terminate);
-    let report = Exchange::new().silence(None).end_when(&end).echo_to_all(bound);
-    assert_eq!(report.ending(), Ending::Connectionless, "{report}");
-}
-
-/// A pipe that nobody reads.
-#[cfg(unix)]
-#[test]
-fn a_service_whose_output_has_not_taken_everything_is_interrupted() {
-    const PIECE: usize = 20_000;
-    let (received_one, have_come) = mpsc::channel();
-    let options = ListenOptions::new().limits(Limits::new().deadline(BOUND)).observer(move |_, event| {
-        if let adieu::Event::Received { .. } = event {
-            let _ = received_one.send(());
-        }
-    });
-    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &options).expect("a port");
-    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
-    let (_reader, writer) = std::io::pipe().expect("descriptors are left");
-    let output = Output::try_from(std::fs::File::from(std::os::fd::OwnedFd::from(writer))).expect("a pipe");
-    let end = Interrupt::new().expect("descriptors are left");
-    let terms = Exchange::new().silence(None).end_when(&end);
-    let receiving = thread::spawn(move || terms.run_with_all(bound, Input::empty(), output));
-    let (client, _) = socket("127.0.0.1");
-    // A pipe takes 64 KiB.
-    for _ in 0..4 {
-        client.send_to(&vec![b'x'; PIECE], to).expect("loopback");
-        have_come.recv_timeout(BOUND).expect("it comes");
-    }
-    end.raise(Signal::Terminate);
-    let report = receiving.join().expect("no panic");
-    assert_eq!(report.ending(), Ending::Interrupted { signal: Signal::Terminate }, "{report}");
-    assert!(report.bytes_written < report.bytes_received, "{report}");
 }
 
 #[test]
