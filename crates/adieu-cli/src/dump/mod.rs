@@ -129,6 +129,11 @@ impl Dump {
         Connection { dump: Arc::clone(self), id }
     }
 
+    /// A connection is over, and nothing more comes of it.
+    pub(crate) fn forget(&self, id: u64) {
+        self.state().streams.remove(&id);
+    }
+
     /// The exit status of a run that had a dump, or none: what is missing in it, which was said, is a failure of ours.
     pub(crate) fn judge(dump: Option<&Self>, status: ExitStatus) -> ExitStatus {
         let has_failed = dump.is_some_and(|dump| dump.state().failure.is_some());
@@ -246,7 +251,7 @@ impl Connection {
             Style::Raw | Style::Ncat | Style::Traditional => Ok(()),
         };
         if let Event::Closed { .. } = event {
-            self.dump.state().streams.remove(&self.id);
+            self.dump.forget(self.id);
         }
     }
 

@@ -28,8 +28,12 @@ pub(super) fn serve_with(run: &Run, connection: Connection, exec: &Exec, running
     let (role, endpoint) = run.what_it_is(&connection);
     let command = command_of(run, &connection, exec);
     let exchange = ExchangeOptions::new().crlf(run.plan.crlf).telnet(run.plan.telnet);
-    let exchange = run.dumped(exchange, connection.id());
-    match command::serve(connection, exchange, command, ExecStatus::Check, None, &run.interrupt, running) {
+    let id = connection.id();
+    let exchange = run.dumped(exchange, id);
+    let served =
+        command::serve(connection, exchange, command, ExecStatus::Check, None, &run.interrupt, running);
+    run.forget(id);
+    match served {
         Served::Ended(report) => run.ended(&report),
         Served::Failed { end, error } => {
             let cause = NeverConnected::LocalFailure { end, error: &error };

@@ -78,8 +78,11 @@ impl Run {
                 return self.ended(&cause.report(&endpoint, role));
             }
         };
-        let options = self.dumped(choices::exchange(&self.plan), connection.id());
-        self.ended(&adieu::exchange_with(connection, input, output, options))
+        let id = connection.id();
+        let options = self.dumped(choices::exchange(&self.plan), id);
+        let report = adieu::exchange_with(connection, input, output, options);
+        self.forget(id);
+        self.ended(&report)
     }
 
     /// What a report says of a connection that cannot be used: our part in it, and its endpoint.
@@ -98,6 +101,11 @@ impl Run {
         }
         let parts: Vec<_> = self.dumps.iter().map(|dump| dump.of(id)).collect();
         options.tap(move |way, bytes| parts.iter().try_for_each(|part| part.crossed(way, bytes)))
+    }
+
+    /// Nothing more of this connection comes to the dumps.
+    pub(super) fn forget(&self, id: u64) {
+        self.dumps.iter().for_each(|dump| dump.forget(id));
     }
 
     /// Our two ends.
