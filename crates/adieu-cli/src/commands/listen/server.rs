@@ -64,12 +64,6 @@ impl Server {
 
         let listener = bind(plan, passed, printer)?;
         let endpoint = listener.local_endpoint().clone();
-        // Of a socket that was passed it is known only now.
-        if !plan.access.is_open() && matches!(endpoint, Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. })
-        {
-            complain(NOT_OF_A_NETWORK);
-            return Err(ExitStatus::Usage);
-        }
         if let Some(path) = &plan.port_file {
             port_file::write(path, &endpoint).map_err(|e| {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))

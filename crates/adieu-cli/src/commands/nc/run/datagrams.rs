@@ -8,6 +8,7 @@ use super::super::plan::{AtInputEnd, Mode, Plan, Transport};
 use super::choices::{self, Side};
 use super::client::{succeeded, unix_endpoint};
 use super::hosts;
+use super::listener;
 use super::session::{Done, Run};
 use crate::stdio;
 use adieu::datagram::{self, Answer, Bound, Exchange, Peer, Probe};
@@ -219,13 +220,13 @@ pub(super) fn listen(run: &Run) -> Done {
         .limits(choices::limits(plan, Side::Listens))
         .socket(choices::socket(plan))
         .interrupt(&run.interrupt);
-    let bound = match &plan.mode {
-        Mode::ListenUnix { path } => Bound::bind(&unix_endpoint(path), &options),
+    let endpoint = match &plan.mode {
+        Mode::ListenUnix { path } => unix_endpoint(path),
         Mode::Listen { host, port, .. } => {
             let port = port.unwrap_or(0);
             match hosts::addresses(plan, host.as_deref(), port) {
                 Ok(addresses) => match addresses.into_iter().next() {
-                    Some(address) => Bound::bind(&Endpoint::udp(address.ip().to_string(), port), &options),
+                    Some(address) => Endpoint::udp(address.ip().to_string(), port),
                     None => return run.refuse("the host has no address"),
                 },
                 Err(error) => {
@@ -236,14 +237,11 @@ pub(super) fn listen(run: &Run) -> Done {
         }
         Mode::Connect { .. } | Mode::ConnectUnix { .. } => unreachable!("it is a plan that receives first"),
     };
-    let bound = match bound {
+    let bound = match Bound::bind(&endpoint, &options) {
         Ok(bound) => bound,
         Err(error) => {
-            let words = error.system().and_then(|error| error.code).map_or_else(
-                || error.cause().to_string(),
-                |code| adieu_os::error_words(&std::io::Error::from_raw_os_error(code)),
-            );
-            return run.refuse(&words);
+            listener::report(run, &endpoint, &error);
+            return run.refuse(&listener::words(&error));
         }
     };
     say_bound(run, &bound);

@@ -111,12 +111,13 @@ fn bind_unix(run: &Run, path: &OsStr, options: &ListenOptions) -> Result<Listene
     }
 }
 
-fn report(run: &Run, endpoint: &Endpoint, error: &ListenError) {
+/// Reports a socket that does not listen.
+pub(super) fn report(run: &Run, endpoint: &Endpoint, error: &ListenError) {
     run.printer.report(&NeverConnected::CannotListen { error }.report(endpoint, Role::Listen));
 }
 
 /// What the system said of a socket that does not listen.
-fn words(error: &ListenError) -> String {
+pub(super) fn words(error: &ListenError) -> String {
     match error.system().and_then(|error| error.code) {
         Some(code) => adieu_os::error_words(&io::Error::from_raw_os_error(code)),
         None => error.cause().to_string(),
