@@ -64,7 +64,8 @@ fn what_datagrams_cannot_do_is_refused() {
 fn who_is_denied_sends_in_vain() {
     let address = own_address(210);
     let host = address.ip().to_string();
-    let listening = Listening::start(nc("ncat", &["-lvu", "--deny", "127.0.0.1", &host, "9000"]), address);
+    let args = ["-lvu", "-i", "500ms", "--deny", "127.0.0.1", &host, "9000"];
+    let listening = Listening::start(nc("ncat", &args), address);
     for (from, text) in [("127.0.0.1", "denied"), ("127.0.0.2", "let in")] {
         let sender = UdpSocket::bind((from, 0)).expect("loopback");
         sender.send_to(text.as_bytes(), address).expect("it receives");
@@ -96,4 +97,28 @@ fn a_signal_ends_a_scan() {
     kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.signal(), Some(2), "{output:?}");
+}
+
+#[test]
+fn ncat_that_listens_does_not_end_with_its_stdin() {
+    let address = own_address(220);
+    let host = address.ip().to_string();
+    let mut listening = Listening::start(nc("ncat", &["-luv", &host, "9000"]), address);
+    let mut stdout = listening.child.stdout.take().expect("it is a pipe");
+    let sender = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    sender.connect(address).expect("loopback");
+    let mut came = [0; 3];
+    sender.send(b"one").expect("it is there");
+    stdout.read_exact(&mut came).expect("it receives");
+    // It is still there after the time that it gives the last answers where it has sent something.
+    let end = std::time::Instant::now() + Duration::from_secs(1);
+    while std::time::Instant::now() < end {
+        assert_eq!(listening.child.try_wait().expect("a child"), None, "it ends although more may come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    sender.send(b"two").expect("it is there");
+    stdout.read_exact(&mut came).expect("it receives");
+    assert_eq!(&came, b"two");
+    listening.child.kill().expect("it runs");
+    listening.child.wait().expect("it ends");
 }

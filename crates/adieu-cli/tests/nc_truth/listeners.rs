@@ -114,3 +114,27 @@ fn tls_is_spoken_between_two_of_them() {
     let (status, out, said) = listening.end();
     assert_eq!((status, out.as_str()), (0, "over TLS\n"), "{said}");
 }
+
+#[test]
+fn who_has_no_stdin_receives_as_the_originals_do() {
+    for (test, name, option) in [(221, "nc", "-lv"), (222, "nc.traditional", "-lvp"), (223, "ncat", "-lv")] {
+        let address = own_address(test);
+        let host = address.ip().to_string();
+        let line = if name == "nc.traditional" {
+            format!("{option} 9000 -s {host}")
+        } else {
+            format!("{option} {host} 9000")
+        };
+        let script = format!("exec -a {name} \"$ADIEU\" {line} <&-");
+        let mut command = Command::new("bash");
+        command.args(["-c", &script]).env("ADIEU", env!("CARGO_BIN_EXE_adieu"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let listening = Listening::start(command, address);
+        let mut client = listening.connect();
+        client.write_all(b"hello\n").expect("it receives");
+        client.shutdown(std::net::Shutdown::Write).expect("connected");
+        assert_eq!(read_all(&mut client), "", "{name}");
+        let (status, out, said) = listening.end();
+        assert_eq!((status, out.as_str()), (0, "hello\n"), "{name}: {said}");
+    }
+}

@@ -27,8 +27,10 @@ fn terms(plan: &Plan) -> Exchange {
     let mut terms = Exchange::new().receive_limit(plan.receive_limit.map(u64::from));
     terms = terms.silence(match (plan.at_input_end, plan.flavour) {
         (AtInputEnd::Quit { after, .. }, _) => Some(after.max(AFTER_INPUT)),
-        // ncat ends with stdin.
-        (_, Flavour::Ncat) => Some(plan.idle_timeout.unwrap_or(AFTER_INPUT)),
+        // ncat ends with stdin, but not where it listens, or has none.
+        (_, Flavour::Ncat) if Side::of(&plan.mode) == Side::Connects && !plan.recv_only => {
+            Some(plan.idle_timeout.unwrap_or(AFTER_INPUT))
+        }
         // The others wait for more, for ever unless -w says otherwise.
         _ => plan.idle_timeout,
     });
@@ -39,9 +41,7 @@ fn terms(plan: &Plan) -> Exchange {
 }
 
 fn ends(run: &Run) -> Result<(Input, adieu::exchange::Output), Done> {
-    let input =
-        if run.plan.detached || run.plan.recv_only { Ok(Input::from_bytes("")) } else { stdio::input() };
-    match (input, stdio::output()) {
+    match (run.input(), stdio::output()) {
         (Ok(input), Ok(output)) => Ok((input, output)),
         (Err(error), _) | (_, Err(error)) => Err(run.refuse(&adieu_os::error_words(&error))),
     }

@@ -8,6 +8,7 @@ use super::choices::{self, Side};
 use super::verdict::Verdict;
 use super::voice::Voice;
 use crate::dump::Dump;
+use crate::os::{Standard, check_standard};
 use crate::printer::Printer;
 use crate::stdio;
 use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
@@ -108,13 +109,18 @@ impl Run {
         self.dumps.iter().for_each(|dump| dump.forget(id));
     }
 
+    /// What is sent. Whoever starts a netcat without a stdin has nothing to send, and can lose none of it.
+    pub(super) fn input(&self) -> std::io::Result<Input> {
+        let has_none = check_standard(Standard::Input).is_err();
+        if has_none || self.plan.detached || self.plan.recv_only {
+            return Ok(Input::from_bytes(""));
+        }
+        stdio::input()
+    }
+
     /// Our two ends.
     fn ends(&self) -> Result<(Input, Output), (LocalEnd, std::io::Error)> {
-        let input = if self.plan.detached || self.plan.recv_only {
-            Input::from_bytes("")
-        } else {
-            stdio::input().map_err(|error| (LocalEnd::Input, error))?
-        };
+        let input = self.input().map_err(|error| (LocalEnd::Input, error))?;
         let output = stdio::output().map_err(|error| (LocalEnd::Output, error))?;
         let output = if self.is_only_one() { output.closes_standard(Closes::Always) } else { output };
         Ok((input, output))
