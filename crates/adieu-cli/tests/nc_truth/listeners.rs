@@ -138,3 +138,33 @@ fn who_has_no_stdin_receives_as_the_originals_do() {
         assert_eq!((status, out.as_str()), (0, "hello\n"), "{name}: {said}");
     }
 }
+
+#[test]
+fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
+    for (test, name, full) in [(224, "nc", false), (225, "ncat", false), (226, "ncat", true)] {
+        let address = own_address(test);
+        let host = address.ip().to_string();
+        let mut command = nc(name, &["-lkv", &host, "9000"]);
+        if full {
+            command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("Linux has it"));
+        } else {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            command.stdout(writer);
+        }
+        let mut listening = Listening::start(command, address);
+        let mut client = listening.connect();
+        client.write_all(b"hello\n").expect("it receives");
+        let end = client.read(&mut [0; 1]).map_err(|error| error.kind());
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "{name}");
+        let until = std::time::Instant::now() + BOUND;
+        let status = loop {
+            if let Some(status) = listening.child.try_wait().expect("a child") {
+                break status;
+            }
+            assert!(std::time::Instant::now() < until, "{name} goes on: {:?}", listening.child.kill());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert_eq!(status.code(), Some(1), "{name}");
+    }
+}

@@ -262,7 +262,9 @@ static NCAT: &[Opt] = &[
     both('x', "hex-dump", Some("filename"), "Dump session data as hex to a file").differs(NOT_OF_DATAGRAMS),
     long("append-output", None, "Append rather than clobber specified output files"),
     both('i', "idle-timeout", Some("time"), "Idle read/write timeout"),
-    both('k', "keep-open", None, "Accept multiple connections in listen mode"),
+    both('k', "keep-open", None, "Accept multiple connections in listen mode").differs(
+        "without -e or -c, one client after another: ncat merges what several send at once into one stream, and sends stdin to all",
+    ),
     long("recv-only", None, "Only receive data, never send anything").variable(),
     both('p', "source-port", Some("port"), "Specify source port to use"),
     both('s', "source", Some("addr"), "Specify source address to use (doesn't affect -l)"),

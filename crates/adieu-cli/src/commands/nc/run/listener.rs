@@ -191,7 +191,7 @@ fn serve(run: &Run, listener: Listener) -> Done {
         };
         match done {
             Done::Signal(_) => return done,
-            done if !run.plan.keep_listening => return done,
+            done if !run.plan.keep_listening || run.output_is_gone.load(Ordering::Relaxed) => return done,
             Done::Exit(_) => {}
         }
     }

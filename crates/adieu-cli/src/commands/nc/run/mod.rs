@@ -66,6 +66,7 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         dumps,
         last_received: Arc::default(),
         passed: Default::default(),
+        output_is_gone: false.into(),
         plan,
     };
     if run.plan.flavour == Flavour::Ncat && run.voice.is_verbose() {

@@ -14,7 +14,7 @@ use crate::stdio;
 use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
 use adieu::{Connection, Ending, Endpoint, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A plan that runs, with what all of its connections share.
@@ -30,6 +30,8 @@ pub(super) struct Run {
     pub(super) last_received: Arc<AtomicU64>,
     /// Bytes that passed so far, to the peers and from them.
     pub(super) passed: [AtomicU64; 2],
+    /// Our output takes nothing more, from nobody.
+    pub(super) output_is_gone: AtomicBool,
 }
 
 /// How a run, or a part of it, is over.
@@ -132,6 +134,9 @@ impl Run {
         if let Ending::Interrupted { signal } = report.ending() {
             return Done::Signal(signal);
         }
+        if self.loses_output(report) {
+            self.output_is_gone.store(true, Ordering::Relaxed);
+        }
         let since_received = self.last_received.swap(0, Ordering::Relaxed);
         let verdict = Verdict::of(&self.plan, report, Duration::from_micros(since_received));
         if let Some(said) = &verdict.said {
@@ -146,6 +151,16 @@ impl Run {
                 Done::Exit(verdict.flavours.max(1))
             }
         }
+    }
+
+    /// Whether a listener that goes on would only lose what the next clients send: nobody reads our stdout any more. ncat ends with
+    /// whatever its output fails of.
+    fn loses_output(&self, report: &Report) -> bool {
+        let has_no_reader = report.error_code().is_some_and(|code| {
+            std::io::Error::from_raw_os_error(code).kind() == std::io::ErrorKind::BrokenPipe
+        });
+        report.ending() == (Ending::LocalFailure { end: LocalEnd::Output })
+            && (has_no_reader || self.plan.flavour == Flavour::Ncat)
     }
 
     /// What two of the flavours say at the end of how much has passed.
