@@ -57,7 +57,7 @@ impl Shell {
         let mut said = String::new();
         stderr.read_line(&mut said).expect("stderr is readable");
         assert!(said.contains("listening on"), "{line}: {said}");
-        Server { child, stderr, said }
+        Server { child, stderr, said, is_kept_open: line.contains("--keep-open") }
     }
 }
 
@@ -65,9 +65,16 @@ struct Server {
     child: Child,
     stderr: BufReader<ChildStderr>,
     said: String,
+    is_kept_open: bool,
 }
 
 impl Server {
+    /// Stops one that would serve for ever.
+    fn stop(&self) {
+        let stopped = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(stopped.expect("kill starts").success(), "it still runs");
+    }
+
     fn finish(mut self) -> String {
         self.stderr.read_to_string(&mut self.said).expect("stderr is readable");
         self.child.wait().expect("it can be waited for");
@@ -93,6 +100,7 @@ fn settled_line(line: &str) -> String {
             format!("{host}:PORT")
         }
         _ if word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.') => "TIME".to_owned(),
+        _ if word.strip_prefix('(').is_some_and(|time| time.parse::<f64>().is_ok()) => "(TIME".to_owned(),
         _ => word.to_owned(),
     });
     // A port with `:` behind it, as in "connect 127.0.0.1:9: Connection refused", is settled like the others.
@@ -139,6 +147,9 @@ fn check(document: &str) -> usize {
             }
             if kind != " server" {
                 for (server, shown) in servers.drain(..) {
+                    if server.is_kept_open {
+                        server.stop();
+                    }
                     let said = server.finish();
                     if let Some(shown) = shown {
                         assert_eq!(settled(&said), settled(&shown));
