@@ -95,16 +95,24 @@ fn settled(text: &str) -> Vec<String> {
 }
 
 fn settled_line(line: &str) -> String {
-    let words = line.trim_end_matches('\r').split_whitespace().map(|word| match word.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
-            format!("{host}:PORT")
+    let words = line.trim_end_matches('\r').split_whitespace().map(|word| {
+        match without_colon(word).rsplit_once(':') {
+            Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("{host}:PORT")
+            }
+            _ if word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+                "TIME".to_owned()
+            }
+            _ if word.strip_prefix('(').is_some_and(|time| time.parse::<f64>().is_ok()) => "(TIME".to_owned(),
+            _ => word.to_owned(),
         }
-        _ if word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.') => "TIME".to_owned(),
-        _ if word.strip_prefix('(').is_some_and(|time| time.parse::<f64>().is_ok()) => "(TIME".to_owned(),
-        _ => word.to_owned(),
     });
-    // A port with `:` behind it, as in "connect 127.0.0.1:9: Connection refused", is settled like the others.
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// An address may be followed by what is said of it.
+fn without_colon(word: &str) -> &str {
+    word.strip_suffix(':').unwrap_or(word)
 }
 
 /// A block's commands, each with what it must print.
