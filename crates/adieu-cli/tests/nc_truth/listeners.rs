@@ -145,6 +145,8 @@ fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
         let address = own_address(test);
         let host = address.ip().to_string();
         let mut command = nc(name, &["-lkv", &host, "9000"]);
+        // It stays open: at its end ncat sends a FIN, which is true, and may come before the reset.
+        command.stdin(Stdio::piped());
         if full {
             command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("Linux has it"));
         } else {
@@ -154,8 +156,10 @@ fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
         }
         let mut listening = Listening::start(command, address);
         let mut client = listening.connect();
-        // That nobody reads a pipe may be noticed before this comes.
-        let _ = client.write_all(b"hello\n");
+        // A pipe without a reader tells of it before anything has come, so the reset may be there before we write.
+        let end = client.write_all(b"hello\n").and_then(|()| client.read(&mut [0; 1]));
+        let end = end.map_err(|error| error.kind());
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset), "{name}");
         let until = std::time::Instant::now() + BOUND;
         let status = loop {
             if let Some(status) = listening.child.try_wait().expect("a child") {
