@@ -17,8 +17,9 @@ pub(super) fn over_stdout(socket: &OwnedSocket) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let sockets = [socket.as_fd()];
-    // There is room for one.
-    let _ = ancillary.push(SendAncillaryMessage::ScmRights(&sockets));
+    let is_in = ancillary.push(SendAncillaryMessage::ScmRights(&sockets));
+    // Without it, the reader would get a byte, and no socket.
+    assert!(is_in, "the space is that of one socket");
     rustix::io::retry_on_intr(|| {
         sendmsg(rustix::stdio::stdout(), &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)
     })?;
