@@ -93,14 +93,55 @@ fn ends_by_itself(plan: &Plan) -> bool {
     plan.send_only || matches!(plan.at_input_end, AtInputEnd::Quit { .. })
 }
 
+/// Whether peers acknowledge anything there. Over a Unix socket what is accepted is in the peer's buffer already.
+fn acknowledges(report: &Report) -> bool {
+    !matches!(report.transport, Some(Transport::Unix | Transport::Udp | Transport::UnixDatagram))
+}
+
 /// What did not get to its end, in a sentence: what the peer has not acknowledged, or what our stdout has not taken. `None`: nothing,
 /// as far as this transport can tell.
 fn lost(report: &Report) -> Option<String> {
-    if let Some(bytes) = report.bytes_unacknowledged.filter(|bytes| *bytes > 0) {
-        let all = report.bytes_accepted;
-        return Some(format!("{bytes} of {all} bytes were not acknowledged by the peer: {report}"));
+    let all = report.bytes_accepted;
+    match report.bytes_unacknowledged {
+        Some(0) => {}
+        Some(bytes) => {
+            return Some(format!("{bytes} of {all} bytes were not acknowledged by the peer: {report}"));
+        }
+        None if all > 0 && acknowledges(report) => {
+            return Some(format!("how many of {all} bytes were acknowledged is not known: {report}"));
+        }
+        None => {}
     }
     let received = report.bytes_received;
     let bytes = received.saturating_sub(report.bytes_written + report.bytes_discarded);
     (bytes > 0).then(|| format!("{bytes} of {received} received bytes were not written to stdout: {report}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adieu::{Endpoint, NeverConnected, Role};
+
+    #[test]
+    fn what_is_not_known_to_be_acknowledged_is_lost_where_peers_acknowledge() {
+        let endpoint = Endpoint::tcp("192.0.2.1", 1);
+        let cause = NeverConnected::LocalFailure { end: LocalEnd::Input, error: &std::io::Error::other("") };
+        for (transport, accepted, unacknowledged, is_lost) in [
+            (Some(Transport::Tcp), 10, Some(0), false),
+            (Some(Transport::Tcp), 10, Some(3), true),
+            (Some(Transport::Tcp), 10, None, true),
+            (Some(Transport::Tcp), 0, None, false),
+            (Some(Transport::Mptcp), 10, None, true),
+            (None, 10, None, true),
+            (Some(Transport::Unix), 10, None, false),
+            (Some(Transport::Udp), 10, None, false),
+            (Some(Transport::UnixDatagram), 10, None, false),
+        ] {
+            let mut report = cause.report(&endpoint, Role::Connect);
+            report.transport = transport;
+            (report.bytes_accepted, report.bytes_unacknowledged) = (accepted, unacknowledged);
+            let lost = lost(&report);
+            assert_eq!(lost.is_some(), is_lost, "{transport:?} {accepted} {unacknowledged:?}: {lost:?}");
+        }
+    }
 }
