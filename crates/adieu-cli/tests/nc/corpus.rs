@@ -72,6 +72,27 @@ impl Row {
         self.is_refused = true;
         self
     }
+
+    /// Whether one of its limits (`-w`, `-q`, `-i`) is a second.
+    pub(crate) fn is_short_of_time(&self) -> bool {
+        let words: Vec<_> = self.line.split_whitespace().collect();
+        words.iter().enumerate().any(|(place, word)| {
+            let Some(letters) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else {
+                return false;
+            };
+            let Some(at) = letters.find(['w', 'q', 'i']) else { return false };
+            let value = match &letters[at + 1..] {
+                "" => words.get(place + 1).copied().unwrap_or_default(),
+                glued => glued,
+            };
+            value == "1"
+        })
+    }
+
+    /// Whether a port of it has a service's name.
+    pub(crate) fn names_a_service(&self) -> bool {
+        self.line.contains("127.0.0.1 http")
+    }
 }
 
 const fn row(flavour: Flavour, line: &'static str, means: &'static str, scene: Scene) -> Row {

@@ -1,7 +1,7 @@
 //! The peers of the lines: servers that are there before a line runs, and clients of one that listens.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -122,7 +122,12 @@ impl Stream for TcpStream {
         let _ = self.shutdown(std::net::Shutdown::Write);
     }
 
+    /// Once the peer has read what was sent: a reset takes what is unread with it.
     fn reset(self: Box<Self>) {
+        let port = |address: io::Result<SocketAddr>| address.map(|address| address.port());
+        if let (Ok(here), Ok(there)) = (port(self.local_addr()), port(self.peer_addr())) {
+            until("the peer does not read", || has_been_read(here, there).then_some(()));
+        }
         socket2::SockRef::from(&*self).set_linger(Some(Duration::ZERO)).expect("linger can be set");
     }
 }
@@ -339,8 +344,6 @@ fn serve(mut stream: Box<dyn Stream>, server: Server, is_over: &AtomicBool) -> S
         Server::Cuts => {
             let asked = line(&mut stream);
             say(&mut stream, "half of an ans");
-            // So that the half is read before the reset comes.
-            std::thread::sleep(Duration::from_millis(100));
             stream.reset();
             asked
         }
@@ -445,6 +448,25 @@ fn is_in_table(protocol: &str, port: u16, state: &str) -> bool {
             table.lines().any(|line| line.contains(&format!(":{port:04X} ")) && line.contains(state))
         })
     })
+}
+
+/// Whether nothing is on its way from one port of this network to another, nor waits to be read there.
+fn has_been_read(from: u16, to: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/thread-self/net/tcp").unwrap_or_default();
+    let queues = |local: u16, remote: u16| {
+        table.lines().find_map(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let is_at =
+                |field: Option<&str>, port: u16| field.is_some_and(|f| f.ends_with(&format!(":{port:04X}")));
+            let (is_local, is_remote) = (is_at(fields.next(), local), is_at(fields.next(), remote));
+            let queues = fields.nth(1)?.split_once(':').filter(|_| is_local && is_remote)?;
+            Some((queues.0.to_owned(), queues.1.to_owned()))
+        })
+    };
+    let is_empty = |queue: &str| queue.bytes().all(|digit| digit == b'0');
+    // A peer that is gone reads nothing more.
+    queues(from, to).is_none_or(|(sending, _)| is_empty(&sending))
+        && queues(to, from).is_none_or(|(_, waiting)| is_empty(&waiting))
 }
 
 /// Sends a datagram to a port, once somebody is there.
