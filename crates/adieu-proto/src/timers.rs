@@ -176,6 +176,8 @@ pub(crate) struct Timers {
     held_since: Option<Time>,
     untouched_since: Option<Time>,
     check_at: Option<Time>,
+    /// A look may find our FIN acknowledged, from which the drain's limit counts.
+    begins_drain: bool,
     /// How long an answer takes at most, as the last look has it.
     answer_within: Option<Duration>,
 }
@@ -222,6 +224,7 @@ impl Timers {
         keep(&mut self.eof_missing_since, now, self.waiting.receive && situation.eof_missing);
         keep(&mut self.held_since, now, self.waiting.receive && situation.held_for_peer);
         keep(&mut self.untouched_since, now, situation.untouched);
+        self.begins_drain = config.drain_limit.is_some() && situation.fin_outstanding;
         match self.check_interval(config, situation) {
             None => self.check_at = None,
             // It is due when we wait for the peer again, however often we are busy with what it says.
@@ -256,7 +259,7 @@ impl Timers {
         if let (Some(at), Some(since)) = (self.untaken_held_at.take(), &mut self.untaken_since) {
             *since = since.saturating_add(now.saturating_sub(at)).min(now);
         }
-        if situation.alive && !self.may_look() {
+        if situation.alive && !self.hears_peer() {
             self.untaken_held_at = self.untaken_since.map(|_| now);
             return;
         }
@@ -334,8 +337,13 @@ impl Timers {
         self.check_at.filter(|_| self.may_look())
     }
 
-    /// While our output holds received bytes up, no look can decide anything.
+    /// While our output holds received bytes up, a look can only begin the drain's limit.
     fn may_look(&self) -> bool {
+        self.hears_peer() || (self.begins_drain && self.waiting.any())
+    }
+
+    /// Whether our own output holds up nothing of what the peer says.
+    fn hears_peer(&self) -> bool {
         self.waiting.any() && !self.waiting.output
     }
 }

@@ -177,3 +177,14 @@ fn what_stdout_has_not_taken_when_q_ends_is_told() {
     child.stderr.take().expect("it is a pipe").read_to_string(&mut said).expect("text");
     assert_eq!(status, Some(1), "{said}");
 }
+
+#[test]
+fn who_ends_with_stdin_waits_for_what_is_on_its_way() {
+    let text = "x".repeat(3_000_000);
+    for (name, args) in [("ncat", &["--send-only"][..]), ("nc.traditional", &["-q", "0"])] {
+        let (port, thread) = server(|mut stream| read_all(&mut stream).len());
+        let args: Vec<_> = args.iter().copied().chain(["127.0.0.1", &port]).collect();
+        assert_ends(&run(nc(name, &args), &text), 0, "");
+        assert_eq!(thread.join().expect("it reads"), text.len());
+    }
+}

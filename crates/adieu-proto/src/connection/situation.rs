@@ -111,9 +111,10 @@ impl Connection {
         if self.receive == ReceiveHalf::Eof || !self.is_undecided() {
             return None;
         }
-        let acks_are_unknown = self.evidence.fin_acknowledged.is_none();
+        // Nobody may have looked yet: what is outstanding is waited for, and only what cannot be told is not.
+        let is_outstanding = self.acks.is_outstanding(self.taken());
         let since = self.milestones.acknowledged;
-        let since = since.or(self.milestones.shutdown_send.filter(|_| acks_are_unknown));
+        let since = since.or(self.milestones.shutdown_send.filter(|_| !is_outstanding));
         Some(since?.saturating_add(limit))
     }
 

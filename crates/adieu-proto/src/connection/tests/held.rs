@@ -125,3 +125,22 @@ fn a_peer_that_ends_in_time_is_graceful_whatever_the_drain_limit() {
     c.handle_timeout(ms(50));
     assert_eq!(finish(&mut c, ms(50), clear(0)).ending, Ending::Graceful);
 }
+
+#[test]
+fn what_is_on_its_way_is_waited_for_also_while_our_output_is_held_up() {
+    let mut c = half_closed(Config { drain_limit: Some(Time::ZERO), ..Config::default() });
+    c.handle_timeout(ms(3));
+    assert!(!c.is_decided(), "nobody has looked whether it is acknowledged");
+    c.handle_waiting(ms(3), Waiting { output: true, ..Waiting::default() });
+    let mut now = ms(3);
+    for missing in [15, 1, 0] {
+        now = now.max(c.poll_timeout().expect("a look is due"));
+        time_out(&mut c, now, Waiting { output: true, ..Waiting::default() });
+        assert_eq!(c.poll_action(), Some(Action::Sample), "{missing}");
+        c.handle_sample(now, clear(missing));
+    }
+    c.handle_timeout(now);
+    let (ending, phase, last) = end(&mut c, now);
+    assert_eq!((ending, phase), (Ending::Indeterminate { missing: Missing::PeerEof }, Phase::Draining));
+    assert_eq!(last, Action::Close);
+}
