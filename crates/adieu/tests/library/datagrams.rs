@@ -10,6 +10,7 @@ use adieu::{
     ConnectOptions, Ending, Endpoint, Interrupt, Limits, ListenOptions, LocalEnd, Report, Role, Signal,
     Timer, Transport,
 };
+use adieu_testkit::scenario::is_wine;
 use std::net::UdpSocket;
 use std::sync::mpsc;
 use std::thread;
@@ -117,6 +118,9 @@ fn one_read_is_one_datagram_and_its_answer_comes_back() {
 
 #[test]
 fn where_nobody_receives_the_refusal_is_told() {
+    if is_wine() {
+        return; // It takes what ICMP tells, and does not hand it on.
+    }
     for host in ["127.0.0.1", "::1"] {
         let (gone, endpoint) = socket(host);
         close(gone);
@@ -133,6 +137,9 @@ fn where_nobody_receives_the_refusal_is_told() {
 
 #[test]
 fn a_peer_that_goes_after_it_has_answered_leaves_a_truncated_exchange() {
+    if is_wine() {
+        return; // It takes what ICMP tells, and does not hand it on.
+    }
     let (server, endpoint) = socket("127.0.0.1");
     let (input, go) = pieces(&[b"one", b"two"]);
     let answering = thread::spawn(move || {
@@ -358,7 +365,7 @@ fn a_probe_tells_an_answer_a_refusal_and_silence() {
     let Endpoint::Udp { port, .. } = endpoint else { panic!("it is one of UDP") };
     await_nobody_at(([127, 0, 0, 1], port).into());
     let answer = probe.wait(BOUND).ask(&connect(&endpoint));
-    assert!(matches!(&answer, Answer::Refused { .. }), "{answer:?}");
+    assert!(matches!(&answer, Answer::Refused { .. }) || is_wine(), "{answer:?}");
 }
 
 #[test]
