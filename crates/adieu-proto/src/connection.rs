@@ -329,6 +329,13 @@ impl Connection {
         self.fin_hold = Some(FinHold { until });
     }
 
+    /// Our FIN is not held back any more, for whatever reason it was. If our input has ended, it is sent now.
+    pub fn release_fin(&mut self, now: Time) {
+        self.fin_hold = None;
+        self.peer_grace_over = true;
+        self.update_timers(now);
+    }
+
     /// Whether our output took everything will be told with [`Connection::handle_output_ended`]. Until then our sending
     /// side is not shut down once the peer has ended its own: our FIN says that it was taken.
     pub fn await_output_end(&mut self) {

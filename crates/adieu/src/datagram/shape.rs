@@ -34,6 +34,7 @@ impl Shape {
             tap,
             send_only,
             recv_only,
+            receive_limit: _,
         } = options;
         let rate = || limit_rate.filter(|rate| *rate > 0).map(|rate| RateLimit::new(Some(rate)));
         Self {

@@ -101,6 +101,7 @@ impl Exchange {
     /// after each line makes a datagram of each. There is no FIN to be held back, so when that goes means nothing. With
     /// [`recv_only`](ExchangeOptions::recv_only) our input counts as ended from the beginning. Telnet is refused, in the report.
     pub fn shaped(mut self, options: ExchangeOptions) -> Self {
+        self.receive_limit = options.receive_limit.or(self.receive_limit);
         self.shape = options;
         self
     }

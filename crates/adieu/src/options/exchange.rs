@@ -69,6 +69,7 @@ pub struct ExchangeOptions {
     pub(crate) tap: Option<Tap>,
     pub(crate) send_only: bool,
     pub(crate) recv_only: bool,
+    pub(crate) receive_limit: Option<u64>,
 }
 
 impl ExchangeOptions {
@@ -151,6 +152,18 @@ impl ExchangeOptions {
         self
     }
 
+    /// Ends the exchange once this much was received: so many pieces of at most 16 KiB, as our kernel gave them, the peer's end being
+    /// one; or so many datagrams. 0 is taken for 1. Default: no such limit.
+    ///
+    /// Nothing more is read from our input and from the peer then. What was read is sent and written, our FIN goes at once, and the
+    /// connection is closed when the peer has acknowledged everything. If the peer has not ended by then, the ending is
+    /// [`Indeterminate`](crate::Ending::Indeterminate) with [`Missing::PeerEof`](crate::Missing::PeerEof). TCP keeps no borders
+    /// between what was sent: one piece may be half of what the peer sent at once, or all of it together.
+    pub fn receive_limit(mut self, receives: impl Into<Option<u64>>) -> Self {
+        self.receive_limit = receives.into().map(|receives| receives.max(1));
+        self
+    }
+
     pub(crate) fn held_fin(&self) -> Option<AtInputEnd> {
         let default = if self.recv_only { AtInputEnd::AfterPeer } else { AtInputEnd::HalfClose };
         Some(self.at_input_end.unwrap_or(default)).filter(|when| *when != AtInputEnd::HalfClose)
@@ -158,10 +171,20 @@ impl ExchangeOptions {
 
     /// Whether anything is asked for.
     pub(crate) fn is_plain(&self) -> bool {
-        let Self { at_input_end: _, crlf, limit_rate, line_delay, telnet, tap, send_only, recv_only } = self;
+        let Self {
+            at_input_end: _,
+            crlf,
+            limit_rate,
+            line_delay,
+            telnet,
+            tap,
+            send_only,
+            recv_only,
+            receive_limit,
+        } = self;
         let shapes = *crlf || *telnet || *send_only || *recv_only;
         let paces = limit_rate.is_some_and(|rate| rate > 0) || line_delay.is_some();
-        !(shapes || paces || tap.is_some() || self.held_fin().is_some())
+        !(shapes || paces || tap.is_some() || receive_limit.is_some() || self.held_fin().is_some())
     }
 }
 
@@ -175,6 +198,7 @@ impl fmt::Debug for ExchangeOptions {
             .field("telnet", &self.telnet)
             .field("send_only", &self.send_only)
             .field("recv_only", &self.recv_only)
+            .field("receive_limit", &self.receive_limit)
             .finish_non_exhaustive()
     }
 }

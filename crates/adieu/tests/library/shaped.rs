@@ -359,3 +359,56 @@ fn who_only_receives_ends_after_the_peer() {
         assert_eq!((ran.report.bytes_read, &ran.output[..]), (0, &b"news"[..]));
     });
 }
+
+#[test]
+fn so_many_receives_end_both_ways() {
+    over_each(|over| {
+        for when in [AtInputEnd::HalfClose, AtInputEnd::AfterPeer] {
+            // Two pieces are one receive where nobody reads in between.
+            let (has_come, wait) = std::sync::mpsc::channel();
+            let options =
+                ExchangeOptions::new().at_input_end(when).receive_limit(2).tap(move |way, bytes| {
+                    if way == Way::FromPeer {
+                        let _ = has_come.send(bytes.to_vec());
+                    }
+                    Ok(())
+                });
+            // It never ends by itself.
+            let (reader, mut writer) = io::pipe().expect("a pipe");
+            writer.write_all(b"hello").expect("it has room");
+            let ran = ran(
+                over,
+                ConnectOptions::new(),
+                Input::from_reader(reader).expect("an input"),
+                options,
+                move |mut peer| {
+                    let mut five = [0; 5];
+                    peer.read_exact(&mut five).expect("it is sent");
+                    peer.write_all(b"one").expect("it is taken");
+                    assert_eq!(wait.recv().as_deref(), Ok(&b"one"[..]));
+                    peer.write_all(b"two").expect("it is taken");
+                    let mut rest = Vec::new();
+                    peer.read_to_end(&mut rest).expect("it is a whole stream");
+                    (five, rest, peer)
+                },
+            );
+            drop(writer);
+            assert_eq!((&ran.peer.0, &ran.peer.1[..]), (b"hello", &b""[..]));
+            assert_eq!(String::from_utf8_lossy(&ran.output), "onetwo");
+            let missing = Ending::Indeterminate { missing: Missing::PeerEof };
+            assert_eq!(ran.report.ending(), missing, "{}", ran.report);
+        }
+    });
+}
+
+#[test]
+fn the_peers_end_is_a_receive() {
+    over_each(|over| {
+        let options = ExchangeOptions::new().receive_limit(1);
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let ran =
+            ran(over, ConnectOptions::new(), Input::from_reader(reader).expect("an input"), options, taken);
+        drop(writer);
+        assert!(ran.report.is_graceful(), "{}", ran.report);
+    });
+}

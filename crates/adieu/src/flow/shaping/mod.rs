@@ -10,6 +10,7 @@
 //! | telnet | the connection's receiving side; the answers come out of our input |
 //! | a tap | both sides of the connection |
 //! | nothing is received | our output |
+//! | so many receives | the connection's receiving side, and our input, which ends then |
 //! | a FIN that is held back | the connection's sending side, which tells the core |
 
 mod lines;
@@ -29,6 +30,9 @@ use telnet::Telnet;
 /// How long the peer of a connection that only sends may take to end its side after everything is acknowledged.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
+/// How much is received at once where receives are counted.
+const RECEIVED_AT_ONCE: usize = 16 * 1024;
+
 /// How much of our input is prepared at once.
 const PREPARED_AT_ONCE: usize = 16 * 1024;
 
@@ -40,6 +44,7 @@ pub(crate) struct Shaping {
     tap: Tapped,
     send_only: bool,
     held_fin: Option<AtInputEnd>,
+    receives: Option<Receives>,
 }
 
 impl Shaping {
@@ -59,6 +64,7 @@ impl Shaping {
             telnet: options.telnet.then(Telnet::default),
             held_fin: options.held_fin(),
             send_only: options.send_only,
+            receives: options.receive_limit.map(|left| Receives { left, has_ended: false, is_told: false }),
             tap: Tapped { tap: options.tap, failed: None },
         }
     }
@@ -92,6 +98,7 @@ impl Shaping {
             tap: &mut self.tap,
             rate: self.receive_rate.as_mut().filter(|_| !at_once),
             telnet: self.telnet.as_mut(),
+            receives: self.receives.as_mut(),
             answers: false,
             held_fin: None,
         };
@@ -110,9 +117,12 @@ impl Shaping {
             telnet.drop_answers();
         }
         let answers = self.telnet.as_ref().is_some_and(Telnet::has_answers);
-        let mut input = InputEnd { input, shape: &mut self.input, telnet: self.telnet.as_mut() };
-        let held_fin = self.held_fin;
-        let mut peer = PeerEnd { peer, tap: &mut self.tap, rate: None, telnet: None, answers, held_fin };
+        let is_enough = self.receives.as_mut().is_some_and(|receives| receives.are_over(peer));
+        let (shape, telnet) = (&mut self.input, self.telnet.as_mut());
+        let mut input = InputEnd { input, shape, telnet, is_counted: self.receives.is_some(), is_enough };
+        let held_fin = self.held_fin.filter(|_| !is_enough);
+        let mut peer =
+            PeerEnd { peer, tap: &mut self.tap, rate: None, telnet: None, receives: None, answers, held_fin };
         f(&mut Pair(&mut input, &mut peer))
     }
 
@@ -123,9 +133,44 @@ impl Shaping {
         f: impl FnOnce(&mut Loop<'_, PeerEnd<'_, H>>) -> R,
     ) -> R {
         let rate = self.receive_rate.as_mut();
-        let mut peer =
-            PeerEnd { peer, tap: &mut self.tap, rate, telnet: None, answers: false, held_fin: None };
+        let mut peer = PeerEnd {
+            peer,
+            tap: &mut self.tap,
+            rate,
+            telnet: None,
+            receives: None,
+            answers: false,
+            held_fin: None,
+        };
         f(&mut Loop(&mut peer))
+    }
+}
+
+/// How often something may still be received.
+struct Receives {
+    left: u64,
+    /// The peer has ended its side. Over TLS its FIN is still to come.
+    has_ended: bool,
+    /// The core knows that there are no more.
+    is_told: bool,
+}
+
+impl Receives {
+    /// Whether there are no more. The peer's end is not waited for then, once what came is handed on.
+    fn are_over<H: Handle>(&mut self, peer: &mut Peer<H>) -> bool {
+        if self.left > 0 {
+            return false;
+        }
+        let counts = peer.link.core.counts();
+        if !self.is_told && counts.received == counts.written + counts.discarded {
+            self.is_told = true;
+            let now = peer.link.now();
+            if !self.has_ended {
+                peer.link.core.limit_drain(Duration::ZERO);
+            }
+            peer.link.core.release_fin(now);
+        }
+        true
     }
 }
 
@@ -231,6 +276,10 @@ pub(crate) struct InputEnd<'a, S> {
     input: &'a mut S,
     shape: &'a mut InputShape,
     telnet: Option<&'a mut Telnet>,
+    /// It ends by what is received, which the way around us would not see.
+    is_counted: bool,
+    /// As much was received as was asked for: nothing more is read.
+    is_enough: bool,
 }
 
 impl<S> InputEnd<'_, S> {
@@ -239,7 +288,7 @@ impl<S> InputEnd<'_, S> {
     }
 
     fn is_plain(&self) -> bool {
-        self.telnet.is_none() && self.shape.is_plain()
+        self.telnet.is_none() && self.shape.is_plain() && !self.is_counted
     }
 }
 
@@ -254,7 +303,7 @@ impl<S: Source> Source for InputEnd<'_, S> {
         self.has_answers()
             || (!self.shape.has_ended
                 && self.shape.left().is_zero()
-                && (self.shape.has_prepared() || self.input.is_ready()))
+                && (self.shape.has_prepared() || self.is_enough || self.input.is_ready()))
     }
 
     fn pause(&self) -> Option<Duration> {
@@ -264,6 +313,10 @@ impl<S: Source> Source for InputEnd<'_, S> {
     fn read(&mut self, room: &mut [u8]) -> Gave {
         match &mut self.telnet {
             Some(telnet) if telnet.has_answers() => Gave::Bytes(telnet.take_answers(room)),
+            _ if self.is_enough && !self.shape.has_prepared() => {
+                self.shape.has_ended = true;
+                Gave::Ended
+            }
             _ => self.shape.read(self.input, room),
         }
     }
@@ -366,6 +419,8 @@ pub(crate) struct PeerEnd<'a, H: Handle> {
     /// Of what is received.
     rate: Option<&'a mut RateLimit>,
     telnet: Option<&'a mut Telnet>,
+    /// What is left of those that were asked for.
+    receives: Option<&'a mut Receives>,
     /// Answers wait in our input.
     answers: bool,
     held_fin: Option<AtInputEnd>,
@@ -373,7 +428,14 @@ pub(crate) struct PeerEnd<'a, H: Handle> {
 
 impl<H: Handle> PeerEnd<'_, H> {
     fn is_plain(&self) -> bool {
-        self.tap.tap.is_none() && self.rate.is_none() && self.telnet.is_none()
+        self.tap.tap.is_none() && self.rate.is_none() && self.telnet.is_none() && self.receives.is_none()
+    }
+
+    /// Something was received, or the peer's end.
+    fn has_received(&mut self) {
+        if let Some(receives) = &mut self.receives {
+            receives.left = receives.left.saturating_sub(1);
+        }
     }
 }
 
@@ -381,7 +443,9 @@ impl<H: Handle> Source for PeerEnd<'_, H> {
     const NOTHING_IS_END: bool = Peer::<H>::NOTHING_IS_END;
 
     fn is_open(&self) -> bool {
-        Source::is_open(self.peer) && self.telnet.as_ref().is_none_or(|telnet| !telnet.is_full())
+        Source::is_open(self.peer)
+            && self.telnet.as_ref().is_none_or(|telnet| !telnet.is_full())
+            && self.receives.as_ref().is_none_or(|receives| receives.left > 0 || receives.has_ended)
     }
 
     fn is_ready(&mut self) -> bool {
@@ -394,10 +458,19 @@ impl<H: Handle> Source for PeerEnd<'_, H> {
 
     fn read(&mut self, room: &mut [u8]) -> Gave {
         let most = self.rate.as_ref().map_or(room.len(), |rate| rate.piece(room.len()));
+        let most = if self.receives.is_some() { most.min(RECEIVED_AT_ONCE) } else { most };
         let n = match self.peer.read(&mut room[..most]) {
             Gave::Bytes(n) => n,
+            Gave::Ended => {
+                self.has_received();
+                if let Some(receives) = &mut self.receives {
+                    receives.has_ended = true;
+                }
+                return Gave::Ended;
+            }
             other => return other,
         };
+        self.has_received();
         self.tap.show(Way::FromPeer, &room[..n]);
         if let Some(rate) = &mut self.rate {
             rate.after(n as u64);
