@@ -367,8 +367,7 @@ pub(crate) const ROWS: &[Row] = &[
         "echo x | nc -W 1 127.0.0.1 9999",
         "ends after the first answer",
         Scene::Tcp(&[9999], Server::Stays),
-    )
-    .alone(1, ""),
+    ),
     debian("echo x | netcat -N 127.0.0.1 9999", "by its long name", Scene::Tcp(&[9999], Server::AtEnd)),
     debian(
         "{ echo a; sleep 0.2; echo b; } | nc -N 127.0.0.1 1000",
@@ -436,7 +435,8 @@ pub(crate) const ROWS: &[Row] = &[
         "ends after the first answer",
         Scene::Unix("ncspot.sock", Server::SaysAndEnds),
     )
-    .alone(1, ""),
+    // Whether what is to be sent comes before that answer, chance says.
+    .alone(0, "SSH-2.0-OpenSSH"),
     debian("nc -zU there.sock", "is a socket there", Scene::Unix("there.sock", Server::Takes)),
     debian("nc -zU gone.sock", "no socket is there", Scene::Nobody),
     debian("echo x | nc -U gone.sock", "no socket is there to ask", Scene::Nobody),

@@ -188,3 +188,20 @@ fn who_ends_with_stdin_waits_for_what_is_on_its_way() {
         assert_eq!(thread.join().expect("it reads"), text.len());
     }
 }
+
+#[test]
+fn w_ends_after_so_many_receives_whatever_is_open() {
+    let (port, serving) = server(|mut stream| {
+        stream.write_all(b"first\n").expect("it receives");
+        // It is no reset, and the peer's stdin is still open.
+        read_all(&mut stream)
+    });
+    let mut command = nc("nc", &["-W1", "127.0.0.1", &port]);
+    command.stdin(Stdio::piped());
+    let mut child = start(command);
+    let stdin = child.stdin.take();
+    let output = child.wait_with_output().expect("it ends");
+    drop(stdin);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "first\n"), "{output:?}");
+    assert_eq!(serving.join().expect("it has served"), "");
+}

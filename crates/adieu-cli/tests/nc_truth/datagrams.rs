@@ -122,3 +122,36 @@ fn ncat_that_listens_does_not_end_with_its_stdin() {
     listening.child.kill().expect("it runs");
     listening.child.wait().expect("it ends");
 }
+
+#[test]
+fn datagrams_are_dumped() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("dump");
+    let path = file.to_str().expect("text");
+    let (receiver, host) = receiver(227);
+    for (name, option, dumped) in [
+        ("ncat", "-o", "ask\nanswer"),
+        ("ncat", "-x", "0000   61 73 6b 0a"),
+        ("nc.traditional", "-o", "< 00000000 61 6e 73 77 65 72"),
+    ] {
+        let mut child = start({
+            let mut command = nc(name, &["-u", "-w", "1", option, path, &host, "9000"]);
+            command.stdin(Stdio::piped());
+            command
+        });
+        // It stays open until the answer is there, which ncat does not wait for.
+        let mut stdin = child.stdin.take().expect("it is a pipe");
+        stdin.write_all(b"ask\n").expect("it reads");
+        let mut datagram = [0; 64];
+        let (length, from) = receiver.recv_from(&mut datagram).expect("it sends");
+        assert_eq!(&datagram[..length], b"ask\n");
+        receiver.send_to(b"answer", from).expect("it is there");
+        let mut answer = [0; 6];
+        child.stdout.as_mut().expect("it is a pipe").read_exact(&mut answer).expect("it receives");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!((output.status.code(), &answer), (Some(0), b"answer"), "{output:?}");
+        let said = std::fs::read_to_string(&file).expect("it was written");
+        assert!(said.contains(dumped), "{name} {option}: {said}");
+    }
+}

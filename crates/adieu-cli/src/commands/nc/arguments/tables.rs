@@ -140,8 +140,7 @@ static DEBIAN: &[Opt] = &[
     flag('u', "UDP mode"),
     takes('V', "rtable", "Specify alternate routing table").refused(NO_TABLES),
     flag('v', "Verbose"),
-    takes('W', "recvlimit", "Terminate after receiving a number of packets")
-        .differs("only with -u: a stream has no packets that could be counted"),
+    takes('W', "recvlimit", "Terminate after receiving a number of packets"),
     takes('w', "timeout", "Timeout for connects and final net reads"),
     takes('X', "proto", "Proxy protocol: \"4\", \"5\" (SOCKS) or \"connect\""),
     takes('x', "addr[:port]", "Specify proxy address and port"),
@@ -189,8 +188,7 @@ static OPENBSD: &[Opt] = &[
     flag('u', "UDP mode"),
     takes('V', "rtable", "Specify alternate routing table").refused(NO_TABLES),
     flag('v', "Verbose"),
-    takes('W', "recvlimit", "Terminate after receiving a number of packets")
-        .differs("only with -u: a stream has no packets that could be counted"),
+    takes('W', "recvlimit", "Terminate after receiving a number of packets"),
     takes('w', "timeout", "Timeout for connects and final net reads"),
     takes('X', "proto", "Proxy protocol: \"4\", \"5\" (SOCKS) or \"connect\""),
     takes('x', "addr[:port]", "Specify proxy address and port"),
@@ -214,7 +212,7 @@ static TRADITIONAL: &[Opt] = &[
         "-l with a bare number is refused: the original takes it for a host, and waits at a random port for ever",
     ),
     flag('n', "numeric-only IP addresses, no DNS"),
-    takes('o', "file", "hex dump of traffic").differs(NOT_OF_DATAGRAMS),
+    takes('o', "file", "hex dump of traffic"),
     takes('p', "port", "local port number"),
     flag('r', "randomize local and remote ports"),
     takes('q', "secs", "quit after EOF on stdin and delay of secs"),
@@ -230,7 +228,6 @@ static TRADITIONAL: &[Opt] = &[
     REPORT_FILE,
 ];
 
-const NOT_OF_DATAGRAMS: &str = "with -u it is refused: datagrams are not dumped";
 const NOT_TELNET: &str = "with -u it is refused: TELNET is spoken over streams";
 const NOT_PASSED: &str = "with -u it is refused: only a connected socket is passed";
 const NOT_RUN: &str = "with -u it is refused: datagrams have no end that a command could read";
@@ -258,8 +255,8 @@ static NCAT: &[Opt] = &[
     both('h', "help", None, "Display this help screen"),
     both('d', "delay", Some("time"), "Wait between read/writes"),
     both('l', "listen", None, "Bind and listen for incoming connections"),
-    both('o', "output", Some("filename"), "Dump session data to a file").differs(NOT_OF_DATAGRAMS),
-    both('x', "hex-dump", Some("filename"), "Dump session data as hex to a file").differs(NOT_OF_DATAGRAMS),
+    both('o', "output", Some("filename"), "Dump session data to a file"),
+    both('x', "hex-dump", Some("filename"), "Dump session data as hex to a file"),
     long("append-output", None, "Append rather than clobber specified output files"),
     both('i', "idle-timeout", Some("time"), "Idle read/write timeout"),
     both('k', "keep-open", None, "Accept multiple connections in listen mode").differs(

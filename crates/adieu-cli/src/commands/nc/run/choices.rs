@@ -95,7 +95,8 @@ pub(super) fn exchange(plan: &Plan) -> ExchangeOptions {
         .at_input_end(at_input_end)
         .crlf(plan.crlf)
         .telnet(plan.telnet)
-        .line_delay(plan.interval);
+        .line_delay(plan.interval)
+        .receive_limit(plan.receive_limit.map(u64::from));
     if plan.send_only {
         options = options.send_only();
     }
@@ -130,14 +131,8 @@ pub(super) fn dumps(plan: &Plan) -> Result<Vec<Arc<Dump>>, String> {
 /// Why this plan cannot be run by this transport. `None`: it can.
 pub(super) fn refusal(plan: &Plan) -> Option<&'static str> {
     let is_stream = matches!(plan.transport, Transport::Tcp | Transport::UnixStream);
-    if is_stream && plan.receive_limit.is_some() {
-        return Some("-W is not supported without -u: a stream has no packets that could be counted");
-    }
     if is_stream {
         return None;
-    }
-    if !plan.dumps.is_empty() {
-        return Some("a dump of datagrams is not supported");
     }
     if plan.exec.is_some() {
         return Some("a command is not supported with -u: datagrams have no end that it could read");

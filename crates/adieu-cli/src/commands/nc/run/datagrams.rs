@@ -23,9 +23,9 @@ use std::time::Duration;
 const AFTER_INPUT: Duration = Duration::from_millis(250);
 
 /// How the exchange of this plan ends.
-fn terms(plan: &Plan) -> Exchange {
-    let mut terms = Exchange::new().receive_limit(plan.receive_limit.map(u64::from));
-    terms = terms.silence(match (plan.at_input_end, plan.flavour) {
+fn terms(run: &Run) -> Exchange {
+    let plan = &run.plan;
+    let mut terms = Exchange::new().silence(match (plan.at_input_end, plan.flavour) {
         (AtInputEnd::Quit { after, .. }, _) => Some(after.max(AFTER_INPUT)),
         // ncat ends with stdin, but not where it listens, or has none.
         (_, Flavour::Ncat) if Side::of(&plan.mode) == Side::Connects && !plan.recv_only => {
@@ -37,7 +37,8 @@ fn terms(plan: &Plan) -> Exchange {
     if plan.flavour != Flavour::Traditional {
         terms = terms.silence_of_both(plan.idle_timeout);
     }
-    terms.shaped(choices::exchange(plan))
+    // There is one exchange, and its number means nothing.
+    terms.shaped(run.dumped(choices::exchange(plan), 0))
 }
 
 fn ends(run: &Run) -> Result<(Input, adieu::exchange::Output), Done> {
@@ -208,7 +209,7 @@ fn traditionally(plan: &Plan, host: &str, address: SocketAddr) -> String {
 
 fn converse(run: &Run, peer: Peer) -> Done {
     match ends(run) {
-        Ok((input, output)) => run.ended(&terms(&run.plan).run(peer, input, output)),
+        Ok((input, output)) => run.ended(&terms(run).run(peer, input, output)),
         Err(done) => done,
     }
 }
@@ -250,7 +251,7 @@ pub(super) fn listen(run: &Run) -> Done {
         return match ends(run) {
             Ok((input, output)) => {
                 // A service: only a silence that was asked for ends it.
-                let terms = terms(plan).silence(plan.idle_timeout);
+                let terms = terms(run).silence(plan.idle_timeout);
                 run.ended(&terms.run_with_all(bound, input, output))
             }
             Err(done) => done,

@@ -47,12 +47,13 @@ impl Verdict {
             // The time after stdin's end is over, and the peer was not done.
             Ending::Indeterminate { missing: Missing::PeerEof }
                 if matches!(plan.at_input_end, AtInputEnd::Quit { after, .. } if after > STILL_SENDING)
+                    && plan.receive_limit.is_none()
                     && !last_received.is_zero()
                     && report.ended_after.saturating_sub(last_received) < STILL_SENDING =>
             {
                 Self::hides(format!("the time of -q is over while the peer was still sending: {report}"))
             }
-            // The time after stdin's end is over.
+            // The time after stdin's end is over, or as much was received as was asked for.
             Ending::Indeterminate { missing: Missing::PeerEof } if ends_by_itself(plan) => {
                 lost(report).map_or_else(Self::good, Self::hides)
             }
@@ -88,9 +89,9 @@ fn is_silence_of(plan: &Plan, report: &Report) -> bool {
     plan.idle_timeout.is_some() && report.bytes_read == report.bytes_accepted
 }
 
-/// Whether the run ends some time after stdin has ended, whatever the peer does.
+/// Whether the run ends some time after stdin has ended, or after so many receives, whatever the peer does.
 fn ends_by_itself(plan: &Plan) -> bool {
-    plan.send_only || matches!(plan.at_input_end, AtInputEnd::Quit { .. })
+    plan.send_only || plan.receive_limit.is_some() || matches!(plan.at_input_end, AtInputEnd::Quit { .. })
 }
 
 /// Whether peers acknowledge anything there. Over a Unix socket what is accepted is in the peer's buffer already.
