@@ -105,7 +105,9 @@ fn shared(plan: &Plan) -> Vec<String> {
             all.extend([name.to_owned(), value]);
         }
     };
-    add("--idle-timeout", plan.idle_timeout.filter(|limit| !limit.is_zero()).map(duration));
+    // Over UDP nobody answers who does not want to, and a silence is the end.
+    let silence = if plan.transport == Transport::Udp { "--silence" } else { "--idle-timeout" };
+    add(silence, plan.idle_timeout.filter(|limit| !limit.is_zero()).map(duration));
     add("--receive-buffer", plan.socket.receive_buffer.map(|size| size.to_string()));
     add("--send-buffer", plan.socket.send_buffer.map(|size| size.to_string()));
     add("--tos", plan.socket.type_of_service.map(|tos| tos.to_string()));
@@ -183,7 +185,7 @@ fn connect(plan: &Plan, target: &str, notes: &mut Vec<String>) -> String {
                 "It waits for the peer's end, so that no answer is cut; --idle-timeout {after} bounds that."
             )
         } else {
-            format!("--idle-timeout {after} says how long it waits for answers.")
+            format!("--silence {after} says how long it waits for answers.")
         });
     }
     if plan.detached {
@@ -219,7 +221,15 @@ fn listen(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> St
     }
     if plan.keep_listening {
         notes.push(
-            "Each client is served on its own, several at once, and each has its line in the log.".to_owned(),
+            match (plan.transport, &plan.exec) {
+                (Transport::Udp, _) => "Everybody's datagrams are taken, and one line at the end counts them.",
+                (_, Some(_)) => "Clients are served at the same time, and each has its line in the log.",
+                (_, None) => {
+                    "One client is served after another, and each has its line in the log. For files there is \
+                     adieu receive --keep-open."
+                }
+            }
+            .to_owned(),
         );
     }
     if matches!(&plan.mode, Mode::Listen { host: None, .. }) {
