@@ -285,7 +285,7 @@ impl TransferOutcome {
                 )
             }
             Verdict::Incomplete { words, .. } => {
-                format!("not stored: {words} after {} received", count(self.moved, "byte"))
+                format!("not stored: {words} ({} received)", count(self.moved, "byte"))
             }
             Verdict::Local { words, .. } => words.clone(),
             Verdict::Interrupted { signal } => {

@@ -289,7 +289,7 @@ fn nothing_is_renamed_once_the_deadline_has_passed() {
     let deadline = Some(std::time::Instant::now());
     let (_, received) =
         over_tcp(&[source], &target, &How { deadline, ..How::default() }, &mut ignore, &mut ignore);
-    assert_eq!(words(&received), "not stored: the deadline passed after 7 bytes received");
+    assert_eq!(words(&received), "not stored: the deadline passed (7 bytes received)");
     let report = TransferReport::new(TransferRole::Receive, &received, false, 1, None);
     assert_eq!((report.result.name(), report.exit_code), ("incomplete", 5), "{report}");
     assert!(!target.exists() && partials(place.path()).is_empty());

@@ -8,7 +8,7 @@ use super::flavour::Flavour;
 
 /// What `-h` prints.
 pub(super) fn text(flavour: Flavour) -> String {
-    match flavour {
+    let own = match flavour {
         Flavour::Debian => {
             let version = "OpenBSD netcat (Debian patchlevel 1.219-1)";
             format!("{version}{}\n{}", AS_ADIEU, openbsd(flavour))
@@ -16,7 +16,10 @@ pub(super) fn text(flavour: Flavour) -> String {
         Flavour::OpenBsd => openbsd(flavour),
         Flavour::Traditional => traditional(),
         Flavour::Ncat => ncat(),
-    }
+    };
+    format!(
+        "{own}\nadieu nc --explain 'LINE' says what a line does, and what can go wrong with the original.\n"
+    )
 }
 
 const AS_ADIEU: &str = concat!(", as adieu ", env!("CARGO_PKG_VERSION"), " does it");

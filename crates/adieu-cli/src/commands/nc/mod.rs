@@ -71,7 +71,10 @@ impl<'a> Invocation<'a> {
         if self.words.first().is_some_and(|word| word == "--explain") {
             return self.explain(&around);
         }
-        match arguments::plan(&around, self.words) {
+        // Only ncat knows the word, and whoever tries it elsewhere wants what -h says.
+        let help = [OsString::from("-h")];
+        let asks_for_help = matches!(self.words, [word] if word == "--help");
+        match arguments::plan(&around, if asks_for_help { &help } else { self.words }) {
             Ok(plan) => run::run(plan),
             Err(stop) => stop.conclude(),
         }
