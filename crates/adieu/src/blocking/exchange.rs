@@ -313,7 +313,9 @@ impl Exchange {
     /// What nothing could be done about just now.
     fn wanted(&mut self) -> Wanted {
         let peer = &mut self.driven.peer;
-        let acknowledgement = peer.link.core.wants().acknowledgement;
+        // Where nothing more is received, only that is left to wait for.
+        let is_enough = self.shaping.as_ref().is_some_and(|shaping| shaping.has_received_enough());
+        let acknowledgement = is_enough || peer.link.core.wants().acknowledgement;
         let (out, into, direct) = match (&mut self.ends, &mut self.shaping) {
             (Ends::Local { input, output, up, down }, None) => {
                 (down.waits(&Pair(peer, output)), up.waits(&Pair(input, peer)), down.is_direct())

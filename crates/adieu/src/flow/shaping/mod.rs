@@ -80,6 +80,11 @@ impl Shaping {
         !self.send_only
     }
 
+    /// Whether as much was received as was asked for.
+    pub(crate) fn has_received_enough(&self) -> bool {
+        self.receives.as_ref().is_some_and(|receives| receives.left == 0)
+    }
+
     /// Why the tap failed, once.
     pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
         self.tap.failed.take()
