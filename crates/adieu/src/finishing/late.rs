@@ -11,16 +11,28 @@ pub(super) struct Late {
     /// How many more are taken. `None`: any number.
     left: Option<u64>,
     is_over_limit: bool,
+    /// The program's sink was called.
+    was_called: bool,
 }
 
 impl Late {
     pub(super) fn new(finish: &Finish) -> Self {
-        Self { sink: finish.late_sink.clone(), left: finish.late_limit, is_over_limit: false }
+        Self {
+            sink: finish.late_sink.clone(),
+            left: finish.late_limit,
+            is_over_limit: false,
+            was_called: false,
+        }
     }
 
     /// More came than was allowed.
     pub(super) fn is_over_limit(&self) -> bool {
         self.is_over_limit
+    }
+
+    /// Whether the program's sink was called since this was asked last.
+    pub(super) fn was_called(&mut self) -> bool {
+        std::mem::take(&mut self.was_called)
     }
 }
 
@@ -31,6 +43,7 @@ impl Sink for Late {
 
     fn give(&mut self, bytes: &[u8]) -> Took {
         let Some(sink) = &self.sink else { return Took::Refused };
+        self.was_called = true;
         // One that has panicked before may have lost bytes, and those of other connections; each tells its own failure.
         let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
         match sink(bytes) {

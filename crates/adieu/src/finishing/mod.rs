@@ -107,7 +107,8 @@ impl<H: Handle> Finishing<H> {
                 return true;
             }
             if !self.advance() {
-                self.is_cut_short = false;
+                // What a slow sink took of the time is no silence of the peer's, so that begins only with another turn.
+                self.is_cut_short = self.late.was_called();
                 break;
             }
         }

@@ -471,6 +471,27 @@ fn an_eof_that_is_the_programs_own_is_not_the_peers() {
     assert_eq!(error, AdoptError::ReceivingShut);
 }
 
+/// A sink that blocks takes time of which the loop knows only afterwards.
+#[test]
+fn what_a_slow_sink_takes_is_no_silence_of_the_peers() {
+    bounded("a slow sink", || {
+        let (ours, mut theirs) = pair();
+        let finish = Finish::new().idle_timeout(Duration::from_millis(400)).late_bytes(|_| Ok(()));
+        let began = Instant::now();
+        theirs.write_all(b"late").expect("there is room");
+        await_news(&ours);
+        let mut finisher = Finisher::begin(ours, &finish).expect("a connected stream");
+        for after in [0, 1000, 1000, 1399] {
+            let progress = finisher.advance(began + Duration::from_millis(after));
+            assert!(matches!(progress, Progress::Waiting), "{after} ms: {progress:?}");
+        }
+        let Progress::Finished(report) = finisher.advance(began + Duration::from_millis(1401)) else {
+            panic!("it is silent")
+        };
+        assert_eq!(report.timer(), Some(Timer::Idle), "{report}");
+    });
+}
+
 #[test]
 fn a_borrowed_socket_is_left_to_its_owner() {
     bounded("a borrowed socket", || {
