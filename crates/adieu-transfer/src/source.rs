@@ -110,7 +110,7 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// The name cannot be sent: see [`NameError`].
+    /// The name cannot be sent: see [`NameError`](crate::NameError).
     pub fn of(name: &str, source: impl Source + 'static) -> Result<Self, SourceError> {
         Self { named: Vec::new(), omit: Omit::default() }.and(name, source)
     }

@@ -12,8 +12,8 @@
 //!
 //! | wanted | call |
 //! | --- | --- |
-//! | to send to one peer, and receive its answers | [`connect`], then [`exchange`] |
-//! | the first who sends something as the one peer | [`Bound::bind`], [`Bound::accept`], then [`exchange`] |
+//! | to send to one peer, and receive its answers | [`connect`], then [`Exchange`] |
+//! | the first who sends something as the one peer | [`Bound::bind`], [`Bound::accept`], then [`Exchange`] |
 //! | whoever sends something | [`Exchange::run_with_all`], [`Exchange::echo_to_all`] |
 //! | whether somebody receives there | [`Probe`] |
 //!

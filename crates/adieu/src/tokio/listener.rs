@@ -65,7 +65,7 @@ impl Listener {
     /// # Errors
     ///
     /// - It is not a socket, not a stream socket of TCP or a Unix socket, or it does not listen
-    ///   ([`ListenCause::NotASocket`](crate::ListenCause::NotASocket) and its neighbours).
+    ///   ([`ListenCause::NotASocket`] and its neighbours).
     /// - An option cannot be set, or is for a socket that adieu opens ([`OptionError`](crate::OptionError)).
     ///
     /// # Platforms
@@ -148,7 +148,7 @@ impl Listener {
     }
 
     /// Waits for a client and accepts its connection. The TLS handshake is made later, by the first call on the connection.
-    /// Once the interrupt is raised this fails with [`ListenCause::Interrupted`](crate::ListenCause::Interrupted), even if
+    /// Once the interrupt is raised this fails with [`ListenCause::Interrupted`], even if
     /// clients are waiting.
     ///
     /// # Errors
