@@ -20,8 +20,9 @@ pub(super) fn over_stdout(socket: &OwnedSocket) -> io::Result<()> {
     let is_in = ancillary.push(SendAncillaryMessage::ScmRights(&sockets));
     // Without it, the reader would get a byte, and no socket.
     assert!(is_in, "the space is that of one socket");
+    // SIGPIPE is ignored in every program of Rust.
     rustix::io::retry_on_intr(|| {
-        sendmsg(rustix::stdio::stdout(), &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)
+        sendmsg(rustix::stdio::stdout(), &[IoSlice::new(&[0])], &mut ancillary, SendFlags::empty())
     })?;
     Ok(())
 }
