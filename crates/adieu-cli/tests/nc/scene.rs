@@ -32,7 +32,8 @@ pub(crate) enum Scene {
     Listens(u16, Client),
     /// The line listens at a Unix socket of this name.
     ListensUnix(&'static str, Client),
-    /// ncat at this port, with TLS and a certificate of its own: it answers a line, and ends.
+    /// openssl at this port, with TLS: it answers each line with what is in it, the other way round, and ends after its client. ncat
+    /// as a server drops its command's answer if the client's end comes first.
     Tls(u16),
     /// The line listens at this TCP port with TLS, and ncat is its client.
     ListensTls(u16),
@@ -89,9 +90,13 @@ pub(crate) enum Ends {
 }
 
 impl Scene {
-    /// It needs the real ncat as a peer.
-    pub(crate) fn needs_ncat(self) -> bool {
-        matches!(self, Self::Tls(_) | Self::ListensTls(_))
+    /// The program that is its peer.
+    pub(crate) fn counterpart(self) -> Option<&'static str> {
+        match self {
+            Self::Tls(_) => Some("openssl"),
+            Self::ListensTls(_) => Some("ncat"),
+            _ => None,
+        }
     }
 
     /// The line would go on for ever.
@@ -198,11 +203,10 @@ impl Peer {
                 })]
             }
             Scene::Tls(port) => {
-                let server = ["-l", "--ssl", "127.0.0.1", &port.to_string(), "-c", "read x; echo tls $x"];
-                let child = ncat(&server, Stdio::null());
-                until("ncat does not listen", || is_in_table("tcp", port, " 0A ").then_some(()));
+                let mut child = openssl_server(directory, port);
+                until("openssl does not listen", || is_in_table("tcp", port, " 0A ").then_some(()));
                 vec![std::thread::spawn(move || {
-                    child.wait_with_output().expect("it can be waited for");
+                    child.wait().expect("it can be waited for");
                     String::new()
                 })]
             }
@@ -431,6 +435,20 @@ fn talk(client: Client, connect: impl Fn() -> Option<Box<dyn Stream>>) -> Vec<St
         Client::Two | Client::TwoAsk => vec![one(1), one(2)],
         _ => vec![one(1)],
     }
+}
+
+/// openssl, as a server of one client with a certificate that nobody vouches for.
+fn openssl_server(directory: &Path, port: u16) -> Child {
+    let mut making = Command::new("openssl");
+    making.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    making.args(["-days", "2", "-subj", "/CN=localhost", "-out", "certificate.pem", "-keyout", "key.pem"]);
+    let made = making.current_dir(directory).stdin(Stdio::null()).output().expect("it was there before");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut command = Command::new("openssl");
+    command.args(["s_server", "-rev", "-quiet", "-naccept", "1", "-accept", &format!("127.0.0.1:{port}")]);
+    command.args(["-cert", "certificate.pem", "-key", "key.pem"]).current_dir(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("it was there before")
 }
 
 /// The real ncat, as a peer that speaks TLS.
