@@ -57,9 +57,10 @@ impl Relay {
         if is_about_to_stop(a) || is_about_to_stop(b) {
             self.pass_on_what_is_there(a, b);
         }
-        for peer in [&mut *a, &mut *b] {
-            peer.link.tick();
-            peer.link.act();
+        look_at_the_time(a);
+        if look_at_the_time(b) {
+            // An interrupt or a deadline of both may have come between the two looks: it is the other one's ending too.
+            look_at_the_time(a);
         }
         // Only now is it known which of the two is over.
         let told = pass_cut_on(a, b) | pass_cut_on(b, a);
@@ -137,6 +138,16 @@ impl Relay {
             b_to_a: report::direction(b, a, before_b.received, before_a.accepted),
         }
     }
+}
+
+/// Ends a connection whose interrupt or deadline has come. True: this did.
+fn look_at_the_time<H: Handle>(peer: &mut Peer<H>) -> bool {
+    let goes_on = |peer: &Peer<H>| !(peer.link.core.is_decided() || peer.link.core.is_leaving());
+    let went_on = goes_on(peer);
+    peer.link.tick();
+    let has_ended = went_on && !goes_on(peer);
+    peer.link.act();
+    has_ended
 }
 
 fn is_about_to_stop<H: Handle>(peer: &Peer<H>) -> bool {

@@ -1,7 +1,7 @@
 //! Cuts: whatever ends one side of a relay but an end of its stream is a reset of the other, after everything before it.
 
 use super::*;
-use adieu::{Interrupt, Limits, Side, Signal, SocketOptions, Timer};
+use adieu::{Event, Interrupt, Limits, Side, Signal, SocketOptions, Timer};
 use std::io::ErrorKind;
 
 const BY_PEER: Ending = Ending::Reset { by: Side::Peer };
@@ -302,5 +302,27 @@ fn an_interrupt_ends_both_sides_with_a_reset() {
         for direction in [relayed.a_to_b, relayed.b_to_a] {
             assert_eq!(direction.end, DirectionEnd::CutAtSource { ending });
         }
+    });
+}
+
+/// One interrupt of both sides is raised between the looks at the one and at the other: it is the ending of both all the same.
+#[test]
+fn an_interrupt_between_two_looks_is_the_ending_of_both_sides() {
+    on_both(|setup| {
+        let interrupt = Interrupt::new().expect("descriptors are left");
+        let raised = interrupt.clone();
+        let listen = setup.listen.interrupt(&interrupt).observer(move |_, event| {
+            // The client's side has been looked at, and the upstream side has not.
+            if matches!(event, Event::ShutdownSend { .. }) {
+                raised.raise(Signal::Terminate);
+            }
+        });
+        let setup = Setup { listen, onward: setup.onward.interrupt(&interrupt), ..setup };
+        let (client, upstream, relaying) = setup.pair();
+        upstream.shutdown(Shutdown::Write).expect("connected");
+        let relayed = relaying.join().expect("no panic");
+        let ending = Ending::Interrupted { signal: Signal::Terminate };
+        assert_eq!((relayed.a.ending(), relayed.b.ending()), (ending, ending));
+        drop(client);
     });
 }
