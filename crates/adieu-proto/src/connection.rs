@@ -517,8 +517,7 @@ impl Connection {
             return self.handle_give_up(now);
         }
         if is_due(self.fin_due_at()) {
-            self.fin_hold = None;
-            return self.update_timers(now);
+            return self.release_fin(now);
         }
         match &self.stage {
             Stage::Decided { .. } | Stage::Closed(_) => {}

@@ -44,6 +44,19 @@ fn a_held_fin_is_sent_when_its_time_has_come_although_the_peer_talks() {
 }
 
 #[test]
+fn a_held_fin_of_an_empty_stream_goes_when_its_time_has_come() {
+    // Without that time an empty input would keep our side open for the peer's end.
+    let mut c = Connection::new(Config { peer_grace: Some(ms(1000)), ..Config::default() });
+    c.handle_connected(ms(1));
+    c.hold_fin(Some(ms(50)));
+    c.handle_input_eof();
+    c.handle_timeout(ms(49));
+    assert_eq!((c.holds_fin(), c.poll_action()), (true, None));
+    c.handle_timeout(ms(50));
+    assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+}
+
+#[test]
 fn while_the_fin_is_held_the_silence_is_the_peers_and_the_whole_stream_is_closed() {
     let mut c = held(idle_of(100), None);
     let mut now = ms(1);
