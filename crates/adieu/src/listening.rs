@@ -55,7 +55,7 @@ impl fmt::Debug for Filter {
 }
 
 /// So many clients are turned away at a time: whoever waits for one hears of an interrupt after that, however many come.
-const TURNED_AWAY_AT_A_TIME: usize = 64;
+pub(crate) const TURNED_AWAY_AT_A_TIME: usize = 64;
 
 /// How many connections may wait to be accepted; the system caps it (`net.core.somaxconn`).
 pub(crate) const BACKLOG: i32 = 4096;
@@ -294,7 +294,17 @@ impl Listening {
 
     /// Accepts a connection if one is waiting. After many clients that are not let in, it gives up as if nobody were.
     pub(crate) fn try_accept<H: Opened>(&self) -> Result<Option<Link<H>>, ListenError> {
-        for _ in 0..TURNED_AWAY_AT_A_TIME {
+        self.try_accept_past(TURNED_AWAY_AT_A_TIME)
+    }
+
+    /// The same at a shutdown: whoever is let in is found behind all that the backlog can hold of those who are not.
+    pub(crate) fn try_accept_of_backlog<H: Opened>(&self) -> Result<Option<Link<H>>, ListenError> {
+        self.try_accept_past(usize::try_from(BACKLOG).unwrap_or_default())
+    }
+
+    /// Accepts a connection if one is waiting, and turns away so many clients at most.
+    fn try_accept_past<H: Opened>(&self, most: usize) -> Result<Option<Link<H>>, ListenError> {
+        for _ in 0..most {
             match os::try_accept(&self.socket).map_err(|e| self.cannot_accept(&e))? {
                 None => return Ok(None),
                 Some(accepted) if self.turns_away(&accepted) => {}

@@ -227,6 +227,11 @@ impl Listener {
         Ok(self.inner.try_accept()?.map(Connection::new))
     }
 
+    /// Accepts a connection if one is waiting, behind however many clients that are not let in.
+    pub(super) fn try_accept_of_backlog(&self) -> Result<Option<Connection>, ListenError> {
+        Ok(self.inner.try_accept_of_backlog()?.map(Connection::new))
+    }
+
     /// Accepts as [`accept`](Self::accept) does. `Ok(None)`: `stop` was raised.
     pub(super) fn accept_unless(&self, stop: &Interrupt) -> Result<Option<Connection>, ListenError> {
         while stop.raised().is_none() {

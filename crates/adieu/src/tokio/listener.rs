@@ -202,6 +202,11 @@ impl Listener {
         Ok(self.inner.try_accept()?.map(Connection::new))
     }
 
+    /// Accepts a connection if one is waiting, behind however many clients that are not let in.
+    pub(super) fn try_accept_of_backlog(&self) -> Result<Option<Connection>, ListenError> {
+        Ok(self.inner.try_accept_of_backlog()?.map(Connection::new))
+    }
+
     /// What aborts a server's connections, or why there is none.
     pub(super) fn abort_of_server(&self) -> Result<Interrupt, ListenError> {
         self.inner.abort_of_server()

@@ -193,7 +193,7 @@ where
     fn take_backlog(&mut self, listener: &Listener) {
         let Self { roll, abort, waiting, .. } = self;
         roll.take_backlog(waiting, || {
-            let connection = listener.try_accept().ok().flatten()?;
+            let connection = listener.try_accept_of_backlog().ok().flatten()?;
             Some(Self::enter(roll, abort, connection))
         });
     }

@@ -6,9 +6,10 @@ use crate::arms::{Arm, BOUND, on_both, runtime};
 use adieu::{Drained, Ending, Endpoint, Interrupt, ListenOptions, Report, ServerEvent, Signal, Transport};
 use adieu_testkit::scenario::is_wine;
 use setup::{
-    HALF, Observer, Setup, Work, answer_of, await_backlog, client_in_the_middle, echo, expect_reset,
+    HALF, LetsIn, Observer, Setup, Work, answer_of, await_backlog, client_in_the_middle, echo, expect_reset,
     read_half, read_rest,
 };
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
@@ -75,6 +76,33 @@ fn clients_in_the_backlog_are_served_after_the_shutdown() {
         assert_eq!(serving.load.most.load(Ordering::SeqCst), 1);
         let drained = serving.finish();
         assert_eq!((drained.ended.len(), drained.aborted.len()), (4, 0));
+        assert!(drained.ended.iter().all(Report::is_graceful));
+    });
+}
+
+#[test]
+fn clients_behind_many_that_are_not_let_in_are_served_after_the_shutdown() {
+    const STRANGERS: usize = 100;
+    on_both(|arm| {
+        let strangers = Arc::new(Mutex::new(HashSet::new()));
+        let known = Arc::clone(&strangers);
+        let lets_in: LetsIn = Arc::new(move |client| {
+            client.socket_addr().is_none_or(|at| !known.lock().expect("no panic").contains(&at))
+        });
+        let setup = Setup { at_once: Some(1), lets_in: Some(lets_in), ..Setup::default() };
+        let serving = arm.serve_with(setup, Work::Answer);
+        let first = serving.client_in_the_middle();
+        let denied: Vec<_> = (0..STRANGERS).map(|_| serving.connect()).collect();
+        let addresses = denied.iter().map(|client| client.local_addr().expect("it is connected"));
+        strangers.lock().expect("no panic").extend(addresses);
+        let mut client = serving.connect();
+        await_backlog(&serving.endpoint, STRANGERS + 1);
+        serving.handle.begin_shutdown(BOUND);
+        read_rest(first);
+        read_half(&mut client);
+        read_rest(client);
+        let drained = serving.finish();
+        assert_eq!((drained.ended.len(), drained.aborted.len()), (2, 0));
         assert!(drained.ended.iter().all(Report::is_graceful));
     });
 }

@@ -1,7 +1,7 @@
 //! A server that runs, on either face, and what its clients do.
 
 use crate::arms::{Arm, BOUND, runtime};
-use adieu::{Drained, Endpoint, ListenError, ListenOptions, Report, ServerEvent};
+use adieu::{Address, Drained, Endpoint, ListenError, ListenOptions, Report, ServerEvent};
 use adieu_testkit::scenario::is_wine;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -145,6 +145,8 @@ pub(super) struct Serving {
 
 pub(super) type Observer = Arc<dyn Fn(&ServerEvent<'_>) + Send + Sync>;
 
+pub(super) type LetsIn = Arc<dyn Fn(&Address) -> bool + Send + Sync>;
+
 pub(super) struct Setup {
     pub(super) endpoint: Endpoint,
     pub(super) options: ListenOptions,
@@ -152,6 +154,7 @@ pub(super) struct Setup {
     pub(super) is_shut_down_before: bool,
     pub(super) late_clients: Option<usize>,
     pub(super) observer: Option<Observer>,
+    pub(super) lets_in: Option<LetsIn>,
 }
 
 impl Default for Setup {
@@ -163,6 +166,7 @@ impl Default for Setup {
             is_shut_down_before: false,
             late_clients: None,
             observer: None,
+            lets_in: None,
         }
     }
 }
@@ -178,12 +182,14 @@ impl Arm {
         let (tell, told) = mpsc::channel();
         let load = Arc::new(Load::default());
         let shared = Arc::clone(&load);
-        let Setup { endpoint, options, at_once, is_shut_down_before, late_clients, observer } = setup;
+        let Setup { endpoint, options, at_once, is_shut_down_before, late_clients, observer, lets_in } =
+            setup;
+        let lets_in = lets_in.unwrap_or_else(|| Arc::new(|_| true));
         /// The same builder on both faces.
         macro_rules! server {
             ($listener:expr, $type:path, $handle:path) => {{
                 let endpoint = $listener.local_endpoint().clone();
-                let mut server = <$type>::new($listener)
+                let mut server = <$type>::new($listener.with_filter(move |client| lets_in(client)))
                     // Whoever asks no more is gone.
                     .observer(move |event| match event {
                         ServerEvent::Ended { report, .. } => drop(tell_report.send((*report).clone())),
