@@ -4,10 +4,10 @@ use super::open;
 use super::peer::Peer;
 use super::session::{Session, can_be_answered, is_of_the_way, room_for};
 use crate::endpoint::host_of;
-use crate::error::{ConnectCause, EndpointError, ListenCause, ListenError};
+use crate::error::{ConnectCause, EndpointError, ListenCause, ListenError, ResolveError};
 use crate::handle::address_of;
 use crate::link::Link;
-use crate::listening::bound_everywhere;
+use crate::listening::{TURNED_AWAY_AT_A_TIME, bound_everywhere};
 use crate::options::{OpenError, Purpose};
 use crate::os::{self, Arrived, AsPollable, Watch};
 use crate::{Address, Endpoint, Event, ListenOptions, Role, Transport, system_error};
@@ -144,7 +144,7 @@ impl Bound {
             ListenError::new(&self.endpoint, ListenCause::Accept(system_error::of(error)))
         };
         let mut room = vec![0; room_for(self.session.transport)];
-        let mut ignored = 0;
+        let mut ignored: u64 = 0;
         loop {
             if self.session.raised().is_some() {
                 return Err(ListenError::new(&self.endpoint, ListenCause::Interrupted));
@@ -152,7 +152,10 @@ impl Bound {
             match os::receive_datagram(&self.session.sock(), &mut room) {
                 Ok(arrived) if self.filter.as_ref().is_some_and(|filter| !filter.lets_in(&arrived.from)) => {
                     ignored += 1;
-                    continue;
+                    // However many come, the time is looked at.
+                    if !ignored.is_multiple_of(TURNED_AWAY_AT_A_TIME as u64) {
+                        continue;
+                    }
                 }
                 Ok(arrived) => {
                     room.truncate(arrived.length);
@@ -231,12 +234,7 @@ fn bind(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, ListenCa
             Ok((bound.map_err(unbound)?, Transport::Udp, None))
         }
         Endpoint::Udp { host, port } => {
-            let addresses = open::find(link, host, *port).map_err(|cause| match cause {
-                ConnectCause::Resolve(error) => ListenCause::Resolve(error),
-                ConnectCause::Unsuited(error) => ListenCause::Unsuited(error),
-                ConnectCause::System(error) => ListenCause::Listen(error),
-                _ => ListenCause::Interrupted,
-            })?;
+            let addresses = open::find(link, host, *port).map_err(not_found)?;
             let mut last = OpenError::System(io::ErrorKind::AddrNotAvailable.into());
             for address in addresses {
                 match bind_to(link, Domain::for_address(address), &address.into(), false) {
@@ -263,6 +261,19 @@ fn bind(link: &mut Link<Socket>, endpoint: &Endpoint) -> Result<Opened, ListenCa
     }
 }
 
+/// Why the addresses of a host to bind to are not known.
+fn not_found(cause: ConnectCause) -> ListenCause {
+    match cause {
+        ConnectCause::Resolve(error) => ListenCause::Resolve(error),
+        ConnectCause::Unsuited(error) => ListenCause::Unsuited(error),
+        ConnectCause::System(error) => ListenCause::Listen(error),
+        ConnectCause::TimedOut(_) => {
+            ListenCause::Resolve(ResolveError::of_system(&io::ErrorKind::TimedOut.into()))
+        }
+        _ => ListenCause::Interrupted,
+    }
+}
+
 /// `is_for_both`: a socket of IPv6 receives over IPv4 too.
 fn bind_to(
     link: &Link<Socket>,
@@ -277,4 +288,17 @@ fn bind_to(
     }
     socket.bind(address)?;
     Ok(open::prepared(socket, asked, domain != Domain::UNIX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookup_that_takes_too_long_is_no_interrupt() {
+        let cause = not_found(ConnectCause::TimedOut(Vec::new()));
+        assert!(matches!(&cause, ListenCause::Resolve(_)), "{cause:?}");
+        assert_eq!(cause.to_string(), "timed out");
+        assert!(matches!(not_found(ConnectCause::Interrupted), ListenCause::Interrupted));
+    }
 }

@@ -526,3 +526,37 @@ fn one_way_is_one_way() {
     assert_eq!(report.ending(), Ending::LocalFailure { end: LocalEnd::Socket });
     assert!(report.to_string().contains("telnet is spoken over streams"), "{report}");
 }
+
+/// Each that is not let in brings the next, so there is always one.
+#[test]
+fn however_many_are_not_let_in_the_time_is_kept() {
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (stranger, _) = socket("127.0.0.1");
+    stranger.send_to(b"let me in", to).expect("loopback");
+    let began = Instant::now();
+    let bound = bound.with_filter(move |_| {
+        if began.elapsed() < BOUND {
+            stranger.send_to(b"let me in", to).expect("loopback");
+        }
+        false
+    });
+    assert!(bound.accept_within(SHORT).expect("it receives").is_none());
+    assert!(began.elapsed() >= SHORT && began.elapsed() < BOUND);
+}
+
+#[test]
+fn who_is_let_in_is_found_without_any_time_to_wait() {
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (stranger, _) = socket("127.0.0.1");
+    let (friend, _) = socket("127.0.0.1");
+    let ours = friend.local_addr().ok();
+    stranger.send_to(b"let me in", to).expect("loopback");
+    friend.send_to(b"it is me", to).expect("loopback");
+    let peer = bound.with_filter(move |from| from.socket_addr() == ours).accept_within(Duration::ZERO);
+    assert_eq!(
+        peer.expect("it receives").expect("he has sent").peer_address().and_then(adieu::Address::socket_addr),
+        ours
+    );
+}
