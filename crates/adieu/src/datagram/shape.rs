@@ -64,12 +64,12 @@ impl Shape {
         self.discards
     }
 
-    fn sending_left(&self) -> Duration {
+    pub(super) fn sending_left(&self) -> Duration {
         let rate = self.sending.as_ref().map_or(Duration::ZERO, RateLimit::left);
         rate.max(self.line_delay.as_ref().map_or(Duration::ZERO, LineDelay::left))
     }
 
-    fn receiving_left(&self) -> Duration {
+    pub(super) fn receiving_left(&self) -> Duration {
         self.receiving.as_ref().map_or(Duration::ZERO, RateLimit::left)
     }
 

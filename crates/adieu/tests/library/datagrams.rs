@@ -560,3 +560,52 @@ fn who_is_let_in_is_found_without_any_time_to_wait() {
         ours
     );
 }
+
+#[test]
+fn our_own_pauses_are_nobodys_silence() {
+    let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (client, _) = socket("127.0.0.1");
+    for _ in 0..2 {
+        client.send_to(&[b'x'; 700], to).expect("loopback");
+    }
+    let peer = bound.accept_within(BOUND).expect("it receives").expect("somebody has sent");
+    let terms = Exchange::new().silence(SHORT).receive_limit(2);
+    let terms = terms.shaped(ExchangeOptions::new().limit_rate(1000));
+    let report = terms.run(peer, Input::empty(), Output::null());
+    assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (0, 0, 2)), "{report}");
+
+    let (_server, endpoint) = socket("127.0.0.1");
+    let terms = Exchange::new().silence_of_both(SHORT).silence(SHORT).datagram_size(4);
+    let terms = terms.shaped(ExchangeOptions::new().line_delay(5 * SHORT));
+    let report = terms.run(connect(&endpoint), Input::from_bytes("one\ntwo\n"), Output::null());
+    assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (2, 0, 0)), "{report}");
+}
+
+#[test]
+fn a_silence_beyond_the_end_of_the_clock_never_comes() {
+    for terms in [
+        Exchange::new().silence(Duration::MAX),
+        Exchange::new().silence_of_both(Duration::MAX),
+        // In place of the silence: the limit of the options.
+        Exchange::new().silence(None),
+    ] {
+        let (_silent, endpoint) = socket("127.0.0.1");
+        let limits = Limits::new().idle_timeout(Duration::MAX).deadline(SHORT);
+        let peer = datagram::connect(&endpoint, &ConnectOptions::new().limits(limits)).expect("loopback");
+        let report = terms.run(peer, Input::from_bytes("?"), Output::null());
+        assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
+    }
+    // Once something has come, it is the silence alone.
+    let bound = Bound::bind(
+        &Endpoint::udp("127.0.0.1", 0),
+        &ListenOptions::new().limits(Limits::new().deadline(SHORT)),
+    )
+    .expect("a port");
+    let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+    let (client, _) = socket("127.0.0.1");
+    client.send_to(b"hello", to).expect("loopback");
+    let peer = bound.accept_within(BOUND).expect("it receives").expect("somebody has sent");
+    let report = Exchange::new().silence(Duration::MAX).run(peer, Input::empty(), Output::null());
+    assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
+}

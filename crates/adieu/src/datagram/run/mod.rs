@@ -112,6 +112,7 @@ pub(super) struct Run {
     first_accepted: Option<Duration>,
     first_received: Option<Duration>,
     connected: Option<Duration>,
+    /// When something passed last, and our own pause after it is over: until then it is no silence of anybody else.
     last_passed: Duration,
     input_ended: Option<Duration>,
     /// The peer, or somebody on the way to it, has said that something did not arrive.
@@ -209,18 +210,18 @@ impl Run {
         self.unwritten.is_empty() && self.outgoing.is_empty() && !self.shape.has_prepared()
     }
 
-    /// What is due first, and when.
+    /// What is due first, and when. Once it has ended, only the deadline can be.
     fn next_due(&self) -> Option<(Duration, Due)> {
         let timers = &self.session.left.options.timers;
         let deadline = timers.deadline.map(|at| (at, Due::TimeOut(Timer::Deadline)));
-        let is_idle = self.is_idle();
-        let quiet =
-            self.terms.quiet.filter(|_| is_idle).map(|quiet| (self.last_passed + quiet, Due::Silence));
+        let is_idle = self.ended.is_none() && self.is_idle();
+        let quiet = self.terms.quiet.filter(|_| is_idle);
+        let quiet = quiet.map(|quiet| (self.last_passed.saturating_add(quiet), Due::Silence));
         let after_input = self.input_ended.filter(|_| is_idle).and_then(|ended| {
             let since = ended.max(self.last_passed);
             match timers.idle_timeout.filter(|_| self.counted.received == 0) {
-                Some(patience) => Some((since + patience, Due::TimeOut(Timer::Idle))),
-                None => self.terms.silence.map(|silence| (since + silence, Due::Silence)),
+                Some(patience) => Some((since.saturating_add(patience), Due::TimeOut(Timer::Idle))),
+                None => self.terms.silence.map(|silence| (since.saturating_add(silence), Due::Silence)),
             }
         });
         [deadline, quiet, after_input].into_iter().flatten().min_by_key(|(at, _)| *at)

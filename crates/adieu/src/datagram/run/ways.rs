@@ -9,6 +9,7 @@ use crate::{Datagrams, Event, SystemError, system_error};
 use adieu_proto::{Call, Ending, Fault, LocalEnd};
 use socket2::SockAddr;
 use std::io;
+use std::time::Duration;
 
 impl Run {
     // ---- from the peer ----
@@ -115,9 +116,9 @@ impl Run {
         self.counted.received += 1;
         self.received += length as u64;
         self.first_received.get_or_insert(now);
-        self.last_passed = now;
         self.session.observe(&Event::Received { bytes: length as u64 });
         self.show(Way::FromPeer, length);
+        self.note_passed(now, self.shape.receiving_left());
         if let Whom::One { kept, others, .. } = &mut self.whom {
             // This address has answered.
             (*kept, *others) = (None, Vec::new());
@@ -148,6 +149,11 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Something passed now, and nothing more does for this long because of us.
+    fn note_passed(&mut self, now: Duration, pause: Duration) {
+        self.last_passed = self.last_passed.max(now.saturating_add(pause));
     }
 
     /// Shows the first bytes of what was received.
@@ -285,15 +291,17 @@ impl Run {
         self.counted.sent += 1;
         self.accepted += length;
         self.first_accepted.get_or_insert(now);
-        self.last_passed = now;
         self.session.observe(&Event::Sent { bytes: length });
         if let Err(error) = self.shape.passed(Way::ToPeer, &bytes) {
             self.local_failure(LocalEnd::Output, &error);
         }
         if self.is_echo() {
+            // It pauses where it receives.
+            self.note_passed(now, Duration::ZERO);
             self.written += length;
             return;
         }
+        self.note_passed(now, self.shape.sending_left());
         if let Whom::One { kept, .. } = &mut self.whom
             && let Some(all) = kept
         {
