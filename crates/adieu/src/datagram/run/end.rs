@@ -4,7 +4,7 @@ use super::{Ended, Ours, Run, Whom};
 use crate::handle::address_of;
 use crate::os;
 use crate::{Event, Report, Role, system_error};
-use adieu_proto::{Ending, LocalEnd, Phase, Timer};
+use adieu_proto::{Ending, LocalEnd, Phase};
 use std::io;
 use std::time::Duration;
 
@@ -58,41 +58,38 @@ impl Run {
     /// Our output ends well if everything did, and is cut otherwise.
     fn end_output(&mut self) {
         let is_good = matches!(&self.ended, Some(ended) if ended.ending == Ending::Connectionless);
-        let Ours::Ends { output, .. } = &mut self.ours else { return };
-        if !is_good {
-            output.cut();
-            return;
-        }
-        let failure = loop {
+        let (ending, error) = loop {
+            let Ours::Ends { output, .. } = &mut self.ours else { return };
+            if !is_good {
+                return output.cut();
+            }
             match output.end() {
                 Ok(()) => return,
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    break Ended {
-                        ending: Ending::LocalFailure { end: LocalEnd::Output },
-                        phase: Phase::Closing,
-                        call: None,
-                        error: Some(system_error::of(&error)),
-                        at: self.session.now(),
-                    };
+                    break (Ending::LocalFailure { end: LocalEnd::Output }, Some(error));
                 }
                 Err(_) => {}
             }
             // A writer that never ends is bounded as everything is.
-            let now = self.session.now();
-            let deadline = self.session.left.options.timers.deadline;
-            let ending = match self.session.raised() {
-                Some(signal) => Some(Ending::Interrupted { signal }),
-                None => deadline.filter(|at| *at <= now).map(|_| Ending::TimedOut { timer: Timer::Deadline }),
-            };
-            if let Some(ending) = ending {
-                output.cut();
-                break Ended { ending, phase: Phase::Closing, call: None, error: None, at: now };
+            if let Some(ending) = self.brought_by_time() {
+                break (ending, None);
             }
-            let left = deadline.map(|at| at.saturating_sub(now));
-            if os::wait(&mut [output.watch(), self.session.watch_interrupt()], left).is_err() {
-                std::thread::yield_now();
+            let now = self.session.now();
+            let left = self.next_due().map(|(at, _)| at.saturating_sub(now));
+            let Ours::Ends { output, .. } = &self.ours else { return };
+            if let Err(error) = os::wait(&mut [output.watch(), self.session.watch_interrupt()], left) {
+                let end = LocalEnd::Socket;
+                self.session.observe(&Event::LocalFailure { end });
+                break (Ending::LocalFailure { end }, Some(error));
             }
         };
-        self.ended = Some(failure);
+        if ending != (Ending::LocalFailure { end: LocalEnd::Output })
+            && let Ours::Ends { output, .. } = &mut self.ours
+        {
+            output.cut();
+        }
+        let error = error.as_ref().map(system_error::of);
+        let (phase, at) = (Phase::Closing, self.session.now());
+        self.ended = Some(Ended { ending, phase, call: None, error, at });
     }
 }

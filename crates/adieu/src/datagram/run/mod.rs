@@ -227,24 +227,29 @@ impl Run {
         [deadline, quiet, after_input].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
-    fn look_at_the_time(&mut self) {
-        if self.ended.is_some() {
-            return;
-        }
+    /// What an interrupt or a time makes of it, if one has come. Once it has ended, our interrupt and the deadline still may.
+    fn brought_by_time(&self) -> Option<Ending> {
         if let Some(signal) = self.session.raised() {
-            self.end(Ending::Interrupted { signal }, None, None);
-        } else if let Some(signal) = self.terms.end.as_ref().and_then(Interrupt::raised) {
+            return Some(Ending::Interrupted { signal });
+        }
+        let end = self.terms.end.as_ref().filter(|_| self.ended.is_none());
+        if let Some(signal) = end.and_then(Interrupt::raised) {
             // What is not handed on by then is lost.
             let is_whole = self.is_idle();
-            let ending = if is_whole { Ending::Connectionless } else { Ending::Interrupted { signal } };
-            self.end(ending, None, None);
-        } else if let Some((at, due)) = self.next_due()
-            && at <= self.session.now()
+            return Some(if is_whole { Ending::Connectionless } else { Ending::Interrupted { signal } });
+        }
+        let (_, due) = self.next_due().filter(|(at, _)| *at <= self.session.now())?;
+        Some(match due {
+            Due::Silence => Ending::Connectionless,
+            Due::TimeOut(timer) => Ending::TimedOut { timer },
+        })
+    }
+
+    fn look_at_the_time(&mut self) {
+        if self.ended.is_none()
+            && let Some(ending) = self.brought_by_time()
         {
-            match due {
-                Due::Silence => self.end(Ending::Connectionless, None, None),
-                Due::TimeOut(timer) => self.end(Ending::TimedOut { timer }, None, None),
-            }
+            self.end(ending, None, None);
         }
     }
 
