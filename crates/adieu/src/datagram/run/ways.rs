@@ -305,7 +305,8 @@ impl Run {
         if let Whom::One { kept, .. } = &mut self.whom
             && let Some(all) = kept
         {
-            if all.iter().map(Vec::len).sum::<usize>() + bytes.len() > KEPT {
+            // All that this address was sent is kept so far, or nothing.
+            if self.accepted > KEPT as u64 {
                 *kept = None;
             } else {
                 all.push(bytes);
