@@ -19,6 +19,7 @@ pub(super) struct Shape {
     discards: bool,
     reads_nothing: bool,
     telnet: bool,
+    receive_limit: Option<u64>,
     /// What was read and has not been sent, each a datagram.
     prepared: VecDeque<Vec<u8>>,
 }
@@ -34,7 +35,7 @@ impl Shape {
             tap,
             send_only,
             recv_only,
-            receive_limit: _,
+            receive_limit,
         } = options;
         let rate = || limit_rate.filter(|rate| *rate > 0).map(|rate| RateLimit::new(Some(rate)));
         Self {
@@ -46,6 +47,7 @@ impl Shape {
             discards: send_only,
             reads_nothing: recv_only,
             telnet,
+            receive_limit,
             prepared: VecDeque::new(),
         }
     }
@@ -58,6 +60,10 @@ impl Shape {
 
     pub(super) const fn reads_nothing(&self) -> bool {
         self.reads_nothing
+    }
+
+    pub(super) const fn receive_limit(&self) -> Option<u64> {
+        self.receive_limit
     }
 
     pub(super) const fn discards(&self) -> bool {

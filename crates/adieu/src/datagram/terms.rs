@@ -31,7 +31,6 @@ pub struct Exchange {
     pub(super) silence: Option<Duration>,
     pub(super) quiet: Option<Duration>,
     pub(super) size: usize,
-    pub(super) receive_limit: Option<u64>,
     pub(super) end: Option<Interrupt>,
     pub(super) shape: ExchangeOptions,
 }
@@ -42,7 +41,6 @@ impl Default for Exchange {
             silence: Some(Self::SILENCE),
             quiet: None,
             size: Self::DATAGRAM_SIZE,
-            receive_limit: None,
             end: None,
             shape: ExchangeOptions::new(),
         }
@@ -83,9 +81,10 @@ impl Exchange {
         self
     }
 
-    /// The exchange is over once this many datagrams have been received. Default: none.
+    /// The exchange is over once this many datagrams have been received, 0 being taken for 1. Default: none. It is the
+    /// [limit](ExchangeOptions::receive_limit) of the options that it is [`shaped`](Self::shaped) by.
     pub fn receive_limit(mut self, datagrams: impl Into<Option<u64>>) -> Self {
-        self.receive_limit = datagrams.into();
+        self.shape = self.shape.receive_limit(datagrams);
         self
     }
 
@@ -101,8 +100,8 @@ impl Exchange {
     /// after each line makes a datagram of each. There is no FIN to be held back, so when that goes means nothing. With
     /// [`recv_only`](ExchangeOptions::recv_only) our input counts as ended from the beginning. Telnet is refused, in the report.
     pub fn shaped(mut self, options: ExchangeOptions) -> Self {
-        self.receive_limit = options.receive_limit.or(self.receive_limit);
-        self.shape = options;
+        let receive_limit = options.receive_limit.or(self.shape.receive_limit);
+        self.shape = options.receive_limit(receive_limit);
         self
     }
 }

@@ -609,3 +609,24 @@ fn a_silence_beyond_the_end_of_the_clock_never_comes() {
     let report = Exchange::new().silence(Duration::MAX).run(peer, Input::empty(), Output::null());
     assert_eq!(report.ending(), Ending::TimedOut { timer: Timer::Deadline }, "{report}");
 }
+
+#[test]
+fn a_limit_of_none_is_one_of_one_wherever_it_is_set() {
+    let options = || ExchangeOptions::new();
+    for (terms, received) in [
+        (Exchange::new().receive_limit(0), 1),
+        (Exchange::new().shaped(options().receive_limit(0)), 1),
+        (Exchange::new().receive_limit(2).shaped(options()), 2),
+        (Exchange::new().receive_limit(2).shaped(options().receive_limit(1)), 1),
+        (Exchange::new().shaped(options().receive_limit(1)).receive_limit(2), 2),
+    ] {
+        let bound = Bound::bind(&Endpoint::udp("127.0.0.1", 0), &ListenOptions::new()).expect("a port");
+        let to = bound.local_address().and_then(adieu::Address::socket_addr).expect("UDP has one");
+        let (client, _) = socket("127.0.0.1");
+        for _ in 0..3 {
+            client.send_to(b"hello", to).expect("loopback");
+        }
+        let report = terms.run_with_all(bound, Input::empty(), Output::null());
+        assert_eq!(counts(&report), (0, 0, received), "{report}");
+    }
+}

@@ -51,7 +51,7 @@ impl Run {
 
     /// Whether as many were received as were asked for.
     fn is_enough(&self) -> bool {
-        self.terms.receive_limit.is_some_and(|limit| self.counted.received >= limit)
+        self.shape.receive_limit().is_some_and(|limit| self.counted.received >= limit)
     }
 
     pub(super) fn is_echo(&self) -> bool {
