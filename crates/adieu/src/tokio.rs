@@ -32,6 +32,7 @@ mod connection;
 mod exchange;
 mod finish;
 mod finish_tls;
+mod inner;
 mod listener;
 mod raised;
 mod relay;

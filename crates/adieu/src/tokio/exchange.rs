@@ -3,7 +3,8 @@
 //! Two flows, or one, moved at each poll of one future. What waits for nothing is [`flow`](crate::flow)'s part; here are the
 //! wakers.
 
-use super::connection::{Connection, Inner};
+use super::connection::Connection;
+use super::inner::Inner;
 use super::waiters::Half;
 use crate::Report;
 use crate::flow::polled::{Reading, Writing, Written};

@@ -2,8 +2,9 @@
 //!
 //! What is passed on, and when, is [`relaying`](crate::relaying)'s part; here are only the wakers.
 
-use super::connection::{Connection, Inner};
+use super::connection::Connection;
 use super::exchange::is_hung_up;
+use super::inner::Inner;
 use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use crate::relaying::Relay;
