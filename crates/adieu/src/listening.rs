@@ -37,6 +37,7 @@ pub(crate) struct Listening {
 }
 
 /// Gives the options of the connection to a client.
+#[derive(Clone)]
 struct Chooser(Arc<dyn Fn(&Address) -> ListenOptions + Send + Sync>);
 
 impl fmt::Debug for Chooser {
@@ -46,6 +47,7 @@ impl fmt::Debug for Chooser {
 }
 
 /// Says whether a client is served.
+#[derive(Clone)]
 struct Filter(Arc<dyn Fn(&Address) -> bool + Send + Sync>);
 
 impl fmt::Debug for Filter {
@@ -230,6 +232,24 @@ impl Listening {
             accepting,
             is_tcp,
         }
+    }
+
+    /// Another handle of the same socket, with the same options. The file of a Unix socket goes with the first.
+    pub(crate) fn try_clone(&self) -> Result<Self, ListenError> {
+        let fail = |error: &io::Error| {
+            ListenError::new(&self.endpoint, ListenCause::Listen(system_error::of(error)))
+        };
+        Ok(Self {
+            _file: None,
+            socket: self.socket.try_clone().map_err(|error| fail(&error))?,
+            _network: os::Network::start().map_err(|error| fail(&error))?,
+            endpoint: self.endpoint.clone(),
+            options: self.options.clone(),
+            chooser: self.chooser.clone(),
+            filter: self.filter.clone(),
+            accepting: self.accepting.clone(),
+            is_tcp: self.is_tcp,
+        })
     }
 
     /// The same with other options for what is accepted, and an interrupt for waiting alone.

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Debug)]
 pub struct Listener {
-    inner: Listening,
+    pub(crate) inner: Listening,
 }
 
 impl Listener {
@@ -110,6 +110,16 @@ impl Listener {
     /// Unix. sd_listen_fds(3), systemd.socket(5).
     pub fn from_service_manager(name: &str, options: &ListenOptions) -> Result<Self, ListenError> {
         Self::bind(&Endpoint::passed(name), options)
+    }
+
+    /// Another handle of the same listening socket, with the same options, filter and interrupt: for several threads that accept. The
+    /// socket listens until the last handle is dropped; the file of a Unix socket goes with this one.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
+    pub fn try_clone(&self) -> Result<Self, ListenError> {
+        self.inner.try_clone().map(|inner| Self { inner })
     }
 
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so

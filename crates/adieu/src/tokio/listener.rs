@@ -104,6 +104,20 @@ impl Listener {
         Listening::bind::<Stream>(&Endpoint::passed(name), &options.0).and_then(Self::new)
     }
 
+    /// Goes on with a listener of the blocking face, on this runtime: its socket, options, filter and interrupt. With
+    /// [`try_clone`](crate::Listener::try_clone), several runtimes accept from one socket.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn from_std(listener: crate::Listener) -> Result<Self, ListenError> {
+        Self::new(listener.inner)
+    }
+
     /// The same listener with other options for the connections it accepts, and an interrupt for waiting alone, so
     /// that accepting can be stopped without stopping what was accepted. The socket options stay those of
     /// [`bind`](Self::bind): accepted sockets have them from the socket that listens.

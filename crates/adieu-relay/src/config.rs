@@ -1,0 +1,61 @@
+//! What one relay is: where it listens, where it connects to, and what it asks of both.
+
+use crate::admission::Admission;
+use crate::upstream::Upstream;
+use adieu::{Endpoint, ListenError, ListenOptions, RelayOptions};
+use std::io;
+use std::time::Duration;
+
+/// All that one relay needs to be told. Fields may be added: begin with [`new`](Self::new).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RelayConfig {
+    /// What the relay is called in events. Default: where it listens.
+    pub name: String,
+    /// Where it listens. A port of 0 lets the system choose.
+    pub listen: Endpoint,
+    /// The client side: its TLS, what is asked of its sockets, what bounds its connections in time. An interrupt of its own
+    /// has no meaning: the relay gives each connection one.
+    pub listen_options: ListenOptions,
+    /// Whom it connects to, at least one. They take turns, and whoever cannot be connected to is passed over.
+    pub upstreams: Vec<Upstream>,
+    /// Who may connect.
+    pub admission: Admission,
+    /// What is asked of each joined pair.
+    pub relay: RelayOptions,
+    /// After a shutdown that names no time: how long the open connections may take to end. Default: 10 s.
+    pub grace: Duration,
+}
+
+impl RelayConfig {
+    /// A relay from here to these, with the defaults of everything else.
+    pub fn new(listen: Endpoint, upstreams: impl IntoIterator<Item = Upstream>) -> Self {
+        Self {
+            name: listen.to_string(),
+            listen,
+            listen_options: ListenOptions::new(),
+            upstreams: upstreams.into_iter().collect(),
+            admission: Admission::default(),
+            relay: RelayOptions::new(),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why there is no relay.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// It has nobody to connect to.
+    #[error("the relay {name} has no upstream")]
+    NoUpstream {
+        /// What the relay is called.
+        name: String,
+    },
+    /// It cannot listen there.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system gave no thread, or none of what a thread needs.
+    #[error("a worker cannot be started: {}", adieu::describe_error(.0))]
+    Worker(#[source] io::Error),
+}

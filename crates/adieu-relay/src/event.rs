@@ -1,0 +1,181 @@
+//! What is told of a relay while it runs.
+
+use adieu::{Address, ConnectError, Context, Ending, Endpoint, ListenError, RelayReport, Report, Side};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// What an observer hears of, from any worker's thread.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum RelayEvent<'a> {
+    /// A relay listens.
+    Listening {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Where, with the port that the system chose.
+        endpoint: &'a Endpoint,
+    },
+    /// A client has connected.
+    Accepted {
+        /// What the relay is called.
+        relay: &'a str,
+        /// The number that the connection has in every event, counted from 1.
+        id: u64,
+        /// The client's address.
+        client: &'a Address,
+    },
+    /// A client was not let in, and was reset.
+    TurnedAway {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Its address.
+        client: &'a Address,
+    },
+    /// Nobody can be accepted for now: descriptors or memory are short. Told once, until somebody was accepted again.
+    AcceptFailed {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Why.
+        error: &'a ListenError,
+    },
+    /// An upstream could not be connected to. The client is tried with the next one.
+    UpstreamFailed {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Of which connection.
+        id: u64,
+        /// Which upstream.
+        upstream: &'a Endpoint,
+        /// Why.
+        error: &'a ConnectError,
+    },
+    /// A client is joined with an upstream.
+    Joined {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Of which connection.
+        id: u64,
+        /// Which upstream.
+        upstream: &'a Endpoint,
+        /// How long it took to connect to it.
+        connect_time: Duration,
+    },
+    /// A connection is over.
+    Closed(&'a Closed),
+    /// Nobody is accepted any more, and so many connections are waited for.
+    Draining {
+        /// How many are open.
+        open: usize,
+        /// For how long at most.
+        grace: Duration,
+    },
+}
+
+/// The two sides of a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RelaySide {
+    /// Who connected to it.
+    Client,
+    /// Whom it connected to.
+    Upstream,
+}
+
+/// A connection that is over, with both of its sides.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Closed {
+    /// Its number, counted from 1.
+    pub id: u64,
+    /// What the relay is called.
+    pub relay: Arc<str>,
+    /// When it was accepted.
+    pub began: SystemTime,
+    /// The client's address.
+    pub client: Address,
+    /// Our address that the client connected to. `None`: it was gone before it could be asked for.
+    pub local: Option<Address>,
+    /// The upstream that it was joined with, or was to be last. `None`: none was tried.
+    pub upstream: Option<Endpoint>,
+    /// How long connecting to that upstream took. `None`: it was not connected to.
+    pub connect_time: Option<Duration>,
+    /// From accepting to closing both sides.
+    pub duration: Duration,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a client.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was joined with an upstream: `a` is the client side, `b` the upstream side.
+    Relayed(Box<RelayReport>),
+    /// It was not. Its own report says how its connection ended.
+    NotJoined {
+        /// Of the client side.
+        client: Box<Report>,
+        /// Why.
+        why: NoPair,
+    },
+}
+
+/// Why a client was not joined with an upstream.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum NoPair {
+    /// The TLS handshake with the client failed.
+    Handshake,
+    /// No upstream could be connected to: each that was tried, and why not. The client was reset.
+    NoUpstream(Vec<(Endpoint, ConnectError)>),
+}
+
+impl Closed {
+    /// How the whole ended: that of the side where it began to. Graceful, if both sides were.
+    pub fn ending(&self) -> Ending {
+        match &self.outcome {
+            Outcome::Relayed(report) => match self.cut_at() {
+                Some(RelaySide::Upstream) => report.b.ending(),
+                _ => report.a.ending(),
+            },
+            Outcome::NotJoined { why: NoPair::NoUpstream(_), .. } => Ending::NoConnection,
+            Outcome::NotJoined { client, .. } => client.ending(),
+        }
+    }
+
+    /// On which side it ended otherwise than gracefully, first if on both. `None`: on neither.
+    pub fn cut_at(&self) -> Option<RelaySide> {
+        let report = match &self.outcome {
+            Outcome::Relayed(report) => report,
+            Outcome::NotJoined { why: NoPair::NoUpstream(_), .. } => return Some(RelaySide::Upstream),
+            Outcome::NotJoined { .. } => return Some(RelaySide::Client),
+        };
+        let [client, upstream] = [&report.a, &report.b].map(began_to_fail_after);
+        match (client, upstream) {
+            (None, None) => None,
+            (Some(client), Some(upstream)) if upstream < client => Some(RelaySide::Upstream),
+            (Some(_), _) => Some(RelaySide::Client),
+            (None, Some(_)) => Some(RelaySide::Upstream),
+        }
+    }
+
+    /// Which side ended its stream first, or was cut before either did. `None`: no side did, because we ended it.
+    pub fn ended_first(&self) -> Option<RelaySide> {
+        let Outcome::Relayed(report) = &self.outcome else {
+            return self.cut_at();
+        };
+        let end = |report: &Report| report.peer_eof_after.map(|after| report.started_at + after);
+        match (end(&report.a), end(&report.b)) {
+            (Some(client), Some(upstream)) if upstream < client => Some(RelaySide::Upstream),
+            (Some(_), _) => Some(RelaySide::Client),
+            (None, Some(_)) => Some(RelaySide::Upstream),
+            (None, None) => self.cut_at().filter(|_| !matches!(self.ending(), Ending::Interrupted { .. })),
+        }
+    }
+}
+
+/// When a connection ended otherwise than gracefully. `None`: it was graceful, or cut because the other side was.
+fn began_to_fail_after(report: &Report) -> Option<SystemTime> {
+    let is_passed_on =
+        report.context == Context::OtherSideCut && matches!(report.ending(), Ending::Reset { by: Side::Us });
+    (!report.is_graceful() && !is_passed_on).then(|| report.started_at + report.ended_after)
+}

@@ -1,0 +1,48 @@
+//! A forwarder as a library: it accepts connections, connects to an upstream for each, and joins the two, so that what one side
+//! gives goes to the other, and so does how it ended.
+//!
+//! The pump of a pair is [`adieu::tokio::relay`], which says what becomes of an end and of a cut. Here is what a service has
+//! around it: a listening socket that several workers accept from, upstreams to choose from, who may connect, what is told of
+//! each connection, and a drain at the end.
+//!
+//! ```no_run
+//! use adieu::Endpoint;
+//! use adieu_relay::{Relay, RelayConfig, RelayEvent, Upstream};
+//! use std::time::Duration;
+//!
+//! let config = RelayConfig::new(Endpoint::tcp("127.0.0.1", 8080), [Upstream::new(Endpoint::tcp("localhost", 80))]);
+//! let relay = Relay::bind([config], |event| {
+//!     if let RelayEvent::Closed(closed) = event {
+//!         println!("{}: {:?}", closed.client, closed.ending());
+//!     }
+//! })?;
+//! let handle = relay.handle();
+//! std::thread::spawn(move || {
+//!     std::thread::sleep(Duration::from_secs(60));
+//!     handle.shutdown(Duration::from_secs(10));
+//! });
+//! let drained = relay.run()?;
+//! assert_eq!(drained.cut, 0);
+//! # Ok::<(), adieu_relay::RelayError>(())
+//! ```
+//!
+//! It prints nothing, reads no environment and handles no signal: that is for whoever embeds it.
+
+mod admission;
+mod config;
+mod event;
+mod open;
+mod service;
+mod session;
+mod shared;
+mod shutdown;
+mod upstream;
+mod worker;
+
+pub use admission::Admission;
+pub use config::{RelayConfig, RelayError};
+pub use event::{Closed, NoPair, Outcome, RelayEvent, RelaySide};
+pub use open::{OpenConnection, State};
+pub use service::{Handle, Relay};
+pub use shutdown::Drained;
+pub use upstream::Upstream;

@@ -1,0 +1,82 @@
+//! The connections that are open: who they are, for whoever asks.
+
+use adieu::{Address, Endpoint};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A connection that is open.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OpenConnection {
+    /// Its number, counted from 1.
+    pub id: u64,
+    /// What the relay is called.
+    pub relay: Arc<str>,
+    /// The client's address.
+    pub client: Address,
+    /// The upstream that it is joined with, or is being connected to. `None`: none yet.
+    pub upstream: Option<Endpoint>,
+    /// How long it has been open.
+    pub age: Duration,
+    /// What it does.
+    pub state: State,
+}
+
+/// What an open connection does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It makes the TLS handshake with its client.
+    Handshake,
+    /// It connects to an upstream.
+    Connecting,
+    /// Both sides are joined.
+    Joined,
+}
+
+/// What is known of one of them while it is open.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) relay: Arc<str>,
+    pub(crate) client: Address,
+    pub(crate) since: Instant,
+    pub(crate) upstream: Option<Endpoint>,
+    pub(crate) state: State,
+}
+
+/// Those of one worker. Nobody but that worker asks, unless somebody wants the list, so its lock is free.
+#[derive(Debug, Default)]
+pub(crate) struct Roll(Mutex<HashMap<u64, Entry>>);
+
+impl Roll {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn enter(&self, id: u64, entry: Entry) {
+        self.lock().insert(id, entry);
+    }
+
+    pub(crate) fn change(&self, id: u64, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.lock().get_mut(&id) {
+            change(entry);
+        }
+    }
+
+    pub(crate) fn strike_out(&self, id: u64) {
+        self.lock().remove(&id);
+    }
+
+    pub(crate) fn list(&self) -> Vec<OpenConnection> {
+        let shown = |(&id, entry): (&u64, &Entry)| OpenConnection {
+            id,
+            relay: Arc::clone(&entry.relay),
+            client: entry.client.clone(),
+            upstream: entry.upstream.clone(),
+            age: entry.since.elapsed(),
+            state: entry.state,
+        };
+        self.lock().iter().map(shown).collect()
+    }
+}

@@ -1,0 +1,137 @@
+//! One client, from its being accepted to the end of both sides.
+//!
+//! Whatever goes wrong before the two sides are joined resets the client: it must not take silence for an answer.
+
+use crate::event::{Closed, NoPair, Outcome, RelayEvent};
+use crate::open::{Entry, State};
+use crate::shared::{Serving, Worker};
+use crate::upstream::{ClientKey, Tried};
+use adieu::tokio::{Connection, connect, relay};
+use adieu::{Address, ConnectError, Ending, Endpoint};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A client that was accepted. Dropped, it is no longer open.
+pub(crate) struct Session {
+    worker: Arc<Worker>,
+    serving: Arc<Serving>,
+    id: u64,
+    client: Address,
+    began: (SystemTime, Instant),
+    was_cut: bool,
+}
+
+impl Session {
+    /// Enters a client on the roll.
+    pub(crate) fn begin(worker: &Arc<Worker>, serving: &Arc<Serving>, connection: &Connection) -> Self {
+        let id = worker.service.next_id();
+        let client = connection.peer_address().cloned().unwrap_or(Address::Unnamed);
+        let began = (SystemTime::now(), Instant::now());
+        worker.service.shutdown.has_opened();
+        let entry = Entry {
+            relay: Arc::clone(&serving.name),
+            client: client.clone(),
+            since: began.1,
+            upstream: None,
+            state: State::Handshake,
+        };
+        worker.roll.enter(id, entry);
+        serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client: &client });
+        Self { worker: Arc::clone(worker), serving: Arc::clone(serving), id, client, began, was_cut: false }
+    }
+
+    pub(crate) async fn run(mut self, client: Connection) {
+        let local = client.local_address().cloned();
+        // Each on the heap, and gone when it is done: the task of an idle pair holds what relaying takes, and no more.
+        let mut tried = Connecting::default();
+        let joined = Box::pin(self.join(client, &mut tried)).await;
+        let outcome = match joined {
+            Ok((client, server)) => {
+                Outcome::Relayed(Box::new(Box::pin(relay(client, server, &self.serving.relay)).await))
+            }
+            Err(outcome) => outcome,
+        };
+        let (began, since) = self.began;
+        let closed = Closed {
+            id: self.id,
+            relay: Arc::clone(&self.serving.name),
+            began,
+            client: self.client.clone(),
+            local,
+            upstream: tried.upstream,
+            connect_time: tried.took,
+            duration: since.elapsed(),
+            outcome,
+        };
+        self.was_cut = matches!(closed.ending(), Ending::Interrupted { .. });
+        let serving = Arc::clone(&self.serving);
+        // Whoever is told that it is over finds it among the open ones no more.
+        drop(self);
+        serving.tell(&RelayEvent::Closed(&closed));
+    }
+
+    /// Connects to an upstream for this client. If there is none, the client is reset.
+    async fn join(
+        &self,
+        client: Connection,
+        last: &mut Connecting,
+    ) -> Result<(Connection, Connection), Outcome> {
+        let client = client
+            .handshake()
+            .await
+            .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
+        let mut tried = Tried::default();
+        let mut failed: Vec<(Endpoint, ConnectError)> = Vec::new();
+        while let Some(picked) = self.serving.upstreams.pick(&ClientKey(&self.client), &mut tried) {
+            let endpoint = &picked.upstream.endpoint;
+            last.upstream = Some(endpoint.clone());
+            self.worker.roll.change(self.id, |entry| {
+                entry.state = State::Connecting;
+                entry.upstream = Some(endpoint.clone());
+            });
+            let from = Instant::now();
+            let error = match connect(endpoint, self.serving.options_of(picked.index)).await {
+                Ok(server) => {
+                    picked.connected();
+                    let took = from.elapsed();
+                    last.took = Some(took);
+                    self.worker.roll.change(self.id, |entry| entry.state = State::Joined);
+                    self.serving.tell(&RelayEvent::Joined {
+                        relay: &self.serving.name,
+                        id: self.id,
+                        upstream: endpoint,
+                        connect_time: took,
+                    });
+                    return Ok((client, server));
+                }
+                Err(error) => error,
+            };
+            picked.failed(&error);
+            self.serving.tell(&RelayEvent::UpstreamFailed {
+                relay: &self.serving.name,
+                id: self.id,
+                upstream: endpoint,
+                error: &error,
+            });
+            failed.push((endpoint.clone(), error));
+            if self.serving.is_aborted() {
+                break;
+            }
+        }
+        Err(Outcome::NotJoined { client: Box::new(client.abort()), why: NoPair::NoUpstream(failed) })
+    }
+}
+
+/// The upstream that was connected to last, or was to be, and how long it took.
+#[derive(Default)]
+struct Connecting {
+    upstream: Option<Endpoint>,
+    took: Option<Duration>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.worker.roll.strike_out(self.id);
+        self.worker.service.shutdown.has_ended(self.was_cut);
+    }
+}

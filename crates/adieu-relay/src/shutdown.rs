@@ -1,0 +1,119 @@
+//! The end of a relay: it stops accepting, waits for the connections that are open, and cuts the rest.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// What a drain came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// How many connections were open when it began, or came from the backlog, and ended by themselves.
+    pub finished: usize,
+    /// How many had to be cut: both of their sides were reset.
+    pub cut: usize,
+}
+
+/// What all workers share of it.
+#[derive(Debug)]
+pub(crate) struct Shutdown {
+    /// By when everything is to be over. `None`: it goes on.
+    until: watch::Sender<Option<Instant>>,
+    /// How many connections are open.
+    open: AtomicUsize,
+    /// Woken when the last of them has ended.
+    ended: tokio::sync::Notify,
+    drained: Mutex<Drained>,
+}
+
+impl Shutdown {
+    pub(crate) fn new() -> Self {
+        Self {
+            until: watch::Sender::new(None),
+            open: AtomicUsize::new(0),
+            ended: tokio::sync::Notify::new(),
+            drained: Mutex::default(),
+        }
+    }
+
+    /// Begins it, or moves its end to an earlier moment. True: this began it.
+    pub(crate) fn begin(&self, grace: Duration) -> bool {
+        let now = Instant::now();
+        // A moment beyond the clock's end never comes; a century is as good.
+        let until = now.checked_add(grace).unwrap_or(now + Duration::from_secs(3_155_760_000));
+        let mut is_first = false;
+        self.until.send_modify(|at| {
+            is_first = at.is_none();
+            *at = Some(at.map_or(until, |at| at.min(until)));
+        });
+        is_first
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.until.borrow().is_some()
+    }
+
+    /// Waits until it begins.
+    pub(crate) async fn begun(&self) {
+        let mut watching = self.until.subscribe();
+        // Its sender is ours, so it cannot be gone.
+        let _ = watching.wait_for(Option::is_some).await;
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn has_opened(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A connection has ended, by being cut or by itself.
+    pub(crate) fn has_ended(&self, was_cut: bool) {
+        if self.has_begun() {
+            let mut drained = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
+            if was_cut {
+                drained.cut += 1;
+            } else {
+                drained.finished += 1;
+            }
+        }
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.ended.notify_waiters();
+        }
+    }
+
+    /// Waits until no connection is open. False: the time was up before.
+    pub(crate) async fn all_ended(&self) -> bool {
+        let mut watching = self.until.subscribe();
+        loop {
+            let until = (*watching.borrow_and_update()).unwrap_or_else(Instant::now);
+            tokio::select! {
+                all = self.all_ended_by(until) => return all,
+                // Its end was moved.
+                _ = watching.changed() => {}
+            }
+        }
+    }
+
+    /// The same, with a moment of the caller's.
+    pub(crate) async fn all_ended_by(&self, until: Instant) -> bool {
+        let ended = async {
+            loop {
+                let mut ended = pin!(self.ended.notified());
+                ended.as_mut().enable();
+                if self.open() == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        tokio::time::timeout_at(until.into(), ended).await.is_ok()
+    }
+
+    pub(crate) fn drained(&self) -> Drained {
+        self.drained.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

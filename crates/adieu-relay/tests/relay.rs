@@ -1,0 +1,168 @@
+//! The relay over real sockets: what each side sees, and what is told of it.
+
+use adieu::{Ending, Endpoint, Side};
+use adieu_relay::{Drained, Handle, NoPair, Outcome, Relay, RelayConfig, RelayEvent, RelaySide, Upstream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Nothing here waits for longer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+struct Running {
+    at: SocketAddr,
+    handle: Handle,
+    closed: Receiver<adieu_relay::Closed>,
+    over: JoinHandle<Drained>,
+}
+
+impl Running {
+    fn to(upstreams: &[SocketAddr]) -> Self {
+        let upstreams = upstreams.iter().map(|at| Upstream::new(Endpoint::from(*at)));
+        Self::start(RelayConfig::new(Endpoint::tcp("127.0.0.1", 0), upstreams))
+    }
+
+    fn start(config: RelayConfig) -> Self {
+        let (tell, closed) = channel();
+        let relay = Relay::bind([config], move |event| {
+            if let RelayEvent::Closed(closed) = event {
+                let _ = tell.send((*closed).clone());
+            }
+        });
+        let relay = relay.expect("it listens");
+        let at = relay.local_endpoints()[0].to_string().parse().expect("an address");
+        let handle = relay.handle();
+        let over = std::thread::spawn(move || relay.run().expect("it ran"));
+        Self { at, handle, closed, over }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.at).expect("the relay listens");
+        stream.set_read_timeout(Some(LIMIT)).expect("a timeout");
+        stream
+    }
+
+    fn closed(&self) -> adieu_relay::Closed {
+        self.closed.recv_timeout(LIMIT).expect("the connection ends")
+    }
+
+    fn shut_down(self, grace: Duration) -> Drained {
+        self.handle.shutdown(grace);
+        self.over.join().expect("it does not panic")
+    }
+}
+
+fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = listener.local_addr().expect("an address");
+    (listener, at)
+}
+
+/// Nobody listens there: it was bound and let go.
+fn refused() -> SocketAddr {
+    listener().1
+}
+
+#[test]
+fn both_streams_and_their_ends_pass() {
+    let (server, at) = listener();
+    let relay = Running::to(&[at]);
+    let mut client = relay.connect();
+    client.write_all(b"question").expect("it is taken");
+    client.shutdown(Shutdown::Write).expect("a half-close");
+    let (mut joined, _) = server.accept().expect("the relay connects");
+    let mut question = String::new();
+    joined.read_to_string(&mut question).expect("the half-close passes");
+    joined.write_all(b"answer").expect("it is taken");
+    drop(joined);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an end");
+    assert_eq!((&*question, &*answer), ("question", "answer"));
+    drop(client);
+    let closed = relay.closed();
+    assert_eq!((closed.ending(), closed.cut_at()), (Ending::Graceful, None), "{closed:?}");
+    assert_eq!(closed.ended_first(), Some(RelaySide::Client));
+    assert_eq!(closed.upstream, Some(Endpoint::from(at)));
+    assert_eq!(relay.shut_down(LIMIT), Drained::default());
+}
+
+#[test]
+fn a_client_that_no_upstream_takes_is_reset() {
+    let relay = Running::to(&[refused(), refused()]);
+    let mut client = relay.connect();
+    let error = client.read(&mut [0]).expect_err("no end that looks whole");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let closed = relay.closed();
+    assert_eq!((closed.ending(), closed.cut_at()), (Ending::NoConnection, Some(RelaySide::Upstream)));
+    let Outcome::NotJoined { why: NoPair::NoUpstream(tried), client } = closed.outcome else {
+        panic!("it is not joined: {closed:?}")
+    };
+    assert_eq!((tried.len(), client.ending()), (2, Ending::Reset { by: Side::Us }));
+}
+
+#[test]
+fn an_upstream_that_refuses_is_passed_over() {
+    let (server, at) = listener();
+    let relay = Running::to(&[refused(), at]);
+    for _ in 0..4 {
+        let mut client = relay.connect();
+        drop(server.accept().expect("the relay connects"));
+        assert_eq!(client.read(&mut [0]).expect("an end"), 0);
+    }
+}
+
+#[test]
+fn an_upstreams_reset_comes_after_its_last_bytes() {
+    let (server, at) = listener();
+    let relay = Running::to(&[at]);
+    let mut client = relay.connect();
+    let (mut joined, _) = server.accept().expect("the relay connects");
+    joined.write_all(b"413").expect("it is taken");
+    socket2::SockRef::from(&joined).set_linger(Some(Duration::ZERO)).expect("an option");
+    drop(joined);
+    let mut reply = [0; 3];
+    client.read_exact(&mut reply).expect("the reply comes whole");
+    let error = client.read(&mut [0]).expect_err("no end that looks whole");
+    assert_eq!((&reply, error.kind()), (b"413", ErrorKind::ConnectionReset));
+    let closed = relay.closed();
+    assert_eq!(closed.ending(), Ending::Reset { by: Side::Peer }, "{closed:?}");
+    assert_eq!(
+        (closed.cut_at(), closed.ended_first()),
+        (Some(RelaySide::Upstream), Some(RelaySide::Upstream))
+    );
+}
+
+#[test]
+fn a_shutdown_waits_for_who_ends_and_cuts_the_rest() {
+    let (server, at) = listener();
+    let relay = Running::to(&[at]);
+    let [mut ends, mut stays] = [relay.connect(), relay.connect()];
+    for client in [&mut ends, &mut stays] {
+        client.write_all(b"x").expect("it is taken");
+    }
+    let [mut first, mut second] = [0; 2].map(|_| server.accept().expect("the relay connects").0);
+    for joined in [&mut first, &mut second] {
+        joined.read_exact(&mut [0]).expect("a byte");
+    }
+    assert_eq!(relay.handle.connections().len(), 2);
+    let at = relay.at;
+    relay.handle.shutdown(Duration::from_millis(500));
+    ends.shutdown(Shutdown::Write).expect("a half-close");
+    // Which of the two is whose is the workers' to choose: each echoes what ends.
+    for joined in [&mut first, &mut second] {
+        joined.set_read_timeout(Some(LIMIT)).expect("a timeout");
+    }
+    let echo = |mut joined: TcpStream| {
+        std::thread::spawn(move || joined.read(&mut [0]).map(|_| drop(joined)).map_err(|error| error.kind()))
+    };
+    let ends_of_servers = [echo(first), echo(second)].map(|thread| thread.join().expect("it does not panic"));
+    assert!(ends_of_servers.contains(&Ok(())), "{ends_of_servers:?}");
+    assert!(ends_of_servers.contains(&Err(ErrorKind::ConnectionReset)), "{ends_of_servers:?}");
+    assert_eq!(ends.read(&mut [0]).expect("an end"), 0);
+    assert_eq!(stays.read(&mut [0]).expect_err("it is cut").kind(), ErrorKind::ConnectionReset);
+    let drained = relay.over.join().expect("it does not panic");
+    assert_eq!((drained.finished, drained.cut), (1, 1));
+    assert!(TcpStream::connect(at).is_err(), "the socket is closed");
+}
