@@ -89,6 +89,11 @@ impl Row {
         })
     }
 
+    /// Whether its stdout may go before its peer has ended: `head` leaves with its line.
+    pub(crate) fn loses_its_reader(&self) -> bool {
+        self.line.contains("| head ")
+    }
+
     /// Whether a port of it has a service's name.
     pub(crate) fn names_a_service(&self) -> bool {
         self.line.contains("127.0.0.1 http")
@@ -396,9 +401,9 @@ pub(crate) const ROWS: &[Row] = &[
         Scene::Tcp(&[7000], Server::Cuts),
     )
     .truth(0, 1),
-    debian("echo get | nc -q 1 127.0.0.1 7000", "a reset, with -q", Scene::Tcp(&[7000], Server::Cuts))
+    debian("echo get | nc -q 5 127.0.0.1 7000", "a reset, with -q", Scene::Tcp(&[7000], Server::Cuts))
         .truth(0, 1),
-    debian("echo get | nc -w 2 127.0.0.1 7000", "a reset, with -w", Scene::Tcp(&[7000], Server::Cuts))
+    debian("echo get | nc -w 5 127.0.0.1 7000", "a reset, with -w", Scene::Tcp(&[7000], Server::Cuts))
         .truth(0, 1),
     debian(
         "echo status | nc -U flow.sock",
@@ -581,7 +586,7 @@ pub(crate) const ROWS: &[Row] = &[
     traditional("nc 127.0.0.1", "the port was forgotten", Scene::Nobody).refused(),
     traditional("nc -n localhost 80", "a name, and -n", Scene::Nobody).refused(),
     traditional(
-        "echo get | nc -q 1 127.0.0.1 7000",
+        "echo get | nc -q 5 127.0.0.1 7000",
         "a reset: the original exits 0",
         Scene::Tcp(&[7000], Server::Cuts),
     )

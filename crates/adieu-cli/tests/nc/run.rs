@@ -1,7 +1,7 @@
 //! Runs one line with one program, and the peer that its scene has.
 
 use crate::corpus::{Flavour, Row};
-use crate::scene::Peer;
+use crate::scene::{OUT, Peer};
 use adieu_testkit::skip;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;
@@ -117,9 +117,7 @@ pub(crate) fn run(row: &Row, program: &Program) -> Outcome {
     let mut child = command.spawn().expect("a shell starts");
     let (stdout, stderr) = (Reader::start(child.stdout.take()), Reader::start(child.stderr.take()));
     let received = peer.act(directory.path());
-    if row.scene.is_told_by_stdout() {
-        stdout.wait_for_a_line();
-    }
+    stdout.wait_for_lines(row.scene.lines_to_wait_for(), &directory.path().join(OUT));
     let status = if row.scene.is_ended_by_test() {
         end(&mut child);
         None
@@ -172,9 +170,15 @@ impl Reader {
         Self { bytes, thread }
     }
 
-    fn wait_for_a_line(&self) {
+    /// Waits until so many lines are here or in this file.
+    fn wait_for_lines(&self, count: usize, file: &Path) {
+        let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count() - 1;
         let end = Instant::now() + BOUND;
-        while !self.bytes.lock().expect("nobody panicked").contains(&b'\n') && Instant::now() < end {
+        while lines(&self.bytes.lock().expect("nobody panicked"))
+            + lines(&std::fs::read(file).unwrap_or_default())
+            < count
+            && Instant::now() < end
+        {
             std::thread::sleep(Duration::from_millis(2));
         }
     }

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// No wait of a peer is longer.
 const BOUND: Duration = Duration::from_secs(30);
 
+/// The file in the line's directory that a line writes to.
+pub(crate) const OUT: &str = "out";
+
 /// What a line meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scene {
@@ -109,9 +112,13 @@ impl Scene {
         )
     }
 
-    /// The line shows what it received, and that is all that tells that it has.
-    pub(crate) fn is_told_by_stdout(self) -> bool {
-        matches!(self, Self::ListensUdp(_, Ends::WithTest))
+    /// The lines that have to be in stdout or in the file before the test may end the run: only they tell that it has received all.
+    pub(crate) fn lines_to_wait_for(self) -> usize {
+        match self {
+            Self::ListensUdp(_, Ends::WithTest) => 1,
+            Self::Listens(_, Client::Two) | Self::ListensUnix(_, Client::Two) => 2,
+            _ => 0,
+        }
     }
 }
 
@@ -166,7 +173,7 @@ impl Received {
         let mut all = self.texts;
         all.extend(self.servers.into_iter().map(|server| server.join().expect("a peer does not panic")));
         // What the line has written to a file.
-        if let Ok(bytes) = std::fs::read(directory.join("out")) {
+        if let Ok(bytes) = std::fs::read(directory.join(OUT)) {
             all.push(format!("out: {}", String::from_utf8_lossy(&bytes)));
         }
         all.join("\n--\n")
@@ -320,8 +327,8 @@ fn serve(mut stream: Box<dyn Stream>, server: Server, is_over: &AtomicBool) -> S
         Server::Takes => rest(&mut stream),
         Server::Line | Server::Stays | Server::Never => {
             let mut asked = line(&mut stream);
-            say(&mut stream, &format!("220 imok 200 OK VERSION curr_items: {}", asked.trim_end()));
-            say(&mut stream, "\n");
+            // In one piece, which one receive takes whole.
+            say(&mut stream, &format!("220 imok 200 OK VERSION curr_items: {}\n", asked.trim_end()));
             if server == Server::Line {
                 stream.end();
             }
