@@ -155,3 +155,43 @@ fn datagrams_are_dumped() {
         assert!(said.contains(dumped), "{name} {option}: {said}");
     }
 }
+
+#[test]
+fn a_source_of_another_ip_version_is_told_and_never_left_out() {
+    for (args, version) in
+        [(["-s", "127.0.0.1", "::1", "9"], "IPv6"), (["-s", "::1", "127.0.0.1", "9"], "IPv4")]
+    {
+        for transport in [&["-w", "1"][..], &["-u", "-w", "1"]] {
+            let output = run(nc("nc", &[transport, &args].concat()), "hi\n");
+            assert_ends(&output, 1, &format!("the address is one of {version}"));
+        }
+    }
+}
+
+#[test]
+fn an_address_keeps_its_zone() {
+    for args in [["-w1", "fe80::1%lo", "9000"], ["-lw1", "fe80::1%lo", "9000"]] {
+        let said = stderr(&run(nc("nc", &[&["-uv"][..], &args].concat()), "hi\n"));
+        // A local address without its zone.
+        assert!(!said.is_empty() && !said.contains("Invalid argument"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn ncat_receives_over_both_versions_where_no_host_is_named() {
+    use std::io::BufRead;
+    for from in ["127.0.0.1:0", "[::1]:0"] {
+        let mut child = start(nc("ncat", &["-luv", "-i", "500ms", "0"]));
+        let mut lines = std::io::BufReader::new(child.stderr.take().expect("it is a pipe")).lines();
+        let listens = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            line.strip_prefix("Ncat: Listening on :::").and_then(|port| port.parse::<u16>().ok())
+        });
+        let port = listens.expect("it listens over IPv6");
+        let sender = UdpSocket::bind(from).expect("loopback");
+        let ip = sender.local_addr().expect("bound").ip();
+        sender.send_to(b"hi", (ip, port)).expect("it receives");
+        let said: Vec<_> = lines.map_while(Result::ok).collect();
+        assert!(said.contains(&format!("Ncat: Connection from {ip}.")), "{said:?}");
+        assert_eq!(stdout(&child.wait_with_output().expect("it ends")), "hi");
+    }
+}

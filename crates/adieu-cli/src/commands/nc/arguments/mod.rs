@@ -17,7 +17,7 @@ mod numbers;
 mod openbsd;
 pub(super) mod tables;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod traditional;
 
 use super::flavour::Flavour;

@@ -24,7 +24,8 @@ fn read(flavour: Flavour, line: &str) -> Result<Plan, Stop> {
     plan(&around, words)
 }
 
-fn planned(flavour: Flavour, line: &str) -> Plan {
+/// The plan of a line that is not refused.
+pub(in crate::commands::nc) fn planned(flavour: Flavour, line: &str) -> Plan {
     read(flavour, line).unwrap_or_else(|stop| panic!("{line}: {}", stop.text))
 }
 

@@ -5,6 +5,7 @@ use super::super::plan::{AtInputEnd, Mode, Plan, Transport};
 use super::choices::{self, Side};
 use super::hosts;
 use super::session::{Done, Run};
+use super::voice::words_of;
 use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint, Event};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -64,14 +65,34 @@ fn options(run: &Run) -> Result<ConnectOptions, String> {
     if let Some(proxy) = &plan.proxy {
         options = options.proxy(choices::proxy(proxy)?);
     }
-    if plan.source.is_some() || plan.source_port.is_some() {
-        let from = hosts::addresses(plan, plan.source.as_deref(), plan.source_port.unwrap_or(0));
-        let from = from.map_err(|error| format!("getaddrinfo: {}", error.words()))?;
-        if let (Some(from), true) = (from.first(), plan.source.is_some()) {
-            options = options.source(*from);
-        }
-    }
     Ok(options)
+}
+
+/// An address of a host with the options that lead there. `None`: a proxy's way.
+pub(super) type Way = (Option<SocketAddr>, ConnectOptions);
+
+/// The ways that lead to these addresses. An address that ours cannot reach, because it is of the other IP version, is left out,
+/// unless that is true of all.
+pub(super) fn ways_to(
+    plan: &Plan,
+    options: &ConnectOptions,
+    addresses: Vec<Option<SocketAddr>>,
+) -> Result<Vec<Way>, String> {
+    let (mut ways, mut others) = (Vec::new(), Vec::new());
+    for address in addresses {
+        let source = hosts::source(plan, address)?;
+        let mut options = options.clone();
+        if let Some(address) = address {
+            options = options.addresses([address]);
+        }
+        if let Some(source) = source {
+            options = options.source(source);
+        }
+        let both = address.zip(source);
+        let is_reached = both.is_none_or(|(address, source)| address.is_ipv4() == source.is_ipv4());
+        if is_reached { &mut ways } else { &mut others }.push((address, options));
+    }
+    Ok(if ways.is_empty() { others } else { ways })
 }
 
 fn ports_of(run: &Run, host: &str, ports: &[u16], options: &ConnectOptions) -> Done {
@@ -79,22 +100,26 @@ fn ports_of(run: &Run, host: &str, ports: &[u16], options: &ConnectOptions) -> D
     let first = ports.first().copied().unwrap_or_default();
     // A proxy is told the name, or resolves it.
     let addresses = if plan.proxy.is_some() {
-        Vec::new()
+        vec![None]
     } else {
         match hosts::addresses(plan, Some(host), first) {
-            Ok(addresses) => addresses,
+            Ok(addresses) => addresses.into_iter().map(Some).collect(),
             Err(error) => return Done::Exit(hosts::unknown(&run.voice, host, first, &error, plan.numeric)),
         }
     };
     // The traditional netcat tries one address, and prints the name that it knows it by.
     let (addresses, name) = if plan.flavour == Flavour::Traditional {
-        let addresses: Vec<SocketAddr> = addresses.into_iter().take(1).collect();
-        let name = addresses.first().map(|address| traditional_name(run, host, *address));
+        let addresses: Vec<_> = addresses.into_iter().take(1).collect();
+        let name = addresses.iter().flatten().next().map(|address| traditional_name(run, host, *address));
         (addresses, name)
     } else {
         (addresses, None)
     };
-    let target = Target { run, host, addresses: &addresses, name: name.as_deref(), options };
+    let ways = match ways_to(plan, options, addresses) {
+        Ok(ways) => ways,
+        Err(why) => return run.refuse(&why),
+    };
+    let target = Target { run, host, ways: &ways, name: name.as_deref() };
     let mut any_open = false;
     let mut sessions = Done::GOOD;
     for (place, port) in ports.iter().enumerate() {
@@ -130,14 +155,13 @@ fn ports_of(run: &Run, host: &str, ports: &[u16], options: &ConnectOptions) -> D
     }
 }
 
-/// A host with its addresses.
+/// A host with the ways that lead there.
 struct Target<'a> {
     run: &'a Run,
     host: &'a str,
-    addresses: &'a [SocketAddr],
+    ways: &'a [Way],
     /// What the traditional netcat calls it.
     name: Option<&'a str>,
-    options: &'a ConnectOptions,
 }
 
 impl Target<'_> {
@@ -147,28 +171,10 @@ impl Target<'_> {
         } else {
             Endpoint::tcp(self.host, port)
         };
-        if self.addresses.is_empty() {
-            return self.attempt(&endpoint, self.options, None, true);
-        }
         let mut last = Done::BAD;
-        for (place, address) in self.addresses.iter().enumerate() {
-            let mut address = *address;
-            address.set_port(port);
-            let options = self.options.clone().addresses([address]);
-            let options = match self.run.plan.source_port {
-                // Of the family of the peer.
-                Some(from) if self.run.plan.source.is_none() => {
-                    let any: IpAddr = if address.is_ipv4() {
-                        std::net::Ipv4Addr::UNSPECIFIED.into()
-                    } else {
-                        std::net::Ipv6Addr::UNSPECIFIED.into()
-                    };
-                    options.source((any, from))
-                }
-                _ => options,
-            };
-            let is_last = place + 1 == self.addresses.len();
-            match self.attempt(&endpoint, &options, Some(address), is_last) {
+        for (place, (address, options)) in self.ways.iter().enumerate() {
+            let is_last = place + 1 == self.ways.len();
+            match self.attempt(&endpoint, options, *address, is_last) {
                 Ok(connection) => return Ok(connection),
                 Err(Done::Signal(signal)) => return Err(Done::Signal(signal)),
                 Err(done) => last = done,
@@ -310,18 +316,14 @@ fn traditional_name(run: &Run, host: &str, address: SocketAddr) -> String {
 }
 
 /// What the system said of the one address that was tried, and whether that was silence.
-fn system_words(error: &ConnectError) -> Option<(String, bool)> {
-    let silent = || {
-        let timed_out = std::io::Error::from_raw_os_error(timed_out_code());
-        (adieu_os::error_words(&timed_out), true)
-    };
+pub(super) fn system_words(error: &ConnectError) -> Option<(String, bool)> {
+    let silent = || (words_of(timed_out_code()), true);
     match error.cause() {
         ConnectCause::Attempts(attempts) => match &attempts.last()?.error {
             AttemptError::NoAnswer | AttemptError::ProxySilent => Some(silent()),
             failed => {
                 let code = failed.system()?.code?;
-                let words = adieu_os::error_words(&std::io::Error::from_raw_os_error(code));
-                Some((words, code == timed_out_code()))
+                Some((words_of(code), code == timed_out_code()))
             }
         },
         ConnectCause::TimedOut(_) => Some(silent()),
@@ -344,7 +346,7 @@ pub(super) fn refused_words() -> String {
     let code = libc::ECONNREFUSED;
     #[cfg(windows)]
     let code = windows_sys::Win32::Networking::WinSock::WSAECONNREFUSED;
-    adieu_os::error_words(&std::io::Error::from_raw_os_error(code))
+    words_of(code)
 }
 
 fn not_connected_to_unix(run: &Run, path: &str, error: &ConnectError) -> Done {
@@ -402,5 +404,27 @@ fn pass(run: &Run, connection: Connection) -> Done {
     match super::pass::over_stdout(&socket) {
         Ok(()) => Done::GOOD,
         Err(error) => run.refuse(&format!("sendmsg: {}", adieu_os::error_words(&error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::arguments::tests::planned;
+    use super::*;
+
+    #[test]
+    fn of_a_host_only_what_the_source_can_reach_is_tried() {
+        let all: [SocketAddr; 2] = [([0, 0, 0, 0, 0, 0, 0, 1], 80).into(), ([127, 0, 0, 1], 80).into()];
+        let tried = |line: &str, addresses: &[SocketAddr]| {
+            let plan = planned(Flavour::Debian, line);
+            let ways = ways_to(&plan, &ConnectOptions::new(), addresses.iter().copied().map(Some).collect());
+            ways.expect("an address").into_iter().filter_map(|(address, _)| address).collect::<Vec<_>>()
+        };
+        assert_eq!(tried("nc h 80", &all), all);
+        assert_eq!(tried("nc -p 9 h 80", &all), all);
+        assert_eq!(tried("nc -s 127.0.0.1 h 80", &all), all[1..]);
+        assert_eq!(tried("nc -s ::1 h 80", &all), all[..1]);
+        // It is told why that is no way.
+        assert_eq!(tried("nc -s ::1 h 80", &all[1..]), all[1..]);
     }
 }

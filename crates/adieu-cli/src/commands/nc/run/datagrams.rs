@@ -4,16 +4,18 @@
 //! nobody receives there) is told here too, where the originals exit 0.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{AtInputEnd, Mode, Plan, Transport};
+use super::super::plan::{AtInputEnd, Mode, Plan};
 use super::choices::{self, Side};
-use super::client::{succeeded, unix_endpoint};
+use super::client::{self, succeeded, unix_endpoint};
 use super::hosts;
 use super::listener;
 use super::session::{Done, Run};
+use super::voice::words_of;
 use crate::stdio;
 use adieu::datagram::{self, Answer, Bound, Exchange, Peer, Probe};
 use adieu::exchange::Input;
 use adieu::{ConnectOptions, Endpoint, ListenCause, ListenOptions, NeverConnected, Role};
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -69,47 +71,29 @@ pub(super) fn connect(run: &Run) -> Done {
                 Err(error) => {
                     run.printer.report(error.report());
                     let code = error.report().error_code();
-                    let words = code.map_or_else(
-                        || error.cause().to_string(),
-                        |code| adieu_os::error_words(&std::io::Error::from_raw_os_error(code)),
-                    );
+                    let words = code.map_or_else(|| error.cause().to_string(), words_of);
                     run.refuse(&format!("{shown}: {words}"))
                 }
             }
         }
         Mode::Connect { host, ports } => {
             let first = ports.first().copied().unwrap_or_default();
-            let address = match hosts::addresses(plan, Some(host), first) {
-                Ok(addresses) => addresses.into_iter().next(),
+            let addresses = match hosts::addresses(plan, Some(host), first) {
+                Ok(addresses) => addresses,
                 Err(error) => {
                     return Done::Exit(hosts::unknown(&run.voice, host, first, &error, plan.numeric));
                 }
             };
-            let Some(address) = address else { return run.refuse("the host has no address") };
-            let options = match from(plan, address) {
-                Ok(Some(from)) => options.source(from),
-                Ok(None) => options,
-                Err(why) => return run.refuse(&why),
-            };
-            ports_of(run, host, address, ports, &options)
+            match client::ways_to(plan, &options, addresses.into_iter().map(Some).collect()) {
+                Err(why) => run.refuse(&why),
+                Ok(ways) => match ways.first() {
+                    Some((Some(address), options)) => ports_of(run, host, *address, ports, options),
+                    _ => run.refuse("the host has no address"),
+                },
+            }
         }
         Mode::Listen { .. } | Mode::ListenUnix { .. } => unreachable!("it is a plan that sends first"),
     }
-}
-
-/// Our own address, if one was asked for.
-fn from(plan: &Plan, peer: SocketAddr) -> Result<Option<SocketAddr>, String> {
-    if plan.source.is_none() && plan.source_port.is_none() {
-        return Ok(None);
-    }
-    let port = plan.source_port.unwrap_or(0);
-    let Some(source) = &plan.source else {
-        let any = if peer.is_ipv4() { ([0; 4], port).into() } else { ([0_u16; 8], port).into() };
-        return Ok(Some(any));
-    };
-    let found = hosts::addresses(plan, Some(source), port);
-    let found = found.map_err(|error| format!("getaddrinfo: {}", error.words()))?;
-    Ok(found.into_iter().find(|address| address.is_ipv4() == peer.is_ipv4()))
 }
 
 fn ports_of(run: &Run, host: &str, address: SocketAddr, ports: &[u16], options: &ConnectOptions) -> Done {
@@ -122,11 +106,15 @@ fn ports_of(run: &Run, host: &str, address: SocketAddr, ports: &[u16], options: 
         }
         let mut address = address;
         address.set_port(*port);
-        let peer = match datagram::connect(&Endpoint::udp(address.ip().to_string(), *port), options) {
+        let peer = match datagram::connect(&Endpoint::udp(host, *port), options) {
             Ok(peer) => peer,
             Err(error) => {
                 run.printer.report(error.report());
-                run.voice.tell_verbosely(|| error.to_string());
+                match client::system_words(&error) {
+                    Some(_) => run.voice.tell_verbosely(|| error.to_string()),
+                    // What no netcat's system call would have said.
+                    None => run.voice.complain(&error.cause().to_string()),
+                }
                 continue;
             }
         };
@@ -221,32 +209,22 @@ pub(super) fn listen(run: &Run) -> Done {
         .limits(choices::limits(plan, Side::Listens))
         .socket(choices::socket(plan))
         .interrupt(&run.interrupt);
-    let endpoint = match &plan.mode {
-        Mode::ListenUnix { path } => unix_endpoint(path),
+    let bound = match &plan.mode {
+        Mode::ListenUnix { path } => bind_unix(run, path, &options),
         Mode::Listen { host, port, .. } => {
-            let port = port.unwrap_or(0);
-            match hosts::addresses(plan, host.as_deref(), port) {
-                Ok(addresses) => match addresses.into_iter().next() {
-                    Some(address) => Endpoint::udp(address.ip().to_string(), port),
-                    None => return run.refuse("the host has no address"),
-                },
-                Err(error) => {
-                    let host = host.as_deref().unwrap_or_default();
-                    return Done::Exit(hosts::unknown(&run.voice, host, port, &error, plan.numeric));
-                }
-            }
+            let bind_to = |endpoint: &Endpoint| Bound::bind(endpoint, &options);
+            listener::bind(run, host.as_deref(), port.unwrap_or(0), bind_to).map(|(bound, address)| {
+                let is_at = bound.local_address().and_then(adieu::Address::socket_addr);
+                listener::say_listening(run, is_at.unwrap_or(address));
+                bound
+            })
         }
         Mode::Connect { .. } | Mode::ConnectUnix { .. } => unreachable!("it is a plan that receives first"),
     };
-    let bound = match Bound::bind(&endpoint, &options) {
-        Ok(bound) => bound,
-        Err(error) => {
-            listener::report(run, &endpoint, &error);
-            return run.refuse(&listener::words(&error));
-        }
+    let bound = match bound {
+        Ok(bound) => filtered(plan, bound),
+        Err(done) => return done,
     };
-    say_bound(run, &bound);
-    let bound = filtered(plan, bound);
     if plan.keep_listening {
         return match ends(run) {
             Ok((input, output)) => {
@@ -260,7 +238,9 @@ pub(super) fn listen(run: &Run) -> Done {
     let endpoint = bound.local_endpoint().clone();
     match bound.accept() {
         Ok(peer) => {
-            say_came(run, &peer);
+            let socket_addr = adieu::Address::socket_addr;
+            let here = peer.local_address().and_then(socket_addr);
+            listener::say_came(run, peer.peer_address().and_then(socket_addr), here);
             converse(run, peer)
         }
         Err(error) => {
@@ -287,57 +267,17 @@ fn filtered(plan: &Plan, bound: Bound) -> Bound {
     })
 }
 
-fn say_bound(run: &Run, bound: &Bound) {
-    let Run { plan, voice, .. } = run;
-    let address = bound.local_address().and_then(adieu::Address::socket_addr);
-    match (plan.flavour, address, &plan.mode) {
-        (Flavour::Debian | Flavour::OpenBsd, Some(address), _) => {
-            voice.tell_verbosely(|| format!("Bound on {} {}", hosts::named(plan, address), address.port()));
+fn bind_unix(run: &Run, path: &OsStr, options: &ListenOptions) -> Result<Bound, Done> {
+    let endpoint = unix_endpoint(path);
+    match Bound::bind(&endpoint, options) {
+        Ok(bound) => {
+            let does = if run.plan.flavour == Flavour::Ncat { "Listening" } else { "Bound" };
+            run.voice.tell_verbosely(|| format!("{does} on {}", path.to_string_lossy()));
+            Ok(bound)
         }
-        (Flavour::Traditional, Some(address), _) if address.ip().is_unspecified() => {
-            voice.tell_verbosely(|| format!("listening on [any] {} ...", address.port()));
+        Err(error) => {
+            listener::report(run, &endpoint, &error);
+            Err(run.refuse(&listener::words(&error)))
         }
-        (Flavour::Traditional, Some(address), _) => {
-            voice.tell_verbosely(|| format!("listening on [{}] {} ...", address.ip(), address.port()));
-        }
-        (Flavour::Ncat, Some(address), _) => {
-            voice.tell_verbosely(|| format!("Listening on {}:{}", address.ip(), address.port()));
-        }
-        (Flavour::Ncat, None, Mode::ListenUnix { path }) => {
-            voice.tell_verbosely(|| format!("Listening on {}", path.to_string_lossy()));
-        }
-        (_, None, Mode::ListenUnix { path }) => {
-            voice.tell_verbosely(|| format!("Bound on {}", path.to_string_lossy()));
-        }
-        _ => {}
     }
-}
-
-fn say_came(run: &Run, peer: &Peer) {
-    let Run { plan, voice, .. } = run;
-    let from = peer.peer_address().and_then(adieu::Address::socket_addr);
-    match (plan.flavour, from) {
-        (Flavour::Debian | Flavour::OpenBsd, Some(from)) => {
-            voice.tell_verbosely(|| {
-                format!("Connection received on {} {}", hosts::named(plan, from), from.port())
-            });
-        }
-        (Flavour::Debian | Flavour::OpenBsd, None) => voice.tell_verbosely(|| {
-            let Mode::ListenUnix { path } = &plan.mode else { return "Connection received".to_owned() };
-            format!("Connection received on {}", path.to_string_lossy())
-        }),
-        (Flavour::Traditional, Some(from)) => voice.tell_verbosely(|| {
-            let here = peer.local_address().and_then(adieu::Address::socket_addr);
-            let here = here.map_or_else(String::new, |here| here.ip().to_string());
-            format!(
-                "connect to [{here}] from {} [{}] {}",
-                hosts::known_as(plan, from),
-                from.ip(),
-                from.port()
-            )
-        }),
-        (Flavour::Ncat, Some(from)) => voice.tell_verbosely(|| format!("Connection from {}.", from.ip())),
-        (Flavour::Traditional | Flavour::Ncat, None) => {}
-    }
-    debug_assert!(matches!(plan.transport, Transport::Udp | Transport::UnixDatagram));
 }

@@ -31,6 +31,29 @@ pub(super) fn addresses(plan: &Plan, host: Option<&str>, port: u16) -> Result<Ve
     Ok(found)
 }
 
+/// Our own address towards this peer, if one was asked for. Where none is of the peer's IP version it is another, which the library
+/// refuses. `None` for the peer: the library finds it, as a proxy.
+pub(super) fn source(plan: &Plan, peer: Option<SocketAddr>) -> Result<Option<SocketAddr>, String> {
+    let Some(source) = &plan.source else {
+        return Ok(plan.source_port.zip(peer).map(|(port, peer)| {
+            if peer.is_ipv4() { ([0; 4], port).into() } else { ([0_u16; 8], port).into() }
+        }));
+    };
+    let found = addresses(plan, Some(source), plan.source_port.unwrap_or(0));
+    let found = found.map_err(|error| format!("getaddrinfo: {}", error.words()))?;
+    let suits = |ours: &&SocketAddr| peer.is_none_or(|peer| peer.is_ipv4() == ours.is_ipv4());
+    Ok(found.iter().find(suits).or(found.first()).copied())
+}
+
+/// The endpoint at this address, with its zone if it has one.
+pub(super) fn endpoint(plan: &Plan, address: SocketAddr) -> Endpoint {
+    match Endpoint::from(address) {
+        Endpoint::Tcp { host, port } if plan.transport == Transport::Udp => Endpoint::udp(host, port),
+        Endpoint::Tcp { host, port } if plan.tls.is_some() => Endpoint::tls(host, port),
+        endpoint => endpoint,
+    }
+}
+
 /// Says that a host has no addresses, and gives the flavour's exit status.
 pub(super) fn unknown(voice: &Voice, host: &str, port: u16, error: &LookUpError, numeric: bool) -> u8 {
     let words = error.words();

@@ -1,15 +1,15 @@
 //! The side that listens: one client, or one after the other, on the main thread.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{Exec, Mode, Plan};
+use super::super::plan::{Exec, Family, Mode, Plan, Transport};
 use super::choices::{self, Side};
 use super::client::unix_endpoint;
 use super::hosts;
 use super::session::{Done, Run};
+use super::voice::words_of;
 use crate::os::command;
 use adieu::{Connection, Endpoint, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role};
 use std::ffi::OsStr;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -25,7 +25,14 @@ pub(super) fn run(run: &Run) -> Done {
     };
     let listener = match &run.plan.mode {
         Mode::ListenUnix { path } => bind_unix(run, path, &options),
-        Mode::Listen { host, port, .. } => bind(run, host.as_deref(), port.unwrap_or(0), &options),
+        Mode::Listen { host, port, .. } => {
+            let bind_to = |endpoint: &Endpoint| Listener::bind(endpoint, &options);
+            bind(run, host.as_deref(), port.unwrap_or(0), bind_to).map(|(listener, mut address)| {
+                address.set_port(hosts::port(listener.local_endpoint()).unwrap_or(address.port()));
+                say_listening(run, address);
+                listener
+            })
+        }
         Mode::Connect { .. } | Mode::ConnectUnix { .. } => unreachable!("it is a plan that listens"),
     };
     let listener = match listener {
@@ -57,27 +64,33 @@ fn options(run: &Run) -> Result<ListenOptions, String> {
     Ok(options)
 }
 
-fn bind(run: &Run, host: Option<&str>, port: u16, options: &ListenOptions) -> Result<Listener, Done> {
+/// Where to listen: the first of these that can be had.
+fn addresses(run: &Run, host: Option<&str>, port: u16) -> Result<Vec<SocketAddr>, Done> {
     let plan = &run.plan;
-    let addresses = hosts::addresses(plan, host, port).map_err(|error| match plan.flavour {
+    let mut addresses = hosts::addresses(plan, host, port).map_err(|error| match plan.flavour {
         Flavour::Debian | Flavour::OpenBsd => run.refuse(&format!("getaddrinfo: {}", error.words())),
         _ => Done::Exit(hosts::unknown(&run.voice, host.unwrap_or_default(), port, &error, plan.numeric)),
     })?;
-    let mut addresses = addresses;
     if host.is_none() && plan.flavour == Flavour::Ncat {
         // One socket for both versions, where there are both; it is the one of IPv6.
         addresses.sort_by_key(SocketAddr::is_ipv4);
     }
+    Ok(addresses)
+}
+
+/// Binds to the first address of this host that can be had, a socket of streams or of datagrams, and says at which.
+pub(super) fn bind<T>(
+    run: &Run,
+    host: Option<&str>,
+    port: u16,
+    bind: impl Fn(&Endpoint) -> Result<T, ListenError>,
+) -> Result<(T, SocketAddr), Done> {
+    let addresses = addresses(run, host, port)?;
     let mut last = None;
     for address in addresses {
-        let endpoint = Endpoint::from(address);
-        let endpoint =
-            if plan.tls.is_some() { Endpoint::tls(address.ip().to_string(), port) } else { endpoint };
-        match Listener::bind(&endpoint, options) {
-            Ok(listener) => {
-                say_listening(run, &listener, address);
-                return Ok(listener);
-            }
+        let endpoint = hosts::endpoint(&run.plan, address);
+        match bind(&endpoint) {
+            Ok(bound) => return Ok((bound, address)),
             Err(error) => last = Some((error, endpoint, address)),
         }
     }
@@ -119,7 +132,7 @@ pub(super) fn report(run: &Run, endpoint: &Endpoint, error: &ListenError) {
 /// What the system said of a socket that does not listen.
 pub(super) fn words(error: &ListenError) -> String {
     match error.system().and_then(|error| error.code) {
-        Some(code) => adieu_os::error_words(&io::Error::from_raw_os_error(code)),
+        Some(code) => words_of(code),
         None => error.cause().to_string(),
     }
 }
@@ -137,17 +150,17 @@ fn say_not_bound(run: &Run, address: SocketAddr, words: &str) -> Done {
     }
 }
 
-fn say_listening(run: &Run, listener: &Listener, asked: SocketAddr) {
+/// Says where we listen, or receive.
+pub(super) fn say_listening(run: &Run, address: SocketAddr) {
     let Run { plan, voice, .. } = run;
     if !voice.is_verbose() {
         return;
     }
-    let mut address = asked;
-    address.set_port(hosts::port(listener.local_endpoint()).unwrap_or(asked.port()));
     let (ip, port) = (address.ip(), address.port());
     match plan.flavour {
         Flavour::Debian | Flavour::OpenBsd => {
-            voice.tell(&format!("Listening on {} {port}", hosts::named(plan, address)));
+            let does = if plan.transport == Transport::Udp { "Bound" } else { "Listening" };
+            voice.tell(&format!("{does} on {} {port}", hosts::named(plan, address)));
         }
         Flavour::Traditional if ip.is_unspecified() => voice.tell(&format!("listening on [any] {port} ...")),
         Flavour::Traditional => voice.tell(&format!("listening on [{ip}] {port} ...")),
@@ -161,7 +174,7 @@ fn say_listening(run: &Run, listener: &Listener, asked: SocketAddr) {
 }
 
 fn takes_both(plan: &Plan) -> bool {
-    plan.family == super::super::plan::Family::Any && matches!(&plan.mode, Mode::Listen { host: None, .. })
+    plan.family == Family::Any && matches!(&plan.mode, Mode::Listen { host: None, .. })
 }
 
 /// Serves clients, one at a time.
@@ -274,6 +287,40 @@ fn accept(run: &Run, listener: &Listener) -> Result<Option<Connection>, Done> {
     }
 }
 
+/// Says who has come, and to which address of ours.
+pub(super) fn say_came(run: &Run, peer: Option<SocketAddr>, here: Option<SocketAddr>) {
+    let Run { plan, voice, .. } = run;
+    if !voice.is_verbose() {
+        return;
+    }
+    let is_stream = matches!(plan.transport, Transport::Tcp | Transport::UnixStream);
+    match (plan.flavour, peer) {
+        (Flavour::Debian | Flavour::OpenBsd, Some(peer)) => {
+            voice.tell(&format!("Connection received on {} {}", hosts::named(plan, peer), peer.port()));
+        }
+        (Flavour::Debian | Flavour::OpenBsd, None) => match &plan.mode {
+            Mode::ListenUnix { path } => {
+                voice.tell(&format!("Connection received on {}", path.to_string_lossy()));
+            }
+            _ => voice.tell("Connection received"),
+        },
+        (Flavour::Traditional, Some(peer)) => {
+            let here = here.map_or_else(String::new, |here| hosts::ip(here).to_string());
+            let (name, ip) = (hosts::known_as(plan, peer), hosts::ip(peer));
+            voice.tell(&format!("connect to [{here}] from {name} [{ip}] {}", peer.port()));
+        }
+        (Flavour::Ncat, Some(peer)) => {
+            let ip = hosts::ip(peer);
+            voice.tell(&format!("Connection from {ip}."));
+            if is_stream {
+                voice.tell(&format!("Connection from {ip}:{}.", peer.port()));
+            }
+        }
+        (_, None) if is_stream => voice.tell("Connection from a client on Unix domain socket."),
+        (_, None) => {}
+    }
+}
+
 /// Says who has come, and lets in whoever may come in.
 fn admit(run: &Run, connection: Connection) -> Result<Option<Connection>, Done> {
     let Run { plan, voice, .. } = run;
@@ -288,33 +335,7 @@ fn admit(run: &Run, connection: Connection) -> Result<Option<Connection>, Done> 
             format!("invalid connection to [{here}] from {name} [{}] {}", hosts::ip(peer), peer.port());
         return Err(run.refuse(&text));
     }
-    match (plan.flavour, peer) {
-        (Flavour::Debian | Flavour::OpenBsd, Some(peer)) => {
-            voice.tell_verbosely(|| {
-                format!("Connection received on {} {}", hosts::named(plan, peer), peer.port())
-            });
-        }
-        (Flavour::Debian | Flavour::OpenBsd, None) => voice.tell_verbosely(|| {
-            let Mode::ListenUnix { path } = &plan.mode else { return "Connection received".to_owned() };
-            format!("Connection received on {}", path.to_string_lossy())
-        }),
-        (Flavour::Traditional, Some(peer)) => voice.tell_verbosely(|| {
-            let here = connection.local_addr().map_or_else(String::new, |local| hosts::ip(local).to_string());
-            format!(
-                "connect to [{here}] from {} [{}] {}",
-                hosts::known_as(plan, peer),
-                hosts::ip(peer),
-                peer.port()
-            )
-        }),
-        (Flavour::Ncat, Some(peer)) => {
-            voice.tell_verbosely(|| format!("Connection from {}.", hosts::ip(peer)));
-            voice.tell_verbosely(|| format!("Connection from {}:{}.", hosts::ip(peer), peer.port()));
-        }
-        (_, None) => {
-            voice.tell_verbosely(|| "Connection from a client on Unix domain socket.".to_owned());
-        }
-    }
+    say_came(run, peer, connection.local_addr());
     if let Some(peer) = peer
         && !plan.access.permits(hosts::ip(peer))
     {

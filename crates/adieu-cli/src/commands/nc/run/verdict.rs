@@ -5,6 +5,7 @@
 
 use super::super::flavour::Flavour;
 use super::super::plan::{AtInputEnd, Plan};
+use super::voice::words_of;
 use adieu::{Ending, LocalEnd, Missing, Report, Timer, Transport};
 use std::time::Duration;
 
@@ -67,10 +68,7 @@ impl Verdict {
             }
             // ncat tells of what a system call told it.
             Ending::Reset { .. } | Ending::TimedOut { timer: Timer::Kernel } if is_ncat => {
-                let said = report.error_code().map(|code| {
-                    let error = std::io::Error::from_raw_os_error(code);
-                    format!("{}.", adieu_os::error_words(&error))
-                });
+                let said = report.error_code().map(|code| format!("{}.", words_of(code)));
                 let hidden = if said.is_some() { None } else { Some(report.to_string()) };
                 Self { flavours: u8::from(said.is_some()), said, hidden }
             }

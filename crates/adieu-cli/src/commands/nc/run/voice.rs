@@ -62,6 +62,11 @@ impl Voice {
     }
 }
 
+/// What the system calls an error, by its code.
+pub(super) fn words_of(code: i32) -> String {
+    adieu_os::error_words(&std::io::Error::from_raw_os_error(code))
+}
+
 fn say(event: &'static str, line: &str) {
     if said::is_json() {
         Happened::new(event, line).say();
