@@ -316,7 +316,7 @@ impl<'b, T: Transport> Receiver<'_, 'b, T> {
 
     fn file(&mut self, mode: u16, size: Option<u64>, path: EntryPath) -> Result<(), Stop> {
         let attributes = self.attributes_of_file(mode)?;
-        let modified = attributes.and_then(|attributes| attributes.modified.time());
+        let modified = attributes.and_then(|attributes| attributes.modified.system_time().ok());
         let file = FileInfo { path, size, mode, modified };
         let mut incoming = self.storage.create(file, &mut self.observer.parts().0)?;
         incoming.set_attributes(attributes);

@@ -2,6 +2,10 @@
 //!
 //! One folder per platform, all with the same functions, so that nothing above asks which platform it is on.
 
+use std::fs::File;
+use std::io;
+use std::time::SystemTime;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -11,6 +15,11 @@ pub(crate) use unix::*;
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
+
+/// Gives a file or directory this time, unless it has it: only its owner may set a time, also the same one; utimensat(2).
+pub(crate) fn settle_time(file: &File, modified: SystemTime) -> io::Result<()> {
+    if file.metadata()?.modified()? == modified { Ok(()) } else { file.set_modified(modified) }
+}
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

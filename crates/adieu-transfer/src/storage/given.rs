@@ -206,7 +206,7 @@ impl<'a> Given<'a> {
 }
 
 fn info(offered: &Offered) -> FileInfo {
-    let modified = offered.attributes.and_then(|attributes| attributes.modified.time());
+    let modified = offered.attributes.and_then(|attributes| attributes.modified.system_time().ok());
     FileInfo { path: offered.path.clone(), size: Some(offered.size), mode: offered.mode, modified }
 }
 

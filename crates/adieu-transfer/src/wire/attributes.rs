@@ -1,5 +1,6 @@
 //! What a sender says of an entry besides its content: when it was modified, and its permission bits.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 /// When the content of an entry was last modified, between the years 1 and 9999: programs and file systems do strange things with
@@ -37,15 +38,21 @@ impl Modified {
         }
     }
 
-    /// As this system has it. `None`: it has no such time.
-    pub(crate) fn time(self) -> Option<SystemTime> {
+    /// As this system has it.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`: it has no such time.
+    pub(crate) fn system_time(self) -> io::Result<SystemTime> {
         let whole = Duration::from_secs(self.seconds.unsigned_abs());
         let start = if self.seconds < 0 {
             SystemTime::UNIX_EPOCH.checked_sub(whole)
         } else {
             SystemTime::UNIX_EPOCH.checked_add(whole)
         };
-        start?.checked_add(Duration::from_nanos(self.nanoseconds.into()))
+        start
+            .and_then(|start| start.checked_add(Duration::from_nanos(self.nanoseconds.into())))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, "this system has no such time"))
     }
 
     /// As it goes over the wire.
@@ -87,7 +94,7 @@ mod tests {
         {
             let modified = Modified::new(seconds, nanoseconds).expect("it is in bounds");
             // Windows begins with 1601, and counts in 100 ns.
-            let Some(time) = modified.time().filter(|_| cfg!(unix)) else { continue };
+            let Some(time) = modified.system_time().ok().filter(|_| cfg!(unix)) else { continue };
             assert_eq!(Modified::of(time), Some(modified));
         }
     }

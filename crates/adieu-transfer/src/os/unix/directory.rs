@@ -1,6 +1,6 @@
 //! An open directory, and what is done in it by name: never through a link.
 
-use crate::os::{Identity, Kind, Locked, There, permissions};
+use crate::os::{Identity, Kind, Locked, There, permissions, settle_time};
 use rustix::fs::{Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -120,7 +120,7 @@ impl Directory {
         if now != wanted {
             rustix::fs::fchmod(&self.fd, Mode::from_raw_mode(wanted))?;
         }
-        File::from(self.fd.try_clone()?).set_modified(modified)
+        settle_time(&File::from(self.fd.try_clone()?), modified)
     }
 
     /// All names in it, in no order, and what they stood for when they were read.

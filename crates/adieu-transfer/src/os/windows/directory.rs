@@ -111,8 +111,11 @@ impl Directory {
         Ok((0o777, self.handle.metadata()?.modified()?))
     }
 
-    /// Gives it this time.
+    /// Gives it this time, unless it has it.
     pub(crate) fn set_attributes(&self, _: u16, modified: SystemTime) -> io::Result<()> {
+        if self.attributes()?.1 == modified {
+            return Ok(());
+        }
         directory(FILE_WRITE_ATTRIBUTES).open(&self.path)?.set_modified(modified)
     }
 

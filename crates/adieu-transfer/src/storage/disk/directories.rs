@@ -168,9 +168,8 @@ impl Directories {
         let at_once = all.len() > ONE_BY_ONE && self.syncs_at_once();
         let mut walker = self.walker();
         for (path, Attributes { mode, modified }) in all {
-            let no_time = || io::Error::new(io::ErrorKind::Unsupported, "this system has no such time");
             let set = walker.enter(path).and_then(|directory| {
-                directory.set_attributes(mode & mask, modified.time().ok_or_else(no_time)?)?;
+                directory.set_attributes(mode & mask, modified.system_time()?)?;
                 Ok(directory)
             });
             let directory = set.map_err(|e| fail(path, e))?;

@@ -432,8 +432,7 @@ impl Disk {
         }
         if let Some(modified) = attributes.map(|attributes| attributes.modified) {
             // After the last that is written.
-            let no_time = || io::Error::new(io::ErrorKind::Unsupported, "this system has no such time");
-            let set = modified.time().ok_or_else(no_time).and_then(|time| file.set_modified(time));
+            let set = modified.system_time().and_then(|time| os::settle_time(&file, time));
             finished = finished.and(set);
         }
         let sync = Sync::next(self.tree()?.syncs_at_once(), self.waiting.len());

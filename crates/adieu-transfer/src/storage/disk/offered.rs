@@ -138,7 +138,8 @@ impl Disk {
                 None => return Ok(Held::Beginning),
             },
             partial => {
-                let modified = offered.attributes.and_then(|attributes| attributes.modified.time());
+                let modified =
+                    offered.attributes.and_then(|attributes| attributes.modified.system_time().ok());
                 let stored = match spot.find_stored(offered.size, offered.mode, modified, !self.replaces)? {
                     Some(file) => is_that(&file)?.map(|hasher| (file, hasher)),
                     None => None,

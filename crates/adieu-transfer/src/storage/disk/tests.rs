@@ -366,7 +366,55 @@ fn what_is_remembered_of_directories_has_a_bound() {
     storage.directory(&path("x"), attributes, &mut ignore, &mut yes).expect("there is room");
     storage.finish(&mut ignore, &mut yes).expect("it can be set");
     let there = std::fs::metadata(place.path().join("x")).expect("it is there");
-    assert_eq!(there.modified().ok(), modified.time());
+    assert_eq!(there.modified().ok(), modified.system_time().ok());
     let other = std::fs::metadata(place.path().join("0000000000000000")).expect("it is there");
-    assert_ne!(other.modified().ok(), modified.time());
+    assert_ne!(other.modified().ok(), modified.system_time().ok());
+}
+
+/// Root makes the files, and the receiver is somebody else, who may only read them.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_another_user_has_made_and_is_right_already_is_kept_as_it_is() {
+    use rustix::process::Uid;
+    use std::os::unix::fs::PermissionsExt;
+    let test = "what_another_user_has_made_and_is_right_already_is_kept_as_it_is";
+    if !rustix::process::geteuid().is_root() {
+        adieu_testkit::skip::loudly(test, &io::ErrorKind::PermissionDenied.into());
+        return;
+    }
+    let place = place();
+    let modified = crate::wire::Modified::new(1_000_000_000, 0).expect("it is in bounds");
+    let time = modified.system_time().expect("every system has it");
+    std::fs::write(place.path().join("file"), "content").expect("there is room");
+    std::fs::create_dir(place.path().join("directory")).expect("there is room");
+    for name in ["file", "directory"] {
+        File::open(place.path().join(name)).and_then(|file| file.set_modified(time)).expect("it is ours");
+    }
+    std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o777)).expect("it is ours");
+    // A user id is a thread's, and this one ends with the test.
+    let receiving = std::thread::spawn(move || {
+        let nobody = Uid::from_raw(65534);
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may");
+        let mut storage = Disk::at(place.path()).expect("everybody may write there");
+        storage.begin(false).expect("it is a directory");
+        let attributes = |mode| Some(Attributes { mode, modified });
+        let directory = path("directory");
+        storage.directory(&directory, attributes(0o777), &mut ignore, &mut yes).expect("it is there");
+        let offer = Offered { mode: 0o666, attributes: attributes(0o666), ..offer("file", "content") };
+        let Ok(Held::Whole(incoming)) = storage.look(&offer, &mut |_| true) else { panic!("it is there") };
+        assert!(incoming.is_kept);
+        storage.complete(*incoming, &mut ignore, &mut yes).expect("there is nothing to change");
+        storage.finish(&mut ignore, &mut yes).expect("there is nothing to change");
+        assert_eq!(storage.stored(), (1, 7));
+        // Another time is one that it cannot be given.
+        let other =
+            Attributes { mode: 0o777, modified: crate::wire::Modified::new(1, 0).expect("it is in bounds") };
+        storage.begin(false).expect("it is a directory");
+        storage.directory(&directory, Some(other), &mut ignore, &mut yes).expect("it is there");
+        assert!(storage.finish(&mut ignore, &mut yes).is_err(), "it is not his");
+        place
+    });
+    let place = receiving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let there = std::fs::metadata(place.path().join("file")).expect("it is there");
+    assert_eq!(there.modified().ok(), Some(time));
 }
