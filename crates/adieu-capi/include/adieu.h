@@ -304,9 +304,9 @@ typedef struct adieu_finish_options {
 typedef struct adieu_report {
     /// sizeof(adieu_report): which version of this struct the program was compiled with.
     size_t size;
-    /// How it ended: an enum adieu_ending.
+    /// How the connection ended: an enum adieu_ending.
     int32_t ending;
-    /// When in the procedure the cause came: an enum adieu_phase.
+    /// In which phase of the procedure the cause of the ending came: an enum adieu_phase.
     int32_t phase;
     /// What the call returned: an enum adieu_error. Where it is not 0 there was no connection that
     /// could be finished.
@@ -337,12 +337,12 @@ typedef struct adieu_report {
     int32_t socket_error_clear;
     /// When we saw the peer's end, its TCP had acknowledged ours: an enum adieu_fact.
     int32_t peer_ended_after_us;
-    /// Of the idle timeout: meanwhile the peer went on talking, and took nothing. An enum
+    /// Of the idle timeout: the peer went on sending meanwhile, and received nothing. An enum
     /// adieu_fact, never unknown.
     int32_t peer_spoke;
     /// What was received begins as TLS does: an enum adieu_fact, never unknown.
     int32_t looks_like_tls;
-    /// Bytes received while it was finished.
+    /// Bytes received while the connection was finished.
     uint64_t bytes_received;
     /// Those of bytes_received that late_bytes has taken.
     uint64_t bytes_written;
@@ -351,7 +351,7 @@ typedef struct adieu_report {
     /// Bytes that the program had sent and that the peer's TCP had not acknowledged, at the last
     /// look.
     uint64_t bytes_unacknowledged;
-    /// When it began, by this machine's clock: microseconds since 1970-01-01 UTC.
+    /// When finishing began, by this machine's clock: microseconds since 1970-01-01 UTC.
     uint64_t started_at_us;
     /// When the socket was taken over.
     uint64_t connected_us;
@@ -388,7 +388,7 @@ typedef struct adieu_waits {
     /// Level-triggered and edge-triggered are both right.
     short events;
     /// The longest time in milliseconds until the next call of adieu_finisher_advance(). -1: there
-    /// is no bound. 0: call it at once.
+    /// is no bound. 0: adieu_finisher_advance() is to be called at once.
     int timeout_ms;
 } adieu_waits;
 
@@ -474,8 +474,8 @@ void adieu_finisher_free(struct adieu_finisher *finisher);
 ///
 /// The peer's program gets an error (ECONNRESET) and cannot take what it has for the whole. Use it
 /// for a stream that must not look complete, where adieu_finish() would say that everything was
-/// sent. What the peer has not acknowledged is lost. It sets SO_LINGER to zero and closes; nothing
-/// blocks. A Unix socket has no reset: it is closed.
+/// sent. What the peer has not acknowledged is lost. The call sets SO_LINGER to zero and closes the
+/// socket; it does not block. A Unix socket has no reset: it is closed.
 ///
 /// Returns 0, or an error. The socket is closed in either case, except after ADIEU_ERROR_NOT_OPEN,
 /// and except on Windows what is not a socket.
@@ -487,13 +487,13 @@ int adieu_abort(adieu_socket socket);
 /// Tells how many bytes were sent on a socket and not acknowledged by the peer's TCP (SIOCOUTQ).
 /// Our FIN is not counted.
 ///
-/// Zero says that the peer's system has everything. It does not say that the peer's program has
-/// read it: only an answer can say so. The socket stays open and as it was.
+/// Zero says that the peer's system has every byte. Whether the peer's program has read them, only
+/// an answer of that program can say. The socket stays open and as it was.
 ///
 /// Returns 0, and the number in *bytes; or an error, and *bytes is ADIEU_UNKNOWN.
-/// ADIEU_ERROR_UNSUPPORTED: it is a Unix socket, whose bytes are not acknowledged by anybody; or
-/// the connection is over, and whether our FIN is among the octets that were not acknowledged is
-/// not told any more (the report of adieu_finish() has the number); or this is not Linux.
+/// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes nobody acknowledges; or the
+/// connection is over, and Linux no longer tells whether our FIN is among the octets that were not
+/// acknowledged (the report of adieu_finish() has the number); or the system is not Linux.
 ///
 /// Threads: any. Platforms: Linux. Elsewhere always an error.
 /// Source: tcp(7), SIOCOUTQ.

@@ -37,7 +37,7 @@ pub struct adieu_waits {
     /// Level-triggered and edge-triggered are both right.
     pub events: c_short,
     /// The longest time in milliseconds until the next call of adieu_finisher_advance(). -1: there
-    /// is no bound. 0: call it at once.
+    /// is no bound. 0: adieu_finisher_advance() is to be called at once.
     pub timeout_ms: c_int,
 }
 

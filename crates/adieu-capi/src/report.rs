@@ -32,9 +32,9 @@ pub const ADIEU_ADDRESS_SIZE: usize = 128;
 pub struct adieu_report {
     /// sizeof(adieu_report): which version of this struct the program was compiled with.
     pub size: usize,
-    /// How it ended: an enum adieu_ending.
+    /// How the connection ended: an enum adieu_ending.
     pub ending: i32,
-    /// When in the procedure the cause came: an enum adieu_phase.
+    /// In which phase of the procedure the cause of the ending came: an enum adieu_phase.
     pub phase: i32,
     /// What the call returned: an enum adieu_error. Where it is not 0 there was no connection that
     /// could be finished.
@@ -65,12 +65,12 @@ pub struct adieu_report {
     pub socket_error_clear: i32,
     /// When we saw the peer's end, its TCP had acknowledged ours: an enum adieu_fact.
     pub peer_ended_after_us: i32,
-    /// Of the idle timeout: meanwhile the peer went on talking, and took nothing. An enum
+    /// Of the idle timeout: the peer went on sending meanwhile, and received nothing. An enum
     /// adieu_fact, never unknown.
     pub peer_spoke: i32,
     /// What was received begins as TLS does: an enum adieu_fact, never unknown.
     pub looks_like_tls: i32,
-    /// Bytes received while it was finished.
+    /// Bytes received while the connection was finished.
     pub bytes_received: u64,
     /// Those of bytes_received that late_bytes has taken.
     pub bytes_written: u64,
@@ -79,7 +79,7 @@ pub struct adieu_report {
     /// Bytes that the program had sent and that the peer's TCP had not acknowledged, at the last
     /// look.
     pub bytes_unacknowledged: u64,
-    /// When it began, by this machine's clock: microseconds since 1970-01-01 UTC.
+    /// When finishing began, by this machine's clock: microseconds since 1970-01-01 UTC.
     pub started_at_us: u64,
     /// When the socket was taken over.
     pub connected_us: u64,

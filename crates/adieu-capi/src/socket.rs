@@ -63,8 +63,8 @@ pub(crate) fn look_at(socket: &OwnedSocket) -> adieu_error {
 ///
 /// The peer's program gets an error (ECONNRESET) and cannot take what it has for the whole. Use it
 /// for a stream that must not look complete, where adieu_finish() would say that everything was
-/// sent. What the peer has not acknowledged is lost. It sets SO_LINGER to zero and closes; nothing
-/// blocks. A Unix socket has no reset: it is closed.
+/// sent. What the peer has not acknowledged is lost. The call sets SO_LINGER to zero and closes the
+/// socket; it does not block. A Unix socket has no reset: it is closed.
 ///
 /// Returns 0, or an error. The socket is closed in either case, except after ADIEU_ERROR_NOT_OPEN,
 /// and except on Windows what is not a socket.
@@ -92,13 +92,13 @@ pub extern "C" fn adieu_abort(socket: adieu_socket) -> c_int {
 /// Tells how many bytes were sent on a socket and not acknowledged by the peer's TCP (SIOCOUTQ).
 /// Our FIN is not counted.
 ///
-/// Zero says that the peer's system has everything. It does not say that the peer's program has
-/// read it: only an answer can say so. The socket stays open and as it was.
+/// Zero says that the peer's system has every byte. Whether the peer's program has read them, only
+/// an answer of that program can say. The socket stays open and as it was.
 ///
 /// Returns 0, and the number in *bytes; or an error, and *bytes is ADIEU_UNKNOWN.
-/// ADIEU_ERROR_UNSUPPORTED: it is a Unix socket, whose bytes are not acknowledged by anybody; or
-/// the connection is over, and whether our FIN is among the octets that were not acknowledged is
-/// not told any more (the report of adieu_finish() has the number); or this is not Linux.
+/// ADIEU_ERROR_UNSUPPORTED: the socket is a Unix socket, whose bytes nobody acknowledges; or the
+/// connection is over, and Linux no longer tells whether our FIN is among the octets that were not
+/// acknowledged (the report of adieu_finish() has the number); or the system is not Linux.
 ///
 /// Threads: any. Platforms: Linux. Elsewhere always an error.
 /// Source: tcp(7), SIOCOUTQ.
