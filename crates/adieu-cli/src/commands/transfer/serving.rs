@@ -107,7 +107,8 @@ impl Session {
         let wait = move || {
             if let Some(signal) = interrupt.wait(Duration::MAX) {
                 if signal != Signal::Interrupt {
-                    thread::sleep(grace);
+                    // An abort that comes sooner ends the wait.
+                    abort.wait(grace);
                 }
                 abort.raise(signal);
             }
