@@ -1,9 +1,6 @@
 //! How a test that this machine cannot run is skipped: loudly, and in CI not at all.
 
-use std::{
-    env, io,
-    path::{Path, PathBuf},
-};
+use std::{env, io, path::PathBuf};
 
 /// If this variable is 1, as in CI, a skipped test is a failed one.
 pub const REQUIRE: &str = "ADIEU_REQUIRE_NETNS";
@@ -25,6 +22,14 @@ pub fn not_here(test: &str, why: &str) {
     eprintln!("not for this system: {test}: {why}");
 }
 
+/// Where a program is that is installed on this machine.
+pub fn installed(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // A server may stand where only root's PATH leads.
+    let directories = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    directories.map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
 /// If this variable is 1, as in CI, a test whose counterpart is not installed is a failed one.
 pub const REQUIRE_COUNTERPARTS: &str = "ADIEU_REQUIRE_COUNTERPARTS";
 
@@ -35,18 +40,11 @@ pub const REQUIRE_COUNTERPARTS: &str = "ADIEU_REQUIRE_COUNTERPARTS";
 /// If it is not there and [`REQUIRE_COUNTERPARTS`] is 1.
 #[expect(clippy::print_stderr, reason = "a skipped test must be seen in the test's output")]
 pub fn counterpart(test: &str, program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    // A server may stand where only root's PATH leads.
-    let directories = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    let found = directories.map(|directory| directory.join(program)).find(|path: &PathBuf| is_file(path));
+    let found = installed(program);
     if found.is_none() {
         let required = env::var_os(REQUIRE_COUNTERPARTS).is_some_and(|value| value == "1");
         assert!(!required, "{test} may not be skipped: {program} is not installed");
         eprintln!("SKIPPED {test}: {program} is not installed");
     }
     found
-}
-
-fn is_file(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.is_file())
 }

@@ -1,6 +1,7 @@
 //! Instruction counts: the same on a noisy machine as on a quiet one, so that a regression shows.
 
 use super::process::Process;
+use adieu_testkit::skip;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -63,7 +64,7 @@ impl Counter {
             })
         };
         let ours = repeat("the tiny exchange of adieu nc", || netcat(&self.adieu, &["nc"]))?;
-        let theirs = match installed("nc.openbsd") {
+        let theirs = match skip::installed("nc.openbsd") {
             Some(program) => {
                 Some(repeat("the tiny exchange of nc.openbsd", || netcat(&program, &[]))?.median)
             }
@@ -133,14 +134,6 @@ impl Counter {
         }
         total(&fs::read_to_string(&counts).context("callgrind has left no counts")?)
     }
-}
-
-/// A program of this name on the PATH.
-fn installed(name: &str) -> Option<PathBuf> {
-    let directories = std::env::var_os("PATH")?;
-    std::env::split_paths(&directories)
-        .map(|directory| directory.join(name))
-        .find(|program| program.is_file())
 }
 
 /// callgrind's own sum of all instructions.

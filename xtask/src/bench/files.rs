@@ -6,6 +6,7 @@
 
 use super::Programs;
 use super::process::listening_port;
+use adieu_testkit::skip;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fmt::Write as _;
@@ -278,7 +279,7 @@ fn prepare(place: &Path, size: u64) -> Result<()> {
 
 fn once(way: &Way, programs: &Programs, place: &Path, one_core: bool) -> Result<f64> {
     for program in way.needs {
-        ensure!(is_installed(program), "{program} is not installed");
+        ensure!(skip::installed(program).is_some(), "{program} is not installed");
     }
     for old in ["out", "a", "b", "said", "mailbox.db"] {
         let old = place.join(old);
@@ -371,11 +372,6 @@ fn await_port(port: u16, until: Instant) -> Result<u16> {
         ensure!(Instant::now() < until, "it does not listen");
         std::thread::sleep(Duration::from_millis(1));
     }
-}
-
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).exists())
 }
 
 /// Of sorted samples.
