@@ -63,7 +63,8 @@ impl Directory {
     pub(crate) fn check_writable(&self) -> io::Result<()> {
         match rustix::fs::accessat(&self.fd, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
             // Systems without faccessat2 cannot tell; the first file will.
-            Ok(()) | Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(error) if error == Errno::INVAL || cannot(error) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -215,7 +216,8 @@ impl Directory {
     pub(crate) fn lock(&self, name: &[u8], file: &File) -> io::Result<Locked> {
         match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
             // A file system without locks has a receiver at a time by its user's care.
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOLCK | Errno::NOSYS) => {}
+            Ok(()) | Err(Errno::NOLCK) => {}
+            Err(error) if cannot(error) => {}
             Err(error) => return Err(error.into()),
         }
         let ours = rustix::fs::fstat(file)?;
@@ -267,7 +269,7 @@ impl Directory {
             let (from, to) = (self.at(from), self.at(to));
             match renameat_with(&self.fd, &*from, &self.fd, &*to, RenameFlags::NOREPLACE) {
                 // This file system cannot, or this system.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+                Err(error) if error == Errno::INVAL || cannot(error) => {}
                 renamed => return Ok(renamed?),
             }
         }
@@ -277,7 +279,7 @@ impl Directory {
     /// The same by a second name, where no call renames without replacing: link(2) never replaces.
     fn link_and_remove(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
         match rustix::fs::linkat(&self.fd, &*self.at(from), &self.fd, &*self.at(to), AtFlags::empty()) {
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::Error::new(
+            Err(error) if error == Errno::PERM || cannot(error) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "this file system can neither rename without replacing nor link",
             )),
@@ -310,6 +312,12 @@ impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Whether a call is one that a file system or system has not. On Apple's, ENOTSUP, which is of file systems, is another number
+/// than EOPNOTSUPP, which is of sockets: intro(2).
+fn cannot(error: Errno) -> bool {
+    matches!(error, Errno::NOSYS | Errno::OPNOTSUPP) || error == Errno::NOTSUP
 }
 
 /// The mode of a new file: what the sender's has, and ours to write.
