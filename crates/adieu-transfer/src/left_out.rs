@@ -9,13 +9,16 @@ pub(crate) struct LeftOut {
 
 /// So many are named, at most.
 const NAMED: usize = 5;
+/// The bytes of a name that are told, at most. All of them together leave room for the rest of a receipt's words, which are cut
+/// after 8 KiB.
+const TOLD: usize = 1 << 10;
 
 impl LeftOut {
     /// `name`: for people.
     pub(crate) fn add(&mut self, name: String) {
         self.count += 1;
         if self.first.len() < NAMED {
-            self.first.push(name);
+            self.first.push(told(name));
         }
     }
 
@@ -38,6 +41,18 @@ impl LeftOut {
     }
 }
 
+/// The name, or the end of one that is too long, which tells it from others of its directory.
+fn told(name: String) -> String {
+    if name.len() <= TOLD {
+        return name;
+    }
+    let mut from = name.len() - TOLD;
+    while !name.is_char_boundary(from) {
+        from += 1;
+    }
+    format!("...{}", &name[from..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +70,20 @@ mod tests {
         left_out.add("f".to_owned());
         assert_eq!(left_out.entries(), "6 entries (a, b, c, d, e and 1 more)");
         assert_eq!(left_out.count(), 6);
+    }
+    #[test]
+    fn long_names_are_cut_so_that_what_follows_them_is_told_too() {
+        let mut left_out = LeftOut::default();
+        for at in 0..9 {
+            // 4096 bytes and more, and no character begins where it is cut.
+            left_out.add(format!("{}{at}", "\u{fc}".repeat(2100)));
+        }
+        let entries = left_out.entries();
+        assert!(entries.len() < 6 << 10, "{}", entries.len());
+        assert!(entries.starts_with("9 entries (...\u{fc}"), "{entries}");
+        assert!(
+            entries.contains("\u{fc}0, ...\u{fc}") && entries.ends_with("\u{fc}4 and 4 more)"),
+            "{entries}"
+        );
     }
 }
