@@ -50,9 +50,7 @@ impl List {
         size: u64,
         hash: &Hash,
     ) {
-        attributes_of(&mut self.file_entries, attributes);
-        file_entry(&mut self.file_entries, path, mode, size, hash);
-        self.count(size, hash);
+        self.add(false, path, attributes, mode, size, hash);
     }
 
     /// A file that the receiver had, whole.
@@ -64,13 +62,25 @@ impl List {
         size: u64,
         hash: &Hash,
     ) {
-        let hasher = self.kept_entries.as_mut().unwrap_or(&mut self.file_entries);
-        attributes_of(hasher, attributes);
-        file_entry(hasher, path, mode, size, hash);
-        self.count(size, hash);
+        self.add(true, path, attributes, mode, size, hash);
     }
 
-    fn count(&mut self, size: u64, hash: &Hash) {
+    fn add(
+        &mut self,
+        is_kept: bool,
+        path: &EntryPath,
+        attributes: Option<Attributes>,
+        mode: u16,
+        size: u64,
+        hash: &Hash,
+    ) {
+        let kept = self.kept_entries.as_mut().filter(|_| is_kept);
+        let hasher = kept.unwrap_or(&mut self.file_entries);
+        attributes_of(hasher, attributes);
+        entry(hasher, FILE, path);
+        hasher.update(&mode.to_be_bytes());
+        hasher.update(&size.to_be_bytes());
+        hasher.update(hash);
         self.files += 1;
         self.bytes += size;
         self.last_file = *hash;
@@ -114,11 +124,4 @@ fn entry(hasher: &mut blake3::Hasher, kind: u8, path: &EntryPath) {
     hasher.update(&[kind]);
     hasher.update(&u32::try_from(path.as_bytes().len()).unwrap_or(u32::MAX).to_be_bytes());
     hasher.update(path.as_bytes());
-}
-
-fn file_entry(hasher: &mut blake3::Hasher, path: &EntryPath, mode: u16, size: u64, hash: &Hash) {
-    entry(hasher, FILE, path);
-    hasher.update(&mode.to_be_bytes());
-    hasher.update(&size.to_be_bytes());
-    hasher.update(hash);
 }

@@ -17,7 +17,7 @@ use crate::pace::SLICE;
 use crate::report::TransferRole;
 use crate::secret::Secret;
 use crate::session::{self, Agreement, Channel, SIGN_OF_LIFE, Terms};
-use crate::source::{Change, Entry, LeftOut, Opened, SourceError, Sources};
+use crate::source::{Change, Entry, Omitted, Opened, SourceError, Sources};
 use crate::transport::Transport;
 use crate::wire::{
     ATTRIBUTES, Activity, Attributes, Control, Decoder, EntryPath, FRAME_HEADER, HOLE_LIMIT, Hash, Modified,
@@ -31,7 +31,7 @@ use old_offers::OldOffers;
 use out::Out;
 use std::io::{self, Read};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The options of a sender. The default: it does not resume, has no secret and no limits.
 #[derive(Debug, Clone, Default)]
@@ -245,8 +245,7 @@ impl<T: Transport> Sender<'_, T> {
                 Entry::Directory { path, place } => {
                     let attributes = if self.preserves {
                         let (mode, modified) = place.attributes()?;
-                        let modified = Modified::of(modified).ok_or_else(|| SourceError::no_time(&path))?;
-                        Some(Attributes { mode, modified })
+                        Some(attributes(mode, modified, &path)?)
                     } else {
                         None
                     };
@@ -258,8 +257,8 @@ impl<T: Transport> Sender<'_, T> {
                     self.list.link(&path, &target);
                     self.control(&Control::Link { path, target })?;
                 }
-                Entry::LeftOut(LeftOut { place, why: Some(_) }) => self.outcome.left_out.add(place),
-                Entry::LeftOut(LeftOut { why: None, .. }) => {}
+                Entry::Omitted(Omitted { place, why: Some(_) }) => self.outcome.left_out.add(place),
+                Entry::Omitted(Omitted { why: None, .. }) => {}
             }
         }
         if let Some(receipt) = self.end_by_offers()? {
@@ -306,8 +305,7 @@ impl<T: Transport> Sender<'_, T> {
         path: &EntryPath,
     ) -> Result<Option<Attributes>, SourceError> {
         let Some(modified) = opened.modified.filter(|_| self.preserves) else { return Ok(None) };
-        let modified = Modified::of(modified).ok_or_else(|| SourceError::no_time(path))?;
-        Ok(Some(Attributes { mode: opened.mode, modified }))
+        attributes(opened.mode, modified, path).map(Some)
     }
 
     /// Says them of the entry whose frame comes next.
@@ -539,6 +537,12 @@ impl<T: Transport> Sender<'_, T> {
             self.hear(Some(Duration::ZERO))?;
         }
     }
+}
+
+/// What is to be preserved of an entry.
+fn attributes(mode: u16, modified: SystemTime, path: &EntryPath) -> Result<Attributes, SourceError> {
+    let modified = Modified::of(modified).ok_or_else(|| SourceError::no_time(path))?;
+    Ok(Attributes { mode, modified })
 }
 
 /// A reading error does not know the name of its file.

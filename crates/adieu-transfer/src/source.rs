@@ -14,7 +14,7 @@ mod tree;
 use crate::os;
 use crate::wire::EntryPath;
 use entries::{Entries, Omit};
-pub(crate) use entries::{Entry, LeftOut};
+pub(crate) use entries::{Entry, Omitted};
 pub use error::SourceError;
 use error::shown_path;
 pub use given::Source;

@@ -35,7 +35,7 @@ pub(crate) enum Entry {
     Command { path: EntryPath, producer: Producer },
     Directory { path: EntryPath, place: DirectoryPlace },
     Link { path: EntryPath, target: Vec<u8> },
-    LeftOut(LeftOut),
+    Omitted(Omitted),
 }
 
 /// Where a directory is.
@@ -54,7 +54,7 @@ impl DirectoryPlace {
 
 /// An entry that is not sent.
 #[derive(Debug)]
-pub(crate) struct LeftOut {
+pub(crate) struct Omitted {
     /// Where it is, for people.
     pub(crate) place: String,
     /// Why it cannot be sent. `None`: the user does not want it to be.
@@ -91,21 +91,20 @@ impl Iterator for Entries<'_> {
             let place = open.place.join(&name);
             if self.omit.excluded.as_ref().is_some_and(|is| is(&place, kind == Kind::Directory)) {
                 let place = shown_path(&tree.shown(&place));
-                return Some(Ok(Entry::LeftOut(LeftOut { place, why: None })));
+                return Some(Ok(Entry::Omitted(Omitted { place, why: None })));
             }
             let path = match os::bytes_of(name) {
-                Ok(name) => open.path.join(&name).map_err(|error| CannotBeSent(error.into())),
-                Err(error) => Err(CannotBeSent(SourceError::new("send", &tree.shown(&place), error))),
+                Ok(name) => open.path.join(&name).map_err(|error| Failed::CannotBeSent(error.into())),
+                Err(error) => Err(Failed::CannotBeSent(SourceError::new("send", &tree.shown(&place), error))),
             };
-            let entry = match path.and_then(|path| self.entry(&top, &tree, path, &place, kind)) {
-                Ok(entry) => entry,
-                Err(CannotBeSent(why)) if self.omit.skips_special => {
+            return Some(match path.and_then(|path| self.entry(&top, &tree, path, &place, kind)) {
+                Ok(entry) => Ok(entry),
+                Err(Failed::CannotBeSent(why)) if self.omit.skips_special => {
                     let place = shown_path(&tree.shown(&place));
-                    Ok(Entry::LeftOut(LeftOut { place, why: Some(why) }))
+                    Ok(Entry::Omitted(Omitted { place, why: Some(why) }))
                 }
-                Err(CannotBeSent(error)) => Err(error),
-            };
-            return Some(entry);
+                Err(Failed::CannotBeSent(error) | Failed::CannotLook(error)) => Err(error),
+            });
         }
         let Named { path, kind } = self.named.next()?;
         let path = path.clone();
@@ -130,7 +129,7 @@ impl<'a> Entries<'a> {
         Self { named: named.iter(), omit, top: None, open: Vec::new() }
     }
 
-    /// What stands there, or that it cannot be looked at.
+    /// What stands there.
     fn entry(
         &mut self,
         top: &EntryPath,
@@ -138,31 +137,31 @@ impl<'a> Entries<'a> {
         path: EntryPath,
         place: &Path,
         kind: Kind,
-    ) -> Result<Result<Entry, SourceError>, CannotBeSent> {
-        Ok(match kind {
-            Kind::Directory => self.enter(tree, path, place.to_owned()),
+    ) -> Result<Entry, Failed> {
+        match kind {
+            Kind::Directory => self.enter(tree, path, place.to_owned()).map_err(Failed::CannotLook),
             Kind::File => {
                 let place = Place::File(FilePlace::below(Arc::clone(tree), place.to_owned()));
                 Ok(Entry::File { path, place })
             }
             Kind::Link => match tree.target_of(place) {
-                Ok(target) if !link_stays_inside(top, &path, &target) => {
+                Ok(target) if link_stays_inside(top, &path, &target) => Ok(Entry::Link { path, target }),
+                Ok(target) => {
                     let error = NameError::LinkOut { path: path.as_bytes().to_vec(), target };
-                    return Err(CannotBeSent(error.into()));
+                    Err(Failed::CannotBeSent(error.into()))
                 }
-                Ok(target) => Ok(Entry::Link { path, target }),
                 // Links are not sent from Windows.
                 Err(error) if error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::Unsupported) => {
-                    return Err(CannotBeSent(error));
+                    Err(Failed::CannotBeSent(error))
                 }
-                Err(error) => Err(error),
+                Err(error) => Err(Failed::CannotLook(error)),
             },
             Kind::Special => {
                 let words =
                     format!("{} is neither a file, a directory nor a link", shown_path(&tree.shown(place)));
-                return Err(CannotBeSent(SourceError::words(words)));
+                Err(Failed::CannotBeSent(SourceError::words(words)))
             }
-        })
+        }
     }
 
     fn enter(&mut self, tree: &Arc<Tree>, path: EntryPath, place: PathBuf) -> Result<Entry, SourceError> {
@@ -173,5 +172,10 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// Why an entry can never be sent, whatever the system says of it.
-struct CannotBeSent(SourceError);
+/// Why there is no entry.
+enum Failed {
+    /// It can never be sent, whatever the system says of it.
+    CannotBeSent(SourceError),
+    /// It cannot be looked at.
+    CannotLook(SourceError),
+}

@@ -1,6 +1,6 @@
 //! What would be sent, entry by entry, without sending it.
 
-use super::{Entry, LeftOut, Opened, Place, SourceError, Sources};
+use super::{Entry, Omitted, Opened, Place, SourceError, Sources};
 use crate::wire::EntryPath;
 
 /// An entry of [`Sources`], as [`Sources::list`] shows it.
@@ -69,8 +69,8 @@ impl From<Entry> for Listed {
             Entry::Stream { path, .. } | Entry::Command { path, .. } => Self::Stream { path },
             Entry::Directory { path, .. } => Self::Directory { path },
             Entry::Link { path, target } => Self::Link { path, target },
-            Entry::LeftOut(LeftOut { place, why: None }) => Self::Excluded { place },
-            Entry::LeftOut(LeftOut { place, why: Some(why) }) => Self::Skipped { place, why },
+            Entry::Omitted(Omitted { place, why: None }) => Self::Excluded { place },
+            Entry::Omitted(Omitted { place, why: Some(why) }) => Self::Skipped { place, why },
         }
     }
 }
