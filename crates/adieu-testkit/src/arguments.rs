@@ -16,8 +16,9 @@ pub fn connect(scenario: &Scenario, endpoint: &Endpoint) -> Vec<OsString> {
 /// The arguments of `adieu listen` for a scenario: a port of the kernel's choice, written into `port_file`, or a Unix
 /// socket beside that file.
 pub fn listen(scenario: &Scenario, port_file: &Path) -> Vec<OsString> {
-    // A scenario has one peer, also where no byte passes.
-    let mut all = vec!["listen".into(), "--accept-first".into()];
+    // A scenario has one peer, also where no byte passes. Peers that wait for our end are not kept waiting for long.
+    let mut all: Vec<OsString> =
+        ["listen", "--accept-first", "--client-grace", "2s"].map(OsString::from).into();
     all.extend(options(&scenario.options));
     let endpoint = match scenario.target {
         Target::Unix => Endpoint::Unix(port_file.with_file_name("socket")).to_string(),
@@ -57,10 +58,10 @@ mod tests {
         let all = connect(named("black_hole_swallows_the_upload"), &endpoint);
         assert_eq!(all, ["connect", "--report", "json", "--idle-timeout", "1000ms", "[::1]:80"]);
         let all = listen(named("exchange_of_nothing"), Path::new("/p"));
-        let first = "--accept-first";
-        assert_eq!(all, ["listen", first, "--report", "json", "--port-file", "/p", "127.0.0.1:0"]);
+        let common = ["listen", "--accept-first", "--client-grace", "2s", "--report", "json", "--port-file"];
+        assert_eq!(all, [&common[..], &["/p", "127.0.0.1:0"]].concat());
         let all = listen(named("exchange_of_nothing_over_unix"), Path::new("/d/p"));
         let socket = format!("unix:{}", Path::new("/d").join("socket").display());
-        assert_eq!(all, ["listen", first, "--report", "json", "--port-file", "/d/p", &*socket]);
+        assert_eq!(all, [&common[..], &["/d/p", &*socket]].concat());
     }
 }

@@ -183,17 +183,27 @@ fn a_reader_of_stdout_that_leaves_is_noticed_while_the_peer_is_silent() {
 }
 
 #[test]
-fn a_client_that_stops_at_our_end_is_not_cut_by_a_listener_that_only_receives() {
+fn a_client_that_stops_at_our_end_is_not_cut_by_a_listener_without_an_input() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let file = directory.path().join("received").display().to_string();
-    let server = Server::start(&["--output", &file]);
-    let mut stream = server.connect();
-    stream.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout can be set");
-    let error = stream.read(&mut [0; 1]).expect_err("our end comes after the client's");
-    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
-    stream.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
-    assert_eq!(ask(stream, b"all of it"), b"");
-    assert_eq!(server.finish().0.code(), Some(0));
+    let cases = [vec!["--output", &file], vec![]];
+    std::thread::scope(|scope| {
+        for args in &cases {
+            scope.spawn(move || {
+                let server = Server::start(args);
+                let mut stream = server.connect();
+                // More than 2 s, after which an open input of ours is given up.
+                stream.set_read_timeout(Some(Duration::from_millis(2500))).expect("a timeout can be set");
+                let error = stream.read(&mut [0; 1]).expect_err("our end comes after the client's");
+                assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+                stream.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+                assert_eq!(ask(stream, b"all of it"), b"");
+                let (status, stdout, said) = server.finish();
+                assert_eq!(status.code(), Some(0), "{said}");
+                assert_eq!(text(&stdout), if args.is_empty() { "all of it" } else { "" });
+            });
+        }
+    });
     assert_eq!(std::fs::read(file).expect("it is there"), b"all of it");
 }
 

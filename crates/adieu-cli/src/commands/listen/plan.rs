@@ -19,11 +19,9 @@ use std::time::Duration;
 /// How long a client of a service may hold a place without a byte by default.
 const FIRST_BYTE: Duration = Duration::from_secs(60);
 
-/// By default a client that sends nothing to stdout keeps our sending side open for this long, if stdin gives nothing.
-const STDOUT_CLIENT_GRACE: Duration = Duration::from_secs(2);
-
-/// The same with `--output`, which only receives.
-const FILE_CLIENT_GRACE: Duration = Duration::from_secs(30);
+/// How long a silent client keeps our sending side open by default, if stdin gives nothing. Many clients stop at our end, and
+/// would be cut while they think; a client that waits for our end is only kept waiting.
+const CLIENT_GRACE: Duration = Duration::from_secs(30);
 
 /// What sends the same to every client.
 pub(super) const FOR_EACH: &str =
@@ -191,8 +189,7 @@ impl Work {
     /// If our input gives nothing: how long a silent client keeps our sending side open.
     fn client_grace(&self) -> Option<Duration> {
         match self {
-            Self::Standard { .. } => Some(STDOUT_CLIENT_GRACE),
-            Self::File { .. } => Some(FILE_CLIENT_GRACE),
+            Self::Standard { .. } | Self::File { .. } => Some(CLIENT_GRACE),
             Self::Echo | Self::Command { .. } => None,
         }
     }
