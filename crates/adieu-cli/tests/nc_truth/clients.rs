@@ -71,6 +71,32 @@ fn after_the_time_of_w_a_silent_peer_is_left_if_it_has_everything() {
     }
 }
 
+/// ncat itself sends a FIN, with the same status and words.
+#[test]
+fn after_the_time_of_ncats_i_an_open_stdin_is_a_cut() {
+    let (port, serving) = server(|mut stream| {
+        let mut request = [0; 3];
+        stream.read_exact(&mut request).expect("it sends");
+        (request, end_of(&mut stream))
+    });
+    let output = run_with_open_stdin(nc("ncat", &["-i", "500ms", "127.0.0.1", &port]), "hi\n");
+    assert_ends(&output, 1, "Ncat: Idle timeout expired (500 ms).\n");
+    let end = serving.join().expect("it has served");
+    assert_eq!(end, (*b"hi\n", Err(std::io::ErrorKind::ConnectionReset)), "the part looks whole");
+
+    // One that has ended is whole, whatever the peer does.
+    let (done, wait) = mpsc::channel();
+    let (port, serving) = server(move |mut stream| {
+        let all = read_all(&mut stream);
+        wait.recv().expect("the test goes on");
+        (all, end_of(&mut stream))
+    });
+    let output = run(nc("ncat", &["-i", "500ms", "127.0.0.1", &port]), "hi\n");
+    done.send(()).expect("it serves");
+    assert_eq!(serving.join().expect("it has served"), ("hi\n".into(), Ok(0)));
+    assert_ends(&output, 1, "Ncat: Idle timeout expired (500 ms).\n");
+}
+
 #[test]
 fn what_the_peer_has_not_acknowledged_is_told() {
     let listener =

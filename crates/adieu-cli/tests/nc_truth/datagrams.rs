@@ -71,7 +71,8 @@ fn who_is_denied_sends_in_vain() {
         sender.send_to(text.as_bytes(), address).expect("it receives");
     }
     let (status, out, said) = listening.end();
-    assert_eq!((status, out.as_str()), (0, "let in"), "{said}");
+    assert_eq!((status, out.as_str()), (2, "let in"), "{said}");
+    assert!(said.ends_with("Ncat: Idle timeout expired (500 ms). QUITTING.\n"), "{said}");
 }
 
 #[test]
@@ -193,5 +194,19 @@ fn ncat_receives_over_both_versions_where_no_host_is_named() {
         let said: Vec<_> = lines.map_while(Result::ok).collect();
         assert!(said.contains(&format!("Ncat: Connection from {ip}.")), "{said:?}");
         assert_eq!(stdout(&child.wait_with_output().expect("it ends")), "hi");
+    }
+}
+
+#[test]
+fn the_time_of_ncats_i_is_a_failure_unless_stdin_has_ended() {
+    let (receiver, host) = receiver(229);
+    let command = || nc("ncat", &["-u", "-i", "500ms", &host, "9000"]);
+    let output = run_with_open_stdin(command(), "hi\n");
+    assert_ends(&output, 1, "Ncat: Idle timeout expired (500 ms).\n");
+    assert_ends(&run(command(), "hi\n"), 0, "");
+    for _ in 0..2 {
+        let mut datagram = [0; 8];
+        let length = receiver.recv(&mut datagram).expect("it was sent");
+        assert_eq!(&datagram[..length], b"hi\n");
     }
 }

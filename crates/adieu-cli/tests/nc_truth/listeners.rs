@@ -171,3 +171,24 @@ fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
         assert_eq!(status.code(), Some(1), "{name}");
     }
 }
+
+#[test]
+fn after_the_time_of_ncats_i_a_client_is_cut_and_the_status_is_2() {
+    let address = own_address(228);
+    let host = address.ip().to_string();
+    let mut listening = Listening::start(
+        {
+            let mut command = nc("ncat", &["-lv", "-i", "500ms", &host, "9000"]);
+            command.stdin(Stdio::piped());
+            command
+        },
+        address,
+    );
+    let stdin = listening.child.stdin.take().expect("it is a pipe");
+    let mut client = listening.connect();
+    assert_eq!(end_of(&mut client), Err(std::io::ErrorKind::ConnectionReset), "what looks like a whole");
+    let (status, _, said) = listening.end();
+    assert_eq!(status, 2, "{said}");
+    assert!(said.ends_with("Ncat: Idle timeout expired (500 ms). QUITTING.\n"), "{said}");
+    drop(stdin);
+}

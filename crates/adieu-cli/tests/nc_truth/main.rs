@@ -43,6 +43,15 @@ fn run(mut command: Command, input: &str) -> Output {
     command.stdin(file).output().expect("the built binary runs")
 }
 
+/// Runs it with this on a stdin that stays open, to its end.
+fn run_with_open_stdin(mut command: Command, input: &str) -> Output {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(input.as_bytes()).expect("there is room");
+    let output = command.stdin(reader).output().expect("the built binary runs");
+    drop(writer);
+    output
+}
+
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -102,6 +102,12 @@ pub(super) enum Transport {
     UnixDatagram,
 }
 
+impl Transport {
+    pub(super) const fn is_stream(self) -> bool {
+        matches!(self, Self::Tcp | Self::UnixStream)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     Any,

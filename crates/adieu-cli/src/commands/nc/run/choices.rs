@@ -2,7 +2,7 @@
 
 use super::super::flavour::Flavour;
 use super::super::plan::{
-    AtInputEnd, DumpFormat, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Transport, Verify,
+    AtInputEnd, DumpFormat, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Verify,
 };
 use crate::dump::{Dump, Existing, Style};
 use adieu::exchange::ExchangeOptions;
@@ -45,7 +45,8 @@ pub(super) fn limits(plan: &Plan, side: Side) -> Limits {
         } else {
             limits.idle_timeout(idle).input_silence(InputSilence::Peers)
         };
-        limits = limits.idle_ends(true);
+        // To ncat that is a failure: whatever stdin would still have given, the peer shall not believe that it has everything.
+        limits = limits.idle_ends(plan.flavour != Flavour::Ncat);
     }
     if let AtInputEnd::Quit { after, .. } = plan.at_input_end {
         limits = limits.drain_limit(after).idle_timeout_after_fin(after + FOR_ACKNOWLEDGEMENTS);
@@ -130,8 +131,7 @@ pub(super) fn dumps(plan: &Plan) -> Result<Vec<Arc<Dump>>, String> {
 
 /// Why this plan cannot be run by this transport. `None`: it can.
 pub(super) fn refusal(plan: &Plan) -> Option<&'static str> {
-    let is_stream = matches!(plan.transport, Transport::Tcp | Transport::UnixStream);
-    if is_stream {
+    if plan.transport.is_stream() {
         return None;
     }
     if plan.exec.is_some() {

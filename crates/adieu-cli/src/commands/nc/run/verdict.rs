@@ -5,8 +5,9 @@
 
 use super::super::flavour::Flavour;
 use super::super::plan::{AtInputEnd, Plan};
+use super::choices::Side;
 use super::voice::words_of;
-use adieu::{Ending, LocalEnd, Missing, Report, Timer, Transport};
+use adieu::{Ending, LocalEnd, Missing, Phase, Report, Timer, Transport};
 use std::time::Duration;
 
 /// A peer that has sent something so shortly before we leave is not done with its answer.
@@ -32,17 +33,29 @@ impl Verdict {
         Self { hidden: Some(sentence), ..Self::good() }
     }
 
+    /// To ncat the silence of its `-i` is a failure.
+    fn idle_of_ncat(plan: &Plan) -> Self {
+        let limit = plan.idle_timeout.unwrap_or_default().as_millis();
+        // A listener of streams that stays goes on with its next client.
+        let goes_on = plan.keep_listening && plan.transport.is_stream();
+        let (flavours, quits) = match Side::of(&plan.mode) {
+            Side::Listens if !goes_on => (2, " QUITTING."),
+            _ => (1, ""),
+        };
+        Self { flavours, said: Some(format!("Idle timeout expired ({limit} ms).{quits}")), hidden: None }
+    }
+
     /// `last_received`: since the connection's beginning.
     pub(super) fn of(plan: &Plan, report: &Report, last_received: Duration) -> Self {
         let is_ncat = plan.flavour == Flavour::Ncat;
         match report.ending() {
+            Ending::Connectionless if is_ncat && is_idle_end(plan, report) => Self::idle_of_ncat(plan),
             Ending::Graceful | Ending::Connectionless => Self::good(),
+            Ending::TimedOut { timer: Timer::Idle } if is_ncat && is_silence_of(plan, report) => {
+                Self::idle_of_ncat(plan)
+            }
             // The silence that the user has called the end.
             Ending::TimedOut { timer: Timer::Idle } if is_silence_of(plan, report) => {
-                if let (true, Some(limit)) = (is_ncat, plan.idle_timeout) {
-                    let said = format!("Idle timeout expired ({} ms).", limit.as_millis());
-                    return Self { flavours: 1, said: Some(said), hidden: None };
-                }
                 lost(report).map_or_else(Self::good, Self::hides)
             }
             // The time after stdin's end is over, and the peer was not done.
@@ -85,6 +98,13 @@ impl Verdict {
 /// Whether the idle timeout was that of the plan, and all of what we had was handed over.
 fn is_silence_of(plan: &Plan, report: &Report) -> bool {
     plan.idle_timeout.is_some() && report.bytes_read == report.bytes_accepted
+}
+
+/// Whether it was the idle timeout of the plan that ended an exchange of datagrams, and not the end of stdin. That is an end only where
+/// we connect, and read it at all.
+fn is_idle_end(plan: &Plan, report: &Report) -> bool {
+    let ends_with_stdin = Side::of(&plan.mode) == Side::Connects && !plan.recv_only;
+    plan.idle_timeout.is_some() && (!ends_with_stdin || report.phase == Phase::Sending)
 }
 
 /// Whether the run ends some time after stdin has ended, or after so many receives, whatever the peer does.
