@@ -1,7 +1,7 @@
 //! What one relay is: where it listens, where it connects to, and what it asks of both.
 
 use crate::admission::Admission;
-use crate::upstream::Upstream;
+use crate::upstream::{Balance, Health, Upstream};
 use adieu::{Endpoint, ListenError, ListenOptions, RelayOptions};
 use std::io;
 use std::time::Duration;
@@ -17,9 +17,16 @@ pub struct RelayConfig {
     /// The client side: its TLS, what is asked of its sockets, what bounds its connections in time. An interrupt of its own
     /// has no meaning: the relay gives each connection one.
     pub listen_options: ListenOptions,
-    /// Whom it connects to, at least one. They take turns, and whoever cannot be connected to is passed over.
+    /// Whom it connects to, at least one. If one cannot be connected to, the client is given to the next.
     pub upstreams: Vec<Upstream>,
-    /// Who may connect.
+    /// How clients are spread over the upstreams. Default: one after the other.
+    pub balance: Balance,
+    /// When an upstream counts as down.
+    pub health: Health,
+    /// How old the addresses of an upstream's name may become. A name whose resolver fails keeps its last addresses. `None`: it
+    /// is resolved once. Default: 30 s.
+    pub resolve_every: Option<Duration>,
+    /// Who may connect, and how many.
     pub admission: Admission,
     /// What is asked of each joined pair.
     pub relay: RelayOptions,
@@ -35,6 +42,9 @@ impl RelayConfig {
             listen,
             listen_options: ListenOptions::new(),
             upstreams: upstreams.into_iter().collect(),
+            balance: Balance::default(),
+            health: Health::default(),
+            resolve_every: Some(Duration::from_secs(30)),
             admission: Admission::default(),
             relay: RelayOptions::new(),
             grace: Duration::from_secs(10),

@@ -1,6 +1,10 @@
 //! What is told of a relay while it runs.
 
-use adieu::{Address, ConnectError, Context, Ending, Endpoint, ListenError, RelayReport, Report, Side};
+use crate::admission::TurnedAway;
+use crate::upstream::UpstreamError;
+use adieu::{
+    Address, ConnectCause, Context, Ending, Endpoint, ListenError, RelayReport, Report, ResolveError, Side,
+};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -24,12 +28,14 @@ pub enum RelayEvent<'a> {
         /// The client's address.
         client: &'a Address,
     },
-    /// A client was not let in, and was reset.
+    /// A client was turned away: it was reset before anything was received from it.
     TurnedAway {
         /// What the relay is called.
         relay: &'a str,
         /// Its address.
         client: &'a Address,
+        /// Why.
+        why: TurnedAway,
     },
     /// Nobody can be accepted for now: descriptors or memory are short. Told once, until somebody was accepted again.
     AcceptFailed {
@@ -47,7 +53,37 @@ pub enum RelayEvent<'a> {
         /// Which upstream.
         upstream: &'a Endpoint,
         /// Why.
-        error: &'a ConnectError,
+        error: &'a UpstreamError,
+    },
+    /// An upstream counts as down: clients are given to the others for a while.
+    UpstreamDown {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Which upstream.
+        upstream: &'a Endpoint,
+    },
+    /// An upstream that was down is back.
+    UpstreamUp {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Which upstream.
+        upstream: &'a Endpoint,
+    },
+    /// The name of an upstream cannot be resolved. Addresses that were known are kept. Told once, until it is resolved again.
+    NameFailed {
+        /// What the relay is called.
+        relay: &'a str,
+        /// The name.
+        host: &'a str,
+        /// Why.
+        error: &'a ResolveError,
+    },
+    /// The name of an upstream is resolved again.
+    NameResolved {
+        /// What the relay is called.
+        relay: &'a str,
+        /// The name.
+        host: &'a str,
     },
     /// A client is joined with an upstream.
     Joined {
@@ -126,7 +162,7 @@ pub enum NoPair {
     /// The TLS handshake with the client failed.
     Handshake,
     /// No upstream could be connected to: each that was tried, and why not. The client was reset.
-    NoUpstream(Vec<(Endpoint, ConnectError)>),
+    NoUpstream(Vec<(Endpoint, UpstreamError)>),
 }
 
 impl Closed {
@@ -137,7 +173,13 @@ impl Closed {
                 Some(RelaySide::Upstream) => report.b.ending(),
                 _ => report.a.ending(),
             },
-            Outcome::NotJoined { why: NoPair::NoUpstream(_), .. } => Ending::NoConnection,
+            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => match tried.last() {
+                // We were stopped while we connected.
+                Some((_, UpstreamError::Connect(error))) if *error.cause() == ConnectCause::Interrupted => {
+                    error.report().ending()
+                }
+                _ => Ending::NoConnection,
+            },
             Outcome::NotJoined { client, .. } => client.ending(),
         }
     }

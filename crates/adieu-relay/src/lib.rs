@@ -39,10 +39,10 @@ mod shutdown;
 mod upstream;
 mod worker;
 
-pub use admission::Admission;
+pub use admission::{AcceptRate, Admission, TurnedAway, WhenFull};
 pub use config::{RelayConfig, RelayError};
 pub use event::{Closed, NoPair, Outcome, RelayEvent, RelaySide};
 pub use open::{OpenConnection, State};
 pub use service::{Handle, Relay};
 pub use shutdown::Drained;
-pub use upstream::Upstream;
+pub use upstream::{Balance, Health, Upstream, UpstreamError, UpstreamState};

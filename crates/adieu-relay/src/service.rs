@@ -5,6 +5,7 @@ use crate::event::RelayEvent;
 use crate::open::OpenConnection;
 use crate::shared::{Observer, Service, Serving, Worker};
 use crate::shutdown::Drained;
+use crate::upstream::UpstreamState;
 use crate::worker;
 use adieu::{Endpoint, Interrupt, Listener};
 use std::fmt;
@@ -47,7 +48,8 @@ impl Relay {
         for (serving, listener) in &listeners {
             observer(&RelayEvent::Listening { relay: &serving.name, endpoint: listener.local_endpoint() });
         }
-        let service = Arc::new(Service::new(workers, grace, observer, abort));
+        let servings = listeners.iter().map(|(serving, _)| Arc::clone(serving)).collect();
+        let service = Arc::new(Service::new(workers, servings, grace, observer, abort));
         Ok(Self { service, listeners })
     }
 
@@ -74,7 +76,8 @@ impl Relay {
             for (serving, listener) in &listeners {
                 own.push((Arc::clone(serving), listener.try_clone()?));
             }
-            let worker = Worker { service: Arc::clone(&service), roll: Arc::clone(roll) };
+            let worker =
+                Worker { service: Arc::clone(&service), roll: Arc::clone(roll), is_first: number == 0 };
             let thread = thread::Builder::new().name(format!("relay-{number}"));
             threads.push(thread.spawn(move || worker::run(worker, own)).map_err(RelayError::Worker)?);
         }
@@ -103,6 +106,11 @@ impl Handle {
         let mut all: Vec<_> = self.0.rolls.iter().flat_map(|roll| roll.list()).collect();
         all.sort_unstable_by_key(|connection| connection.id);
         all
+    }
+
+    /// How the upstreams of every relay are, in the order in which they were given.
+    pub fn upstreams(&self) -> Vec<UpstreamState> {
+        self.0.servings.iter().flat_map(|serving| serving.upstreams.states(&serving.name)).collect()
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Whatever goes wrong before the two sides are joined resets the client: it must not take silence for an answer.
 
+use crate::admission::Place;
 use crate::event::{Closed, NoPair, Outcome, RelayEvent};
 use crate::open::{Entry, State};
 use crate::shared::{Serving, Worker};
-use crate::upstream::{ClientKey, Tried};
-use adieu::tokio::{Connection, connect, relay};
-use adieu::{Address, ConnectError, Ending, Endpoint};
+use crate::upstream::{Picked, Tried, Upstream, UpstreamError};
+use adieu::tokio::{Connection, relay};
+use adieu::{Address, Ending, Endpoint};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,11 +20,18 @@ pub(crate) struct Session {
     client: Address,
     began: (SystemTime, Instant),
     was_cut: bool,
+    /// Given back once it is over.
+    _place: Place,
 }
 
 impl Session {
     /// Enters a client on the roll.
-    pub(crate) fn begin(worker: &Arc<Worker>, serving: &Arc<Serving>, connection: &Connection) -> Self {
+    pub(crate) fn begin(
+        worker: &Arc<Worker>,
+        serving: &Arc<Serving>,
+        connection: &Connection,
+        place: Place,
+    ) -> Self {
         let id = worker.service.next_id();
         let client = connection.peer_address().cloned().unwrap_or(Address::Unnamed);
         let began = (SystemTime::now(), Instant::now());
@@ -37,17 +45,27 @@ impl Session {
         };
         worker.roll.enter(id, entry);
         serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client: &client });
-        Self { worker: Arc::clone(worker), serving: Arc::clone(serving), id, client, began, was_cut: false }
+        Self {
+            worker: Arc::clone(worker),
+            serving: Arc::clone(serving),
+            id,
+            client,
+            began,
+            was_cut: false,
+            _place: place,
+        }
     }
 
     pub(crate) async fn run(mut self, client: Connection) {
         let local = client.local_address().cloned();
         // Each on the heap, and gone when it is done: the task of an idle pair holds what relaying takes, and no more.
         let mut tried = Connecting::default();
-        let joined = Box::pin(self.join(client, &mut tried)).await;
-        let outcome = match joined {
-            Ok((client, server)) => {
-                Outcome::Relayed(Box::new(Box::pin(relay(client, server, &self.serving.relay)).await))
+        let outcome = match Box::pin(self.join(client, &mut tried)).await {
+            Ok((client, server, picked)) => {
+                let report = Box::pin(relay(client, server, &self.serving.relay)).await;
+                // It counts as a connection of its upstream until now.
+                drop(picked);
+                Outcome::Relayed(Box::new(report))
             }
             Err(outcome) => outcome,
         };
@@ -65,7 +83,7 @@ impl Session {
         };
         self.was_cut = matches!(closed.ending(), Ending::Interrupted { .. });
         let serving = Arc::clone(&self.serving);
-        // Whoever is told that it is over finds it among the open ones no more.
+        // Whoever hears that it is over does not find it among what is open, nor its place taken.
         drop(self);
         serving.tell(&RelayEvent::Closed(&closed));
     }
@@ -75,24 +93,27 @@ impl Session {
         &self,
         client: Connection,
         last: &mut Connecting,
-    ) -> Result<(Connection, Connection), Outcome> {
+    ) -> Result<(Connection, Connection, Picked<'_>), Outcome> {
         let client = client
             .handshake()
             .await
             .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
         let mut tried = Tried::default();
-        let mut failed: Vec<(Endpoint, ConnectError)> = Vec::new();
-        while let Some(picked) = self.serving.upstreams.pick(&ClientKey(&self.client), &mut tried) {
-            let endpoint = &picked.upstream.endpoint;
+        let mut failed: Vec<(Endpoint, UpstreamError)> = Vec::new();
+        while let Some(mut picked) = self.serving.upstreams.pick(&self.client, &mut tried) {
+            let Upstream { endpoint, options } = picked.upstream();
             last.upstream = Some(endpoint.clone());
             self.worker.roll.change(self.id, |entry| {
                 entry.state = State::Connecting;
                 entry.upstream = Some(endpoint.clone());
             });
             let from = Instant::now();
-            let error = match connect(endpoint, self.serving.options_of(picked.index)).await {
+            let (connected, change) = picked.connect(options).await;
+            if let Some(change) = change {
+                self.serving.tell_health(endpoint, change);
+            }
+            let error = match connected {
                 Ok(server) => {
-                    picked.connected();
                     let took = from.elapsed();
                     last.took = Some(took);
                     self.worker.roll.change(self.id, |entry| entry.state = State::Joined);
@@ -102,11 +123,10 @@ impl Session {
                         upstream: endpoint,
                         connect_time: took,
                     });
-                    return Ok((client, server));
+                    return Ok((client, server, picked));
                 }
                 Err(error) => error,
             };
-            picked.failed(&error);
             self.serving.tell(&RelayEvent::UpstreamFailed {
                 relay: &self.serving.name,
                 id: self.id,

@@ -1,11 +1,12 @@
 //! What the workers share: the service as a whole, each of its relays, and what one worker's sessions have in common.
 
+use crate::admission::Gate;
 use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
 use crate::open::Roll;
 use crate::shutdown::Shutdown;
-use crate::upstream::Upstreams;
-use adieu::{ConnectOptions, Interrupt, Listener, RelayOptions, Signal};
+use crate::upstream::{HealthChange, Upstream, Upstreams};
+use adieu::{Endpoint, Interrupt, Listener, RelayOptions, ResolveError, Signal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) struct Service {
     abort: Interrupt,
     ids: AtomicU64,
     pub(crate) rolls: Vec<Arc<Roll>>,
+    pub(crate) servings: Vec<Arc<Serving>>,
     pub(crate) grace: Duration,
 }
 
@@ -27,9 +29,10 @@ pub(crate) struct Service {
 pub(crate) struct Serving {
     pub(crate) name: Arc<str>,
     pub(crate) upstreams: Upstreams,
+    resolve_every: Option<Duration>,
+    /// Who is let in, and when.
+    pub(crate) gate: Gate,
     pub(crate) relay: RelayOptions,
-    /// For each upstream its options, with what aborts a connection.
-    options: Vec<ConnectOptions>,
     observer: Arc<Observer>,
     abort: Interrupt,
 }
@@ -38,12 +41,20 @@ pub(crate) struct Serving {
 pub(crate) struct Worker {
     pub(crate) service: Arc<Service>,
     pub(crate) roll: Arc<Roll>,
+    /// It does what is to be done once for all.
+    pub(crate) is_first: bool,
 }
 
 impl Service {
-    pub(crate) fn new(workers: usize, grace: Duration, observer: Arc<Observer>, abort: Interrupt) -> Self {
+    pub(crate) fn new(
+        workers: usize,
+        servings: Vec<Arc<Serving>>,
+        grace: Duration,
+        observer: Arc<Observer>,
+        abort: Interrupt,
+    ) -> Self {
         let rolls = (0..workers).map(|_| Arc::default()).collect();
-        Self { shutdown: Shutdown::new(), observer, abort, ids: AtomicU64::new(1), rolls, grace }
+        Self { shutdown: Shutdown::new(), observer, abort, ids: AtomicU64::new(1), rolls, servings, grace }
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -62,7 +73,18 @@ impl Serving {
         observer: &Arc<Observer>,
         abort: &Interrupt,
     ) -> Result<(Arc<Self>, Listener), RelayError> {
-        let RelayConfig { name, listen, listen_options, upstreams, admission, relay, grace: _ } = config;
+        let RelayConfig {
+            name,
+            listen,
+            listen_options,
+            upstreams,
+            balance,
+            health,
+            resolve_every,
+            admission,
+            relay,
+            grace: _,
+        } = config;
         if upstreams.is_empty() {
             return Err(RelayError::NoUpstream { name });
         }
@@ -70,35 +92,51 @@ impl Serving {
         // The interrupt would also stop accepting.
         let accepting = Interrupt::new().map_err(RelayError::Worker)?;
         let listener = Listener::bind(&listen, &listen_options)?
-            .with_options(&listen_options.interrupt(abort), &accepting)
-            .with_filter({
-                let (name, observer) = (Arc::clone(&name), Arc::clone(observer));
-                move |client| {
-                    let is_let_in = admission.lets_in(client);
-                    if !is_let_in {
-                        observer(&RelayEvent::TurnedAway { relay: &name, client });
-                    }
-                    is_let_in
-                }
-            });
-        let options = upstreams.iter().map(|upstream| upstream.options.clone().interrupt(abort)).collect();
+            .with_options(&listen_options.interrupt(abort), &accepting);
+        let with_interrupt = |upstream: Upstream| {
+            let options = upstream.options.clone().interrupt(abort);
+            upstream.options(options)
+        };
         let serving = Self {
             name,
-            upstreams: Upstreams::new(upstreams),
+            upstreams: Upstreams::new(upstreams.into_iter().map(with_interrupt).collect(), balance, health),
+            resolve_every,
+            gate: Gate::new(admission),
             relay,
-            options,
             observer: Arc::clone(observer),
             abort: abort.clone(),
         };
         Ok((Arc::new(serving), listener))
     }
 
-    pub(crate) fn options_of(&self, upstream: usize) -> &ConnectOptions {
-        &self.options[upstream]
-    }
-
     pub(crate) fn tell(&self, event: &RelayEvent<'_>) {
         (self.observer)(event);
+    }
+
+    /// Tells that an upstream is down, or back.
+    pub(crate) fn tell_health(&self, upstream: &Endpoint, change: HealthChange) {
+        let relay = &self.name;
+        self.tell(&match change {
+            HealthChange::Down => RelayEvent::UpstreamDown { relay, upstream },
+            HealthChange::Up => RelayEvent::UpstreamUp { relay, upstream },
+        });
+    }
+
+    /// Keeps the addresses of the upstreams' names known, by tasks of this runtime.
+    pub(crate) fn keep_names_known(self: &Arc<Self>) {
+        for number in self.upstreams.with_names() {
+            let serving = Arc::clone(self);
+            tokio::spawn(async move {
+                let told = |host: &str, resolved: Result<(), &ResolveError>| {
+                    let relay = &serving.name;
+                    serving.tell(&match resolved {
+                        Ok(()) => RelayEvent::NameResolved { relay, host },
+                        Err(error) => RelayEvent::NameFailed { relay, host, error },
+                    });
+                };
+                serving.upstreams.keep_name_known(number, serving.resolve_every, &told).await;
+            });
+        }
     }
 
     /// Whether every connection is being cut.

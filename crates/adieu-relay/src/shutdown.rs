@@ -62,6 +62,25 @@ impl Shutdown {
         let _ = watching.wait_for(Option::is_some).await;
     }
 
+    /// Waits until it has begun and the time of the open connections is up.
+    pub(crate) async fn grace_over(&self) {
+        let mut watching = self.until.subscribe();
+        loop {
+            let until = *watching.borrow_and_update();
+            let over = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => return,
+                // Its end was moved.
+                _ = watching.changed() => {}
+            }
+        }
+    }
+
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
     }

@@ -3,12 +3,13 @@
 //! Each worker has its own reactor, so a connection never moves to another thread, and no worker wakes another. All of them accept
 //! from the same socket, so whoever is free takes the next client.
 
+use crate::admission::{Place, Turn, TurnedAway};
 use crate::config::RelayError;
 use crate::event::RelayEvent;
 use crate::session::Session;
 use crate::shared::{Serving, Worker};
-use adieu::tokio::Listener;
-use adieu::{ListenCause, Signal};
+use adieu::tokio::{Connection, Listener};
+use adieu::{Address, ListenCause, Signal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,9 @@ pub(crate) fn run(worker: Worker, listeners: Vec<(Arc<Serving>, adieu::Listener)
         let mut accepting = Vec::new();
         for (serving, listener) in listeners {
             let listener = Listener::from_std(listener)?;
+            if worker.is_first {
+                serving.keep_names_known();
+            }
             accepting.push(tokio::spawn(accept(Arc::clone(&worker), serving, listener)));
         }
         for task in accepting {
@@ -49,13 +53,18 @@ async fn accept(worker: Arc<Worker>, serving: Arc<Serving>, listener: Listener) 
         let accepted = tokio::select! {
             biased;
             () = worker.service.shutdown.begun() => break,
-            accepted = listener.accept() => accepted,
+            accepted = async {
+                let turn = serving.gate.turn().await;
+                listener.accept().await.map(|connection| (turn, connection))
+            } => accepted,
         };
         match accepted {
-            Ok(connection) => {
+            Ok((turn, connection)) => {
                 is_failing = false;
-                let session = Session::begin(&worker, &serving, &connection);
-                tokio::spawn(session.run(connection));
+                if let Some(place) = let_in(&serving, turn, &connection) {
+                    let session = Session::begin(&worker, &serving, &connection, place);
+                    tokio::spawn(session.run(connection));
+                }
             }
             Err(error) if *error.cause() == ListenCause::Interrupted => break,
             Err(error) => {
@@ -68,7 +77,25 @@ async fn accept(worker: Arc<Worker>, serving: Arc<Serving>, listener: Listener) 
     }
     // Whose connections the kernel has made is served: to close the socket would reset them.
     while let Ok(Some(connection)) = listener.try_accept() {
-        let session = Session::begin(&worker, &serving, &connection);
-        tokio::spawn(session.run(connection));
+        let Some(place) = let_in(&serving, Turn::default(), &connection) else { continue };
+        let session = Session::begin(&worker, &serving, &connection, place);
+        let (worker, serving) = (Arc::clone(&worker), Arc::clone(&serving));
+        tokio::spawn(async move {
+            // Those beyond the bounds wait here as they did in the backlog. Whose time is up meanwhile is cut as everybody is.
+            let _turn = tokio::select! {
+                turn = serving.gate.turn() => turn,
+                () = worker.service.shutdown.grace_over() => Turn::default(),
+            };
+            session.run(connection).await;
+        });
     }
+}
+
+/// The place of a client. `None`: it is turned away, and is reset when its connection is dropped.
+fn let_in(serving: &Serving, turn: Turn, connection: &Connection) -> Option<Place> {
+    let client = connection.peer_address().unwrap_or(&Address::Unnamed);
+    let told = |why: &TurnedAway| {
+        serving.tell(&RelayEvent::TurnedAway { relay: &serving.name, client, why: *why });
+    };
+    serving.gate.admit(turn, client).inspect_err(told).ok()
 }

@@ -1,16 +1,70 @@
-//! Who may connect.
+//! Who may connect, and how many: the networks that are let in, how many connections at once, of one source, and in a second.
+//!
+//! What bounds a client in time is not here: [`Limits`](adieu::Limits) of the listener's options has it, such as
+//! [`first_byte_timeout`](adieu::Limits::first_byte_timeout).
+
+mod rate;
+
+pub use rate::AcceptRate;
 
 use adieu::Address;
+use rate::Bucket;
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Who may connect. By default everybody.
+/// Who may connect, and how many. By default everybody.
 #[derive(Clone, Default)]
 pub struct Admission {
     filter: Option<Filter>,
+    max_connections: Option<NonZero<u32>>,
+    max_per_source: Option<NonZero<u32>>,
+    accept_rate: Option<AcceptRate>,
+    when_full: WhenFull,
 }
 
 type Filter = Arc<dyn Fn(&Address) -> bool + Send + Sync>;
+
+/// What becomes of clients beyond [`Admission::max_connections`] and [`Admission::accept_rate`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// They wait in the backlog of the listening socket, whose length the system bounds (`net.core.somaxconn`). Their connection is
+    /// made by the kernel and nobody answers yet.
+    #[default]
+    Wait,
+    /// They are reset at once.
+    Reset,
+}
+
+/// Why a client was turned away. It was reset, before anything was received from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TurnedAway {
+    /// The [filter](Admission::filter) does not let it in.
+    NotLetIn,
+    /// There are [`max_connections`](Admission::max_connections) already.
+    Full,
+    /// Its source has [`max_per_source`](Admission::max_per_source) already.
+    SourceFull,
+    /// More came than the [`accept_rate`](Admission::accept_rate) lets in.
+    TooFast,
+}
+
+impl TurnedAway {
+    /// Its name in logs and metrics: `not_let_in`, `full`, `source_full`, `too_fast`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotLetIn => "not_let_in",
+            Self::Full => "full",
+            Self::SourceFull => "source_full",
+            Self::TooFast => "too_fast",
+        }
+    }
+}
 
 impl Admission {
     /// Everybody may connect.
@@ -18,21 +72,275 @@ impl Admission {
         Self::default()
     }
 
-    /// Lets in only whom `lets_in` is true for. It is called by the workers, so it must not block.
+    /// Lets in only whom `lets_in` is true for; every other client is reset at once. It is called by the workers, so it must not
+    /// block.
     #[must_use]
     pub fn filter(mut self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
         self.filter = Some(Arc::new(lets_in));
         self
     }
 
-    /// Whether this client is let in.
-    pub(crate) fn lets_in(&self, client: &Address) -> bool {
-        self.filter.as_ref().is_none_or(|lets_in| lets_in(client))
+    /// How many connections may be open at once. `None`: as many as the system has descriptors for. Default: none.
+    #[must_use]
+    pub fn max_connections(mut self, number: impl Into<Option<NonZero<u32>>>) -> Self {
+        self.max_connections = number.into();
+        self
+    }
+
+    /// How many connections of one source may be open at once; a source is an IPv4 address or a /64 network of IPv6, which is what
+    /// one household or machine has. Further clients of it are reset, whatever [`when_full`](Self::when_full) says: to see who
+    /// they are they must be accepted, and left waiting they would take the places of others. It does not bound clients of
+    /// a Unix socket. Default: none.
+    #[must_use]
+    pub fn max_per_source(mut self, number: impl Into<Option<NonZero<u32>>>) -> Self {
+        self.max_per_source = number.into();
+        self
+    }
+
+    /// How many clients are accepted in a second. Default: no bound.
+    #[must_use]
+    pub fn accept_rate(mut self, rate: impl Into<Option<AcceptRate>>) -> Self {
+        self.accept_rate = rate.into();
+        self
+    }
+
+    /// What becomes of the clients beyond [`max_connections`](Self::max_connections) and [`accept_rate`](Self::accept_rate).
+    /// Default: they wait.
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
     }
 }
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("is_filtered", &self.filter.is_some()).finish()
+        let Self { filter, max_connections, max_per_source, accept_rate, when_full } = self;
+        f.debug_struct("Admission")
+            .field("is_filtered", &filter.is_some())
+            .field("max_connections", max_connections)
+            .field("max_per_source", max_per_source)
+            .field("accept_rate", accept_rate)
+            .field("when_full", when_full)
+            .finish()
+    }
+}
+
+/// The gate of one relay, which all of its workers share.
+pub(crate) struct Gate {
+    filter: Option<Filter>,
+    when_full: WhenFull,
+    places: Option<Arc<Semaphore>>,
+    rate: Option<Mutex<Bucket>>,
+    sources: Option<Arc<Sources>>,
+}
+
+/// That the next client may be accepted: its place, where clients wait for one.
+#[derive(Debug, Default)]
+pub(crate) struct Turn(Option<OwnedSemaphorePermit>);
+
+/// The place of a client that was let in, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+    _source: Option<SourcePlace>,
+}
+
+impl Gate {
+    pub(crate) fn new(admission: Admission) -> Self {
+        let Admission { filter, max_connections, max_per_source, accept_rate, when_full } = admission;
+        let places = |number: NonZero<u32>| {
+            let number = usize::try_from(number.get()).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+            Arc::new(Semaphore::new(number))
+        };
+        Self {
+            filter,
+            when_full,
+            places: max_connections.map(places),
+            rate: accept_rate.map(|rate| Mutex::new(Bucket::new(rate))),
+            sources: max_per_source.map(|most| Arc::new(Sources { most, open: Mutex::default() })),
+        }
+    }
+
+    /// Waits until one more client may be accepted. Where the clients beyond the bounds are reset instead, and where there are no
+    /// bounds, it does not wait.
+    ///
+    /// The turn is used for the next client, whenever that comes. Several workers may each hold one.
+    pub(crate) async fn turn(&self) -> Turn {
+        if self.when_full == WhenFull::Reset {
+            return Turn::default();
+        }
+        let permit = match &self.places {
+            // It fails only if the semaphore is closed, which nobody does.
+            Some(places) => Arc::clone(places).acquire_owned().await.ok(),
+            None => None,
+        };
+        while let Err(at) = self.take_of_rate() {
+            tokio::time::sleep_until(at.into()).await;
+        }
+        Turn(permit)
+    }
+
+    /// Lets a client that was accepted in, or says why it is not.
+    pub(crate) fn admit(&self, turn: Turn, client: &Address) -> Result<Place, TurnedAway> {
+        if self.filter.as_ref().is_some_and(|lets_in| !lets_in(client)) {
+            return Err(TurnedAway::NotLetIn);
+        }
+        let mut permit = turn.0;
+        if self.when_full == WhenFull::Reset {
+            if let Some(places) = &self.places {
+                permit = Some(Arc::clone(places).try_acquire_owned().map_err(|_| TurnedAway::Full)?);
+            }
+            self.take_of_rate().map_err(|_| TurnedAway::TooFast)?;
+        }
+        let source = match (&self.sources, source_of(client)) {
+            (Some(sources), Some(source)) => Some(sources.enter(source).ok_or(TurnedAway::SourceFull)?),
+            _ => None,
+        };
+        Ok(Place { _permit: permit, _source: source })
+    }
+
+    fn take_of_rate(&self) -> Result<(), Instant> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
+    }
+}
+
+/// The source of a client: an address of IPv4, or the /64 network of one of IPv6. `None`: it has no address.
+fn source_of(client: &Address) -> Option<IpAddr> {
+    let Address::Socket(address) = client else { return None };
+    Some(match address.ip().to_canonical() {
+        IpAddr::V6(ip) => IpAddr::from(Ipv6Addr::from_bits(ip.to_bits() & (!0 << 64))),
+        v4 @ IpAddr::V4(_) => v4,
+    })
+}
+
+/// How many connections each source has open. Sources without any are not in it.
+#[derive(Debug)]
+struct Sources {
+    most: NonZero<u32>,
+    open: Mutex<HashMap<IpAddr, u32>>,
+}
+
+impl Sources {
+    /// Counts a connection of this source. `None`: it has as many as it may have.
+    fn enter(self: &Arc<Self>, source: IpAddr) -> Option<SourcePlace> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(source).or_insert(0);
+        if *count >= self.most.get() {
+            return None;
+        }
+        *count += 1;
+        Some(SourcePlace { sources: Arc::clone(self), source })
+    }
+}
+
+/// A connection of a source, until it is dropped.
+#[derive(Debug)]
+struct SourcePlace {
+    sources: Arc<Sources>,
+    source: IpAddr,
+}
+
+impl Drop for SourcePlace {
+    fn drop(&mut self) {
+        let mut open = self.sources.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.source) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
+    fn at(ip: &str) -> Address {
+        Address::Socket((ip.parse::<IpAddr>().expect("an address"), 40_000).into())
+    }
+
+    fn turn_now(gate: &Gate) -> Option<Turn> {
+        match pin!(gate.turn()).poll(&mut Context::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(turn) => Some(turn),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    fn admit(gate: &Gate, ip: &str) -> Result<Place, TurnedAway> {
+        gate.admit(Turn::default(), &at(ip))
+    }
+
+    #[test]
+    fn beyond_the_most_connections_the_next_turn_waits_for_a_place() {
+        let gate = Gate::new(Admission::new().max_connections(NonZero::new(2)));
+        let place = |ip| gate.admit(turn_now(&gate).expect("a place"), &at(ip)).expect("it is let in");
+        let (first, _second) = (place("192.0.2.1"), place("192.0.2.2"));
+        assert!(turn_now(&gate).is_none());
+        drop(first);
+        let turn = turn_now(&gate).expect("a place is free");
+        assert!(turn_now(&gate).is_none(), "it is taken by the turn, before its client comes");
+        // A client that is turned away gives its turn back.
+        drop(turn);
+        assert!(turn_now(&gate).is_some());
+    }
+
+    #[test]
+    fn beyond_the_most_connections_clients_are_reset_if_that_is_asked_for() {
+        let gate = Gate::new(Admission::new().max_connections(NonZero::new(1)).when_full(WhenFull::Reset));
+        let first = admit(&gate, "192.0.2.1").expect("it is let in");
+        assert!(turn_now(&gate).is_some());
+        assert_eq!(admit(&gate, "192.0.2.2").err(), Some(TurnedAway::Full));
+        drop(first);
+        assert!(admit(&gate, "192.0.2.2").is_ok());
+    }
+
+    #[test]
+    fn a_source_is_an_ipv4_address_or_a_64_of_ipv6_and_has_no_more_than_its_share() {
+        let gate = Gate::new(Admission::new().max_per_source(NonZero::new(1)));
+        let first = admit(&gate, "192.0.2.1").expect("it is let in");
+        for same in ["192.0.2.1", "::ffff:192.0.2.1"] {
+            assert_eq!(admit(&gate, same).err(), Some(TurnedAway::SourceFull));
+        }
+        let _other = admit(&gate, "192.0.2.2").expect("another source");
+        let _v6 = admit(&gate, "2001:db8:0:1::1").expect("another source");
+        assert_eq!(admit(&gate, "2001:db8:0:1:ffff::2").err(), Some(TurnedAway::SourceFull));
+        let _next = admit(&gate, "2001:db8:0:2::1").expect("another network");
+        drop(first);
+        assert!(admit(&gate, "192.0.2.1").is_ok());
+        let unix = [Address::Unnamed, Address::Unnamed];
+        assert!(unix.map(|client| gate.admit(Turn::default(), &client)).iter().all(Result::is_ok));
+        // Nothing is kept of sources without a connection.
+        let sources = gate.sources.as_ref().expect("a bound").open.lock().expect("no panic").len();
+        assert_eq!(sources, 3);
+    }
+
+    #[test]
+    fn too_many_in_a_second_are_reset_or_wait() {
+        let rate = AcceptRate::new(1, Duration::from_secs(3600));
+        let resets = Gate::new(Admission::new().accept_rate(rate).when_full(WhenFull::Reset));
+        assert!(admit(&resets, "192.0.2.1").is_ok());
+        assert_eq!(admit(&resets, "192.0.2.1").err(), Some(TurnedAway::TooFast));
+        let waits = Gate::new(Admission::new().accept_rate(rate));
+        assert!(turn_now(&waits).is_some());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(async { assert!(turn_now(&waits).is_none()) });
+    }
+
+    #[test]
+    fn who_is_not_let_in_takes_nothing() {
+        let admission = Admission::new()
+            .filter(|client| *client != at("192.0.2.66"))
+            .max_connections(NonZero::new(1))
+            .when_full(WhenFull::Reset);
+        let gate = Gate::new(admission);
+        assert_eq!(admit(&gate, "192.0.2.66").err(), Some(TurnedAway::NotLetIn));
+        assert!(admit(&gate, "192.0.2.1").is_ok());
     }
 }

@@ -1,7 +1,27 @@
-//! Whom a relay connects to, and who of them is next.
+//! The upstreams of a relay: which one a client is given, how they are, and their addresses.
+//!
+//! [`table`] decides without I/O, [`health`] and [`balance`] are its rules, [`names`] knows the addresses. Here is what the
+//! sessions of a relay share: they pick, connect, and tell what came of it. Nothing is ever sent to an upstream except for a
+//! client.
 
-use adieu::{Address, ConnectError, ConnectOptions, Endpoint};
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod balance;
+mod health;
+mod names;
+mod table;
+
+pub use balance::Balance;
+pub use health::Health;
+pub(crate) use health::HealthChange;
+pub(crate) use table::Tried;
+
+use adieu::tokio::{Connection, connect};
+use adieu::{Address, AttemptError, ConnectCause, ConnectError, ConnectOptions, Endpoint, ResolveError};
+use names::{Name, Told};
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use table::Table;
 
 /// Somebody whom a relay connects to.
 #[derive(Debug, Clone)]
@@ -27,57 +47,193 @@ impl Upstream {
     }
 }
 
-/// By what a client is told from another where that decides who serves it.
-pub(crate) struct ClientKey<'a>(
-    #[expect(dead_code, reason = "round robin knows no clients")] pub(crate) &'a Address,
-);
-
-/// The upstreams of one relay, and whose turn it is.
-#[derive(Debug)]
+/// The upstreams of a relay or a route, shared by its sessions.
 pub(crate) struct Upstreams {
     all: Vec<Upstream>,
-    next: AtomicUsize,
+    names: Vec<Option<Name>>,
+    balance: Balance,
+    table: Mutex<Table>,
 }
 
-/// Which upstreams a client was tried with.
-#[derive(Debug, Default)]
-pub(crate) struct Tried {
-    /// Where it began, and how many were tried from there.
-    first: Option<usize>,
-    count: usize,
+/// Why there is no connection to an upstream.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamError {
+    /// Its name has no address so far.
+    #[error("{0}")]
+    Resolve(#[source] ResolveError),
+    /// No connection could be made.
+    #[error("{0}")]
+    Connect(#[source] ConnectError),
 }
 
-/// An upstream that was picked for a client, until its connection is over.
-#[derive(Debug)]
-pub(crate) struct Picked<'a> {
-    pub(crate) upstream: &'a Upstream,
-    /// Its place among those of the relay.
-    pub(crate) index: usize,
+/// How an upstream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpstreamState {
+    /// What its relay is called.
+    pub relay: Arc<str>,
+    /// Where it is.
+    pub upstream: Endpoint,
+    /// Whether it is given clients as a rule.
+    pub is_up: bool,
+    /// How many connections to it are open or being made.
+    pub open: u64,
 }
 
 impl Upstreams {
-    pub(crate) fn new(all: Vec<Upstream>) -> Self {
-        Self { all, next: AtomicUsize::new(0) }
+    /// These upstreams, all of them up.
+    pub(crate) fn new(all: Vec<Upstream>, balance: Balance, health: Health) -> Self {
+        let shown: Vec<String> = all.iter().map(|one| one.endpoint.to_string()).collect();
+        let table = Table::new(balance, health, shown.iter().map(String::as_str));
+        let names = all.iter().map(|one| Name::of(&one.endpoint)).collect();
+        Self { all, names, balance, table: Mutex::new(table) }
     }
 
-    /// The next one to try for this client. `None`: each has been tried.
-    pub(crate) fn pick(&self, _client: &ClientKey<'_>, tried: &mut Tried) -> Option<Picked<'_>> {
-        if tried.count >= self.all.len() {
-            return None;
+    /// The upstreams that have a name, each for [`keep_name_known`](Self::keep_name_known).
+    pub(crate) fn with_names(&self) -> impl Iterator<Item = usize> {
+        self.names.iter().enumerate().filter_map(|(number, name)| name.as_ref().map(|_| number))
+    }
+
+    /// Keeps the addresses of an upstream's name known, for as long as this is polled. `every` bounds the age of an answer, as
+    /// long as the resolver answers; `None` asks once. `told` hears when the resolver begins to fail for the name, and when it
+    /// answers again.
+    ///
+    /// Clients of an upstream with a name wait until this has had a first answer.
+    pub(crate) async fn keep_name_known(&self, number: usize, every: Option<Duration>, told: Told<'_>) {
+        if let Some(name) = &self.names[number] {
+            name.keep_known(every, told).await;
         }
-        let first = *tried.first.get_or_insert_with(|| self.next.fetch_add(1, Ordering::Relaxed));
-        let index = first.wrapping_add(tried.count) % self.all.len();
-        tried.count += 1;
-        Some(Picked { upstream: &self.all[index], index })
+    }
+
+    /// Chooses an upstream for a client, which has tried those before. `None`: it has tried every one that is worth trying.
+    ///
+    /// If every upstream is down it is the one that has not been tried for the longest time, once for each client: to refuse
+    /// everybody while it is not known how the upstreams are would be worse.
+    pub(crate) fn pick(&self, client: &Address, tried: &mut Tried) -> Option<Picked<'_>> {
+        let client = match client {
+            Address::Socket(address) if self.balance == Balance::Hash => Some(address.ip()),
+            _ => None,
+        };
+        let number = self.table().pick(client, tried, Instant::now())?;
+        Some(Picked { upstreams: self, number, client, is_known: false })
+    }
+
+    /// How each of them is, in their order.
+    pub(crate) fn states(&self, relay: &Arc<str>) -> Vec<UpstreamState> {
+        let table = self.table();
+        let state = |(number, upstream): (usize, &Upstream)| {
+            let (is_up, open) = table.look(number);
+            UpstreamState { relay: Arc::clone(relay), upstream: upstream.endpoint.clone(), is_up, open }
+        };
+        self.all.iter().enumerate().map(state).collect()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Picked<'_> {
-    /// It is connected to.
-    #[expect(clippy::unused_self, reason = "nothing is kept of it yet")]
-    pub(crate) fn connected(&self) {}
+/// An upstream that was chosen for a client. It counts as a connection of that upstream until it is dropped.
+pub(crate) struct Picked<'a> {
+    upstreams: &'a Upstreams,
+    number: usize,
+    /// By whose address one of several addresses is chosen.
+    client: Option<IpAddr>,
+    /// The outcome was told.
+    is_known: bool,
+}
 
-    /// It could not be connected to.
-    #[expect(clippy::unused_self, reason = "nothing is kept of it yet")]
-    pub(crate) fn failed(&self, _error: &ConnectError) {}
+impl<'a> Picked<'a> {
+    /// The upstream.
+    pub(crate) fn upstream(&self) -> &'a Upstream {
+        &self.upstreams.all[self.number]
+    }
+
+    /// Connects to it, with these options: those of the upstream, or what was made of them. The addresses of its name are known
+    /// already, most often.
+    ///
+    /// What came of it counts for the upstream's health, and what that changed is told too.
+    ///
+    /// # Errors
+    ///
+    /// No connection could be made. Nothing was sent for the client, so it may be given another upstream.
+    pub(crate) async fn connect(
+        &mut self,
+        options: &ConnectOptions,
+    ) -> (Result<Connection, UpstreamError>, Option<HealthChange>) {
+        let connected = self.try_to_connect(options).await;
+        let change = match &connected {
+            Ok(_) => self.has_connected(),
+            Err(error) => self.has_failed(error),
+        };
+        (connected, change)
+    }
+
+    async fn try_to_connect(&self, options: &ConnectOptions) -> Result<Connection, UpstreamError> {
+        let endpoint = &self.upstream().endpoint;
+        let connected = match &self.upstreams.names[self.number] {
+            None => connect(endpoint, options).await,
+            Some(name) => {
+                let addresses = name.addresses(self.client).await.map_err(UpstreamError::Resolve)?;
+                connect(endpoint, &options.clone().addresses(addresses)).await
+            }
+        };
+        connected.map_err(UpstreamError::Connect)
+    }
+
+    fn has_connected(&mut self) -> Option<HealthChange> {
+        self.is_known = true;
+        self.upstreams.table().connected(self.number, Instant::now())
+    }
+
+    fn has_failed(&mut self, error: &UpstreamError) -> Option<HealthChange> {
+        self.is_known = true;
+        let mut table = self.upstreams.table();
+        if error.is_of_upstream() {
+            return table.failed(self.number, Instant::now());
+        }
+        table.given_up(self.number);
+        None
+    }
+}
+
+impl Drop for Picked<'_> {
+    fn drop(&mut self) {
+        let mut table = self.upstreams.table();
+        if !self.is_known {
+            table.given_up(self.number);
+        }
+        table.left(self.number);
+    }
+}
+
+impl UpstreamError {
+    /// Whether it is the upstream's fault. Our own system may have had no descriptors or ports left, or we were interrupted.
+    pub fn is_of_upstream(&self) -> bool {
+        match self {
+            Self::Resolve(error) => is_of_the_name(error),
+            Self::Connect(error) => is_of_the_peer(error.cause()),
+        }
+    }
+}
+
+fn is_of_the_name(error: &ResolveError) -> bool {
+    matches!(error, ResolveError::NotFound(_) | ResolveError::NoAddress | ResolveError::Unanswered(_))
+}
+
+fn is_of_the_peer(cause: &ConnectCause) -> bool {
+    match cause {
+        ConnectCause::Resolve(error) => is_of_the_name(error),
+        ConnectCause::Attempts(attempts) => attempts.iter().any(|attempt| match &attempt.error {
+            AttemptError::Exhausted(_) | AttemptError::Forbidden(_) => false,
+            // Every port of ours to that address is taken.
+            other => other.kind() != io::ErrorKind::AddrNotAvailable,
+        }),
+        ConnectCause::TimedOut(_)
+        | ConnectCause::Tls(_)
+        | ConnectCause::Proxy { .. }
+        | ConnectCause::ProxyUnreachable { .. } => true,
+        _ => false,
+    }
 }
