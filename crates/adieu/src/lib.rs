@@ -180,6 +180,7 @@ pub use error::{
 pub use event::Event;
 pub use finishing::{AtBound, Finish, Finisher, FinisherWaits, Progress};
 pub use interrupt::Interrupt;
+pub use link::{LookAhead, LookAheadError};
 pub(crate) use options::Options;
 pub use options::{
     ConnectOptions, DataPath, IpVersion, Limits, ListenOptions, OptionError, SideOptions, SocketOptions,

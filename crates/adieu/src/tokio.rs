@@ -27,6 +27,7 @@
 //! A future is interrupted by dropping it, which closes the connection; or by [`ConnectOptions::interrupt`], which ends the
 //! connection with a report.
 
+mod ahead;
 mod connect;
 mod connection;
 mod exchange;

@@ -1,13 +1,13 @@
 //! The blocking connection: its types are the procedure's steps.
 
-use super::wait::{close, ensure_connected, read, read_within, shut_down, write, write_vectored};
+use super::wait::{close, ensure_connected, look_ahead, read, read_within, shut_down, write, write_vectored};
 use crate::error::{AdoptError, ShutdownError};
 use crate::link::Link;
 use crate::link::adopt::{adopt, adopt_tls};
 use crate::link::methods_of_a_connection;
 use crate::os::{OwnedSocket, set_reset_on_close};
 use crate::tls::RustlsConnection;
-use crate::{Report, SideOptions};
+use crate::{LookAhead, LookAheadError, Report, SideOptions};
 use socket2::Socket;
 use std::io::{self, IoSlice, Read, Write};
 use std::time::Duration;
@@ -144,6 +144,42 @@ impl Connection {
             }
             None => Err(Box::new(self)),
         }
+    }
+
+    /// Looks at what the peer sends first, before the connection's stream begins, and waits for it no longer than `limit`. `look` is
+    /// given everything that has come so far, once per piece that comes, until it has [found](LookAhead::Found) what it looks for. It
+    /// says how many octets are skipped, because they stand before the stream; all others are received as always, and the
+    /// report counts none that are skipped.
+    ///
+    /// With TLS, these are the octets before the handshake is made: a header of the PROXY protocol to be skipped, or the ClientHello
+    /// with the name that the client asks for. It can be called again, to look at what stands after something that was skipped.
+    ///
+    /// # Errors
+    ///
+    /// [`LookAheadError`]: nothing was found in time, or in what came before the peer's end or in the first 128 KiB; or the connection
+    /// has ended. In the first three cases it goes on as if nobody had looked.
+    ///
+    /// # Examples
+    ///
+    /// A greeting in one line, after which the client speaks TLS:
+    ///
+    /// ```no_run
+    /// use adieu::LookAhead;
+    /// use std::time::Duration;
+    ///
+    /// # fn f(mut connection: adieu::Connection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let line = connection.look_ahead(Duration::from_secs(3), |octets| match octets.iter().position(|o| *o == b'\n') {
+    ///     Some(end) => LookAhead::Found { skip: end + 1, value: octets[..end].to_vec() },
+    ///     None => LookAhead::More,
+    /// })?;
+    /// # Ok(()) }
+    /// ```
+    pub fn look_ahead<T>(
+        &mut self,
+        limit: Duration,
+        look: impl FnMut(&[u8]) -> LookAhead<T>,
+    ) -> Result<T, LookAheadError> {
+        look_ahead(&mut self.link, limit, look)
     }
 
     /// Makes the TLS handshake, if there is one to make and no call has made it yet.

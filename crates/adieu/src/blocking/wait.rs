@@ -4,10 +4,10 @@
 //! connection sleeps with its link in hand. A half of a [split](super::split) one lets go of the link meanwhile, so the calls ask
 //! a [`Waiter`] for both.
 
-use crate::Report;
 use crate::handle::{Handle, Readiness};
-use crate::link::{HandshakeTurn, Link, Moved, without_empty_ones};
+use crate::link::{HandshakeTurn, Link, Looked, Moved, without_empty_ones};
 use crate::os::{self, AcknowledgementWatch, AsPollable, Pollable, Watch};
+use crate::{LookAhead, LookAheadError, Report};
 use adieu_proto::{LocalEnd, Waiting};
 use socket2::Socket;
 use std::io::{self, IoSlice};
@@ -252,6 +252,28 @@ fn read_waiting(
         let send = link.has_unsent() && link.core.wants().send;
         waiter.wait(Waiting { receive: true, send, ..Waiting::default() }, until)?;
     }
+}
+
+/// Looks at what the peer sends first.
+pub(super) fn look_ahead<T>(
+    waiter: &mut impl Waiter,
+    limit: Duration,
+    mut look: impl FnMut(&[u8]) -> LookAhead<T>,
+) -> Result<T, LookAheadError> {
+    let until = Instant::now().checked_add(limit);
+    let result = loop {
+        match waiter.link().look_ahead(&mut look) {
+            Looked::Found(value) => break Ok(value),
+            Looked::Failed(error) => break Err(error),
+            Looked::Blocked if is_past(until) => break Err(LookAheadError::TimedOut),
+            Looked::Blocked => {}
+        }
+        if let Err(error) = waiter.wait(Waiting { receive: true, ..Waiting::default() }, until) {
+            break Err(LookAheadError::Ended(error));
+        }
+    };
+    waiter.rest();
+    result
 }
 
 /// Sends, as soon as our kernel takes something.

@@ -26,8 +26,8 @@ pub(crate) struct Peer<H: Handle> {
 
 impl<H: Handle> Peer<H> {
     pub(crate) fn new(link: Link<H>) -> Self {
-        // With TLS, what came with the end of the handshake may be here already.
-        let may_receive = !link.is_plain();
+        // With TLS, what came with the end of the handshake may be here already; without, what was looked at.
+        let may_receive = !link.is_plain() || link.holds_ahead();
         Self { link, may_receive, may_send: true, sends_since_receive: 0, low_water: LowWater::default() }
     }
 
@@ -68,7 +68,9 @@ impl<H: Handle> Peer<H> {
 
     fn lane(&self) -> Lane<'_> {
         match &self.link.handle {
-            Some(handle) if self.link.is_plain() => Lane::socket(handle.pollable(), self.link.is_tcp()),
+            Some(handle) if self.link.is_plain() && !self.link.holds_ahead() => {
+                Lane::socket(handle.pollable(), self.link.is_tcp())
+            }
             _ => Lane::none(),
         }
     }
@@ -125,7 +127,8 @@ impl<H: Handle> Source for Peer<H> {
     }
 
     fn is_long(&self) -> bool {
-        self.link.is_plain() && is_long(&self.link, self.link.core.counts().received)
+        let is_straight = self.link.is_plain() && !self.link.holds_ahead();
+        is_straight && is_long(&self.link, self.link.core.counts().received)
     }
 
     fn lane(&self) -> Lane<'_> {

@@ -48,6 +48,9 @@ impl<H: Handle> Link<H> {
 
     /// Receives octets, or takes those that an outer carrier has.
     pub(super) fn fill(&mut self) -> io::Result<usize> {
+        if self.holds_ahead() {
+            return Ok(self.fill_from_ahead());
+        }
         let (Some(handle), Some(carrier)) = (&self.handle, &mut self.carrier) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
@@ -69,6 +72,16 @@ impl<H: Handle> Link<H> {
                 Arrived::Nowhere => return Err(io::ErrorKind::WouldBlock.into()),
             }
         }
+    }
+
+    /// Gives the carrier what was received before its handshake began. There is no outer carrier then: such a connection is looked at
+    /// no more.
+    fn fill_from_ahead(&mut self) -> usize {
+        let Some(mut carrier) = self.carrier.take() else { return 0 };
+        let n = self.take_ahead(carrier.room()).unwrap_or_default();
+        carrier.received(n);
+        self.carrier = Some(carrier);
+        n
     }
 
     /// Sends the octets that wait.

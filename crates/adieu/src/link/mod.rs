@@ -10,11 +10,13 @@
 //! - `program`: one try of a read or a write for the connection's program;
 //! - `methods`: the methods of a connection that never wait, for both faces;
 //! - `adopt`: a socket that somebody else has connected;
+//! - `ahead`: what the peer sends first, looked at before the streams begin;
 //! - `established`, `syn`: how a connection was made, and the bytes that may go with its SYN;
 //! - `trace`: its span in `tracing`, where that is built;
 //! - `clock`: its time limits and its interrupt.
 
 pub(crate) mod adopt;
+mod ahead;
 mod carried;
 mod clock;
 mod established;
@@ -25,6 +27,8 @@ mod streams;
 mod syn;
 mod trace;
 
+pub(crate) use ahead::Looked;
+pub use ahead::{LookAhead, LookAheadError};
 pub(crate) use established::{Established, transport};
 pub(crate) use handshake::HandshakeTurn;
 pub(crate) use methods::methods_of_a_connection;
@@ -41,6 +45,7 @@ use crate::{Address, Event, Options, Report, Role, SystemError, Transport, syste
 use adieu_proto::{
     Action, Call, Connection as Core, Fault, FaultKind, LocalEnd, Outcome, Side, Time, Waiting,
 };
+use ahead::Ahead;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -80,6 +85,8 @@ pub(crate) struct Link<H: Handle> {
     pub(crate) syn: Option<Box<Syn>>,
     /// What carries the two streams over the socket. `None`: they are what is on the wire.
     carrier: Option<Session>,
+    /// What was received before the streams began, and is not given to them yet.
+    ahead: Option<Box<Ahead>>,
     /// After the handle in order: the socket is closed before the network is given back.
     network: Option<io::Result<os::Network>>,
 }
@@ -119,6 +126,7 @@ impl<H: Handle> Link<H> {
             ending: OnceLock::new(),
             syn: None,
             carrier: None,
+            ahead: None,
             network: Some(os::Network::start()),
         };
         if let (Some(call), Some(Ok(_))) = (os::CALLS.startup, &link.network) {
@@ -158,6 +166,7 @@ impl<H: Handle> Link<H> {
             ending: std::mem::take(&mut self.ending),
             syn: self.syn.take(),
             carrier: self.carrier.take(),
+            ahead: self.ahead.take(),
             network: self.network.take(),
         }
     }
@@ -261,6 +270,7 @@ impl<H: Handle> Link<H> {
             peer: self.facts.peer_address.as_ref(),
         });
         let with_syn = self.note_fast_open();
+        let fault = fault.or_else(|| self.send_preface().err());
         if self.begin_handshake(fault, with_syn) {
             return;
         }
@@ -274,6 +284,24 @@ impl<H: Handle> Link<H> {
             self.observe(&Event::Fault { fault });
             self.core.handle_fault(self.now(), fault);
         }
+    }
+
+    /// Sends what goes before TLS and before the stream.
+    fn send_preface(&mut self) -> Result<(), Fault> {
+        let (Some(preface), Some(handle)) = (self.options.preface.take(), &self.handle) else {
+            return Ok(());
+        };
+        let sent = match handle.socket().send_with_flags(&preface, os::SEND_FLAGS) {
+            Ok(n) if n == preface.len() => n,
+            // Nothing else can be made of a part of it: the buffer of a new socket takes it, or never will.
+            Ok(_) => return Err(fault(Call::Send, &io::ErrorKind::WriteZero.into())),
+            Err(error) => return Err(fault(Call::Send, &error)),
+        };
+        // A carrier's ledger knows its own octets alone, and takes the first ones for unacknowledged as long as these are.
+        if self.options.tls.is_none() {
+            self.core.handle_sent_before(sent as u64);
+        }
+        Ok(())
     }
 
     /// The connection goes through a proxy that this session leads through.

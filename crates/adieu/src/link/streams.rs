@@ -34,14 +34,10 @@ impl<H: Handle> Link<H> {
         if !self.core.wants().receive {
             return Moved::Ended;
         }
-        let Some(handle) = &self.handle else { return Moved::Ended };
-        let result = loop {
-            match handle.attempt(Readiness::Receive, |socket| (&**socket).read(buffer)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        match result {
+        if self.handle.is_none() {
+            return Moved::Ended;
+        }
+        match self.receive_plain(buffer) {
             Ok(n) if n > 0 => {
                 self.received(n as u64);
                 if self.core.counts().received == n as u64 {
@@ -52,6 +48,20 @@ impl<H: Handle> Link<H> {
                 Moved::Bytes(n)
             }
             other => self.received_nothing(other.map(drop)),
+        }
+    }
+
+    /// Takes what was received ahead, or receives from the socket.
+    fn receive_plain(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(n) = self.take_ahead(buffer) {
+            return Ok(n);
+        }
+        let Some(handle) = &self.handle else { return Err(io::ErrorKind::NotConnected.into()) };
+        loop {
+            match handle.attempt(Readiness::Receive, |socket| (&**socket).read(buffer)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
         }
     }
 
@@ -129,6 +139,9 @@ impl<H: Handle> Link<H> {
     pub(crate) fn receive_eof(&mut self) {
         if !self.is_plain() {
             return self.receive_carried_end();
+        }
+        if self.holds_ahead() {
+            return;
         }
         let Some(handle) = self.handle.as_ref().filter(|_| self.core.wants().receive) else { return };
         let peeked = loop {

@@ -34,6 +34,11 @@ impl<H: Handle> Link<H> {
     pub(crate) fn offer(&mut self, endpoint: &Endpoint, first: &[u8]) -> Result<(), OptionError> {
         self.core.handle_input(first.len() as u64);
         self.options.check_fast_open(endpoint)?;
+        if self.options.preface.is_some() {
+            // It would have to go first.
+            self.facts.fast_open = Some(FastOpen::Unused);
+            return Ok(());
+        }
         let mut syn = Syn { data: first.to_vec(), ..Syn::default() };
         if let Some(tls) = &self.options.tls {
             // A session that cannot be had is told when there is a connection, as without Fast Open.

@@ -112,6 +112,16 @@ impl ConnectOptions {
         self
     }
 
+    /// Sends these octets first: before a TLS handshake, and before anything of the stream, which they are no part of. The report
+    /// counts none of them. A header of the PROXY protocol is an example.
+    ///
+    /// They are sent by one call when the connection is there, so they have to fit into the socket's send buffer; a few kilobytes
+    /// always do. Nothing goes with a SYN then.
+    pub fn preface(mut self, octets: impl Into<Arc<[u8]>>) -> Self {
+        self.0.preface = Some(octets.into()).filter(|octets: &Arc<[u8]>| !octets.is_empty());
+        self
+    }
+
     /// Whether [`fast_open`](crate::fast_open()) can be had for this endpoint, on this system and with these options.
     ///
     /// `fast_open` checks this first; ask for it yourself to tell a mistake of the user from a failure.
@@ -286,6 +296,8 @@ pub struct Options {
     pub(crate) proxy: Option<Arc<Proxy>>,
     /// Those of the endpoint's host, if its name is not to be resolved. Their ports count for nothing.
     pub(crate) addresses: Option<Arc<[SocketAddr]>>,
+    /// What is sent before TLS, and before the stream.
+    pub(crate) preface: Option<Arc<[u8]>>,
 }
 
 impl Options {
@@ -328,6 +340,9 @@ impl Options {
         if endpoint.host().is_none() && self.tls.as_ref().is_some_and(crate::tls::Config::needs_host) {
             return Err(OptionError::NoServerName);
         }
+        if self.preface.is_some() && self.proxy.is_some() {
+            return Err(OptionError::ThroughProxy { option: "preface" });
+        }
         // Of a proxy, it is the way to the proxy that they are for.
         let host = self.proxy.as_ref().map(|proxy| proxy.host()).or(endpoint.host());
         self.socket.check(endpoint, host)
@@ -339,6 +354,7 @@ impl Options {
             ("tls", self.tls.is_some()),
             ("proxy", self.proxy.is_some()),
             ("end-mark", self.timers.end_mark),
+            ("preface", self.preface.is_some()),
         ];
         match of_streams.into_iter().find(|(_, is_asked)| *is_asked) {
             Some((option, _)) => Err(OptionError::NotForDatagrams { option }),
@@ -366,6 +382,7 @@ impl Options {
             ("fastopen", fast_open.is_some()),
             ("prepare", prepare.is_some()),
             ("proxy", self.proxy.is_some()),
+            ("preface", self.preface.is_some()),
         ];
         match asked.into_iter().find(|(_, is_asked)| *is_asked) {
             Some((option, _)) => Err(OptionError::ConnectedAlready { option }),

@@ -29,7 +29,7 @@ pub(super) struct Inner {
     pub(super) peer: Peer<Stream>,
     pub(super) wakes: Wakes,
     /// What the two directions wait for; the core is told the sum.
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
     waiters: Arc<Waiters>,
     /// How it is finished if it is dropped, and where.
     when_dropped: Option<Box<(Finish, Handle)>>,
@@ -87,7 +87,7 @@ impl Inner {
     }
 
     /// Waits for readiness or time, on behalf of this half. Ready: try again.
-    fn poll_wait(&mut self, cx: &mut Context<'_>, half: Half, readiness: Readiness) -> Poll<()> {
+    pub(super) fn poll_wait(&mut self, cx: &mut Context<'_>, half: Half, readiness: Readiness) -> Poll<()> {
         // Before the socket is asked: it may be ready, and wake who is noted, at any moment from then on.
         self.waiters.note(half, cx.waker());
         // The socket knows one waker for each direction. With TLS both halves may wait for the same one, in a handshake or
@@ -120,7 +120,7 @@ impl Inner {
 
     /// A call of one half is done. What it did may be news to the other half: the connection's end, or a timer that
     /// has not been needed so far.
-    fn done(&mut self) {
+    pub(super) fn done(&mut self) {
         if self.waiting == Waiting::default() {
             self.peer.link.wait_for(self.waiting);
         } else if self.peer.link.core.is_decided() || self.peer.link.core.evidence().fault.is_some() {

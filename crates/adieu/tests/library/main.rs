@@ -16,6 +16,7 @@ mod finish;
 mod finish_on_tokio;
 mod linger;
 mod listeners;
+mod look_ahead;
 mod over;
 mod procedure;
 mod program_ends;

@@ -46,7 +46,16 @@ impl Over {
 
     /// The side that connected, by these options, and the side that accepted. With TLS each is still to make its handshake or
     /// has just made it.
-    pub(crate) fn pair(self, mut options: ConnectOptions) -> (Connection, Connection) {
+    pub(crate) fn pair(self, options: ConnectOptions) -> (Connection, Connection) {
+        self.pair_after(options, |_| {})
+    }
+
+    /// The same, after something was done with what was accepted, before its handshake.
+    pub(crate) fn pair_after(
+        self,
+        mut options: ConnectOptions,
+        first: impl FnOnce(&mut Connection),
+    ) -> (Connection, Connection) {
         let mut listening = ListenOptions::new();
         if self.is_secure() {
             let tls = Server::self_signed().build().expect("a key");
@@ -65,7 +74,8 @@ impl Over {
         let listener = Listener::bind(&bind, &listening).expect("a new place");
         let endpoint = listener.local_endpoint().clone();
         let connecting = thread::spawn(move || adieu::connect(&endpoint, &options).expect("it listens"));
-        let accepted = listener.accept().expect("a client");
+        let mut accepted = listener.accept().expect("a client");
+        first(&mut accepted);
         if !self.is_secure() {
             return (connecting.join().expect("no panic"), accepted);
         }
