@@ -32,6 +32,7 @@ mod admission;
 mod config;
 mod event;
 mod open;
+pub mod proxy_protocol;
 mod service;
 mod session;
 mod shared;
