@@ -15,7 +15,9 @@ pub(crate) use health::HealthChange;
 pub(crate) use table::Tried;
 
 use adieu::tokio::{Connection, connect};
-use adieu::{Address, AttemptError, ConnectCause, ConnectError, ConnectOptions, Endpoint, ResolveError};
+use adieu::{
+    Address, AttemptError, ConnectCause, ConnectError, ConnectOptions, Endpoint, Report, ResolveError,
+};
 use names::{Name, Told};
 use std::io;
 use std::net::IpAddr;
@@ -209,6 +211,14 @@ impl Drop for Picked<'_> {
 }
 
 impl UpstreamError {
+    /// The report of the connection that there is not. `None`: its name has no address, so none was begun.
+    pub fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Resolve(_) => None,
+            Self::Connect(error) => Some(error.report()),
+        }
+    }
+
     /// Whether it is the upstream's fault. Our own system may have had no descriptors or ports left, or we were interrupted.
     pub fn is_of_upstream(&self) -> bool {
         match self {
