@@ -53,6 +53,10 @@ pub(crate) fn for_transfer(advice: Advice) -> Option<&'static str> {
         }
         Advice::SendAnew => Some("send it again without --resume"),
         Advice::SendWithoutPreserving => Some("leave out --preserve, or update the receiver"),
+        Advice::TryAgain => Some("try again, or let --retry do it"),
+        Advice::SendPlain => Some(
+            "the other side must be adieu receive; to one that takes bytes alone, as adieu listen or nc, send with --plain",
+        ),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! The sentences say it in the library's words. A program that has names of its own for it, a command line its options, adds
 //! them by this type, and need not look for words in a sentence.
 
-use crate::wire::NotAgreed;
+use crate::wire::{NotAgreed, PeerRole};
 
 /// What a user can do about a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +19,11 @@ pub enum Advice {
     SendAnew,
     /// It must be sent without preserving times and permissions of directories, or to a newer receiver.
     SendWithoutPreserving,
+    /// Another attempt may do better: the peer is busy with somebody else, or what it received was damaged.
+    TryAgain,
+    /// The other side says nothing, or not what a receiver says. If it takes bytes alone, they can be sent without the protocol,
+    /// and without a receipt.
+    SendPlain,
 }
 
 impl Advice {
@@ -28,16 +33,20 @@ impl Advice {
             NotAgreed::SecretWanted => Some(Self::GiveSecret),
             NotAgreed::SpeaksTls => Some(Self::SpeakTls),
             NotAgreed::BeginsTls => Some(Self::SpeakTlsOnBothSides),
+            NotAgreed::Busy => Some(Self::TryAgain),
+            NotAgreed::NotThisProtocol { peer: PeerRole::Receiver } => Some(Self::SendPlain),
             _ => None,
         }
     }
 
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::GiveSecret,
         Self::SpeakTls,
         Self::SpeakTlsOnBothSides,
         Self::SendAnew,
         Self::SendWithoutPreserving,
+        Self::TryAgain,
+        Self::SendPlain,
     ];
 }

@@ -54,6 +54,8 @@ pub enum Verdict {
     Silent {
         /// For how long.
         words: String,
+        /// What can be done about it. `None`: the words say all.
+        advice: Option<Advice>,
     },
     /// What came is not whole, or damaged: it is not stored.
     Incomplete {
@@ -219,7 +221,10 @@ impl TransferOutcome {
     /// What can be done about it. `None`: nothing, or the sentence says all.
     pub fn advice(&self) -> Option<Advice> {
         match self.verdict {
-            Verdict::NotAgreed { advice, .. } | Verdict::Local { advice, .. } => advice,
+            Verdict::NotAgreed { advice, .. }
+            | Verdict::Silent { advice, .. }
+            | Verdict::Local { advice, .. } => advice,
+            Verdict::Refused { again: true, .. } => Some(Advice::TryAgain),
             _ => None,
         }
     }
@@ -272,7 +277,7 @@ impl TransferOutcome {
                     count(self.moved, "byte")
                 )
             }
-            Verdict::NotAgreed { words, .. } | Verdict::Silent { words } => {
+            Verdict::NotAgreed { words, .. } | Verdict::Silent { words, .. } => {
                 format!("nothing was transferred: {words}")
             }
             // Some of it has its name by then.

@@ -204,8 +204,9 @@ fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
     match error {
         SessionError::Silent(_) => Verdict::Silent {
             words: format!("{error}: it may be an older one that is busy, or is no adieu {}", peer.command()),
+            advice: (peer == PeerRole::Receiver).then_some(Advice::SendPlain),
         },
-        SessionError::NotBegun(_) => Verdict::Silent { words: error.to_string() },
+        SessionError::NotBegun(_) => Verdict::Silent { words: error.to_string(), advice: None },
         SessionError::Link(error) => match interrupted(&error) {
             Some(verdict) => verdict,
             None => Verdict::NotAgreed {
@@ -218,8 +219,8 @@ fn not_agreed(error: SessionError, peer: PeerRole) -> Verdict {
             },
         },
         // Another connection may come when it is not.
-        SessionError::NotAgreed(NotAgreed::Busy) => {
-            Verdict::NotAgreed { words: BUSY.to_owned(), by_link: true, advice: None }
+        SessionError::NotAgreed(error @ NotAgreed::Busy) => {
+            Verdict::NotAgreed { words: error.to_string(), by_link: true, advice: Advice::after(&error) }
         }
         other => {
             let advice = match &other {
@@ -272,7 +273,7 @@ fn agree_on<T: Transport>(
     let ours = Hello::new(role, terms.secret.is_some());
     let said = ours.encode();
     link.write_all(&said)?;
-    let other = NotAgreed::NotThisProtocol { peer: role.other().command() };
+    let other = NotAgreed::NotThisProtocol { peer: role.other() };
     let mut prefix = [0; HELLO_PREFIX];
     let read = read_exactly(link, &mut prefix, &waits);
     // An alert is shorter than a hello.

@@ -234,6 +234,7 @@ fn a_sender_that_comes_meanwhile_is_told_and_comes_again() {
     let (code, said) = send(&[&file, &server.address]);
     assert_eq!(code, Some(6), "{said}");
     assert!(said.contains("the peer is busy with another transfer"), "{said}");
+    assert!(said.contains("hint: try again, or let --retry do it"), "{said}");
     let mut patient = adieu(&["send", "--retry", &file, &server.address])
         .stdin(Stdio::null())
         .stderr(Stdio::piped())

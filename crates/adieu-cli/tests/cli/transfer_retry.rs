@@ -55,6 +55,20 @@ fn a_silent_receiver_is_given_up_in_time_without_a_drain_and_tried_again() {
     }
 }
 
+/// It says nothing, and neither do nc and its like.
+#[test]
+fn to_a_plain_listener_the_hint_says_who_must_be_there() {
+    let scene = Scene::new();
+    let listener = crate::Server::start(&[]);
+    let (code, said) = send(&["--idle-timeout", "200ms", &scene.file("file", 10), &listener.address]);
+    assert_eq!(code, Some(5), "{said}");
+    assert!(
+        said.contains("hint: the other side must be adieu receive; to one that takes bytes alone"),
+        "{said}"
+    );
+    assert_eq!(listener.finish().0.code(), Some(4));
+}
+
 #[test]
 fn a_receiver_gives_a_silent_stranger_up_and_waits_for_the_next() {
     let scene = Scene::new();

@@ -57,10 +57,10 @@ pub(crate) const BUSY: &str = "the peer is busy with another transfer";
 #[non_exhaustive]
 pub enum NotAgreed {
     /// The first bytes are not the magic.
-    #[error("the peer does not speak adieu's transfer protocol: is it an adieu {peer}?")]
+    #[error("the peer does not speak adieu's transfer protocol: is it an adieu {}?", .peer.command())]
     NotThisProtocol {
-        /// What it should be: `send` or `receive`.
-        peer: &'static str,
+        /// What it should be.
+        peer: PeerRole,
     },
     /// The versions do not meet.
     #[error("no common version: the peer speaks {lowest} to {highest}, this side 1 to {VERSION}")]

@@ -47,7 +47,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         let mut progress = if storage.is_stream() {
             Progress::to_stdout(&session.printer, session.shares_terminal)
         } else {
-            Progress::new(&session.printer)
+            Progress::new(&session.printer, session.plan.role)
         };
         let mut observe = |event: TransferEvent<'_>| {
             progress.tell(event);

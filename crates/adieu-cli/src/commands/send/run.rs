@@ -47,7 +47,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     session.run(origin, accept_written, |session, wire, agreement| {
         // It may all be there by now, and only the receipt was lost.
         options.resume |= session.attempts.count > 1;
-        let mut progress = Progress::new(&session.printer);
+        let mut progress = Progress::new(&session.printer, session.plan.role);
         let mut observe = |event: TransferEvent<'_>| {
             progress.tell(event);
             ControlFlow::Continue(())

@@ -5,7 +5,7 @@ use super::session::{Origin, Session};
 use crate::exit::ExitStatus;
 use crate::hints;
 use adieu_transfer::{
-    Agreement, EncryptedBy, TransferOutcome, TransferReport, TransferResult, WaitEnded, Wire,
+    Advice, Agreement, EncryptedBy, TransferOutcome, TransferReport, TransferResult, WaitEnded, Wire,
 };
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -48,7 +48,11 @@ impl Session {
 
     /// After an attempt: waits for the time of the next one, if that may do better and is left. `Break`: all is over, and
     /// reported.
-    fn after(&mut self, report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
+    fn after(&mut self, mut report: TransferReport, again: bool) -> ControlFlow<ExitStatus> {
+        if self.plan.retries > 0 {
+            // That is what is done.
+            report.advice = report.advice.filter(|advice| *advice != Advice::TryAgain);
+        }
         let again = (again || report.is_unheard()) && report.result != TransferResult::Interrupted;
         // Whoever comes and brings nothing uses up nothing, so that no stranger can end the wait for the right one.
         if !self.plan.listens() || report.bytes_moved > 0 || report.encrypted_by == Some(EncryptedBy::Secret)

@@ -127,7 +127,8 @@ impl Session {
                     return met;
                 }
             } else if progress.is_none() && !self.shares_terminal {
-                let doing = if self.plan.speaks_tls { Doing::Handshake } else { Doing::Hello };
+                let hello = Doing::Hello(self.plan.role);
+                let doing = if self.plan.speaks_tls { Doing::Handshake } else { hello };
                 progress = Some(Progress::waiting(&self.printer, doing));
             }
             let limit = until.map(|until| until.saturating_duration_since(Instant::now()));

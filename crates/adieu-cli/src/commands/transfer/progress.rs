@@ -2,8 +2,8 @@
 
 use super::view::{Doing, View};
 use crate::printer::Printer;
-use adieu_transfer::TransferEvent;
 use adieu_transfer::wire::Activity;
+use adieu_transfer::{TransferEvent, TransferRole};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,13 +24,14 @@ struct Drawn {
 
 impl<'a> Progress<'a> {
     /// Of a sender, or of a receiver that stores.
-    pub(crate) fn new(printer: &'a Printer) -> Self {
-        Self::waiting(printer, Doing::Hello)
+    pub(crate) fn new(printer: &'a Printer, role: TransferRole) -> Self {
+        Self::waiting(printer, Doing::Hello(role))
     }
 
     /// Of a receiver that writes to stdout. On a terminal that would share the line with a bar, and lose what it holds.
     pub(crate) fn to_stdout(printer: &'a Printer, is_terminal: bool) -> Self {
-        let drawn = (printer.may_draw() && !is_terminal).then(|| Drawn::new(Doing::Hello));
+        let drawn =
+            (printer.may_draw() && !is_terminal).then(|| Drawn::new(Doing::Hello(TransferRole::Receive)));
         Self { drawn, printer, stores: false }
     }
 

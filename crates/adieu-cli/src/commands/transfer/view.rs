@@ -2,6 +2,7 @@
 //!
 //! It draws nothing; `progress` does.
 
+use adieu_transfer::TransferRole;
 use indicatif::{HumanBytes, HumanDuration};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ pub(crate) enum Doing {
     Connecting,
     /// A client's TLS handshake.
     Handshake,
-    Hello,
+    /// The peer has said nothing yet to this side, whose role this is.
+    Hello(TransferRole),
     /// Content is sent or received.
     Moving,
     /// This side hashes what is there already.
@@ -43,7 +45,7 @@ impl Doing {
         match self {
             Self::Connecting => ("connecting", Some("--connect-timeout")),
             Self::Handshake => ("waiting for the TLS handshake", Some("--connect-timeout")),
-            Self::Hello => ("waiting for the peer's hello", IDLE),
+            Self::Hello(_) => ("waiting for the peer's hello", IDLE),
             Self::Moving => ("", IDLE),
             Self::Hashing => ("comparing what is there", None),
             Self::PeerHashes => ("the peer compares what is there", IDLE),
@@ -123,10 +125,11 @@ impl View {
             doing => doing.words(),
         };
         let short = format!("{spinner} {label}");
-        let lines = match bound {
+        let lines = match (self.doing, bound) {
             _ if waited < PATIENCE => vec![short],
-            None => vec![format!("{short}, {seconds} s"), short],
-            Some(option) => vec![
+            (_, None) => vec![format!("{short}, {seconds} s"), short],
+            (Doing::Hello(ours), Some(option)) => silence(ours, spinner, seconds, option),
+            (_, Some(option)) => vec![
                 format!("{short}, {seconds} s; {option} bounds this"),
                 format!("{short}; {option}"),
                 format!("{label}; {option}"),
@@ -201,6 +204,20 @@ impl View {
     }
 }
 
+/// Of a peer that has said nothing so far. A program that speaks no protocol says nothing for ever.
+fn silence(ours: TransferRole, spinner: char, seconds: u64, option: &str) -> Vec<String> {
+    let peer = match ours {
+        TransferRole::Send => "adieu receive",
+        TransferRole::Receive => "adieu send",
+    };
+    vec![
+        format!("{spinner} the peer says nothing, {seconds} s; is it {peer}? {option} bounds this"),
+        format!("{spinner} the peer says nothing; is it {peer}? {option}"),
+        format!("the peer says nothing; is it {peer}?"),
+        format!("is it {peer}?"),
+    ]
+}
+
 fn bar(done: u64, total: u64, length: usize) -> String {
     let cells = u128::from(done.min(total)) * length as u128 / u128::from(total.max(1));
     let full = if total == 0 { length } else { usize::try_from(cells).unwrap_or(length) };
@@ -242,7 +259,7 @@ mod tests {
 
     fn moving(name: &str, done: u64, total: Option<u64>) -> (View, Instant) {
         let start = Instant::now();
-        let mut view = View::new(Doing::Hello, start);
+        let mut view = View::new(Doing::Hello(TransferRole::Send), start);
         view.file(name.to_owned(), 0, start);
         view.total = total;
         view.moved(done, start);
@@ -286,7 +303,7 @@ mod tests {
     #[test]
     fn the_rate_is_never_more_than_what_was_moved_and_not_of_what_was_there() {
         let start = Instant::now();
-        let mut view = View::new(Doing::Hello, start);
+        let mut view = View::new(Doing::Hello(TransferRole::Send), start);
         view.total(10_000);
         view.file("f".to_owned(), 4000, start);
         view.moved(4000, start);
@@ -301,7 +318,16 @@ mod tests {
         let start = Instant::now();
         for (doing, first, then) in [
             (Doing::Connecting, "⠁ connecting", "connecting, 4 s; --connect-timeout bounds this"),
-            (Doing::Hello, "⠁ waiting for the peer's hello", "hello, 4 s; --idle-timeout bounds this"),
+            (
+                Doing::Hello(TransferRole::Send),
+                "⠁ waiting for the peer's hello",
+                "the peer says nothing, 4 s; is it adieu receive? --idle-timeout bounds this",
+            ),
+            (
+                Doing::Hello(TransferRole::Receive),
+                "⠁ waiting for the peer's hello",
+                "the peer says nothing, 4 s; is it adieu send? --idle-timeout bounds this",
+            ),
             (Doing::Moving, "⠁ waiting for the first file", "file, 4 s; --idle-timeout bounds this"),
             (Doing::Receipt, "⠁ waiting for the receipt", "receipt, 4 s; --idle-timeout bounds this"),
             (
