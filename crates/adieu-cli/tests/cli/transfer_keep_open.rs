@@ -150,6 +150,35 @@ fn the_log_is_json_lines_that_fit_the_schema_and_is_appended() {
 }
 
 #[test]
+fn the_line_of_a_transfer_names_what_it_brought() {
+    let scene = Scene::new();
+    let (first, second) = (scene.file("first", 10), scene.file("second", 10));
+    let tree = scene.word("tree");
+    std::fs::create_dir(&tree).expect("it is new");
+    let numbered: Vec<String> = (0..6).map(|number| scene.file(&format!("tree/{number}"), 1)).collect();
+    let mut server = start(&scene, &[]);
+    let place = scene.word("box/");
+    let names =
+        |names: &[&str]| names.iter().map(|name| format!("{place}{name}")).collect::<Vec<_>>().join(", ");
+    let numbered: Vec<&str> = numbered.iter().map(String::as_str).collect();
+    for (sent, told) in [
+        (&[&*first][..], names(&["first"])),
+        (&[&first, &second], names(&["first", "second"])),
+        (&[&tree, &second], names(&["tree", "second"])),
+        (&numbered, format!("{} and more", names(&["0", "1", "2", "3", "4"]))),
+    ] {
+        let (code, said) = send(&[sent, &[&server.address]].concat());
+        assert_eq!(code, Some(0), "{said}");
+        assert!(server.line().contains("connection from"));
+        let line = server.line();
+        assert!(log_line(&line).1.starts_with("stored: "), "{line}");
+        assert!(line.contains(&format!(" ({told}, in ")), "{told}: {line}");
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(0));
+}
+
+#[test]
 fn a_signal_lets_the_transfer_that_runs_finish_and_nobody_else_begin() {
     let scene = Scene::new();
     let server = start(&scene, &["--grace", "20s"]);

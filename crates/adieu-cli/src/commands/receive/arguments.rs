@@ -22,7 +22,8 @@ const EXAMPLES: &str = "  adieu receive --output inbox/ :27015
 ///
 /// With --keep-open it serves until a signal. SIGTERM or SIGHUP stops accepting, lets the transfer that runs finish within
 /// --grace, then aborts it; SIGINT aborts at once. A stranger, or a transfer that fails, does not end it. The exit
-/// status after SIGTERM is 0 if every connection ended by itself, and 4 if one had to be aborted.
+/// status after SIGTERM is 0 if every connection ended by itself, and 4 if one had to be aborted; after SIGINT (Ctrl-C) it is
+/// 130, and after SIGHUP 143.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::table_after(EXAMPLES), mut_arg("input_grace", |a| a.hide(true)), mut_arg("idle_timeout", |a| a.help(idle_timeout())), mut_arg("deadline", |a| a.help(deadline())))]
 pub(crate) struct Args {

@@ -1,6 +1,7 @@
 //! `adieu receive`: what a sender sends, stored whole or not at all, and a receipt for it.
 
 mod arguments;
+mod arrived;
 mod plan;
 mod run;
 

@@ -50,6 +50,11 @@ impl Plan {
         })
     }
 
+    /// Whether what comes is stored in a directory, each file under its name.
+    pub(super) fn is_into_directory(&self) -> bool {
+        is_named_so(&self.output) || self.output.is_dir()
+    }
+
     /// Whether it is written to stdout, and nothing is stored.
     pub(super) fn is_to_stdout(&self) -> bool {
         self.output.as_os_str() == "-"
@@ -58,15 +63,18 @@ impl Plan {
 
 /// Refuses an output that several senders would write to one after the other, each in the place of the one before.
 fn check_directory(output: &Path) -> Result<(), NoPlan> {
-    let is_named_so =
-        output.as_os_str().as_encoded_bytes().last().is_some_and(|b| std::path::is_separator(char::from(*b)));
     let shown = output.display();
     let is = match std::fs::metadata(output) {
         _ if output.as_os_str() == "-" => "is stdout".to_owned(),
         Ok(there) if there.is_dir() => return Ok(()),
-        Err(_) if is_named_so => return Ok(()),
+        Err(_) if is_named_so(output) => return Ok(()),
         Ok(_) => "is none".to_owned(),
         Err(_) => format!("is not there: make it, or write {shown}/, and it is made"),
     };
     Err(NoPlan::refused(format!("with --keep-open, --output is a directory, and {shown} {is}")))
+}
+
+/// Whether it is written as a directory is, with a separator at its end.
+fn is_named_so(output: &Path) -> bool {
+    output.as_os_str().as_encoded_bytes().last().is_some_and(|b| std::path::is_separator(char::from(*b)))
 }

@@ -1,5 +1,6 @@
 //! Receives until it is stored, or no attempt is left.
 
+use super::arrived::Arrived;
 use super::plan::Plan;
 use crate::commands::transfer::progress::Progress;
 use crate::commands::transfer::session::{Origin, Session};
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     let is_to_stdout = plan.is_to_stdout();
+    let is_into_directory = plan.is_into_directory();
     let Plan { transfer, output, no_clobber, keep_open } = plan;
     let mut session = match Session::start(transfer) {
         Ok(session) => session,
@@ -49,7 +51,11 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         } else {
             Progress::new(&session.printer, session.plan.role)
         };
+        let mut arrived = is_into_directory.then(|| Arrived::new(&output));
         let mut observe = |event: TransferEvent<'_>| {
+            if let (Some(arrived), TransferEvent::File { path, .. }) = (&mut arrived, event) {
+                arrived.add(path);
+            }
             progress.tell(event);
             ControlFlow::Continue(())
         };
@@ -60,7 +66,8 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
             }
         };
         progress.finish();
-        outcome.set_place(shown(output.as_os_str().as_encoded_bytes()));
+        let place = arrived.map(|arrived| arrived.place());
+        outcome.set_place(place.unwrap_or_else(|| shown(output.as_os_str().as_encoded_bytes())));
         // What went to stdout cannot be taken back.
         let is_repeatable = !(storage.is_stream() && outcome.moved > 0);
         (outcome, is_repeatable)
