@@ -8,6 +8,8 @@
 //! without a buffer of its own, so that it is whole up to the last call whatever becomes of us. If it cannot be written, every
 //! connection of the run that moves a byte from then on fails: a dump with a hole would look whole.
 //!
+//! Of datagrams each is a block, and there are no ends. Whom each went to is known where there is one peer.
+//!
 //! The forms: `text` has the bytes, `packets` and `pcapng` make a capture of them.
 
 mod packets;
@@ -19,7 +21,7 @@ use crate::exit::ExitStatus;
 use crate::printer::complain;
 use adieu::exchange::{ExchangeOptions, Way};
 use adieu::{Address, Event, FaultKind, Report, Role, Side, describe_error};
-use packets::{Packet, Packets};
+use packets::{Datagrams, Packet, Packets, Wire, addresses};
 use pcapng::Bound;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -49,6 +51,17 @@ pub(crate) enum Style {
     Traditional,
 }
 
+/// What stands in a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// One connection.
+    Connection,
+    /// Several connections, each with its number.
+    Connections,
+    /// The datagrams of one socket, each of them a block of its own.
+    Datagrams,
+}
+
 /// What becomes of what a file had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Existing {
@@ -70,8 +83,7 @@ pub(crate) struct Dump {
     name: String,
     style: Style,
     role: Role,
-    /// Several connections stand in it, by their numbers.
-    is_numbered: bool,
+    holds: Holds,
     state: Mutex<State>,
 }
 
@@ -87,17 +99,19 @@ struct State {
 struct Stream {
     sent: u64,
     received: u64,
-    packets: Option<Packets>,
+    packets: Option<Wire>,
+    /// What is said of it beside its first packet, until there is one.
+    comment: Option<String>,
     has_reset: bool,
 }
 
 impl Dump {
     /// [Opens](Self::open) and empties a file, in the form that its name asks for.
-    pub(crate) fn create(path: &Path, role: Role, is_numbered: bool) -> Result<Arc<Self>, String> {
-        Self::open(path, Style::by_name(path), Existing::Emptied, role, is_numbered)
+    pub(crate) fn create(path: &Path, role: Role, holds: Holds) -> Result<Arc<Self>, String> {
+        Self::open(path, Style::by_name(path), Existing::Emptied, role, holds)
     }
 
-    /// Opens the file, which is then private, or makes it. `is_numbered`: several connections will stand in it.
+    /// Opens the file, which is then private, or makes it.
     ///
     /// # Errors
     ///
@@ -107,7 +121,7 @@ impl Dump {
         style: Style,
         existing: Existing,
         role: Role,
-        is_numbered: bool,
+        holds: Holds,
     ) -> Result<Arc<Self>, String> {
         let name = path.display().to_string();
         let failed = |why: &str| format!("cannot write the dump to {name}: {why}");
@@ -121,7 +135,7 @@ impl Dump {
         }
         file.write_all(&beginning).map_err(|error| failed(&describe_error(&error)))?;
         let state = State { file, failure: None, streams: BTreeMap::new() };
-        Ok(Arc::new(Self { name, style, role, is_numbered, state: Mutex::new(state) }))
+        Ok(Arc::new(Self { name, style, role, holds, state: Mutex::new(state) }))
     }
 
     /// The part of one connection.
@@ -155,7 +169,7 @@ impl Dump {
             return Err(code.map_or_else(|| io::Error::other(what.clone()), io::Error::from_raw_os_error));
         }
         let mut out = Vec::new();
-        let number = self.is_numbered.then_some(id);
+        let number = (self.holds == Holds::Connections).then_some(id);
         make(streams.entry(id).or_default(), &mut Entry { at, number, out: &mut out });
         let written = file.write_all(&out);
         if let Err(error) = &written {
@@ -222,7 +236,8 @@ impl Connection {
         };
         self.dump.write(self.id, |stream, entry| {
             let count = if way == Way::ToPeer { &mut stream.sent } else { &mut stream.received };
-            let offset = std::mem::replace(count, *count + bytes.len() as u64);
+            let before = std::mem::replace(count, *count + bytes.len() as u64);
+            let offset = if self.dump.holds == Holds::Datagrams { 0 } else { before };
             match self.dump.style {
                 Style::Hexdump => {
                     let s = if bytes.len() == 1 { "" } else { "s" };
@@ -230,10 +245,12 @@ impl Connection {
                     entry.text(|lines| text::canonical(lines, offset, bytes));
                 }
                 Style::Pcapng => {
-                    if let Some(packets) = &mut stream.packets {
-                        let all = packets.bytes(bound, bytes);
-                        entry.packets(all, None);
-                    }
+                    let all = match &mut stream.packets {
+                        Some(Wire::Stream(packets)) => packets.bytes(bound, bytes),
+                        Some(Wire::Datagrams(datagrams)) => vec![datagrams.datagram(bound, bytes)],
+                        None => Vec::new(),
+                    };
+                    entry.packets(all, stream.comment.take().as_deref());
                 }
                 Style::Raw => entry.out.extend(bytes),
                 Style::Ncat => entry.text(|lines| text::ncat(lines, bytes)),
@@ -259,9 +276,10 @@ impl Connection {
         let (sign, what) = match event {
             Event::Connected { local, peer } => {
                 let (local, peer) = (peer_name(*local), peer_name(*peer));
+                let connected = if self.dump.holds == Holds::Datagrams { "" } else { "connected " };
                 match self.dump.role {
-                    Role::Connect => ('>', format!("connected from {local} to {peer}")),
-                    Role::Listen => ('<', format!("connected from {peer} to {local}")),
+                    Role::Connect => ('>', format!("{connected}from {local} to {peer}")),
+                    Role::Listen => ('<', format!("{connected}from {peer} to {local}")),
                 }
             }
             Event::Secured { .. } => ('=', "over TLS: what follows is the plain text".to_owned()),
@@ -283,12 +301,18 @@ impl Connection {
             if let Event::Connected { local, peer } = event {
                 let comment = self.comment(*local, *peer);
                 let socket = |address: Option<&Address>| address.and_then(Address::socket_addr);
-                let we_connected = self.dump.role == Role::Connect;
-                let (packets, all) = Packets::begin(socket(*local), socket(*peer), we_connected, self.id);
-                stream.packets = Some(packets);
-                entry.packets(all, Some(&comment));
+                let (local, peer) = addresses(socket(*local), socket(*peer), self.id);
+                if self.dump.holds == Holds::Datagrams {
+                    stream.packets = Some(Wire::Datagrams(Datagrams::between(local, peer)));
+                    stream.comment = Some(comment);
+                } else {
+                    let we_connected = self.dump.role == Role::Connect;
+                    let (packets, all) = Packets::begin(local, peer, we_connected);
+                    stream.packets = Some(Wire::Stream(packets));
+                    entry.packets(all, Some(&comment));
+                }
             }
-            let Some(packets) = &mut stream.packets else { return };
+            let Some(Wire::Stream(packets)) = &mut stream.packets else { return };
             match event {
                 Event::ShutdownSend { fault: None } => entry.packets(packets.end(Bound::Out), None),
                 Event::Eof => entry.packets(packets.end(Bound::In), None),
@@ -309,7 +333,7 @@ impl Connection {
     /// What is said of a connection beside its packets.
     fn comment(&self, local: Option<&Address>, peer: Option<&Address>) -> String {
         let mut comment = String::new();
-        if self.dump.is_numbered {
+        if self.dump.holds == Holds::Connections {
             write!(comment, "connection {}: ", self.id).expect("memory takes it");
         }
         write!(comment, "our end is {}, the peer's {}", peer_name(local), peer_name(peer))

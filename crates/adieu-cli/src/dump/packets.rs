@@ -1,4 +1,4 @@
-//! The packets that a connection's bytes could have been, for tools that read captures.
+//! The packets that a connection's bytes could have been, for tools that read captures; or datagrams.
 //!
 //! The addresses are the true ones, and so are the ends: a SYN is there if a connection was, a FIN where a side ended, a RST where
 //! one was seen or sent. A packet's octets are those of one call. Octets are acknowledged as far as is known: what we received when
@@ -17,7 +17,14 @@ const RST: u8 = 0x04;
 const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
 
-const TCP: u8 = 6;
+/// A protocol on IP: its number, and where its header has the checksum.
+struct Protocol {
+    number: u8,
+    checksum_at: usize,
+}
+
+const TCP: Protocol = Protocol { number: 6, checksum_at: 16 };
+const UDP: Protocol = Protocol { number: 17, checksum_at: 6 };
 
 /// The largest window, scaled by the largest factor: a window that is never full says nothing, and that is what is known of it.
 const WINDOW: u16 = u16::MAX;
@@ -48,20 +55,8 @@ pub(super) struct Packets {
 pub(super) type Packet = (Bound, Vec<u8>);
 
 impl Packets {
-    /// The connection between these addresses, and its three packets. A connection that has no such addresses, that of a Unix socket,
-    /// has some of those that are set apart for documentation.
-    pub(super) fn begin(
-        local: Option<SocketAddr>,
-        peer: Option<SocketAddr>,
-        we_connected: bool,
-        id: u64,
-    ) -> (Self, Vec<Packet>) {
-        let local = local.map(canonical);
-        let peer = peer.map(canonical);
-        let (local, peer) = match (local, peer) {
-            (Some(local), Some(peer)) if local.is_ipv4() == peer.is_ipv4() => (local, peer),
-            _ => Self::placeholders(id),
-        };
+    /// The connection between these addresses, and its three packets.
+    pub(super) fn begin(local: SocketAddr, peer: SocketAddr, we_connected: bool) -> (Self, Vec<Packet>) {
         let mut packets = Self { ours: Half::default(), peers: Half::default(), local, peer, number: 0 };
         let (first, second) = if we_connected { (Bound::Out, Bound::In) } else { (Bound::In, Bound::Out) };
         let all = vec![
@@ -70,13 +65,6 @@ impl Packets {
             packets.segment(first, ACK, &[]),
         ];
         (packets, all)
-    }
-
-    /// Addresses of a connection that has none: of those for documentation (RFC 5737), each with a port of its own.
-    fn placeholders(id: u64) -> (SocketAddr, SocketAddr) {
-        let port = 1024 + (id % 64_000) as u16;
-        let of = |last, port| SocketAddr::from((Ipv4Addr::new(192, 0, 2, last), port));
-        (of(1, port), of(2, 1))
     }
 
     /// Octets that crossed.
@@ -155,7 +143,62 @@ impl Packets {
         tcp.extend([0; 4]);
         tcp.extend(options);
         tcp.extend(payload);
-        (bound, ip(from.ip(), to.ip(), self.number, tcp))
+        (bound, ip(from.ip(), to.ip(), self.number, &TCP, tcp))
+    }
+}
+
+/// What carries what crosses.
+#[derive(Debug)]
+pub(super) enum Wire {
+    Stream(Packets),
+    Datagrams(Datagrams),
+}
+
+/// Datagrams of UDP between two addresses.
+#[derive(Debug)]
+pub(super) struct Datagrams {
+    local: SocketAddr,
+    peer: SocketAddr,
+    /// The number of the next IP packet.
+    number: u16,
+}
+
+impl Datagrams {
+    pub(super) const fn between(local: SocketAddr, peer: SocketAddr) -> Self {
+        Self { local, peer, number: 0 }
+    }
+
+    /// A datagram that crossed, in one packet, however many the wire had for it.
+    pub(super) fn datagram(&mut self, bound: Bound, payload: &[u8]) -> Packet {
+        let (from, to) = match bound {
+            Bound::Out => (self.local, self.peer),
+            Bound::In => (self.peer, self.local),
+        };
+        self.number = self.number.wrapping_add(1);
+        let mut udp = Vec::with_capacity(8 + payload.len());
+        udp.extend(from.port().to_be_bytes());
+        udp.extend(to.port().to_be_bytes());
+        udp.extend(u16::try_from(8 + payload.len()).expect("it went through a socket").to_be_bytes());
+        udp.extend([0; 2]);
+        udp.extend(payload);
+        (bound, ip(from.ip(), to.ip(), self.number, &UDP, udp))
+    }
+}
+
+/// The addresses that packets have. What has no such addresses, the connection of a Unix socket, has some of those that are set apart for
+/// documentation (RFC 5737), each with a port of its own.
+pub(super) fn addresses(
+    local: Option<SocketAddr>,
+    peer: Option<SocketAddr>,
+    id: u64,
+) -> (SocketAddr, SocketAddr) {
+    match (local.map(canonical), peer.map(canonical)) {
+        (Some(local), Some(peer)) if local.is_ipv4() == peer.is_ipv4() => (local, peer),
+        _ => {
+            let port = 1024 + (id % 64_000) as u16;
+            let of = |last, port| SocketAddr::from((Ipv4Addr::new(192, 0, 2, last), port));
+            (of(1, port), of(2, 1))
+        }
     }
 }
 
@@ -165,17 +208,17 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 }
 
 /// The packet of a segment, whose checksum is filled in.
-fn ip(from: IpAddr, to: IpAddr, number: u16, mut tcp: Vec<u8>) -> Vec<u8> {
-    let length = u16::try_from(tcp.len()).expect("a packet is short");
-    let mut sum = sum(0, &tcp) + u64::from(TCP) + u64::from(length);
-    let mut packet = Vec::with_capacity(40 + tcp.len());
+fn ip(from: IpAddr, to: IpAddr, number: u16, protocol: &Protocol, mut segment: Vec<u8>) -> Vec<u8> {
+    let length = u16::try_from(segment.len()).expect("a packet is short");
+    let mut sum = sum(0, &segment) + u64::from(protocol.number) + u64::from(length);
+    let mut packet = Vec::with_capacity(40 + segment.len());
     match (from, to) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
             packet.extend([0x45, 0]);
             packet.extend((length + 20).to_be_bytes());
             packet.extend(number.to_be_bytes());
             // Not to be fragmented; 64 hops; the checksum.
-            packet.extend([0x40, 0, 64, TCP, 0, 0]);
+            packet.extend([0x40, 0, 64, protocol.number, 0, 0]);
             packet.extend(from.octets());
             packet.extend(to.octets());
             let header = checksum(self::sum(0, &packet));
@@ -185,7 +228,7 @@ fn ip(from: IpAddr, to: IpAddr, number: u16, mut tcp: Vec<u8>) -> Vec<u8> {
         (from, to) => {
             packet.extend([0x60, 0, 0, 0]);
             packet.extend(length.to_be_bytes());
-            packet.extend([TCP, 64]);
+            packet.extend([protocol.number, 64]);
             for address in [from, to] {
                 packet.extend(match address {
                     IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -195,8 +238,13 @@ fn ip(from: IpAddr, to: IpAddr, number: u16, mut tcp: Vec<u8>) -> Vec<u8> {
             sum = self::sum(sum, &packet[8..40]);
         }
     }
-    tcp[16..18].copy_from_slice(&checksum(sum).to_be_bytes());
-    packet.extend(tcp);
+    // In UDP 0 would say that there is none (RFC 768); the other zero of ones' complements means the same.
+    let checksum = match checksum(sum) {
+        0 => u16::MAX,
+        other => other,
+    };
+    segment[protocol.checksum_at..][..2].copy_from_slice(&checksum.to_be_bytes());
+    packet.extend(segment);
     packet
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Exchange {
     /// capture for Wireshark, if the name ends in .pcapng. With TLS it is the plain text. The file is emptied first, and its owner
     /// alone may read it. Once it cannot be written, connections are reset (exit 7)
     #[arg(long, value_name = "FILE", env = "ADIEU_DUMP", hide_env_values = true,
-          value_parser = PathBufValueParser::new().try_map(dump_file))]
+          value_parser = PathBufValueParser::new().try_map(dump_file), add = Rules::new().also_over_udp())]
     pub(crate) dump: Option<PathBuf>,
 
     /// Throw away what the peer sends. After everything is acknowledged, the peer has 5s to end its side (then exit 8)

@@ -1,4 +1,4 @@
-//! A reader of captures, for the tests of what writes them: blocks of pcapng, and packets of IP and TCP with right checksums.
+//! A reader of captures, for the tests of what writes them: blocks of pcapng, and packets of IP with TCP or UDP and right checksums.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::path::Path;
 pub(crate) struct Packet {
     /// From, to.
     pub(crate) addresses: (String, String),
-    /// The flags that are set, as `SA` for SYN and ACK.
+    /// The flags that are set, as `SA` for SYN and ACK. UDP has none of these three.
     pub(crate) flags: String,
     pub(crate) sequence: u32,
     pub(crate) acknowledged: u32,
@@ -62,28 +62,37 @@ fn packet(body: &[u8]) -> Packet {
     assert_eq!(captured, original);
     let options = options(&body[20 + captured.next_multiple_of(4)..]);
     let ip = &body[20..20 + captured];
-    let (from, to, tcp) = if ip[0] == 0x45 {
-        assert_eq!((u16_at(ip, 2) as usize, ip[9], sum(&[&ip[..20]])), (ip.len(), 6, 0xffff));
+    let (from, to, protocol, segment) = if ip[0] == 0x45 {
+        assert_eq!((u16_at(ip, 2) as usize, sum(&[&ip[..20]])), (ip.len(), 0xffff));
         let address = |at: usize| std::net::Ipv4Addr::from(u32_at(ip, at)).to_string();
-        (address(12), address(16), &ip[20..])
+        (address(12), address(16), ip[9], &ip[20..])
     } else {
-        assert_eq!((ip[0], u16_at(ip, 4) as usize, ip[6]), (0x60, ip.len() - 40, 6));
+        assert_eq!((ip[0], u16_at(ip, 4) as usize), (0x60, ip.len() - 40));
         let address = |at: usize| {
             let octets: [u8; 16] = ip[at..at + 16].try_into().expect("sixteen octets");
             format!("[{}]", std::net::Ipv6Addr::from(octets))
         };
-        (address(8), address(24), &ip[40..])
+        (address(8), address(24), ip[6], &ip[40..])
     };
     let addresses = if ip[0] == 0x45 { &ip[12..20] } else { &ip[8..40] };
-    let length = u16::try_from(tcp.len()).expect("it is a packet");
-    assert_eq!(sum(&[addresses, &[0, 6], &length.to_be_bytes(), tcp]), 0xffff, "the checksum of TCP");
+    let length = u16::try_from(segment.len()).expect("it is a packet");
+    let sum = sum(&[addresses, &[0, protocol], &length.to_be_bytes(), segment]);
+    assert_eq!(sum, 0xffff, "the checksum of the protocol {protocol}");
     let names = [(0x01, 'F'), (0x02, 'S'), (0x04, 'R'), (0x08, 'P'), (0x10, 'A')];
+    let (flags, sequence, acknowledged, header) = match protocol {
+        6 => (segment[13], u32_at(segment, 4), u32_at(segment, 8), usize::from(segment[12] >> 4) * 4),
+        17 => {
+            assert_eq!(u16_at(segment, 4), length);
+            (0, 0, 0, 8)
+        }
+        other => panic!("the protocol {other}"),
+    };
     Packet {
-        addresses: (format!("{from}:{}", u16_at(tcp, 0)), format!("{to}:{}", u16_at(tcp, 2))),
-        flags: names.iter().filter(|(bit, _)| tcp[13] & bit != 0).map(|(_, name)| name).collect(),
-        sequence: u32_at(tcp, 4),
-        acknowledged: u32_at(tcp, 8),
-        payload: tcp[usize::from(tcp[12] >> 4) * 4..].to_vec(),
+        addresses: (format!("{from}:{}", u16_at(segment, 0)), format!("{to}:{}", u16_at(segment, 2))),
+        flags: names.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| name).collect(),
+        sequence,
+        acknowledged,
+        payload: segment[header..].to_vec(),
         at,
         goes_out: options.get(&2).is_some_and(|flags| le(flags, 0) == 2),
         comment: options.get(&1).map(|text| String::from_utf8(text.clone()).expect("a comment is UTF-8")),

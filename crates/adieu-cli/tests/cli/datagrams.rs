@@ -327,6 +327,110 @@ fn a_listener_that_nobody_sends_to_says_so() {
     assert_eq!(server.finish().0.code(), Some(143));
 }
 
+/// What each side says in a dumped exchange, in its order.
+const TALK: [(bool, &str); 5] =
+    [(true, "ask\n"), (false, ""), (false, "an answer"), (true, "more\n"), (false, "done")];
+
+/// Talks to a socket of the test's own, and dumps it. Gives the two addresses, ours first.
+fn dumped(dump: &std::path::Path, host: &str) -> [String; 2] {
+    let (peer, endpoint) = socket(host);
+    let mut ours = Program::start(adieu(&["connect", &endpoint, "--silence", "1ms", "--dump"]).arg(dump));
+    let mut room = [0; 64];
+    let mut asker = peer.local_addr().expect("it is bound");
+    for (we_say, words) in TALK {
+        if we_say {
+            ours.say(words);
+            let (length, from) = peer.recv_from(&mut room).expect("it asks");
+            assert_eq!(&room[..length], words.as_bytes());
+            asker = from;
+        } else {
+            peer.send_to(words.as_bytes(), asker).expect("loopback");
+            ours.hears(words);
+        }
+    }
+    let ended = ours.finish();
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    [asker.to_string(), endpoint.trim_start_matches("udp://").to_owned()]
+}
+
+#[test]
+fn a_dump_has_each_datagram_as_a_block() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let path = directory.path().join("dump");
+    for host in HOSTS {
+        let [ours, peers] = dumped(&path, host);
+        let dump = std::fs::read_to_string(&path).expect("it was made");
+        let words: Vec<_> =
+            dump.lines().filter_map(|line| line.split_once("Z ")).map(|line| line.1).collect();
+        let blocks = TALK.map(|(we_say, words)| {
+            let s = if words.len() == 1 { "" } else { "s" };
+            format!("{} {} byte{s}", if we_say { '>' } else { '<' }, words.len())
+        });
+        assert_eq!(words[0], format!("> from {ours} to {peers}"));
+        assert_eq!(words[1..=TALK.len()], blocks, "{dump}");
+        assert!(words[TALK.len() + 1].starts_with("= closed: 2 datagrams"), "{dump}");
+        let begin = dump.lines().filter(|line| line.starts_with("00000000  ")).count();
+        assert_eq!(begin, 4, "each that has something begins at its beginning: {dump}");
+    }
+}
+
+#[test]
+fn a_capture_has_each_datagram_as_a_packet() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let path = directory.path().join("dump.pcapng");
+    for host in HOSTS {
+        let [ours, peers] = dumped(&path, host);
+        let packets = crate::captures::read(&path);
+        let talk: Vec<_> = packets.iter().map(|packet| (packet.goes_out, text(&packet.payload))).collect();
+        assert_eq!(talk, TALK.map(|(we_say, words)| (we_say, words.to_owned())));
+        for packet in &packets {
+            let (from, to) = if packet.goes_out { (&ours, &peers) } else { (&peers, &ours) };
+            assert_eq!((&packet.addresses.0, &packet.addresses.1), (from, to));
+        }
+        let comment = packets[0].comment.as_ref().expect("the first says whose they are");
+        assert!(comment.contains("our end is "), "{comment}");
+        assert!(packets[1..].iter().all(|packet| packet.comment.is_none()));
+    }
+}
+
+#[test]
+fn a_listener_dumps_what_everybody_sends() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let path = directory.path().join("dump");
+    let name = path.to_str().expect("a temporary path is UTF-8");
+    let server = Server::start_at("udp://127.0.0.1:0", &["--keep-open", "--echo", "--dump", name]);
+    let to = server.address.strip_prefix("udp://").expect("it is UDP").to_owned();
+    for _ in 0..2 {
+        let (client, _) = socket("127.0.0.1");
+        client.send_to(b"hello", &to).expect("loopback");
+        client.recv(&mut [0; 8]).expect("it is sent back");
+    }
+    signal(&server.child, Signal::TERM);
+    assert_eq!(server.finish().0.code(), Some(0));
+    let dump = std::fs::read_to_string(&path).expect("it was made");
+    for (block, times) in [(" < 5 bytes\n", 2), (" > 5 bytes\n", 2), ("|hello|", 4), (" = closed: ", 1)] {
+        assert_eq!(dump.matches(block).count(), times, "{block}: {dump}");
+    }
+
+    // Packets have addresses.
+    let capture = format!("{name}.pcapng");
+    let output = run(&["listen", "udp://127.0.0.1:0", "--keep-open", "--dump", &capture], b"");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("has the packets of one peer"), "{said}");
+    assert!(!std::path::Path::new(&capture).exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dump_of_datagrams_on_a_full_disk_is_a_failure() {
+    let (_receiving, endpoint) = socket("127.0.0.1");
+    let output = run(&["connect", &endpoint, "--silence", "1ms", "--dump", "/dev/full"], b"x");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("cannot write the dump to /dev/full: No space left on device"), "{said}");
+}
+
 #[test]
 fn what_means_nothing_over_udp_is_refused_and_never_left_out() {
     let (_receiving, endpoint) = socket("127.0.0.1");
@@ -342,8 +446,6 @@ fn what_means_nothing_over_udp_is_refused_and_never_left_out() {
         ("connect", "--proxy=socks5://127.0.0.1:1"),
         ("connect", "--nodelay=on"),
         ("connect", "--input-grace=1s"),
-        // A capture of it would have to be one of UDP.
-        ("connect", "--dump=/dev/null"),
         ("listen", "--exec=cat"),
         ("listen", "--accept-first"),
         ("listen", "--first-byte-timeout=1s"),

@@ -86,6 +86,11 @@ impl Args {
         &self.shared.reporting
     }
 
+    /// Whether a dump would go to another file of ours too.
+    pub(super) fn check_dump(&self) -> anyhow::Result<()> {
+        self.exchange.check_dump(&[("--report-file", self.reporting().report_file.as_deref())])
+    }
+
     /// What most command lines say: an endpoint, and perhaps `-q`. clap is left to the others, since to define an option
     /// costs something whether it is used or not, and all of them together a third of a tiny exchange's instructions.
     pub(crate) fn without_options(words: &[OsString]) -> Option<Self> {

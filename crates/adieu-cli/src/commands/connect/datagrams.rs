@@ -20,10 +20,14 @@ impl Args {
         if let Err(error) = options.check(&endpoint) {
             return Some(Err(error.into()));
         }
+        if let Err(error) = self.check_dump() {
+            return Some(Err(error.into()));
+        }
         Some(Ok(Plan {
             endpoint,
             side: Side::Connect(options),
-            terms: terms(&self.silence, Some(Exchange::SILENCE)).shaped(self.exchange.options(None)),
+            terms: terms(&self.silence, Some(Exchange::SILENCE)),
+            exchange: self.exchange.clone(),
             reports: self.shared.reporting.plan(Kind::Once),
         }))
     }

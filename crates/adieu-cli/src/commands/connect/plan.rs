@@ -71,7 +71,7 @@ impl Plan {
             }),
         })?;
         let (endpoint, tls) = args.tls.resolve(endpoint)?;
-        args.exchange.check_dump(&[("--report-file", args.reporting().report_file.as_deref())])?;
+        args.check_dump()?;
         if let (Some(why), Some(_)) = (command::REFUSAL, &args.exec) {
             return Err(NoPlan::refused(why));
         }

@@ -2,7 +2,7 @@
 
 use super::attempts::Attempts;
 use super::plan::{CommandPlan, FastOpen, Plan};
-use crate::dump::Dump;
+use crate::dump::{Dump, Holds};
 use crate::exit::ExitStatus;
 use crate::options::exchange::Exchange;
 use crate::os::{self, Served, command, signals};
@@ -45,7 +45,11 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Ok(ends) => ends,
         Err((end, error)) => return failed(end, &error),
     };
-    let dump = match exchange.dump.as_deref().map(|path| Dump::create(path, Role::Connect, false)).transpose()
+    let dump = match exchange
+        .dump
+        .as_deref()
+        .map(|path| Dump::create(path, Role::Connect, Holds::Connection))
+        .transpose()
     {
         Ok(dump) => dump,
         Err(error) => {

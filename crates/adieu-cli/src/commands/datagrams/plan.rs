@@ -2,6 +2,7 @@
 
 use crate::options::access::Access;
 use crate::options::durations::Grace;
+use crate::options::exchange as options;
 use crate::options::reporting::Reports;
 use crate::options::timers::Silence;
 use adieu::datagram::Exchange;
@@ -12,7 +13,10 @@ use std::time::Duration;
 pub(crate) struct Plan {
     pub(crate) endpoint: Endpoint,
     pub(crate) side: Side,
+    /// When it ends.
     pub(crate) terms: Exchange,
+    /// What is done with the bytes on their way.
+    pub(crate) exchange: options::Exchange,
     pub(crate) reports: Reports,
 }
 

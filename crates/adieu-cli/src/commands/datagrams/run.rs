@@ -2,6 +2,7 @@
 
 use super::plan::{Listening, Plan, Side, Work};
 use crate::commands::listen::port_file;
+use crate::dump::{self, Dump, Holds};
 use crate::exit::ExitStatus;
 use crate::hints;
 use crate::options::access::Access;
@@ -12,15 +13,16 @@ use crate::stdio;
 use adieu::datagram::{self, Bound, Exchange};
 use adieu::exchange::{Closes, Input, Output};
 use adieu::{
-    ConnectOptions, Endpoint, Interrupt, ListenCause, LocalEnd, NeverConnected, Report, Role, Signal,
+    ConnectOptions, Endpoint, Event, Interrupt, ListenCause, LocalEnd, NeverConnected, Report, Role, Signal,
     describe_error,
 };
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
-    let Plan { endpoint, side, terms, reports } = plan;
+    let Plan { endpoint, side, terms, exchange, reports } = plan;
     let printer = match Printer::new(&reports) {
         Ok(printer) => Arc::new(printer),
         Err(error) => {
@@ -28,12 +30,51 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
             return ExitStatus::LocalFailure;
         }
     };
-    match side {
-        Side::Connect(options) => connect(&endpoint, options, terms, &printer),
+    let role = match side {
+        Side::Connect(_) => Role::Connect,
+        Side::Listen(_) => Role::Listen,
+    };
+    let dump = exchange.dump.as_deref().map(|path| Dump::create(path, role, Holds::Datagrams)).transpose();
+    let dump = match dump {
+        Ok(dump) => dump,
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
+    };
+    // There is one exchange, and its number means nothing.
+    let dumped = dump.as_ref().map(|dump| dump.of(0));
+    let terms = terms.shaped(exchange.options(dumped.clone()));
+    let told = Told { printer: Arc::clone(&printer), dumped };
+    let status = match side {
+        Side::Connect(options) => connect(&endpoint, options, terms, &told),
         Side::Listen(listening) => {
             let said = reports.format != ReportFormat::None;
-            listen(&endpoint, listening, terms, &printer, said)
+            listen(&endpoint, listening, terms, &told, said)
         }
+    };
+    Dump::judge(dump.as_deref(), status)
+}
+
+/// Who is told of the steps.
+struct Told {
+    printer: Arc<Printer>,
+    dumped: Option<dump::Connection>,
+}
+
+impl Told {
+    /// `None`: nobody wants to hear of them.
+    fn observer(&self) -> Option<impl Fn(Duration, &Event<'_>) + Send + Sync + 'static> {
+        let watching = self.printer.watches().then(|| Arc::clone(&self.printer));
+        let dumped = self.dumped.clone();
+        (watching.is_some() || dumped.is_some()).then_some(move |at, event: &Event<'_>| {
+            if let Some(printer) = &watching {
+                printer.step(at, event);
+            }
+            if let Some(dumped) = &dumped {
+                dumped.step(event);
+            }
+        })
     }
 }
 
@@ -53,12 +94,8 @@ fn never(
     printer.report(&NeverConnected::LocalFailure { end: *end, error }.report(endpoint, role))
 }
 
-fn connect(
-    endpoint: &Endpoint,
-    options: ConnectOptions,
-    terms: Exchange,
-    printer: &Arc<Printer>,
-) -> ExitStatus {
+fn connect(endpoint: &Endpoint, options: ConnectOptions, terms: Exchange, told: &Told) -> ExitStatus {
+    let printer = &told.printer;
     // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
     let ends = input().and_then(|input| {
         let output = stdio::output().map_err(|error| (LocalEnd::Output, error))?;
@@ -70,9 +107,8 @@ fn connect(
         Err(failed) => return never(printer, endpoint, Role::Connect, &failed),
     };
     let mut options = options.interrupt(&interrupt);
-    if printer.watches() {
-        let printer = Arc::clone(printer);
-        options = options.observer(move |at, event| printer.step(at, event));
+    if let Some(observer) = told.observer() {
+        options = options.observer(observer);
     }
     let report = match datagram::connect(endpoint, &options) {
         Ok(peer) => terms.run(peer, input, output.closes_standard(Closes::Always)),
@@ -81,13 +117,8 @@ fn connect(
     printer.report(&report)
 }
 
-fn listen(
-    endpoint: &Endpoint,
-    listening: Listening,
-    terms: Exchange,
-    printer: &Arc<Printer>,
-    said: bool,
-) -> ExitStatus {
+fn listen(endpoint: &Endpoint, listening: Listening, terms: Exchange, told: &Told, said: bool) -> ExitStatus {
+    let printer = &told.printer;
     let Listening { mut options, work, keep_open, connect_timeout, port_file, access } = listening;
     // So that what cannot be used is known now, and not when somebody has sent something.
     let ends = match open(&work) {
@@ -107,9 +138,8 @@ fn listen(
         Err(error) => return never(printer, endpoint, Role::Listen, &(LocalEnd::Socket, error)),
     };
     options = options.interrupt(&stop);
-    if printer.watches() {
-        let printer = Arc::clone(printer);
-        options = options.observer(move |at, event| printer.step(at, event));
+    if let Some(observer) = told.observer() {
+        options = options.observer(observer);
     }
     let bound = match Bound::bind(endpoint, &options) {
         Ok(bound) => bound,

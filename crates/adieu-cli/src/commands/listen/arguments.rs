@@ -137,4 +137,13 @@ impl Args {
     pub(crate) const fn reporting(&self) -> &Reporting {
         &self.shared.reporting
     }
+
+    /// Whether a dump would go to another file of ours too.
+    pub(super) fn check_dump(&self) -> anyhow::Result<()> {
+        self.exchange.check_dump(&[
+            ("--report-file", self.reporting().report_file.as_deref()),
+            ("--output", self.output.as_deref()),
+            ("--port-file", self.port_file.as_deref()),
+        ])
+    }
 }

@@ -2,16 +2,22 @@
 
 use super::arguments::Args;
 use crate::commands::datagrams::{Listening, Plan, Side, Work, terms};
+use crate::dump::Style;
 use crate::no_plan::NoPlan;
 use crate::options::listening_endpoint;
 use crate::options::reporting::Kind;
 use crate::options::timers::InputKind;
 use adieu::Endpoint;
 use adieu::datagram::Exchange;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// With `--output` somebody sends to a file, and may rest meanwhile.
 const FILE_SILENCE: Duration = Duration::from_secs(30);
+
+/// Packets have addresses, and a dump is shown datagrams without their senders.
+const NO_CAPTURE_OF_ALL: &str = "a capture (--dump FILE.pcapng) has the packets of one peer: over UDP, --keep-open dumps all of them to \
+    a file that does not end in .pcapng";
 
 impl Args {
     /// The plan for an endpoint of datagrams. `None`: it is one of streams, or none.
@@ -22,6 +28,13 @@ impl Args {
         let options = self.shared.listen_options(self.shared.timers.limits(InputKind::Served));
         if let Err(error) = options.check(&endpoint) {
             return Some(Err(error.into()));
+        }
+        if let Err(error) = self.check_dump() {
+            return Some(Err(error.into()));
+        }
+        let is_capture = |dump: &PathBuf| Style::by_name(dump) == Style::Pcapng;
+        if self.keep_open && self.exchange.dump.as_ref().is_some_and(is_capture) {
+            return Some(Err(NoPlan::refused(NO_CAPTURE_OF_ALL)));
         }
         let (work, silence) = match &self.output {
             _ if self.echo => (Work::Echo, Exchange::SILENCE),
@@ -38,8 +51,8 @@ impl Args {
                 port_file: self.port_file.clone(),
                 access: self.access.access(),
             }),
-            terms: terms(&self.silence, (!self.keep_open).then_some(silence))
-                .shaped(self.exchange.options(None)),
+            terms: terms(&self.silence, (!self.keep_open).then_some(silence)),
+            exchange: self.exchange.clone(),
             reports: self.shared.reporting.plan(Kind::Once),
         }))
     }

@@ -93,11 +93,7 @@ impl Plan {
                 "with --keep-open only the first client would get what stdin has: {FOR_EACH}"
             )));
         }
-        args.exchange.check_dump(&[
-            ("--report-file", args.reporting().report_file.as_deref()),
-            ("--output", args.output.as_deref()),
-            ("--port-file", args.port_file.as_deref()),
-        ])?;
+        args.check_dump()?;
         let at_once = args.max_connections.unwrap_or_else(|| work.at_once());
         if at_once > 1 && work.at_once() == 1 {
             return Err(NoPlan::refused(

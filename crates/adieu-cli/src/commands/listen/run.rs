@@ -3,7 +3,7 @@
 use super::plan::{Plan, Work};
 use super::server::Server;
 use super::service::Service;
-use crate::dump::Dump;
+use crate::dump::{Dump, Holds};
 use crate::exit::ExitStatus;
 use crate::os;
 use crate::printer::{Printer, complain};
@@ -42,7 +42,8 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
             return printer.report(&cause.report(&plan.endpoint, Role::Listen));
         }
     };
-    let dump = plan.exchange.dump.as_deref().map(|path| Dump::create(path, Role::Listen, plan.keep_open));
+    let holds = if plan.keep_open { Holds::Connections } else { Holds::Connection };
+    let dump = plan.exchange.dump.as_deref().map(|path| Dump::create(path, Role::Listen, holds));
     let dump = match dump.transpose() {
         Ok(dump) => dump,
         Err(error) => {

@@ -4,7 +4,7 @@ use super::super::flavour::Flavour;
 use super::super::plan::{
     AtInputEnd, DumpFormat, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Verify,
 };
-use crate::dump::{Dump, Existing, Style};
+use crate::dump::{Dump, Existing, Holds, Style};
 use adieu::exchange::ExchangeOptions;
 use adieu::tls::{Client, ClientConfig, Server, ServerConfig};
 use adieu::{DataPath, InputSilence, Limits, Role, SocketOptions};
@@ -124,7 +124,7 @@ pub(super) fn dumps(plan: &Plan) -> Result<Vec<Arc<Dump>>, String> {
             (DumpFormat::Hex, _) => Style::Ncat,
         };
         let existing = if dump.appends { Existing::Kept } else { Existing::Emptied };
-        Dump::open(&dump.path, style, existing, role, false)
+        Dump::open(&dump.path, style, existing, role, Holds::Connection)
     });
     opened.collect()
 }
