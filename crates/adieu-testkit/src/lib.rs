@@ -8,6 +8,7 @@
 //! | [`program`] | runs any program, or a driver in this process, against a scenario and notes what happened |
 //! | [`matrix`] | every scenario on a built adieu or a driver, in one call |
 //! | [`judge`] | compares what happened with what must hold |
+//! | [`relay`] | the relay matrix, and random conversations, for anything that forwards |
 //! | [`arguments`] | a scenario's options in adieu's own words |
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
 //! | [`sim`] | a network, sockets and peers in virtual time, for the core |
@@ -31,6 +32,7 @@ pub mod namespace;
 mod os;
 pub mod places;
 pub mod program;
+pub mod relay;
 pub mod scenario;
 pub mod sim;
 pub mod skip;

@@ -99,6 +99,43 @@ impl Setup {
     pub const TLS12: Self = Self { versions: &[&rustls::version::TLS12], identity: None };
     /// TLS 1.3 alone.
     pub const TLS13: Self = Self { versions: &[&rustls::version::TLS13], identity: None };
+
+    /// As a server's configuration.
+    ///
+    /// # Errors
+    ///
+    /// Its certificate cannot be used.
+    pub fn server(self) -> io::Result<Arc<ServerConfig>> {
+        let identity = self.identity.unwrap_or_else(Authority::loopback);
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(self.versions)
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![identity.certificate.clone()], identity.private_key())
+            .map_err(io::Error::other)?;
+        Ok(Arc::new(config))
+    }
+
+    /// As the configuration of a client that believes any server.
+    ///
+    /// # Errors
+    ///
+    /// Its certificate cannot be used.
+    pub fn client(self) -> io::Result<Arc<ClientConfig>> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(self.versions)
+            .map_err(io::Error::other)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody(provider)));
+        let config = match self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder
+                .with_client_auth_cert(vec![identity.certificate.clone()], identity.private_key())
+                .map_err(io::Error::other)?,
+        };
+        Ok(Arc::new(config))
+    }
 }
 
 /// Where a peer is: an endpoint, as a program writes it.
@@ -175,14 +212,8 @@ impl Peer {
     ///
     /// As [`Peer::listen`].
     pub fn listen_at(place: &Address, setup: Setup, script: &'static Script) -> io::Result<Self> {
-        let identity = setup.identity.unwrap_or_else(Authority::loopback);
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(setup.versions)
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(vec![identity.certificate.clone()], identity.private_key())
-            .map_err(io::Error::other)?;
-        let session = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
+        let config = setup.server()?;
+        let session = ServerConnection::new(config).map_err(io::Error::other)?;
         let (listener, place) = place.listen()?;
         let mut peer = Self::spawn(script, move || {
             let (stream, _) = listener.accept()?;
@@ -203,20 +234,9 @@ impl Peer {
         mut find: impl FnMut() -> Option<Address> + Send + 'static,
         script: &'static Script,
     ) -> io::Result<Self> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(setup.versions)
-            .map_err(io::Error::other)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider)));
-        let config = match setup.identity {
-            None => builder.with_no_client_auth(),
-            Some(identity) => builder
-                .with_client_auth_cert(vec![identity.certificate.clone()], identity.private_key())
-                .map_err(io::Error::other)?,
-        };
+        let config = setup.client()?;
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-        let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
         Self::spawn(script, move || {
             let began = std::time::Instant::now();
             let place = loop {

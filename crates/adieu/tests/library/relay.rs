@@ -3,6 +3,8 @@
 mod beside_tokio;
 mod bounds;
 mod cuts;
+#[cfg(unix)]
+mod matrix;
 mod mixed;
 #[cfg(unix)]
 mod told;

@@ -1,0 +1,31 @@
+//! The relay matrix, and random conversations: what `adieu relay`, the library's relay and any other forwarder are held against.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`script`] | what a client or an upstream program does, as data |
+//! | [`shape`] | what is on the two sides: IPv4, IPv6, Unix; TLS; PROXY |
+//! | [`stage`] | brings both sides together through a relay, and has them perform |
+//! | [`judge`] | the rules that must hold, computed from what each side did |
+//! | [`matrix`] | the scripts, and every pair of them |
+//! | [`random`] | conversations from a seed |
+//! | [`told`] | a relay at work, and what it told |
+//!
+//! What a peer must see is nowhere listed: it follows from what the other one did. The peers know nothing of adieu, so the
+//! same matrix runs on any forwarder, and shows which of the rules it breaks.
+
+mod actor;
+mod carrier;
+mod foresee;
+pub mod judge;
+pub mod matrix;
+pub mod random;
+pub mod script;
+pub mod shape;
+pub mod stage;
+pub mod told;
+
+pub use actor::{Ended, Log, Role, Saw};
+pub use script::{Script, Step};
+pub use shape::{SHAPES, Shape, Socket, Wire};
+pub use stage::{Seen, Stage};
+pub use told::{Relay, Start, Stopped, Told};
