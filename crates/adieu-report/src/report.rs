@@ -369,9 +369,9 @@ pub(crate) mod tests {
         for (is_relayed, says) in [
             (
                 true,
-                "reset by us while sending, because the other side of the relay was cut: 0 bytes received",
+                "reset by us while receiving, because the other side of the relay was cut: 0 bytes received",
             ),
-            (false, "reset by us while sending: 0 bytes received"),
+            (false, "reset by us while receiving: 0 bytes received"),
         ] {
             let mut core = Connection::new(Config { flush_timeout: Duration::ZERO, ..Config::default() });
             core.handle_connected(Duration::ZERO);
@@ -410,6 +410,26 @@ pub(crate) mod tests {
         core.handle_closed(Duration::ZERO);
         let outcome = core.outcome().expect("a decided core that is closed has its outcome");
         Report::new(Some(role), "127.0.0.1:1".into(), SystemTime::now(), &core, &outcome)
+    }
+
+    #[test]
+    fn the_sentence_says_sending_only_of_a_side_that_has_sent() {
+        let reset = Ending::Reset { by: Side::Peer };
+        let no_input = Ending::LocalFailure { end: LocalEnd::Input };
+        for (ending, phase, sent, says) in [
+            (reset, Phase::Sending, 0, "reset by the peer while receiving: 15 bytes received"),
+            (reset, Phase::Sending, 1, "reset by the peer while sending: 15 bytes received"),
+            (reset, Phase::Draining, 0, "reset by the peer while draining: 15 bytes received"),
+            (no_input, Phase::Sending, 0, "our input failed while sending: "),
+        ] {
+            let endpoint = "127.0.0.1:1".into();
+            let mut report = blank(Some(Role::Listen), endpoint, SystemTime::UNIX_EPOCH, (ending, phase));
+            (report.bytes_received, report.bytes_written) = (15, 15);
+            (report.bytes_read, report.bytes_accepted) = (sent, sent);
+            assert!(report.to_string().starts_with(says), "{report}");
+            // What programs read is the phase of the procedure.
+            assert_eq!(report.phase.name(), phase.name());
+        }
     }
 
     #[test]

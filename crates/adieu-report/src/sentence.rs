@@ -113,9 +113,19 @@ impl Report {
         })
     }
 
+    /// The phase, as the sentence calls it. A side that has sent nothing while its sending side was open has received.
+    pub(crate) fn during(&self) -> &'static str {
+        let has_sent = self.bytes_read > 0 || self.bytes_accepted > 0;
+        let is_of_input = self.local_end() == Some(LocalEnd::Input);
+        match self.phase {
+            Phase::Sending if !has_sent && !is_of_input => "receiving",
+            phase => phase.name(),
+        }
+    }
+
     /// How a connection ended that there was.
     pub(crate) fn what_ended(&self) -> String {
-        let (during, error) = (self.phase.name(), self.error_text());
+        let (during, error) = (self.during(), self.error_text());
         match self.ending {
             Ending::Graceful => "graceful".to_owned(),
             Ending::Reset { by: Side::Peer } => format!("reset by the peer while {during}"),
@@ -174,7 +184,7 @@ impl Report {
 
     /// Why a stream is not known to be whole.
     fn truncation(&self) -> String {
-        let during = self.phase.name();
+        let during = self.during();
         if let Some(alert) = self.tls_alert {
             return format!("the peer broke the TLS session off while {during}, with the alert {alert}");
         }

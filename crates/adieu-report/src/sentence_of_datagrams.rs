@@ -10,7 +10,7 @@ use adieu_proto::{Ending, Timer};
 impl Report {
     /// The sentence of an exchange of datagrams: how it ended, if there is something to say of that, and the numbers.
     pub(crate) fn sentence_of(&self, datagrams: &Datagrams) -> String {
-        let (during, error) = (self.phase.name(), self.error_text());
+        let (during, error) = (self.during(), self.error_text());
         let how = match self.ending {
             Ending::Connectionless => None,
             Ending::NoConnection => Some(format!("no peer at {}: {error}", self.endpoint)),
