@@ -1,7 +1,7 @@
 //! What is made of datagrams on their way, and when: the options of an exchange that mean something without a stream.
 
 use crate::exchange::{ExchangeOptions, Way};
-use crate::flow::shaping::{Crlf, LineDelay};
+use crate::flow::shaping::{Crlf, Pace, rate_limit};
 use crate::options::Tap;
 use crate::os::RateLimit;
 use std::collections::VecDeque;
@@ -12,8 +12,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(super) struct Shape {
     crlf: Option<Crlf>,
-    line_delay: Option<LineDelay>,
-    sending: Option<RateLimit>,
+    sending: Pace,
     receiving: Option<RateLimit>,
     tap: Option<Tap>,
     discards: bool,
@@ -26,23 +25,22 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn new(options: ExchangeOptions) -> Self {
+        let (sending, receiving) = (Pace::of_input(&options), rate_limit(&options));
         let ExchangeOptions {
             at_input_end: _,
             crlf,
-            limit_rate,
-            line_delay,
+            limit_rate: _,
+            line_delay: _,
             telnet,
             tap,
             send_only,
             recv_only,
             receive_limit,
         } = options;
-        let rate = || limit_rate.filter(|rate| *rate > 0).map(|rate| RateLimit::new(Some(rate)));
         Self {
             crlf: crlf.then(Crlf::default),
-            line_delay: line_delay.map(LineDelay::new),
-            sending: rate(),
-            receiving: rate(),
+            sending,
+            receiving,
             tap,
             discards: send_only,
             reads_nothing: recv_only,
@@ -71,8 +69,7 @@ impl Shape {
     }
 
     pub(super) fn sending_left(&self) -> Duration {
-        let rate = self.sending.as_ref().map_or(Duration::ZERO, RateLimit::left);
-        rate.max(self.line_delay.as_ref().map_or(Duration::ZERO, LineDelay::left))
+        self.sending.left()
     }
 
     pub(super) fn receiving_left(&self) -> Duration {
@@ -107,9 +104,9 @@ impl Shape {
             None => read,
         };
         while !rest.is_empty() {
-            let most = if self.line_delay.is_some() { LineDelay::piece(rest) } else { rest.len() };
-            self.prepared.push_back(rest[..most].to_vec());
-            rest = &rest[most..];
+            let (piece, others) = rest.split_at(self.sending.piece(rest));
+            self.prepared.push_back(piece.to_vec());
+            rest = others;
         }
     }
 
@@ -123,16 +120,9 @@ impl Shape {
     ///
     /// Whoever is shown what crosses has failed.
     pub(super) fn passed(&mut self, way: Way, bytes: &[u8]) -> io::Result<()> {
-        let rate = match way {
-            Way::ToPeer => {
-                if let Some(delay) = &mut self.line_delay {
-                    delay.after(bytes);
-                }
-                &mut self.sending
-            }
-            Way::FromPeer => &mut self.receiving,
-        };
-        if let Some(rate) = rate {
+        if way == Way::ToPeer {
+            self.sending.after(bytes);
+        } else if let Some(rate) = &mut self.receiving {
             rate.after(bytes.len() as u64);
         }
         self.tap.as_mut().map_or(Ok(()), |tap| tap(way, bytes))

@@ -1,6 +1,4 @@
-//! What is made of our input on its way: line ends, and a pause after each line.
-
-use std::time::{Duration, Instant};
+//! What is made of our input on its way: its line ends.
 
 /// Makes CR LF of each LF that has no CR before it, whatever pieces the stream comes in.
 #[derive(Debug, Default)]
@@ -18,38 +16,6 @@ impl Crlf {
             to.push(byte);
             self.after_cr = byte == b'\r';
         }
-    }
-}
-
-/// A pause after each line.
-#[derive(Debug)]
-pub(crate) struct LineDelay {
-    delay: Duration,
-    /// Until then nothing more is sent.
-    until: Option<Instant>,
-}
-
-impl LineDelay {
-    pub(crate) fn new(delay: Duration) -> Self {
-        Self { delay, until: None }
-    }
-
-    /// How much of `bytes` goes at once: to the end of the first line.
-    pub(crate) fn piece(bytes: &[u8]) -> usize {
-        bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1)
-    }
-
-    /// These bytes go now.
-    pub(crate) fn after(&mut self, bytes: &[u8]) {
-        if bytes.ends_with(b"\n") {
-            // A moment beyond the end of the clock is none.
-            self.until = Instant::now().checked_add(self.delay);
-        }
-    }
-
-    /// How long to wait before more goes.
-    pub(crate) fn left(&self) -> Duration {
-        self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -103,17 +69,5 @@ mod tests {
             let plain = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
             proptest::prop_assert_eq!(plain(&all), plain(&bytes));
         }
-    }
-
-    #[test]
-    fn a_line_goes_with_its_end_and_what_has_none_goes_at_once() {
-        assert_eq!(LineDelay::piece(b"one\ntwo\n"), 4);
-        assert_eq!(LineDelay::piece(b"\n"), 1);
-        assert_eq!(LineDelay::piece(b"rest"), 4);
-        let mut delay = LineDelay::new(Duration::from_secs(60));
-        delay.after(b"rest");
-        assert_eq!(delay.left(), Duration::ZERO);
-        delay.after(b"one\n");
-        assert!(delay.left() > Duration::from_secs(50));
     }
 }
