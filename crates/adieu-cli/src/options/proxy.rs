@@ -44,6 +44,13 @@ impl fmt::Debug for Secret {
 /// A password that is longer is none: RFC 1929 has room for 255 bytes, and a header for some thousand.
 const MAX_PASSWORD: u64 = 4096;
 
+/// What the files hold that the options name. A pipe gives it once.
+#[derive(Default)]
+pub(crate) struct FilesRead {
+    password: Option<String>,
+    tls: Option<tls::ClientConfig>,
+}
+
 impl ProxyOptions {
     /// The proxy for this endpoint. `None`: no proxy.
     ///
@@ -51,6 +58,15 @@ impl ProxyOptions {
     ///
     /// Why there is none, in a sentence: it is a usage error.
     pub(crate) fn resolve(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, String> {
+        self.resolve_with(endpoint, &mut FilesRead::default())
+    }
+
+    /// The same for one of several endpoints: the first that has a proxy reads the files for all.
+    pub(crate) fn resolve_with(
+        &self,
+        endpoint: &Endpoint,
+        read: &mut FilesRead,
+    ) -> Result<Option<Proxy>, String> {
         let Some(Secret(text)) = &self.proxy else { return Ok(None) };
         let proxy = if text == "env" {
             Proxy::from_environment(endpoint).map_err(|error| match error {
@@ -69,21 +85,29 @@ impl ProxyOptions {
         let Some(mut proxy): Option<Proxy> = proxy else { return Ok(None) };
         let wrong = |error| format!("the proxy {proxy}: {error}");
         if let Some(path) = &self.proxy_password_file {
-            let password = read_password(path).map_err(|error| {
-                let (name, why) = (path.display(), describe_error(&error));
-                format!("cannot read the proxy's password from {name}: {why}")
-            })?;
-            proxy = proxy.clone().with_password(password).map_err(wrong)?;
+            if read.password.is_none() {
+                let password = read_password(path).map_err(|error| {
+                    let (name, why) = (path.display(), describe_error(&error));
+                    format!("cannot read the proxy's password from {name}: {why}")
+                })?;
+                read.password = Some(password);
+            }
+            proxy = proxy.clone().with_password(read.password.clone().unwrap_or_default()).map_err(wrong)?;
         }
         proxy.check().map_err(|error| format!("the proxy {proxy}: {error}"))?;
         if proxy.is_secure() {
-            let client = match &self.proxy_ca {
-                Some(path) => tls::Client::new().ca_file(path),
-                None => tls::Client::new(),
-            };
-            let built =
-                client.build().map_err(|error| format!("TLS cannot be spoken to the proxy: {error}"))?;
-            proxy = proxy.with_tls(built);
+            if read.tls.is_none() {
+                let client = match &self.proxy_ca {
+                    Some(path) => tls::Client::new().ca_file(path),
+                    None => tls::Client::new(),
+                };
+                let built = client.build();
+                read.tls =
+                    Some(built.map_err(|error| format!("TLS cannot be spoken to the proxy: {error}"))?);
+            }
+            if let Some(tls) = read.tls.clone() {
+                proxy = proxy.with_tls(tls);
+            }
         }
         Ok(Some(proxy))
     }

@@ -77,6 +77,16 @@ fn results(lines: &[u8]) -> Vec<Value> {
         .collect()
 }
 
+/// What a pipe gives can be read once.
+#[test]
+fn the_proxys_password_is_read_once_for_all_endpoints() {
+    let (proxy, _held) = closed_port();
+    let proxy = format!("socks5://me@{proxy}");
+    let args = ["check", "--proxy", &proxy, "--proxy-password-file", "/dev/stdin", "h.test:1", "h.test:2"];
+    let output = run(&args, b"secret\n");
+    assert_eq!(code(&output), Some(3), "{}", text(&output.stderr));
+}
+
 /// The one result, and the exit status.
 fn result(args: &[&str]) -> (Value, Option<i32>) {
     let output = run(&[&["check", "--report", "json"], args].concat(), b"");

@@ -7,6 +7,7 @@ use super::dialogue::Dialogue;
 use super::targets::{self, Word};
 use crate::no_plan::NoPlan;
 use crate::options::durations::Grace;
+use crate::options::proxy::FilesRead;
 use crate::options::reporting::{Kind, Reports};
 use adieu::{ConnectOptions, Endpoint};
 use std::ffi::OsString;
@@ -104,6 +105,7 @@ impl Plan {
         let has_tcp = sockets.clone().any(|sockets| sockets == Sockets::Tcp);
         let has_ports = sockets.clone().any(|sockets| sockets != Sockets::Unix);
         let mut groups = Vec::with_capacity(words.len());
+        let mut proxy_files = FilesRead::default();
         for (word, (endpoint, tls)) in words.iter().zip(resolved) {
             let word = word.of(endpoint);
             let mut options = ConnectOptions::new();
@@ -114,7 +116,8 @@ impl Plan {
                 let asked =
                     if is_beside_tcp { args.socket.asked_of_datagrams() } else { args.socket.asked() };
                 options = args.source.add_to(options.socket(asked));
-                let proxy = args.proxy.resolve(&word.endpoint).map_err(NoPlan::refused)?;
+                let proxy = args.proxy.resolve_with(&word.endpoint, &mut proxy_files);
+                let proxy = proxy.map_err(NoPlan::refused)?;
                 is_proxied = proxy.is_some();
                 options = options.proxy(proxy);
             }
