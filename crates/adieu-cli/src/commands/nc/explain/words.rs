@@ -22,7 +22,7 @@ enum Token {
     Operator(String),
 }
 
-const NAMES: [&str; 6] = ["nc", "netcat", "nc.openbsd", "nc.traditional", "ncat", "adieu"];
+const NAMES: [&str; 5] = ["nc", "netcat", "nc.openbsd", "nc.traditional", "ncat"];
 
 impl Line {
     /// # Errors
@@ -154,11 +154,17 @@ fn shown(token: &Token) -> String {
     }
 }
 
-/// Where a netcat stands in a command, behind words such as `while !`, `timeout 5`, `sudo` or `VARIABLE=value`.
+/// Where a netcat stands in a command, behind words such as `while !`, `timeout 5`, `sudo` or `VARIABLE=value`. adieu is one as
+/// `adieu nc`.
 fn program_at(part: &[&Token]) -> Option<usize> {
-    part.iter().position(|token| match token {
-        Token::Word(word) => NAMES.contains(&word.rsplit('/').next().unwrap_or_default()),
-        Token::Operator(_) => false,
+    let word = |at: usize| match part.get(at) {
+        Some(Token::Word(word)) => word.rsplit('/').next(),
+        _ => None,
+    };
+    (0..part.len()).find(|at| match word(*at) {
+        Some("adieu") => word(at + 1) == Some("nc"),
+        Some(word) => NAMES.contains(&word),
+        None => false,
     })
 }
 
@@ -291,6 +297,9 @@ mod tests {
     #[test]
     fn a_line_without_a_netcat_is_refused() {
         assert!(Line::new("curl http://host").is_err());
+        assert!(Line::new("adieu connect host:80").is_err());
+        let line = Line::new("adieu check --wait 5s db:1 -- nc -z h 1").expect("there is a netcat in it");
+        assert_eq!((line.program.as_str(), words(&line)), ("nc", vec!["-z", "h", "1"]));
         assert!(Line::new("nc 'host 80").is_err());
     }
 }
