@@ -3,6 +3,7 @@
 //! A command has three stages, each in its file: `arguments` is what was written, `plan` is resolved and checked, and `run` does
 //! it. Before the plan is complete nothing is created, emptied, resolved or connected.
 
+use crate::commands::datagrams::Planned;
 use crate::commands::{check, completions, connect, datagrams, demo, listen, man, nc, receive, send};
 use crate::exit::{self, ExitStatus};
 use crate::no_plan::NoPlan;
@@ -57,14 +58,14 @@ impl Command {
     fn run(self) -> ExitStatus {
         self.apply_reporting();
         match self {
-            Self::Connect(args) => match args.of_datagrams() {
-                Some(plan) => planned(plan, datagrams::run),
-                None => planned(connect::Plan::new(&args), connect::run),
-            },
-            Self::Listen(args) => match args.of_datagrams() {
-                Some(plan) => planned(plan, datagrams::run),
-                None => planned(listen::Plan::new(&args), |plan| listen::run(&plan)),
-            },
+            Self::Connect(args) => planned(args.plan(), |plan| match plan {
+                Planned::Streams(plan) => connect::run(plan),
+                Planned::Datagrams(plan) => datagrams::run(*plan),
+            }),
+            Self::Listen(args) => planned(args.plan(), |plan| match plan {
+                Planned::Streams(plan) => listen::run(&plan),
+                Planned::Datagrams(plan) => datagrams::run(*plan),
+            }),
             Self::Send(args) => planned(send::Plan::new(&args), send::run),
             Self::Receive(args) => planned(receive::Plan::new(&args), receive::run),
             Self::Check(args) => planned(check::Plan::new(&args), check::run),

@@ -11,7 +11,7 @@ use adieu_transfer::TransferResult;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -116,8 +116,21 @@ impl Printer {
             kind,
             quiet,
             verbose,
-            is_terminal: io::stderr().is_terminal(),
+            // Whoever wants quiet is told nothing that depends on it.
+            is_terminal: !quiet && io::stderr().is_terminal(),
             is_over: Mutex::new(false),
+        })
+    }
+
+    /// The same, where a file that cannot be written ends the run: that has been said.
+    ///
+    /// # Errors
+    ///
+    /// The exit status.
+    pub(crate) fn open(reports: &Reports) -> Result<Arc<Self>, ExitStatus> {
+        Self::new(reports).map(Arc::new).map_err(|error| {
+            complain(&error);
+            ExitStatus::LocalFailure
         })
     }
 
@@ -253,7 +266,7 @@ impl Printer {
 
     /// Whether a bar may be drawn: on a terminal, where nobody asked for quiet or each step.
     pub(crate) fn may_draw(&self) -> bool {
-        self.is_terminal && !self.quiet && !self.verbose && !said::is_json()
+        self.is_terminal && !self.verbose && !said::is_json()
     }
 
     /// Whether each step is to be told.
@@ -280,29 +293,35 @@ impl Printer {
     }
 
     /// Says that it is every address where we listen, as the socket turned out.
-    pub(crate) fn listening_everywhere(&self, endpoint: &Endpoint) {
-        self.listening(endpoint);
-        let is_of_ipv4 =
-            matches!(endpoint, Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } if host == "0.0.0.0");
+    fn everywhere(&self, endpoint: &Endpoint) {
+        let is_of_ipv4 = matches!(
+            endpoint,
+            Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } | Endpoint::Udp { host, .. } if host == "0.0.0.0"
+        );
         let versions = if is_of_ipv4 { "IPv4 alone" } else { "IPv6 and IPv4" };
         self.say(&format!("that is every address of this machine, of {versions}"));
     }
 
-    /// Says where we listen.
-    pub(crate) fn listening(&self, endpoint: &Endpoint) {
-        let Some(_held) = self.speaks() else { return };
-        let endpoint = endpoint.to_string();
-        let text = format!("listening on {endpoint}");
-        if said::is_json() {
-            Happened { endpoint: Some(&endpoint), ..Happened::new("listening", &text) }.say();
-        } else {
-            said::text(Style::Plain, &text);
+    /// Says where we listen, and whether that is every address of this machine.
+    pub(crate) fn listening(&self, endpoint: &Endpoint, is_everywhere: bool) {
+        {
+            let Some(_held) = self.speaks() else { return };
+            let endpoint = endpoint.to_string();
+            let text = format!("listening on {endpoint}");
+            if said::is_json() {
+                Happened { endpoint: Some(&endpoint), ..Happened::new("listening", &text) }.say();
+            } else {
+                said::text(Style::Plain, &text);
+            }
+        }
+        if is_everywhere {
+            self.everywhere(endpoint);
         }
     }
 
     /// Until the answer is dropped, somebody at a terminal is told after a moment what is waited for.
     pub(crate) fn while_connecting(&self, endpoint: &Endpoint, limit: Duration) -> Option<Waiting> {
-        if !self.is_terminal || self.quiet {
+        if !self.is_terminal {
             return None;
         }
         let limit = match limit.subsec_nanos() {
@@ -321,7 +340,7 @@ impl Printer {
         })
     }
 
-    /// Whether a person reads what is said.
+    /// Whether a person reads what is said, and has not asked for quiet.
     pub(crate) fn is_on_terminal(&self) -> bool {
         self.is_terminal
     }
@@ -386,7 +405,7 @@ impl Printer {
 
     /// Whether steps are to be told.
     pub(crate) fn watches(&self) -> bool {
-        self.verbose || (self.is_terminal && !self.quiet)
+        self.verbose || self.is_terminal
     }
 
     /// Tells a step.

@@ -2,11 +2,15 @@
 
 use super::rate::Rate;
 use crate::dump;
+use crate::os::ExecStatus;
 use crate::parsing::rules::{Rules, With};
-use adieu::exchange::ExchangeOptions;
+use crate::stdio;
+use adieu::LocalEnd;
+use adieu::exchange::{ExchangeOptions, Input, Output};
 use anyhow::anyhow;
 use clap::builder::{BoolishValueParser, PathBufValueParser, TypedValueParser};
 use clap::{ArgAction, Args};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What is done with the bytes on their way.
@@ -44,6 +48,21 @@ pub(crate) struct Exchange {
     pub(crate) recv_only: bool,
 }
 
+/// When the command that takes the place of stdin and stdout has done its work.
+#[derive(Debug, Clone, Args, Default)]
+pub(crate) struct ExecRule {
+    /// Which exit statuses of the --exec command are failures
+    #[arg(
+        long,
+        value_name = "RULE",
+        env = "ADIEU_EXEC_STATUS",
+        hide_env_values = true,
+        default_value = "check",
+        add = Rules::new().needs("exec")
+    )]
+    pub(crate) exec_status: ExecStatus,
+}
+
 impl Exchange {
     /// The library's options for one connection, whose part of a dump this is.
     pub(crate) fn options(&self, dump: Option<dump::Connection>) -> ExchangeOptions {
@@ -58,6 +77,18 @@ impl Exchange {
             Some(dump) => dump.tap(options),
             None => options,
         }
+    }
+
+    /// Where what is sent comes from: stdin, unless nothing is.
+    pub(crate) fn input(&self) -> Result<Input, (LocalEnd, io::Error)> {
+        let input = if self.recv_only { Ok(Input::empty()) } else { stdio::input() };
+        input.map_err(|error| (LocalEnd::Input, error))
+    }
+
+    /// Where what comes goes: stdout, unless it is thrown away.
+    pub(crate) fn output(&self) -> Result<Output, (LocalEnd, io::Error)> {
+        let output = if self.send_only { Ok(Output::null()) } else { stdio::output() };
+        output.map_err(|error| (LocalEnd::Output, error))
     }
 
     /// Whether a dump would go to one of these files too.

@@ -102,8 +102,10 @@ impl Source {
 impl SocketOptions {
     /// Whether this endpoint, which is listened on, is every address of whatever versions the system has.
     pub(crate) fn is_everywhere(&self, endpoint: &Endpoint) -> bool {
-        let is_port_alone =
-            matches!(endpoint, Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } if host.is_empty());
+        let is_port_alone = matches!(
+            endpoint,
+            Endpoint::Tcp { host, .. } | Endpoint::Tls { host, .. } | Endpoint::Udp { host, .. } if host.is_empty()
+        );
         is_port_alone && !self.ipv4 && !self.ipv6
     }
 

@@ -54,6 +54,22 @@ pub(crate) enum Served {
     NotStarted { connection: Box<adieu::Connection>, error: std::io::Error },
 }
 
+/// From here on, `heard` is called with the first signal, on a thread of its own. The second ends the process at once, and the
+/// commands that run with it.
+pub(crate) fn heed_signals(
+    running: command::Running,
+    mut heard: impl FnMut(adieu::Signal) + Send + 'static,
+) -> std::io::Result<()> {
+    signals::on_signal(move |signal, is_later| {
+        if is_later {
+            // Held to the end: a command that started now would outlive us.
+            let _killed = running.kill_all();
+            std::process::exit(crate::exit::ExitStatus::of_signal(signal).number().into());
+        }
+        heard(signal);
+    })
+}
+
 /// A standard descriptor that a connection uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standard {

@@ -241,6 +241,54 @@ fn lines_can_end_with_cr_lf_and_one_way_can_be_enough() {
     assert!(text(&ended.stderr).contains("nothing sent, nothing received"), "{}", text(&ended.stderr));
 }
 
+/// A side that one way alone leaves out may be closed.
+#[test]
+fn what_one_way_alone_does_not_need_is_not_opened() {
+    let (receiving, endpoint) = socket("127.0.0.1");
+    let run_without = |closed: &str, args: &[&str]| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {closed}"), crate::ADIEU]).args(args);
+        shell.args(["--silence", "50ms"]).stdin(Stdio::null()).output().expect("a shell starts")
+    };
+    for (closed, option) in [("<&-", "--recv-only"), (">&-", "--send-only")] {
+        let ended = run_without(closed, &["connect", &endpoint, option]);
+        assert_eq!(ended.status.code(), Some(0), "{option}: {}", text(&ended.stderr));
+    }
+    // Whoever sends to the other listener is known before it listens: it is told of by the first datagram.
+    for (closed, option) in [("<&-", "--recv-only"), (">&-", "--send-only")] {
+        let ended =
+            run_without(closed, &["listen", "udp://127.0.0.1:0", option, "--connect-timeout", "50ms"]);
+        assert_eq!(ended.status.code(), Some(5), "{option}: {}", text(&ended.stderr));
+    }
+    drop(receiving);
+}
+
+#[test]
+fn every_address_is_told_of_and_ipv4_is_ipv4_there() {
+    let mut server = Server::start_at("udp://:0", &["--allow", "127.0.0.0/8", "--silence", "100ms"]);
+    let said = server.line();
+    assert!(said.starts_with("adieu: that is every address of this machine, of IP"), "{said}");
+    let port = server.address.rsplit_once(':').expect("a port").1.to_owned();
+    let (client, _) = socket("127.0.0.1");
+    client.send_to(b"word", format!("127.0.0.1:{port}")).expect("loopback");
+    let (status, stdout, said) = server.finish();
+    assert_eq!((status.code(), text(&stdout)), (Some(0), "word".to_owned()), "{said}");
+}
+
+#[test]
+fn the_report_file_of_a_service_goes_on() {
+    let directory = tempfile::tempdir().expect("room");
+    let path = directory.path().join("log");
+    std::fs::write(&path, "an earlier run\n").expect("room");
+    let file = path.to_str().expect("text");
+    let server = Server::start_at("udp://127.0.0.1:0", &["--echo", "--keep-open", "--report-file", file]);
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let log = std::fs::read_to_string(&path).expect("it is there");
+    assert!(log.starts_with("an earlier run\n") && log.lines().count() == 2, "{log}");
+}
+
 #[test]
 fn silence_ends_it_and_an_expected_answer_that_does_not_come_is_a_time_out() {
     let (_silent, endpoint) = socket("127.0.0.1");

@@ -40,12 +40,9 @@ const DESCRIPTORS: usize = 2;
 const DESCRIPTORS_WITH_NAMES: usize = 5;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
-    let printer = match Printer::new(&plan.reports) {
-        Ok(printer) => Arc::new(printer),
-        Err(error) => {
-            complain(&error);
-            return ExitStatus::LocalFailure;
-        }
+    let printer = match Printer::open(&plan.reports) {
+        Ok(printer) => printer,
+        Err(status) => return status,
     };
     match check(plan, &printer) {
         Ok(status) => status,

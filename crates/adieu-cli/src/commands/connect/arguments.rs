@@ -2,14 +2,13 @@
 
 use crate::exit;
 use crate::options::Shared;
-use crate::options::exchange::Exchange;
+use crate::options::exchange::{Exchange, ExecRule};
 use crate::options::proxy::ProxyOptions;
 use crate::options::reporting::Reporting;
 use crate::options::retry::RetryOptions;
 use crate::options::socket::Source;
 use crate::options::timers::Silence;
 use crate::options::tls::ConnectTls;
-use crate::os::ExecStatus;
 use crate::parsing::rules::{CommandSide, Rules, With};
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -40,16 +39,8 @@ pub(crate) struct Args {
           value_parser = NonEmptyStringValueParser::new())]
     pub(super) exec: Option<String>,
 
-    /// Which exit statuses of the --exec command are failures
-    #[arg(
-        long,
-        value_name = "RULE",
-        env = "ADIEU_EXEC_STATUS",
-        hide_env_values = true,
-        default_value = "check",
-        add = Rules::new().needs("exec")
-    )]
-    pub(super) exec_status: ExecStatus,
+    #[command(flatten)]
+    pub(super) exec_rule: ExecRule,
 
     #[command(flatten)]
     pub(super) retry: RetryOptions,

@@ -7,5 +7,4 @@ mod plan;
 mod run;
 
 pub(crate) use arguments::Args;
-pub(crate) use plan::Plan;
 pub(crate) use run::run;

@@ -4,6 +4,7 @@
 //! nothing is created, nothing is started, nothing is connected.
 
 use super::arguments::Args;
+use crate::commands::datagrams::Planned;
 use crate::no_plan::NoPlan;
 use crate::options::connecting_endpoint;
 use crate::options::exchange::Exchange;
@@ -61,15 +62,25 @@ pub(super) enum FastOpen {
     ClientHello,
 }
 
-impl Plan {
-    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let endpoint = connecting_endpoint(&args.endpoint).map_err(|error| NoPlan::Refused {
+impl Args {
+    /// What is going to be done.
+    pub(crate) fn plan(&self) -> Result<Planned<Plan>, NoPlan> {
+        let endpoint = connecting_endpoint(&self.endpoint).map_err(|error| NoPlan::Refused {
             why: format!("{error:#}"),
-            hint: args.retry.hint(args.endpoint.iter().map(OsString::as_os_str)).or_else(|| {
-                let is_quiet = args.shared.reporting.quiet;
-                is_quiet.then(|| netcat::quit_before(&args.endpoint)).flatten()
+            hint: self.retry.hint(self.endpoint.iter().map(OsString::as_os_str)).or_else(|| {
+                let is_quiet = self.shared.reporting.quiet;
+                is_quiet.then(|| netcat::quit_before(&self.endpoint)).flatten()
             }),
         })?;
+        match endpoint {
+            Endpoint::Udp { .. } => self.of_datagrams(endpoint).map(Box::new).map(Planned::Datagrams),
+            _ => Plan::new(self, endpoint).map(Planned::Streams),
+        }
+    }
+}
+
+impl Plan {
+    fn new(args: &Args, endpoint: Endpoint) -> Result<Self, NoPlan> {
         let (endpoint, tls) = args.tls.resolve(endpoint)?;
         args.check_dump()?;
         if let (Some(why), Some(_)) = (command::REFUSAL, &args.exec) {
@@ -99,7 +110,8 @@ impl Plan {
             check_first_flight(args, first_flight)?;
             fast_open = Some(first_flight);
         }
-        let command = args.exec.clone().map(|line| CommandPlan { line, policy: args.exec_status, until });
+        let command =
+            args.exec.clone().map(|line| CommandPlan { line, policy: args.exec_rule.exec_status, until });
         Ok(Self {
             endpoint,
             options,

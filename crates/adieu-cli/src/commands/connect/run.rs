@@ -29,12 +29,9 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         complain(&format!("cannot start a process: {}", describe_error(&error)));
         return ExitStatus::LocalFailure;
     }
-    let printer = match Printer::new(&reports) {
-        Ok(printer) => Arc::new(printer),
-        Err(error) => {
-            complain(&error);
-            return ExitStatus::LocalFailure;
-        }
+    let printer = match Printer::open(&reports) {
+        Ok(printer) => printer,
+        Err(status) => return status,
     };
     let failed = |end, error: &io::Error| {
         let cause = NeverConnected::LocalFailure { end, error };
@@ -112,10 +109,7 @@ impl Ends {
         if let Some(command) = command {
             return Ok(Self::Command { command, running: command::Running::guarded() });
         }
-        let input = if exchange.recv_only { Ok(Input::empty()) } else { stdio::input() };
-        let output = if exchange.send_only { Ok(Output::null()) } else { stdio::output() };
-        let input = input.map_err(|error| (LocalEnd::Input, error))?;
-        let output = output.map_err(|error| (LocalEnd::Output, error))?;
+        let (input, output) = (exchange.input()?, exchange.output()?);
         Ok(Self::Standard { input, output: output.closes_standard(Closes::Always) })
     }
 
@@ -123,14 +117,7 @@ impl Ends {
     fn raise_on_signal(&self, interrupt: &Interrupt) -> io::Result<()> {
         let Self::Command { running, .. } = self else { return signals::raise_on_signal(interrupt) };
         let (running, interrupt) = (running.clone(), interrupt.clone());
-        signals::on_signal(move |signal, is_later| {
-            if is_later {
-                // Held to the end: a command that started now would outlive us.
-                let _killed = running.kill_all();
-                std::process::exit(ExitStatus::of_signal(signal).number().into());
-            }
-            interrupt.raise(signal);
-        })
+        os::heed_signals(running, move |signal| interrupt.raise(signal))
     }
 
     /// What is to go with the SYN, or with the handshake over TLS. `None`: an ordinary connect is asked for.

@@ -3,5 +3,5 @@
 mod plan;
 mod run;
 
-pub(crate) use plan::{Listening, Plan, Side, Work, terms};
+pub(crate) use plan::{Listening, Plan, Planned, Side, Work, terms};
 pub(crate) use run::run;

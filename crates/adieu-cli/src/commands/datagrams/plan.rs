@@ -20,6 +20,12 @@ pub(crate) struct Plan {
     pub(crate) reports: Reports,
 }
 
+/// What a command is going to do that takes both: with streams, or with datagrams.
+pub(crate) enum Planned<S> {
+    Streams(S),
+    Datagrams(Box<Plan>),
+}
+
 /// Which side we are. Of the options, all but the interrupt and the observer, which exist only while it runs.
 pub(crate) enum Side {
     Connect(ConnectOptions),
@@ -35,6 +41,8 @@ pub(crate) struct Listening {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) port_file: Option<PathBuf>,
     pub(crate) access: Access,
+    /// The endpoint is every address of this machine.
+    pub(crate) is_everywhere: bool,
 }
 
 /// What is done with what comes.

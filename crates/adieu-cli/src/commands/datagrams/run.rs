@@ -6,8 +6,8 @@ use crate::dump::{self, Dump, Holds};
 use crate::exit::ExitStatus;
 use crate::hints;
 use crate::options::access::Access;
-use crate::options::reporting::ReportFormat;
-use crate::os::signals;
+use crate::options::exchange::Exchange as Asked;
+use crate::os::{self, command, signals};
 use crate::printer::{Printer, complain};
 use crate::stdio;
 use adieu::datagram::{self, Bound, Exchange};
@@ -23,12 +23,9 @@ use std::time::Duration;
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     let Plan { endpoint, side, terms, exchange, reports } = plan;
-    let printer = match Printer::new(&reports) {
-        Ok(printer) => Arc::new(printer),
-        Err(error) => {
-            complain(&error);
-            return ExitStatus::LocalFailure;
-        }
+    let printer = match Printer::open(&reports) {
+        Ok(printer) => printer,
+        Err(status) => return status,
     };
     let role = match side {
         Side::Connect(_) => Role::Connect,
@@ -47,11 +44,8 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     let terms = terms.shaped(exchange.options(dumped.clone()));
     let told = Told { printer: Arc::clone(&printer), dumped };
     let status = match side {
-        Side::Connect(options) => connect(&endpoint, options, terms, &told),
-        Side::Listen(listening) => {
-            let said = reports.format != ReportFormat::None;
-            listen(&endpoint, listening, terms, &told, said)
-        }
+        Side::Connect(options) => connect(&endpoint, options, terms, &exchange, &told),
+        Side::Listen(listening) => listen(&endpoint, listening, terms, &exchange, &told),
     };
     Dump::judge(dump.as_deref(), status)
 }
@@ -78,12 +72,8 @@ impl Told {
     }
 }
 
-/// Our own end, or what cannot be used of it.
+/// Our own ends, or what cannot be used of them.
 type Opened<T> = Result<T, (LocalEnd, io::Error)>;
-
-fn input() -> Opened<Input> {
-    stdio::input().map_err(|error| (LocalEnd::Input, error))
-}
 
 fn never(
     printer: &Printer,
@@ -94,11 +84,17 @@ fn never(
     printer.report(&NeverConnected::LocalFailure { end: *end, error }.report(endpoint, role))
 }
 
-fn connect(endpoint: &Endpoint, options: ConnectOptions, terms: Exchange, told: &Told) -> ExitStatus {
+fn connect(
+    endpoint: &Endpoint,
+    options: ConnectOptions,
+    terms: Exchange,
+    asked: &Asked,
+    told: &Told,
+) -> ExitStatus {
     let printer = &told.printer;
     // Before anything is sent: an end of ours that cannot be used would lose what the peer makes of it.
-    let ends = input().and_then(|input| {
-        let output = stdio::output().map_err(|error| (LocalEnd::Output, error))?;
+    let ends = asked.input().and_then(|input| {
+        let output = asked.output()?;
         let interrupt = Interrupt::new().and_then(|i| signals::raise_on_signal(&i).map(|()| i));
         Ok((input, output, interrupt.map_err(|error| (LocalEnd::Socket, error))?))
     });
@@ -117,11 +113,18 @@ fn connect(endpoint: &Endpoint, options: ConnectOptions, terms: Exchange, told: 
     printer.report(&report)
 }
 
-fn listen(endpoint: &Endpoint, listening: Listening, terms: Exchange, told: &Told, said: bool) -> ExitStatus {
+fn listen(
+    endpoint: &Endpoint,
+    listening: Listening,
+    terms: Exchange,
+    asked: &Asked,
+    told: &Told,
+) -> ExitStatus {
     let printer = &told.printer;
-    let Listening { mut options, work, keep_open, connect_timeout, port_file, access } = listening;
+    let Listening { mut options, work, keep_open, connect_timeout, port_file, access, is_everywhere } =
+        listening;
     // So that what cannot be used is known now, and not when somebody has sent something.
-    let ends = match open(&work) {
+    let ends = match open(&work, asked) {
         Ok(ends) => ends,
         Err((end, error)) => {
             let cause = match (&work, end) {
@@ -145,7 +148,7 @@ fn listen(endpoint: &Endpoint, listening: Listening, terms: Exchange, told: &Tol
         Ok(bound) => bound,
         Err(error) => {
             // Without reports it is said all the same: nothing will run.
-            if !said {
+            if !printer.is_asked() {
                 complain(&error.to_string());
             }
             let report = NeverConnected::CannotListen { error: &error }.report(endpoint, Role::Listen);
@@ -160,7 +163,7 @@ fn listen(endpoint: &Endpoint, listening: Listening, terms: Exchange, told: &Tol
         return status;
     }
     // Whoever reads it may rely on it: what is sent from here on is received.
-    printer.listening(&endpoint);
+    printer.listening(&endpoint, is_everywhere);
     if keep_open {
         let terms = terms.end_when(&end);
         let report = match ends {
@@ -189,23 +192,22 @@ fn listen(endpoint: &Endpoint, listening: Listening, terms: Exchange, told: &Tol
 }
 
 /// Our input and output. `None`: there are none, because everything goes back.
-fn open(work: &Work) -> Opened<Option<(Input, Output)>> {
+fn open(work: &Work, asked: &Asked) -> Opened<Option<(Input, Output)>> {
     let output = match work {
         Work::Echo => return Ok(None),
-        Work::Standard => stdio::output(),
-        Work::File(path) => stdio::open(path).and_then(Output::try_from).map(Output::empties_at_first_byte),
+        Work::Standard => asked.output()?,
+        Work::File(path) => {
+            let output = stdio::open(path).and_then(Output::try_from);
+            output.map(Output::empties_at_first_byte).map_err(|error| (LocalEnd::Output, error))?
+        }
     };
-    let input = input()?;
-    Ok(Some((input, output.map_err(|error| (LocalEnd::Output, error))?)))
+    Ok(Some((asked.input()?, output)))
 }
 
 /// SIGTERM is how a service ends. Every other signal breaks it off, and a second one at once.
 fn heed_signals(end: &Interrupt, stop: &Interrupt, keep_open: bool) -> io::Result<()> {
     let (end, stop) = (end.clone(), stop.clone());
-    signals::on_signal(move |signal, is_later| {
-        if is_later {
-            std::process::exit(ExitStatus::of_signal(signal).number().into());
-        }
+    os::heed_signals(command::Running::default(), move |signal| {
         if keep_open && signal == Signal::Terminate {
             end.raise(signal);
         } else {

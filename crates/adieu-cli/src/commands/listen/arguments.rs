@@ -3,12 +3,11 @@
 use crate::exit;
 use crate::options::access::AccessOptions;
 use crate::options::durations::{Grace, grace, limit_or_none};
-use crate::options::exchange::Exchange;
+use crate::options::exchange::{Exchange, ExecRule};
 use crate::options::reporting::Reporting;
 use crate::options::timers::Silence;
 use crate::options::tls::ListenTls;
 use crate::options::{FirstClient, Shared};
-use crate::os::ExecStatus;
 use crate::parsing::rules::{CommandSide, Rules, With};
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -73,16 +72,8 @@ pub(crate) struct Args {
           value_parser = NonEmptyStringValueParser::new())]
     pub(super) exec: Option<String>,
 
-    /// Which exit statuses of the --exec command are failures
-    #[arg(
-        long,
-        value_name = "RULE",
-        env = "ADIEU_EXEC_STATUS",
-        hide_env_values = true,
-        default_value = "check",
-        add = Rules::new().needs("exec")
-    )]
-    pub(super) exec_status: ExecStatus,
+    #[command(flatten)]
+    pub(super) exec_rule: ExecRule,
 
     #[command(flatten)]
     pub(super) exchange: Exchange,

@@ -4,7 +4,6 @@ use super::arguments::Args;
 use crate::commands::datagrams::{Listening, Plan, Side, Work, terms};
 use crate::dump::Style;
 use crate::no_plan::NoPlan;
-use crate::options::listening_endpoint;
 use crate::options::reporting::Kind;
 use crate::options::timers::InputKind;
 use adieu::Endpoint;
@@ -20,28 +19,22 @@ const NO_CAPTURE_OF_ALL: &str = "a capture (--dump FILE.pcapng) has the packets 
     a file that does not end in .pcapng";
 
 impl Args {
-    /// The plan for an endpoint of datagrams. `None`: it is one of streams, or none.
-    pub(crate) fn of_datagrams(&self) -> Option<Result<Plan, NoPlan>> {
-        let endpoint = listening_endpoint(&self.endpoint)
-            .ok()
-            .filter(|endpoint| matches!(endpoint, Endpoint::Udp { .. }))?;
+    /// The plan for an endpoint of datagrams.
+    pub(super) fn of_datagrams(&self, endpoint: Endpoint) -> Result<Plan, NoPlan> {
         let options = self.shared.listen_options(self.shared.timers.limits(InputKind::Served));
-        if let Err(error) = options.check(&endpoint) {
-            return Some(Err(error.into()));
-        }
-        if let Err(error) = self.check_dump() {
-            return Some(Err(error.into()));
-        }
+        options.check(&endpoint)?;
+        self.check_dump()?;
         let is_capture = |dump: &PathBuf| Style::by_name(dump) == Style::Pcapng;
         if self.keep_open && self.exchange.dump.as_ref().is_some_and(is_capture) {
-            return Some(Err(NoPlan::refused(NO_CAPTURE_OF_ALL)));
+            return Err(NoPlan::refused(NO_CAPTURE_OF_ALL));
         }
         let (work, silence) = match &self.output {
             _ if self.echo => (Work::Echo, Exchange::SILENCE),
             Some(path) => (Work::File(path.clone()), FILE_SILENCE),
             None => (Work::Standard, Exchange::SILENCE),
         };
-        Some(Ok(Plan {
+        let is_everywhere = self.shared.socket.is_everywhere(&endpoint);
+        Ok(Plan {
             endpoint,
             side: Side::Listen(Listening {
                 options,
@@ -50,10 +43,11 @@ impl Args {
                 connect_timeout: self.shared.timers.connect_timeout,
                 port_file: self.port_file.clone(),
                 access: self.access.access(),
+                is_everywhere,
             }),
             terms: terms(&self.silence, (!self.keep_open).then_some(silence)),
             exchange: self.exchange.clone(),
-            reports: self.shared.reporting.plan(Kind::Once),
-        }))
+            reports: self.shared.reporting.plan(if self.keep_open { Kind::Service } else { Kind::Once }),
+        })
     }
 }

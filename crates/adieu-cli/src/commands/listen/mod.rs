@@ -16,5 +16,4 @@ mod service;
 mod serving;
 
 pub(crate) use arguments::Args;
-pub(crate) use plan::Plan;
 pub(crate) use run::run;

@@ -3,6 +3,7 @@
 //! Certificates are read here. Nothing is created or emptied, no process is started, and nobody listens.
 
 use super::arguments::Args;
+use crate::commands::datagrams::Planned;
 use crate::no_plan::NoPlan;
 use crate::options::access::Access;
 use crate::options::exchange::Exchange;
@@ -77,9 +78,21 @@ pub(super) enum Work {
     },
 }
 
+impl Args {
+    /// What is going to be done.
+    pub(crate) fn plan(&self) -> Result<Planned<Plan>, NoPlan> {
+        match listening_or_passed_endpoint(&self.endpoint)? {
+            endpoint @ Endpoint::Udp { .. } => {
+                self.of_datagrams(endpoint).map(Box::new).map(Planned::Datagrams)
+            }
+            endpoint => Plan::new(self, endpoint).map(Planned::Streams),
+        }
+    }
+}
+
 impl Plan {
-    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let (endpoint, tls) = args.tls.resolve(listening_or_passed_endpoint(&args.endpoint)?)?;
+    fn new(args: &Args, endpoint: Endpoint) -> Result<Self, NoPlan> {
+        let (endpoint, tls) = args.tls.resolve(endpoint)?;
         let work = Work::new(args);
         if let (Some(why), Work::Command { .. }) = (command::REFUSAL, &work) {
             return Err(NoPlan::refused(why));
@@ -164,7 +177,7 @@ impl Work {
         }
         if let Some(line) = args.exec.clone() {
             let deadline = args.shared.timers.deadline;
-            return Self::Command { line, policy: args.exec_status, deadline };
+            return Self::Command { line, policy: args.exec_rule.exec_status, deadline };
         }
         if let Some(path) = args.output.clone() {
             return Self::File { path, waits_on: waits_on(args) };

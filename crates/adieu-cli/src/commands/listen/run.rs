@@ -8,7 +8,6 @@ use crate::exit::ExitStatus;
 use crate::os;
 use crate::printer::{Printer, complain};
 use adieu::{Endpoint, Listener, LocalEnd, NeverConnected, Role, describe_error};
-use std::sync::Arc;
 
 pub(crate) fn run(plan: &Plan) -> ExitStatus {
     // Before there is a second process, which would have the socket too, and is not the one that it was passed to.
@@ -23,12 +22,9 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
         complain(&format!("cannot start a process: {}", describe_error(&error)));
         return ExitStatus::LocalFailure;
     }
-    let printer = match Printer::new(&plan.reports) {
-        Ok(printer) => Arc::new(printer),
-        Err(error) => {
-            complain(&error);
-            return ExitStatus::LocalFailure;
-        }
+    let printer = match Printer::open(&plan.reports) {
+        Ok(printer) => printer,
+        Err(status) => return status,
     };
     let service = match Service::open(&plan.work, &plan.exchange) {
         Ok(service) => service,

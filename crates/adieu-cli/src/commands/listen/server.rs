@@ -12,7 +12,7 @@ use crate::dump::Dump;
 use crate::exit::ExitStatus;
 use crate::options::access::Access;
 use crate::options::reporting::ReportFormat;
-use crate::os::{command, signals};
+use crate::os::{self, command};
 use crate::printer::{Printer, complain};
 use crate::{hints, said};
 use adieu::{
@@ -247,11 +247,7 @@ impl Server {
 
 /// Says where we listen, and which certificate is ours if nobody can know it yet.
 fn announce(plan: &Plan, endpoint: &Endpoint, printer: &Printer) {
-    if plan.is_everywhere {
-        printer.listening_everywhere(endpoint);
-    } else {
-        printer.listening(endpoint);
-    }
+    printer.listening(endpoint, plan.is_everywhere);
     if let Some(fingerprint) = plan.fingerprint {
         crate::printer::say_always(&format!(
             "the certificate was made for this run; clients trust it with --pin {fingerprint}"
@@ -341,12 +337,7 @@ fn is_out_of_descriptors(error: &ListenError) -> bool {
 
 fn listen_for_signals(main: &mpsc::Sender<Message>, running: command::Running) -> io::Result<()> {
     let main = main.clone();
-    signals::on_signal(move |signal, is_later| {
-        if is_later {
-            // Held to the end: a command that started now would outlive us.
-            let _killed = running.kill_all();
-            std::process::exit(ExitStatus::of_signal(signal).number().into());
-        }
+    os::heed_signals(running, move |signal| {
         // The main thread lives as long as the process.
         let _ = main.send(Message::Signal(signal));
     })

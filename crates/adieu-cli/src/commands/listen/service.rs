@@ -4,7 +4,7 @@ use super::plan::Work;
 use crate::options::exchange::Exchange;
 use crate::os::{self, ExecStatus, Served, command};
 use crate::{dump, stdio};
-use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
+use adieu::exchange::{Closes, ExchangeOptions, Output};
 use adieu::{Connection, Interrupt, LocalEnd};
 use std::fs::File;
 use std::io;
@@ -33,7 +33,7 @@ pub(super) enum Service {
 impl Service {
     /// Opens it, so that what cannot be used is known now, and not when somebody has connected.
     pub(super) fn open(work: &Work, exchange: &Exchange) -> Result<Self, (LocalEnd, io::Error)> {
-        let check_input = || input(exchange).map(drop).map_err(|error| (LocalEnd::Input, error));
+        let check_input = || exchange.input().map(drop);
         Ok(match work {
             Work::Echo => Self::Echo,
             Work::Command { line, policy, deadline } => Self::Command {
@@ -53,7 +53,7 @@ impl Service {
             }
             Work::Standard { closes } => {
                 check_input()?;
-                stdio::output().map_err(|e| (LocalEnd::Output, e))?;
+                drop(exchange.output()?);
                 Self::Standard { closes: *closes }
             }
         })
@@ -106,12 +106,12 @@ impl Service {
                 adieu_os::empty_file(file).and_then(|()| file.try_clone()).and_then(Output::try_from)
             }
         };
-        match (input(exchange), output) {
-            (Ok(input), Ok(output)) => {
+        let output = output.map_err(|error| (LocalEnd::Output, error));
+        match exchange.input().and_then(|input| Ok((input, output?))) {
+            Ok((input, output)) => {
                 Served::Ended(Box::new(adieu::exchange_with(connection, input, output, options)))
             }
-            (Err(error), _) => Served::Failed { end: LocalEnd::Input, error },
-            (_, Err(error)) => Served::Failed { end: LocalEnd::Output, error },
+            Err((end, error)) => Served::Failed { end, error },
         }
     }
 
@@ -124,9 +124,4 @@ impl Service {
     pub(super) fn running(&self) -> command::Running {
         if let Self::Command { running, .. } = self { running.clone() } else { command::Running::default() }
     }
-}
-
-/// Where what is sent comes from, beside commands and echoes.
-fn input(exchange: &Exchange) -> io::Result<Input> {
-    if exchange.recv_only { Ok(Input::empty()) } else { stdio::input() }
 }

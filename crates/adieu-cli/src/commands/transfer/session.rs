@@ -8,7 +8,7 @@ use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::hints;
 use crate::options::reporting::Kind;
-use crate::printer::{Printer, complain, say_always};
+use crate::printer::{Printer, say_always};
 use adieu::{ConnectOptions, Endpoint, ListenOptions, Listener, NeverConnected, describe_error};
 use adieu_transfer::{Backoff, TransferOutcome, TransferReport, Wire};
 use std::sync::Arc;
@@ -53,10 +53,7 @@ impl Attempts {
 impl Session {
     /// Opens the report's file.
     pub(crate) fn start(mut plan: Plan) -> Result<Self, ExitStatus> {
-        let printer = Arc::new(Printer::new(&plan.reports).map_err(|why| {
-            complain(&why);
-            ExitStatus::LocalFailure
-        })?);
+        let printer = Printer::open(&plan.reports)?;
         if printer.is_verbose() {
             plan.side = plan.side.told_to(&printer);
         }
@@ -134,11 +131,7 @@ impl Session {
                 ))
             })?;
         }
-        if plan.is_everywhere {
-            self.printer.listening_everywhere(endpoint);
-        } else {
-            self.printer.listening(endpoint);
-        }
+        self.printer.listening(endpoint, plan.is_everywhere);
         if let Some(fingerprint) = &plan.fingerprint {
             let secret = if plan.secret.is_some() { " --secret-file SECRET" } else { "" };
             let line = pasted::line(plan.role, endpoint, fingerprint, &format!("{secret}{options}"));

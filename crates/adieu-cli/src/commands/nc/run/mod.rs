@@ -28,12 +28,9 @@ use std::time::Instant;
 use voice::Voice;
 
 pub(super) fn run(plan: Plan) -> ExitStatus {
-    let printer = match Printer::new(&plan.reports) {
-        Ok(printer) => Arc::new(printer),
-        Err(error) => {
-            complain(&error);
-            return ExitStatus::LocalFailure;
-        }
+    let printer = match Printer::open(&plan.reports) {
+        Ok(printer) => printer,
+        Err(status) => return status,
     };
     // While there is one thread: as PID 1, what a command leaves behind would be ours to wait for.
     if plan.exec.is_some()
