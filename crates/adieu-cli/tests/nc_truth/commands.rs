@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn a_command_that_fails_is_no_end_of_an_answer() {
-    let address = own_address(211);
+    let address = own_address();
     let host = address.ip().to_string();
     let mut command = nc("nc.traditional", &["-lvn", "-s", &host, "-p", "9000", "-c", "cat; exit 3"]);
     command.env("ADIEU_NC_EXEC", "allow");
@@ -23,7 +23,7 @@ fn a_command_that_fails_is_no_end_of_an_answer() {
 
 #[test]
 fn each_client_of_ncats_k_has_a_command_at_the_same_time() {
-    let address = own_address(212);
+    let address = own_address();
     let host = address.ip().to_string();
     let mut command = nc("ncat", &["-lkv", &host, "9000", "-c", "echo $NCAT_PROTO $NCAT_LOCAL_PORT; cat"]);
     command.env("ADIEU_NC_EXEC", "allow");

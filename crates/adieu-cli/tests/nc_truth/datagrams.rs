@@ -26,14 +26,14 @@ fn datagrams_keep_their_boundaries_and_a_refusal_is_told() {
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "onethree"), "{output:?}");
 
     // Where nobody ever was: a port that was closed just now may still be a child's of another test.
-    let host = own_address(208).ip().to_string();
+    let host = own_address().ip().to_string();
     let output = run(nc("nc", &["-u", "-q", "1", &host, "9000"]), "hi\n");
     assert_ends(&output, 1, "Connection refused");
 }
 
 /// A socket on an address of this test's own.
-fn receiver(test: u8) -> (UdpSocket, String) {
-    let address = own_address(test);
+fn receiver() -> (UdpSocket, String) {
+    let address = own_address();
     let socket = UdpSocket::bind(address).expect("loopback");
     socket.set_read_timeout(Some(BOUND)).expect("a socket");
     (socket, address.ip().to_string())
@@ -41,7 +41,7 @@ fn receiver(test: u8) -> (UdpSocket, String) {
 
 #[test]
 fn line_ends_are_translated_in_datagrams_too() {
-    let (receiver, host) = receiver(209);
+    let (receiver, host) = receiver();
     assert_ends(&run(nc("nc", &["-u", "-C", "-q", "0", &host, "9000"]), "one\ntwo\n"), 0, "");
     let mut datagram = [0; 64];
     let length = receiver.recv(&mut datagram).expect("it was sent");
@@ -62,7 +62,7 @@ fn what_datagrams_cannot_do_is_refused() {
 
 #[test]
 fn who_is_denied_sends_in_vain() {
-    let address = own_address(210);
+    let address = own_address();
     let host = address.ip().to_string();
     let args = ["-lvu", "-i", "500ms", "--deny", "127.0.0.1", &host, "9000"];
     let listening = Listening::start(nc("ncat", &args), address);
@@ -92,7 +92,7 @@ fn a_unix_socket_gets_the_name_that_s_gives_it() {
 #[test]
 fn a_signal_ends_a_scan() {
     use rustix::process::{Pid, Signal, kill_process};
-    let (receiver, host) = receiver(211);
+    let (receiver, host) = receiver();
     let child = start(nc("nc", &["-zvu", &host, "9000-9009"]));
     receiver.recv(&mut [0; 1]).expect("it asks");
     kill_process(Pid::from_child(&child), Signal::INT).expect("it runs");
@@ -102,7 +102,7 @@ fn a_signal_ends_a_scan() {
 
 #[test]
 fn ncat_that_listens_does_not_end_with_its_stdin() {
-    let address = own_address(220);
+    let address = own_address();
     let host = address.ip().to_string();
     let mut listening = Listening::start(nc("ncat", &["-luv", &host, "9000"]), address);
     let mut stdout = listening.child.stdout.take().expect("it is a pipe");
@@ -129,7 +129,7 @@ fn datagrams_are_dumped() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("dump");
     let path = file.to_str().expect("text");
-    let (receiver, host) = receiver(227);
+    let (receiver, host) = receiver();
     for (name, option, dumped) in [
         ("ncat", "-o", "ask\nanswer"),
         ("ncat", "-x", "0000   61 73 6b 0a"),
@@ -199,7 +199,7 @@ fn ncat_receives_over_both_versions_where_no_host_is_named() {
 
 #[test]
 fn the_time_of_ncats_i_is_a_failure_unless_stdin_has_ended() {
-    let (receiver, host) = receiver(229);
+    let (receiver, host) = receiver();
     let command = || nc("ncat", &["-u", "-i", "500ms", &host, "9000"]);
     let output = run_with_open_stdin(command(), "hi\n");
     assert_ends(&output, 1, "Ncat: Idle timeout expired (500 ms).\n");

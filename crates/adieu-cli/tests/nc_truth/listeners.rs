@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn a_listener_ends_with_its_client_although_nobody_has_used_its_stdin() {
-    let address = own_address(201);
+    let address = own_address();
     let host = address.ip().to_string();
     let mut command = nc("nc", &["-lvn", &host, "9000"]);
     let listening = Listening::start(
@@ -27,7 +27,7 @@ fn a_listener_ends_with_its_client_although_nobody_has_used_its_stdin() {
 
 #[test]
 fn an_answer_that_is_not_at_its_end_is_cut_and_not_ended() {
-    let address = own_address(202);
+    let address = own_address();
     let host = address.ip().to_string();
     let mut command = nc("nc", &["-lv", &host, "9000"]);
     let mut listening = Listening::start(
@@ -52,7 +52,7 @@ fn an_answer_that_is_not_at_its_end_is_cut_and_not_ended() {
 
 #[test]
 fn k_serves_one_client_after_the_other_until_a_signal_comes() {
-    let address = own_address(203);
+    let address = own_address();
     let host = address.ip().to_string();
     let listening = Listening::start(nc("nc", &["-lkv", &host, "9000"]), address);
     for _ in 0..3 {
@@ -68,7 +68,7 @@ fn k_serves_one_client_after_the_other_until_a_signal_comes() {
 
 #[test]
 fn a_reset_client_is_told() {
-    let address = own_address(204);
+    let address = own_address();
     let host = address.ip().to_string();
     let listening = Listening::start(nc("nc", &["-lv", &host, "9000"]), address);
     let client = listening.connect();
@@ -80,7 +80,7 @@ fn a_reset_client_is_told() {
 
 #[test]
 fn who_is_denied_is_reset() {
-    let address = own_address(205);
+    let address = own_address();
     let host = address.ip().to_string();
     let args = ["-lkv", "--deny", "127.0.0.1", &host, "9000"];
     let listening = Listening::start(nc("ncat", &args), address);
@@ -96,7 +96,7 @@ fn unix_sockets_are_listened_on_and_connected_to() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("s");
     let path = path.to_str().expect("text");
-    let listening = Listening::start(nc("nc", &["-lvU", path]), own_address(206));
+    let listening = Listening::start(nc("nc", &["-lvU", path]), own_address());
     let output = run(nc("nc", &["-NU", path]), "hi\n");
     assert_ends(&output, 0, "");
     let (status, out, said) = listening.end();
@@ -106,7 +106,7 @@ fn unix_sockets_are_listened_on_and_connected_to() {
 
 #[test]
 fn tls_is_spoken_between_two_of_them() {
-    let address = own_address(207);
+    let address = own_address();
     let host = address.ip().to_string();
     let listening = Listening::start(nc("ncat", &["-lv", "--ssl", &host, "9000"]), address);
     let output = run(nc("ncat", &["--ssl", &host, "9000"]), "over TLS\n");
@@ -117,8 +117,8 @@ fn tls_is_spoken_between_two_of_them() {
 
 #[test]
 fn who_has_no_stdin_receives_as_the_originals_do() {
-    for (test, name, option) in [(221, "nc", "-lv"), (222, "nc.traditional", "-lvp"), (223, "ncat", "-lv")] {
-        let address = own_address(test);
+    for (name, option) in [("nc", "-lv"), ("nc.traditional", "-lvp"), ("ncat", "-lv")] {
+        let address = own_address();
         let host = address.ip().to_string();
         let line = if name == "nc.traditional" {
             format!("{option} 9000 -s {host}")
@@ -141,8 +141,8 @@ fn who_has_no_stdin_receives_as_the_originals_do() {
 
 #[test]
 fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
-    for (test, name, full) in [(224, "nc", false), (225, "ncat", false), (226, "ncat", true)] {
-        let address = own_address(test);
+    for (name, full) in [("nc", false), ("ncat", false), ("ncat", true)] {
+        let address = own_address();
         let host = address.ip().to_string();
         let mut command = nc(name, &["-lkv", &host, "9000"]);
         // It stays open: at its end ncat sends a FIN, which is true, and may come before the reset.
@@ -174,7 +174,7 @@ fn a_listener_whose_stdout_is_gone_does_not_go_on_losing_what_comes() {
 
 #[test]
 fn after_the_time_of_ncats_i_a_client_is_cut_and_the_status_is_2() {
-    let address = own_address(228);
+    let address = own_address();
     let host = address.ip().to_string();
     let mut listening = Listening::start(
         {

@@ -14,6 +14,7 @@ use std::io::{Read, Seek, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -107,10 +108,13 @@ struct Listening {
     address: SocketAddr,
 }
 
-/// An address of loopback that nobody else listens on: a test's own.
-fn own_address(test: u8) -> SocketAddr {
+/// An address of loopback that nobody else listens on, another one each time.
+fn own_address() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(200);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!((200..=254).contains(&next), "no address is left");
     let [high, low] = u16::try_from(std::process::id() % 65_521).unwrap_or(1).to_be_bytes();
-    SocketAddr::from(([127, test, high, low], 9000))
+    SocketAddr::from(([127, next, high, low], 9000))
 }
 
 impl Listening {
