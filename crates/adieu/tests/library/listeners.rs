@@ -5,9 +5,10 @@ use adieu::{
     Address, Endpoint, Interrupt, Limits, ListenCause, ListenError, ListenOptions, OptionError, Signal,
     SocketOptions,
 };
+use adieu_testkit::places;
 use adieu_testkit::scenario::is_wine;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
 use std::os::fd::OwnedFd as Owned;
 #[cfg(windows)]
@@ -463,17 +464,29 @@ fn every_address_takes_clients_of_both_versions_by_their_own_addresses() {
 #[test]
 fn one_version_of_every_address_is_not_the_other() {
     on_both(|arm| {
+        let (of_v4, of_v6): (IpAddr, IpAddr) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
         for (version, shown, other) in
-            [(adieu::IpVersion::V4, "0.0.0.0:", "[::1]"), (adieu::IpVersion::V6, "[::]:", "127.0.0.1")]
+            [(adieu::IpVersion::V4, "0.0.0.0:", of_v6), (adieu::IpVersion::V6, "[::]:", of_v4)]
         {
             if TcpListener::bind("[::1]:0").is_err() {
                 return;
             }
             let options = ListenOptions::new().socket(SocketOptions::new().ip_version(version));
-            let listener = arm.bind(&Endpoint::tcp("", 0), &options).expect("every address");
-            let endpoint = listener.local_endpoint().to_string();
-            let port = endpoint.strip_prefix(shown).expect("its own version's address");
-            let error = TcpStream::connect(format!("{other}:{port}")).expect_err("the other version");
+            let mut passed_over = Vec::new();
+            let (_listener, (other, _held)) = loop {
+                let listener = arm.bind(&Endpoint::tcp("", 0), &options).expect("every address");
+                let endpoint = listener.local_endpoint().to_string();
+                let port = endpoint.strip_prefix(shown).expect("its own version's address");
+                let port = port.parse().expect("a port");
+                // So that nobody else listens there.
+                match places::refusing(SocketAddr::new(other, port)) {
+                    Ok(held) => break (listener, held),
+                    Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => passed_over.push(listener),
+                    Err(error) => panic!("{error}"),
+                }
+                assert!(passed_over.len() < 100, "it has the port of both versions");
+            };
+            let error = TcpStream::connect(other).expect_err("the other version");
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
         }
     });

@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What a handler does with a connection.
@@ -270,7 +270,9 @@ pub(super) fn await_backlog(endpoint: &Endpoint, number: usize) {
         let sockets = std::fs::read_to_string("/proc/net/tcp").expect("Linux tells");
         sockets.lines().any(|line| line.contains(&port) && line.contains(&full))
     };
+    let began = Instant::now();
     while cfg!(target_os = "linux") && !is_full() {
+        assert!(began.elapsed() < BOUND, "no {number} connections wait to be accepted");
         std::thread::yield_now();
     }
 }
