@@ -141,7 +141,7 @@ fn the_log_is_json_lines_that_fit_the_schema_and_is_appended() {
         let report: Value = serde_json::from_str(line).expect("JSON");
         let faults: Vec<String> = schema.iter_errors(&report).map(|e| e.to_string()).collect();
         assert!(faults.is_empty(), "{faults:?} in {line}");
-        assert!(report["connection"]["began_at"].is_string() || report["connection"].is_object(), "{line}");
+        assert!(report["connection"]["began_at"].is_string(), "{line}");
         seen.push((report["connection_id"].as_u64(), report["result"].as_str().map(str::to_owned)));
     }
     let one = [(Some(1), "stored"), (Some(2), "stored"), (Some(3), "not_agreed")];
@@ -219,7 +219,6 @@ fn a_transfer_that_does_not_finish_in_time_is_aborted() {
 #[test]
 fn a_client_that_is_still_saying_who_it_is_when_the_signal_comes_is_heard() {
     let scene = Scene::new();
-    let file = scene.file("file", 10);
     let mut server = start(&scene, &["--grace", "20s"]);
     let hello = [&b"\x89adieu\n\x1a"[..], &[0, 4, 1, 1, 1, 0]].concat();
     let mut half = server.connect();
@@ -234,7 +233,6 @@ fn a_client_that_is_still_saying_who_it_is_when_the_signal_comes_is_heard() {
     let (status, _, heard) = server.finish();
     assert_eq!(status.code(), Some(0), "{heard}");
     assert!(heard.contains("not stored: the sender ended before it was whole"), "{heard}");
-    assert_eq!(send(&[&file, "127.0.0.1:1"]).0, Some(3));
 }
 
 #[test]
