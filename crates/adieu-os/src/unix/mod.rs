@@ -14,6 +14,7 @@ mod portable;
 #[cfg(feature = "tokio")]
 mod readiness;
 mod resolver_codes;
+mod service_manager;
 mod services;
 mod socket_file;
 mod standard;
@@ -31,6 +32,7 @@ pub use portable::*;
 #[cfg(feature = "tokio")]
 pub use readiness::{Acceptor, AsyncAcknowledgements, AsyncInterrupt};
 pub(crate) use resolver_codes::{describe_resolver_code, resolver_code_is_unique, resolver_words};
+pub use service_manager::{monotonic_micros, notify_service_manager, watchdog_timeout};
 pub use services::service_name;
 pub use socket_file::{SocketFile, bind_at, bind_to_own_name, listen_at};
 pub use standard::{
