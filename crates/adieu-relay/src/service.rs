@@ -3,27 +3,30 @@
 use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
 use crate::open::OpenConnection;
-use crate::shared::{Observer, Service, Serving, Worker};
+use crate::shared::{Control, Observer, Service, Slot, Worker};
 use crate::shutdown::Drained;
 use crate::upstream::UpstreamState;
 use crate::worker;
-use adieu::{Endpoint, Interrupt, Listener};
+use adieu::Endpoint;
 use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Relays that listen, and will accept once they [run](Self::run).
 #[must_use = "it accepts nobody before it runs"]
 pub struct Relay {
     service: Arc<Service>,
-    listeners: Vec<(Arc<Serving>, Listener)>,
+    /// What each worker will be told.
+    controls: Vec<mpsc::UnboundedReceiver<Control>>,
 }
 
 /// Asks a [`Relay`] about its connections and shuts it down, from any thread. Clones are handles of the same relay.
 #[derive(Clone)]
-pub struct Handle(Arc<Service>);
+pub struct Handle(pub(crate) Arc<Service>);
 
 impl Relay {
     /// Binds every relay, and starts nothing yet. Names of where to listen are looked up on this thread. `observer` hears of every
@@ -38,24 +41,22 @@ impl Relay {
     ) -> Result<Self, RelayError> {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let observer: Arc<Observer> = Arc::new(observer);
-        let abort = Interrupt::new().map_err(RelayError::Worker)?;
-        let mut grace = Duration::ZERO;
-        let mut listeners = Vec::new();
+        let (senders, controls) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
+        let service = Service::new(senders, observer).map_err(RelayError::Worker)?;
+        let mut slots = Vec::new();
         for config in configs {
-            grace = grace.max(config.grace);
-            listeners.push(Serving::bind(config, &observer, &abort)?);
+            slots.push(Slot::bind(config, &service)?);
         }
-        for (serving, listener) in &listeners {
-            observer(&RelayEvent::Listening { relay: &serving.name, endpoint: listener.local_endpoint() });
+        for slot in &slots {
+            service.let_workers_accept(slot)?;
         }
-        let servings = listeners.iter().map(|(serving, _)| Arc::clone(serving)).collect();
-        let service = Arc::new(Service::new(workers, servings, grace, observer, abort));
-        Ok(Self { service, listeners })
+        *service.relays.lock() = slots;
+        Ok(Self { service: Arc::new(service), controls })
     }
 
     /// Where each relay listens, with the ports that the system chose.
-    pub fn local_endpoints(&self) -> Vec<&Endpoint> {
-        self.listeners.iter().map(|(_, listener)| listener.local_endpoint()).collect()
+    pub fn local_endpoints(&self) -> Vec<Endpoint> {
+        self.handle().local_endpoints()
     }
 
     /// What asks about its connections and shuts it down.
@@ -69,17 +70,13 @@ impl Relay {
     ///
     /// A worker could not be started.
     pub fn run(self) -> Result<Drained, RelayError> {
-        let Self { service, listeners } = self;
+        let Self { service, controls } = self;
         let mut threads = Vec::new();
-        for (number, roll) in service.rolls.iter().enumerate() {
-            let mut own = Vec::new();
-            for (serving, listener) in &listeners {
-                own.push((Arc::clone(serving), listener.try_clone()?));
-            }
+        for (number, (roll, controls)) in service.rolls.iter().zip(controls).enumerate() {
             let worker =
                 Worker { service: Arc::clone(&service), roll: Arc::clone(roll), is_first: number == 0 };
             let thread = thread::Builder::new().name(format!("relay-{number}"));
-            threads.push(thread.spawn(move || worker::run(worker, own)).map_err(RelayError::Worker)?);
+            threads.push(thread.spawn(move || worker::run(worker, controls)).map_err(RelayError::Worker)?);
         }
         let mut result = Ok(());
         for thread in threads {
@@ -95,10 +92,35 @@ impl Handle {
     /// Shuts the relay down: nobody more is accepted, and what is still open after `grace` is cut. `None`: the longest of the relays'
     /// own. It does not wait: [`Relay::run`] returns when it is over. Called again, the earlier end counts.
     pub fn shutdown(&self, grace: impl Into<Option<Duration>>) {
-        let grace = grace.into().unwrap_or(self.0.grace);
+        let mut relays = self.0.relays.lock();
+        let longest = || relays.iter().map(|slot| slot.grace).max().unwrap_or_default();
+        let grace = grace.into().unwrap_or_else(longest);
         if self.0.shutdown.begin(grace) {
             (self.0.observer)(&RelayEvent::Draining { open: self.0.shutdown.open(), grace });
         }
+        // The sockets are closed once the workers have closed their handles too.
+        relays.iter_mut().for_each(|slot| slot.listener = None);
+    }
+
+    /// Where each relay listens, with the ports that the system chose. After a shutdown nowhere.
+    pub fn local_endpoints(&self) -> Vec<Endpoint> {
+        let relays = self.0.relays.lock();
+        let listeners = relays.iter().filter_map(|slot| slot.listener.as_ref());
+        listeners.map(|listener| listener.local_endpoint().clone()).collect()
+    }
+
+    /// Whether every worker answers within this time. One that does not is stuck, or has so much to do that it is as good as
+    /// stuck. Nobody answers before [`run`](Relay::run), nor after it.
+    pub fn is_responsive(&self, within: Duration) -> bool {
+        let (answer, answered) = std::sync::mpsc::channel();
+        for control in &self.0.controls {
+            if control.send(Control::Answer(answer.clone())).is_err() {
+                return false;
+            }
+        }
+        drop(answer);
+        // Each drops its own, and nobody sends anything.
+        answered.recv_timeout(within) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// The connections that are open, those that began first before the others.
@@ -110,7 +132,8 @@ impl Handle {
 
     /// How the upstreams of every relay are, in the order in which they were given.
     pub fn upstreams(&self) -> Vec<UpstreamState> {
-        self.0.servings.iter().flat_map(|serving| serving.upstreams.states(&serving.name)).collect()
+        let servings = self.0.relays.servings();
+        servings.iter().flat_map(|serving| serving.upstreams.states(&serving.name)).collect()
     }
 }
 

@@ -6,10 +6,12 @@ use crate::event::RelayEvent;
 use crate::open::Roll;
 use crate::shutdown::Shutdown;
 use crate::upstream::{HealthChange, Upstream, Upstreams};
-use adieu::{Endpoint, Interrupt, Listener, RelayOptions, ResolveError, Signal};
-use std::sync::Arc;
+use adieu::{Endpoint, Interrupt, ListenOptions, Listener, RelayOptions, ResolveError, Signal};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 /// Who is told of every event.
 pub(crate) type Observer = dyn Fn(&RelayEvent<'_>) + Send + Sync;
@@ -18,20 +20,48 @@ pub(crate) type Observer = dyn Fn(&RelayEvent<'_>) + Send + Sync;
 pub(crate) struct Service {
     pub(crate) shutdown: Shutdown,
     pub(crate) observer: Arc<Observer>,
-    abort: Interrupt,
+    pub(crate) abort: Interrupt,
+    /// Stops nothing: it keeps `abort` from stopping to accept.
+    pub(crate) accepting: Interrupt,
     ids: AtomicU64,
     pub(crate) rolls: Vec<Arc<Roll>>,
-    pub(crate) servings: Vec<Arc<Serving>>,
-    pub(crate) grace: Duration,
+    pub(crate) relays: Relays,
+    /// What each worker is told.
+    pub(crate) controls: Vec<mpsc::UnboundedSender<Control>>,
 }
 
-/// What all workers share of one relay.
+/// The relays that listen.
+#[derive(Default)]
+pub(crate) struct Relays(Mutex<Vec<Slot>>);
+
+/// One relay, for as long as it listens.
+pub(crate) struct Slot {
+    /// Where it listens, as it was configured: by this it is known again.
+    pub(crate) listen: Endpoint,
+    pub(crate) grace: Duration,
+    /// What it serves its clients with; a reload replaces it. `None`: it listens no more.
+    pub(crate) serving: watch::Sender<Option<Arc<Serving>>>,
+    /// The workers have handles of the same socket. `None`: it listens no more.
+    pub(crate) listener: Option<Listener>,
+}
+
+/// What a worker is told.
+pub(crate) enum Control {
+    /// Accept from this socket, and serve with this.
+    Listen(watch::Receiver<Option<Arc<Serving>>>, Box<Listener>),
+    /// Say that you are alive, by dropping this.
+    Answer(std::sync::mpsc::Sender<()>),
+}
+
+/// With what a relay serves its clients.
 pub(crate) struct Serving {
     pub(crate) name: Arc<str>,
+    /// Of the connections that are accepted, with what aborts them.
+    pub(crate) listen_options: ListenOptions,
     pub(crate) upstreams: Upstreams,
     resolve_every: Option<Duration>,
     /// Who is let in, and when.
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) relay: RelayOptions,
     observer: Arc<Observer>,
     abort: Interrupt,
@@ -46,15 +76,23 @@ pub(crate) struct Worker {
 }
 
 impl Service {
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
     pub(crate) fn new(
-        workers: usize,
-        servings: Vec<Arc<Serving>>,
-        grace: Duration,
+        controls: Vec<mpsc::UnboundedSender<Control>>,
         observer: Arc<Observer>,
-        abort: Interrupt,
-    ) -> Self {
-        let rolls = (0..workers).map(|_| Arc::default()).collect();
-        Self { shutdown: Shutdown::new(), observer, abort, ids: AtomicU64::new(1), rolls, servings, grace }
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            shutdown: Shutdown::new(),
+            observer,
+            abort: Interrupt::new()?,
+            accepting: Interrupt::new()?,
+            ids: AtomicU64::new(1),
+            rolls: controls.iter().map(|_| Arc::default()).collect(),
+            relays: Relays::default(),
+            controls,
+        })
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -65,17 +103,59 @@ impl Service {
     pub(crate) fn abort(&self, signal: Signal) {
         self.abort.raise(signal);
     }
+
+    /// Lets every worker accept from the socket of a relay. Nothing is begun if it fails.
+    pub(crate) fn let_workers_accept(&self, slot: &Slot) -> Result<(), RelayError> {
+        let Some(listener) = &slot.listener else { return Ok(()) };
+        let clones = self.controls.iter().map(|_| listener.try_clone()).collect::<Result<Vec<_>, _>>()?;
+        for (control, clone) in self.controls.iter().zip(clones) {
+            // A worker that is gone has said why.
+            let _ = control.send(Control::Listen(slot.serving.subscribe(), Box::new(clone)));
+        }
+        Ok(())
+    }
+}
+
+impl Relays {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What each of them serves with.
+    pub(crate) fn servings(&self) -> Vec<Arc<Serving>> {
+        self.lock().iter().filter_map(|slot| slot.serving.borrow().clone()).collect()
+    }
+}
+
+impl Slot {
+    /// Binds a relay, which nobody accepts from so far.
+    pub(crate) fn bind(config: RelayConfig, service: &Service) -> Result<Self, RelayError> {
+        let (listen, grace) = (config.listen.clone(), config.grace);
+        let listener = Listener::bind(&listen, &config.listen_options)?;
+        let serving = Serving::new(config, service, None)?;
+        (service.observer)(&RelayEvent::Listening {
+            relay: &serving.name,
+            endpoint: listener.local_endpoint(),
+        });
+        Ok(Self {
+            listen,
+            grace,
+            serving: watch::Sender::new(Some(Arc::new(serving))),
+            listener: Some(listener),
+        })
+    }
 }
 
 impl Serving {
-    pub(crate) fn bind(
+    /// `before`: what it replaces, which counted those who are inside, and knows how the upstreams are.
+    pub(crate) fn new(
         config: RelayConfig,
-        observer: &Arc<Observer>,
-        abort: &Interrupt,
-    ) -> Result<(Arc<Self>, Listener), RelayError> {
+        service: &Service,
+        before: Option<&Self>,
+    ) -> Result<Self, RelayError> {
         let RelayConfig {
             name,
-            listen,
+            listen: _,
             listen_options,
             upstreams,
             balance,
@@ -88,25 +168,28 @@ impl Serving {
         if upstreams.is_empty() {
             return Err(RelayError::NoUpstream { name });
         }
-        let name: Arc<str> = name.into();
-        // The interrupt would also stop accepting.
-        let accepting = Interrupt::new().map_err(RelayError::Worker)?;
-        let listener = Listener::bind(&listen, &listen_options)?
-            .with_options(&listen_options.interrupt(abort), &accepting);
         let with_interrupt = |upstream: Upstream| {
-            let options = upstream.options.clone().interrupt(abort);
+            let options = upstream.options.clone().interrupt(&service.abort);
             upstream.options(options)
         };
-        let serving = Self {
-            name,
-            upstreams: Upstreams::new(upstreams.into_iter().map(with_interrupt).collect(), balance, health),
-            resolve_every,
-            gate: Gate::new(admission),
-            relay,
-            observer: Arc::clone(observer),
-            abort: abort.clone(),
+        let upstreams = upstreams.into_iter().map(with_interrupt).collect();
+        let gate = match before {
+            Some(before) => {
+                before.gate.change(admission);
+                Arc::clone(&before.gate)
+            }
+            None => Arc::new(Gate::new(admission)),
         };
-        Ok((Arc::new(serving), listener))
+        Ok(Self {
+            name: name.into(),
+            listen_options: listen_options.interrupt(&service.abort),
+            upstreams: Upstreams::new(upstreams, balance, health, before.map(|before| &before.upstreams)),
+            resolve_every,
+            gate,
+            relay,
+            observer: Arc::clone(&service.observer),
+            abort: service.abort.clone(),
+        })
     }
 
     pub(crate) fn tell(&self, event: &RelayEvent<'_>) {
@@ -122,11 +205,12 @@ impl Serving {
         });
     }
 
-    /// Keeps the addresses of the upstreams' names known, by tasks of this runtime.
-    pub(crate) fn keep_names_known(self: &Arc<Self>) {
+    /// Keeps the addresses of the upstreams' names known, by tasks of this runtime that end when they are dropped.
+    pub(crate) fn keep_names_known(self: &Arc<Self>) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
         for number in self.upstreams.with_names() {
             let serving = Arc::clone(self);
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 let told = |host: &str, resolved: Result<(), &ResolveError>| {
                     let relay = &serving.name;
                     serving.tell(&match resolved {
@@ -137,6 +221,7 @@ impl Serving {
                 serving.upstreams.keep_name_known(number, serving.resolve_every, &told).await;
             });
         }
+        tasks
     }
 
     /// Whether every connection is being cut.

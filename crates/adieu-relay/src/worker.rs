@@ -7,11 +7,14 @@ use crate::admission::{Place, Turn, TurnedAway};
 use crate::config::RelayError;
 use crate::event::RelayEvent;
 use crate::session::Session;
-use crate::shared::{Serving, Worker};
+use crate::shared::{Control, Serving, Worker};
 use adieu::tokio::{Connection, Listener};
 use adieu::{Address, ListenCause, Signal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// How long to rest after accepting failed for want of descriptors or memory: they must come back first.
 const REST: Duration = Duration::from_millis(100);
@@ -20,59 +23,74 @@ const REST: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Serves until the service is shut down and everything has ended.
-pub(crate) fn run(worker: Worker, listeners: Vec<(Arc<Serving>, adieu::Listener)>) -> Result<(), RelayError> {
+pub(crate) fn run(worker: Worker, mut controls: UnboundedReceiver<Control>) -> Result<(), RelayError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(RelayError::Worker)?;
     let worker = Arc::new(worker);
     runtime.block_on(async {
-        let mut accepting = Vec::new();
-        for (serving, listener) in listeners {
-            let listener = Listener::from_std(listener)?;
-            if worker.is_first {
-                serving.keep_names_known();
+        let shutdown = &worker.service.shutdown;
+        let mut accepting = JoinSet::new();
+        loop {
+            tokio::select! {
+                // What it is told comes first, so that it accepts from every socket before it hears that nobody does any more.
+                biased;
+                Some(control) = controls.recv() => heed(control, &worker, &mut accepting),
+                () = shutdown.begun() => break,
             }
-            accepting.push(tokio::spawn(accept(Arc::clone(&worker), serving, listener)));
         }
-        for task in accepting {
-            // It fails only if it panicked.
-            let _ = task.await;
-        }
+        // They hear of it too.
+        while accepting.join_next().await.is_some() {}
         // All workers wait for the same number, so the last connection of any ends them all.
-        if !worker.service.shutdown.all_ended().await {
-            worker.service.abort(Signal::Terminate);
-            worker.service.shutdown.all_ended_by(Instant::now() + PATIENCE).await;
+        loop {
+            tokio::select! {
+                Some(control) = controls.recv() => drop(control),
+                have_ended = shutdown.all_ended() => {
+                    if !have_ended {
+                        worker.service.abort(Signal::Terminate);
+                        shutdown.all_ended_by(Instant::now() + PATIENCE).await;
+                    }
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
     })
 }
 
-/// Accepts and serves until the service is shut down.
-async fn accept(worker: Arc<Worker>, serving: Arc<Serving>, listener: Listener) {
-    let mut is_failing = false;
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = worker.service.shutdown.begun() => break,
-            accepted = async {
-                let turn = serving.gate.turn().await;
-                listener.accept().await.map(|connection| (turn, connection))
-            } => accepted,
-        };
-        match accepted {
-            Ok((turn, connection)) => {
-                is_failing = false;
-                if let Some(place) = let_in(&serving, turn, &connection) {
-                    let session = Session::begin(&worker, &serving, &connection, place);
-                    tokio::spawn(session.run(connection));
-                }
+fn heed(control: Control, worker: &Arc<Worker>, accepting: &mut JoinSet<()>) {
+    match control {
+        Control::Answer(answer) => drop(answer),
+        Control::Listen(serving, listener) => match Listener::from_std(*listener) {
+            Ok(listener) => {
+                accepting.spawn(accept(Arc::clone(worker), serving, listener));
             }
-            Err(error) if *error.cause() == ListenCause::Interrupted => break,
             Err(error) => {
-                if !std::mem::replace(&mut is_failing, true) {
+                if let Some(serving) = &*serving.borrow() {
                     serving.tell(&RelayEvent::AcceptFailed { relay: &serving.name, error: &error });
                 }
-                tokio::time::sleep(REST).await;
             }
+        },
+    }
+}
+
+/// Accepts and serves until the relay listens no more, or the service is shut down.
+async fn accept(
+    worker: Arc<Worker>,
+    mut news: watch::Receiver<Option<Arc<Serving>>>,
+    mut listener: Listener,
+) {
+    let Some(mut serving) = news.borrow_and_update().clone() else { return };
+    loop {
+        listener = listener.with_options(&serving.listen_options, &worker.service.accepting);
+        let _names = worker.is_first.then(|| serving.keep_names_known());
+        tokio::select! {
+            biased;
+            () = worker.service.shutdown.begun() => break,
+            changed = news.changed() => {
+                let next = changed.ok().and_then(|()| news.borrow_and_update().clone());
+                let Some(next) = next else { break };
+                serving = next;
+            }
+            () = accept_with(&worker, &serving, &listener) => break,
         }
     }
     // Whose connections the kernel has made is served: to close the socket would reset them.
@@ -88,6 +106,31 @@ async fn accept(worker: Arc<Worker>, serving: Arc<Serving>, listener: Listener) 
             };
             session.run(connection).await;
         });
+    }
+}
+
+/// Accepts and serves with this, until accepting is interrupted.
+async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Listener) {
+    let mut is_failing = false;
+    loop {
+        let turn = serving.gate.turn().await;
+        match listener.accept().await {
+            Ok(connection) => {
+                is_failing = false;
+                if let Some(place) = let_in(serving, turn, &connection) {
+                    let session = Session::begin(worker, serving, &connection, place);
+                    tokio::spawn(session.run(connection));
+                }
+            }
+            Err(error) if *error.cause() == ListenCause::Interrupted => return,
+            Err(error) => {
+                drop(turn);
+                if !std::mem::replace(&mut is_failing, true) {
+                    serving.tell(&RelayEvent::AcceptFailed { relay: &serving.name, error: &error });
+                }
+                tokio::time::sleep(REST).await;
+            }
+        }
     }
 }
 

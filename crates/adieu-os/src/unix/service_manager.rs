@@ -7,8 +7,8 @@
 //! Source: sd_notify(3), sd_pid_notify_with_fds(3), sd_watchdog_enabled(3).
 
 use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketType, sendmsg_addr,
-    socket_with, sockopt,
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketType,
+    sendmsg_addr, socket_with, sockopt,
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::{OsStr, OsString};
@@ -101,7 +101,10 @@ mod tests {
         };
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("WATCHDOG_USEC", "1500000")]), Some(Duration::from_millis(1500)));
-        assert_eq!(of(&[("WATCHDOG_USEC", "1500000"), ("WATCHDOG_PID", "7")]), Some(Duration::from_millis(1500)));
+        assert_eq!(
+            of(&[("WATCHDOG_USEC", "1500000"), ("WATCHDOG_PID", "7")]),
+            Some(Duration::from_millis(1500))
+        );
         assert_eq!(of(&[("WATCHDOG_USEC", "1500000"), ("WATCHDOG_PID", "8")]), None);
         assert_eq!(of(&[("WATCHDOG_USEC", "0")]), None);
         assert_eq!(of(&[("WATCHDOG_USEC", "soon")]), None);

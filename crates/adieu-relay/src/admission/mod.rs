@@ -3,19 +3,20 @@
 //! What bounds a client in time is not here: [`Limits`](adieu::Limits) of the listener's options has it, such as
 //! [`first_byte_timeout`](adieu::Limits::first_byte_timeout).
 
+mod places;
 mod rate;
 
 pub use rate::AcceptRate;
 
 use adieu::Address;
+use places::{Permit, Places};
 use rate::Bucket;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Who may connect, and how many. By default everybody.
 #[derive(Clone, Default)]
@@ -126,40 +127,65 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// The gate of one relay, which all of its workers share.
+/// The gate of one relay, which all of its workers share, for as long as it listens. Its settings may change, and those who are
+/// inside stay.
 pub(crate) struct Gate {
+    settings: RwLock<Settings>,
+    places: Arc<Places>,
+    sources: Arc<Sources>,
+}
+
+struct Settings {
     filter: Option<Filter>,
     when_full: WhenFull,
-    places: Option<Arc<Semaphore>>,
-    rate: Option<Mutex<Bucket>>,
-    sources: Option<Arc<Sources>>,
+    max_per_source: Option<NonZero<u32>>,
+    rate: Option<Arc<Mutex<Bucket>>>,
 }
 
 /// That the next client may be accepted: its place, where clients wait for one.
 #[derive(Debug, Default)]
-pub(crate) struct Turn(Option<OwnedSemaphorePermit>);
+pub(crate) struct Turn(Option<Permit>);
 
 /// The place of a client that was let in, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<Permit>,
     _source: Option<SourcePlace>,
 }
 
 impl Gate {
     pub(crate) fn new(admission: Admission) -> Self {
-        let Admission { filter, max_connections, max_per_source, accept_rate, when_full } = admission;
-        let places = |number: NonZero<u32>| {
-            let number = usize::try_from(number.get()).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-            Arc::new(Semaphore::new(number))
+        let gate = Self {
+            settings: RwLock::new(Settings {
+                filter: None,
+                when_full: WhenFull::Wait,
+                max_per_source: None,
+                rate: None,
+            }),
+            places: Arc::new(Places::new()),
+            sources: Arc::default(),
         };
-        Self {
-            filter,
-            when_full,
-            places: max_connections.map(places),
-            rate: accept_rate.map(|rate| Mutex::new(Bucket::new(rate))),
-            sources: max_per_source.map(|most| Arc::new(Sources { most, open: Mutex::default() })),
-        }
+        gate.change(admission);
+        gate
+    }
+
+    /// Counts by these settings from now on. Nobody who is inside has to leave; connections that came before there was a bound for
+    /// sources do not count for it.
+    pub(crate) fn change(&self, admission: Admission) {
+        let Admission { filter, max_connections, max_per_source, accept_rate, when_full } = admission;
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let is_same = |bucket: &Arc<Mutex<Bucket>>| {
+            Some(bucket.lock().unwrap_or_else(PoisonError::into_inner).rate()) == accept_rate
+        };
+        let rate = settings.rate.take().filter(is_same);
+        let rate = rate.or_else(|| accept_rate.map(|rate| Arc::new(Mutex::new(Bucket::new(rate)))));
+        *settings = Settings { filter, when_full, max_per_source, rate };
+        drop(settings);
+        self.places.set(max_connections);
+    }
+
+    fn settings(&self) -> RwLockReadGuard<'_, Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until one more client may be accepted. Where the clients beyond the bounds are reset instead, and where there are no
@@ -167,39 +193,42 @@ impl Gate {
     ///
     /// The turn is used for the next client, whenever that comes. Several workers may each hold one.
     pub(crate) async fn turn(&self) -> Turn {
-        if self.when_full == WhenFull::Reset {
+        if self.settings().when_full == WhenFull::Reset {
             return Turn::default();
         }
-        let permit = match &self.places {
-            // It fails only if the semaphore is closed, which nobody does.
-            Some(places) => Arc::clone(places).acquire_owned().await.ok(),
-            None => None,
-        };
-        while let Err(at) = self.take_of_rate() {
-            tokio::time::sleep_until(at.into()).await;
+        let permit = self.places.wait().await;
+        loop {
+            // The lock is not held while it waits.
+            let taken = self.settings().take_of_rate();
+            match taken {
+                Ok(()) => return Turn(permit),
+                Err(at) => tokio::time::sleep_until(at.into()).await,
+            }
         }
-        Turn(permit)
     }
 
     /// Lets a client that was accepted in, or says why it is not.
     pub(crate) fn admit(&self, turn: Turn, client: &Address) -> Result<Place, TurnedAway> {
-        if self.filter.as_ref().is_some_and(|lets_in| !lets_in(client)) {
+        let settings = self.settings();
+        if settings.filter.as_ref().is_some_and(|lets_in| !lets_in(client)) {
             return Err(TurnedAway::NotLetIn);
         }
         let mut permit = turn.0;
-        if self.when_full == WhenFull::Reset {
-            if let Some(places) = &self.places {
-                permit = Some(Arc::clone(places).try_acquire_owned().map_err(|_| TurnedAway::Full)?);
-            }
-            self.take_of_rate().map_err(|_| TurnedAway::TooFast)?;
+        if settings.when_full == WhenFull::Reset {
+            permit = Some(permit.or_else(|| self.places.take()).ok_or(TurnedAway::Full)?);
+            settings.take_of_rate().map_err(|_| TurnedAway::TooFast)?;
         }
-        let source = match (&self.sources, source_of(client)) {
-            (Some(sources), Some(source)) => Some(sources.enter(source).ok_or(TurnedAway::SourceFull)?),
+        let source = match (settings.max_per_source, source_of(client)) {
+            (Some(most), Some(source)) => {
+                Some(self.sources.enter(source, most).ok_or(TurnedAway::SourceFull)?)
+            }
             _ => None,
         };
         Ok(Place { _permit: permit, _source: source })
     }
+}
 
+impl Settings {
     fn take_of_rate(&self) -> Result<(), Instant> {
         let Some(rate) = &self.rate else { return Ok(()) };
         rate.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())
@@ -216,18 +245,15 @@ fn source_of(client: &Address) -> Option<IpAddr> {
 }
 
 /// How many connections each source has open. Sources without any are not in it.
-#[derive(Debug)]
-struct Sources {
-    most: NonZero<u32>,
-    open: Mutex<HashMap<IpAddr, u32>>,
-}
+#[derive(Debug, Default)]
+struct Sources(Mutex<HashMap<IpAddr, u32>>);
 
 impl Sources {
     /// Counts a connection of this source. `None`: it has as many as it may have.
-    fn enter(self: &Arc<Self>, source: IpAddr) -> Option<SourcePlace> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+    fn enter(self: &Arc<Self>, source: IpAddr, most: NonZero<u32>) -> Option<SourcePlace> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(source).or_insert(0);
-        if *count >= self.most.get() {
+        if *count >= most.get() {
             return None;
         }
         *count += 1;
@@ -244,7 +270,7 @@ struct SourcePlace {
 
 impl Drop for SourcePlace {
     fn drop(&mut self) {
-        let mut open = self.sources.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.sources.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.source) {
             *count -= 1;
             if *count == 0 {
@@ -317,7 +343,7 @@ mod tests {
         let unix = [Address::Unnamed, Address::Unnamed];
         assert!(unix.map(|client| gate.admit(Turn::default(), &client)).iter().all(Result::is_ok));
         // Nothing is kept of sources without a connection.
-        let sources = gate.sources.as_ref().expect("a bound").open.lock().expect("no panic").len();
+        let sources = gate.sources.0.lock().expect("no panic").len();
         assert_eq!(sources, 3);
     }
 
@@ -341,6 +367,28 @@ mod tests {
             .when_full(WhenFull::Reset);
         let gate = Gate::new(admission);
         assert_eq!(admit(&gate, "192.0.2.66").err(), Some(TurnedAway::NotLetIn));
+        assert!(admit(&gate, "192.0.2.1").is_ok());
+    }
+
+    #[test]
+    fn changed_settings_count_those_who_are_inside() {
+        let gate = Gate::new(Admission::new().max_connections(NonZero::new(3)));
+        let place = || gate.admit(turn_now(&gate).expect("a place"), &at("192.0.2.1")).expect("it is let in");
+        let mut inside: Vec<Place> = (0..3).map(|_| place()).collect();
+        gate.change(Admission::new().max_connections(NonZero::new(1)));
+        for _ in 0..2 {
+            assert!(turn_now(&gate).is_none());
+            inside.pop();
+        }
+        assert!(turn_now(&gate).is_none(), "one is inside, and one may be");
+        gate.change(Admission::new().max_connections(NonZero::new(2)));
+        inside.push(place());
+        assert!(turn_now(&gate).is_none());
+        gate.change(Admission::new());
+        inside.extend((0..100).map(|_| place()));
+        gate.change(Admission::new().max_connections(NonZero::new(2)).when_full(WhenFull::Reset));
+        assert_eq!(admit(&gate, "192.0.2.1").err(), Some(TurnedAway::Full));
+        inside.truncate(1);
         assert!(admit(&gate, "192.0.2.1").is_ok());
     }
 }

@@ -47,6 +47,10 @@ impl Bucket {
         Self { rate, used_until: None }
     }
 
+    pub(super) fn rate(&self) -> AcceptRate {
+        self.rate
+    }
+
     /// Takes the place of one client. Otherwise it says when there is one.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         let AcceptRate { each, burst } = self.rate;

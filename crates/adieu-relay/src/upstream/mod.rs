@@ -52,7 +52,7 @@ impl Upstream {
 /// The upstreams of a relay or a route, shared by its sessions.
 pub(crate) struct Upstreams {
     all: Vec<Upstream>,
-    names: Vec<Option<Name>>,
+    names: Vec<Option<Arc<Name>>>,
     balance: Balance,
     table: Mutex<Table>,
 }
@@ -84,11 +84,19 @@ pub struct UpstreamState {
 }
 
 impl Upstreams {
-    /// These upstreams, all of them up.
-    pub(crate) fn new(all: Vec<Upstream>, balance: Balance, health: Health) -> Self {
+    /// These upstreams, all of them up; or as they were in the place of `before`, if they were there.
+    pub(crate) fn new(all: Vec<Upstream>, balance: Balance, health: Health, before: Option<&Self>) -> Self {
         let shown: Vec<String> = all.iter().map(|one| one.endpoint.to_string()).collect();
-        let table = Table::new(balance, health, shown.iter().map(String::as_str));
-        let names = all.iter().map(|one| Name::of(&one.endpoint)).collect();
+        let mut table = Table::new(balance, health, shown.iter().map(String::as_str));
+        if let Some(before) = before {
+            table.inherit(&before.table());
+        }
+        let name_of = |endpoint: &Endpoint| {
+            let name = Name::of(endpoint)?;
+            let known = before.and_then(|before| before.names.iter().flatten().find(|one| name.is_same(one)));
+            Some(known.map_or_else(|| Arc::new(name), Arc::clone))
+        };
+        let names = all.iter().map(|one| name_of(&one.endpoint)).collect();
         Self { all, names, balance, table: Mutex::new(table) }
     }
 
@@ -101,7 +109,7 @@ impl Upstreams {
     /// long as the resolver answers; `None` asks once. `told` hears when the resolver begins to fail for the name, and when it
     /// answers again.
     ///
-    /// Clients of an upstream with a name wait until this has had a first answer.
+    /// Clients of an upstream with a name wait for a moment until this has had a first answer.
     pub(crate) async fn keep_name_known(&self, number: usize, every: Option<Duration>, told: Told<'_>) {
         if let Some(name) = &self.names[number] {
             name.keep_known(every, told).await;
@@ -174,12 +182,13 @@ impl<'a> Picked<'a> {
 
     async fn try_to_connect(&self, options: &ConnectOptions) -> Result<Connection, UpstreamError> {
         let endpoint = &self.upstream().endpoint;
-        let connected = match &self.upstreams.names[self.number] {
+        let addresses = match &self.upstreams.names[self.number] {
+            None => None,
+            Some(name) => name.addresses(self.client).await.transpose().map_err(UpstreamError::Resolve)?,
+        };
+        let connected = match addresses {
             None => connect(endpoint, options).await,
-            Some(name) => {
-                let addresses = name.addresses(self.client).await.map_err(UpstreamError::Resolve)?;
-                connect(endpoint, &options.clone().addresses(addresses)).await
-            }
+            Some(addresses) => connect(endpoint, &options.clone().addresses(addresses)).await,
         };
         connected.map_err(UpstreamError::Connect)
     }

@@ -14,6 +14,9 @@ use tokio::sync::watch;
 /// How soon the resolver is asked again after it has failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long a client waits for the resolver's first answer. After that it asks by itself, within the connect timeout.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
 /// An answer of the resolver: the addresses in the order in which to try them.
 type Answer = Result<Arc<[SocketAddr]>, ResolveError>;
 
@@ -49,6 +52,11 @@ impl Name {
         })
     }
 
+    /// Whether another is the same name.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (&self.host, self.port) == (&other.host, other.port)
+    }
+
     /// Looks the name up again and again, for as long as it is polled. `every` bounds the age of an answer, as long as the
     /// resolver answers. `None`: the first answer is kept.
     pub(super) async fn keep_known(&self, every: Option<Duration>, told: Told<'_>) {
@@ -81,7 +89,8 @@ impl Name {
         self.is_asked.send_replace(true);
     }
 
-    /// The addresses for one connection, in the order in which to try them. It waits only for the first answer.
+    /// The addresses for one connection, in the order in which to try them. It waits only for the first answer, and not for long:
+    /// `None`, there is none so far.
     ///
     /// Of several addresses of one IP version, each connection begins with another: with the next one, or with `client` with the
     /// one that belongs to this client. Which version comes first is the resolver's choice.
@@ -89,18 +98,20 @@ impl Name {
     /// # Errors
     ///
     /// The resolver has given no address so far, and this is what it said last.
-    pub(super) async fn addresses(&self, client: Option<IpAddr>) -> Result<Vec<SocketAddr>, ResolveError> {
+    pub(super) async fn addresses(
+        &self,
+        client: Option<IpAddr>,
+    ) -> Option<Result<Vec<SocketAddr>, ResolveError>> {
         if !*self.is_asked.borrow() {
-            // It fails only if the sender is gone, which is ours.
-            let _ = self.is_asked.subscribe().wait_for(|is_asked| *is_asked).await;
+            let mut watching = self.is_asked.subscribe();
+            let asked = watching.wait_for(|is_asked| *is_asked);
+            let _ = tokio::time::timeout(FIRST_ANSWER, asked).await;
         }
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let addresses = match &*known {
-            Some(answer) => Arc::clone(answer.as_ref().map_err(ResolveError::clone)?),
-            None => return Err(ResolveError::NoAddress),
+        let answer = self.known.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let in_turn = |addresses: Arc<[SocketAddr]>| {
+            in_turn(&addresses, client, || self.turn.fetch_add(1, Ordering::Relaxed))
         };
-        drop(known);
-        Ok(in_turn(&addresses, client, || self.turn.fetch_add(1, Ordering::Relaxed)))
+        Some(answer.map(in_turn))
     }
 }
 
@@ -184,12 +195,12 @@ mod tests {
     async fn an_old_answer_outlives_a_resolver_that_fails_and_an_error_does_not_outlive_an_answer() {
         let name = Name::of(&Endpoint::tcp("name.invalid", 80)).expect("a name");
         name.note(Err(ResolveError::NoAddress));
-        assert_eq!(name.addresses(None).await, Err(ResolveError::NoAddress));
+        assert_eq!(name.addresses(None).await, Some(Err(ResolveError::NoAddress)));
         name.note(Ok(Arc::from([at("192.0.2.1")])));
         name.note(Err(ResolveError::ThreadDied));
-        assert_eq!(name.addresses(None).await, Ok(vec![at("192.0.2.1")]));
+        assert_eq!(name.addresses(None).await, Some(Ok(vec![at("192.0.2.1")])));
         name.note(Ok(Arc::from([at("192.0.2.2")])));
-        assert_eq!(name.addresses(None).await, Ok(vec![at("192.0.2.2")]));
+        assert_eq!(name.addresses(None).await, Some(Ok(vec![at("192.0.2.2")])));
     }
 
     #[tokio::test]
@@ -200,13 +211,14 @@ mod tests {
             told.lock().expect("no panic").push((host.to_owned(), how.is_ok()));
         };
         let every = Some(Duration::from_millis(1));
+        assert_eq!(tokio::time::timeout(Duration::ZERO, name.addresses(None)).await.ok(), None);
         let first = tokio::time::timeout(Duration::from_secs(60), async {
             tokio::select! {
                 () = name.keep_known(every, &note) => unreachable!("it goes on for ever"),
                 first = name.addresses(None) => first,
             }
         });
-        assert!(first.await.expect("in time").is_err());
+        assert!(matches!(first.await.expect("in time"), Some(Err(_))));
         assert_eq!(*told.lock().expect("no panic"), [("name.invalid".to_owned(), false)]);
     }
 

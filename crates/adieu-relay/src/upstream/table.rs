@@ -4,6 +4,8 @@ use super::balance::{Balance, affinity, hash_of, mix};
 use super::health::{FULL, Health, HealthChange, State};
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// The upstreams that one client has tried. They are not tried again for it.
@@ -25,13 +27,19 @@ pub(super) struct Table {
 struct Member {
     /// What the client's hash is compared with.
     seed: u64,
-    /// Connections that are open or being made.
-    open: u64,
+    /// Connections that are open or being made, those of the tables before this one too.
+    open: Arc<AtomicU64>,
     state: State,
     /// What it has coming in a round: see [`Table::next_in_turn`].
     credit: i64,
     /// When somebody began to connect to it.
     tried_at: Option<Instant>,
+}
+
+impl Member {
+    fn open(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
+    }
 }
 
 impl Table {
@@ -46,9 +54,21 @@ impl Table {
             // The same endpoint given twice is two upstreams.
             let times = given.entry(name).and_modify(|times| *times += 1).or_default();
             let seed = mix(hash_of(name.as_bytes()).wrapping_add(*times));
-            Member { seed, open: 0, state: State::NEW, credit: 0, tried_at: None }
+            Member { seed, open: Arc::default(), state: State::NEW, credit: 0, tried_at: None }
         });
         Self { balance, health, members: members.collect() }
+    }
+
+    /// What is known of upstreams that another table has too is known here: how they are, and how many connections are open.
+    pub(super) fn inherit(&mut self, other: &Self) {
+        for member in &mut self.members {
+            if let Some(same) = other.members.iter().find(|one| one.seed == member.seed) {
+                (member.open, member.state, member.tried_at) =
+                    (Arc::clone(&same.open), same.state, same.tried_at);
+                // Whoever tries it tells the other table.
+                member.state.given_up();
+            }
+        }
     }
 
     /// Chooses an upstream for a client, and counts a connection of it. `None`: it has tried every one that is worth it.
@@ -71,7 +91,7 @@ impl Table {
             self.choose(&shares, client)
         };
         let member = &mut self.members[number];
-        member.open += 1;
+        member.open.fetch_add(1, Ordering::Relaxed);
         member.tried_at = Some(now);
         member.state.begun();
         tried.numbers.push(number);
@@ -89,7 +109,7 @@ impl Table {
             (Balance::Least, _) => {
                 // The fewest connections for its share, compared as fractions.
                 let load =
-                    |(number, share): &(usize, u32)| (self.members[*number].open + 1, u64::from(*share));
+                    |(number, share): &(usize, u32)| (self.members[*number].open() + 1, u64::from(*share));
                 let is_less = |(a, of_a): (u64, u64), (b, of_b): (u64, u64)| a * of_b < b * of_a;
                 let least = shares[1..]
                     .iter()
@@ -160,14 +180,13 @@ impl Table {
 
     /// A connection that was picked is over, or was never made.
     pub(super) fn left(&mut self, number: usize) {
-        let open = &mut self.members[number].open;
-        *open = open.saturating_sub(1);
+        self.members[number].open.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Whether this upstream is up, and how many of its connections are open or being made.
     pub(super) fn look(&self, number: usize) -> (bool, u64) {
         let member = &self.members[number];
-        (member.state.is_up(), member.open)
+        (member.state.is_up(), member.open())
     }
 }
 

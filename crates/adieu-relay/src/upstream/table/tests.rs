@@ -207,6 +207,21 @@ fn the_order_of_the_upstreams_does_not_matter_to_a_client() {
     assert!((400..600).contains(&of_first), "{of_first}");
 }
 
+#[test]
+fn a_table_that_follows_another_knows_what_that_knew() {
+    let (mut old, now) = (table(Balance::RoundRobin, 3), Instant::now());
+    old.first(None, now);
+    let number = old.first(None, now);
+    old.fail(number, now);
+    let listed = names(3);
+    let reordered = [&*listed[2], &*listed[1], "192.0.2.9:80", &*listed[0]];
+    let mut new = Table::new(Balance::Least, Health::default(), reordered);
+    new.inherit(&old);
+    assert_eq!([0, 1, 2, 3].map(|number| new.look(number)), [(true, 0), (false, 0), (true, 0), (true, 1)]);
+    old.left(0);
+    assert_eq!(new.look(3), (true, 0), "a connection from before is counted until it is over");
+}
+
 /// What can happen to a table.
 #[derive(Debug, Clone)]
 enum Step {

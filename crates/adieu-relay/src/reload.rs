@@ -1,0 +1,85 @@
+//! New settings for a service that runs: no connection ends by it, and a socket whose relay stays never stops listening.
+
+use crate::config::{RelayConfig, RelayError};
+use crate::service::Handle;
+use crate::shared::{Serving, Slot};
+use std::sync::Arc;
+
+/// What a reload has changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reloaded {
+    /// How many relays listen where they did, with their new settings.
+    pub kept: usize,
+    /// How many listen from now on.
+    pub added: usize,
+    /// How many listen no more. The connections that they have go on.
+    pub removed: usize,
+}
+
+impl Handle {
+    /// Goes on with these relays in the place of those that there are.
+    ///
+    /// A relay that is to listen on the same endpoint, as it is written, keeps its socket: it is never closed, so no client is
+    /// refused, and what was asked of the socket itself stays as it was. Its next client is served with the new settings. What is
+    /// known of an upstream stays known, and those who are inside count for the new bounds. Connections that are open go on with
+    /// the settings that they began with.
+    ///
+    /// A relay that is not named any more listens no more, after it has taken those whose connections the kernel has made. New
+    /// ones are bound first, so an address cannot go from one relay to another that is written otherwise.
+    ///
+    /// After a [shutdown](Self::shutdown) it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A relay has no upstream, or a new one cannot listen. Nothing has changed then.
+    pub fn reload(&self, configs: impl IntoIterator<Item = RelayConfig>) -> Result<Reloaded, RelayError> {
+        let service = &self.0;
+        let mut relays = service.relays.lock();
+        if service.shutdown.has_begun() {
+            return Ok(Reloaded::default());
+        }
+        let mut is_kept = vec![false; relays.len()];
+        let (mut kept, mut added) = (Vec::new(), Vec::new());
+        for config in configs {
+            if config.upstreams.is_empty() {
+                return Err(RelayError::NoUpstream { name: config.name });
+            }
+            let same =
+                (0..relays.len()).find(|place| !is_kept[*place] && relays[*place].listen == config.listen);
+            match same {
+                Some(place) => {
+                    is_kept[place] = true;
+                    kept.push((place, config));
+                }
+                None => added.push(Slot::bind(config, service)?),
+            }
+        }
+        // What can fail is over once the workers have their handles.
+        for slot in &added {
+            service.let_workers_accept(slot)?;
+        }
+        let reloaded = Reloaded {
+            kept: kept.len(),
+            added: added.len(),
+            removed: is_kept.iter().filter(|is_kept| !**is_kept).count(),
+        };
+        for (place, config) in kept {
+            let slot = &mut relays[place];
+            slot.grace = config.grace;
+            let before = slot.serving.borrow().clone();
+            let serving = Serving::new(config, service, before.as_deref())?;
+            slot.serving.send_replace(Some(Arc::new(serving)));
+        }
+        let mut is_kept = is_kept.into_iter();
+        relays.retain(|slot| {
+            let stays = is_kept.next().unwrap_or(true);
+            if !stays {
+                slot.serving.send_replace(None);
+            }
+            stays
+        });
+        relays.extend(added);
+        Ok(reloaded)
+    }
+}
