@@ -152,8 +152,6 @@ pub(super) struct Tls {
     pub(super) alpn: Vec<String>,
     /// A listener demands a certificate of its clients (`-T clientcert`).
     pub(super) wants_client_certificate: bool,
-    /// OpenBSD's `-Z`: the peer's certificate is written to this file.
-    pub(super) save_peer_certificate: Option<PathBuf>,
     /// Versions, `None` for the default.
     pub(super) only_version: Option<TlsVersion>,
 }
@@ -210,8 +208,6 @@ pub(super) struct SocketChoices {
     pub(super) ttl: Option<u8>,
     /// `-m`: the least TTL or hop limit of what we take.
     pub(super) min_ttl: Option<u8>,
-    /// `-V`: SO_RTABLE, which only systems with a routing table per socket have.
-    pub(super) routing_table: Option<u32>,
     /// `-b`: SO_BROADCAST.
     pub(super) broadcast: bool,
     /// `-k` of the traditional netcat: SO_KEEPALIVE.

@@ -172,7 +172,6 @@ impl Options<'_> {
             'C' => tls.certificate = Some(PathBuf::from(given.word())),
             'K' => tls.key = Some(PathBuf::from(given.word())),
             'R' => tls.roots = Some(PathBuf::from(given.word())),
-            'Z' => tls.save_peer_certificate = Some(PathBuf::from(given.word())),
             'e' => tls.server_name = Some(given.text()),
             _ => tls.pin = Some(given.text()),
         }

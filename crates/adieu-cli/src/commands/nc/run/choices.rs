@@ -165,16 +165,9 @@ pub(super) fn set(choices: &SocketChoices, socket: &SockRef<'_>) -> io::Result<(
         type_of_service,
         ttl,
         min_ttl,
-        routing_table,
         broadcast,
         keep_alive,
     } = *choices;
-    let refuse = |what: &str| {
-        Err(io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not there on this system")))
-    };
-    if routing_table.is_some() {
-        return refuse("a routing table for a socket");
-    }
     if debug {
         adieu_os::set_debug(socket)?;
     }
@@ -209,22 +202,8 @@ pub(super) fn set(choices: &SocketChoices, socket: &SockRef<'_>) -> io::Result<(
 ///
 /// A sentence: a file cannot be read, or something is asked for that is not there.
 pub(super) fn tls_client(tls: &Tls) -> Result<ClientConfig, String> {
-    let Tls {
-        verify,
-        server_name,
-        certificate,
-        key,
-        roots,
-        pin,
-        alpn,
-        only_version,
-        save_peer_certificate,
-        ..
-    } = tls;
+    let Tls { verify, server_name, certificate, key, roots, pin, alpn, only_version, .. } = tls;
     refuse_version(*only_version)?;
-    if save_peer_certificate.is_some() {
-        return Err("saving the peer's certificate is not supported".into());
-    }
     let mut client = Client::new();
     if let Some(name) = server_name {
         client = client.server_name(name.clone());
@@ -298,8 +277,7 @@ fn refuse_version(version: Option<TlsVersion>) -> Result<(), String> {
 /// A sentence.
 pub(super) fn proxy(proxy: &Proxy) -> Result<adieu::Proxy, String> {
     let scheme = match (proxy.kind, proxy.resolves) {
-        (ProxyKind::Socks4, false) => "socks4",
-        (ProxyKind::Socks4, true) => "socks4a",
+        (ProxyKind::Socks4, _) => "socks4",
         (ProxyKind::Socks5, false) => "socks5",
         (ProxyKind::Socks5, true) => "socks5h",
         (ProxyKind::HttpConnect, _) => "http",
