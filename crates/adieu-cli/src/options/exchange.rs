@@ -34,14 +34,15 @@ pub(crate) struct Exchange {
           value_parser = PathBufValueParser::new().try_map(dump_file), add = Rules::new().also_over_udp())]
     pub(crate) dump: Option<PathBuf>,
 
-    /// Throw away what the peer sends. After everything is acknowledged, the peer has 5s to end its side (then exit 8)
+    /// Throw away what the peer sends. After everything is acknowledged, the peer has 5s to end its side (then exit 8).
+    /// Over UDP nothing is acknowledged, and --silence is the end
     #[arg(long, env = "ADIEU_SEND_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with = "recv_only",
           add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("output")]))]
     pub(crate) send_only: bool,
 
     /// Send nothing and leave stdin alone. Our sending side is shut down after the peer's, so a peer that stops when it reads EOF is
-    /// not cut; with </dev/null it is shut down at once
+    /// not cut; with </dev/null it is shut down at once. Over UDP --silence is the end
     #[arg(long, env = "ADIEU_RECV_ONLY", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(),
           add = Rules::new().also_over_udp().meaningless_with(&[With::Any("echo"), With::Any("exec")]))]

@@ -40,8 +40,8 @@ pub(crate) struct Timers {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Time limits")]
 pub(crate) struct Silence {
-    /// Over UDP nobody says that he has ended: once stdin has, finish when nothing has passed for this long; "none" goes on until
-    /// a signal or --deadline. With --idle-timeout an answer is expected, and none at all is a time-out [default: 2s, with
+    /// Finish once stdin has ended and no datagram has passed for this long; "none" goes on until a signal or --deadline. UDP has
+    /// no end of its own. With --idle-timeout an answer is expected, and none at all is a timeout [default: 2s, with
     /// listen --output 30s, with --keep-open none]
     #[arg(long, value_name = "DURATION", env = "ADIEU_SILENCE", value_parser = grace, hide_env_values = true,
           add = Rules::new().only_over_udp())]

@@ -333,7 +333,7 @@ fn an_output_that_takes_one_file_is_refused() {
     let file = scene.file("file", 10);
     for (args, words) in [
         (&["--output", "-"][..], "is stdout"),
-        (&["--output", &file], "is none"),
+        (&["--output", &file], "is not a directory"),
         (&["--output", &scene.word("new")], "it is made"),
         (&["--output", &scene.word("d/"), "--connect"], "--connect"),
         (&["--output", &scene.word("d/"), "--retry"], "--retry"),

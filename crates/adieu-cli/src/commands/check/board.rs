@@ -1,4 +1,5 @@
-//! What is to be tried, when, and what came of it: shared by the threads that try, the one that says it, and the one that waits.
+//! The schedule and the results of a check: which target is tried when, and what came of it. The threads that try, the one that
+//! prints and the one that waits share it.
 //!
 //! Nothing is connected or said here. Only what is tried again is kept per target.
 

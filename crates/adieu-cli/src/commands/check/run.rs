@@ -15,7 +15,7 @@ use crate::exit::ExitStatus;
 use crate::options::durations::Grace;
 use crate::os::signals;
 use crate::printer::{Printer, complain};
-use crate::{os, said, steps};
+use crate::{said, steps};
 use adieu::{Ending, Endpoint, Event, Interrupt, Missing, describe_error};
 use indicatif::ProgressBar;
 use std::io;
@@ -31,8 +31,8 @@ const FRAME: Duration = Duration::from_millis(100);
 /// Longer than anything is waited for without looking again.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
-/// What we have open besides the attempts: stdio, the interrupt, signals, a file, what was inherited.
-const OTHER_DESCRIPTORS: usize = 24;
+/// What is opened besides the attempts: signals, and what is looked at in passing.
+const IN_PASSING: usize = 16;
 
 /// What one attempt has open: a socket, and the watch for the acknowledgement of its end; where a name is resolved or a proxy is
 /// asked, a second address's socket and the resolver's.
@@ -148,7 +148,7 @@ fn summary(totals: Totals) -> String {
     };
     match unknown {
         0 => {}
-        _ if unknown == all => text = format!("of none of {all} it can be told"),
+        _ if unknown == all => text = format!("whether any of the {all} is open cannot be told"),
         _ => text += &format!(", of {unknown} it cannot be told"),
     }
     text
@@ -157,11 +157,12 @@ fn summary(totals: Totals) -> String {
 /// How many attempts are made at the same time.
 fn at_once(targets: &Targets, parallel: usize, printer: &Printer) -> usize {
     let wanted = parallel.min(targets.len());
-    let Some(limit) = os::descriptor_limit() else { return wanted };
     let each = if targets.has_names() { DESCRIPTORS_WITH_NAMES } else { DESCRIPTORS };
-    let possible = (limit.saturating_sub(OTHER_DESCRIPTORS) / each).max(1);
+    let possible = (adieu_os::free_descriptors().saturating_sub(IN_PASSING) / each).max(1);
     if possible < wanted && printer.is_verbose() {
-        printer.say(&format!("{possible} attempts at the same time: the limit of descriptors is {limit}"));
+        printer.say(&format!(
+            "{possible} attempts at the same time: there are descriptors for no more (ulimit -n)"
+        ));
     }
     wanted.min(possible)
 }

@@ -68,10 +68,10 @@ fn check_directory(output: &Path) -> Result<(), NoPlan> {
         _ if output.as_os_str() == "-" => "is stdout".to_owned(),
         Ok(there) if there.is_dir() => return Ok(()),
         Err(_) if is_named_so(output) => return Ok(()),
-        Ok(_) => "is none".to_owned(),
+        Ok(_) => "is not a directory".to_owned(),
         Err(_) => format!("is not there: make it, or write {shown}/, and it is made"),
     };
-    Err(NoPlan::refused(format!("with --keep-open, --output is a directory, and {shown} {is}")))
+    Err(NoPlan::refused(format!("with --keep-open, --output has to be a directory: {shown} {is}")))
 }
 
 /// Whether it is written as a directory is, with a separator at its end.

@@ -13,12 +13,6 @@ mod standard;
 pub(crate) use orphans::leave_to_another;
 pub(crate) use standard::check_standard;
 
-/// How many descriptors this process may have. `None`: there is no limit.
-pub(crate) fn descriptor_limit() -> Option<usize> {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
-    usize::try_from(limit).ok()
-}
-
 /// A command line, as the system's shell reads it.
 pub(crate) fn shell(line: &str) -> std::process::Command {
     let mut command = std::process::Command::new("/bin/sh");

@@ -5,12 +5,6 @@ mod standard;
 
 pub(crate) use standard::check_standard;
 
-/// How many descriptors this process may have: there is no limit of its own here.
-#[allow(clippy::unnecessary_wraps, reason = "Unix has one")]
-pub(crate) fn descriptor_limit() -> Option<usize> {
-    None
-}
-
 /// A command line, as the system's shell reads it.
 pub(crate) fn shell(line: &str) -> std::process::Command {
     use std::os::windows::process::CommandExt;
