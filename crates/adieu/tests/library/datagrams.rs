@@ -7,8 +7,8 @@ mod unix;
 use adieu::datagram::{self, Answer, Bound, Exchange, Probe};
 use adieu::exchange::{ExchangeOptions, Input, Output, Way};
 use adieu::{
-    ConnectOptions, Ending, Endpoint, Interrupt, Limits, ListenOptions, LocalEnd, Report, Role, Signal,
-    Timer, Transport,
+    ConnectOptions, Ending, Endpoint, Event, Interrupt, Limits, ListenOptions, LocalEnd, Report, Role,
+    Signal, Timer, Transport,
 };
 use adieu_testkit::scenario::is_wine;
 use std::net::UdpSocket;
@@ -327,7 +327,7 @@ fn what_was_dropped_is_known_where_the_system_tells_it() {
 
 #[test]
 fn a_name_is_tried_at_each_of_its_addresses() {
-    // `localhost` is ::1 first, where nobody receives.
+    // The first is ::1, where nobody receives.
     let (server, endpoint) = socket("127.0.0.1");
     let Endpoint::Udp { port, .. } = endpoint else { panic!("it is one of UDP") };
     let Ok(first) = UdpSocket::bind(("::1", port)) else { return };
@@ -337,11 +337,22 @@ fn a_name_is_tried_at_each_of_its_addresses() {
         server.send_to(b"here", from).expect("loopback");
         n
     });
+    let (tell, told) = mpsc::channel();
+    let addresses = ["[::1]:1", "127.0.0.1:1"].map(|address| address.parse().expect("an address"));
+    let options = options().addresses(addresses).observer(move |at, event| {
+        if let Event::Connected { .. } = event {
+            tell.send(at).expect("it is asked for below");
+        }
+    });
     let (output, answer) = Output::to_vec(64);
-    let peer = connect(&Endpoint::udp("localhost", port));
+    let peer = datagram::connect(&Endpoint::udp("two.example", port), &options).expect("loopback");
     let report = Exchange::new().receive_limit(1).run(peer, Input::from_bytes("where?"), output);
     assert_eq!((answering.join().expect("no panic"), answer.into_vec()), (6, b"here".to_vec()), "{report}");
     assert_eq!(counts(&report), (1, 0, 1));
+    // It was accepted for the address that has answered, and not for the one before.
+    let last = told.try_iter().last().expect("it had an address").as_micros();
+    let accepted = report.first_accepted_after.expect("it was").as_micros();
+    assert!(accepted >= last, "{accepted} {last}: {report:?}");
 }
 
 #[test]

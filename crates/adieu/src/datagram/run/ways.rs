@@ -372,10 +372,11 @@ impl Run {
             let again = kept.drain(..).map(|bytes| Outgoing { bytes, to: None });
             let waiting: Vec<_> = self.outgoing.drain(..).collect();
             self.outgoing.extend(again.chain(waiting));
-            self.counted = Datagrams::default();
-            self.accepted = 0;
+            // It begins anew: what the address before took, and when, is nothing to this one.
+            let now = self.session.now();
+            (self.counted, self.accepted, self.first_accepted) = (Datagrams::default(), 0, None);
+            (self.connected, self.last_passed) = (Some(now), now);
             (self.may_receive, self.may_send) = (true, true);
-            self.last_passed = self.session.left.start.elapsed();
             self.session.note_addresses();
             return true;
         }
