@@ -1,11 +1,11 @@
 //! The addresses of a host as somebody asks for them, and the name of an address.
 
-use super::names::ask;
+use super::names::{Part, ask, name_of};
 use crate::{LookUp, LookUpError};
 use socket2::{SockAddr, Type};
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
+use std::io;
 use std::net::SocketAddr;
-use std::{io, ptr};
 
 /// The addresses of a host, in the order in which to try them. `None` for the host: the addresses that a listener binds to for
 /// all of this machine's.
@@ -27,33 +27,11 @@ pub fn look_up_as(host: Option<&str>, port: u16, asked: LookUp) -> Result<Vec<So
     Ok(ask(host.as_deref(), Some(&service), flags, family, kind)?.addresses()?)
 }
 
-/// Source: getnameinfo(3).
-const NI_MAXHOST: u16 = 1025;
-
 /// The name of an address. `None`: it has none, or nobody knows it.
 ///
 /// Source: getnameinfo(3), `NI_NAMEREQD`.
 pub fn host_name(address: &SocketAddr) -> Option<String> {
-    let address = SockAddr::from(*address);
-    let mut name: [libc::c_char; NI_MAXHOST as usize] = [0; NI_MAXHOST as usize];
-    #[expect(unsafe_code, reason = "std names no addresses")]
-    // SAFETY: the address is as long as it says, and the name has room for as many bytes as are given.
-    let code = unsafe {
-        libc::getnameinfo(
-            address.as_ptr().cast(),
-            address.len(),
-            name.as_mut_ptr(),
-            NI_MAXHOST.into(),
-            ptr::null_mut(),
-            0,
-            libc::NI_NAMEREQD,
-        )
-    };
-    if code != 0 {
-        return None;
-    }
-    let bytes = name.map(|byte| byte.to_ne_bytes()[0]);
-    Some(CStr::from_bytes_until_nul(&bytes).ok()?.to_string_lossy().into_owned())
+    name_of(&SockAddr::from(*address), Part::Host, libc::NI_NAMEREQD)
 }
 
 #[cfg(test)]

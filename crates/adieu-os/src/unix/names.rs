@@ -1,5 +1,5 @@
 //! `getaddrinfo`, called here because std's wrapper forgets its number: a name server that does not answer, and a name that
-//! does not exist, are two numbers.
+//! does not exist, are two numbers. And `getnameinfo`, which std does not call.
 
 use crate::{LookUpError, ResolverError};
 use rustix::io::Errno;
@@ -44,6 +44,37 @@ impl Drop for List {
             libc::freeaddrinfo(self.0);
         }
     }
+}
+
+/// Which part of an address has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Host,
+    Service,
+}
+
+/// What holds every name: `NI_MAXHOST`, with the NUL behind it.
+const NAME_ROOM: u16 = 1025;
+
+/// The name that `getnameinfo` gives for a part of an address. `None`: it has none, or nobody knows it.
+///
+/// Source: getnameinfo(3).
+pub(super) fn name_of(address: &SockAddr, part: Part, flags: libc::c_int) -> Option<String> {
+    let mut name: [libc::c_char; NAME_ROOM as usize] = [0; NAME_ROOM as usize];
+    let (room, none) = ((name.as_mut_ptr(), NAME_ROOM.into()), (ptr::null_mut(), 0));
+    let (host, service) = match part {
+        Part::Host => (room, none),
+        Part::Service => (none, room),
+    };
+    let (address, length) = (address.as_ptr().cast(), address.len());
+    #[expect(unsafe_code, reason = "std names neither addresses nor ports")]
+    // SAFETY: the address is as long as it says, and the name has room for as many bytes as are given.
+    let code = unsafe { libc::getnameinfo(address, length, host.0, host.1, service.0, service.1, flags) };
+    if code != 0 {
+        return None;
+    }
+    let bytes = name.map(|byte| byte.to_ne_bytes()[0]);
+    Some(CStr::from_bytes_until_nul(&bytes).ok()?.to_string_lossy().into_owned())
 }
 
 /// What `getaddrinfo` gives for a host, or for a service of this one.

@@ -2,41 +2,18 @@
 //!
 //! By `getnameinfo`, which may be called on any thread; `getservbyport` may not. `names` has the ports of names.
 
+use super::names::{Part, name_of};
 use socket2::SockAddr;
-use std::ffi::CStr;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ptr;
-
-/// How long the name of a service may be, with the NUL behind it.
-const ROOM: libc::socklen_t = 64;
 
 /// The name of the service that a port stands for, for UDP or for TCP. `None`: it has none.
 ///
 /// Source: getnameinfo(3).
 pub fn service_name(port: u16, is_udp: bool) -> Option<String> {
     let address = SockAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let mut name: [libc::c_char; ROOM as usize] = [0; ROOM as usize];
     let flags = if is_udp { libc::NI_DGRAM } else { 0 };
-    #[expect(unsafe_code, reason = "std names no services")]
-    // SAFETY: the address is as long as it says, and the name has room for as many bytes as are given.
-    let code = unsafe {
-        libc::getnameinfo(
-            address.as_ptr().cast(),
-            address.len(),
-            ptr::null_mut(),
-            0,
-            name.as_mut_ptr(),
-            ROOM,
-            flags,
-        )
-    };
-    if code != 0 {
-        return None;
-    }
-    let bytes = name.map(|byte| byte.to_ne_bytes()[0]);
-    let name = CStr::from_bytes_until_nul(&bytes).ok()?.to_str().ok()?;
     // Without a name, it is the number.
-    (name != port.to_string()).then(|| name.to_owned())
+    name_of(&address, Part::Service, flags).filter(|name| *name != port.to_string())
 }
 
 #[cfg(test)]
