@@ -19,7 +19,7 @@ use crate::{
 use ack_wait::AckWait;
 use acks::Acks;
 use core::time::Duration;
-use stage::{Decision, FinHold, InputHalf, OnceUsed, ReceiveHalf, SendHalf, Stage};
+use stage::{Decision, FinHold, InputHalf, ReceiveHalf, SendHalf, Stage};
 
 /// One connection, from the start of connecting to its one [`Outcome`].
 ///
@@ -36,7 +36,6 @@ pub struct Connection {
     /// Our sending side was kept open for a silent peer for long enough.
     peer_grace_over: bool,
     /// The grace of our input once it has given a byte, if it has another one before.
-    once_used: Option<OnceUsed>,
     /// Our FIN is held back after our input's end.
     fin_hold: Option<FinHold>,
     /// The transport itself still has octets to send: TLS records.
@@ -62,14 +61,10 @@ pub struct Connection {
 
 impl Connection {
     /// A connection whose connecting begins now, at time zero.
-    pub fn new(mut config: Config) -> Self {
-        let once_used = config
-            .unused_input_grace
-            .map(|unused| OnceUsed { grace: config.input_grace.replace(InputGrace::ends(unused)) });
+    pub fn new(config: Config) -> Self {
         Self {
             evidence: Evidence { end_mark: config.end_mark.then_some(false), ..Evidence::default() },
             config,
-            once_used,
             stage: Stage::Connecting { handshaking: false },
             send: SendHalf::Open,
             receive: ReceiveHalf::Open,
@@ -306,8 +301,8 @@ impl Connection {
     /// Our input gave `n` bytes.
     pub fn handle_input(&mut self, n: u64) {
         self.counts.read += n;
-        if let Some(OnceUsed { grace }) = self.once_used.take_if(|_| n > 0) {
-            self.config.input_grace = grace;
+        if n > 0 {
+            self.config.unused_input_grace = None;
         }
         self.timers.input_acted();
     }
@@ -411,8 +406,8 @@ impl Connection {
     pub fn join_relay(&mut self, now: Time, idle_timeout: Option<Duration>, flush_timeout: Duration) {
         let config = &mut self.config;
         config.input_silence = InputSilence::Peers;
-        let grace = self.once_used.take().map_or(config.input_grace, |once_used| once_used.grace);
-        config.input_grace = grace.map(|grace| InputGrace::gives_up(grace.after));
+        config.unused_input_grace = None;
+        config.input_grace = config.input_grace.map(|grace| InputGrace::gives_up(grace.after));
         config.peer_grace = None;
         config.idle_timeout = idle_timeout.or(config.idle_timeout);
         config.flush_timeout = flush_timeout;
@@ -559,7 +554,7 @@ impl Connection {
             self.update_timers(now);
         } else if is_confirmed(self.timers.grace_at(&self.config)) {
             self.input = InputHalf::Abandoned;
-            if self.config.input_grace.is_some_and(|grace| grace.is_end) {
+            if self.config.input_grace_now().is_some_and(|grace| grace.is_end) {
                 self.update_timers(now);
             } else {
                 self.abort_after_delivery(now, Ending::Indeterminate { missing: Missing::InputEnd });

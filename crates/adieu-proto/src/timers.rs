@@ -74,6 +74,11 @@ impl Config {
     pub const EOF_GRACE: Duration = Duration::from_secs(5);
     /// How long connecting may take by default.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The grace of our input as it is now: another one as long as our input has given no byte.
+    pub(crate) fn input_grace_now(&self) -> Option<InputGrace> {
+        self.unused_input_grace.map(InputGrace::ends).or(self.input_grace)
+    }
 }
 
 impl Default for Config {
@@ -303,7 +308,7 @@ impl Timers {
 
     /// When our silent input has held up the end for too long.
     pub(crate) fn grace_at(&self, config: &Config) -> Option<Time> {
-        Some(self.grace_since?.saturating_add(config.input_grace?.after))
+        Some(self.grace_since?.saturating_add(config.input_grace_now()?.after))
     }
 
     /// When our sending side has been kept open for a silent peer for long enough.

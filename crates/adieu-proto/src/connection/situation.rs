@@ -141,7 +141,7 @@ impl Connection {
                 && self.input == InputHalf::Open
                 && self.pending() == 0
                 // To give an input up by default ends the connection: what came from the peer is handed on before.
-                && (self.flushed() || self.config.input_grace.is_none_or(|grace| grace.is_end)),
+                && (self.flushed() || self.config.input_grace_now().is_none_or(|grace| grace.is_end)),
             eof_missing: alive && self.send == SendHalf::Shut && self.receive == ReceiveHalf::StreamEnded,
             held_for_peer: alive && self.is_held_for_peer(),
             input_is_slow: match self.config.input_silence {

@@ -3,7 +3,7 @@
 //! These are words only. Which input leads from one to the next stands in the parent module and in `judgement`.
 
 use super::ack_wait::AckWait;
-use crate::{Ending, InputGrace, Outcome, Phase, Time};
+use crate::{Ending, Outcome, Phase, Time};
 
 /// Where a connection is in its life. It only ever moves downwards in this list, and may leave stages out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,10 +66,4 @@ pub(super) enum InputHalf {
     Ended,
     /// It was silent for longer than the input grace after the peer's end.
     Abandoned,
-}
-
-/// The grace that our input has once it has given a byte, where it has another one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct OnceUsed {
-    pub(super) grace: Option<InputGrace>,
 }
