@@ -16,6 +16,21 @@ fn held(config: Config, until: Option<Time>) -> Connection {
     c
 }
 
+/// Waits to receive until it is decided, and says when. A look finds as many octets unacknowledged as `missing` says.
+fn until_decided(c: &mut Connection, mut now: Time, mut missing: impl FnMut(Time) -> u64) -> Time {
+    let mut turns = 0..1000;
+    while !c.is_decided() {
+        turns.next().expect("it ends");
+        c.handle_waiting(now, RECEIVING);
+        now = c.poll_timeout().expect("a timer runs");
+        time_out(c, now, RECEIVING);
+        if c.poll_action() == Some(Action::Sample) {
+            c.handle_sample(now, clear(missing(now)));
+        }
+    }
+    now
+}
+
 #[test]
 fn a_held_fin_follows_the_peers() {
     let mut c = held(Config::default(), None);
@@ -59,17 +74,7 @@ fn a_held_fin_of_an_empty_stream_goes_when_its_time_has_come() {
 #[test]
 fn while_the_fin_is_held_the_silence_is_the_peers_and_the_whole_stream_is_closed() {
     let mut c = held(idle_of(100), None);
-    let mut now = ms(1);
-    let mut turns = 0..100;
-    while !c.is_decided() {
-        turns.next().expect("it ends");
-        c.handle_waiting(now, RECEIVING);
-        now = c.poll_timeout().expect("a timer runs");
-        time_out(&mut c, now, RECEIVING);
-        if c.poll_action() == Some(Action::Sample) {
-            c.handle_sample(now, clear(0));
-        }
-    }
+    let now = until_decided(&mut c, ms(1), |_| 0);
     let (ending, _, last) = end(&mut c, now);
     assert_eq!((ending, last), (Ending::TimedOut { timer: Timer::Idle }, Action::Close));
 }
@@ -108,23 +113,15 @@ fn a_held_fin_is_not_sent_for_a_stream_that_is_not_whole() {
 fn the_peers_end_is_waited_for_from_the_acknowledgement_of_our_fin() {
     let mut c = half_closed(Config::default());
     c.limit_drain(ms(100));
-    let mut now = ms(2);
     let mut end_of_wait = None;
-    let mut turns = 0..1000;
-    while !c.is_decided() {
-        turns.next().expect("it ends");
-        c.handle_waiting(now, RECEIVING);
-        now = c.poll_timeout().expect("a timer runs");
-        time_out(&mut c, now, RECEIVING);
-        if c.poll_action() == Some(Action::Sample) {
-            // A slow way: octets are acknowledged until long after the limit has passed for the first time.
-            let missing = u64::from(now < ms(500));
-            c.handle_sample(now, clear(missing));
-            if missing == 0 {
-                end_of_wait.get_or_insert(now + ms(100));
-            }
+    let now = until_decided(&mut c, ms(2), |now| {
+        // A slow way: octets are acknowledged until long after the limit has passed for the first time.
+        if now < ms(500) {
+            return 1;
         }
-    }
+        end_of_wait.get_or_insert(now + ms(100));
+        0
+    });
     assert_eq!(Some(now), end_of_wait);
     let (ending, phase, last) = end(&mut c, now);
     let expected = Ending::Indeterminate { missing: Missing::PeerEof };
