@@ -52,16 +52,7 @@ mod tests {
             bytes in proptest::collection::vec(proptest::sample::select(&b"\r\nab"[..]), 0..64),
             cuts in proptest::collection::vec(0_usize..64, 0..8),
         ) {
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
-            cuts.sort_unstable();
-            cuts.push(bytes.len());
-            let mut pieces = Vec::new();
-            let mut from = 0;
-            for cut in cuts {
-                pieces.push(&bytes[from..cut]);
-                from = cut;
-            }
-            let all = translated(&pieces);
+            let all = translated(&super::super::cut_at(&bytes, cuts));
             proptest::prop_assert_eq!(&all, &translated(&[&bytes]));
             // No LF is left alone, and nothing else is changed.
             let has_lone_lf = all.iter().enumerate().any(|(at, byte)| *byte == b'\n' && (at == 0 || all[at - 1] != b'\r'));

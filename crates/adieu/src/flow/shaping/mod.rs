@@ -132,3 +132,13 @@ impl Shaping {
         f(&mut Loop(&mut peer))
     }
 }
+
+/// Bytes in pieces that end at these places, for the tests of what is made of a stream whatever pieces it comes in.
+#[cfg(all(test, unix))]
+fn cut_at(bytes: &[u8], cuts: Vec<usize>) -> Vec<&[u8]> {
+    let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+    cuts.sort_unstable();
+    let begins = std::iter::once(0).chain(cuts.iter().copied());
+    let ends = cuts.iter().copied().chain([bytes.len()]);
+    begins.zip(ends).map(|(begin, end)| &bytes[begin..end]).collect()
+}

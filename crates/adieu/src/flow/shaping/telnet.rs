@@ -159,15 +159,7 @@ mod tests {
             bytes in proptest::collection::vec(proptest::sample::select(&[IAC, DO, DONT, WILL, WONT, SB, SE, b'a', 1][..]), 0..64),
             cuts in proptest::collection::vec(0_usize..64, 0..8),
         ) {
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
-            cuts.sort_unstable();
-            cuts.push(bytes.len());
-            let mut pieces = Vec::new();
-            let mut from = 0;
-            for cut in cuts {
-                pieces.push(&bytes[from..cut]);
-                from = cut;
-            }
+            let pieces = super::super::cut_at(&bytes, cuts);
             proptest::prop_assert_eq!(filtered(&pieces), filtered(&[&bytes]));
         }
 
