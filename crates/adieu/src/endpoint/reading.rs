@@ -217,25 +217,15 @@ pub(super) fn read(text: &str, reading: Reading) -> Result<Endpoint, ParseEndpoi
     if let Some(path) = text.strip_prefix("unix:") {
         return if path.is_empty() { Err(ParseEndpointError::NoPath) } else { Ok(Endpoint::unix(path)) };
     }
-    let schemes = ["tls://", "tcp://", "udp://"];
-    if let Some(rest) = schemes.iter().find_map(|scheme| after(scheme, text))
-        && (rest.contains("://") || rest.strip_prefix("unix:").is_some_and(|port| !is_port(port)))
-    {
-        return Err(ParseEndpointError::BadHost { given: rest.to_owned() });
-    }
-    if let Some(rest) = after("tls://", text) {
-        return Ok(match host_and_port(rest, reading, Type::STREAM)? {
-            Endpoint::Tcp { host, port } => Endpoint::Tls { host, port },
-            other => other,
-        });
-    }
-    if let Some(rest) = after("tcp://", text) {
-        return host_and_port(rest, reading, Type::STREAM);
-    }
-    if let Some(rest) = after("udp://", text) {
-        return Ok(match host_and_port(rest, reading, Type::DGRAM)? {
-            Endpoint::Tcp { host, port } => Endpoint::Udp { host, port },
-            other => other,
+    for (scheme, kind) in [("tcp://", Type::STREAM), ("tls://", Type::STREAM), ("udp://", Type::DGRAM)] {
+        let Some(rest) = after(scheme, text) else { continue };
+        if rest.contains("://") || rest.strip_prefix("unix:").is_some_and(|port| !is_port(port)) {
+            return Err(ParseEndpointError::BadHost { given: rest.to_owned() });
+        }
+        return Ok(match (scheme, host_and_port(rest, reading, kind)?) {
+            ("tls://", Endpoint::Tcp { host, port }) => Endpoint::Tls { host, port },
+            ("udp://", Endpoint::Tcp { host, port }) => Endpoint::Udp { host, port },
+            (_, endpoint) => endpoint,
         });
     }
     if let Some((scheme, _)) = text.split_once("://") {
