@@ -288,11 +288,7 @@ impl SocketOptions {
     /// A non-blocking stream socket with all that was asked for.
     pub(crate) fn open(&self, domain: Domain, purpose: Purpose) -> Result<Socket, OpenError> {
         let socket = self.socket(domain)?;
-        socket.set_nonblocking(true)?;
-        self.apply(&SockRef::from(&socket))?;
-        if let Some(prepare) = &self.prepare {
-            prepare.run(&socket)?;
-        }
+        self.apply_to_new(&socket)?;
         match purpose {
             Purpose::Connect => {
                 // What is given up after it has connected (an interrupt, a race that it lost) resets too.
@@ -300,14 +296,29 @@ impl SocketOptions {
                 self.bind_source(&socket)?;
             }
             Purpose::Listen => {
-                // It would take clients over IPv4 too.
-                if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 {
-                    refused("ipv6", &"on", socket.set_only_v6(true))?;
-                }
+                self.keep_to_version(&socket, domain)?;
                 self.let_fast_open(&SockRef::from(&socket))?;
             }
         }
         Ok(socket)
+    }
+
+    /// Makes a new socket non-blocking, and sets what was asked for of any.
+    fn apply_to_new(&self, socket: &Socket) -> Result<(), OpenError> {
+        socket.set_nonblocking(true)?;
+        self.apply(&SockRef::from(socket))?;
+        if let Some(prepare) = &self.prepare {
+            prepare.run(socket)?;
+        }
+        Ok(())
+    }
+
+    /// A socket of IPv6 that listens would take what comes over IPv4 too.
+    fn keep_to_version(&self, socket: &Socket, domain: Domain) -> Result<(), OptionError> {
+        if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 {
+            refused("ipv6", &"on", socket.set_only_v6(true))?;
+        }
+        Ok(())
     }
 
     /// Sets what was asked for on a socket that somebody else has opened, and that listens.
@@ -344,17 +355,10 @@ impl SocketOptions {
     /// A non-blocking socket of datagrams with all that was asked for.
     pub(crate) fn open_for_datagrams(&self, domain: Domain, purpose: Purpose) -> Result<Socket, OpenError> {
         let socket = Socket::new(domain, Type::DGRAM, None)?;
-        socket.set_nonblocking(true)?;
-        self.apply(&SockRef::from(&socket))?;
-        if let Some(prepare) = &self.prepare {
-            prepare.run(&socket)?;
-        }
+        self.apply_to_new(&socket)?;
         match purpose {
             Purpose::Connect => self.bind_source(&socket)?,
-            Purpose::Listen if self.ip_version == Some(IpVersion::V6) && domain == Domain::IPV6 => {
-                refused("ipv6", &"on", socket.set_only_v6(true))?;
-            }
-            Purpose::Listen => {}
+            Purpose::Listen => self.keep_to_version(&socket, domain)?,
         }
         Ok(socket)
     }
