@@ -8,7 +8,7 @@ use super::inner::Inner;
 use super::waiters::Half;
 use crate::Report;
 use crate::flow::polled::{Reading, Writing, Written};
-use crate::flow::{Flow, Loop, Pair, Turn, Waits};
+use crate::flow::{self, Flow, Loop, Pair, Turn, Waits};
 use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use adieu_proto::Waiting;
@@ -121,13 +121,7 @@ impl<R: AsyncRead, W: AsyncWrite> Ends for Local<'_, R, W> {
         let mut input = Reading { reader: input.as_mut(), waker };
         let out = down.waits(&Pair(&mut inner.peer, &mut output));
         let into = up.waits(&Pair(&mut input, &mut inner.peer));
-        Waiting {
-            receive: out.source,
-            output: out.sink,
-            input: into.source,
-            send: into.sink,
-            ..Waiting::default()
-        }
+        flow::waiting(out, into, false)
     }
 
     fn is_settled(&self, inner: &Inner) -> bool {
