@@ -46,9 +46,19 @@ impl fmt::Debug for Chooser {
     }
 }
 
-/// Says whether a client is served.
+/// Says whose connections and datagrams are taken.
 #[derive(Clone)]
-struct Filter(Arc<dyn Fn(&Address) -> bool + Send + Sync>);
+pub(crate) struct Filter(Arc<dyn Fn(&Address) -> bool + Send + Sync>);
+
+impl Filter {
+    pub(crate) fn by(lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(lets_in))
+    }
+
+    pub(crate) fn lets_in(&self, from: &SockAddr) -> bool {
+        (self.0)(&handle::address_of(from))
+    }
+}
 
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -271,7 +281,7 @@ impl Listening {
 
     /// The same, which serves only the clients that `lets_in` is true for.
     pub(crate) fn filtering(mut self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
-        self.filter = Some(Filter(Arc::new(lets_in)));
+        self.filter = Some(Filter::by(lets_in));
         self
     }
 
@@ -336,10 +346,10 @@ impl Listening {
 
     /// Whether a client is not let in. Its socket is then reset by being closed.
     pub(crate) fn turns_away(&self, (socket, peer): &(Socket, SockAddr)) -> bool {
-        let Some(Filter(lets_in)) = &self.filter else { return false };
+        let Some(filter) = &self.filter else { return false };
         // Whatever becomes of the question.
         os::set_reset_on_close(&SockRef::from(socket), true);
-        if !lets_in(&handle::address_of(peer)) {
+        if !filter.lets_in(peer) {
             return true;
         }
         os::set_reset_on_close(&SockRef::from(socket), false);

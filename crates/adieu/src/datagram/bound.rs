@@ -7,14 +7,12 @@ use crate::endpoint::host_of;
 use crate::error::{ConnectCause, EndpointError, ListenCause, ListenError, ResolveError};
 use crate::handle::address_of;
 use crate::link::Link;
-use crate::listening::{TURNED_AWAY_AT_A_TIME, bound_everywhere};
+use crate::listening::{Filter, TURNED_AWAY_AT_A_TIME, bound_everywhere};
 use crate::options::{OpenError, Purpose};
 use crate::os::{self, Arrived, AsPollable, Watch};
 use crate::{Address, Endpoint, Event, ListenOptions, Role, Transport, system_error};
 use socket2::{Domain, SockAddr, Socket};
-use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A socket of datagrams that anybody may send to: what a listener is to connections.
@@ -43,21 +41,6 @@ pub struct Bound {
     session: Session,
     filter: Option<Filter>,
     endpoint: Endpoint,
-}
-
-/// Whose datagrams are taken.
-pub(super) struct Filter(Arc<dyn Fn(&Address) -> bool + Send + Sync>);
-
-impl Filter {
-    pub(super) fn lets_in(&self, from: &SockAddr) -> bool {
-        (self.0)(&address_of(from))
-    }
-}
-
-impl fmt::Debug for Filter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Filter")
-    }
 }
 
 impl Bound {
@@ -105,7 +88,7 @@ impl Bound {
     /// ```
     #[must_use]
     pub fn with_filter(self, lets_in: impl Fn(&Address) -> bool + Send + Sync + 'static) -> Self {
-        Self { filter: Some(Filter(Arc::new(lets_in))), ..self }
+        Self { filter: Some(Filter::by(lets_in)), ..self }
     }
 
     /// Where it receives, with the port that the system chose.
@@ -202,15 +185,8 @@ impl Bound {
             local: facts.local_address.as_ref(),
             peer: facts.peer_address.as_ref(),
         });
-        let is_cut = arrived.is_cut;
-        Ok(Peer {
-            session: self.session,
-            address,
-            first: Some(datagram),
-            first_is_cut: is_cut,
-            others: Vec::new(),
-            ignored,
-        })
+        let first = Some((datagram, arrived.is_cut));
+        Ok(Peer { session: self.session, address, first, others: Vec::new(), ignored })
     }
 }
 

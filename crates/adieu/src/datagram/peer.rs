@@ -4,9 +4,8 @@ use super::open;
 use super::session::Session;
 use crate::connecting::end_without_connection;
 use crate::error::{ConnectCause, ConnectError, EndpointError};
-use crate::handle::address_of;
 use crate::link::Link;
-use crate::{Address, ConnectOptions, Endpoint, Event, Role, Transport, os};
+use crate::{Address, ConnectOptions, Endpoint, Role, Transport, os};
 use socket2::{SockAddr, Socket};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,10 +19,8 @@ pub struct Peer {
     pub(super) session: Session,
     /// Who it is. `None`: a client of a Unix socket that has no name, so it cannot be answered.
     pub(super) address: Option<SockAddr>,
-    /// The datagram that it was found by.
-    pub(super) first: Option<Vec<u8>>,
-    /// That one was longer than there was room for.
-    pub(super) first_is_cut: bool,
+    /// The datagram that it was found by, and whether that was longer than there was room for.
+    pub(super) first: Option<(Vec<u8>, bool)>,
     /// Other addresses of the same name, for as long as nothing has come from this one.
     pub(super) others: Vec<SocketAddr>,
     /// How many datagrams of others were left aside before it came.
@@ -92,13 +89,8 @@ fn connect_by(
         Ok((socket, transport, name, others)) => {
             let mut session = Session::new(socket, transport, name, link.leave());
             let address = session.socket.peer_addr().ok();
-            session.left.facts.peer_address = address.as_ref().map(address_of);
-            let facts = &session.left.facts;
-            session.observe(&Event::Connected {
-                local: facts.local_address.as_ref(),
-                peer: facts.peer_address.as_ref(),
-            });
-            Ok(Peer { session, address, first: None, first_is_cut: false, others, ignored: 0 })
+            session.note_addresses();
+            Ok(Peer { session, address, first: None, others, ignored: 0 })
         }
         Err(cause) => Err(end_without_connection(link, endpoint, cause)),
     }

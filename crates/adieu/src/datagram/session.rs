@@ -49,7 +49,7 @@ impl Session {
         Self { _name: name, socket, transport, left }
     }
 
-    /// The socket is another one.
+    /// The socket has a peer, or is another one.
     pub(super) fn note_addresses(&mut self) {
         self.left.facts.local_address = self.socket.local_addr().ok().as_ref().map(address_of);
         self.left.facts.peer_address = self.socket.peer_addr().ok().as_ref().map(address_of);

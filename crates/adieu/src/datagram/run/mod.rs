@@ -8,12 +8,13 @@
 mod end;
 mod ways;
 
-use super::bound::{Bound, Filter};
+use super::bound::Bound;
 use super::peer::Peer;
 use super::session::{Session, room_for};
 use super::shape::Shape;
 use super::terms::Exchange;
 use crate::exchange::{Input, Output};
+use crate::listening::Filter;
 use crate::os::{self, AsPollable, Watch};
 use crate::{Datagrams, Event, Interrupt, Report, SystemError, system_error};
 use adieu_proto::{Call, Ending, LocalEnd, Phase, Timer};
@@ -122,9 +123,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn with_one(peer: Peer, terms: Exchange, ours: Ours) -> Self {
-        let Peer { session, address, first, first_is_cut, others, ignored } = peer;
+        let Peer { session, address, first, others, ignored } = peer;
         let kept = (!others.is_empty()).then(Vec::new);
-        let first = first.map(|datagram| (datagram, first_is_cut));
         let mut run = Self::new(session, Whom::One { address, first, others, kept }, terms, ours);
         run.counted.ignored = ignored;
         run
