@@ -4,7 +4,7 @@
 //! it. Before the plan is complete nothing is created, emptied, resolved or connected.
 
 use crate::commands::datagrams::Planned;
-use crate::commands::{check, completions, connect, datagrams, demo, listen, man, nc, receive, send};
+use crate::commands::{check, completions, connect, datagrams, demo, listen, man, nc, receive, relay, send};
 use crate::exit::{self, ExitStatus};
 use crate::no_plan::NoPlan;
 use crate::parsing;
@@ -35,6 +35,7 @@ enum Command {
     Send(send::Args),
     Receive(receive::Args),
     Check(check::Args),
+    Relay(relay::Args),
     Nc(nc::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -50,6 +51,7 @@ impl Command {
             Self::Send(args) => args.reporting().apply(),
             Self::Receive(args) => args.reporting().apply(),
             Self::Check(args) => args.reporting().apply(),
+            Self::Relay(args) => args.reporting().apply(),
             Self::Nc(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
         }
     }
@@ -69,6 +71,7 @@ impl Command {
             Self::Send(args) => planned(send::Plan::new(&args), send::run),
             Self::Receive(args) => planned(receive::Plan::new(&args), receive::run),
             Self::Check(args) => planned(check::Plan::new(&args), check::run),
+            Self::Relay(args) => planned(relay::Plan::new(&args), relay::run),
             Self::Nc(args) => args.run(),
             Self::Demo(args) => demo::run(demo::Plan::new(&args)),
             Self::Completions(args) => {
@@ -309,7 +312,8 @@ mod tests {
     /// A program with the library has fields and methods where the command line has options: `hints` knows which are which.
     #[test]
     fn no_text_of_a_library_names_an_option() {
-        let libraries = sources(&["adieu", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer"]);
+        let libraries =
+            sources(&["adieu", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer", "adieu-relay"]);
         assert!(libraries.len() > 150, "{}", libraries.len());
         for (path, text) in libraries {
             if path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests") {
@@ -332,7 +336,15 @@ mod tests {
             known.extend(option.get_long().map(|long| format!("--{long}")));
             known.extend(option.get_env().and_then(|v| v.to_str()).map(str::to_owned));
         }
-        let own = ["adieu", "adieu-cli", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer"];
+        let own = [
+            "adieu",
+            "adieu-cli",
+            "adieu-os",
+            "adieu-proto",
+            "adieu-report",
+            "adieu-transfer",
+            "adieu-relay",
+        ];
         let mut count = 0;
         for (path, text) in sources(&own) {
             // The options of netcats are theirs, and have tests of their own.

@@ -292,6 +292,51 @@ impl Printer {
         }
     }
 
+    /// Says something of a connection of a service.
+    pub(crate) fn say_of_connection(&self, text: &str) {
+        match said::connection() {
+            Some(id) if !said::is_json() => self.say(&format!("#{id} {text}")),
+            _ => self.say(text),
+        }
+    }
+
+    /// Reports a connection of a relay: `json` where that is the format, else `text`.
+    pub(crate) fn relayed(&self, json: impl Fn() -> String, text: impl Fn() -> String, is_good: bool) {
+        if self.format == ReportFormat::None {
+            return;
+        }
+        if self.file.is_some() {
+            let line = match self.format {
+                ReportFormat::Json => json(),
+                _ => adieu::shown(text().as_bytes()),
+            };
+            self.lines(&format!("{line}\n"));
+        } else if said::is_json() {
+            // With -q too: whoever asks for JSON wants the reports.
+            said::json_line(&json());
+        } else if !(self.quiet && is_good) {
+            said::text(if is_good { Style::Plain } else { Style::Bad }, &text());
+        }
+    }
+
+    /// Says what the drain of a relay came to, and whom it had to cut.
+    pub(crate) fn drained(&self, by: Signal, finished: usize, cut: &[String], status: ExitStatus) {
+        if self.quiet && cut.is_empty() {
+            return;
+        }
+        let mut text = format!("stopped by {}; {finished} finished, {} cut", by.name(), cut.len());
+        if !cut.is_empty() {
+            text += &format!(": {}", cut.join("; "));
+        }
+        if said::is_json() {
+            let (signal, exit_code) = (Some(by.name()), Some(status.number()));
+            let aborted = Some(cut.len() as u64);
+            Happened { signal, aborted, exit_code, ..Happened::new("stopped", &text) }.say();
+        } else {
+            said::text(if cut.is_empty() { Style::Plain } else { Style::Bad }, &text);
+        }
+    }
+
     /// Says that it is every address where we listen, as the socket turned out.
     fn everywhere(&self, endpoint: &Endpoint) {
         let is_of_ipv4 = matches!(
@@ -463,6 +508,15 @@ fn is_logout(report: &Report) -> bool {
 pub(crate) fn say_always(text: &str) {
     if said::is_json() {
         Happened::new("certificate", text).say();
+    } else {
+        said::text(Style::Plain, text);
+    }
+}
+
+/// What somebody has asked for while we run, said also when quiet.
+pub(crate) fn answer(text: &str) {
+    if said::is_json() {
+        Happened::new("note", text).say();
     } else {
         said::text(Style::Plain, text);
     }

@@ -36,8 +36,8 @@ pub use passed::{HandedOn, Passed};
 pub use program::Collected;
 pub use rate_limit::RateLimit;
 pub use sockets::{
-    Found, abstract_address, has_streams_of_ours, is_connected_to_itself, look_at, set_reset_on_close,
-    try_accept, unix_address,
+    Found, abstract_address, has_streams_of_ours, is_connected_to_itself, look_at, reuse_port,
+    set_reset_on_close, try_accept, unix_address,
 };
 pub use watch::{AsPollable, OwnedSocket, Pollable, Ready, Watch};
 pub use words::{describe_code, describe_error, error_words};

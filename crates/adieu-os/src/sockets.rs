@@ -21,6 +21,26 @@ pub fn set_reset_on_close(socket: &SockRef<'_>, on: bool) {
     let _ = socket.set_linger(on.then_some(Duration::ZERO));
 }
 
+/// Lets other sockets that ask for it too listen on the same port: each gets a share of the clients.
+///
+/// # Errors
+///
+/// The system has no such thing, or refused it.
+///
+/// Source: socket(7), SO_REUSEPORT.
+pub fn reuse_port(socket: crate::Pollable<'_>) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        SockRef::from(&socket).set_reuse_port(true)
+    }
+    // Elsewhere the last that was bound gets all of them.
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = socket;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
 /// What a socket is that somebody else has opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {

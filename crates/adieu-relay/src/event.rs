@@ -3,8 +3,10 @@
 use crate::admission::TurnedAway;
 use crate::upstream::UpstreamError;
 use adieu::{
-    Address, ConnectCause, Context, Ending, Endpoint, ListenError, RelayReport, Report, ResolveError, Side,
+    Address, ConnectCause, Context, Direction, Ending, Endpoint, ListenError, RelayReport, Report,
+    ResolveError, Side,
 };
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -165,7 +167,66 @@ pub enum NoPair {
     NoUpstream(Vec<(Endpoint, UpstreamError)>),
 }
 
+impl RelaySide {
+    /// The word for it: `client` or `upstream`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
 impl Closed {
+    /// The report of the client side.
+    pub fn client_report(&self) -> &Report {
+        match &self.outcome {
+            Outcome::Relayed(report) => &report.a,
+            Outcome::NotJoined { client, .. } => client,
+        }
+    }
+
+    /// The report of the upstream side; of a client that no upstream took, that of the last that was tried. `None`: none was
+    /// tried.
+    pub fn upstream_report(&self) -> Option<&Report> {
+        match &self.outcome {
+            Outcome::Relayed(report) => Some(&report.b),
+            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => {
+                tried.last().and_then(|(_, error)| error.report())
+            }
+            Outcome::NotJoined { .. } => None,
+        }
+    }
+
+    /// How the upstream side ended. `None`: none was tried.
+    pub fn upstream_ending(&self) -> Option<Ending> {
+        match &self.outcome {
+            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } if !tried.is_empty() => {
+                Some(self.upstream_report().map_or(Ending::NoConnection, Report::ending))
+            }
+            _ => self.upstream_report().map(Report::ending),
+        }
+    }
+
+    /// What the client sent. `None`: it was not joined with an upstream.
+    pub fn upward(&self) -> Option<&Direction> {
+        if let Outcome::Relayed(report) = &self.outcome { Some(&report.a_to_b) } else { None }
+    }
+
+    /// What the upstream sent. `None`: there was none.
+    pub fn downward(&self) -> Option<&Direction> {
+        if let Outcome::Relayed(report) = &self.outcome { Some(&report.b_to_a) } else { None }
+    }
+
+    /// Who made it end as it did. `None`: we did, because of a shutdown or a failure of ours.
+    pub fn by(&self) -> Option<RelaySide> {
+        match self.ending() {
+            Ending::Graceful => self.ended_first(),
+            Ending::Interrupted { .. } | Ending::LocalFailure { .. } => None,
+            _ => self.cut_at(),
+        }
+    }
+
     /// How the whole ended: that of the side where it began to. Graceful, if both sides were.
     pub fn ending(&self) -> Ending {
         match &self.outcome {
@@ -212,6 +273,30 @@ impl Closed {
             (None, Some(_)) => Some(RelaySide::Upstream),
             (None, None) => self.cut_at().filter(|_| !matches!(self.ending(), Ending::Interrupted { .. })),
         }
+    }
+}
+
+/// One sentence: how it ended and on which side, then what became of each direction.
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (report, side) = match &self.outcome {
+            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => {
+                f.write_str("no connection to an upstream, so the client was reset")?;
+                return tried.iter().try_for_each(|(_, error)| write!(f, "; {error}"));
+            }
+            Outcome::NotJoined { client, .. } => return write!(f, "client side: {client}"),
+            Outcome::Relayed(report) => match self.cut_at() {
+                None => {
+                    let (up, down) = (&report.a_to_b, &report.b_to_a);
+                    return write!(f, "graceful: up {up}; down {down}");
+                }
+                Some(RelaySide::Client) => (report, RelaySide::Client),
+                Some(RelaySide::Upstream) => (report, RelaySide::Upstream),
+            },
+        };
+        let (up, down) = (&report.a_to_b, &report.b_to_a);
+        let cause = if side == RelaySide::Client { &report.a } else { &report.b };
+        write!(f, "{} side: {cause}; up {up}; down {down}", side.name())
     }
 }
 

@@ -1,12 +1,12 @@
 //! The connections that are open: who they are, for whoever asks.
 
-use adieu::{Address, Endpoint};
+use adieu::{Address, Endpoint, RelayProgress};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A connection that is open.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenConnection {
     /// Its number, counted from 1.
@@ -21,6 +21,16 @@ pub struct OpenConnection {
     pub age: Duration,
     /// What it does.
     pub state: State,
+    /// Bytes received from the client.
+    pub bytes_from_client: u64,
+    /// Of these, bytes that our kernel accepted for the upstream.
+    pub bytes_to_upstream: u64,
+    /// Bytes received from the upstream.
+    pub bytes_from_upstream: u64,
+    /// Of these, bytes that our kernel accepted for the client.
+    pub bytes_to_client: u64,
+    /// For how long nothing has moved.
+    pub idle: Duration,
 }
 
 /// What an open connection does.
@@ -43,6 +53,7 @@ pub(crate) struct Entry {
     pub(crate) since: Instant,
     pub(crate) upstream: Option<Endpoint>,
     pub(crate) state: State,
+    pub(crate) progress: Arc<RelayProgress>,
 }
 
 /// Those of one worker. Nobody but that worker asks, unless somebody wants the list, so its lock is free.
@@ -64,19 +75,30 @@ impl Roll {
         }
     }
 
-    pub(crate) fn strike_out(&self, id: u64) {
-        self.lock().remove(&id);
+    /// Takes one out that has ended.
+    pub(crate) fn strike_out(&self, id: u64) -> Option<OpenConnection> {
+        self.lock().remove(&id).map(|entry| entry.shown(id))
     }
 
     pub(crate) fn list(&self) -> Vec<OpenConnection> {
-        let shown = |(&id, entry): (&u64, &Entry)| OpenConnection {
+        self.lock().iter().map(|(id, entry)| entry.shown(*id)).collect()
+    }
+}
+
+impl Entry {
+    fn shown(&self, id: u64) -> OpenConnection {
+        OpenConnection {
             id,
-            relay: Arc::clone(&entry.relay),
-            client: entry.client.clone(),
-            upstream: entry.upstream.clone(),
-            age: entry.since.elapsed(),
-            state: entry.state,
-        };
-        self.lock().iter().map(shown).collect()
+            relay: Arc::clone(&self.relay),
+            client: self.client.clone(),
+            upstream: self.upstream.clone(),
+            age: self.since.elapsed(),
+            state: self.state,
+            bytes_from_client: self.progress.received_from_a(),
+            bytes_to_upstream: self.progress.accepted_for_b(),
+            bytes_from_upstream: self.progress.received_from_b(),
+            bytes_to_client: self.progress.accepted_for_a(),
+            idle: self.progress.idle(),
+        }
     }
 }

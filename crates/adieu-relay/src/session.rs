@@ -8,7 +8,7 @@ use crate::open::{Entry, State};
 use crate::shared::{Serving, Worker};
 use crate::upstream::{Picked, Tried, Upstream, UpstreamError};
 use adieu::tokio::{Connection, relay};
-use adieu::{Address, Ending, Endpoint};
+use adieu::{Address, Ending, Endpoint, RelayProgress};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,6 +19,7 @@ pub(crate) struct Session {
     id: u64,
     client: Address,
     began: (SystemTime, Instant),
+    progress: Arc<RelayProgress>,
     was_cut: bool,
     /// Given back once it is over.
     _place: Place,
@@ -35,6 +36,7 @@ impl Session {
         let id = worker.service.next_id();
         let client = connection.peer_address().cloned().unwrap_or(Address::Unnamed);
         let began = (SystemTime::now(), Instant::now());
+        let progress = Arc::new(RelayProgress::new());
         worker.service.shutdown.has_opened();
         let entry = Entry {
             relay: Arc::clone(&serving.name),
@@ -42,18 +44,12 @@ impl Session {
             since: began.1,
             upstream: None,
             state: State::Handshake,
+            progress: Arc::clone(&progress),
         };
         worker.roll.enter(id, entry);
         serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client: &client });
-        Self {
-            worker: Arc::clone(worker),
-            serving: Arc::clone(serving),
-            id,
-            client,
-            began,
-            was_cut: false,
-            _place: place,
-        }
+        let (worker, serving) = (Arc::clone(worker), Arc::clone(serving));
+        Self { worker, serving, id, client, began, progress, was_cut: false, _place: place }
     }
 
     pub(crate) async fn run(mut self, client: Connection) {
@@ -62,7 +58,8 @@ impl Session {
         let mut tried = Connecting::default();
         let outcome = match Box::pin(self.join(client, &mut tried)).await {
             Ok((client, server, picked)) => {
-                let report = Box::pin(relay(client, server, &self.serving.relay)).await;
+                let options = self.serving.relay.clone().progress(Arc::clone(&self.progress));
+                let report = Box::pin(relay(client, server, &options)).await;
                 // It counts as a connection of its upstream until now.
                 drop(picked);
                 Outcome::Relayed(Box::new(report))
@@ -151,7 +148,7 @@ struct Connecting {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.worker.roll.strike_out(self.id);
-        self.worker.service.shutdown.has_ended(self.was_cut);
+        let entry = self.worker.roll.strike_out(self.id);
+        self.worker.service.shutdown.has_ended(entry.filter(|_| self.was_cut));
     }
 }

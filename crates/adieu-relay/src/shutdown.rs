@@ -1,5 +1,6 @@
 //! The end of a relay: it stops accepting, waits for the connections that are open, and cuts the rest.
 
+use crate::open::OpenConnection;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,8 +13,8 @@ use tokio::sync::watch;
 pub struct Drained {
     /// How many connections were open when it began, or came from the backlog, and ended by themselves.
     pub finished: usize,
-    /// How many had to be cut: both of their sides were reset.
-    pub cut: usize,
+    /// Those that had to be cut, as they were then: both of their sides were reset.
+    pub cut: Vec<OpenConnection>,
 }
 
 /// What all workers share of it.
@@ -89,14 +90,13 @@ impl Shutdown {
         self.open.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A connection has ended, by being cut or by itself.
-    pub(crate) fn has_ended(&self, was_cut: bool) {
+    /// A connection has ended by itself, or was cut.
+    pub(crate) fn has_ended(&self, cut: Option<OpenConnection>) {
         if self.has_begun() {
             let mut drained = self.drained.lock().unwrap_or_else(PoisonError::into_inner);
-            if was_cut {
-                drained.cut += 1;
-            } else {
-                drained.finished += 1;
+            match cut {
+                Some(cut) => drained.cut.push(cut),
+                None => drained.finished += 1,
             }
         }
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -120,7 +120,7 @@ fn clients_who_wait_at_a_shutdown_are_served_or_cut_at_its_end() {
     support::until("one of them is served", || is_served(&waits) || is_served(&stays));
     relay.handle.shutdown(Duration::ZERO);
     let drained = relay.over.join().expect("it does not panic");
-    assert_eq!((drained.finished, drained.cut), (1, 2));
+    assert_eq!((drained.finished, drained.cut.len()), (1, 2));
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Endpoint {
     }
 
     /// Whether it is known to be a Unix socket.
-    pub(crate) const fn is_unix(&self) -> bool {
+    pub const fn is_unix(&self) -> bool {
         matches!(self, Self::Unix { .. } | Self::UnixAbstract { .. })
     }
 

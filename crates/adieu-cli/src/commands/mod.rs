@@ -9,5 +9,6 @@ pub(crate) mod listen;
 pub(crate) mod man;
 pub(crate) mod nc;
 pub(crate) mod receive;
+pub(crate) mod relay;
 pub(crate) mod send;
 mod transfer;

@@ -138,6 +138,13 @@ impl SocketOptions {
             .mptcp(self.mptcp)
     }
 
+    /// The same for a Unix socket that stands beside endpoints of TCP: its buffers, and nothing that is meant for IP.
+    pub(crate) fn asked_of_unix(&self) -> adieu::SocketOptions {
+        let buffers =
+            Self { send_buffer: self.send_buffer, receive_buffer: self.receive_buffer, ..Self::default() };
+        buffers.asked()
+    }
+
     /// The same for a UDP port that stands beside endpoints of TCP: without what is meant for TCP alone.
     pub(crate) fn asked_of_datagrams(&self) -> adieu::SocketOptions {
         let common =

@@ -340,3 +340,132 @@ impl EitherTls {
         self.trust.insecure
     }
 }
+
+/// The options of `relay`, which speaks TLS with its clients, with its upstreams, or with both.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct RelayTls {
+    /// The certificate that clients see, with its chain: a PEM file. With it clients speak TLS, as with tls:// where it listens
+    #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true,
+          add = Rules::new().asks_for_tls().guards(|_| true))]
+    cert: Option<PathBuf>,
+
+    /// The key of that certificate: a PEM file
+    #[arg(long, value_name = "FILE", env = "ADIEU_KEY", hide_env_values = true,
+          add = Rules::new().asks_for_tls().guards(|_| true))]
+    key: Option<PathBuf>,
+
+    #[command(flatten)]
+    own: Own,
+
+    /// Trust the certificates in this PEM file, of upstreams, instead of the system's roots
+    #[arg(long, value_name = "FILE", env = "ADIEU_CA", hide_env_values = true, conflicts_with_all = ["pin", "insecure"],
+          add = Rules::new().for_tls().yields_if(has_plain_upstreams).guards(|run| run.over_tls))]
+    ca: Option<PathBuf>,
+
+    /// Trust exactly the certificate with this fingerprint (sha256:…), of upstreams, whatever its name, dates and issuer are; of
+    /// several (given again, or with commas) each will do
+    #[arg(
+        long,
+        value_name = "FINGERPRINT",
+        env = "ADIEU_PIN",
+        hide_env_values = true,
+        value_delimiter = ',',
+        conflicts_with = "insecure",
+        add = Rules::new().for_tls().yields_if(has_plain_upstreams).guards(|run| run.over_tls)
+    )]
+    pin: Vec<Fingerprint>,
+
+    /// Trust any certificate of an upstream: whoever is between can read and change everything
+    #[arg(long, env = "ADIEU_INSECURE", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().for_tls().yields_if(has_plain_upstreams))]
+    insecure: bool,
+
+    /// The name that the certificate of an upstream must be for [default: the endpoint's host]
+    #[arg(long, value_name = "NAME", env = "ADIEU_SERVERNAME", hide_env_values = true,
+          value_parser = NonEmptyStringValueParser::new(),
+          add = Rules::new().for_tls().yields_if(has_plain_upstreams))]
+    servername: Option<String>,
+
+    /// The lowest version of TLS that will do [default: 1.2]
+    #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true,
+          add = Rules::new().for_tls().guards(|run| run.over_tls))]
+    tls_min: Option<LeastVersion>,
+
+    /// What an EOF means without TLS's close_notify before it [default: require]
+    #[arg(long, value_name = "RULE", env = "ADIEU_TLS_EOF", hide_env_values = true,
+          add = Rules::new().for_tls())]
+    tls_eof: Option<EofRule>,
+
+    /// Protocols to agree on (ALPN), best first, such as http/1.1; with clients and with upstreams
+    #[arg(long, value_name = "NAMES", env = "ADIEU_ALPN", hide_env_values = true, value_delimiter = ',',
+          value_parser = NonEmptyStringValueParser::new(),
+          add = Rules::new().for_tls())]
+    alpn: Vec<String>,
+}
+
+/// Whether no upstream of a relay is spoken to in TLS: what says whom to trust is then for other runs.
+fn has_plain_upstreams(matches: &clap::ArgMatches) -> bool {
+    let words = crate::parsing::raw_words(matches, "endpoints");
+    !words.iter().skip(1).any(|word| is_tls(word))
+}
+
+fn is_tls(word: &std::ffi::OsStr) -> bool {
+    word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
+}
+
+impl RelayTls {
+    fn common(&self, cert: Option<&PathBuf>, key: Option<&PathBuf>) -> Common {
+        Common {
+            tls: false,
+            tls_min: self.tls_min,
+            tls_eof: self.tls_eof,
+            alpn: self.alpn.clone(),
+            cert: cert.cloned(),
+            key: key.cloned(),
+        }
+    }
+
+    /// Where it listens, and TLS if clients speak it.
+    pub(crate) fn resolve_listen(
+        &self,
+        endpoint: Endpoint,
+    ) -> anyhow::Result<(Endpoint, Option<ServerConfig>)> {
+        self.common(self.cert.as_ref(), self.key.as_ref()).resolve_listen(endpoint, None, &self.own)
+    }
+
+    /// The upstreams, each with TLS if it is spoken there. What is read is read once.
+    pub(crate) fn resolve_upstreams(
+        &self,
+        endpoints: Vec<Endpoint>,
+    ) -> anyhow::Result<Vec<(Endpoint, Option<ClientConfig>)>> {
+        let trust = [
+            ("--ca", self.ca.is_some()),
+            ("--pin", !self.pin.is_empty()),
+            ("--insecure", self.insecure),
+            ("--servername", self.servername.is_some()),
+        ];
+        if let Some((option, _)) = trust.into_iter().find(|(_, is_given)| *is_given)
+            && !endpoints.iter().any(asks)
+        {
+            anyhow::bail!("{option} is for upstreams with TLS: write tls:// before one");
+        }
+        let trust =
+            Trust { pin: self.pin.clone(), insecure: self.insecure, servername: self.servername.clone() };
+        let mut read = None;
+        let resolved = endpoints.into_iter().map(|endpoint| {
+            let is_asked = asks(&endpoint);
+            if is_asked && read.is_none() {
+                read = Some(self.common(None, None).client(self.ca.as_deref(), &trust)?);
+            }
+            Ok((endpoint, read.clone().filter(|_| is_asked)))
+        });
+        resolved.collect()
+    }
+
+    /// Whether the certificate is one that nobody knows of yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.cert.is_none()
+    }
+}

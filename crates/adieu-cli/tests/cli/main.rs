@@ -28,6 +28,8 @@ mod ordinary;
 mod output_files;
 mod promises;
 mod proxies;
+mod relay;
+mod relay_drain;
 mod reports;
 mod resources;
 mod socket_options;

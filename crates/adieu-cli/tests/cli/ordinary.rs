@@ -148,5 +148,6 @@ fn help_is_what_it_was() {
     insta::assert_snapshot!("help_send", help(&["send", "--help"]));
     insta::assert_snapshot!("help_receive", help(&["receive", "--help"]));
     insta::assert_snapshot!("help_check", help(&["check", "--help"]));
+    insta::assert_snapshot!("help_relay", help(&["relay", "--help"]));
     insta::assert_snapshot!("help_demo", help(&["demo", "--help"]));
 }

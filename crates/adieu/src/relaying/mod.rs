@@ -10,9 +10,11 @@
 #[cfg(feature = "serde")]
 mod json;
 mod options;
+mod progress;
 mod report;
 
 pub use options::RelayOptions;
+pub use progress::RelayProgress;
 pub use report::{Direction, DirectionEnd, RelayReport};
 
 use crate::flow::ends::Source;
@@ -20,6 +22,7 @@ use crate::flow::{End, Flow, Pair, Peer, waiting};
 use crate::handle::{Handle, Readiness};
 use crate::link::HandshakeTurn;
 use adieu_proto::{Counts, Waiting};
+use std::sync::Arc;
 
 /// How many pieces are passed on at most before an interrupt or a deadline counts.
 const LAST_MOVES: u32 = 64;
@@ -32,6 +35,8 @@ pub(crate) struct Relay {
     handshakes: [Option<Readiness>; 2],
     /// What each connection had counted before it was joined.
     before: [Counts; 2],
+    /// Who is told of what moves.
+    progress: Option<Arc<RelayProgress>>,
 }
 
 impl Relay {
@@ -45,6 +50,7 @@ impl Relay {
             b_to_a: Flow::bounded(options.buffer_limit),
             handshakes: [None; 2],
             before: [a.link.core.counts(), b.link.core.counts()],
+            progress: options.progress.clone(),
         }
     }
 
@@ -64,6 +70,9 @@ impl Relay {
         }
         // Only now is it known which of the two is over.
         let told = pass_cut_on(a, b) | pass_cut_on(b, a);
+        if let Some(progress) = self.progress.as_ref().filter(|_| shaken || moved) {
+            progress.note(a.link.core.counts(), b.link.core.counts());
+        }
         shaken || moved || told
     }
 

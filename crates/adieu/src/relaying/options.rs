@@ -1,6 +1,8 @@
 //! What a relay is asked for beside the options of its two connections.
 
+use super::RelayProgress;
 use crate::flow::HOLD;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The smallest [`RelayOptions::buffer_limit`], in bytes: a page.
@@ -23,12 +25,14 @@ pub struct RelayOptions {
     pub(super) buffer_limit: usize,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) flush_timeout: Duration,
+    pub(super) progress: Option<Arc<RelayProgress>>,
 }
 
 impl RelayOptions {
     /// The defaults.
     pub fn new() -> Self {
-        Self { buffer_limit: HOLD, idle_timeout: None, flush_timeout: adieu_proto::Config::FLUSH_TIMEOUT }
+        let flush_timeout = adieu_proto::Config::FLUSH_TIMEOUT;
+        Self { buffer_limit: HOLD, idle_timeout: None, flush_timeout, progress: None }
     }
 
     /// Bounds how many bytes of each direction are held between the two connections: in memory of this process, where at most
@@ -66,6 +70,12 @@ impl RelayOptions {
     /// A slow peer may take as long as it likes, as long as it takes something.
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.flush_timeout = timeout;
+        self
+    }
+
+    /// Writes what is passed on into `progress`, for whoever asks while the relay runs. Each relay needs one of its own.
+    pub fn progress(mut self, progress: impl Into<Option<Arc<RelayProgress>>>) -> Self {
+        self.progress = progress.into();
         self
     }
 }

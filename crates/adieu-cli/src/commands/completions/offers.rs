@@ -17,10 +17,11 @@ const VARIABLE: &str = "ADIEU_COMPLETE";
 /// What is completed by what is known here, and not by clap: an interface, an endpoint.
 const INTERFACE: &str = "interface";
 const ENDPOINT: &str = "endpoint";
+const ENDPOINTS: &str = "endpoints";
 
 /// The ids of these.
 #[cfg(test)]
-pub(crate) const COMPLETED_BY_US: [&str; 2] = [INTERFACE, ENDPOINT];
+pub(crate) const COMPLETED_BY_US: [&str; 3] = [INTERFACE, ENDPOINT, ENDPOINTS];
 
 /// Stands in a candidate where any file can stand.
 const ANY_FILE: &str = "\u{1}";
@@ -86,7 +87,7 @@ pub(super) fn visible(command: &Command) -> Command {
 fn with_completer(argument: Arg) -> Arg {
     let completer = match argument.get_id().as_str() {
         INTERFACE => ArgValueCompleter::new(interfaces),
-        ENDPOINT => ArgValueCompleter::new(endpoints),
+        ENDPOINT | ENDPOINTS => ArgValueCompleter::new(endpoints),
         _ if matches!(
             argument.get_value_hint(),
             ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath

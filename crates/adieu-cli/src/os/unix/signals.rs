@@ -9,7 +9,7 @@
 use crate::exit::ExitStatus;
 use adieu::{Interrupt, Signal};
 use rustix::process::{Resource, getrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -65,6 +65,14 @@ pub(crate) fn on_signal(mut heard: impl FnMut(Signal, bool) + Send + 'static) ->
             }
         }
     })?;
+    Ok(())
+}
+
+/// From here on, `asked` is called with each SIGUSR1, on a thread of its own.
+pub(crate) fn on_request(mut asked: impl FnMut() + Send + 'static) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGUSR1])?;
+    let wait = move || signals.forever().for_each(|_| asked());
+    std::thread::Builder::new().name("adieu-asked".into()).spawn(wait)?;
     Ok(())
 }
 

@@ -52,6 +52,12 @@ pub(crate) fn on_signal(heard: impl FnMut(Signal, bool) + Send + 'static) -> io:
     Ok(())
 }
 
+/// Nothing: Windows has no signal that asks for something.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
+pub(crate) fn on_request(_: impl FnMut() + Send + 'static) -> io::Result<()> {
+    Ok(())
+}
+
 /// A console's events go to every program in it: one that we run hears of them itself, and we end when it does.
 pub(crate) fn leave_to_the_system() {
     *HEARD.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -1,0 +1,103 @@
+//! What `adieu relay` is asked for, as it was written.
+
+use crate::exit;
+use crate::options::access::AccessOptions;
+use crate::options::durations::{Grace, grace, limit};
+use crate::options::reporting::Reporting;
+use crate::options::socket::SocketOptions;
+use crate::options::tls::RelayTls;
+use crate::parsing::rules::{CommandSide, Rules};
+use clap::ArgAction;
+use clap::builder::BoolishValueParser;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Relay: forward connections, and how each of them ended
+///
+/// adieu listens, connects to an upstream for each client, and passes on what each side sends. An end (EOF) becomes a half-close of
+/// the other side, after every byte before it was delivered. Whatever else ends a connection (a reset, a TLS stream that was cut, a
+/// time limit) becomes a reset of the other side, after everything that came before it was delivered there: no stream that was cut
+/// looks whole. A client that no upstream takes is reset.
+///
+/// Several upstreams take turns; one that cannot be connected to is passed over.
+///
+/// SIGTERM or SIGINT stops accepting, lets the open connections end within --grace, and resets the rest. The exit status is then 0 if
+/// none had to be reset, and 4 if one had. A second signal exits at once. SIGUSR1 lists the open connections.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = exit::TABLE,
+    mut_arg("report", |arg| arg.help("How to report each connection, on stderr; with \"json\" all of stderr is JSON, one object a line: of a connection docs/relay-log.schema.json describes it, of all else docs/events.schema.json [default: text]")),
+    mut_arg("report_file", |arg| arg.help("Write what is reported of connections to this file instead, at its end; a name that ends in .json makes JSON the default format")),
+    mut_arg("verbose", |arg| arg.help("Tell of each client that connects, of each upstream that it is joined with, and of each that cannot be connected to")))]
+pub(crate) struct Args {
+    /// Where to listen, and whom to connect to
+    #[arg(help = "Where to listen: host:port, [::1]:port, :port, a port alone, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. Then one or more upstreams: host:port, tls://host:port, unix:path, or unix:@name",
+          value_names = ["LISTEN", "TO"], num_args = 2.., required = true, add = Rules::new().each_is_an_endpoint(CommandSide::Listens))]
+    pub(super) endpoints: Vec<OsString>,
+
+    /// Append a line to this file for each connection: JSON, one object a line, described by docs/relay-log.schema.json
+    #[arg(long, value_name = "FILE", env = "ADIEU_LOG", hide_env_values = true, help_heading = "Reporting")]
+    pub(super) log: Option<PathBuf>,
+
+    /// Give up an upstream that is not connected to after this long, its TLS handshake included; the TLS handshake of a client
+    /// has the same limit [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_CONNECT_TIMEOUT", value_parser = limit, hide_env_values = true,
+          help_heading = "Time limits")]
+    pub(super) connect_timeout: Option<Duration>,
+
+    /// Reset both sides if a side whose turn it is sends nothing, takes nothing and acknowledges nothing for this long: when both are
+    /// silent, and when one takes nothing of what the other sends [default: none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_IDLE_TIMEOUT", value_parser = limit, hide_env_values = true,
+          help_heading = "Time limits")]
+    pub(super) idle_timeout: Option<Duration>,
+
+    /// Reset both sides if one has ended its stream, and the other then sends nothing for this long [default: none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_HALF_OPEN_TIMEOUT", value_parser = limit, hide_env_values = true,
+          help_heading = "Time limits")]
+    pub(super) half_open_timeout: Option<Duration>,
+
+    /// Before a reset is passed on, wait until what came before it is delivered, but not if nothing of it is acknowledged for this
+    /// long
+    #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_FLUSH_TIMEOUT", value_parser = limit, hide_env_values = true,
+          help_heading = "Time limits")]
+    pub(super) flush_timeout: Duration,
+
+    /// End each side after this long, whatever happens [default: none]
+    #[arg(long, value_name = "DURATION", env = "ADIEU_DEADLINE", value_parser = limit, hide_env_values = true,
+          help_heading = "Time limits")]
+    pub(super) deadline: Option<Duration>,
+
+    /// After SIGTERM: how long the open connections may take to end; "none" waits for ever
+    #[arg(long, value_name = "DURATION", default_value = "10s", env = "ADIEU_GRACE", hide_env_values = true,
+          value_parser = grace, help_heading = "Time limits")]
+    pub(super) grace: Grace,
+
+    /// Write the port (or the socket's path) to this file once it listens
+    #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
+    pub(super) port_file: Option<PathBuf>,
+
+    /// Share the port with other relays that ask for it too (SO_REUSEPORT), such as the one that is to follow this (Linux)
+    #[arg(long, env = "ADIEU_REUSE_PORT", hide_env_values = true, help_heading = "Socket options",
+          action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(),
+          add = Rules::new().not_for_unix())]
+    pub(super) reuse_port: bool,
+
+    #[command(flatten)]
+    pub(super) access: AccessOptions,
+
+    #[command(flatten)]
+    pub(super) tls: RelayTls,
+
+    #[command(flatten)]
+    pub(super) reporting: Reporting,
+
+    #[command(flatten)]
+    pub(super) socket: SocketOptions,
+}
+
+impl Args {
+    /// What is said, and where.
+    pub(crate) const fn reporting(&self) -> &Reporting {
+        &self.reporting
+    }
+}

@@ -1,0 +1,89 @@
+//! The line of a connection for machines: one flat object, described by docs/relay-log.schema.json.
+
+use crate::addresses::named;
+use crate::said;
+use adieu::{Report, Side};
+use adieu_relay::{Closed, RelaySide};
+use serde::Serialize;
+use std::time::{Duration, SystemTime};
+
+/// The object. Counts are bytes. What is not known is null, never zero.
+#[derive(Serialize)]
+pub(super) struct Line {
+    event: &'static str,
+    at: String,
+    relay: String,
+    connection_id: u64,
+    began: String,
+    client: Option<String>,
+    local: Option<String>,
+    upstream: Option<String>,
+    upstream_address: Option<String>,
+    ending: &'static str,
+    by: Option<&'static str>,
+    client_ending: &'static str,
+    client_reset_by: Option<&'static str>,
+    client_error: Option<String>,
+    upstream_ending: Option<&'static str>,
+    upstream_reset_by: Option<&'static str>,
+    upstream_error: Option<String>,
+    ended_first: Option<&'static str>,
+    bytes_from_client: u64,
+    bytes_to_upstream: Option<u64>,
+    bytes_from_upstream: u64,
+    bytes_to_client: Option<u64>,
+    connect_time_us: Option<u64>,
+    duration_us: u64,
+    message: String,
+}
+
+impl Line {
+    pub(super) fn of(closed: &Closed) -> Self {
+        let client = closed.client_report();
+        let upstream = closed.upstream_report();
+        let (up, down) = (closed.upward(), closed.downward());
+        let error = |report: &Report| report.error_name().map(str::to_owned);
+        let name = |side: Option<RelaySide>| side.map(RelaySide::name);
+        Self {
+            event: "ended",
+            at: said::now(),
+            relay: closed.relay.to_string(),
+            connection_id: closed.id,
+            began: humantime::format_rfc3339_micros(since_1970(closed.began)).to_string(),
+            client: named(Some(&closed.client)),
+            local: named(closed.local.as_ref()),
+            upstream: closed.upstream.as_ref().map(ToString::to_string),
+            upstream_address: named(upstream.and_then(|report| report.peer_address.as_ref())),
+            ending: closed.ending().name(),
+            by: name(closed.by()),
+            client_ending: client.ending().name(),
+            client_reset_by: reset_by(client, RelaySide::Client),
+            client_error: error(client),
+            upstream_ending: closed.upstream_ending().map(|ending| ending.name()),
+            upstream_reset_by: upstream.and_then(|report| reset_by(report, RelaySide::Upstream)),
+            upstream_error: upstream.and_then(error),
+            ended_first: name(closed.ended_first()),
+            bytes_from_client: up.map_or(0, |up| up.bytes_received),
+            bytes_to_upstream: up.map_or(Some(0), |up| up.bytes_acknowledged),
+            bytes_from_upstream: down.map_or(0, |down| down.bytes_received),
+            bytes_to_client: down.map_or(Some(0), |down| down.bytes_acknowledged),
+            connect_time_us: closed.connect_time.map(micros),
+            duration_us: micros(closed.duration),
+            message: closed.to_string(),
+        }
+    }
+}
+
+/// Whose RST a connection ended by: its peer's, or ours.
+fn reset_by(report: &Report, peer: RelaySide) -> Option<&'static str> {
+    report.reset_by().map(|by| if by == Side::Us { "relay" } else { peer.name() })
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A clock that stands before 1970 is shown at its beginning.
+fn since_1970(time: SystemTime) -> SystemTime {
+    time.max(SystemTime::UNIX_EPOCH)
+}

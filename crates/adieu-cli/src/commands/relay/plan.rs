@@ -1,0 +1,133 @@
+//! What `adieu relay` is going to do: where it listens, whom it connects to, with which options, and what is said of it.
+//!
+//! Certificates are read here. Nothing is created, nothing is resolved, and nobody listens.
+
+use super::arguments::Args;
+use crate::no_plan::NoPlan;
+use crate::options::access::Access;
+use crate::options::reporting::{Kind, Reports};
+use crate::options::{connecting_endpoint, listening_or_passed_endpoint};
+use adieu::tls::{Fingerprint, ServerConfig};
+use adieu::{Address, ConnectOptions, Endpoint, Limits, ListenOptions, RelayOptions, SocketOptions};
+use adieu_relay::{Admission, RelayConfig, Upstream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Clients of a Unix socket come from no network.
+pub(super) const NOT_OF_A_NETWORK: &str =
+    "--allow and --deny mean nothing for a Unix socket: its file's permissions say who may connect";
+
+pub(crate) struct Plan {
+    pub(super) config: RelayConfig,
+    pub(super) reports: Reports,
+    /// Where a line for each connection is appended.
+    pub(super) log: Option<PathBuf>,
+    pub(super) port_file: Option<PathBuf>,
+    /// It is every address of this machine, which is said.
+    pub(super) is_everywhere: bool,
+    /// Whose connections are served.
+    pub(super) access: Access,
+    /// Of a certificate that nobody can know yet.
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+impl Plan {
+    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
+        let Some((listen, to)) = args.endpoints.split_first() else {
+            return Err(NoPlan::refused("a relay needs where to listen, and whom to connect to"));
+        };
+        let listen = listening_or_passed_endpoint(std::slice::from_ref(listen))?;
+        let to: Vec<Endpoint> = to
+            .iter()
+            .map(|word| connecting_endpoint(std::slice::from_ref(word)))
+            .collect::<anyhow::Result<_>>()?;
+        if std::iter::once(&listen).chain(&to).any(|endpoint| matches!(endpoint, Endpoint::Udp { .. })) {
+            return Err(NoPlan::refused("a relay carries streams and how they ended, and UDP has neither"));
+        }
+        if let (Some(log), Some(file)) = (&args.log, &args.reporting.report_file)
+            && log == file
+        {
+            return Err(NoPlan::refused("--log and --report-file are the same file"));
+        }
+        let (listen, front) = args.tls.resolve_listen(listen)?;
+        let access = args.access.access();
+        if !access.is_open() && listen.is_unix() {
+            return Err(NoPlan::refused(NOT_OF_A_NETWORK));
+        }
+        let fingerprint = front.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);
+        let is_everywhere = args.socket.is_everywhere(&listen);
+        let listen_options = listen_options(args, &listen, front)?;
+        let mut upstreams = Vec::new();
+        for (endpoint, tls) in args.tls.resolve_upstreams(to)? {
+            let mut options = ConnectOptions::new().limits(limits(args)).socket(asked(args, &endpoint));
+            options.check(&endpoint)?;
+            if let Some(tls) = tls {
+                options = options.tls(tls);
+            }
+            upstreams.push(Upstream::new(endpoint).options(options));
+        }
+        let mut config = RelayConfig::new(listen, upstreams);
+        config.listen_options = listen_options;
+        config.admission = admission(&access);
+        config.relay = RelayOptions::new().idle_timeout(args.idle_timeout).flush_timeout(args.flush_timeout);
+        config.grace = args.grace.limit().unwrap_or(Duration::MAX);
+        Ok(Self {
+            config,
+            reports: args.reporting.plan(Kind::Service),
+            log: args.log.clone(),
+            port_file: args.port_file.clone(),
+            is_everywhere,
+            access,
+            fingerprint,
+        })
+    }
+}
+
+/// What bounds each side of a pair.
+fn limits(args: &Args) -> Limits {
+    let limits = Limits::new().deadline(args.deadline).give_up_input_after(args.half_open_timeout);
+    match args.connect_timeout {
+        Some(timeout) => limits.connect_timeout(timeout),
+        None => limits,
+    }
+}
+
+/// What is asked of the sockets of an endpoint: of a Unix socket, what means something there.
+fn asked(args: &Args, endpoint: &Endpoint) -> SocketOptions {
+    if endpoint.is_unix() { args.socket.asked_of_unix() } else { args.socket.asked() }
+}
+
+fn listen_options(
+    args: &Args,
+    endpoint: &Endpoint,
+    tls: Option<ServerConfig>,
+) -> Result<ListenOptions, NoPlan> {
+    let mut socket = asked(args, endpoint);
+    if args.reuse_port && !endpoint.is_unix() {
+        if !cfg!(target_os = "linux") {
+            return Err(NoPlan::refused("--reuse-port is not available on this system"));
+        }
+        if let Endpoint::Passed { .. } = endpoint {
+            return Err(NoPlan::refused(
+                "--reuse-port means nothing for a socket that was passed: it is bound already",
+            ));
+        }
+        socket = socket.prepare(adieu_os::reuse_port);
+    }
+    let options = ListenOptions::new().limits(limits(args)).socket(socket);
+    options.check(endpoint)?;
+    Ok(match tls {
+        Some(tls) => options.tls(tls),
+        None => options,
+    })
+}
+
+/// Who may connect, as the library asks it.
+fn admission(access: &Access) -> Admission {
+    if access.is_open() {
+        return Admission::new();
+    }
+    let access = access.clone();
+    Admission::new()
+        .filter(move |client: &Address| client.socket_addr().is_none_or(|at| access.permits(at.ip())))
+}

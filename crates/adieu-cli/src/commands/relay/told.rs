@@ -1,0 +1,114 @@
+//! What is told of the connections of a relay: on stderr, in the report's file, and in the log.
+
+use super::log::Line;
+use crate::addresses::{named, peer_name};
+use crate::printer::{Printer, complain};
+use crate::said;
+use crate::sink::{Sink, Target};
+use adieu::{Ending, Endpoint, describe_error};
+use adieu_relay::{Closed, RelayEvent};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long a log may take that somebody must read.
+const FOR_THE_LOG: Duration = Duration::from_secs(1);
+
+/// The log of connections.
+pub(super) struct Log {
+    name: String,
+    file: Sink,
+    is_lost: AtomicBool,
+}
+
+impl Log {
+    /// Opens it, to go on at its end.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the file.
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let target = match adieu_os::open_for_lines(path, true) {
+            Ok(Some(file)) => Target::File(file),
+            Ok(None) => Target::Fifo(path.to_owned()),
+            Err(error) => return Err(format!("cannot write the log to {name}: {}", describe_error(&error))),
+        };
+        let file = Sink::new(target, |lines| said::dropped(lines, true));
+        Ok(Self { name, file, is_lost: AtomicBool::new(false) })
+    }
+
+    fn write(&self, json: &str) {
+        if let Err(error) = self.file.write(&format!("{json}\n")) {
+            self.fail(&error);
+        }
+    }
+
+    /// Said once, and in the exit status.
+    fn fail(&self, error: &std::io::Error) {
+        if !self.is_lost.swap(true, Ordering::Relaxed) {
+            complain(&format!("cannot write the log to {}: {}", self.name, describe_error(error)));
+        }
+    }
+
+    /// Whether every line is where it belongs.
+    pub(super) fn finish(&self) -> bool {
+        if let Err(error) = self.file.finish(FOR_THE_LOG) {
+            self.fail(&error);
+        }
+        !self.is_lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Whoever is told of a relay's events, from any of its threads.
+pub(super) struct Told {
+    pub(super) printer: Arc<Printer>,
+    pub(super) log: Option<Log>,
+}
+
+impl Told {
+    pub(super) fn hear(&self, event: &RelayEvent<'_>) {
+        match event {
+            RelayEvent::Closed(closed) => self.closed(closed),
+            RelayEvent::AcceptFailed { error, .. } => complain(&error.to_string()),
+            RelayEvent::Accepted { id, client, .. } if self.printer.is_verbose() => {
+                said::about(Some(*id), || self.printer.connected_from(Some(client), None));
+            }
+            RelayEvent::Joined { id, upstream, connect_time, .. } => {
+                self.step(Some(*id), || {
+                    format!("joined with {upstream} after {:.3} ms", connect_time.as_secs_f64() * 1000.0)
+                });
+            }
+            RelayEvent::UpstreamFailed { id, error, .. } => self.step(Some(*id), || error.to_string()),
+            RelayEvent::TurnedAway { client, .. } => {
+                self.step(None, || {
+                    format!("{} is not let in (--allow, --deny): reset", peer_name(Some(client)))
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&self, id: Option<u64>, text: impl FnOnce() -> String) {
+        if self.printer.is_verbose() {
+            said::about(id, || self.printer.say_of_connection(&text()));
+        }
+    }
+
+    fn closed(&self, closed: &Closed) {
+        let is_good = closed.ending() == Ending::Graceful;
+        let json = || said::json(&Line::of(closed));
+        if let Some(log) = &self.log {
+            log.write(&json());
+        }
+        let text = || {
+            let client = peer_name(Some(&closed.client));
+            let upstream = closed.upstream.as_ref().map(Endpoint::to_string);
+            let upstream = upstream.or_else(|| named(closed.local.as_ref())).unwrap_or_default();
+            let took = closed.duration.as_secs_f64();
+            format!("{} #{} {client} to {upstream}, {took:.3} s: {closed}", said::now(), closed.id)
+        };
+        said::about(Some(closed.id), || self.printer.relayed(json, text, is_good));
+    }
+}

@@ -1,0 +1,343 @@
+//! `adieu relay`: what passes, what each side sees of the other's end, and what the log says of it.
+
+use crate::{BOUND, Server, adieu, ask, run, text, until};
+use rustix::process::Signal;
+use serde_json::Value;
+use socket2::SockRef;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A relay with a log.
+pub(crate) struct Relay {
+    pub(crate) server: Server,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Relay {
+    pub(crate) fn start(upstreams: &[&str], options: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", upstreams, options)
+    }
+
+    pub(crate) fn start_at(listen: &str, upstreams: &[&str], options: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("there is room");
+        let mut command = adieu(&["relay", listen]);
+        command.args(upstreams).arg("--log").arg(directory.path().join("log")).args(options);
+        Self { server: Server::of(&mut command), directory }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// The lines of so many connections, once they are there, each checked against the schema.
+    pub(crate) fn lines(&self, count: usize) -> Vec<Value> {
+        let mut lines = String::new();
+        until("the log has no such line", || {
+            lines = std::fs::read_to_string(self.log()).unwrap_or_default();
+            lines.matches('\n').count() >= count
+        });
+        lines.lines().map(checked).collect()
+    }
+
+    /// The line of its one connection.
+    fn line(&self) -> Value {
+        self.lines(1).remove(0)
+    }
+}
+
+/// A line of the log, checked against its schema.
+pub(crate) fn checked(line: &str) -> Value {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../../docs/relay-log.schema.json")).expect("JSON");
+    let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    let faults: Vec<String> =
+        validator.iter_errors(&value).map(|e| format!("{e} at {}", e.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:?} in {line}");
+    value
+}
+
+pub(crate) fn upstream() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound").to_string();
+    (listener, address)
+}
+
+/// Nobody listens there any more.
+fn refusing() -> String {
+    upstream().1
+}
+
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
+    let (stream, _) = listener.accept().expect("the relay connects");
+    stream.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    stream
+}
+
+/// Closes it by an RST.
+pub(crate) fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("it can be set");
+    drop(stream);
+}
+
+/// What reading to the end gives: every byte, and how it ended.
+fn read_all(stream: &mut impl Read) -> (Vec<u8>, Option<ErrorKind>) {
+    let mut bytes = Vec::new();
+    let end = stream.read_to_end(&mut bytes).err().map(|error| error.kind());
+    (bytes, end)
+}
+
+fn facts<const N: usize>(line: &Value, names: [&str; N]) -> [Value; N] {
+    names.map(|name| line[name].clone())
+}
+
+#[test]
+fn what_is_whole_on_both_sides_is_graceful() {
+    let (listener, address) = upstream();
+    let mut relay = Relay::start(&[&address], &[]);
+    let client = relay.server.connect();
+    let serving = std::thread::spawn(move || {
+        let mut stream = accept(&listener);
+        let mut request = Vec::new();
+        stream.read_to_end(&mut request).expect("the half-close passes");
+        stream.write_all(&request.repeat(2)).expect("it is taken");
+    });
+    assert_eq!(ask(client, b"word"), b"wordword");
+    serving.join().expect("it does not panic");
+    let line = relay.line();
+    let names = ["ending", "client_ending", "upstream_ending", "ended_first", "by", "upstream", "relay"];
+    assert_eq!(
+        facts(&line, names),
+        ["graceful", "graceful", "graceful", "client", "client", &address, "127.0.0.1:0"].map(Value::from)
+    );
+    let names = ["bytes_from_client", "bytes_to_upstream", "bytes_from_upstream", "bytes_to_client"];
+    assert_eq!(facts(&line, names), [4, 4, 8, 8].map(Value::from));
+    let said = relay.server.line();
+    assert!(
+        said.contains("#1 127.0.0.1:") && said.contains("graceful: up 4 bytes, passed on whole"),
+        "{said}"
+    );
+    relay.server.signal(Signal::TERM);
+    let (status, stdout, said) = relay.server.finish();
+    assert_eq!((status.code(), stdout.len()), (Some(0), 0), "{said}");
+    assert!(said.contains("stopped by SIGTERM; 0 finished, 0 cut"), "{said}");
+}
+
+#[test]
+fn a_reset_of_either_side_is_a_reset_of_the_other_after_all_that_came_before_it() {
+    for by in ["client", "upstream"] {
+        let (listener, address) = upstream();
+        let relay = Relay::start(&[&address], &[]);
+        let client = relay.server.connect();
+        let server = accept(&listener);
+        let (mut cut, mut other) = if by == "client" { (client, server) } else { (server, client) };
+        cut.write_all(&vec![7; 40_000]).expect("there is room");
+        // A reset throws away what is still on the way to the relay. What has come to the other side has passed it.
+        until("it does not pass", || other.peek(&mut vec![0; 50_000]).is_ok_and(|there| there == 40_000));
+        reset(cut);
+        let (bytes, end) = read_all(&mut other);
+        assert_eq!((bytes.len(), end), (40_000, Some(ErrorKind::ConnectionReset)), "{by}");
+        let line = relay.line();
+        assert_eq!(facts(&line, ["ending", "by", "ended_first"]), ["reset", by, by].map(Value::from));
+        let sides = facts(&line, ["client_reset_by", "upstream_reset_by"]);
+        let expected = if by == "client" { ["client", "relay"] } else { ["relay", "upstream"] };
+        assert_eq!(sides, expected.map(Value::from), "{line}");
+    }
+}
+
+#[test]
+fn a_client_that_no_upstream_takes_is_reset_at_once() {
+    let (first, second) = (refusing(), refusing());
+    let relay = Relay::start(&[&first, &second], &[]);
+    let mut client = relay.server.connect();
+    assert_eq!(read_all(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    let line = relay.line();
+    let names = ["ending", "client_ending", "upstream_ending", "upstream_error", "by"];
+    assert_eq!(
+        facts(&line, names),
+        ["no_connection", "reset", "no_connection", "ECONNREFUSED", "upstream"].map(Value::from)
+    );
+}
+
+#[test]
+fn an_upstream_that_does_not_answer_in_time_resets_the_client() {
+    // Its backlog is full: the kernel answers no SYN.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket
+        .bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().expect("an address").into())
+        .expect("loopback");
+    socket.listen(0).expect("it listens");
+    let address = socket.local_addr().expect("bound").as_socket().expect("of IPv4");
+    let _fills = TcpStream::connect(address).expect("one has room");
+    let relay = Relay::start(&[&address.to_string()], &["--connect-timeout", "200ms"]);
+    let mut client = relay.server.connect();
+    assert_eq!(read_all(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(
+        facts(&relay.line(), ["ending", "upstream_ending"]),
+        ["no_connection", "timed_out"].map(Value::from)
+    );
+}
+
+#[test]
+fn a_silent_pair_is_reset_on_both_sides_after_the_idle_timeout() {
+    let (listener, address) = upstream();
+    let relay = Relay::start(&[&address], &["--idle-timeout", "200ms"]);
+    let mut client = relay.server.connect();
+    let mut server = accept(&listener);
+    assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(read_all(&mut server).1, Some(ErrorKind::ConnectionReset));
+    assert_eq!(relay.line()["ending"], "timed_out");
+}
+
+#[test]
+fn a_half_open_pair_is_reset_after_its_own_timeout() {
+    let (listener, address) = upstream();
+    let relay = Relay::start(&[&address], &["--half-open-timeout", "200ms"]);
+    let mut client = relay.server.connect();
+    client.write_all(b"word").expect("it is taken");
+    client.shutdown(std::net::Shutdown::Write).expect("it is connected");
+    let mut server = accept(&listener);
+    let mut request = [0; 4];
+    server.read_exact(&mut request).expect("what was sent comes whole");
+    // It never answers.
+    assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset));
+    let line = relay.line();
+    assert_ne!(line["ending"], "graceful", "{line}");
+    assert_eq!(line["ended_first"], "client", "{line}");
+}
+
+#[test]
+fn a_killed_relay_resets_both_sides() {
+    let (listener, address) = upstream();
+    let relay = Relay::start(&[&address], &[]);
+    // One pair is idle, one has passed bytes, and one is half-closed.
+    let mut sides = Vec::new();
+    for has in [false, true, true] {
+        let mut client = relay.server.connect();
+        let mut server = accept(&listener);
+        if has {
+            client.write_all(b"word").expect("it is taken");
+            server.read_exact(&mut [0; 4]).expect("it passes");
+        }
+        sides.push((client, server));
+    }
+    sides[2].0.shutdown(std::net::Shutdown::Write).expect("it is connected");
+    assert_eq!(sides[2].1.read(&mut [0]).expect("the half-close passes"), 0);
+    relay.server.signal(Signal::KILL);
+    for (at, (mut client, mut server)) in sides.into_iter().enumerate() {
+        assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset), "{at}");
+        let end = if at == 2 {
+            // It has its end already; what tells it now is that it may not send.
+            until("it is not told", || server.write_all(b"x").is_err());
+            Some(ErrorKind::ConnectionReset)
+        } else {
+            read_all(&mut server).1
+        };
+        assert_eq!(end, Some(ErrorKind::ConnectionReset), "{at}");
+    }
+}
+
+#[test]
+fn unix_sockets_stand_on_either_side() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let path = |name: &str| directory.path().join(name);
+    let listener = UnixListener::bind(path("up")).expect("a new path");
+    let up = format!("unix:{}", path("up").display());
+    let front = format!("unix:{}", path("front").display());
+    let relay = Relay::start_at(&front, &[&up], &["--nodelay", "on"]);
+    assert_eq!(relay.server.address, front);
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the relay connects");
+        let mut request = Vec::new();
+        stream.read_to_end(&mut request).expect("the half-close passes");
+        stream.write_all(&request.repeat(2)).expect("it is taken");
+    });
+    let mut client = UnixStream::connect(path("front")).expect("it listens");
+    client.write_all(b"word").expect("it is taken");
+    client.shutdown(std::net::Shutdown::Write).expect("it is connected");
+    assert_eq!(read_all(&mut client), (b"wordword".to_vec(), None));
+    serving.join().expect("it does not panic");
+    let line = relay.line();
+    assert_eq!(facts(&line, ["ending", "upstream"]), ["graceful", &up].map(Value::from), "{line}");
+    relay.server.signal(Signal::TERM);
+    let (status, _, said) = relay.server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!path("front").exists(), "the file goes with the relay");
+}
+
+#[test]
+fn tls_is_spoken_in_front_and_behind() {
+    let mut behind = Server::start(&["--echo", "--keep-open", "--self-signed"]);
+    let pin = pin_of(&mut behind);
+    let upstream = behind.address.clone();
+    let mut relay = Relay::start_at("tls://127.0.0.1:0", &[&upstream], &["--self-signed", "--pin", &pin]);
+    let own = pin_of(&mut relay.server);
+    assert_ne!(own, pin);
+    let output = run(&["connect", &relay.server.address, "--pin", &own], b"word");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "word".to_owned()));
+    let line = relay.line();
+    assert_eq!(
+        facts(&line, ["ending", "client_ending", "upstream_ending"]),
+        ["graceful"; 3].map(Value::from)
+    );
+    // Whoever does not know the upstream's certificate gives the client nothing.
+    let distrusting = Relay::start(&[&upstream], &[]);
+    let mut client = distrusting.server.connect();
+    assert_eq!(read_all(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(distrusting.line()["ending"], "no_connection");
+}
+
+fn pin_of(server: &mut Server) -> String {
+    let said = server.line();
+    said.rsplit_once(' ').expect("the fingerprint is told").1.to_owned()
+}
+
+#[test]
+fn all_of_stderr_is_json_where_that_is_asked_for() {
+    let (listener, address) = upstream();
+    let mut relay = Relay::start(&[&address], &["--report", "json", "-v"]);
+    let client = relay.server.connect();
+    drop(accept(&listener));
+    assert_eq!(ask(client, b""), b"");
+    let ended = loop {
+        let line = relay.server.line();
+        let value: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        if value["event"] == "ended" {
+            break line;
+        }
+    };
+    assert_eq!(checked(&ended)["connection_id"], 1);
+    relay.server.signal(Signal::TERM);
+    let (status, _, said) = relay.server.finish();
+    let last: Value = serde_json::from_str(said.lines().last().expect("it says something")).expect("JSON");
+    assert_eq!((status.code(), &last["event"], &last["exit_code"]), (Some(0), &"stopped".into(), &0.into()));
+}
+
+#[test]
+fn what_cannot_be_a_relay_is_refused_before_anything_is_done() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let log = directory.path().join("log");
+    let log = log.to_str().expect("UTF-8");
+    for (args, why) in [
+        (&["127.0.0.1:0"][..], "2 values required"),
+        (&["127.0.0.1:0", "udp://127.0.0.1:1"], "UDP has neither"),
+        (&["127.0.0.1:0", "fd:3"], "fd"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--ca", "x"], "needs --tls, or an endpoint"),
+        (&["tls://127.0.0.1:0", "127.0.0.1:1", "--self-signed", "--ca", "x"], "for upstreams with TLS"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--cert", "x"], "--cert needs its --key"),
+        (&["unix:x", "127.0.0.1:1", "--allow", "::1"], "mean nothing for a Unix socket"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--report-file", log], "the same file"),
+    ] {
+        let output = run(&[&["relay", "--log", log], args].concat(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    assert!(!directory.path().join("log").exists());
+    let taken = upstream();
+    let output = run(&["relay", &taken.1, "127.0.0.1:1"], b"");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}

@@ -1,0 +1,83 @@
+//! What a relay has passed on so far, for whoever asks while it runs.
+
+use adieu_proto::Counts;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a relay has passed on so far. The relay that was [given](crate::RelayOptions::progress) it writes it, and anybody may read
+/// it, from any thread. Counts are bytes, and begin with the connections; each is right by itself, and two of them may be of
+/// different moments.
+///
+/// It costs the relay a few stores for each piece that moves.
+///
+/// # Examples
+///
+/// ```
+/// use adieu::{RelayOptions, RelayProgress};
+/// use std::sync::Arc;
+///
+/// let progress = Arc::new(RelayProgress::new());
+/// let options = RelayOptions::new().progress(Arc::clone(&progress));
+/// // Later, while the relay runs:
+/// println!("{} bytes from the client", progress.received_from_a());
+/// ```
+#[derive(Debug)]
+pub struct RelayProgress {
+    since: Instant,
+    /// From the first connection: received, and accepted for the second; then the other way.
+    counts: [AtomicU64; 4],
+    /// When something moved last, in microseconds since `since`.
+    moved: AtomicU64,
+}
+
+impl RelayProgress {
+    /// Nothing has been passed on.
+    pub fn new() -> Self {
+        Self { since: Instant::now(), counts: Default::default(), moved: AtomicU64::new(0) }
+    }
+
+    fn count(&self, place: usize) -> u64 {
+        self.counts[place].load(Ordering::Relaxed)
+    }
+
+    /// Received from the first connection.
+    pub fn received_from_a(&self) -> u64 {
+        self.count(0)
+    }
+
+    /// Accepted by our kernel for the second connection.
+    pub fn accepted_for_b(&self) -> u64 {
+        self.count(1)
+    }
+
+    /// Received from the second connection.
+    pub fn received_from_b(&self) -> u64 {
+        self.count(2)
+    }
+
+    /// Accepted by our kernel for the first connection.
+    pub fn accepted_for_a(&self) -> u64 {
+        self.count(3)
+    }
+
+    /// How long nothing has moved: no byte, and no end.
+    pub fn idle(&self) -> Duration {
+        let moved = Duration::from_micros(self.moved.load(Ordering::Relaxed));
+        self.since.elapsed().saturating_sub(moved)
+    }
+
+    /// Something has moved.
+    pub(super) fn note(&self, a: Counts, b: Counts) {
+        for (place, count) in [a.received, b.accepted, b.received, a.accepted].into_iter().enumerate() {
+            self.counts[place].store(count, Ordering::Relaxed);
+        }
+        let moved = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.moved.store(moved, Ordering::Relaxed);
+    }
+}
+
+impl Default for RelayProgress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
