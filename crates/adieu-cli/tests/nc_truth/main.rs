@@ -6,6 +6,7 @@
 
 mod clients;
 mod commands;
+mod crowds;
 mod datagrams;
 mod listeners;
 mod traced;

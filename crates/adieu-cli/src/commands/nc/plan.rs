@@ -72,6 +72,13 @@ pub(super) struct Plan {
     pub(super) reports: Reports,
 }
 
+impl Plan {
+    /// Whether all clients are served at the same time: by ncat, and wherever each has a command of its own.
+    pub(super) fn serves_at_once(&self) -> bool {
+        self.keep_listening && (self.flavour == Flavour::Ncat || self.exec.is_some())
+    }
+}
+
 /// Which side we are, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mode {

@@ -258,9 +258,11 @@ static NCAT: &[Opt] = &[
     both('o', "output", Some("filename"), "Dump session data to a file"),
     both('x', "hex-dump", Some("filename"), "Dump session data as hex to a file"),
     long("append-output", None, "Append rather than clobber specified output files"),
-    both('i', "idle-timeout", Some("time"), "Idle read/write timeout"),
+    both('i', "idle-timeout", Some("time"), "Idle read/write timeout")
+        .differs("with -l and -k it ends the client that is silent, and not the listener"),
     both('k', "keep-open", None, "Accept multiple connections in listen mode").differs(
-        "without -e or -c, one client after another: ncat merges what several send at once into one stream, and sends stdin to all",
+        "a client that connects after stdin has ended reads that end at once: the original leaves it waiting. A stdin that fails is \
+         no end, and cuts all clients",
     ),
     long("recv-only", None, "Only receive data, never send anything").variable(),
     both('p', "source-port", Some("port"), "Specify source port to use"),

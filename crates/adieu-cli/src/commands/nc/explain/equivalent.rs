@@ -224,6 +224,10 @@ fn listen(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> St
             match (plan.transport, &plan.exec) {
                 (Transport::Udp, _) => "Everybody's datagrams are taken, and one line at the end counts them.",
                 (_, Some(_)) => "Clients are served at the same time, and each has its line in the log.",
+                (_, None) if plan.serves_at_once() => {
+                    "adieu listen serves one client after another, and each has its line in the log; nothing is mixed. For \
+                     files there is adieu receive --keep-open."
+                }
                 (_, None) => {
                     "One client is served after another, and each has its line in the log. For files there is \
                      adieu receive --keep-open."

@@ -111,7 +111,13 @@ fn does(plan: &Plan, line: &Line) -> Vec<String> {
     add(plan.numeric, "Resolves no names: hosts have to be addresses, and messages show numbers.");
     add(plan.family == Family::V4 && plan.flavour != Flavour::Traditional, "Uses IPv4 only.");
     add(plan.family == Family::V6, "Uses IPv6 only.");
-    add(plan.keep_listening, "When a client has gone, serves the next one.");
+    let at_once = plan.serves_at_once();
+    add(plan.keep_listening && !at_once, "When a client has gone, serves the next one.");
+    add(at_once && plan.exec.is_some(), "Serves all clients at the same time.");
+    add(
+        at_once && plan.exec.is_none(),
+        "Serves all clients at the same time: prints what any of them sends, and sends stdin to all of them.",
+    );
     add(plan.randomize, "Takes the ports in random order.");
     add(plan.zero_io, "Only looks whether the port is open: sends nothing, receives nothing, and closes.");
     add(plan.detached, "Does not read stdin.");

@@ -45,8 +45,12 @@ pub(super) fn of(plan: &Plan, line: &Line) -> Vec<String> {
         "It serves whoever comes first: a port scan or a health check takes the place of the client.",
     );
     add(
-        plan.keep_listening && line.output.is_some(),
+        plan.keep_listening && line.output.is_some() && !(plan.serves_at_once() && plan.exec.is_none()),
         "One client's bytes stand directly behind those of another; nothing says where the one ends.",
+    );
+    add(
+        plan.serves_at_once() && plan.exec.is_none(),
+        "What several clients send stands in one stream, mixed as it came; nothing says whose is what.",
     );
     add(plan.exec.is_some(), "Whoever can connect has the program, without a password.");
     add(

@@ -1,21 +1,30 @@
 //! The side that listens: one client, or one after the other, on the main thread.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{Exec, Family, Mode, Plan, Transport};
+use super::super::plan::{Family, Mode, Plan, Transport};
 use super::choices::{self, Side};
 use super::client::unix_endpoint;
+use super::crowd::Crowd;
 use super::hosts;
 use super::session::{Done, Run};
 use super::voice::words_of;
 use crate::os::command;
-use adieu::{Connection, Endpoint, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role};
+use adieu::{
+    Connection, Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role,
+    Signal,
+};
 use std::ffi::OsStr;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long to rest after something failed for want of descriptors or memory: it must come back first.
 const REST: Duration = Duration::from_millis(100);
+
+/// Longer than anything is waited for without looking again.
+const LONG: Duration = Duration::from_secs(60 * 60);
 
 /// Runs a plan that listens.
 pub(super) fn run(run: &Run) -> Done {
@@ -39,10 +48,17 @@ pub(super) fn run(run: &Run) -> Done {
         Ok(listener) => listener,
         Err(done) => return done,
     };
-    if let (Some(exec), true) = (&run.plan.exec, run.plan.keep_listening) {
-        return serve_all(run, &listener, exec);
+    match &run.plan.exec {
+        _ if !run.plan.keep_listening => serve(run, listener),
+        Some(exec) => {
+            let running = command::Running::guarded();
+            serve_all(run, &listener, &|connection| {
+                super::commands::serve_with(run, connection, exec, &running)
+            })
+        }
+        None if run.plan.flavour == Flavour::Ncat => serve_crowd(run, listener, &options),
+        None => serve(run, listener),
     }
-    serve(run, listener)
 }
 
 fn options(run: &Run) -> Result<ListenOptions, String> {
@@ -210,12 +226,63 @@ fn serve(run: &Run, listener: Listener) -> Done {
     }
 }
 
-/// Serves one client after the other, each with a command and a thread of its own, until a signal comes.
-fn serve_all(run: &Run, listener: &Listener, exec: &Exec) -> Done {
-    let running = command::Running::guarded();
+/// Serves all clients at once, who share stdin and stdout.
+fn serve_crowd(run: &Run, listener: Listener, options: &ListenOptions) -> Done {
+    let stdin = match run.input() {
+        Ok(stdin) => stdin,
+        Err(error) => return run.refuse(&adieu_os::error_words(&error)),
+    };
+    let accepting = match Interrupt::new() {
+        Ok(accepting) => accepting,
+        Err(error) => return run.refuse(&adieu_os::error_words(&error)),
+    };
+    let crowd = Arc::<Crowd>::default();
+    // Both may wait for ever, and end with the process.
+    let started = spawn({
+        let (signals, accepting) = (run.interrupt.clone(), accepting.clone());
+        move || {
+            loop {
+                if let Some(signal) = signals.wait(LONG) {
+                    return accepting.raise(signal);
+                }
+            }
+        }
+    })
+    .and_then(|()| {
+        let (crowd, accepting, is_all) = (Arc::clone(&crowd), accepting.clone(), run.plan.send_only);
+        spawn(move || {
+            crowd.feed(stdin);
+            if is_all {
+                // Nothing more will be sent, nor taken. Which signal it is says nothing.
+                accepting.raise(Signal::Terminate);
+            }
+        })
+    });
+    if let Err(error) = started {
+        return run.refuse(&adieu_os::error_words(&error));
+    }
+    let listener = listener.with_options(options, &accepting);
+    let done = serve_all(run, &listener, &|connection| {
+        let done = crowd.serve(run, connection);
+        if run.output_is_gone.load(Ordering::Relaxed) {
+            // What the others send can go nowhere either.
+            run.interrupt.raise(Signal::Terminate);
+        }
+        done
+    });
+    if run.output_is_gone.load(Ordering::Relaxed) { Done::BAD } else { done }
+}
+
+fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name("adieu-crowd".into()).spawn(body).map(drop)
+}
+
+/// Serves clients, each on a thread of its own, until a signal comes or nobody more is accepted.
+fn serve_all(run: &Run, listener: &Listener, serve: &(dyn Fn(Connection) -> Done + Sync)) -> Done {
     let open = AtomicU32::new(0);
     let most = run.plan.max_connections.unwrap_or(u32::MAX);
-    std::thread::scope(|scope| {
+    let all = Mutex::new(Done::GOOD);
+    let over = std::thread::scope(|scope| {
         loop {
             let connection = match accept(run, listener) {
                 Ok(Some(connection)) => connection,
@@ -230,16 +297,14 @@ fn serve_all(run: &Run, listener: &Listener, exec: &Exec) -> Done {
                     .tell_verbosely(|| format!("New connection denied: connection limit reached ({there})"));
                 continue;
             }
-            let (running, open) = (&running, &open);
+            let (all, open) = (&all, &open);
             let spawned = std::thread::Builder::new().spawn_scoped(scope, move || {
-                match connection.handshake() {
-                    Ok(connection) => {
-                        super::commands::serve_with(run, connection, exec, running);
-                    }
-                    Err(report) => {
-                        run.ended(&report);
-                    }
-                }
+                let done = match connection.handshake() {
+                    Ok(connection) => serve(connection),
+                    Err(report) => run.ended(&report),
+                };
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                *all = all.and(done);
                 open.fetch_sub(1, Ordering::Relaxed);
             });
             if let Err(error) = spawned {
@@ -248,7 +313,9 @@ fn serve_all(run: &Run, listener: &Listener, exec: &Exec) -> Done {
                 run.voice.complain(&format!("no thread for a client: {}", adieu_os::error_words(&error)));
             }
         }
-    })
+    });
+    // Of those that were there when nobody more was accepted, too.
+    over.and(all.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn serve_one(run: &Run, connection: Connection) -> Done {
@@ -275,6 +342,8 @@ fn accept(run: &Run, listener: &Listener) -> Result<Option<Connection>, Done> {
         }
         Err(error) => match (error.cause(), run.interrupt.raised()) {
             (ListenCause::Interrupted, Some(signal)) => Err(Done::Signal(signal)),
+            // No signal has come: nobody more is to be served.
+            (ListenCause::Interrupted, None) => Err(Done::GOOD),
             _ if run.plan.keep_listening => {
                 run.voice.complain(&format!("accept: {}", words(&error)));
                 match run.interrupt.wait(REST) {

@@ -1,12 +1,13 @@
-//! Runs a plan, on the main thread: what traces a netcat sees `bind`, `connect`, `accept`, `recv` and `shutdown` there. Only a
-//! command for each of several clients has a thread of its own.
+//! Runs a plan, on the main thread: what traces a netcat sees `bind`, `connect`, `accept`, `recv` and `shutdown` there. Only where
+//! several clients are served at once has each a thread of its own.
 //!
-//! `client` and `listener` are the two sides, `datagrams` both without streams. `session` is one connection, `verdict` what it came to
+//! `client` and `listener` are the two sides, `datagrams` both without streams, `crowd` several clients that share stdin and stdout. `session` is one connection, `verdict` what it came to
 //! as an exit status, `voice` and `hosts` what is said, `choices` the library's options of a plan.
 
 mod choices;
 mod client;
 mod commands;
+mod crowd;
 mod datagrams;
 mod hosts;
 mod listener;

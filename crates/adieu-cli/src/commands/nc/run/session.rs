@@ -72,8 +72,13 @@ impl Run {
 
     /// stdin to the peer and the peer to stdout, as the plan says.
     pub(super) fn converse(&self, connection: Connection) -> Done {
+        self.converse_with(connection, self.input())
+    }
+
+    /// The same with another input.
+    pub(super) fn converse_with(&self, connection: Connection, input: std::io::Result<Input>) -> Done {
         let (role, endpoint) = self.what_it_is(&connection);
-        let (input, output) = match self.ends() {
+        let (input, output) = match self.ends(input) {
             Ok(ends) => ends,
             Err((end, error)) => {
                 connection.abort();
@@ -121,8 +126,8 @@ impl Run {
     }
 
     /// Our two ends.
-    fn ends(&self) -> Result<(Input, Output), (LocalEnd, std::io::Error)> {
-        let input = self.input().map_err(|error| (LocalEnd::Input, error))?;
+    fn ends(&self, input: std::io::Result<Input>) -> Result<(Input, Output), (LocalEnd, std::io::Error)> {
+        let input = input.map_err(|error| (LocalEnd::Input, error))?;
         let output = stdio::output().map_err(|error| (LocalEnd::Output, error))?;
         let output = if self.is_only_one() { output.closes_standard(Closes::Always) } else { output };
         Ok((input, output))
@@ -132,7 +137,12 @@ impl Run {
     pub(super) fn ended(&self, report: &Report) -> Done {
         self.printer.report(report);
         if let Ending::Interrupted { signal } = report.ending() {
-            return Done::Signal(signal);
+            // Where there are several clients, the one that found our output gone ends the others.
+            return if self.output_is_gone.load(Ordering::Relaxed) {
+                Done::BAD
+            } else {
+                Done::Signal(signal)
+            };
         }
         if self.loses_output(report) {
             self.output_is_gone.store(true, Ordering::Relaxed);
