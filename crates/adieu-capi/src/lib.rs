@@ -21,5 +21,6 @@ pub mod finish;
 pub mod finisher;
 pub mod options;
 pub mod report;
+pub mod shown;
 pub mod socket;
 pub mod words;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// The modules with what C sees, in the order of the header's functions.
-const MODULES: [&str; 7] = ["finish", "finisher", "socket", "report", "words", "options", "error"];
+const MODULES: [&str; 8] = ["finish", "finisher", "socket", "report", "shown", "words", "options", "error"];
 
 fn path() -> Result<PathBuf> {
     Ok(crate_folder()?.join("include/adieu.h"))
