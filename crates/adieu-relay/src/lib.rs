@@ -31,6 +31,7 @@
 mod admission;
 mod config;
 mod event;
+mod metrics;
 mod open;
 pub mod proxy_protocol;
 mod reload;
@@ -44,6 +45,7 @@ mod worker;
 pub use admission::{AcceptRate, Admission, TurnedAway, WhenFull};
 pub use config::{RelayConfig, RelayError};
 pub use event::{Closed, NoPair, Outcome, RelayEvent, RelaySide};
+pub use metrics::{Metrics, MetricsError, MetricsServer};
 pub use open::{OpenConnection, State};
 pub use reload::Reloaded;
 pub use service::{Handle, Relay};

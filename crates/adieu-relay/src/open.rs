@@ -29,6 +29,8 @@ pub struct OpenConnection {
     pub bytes_from_upstream: u64,
     /// Of these, bytes that our kernel accepted for the client.
     pub bytes_to_client: u64,
+    /// One side has ended its stream, and the other has not.
+    pub half_open: bool,
     /// For how long nothing has moved.
     pub idle: Duration,
 }
@@ -98,6 +100,7 @@ impl Entry {
             bytes_to_upstream: self.progress.accepted_for_b(),
             bytes_from_upstream: self.progress.received_from_b(),
             bytes_to_client: self.progress.accepted_for_a(),
+            half_open: self.progress.is_half_open(),
             idle: self.progress.idle(),
         }
     }

@@ -1,6 +1,7 @@
 //! New settings for a service that runs: no connection ends by it, and a socket whose relay stays never stops listening.
 
 use crate::config::{RelayConfig, RelayError};
+use crate::event::RelayEvent;
 use crate::service::Handle;
 use crate::shared::{Serving, Slot};
 use std::sync::Arc;
@@ -79,7 +80,12 @@ impl Handle {
             }
             stays
         });
+        let events: Vec<_> = added.iter().filter_map(Slot::told).collect();
         relays.extend(added);
+        drop(relays);
+        for (relay, endpoint) in &events {
+            (service.observer)(&RelayEvent::Listening { relay, endpoint });
+        }
         Ok(reloaded)
     }
 }

@@ -47,6 +47,9 @@ impl Relay {
         for config in configs {
             slots.push(Slot::bind(config, &service)?);
         }
+        for (relay, endpoint) in slots.iter().filter_map(Slot::told) {
+            (service.observer)(&RelayEvent::Listening { relay: &relay, endpoint: &endpoint });
+        }
         for slot in &slots {
             service.let_workers_accept(slot)?;
         }
@@ -84,6 +87,8 @@ impl Relay {
             result = result.and(thread.join().unwrap_or(Ok(())));
         }
         result?;
+        // The thread that shuts it down may still be about to: the file of a Unix socket is gone when this returns.
+        service.relays.lock().iter_mut().for_each(|slot| slot.listener = None);
         Ok(service.shutdown.drained())
     }
 }
@@ -95,11 +100,13 @@ impl Handle {
         let mut relays = self.0.relays.lock();
         let longest = || relays.iter().map(|slot| slot.grace).max().unwrap_or_default();
         let grace = grace.into().unwrap_or_else(longest);
-        if self.0.shutdown.begin(grace) {
-            (self.0.observer)(&RelayEvent::Draining { open: self.0.shutdown.open(), grace });
-        }
+        let is_first = self.0.shutdown.begin(grace);
         // The sockets are closed once the workers have closed their handles too.
         relays.iter_mut().for_each(|slot| slot.listener = None);
+        drop(relays);
+        if is_first {
+            (self.0.observer)(&RelayEvent::Draining { open: self.0.shutdown.open(), grace });
+        }
     }
 
     /// Where each relay listens, with the ports that the system chose. After a shutdown nowhere.

@@ -133,16 +133,19 @@ impl Slot {
         let (listen, grace) = (config.listen.clone(), config.grace);
         let listener = Listener::bind(&listen, &config.listen_options)?;
         let serving = Serving::new(config, service, None)?;
-        (service.observer)(&RelayEvent::Listening {
-            relay: &serving.name,
-            endpoint: listener.local_endpoint(),
-        });
         Ok(Self {
             listen,
             grace,
             serving: watch::Sender::new(Some(Arc::new(serving))),
             listener: Some(listener),
         })
+    }
+
+    /// What is told of it: what the relay is called, and where it listens. Whoever hears of it may ask about the relays, so
+    /// their lock must be free.
+    pub(crate) fn told(&self) -> Option<(Arc<str>, Endpoint)> {
+        let serving = self.serving.borrow().clone()?;
+        Some((Arc::clone(&serving.name), self.listener.as_ref()?.local_endpoint().clone()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The options that every command shares: one definition for help, man page, completions and environment.
 
 pub(crate) mod access;
+pub(crate) mod admission;
 pub(crate) mod durations;
 pub(crate) mod exchange;
 pub(crate) mod proxy;
@@ -10,6 +11,7 @@ pub(crate) mod retry;
 pub(crate) mod socket;
 pub(crate) mod timers;
 pub(crate) mod tls;
+pub(crate) mod upstreams;
 
 use self::reporting::Reporting;
 use self::socket::SocketOptions;

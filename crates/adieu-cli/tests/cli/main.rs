@@ -30,6 +30,7 @@ mod promises;
 mod proxies;
 mod relay;
 mod relay_drain;
+mod relay_upstreams;
 mod reports;
 mod resources;
 mod socket_options;

@@ -67,7 +67,7 @@ pub(crate) fn upstream() -> (TcpListener, String) {
 }
 
 /// Nobody listens there any more.
-fn refusing() -> String {
+pub(crate) fn refusing() -> String {
     upstream().1
 }
 

@@ -71,7 +71,7 @@ impl Relay {
         // Only now is it known which of the two is over.
         let told = pass_cut_on(a, b) | pass_cut_on(b, a);
         if let Some(progress) = self.progress.as_ref().filter(|_| shaken || moved) {
-            progress.note(a.link.core.counts(), b.link.core.counts());
+            progress.note(&a.link.core, &b.link.core);
         }
         shaken || moved || told
     }

@@ -1,7 +1,7 @@
 //! What a relay has passed on so far, for whoever asks while it runs.
 
-use adieu_proto::Counts;
-use std::sync::atomic::{AtomicU64, Ordering};
+use adieu_proto::Connection;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a relay has passed on so far. The relay that was [given](crate::RelayOptions::progress) it writes it, and anybody may read
@@ -26,6 +26,8 @@ pub struct RelayProgress {
     since: Instant,
     /// From the first connection: received, and accepted for the second; then the other way.
     counts: [AtomicU64; 4],
+    /// Which of the two has ended its stream.
+    ended: [AtomicBool; 2],
     /// When something moved last, in microseconds since `since`.
     moved: AtomicU64,
 }
@@ -33,7 +35,12 @@ pub struct RelayProgress {
 impl RelayProgress {
     /// Nothing has been passed on.
     pub fn new() -> Self {
-        Self { since: Instant::now(), counts: Default::default(), moved: AtomicU64::new(0) }
+        Self {
+            since: Instant::now(),
+            counts: Default::default(),
+            ended: Default::default(),
+            moved: AtomicU64::new(0),
+        }
     }
 
     fn count(&self, place: usize) -> u64 {
@@ -60,6 +67,12 @@ impl RelayProgress {
         self.count(3)
     }
 
+    /// Whether one of the two connections has ended its stream, and the other has not: the relay is half-open.
+    pub fn is_half_open(&self) -> bool {
+        let [a, b] = [&self.ended[0], &self.ended[1]].map(|ended| ended.load(Ordering::Relaxed));
+        a != b
+    }
+
     /// How long nothing has moved: no byte, and no end.
     pub fn idle(&self) -> Duration {
         let moved = Duration::from_micros(self.moved.load(Ordering::Relaxed));
@@ -67,7 +80,11 @@ impl RelayProgress {
     }
 
     /// Something has moved.
-    pub(super) fn note(&self, a: Counts, b: Counts) {
+    pub(super) fn note(&self, a: &Connection, b: &Connection) {
+        for (ended, core) in self.ended.iter().zip([a, b]) {
+            ended.store(core.peer_has_ended(), Ordering::Relaxed);
+        }
+        let (a, b) = (a.counts(), b.counts());
         for (place, count) in [a.received, b.accepted, b.received, a.accepted].into_iter().enumerate() {
             self.counts[place].store(count, Ordering::Relaxed);
         }

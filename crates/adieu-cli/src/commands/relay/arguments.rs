@@ -2,13 +2,15 @@
 
 use crate::exit;
 use crate::options::access::AccessOptions;
+use crate::options::admission::AdmissionOptions;
 use crate::options::durations::{Grace, grace, limit};
 use crate::options::reporting::Reporting;
 use crate::options::socket::SocketOptions;
 use crate::options::tls::RelayTls;
+use crate::options::upstreams::UpstreamOptions;
 use crate::parsing::rules::{CommandSide, Rules};
 use clap::ArgAction;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +22,8 @@ use std::time::Duration;
 /// time limit) becomes a reset of the other side, after everything that came before it was delivered there: no stream that was cut
 /// looks whole. A client that no upstream takes is reset.
 ///
-/// Several upstreams take turns; one that cannot be connected to is passed over.
+/// Several upstreams take turns, or as --balance says. If one cannot be connected to, the client is given to the next, and that one
+/// is left alone for a while.
 ///
 /// SIGTERM or SIGINT stops accepting, lets the open connections end within --grace, and resets the rest. The exit status is then 0 if
 /// none had to be reset, and 4 if one had. A second signal exits at once. SIGUSR1 lists the open connections.
@@ -82,8 +85,25 @@ pub(crate) struct Args {
           add = Rules::new().not_for_unix())]
     pub(super) reuse_port: bool,
 
+    /// What the relay is called in the log and in metrics [default: where it listens]
+    #[arg(long, value_name = "NAME", env = "ADIEU_NAME", hide_env_values = true, help_heading = "Reporting",
+          value_parser = NonEmptyStringValueParser::new())]
+    pub(super) name: Option<String>,
+
+    /// Serve metrics in Prometheus's text format over HTTP on this endpoint, at /metrics: host:port, :port or unix:path. Whoever can
+    /// connect there can read them
+    #[arg(long, value_name = "ENDPOINT", env = "ADIEU_METRICS", hide_env_values = true, help_heading = "Reporting",
+          value_parser = NonEmptyStringValueParser::new())]
+    pub(super) metrics: Option<String>,
+
+    #[command(flatten)]
+    pub(super) upstreams: UpstreamOptions,
+
     #[command(flatten)]
     pub(super) access: AccessOptions,
+
+    #[command(flatten)]
+    pub(super) admission: AdmissionOptions,
 
     #[command(flatten)]
     pub(super) tls: RelayTls,

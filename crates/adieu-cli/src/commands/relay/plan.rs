@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(super) reports: Reports,
     /// Where a line for each connection is appended.
     pub(super) log: Option<PathBuf>,
+    /// Where metrics are served.
+    pub(super) metrics: Option<Endpoint>,
     pub(super) port_file: Option<PathBuf>,
     /// It is every address of this machine, which is said.
     pub(super) is_everywhere: bool,
@@ -68,18 +70,34 @@ impl Plan {
         }
         let mut config = RelayConfig::new(listen, upstreams);
         config.listen_options = listen_options;
-        config.admission = admission(&access);
+        config.admission = args.admission.bounds(admission(&access));
+        args.upstreams.apply_to(&mut config);
+        if let Some(name) = &args.name {
+            config.name.clone_from(name);
+        }
         config.relay = RelayOptions::new().idle_timeout(args.idle_timeout).flush_timeout(args.flush_timeout);
         config.grace = args.grace.limit().unwrap_or(Duration::MAX);
         Ok(Self {
             config,
             reports: args.reporting.plan(Kind::Service),
             log: args.log.clone(),
+            metrics: args.metrics.as_deref().map(metrics_endpoint).transpose()?,
             port_file: args.port_file.clone(),
             is_everywhere,
             access,
             fingerprint,
         })
+    }
+}
+
+/// Where metrics are served.
+fn metrics_endpoint(text: &str) -> Result<Endpoint, NoPlan> {
+    let endpoint = listening_or_passed_endpoint(&[text.into()])?;
+    match endpoint {
+        Endpoint::Udp { .. } | Endpoint::Tls { .. } => {
+            Err(NoPlan::refused("--metrics is served over HTTP: give host:port, :port, unix:path or fd:NAME"))
+        }
+        other => Ok(other),
     }
 }
 
@@ -114,7 +132,8 @@ fn listen_options(
         }
         socket = socket.prepare(adieu_os::reuse_port);
     }
-    let options = ListenOptions::new().limits(limits(args)).socket(socket);
+    let limits = limits(args).first_byte_timeout(args.admission.first_byte_timeout());
+    let options = ListenOptions::new().limits(limits).socket(socket);
     options.check(endpoint)?;
     Ok(match tls {
         Some(tls) => options.tls(tls),

@@ -10,7 +10,7 @@ use crate::os::signals;
 use crate::printer::{Printer, answer, complain, say_always};
 use crate::{hints, said};
 use adieu::{Ending, Endpoint, ListenError, NeverConnected, Role, Side, Signal, describe_error};
-use adieu_relay::{Drained, Handle, Relay, RelayError};
+use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError};
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -24,7 +24,8 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Err(error) => return failed(&error),
     };
     adieu_os::raise_descriptor_limit();
-    let told = Arc::new(Told { printer: Arc::clone(&printer), log });
+    let metrics = plan.metrics.as_ref().map(|_| Arc::new(Metrics::new()));
+    let told = Arc::new(Told { printer: Arc::clone(&printer), log, metrics: metrics.clone() });
     let asked = plan.config.listen.clone();
     let hearing = Arc::clone(&told);
     let relay = match Relay::bind([plan.config], move |event| hearing.hear(event)) {
@@ -40,6 +41,16 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         complain(NOT_OF_A_NETWORK);
         return ExitStatus::Usage;
     }
+    let metrics = match plan.metrics.zip(metrics) {
+        Some((at, metrics)) => match MetricsServer::start(&at, metrics, relay.handle()) {
+            Ok(server) => Some(server),
+            Err(MetricsError::Listen(error)) => {
+                return cannot_listen(&error, &at, plan.reports.format, &printer);
+            }
+            Err(error) => return failed(&error.to_string()),
+        },
+        None => None,
+    };
     let stopped_by = match heed_signals(&relay.handle(), &printer) {
         Ok(stopped_by) => stopped_by,
         Err(error) => return failed(&format!("cannot wait for signals: {}", describe_error(&error))),
@@ -50,6 +61,9 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         return failed(&format!("cannot write the port to {}: {}", path.display(), describe_error(&error)));
     }
     printer.listening(&endpoint, plan.is_everywhere);
+    if let Some(server) = &metrics {
+        printer.say(&format!("metrics on {}", server.local_endpoint()));
+    }
     if let Some(fingerprint) = plan.fingerprint {
         say_always(&format!(
             "the certificate was made for this run; clients trust it with --pin {fingerprint}"

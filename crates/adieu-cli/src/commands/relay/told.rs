@@ -6,7 +6,7 @@ use crate::printer::{Printer, complain};
 use crate::said;
 use crate::sink::{Sink, Target};
 use adieu::{Ending, Endpoint, describe_error};
-use adieu_relay::{Closed, RelayEvent};
+use adieu_relay::{Closed, Metrics, RelayEvent, TurnedAway};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,10 +65,14 @@ impl Log {
 pub(super) struct Told {
     pub(super) printer: Arc<Printer>,
     pub(super) log: Option<Log>,
+    pub(super) metrics: Option<Arc<Metrics>>,
 }
 
 impl Told {
     pub(super) fn hear(&self, event: &RelayEvent<'_>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.observe(event);
+        }
         match event {
             RelayEvent::Closed(closed) => self.closed(closed),
             RelayEvent::AcceptFailed { error, .. } => complain(&error.to_string()),
@@ -81,10 +85,18 @@ impl Told {
                 });
             }
             RelayEvent::UpstreamFailed { id, error, .. } => self.step(Some(*id), || error.to_string()),
-            RelayEvent::TurnedAway { client, .. } => {
-                self.step(None, || {
-                    format!("{} is not let in (--allow, --deny): reset", peer_name(Some(client)))
-                });
+            RelayEvent::UpstreamDown { upstream, .. } => {
+                self.printer.say(&format!("upstream {upstream} is down"));
+            }
+            RelayEvent::UpstreamUp { upstream, .. } => {
+                self.printer.say(&format!("upstream {upstream} is back"));
+            }
+            RelayEvent::NameFailed { host, error, .. } => {
+                complain(&format!("{host}: {error}; addresses that were known are kept"));
+            }
+            RelayEvent::NameResolved { host, .. } => self.printer.say(&format!("{host} is resolved again")),
+            RelayEvent::TurnedAway { client, why, .. } => {
+                self.step(None, || format!("{} is reset: {}", peer_name(Some(client)), turned_away(*why)));
             }
             _ => {}
         }
@@ -110,5 +122,16 @@ impl Told {
             format!("{} #{} {client} to {upstream}, {took:.3} s: {closed}", said::now(), closed.id)
         };
         said::about(Some(closed.id), || self.printer.relayed(json, text, is_good));
+    }
+}
+
+/// Why a client was turned away, with the option that says so.
+fn turned_away(why: TurnedAway) -> &'static str {
+    match why {
+        TurnedAway::NotLetIn => "it is not let in (--allow, --deny)",
+        TurnedAway::Full => "there are as many connections as --max-connections lets in",
+        TurnedAway::SourceFull => "its address has as many connections as --max-per-source lets in",
+        TurnedAway::TooFast => "more clients came than --accept-rate lets in",
+        _ => "it is not let in",
     }
 }
