@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+use adieu_testkit::schema::Schema;
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::matrix::{self, Over, Ran, Scenario};
@@ -50,10 +51,7 @@ fn report(stderr: &[u8]) -> io::Result<Value> {
     let last =
         said.lines().rfind(|line| line.starts_with('{')).ok_or_else(|| io::Error::other(said.clone()))?;
     let report: Value = serde_json::from_str(last)?;
-    let schema: Value = serde_json::from_str(include_str!("../../../docs/report.schema.json"))?;
-    let validator = jsonschema::validator_for(&schema).map_err(io::Error::other)?;
-    let faults: Vec<String> =
-        validator.iter_errors(&report).map(|e| format!("{e} at {}", e.instance_path())).collect();
+    let faults = Schema::of("report").faults(&report);
     if faults.is_empty() { Ok(report) } else { Err(io::Error::other(faults.join("; "))) }
 }
 

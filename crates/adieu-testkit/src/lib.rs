@@ -13,6 +13,7 @@
 //! | [`namespace`] | a wire that can be cut silently: two network namespaces (Linux, root) |
 //! | [`sim`] | a network, sockets and peers in virtual time, for the core |
 //! | [`tls`] | the closing matrix between close_notify and FIN, and the peers that speak TLS |
+//! | [`schema`] | the committed schemas of JSON, and what does not fit them |
 //! | [`skip`] | how a test is skipped: loudly |
 //!
 //! Besides the peers, and the core that [`sim`] runs, the kit knows nothing of the other adieu crates, so that it can judge
@@ -34,6 +35,7 @@ pub mod places;
 pub mod program;
 pub mod relay;
 pub mod scenario;
+pub mod schema;
 pub mod sim;
 pub mod skip;
 pub mod tls;

@@ -7,6 +7,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
     time::Duration,
 };
+#[cfg(unix)]
+use std::{path::Path, process::Command};
 
 /// A port that is taken and refuses, as long as the socket lives; port 0 lets the kernel choose.
 ///
@@ -21,6 +23,22 @@ pub fn refusing(address: SocketAddr) -> io::Result<(SocketAddr, Socket)> {
     socket.bind(&address.into())?;
     let bound = socket.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address"))?;
     Ok((bound, socket))
+}
+
+/// Makes a FIFO, mkfifo(1).
+///
+/// # Errors
+///
+/// What the system says when it cannot be made.
+///
+/// # Platforms
+///
+/// Unix.
+#[cfg(unix)]
+pub fn fifo(path: &Path) -> io::Result<()> {
+    let output = Command::new("mkfifo").arg(path).output()?;
+    let said = || String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(io::Error::other(said())) }
 }
 
 /// The same port of two addresses, both taken and refusing as long as the sockets live. A port that somebody else has taken at the

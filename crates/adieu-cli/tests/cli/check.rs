@@ -1,7 +1,8 @@
 //! `adieu check`: what it says of endpoints that are open and of those that are not, and what their servers see.
 
-use crate::{BOUND, Server, adieu, run, text};
+use crate::{BOUND, Server, adieu, refusing, run, text};
 use adieu_testkit::namespace::{self, Namespaces};
+use adieu_testkit::schema::Schema;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use adieu_testkit::{places, skip};
 use serde_json::Value;
@@ -15,12 +16,6 @@ use std::time::{Duration, Instant};
 /// A name that no name server is asked for: a label has 63 bytes at most (RFC 1035, section 2.3.4).
 fn no_name() -> String {
     format!("{}.invalid", "x".repeat(64))
-}
-
-/// A port on which nobody listens, for as long as this is held.
-fn closed_port() -> (String, socket2::Socket) {
-    let (address, held) = places::refusing(SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback");
-    (address.to_string(), held)
 }
 
 /// Runs `body` where nobody else listens: whoever scans many ports is a client of every other test. Skips it where that cannot be.
@@ -56,31 +51,16 @@ fn code(output: &Output) -> Option<i32> {
     output.status.code()
 }
 
-fn validator() -> jsonschema::Validator {
-    let schema = include_str!("../../../../docs/check.schema.json");
-    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
-    jsonschema::validator_for(&schema).expect("the schema is a schema")
-}
-
 /// The lines of JSON, each checked against the schema.
 fn results(lines: &[u8]) -> Vec<Value> {
-    let validator = validator();
-    let each = text(lines);
-    each.lines()
-        .map(|line| {
-            let result: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-            let faults: Vec<String> =
-                validator.iter_errors(&result).map(|e| format!("{e} at {}", e.instance_path())).collect();
-            assert!(faults.is_empty(), "{faults:?} in {line}");
-            result
-        })
-        .collect()
+    let schema = Schema::of("check");
+    text(lines).lines().map(|line| schema.checked(line)).collect()
 }
 
 /// What a pipe gives can be read once.
 #[test]
 fn the_proxys_password_is_read_once_for_all_endpoints() {
-    let (proxy, _held) = closed_port();
+    let (proxy, _held) = refusing();
     let proxy = format!("socks5://me@{proxy}");
     let args = ["check", "--proxy", &proxy, "--proxy-password-file", "/dev/stdin", "h.test:1", "h.test:2"];
     let output = run(&args, b"secret\n");
@@ -99,7 +79,7 @@ fn result(args: &[&str]) -> (Value, Option<i32>) {
 fn each_endpoint_has_a_line_in_the_order_of_the_command_line() {
     let server = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let open = server.local_addr().expect("it has one").to_string();
-    let (closed, _held) = closed_port();
+    let (closed, _held) = refusing();
     let name = format!("{}:80", no_name());
     let output = run(&["check", &closed, &open, &name, "-q"], b"");
     assert_eq!(without_times(&output), [format!("{closed}: refused"), format!("{name}: name not found")]);
@@ -164,7 +144,7 @@ fn every_port_of_a_host_is_checked_with_few_descriptors_and_little_memory() {
 #[test]
 fn a_socket_that_connects_to_itself_is_no_server() {
     in_own_network("a_socket_that_connects_to_itself_is_no_server", || {
-        let (address, held) = closed_port();
+        let (address, held) = refusing();
         drop(held);
         let (result, code) = result(&[&address, "--source", &address]);
         assert_eq!((result["state"].as_str(), code), (Some("refused"), Some(3)), "{result}");
@@ -268,7 +248,7 @@ fn a_unix_socket_is_there_or_stale_or_missing_or_full() {
         assert_eq!((result["state"].as_str(), code), (Some(state), Some(status)), "{result}");
     }
     // Beside a port, what is asked of a socket of TCP is not asked of it.
-    let (closed, _held) = closed_port();
+    let (closed, _held) = refusing();
     let output = run(&["check", "-4", &path("open"), &closed], b"");
     assert_eq!(without_times(&output), [format!("{}: open", path("open")), format!("{closed}: refused")]);
     let output = run(&["check", "-4", &path("open")], b"");
@@ -515,7 +495,7 @@ fn udp_is_open_if_it_answers_and_unknown_if_it_does_not() {
     assert_eq!(code(&output), Some(8));
     assert_eq!(text(&output.stderr).trim(), "adieu: 1 of 2 is open, of 1 it cannot be told");
     // What is asked of a socket of TCP is not asked of it.
-    let (tcp, _held) = closed_port();
+    let (tcp, _held) = refusing();
     let output = run(&["check", "--keepalive", "off", "--connect-timeout", "2s", &answering, &tcp], b"");
     assert_eq!(without_times(&output), [format!("{answering}: open"), format!("{tcp}: refused")]);
     // What is not open is known for sure.

@@ -1,6 +1,7 @@
 //! `connect` and `listen` over UDP, against other programs and sockets of the test's own.
 
 use crate::{BOUND, Server, adieu, run, signal, text, until};
+use adieu_testkit::schema::Schema;
 use adieu_testkit::skip::counterpart;
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -200,7 +201,7 @@ fn nobody_there_is_no_connection_and_the_report_has_the_numbers() {
         close(gone);
         let ended = run(&["connect", &endpoint, "--report", "json", "--silence", "20s"], b"hello");
         let report: serde_json::Value = serde_json::from_slice(&ended.stderr).expect("one object");
-        assert!(crate::reports::schema().is_valid(&report), "{report}");
+        assert!(Schema::of("report").is_valid(&report), "{report}");
         assert_eq!((ended.status.code(), &report["ending"]), (Some(3), &"no_connection".into()), "{report}");
         assert_eq!((&report["transport"], &report["datagrams_sent"]), (&"udp".into(), &1.into()));
         assert_eq!((&report["datagrams_refused"], &report["bytes_acknowledged"]), (&1.into(), &().into()));

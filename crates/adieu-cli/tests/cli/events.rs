@@ -1,7 +1,8 @@
 //! All of stderr as JSON, the lines of a service, and what a peer that chose its own name can make of them.
 
 use crate::transfer::{Scene, send, start};
-use crate::{Server, adieu, ask, reports, run, signal, text, transfer, where_it_listens};
+use crate::{Server, adieu, ask, run, signal, text, where_it_listens};
+use adieu_testkit::schema::Schema;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,10 +12,7 @@ use std::process::Stdio;
 
 /// Every line, checked against the schema that it belongs to.
 fn checked(said: &str) -> Vec<Value> {
-    let event: Value =
-        serde_json::from_str(include_str!("../../../../docs/events.schema.json")).expect("JSON");
-    let events = jsonschema::validator_for(&event).expect("the schema is a schema");
-    let (reports, transfers) = (reports::schema(), transfer::schema());
+    let [events, reports, transfers] = ["events", "report", "transfer-report"].map(Schema::of);
     let check = |line: &str| -> Value {
         let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {line:?} of {said}"));
         let schema = match (value["event"] == "ended", value.get("result")) {
@@ -22,8 +20,7 @@ fn checked(said: &str) -> Vec<Value> {
             (true, None) => &reports,
             (true, Some(_)) => &transfers,
         };
-        let faults: Vec<String> =
-            schema.iter_errors(&value).map(|e| format!("{e} at {}", e.instance_path())).collect();
+        let faults = schema.faults(&value);
         assert!(faults.is_empty(), "{faults:?} in {line}");
         value
     };

@@ -2,6 +2,7 @@
 
 use crate::captures::{self, Packet};
 use crate::{BOUND, Server, adieu, ask, run, text};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -142,7 +143,7 @@ fn a_dump_is_private_and_of_this_run_alone() {
 fn what_cannot_be_a_dump_is_refused_before_anybody_is_connected_to() {
     let directory = Directory::new();
     let (fifo, fifo_name) = directory.file("fifo");
-    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+    places::fifo(&fifo).expect("a FIFO");
     let nobody = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     nobody.set_nonblocking(true).expect("it can be");
     let address = nobody.local_addr().expect("it has an address").to_string();

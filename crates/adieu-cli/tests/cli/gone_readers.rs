@@ -3,6 +3,7 @@
 
 use crate::cuts::terminal;
 use crate::{ADIEU, BOUND, Server, adieu, text, until};
+use adieu_testkit::places;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -172,7 +173,7 @@ fn a_command_that_leaves_its_stdin_may_speak_on() {
 fn a_fifo_as_the_output_of_a_listener_is_watched_too() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let path = directory.path().join("fifo");
-    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+    places::fifo(&path).expect("a FIFO");
     let opening = path.clone();
     let reader = std::thread::spawn(move || File::open(opening).expect("it is there"));
     let mut server = Server::start(&["--output", &path.display().to_string()]);

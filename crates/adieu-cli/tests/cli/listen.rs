@@ -1,6 +1,7 @@
 //! `adieu listen`: services, keep-open, signals.
 
 use crate::{Server, ask, run, text};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -497,8 +498,7 @@ fn the_port_file_may_be_a_symlink_or_a_fifo_and_stays_one() {
         (directory.path().join("file"), directory.path().join("link"), directory.path().join("fifo"));
     std::fs::write(&file, "something longer than a port").expect("there is room for a file");
     std::os::unix::fs::symlink(&file, &link).expect("a symlink can be made");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("there is mkfifo");
-    assert!(made.success());
+    places::fifo(&fifo).expect("there is room");
 
     let server = Server::start(&["--port-file", link.to_str().expect("a UTF-8 path")]);
     assert!(std::fs::symlink_metadata(&link).expect("it is there").is_symlink(), "it was replaced");

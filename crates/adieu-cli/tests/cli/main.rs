@@ -56,9 +56,10 @@ mod variables;
 #[cfg(target_os = "linux")]
 mod ways;
 
+use adieu_testkit::places;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,12 @@ pub(crate) fn where_it_listens(line: &str) -> String {
     told.or_else(|| line.trim().strip_prefix("adieu: listening on "))
         .unwrap_or_else(|| panic!("it does not say where it listens: {line}"))
         .to_owned()
+}
+
+/// An address where nobody listens, as long as the socket is held.
+pub(crate) fn refusing() -> (String, socket2::Socket) {
+    let (address, held) = places::refusing(SocketAddr::from(([127, 0, 0, 1], 0))).expect("loopback");
+    (address.to_string(), held)
 }
 
 /// A running `adieu listen`.

@@ -1,6 +1,7 @@
 //! A FIN is a promise: nobody who knows that a stream is not whole makes one, to the peer, to a command, or to stdout.
 
 use crate::{BOUND, Server, adieu, ask, text, until};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
@@ -247,8 +248,7 @@ impl Publishing {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let at = directory.path().display().to_string();
         let line = format!("cd {at} && exec 3>alive && cat >part && mv part whole");
-        let made = Command::new("mkfifo").arg(directory.path().join("alive")).status();
-        assert!(made.expect("mkfifo is there").success());
+        places::fifo(&directory.path().join("alive")).expect("there is room");
         Self { directory, line }
     }
 

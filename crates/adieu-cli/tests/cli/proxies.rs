@@ -1,6 +1,6 @@
 //! Proxies of other people: microsocks, dante and tinyproxy between two adieus.
 
-use crate::{BOUND, Server, adieu, text};
+use crate::{BOUND, Server, adieu, refusing, text};
 use adieu_testkit::skip::counterpart;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -95,12 +95,6 @@ fn is_refused(endpoint: &str, args: &[&str], says: &str) {
     assert!(said.contains(says), "{said}");
 }
 
-/// An address that nobody listens on.
-fn refusing() -> String {
-    let gone = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    gone.local_addr().expect("bound").to_string()
-}
-
 pub(crate) fn microsocks(program: &Path, more: &[&str]) -> (Running, u16) {
     start(program, |port| {
         let port = port.to_string();
@@ -140,7 +134,8 @@ fn microsocks_leads_to_the_peer() {
     for scheme in ["socks5", "socks5h"] {
         let url = format!("{scheme}://127.0.0.1:{port}");
         is_good(&["--proxy", &url], &[]);
-        is_refused(&refusing(), &["--proxy", &url], "refuses: Connection refused (reply 5)");
+        let (address, _held) = refusing();
+        is_refused(&address, &["--proxy", &url], "refuses: Connection refused (reply 5)");
     }
     let url = format!("socks5://localhost:{port}");
     is_good(&["--proxy", &url], &[]);
@@ -200,7 +195,8 @@ fn tinyproxy_leads_to_the_peer_and_refuses_in_its_own_words() {
     let url = format!("http://127.0.0.1:{port}");
     is_good(&["--proxy", &url], &[]);
     is_good(&["--proxy", "env"], &[("ALL_PROXY", &format!("127.0.0.1:{port}"))]);
-    is_refused(&refusing(), &["--proxy", &url], "refuses: 500 Unable to connect");
+    let (address, _held) = refusing();
+    is_refused(&address, &["--proxy", &url], "refuses: 500 Unable to connect");
     drop(running);
     let (running, port) = run("ConnectPort 443");
     is_refused(

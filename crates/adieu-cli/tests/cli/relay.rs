@@ -1,6 +1,7 @@
 //! `adieu relay`: what passes, what each side sees of the other's end, and what the log says of it.
 
 use crate::{BOUND, Server, adieu, ask, run, text, until};
+use adieu_testkit::schema::Schema;
 use rustix::process::Signal;
 use serde_json::Value;
 use socket2::SockRef;
@@ -50,14 +51,7 @@ impl Relay {
 
 /// A line of the log, checked against its schema.
 pub(crate) fn checked(line: &str) -> Value {
-    let schema: Value =
-        serde_json::from_str(include_str!("../../../../docs/relay-log.schema.json")).expect("JSON");
-    let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
-    let faults: Vec<String> =
-        validator.iter_errors(&value).map(|e| format!("{e} at {}", e.instance_path())).collect();
-    assert!(faults.is_empty(), "{faults:?} in {line}");
-    value
+    Schema::of("relay-log").checked(line)
 }
 
 pub(crate) fn upstream() -> (TcpListener, String) {

@@ -1,22 +1,13 @@
 //! The report: its JSON against the committed schema, its file, its agreement with the exit status.
 
 use crate::{Server, run, text};
+use adieu_testkit::schema::Schema;
 use serde_json::Value;
-
-pub(crate) fn schema() -> jsonschema::Validator {
-    let schema = include_str!("../../../../docs/report.schema.json");
-    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
-    jsonschema::validator_for(&schema).expect("the schema is a schema")
-}
 
 /// The one line of JSON, checked against the schema and the exit status.
 fn checked(output: &std::process::Output) -> Value {
     let said = text(&output.stderr);
-    let report: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e} in {said:?}"));
-    let validator = schema();
-    let faults: Vec<String> =
-        validator.iter_errors(&report).map(|e| format!("{e} at {}", e.instance_path())).collect();
-    assert!(faults.is_empty(), "{faults:?} in {said}");
+    let report = Schema::of("report").checked(&said);
     assert_eq!(report["exit_code"].as_i64(), output.status.code().map(i64::from));
     report
 }
@@ -67,7 +58,7 @@ fn a_peer_that_talks_and_takes_nothing_is_idle() {
 
 #[test]
 fn the_schema_refuses_what_is_no_report() {
-    assert!(!schema().is_valid(&serde_json::json!({"ending": "graceful"})));
+    assert!(!Schema::of("report").is_valid(&serde_json::json!({"ending": "graceful"})));
 }
 
 #[test]

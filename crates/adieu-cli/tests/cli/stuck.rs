@@ -3,13 +3,14 @@
 use crate::cuts::terminal;
 use crate::transfer::Scene;
 use crate::{BOUND, adieu, ask, signal, until};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Instant;
 
 /// Writes until nothing is taken any more.
@@ -181,8 +182,7 @@ fn what_is_queued_is_read_to_the_last_line_by_whoever_reads() {
 }
 
 fn fifo(scene: &Scene) -> String {
-    let made = Command::new("mkfifo").arg(scene.path("fifo")).status().expect("there is mkfifo");
-    assert!(made.success());
+    places::fifo(&scene.path("fifo")).expect("there is room");
     scene.word("fifo")
 }
 

@@ -1,6 +1,7 @@
 //! `send` and `receive` as two processes: what each says, with which exit status, and what is on the disk.
 
 use crate::{BOUND, adieu, text};
+use adieu_testkit::schema::Schema;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -148,38 +149,16 @@ fn stdin_is_sent_under_a_name_and_stdout_is_only_written() {
     }
 }
 
-/// Reads the schema that another names by a path beside its own.
-struct Beside;
-
-impl jsonschema::Retrieve for Beside {
-    fn retrieve(
-        &self,
-        uri: &jsonschema::Uri<String>,
-    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        assert_eq!(uri.as_str(), "https://adieu.invalid/docs/report.schema.json");
-        Ok(serde_json::from_str(include_str!("../../../../docs/report.schema.json"))?)
-    }
-}
-
-pub(crate) fn schema() -> jsonschema::Validator {
-    let schema = include_str!("../../../../docs/transfer-report.schema.json");
-    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
-    jsonschema::options().with_retriever(Beside).build(&schema).expect("the schema is a schema")
-}
-
 pub(crate) fn checked(said: &str, code: Option<i32>) -> Value {
     let line = said.lines().last().unwrap_or_default();
-    let report: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {said:?}"));
-    let faults: Vec<String> =
-        schema().iter_errors(&report).map(|e| format!("{e} at {}", e.instance_path())).collect();
-    assert!(faults.is_empty(), "{faults:?} in {said}");
+    let report = Schema::of("transfer-report").checked(line);
     assert_eq!(report["exit_code"].as_i64(), code.map(i64::from));
     report
 }
 
 #[test]
 fn the_json_report_fits_its_schema_whatever_came_of_it() {
-    assert!(!schema().is_valid(&serde_json::json!({"result": "stored"})));
+    assert!(!Schema::of("transfer-report").is_valid(&serde_json::json!({"result": "stored"})));
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 10_000), scene.word("target"));
     let json = ["--report", "json"];

@@ -2,6 +2,7 @@
 
 use crate::transfer::{Scene, checked, send};
 use crate::{adieu, run, text};
+use adieu_testkit::places;
 use serde_json::Value;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
@@ -21,8 +22,7 @@ fn tree(scene: &Scene) -> String {
 }
 
 fn make_special(scene: &Scene) {
-    let fifo = std::process::Command::new("mkfifo").arg(scene.path("t/fifo")).status();
-    assert!(fifo.expect("there is a mkfifo").success());
+    places::fifo(&scene.path("t/fifo")).expect("there is room");
     drop(std::os::unix::net::UnixListener::bind(scene.path("t/src/socket")).expect("there is room"));
     symlink("/etc/passwd", scene.path("t/src/out")).expect("links can be made");
     // What another transfer has left.

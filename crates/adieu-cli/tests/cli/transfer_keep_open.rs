@@ -1,8 +1,9 @@
 //! `receive --keep-open`: one sender after the other, each with its line, until a signal.
 
-use crate::transfer::{Scene, schema, send};
+use crate::transfer::{Scene, send};
 use crate::transfer_waits::ended;
 use crate::{Server, adieu, run, text, until};
+use adieu_testkit::schema::Schema;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -110,7 +111,7 @@ fn partials(scene: &Scene) -> Vec<String> {
 fn the_log_is_json_lines_that_fit_the_schema_and_is_appended() {
     let scene = Scene::new();
     let file = scene.file("file", 10);
-    let schema = schema();
+    let schema = Schema::of("transfer-report");
     for run in 1..=2 {
         let server = start(&scene, &["--report", "json", "--report-file", &scene.word("log.json")]);
         for _ in 0..2 {
@@ -138,9 +139,7 @@ fn the_log_is_json_lines_that_fit_the_schema_and_is_appended() {
     let log = std::fs::read_to_string(scene.path("log.json")).expect("it is there");
     let mut seen = Vec::new();
     for line in log.lines() {
-        let report: Value = serde_json::from_str(line).expect("JSON");
-        let faults: Vec<String> = schema.iter_errors(&report).map(|e| e.to_string()).collect();
-        assert!(faults.is_empty(), "{faults:?} in {line}");
+        let report = schema.checked(line);
         assert!(report["connection"]["began_at"].is_string(), "{line}");
         seen.push((report["connection_id"].as_u64(), report["result"].as_str().map(str::to_owned)));
     }

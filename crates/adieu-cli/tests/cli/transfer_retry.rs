@@ -2,12 +2,10 @@
 
 use crate::transfer::{Harm, Listening, Scene, checked, proxies, proxy, send};
 use crate::transfer_waits::{ended, spawn};
-use crate::{BOUND, adieu, signal};
-use rustix::net;
+use crate::{BOUND, adieu, refusing, signal};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::{TcpListener, TcpStream};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -22,14 +20,6 @@ pub(crate) fn says(child: &mut Child, words: &str) {
         all += &line;
     }
     child.stderr = Some(said.into_inner());
-}
-
-/// An address where nobody listens, and the socket that keeps others from it.
-fn nobody() -> (String, OwnedFd) {
-    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).expect("a socket");
-    net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    let address = SocketAddr::try_from(net::getsockname(&socket).expect("it is bound")).expect("it is IPv4");
-    (address.to_string(), socket)
 }
 
 #[test]
@@ -210,7 +200,7 @@ fn a_patience_beyond_the_end_of_time_is_none() {
 fn a_signal_between_two_attempts_is_the_ending() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 100), scene.word("target"));
-    let (nobody, _held) = nobody();
+    let (nobody, _held) = refusing();
     let sender = ["send", "--retry", &file, &nobody];
     let receiver = ["receive", "--retry", "--connect", &nobody, "--output", &target];
     for (args, by, code) in [(&sender[..], Signal::INT, 130), (&receiver[..], Signal::TERM, 143)] {
@@ -232,7 +222,7 @@ fn a_signal_between_two_attempts_is_the_ending() {
 fn the_deadline_bounds_the_command_and_not_only_a_connection() {
     let scene = Scene::new();
     let (file, target) = (scene.file("file", 100), scene.word("target"));
-    let (nobody, _held) = nobody();
+    let (nobody, _held) = refusing();
     let limits = ["--deadline", "1500ms", "--report", "json"];
     for (args, during) in [
         (&["send", "--retry", &file, &nobody][..], "the deadline passed while waiting to try again"),

@@ -2,13 +2,13 @@
 
 use crate::transfer::{Scene, checked, send, start, start_command};
 use crate::{BOUND, adieu, signal, until};
+use adieu_testkit::places;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
@@ -36,15 +36,10 @@ pub(crate) fn spawn(mut command: Command) -> Child {
     command.stderr(Stdio::piped()).spawn().expect("it starts")
 }
 
-fn fifo(path: &Path) {
-    let status = Command::new("mkfifo").arg(path).status().expect("there is a mkfifo");
-    assert!(status.success());
-}
-
 #[test]
 fn a_deadline_ends_a_sender_whose_input_is_silent() {
     let scene = Scene::new();
-    fifo(&scene.path("fifo"));
+    places::fifo(&scene.path("fifo")).expect("there is room");
     // A pipe that somebody holds, and a FIFO that nobody has opened.
     for source in ["-", &scene.word("fifo")] {
         let receiver = scene.receive(&["--output", &scene.word("target")]);
@@ -63,7 +58,7 @@ fn a_deadline_ends_a_sender_whose_input_is_silent() {
 fn a_secret_that_does_not_come_or_does_not_end_is_waited_for_no_longer_than_the_deadline() {
     let scene = Scene::new();
     let (file, pipe) = (scene.file("file", 10), scene.path("pipe"));
-    fifo(&pipe);
+    places::fifo(&pipe).expect("there is room");
     let of = |secret: &str| {
         ended(spawn(adieu(&["send", &file, "127.0.0.1:1", "--secret-file", secret, "--deadline", "300ms"])))
     };
@@ -78,7 +73,7 @@ fn a_secret_that_does_not_come_or_does_not_end_is_waited_for_no_longer_than_the_
 #[test]
 fn a_fifo_that_is_sent_plain_is_waited_for_no_longer_than_the_deadline() {
     let scene = Scene::new();
-    fifo(&scene.path("fifo"));
+    places::fifo(&scene.path("fifo")).expect("there is room");
     let deadline = ["--deadline", "300ms"];
     let plain = ["send", "--plain", &scene.word("fifo"), "127.0.0.1:1"];
     let (code, said) = ended(spawn(adieu(&[&plain[..], &deadline].concat())));
@@ -89,7 +84,7 @@ fn a_fifo_that_is_sent_plain_is_waited_for_no_longer_than_the_deadline() {
 #[test]
 fn a_fifo_is_waited_for_until_a_writer_comes_or_a_signal() {
     let scene = Scene::new();
-    fifo(&scene.path("fifo"));
+    places::fifo(&scene.path("fifo")).expect("there is room");
     for is_signalled in [true, false] {
         let receiver = scene.receive(&["--output", &scene.word("target")]);
         let mut sender =
@@ -231,7 +226,7 @@ fn a_receivers_rate_is_kept_from_the_first_bytes_on() {
 fn names_do_not_reach_the_terminal_raw() {
     let scene = Scene::new();
     std::fs::create_dir(scene.path("d")).expect("there is room");
-    fifo(&scene.path("d/\u{1b}[2Jfifo"));
+    places::fifo(&scene.path("d/\u{1b}[2Jfifo")).expect("there is room");
     let (code, said) = send(&[&scene.word("d"), "127.0.0.1:1"]);
     assert_eq!(code, Some(7), "{said}");
     assert!(said.contains("d/\\u{1b}[2Jfifo is neither a file, a directory nor a link"), "{said:?}");

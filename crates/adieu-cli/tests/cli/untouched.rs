@@ -2,6 +2,7 @@
 //! complete.
 
 use crate::{adieu, text};
+use adieu_testkit::places;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -143,8 +144,7 @@ fn a_service_whose_stdin_is_a_file_is_refused_before_its_report_file_is_opened()
 fn a_wait_for_the_passphrase_that_is_ended_has_a_report() {
     let directory = directory();
     let fifo = directory.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("there is mkfifo");
-    assert!(made.success());
+    places::fifo(&fifo).expect("there is room");
     for (args, moved) in [
         (&["send", "file", "127.0.0.1:0"][..], "sent"),
         (&["receive", "127.0.0.1:0", "--output", "stored"], "received"),

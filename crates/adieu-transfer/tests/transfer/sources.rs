@@ -4,17 +4,13 @@ use crate::faults::words;
 use crate::memory::BOUND;
 use crate::ordinary::{both_stored, send};
 use crate::support::{How, content, go_on, over_tcp, partials, place, write};
+use adieu_testkit::places;
 use adieu_transfer::{Sources, TransferEvent, TransferOutcome, Verdict};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
 fn ignore(_: TransferEvent<'_>) {}
-
-fn fifo(path: &Path) {
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("there is room");
-}
 
 /// Sends `tree`, in which there are `a`, `y` and `z/g`, and changes it while `a` is being sent, when the rest is listed. Fails if
 /// that takes too long, as it does where something is waited for.
@@ -66,7 +62,7 @@ fn an_entry_that_becomes_something_else_after_it_was_listed_is_not_read() {
         }),
         ("y was a regular file when it was listed, and is a FIFO, a socket or a device now", |place| {
             std::fs::remove_file(place.join("tree/y")).expect("it is there");
-            fifo(&place.join("tree/y"));
+            places::fifo(&place.join("tree/y")).expect("there is room");
         }),
         ("y was a regular file when it was listed, and is a directory now", |place| {
             std::fs::remove_file(place.join("tree/y")).expect("it is there");
@@ -74,7 +70,7 @@ fn an_entry_that_becomes_something_else_after_it_was_listed_is_not_read() {
         }),
         ("z was a directory when it was listed, and is a FIFO, a socket or a device now", |place| {
             std::fs::rename(place.join("tree/z"), place.join("gone")).expect("it is there");
-            fifo(&place.join("tree/z"));
+            places::fifo(&place.join("tree/z")).expect("there is room");
         }),
         ("y was a regular file when it was listed, and is a FIFO, a socket or a device now", |place| {
             std::fs::remove_file(place.join("tree/y")).expect("it is there");
@@ -132,7 +128,7 @@ fn a_named_file_that_has_become_a_fifo_is_not_waited_for() {
     let source = write(&place.path().join("source"), b"content");
     let sources = Sources::new([&source]).expect("it is there");
     std::fs::remove_file(&source).expect("it is there");
-    fifo(&source);
+    places::fifo(&source).expect("there is room");
     let (done, ended) = channel();
     let (mut sender, mut receiver) = crate::memory::pair([crate::memory::Fault::None; 2]);
     let mut storage = adieu_transfer::Storage::at(&place.path().join("target")).expect("it can be made");

@@ -3,6 +3,7 @@
 use crate::faults::words;
 use crate::ordinary::{both_stored, send};
 use crate::support::{How, content, over_tcp, partials, place, write};
+use adieu_testkit::places;
 use adieu_transfer::{TransferEvent, Verdict};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -130,14 +131,7 @@ fn a_device_a_directory_and_anothers_partial_are_not_replaced() {
                 as Box<dyn Fn(&Path) -> std::io::Result<()>>,
             "is a directory",
         ),
-        (
-            Box::new(|p: &Path| {
-                let mode = rustix::fs::Mode::from_raw_mode(0o600);
-                let fifo = rustix::fs::FileType::Fifo;
-                Ok(rustix::fs::mknodat(rustix::fs::CWD, p.join("x"), fifo, mode, 0)?)
-            }),
-            "is no regular file",
-        ),
+        (Box::new(|p: &Path| places::fifo(&p.join("x"))), "is no regular file"),
         (
             Box::new(|p: &Path| symlink("/etc/passwd", p.join(".x.adieu-partial"))),
             ".x.adieu-partial is a link, and a partial is wanted there",

@@ -2,34 +2,18 @@
 
 use super::{Setup, on_both};
 use adieu::RelayReport;
+use adieu_testkit::schema::Schema;
 use serde_json::Value;
 use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
-/// Reads the schema that this one names by a path beside its own.
-struct Beside;
-
-impl jsonschema::Retrieve for Beside {
-    fn retrieve(
-        &self,
-        uri: &jsonschema::Uri<String>,
-    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        assert_eq!(uri.as_str(), "https://adieu.invalid/docs/report.schema.json");
-        Ok(serde_json::from_str(include_str!("../../../../../docs/report.schema.json"))?)
-    }
-}
-
 /// A report's JSON, which fits its schema and is read as what it was written from.
 fn json_of(report: &RelayReport) -> Value {
-    let schema = include_str!("../../../../../docs/relay-report.schema.json");
-    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
-    let schema = jsonschema::options().with_retriever(Beside).build(&schema).expect("the schema is a schema");
+    let schema = Schema::of("relay-report");
     let json = serde_json::to_value(report).expect("plain data");
-    let faults: Vec<String> =
-        schema.iter_errors(&json).map(|error| format!("{error} at {}", error.instance_path())).collect();
-    assert!(faults.is_empty(), "{faults:?} in {json}");
+    assert_eq!(schema.faults(&json), [""; 0], "{json}");
     let mut other = json.clone();
     other["a_to_b"]["end"] = "torn".into();
     assert!(!schema.is_valid(&other));
