@@ -2,39 +2,88 @@
 
 use super::super::flavour::Flavour;
 use super::super::plan::{AtInputEnd, DumpFormat, Exec, Family, Mode, Plan, ProxyKind, Transport, Verify};
-use super::words::Line;
+use super::around::{dialogue, packs, unpacks};
+use super::words::{Given, Line, OF_SSH, Taken, literal, quoted};
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
+/// How long an open port is waited for where the loop has no limit.
+const WAIT: &str = "60s";
+
 /// The line, and what is different about it.
 pub(super) fn of(plan: &Plan, line: &Line) -> Vec<String> {
     let mut notes = Vec::new();
+    let mut all = Vec::new();
     let command = match &plan.mode {
         _ if plan.passes_socket => {
             return vec!["There is none: no command of adieu's passes a socket on.".to_owned()];
         }
-        Mode::Connect { host, ports } if plan.zero_io || ports.len() > 1 => check(plan, host, ports),
+        Mode::Connect { host, ports } if plan.zero_io || ports.len() > 1 || line.is_awaited => {
+            check(plan, line, &endpoint(plan, Some(host), ports.first().copied()), ports, &mut notes)
+        }
         Mode::Connect { host, ports } => {
-            connect(plan, &endpoint(plan, Some(host), ports.first().copied()), &mut notes)
+            let target = if line.is_proxy_command && host == OF_SSH.0 {
+                "%h:%p".to_owned()
+            } else {
+                endpoint(plan, Some(host), ports.first().copied())
+            };
+            all.extend(send(plan, line, &target));
+            connect(plan, &target, line, &mut notes)
         }
         Mode::ConnectUnix { path, .. } => {
             let target = format!("unix:{}", path.display());
-            if plan.zero_io {
-                words(&["adieu", "check", &target])
+            if plan.zero_io || line.is_awaited {
+                check(plan, line, &target, &[], &mut notes)
             } else {
-                connect(plan, &target, &mut notes)
+                connect(plan, &target, line, &mut notes)
             }
         }
         Mode::Listen { host, port, .. } => {
             let host = host.as_deref().unwrap_or("0.0.0.0");
-            listen(plan, &endpoint(plan, Some(host), *port), line, &mut notes)
+            let target = endpoint(plan, Some(host), *port);
+            all.extend(receive(plan, line, &target));
+            listen(plan, &target, line, &mut notes)
         }
         Mode::ListenUnix { path } => listen(plan, &format!("unix:{}", path.display()), line, &mut notes),
     };
-    let mut all = vec![command];
+    let is_transfer = !all.is_empty();
+    all.push(command);
+    if is_transfer {
+        all.push(
+            "The first has to be adieu on both sides: exit status 0 then means that everything is stored there."
+                .to_owned(),
+        );
+    }
     all.append(&mut notes);
     all
+}
+
+/// The file transfer that says the same as tar in front of a netcat.
+fn send(plan: &Plan, line: &Line, target: &str) -> Option<String> {
+    let tar = packs(line).filter(|_| plan.transport == Transport::Tcp)?;
+    let directory = tar.directory.as_deref();
+    let files: Vec<String> = tar
+        .files
+        .into_iter()
+        .map(|file| match directory {
+            Some(directory) if file == "." => directory.to_owned(),
+            Some(directory) => format!("{directory}/{file}"),
+            None => file,
+        })
+        .collect();
+    let files = if files.is_empty() { vec!["DIRECTORY".to_owned()] } else { files };
+    let mut all = vec!["adieu".to_owned(), "send".to_owned()];
+    all.extend(files);
+    all.push(target.to_owned());
+    Some(joined(&all))
+}
+
+/// The same of a tar behind one that listens.
+fn receive(plan: &Plan, line: &Line, target: &str) -> Option<String> {
+    let tar = unpacks(line).filter(|_| plan.transport == Transport::Tcp)?;
+    let directory = tar.directory.unwrap_or_else(|| ".".to_owned());
+    Some(words(&["adieu", "receive", "--output", &format!("{}/", directory.trim_end_matches('/')), target]))
 }
 
 /// `host:port`, with its scheme.
@@ -50,43 +99,87 @@ fn endpoint(plan: &Plan, host: Option<&str>, port: Option<u16>) -> String {
     format!("{scheme}{host}:{}", port.unwrap_or(0))
 }
 
-/// Words as a shell takes them. What it is to expand stays so.
+/// Words as a shell takes them.
 fn words(words: &[&str]) -> String {
+    let mut is_line = false;
     let quoted = words.iter().map(|word| {
-        if word.contains('$') && !word.contains(['"', '`', '\\']) {
-            return format!("\"{word}\"").into();
-        }
-        // A NUL cannot be in a word.
-        shlex::try_quote(word).unwrap_or(Cow::Borrowed(*word))
+        // What is in a line for another shell is that shell's to expand.
+        let quoted = if is_line { literal(word) } else { quoted(word) };
+        is_line = *word == "--exec";
+        quoted
     });
     quoted.collect::<Vec<Cow<'_, str>>>().join(" ")
+}
+
+/// A command with what stands around it: where its input comes from, and where its output goes.
+fn among(command: &str, line: &Line, takes_output: bool) -> String {
+    let mut text = String::new();
+    if let Some(Given::Command(before)) = &line.input {
+        text += &format!("{before} | ");
+    }
+    text += command;
+    if let Some(Given::File(name)) = &line.input {
+        text += &format!(" < {name}");
+    }
+    match &line.output {
+        Some(Taken::Command(after)) => text += &format!(" | {after}"),
+        Some(Taken::File { name, appends: true }) => text += &format!(" >> {name}"),
+        Some(Taken::File { name, appends: false }) if !takes_output => text += &format!(" > {name}"),
+        Some(Taken::File { .. }) | None => {}
+    }
+    text
 }
 
 fn duration(time: Duration) -> String {
     if time.subsec_millis() > 0 { format!("{}ms", time.as_millis()) } else { format!("{}s", time.as_secs()) }
 }
 
-fn check(plan: &Plan, host: &str, ports: &[u16]) -> String {
+/// `one` is the endpoint of the first port, or of none.
+fn check(plan: &Plan, line: &Line, one: &str, ports: &[u16], notes: &mut Vec<String>) -> String {
     let (mut low, mut high) = (u16::MAX, 0);
     for port in ports {
         (low, high) = (low.min(*port), high.max(*port));
     }
-    let is_range = usize::from(high - low) + 1 == ports.len();
-    let list = if is_range && low < high {
+    let is_range = low < high && usize::from(high - low) + 1 == ports.len();
+    let list = if is_range {
         format!("{low}-{high}")
     } else {
         ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",")
     };
-    let one = endpoint(plan, Some(host), Some(low));
-    let target = one.rsplit_once(':').map_or(one.clone(), |(host, _)| format!("{host}:{list}"));
-    let limit = plan.connect_timeout.filter(|limit| !limit.is_zero()).map(duration);
-    let mut all = vec!["adieu", "check"];
-    all.extend(family(plan));
-    if let Some(limit) = &limit {
-        all.extend(["--connect-timeout", limit]);
+    let target = match one.rsplit_once(':') {
+        Some((host, _)) if !ports.is_empty() => format!("{host}:{list}"),
+        _ => one.to_owned(),
+    };
+    let mut all: Vec<String> = ["adieu", "check"].map(str::to_owned).to_vec();
+    all.extend(family(plan).map(str::to_owned));
+    // Without a loop it is all one attempt.
+    let outer = line.outer_timeout.filter(|_| !line.is_awaited);
+    let limits = [plan.connect_timeout, line.timeout, outer];
+    if let Some(limit) = limits.into_iter().flatten().filter(|limit| !limit.is_zero()).min() {
+        all.extend(["--connect-timeout".to_owned(), duration(limit)]);
     }
-    all.push(&target);
-    words(&all)
+    if line.is_awaited {
+        all.extend(["--wait".to_owned(), line.outer_timeout.map_or_else(|| WAIT.to_owned(), duration)]);
+        notes.push(
+            "It takes the place of the loop: it tries until all is open, and --wait none has no limit. A command after -- is \
+             run then."
+                .to_owned(),
+        );
+    }
+    if !plan.zero_io {
+        match dialogue(line) {
+            Some((sends, expects)) => {
+                all.extend(["--send".to_owned(), sends, "--expect".to_owned(), expects]);
+            }
+            None if line.input.is_some() || line.output.is_some() => notes.push(
+                "What it has to answer says --expect, and what it is asked --send; without them an open port is enough."
+                    .to_owned(),
+            ),
+            None => {}
+        }
+    }
+    all.push(target);
+    joined(&all)
 }
 
 fn family(plan: &Plan) -> Option<&'static str> {
@@ -135,8 +228,15 @@ fn shared(plan: &Plan) -> Vec<String> {
     all
 }
 
-fn connect(plan: &Plan, target: &str, notes: &mut Vec<String>) -> String {
+fn connect(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> String {
     let mut all: Vec<String> = ["adieu", "connect"].map(str::to_owned).to_vec();
+    if line.is_proxy_command {
+        // At each logout ssh would show its report.
+        all.push("-q".to_owned());
+    }
+    if let Some(limit) = line.timeout.or(line.outer_timeout) {
+        all.extend(["--deadline".to_owned(), duration(limit)]);
+    }
     let limit = plan.connect_timeout.filter(|limit| !limit.is_zero() && *limit != Duration::from_secs(10));
     if let Some(limit) = limit {
         all.extend(["--connect-timeout".to_owned(), duration(limit)]);
@@ -188,16 +288,41 @@ fn connect(plan: &Plan, target: &str, notes: &mut Vec<String>) -> String {
             format!("--silence {after} says how long it waits for answers.")
         });
     }
-    if plan.detached {
-        notes.push("Give it </dev/null, so that it sends nothing.".to_owned());
+    let mut command = joined(&all);
+    if line.is_proxy_command {
+        command = command.replace("'%h:%p'", "%h:%p");
+        notes.push(format!("In ssh's configuration: ProxyCommand {command}"));
     }
-    joined(&all)
+    if plan.exec.is_some() {
+        return command;
+    }
+    command = among(&command, line, false);
+    if plan.detached && line.input.is_none() {
+        command += " < /dev/null";
+    }
+    command
 }
 
 fn listen(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> String {
     let mut all: Vec<String> = ["adieu", "listen"].map(str::to_owned).to_vec();
     if plan.keep_listening {
         all.push("--keep-open".to_owned());
+    }
+    if let Some(limit) = line.timeout.or(line.outer_timeout) {
+        // It counts from when a client is there.
+        for option in ["--connect-timeout", "--deadline"] {
+            all.extend([option.to_owned(), duration(limit)]);
+        }
+    }
+    let file = match &line.output {
+        // Its text is a shell's.
+        Some(Taken::File { name, appends: false }) if plan.exec.is_none() => {
+            shlex::split(name).and_then(|words| words.into_iter().next())
+        }
+        _ => None,
+    };
+    if let Some(file) = &file {
+        all.extend(["--output".to_owned(), file.clone()]);
     }
     if let Some(most) = plan.max_connections {
         all.extend(["--max-connections".to_owned(), most.to_string()]);
@@ -213,10 +338,9 @@ fn listen(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> St
     }
     exec(plan, &mut all);
     all.push(target.to_owned());
-    if line.output.is_some() && !plan.keep_listening {
+    if file.is_some() && !plan.keep_listening {
         notes.push(
-            "With --output FILE it only receives, and a cut transfer exits with a status of its own."
-                .to_owned(),
+            "With --output it only receives, and a cut transfer exits with a status of its own.".to_owned(),
         );
     }
     if plan.keep_listening {
@@ -239,7 +363,8 @@ fn listen(plan: &Plan, target: &str, line: &Line, notes: &mut Vec<String>) -> St
     if matches!(&plan.mode, Mode::Listen { host: None, .. }) {
         notes.push("127.0.0.1 instead of 0.0.0.0 serves this machine alone.".to_owned());
     }
-    joined(&all)
+    let command = joined(&all);
+    if plan.exec.is_some() { command } else { among(&command, line, file.is_some()) }
 }
 
 fn exec(plan: &Plan, all: &mut Vec<String>) {

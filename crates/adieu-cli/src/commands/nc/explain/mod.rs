@@ -1,9 +1,10 @@
 //! `adieu nc --explain 'nc -q 1 host 80 < file'`: in words what a command line does, what can go wrong with the original, and
 //! which line of adieu's says the same.
 //!
-//! Nothing is run. The line is taken apart as a shell does it as far as quotes go; redirections and pipes are named and cut
-//! off, and what a shell would expand stays as it is written.
+//! Nothing is run. The line is taken apart as a shell does it as far as quotes go; redirections, pipes,
+//! loops and `timeout` around the netcat are named, and what a shell would expand stays as it is written.
 
+mod around;
 mod equivalent;
 mod pitfalls;
 mod words;
@@ -31,24 +32,48 @@ pub(super) fn explain(line: &str, around: &Surroundings, is_chosen: bool) -> Res
         allows_exec: true,
         ..around.clone()
     };
-    let plan = arguments::plan(&around, &line.words).map_err(|stop| {
-        let variable = line.words.iter().find(|word| word.to_string_lossy().contains(['$', '`']));
-        match variable {
-            // A shell would have put something else there.
-            Some(word) => Stop::refused(&format!(
-                "{}: {} is the shell's to expand: write a value in its place\n{}",
-                around.program,
-                word.display(),
-                stop.text.trim_end()
-            )),
-            None => stop,
-        }
-    })?;
-    let mut text = format!("{}\n", whose(around.flavour));
+    let (around, plan, note) = match arguments::plan(&around, &line.words) {
+        Ok(plan) => (around, plan, ""),
+        Err(stop) => match as_one_with_commands(&around, &line) {
+            Some((around, plan)) => (around, plan, NO_COMMANDS),
+            None => return Err(refused(&around, &line, stop)),
+        },
+    };
+    let mut text = format!("{note}{}\n", whose(around.flavour));
     text += &section("It", &does(&plan, &line));
     text += &section("What can go wrong with the original", &pitfalls::of(&plan, &line));
     text += &section("The same in adieu's own words", &equivalent::of(&plan, &line));
     Ok(text)
+}
+
+const NO_COMMANDS: &str =
+    "Debian's nc runs no command: it has no -e and no -c, and refuses this line. Others do what it wants.\n";
+
+/// The line as a netcat takes it that runs commands, if Debian's was meant and refuses it.
+fn as_one_with_commands(around: &Surroundings, line: &Line) -> Option<(Surroundings, Plan)> {
+    if around.flavour != Flavour::Debian {
+        return None;
+    }
+    [Flavour::Traditional, Flavour::Ncat].into_iter().find_map(|flavour| {
+        let around = Surroundings { flavour, ..around.clone() };
+        let plan = arguments::plan(&around, &line.words).ok()?;
+        plan.exec.is_some().then_some((around, plan))
+    })
+}
+
+/// Why the line has no plan.
+fn refused(around: &Surroundings, line: &Line, stop: Stop) -> Stop {
+    let variable = line.words.iter().find(|word| word.to_string_lossy().contains(['$', '`']));
+    match variable {
+        // A shell would have put something else there.
+        Some(word) => Stop::refused(&format!(
+            "{}: {} is the shell's to expand: write a value in its place\n{}",
+            around.program,
+            word.display(),
+            stop.text.trim_end()
+        )),
+        None => stop,
+    }
 }
 
 fn section(title: &str, sentences: &[String]) -> String {
@@ -227,5 +252,65 @@ fn side(plan: &Plan) -> String {
         }
         Mode::Listen { host: Some(host), port, .. } => format!("Listens by {what} on {}, {host}.", on(port)),
         Mode::ListenUnix { path } => format!("Makes {what} at {}, and listens there.", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::ExitRule;
+    use super::*;
+    use crate::options::reporting::Reports;
+
+    fn explained(line: &str) -> String {
+        let around = Surroundings {
+            flavour: Flavour::Debian,
+            called: "nc".into(),
+            program: "nc".to_owned(),
+            exit: ExitRule::Truth,
+            allows_exec: false,
+            reports: Reports::none(),
+        };
+        explain(line, &around, false).unwrap_or_else(|stop| panic!("{line}: {}", stop.text))
+    }
+
+    #[test]
+    fn what_stands_around_a_netcat_is_in_what_adieu_says_instead() {
+        for (line, same) in [
+            ("until nc -z db 5432; do sleep 1; done", "adieu check --wait 60s db:5432"),
+            (
+                "while ! nc -z -w 2 db 5432; do sleep 1; done",
+                "adieu check --connect-timeout 2s --wait 60s db:5432",
+            ),
+            ("timeout 30 sh -c 'until nc -z db 5432; do sleep 1; done'", "adieu check --wait 30s db:5432"),
+            (
+                "until echo ruok | nc zk 2181 | grep imok; do sleep 1; done",
+                "adieu check --wait 60s --send 'ruok\\n' --expect imok zk:2181",
+            ),
+            ("until nc -zU s.sock; do sleep 1; done", "adieu check --wait 60s unix:s.sock"),
+            ("timeout 5 nc -z h 80", "adieu check --connect-timeout 5s h:80"),
+            ("timeout 5 nc h 80", "adieu connect --deadline 5s h:80"),
+            ("timeout 30s nc -l 9000", "adieu listen --connect-timeout 30s --deadline 30s 0.0.0.0:9000"),
+            ("nc -N h 80 < 'my file' > answer", "adieu connect h:80 < 'my file' > answer"),
+            ("echo 'a b' | nc -N h 80 | grep x", "echo 'a b' | adieu connect h:80 | grep x"),
+            ("nc -d h 80", "adieu connect h:80 < /dev/null"),
+            ("nc -l 9000 > out", "adieu listen --output out 0.0.0.0:9000"),
+            ("nc -l 9000 >> out", "adieu listen 0.0.0.0:9000 >> out"),
+            ("nc -l 9000 < file", "adieu listen 0.0.0.0:9000 < file"),
+            ("tar czf - dir | nc h 9000", "adieu send dir h:9000"),
+            ("tar c dir | nc h 9000", "tar c dir | adieu connect h:9000"),
+            ("nc -l 9000 | tar x -C /to", "adieu receive --output /to/ 0.0.0.0:9000"),
+            ("nc -l 9000 | tar x", "adieu listen 0.0.0.0:9000 | tar x"),
+            (
+                "ssh -o 'ProxyCommand nc -X 5 -x proxy:1080 %h %p' somewhere",
+                "In ssh's configuration: ProxyCommand adieu connect -q --proxy socks5h://proxy:1080 %h:%p",
+            ),
+            ("nc -lp 4444 -e /bin/cat", "adieu listen --exec /bin/cat 0.0.0.0:4444"),
+            ("nc -l 4444 -c 'read x; echo $x'", "adieu listen --exec 'read x; echo $x' 0.0.0.0:4444"),
+        ] {
+            let said = explained(line);
+            assert!(said.lines().any(|said| said == format!("  - {same}")), "{line}: {same}: {said}");
+        }
+        assert!(explained("nc -lp 4444 -e /bin/cat").starts_with("Debian's nc runs no command"));
+        assert!(explained("ncat -lp 4444 -e /bin/cat").starts_with("Read as Nmap's ncat"));
     }
 }

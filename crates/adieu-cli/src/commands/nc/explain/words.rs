@@ -1,6 +1,8 @@
 //! A line of a shell, as far as it is a netcat's: its words, and what stands around them.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::time::Duration;
 
 /// A command line, taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -8,11 +10,37 @@ pub(super) struct Line {
     /// The program's file name.
     pub(super) program: String,
     pub(super) words: Vec<OsString>,
-    /// What gives it its input: a command before `|`, or a file behind `<`.
-    pub(super) input: Option<String>,
-    /// What takes its output: a command behind `|`, or a file behind `>`.
-    pub(super) output: Option<String>,
+    pub(super) input: Option<Given>,
+    pub(super) output: Option<Taken>,
+    /// It is tried until it succeeds: the condition of a loop.
+    pub(super) is_awaited: bool,
+    /// `timeout` in front of it.
+    pub(super) timeout: Option<Duration>,
+    /// `timeout` in front of the shell that runs it.
+    pub(super) outer_timeout: Option<Duration>,
+    /// ssh runs it, with the host and the port in the place of %h and %p.
+    pub(super) is_proxy_command: bool,
     sentences: Vec<String>,
+}
+
+/// What gives it its input. Texts are as a shell takes them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// Behind `<`.
+    File(String),
+    /// A text in the script, behind `<<`.
+    Text,
+    /// Before `|`.
+    Command(String),
+}
+
+/// What takes its output.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Behind `>` or `>>`.
+    File { name: String, appends: bool },
+    /// Behind `|`.
+    Command(String),
 }
 
 /// What a shell makes of the characters outside of quotes.
@@ -24,6 +52,9 @@ enum Token {
 
 const NAMES: [&str; 5] = ["nc", "netcat", "nc.openbsd", "nc.traditional", "ncat"];
 
+/// What stands for ssh's %h and %p.
+pub(super) const OF_SSH: (&str, &str) = ("host", "22");
+
 impl Line {
     /// # Errors
     ///
@@ -34,13 +65,10 @@ impl Line {
         let at = parts.iter().position(|part| program_at(part).is_some());
         let Some(at) = at else {
             // It may be in a line that another shell runs, or in a command substitution.
-            let inner = tokens.iter().find_map(|token| match token {
-                Token::Word(word) if word.contains(char::is_whitespace) => {
-                    let word =
-                        word.strip_prefix("$(").and_then(|word| word.strip_suffix(')')).unwrap_or(word);
-                    Self::new(word).ok()
-                }
-                _ => None,
+            let inner = parts.iter().find_map(|part| {
+                let mut line = part.iter().find_map(|token| Self::inside(token))?;
+                line.outer_timeout = line.outer_timeout.or_else(|| timeout_in(part));
+                Some(line)
             });
             return inner.ok_or_else(|| format!("there is no nc, netcat or ncat in: {text}"));
         };
@@ -51,6 +79,10 @@ impl Line {
             words: Vec::new(),
             input: None,
             output: None,
+            is_awaited: false,
+            timeout: timeout_in(&part[..begin]),
+            outer_timeout: None,
+            is_proxy_command: false,
             sentences: Vec::new(),
         };
         let mut words = Vec::new();
@@ -73,15 +105,37 @@ impl Line {
             words.next();
             "nc".clone_into(&mut line.program);
         }
-        // ssh's ProxyCommand has them replaced.
-        let of_ssh = |word: String| match word.as_str() {
-            "%h" => "host".to_owned(),
-            "%p" => "22".to_owned(),
-            _ => word,
-        };
-        line.words = words.map(of_ssh).map(OsString::from).collect();
+        for word in words {
+            line.is_proxy_command |= word == "%h";
+            line.words.push(match word.as_str() {
+                "%h" => OF_SSH.0.into(),
+                "%p" => OF_SSH.1.into(),
+                _ => word.into(),
+            });
+        }
+        if line.is_proxy_command {
+            line.sentences
+                .push("Is run by ssh, which puts its host and port in the place of %h and %p.".to_owned());
+        }
         line.pipes(&tokens, &parts, at);
         Ok(line)
+    }
+
+    /// The line that a word has in it: another shell runs it, or ssh.
+    fn inside(token: &Token) -> Option<Self> {
+        let Token::Word(word) = token else { return None };
+        if !word.contains(char::is_whitespace) {
+            return None;
+        }
+        let word = word.strip_prefix("$(").and_then(|word| word.strip_suffix(')')).unwrap_or(word);
+        let option = word.strip_prefix("-o").unwrap_or(word);
+        let word = match option.split_at_checked("ProxyCommand".len()) {
+            Some((name, command)) if name.eq_ignore_ascii_case("ProxyCommand") => {
+                command.trim_start_matches([' ', '='])
+            }
+            _ => word,
+        };
+        Self::new(word).ok()
     }
 
     /// What stands around the command, in sentences.
@@ -92,19 +146,19 @@ impl Line {
     fn redirect(&mut self, operator: &str, target: &str) {
         let sentence = match operator {
             "<" => {
-                self.input = Some(target.to_owned());
+                self.input = Some(Given::File(target.to_owned()));
                 format!("Sends the file {target}.")
             }
             "<<" | "<<<" | "<<-" => {
-                self.input = Some("a text in the script".to_owned());
+                self.input = Some(Given::Text);
                 "Sends a text that stands in the script.".to_owned()
             }
             ">" | "1>" => {
-                self.output = Some(target.to_owned());
+                self.output = Some(Taken::File { name: target.to_owned(), appends: false });
                 format!("Writes what it receives to the file {target}.")
             }
             ">>" | "1>>" => {
-                self.output = Some(target.to_owned());
+                self.output = Some(Taken::File { name: target.to_owned(), appends: true });
                 format!("Appends what it receives to the file {target}.")
             }
             "2>" if target == "/dev/null" => {
@@ -126,19 +180,25 @@ impl Line {
                 _ => None,
             })
             .collect();
-        let command =
-            |part: &Vec<&Token>| part.iter().map(|token| shown(token)).collect::<Vec<_>>().join(" ");
-        if at > 0
-            && operators.get(at - 1).is_some_and(|operator| operator.starts_with('|') && *operator != "||")
-        {
-            let before = command(&parts[at - 1]);
+        let is_pipe = |at: usize| {
+            operators.get(at).is_some_and(|operator| operator.starts_with('|') && *operator != "||")
+        };
+        let first = (0..at).rev().take_while(|before| is_pipe(*before)).last().unwrap_or(at);
+        let (keywords, _) = without_keywords(&parts[first]);
+        self.is_awaited = matches!(keywords.as_slice(), [.., "until"] | [.., "while", "!"]);
+        let command = |part: &Vec<&Token>| {
+            without_keywords(part).1.iter().map(|token| shown(token)).collect::<Vec<_>>().join(" ")
+        };
+        if first < at {
+            let before = parts[first..at].iter().map(command).collect::<Vec<_>>().join(" | ");
             self.sentences.push(format!("Sends what `{before}` prints."));
-            self.input = Some(before);
+            self.input = Some(Given::Command(before));
         }
-        if operators.get(at).is_some_and(|operator| operator.starts_with('|') && *operator != "||") {
-            let after = parts.get(at + 1).map(command).unwrap_or_default();
+        let last = (at..parts.len()).find(|after| !is_pipe(*after)).unwrap_or(at);
+        if at < last {
+            let after = parts[at + 1..=last].iter().map(command).collect::<Vec<_>>().join(" | ");
             self.sentences.push(format!("What it receives goes to `{after}`."));
-            self.output = Some(after);
+            self.output = Some(Taken::Command(after));
         }
         if operators.get(at).is_some_and(|operator| *operator == "&") {
             self.sentences.push("Runs in the background: a shell gives it /dev/null as stdin.".to_owned());
@@ -148,9 +208,72 @@ impl Line {
 
 fn shown(token: &Token) -> String {
     match token {
-        Token::Word(word) if word.contains(char::is_whitespace) => format!("'{word}'"),
-        Token::Word(word) => word.clone(),
+        Token::Word(word) => quoted(word).into_owned(),
         Token::Operator(operator) => operator.clone(),
+    }
+}
+
+/// A word as a shell takes it. What it is to expand stays so.
+pub(super) fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |word: &str| !word.contains(['"', '`', '\\']);
+    if word.contains('$') && is_plain(word) {
+        return if word.contains(char::is_whitespace) { format!("\"{word}\"").into() } else { word.into() };
+    }
+    literal(word)
+}
+
+/// A word as a shell takes it that is to expand nothing.
+pub(super) fn literal(word: &str) -> Cow<'_, str> {
+    match shlex::try_quote(word) {
+        Ok(Cow::Owned(_)) if !word.contains('\'') => format!("'{word}'").into(),
+        Ok(quoted) => quoted,
+        // A NUL cannot be in a word.
+        Err(_) => Cow::Borrowed(word),
+    }
+}
+
+/// The words of the shell's own that a command begins with, and the rest.
+fn without_keywords<'a, 'b>(part: &'b [&'a Token]) -> (Vec<&'a str>, &'b [&'a Token]) {
+    let keywords: Vec<&str> = part
+        .iter()
+        .map_while(|token| match token {
+            Token::Word(word) if KEYWORDS.contains(&word.as_str()) => Some(word.as_str()),
+            _ => None,
+        })
+        .collect();
+    let rest = &part[keywords.len()..];
+    (keywords, rest)
+}
+
+const KEYWORDS: [&str; 10] = ["until", "while", "!", "if", "elif", "do", "then", "else", "{", "("];
+
+/// The limit of `timeout`, if that is among the words.
+fn timeout_in(part: &[&Token]) -> Option<Duration> {
+    let mut words = part.iter().filter_map(|token| match token {
+        Token::Word(word) => Some(word.as_str()),
+        Token::Operator(_) => None,
+    });
+    words.find(|word| word.rsplit('/').next() == Some("timeout"))?;
+    loop {
+        match words.next()? {
+            "-k" | "-s" | "--kill-after" | "--signal" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            time => {
+                let unit = |letter: char| match letter {
+                    's' => Some(1.0),
+                    'm' => Some(60.0),
+                    'h' => Some(3600.0),
+                    'd' => Some(86_400.0),
+                    _ => None,
+                };
+                let (number, unit) = match time.chars().last().and_then(unit) {
+                    Some(unit) => (&time[..time.len() - 1], unit),
+                    None => (time, 1.0),
+                };
+                let seconds = number.parse::<f64>().ok()? * unit;
+                return Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero());
+            }
+        }
     }
 }
 
@@ -290,7 +413,41 @@ mod tests {
         ] {
             let line = Line::new(text).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!((line.program.as_str(), words(&line)), (program, expected.to_vec()), "{text}");
-            assert_eq!((line.input.as_deref(), line.output.as_deref()), (input, output), "{text}");
+            let given = line.input.as_ref().map(|input| match input {
+                Given::File(text) | Given::Command(text) => text.as_str(),
+                Given::Text => "",
+            });
+            let taken = line.output.as_ref().map(|output| match output {
+                Taken::File { name: text, .. } | Taken::Command(text) => text.as_str(),
+            });
+            assert_eq!((given, taken), (input, output), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_bounds_a_line_and_what_waits_for_it_is_found() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (text, is_awaited, timeout, outer) in [
+            ("nc -z h 1", false, None, None),
+            ("until nc -z h 1; do sleep 1; done", true, None, None),
+            ("while ! nc -z h 1; do sleep 1; done", true, None, None),
+            ("while nc -z h 1; do sleep 1; done", false, None, None),
+            ("until echo ruok | nc h 1 | grep imok; do :; done", true, None, None),
+            ("until timeout 5 nc -z h 1; do :; done", true, seconds(5), None),
+            ("timeout -k 1 2m bash -c 'until nc -z h 1; do sleep 1; done'", true, None, seconds(120)),
+            ("timeout --foreground 5s nc h 1", false, seconds(5), None),
+        ] {
+            let line = Line::new(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+            let found = (line.is_awaited, line.timeout, line.outer_timeout);
+            assert_eq!(found, (is_awaited, timeout, outer), "{text}");
+        }
+        for text in [
+            "ProxyCommand nc -X 5 -x p:1 %h %p",
+            "ssh -o 'ProxyCommand nc -x p:1 %h %p' h",
+            "ssh -o ProxyCommand='nc -x p:1 %h %p' h",
+            "ssh -oproxycommand=\"nc -x p:1 %h %p\" h",
+        ] {
+            assert!(Line::new(text).is_ok_and(|line| line.is_proxy_command), "{text}");
         }
     }
 
