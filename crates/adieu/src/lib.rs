@@ -190,7 +190,7 @@ pub use os::{Calls, OwnedSocket, PassedSocketError, Pollable, describe_error, er
 #[doc(hidden)]
 pub use proxy::check_proxy_reply;
 pub use proxy::{ParseProxyError, Proxy, ProxyError};
-pub use relaying::{Direction, DirectionEnd, RelayOptions, RelayProgress, RelayReport};
+pub use relaying::{Direction, DirectionEnd, RelayOptions, RelayProgress, RelayReport, faults};
 pub use report::NeverConnected;
 pub use serving::{Drained, ServerEvent};
 

@@ -71,6 +71,19 @@ impl Log {
     }
 }
 
+/// What was seen on both sides of one conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The client's side.
+    pub client: Log,
+    /// The upstream program's.
+    pub upstream: Log,
+    /// Which connection of the stage it was, from 0 on.
+    pub number: usize,
+    /// It took longer than it may.
+    pub hung: bool,
+}
+
 /// Which of the two sides it is: what it sends, and what it expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -2,7 +2,7 @@
 //!
 //! What holds with little room holds with more, so the buffers of kernels and of the relay do not count.
 
-use super::Step;
+use super::script::{Script, Step};
 
 /// How much a direction holds at least, whatever stands between the two sides.
 const ROOM: u64 = 2048;
@@ -41,8 +41,13 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Whether none of the two waits for ever.
-pub(super) fn can_meet(scripts: [&[Step]; 2]) -> bool {
+/// Whether both sides come to their ends, whatever the buffers between them: no one waits for bytes that the other would send only
+/// after it has had others.
+pub fn can_meet(client: &Script, upstream: &Script) -> bool {
+    come_to_ends([&client.steps, &upstream.steps])
+}
+
+fn come_to_ends(scripts: [&[Step]; 2]) -> bool {
     let [mut a, mut b] = scripts.map(Side::new);
     loop {
         let moved = turn(&mut a, &mut b) | turn(&mut b, &mut a);
@@ -131,11 +136,11 @@ mod tests {
     fn sides_that_wait_for_each_other_do_not_meet() {
         let asks: &[Step] = &[Send(10), Receive(10), End, ReceiveToEnd];
         let waits: &[Step] = &[Receive(10), Send(10), ReceiveToEnd, End];
-        assert!(can_meet([asks, waits]));
-        assert!(!can_meet([waits, waits]));
+        assert!(come_to_ends([asks, waits]));
+        assert!(!come_to_ends([waits, waits]));
         let fills: &[Step] = &[Send(1 << 30), Receive(10), End, ReceiveToEnd];
-        assert!(!can_meet([fills, fills]), "both send more than anything holds");
-        assert!(can_meet([fills, &[Receive(5), Reset]]));
-        assert!(!can_meet([&[Send(1), ReceiveToEnd], &[ReceiveToEnd, End]]), "neither ends first");
+        assert!(!come_to_ends([fills, fills]), "both send more than anything holds");
+        assert!(come_to_ends([fills, &[Receive(5), Reset]]));
+        assert!(!come_to_ends([&[Send(1), ReceiveToEnd], &[ReceiveToEnd, End]]), "neither ends first");
     }
 }

@@ -9,9 +9,8 @@
 //! 5. Two sides that both end their streams get everything and no reset.
 //! 6. Nobody waits for ever.
 
-use super::actor::{Ended, Log, Saw};
+use super::actor::{Ended, Log, Saw, Seen};
 use super::shape::{Shape, Wire};
-use super::stage::Seen;
 use super::told::Told;
 
 /// Every rule that did not hold.

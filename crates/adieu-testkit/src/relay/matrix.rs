@@ -1,9 +1,11 @@
 //! The relay matrix: every script of a client beside every script of an upstream program, on every shape.
 
+use super::actor::Seen;
+use super::foresee::can_meet;
 use super::judge::{judge, judge_told};
 use super::script::{Script, Step};
 use super::shape::Shape;
-use super::stage::{Seen, Stage};
+use super::stage::Stage;
 use super::told::Start;
 use std::io;
 use std::sync::Arc;
@@ -76,7 +78,7 @@ pub fn cells(shape: Shape) -> Vec<Cell> {
         let upstreams = SCRIPTS.iter().filter(|script| fits(script, shape.behind.tls));
         upstreams.map(move |upstream| Cell { client: client.clone(), upstream: upstream.clone() })
     });
-    pairs.filter(|cell| cell.client.can_meet(&cell.upstream)).collect()
+    pairs.filter(|cell| can_meet(&cell.client, &cell.upstream)).collect()
 }
 
 /// Runs cells through one relay, so many at once, and gives a line for each that did not hold.

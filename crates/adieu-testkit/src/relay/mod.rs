@@ -3,6 +3,7 @@
 //! | module | is |
 //! | --- | --- |
 //! | [`script`] | what a client or an upstream program does, as data |
+//! | [`foresee`] | whether two scripts come to their ends together |
 //! | [`shape`] | what is on the two sides: IPv4, IPv6, Unix; TLS; PROXY |
 //! | [`stage`] | brings both sides together through a relay, and has them perform |
 //! | [`judge`] | the rules that must hold, computed from what each side did |
@@ -15,7 +16,7 @@
 
 mod actor;
 mod carrier;
-mod foresee;
+pub mod foresee;
 pub mod judge;
 pub mod matrix;
 pub mod random;
@@ -24,8 +25,8 @@ pub mod shape;
 pub mod stage;
 pub mod told;
 
-pub use actor::{Ended, Log, Role, Saw};
+pub use actor::{Ended, Log, Role, Saw, Seen};
 pub use script::{Script, Step};
 pub use shape::{SHAPES, Shape, Socket, Wire};
-pub use stage::{Seen, Stage};
+pub use stage::Stage;
 pub use told::{Relay, Start, Stopped, Told};

@@ -1,5 +1,6 @@
 //! Random conversations: two scripts from a seed, with resets, half-closes, stalls and small buffers on both sides.
 
+use super::foresee::can_meet;
 use super::matrix::{Cell, run};
 use super::script::{Script, Step};
 use super::shape::Shape;
@@ -52,7 +53,7 @@ pub fn conversation(seed: u64, shape: Shape) -> Cell {
     loop {
         let client = script(&mut dice, seed, shape.front.tls);
         let upstream = script(&mut dice, seed, shape.behind.tls);
-        if client.can_meet(&upstream) {
+        if can_meet(&client, &upstream) {
             return Cell { client, upstream };
         }
     }

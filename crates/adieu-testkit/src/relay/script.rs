@@ -1,6 +1,5 @@
-//! What one side of a relay does, as data, and whether two sides can come to their ends together.
+//! What one side of a relay does, as data.
 
-use super::foresee;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -77,11 +76,5 @@ impl Script {
     /// Whether it ends its connection by anything but both ends of streams.
     pub fn is_abortive(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Reset | Step::Close | Step::Fin | Step::Garbage))
-    }
-
-    /// Whether both sides come to their ends, whatever the buffers between them: no one waits for bytes that the other would
-    /// send only after it has had others.
-    pub fn can_meet(&self, other: &Self) -> bool {
-        foresee::can_meet([&self.steps, &other.steps])
     }
 }

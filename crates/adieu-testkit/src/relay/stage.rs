@@ -3,7 +3,7 @@
 //! Connections are made one after another, so that each client's program upstream is known without a word on the wire; what
 //! they do then, they do at the same time.
 
-use super::actor::{Actor, Log, Role};
+use super::actor::{Actor, Role, Seen};
 use super::carrier::{Carrier, Stream};
 use super::judge;
 use super::script::Script;
@@ -41,19 +41,6 @@ pub struct Stage {
     front: Option<Address>,
     /// Held while one client comes through: how many did.
     door: Mutex<usize>,
-}
-
-/// What was seen on both sides of one conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// The client's side.
-    pub client: Log,
-    /// The upstream program's.
-    pub upstream: Log,
-    /// Which connection of the stage it was, from 0 on.
-    pub number: usize,
-    /// It took longer than it may.
-    pub hung: bool,
 }
 
 impl Stage {

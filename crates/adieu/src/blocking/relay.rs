@@ -72,7 +72,7 @@ pub fn relay(a: Connection, b: Connection, options: &RelayOptions) -> RelayRepor
     while a.is_open() || b.is_open() {
         if !relay.turn(&mut a.peer, &mut b.peer)
             && (a.is_open() || b.is_open())
-            && let Err(error) = wait(&relay, &mut a, &mut b)
+            && let Err(error) = wait(&mut relay, &mut a, &mut b)
         {
             for side in [&mut a, &mut b] {
                 side.peer.link.local_failure(LocalEnd::Socket, &error);
@@ -82,7 +82,7 @@ pub fn relay(a: Connection, b: Connection, options: &RelayOptions) -> RelayRepor
     relay.report(&a.peer, &b.peer)
 }
 
-fn wait(relay: &Relay, a: &mut Driven, b: &mut Driven) -> io::Result<()> {
+fn wait(relay: &mut Relay, a: &mut Driven, b: &mut Driven) -> io::Result<()> {
     let [of_a, of_b] = relay.waiting(&mut a.peer, &mut b.peer);
     let [a_is_direct, b_is_direct] = relay.are_direct();
     let waits = [a.before_wait(of_a, a_is_direct), b.before_wait(of_b, b_is_direct)];
@@ -91,7 +91,7 @@ fn wait(relay: &Relay, a: &mut Driven, b: &mut Driven) -> io::Result<()> {
     let [a_socket, a_acknowledged, a_interrupt] = a.watches(of_a);
     let [b_socket, b_acknowledged, b_interrupt] = b.watches(of_b);
     let mut watches = [a_socket, a_acknowledged, a_interrupt, b_socket, b_acknowledged, b_interrupt];
-    os::wait(&mut watches, [first, second].into_iter().flatten().min())?;
+    os::wait(&mut watches, [first, second, relay.nap()].into_iter().flatten().min())?;
     let [a_socket, a_acknowledged, _, b_socket, b_acknowledged, _] = watches.map(|watch| watch.ready);
     a.after_wait(of_a, a_socket, a_acknowledged);
     b.after_wait(of_b, b_socket, b_acknowledged);

@@ -59,6 +59,11 @@ pub(crate) trait Source {
         None
     }
 
+    /// Whether what it gives is taken meanwhile, to be given later.
+    fn reads_ahead(&self) -> bool {
+        false
+    }
+
     fn read(&mut self, room: &mut [u8]) -> Gave;
 
     /// What a read says of an end that a direct way has come to.

@@ -145,7 +145,7 @@ impl Flow {
         let for_source = (is_open && room && self.failure.is_none()) || is_drained;
         let pause = if for_source { source.pause() } else { None };
         Waits {
-            source: for_source && pause.is_none(),
+            source: for_source && (pause.is_none() || source.reads_ahead()),
             sink: sink.has_work(!self.is_empty()) || is_stuck || sink.is_held_up(),
             pause,
         }

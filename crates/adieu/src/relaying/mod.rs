@@ -7,6 +7,8 @@
 //! Nothing here waits, so both faces share it. Each owns its two connections, calls [`Relay::turn`] until nothing moves, and
 //! then waits in its own way for what [`Relay::waiting`] says.
 
+pub mod faults;
+mod gate;
 #[cfg(feature = "serde")]
 mod json;
 mod options;
@@ -22,7 +24,9 @@ use crate::flow::{End, Flow, Pair, Peer, waiting};
 use crate::handle::{Handle, Readiness};
 use crate::link::HandshakeTurn;
 use adieu_proto::{Counts, Waiting};
+use gate::Gates;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many pieces are passed on at most before an interrupt or a deadline counts.
 const LAST_MOVES: u32 = 64;
@@ -37,6 +41,10 @@ pub(crate) struct Relay {
     before: [Counts; 2],
     /// Who is told of what moves.
     progress: Option<Arc<RelayProgress>>,
+    /// If faults are planned.
+    gates: Option<Box<Gates>>,
+    /// How long the gates wait at most.
+    nap: Option<Duration>,
 }
 
 impl Relay {
@@ -51,6 +59,8 @@ impl Relay {
             handshakes: [None; 2],
             before: [a.link.core.counts(), b.link.core.counts()],
             progress: options.progress.clone(),
+            gates: options.faults.as_deref().and_then(Gates::new),
+            nap: None,
         }
     }
 
@@ -69,7 +79,11 @@ impl Relay {
             look_at_the_time(a);
         }
         // Only now is it known which of the two is over.
-        let told = pass_cut_on(a, b) | pass_cut_on(b, a);
+        let [a_is_hidden, b_is_hidden] = match &self.gates {
+            Some(gates) => [gates.hides_cut(true, b), gates.hides_cut(false, a)],
+            None => [false; 2],
+        };
+        let told = (!a_is_hidden && pass_cut_on(a, b)) | (!b_is_hidden && pass_cut_on(b, a));
         if let Some(progress) = self.progress.as_ref().filter(|_| shaken || moved) {
             progress.note(&a.link.core, &b.link.core);
         }
@@ -100,7 +114,11 @@ impl Relay {
     /// One piece in each direction. Both are received before either is sent: whatever a failing send would tell, the peer may
     /// have said before.
     fn pass_on<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> bool {
-        let Self { a_to_b, b_to_a, .. } = self;
+        let Self { a_to_b, b_to_a, gates, .. } = self;
+        if let Some(gates) = gates {
+            let acted = gates.act([a_to_b, b_to_a], a, b);
+            return gates.pass_on(a_to_b, b_to_a, a, b) | acted;
+        }
         let received = a_to_b.fill(&mut Pair(a, b)) | b_to_a.fill(&mut Pair(b, a));
         a_to_b.drain(&mut Pair(a, b)) | b_to_a.drain(&mut Pair(b, a)) | received
     }
@@ -118,9 +136,15 @@ impl Relay {
     }
 
     /// What each connection waits for.
-    pub(crate) fn waiting<H: Handle>(&self, a: &mut Peer<H>, b: &mut Peer<H>) -> [Waiting; 2] {
-        let up = self.a_to_b.waits(&Pair(a, b));
-        let down = self.b_to_a.waits(&Pair(b, a));
+    pub(crate) fn waiting<H: Handle>(&mut self, a: &mut Peer<H>, b: &mut Peer<H>) -> [Waiting; 2] {
+        let [up, down] = match &mut self.gates {
+            None => [self.a_to_b.waits(&Pair(a, b)), self.b_to_a.waits(&Pair(b, a))],
+            Some(gates) => {
+                let (waits, nap) = gates.waits([&self.a_to_b, &self.b_to_a], a, b);
+                self.nap = nap;
+                waits
+            }
+        };
         let acknowledgement = |peer: &Peer<H>| peer.link.core.wants().acknowledgement;
         let mut both = [waiting(up, down, acknowledgement(a)), waiting(down, up, acknowledgement(b))];
         for (waiting, handshake) in both.iter_mut().zip(self.handshakes) {
@@ -130,6 +154,12 @@ impl Relay {
             }
         }
         both
+    }
+
+    /// How long nothing may be waited for but this: something that was held back is due then. To be asked after
+    /// [`waiting`](Self::waiting).
+    pub(crate) fn nap(&self) -> Option<Duration> {
+        self.nap
     }
 
     /// Whether what each connection gives goes on a direct way.

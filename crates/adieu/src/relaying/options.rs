@@ -1,6 +1,7 @@
 //! What a relay is asked for beside the options of its two connections.
 
 use super::RelayProgress;
+use super::faults::Faults;
 use crate::flow::HOLD;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +27,14 @@ pub struct RelayOptions {
     pub(super) idle_timeout: Option<Duration>,
     pub(super) flush_timeout: Duration,
     pub(super) progress: Option<Arc<RelayProgress>>,
+    pub(super) faults: Option<Box<Faults>>,
 }
 
 impl RelayOptions {
     /// The defaults.
     pub fn new() -> Self {
         let flush_timeout = adieu_proto::Config::FLUSH_TIMEOUT;
-        Self { buffer_limit: HOLD, idle_timeout: None, flush_timeout, progress: None }
+        Self { buffer_limit: HOLD, idle_timeout: None, flush_timeout, progress: None, faults: None }
     }
 
     /// Bounds how many bytes of each direction are held between the two connections: in memory of this process, where at most
@@ -76,6 +78,13 @@ impl RelayOptions {
     /// Writes what is passed on into `progress`, for whoever asks while the relay runs. Each relay needs one of its own.
     pub fn progress(mut self, progress: impl Into<Option<Arc<RelayProgress>>>) -> Self {
         self.progress = progress.into();
+        self
+    }
+
+    /// What is to go wrong on purpose, for the test of a program that talks through this relay. Then bytes go through memory, and
+    /// the reports say what truly became of the two connections; which faults came, [`Faults::told`] tells. Default: nothing.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = Some(faults).filter(|faults| !faults.is_empty()).map(Box::new);
         self
     }
 }

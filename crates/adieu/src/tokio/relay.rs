@@ -10,11 +10,13 @@ use crate::os::{self, Watch};
 use crate::relaying::Relay;
 use crate::{RelayOptions, RelayReport};
 use adieu_proto::Waiting;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::coop::poll_proceed;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Passes on what each of two connections sends to the other, and how it ended, until both have ended. The async
 /// [`adieu::relay`](crate::relay()), which says what becomes of an end and of a cut.
@@ -53,7 +55,8 @@ use tokio::task::coop::poll_proceed;
 pub async fn relay(a: Connection, b: Connection, options: &RelayOptions) -> RelayReport {
     let [mut a, mut b] = [Side::new(a.inner), Side::new(b.inner)];
     let mut relay = Relay::begin(&mut a.inner.peer, &mut b.inner.peer, options);
-    poll_fn(|cx| poll(&mut relay, &mut a, &mut b, cx)).await;
+    let mut nap = Nap::default();
+    poll_fn(|cx| poll(&mut relay, &mut a, &mut b, &mut nap, cx)).await;
     relay.report(&a.inner.peer, &b.inner.peer)
 }
 
@@ -64,7 +67,7 @@ struct Side {
 }
 
 /// Ready: both connections are closed.
-fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, cx: &mut Context<'_>) -> Poll<()> {
+fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut Context<'_>) -> Poll<()> {
     loop {
         // A relay that always finds something would else never let another task run.
         let turn = ready!(poll_proceed(cx));
@@ -77,11 +80,30 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, cx: &mut Context<'_>) -> 
         if !moved {
             let [of_a, of_b] = relay.waiting(&mut a.inner.peer, &mut b.inner.peer);
             // Both are to wake us.
-            if !(a.has_news(cx, of_a) | b.has_news(cx, of_b)) {
+            if !(a.has_news(cx, of_a) | b.has_news(cx, of_b) | nap.is_over(relay.nap(), cx)) {
                 return Poll::Pending;
             }
         }
         turn.made_progress();
+    }
+}
+
+/// The timer of a relay that holds something back. Most never have one.
+#[derive(Default)]
+struct Nap(Option<Pin<Box<Sleep>>>);
+
+impl Nap {
+    fn is_over(&mut self, left: Option<Duration>, cx: &mut Context<'_>) -> bool {
+        let Some(left) = left else { return false };
+        // tokio's clock ticks in milliseconds: the gate, not the timer, says whether its time has come.
+        if left.is_zero() {
+            return true;
+        }
+        // A moment beyond the clock's end never comes.
+        let Some(until) = Instant::now().checked_add(left) else { return false };
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        timer.as_mut().reset(until);
+        timer.as_mut().poll(cx).is_ready()
     }
 }
 

@@ -3,6 +3,7 @@
 mod beside_tokio;
 mod bounds;
 mod cuts;
+mod faults;
 #[cfg(unix)]
 mod matrix;
 mod mixed;

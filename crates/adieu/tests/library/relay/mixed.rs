@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Seek};
 
 /// What a connection of the relay is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Plain,
     Tls,
     Unix,
@@ -19,7 +19,7 @@ enum Kind {
 const KINDS: [Kind; 3] = [Kind::Plain, Kind::Tls, Kind::Unix];
 
 impl Kind {
-    fn listen(self, options: ListenOptions) -> ListenOptions {
+    pub(super) fn listen(self, options: ListenOptions) -> ListenOptions {
         let files = &Authority::loopback().files;
         let server = || Server::from_files(&files.0, &files.1).build().expect("files of the test kit");
         if self == Self::Tls { options.tls(server()) } else { options }
