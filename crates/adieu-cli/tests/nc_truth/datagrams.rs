@@ -49,6 +49,19 @@ fn line_ends_are_translated_in_datagrams_too() {
 }
 
 #[test]
+fn b_allows_broadcasts() {
+    let receiver = UdpSocket::bind("0.0.0.0:0").expect("a port");
+    receiver.set_read_timeout(Some(BOUND)).expect("a socket");
+    let port = receiver.local_addr().expect("bound").port().to_string();
+    for name in ["nc", "nc.traditional"] {
+        assert_ends(&run(nc(name, &["-u", "-b", "-w", "1", "127.255.255.255", &port]), "hi\n"), 0, "");
+        let mut datagram = [0; 8];
+        let length = receiver.recv(&mut datagram).expect("it was sent");
+        assert_eq!(&datagram[..length], b"hi\n", "{name}");
+    }
+}
+
+#[test]
 fn what_datagrams_cannot_do_is_refused() {
     for (name, args) in [
         ("ncat", &["-u", "-e", "/bin/cat", "127.0.0.1", "9"][..]),

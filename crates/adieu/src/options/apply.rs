@@ -51,6 +51,12 @@ pub enum OptionError {
         /// Its name.
         option: &'static str,
     },
+    /// It means nothing where there is a connection.
+    #[error("the socket option {option} means nothing for a stream")]
+    OnlyForDatagrams {
+        /// Its name.
+        option: &'static str,
+    },
     /// The async face does not have it.
     #[error("the option {option} is not available on tokio")]
     NotOnTokio {
@@ -185,6 +191,7 @@ impl SocketOptions {
             ("ttl", self.ttl.is_some(), true),
             ("mptcp", self.mptcp, linux),
             ("fastopen", self.fast_open.is_some(), linux),
+            ("broadcast", self.broadcast, true),
         ];
         for (option, _, available) in asked.into_iter().filter(|(_, asked, _)| *asked) {
             if endpoint.is_unix() {
@@ -196,6 +203,11 @@ impl SocketOptions {
         }
         self.check_values()?;
         self.check_literal(host.unwrap_or_default())
+    }
+
+    /// Whether all of them mean something for a stream.
+    pub(crate) fn check_for_streams(&self) -> Result<(), OptionError> {
+        if self.broadcast { Err(OptionError::OnlyForDatagrams { option: "broadcast" }) } else { Ok(()) }
     }
 
     /// A host that is an address has no other: of a name, only the resolver knows.
@@ -323,6 +335,7 @@ impl SocketOptions {
 
     /// Sets what was asked for on a socket that somebody else has opened, and that listens.
     pub(crate) fn apply_to_listening(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
+        self.check_for_streams()?;
         let asked = [
             ("ip-version", self.ip_version.is_some()),
             ("mptcp", self.mptcp),
@@ -395,6 +408,9 @@ impl SocketOptions {
         }
         if let Some(on) = self.no_delay {
             refused("nodelay", &if on { "on" } else { "off" }, socket.set_tcp_nodelay(on))?;
+        }
+        if self.broadcast {
+            refused("broadcast", &"on", socket.set_broadcast(true))?;
         }
         if let Some(size) = self.send_buffer {
             let set = socket.set_send_buffer_size(size).and_then(|()| socket.send_buffer_size());

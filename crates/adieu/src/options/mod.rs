@@ -343,6 +343,7 @@ impl Options {
         if self.preface.is_some() && self.proxy.is_some() {
             return Err(OptionError::ThroughProxy { option: "preface" });
         }
+        self.socket.check_for_streams()?;
         // Of a proxy, it is the way to the proxy that they are for.
         let host = self.proxy.as_ref().map(|proxy| proxy.host()).or(endpoint.host());
         self.socket.check(endpoint, host)
@@ -374,6 +375,7 @@ impl Options {
 
     /// Whether a socket that is connected already can heed all of them.
     pub(crate) fn check_connected(&self) -> Result<(), OptionError> {
+        self.socket.check_for_streams()?;
         let SocketOptions { source, ip_version, mptcp, fast_open, prepare, .. } = &self.socket;
         let asked = [
             ("source", source.is_some()),

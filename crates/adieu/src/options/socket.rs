@@ -64,6 +64,7 @@ pub struct SocketOptions {
     pub(crate) ttl: Option<u8>,
     pub(crate) mptcp: bool,
     pub(crate) fast_open: Option<u32>,
+    pub(crate) broadcast: bool,
     pub(crate) prepare: Option<Prepare>,
 }
 
@@ -192,6 +193,17 @@ impl SocketOptions {
     /// Linux. RFC 8684; it must be on (`net.mptcp.enabled`).
     pub fn mptcp(mut self, on: bool) -> Self {
         self.mptcp = on;
+        self
+    }
+
+    /// Allows datagrams of UDP to the broadcast address of a network, which the system otherwise refuses to send. Answers come from
+    /// the addresses of those who got them, so an exchange with one peer takes none of them. It means nothing for a stream.
+    ///
+    /// # RFC
+    ///
+    /// RFC 919; socket(7), SO_BROADCAST.
+    pub fn broadcast(mut self, on: bool) -> Self {
+        self.broadcast = on;
         self
     }
 

@@ -386,6 +386,29 @@ fn tokio_refuses_udp_with_a_sentence() {
     assert!(error.to_string().contains("UDP carries datagrams"), "{error}");
 }
 
+/// Other systems have no broadcast address on loopback.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_broadcast_is_sent_where_it_is_allowed() {
+    let (receiver, endpoint) = socket("0.0.0.0");
+    let Endpoint::Udp { port, .. } = endpoint else { panic!("it is one of UDP") };
+    let everybody = Endpoint::udp("127.255.255.255", port);
+    let error = datagram::connect(&everybody, &options()).expect_err("it is not allowed");
+    assert!(error.to_string().contains("Permission denied"), "{error}");
+    let allowed = options().socket(adieu::SocketOptions::new().broadcast(true));
+    let peer = datagram::connect(&everybody, &allowed).expect("it is allowed");
+    let report = Exchange::new().silence(SHORT).run(peer, Input::from_bytes("all"), Output::null());
+    assert_eq!((report.ending(), counts(&report)), (Ending::Connectionless, (1, 0, 0)), "{report}");
+    let mut room = [0; 8];
+    let n = receiver.recv(&mut room).expect("it was sent");
+    assert_eq!(&room[..n], b"all");
+
+    let says = |endpoint: &Endpoint| allowed.check(endpoint).expect_err("it is refused").to_string();
+    assert!(says(&Endpoint::tcp("127.0.0.1", 1)).contains("broadcast means nothing for a stream"));
+    let error = datagram::connect(&Endpoint::unix("x"), &allowed).expect_err("it is refused");
+    assert!(error.to_string().contains("broadcast means nothing for a Unix socket"), "{error}");
+}
+
 /// A host that does not exist says nothing, but our own system does: it looks for it on the wire in vain.
 #[cfg(target_os = "linux")]
 #[test]
