@@ -7,7 +7,7 @@ use super::{Link, fault};
 use crate::carrier::{Carrier, HandshakeState, PeerStream};
 use crate::handle::{Handle, Readiness};
 use crate::tls::{Failure, HandshakeError, Session, TlsFacts};
-use crate::{Address, Event, os};
+use crate::{Address, Event, Report, os};
 use adieu_proto::{Call, Ending, Fault, FaultKind, Time};
 use std::io;
 
@@ -169,6 +169,19 @@ impl<H: Handle> Link<H> {
         let fault = Fault { call, kind: FaultKind::Protocol, code: told.and_then(|f| f.code) };
         self.core.handle_connect_failed(self.now(), fault);
         self.act();
+    }
+
+    /// The client cannot be served: closes abortively, with TLS after an alert that says so.
+    pub(crate) fn refuse_service(&mut self) -> Report {
+        let is_open = !self.core.is_decided() && self.core.evidence().fault.is_none();
+        let session = self.carrier.take().filter(|_| is_open && self.is_listening());
+        if let (Some(alert), Some(handle)) = (session.and_then(Session::into_alert), &self.handle) {
+            let socket = handle.socket();
+            // It goes now or never: nothing that is held back outlives the reset.
+            let _ = socket.set_tcp_nodelay(true);
+            let _ = socket.send_with_flags(&alert, os::SEND_FLAGS);
+        }
+        self.abort()
     }
 
     /// Why there is no connection, if the handshake is why.

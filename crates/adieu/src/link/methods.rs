@@ -27,6 +27,25 @@ macro_rules! methods_of_a_connection {
                 self.$($link).+.abort()
             }
 
+            /// Closes abortively because the client cannot be served: no upstream can be reached, for example. With TLS on an
+            /// accepted connection it first sends the fatal alert `internal_error`, so that the client can tell this from a network
+            /// that fails; without, it is [`abort`](Self::abort).
+            ///
+            /// There is no alert in the middle of a handshake, nor with a configuration of rustls that the program has built, unless its
+            /// `enable_secret_extraction` is set. It is not waited for: if our system cannot send it at once, only the reset goes.
+            ///
+            /// # RFC
+            ///
+            /// RFC 8446, section 6.2; RFC 5246, section 7.2.2.
+            pub fn refuse(mut self) -> crate::Report {
+                self.$($link).+.refuse_service()
+            }
+
+            /// What the TLS handshake has agreed on so far. `None`: the connection speaks no TLS.
+            pub fn tls(&self) -> Option<crate::tls::Negotiated<'_>> {
+                self.$($link).+.facts.tls.as_ref().map(crate::tls::TlsFacts::negotiated)
+            }
+
             /// A handle that gives the report however this connection ends: closed, dropped, aborted, or by a timer while other
             /// code holds it. The connection may be given away afterwards.
             ///

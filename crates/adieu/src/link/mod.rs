@@ -71,6 +71,8 @@ pub(crate) struct Link<H: Handle> {
     /// Somebody else has connected it.
     is_given: bool,
     is_dropped: bool,
+    /// The program has asked for a reset.
+    is_aborted: bool,
     /// Until then the interrupt is not heeded.
     deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
@@ -119,6 +121,7 @@ impl<H: Handle> Link<H> {
             told_time: None,
             is_given: false,
             is_dropped: false,
+            is_aborted: false,
             deferred_until: None,
             first_fin: None,
             pace: os::ProbePace::default(),
@@ -157,6 +160,7 @@ impl<H: Handle> Link<H> {
             told_time: self.told_time,
             is_given: self.is_given,
             is_dropped: false,
+            is_aborted: self.is_aborted,
             deferred_until: self.deferred_until,
             first_fin: self.first_fin,
             pace: std::mem::take(&mut self.pace),
@@ -387,6 +391,8 @@ impl<H: Handle> Link<H> {
     }
 
     fn close(&mut self, abort: bool) {
+        // In the middle of a handshake the core asks for no reset by itself.
+        let abort = abort || self.is_aborted;
         if let Some(handle) = self.handle.take() {
             os::set_reset_on_close(&handle.socket(), abort);
             if !abort {

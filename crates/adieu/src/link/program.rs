@@ -95,6 +95,7 @@ impl<H: Handle> Link<H> {
 
     /// Closes abortively.
     pub(crate) fn abort(&mut self) -> Report {
+        self.is_aborted = true;
         self.core.handle_abort(self.now());
         self.act();
         self.final_report()

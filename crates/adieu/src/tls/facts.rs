@@ -25,7 +25,33 @@ pub(crate) struct TlsFacts {
     pub(crate) secured: Option<Time>,
 }
 
+/// What a TLS handshake has agreed on. What is absent is not known: not yet, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Negotiated<'a> {
+    /// The version of TLS.
+    pub version: Option<Version>,
+    /// The cipher suite, as IANA's registry has it.
+    pub cipher_suite: Option<&'a str>,
+    /// The protocol (ALPN).
+    pub alpn: Option<&'a str>,
+    /// The subject of the certificate that the peer presented; a connection goes on only if it was accepted.
+    pub peer_subject: Option<&'a str>,
+    /// The SHA-256 fingerprint of that certificate. `None`: the peer presented none.
+    pub peer_sha256: Option<&'a str>,
+}
+
 impl TlsFacts {
+    pub(crate) fn negotiated(&self) -> Negotiated<'_> {
+        Negotiated {
+            version: self.version,
+            cipher_suite: self.suite.as_deref(),
+            alpn: self.alpn.as_deref(),
+            peer_subject: self.peer_subject.as_deref(),
+            peer_sha256: self.peer_sha256.as_deref(),
+        }
+    }
+
     /// Fills in what a report says of TLS.
     pub(crate) fn tell(&self, report: &mut Report) {
         report.tls_version = self.version;

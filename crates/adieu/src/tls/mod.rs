@@ -60,6 +60,7 @@ mod with_rustls;
 pub use adieu_report::{TlsAlert as Alert, TlsFailure as Failure, TlsTrust as Trust, TlsVersion as Version};
 pub(crate) use either::Config;
 pub use error::HandshakeError;
+pub use facts::Negotiated;
 pub(crate) use facts::TlsFacts;
 #[cfg(not(feature = "tls-core"))]
 pub(crate) use none::Session;

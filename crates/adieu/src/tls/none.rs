@@ -76,6 +76,12 @@ impl RustlsConnection {
     }
 }
 
+impl Session {
+    pub(crate) fn into_alert(self) -> Option<Vec<u8>> {
+        match self.0 {}
+    }
+}
+
 impl Carrier for Session {
     fn within(self, _: Self) -> Self {
         match self.0 {}

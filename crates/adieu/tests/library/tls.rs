@@ -5,6 +5,7 @@ mod handed_over;
 mod handshakes;
 mod pem;
 mod refused_clients;
+mod served;
 mod unfinished;
 
 use crate::arms::{Arm, bounded, on_both, runtime};

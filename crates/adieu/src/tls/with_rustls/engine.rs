@@ -9,6 +9,7 @@
 //! - `spill` holds what had to be opened although nobody asked for it just then: a session says that it can seal only
 //!   once it has nothing more to open.
 
+use super::alert;
 use super::given::Given;
 use super::ledger::Ledger;
 use super::turn::{Job, OVERHEAD, RECORD, RecordSink, Store, Turn};
@@ -297,6 +298,21 @@ impl Engine {
             self.spill_taken = 0;
         }
         n
+    }
+
+    /// Everything that is still to be sent if the client cannot be served: what waits, and then the alert. `None`: there can be no alert.
+    pub(crate) fn into_alert(self) -> Option<Vec<u8>> {
+        if self.close_notify_sent || self.failure.is_some() {
+            return None;
+        }
+        let is_fresh = self.ledger.octets() == 0;
+        let alert = match self.session {
+            Session::Server(session) if !session.is_handshaking() => alert::sealed(session)?,
+            // Once a part of our flight is sent, the client may expect records that are sealed.
+            Session::Server(_) if is_fresh => alert::in_the_clear(),
+            _ => return None,
+        };
+        Some([self.outgoing.filled(), &alert].concat())
     }
 
     /// Seals a piece of what the application has to say, to be sent next. Only when nothing else waits. 0: it cannot be.

@@ -79,6 +79,11 @@ impl Ledger {
         self.earlier.map_or(0, |earlier| (earlier + octets).saturating_sub(self.written))
     }
 
+    /// Everything that was encrypted, or said in the clear, in octets.
+    pub(crate) fn octets(&self) -> u64 {
+        self.encrypted.octets
+    }
+
     /// The application bytes in all records.
     pub(crate) fn bytes(&self) -> u64 {
         self.encrypted.bytes

@@ -1,5 +1,7 @@
 //! TLS as rustls does it: configurations, sessions, and what is said of a failure.
 
+mod alert;
+mod by_name;
 mod certificate;
 mod client;
 mod config;

@@ -1,5 +1,6 @@
 //! The listening side of a configuration: its certificate, and what it offers.
 
+use super::by_name::ByName;
 use super::config::{Shared, other, shared_settings, with_identity};
 use super::config_error::ConfigError;
 use super::engine::Engine;
@@ -36,10 +37,8 @@ pub struct Server {
 /// Where the server's certificate comes from.
 #[derive(Debug, Clone)]
 enum CertificateFrom {
-    Pem {
-        certificate: Pem,
-        key: Pem,
-    },
+    /// At least one certificate, with its key.
+    Pem(Vec<(Pem, Pem)>),
     #[cfg(feature = "tls-self-signed")]
     SelfSigned,
 }
@@ -50,13 +49,42 @@ impl Server {
     /// Presents the certificate (with its chain) in this PEM file; its key is in another.
     pub fn from_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         let (certificate, key) = (Pem::File(certificate.into()), Pem::File(key.into()));
-        Self::new(CertificateFrom::Pem { certificate, key })
+        Self::new(CertificateFrom::Pem(vec![(certificate, key)]))
     }
 
     /// Presents this certificate (PEM in memory, with its chain), with this key (PEM in memory, not encrypted).
     pub fn from_pem(certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         let pem = |content| Pem::Memory { given_to: "from_pem", content };
-        Self::new(CertificateFrom::Pem { certificate: pem(certificate.into()), key: pem(key.into()) })
+        Self::new(CertificateFrom::Pem(vec![(pem(certificate.into()), pem(key.into()))]))
+    }
+
+    /// Presents this certificate instead to a client that asks for a name it is for (SNI). It can be called several times: the first
+    /// certificate that is for the name, and whose signature the client can check, is presented. Where none is for the name, or the
+    /// client asks for none, it is the first of all.
+    ///
+    /// It makes nothing of [`self_signed`](Self::self_signed), which is for whatever name a client asks for.
+    #[must_use]
+    pub fn and_files(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.add(Pem::File(certificate.into()), Pem::File(key.into()));
+        self
+    }
+
+    /// The same with PEM from memory.
+    #[must_use]
+    pub fn and_pem(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        let pem = |content| Pem::Memory { given_to: "and_pem", content };
+        self.add(pem(certificate.into()), pem(key.into()));
+        self
+    }
+
+    #[cfg_attr(
+        not(feature = "tls-self-signed"),
+        expect(irrefutable_let_patterns, reason = "there is one kind")
+    )]
+    fn add(&mut self, certificate: Pem, key: Pem) {
+        if let CertificateFrom::Pem(all) = &mut self.identity {
+            all.push((certificate, key));
+        }
     }
 
     /// Makes a key and a certificate that nobody vouches for, in memory; clients pin its
@@ -102,10 +130,13 @@ impl Server {
     /// A file or PEM in memory cannot be used, or there is no [provider](Self::provider).
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
         let provider = self.shared.provider()?;
-        let identity = match &self.identity {
-            CertificateFrom::Pem { certificate, key } => read_identity(certificate, key)?,
+        let mut identities = match &self.identity {
+            CertificateFrom::Pem(all) => {
+                let read = |(certificate, key): &(Pem, Pem)| read_identity(certificate, key);
+                all.iter().map(read).collect::<Result<Vec<_>, _>>()?
+            }
             #[cfg(feature = "tls-self-signed")]
-            CertificateFrom::SelfSigned => super::self_signed::make_identity()?,
+            CertificateFrom::SelfSigned => vec![super::self_signed::make_identity()?],
         };
         let versions = self.shared.versions();
         let mut trusted = Trusted::nobody();
@@ -119,23 +150,33 @@ impl Server {
             let verifier = verifier.map_err(|e| ConfigError::Other(e.to_string()))?;
             Clients::Checked(ClientCheck { verifier: Arc::new(verifier), versions })
         };
-        let builder = rustls::ServerConfig::builder_with_provider(provider)
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
             .map_err(|e| other(&e))?
             .with_no_client_auth();
-        let build = |chain, key| builder.with_single_cert(chain, key);
-        let (mut config, fingerprint) = with_identity(identity, build)?;
+        let (mut config, fingerprint) = match identities.pop() {
+            Some(identity) if identities.is_empty() => {
+                with_identity(identity, |chain, key| builder.with_single_cert(chain, key))?
+            }
+            last => {
+                identities.extend(last);
+                let (by_name, fingerprint) = ByName::new(identities, &provider)?;
+                (builder.with_cert_resolver(Arc::new(by_name)), fingerprint)
+            }
+        };
         config.alpn_protocols = self.shared.protocols()?;
-        keep_nothing(&mut config);
+        settle(&mut config);
         let fingerprint = Some(fingerprint);
         Ok(ServerConfig { config: Arc::new(config), clients, eof: self.shared.eof, fingerprint })
     }
 }
 
-fn keep_nothing(config: &mut rustls::ServerConfig) {
+fn settle(config: &mut rustls::ServerConfig) {
     // Tickets for later connections would stand unread at a client that only sends, and its close would reset.
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    // For the alert of a client that cannot be served: see `alert`.
+    config.enable_secret_extraction = true;
 }
 
 /// How the listening side speaks TLS: read and checked once, and used for any number of connections. Clones share
@@ -172,7 +213,7 @@ impl ServerConfig {
         self
     }
 
-    /// The fingerprint of our certificate, for clients to pin. `None`: it is [rustls's](Self::from_rustls) to choose.
+    /// The fingerprint of our certificate, for clients to pin; of several, the first one's. `None`: it is [rustls's](Self::from_rustls) to choose.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.fingerprint
     }
@@ -234,7 +275,7 @@ impl ClientCheck {
             .with_client_cert_verifier(Arc::new(verifier))
             .with_cert_resolver(Arc::clone(&config.cert_resolver));
         own.alpn_protocols.clone_from(&config.alpn_protocols);
-        keep_nothing(&mut own);
+        settle(&mut own);
         Ok((own, seen))
     }
 }

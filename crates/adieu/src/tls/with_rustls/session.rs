@@ -30,6 +30,11 @@ impl Session {
         Self { own: Box::new(engine), party, trust, judge, outer: None }
     }
 
+    /// What is still to be sent to a client that cannot be served, an alert at its end. `None`: there can be no alert.
+    pub(crate) fn into_alert(self) -> Option<Vec<u8>> {
+        if self.outer.is_some() { None } else { self.own.into_alert() }
+    }
+
     fn engines(&self) -> impl Iterator<Item = &Engine> {
         [Some(&self.own), self.outer.as_ref()].into_iter().flatten().map(|engine| &**engine)
     }
