@@ -1,6 +1,8 @@
 //! What one relay is: where it listens, where it connects to, and what it asks of both.
 
 use crate::admission::Admission;
+use crate::proxy_protocol::{AcceptProxy, ProxyVersion};
+use crate::routes::Routes;
 use crate::upstream::{Balance, Health, Upstream};
 use adieu::{Endpoint, ListenError, ListenOptions, RelayOptions};
 use std::io;
@@ -17,7 +19,7 @@ pub struct RelayConfig {
     /// The client side: its TLS, what is asked of its sockets, what bounds its connections in time. An interrupt of its own
     /// has no meaning: the relay gives each connection one.
     pub listen_options: ListenOptions,
-    /// Whom it connects to, at least one. If one cannot be connected to, the client is given to the next.
+    /// Whom it connects to, at least one if there are no routes. If one cannot be connected to, the client is given to the next.
     pub upstreams: Vec<Upstream>,
     /// How clients are spread over the upstreams. Default: one after the other.
     pub balance: Balance,
@@ -28,6 +30,14 @@ pub struct RelayConfig {
     pub resolve_every: Option<Duration>,
     /// Who may connect, and how many.
     pub admission: Admission,
+    /// From whom headers of the PROXY protocol are taken. `None`: from nobody, and nothing is looked for. With it, every connection
+    /// has to begin with a header, and [`admission`](Self::admission) judges clients by the addresses that the headers tell.
+    pub accept_proxy: Option<AcceptProxy>,
+    /// The version of the header of the PROXY protocol that every upstream is sent first, before TLS. `None`: it is sent none.
+    pub send_proxy: Option<ProxyVersion>,
+    /// Upstreams by the name that a client of TLS asks for. Without TLS of its own the relay decrypts nothing; with it, it does, and
+    /// chooses by the name all the same.
+    pub routes: Routes,
     /// What is asked of each joined pair.
     pub relay: RelayOptions,
     /// After a shutdown that names no time: how long the open connections may take to end. Default: 10 s.
@@ -46,6 +56,9 @@ impl RelayConfig {
             health: Health::default(),
             resolve_every: Some(Duration::from_secs(30)),
             admission: Admission::default(),
+            accept_proxy: None,
+            send_proxy: None,
+            routes: Routes::new(),
             relay: RelayOptions::new(),
             grace: Duration::from_secs(10),
         }

@@ -1,6 +1,8 @@
 //! What is told of a relay while it runs.
 
 use crate::admission::TurnedAway;
+use crate::proxy_protocol::ProxyError;
+use crate::routes::RouteError;
 use crate::upstream::UpstreamError;
 use adieu::{
     Address, ConnectCause, Context, Direction, Ending, Endpoint, ListenError, RelayReport, Report,
@@ -45,6 +47,17 @@ pub enum RelayEvent<'a> {
         relay: &'a str,
         /// Why.
         error: &'a ListenError,
+    },
+    /// A proxy has told whose connection it passes on.
+    Introduced {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Of which connection.
+        id: u64,
+        /// The client's address.
+        client: &'a Address,
+        /// The proxy's.
+        proxy: &'a Address,
     },
     /// An upstream could not be connected to. The client is tried with the next one.
     UpstreamFailed {
@@ -128,8 +141,10 @@ pub struct Closed {
     pub relay: Arc<str>,
     /// When it was accepted.
     pub began: SystemTime,
-    /// The client's address.
+    /// The client's address: that which a header of the PROXY protocol told, if there was one.
     pub client: Address,
+    /// The address that it connected from: a proxy's, if `client` is what that told.
+    pub peer: Address,
     /// Our address that the client connected to. `None`: it was gone before it could be asked for.
     pub local: Option<Address>,
     /// The upstream that it was joined with, or was to be last. `None`: none was tried.
@@ -163,6 +178,12 @@ pub enum Outcome {
 pub enum NoPair {
     /// The TLS handshake with the client failed.
     Handshake,
+    /// It brought no header of the PROXY protocol that can be believed. It was reset.
+    NoHeader(ProxyError),
+    /// The address that its header tells is turned away. It was reset.
+    TurnedAway(TurnedAway),
+    /// It is not known where it is to go. It was reset.
+    NoRoute(RouteError),
     /// No upstream could be connected to: each that was tried, and why not. The client was reset.
     NoUpstream(Vec<(Endpoint, UpstreamError)>),
 }

@@ -31,6 +31,7 @@
 mod admission;
 mod config;
 mod event;
+mod front;
 mod metrics;
 mod open;
 pub mod proxy_protocol;

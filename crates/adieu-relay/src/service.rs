@@ -3,7 +3,7 @@
 use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
 use crate::open::OpenConnection;
-use crate::shared::{Control, Observer, Service, Slot, Worker};
+use crate::shared::{Control, Observer, Service, Serving, Slot, Worker};
 use crate::shutdown::Drained;
 use crate::upstream::UpstreamState;
 use crate::worker;
@@ -140,7 +140,10 @@ impl Handle {
     /// How the upstreams of every relay are, in the order in which they were given.
     pub fn upstreams(&self) -> Vec<UpstreamState> {
         let servings = self.0.relays.servings();
-        servings.iter().flat_map(|serving| serving.upstreams.states(&serving.name)).collect()
+        let states = |serving: &Arc<Serving>| -> Vec<_> {
+            serving.groups().flat_map(|group| group.states(&serving.name)).collect()
+        };
+        servings.iter().flat_map(states).collect()
     }
 }
 

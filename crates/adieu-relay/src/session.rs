@@ -4,7 +4,9 @@
 
 use crate::admission::Place;
 use crate::event::{Closed, NoPair, Outcome, RelayEvent};
+use crate::front::{Alert, Greeting, refuse};
 use crate::open::{Entry, State};
+use crate::proxy_protocol;
 use crate::shared::{Serving, Worker};
 use crate::upstream::{Picked, Tried, Upstream, UpstreamError};
 use adieu::tokio::{Connection, relay};
@@ -17,12 +19,14 @@ pub(crate) struct Session {
     worker: Arc<Worker>,
     serving: Arc<Serving>,
     id: u64,
+    /// Whose connection it is, as far as is known.
     client: Address,
+    peer: Address,
     began: (SystemTime, Instant),
     progress: Arc<RelayProgress>,
     was_cut: bool,
     /// Given back once it is over.
-    _place: Place,
+    place: Place,
 }
 
 impl Session {
@@ -49,22 +53,31 @@ impl Session {
         worker.roll.enter(id, entry);
         serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client: &client });
         let (worker, serving) = (Arc::clone(worker), Arc::clone(serving));
-        Self { worker, serving, id, client, began, progress, was_cut: false, _place: place }
+        let peer = client.clone();
+        Self { worker, serving, id, client, peer, began, progress, was_cut: false, place }
     }
 
     pub(crate) async fn run(mut self, client: Connection) {
         let local = client.local_address().cloned();
         // Each on the heap, and gone when it is done: the task of an idle pair holds what relaying takes, and no more.
         let mut tried = Connecting::default();
-        let outcome = match Box::pin(self.join(client, &mut tried)).await {
-            Ok((client, server, picked)) => {
-                let options = self.serving.relay.clone().progress(Arc::clone(&self.progress));
-                let report = Box::pin(relay(client, server, &options)).await;
-                // It counts as a connection of its upstream until now.
-                drop(picked);
-                Outcome::Relayed(Box::new(report))
-            }
+        let greeted = if self.serving.front.looks() {
+            Box::pin(self.greet(client)).await
+        } else {
+            Ok((client, Greeting::default()))
+        };
+        let outcome = match greeted {
             Err(outcome) => outcome,
+            Ok((client, greeting)) => match Box::pin(self.join(client, greeting, &mut tried)).await {
+                Err(outcome) => outcome,
+                Ok((client, server, picked)) => {
+                    let options = self.serving.relay.clone().progress(Arc::clone(&self.progress));
+                    let report = Box::pin(relay(client, server, &options)).await;
+                    // It counts as a connection of its upstream until now.
+                    drop(picked);
+                    Outcome::Relayed(Box::new(report))
+                }
+            },
         };
         let (began, since) = self.began;
         let closed = Closed {
@@ -72,6 +85,7 @@ impl Session {
             relay: Arc::clone(&self.serving.name),
             began,
             client: self.client.clone(),
+            peer: self.peer.clone(),
             local,
             upstream: tried.upstream,
             connect_time: tried.took,
@@ -85,19 +99,59 @@ impl Session {
         serving.tell(&RelayEvent::Closed(&closed));
     }
 
+    /// Looks at what the client sends first. A client that does not begin as it must is reset.
+    async fn greet(&mut self, mut client: Connection) -> Result<(Connection, Greeting), Outcome> {
+        match self.look(&mut client).await {
+            Ok(greeting) => Ok((client, greeting)),
+            Err(why) => Err(Outcome::NotJoined { client: Box::new(client.abort()), why }),
+        }
+    }
+
+    async fn look(&mut self, client: &mut Connection) -> Result<Greeting, NoPair> {
+        let front = &self.serving.front;
+        let mut greeting = Greeting::default();
+        if let Some(from) = &front.accept_proxy {
+            let header = proxy_protocol::accept(client, from).await.map_err(NoPair::NoHeader)?;
+            if let Some(source) = header.source() {
+                self.client = source.clone();
+                self.worker.roll.change(self.id, |entry| entry.client = source.clone());
+                self.serving.tell(&RelayEvent::Introduced {
+                    relay: &self.serving.name,
+                    id: self.id,
+                    client: source,
+                    proxy: &self.peer,
+                });
+            }
+            self.serving.gate.admit_told(&mut self.place, &self.client).map_err(NoPair::TurnedAway)?;
+            greeting.header = Some(header);
+        }
+        greeting.hello = front.hello(client).await.map_err(NoPair::NoRoute)?;
+        Ok(greeting)
+    }
+
     /// Connects to an upstream for this client. If there is none, the client is reset.
     async fn join(
         &self,
         client: Connection,
+        greeting: Greeting,
         last: &mut Connecting,
     ) -> Result<(Connection, Connection, Picked<'_>), Outcome> {
+        let Serving { front, of_routes, upstreams, .. } = &*self.serving;
+        let upstreams = match front.choose(&greeting, of_routes, upstreams.as_ref()) {
+            Ok(upstreams) => upstreams,
+            Err(why) => {
+                let client = Box::new(refuse(client, &greeting, Alert::UnrecognizedName).await);
+                return Err(Outcome::NotJoined { client, why: NoPair::NoRoute(why) });
+            }
+        };
         let client = client
             .handshake()
             .await
             .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
+        let preface = front.preface(&greeting, &client, &self.client, self.id);
         let mut tried = Tried::default();
         let mut failed: Vec<(Endpoint, UpstreamError)> = Vec::new();
-        while let Some(mut picked) = self.serving.upstreams.pick(&self.client, &mut tried) {
+        while let Some(mut picked) = upstreams.pick(&self.client, &mut tried) {
             let Upstream { endpoint, options } = picked.upstream();
             last.upstream = Some(endpoint.clone());
             self.worker.roll.change(self.id, |entry| {
@@ -105,7 +159,10 @@ impl Session {
                 entry.upstream = Some(endpoint.clone());
             });
             let from = Instant::now();
-            let (connected, change) = picked.connect(options).await;
+            let (connected, change) = match &preface {
+                Some(preface) => picked.connect(&options.clone().preface(preface.as_slice())).await,
+                None => picked.connect(options).await,
+            };
             if let Some(change) = change {
                 self.serving.tell_health(endpoint, change);
             }
@@ -135,7 +192,8 @@ impl Session {
                 break;
             }
         }
-        Err(Outcome::NotJoined { client: Box::new(client.abort()), why: NoPair::NoUpstream(failed) })
+        let client = Box::new(refuse(client, &greeting, Alert::InternalError).await);
+        Err(Outcome::NotJoined { client, why: NoPair::NoUpstream(failed) })
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::admission::Gate;
 use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
+use crate::front::Front;
 use crate::open::Roll;
+use crate::routes::NamePattern;
 use crate::shutdown::Shutdown;
 use crate::upstream::{HealthChange, Upstream, Upstreams};
 use adieu::{Endpoint, Interrupt, ListenOptions, Listener, RelayOptions, ResolveError, Signal};
@@ -58,7 +60,11 @@ pub(crate) struct Serving {
     pub(crate) name: Arc<str>,
     /// Of the connections that are accepted, with what aborts them.
     pub(crate) listen_options: ListenOptions,
-    pub(crate) upstreams: Upstreams,
+    /// The relay's own. `None`: it has routes alone.
+    pub(crate) upstreams: Option<Upstreams>,
+    /// Those of its routes, in their order.
+    pub(crate) of_routes: Vec<Upstreams>,
+    pub(crate) front: Front,
     resolve_every: Option<Duration>,
     /// Who is let in, and when.
     pub(crate) gate: Arc<Gate>,
@@ -165,17 +171,28 @@ impl Serving {
             health,
             resolve_every,
             admission,
+            accept_proxy,
+            send_proxy,
+            routes,
             relay,
             grace: _,
         } = config;
-        if upstreams.is_empty() {
+        let is_empty_route = |route: &crate::Route| route.upstreams.is_empty();
+        if routes.all.iter().any(is_empty_route) || (upstreams.is_empty() && routes.all.is_empty()) {
             return Err(RelayError::NoUpstream { name });
         }
         let with_interrupt = |upstream: Upstream| {
             let options = upstream.options.clone().interrupt(&service.abort);
             upstream.options(options)
         };
-        let upstreams = upstreams.into_iter().map(with_interrupt).collect();
+        let group = |upstreams: Vec<Upstream>, before| {
+            Upstreams::new(upstreams.into_iter().map(with_interrupt).collect(), balance, health, before)
+        };
+        let of_routes = routes.all.iter().map(|route| {
+            group(route.upstreams.clone(), before.and_then(|before| before.of_route(&route.pattern)))
+        });
+        let of_routes = of_routes.collect();
+        let own = group(upstreams, before.and_then(|before| before.upstreams.as_ref()));
         let gate = match before {
             Some(before) => {
                 before.gate.change(admission);
@@ -186,7 +203,9 @@ impl Serving {
         Ok(Self {
             name: name.into(),
             listen_options: listen_options.interrupt(&service.abort),
-            upstreams: Upstreams::new(upstreams, balance, health, before.map(|before| &before.upstreams)),
+            upstreams: Some(own).filter(|own| !own.is_empty()),
+            of_routes,
+            front: Front::new(accept_proxy, send_proxy, routes),
             resolve_every,
             gate,
             relay,
@@ -211,7 +230,7 @@ impl Serving {
     /// Keeps the addresses of the upstreams' names known, by tasks of this runtime that end when they are dropped.
     pub(crate) fn keep_names_known(self: &Arc<Self>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        for number in self.upstreams.with_names() {
+        for (group, number) in self.with_names() {
             let serving = Arc::clone(self);
             tasks.spawn(async move {
                 let told = |host: &str, resolved: Result<(), &ResolveError>| {
@@ -221,10 +240,28 @@ impl Serving {
                         Err(error) => RelayEvent::NameFailed { relay, host, error },
                     });
                 };
-                serving.upstreams.keep_name_known(number, serving.resolve_every, &told).await;
+                if let Some(upstreams) = serving.groups().nth(group) {
+                    upstreams.keep_name_known(number, serving.resolve_every, &told).await;
+                }
             });
         }
         tasks
+    }
+
+    /// The upstreams of the route with this pattern.
+    fn of_route(&self, pattern: &NamePattern) -> Option<&Upstreams> {
+        self.front.place_of(pattern).and_then(|place| self.of_routes.get(place))
+    }
+
+    /// The groups of upstreams: its own, and those of its routes.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Upstreams> {
+        self.upstreams.iter().chain(&self.of_routes)
+    }
+
+    /// The upstreams that have a name: the place of the group, and that in it.
+    fn with_names(&self) -> Vec<(usize, usize)> {
+        let groups = self.groups().enumerate();
+        groups.flat_map(|(group, all)| all.with_names().map(move |number| (group, number))).collect()
     }
 
     /// Whether every connection is being cut.

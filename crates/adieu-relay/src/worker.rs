@@ -140,5 +140,11 @@ fn let_in(serving: &Serving, turn: Turn, connection: &Connection) -> Option<Plac
     let told = |why: &TurnedAway| {
         serving.tell(&RelayEvent::TurnedAway { relay: &serving.name, client, why: *why });
     };
-    serving.gate.admit(turn, client).inspect_err(told).ok()
+    let admitted = match &serving.front.accept_proxy {
+        // Who the client is, the proxy will tell.
+        Some(from) if from.trusts(client) => serving.gate.admit_proxy(turn),
+        Some(_) => Err(TurnedAway::NotAProxy),
+        None => serving.gate.admit(turn, client),
+    };
+    admitted.inspect_err(told).ok()
 }

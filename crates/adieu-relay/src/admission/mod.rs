@@ -53,16 +53,19 @@ pub enum TurnedAway {
     SourceFull,
     /// More came than the [`accept_rate`](Admission::accept_rate) lets in.
     TooFast,
+    /// It is no proxy from which headers of the PROXY protocol are taken.
+    NotAProxy,
 }
 
 impl TurnedAway {
-    /// Its name in logs and metrics: `not_let_in`, `full`, `source_full`, `too_fast`.
+    /// Its name in logs and metrics: `not_let_in`, `full`, `source_full`, `too_fast`, `not_a_proxy`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NotLetIn => "not_let_in",
             Self::Full => "full",
             Self::SourceFull => "source_full",
             Self::TooFast => "too_fast",
+            Self::NotAProxy => "not_a_proxy",
         }
     }
 }
@@ -150,7 +153,7 @@ pub(crate) struct Turn(Option<Permit>);
 #[derive(Debug)]
 pub(crate) struct Place {
     _permit: Option<Permit>,
-    _source: Option<SourcePlace>,
+    source: Option<SourcePlace>,
 }
 
 impl Gate {
@@ -209,22 +212,42 @@ impl Gate {
 
     /// Lets a client that was accepted in, or says why it is not.
     pub(crate) fn admit(&self, turn: Turn, client: &Address) -> Result<Place, TurnedAway> {
+        self.check(client)?;
+        let mut place = self.admit_proxy(turn)?;
+        place.source = self.enter(client)?;
+        Ok(place)
+    }
+
+    /// Lets in a proxy's connection, whose client is to be told.
+    pub(crate) fn admit_proxy(&self, turn: Turn) -> Result<Place, TurnedAway> {
         let settings = self.settings();
-        if settings.filter.as_ref().is_some_and(|lets_in| !lets_in(client)) {
-            return Err(TurnedAway::NotLetIn);
-        }
         let mut permit = turn.0;
         if settings.when_full == WhenFull::Reset {
             permit = Some(permit.or_else(|| self.places.take()).ok_or(TurnedAway::Full)?);
             settings.take_of_rate().map_err(|_| TurnedAway::TooFast)?;
         }
-        let source = match (settings.max_per_source, source_of(client)) {
+        Ok(Place { _permit: permit, source: None })
+    }
+
+    /// A proxy has told whose connection it is that has this place.
+    pub(crate) fn admit_told(&self, place: &mut Place, client: &Address) -> Result<(), TurnedAway> {
+        self.check(client)?;
+        place.source = self.enter(client)?;
+        Ok(())
+    }
+
+    fn check(&self, client: &Address) -> Result<(), TurnedAway> {
+        let is_in = self.settings().filter.as_ref().is_none_or(|lets_in| lets_in(client));
+        if is_in { Ok(()) } else { Err(TurnedAway::NotLetIn) }
+    }
+
+    fn enter(&self, client: &Address) -> Result<Option<SourcePlace>, TurnedAway> {
+        match (self.settings().max_per_source, source_of(client)) {
             (Some(most), Some(source)) => {
-                Some(self.sources.enter(source, most).ok_or(TurnedAway::SourceFull)?)
+                self.sources.enter(source, most).map(Some).ok_or(TurnedAway::SourceFull)
             }
-            _ => None,
-        };
-        Ok(Place { _permit: permit, _source: source })
+            _ => Ok(None),
+        }
     }
 }
 

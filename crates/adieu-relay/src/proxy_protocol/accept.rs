@@ -38,7 +38,7 @@ impl AcceptProxy {
 }
 
 /// Why a connection has no header of the PROXY protocol that can be believed. It is to be reset.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// It does not come from a trusted network.
@@ -56,9 +56,9 @@ pub enum ProxyError {
     /// The peer ended its stream before the header was whole.
     #[error("the connection ended before its header of the PROXY protocol was whole")]
     Eof,
-    /// The connection has ended otherwise: a reset, a deadline, an interrupt.
-    #[error("the connection ended before its header of the PROXY protocol was whole: {0}")]
-    Ended(#[source] LookAheadError),
+    /// The connection has ended otherwise, as its report says: a reset, a deadline, an interrupt.
+    #[error("the connection was cut before its header of the PROXY protocol was whole")]
+    Ended,
 }
 
 /// Takes the header that a connection begins with, before a TLS handshake and before anything of its stream. Whatever follows the
@@ -91,6 +91,6 @@ fn found(
         Ok(header) => Ok(header?),
         Err(LookAheadError::TimedOut) => Err(ProxyError::TimedOut { limit }),
         Err(LookAheadError::Eof) => Err(ProxyError::Eof),
-        Err(other) => Err(ProxyError::Ended(other)),
+        Err(_) => Err(ProxyError::Ended),
     }
 }

@@ -63,10 +63,10 @@ pub(super) fn read(octets: &[u8]) -> Hello {
         let body = &rest[RECORD..];
         message.extend(&body[..body.len().min(length)]);
         match whole(&message) {
-            Some(Some(hello)) => return parse(hello).map_or(Hello::Other, Hello::Whole),
-            Some(None) if body.len() <= length => return partial(octets),
-            Some(None) => rest = &body[length..],
-            None => return Hello::Other,
+            Message::Hello(hello) => return parse(hello).map_or(Hello::Other, Hello::Whole),
+            Message::Partial if body.len() <= length => return partial(octets),
+            Message::Partial => rest = &body[length..],
+            Message::Other => return Hello::Other,
         }
         if rest.is_empty() {
             return partial(octets);
@@ -78,14 +78,24 @@ fn partial(octets: &[u8]) -> Hello {
     if octets.len() < LONGEST { Hello::Partial } else { Hello::Other }
 }
 
-/// The body of the hello at the beginning of a message. `Some(None)`: it is not whole yet. `None`: it is no hello.
-fn whole(message: &[u8]) -> Option<Option<&[u8]>> {
+/// What a message is, as far as it has come.
+enum Message<'a> {
+    Partial,
+    /// The body of a ClientHello.
+    Hello(&'a [u8]),
+    Other,
+}
+
+fn whole(message: &[u8]) -> Message<'_> {
     if message.first().is_some_and(|kind| *kind != 1) {
-        return None;
+        return Message::Other;
     }
-    let [_, a, b, c, body @ ..] = message else { return Some(None) };
+    let [_, a, b, c, body @ ..] = message else { return Message::Partial };
     let length = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
-    if length > LONGEST - MESSAGE { None } else { Some(body.get(..length)) }
+    if length > LONGEST - MESSAGE {
+        return Message::Other;
+    }
+    body.get(..length).map_or(Message::Partial, Message::Hello)
 }
 
 /// What is left of a hello.
@@ -132,7 +142,7 @@ fn parse(body: &[u8]) -> Option<ClientHello> {
     while !extensions.0.is_empty() {
         let (kind, value) = (extensions.u16()?, extensions.long()?);
         match kind {
-            SERVER_NAME => hello.server_name = server_name(value)?,
+            SERVER_NAME => hello.server_name = normal(server_name(value)?),
             ALPN => hello.protocols = protocols(value)?,
             ENCRYPTED_CLIENT_HELLO => hello.has_encrypted = true,
             _ => {}
@@ -141,19 +151,19 @@ fn parse(body: &[u8]) -> Option<ClientHello> {
     Some(hello)
 }
 
-/// The host name in a list of names, if there is one that can be a host's.
-fn server_name(value: &[u8]) -> Option<Option<String>> {
+/// The host name in a list of names; empty, if there is none.
+fn server_name(value: &[u8]) -> Option<&[u8]> {
     let mut list = Rest(Rest(value).long()?);
     while !list.0.is_empty() {
         let (kind, name) = (list.u8()?, list.long()?);
         if kind == 0 {
-            return Some(normal(name));
+            return Some(name);
         }
     }
-    Some(None)
+    Some(&[])
 }
 
-/// A name as it is compared. `None`: it has octets that no host's name has.
+/// A name as it is compared. `None`: it is empty, or has octets that no host's name has.
 fn normal(name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();

@@ -123,7 +123,7 @@ pub(crate) fn best<'a>(patterns: impl Iterator<Item = &'a NamePattern>, name: &s
 }
 
 /// Why nobody can say where a client is to go. It is to be reset.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RouteError {
     /// There is no route for its name, and none for clients without one.
@@ -144,9 +144,9 @@ pub enum RouteError {
     /// It ended its stream in the middle of its ClientHello.
     #[error("it ended its stream in the middle of its ClientHello")]
     Eof,
-    /// The connection has ended otherwise: a reset, a deadline, an interrupt.
-    #[error("the connection ended before its ClientHello was whole: {0}")]
-    Ended(#[source] LookAheadError),
+    /// The connection has ended otherwise, as its report says: a reset, a deadline, an interrupt.
+    #[error("the connection ended before its ClientHello was whole")]
+    Ended,
 }
 
 /// Looks at the ClientHello that a client begins with, and takes nothing of it. `None`: it begins otherwise, or says nothing.
@@ -169,7 +169,7 @@ pub(crate) async fn look(
         Err(LookAheadError::TimedOut | LookAheadError::Eof) if !is_partial => Ok(None),
         Err(LookAheadError::TimedOut) => Err(RouteError::TimedOut { limit }),
         Err(LookAheadError::Eof) => Err(RouteError::Eof),
-        Err(other) => Err(RouteError::Ended(other)),
+        Err(_) => Err(RouteError::Ended),
     }
 }
 

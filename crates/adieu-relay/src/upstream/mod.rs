@@ -100,6 +100,11 @@ impl Upstreams {
         Self { all, names, balance, table: Mutex::new(table) }
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The upstreams that have a name, each for [`keep_name_known`](Self::keep_name_known).
     pub(crate) fn with_names(&self) -> impl Iterator<Item = usize> {
         self.names.iter().enumerate().filter_map(|(number, name)| name.as_ref().map(|_| number))

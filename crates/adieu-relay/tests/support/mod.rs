@@ -47,7 +47,8 @@ impl Running {
             let _ = tell.send(line);
         });
         let relay = relay.expect("it listens");
-        let at = relay.local_endpoints()[0].to_string().parse().expect("an address");
+        let at = relay.local_endpoints()[0].to_string();
+        let at = at.trim_start_matches("tls://").parse().expect("an address");
         let handle = relay.handle();
         let over = std::thread::spawn(move || relay.run().expect("it ran"));
         Self { at, handle, told, closed, over }

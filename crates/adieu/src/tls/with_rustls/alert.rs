@@ -27,11 +27,11 @@ pub(super) fn sealed(session: UnbufferedServerConnection) -> Option<Vec<u8>> {
     let suite = session.negotiated_cipher_suite()?;
     let (secrets, _) = session.dangerous_into_kernel_connection().ok()?;
     let (sequence, secrets) = secrets.tx;
-    let (key, iv) = match secrets {
-        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => (key, iv),
-        _ => return None,
+    let (ConnectionTrafficSecrets::Aes128Gcm { key, iv }
+    | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
+    | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv }) = secrets
+    else {
+        return None;
     };
     let mut encrypter = match suite {
         SupportedCipherSuite::Tls13(suite) => suite.aead_alg.encrypter(key, iv),
