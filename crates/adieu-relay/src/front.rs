@@ -10,7 +10,6 @@ use adieu::{Address, Report};
 use std::process;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::io::AsyncWriteExt;
 
 /// What is asked of each client, and told of it.
 pub(crate) struct Front {
@@ -174,10 +173,9 @@ fn unique_id(id: u64) -> String {
 
 /// Ends the connection of a client that is not served by a reset, with an alert before it if the client speaks TLS: to us, or through
 /// us, and then nothing was sent to it yet.
-pub(crate) async fn refuse(mut client: Connection, greeting: &Greeting, alert: Alert) -> Report {
+pub(crate) fn refuse(client: Connection, greeting: &Greeting, alert: Alert) -> Report {
     if client.tls().is_none() && greeting.hello.is_some() {
-        // Nothing was sent before, so it is taken at once; if it is not, only the reset goes.
-        let _ = client.write(&[0x15, 3, 3, 0, 2, 2, alert as u8]).await;
+        return client.abort_with([0x15, 3, 3, 0, 2, 2, alert as u8]);
     }
     client.refuse()
 }

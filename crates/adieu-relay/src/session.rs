@@ -140,7 +140,7 @@ impl Session {
         let upstreams = match front.choose(&greeting, of_routes, upstreams.as_ref()) {
             Ok(upstreams) => upstreams,
             Err(why) => {
-                let client = Box::new(refuse(client, &greeting, Alert::UnrecognizedName).await);
+                let client = Box::new(refuse(client, &greeting, Alert::UnrecognizedName));
                 return Err(Outcome::NotJoined { client, why: NoPair::NoRoute(why) });
             }
         };
@@ -192,7 +192,7 @@ impl Session {
                 break;
             }
         }
-        let client = Box::new(refuse(client, &greeting, Alert::InternalError).await);
+        let client = Box::new(refuse(client, &greeting, Alert::InternalError));
         Err(Outcome::NotJoined { client, why: NoPair::NoUpstream(failed) })
     }
 }

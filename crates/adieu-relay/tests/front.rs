@@ -123,8 +123,7 @@ fn a_header_is_taken_from_trusted_networks_alone_and_admission_judges_whom_it_te
         |client: &Address| client.socket_addr().is_some_and(|at| at.ip() == IpAddr::from([192, 0, 2, 1]));
     config.admission = Admission::new().filter(lets_in).max_per_source(NonZero::new(1));
     let relay = Running::start(config);
-    let mut stranger = relay.connect_from(2);
-    let _ = stranger.write_all(b"PROXY TCP4 192.0.2.1 198.51.100.1 1 2\r\n");
+    let stranger = relay.connect_from(2);
     assert!(is_reset(&stranger));
     assert_eq!(relay.told(), "not_a_proxy");
     let through = |line: &[u8]| {
@@ -303,7 +302,8 @@ fn a_client_that_is_served_by_nobody_is_told_by_an_alert_and_a_reset() {
     passing.routes = route.clone();
     let passing = Running::start(passing);
     assert_eq!(alert(passing.at, "other.example.org").as_deref(), Some("unrecognized_name"));
-    let why = not_joined(passing.closed()).0;
+    let (why, ending) = not_joined(passing.closed());
+    assert_eq!(ending, Ending::Reset { by: Side::Us });
     assert!(
         matches!(&why, NoPair::NoRoute(RouteError::NoRoute { name }) if name == "other.example.org"),
         "{why:?}"

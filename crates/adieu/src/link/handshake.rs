@@ -175,13 +175,19 @@ impl<H: Handle> Link<H> {
     pub(crate) fn refuse_service(&mut self) -> Report {
         let is_open = !self.core.is_decided() && self.core.evidence().fault.is_none();
         let session = self.carrier.take().filter(|_| is_open && self.is_listening());
-        if let (Some(alert), Some(handle)) = (session.and_then(Session::into_alert), &self.handle) {
-            let socket = handle.socket();
-            // It goes now or never: nothing that is held back outlives the reset.
-            let _ = socket.set_tcp_nodelay(true);
-            let _ = socket.send_with_flags(&alert, os::SEND_FLAGS);
+        match session.and_then(Session::into_alert) {
+            Some(alert) => self.abort_with(alert.into()),
+            None => self.abort(),
         }
-        self.abort()
+    }
+
+    /// Sends what goes right before the reset, after every look at the socket: a peer that answers it by a reset was not the first.
+    pub(super) fn send_last_words(&mut self) {
+        let (Some(words), Some(handle)) = (self.last_words.take(), &self.handle) else { return };
+        let socket = handle.socket();
+        // Now or never: nothing that is held back outlives the reset.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.send_with_flags(&words, os::SEND_FLAGS);
     }
 
     /// Why there is no connection, if the handshake is why.

@@ -41,6 +41,12 @@ macro_rules! methods_of_a_connection {
                 self.$($link).+.refuse_service()
             }
 
+            /// Closes abortively, and sends these octets right before the reset, as far as our system takes them at once: what a
+            /// protocol says to a client that it turns away. They go on the wire as they are, also with TLS, and no report counts them.
+            pub fn abort_with(mut self, last_words: impl Into<Box<[u8]>>) -> crate::Report {
+                self.$($link).+.abort_with(last_words.into())
+            }
+
             /// What the TLS handshake has agreed on so far. `None`: the connection speaks no TLS.
             pub fn tls(&self) -> Option<crate::tls::Negotiated<'_>> {
                 self.$($link).+.facts.tls.as_ref().map(crate::tls::TlsFacts::negotiated)

@@ -73,6 +73,8 @@ pub(crate) struct Link<H: Handle> {
     is_dropped: bool,
     /// The program has asked for a reset.
     is_aborted: bool,
+    /// What is sent right before the reset.
+    last_words: Option<Box<[u8]>>,
     /// Until then the interrupt is not heeded.
     deferred_until: Option<Instant>,
     /// Whose FIN was first, where that is asked.
@@ -122,6 +124,7 @@ impl<H: Handle> Link<H> {
             is_given: false,
             is_dropped: false,
             is_aborted: false,
+            last_words: None,
             deferred_until: None,
             first_fin: None,
             pace: os::ProbePace::default(),
@@ -161,6 +164,7 @@ impl<H: Handle> Link<H> {
             is_given: self.is_given,
             is_dropped: false,
             is_aborted: self.is_aborted,
+            last_words: self.last_words.take(),
             deferred_until: self.deferred_until,
             first_fin: self.first_fin,
             pace: std::mem::take(&mut self.pace),
@@ -393,6 +397,7 @@ impl<H: Handle> Link<H> {
     fn close(&mut self, abort: bool) {
         // In the middle of a handshake the core asks for no reset by itself.
         let abort = abort || self.is_aborted;
+        self.send_last_words();
         if let Some(handle) = self.handle.take() {
             os::set_reset_on_close(&handle.socket(), abort);
             if !abort {

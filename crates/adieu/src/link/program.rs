@@ -101,6 +101,12 @@ impl<H: Handle> Link<H> {
         self.final_report()
     }
 
+    /// Closes abortively, right after these octets.
+    pub(crate) fn abort_with(&mut self, last_words: Box<[u8]>) -> Report {
+        self.last_words = Some(last_words).filter(|_| !self.core.is_decided());
+        self.abort()
+    }
+
     /// The sending side could not be shut down: receives what the peer had said, and closes.
     pub(crate) fn shutdown_failed(&mut self) -> ShutdownError {
         let received = self.receive_rest();
