@@ -47,13 +47,6 @@ impl Front {
         self.routes.all.iter().position(|route| route.pattern == *pattern)
     }
 
-    /// Whether a client's first octets are looked at.
-    pub(crate) fn looks(&self) -> bool {
-        self.accept_proxy.is_some()
-            || !self.routes.all.is_empty()
-            || self.send_proxy == Some(ProxyVersion::V2)
-    }
-
     /// The ClientHello of a client, if it is of use.
     pub(crate) async fn hello(&self, client: &mut Connection) -> Result<Option<ClientHello>, RouteError> {
         if !self.routes.all.is_empty() {

@@ -61,23 +61,16 @@ impl Session {
         let local = client.local_address().cloned();
         // Each on the heap, and gone when it is done: the task of an idle pair holds what relaying takes, and no more.
         let mut tried = Connecting::default();
-        let greeted = if self.serving.front.looks() {
-            Box::pin(self.greet(client)).await
-        } else {
-            Ok((client, Greeting::default()))
-        };
-        let outcome = match greeted {
+        let serving = Arc::clone(&self.serving);
+        let outcome = match Box::pin(self.prepare(&serving, client, &mut tried)).await {
+            Ok((client, server, picked)) => {
+                let options = serving.relay.clone().progress(Arc::clone(&self.progress));
+                let report = Box::pin(relay(client, server, &options)).await;
+                // It counts as a connection of its upstream until now.
+                drop(picked);
+                Outcome::Relayed(Box::new(report))
+            }
             Err(outcome) => outcome,
-            Ok((client, greeting)) => match Box::pin(self.join(client, greeting, &mut tried)).await {
-                Err(outcome) => outcome,
-                Ok((client, server, picked)) => {
-                    let options = self.serving.relay.clone().progress(Arc::clone(&self.progress));
-                    let report = Box::pin(relay(client, server, &options)).await;
-                    // It counts as a connection of its upstream until now.
-                    drop(picked);
-                    Outcome::Relayed(Box::new(report))
-                }
-            },
         };
         let (began, since) = self.began;
         let closed = Closed {
@@ -93,21 +86,27 @@ impl Session {
             outcome,
         };
         self.was_cut = matches!(closed.ending(), Ending::Interrupted { .. });
-        let serving = Arc::clone(&self.serving);
         // Whoever hears that it is over does not find it among what is open, nor its place taken.
         drop(self);
         serving.tell(&RelayEvent::Closed(&closed));
     }
 
-    /// Looks at what the client sends first. A client that does not begin as it must is reset.
-    async fn greet(&mut self, mut client: Connection) -> Result<(Connection, Greeting), Outcome> {
-        match self.look(&mut client).await {
-            Ok(greeting) => Ok((client, greeting)),
-            Err(why) => Err(Outcome::NotJoined { client: Box::new(client.abort()), why }),
-        }
+    /// Everything before the two sides are joined. A client that does not begin as it must is reset.
+    async fn prepare<'a>(
+        &mut self,
+        serving: &'a Serving,
+        mut client: Connection,
+        last: &mut Connecting,
+    ) -> Result<(Connection, Connection, Picked<'a>), Outcome> {
+        let greeting = match self.greet(&mut client).await {
+            Ok(greeting) => greeting,
+            Err(why) => return Err(Outcome::NotJoined { client: Box::new(client.abort()), why }),
+        };
+        self.join(serving, client, &greeting, last).await
     }
 
-    async fn look(&mut self, client: &mut Connection) -> Result<Greeting, NoPair> {
+    /// Looks at what the client sends first.
+    async fn greet(&mut self, client: &mut Connection) -> Result<Greeting, NoPair> {
         let front = &self.serving.front;
         let mut greeting = Greeting::default();
         if let Some(from) = &front.accept_proxy {
@@ -130,17 +129,18 @@ impl Session {
     }
 
     /// Connects to an upstream for this client. If there is none, the client is reset.
-    async fn join(
+    async fn join<'a>(
         &self,
+        serving: &'a Serving,
         client: Connection,
-        greeting: Greeting,
+        greeting: &Greeting,
         last: &mut Connecting,
-    ) -> Result<(Connection, Connection, Picked<'_>), Outcome> {
-        let Serving { front, of_routes, upstreams, .. } = &*self.serving;
-        let upstreams = match front.choose(&greeting, of_routes, upstreams.as_ref()) {
+    ) -> Result<(Connection, Connection, Picked<'a>), Outcome> {
+        let Serving { front, of_routes, upstreams, .. } = serving;
+        let upstreams = match front.choose(greeting, of_routes, upstreams.as_ref()) {
             Ok(upstreams) => upstreams,
             Err(why) => {
-                let client = Box::new(refuse(client, &greeting, Alert::UnrecognizedName));
+                let client = Box::new(refuse(client, greeting, Alert::UnrecognizedName));
                 return Err(Outcome::NotJoined { client, why: NoPair::NoRoute(why) });
             }
         };
@@ -148,7 +148,7 @@ impl Session {
             .handshake()
             .await
             .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
-        let preface = front.preface(&greeting, &client, &self.client, self.id);
+        let preface = front.preface(greeting, &client, &self.client, self.id);
         let mut tried = Tried::default();
         let mut failed: Vec<(Endpoint, UpstreamError)> = Vec::new();
         while let Some(mut picked) = upstreams.pick(&self.client, &mut tried) {
@@ -192,7 +192,7 @@ impl Session {
                 break;
             }
         }
-        let client = Box::new(refuse(client, &greeting, Alert::InternalError));
+        let client = Box::new(refuse(client, greeting, Alert::InternalError));
         Err(Outcome::NotJoined { client, why: NoPair::NoUpstream(failed) })
     }
 }
