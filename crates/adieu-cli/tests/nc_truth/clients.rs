@@ -231,3 +231,28 @@ fn w_ends_after_so_many_receives_whatever_is_open() {
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "first\n"), "{output:?}");
     assert_eq!(serving.join().expect("it has served"), "");
 }
+
+#[test]
+fn openbsds_v_tells_of_tls_and_of_the_certificate() {
+    let address = own_address();
+    let host = address.ip().to_string();
+    for args in [&["-cv", "-T", "noverify"][..], &["-czv", "-T", "noverify", "-e", "a.test"]] {
+        let listening = Listening::start(nc("ncat", &["-lv", "--ssl", &host, "9000"]), address);
+        let mut command = nc("nc", &[args, &["-N", &host, "9000"]].concat());
+        command.env("ADIEU_NC_FLAVOUR", "openbsd");
+        let output = run(command, "over TLS\n");
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let name = if args.contains(&"-e") { "a.test" } else { &host };
+        for line in [
+            &format!("TLS handshake negotiated TLSv1.3/TLS_AES_256_GCM_SHA384 with host {host}\n"),
+            &format!("Peer name: {name}\n"),
+            "Subject: ",
+            "Valid Until: ",
+            "Cert Hash: SHA256:",
+        ] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        drop(listening.end());
+    }
+}

@@ -3,10 +3,10 @@
 use super::super::flavour::Flavour;
 use super::super::plan::{AtInputEnd, Mode, Plan, Transport};
 use super::choices::{self, Side};
-use super::hosts;
 use super::session::{Done, Run};
 use super::voice::words_of;
-use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint, Event};
+use super::{hosts, secured};
+use adieu::{AttemptError, ConnectCause, ConnectError, ConnectOptions, Connection, Endpoint, Event, Report};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,11 +51,15 @@ fn options(run: &Run) -> Result<ConnectOptions, String> {
         .socket(choices::socket(plan))
         .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
-    if let AtInputEnd::Quit { .. } = plan.at_input_end {
-        let last = Arc::clone(&run.last_received);
+    let last = matches!(plan.at_input_end, AtInputEnd::Quit { .. }).then(|| Arc::clone(&run.last_received));
+    let teller = secured::teller(run);
+    if last.is_some() || teller.is_some() {
         options = options.observer(move |at, event| {
-            if let Event::Received { bytes: 1.. } = event {
+            if let (Some(last), Event::Received { bytes: 1.. }) = (&last, event) {
                 last.store(u64::try_from(at.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+            if let Some(teller) = &teller {
+                teller(event);
             }
         });
     }
@@ -378,22 +382,25 @@ fn connected(run: &Run, connection: Connection) -> Done {
 /// Nothing is sent or received: it is closed as any socket is, and the peer reads an end.
 fn glance(run: &Run, connection: Connection) -> Done {
     if run.printer.is_asked() {
-        let report = match connection.shutdown_send() {
-            Ok(half_closed) => half_closed.close(),
-            Err(error) => error.into_parts().1,
-        };
+        let report = ended(connection);
+        secured::tell_certificate(run, &report);
         run.printer.report(&report);
         return Done::GOOD;
     }
     match connection.into_socket() {
         Ok(socket) => drop(socket),
         // With TLS there is more to it: close_notify comes first.
-        Err(connection) => match connection.shutdown_send() {
-            Ok(half_closed) => drop(half_closed.close()),
-            Err(error) => drop(error),
-        },
+        Err(connection) => secured::tell_certificate(run, &ended(*connection)),
     }
     Done::GOOD
+}
+
+/// Ends it, and waits for nothing.
+fn ended(connection: Connection) -> Report {
+    match connection.shutdown_send() {
+        Ok(half_closed) => half_closed.close(),
+        Err(error) => error.into_parts().1,
+    }
 }
 
 /// Passes the socket over stdout, which is a Unix socket.

@@ -12,6 +12,7 @@ mod datagrams;
 mod hosts;
 mod listener;
 mod pass;
+mod secured;
 mod session;
 mod verdict;
 mod voice;

@@ -6,6 +6,7 @@ use super::super::flavour::Flavour;
 use super::super::plan::Plan;
 use crate::said::{self, Happened};
 
+#[derive(Clone)]
 pub(super) struct Voice {
     flavour: Flavour,
     program: String,
