@@ -101,7 +101,11 @@ fn unix_sockets_are_listened_on_and_connected_to() {
     assert_ends(&output, 0, "");
     let (status, out, said) = listening.end();
     assert_eq!((status, out.as_str(), said), (0, "hi\n", format!("Connection received on {path}\n")));
-    assert_ends(&run(nc("nc", &["-U", path]), ""), 1, &format!("nc: {path}: No such file or directory\n"));
+    assert_ends(&run(nc("nc", &["-U", path]), ""), 1, &format!("nc: {path}: Connection refused\n"));
+    // Its file stays, as that of every netcat does, and the next one may have it.
+    let listening = Listening::start(nc("nc", &["-lvU", path]), own_address());
+    assert_ends(&run(nc("nc", &["-NU", path]), "again\n"), 0, "");
+    assert_eq!(listening.end().1, "again\n");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod commands;
 mod crowds;
 mod datagrams;
 mod listeners;
+mod suites;
 mod traced;
 
 use std::io::{Read, Seek, Write};
@@ -119,12 +120,16 @@ fn own_address() -> SocketAddr {
 }
 
 impl Listening {
-    fn start(mut command: Command, address: SocketAddr) -> Self {
+    fn start(command: Command, address: SocketAddr) -> Self {
+        Self::start_saying(command, address, "listening on")
+    }
+
+    fn start_saying(mut command: Command, address: SocketAddr, says: &str) -> Self {
         use std::io::BufRead;
         let mut child = command.spawn().expect("the built binary starts");
         let mut stderr = std::io::BufReader::new(child.stderr.take().expect("it is a pipe"));
         let mut line = String::new();
-        while !line.to_lowercase().contains("listening on") {
+        while !line.to_lowercase().contains(says) {
             line.clear();
             assert!(stderr.read_line(&mut line).expect("text") > 0, "it does not listen: {:?}", child.wait());
         }

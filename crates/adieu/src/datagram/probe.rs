@@ -36,6 +36,7 @@ pub struct Probe {
     times: u32,
     interval: Duration,
     wait: Duration,
+    only_refusals: bool,
 }
 
 /// What a [`Probe`] has found.
@@ -77,6 +78,7 @@ impl Default for Probe {
             times: 3,
             interval: Duration::from_millis(250),
             wait: Duration::from_secs(1),
+            only_refusals: false,
         }
     }
 }
@@ -102,6 +104,13 @@ impl Probe {
     /// How long an answer is waited for, from the first datagram on. Default: 1 s.
     pub fn wait(mut self, limit: Duration) -> Self {
         self.wait = limit;
+        self
+    }
+
+    /// Sends it as often as `times` says, and leaves what is received in the socket, for the conversation that follows. The answer is
+    /// never [`Answer::Answered`] then.
+    pub fn only_refusals(mut self) -> Self {
+        self.only_refusals = true;
         self
     }
 
@@ -140,7 +149,12 @@ impl Probe {
                     Err(error) => return told(error),
                 }
             }
-            match os::receive_datagram(&session.sock(), &mut room) {
+            let received = if self.only_refusals {
+                session.sock().take_error()?.map_or(Err(io::ErrorKind::WouldBlock.into()), Err)
+            } else {
+                os::receive_datagram(&session.sock(), &mut room)
+            };
+            match received {
                 Ok(arrived) => {
                     room.truncate(arrived.length);
                     return Ok(Answer::Answered { datagram: room, after: began.elapsed() });
@@ -150,13 +164,18 @@ impl Probe {
                 Err(error) => return told(error),
             }
             let left = self.wait.saturating_sub(began.elapsed());
-            if left.is_zero() {
+            if left.is_zero() && (sent == self.times || !self.only_refusals) {
                 return Ok(Answer::Silent);
             }
             let again = self.interval.saturating_mul(sent).saturating_sub(began.elapsed());
-            let timeout = if sent < self.times && !is_full { left.min(again) } else { left };
+            let timeout = if sent < self.times && !is_full {
+                if self.only_refusals { again } else { left.min(again) }
+            } else {
+                left
+            };
+            let for_answers = !self.only_refusals;
             let mut watches =
-                [Watch::new(session.socket.as_pollable(), true, is_full), session.watch_interrupt()];
+                [Watch::new(session.socket.as_pollable(), for_answers, is_full), session.watch_interrupt()];
             os::wait(&mut watches, Some(timeout))?;
         }
     }

@@ -29,13 +29,20 @@ impl Flavour {
         }
     }
 
-    /// The flavour that a program's file name stands for. `nc` and `netcat` are the ones that the variable decides about.
+    /// The flavour that a program's file name stands for. More may stand behind the name, as in `netcat-regress` and `ncat-7.93`:
+    /// a test suite copies the program under a name of its own, and a second version is installed beside the first.
     pub(super) fn of_program(name: &str) -> Option<Self> {
-        match name {
-            "nc" | "netcat" | "nc.openbsd" => Some(Self::Debian),
-            "nc.traditional" => Some(Self::Traditional),
-            "ncat" => Some(Self::Ncat),
-            _ => None,
+        let is_called = |known: &str| {
+            name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+        };
+        if is_called("nc.traditional") {
+            Some(Self::Traditional)
+        } else if is_called("ncat") {
+            Some(Self::Ncat)
+        } else if is_called("nc") || is_called("netcat") {
+            Some(Self::Debian)
+        } else {
+            None
         }
     }
 
@@ -58,5 +65,30 @@ impl Flavour {
 impl fmt::Display for Flavour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_s_name_may_have_more_behind_it() {
+        let cases = [
+            ("nc", Some(Flavour::Debian)),
+            ("netcat", Some(Flavour::Debian)),
+            ("nc.openbsd", Some(Flavour::Debian)),
+            ("netcat-regress", Some(Flavour::Debian)),
+            ("nc.traditional", Some(Flavour::Traditional)),
+            ("nc.traditional-1.10", Some(Flavour::Traditional)),
+            ("ncat", Some(Flavour::Ncat)),
+            ("ncat-7.93", Some(Flavour::Ncat)),
+            ("adieu", None),
+            ("ncdu", None),
+            ("ncats", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(Flavour::of_program(name), expected, "{name}");
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Plan {
     pub(super) program: String,
     /// How often `-v` was written.
     pub(super) verbosity: u8,
+    /// ncat's `--test`: a line that its own test suite waits for says that it listens.
+    pub(super) tells_tests: bool,
     pub(super) mode: Mode,
     pub(super) transport: Transport,
     pub(super) family: Family,

@@ -96,6 +96,7 @@ fn blank(around: &Surroundings) -> Plan {
         flavour: around.flavour,
         program: around.program.clone(),
         verbosity: 0,
+        tells_tests: false,
         mode: Mode::Connect { host: String::new(), ports: Vec::new() },
         transport: Transport::Tcp,
         family: Family::Any,

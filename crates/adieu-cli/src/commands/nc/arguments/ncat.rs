@@ -174,6 +174,7 @@ impl Options<'_> {
             "recv-only" => self.plan.recv_only = true,
             "send-only" => self.plan.send_only = true,
             "no-shutdown" => self.no_shutdown = true,
+            "test" => self.plan.tells_tests = true,
             "allow" | "deny" => self.access.push((name == "allow", Hosts::Listed(given.text()))),
             "allowfile" | "denyfile" => {
                 self.access.push((name == "allowfile", Hosts::InFile(PathBuf::from(given.word()))));

@@ -175,7 +175,8 @@ static OPENBSD: &[Opt] = &[
     takes('o', "staplefile", "Staple file").refused(NO_STAPLE),
     takes('P', "proxyuser", "Username for proxy authentication").differs(PASSWORD),
     takes('p', "port", "Specify local port for remote connects"),
-    takes('R', "CAfile", "CA bundle"),
+    takes('R', "CAfile", "CA bundle")
+        .differs("a certificate counts by its subjectAltName, never by its common name, and one of X.509 v1 is refused"),
     flag('r', "Randomize remote ports"),
     flag('S', "Enable the TCP MD5 signature option").refused(NO_MD5),
     takes('s', "sourceaddr", "Local source address"),
@@ -289,10 +290,11 @@ static NCAT: &[Opt] = &[
     long("proxy", Some("addr[:port]"), "Specify address of host to proxy through"),
     long("proxy-type", Some("type"), "Specify proxy type (\"http\", \"socks4\", \"socks5\")")
         .differs("with -l it is refused: adieu is not an HTTP proxy"),
-    long("proxy-auth", Some("auth"), "Authenticate with HTTP or SOCKS proxy server"),
+    long("proxy-auth", Some("auth"), "Authenticate with HTTP or SOCKS proxy server")
+        .differs("over HTTP it is Basic, in the first request: a proxy that demands Digest is an error"),
     long("proxy-dns", Some("type"), "Specify where to resolve proxy destination"),
     long("nsock-engine", Some("engine"), "").differs("it changes nothing: adieu has one way to wait"),
-    long("test", None, "").refused("it tests the original"),
+    long("test", None, "").differs("the one line that ncat's own tests wait for, and nothing else"),
     long("ssl", None, "Connect or listen with SSL").variable(),
     long("ssl-cert", Some("pemfile"), "Specify SSL certificate file (PEM) for listening"),
     long("ssl-key", Some("pemfile"), "Specify SSL private key (PEM) for listening"),

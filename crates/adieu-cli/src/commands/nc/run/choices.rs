@@ -2,12 +2,12 @@
 
 use super::super::flavour::Flavour;
 use super::super::plan::{
-    AtInputEnd, DumpFormat, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Verify,
+    AtInputEnd, DumpFormat, Family, Mode, Plan, Proxy, ProxyKind, SocketChoices, Tls, TlsVersion, Verify,
 };
 use crate::dump::{Dump, Existing, Holds, Style};
 use adieu::exchange::ExchangeOptions;
 use adieu::tls::{Client, ClientConfig, Server, ServerConfig};
-use adieu::{DataPath, InputSilence, Limits, Role, SocketOptions};
+use adieu::{DataPath, InputSilence, IpVersion, Limits, Role, SocketOptions};
 use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
@@ -104,6 +104,10 @@ pub(super) fn exchange(plan: &Plan) -> ExchangeOptions {
     if plan.recv_only || plan.detached {
         options = options.recv_only();
     }
+    if plan.recv_only {
+        // ncat half-closes at the end of a stdin that it reads: a peer that ends with its client is not to end before it has sent.
+        options = options.at_input_end(adieu::exchange::AtInputEnd::AfterPeer);
+    }
     options
 }
 
@@ -154,6 +158,15 @@ pub(super) fn socket(plan: &Plan) -> SocketOptions {
         asked = asked.prepare(move |socket| set(&choices, &SockRef::from(&socket)));
     }
     asked
+}
+
+/// The options of a socket that listens. ncat's of IPv6 never takes peers of IPv4, whatever `net.ipv6.bindv6only` says.
+pub(super) fn listening_socket(plan: &Plan) -> SocketOptions {
+    let asked = socket(plan);
+    match (plan.flavour, plan.family) {
+        (Flavour::Ncat, Family::V6) => asked.ip_version(IpVersion::V6),
+        _ => asked,
+    }
 }
 
 /// Sets the options of a plan on a socket of any kind.

@@ -10,13 +10,12 @@ use super::client::{self, succeeded, unix_endpoint};
 use super::hosts;
 use super::listener;
 use super::session::{Done, Run};
-use super::voice::words_of;
+use super::voice::{tell_tests_of_listening, words_of};
 use crate::stdio;
 use adieu::datagram::{self, Answer, Bound, Exchange, Peer, Probe};
 use adieu::exchange::Input;
 use adieu::{ConnectOptions, Endpoint, ListenCause, ListenOptions, NeverConnected, Role};
 use std::ffi::OsStr;
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -67,7 +66,16 @@ pub(super) fn connect(run: &Run) -> Done {
             };
             match peer {
                 Ok(_) if plan.zero_io => Done::GOOD,
-                Ok(peer) => converse(run, peer),
+                Ok(peer) => {
+                    if let (Flavour::Debian | Flavour::OpenBsd, Some(own)) =
+                        (plan.flavour, peer.local_address())
+                    {
+                        let own = own.to_string();
+                        let name = own.strip_prefix("unix:").unwrap_or(&own);
+                        run.voice.tell_verbosely(|| format!("Bound on {name}"));
+                    }
+                    converse(run, peer)
+                }
                 Err(error) => {
                     run.printer.report(error.report());
                     let code = error.report().error_code();
@@ -118,11 +126,10 @@ fn ports_of(run: &Run, host: &str, address: SocketAddr, ports: &[u16], options: 
                 continue;
             }
         };
-        // OpenBSD's sends four X to see whether somebody is there: in a scan, and before whoever types.
-        let is_typed = std::io::stdin().is_terminal() && run.voice.is_verbose();
-        if (plan.zero_io || (is_typed && matches!(plan.flavour, Flavour::Debian | Flavour::OpenBsd)))
-            && !probe(run, &peer)
-        {
+        // OpenBSD's sends four X to see whether somebody is there: in a scan, and with -v.
+        let probes_first =
+            run.voice.is_verbose() && matches!(plan.flavour, Flavour::Debian | Flavour::OpenBsd);
+        if (plan.zero_io || probes_first) && !probe(run, &peer) {
             if let Some(signal) = run.interrupt.raised() {
                 return Done::Signal(signal);
             }
@@ -148,7 +155,14 @@ fn probe(run: &Run, peer: &Peer) -> bool {
         Flavour::Ncat => ("\0", run.plan.idle_timeout.unwrap_or(Duration::from_secs(2))),
         Flavour::Traditional => ("\0", run.plan.connect_timeout.unwrap_or(Duration::from_secs(1))),
     };
-    let answer = Probe::new().payload(payload).times(4, Duration::from_millis(250)).wait(wait).ask(peer);
+    let probe = Probe::new().payload(payload).times(4, Duration::from_millis(250));
+    let probe = match run.plan.flavour {
+        _ if run.plan.zero_io => probe.wait(wait),
+        // What is answered belongs to the conversation.
+        Flavour::OpenBsd => probe.times(4, Duration::ZERO).wait(Duration::ZERO).only_refusals(),
+        _ => probe.wait(Duration::from_secs(1)).only_refusals(),
+    };
+    let answer = probe.ask(peer);
     !matches!(answer, Answer::Refused { .. } | Answer::Failed { .. } | Answer::Interrupted { .. })
 }
 
@@ -207,7 +221,7 @@ pub(super) fn listen(run: &Run) -> Done {
     let plan = &run.plan;
     let options = ListenOptions::new()
         .limits(choices::limits(plan, Side::Listens))
-        .socket(choices::socket(plan))
+        .socket(choices::listening_socket(plan))
         .interrupt(&run.interrupt);
     let bound = match &plan.mode {
         Mode::ListenUnix { path } => bind_unix(run, path, &options),
@@ -225,9 +239,12 @@ pub(super) fn listen(run: &Run) -> Done {
         Ok(bound) => filtered(plan, bound),
         Err(done) => return done,
     };
+    tell_tests_of_listening(plan);
     if plan.keep_listening {
         return match ends(run) {
-            Ok((input, output)) => {
+            Ok((_, output)) => {
+                // There is nobody to send to: OpenBSD's answers nobody with -k.
+                let input = Input::empty();
                 // A service: only a silence that was asked for ends it.
                 let terms = terms(run).silence(plan.idle_timeout);
                 run.ended(&terms.run_with_all(bound, input, output))

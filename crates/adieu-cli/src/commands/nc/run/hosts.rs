@@ -35,9 +35,16 @@ pub(super) fn addresses(plan: &Plan, host: Option<&str>, port: u16) -> Result<Ve
 /// refuses. `None` for the peer: the library finds it, as a proxy.
 pub(super) fn source(plan: &Plan, peer: Option<SocketAddr>) -> Result<Option<SocketAddr>, String> {
     let Some(source) = &plan.source else {
-        return Ok(plan.source_port.zip(peer).map(|(port, peer)| {
-            if peer.is_ipv4() { ([0; 4], port).into() } else { ([0_u16; 8], port).into() }
-        }));
+        let Some(port) = plan.source_port else { return Ok(None) };
+        let peer = match (peer, &plan.proxy) {
+            (None, Some(proxy)) => {
+                let found = addresses(plan, Some(&proxy.host), proxy.port);
+                found.map_err(|error| format!("getaddrinfo: {}", error.words()))?.first().copied()
+            }
+            (peer, _) => peer,
+        };
+        let is_v6 = peer.is_some_and(|peer| peer.is_ipv6());
+        return Ok(Some(if is_v6 { ([0_u16; 8], port).into() } else { ([0; 4], port).into() }));
     };
     let found = addresses(plan, Some(source), plan.source_port.unwrap_or(0));
     let found = found.map_err(|error| format!("getaddrinfo: {}", error.words()))?;

@@ -7,7 +7,7 @@ use super::client::unix_endpoint;
 use super::crowd::Crowd;
 use super::hosts;
 use super::session::{Done, Run};
-use super::voice::words_of;
+use super::voice::{tell_tests_of_listening, words_of};
 use crate::os::command;
 use adieu::{
     Connection, Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role,
@@ -48,6 +48,7 @@ pub(super) fn run(run: &Run) -> Done {
         Ok(listener) => listener,
         Err(done) => return done,
     };
+    tell_tests_of_listening(&run.plan);
     match &run.plan.exec {
         _ if !run.plan.keep_listening => serve(run, listener),
         Some(exec) => {
@@ -65,7 +66,7 @@ fn options(run: &Run) -> Result<ListenOptions, String> {
     let plan = &run.plan;
     let mut options = ListenOptions::new()
         .limits(choices::limits(plan, Side::Listens))
-        .socket(choices::socket(plan))
+        .socket(choices::listening_socket(plan))
         .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
     if let Some(tls) = &plan.tls {
@@ -120,7 +121,7 @@ pub(super) fn bind<T>(
 fn bind_unix(run: &Run, path: &OsStr, options: &ListenOptions) -> Result<Listener, Done> {
     let endpoint = unix_endpoint(path);
     let shown = path.to_string_lossy();
-    match Listener::bind(&endpoint, options) {
+    match bind_and_leave(&endpoint, options) {
         Ok(listener) => {
             if run.plan.flavour != Flavour::Ncat {
                 run.voice.tell_verbosely(|| format!("Bound on {shown}"));
@@ -139,6 +140,21 @@ fn bind_unix(run: &Run, path: &OsStr, options: &ListenOptions) -> Result<Listene
         }
     }
 }
+
+/// Listens at the path of a Unix socket, and leaves its file there in the end, as every netcat does: a client that comes too late
+/// is refused, and a script removes the file itself. A file that a dead socket has left there is replaced, and goes in the end.
+#[cfg(unix)]
+fn bind_and_leave(endpoint: &Endpoint, options: &ListenOptions) -> Result<Listener, ListenError> {
+    let Endpoint::Unix { path } = endpoint else { return Listener::bind(endpoint, options) };
+    match std::os::unix::net::UnixListener::bind(path) {
+        Ok(listener) => Listener::from_socket(listener, options),
+        // It finds out what stands there, and whether that may be replaced.
+        Err(_) => Listener::bind(endpoint, options),
+    }
+}
+
+#[cfg(windows)]
+use Listener::bind as bind_and_leave;
 
 /// Reports a socket that does not listen.
 pub(super) fn report(run: &Run, endpoint: &Endpoint, error: &ListenError) {
@@ -189,6 +205,13 @@ pub(super) fn say_listening(run: &Run, address: SocketAddr) {
     }
 }
 
+/// Where it listens, if that is an address: as it was asked for, with the port that it has.
+fn address_of(run: &Run, listener: &Listener) -> Option<SocketAddr> {
+    let Mode::Listen { host, .. } = &run.plan.mode else { return None };
+    let port = hosts::port(listener.local_endpoint())?;
+    addresses(run, host.as_deref(), port).ok()?.first().copied()
+}
+
 fn takes_both(plan: &Plan) -> bool {
     plan.family == Family::Any && matches!(&plan.mode, Mode::Listen { host: None, .. })
 }
@@ -221,7 +244,15 @@ fn serve(run: &Run, listener: Listener) -> Done {
         match done {
             Done::Signal(_) => return done,
             done if !run.plan.keep_listening || run.output_is_gone.load(Ordering::Relaxed) => return done,
-            Done::Exit(_) => {}
+            Done::Exit(_) => {
+                if run.plan.flavour == Flavour::OpenBsd {
+                    // The original makes a new socket for each client, and says so.
+                    listener
+                        .as_ref()
+                        .and_then(|open| address_of(run, open))
+                        .inspect(|at| say_listening(run, *at));
+                }
+            }
         }
     }
 }
@@ -405,6 +436,11 @@ fn admit(run: &Run, connection: Connection) -> Result<Option<Connection>, Done> 
         return Err(run.refuse(&text));
     }
     say_came(run, peer, connection.local_addr());
+    if plan.max_connections == Some(0) {
+        voice.tell_verbosely(|| "New connection denied: connection limit reached (0)".to_owned());
+        connection.abort();
+        return if plan.keep_listening { Ok(None) } else { Err(Done::BAD) };
+    }
     if let Some(peer) = peer
         && !plan.access.permits(hosts::ip(peer))
     {

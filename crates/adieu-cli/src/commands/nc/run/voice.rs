@@ -63,6 +63,13 @@ impl Voice {
     }
 }
 
+/// The line that ncat's own tests wait for before they connect.
+pub(super) fn tell_tests_of_listening(plan: &Plan) {
+    if plan.tells_tests {
+        say("note", "NCAT TEST: LISTEN");
+    }
+}
+
 /// What the system calls an error, by its code.
 pub(super) fn words_of(code: i32) -> String {
     adieu_os::error_words(&std::io::Error::from_raw_os_error(code))
