@@ -10,7 +10,7 @@ use super::voice::words_of;
 use adieu::{Ending, LocalEnd, Missing, Phase, Report, Timer, Transport};
 use std::time::Duration;
 
-/// A peer that has sent something so shortly before we leave is not done with its answer.
+/// A peer that has sent something so shortly before we leave may not be done with its answer. Whether it is, nobody can know.
 const STILL_SENDING: Duration = Duration::from_millis(100);
 
 /// What is made of a report.
@@ -65,7 +65,10 @@ impl Verdict {
                     && !last_received.is_zero()
                     && report.ended_after.saturating_sub(last_received) < STILL_SENDING =>
             {
-                Self::hides(format!("the time of -q is over while the peer was still sending: {report}"))
+                Self::hides(format!(
+                    "the time of -q is over, and the peer had sent something less than {} ms before: its answer may be cut: {report}",
+                    STILL_SENDING.as_millis()
+                ))
             }
             // The time after stdin's end is over, or as much was received as was asked for.
             Ending::Indeterminate { missing: Missing::PeerEof } if ends_by_itself(plan) => {
