@@ -13,6 +13,8 @@ use adieu_transfer::TransferReport;
 pub(crate) enum NoPlan {
     /// The command line is wrong, or what it names cannot be used.
     Refused { why: String, hint: Option<String> },
+    /// A file is wrong, in one place or several.
+    RefusedAll { whys: Vec<String> },
     /// Our own system refused something before there could be a report.
     Failed { why: String },
     /// A transfer has ended while it was planned. This has a report, as every end of a transfer has.
@@ -37,6 +39,12 @@ impl NoPlan {
         match self {
             Self::Refused { why, hint } => {
                 complain_with(&why, hint.as_deref());
+                ExitStatus::Usage
+            }
+            Self::RefusedAll { whys } => {
+                for why in &whys {
+                    complain(why);
+                }
                 ExitStatus::Usage
             }
             Self::Failed { why } => {

@@ -87,8 +87,8 @@ impl Relay {
             result = result.and(thread.join().unwrap_or(Ok(())));
         }
         result?;
-        // The thread that shuts it down may still be about to: the file of a Unix socket is gone when this returns.
-        service.relays.lock().iter_mut().for_each(|slot| slot.listener = None);
+        // The thread that shuts it down may still be about to tell of it, and to close the sockets.
+        drop(service.telling());
         Ok(service.shutdown.drained())
     }
 }
@@ -97,6 +97,7 @@ impl Handle {
     /// Shuts the relay down: nobody more is accepted, and what is still open after `grace` is cut. `None`: the longest of the relays'
     /// own. It does not wait: [`Relay::run`] returns when it is over. Called again, the earlier end counts.
     pub fn shutdown(&self, grace: impl Into<Option<Duration>>) {
+        let _telling = self.0.telling();
         let mut relays = self.0.relays.lock();
         let longest = || relays.iter().map(|slot| slot.grace).max().unwrap_or_default();
         let grace = grace.into().unwrap_or_else(longest);

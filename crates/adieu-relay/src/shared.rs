@@ -28,6 +28,8 @@ pub(crate) struct Service {
     ids: AtomicU64,
     pub(crate) rolls: Vec<Arc<Roll>>,
     pub(crate) relays: Relays,
+    /// Held by whoever shuts the service down, until all has been told.
+    telling: Mutex<()>,
     /// What each worker is told.
     pub(crate) controls: Vec<mpsc::UnboundedSender<Control>>,
 }
@@ -97,8 +99,13 @@ impl Service {
             ids: AtomicU64::new(1),
             rolls: controls.iter().map(|_| Arc::default()).collect(),
             relays: Relays::default(),
+            telling: Mutex::default(),
             controls,
         })
+    }
+
+    pub(crate) fn telling(&self) -> MutexGuard<'_, ()> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn next_id(&self) -> u64 {

@@ -15,7 +15,7 @@ pub(crate) use windows::*;
 #[cfg(not(target_os = "linux"))]
 pub(crate) mod no_commands;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use no_commands::{self as command, leave_to_another};
+pub(crate) use no_commands::{self as command, leave_to_another, reap_as_init};
 
 /// What the exit status of a command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

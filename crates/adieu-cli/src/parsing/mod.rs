@@ -14,7 +14,7 @@ mod wait_for;
 #[cfg(test)]
 pub(crate) use facts::can_be_either_side;
 pub(crate) use facts::raw_words;
-pub(crate) use resolve::has_variables;
+pub(crate) use resolve::{has_variables, resolve};
 
 use crate::exit::ExitStatus;
 use crate::printer::complain;

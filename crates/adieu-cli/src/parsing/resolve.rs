@@ -35,7 +35,8 @@ fn is_plain(definition: &Command, words: &[OsString]) -> bool {
 /// What is wrong, and of which kind.
 type Wrong = (ErrorKind, String);
 
-pub(super) fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error> {
+/// Reads words and variables by a definition, without saying anything.
+pub(crate) fn resolve(definition: Command, words: &[OsString]) -> Result<ArgMatches, Error> {
     if is_plain(&definition, words) {
         return definition.try_get_matches_from(words);
     }

@@ -26,7 +26,10 @@ use std::time::Duration;
 /// is left alone for a while.
 ///
 /// SIGTERM or SIGINT stops accepting, lets the open connections end within --grace, and resets the rest. The exit status is then 0 if
-/// none had to be reset, and 4 if one had. A second signal exits at once. SIGUSR1 lists the open connections.
+/// none had to be reset, and 4 if one had. A second signal exits at once. SIGUSR1 lists the open connections. SIGHUP stops too, or with --config reads the file anew.
+///
+/// A service manager that sets NOTIFY_SOCKET (systemd, Type=notify) is told of the start, of the stop and of each reload, and is
+/// answered if it sets WATCHDOG_USEC.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = exit::TABLE,
     mut_arg("report", |arg| arg.help("How to report each connection, on stderr; with \"json\" all of stderr is JSON, one object a line: of a connection docs/relay-log.schema.json describes it, of all else docs/events.schema.json [default: text]")),
@@ -35,8 +38,19 @@ use std::time::Duration;
 pub(crate) struct Args {
     /// Where to listen, and whom to connect to
     #[arg(help = "Where to listen: host:port, [::1]:port, :port, a port alone, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. Then one or more upstreams: host:port, tls://host:port, unix:path, or unix:@name",
-          value_names = ["LISTEN", "TO"], num_args = 2.., required = true, add = Rules::new().each_is_an_endpoint(CommandSide::Listens))]
+          value_names = ["LISTEN", "TO"], num_args = 2.., required_unless_present = "config", conflicts_with = "config", add = Rules::new().each_is_an_endpoint(CommandSide::Listens))]
     pub(super) endpoints: Vec<OsString>,
+
+    /// Read the relays from this file instead: TOML, with a table [[relay]] for each, whose keys are these options without the dashes,
+    /// and "listen" and "to". At its top may stand "log" and "metrics". SIGHUP reads it anew: no connection ends by that, and if
+    /// it is wrong the settings stay as they are
+    #[arg(long, value_name = "FILE", env = "ADIEU_CONFIG", hide_env_values = true)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Only say whether the command line, or the --config file, is right, and exit 0 or 2
+    #[arg(long, env = "ADIEU_CHECK", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new())]
+    pub(super) check: bool,
 
     /// Append a line to this file for each connection: JSON, one object a line, described by docs/relay-log.schema.json
     #[arg(long, value_name = "FILE", env = "ADIEU_LOG", hide_env_values = true, help_heading = "Reporting")]

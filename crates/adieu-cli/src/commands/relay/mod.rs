@@ -4,10 +4,12 @@
 //! of each connection, the log, and the signals.
 
 mod arguments;
+mod config_file;
 mod log;
 mod open;
 mod plan;
 mod run;
+mod service_manager;
 mod told;
 
 pub(crate) use arguments::Args;

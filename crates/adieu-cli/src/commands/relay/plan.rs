@@ -3,6 +3,7 @@
 //! Certificates are read here. Nothing is created, nothing is resolved, and nobody listens.
 
 use super::arguments::Args;
+use super::config_file::{self, ConfigFile, Table, Wrong};
 use crate::no_plan::NoPlan;
 use crate::options::access::Access;
 use crate::options::reporting::{Kind, Reports};
@@ -10,7 +11,7 @@ use crate::options::{connecting_endpoint, listening_or_passed_endpoint};
 use adieu::tls::{Fingerprint, ServerConfig};
 use adieu::{Address, ConnectOptions, Endpoint, Limits, ListenOptions, RelayOptions, SocketOptions};
 use adieu_relay::{Admission, RelayConfig, Upstream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Clients of a Unix socket come from no network.
@@ -18,13 +19,22 @@ pub(super) const NOT_OF_A_NETWORK: &str =
     "--allow and --deny mean nothing for a Unix socket: its file's permissions say who may connect";
 
 pub(crate) struct Plan {
-    pub(super) config: RelayConfig,
+    pub(super) relays: Vec<Described>,
+    /// Where they are described, to be read anew.
+    pub(super) file: Option<PathBuf>,
     pub(super) reports: Reports,
     /// Where a line for each connection is appended.
     pub(super) log: Option<PathBuf>,
     /// Where metrics are served.
     pub(super) metrics: Option<Endpoint>,
     pub(super) port_file: Option<PathBuf>,
+    /// Nothing is to be done.
+    pub(super) is_check: bool,
+}
+
+/// One relay.
+pub(super) struct Described {
+    pub(super) config: RelayConfig,
     /// It is every address of this machine, which is said.
     pub(super) is_everywhere: bool,
     /// Whose connections are served.
@@ -35,6 +45,93 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
+        let (mut log, mut metrics) = (args.log.clone(), args.metrics.clone());
+        let relays = match &args.config {
+            None => vec![Described::new(args)?],
+            Some(path) => {
+                if let Some(option) = config_file::option_of_a_relay(std::env::args_os()) {
+                    return Err(NoPlan::refused(format!(
+                        "--{option} is for one relay: with --config, write it into the file"
+                    )));
+                }
+                let file = DescribedInFile::read(path)?;
+                log = log.or(file.log);
+                metrics = metrics.or(file.metrics);
+                file.relays
+            }
+        };
+        if let (Some(log), Some(file)) = (&log, &args.reporting.report_file)
+            && log == file
+        {
+            return Err(NoPlan::refused("--log and --report-file are the same file"));
+        }
+        if args.port_file.is_some() && relays.len() != 1 {
+            return Err(NoPlan::refused("--port-file has room for one relay's port"));
+        }
+        Ok(Self {
+            relays,
+            file: args.config.clone(),
+            reports: args.reporting.plan(Kind::Service),
+            log,
+            metrics: metrics.as_deref().map(metrics_endpoint).transpose()?,
+            port_file: args.port_file.clone(),
+            is_check: args.check,
+        })
+    }
+}
+
+/// What a file describes.
+pub(super) struct DescribedInFile {
+    log: Option<PathBuf>,
+    metrics: Option<String>,
+    pub(super) relays: Vec<Described>,
+}
+
+impl DescribedInFile {
+    /// Reads it, and plans each relay of it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, with the lines.
+    pub(super) fn read(path: &Path) -> Result<Self, NoPlan> {
+        let text = config_file::read(path)?;
+        let all = |wrong: Vec<Wrong>| NoPlan::RefusedAll {
+            whys: wrong.iter().map(|wrong| format!("{}: {wrong}", path.display())).collect(),
+        };
+        let ConfigFile { log, metrics, relays: tables } = ConfigFile::parse(&text).map_err(all)?;
+        let mut relays: Vec<(usize, Described)> = Vec::new();
+        let mut wrong = Vec::new();
+        for Table { line, args } in tables {
+            match Described::new(&args) {
+                Ok(described) => {
+                    if let Some((first, _)) = relays.iter().find(|(_, other)| described.collides_with(other))
+                    {
+                        let what =
+                            format!("it listens where the relay of line {first} does, or has its name");
+                        wrong.push(Wrong { line, what });
+                    }
+                    relays.push((line, described));
+                }
+                Err(NoPlan::Refused { why, .. } | NoPlan::Failed { why }) => {
+                    wrong.push(Wrong { line, what: why });
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        let relays = relays.into_iter().map(|(_, described)| described).collect();
+        if wrong.is_empty() { Ok(Self { log, metrics, relays }) } else { Err(all(wrong)) }
+    }
+}
+
+impl Described {
+    /// Whether there cannot be both: they would have the same socket, or the same name in the log.
+    fn collides_with(&self, other: &Self) -> bool {
+        let is_any_port =
+            matches!(self.config.listen, Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. });
+        (self.config.listen == other.config.listen && !is_any_port) || self.config.name == other.config.name
+    }
+
+    fn new(args: &Args) -> Result<Self, NoPlan> {
         let Some((listen, to)) = args.endpoints.split_first() else {
             return Err(NoPlan::refused("a relay needs where to listen, and whom to connect to"));
         };
@@ -45,11 +142,6 @@ impl Plan {
             .collect::<anyhow::Result<_>>()?;
         if std::iter::once(&listen).chain(&to).any(|endpoint| matches!(endpoint, Endpoint::Udp { .. })) {
             return Err(NoPlan::refused("a relay carries streams and how they ended, and UDP has neither"));
-        }
-        if let (Some(log), Some(file)) = (&args.log, &args.reporting.report_file)
-            && log == file
-        {
-            return Err(NoPlan::refused("--log and --report-file are the same file"));
         }
         let (listen, front) = args.tls.resolve_listen(listen)?;
         let access = args.access.access();
@@ -77,16 +169,7 @@ impl Plan {
         }
         config.relay = RelayOptions::new().idle_timeout(args.idle_timeout).flush_timeout(args.flush_timeout);
         config.grace = args.grace.limit().unwrap_or(Duration::MAX);
-        Ok(Self {
-            config,
-            reports: args.reporting.plan(Kind::Service),
-            log: args.log.clone(),
-            metrics: args.metrics.as_deref().map(metrics_endpoint).transpose()?,
-            port_file: args.port_file.clone(),
-            is_everywhere,
-            access,
-            fingerprint,
-        })
+        Ok(Self { config, is_everywhere, access, fingerprint })
     }
 }
 

@@ -1,20 +1,29 @@
 //! Opens what a relay writes to, binds, serves until a signal comes, and says how it ended.
 
-use super::open;
-use super::plan::{NOT_OF_A_NETWORK, Plan};
+use super::plan::{DescribedInFile, NOT_OF_A_NETWORK, Plan};
 use super::told::{Log, Told};
+use super::{open, service_manager};
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
 use crate::options::reporting::ReportFormat;
-use crate::os::signals;
+use crate::os::{self, signals};
 use crate::printer::{Printer, answer, complain, say_always};
 use crate::{hints, said};
-use adieu::{Ending, Endpoint, ListenError, NeverConnected, Role, Side, Signal, describe_error};
-use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError};
+use adieu::{Ending, ListenError, NeverConnected, Role, Side, Signal, describe_error};
+use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError, Reloaded};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
+    if plan.is_check {
+        let s = if plan.relays.len() == 1 { "" } else { "s" };
+        answer(&format!("{} relay{s}, and nothing is wrong", plan.relays.len()));
+        return ExitStatus::Success;
+    }
+    if let Err(error) = os::reap_as_init() {
+        return failed(&format!("cannot wait for orphans: {}", describe_error(&error)));
+    }
     let printer = match Printer::new(&plan.reports) {
         Ok(printer) => Arc::new(printer),
         Err(error) => return failed(&error),
@@ -26,49 +35,50 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     adieu_os::raise_descriptor_limit();
     let metrics = plan.metrics.as_ref().map(|_| Arc::new(Metrics::new()));
     let told = Arc::new(Told { printer: Arc::clone(&printer), log, metrics: metrics.clone() });
-    let asked = plan.config.listen.clone();
     let hearing = Arc::clone(&told);
-    let relay = match Relay::bind([plan.config], move |event| hearing.hear(event)) {
+    let Plan { relays, file, metrics: metrics_at, port_file, reports, .. } = plan;
+    let configs = relays.iter().map(|described| described.config.clone());
+    let relay = match Relay::bind(configs, move |event| hearing.hear(event)) {
         Ok(relay) => relay,
-        Err(RelayError::Listen(error)) => {
-            return cannot_listen(&error, &asked, plan.reports.format, &printer);
-        }
+        Err(RelayError::Listen(error)) => return cannot_listen(&error, reports.format, &printer),
         Err(error) => return failed(&error.to_string()),
     };
-    let endpoint = relay.local_endpoints().first().map_or(asked, |endpoint| (*endpoint).clone());
+    let endpoints = relay.local_endpoints();
     // Of a socket that was passed it is known only now.
-    if endpoint.is_unix() && !plan.access.is_open() {
+    if endpoints.iter().zip(&relays).any(|(endpoint, one)| endpoint.is_unix() && !one.access.is_open()) {
         complain(NOT_OF_A_NETWORK);
         return ExitStatus::Usage;
     }
-    let metrics = match plan.metrics.zip(metrics) {
+    let metrics = match metrics_at.zip(metrics) {
         Some((at, metrics)) => match MetricsServer::start(&at, metrics, relay.handle()) {
             Ok(server) => Some(server),
-            Err(MetricsError::Listen(error)) => {
-                return cannot_listen(&error, &at, plan.reports.format, &printer);
-            }
+            Err(MetricsError::Listen(error)) => return cannot_listen(&error, reports.format, &printer),
             Err(error) => return failed(&error.to_string()),
         },
         None => None,
     };
-    let stopped_by = match heed_signals(&relay.handle(), &printer) {
+    let handle = relay.handle();
+    let stopped_by = match heed_signals(&handle, &printer, file) {
         Ok(stopped_by) => stopped_by,
         Err(error) => return failed(&format!("cannot wait for signals: {}", describe_error(&error))),
     };
-    if let Some(path) = &plan.port_file
-        && let Err(error) = port_file::write(path, &endpoint)
+    if let (Some(path), Some(endpoint)) = (&port_file, endpoints.first())
+        && let Err(error) = port_file::write(path, endpoint)
     {
         return failed(&format!("cannot write the port to {}: {}", path.display(), describe_error(&error)));
     }
-    printer.listening(&endpoint, plan.is_everywhere);
+    for (endpoint, described) in endpoints.iter().zip(&relays) {
+        printer.listening(endpoint, described.is_everywhere);
+        if let Some(fingerprint) = &described.fingerprint {
+            say_always(&format!(
+                "the certificate was made for this run; clients trust it with --pin {fingerprint}"
+            ));
+        }
+    }
     if let Some(server) = &metrics {
         printer.say(&format!("metrics on {}", server.local_endpoint()));
     }
-    if let Some(fingerprint) = plan.fingerprint {
-        say_always(&format!(
-            "the certificate was made for this run; clients trust it with --pin {fingerprint}"
-        ));
-    }
+    service_manager::ready(&handle);
     let drained = match relay.run() {
         Ok(drained) => drained,
         Err(error) => return failed(&error.to_string()),
@@ -87,12 +97,8 @@ fn failed(why: &str) -> ExitStatus {
     ExitStatus::LocalFailure
 }
 
-fn cannot_listen(
-    error: &ListenError,
-    asked: &Endpoint,
-    format: ReportFormat,
-    printer: &Printer,
-) -> ExitStatus {
+fn cannot_listen(error: &ListenError, format: ReportFormat, printer: &Printer) -> ExitStatus {
+    let asked = error.endpoint();
     let report = NeverConnected::CannotListen { error }.report(asked, Role::Listen);
     // Without reports it is said all the same: nothing will run.
     if format == ReportFormat::None {
@@ -101,13 +107,17 @@ fn cannot_listen(
     printer.report_with(&report, hints::for_listening(asked, error))
 }
 
-/// From here on signals are heeded: the first shuts the relay down, a second exits at once, and SIGUSR1 lists what is open.
-/// Gives the first, once it has come.
-fn heed_signals(handle: &Handle, printer: &Arc<Printer>) -> io::Result<Arc<OnceLock<Signal>>> {
+/// From here on signals are heeded: the first shuts the relay down, a second exits at once, SIGUSR1 lists what is open, and SIGHUP
+/// reads the file anew, if there is one. Gives the first, once it has come.
+fn heed_signals(
+    handle: &Handle,
+    printer: &Arc<Printer>,
+    file: Option<PathBuf>,
+) -> io::Result<Arc<OnceLock<Signal>>> {
     let stopped_by: Arc<OnceLock<Signal>> = Arc::default();
     let (stopping, noted) = (handle.clone(), Arc::clone(&stopped_by));
     let saying = Arc::clone(printer);
-    signals::on_signal(move |signal, is_later| {
+    let stop = move |signal: Signal, is_later: bool| {
         if is_later {
             std::process::exit(ExitStatus::of_signal(signal).number().into());
         }
@@ -118,7 +128,14 @@ fn heed_signals(handle: &Handle, printer: &Arc<Printer>) -> io::Result<Arc<OnceL
         if open > 0 {
             saying.say(&format!("{}: waiting for {open} to finish", signal.name()));
         }
-    })?;
+    };
+    match file {
+        None => signals::on_signal(stop)?,
+        Some(file) => {
+            let (handle, printer) = (handle.clone(), Arc::clone(printer));
+            signals::on_signal_or_hangup(stop, move || reload(&file, &handle, &printer))?;
+        }
+    }
     let handle = handle.clone();
     signals::on_request(move || {
         let open = handle.connections();
@@ -129,6 +146,28 @@ fn heed_signals(handle: &Handle, printer: &Arc<Printer>) -> io::Result<Arc<OnceL
         }
     })?;
     Ok(stopped_by)
+}
+
+/// Goes on with what the file says now. If that cannot be had, what is wrong is said, and everything stays as it is.
+fn reload(file: &Path, handle: &Handle, printer: &Printer) {
+    service_manager::reloading();
+    match DescribedInFile::read(file) {
+        Ok(described) => {
+            let configs = described.relays.into_iter().map(|described| described.config);
+            match handle.reload(configs) {
+                Ok(Reloaded { kept, added, removed, .. }) => printer.say(&format!(
+                    "{} is read: relays kept {kept}, added {added}, removed {removed}",
+                    file.display()
+                )),
+                Err(error) => complain(&format!("{error}; the settings stay as they are")),
+            }
+        }
+        Err(wrong) => {
+            wrong.conclude();
+            complain("the settings stay as they are");
+        }
+    }
+    service_manager::reloaded(handle);
 }
 
 /// Says what the drain came to, and gives the exit status.

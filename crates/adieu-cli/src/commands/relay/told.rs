@@ -1,6 +1,7 @@
 //! What is told of the connections of a relay: on stderr, in the report's file, and in the log.
 
 use super::log::Line;
+use super::service_manager;
 use crate::addresses::{named, peer_name};
 use crate::printer::{Printer, complain};
 use crate::said;
@@ -85,6 +86,7 @@ impl Told {
                 });
             }
             RelayEvent::UpstreamFailed { id, error, .. } => self.step(Some(*id), || error.to_string()),
+            RelayEvent::Draining { open, grace } => service_manager::stopping(*open, *grace),
             RelayEvent::UpstreamDown { upstream, .. } => {
                 self.printer.say(&format!("upstream {upstream} is down"));
             }

@@ -6,11 +6,12 @@ pub(crate) mod command;
 pub(crate) mod guard;
 #[cfg(target_os = "linux")]
 mod orphans;
+pub(crate) mod service_manager;
 pub(crate) mod signals;
 mod standard;
 
 #[cfg(target_os = "linux")]
-pub(crate) use orphans::leave_to_another;
+pub(crate) use orphans::{leave_to_another, reap_as_init};
 pub(crate) use standard::check_standard;
 
 /// A command line, as the system's shell reads it.

@@ -14,6 +14,22 @@ use std::mem::MaybeUninit;
 const HANDED_ON: [i32; 6] =
     [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
 
+/// As PID 1, waits for every child from here on, on a thread of its own. Else it does nothing. Only for a program that starts none
+/// itself: it would find that theirs were waited for.
+pub(crate) fn reap_as_init() -> io::Result<()> {
+    if !rustix::process::getpid().is_init() {
+        return Ok(());
+    }
+    let mut ended = signal_hook::iterator::Signals::new([libc::SIGCHLD])?;
+    let reap = || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {};
+    // Those of whatever this process was before.
+    reap();
+    std::thread::Builder::new()
+        .name("adieu-orphans".into())
+        .spawn(move || ended.forever().for_each(|_| reap()))?;
+    Ok(())
+}
+
 /// As PID 1, becomes two processes, and returns in the child alone. Else it does nothing. Only while there is one thread.
 pub(crate) fn leave_to_another() -> io::Result<()> {
     if !rustix::process::getpid().is_init() {

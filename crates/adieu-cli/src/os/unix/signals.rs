@@ -50,8 +50,27 @@ pub(crate) fn raise_on_signal(interrupt: &Interrupt) -> io::Result<()> {
 
 /// From here on, `heard` is called with the first signal, and with each later one that is not the same again at once, on a
 /// thread of its own. With each it is told whether it is a later one.
-pub(crate) fn on_signal(mut heard: impl FnMut(Signal, bool) + Send + 'static) -> io::Result<()> {
-    let heeded = heeded();
+pub(crate) fn on_signal(heard: impl FnMut(Signal, bool) + Send + 'static) -> io::Result<()> {
+    on_each(heeded(), heard)
+}
+
+/// The same, without SIGHUP, which means something else: `asked` is called with each, on a thread of its own.
+pub(crate) fn on_signal_or_hangup(
+    heard: impl FnMut(Signal, bool) + Send + 'static,
+    mut asked: impl FnMut() + Send + 'static,
+) -> io::Result<()> {
+    let (hangup, others): (Vec<_>, Vec<_>) =
+        heeded().into_iter().partition(|(_, signal)| *signal == Signal::Hangup);
+    let mut signals = signal_hook::iterator::Signals::new(hangup.iter().map(|(number, _)| number))?;
+    let wait = move || signals.forever().for_each(|_| asked());
+    std::thread::Builder::new().name("adieu-reload".into()).spawn(wait)?;
+    on_each(others, heard)
+}
+
+fn on_each(
+    heeded: Vec<(i32, Signal)>,
+    mut heard: impl FnMut(Signal, bool) + Send + 'static,
+) -> io::Result<()> {
     let mut is_first_over = false;
     survive_the_file_limit()?;
     let mut signals = signal_hook::iterator::Signals::new(heeded.iter().map(|(number, _)| number))?;

@@ -1,5 +1,6 @@
 //! Windows: the console's events, commands.
 
+pub(crate) mod service_manager;
 pub(crate) mod signals;
 mod standard;
 

@@ -52,6 +52,14 @@ pub(crate) fn on_signal(heard: impl FnMut(Signal, bool) + Send + 'static) -> io:
     Ok(())
 }
 
+/// As [`on_signal`]: there is no other event that could ask for something.
+pub(crate) fn on_signal_or_hangup(
+    heard: impl FnMut(Signal, bool) + Send + 'static,
+    _: impl FnMut() + Send + 'static,
+) -> io::Result<()> {
+    on_signal(heard)
+}
+
 /// Nothing: Windows has no signal that asks for something.
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
 pub(crate) fn on_request(_: impl FnMut() + Send + 'static) -> io::Result<()> {

@@ -1,0 +1,455 @@
+//! `--config FILE`: several relays, each a table of TOML whose keys are the options of the command line.
+//!
+//! ```toml
+//! log = "/var/log/adieu/relay.log"
+//!
+//! [[relay]]
+//! name = "web"
+//! listen = ":8080"
+//! to = ["192.0.2.1:80", "192.0.2.2:80"]
+//! balance = "least"
+//! connect-timeout = "2s"
+//! ```
+//!
+//! A table is made the words of a command line, and goes the way of one: a key means what its option means, and a value that is
+//! wrong is refused in the same words. Here the words are only made, and each error is given the line that it is about.
+
+use super::arguments::Args;
+use crate::parsing;
+use anyhow::{Context, Result, anyhow};
+use clap::{Arg, ArgAction, Command, FromArgMatches};
+use std::ffi::OsString;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Options of the process as a whole, which no relay has of its own.
+const OF_THE_PROCESS: [&str; 10] =
+    ["config", "check", "log", "metrics", "port-file", "report", "report-file", "verbose", "quiet", "help"];
+
+/// Where a relay listens, and whom it connects to: the words without an option.
+const LISTEN: &str = "listen";
+const TO: &str = "to";
+
+/// What a file says.
+#[derive(Debug)]
+pub(super) struct ConfigFile {
+    pub(super) log: Option<PathBuf>,
+    pub(super) metrics: Option<String>,
+    pub(super) relays: Vec<Table>,
+}
+
+/// One relay of it.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Where it begins.
+    pub(super) line: usize,
+    pub(super) args: Args,
+}
+
+/// Something that is wrong.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wrong {
+    pub(super) line: usize,
+    pub(super) what: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+/// Reads a file.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub(super) fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+impl ConfigFile {
+    /// What a text says, or everything that is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Self, Vec<Wrong>> {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let mut reader = Reader { text, definition: definition(), wrong: Vec::new() };
+        if !errors.is_empty() {
+            for error in errors {
+                reader.note(error.span().unwrap_or_default(), error.message());
+            }
+            return Err(reader.finish());
+        }
+        let mut file = Self { log: None, metrics: None, relays: Vec::new() };
+        for (key, value) in document.get_ref() {
+            match &**key.get_ref() {
+                "relay" => file.relays = reader.relays(value),
+                "log" => file.log = reader.text_of("log", value).map(PathBuf::from),
+                "metrics" => file.metrics = reader.text_of("metrics", value),
+                other => reader.unknown_at_the_top(other, key.span()),
+            }
+        }
+        if file.relays.is_empty() && reader.wrong.is_empty() {
+            reader.note(0..0, "there is no relay in it: begin one with [[relay]]");
+        }
+        if reader.wrong.is_empty() { Ok(file) } else { Err(reader.finish()) }
+    }
+}
+
+/// The options of `adieu relay` by themselves.
+fn definition() -> Command {
+    let relay = <Args as clap::Args>::augment_args(Command::new("relay"));
+    Command::new("adieu").disable_version_flag(true).subcommand(relay)
+}
+
+/// The first option among the words of a command line that only one relay can have.
+pub(super) fn option_of_a_relay(words: impl Iterator<Item = OsString>) -> Option<String> {
+    let reader = Reader { text: "", definition: definition(), wrong: Vec::new() };
+    let mut words = words.skip(2).take_while(|word| word != "--");
+    let name_of = |word: OsString| {
+        let word = word.into_string().ok()?;
+        let name = if let Some(long) = word.strip_prefix("--") {
+            long.split('=').next()?.to_owned()
+        } else {
+            let short = word.strip_prefix('-')?.chars().next()?;
+            let is_it = |option: &&Arg| option.get_short() == Some(short);
+            reader.options().find(is_it)?.get_long()?.to_owned()
+        };
+        reader.options().any(|option| option.get_long() == Some(&*name)).then_some(name)
+    };
+    words.find_map(name_of)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    definition: Command,
+    wrong: Vec<Wrong>,
+}
+
+impl Reader<'_> {
+    fn note(&mut self, at: Range<usize>, what: impl Into<String>) {
+        let line = self.line(at.start);
+        self.wrong.push(Wrong { line, what: what.into() });
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+    }
+
+    fn finish(mut self) -> Vec<Wrong> {
+        self.wrong.sort();
+        self.wrong.dedup();
+        self.wrong
+    }
+
+    /// The options that a relay may have.
+    fn options(&self) -> impl Iterator<Item = &Arg> {
+        let relay = self.definition.find_subcommand("relay");
+        relay
+            .into_iter()
+            .flat_map(Command::get_opts)
+            .filter(|option| option.get_long().is_some_and(|name| !OF_THE_PROCESS.contains(&name)))
+    }
+
+    fn unknown_at_the_top(&mut self, key: &str, at: Range<usize>) {
+        let is_of_a_relay =
+            key == LISTEN || key == TO || self.options().any(|option| option.get_long() == Some(key));
+        let what = if is_of_a_relay {
+            format!("'{key}' belongs to a relay: write it below [[relay]]")
+        } else if OF_THE_PROCESS.contains(&key) {
+            format!("'{key}' can only be said on the command line, as --{key}")
+        } else {
+            format!("'{key}' is not known here{}", meant(key, ["relay", "log", "metrics"].into_iter()))
+        };
+        self.note(at, what);
+    }
+
+    fn text_of(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Some(text.to_string()),
+            _ => {
+                self.note(value.span(), format!("'{key}' must be a text that is not empty"));
+                None
+            }
+        }
+    }
+
+    fn relays(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<Table> {
+        let DeValue::Array(tables) = value.get_ref() else {
+            self.note(value.span(), "write [[relay]], in two pairs of brackets: there may be several");
+            return Vec::new();
+        };
+        let mut read = Vec::new();
+        for table in tables {
+            match table.get_ref() {
+                DeValue::Table(keys) => read.extend(self.relay(keys, table.span())),
+                _ => self.note(table.span(), "a relay must be a table: begin it with [[relay]]"),
+            }
+        }
+        read
+    }
+
+    fn relay(&mut self, keys: &DeTable<'_>, at: Range<usize>) -> Option<Table> {
+        let before = self.wrong.len();
+        let (mut options, mut endpoints) = (Vec::new(), Vec::new());
+        let (mut listen, mut to) = (None, None);
+        for (key, value) in keys {
+            match &**key.get_ref() {
+                LISTEN => listen = self.endpoints(LISTEN, value).map(|words| (words, value.span())),
+                TO => to = self.endpoints(TO, value).map(|words| (words, value.span())),
+                name => options.extend(self.option(name, key.span(), value)),
+            }
+        }
+        for (key, words) in [(LISTEN, &listen), (TO, &to)] {
+            match words {
+                Some((words, span)) if key == LISTEN && words.len() != 1 => {
+                    self.note(span.clone(), "a relay listens on one endpoint: write several relays");
+                }
+                Some((words, span)) if words.is_empty() => {
+                    self.note(span.clone(), format!("'{key}' is empty"));
+                }
+                Some((words, _)) => endpoints.extend(words.iter().cloned()),
+                None if keys.iter().any(|(one, _)| one.get_ref() == key) => {}
+                None => self.note(at.clone(), format!("this relay has no '{key}'")),
+            }
+        }
+        if self.wrong.len() > before {
+            return None;
+        }
+        let line = self.line(at.start);
+        // What is wrong with several of them together.
+        match self.parse(options.into_iter().chain([OsString::from("--")]).chain(endpoints)) {
+            Ok(args) => Some(Table { line, args }),
+            Err(what) => {
+                self.note(at, what);
+                None
+            }
+        }
+    }
+
+    /// The words of one option, which are right by themselves.
+    fn option(&mut self, name: &str, at: Range<usize>, value: &Spanned<DeValue<'_>>) -> Vec<OsString> {
+        let Some(option) = self.options().find(|option| option.get_long() == Some(name)) else {
+            let what = if OF_THE_PROCESS.contains(&name) {
+                format!("'{name}' is for all relays, and does not belong to one")
+            } else {
+                let known = self.options().filter_map(Arg::get_long).chain([LISTEN, TO]);
+                format!("'{name}' is not known{}", meant(name, known))
+            };
+            self.note(at, what);
+            return Vec::new();
+        };
+        let words = match words_of(option, name, value.get_ref()) {
+            Ok(words) => words,
+            Err(error) => {
+                self.note(value.span(), format!("{error:#}"));
+                return Vec::new();
+            }
+        };
+        // By itself, so that the error has its line. Rules between options are looked at when all are there.
+        let alone = self.definition.clone().mut_subcommand("relay", |relay| {
+            relay.mut_args(|arg| arg.required(false).conflicts_with(clap::builder::Resettable::Reset))
+        });
+        let all = ["adieu", "relay"].map(OsString::from).into_iter().chain(words.iter().cloned());
+        if let Err(error) = alone.try_get_matches_from(all)
+            && is_of_the_value(&error)
+        {
+            self.note(value.span(), sentence(&error));
+            return Vec::new();
+        }
+        words
+    }
+
+    fn endpoints(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Vec<OsString>> {
+        let texts = |values: &[Spanned<DeValue<'_>>]| {
+            values.iter().map(|value| text(value.get_ref())).collect::<Option<Vec<_>>>()
+        };
+        let words = match value.get_ref() {
+            DeValue::Array(values) => texts(values),
+            one => text(one).map(|word| vec![word]),
+        };
+        if words.is_none() {
+            self.note(
+                value.span(),
+                format!("'{key}' must be an endpoint, such as \"192.0.2.1:80\", or a list of them"),
+            );
+        }
+        words
+    }
+
+    fn parse(&self, words: impl Iterator<Item = OsString>) -> Result<Args, String> {
+        let words: Vec<OsString> = ["adieu", "relay"].map(OsString::from).into_iter().chain(words).collect();
+        let matches = parsing::resolve(self.definition.clone(), &words).map_err(|error| sentence(&error))?;
+        let relay = matches.subcommand_matches("relay").ok_or("this is no relay")?;
+        Args::from_arg_matches(relay).map_err(|error| sentence(&error))
+    }
+}
+
+/// Whether an error is about the value that was given, and not about others that are missing.
+fn is_of_the_value(error: &clap::Error) -> bool {
+    use clap::error::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidValue
+            | ErrorKind::ValueValidation
+            | ErrorKind::WrongNumberOfValues
+            | ErrorKind::TooManyValues
+            | ErrorKind::TooFewValues
+            | ErrorKind::ArgumentConflict
+    )
+}
+
+/// An error of clap's in one line, without the usage.
+fn sentence(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let text = rendered.trim_start_matches("error: ");
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    lines.join(" ")
+}
+
+/// An option and its value, or values, as words of a command line.
+fn words_of(option: &Arg, name: &str, value: &DeValue<'_>) -> Result<Vec<OsString>> {
+    let with = |value: &OsString| {
+        let mut word = OsString::from(format!("--{name}="));
+        word.push(value);
+        word
+    };
+    if !option.get_action().takes_values() {
+        return match value {
+            DeValue::Boolean(true) => Ok(vec![format!("--{name}").into()]),
+            DeValue::Boolean(false) => Ok(Vec::new()),
+            _ => Err(anyhow!("'{name}' is true or false")),
+        };
+    }
+    let wrong = || anyhow!("'{name}' must be a text or a number");
+    match value {
+        DeValue::Array(values) if matches!(option.get_action(), ArgAction::Append) => {
+            let texts = values.iter().map(|value| text(value.get_ref()).with_context(wrong));
+            texts.map(|text| text.map(|text| with(&text))).collect()
+        }
+        DeValue::Array(_) => Err(anyhow!("'{name}' has one value, and not a list")),
+        one => Ok(vec![with(&text(one).ok_or_else(wrong)?)]),
+    }
+}
+
+/// A value as a word.
+fn text(value: &DeValue<'_>) -> Option<OsString> {
+    match value {
+        DeValue::String(text) => Some(text.to_string().into()),
+        DeValue::Integer(number) => Some(number.to_string().into()),
+        DeValue::Float(number) => Some(number.to_string().into()),
+        DeValue::Boolean(is) => Some(is.to_string().into()),
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// What may have been meant.
+fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let similar = |known: &'a str| (strsim::jaro_winkler(&name.replace('_', "-"), known), known);
+    let best = known.map(similar).max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        Some((similarity, known)) if similarity > 0.8 => format!(": did you mean '{known}'?"),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> Vec<String> {
+        let wrong = ConfigFile::parse(text).expect_err("it is wrong");
+        wrong.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn keys_are_options_and_values_are_theirs() {
+        let file = ConfigFile::parse(
+            r#"
+log = "/tmp/log"
+metrics = "127.0.0.1:9100"
+
+[[relay]]
+name = "web"
+listen = ":8080"
+to = ["192.0.2.1:80", "unix:/run/app.sock"]
+balance = "least"
+max-connections = 100
+connect-timeout = "2s"
+allow = ["192.0.2.0/24", "::1"]
+reuse-port = true
+
+[[relay]]
+listen = "127.0.0.1:2222"
+to = "localhost:22"
+"#,
+        )
+        .expect("it is right");
+        assert_eq!(file.log, Some(PathBuf::from("/tmp/log")));
+        assert_eq!(file.metrics, Some("127.0.0.1:9100".to_owned()));
+        let [web, ssh] = &file.relays[..] else { panic!("{file:?}") };
+        assert_eq!((web.line, ssh.line), (5, 15));
+        assert_eq!(web.args.endpoints, [":8080", "192.0.2.1:80", "unix:/run/app.sock"]);
+        assert_eq!(web.args.connect_timeout, Some(std::time::Duration::from_secs(2)));
+        assert_eq!(web.args.name.as_deref(), Some("web"));
+        assert!(web.args.reuse_port && !ssh.args.reuse_port);
+        assert_eq!(ssh.args.endpoints, ["127.0.0.1:2222", "localhost:22"]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_with_its_line() {
+        let told = wrong(
+            r#"logg = "x"
+listen = ":1"
+verbose = true
+
+[[relay]]
+listen = ":8080"
+to = []
+conect-timeout = "2s"
+connect-timeout = "soon"
+max_connections = 3
+reuse-port = "yes"
+log = "x"
+
+[[relay]]
+to = [1, { a = 2 }]
+idle-timeout = ["1s", "2s"]
+balance = "random"
+"#,
+        );
+        let says = |line: usize, what: &str| {
+            let line = format!("line {line}: ");
+            told.iter().any(|one| one.starts_with(&line) && one.contains(what))
+        };
+        for (line, what) in [
+            (1, "'logg' is not known here: did you mean 'log'?"),
+            (2, "'listen' belongs to a relay"),
+            (3, "'verbose' can only be said on the command line"),
+            (7, "'to' is empty"),
+            (8, "'conect-timeout' is not known: did you mean 'connect-timeout'?"),
+            (9, "invalid value 'soon' for '--connect-timeout <DURATION>'"),
+            (10, "'max_connections' is not known: did you mean 'max-connections'?"),
+            (11, "'reuse-port' is true or false"),
+            (12, "'log' is for all relays"),
+            (14, "this relay has no 'listen'"),
+            (15, "'to' must be an endpoint"),
+            (16, "'idle-timeout' has one value"),
+            (17, "invalid value 'random' for '--balance <HOW>'"),
+        ] {
+            assert!(says(line, what), "line {line}: {what} is not in {told:#?}");
+        }
+        assert_eq!(told.len(), 13, "{told:#?}");
+    }
+
+    #[test]
+    fn a_text_that_is_no_toml_is_told_with_its_line() {
+        let told = wrong("[[relay]]\nlisten = :8080\n\nto = \"x\n");
+        assert!(told.len() >= 2 && told[0].starts_with("line 2: "), "{told:#?}");
+        assert_eq!(wrong(""), ["line 1: there is no relay in it: begin one with [[relay]]"]);
+        assert!(wrong("[relay]\nlisten = \":1\"\n")[0].contains("[[relay]]"));
+    }
+}

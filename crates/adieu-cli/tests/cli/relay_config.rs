@@ -1,0 +1,193 @@
+//! `adieu relay --config`: several relays of one file, checked, and read anew while they serve.
+
+use crate::relay::{refusing, upstream};
+use crate::{Server, adieu, run, text, until};
+use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Output;
+
+/// Serves each client with this byte and its own back, and ends when the client does.
+fn serve(listener: TcpListener, byte: u8) {
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let _ = stream.write_all(&[byte]);
+                let mut bytes = [0; 64];
+                while let Ok(n @ 1..) = stream.read(&mut bytes) {
+                    let _ = stream.write_all(&bytes[..n]);
+                }
+            });
+        }
+    });
+}
+
+fn byte_of(mut client: &TcpStream) -> u8 {
+    let mut byte = [0];
+    client.read_exact(&mut byte).expect("an upstream answers");
+    byte[0]
+}
+
+fn connect(address: &str) -> TcpStream {
+    let client = TcpStream::connect(address).expect("it listens");
+    client.set_read_timeout(Some(crate::BOUND)).expect("a timeout can be set");
+    client
+}
+
+/// A file of a configuration.
+struct Config {
+    directory: tempfile::TempDir,
+}
+
+impl Config {
+    fn of(text: &str) -> Self {
+        let config = Self { directory: tempfile::tempdir().expect("there is room") };
+        config.write(text);
+        config
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("relay.toml")
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.path(), text).expect("there is room");
+    }
+
+    fn check(&self) -> Output {
+        run(&["relay", "--check", "--config", self.path().to_str().expect("a text")], b"")
+    }
+
+    fn start(&self) -> Server {
+        Server::of(adieu(&["relay", "--config"]).arg(self.path()))
+    }
+}
+
+/// The next line that has this in it.
+fn line_with(server: &mut Server, what: &str) -> String {
+    loop {
+        let line = server.line();
+        assert!(!line.is_empty(), "it has ended, and did not say '{what}'");
+        if line.contains(what) {
+            return line;
+        }
+    }
+}
+
+fn relay(listen: &str, to: &str) -> String {
+    format!("[[relay]]\nlisten = \"{listen}\"\nto = \"{to}\"\n")
+}
+
+#[test]
+fn a_file_that_is_right_is_said_to_be_and_one_that_is_wrong_says_where() {
+    let config = Config::of(&(relay("127.0.0.1:0", "127.0.0.1:9") + &relay("[::1]:0", "localhost:9")));
+    let output = config.check();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("2 relays, and nothing is wrong"));
+
+    config.write(
+        "[[relay]]\nlisten = \"127.0.0.1:0\"\nto = \"127.0.0.1:9\"\nidel-timeout = \"1s\"\nbalance = \"x\"\n\n[[relay]]\nto = 3\n",
+    );
+    let output = config.check();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let path = config.path();
+    for (line, what) in [
+        (4, "'idel-timeout' is not known: did you mean 'idle-timeout'?"),
+        (5, "invalid value 'x' for '--balance <HOW>'"),
+        (7, "this relay has no 'listen'"),
+    ] {
+        let expected = format!("{}: line {line}: {what}", path.display());
+        assert!(said.contains(&expected), "{expected} is not in {said}");
+    }
+    // What only the plan of a relay finds has its line too.
+    config.write(&(relay("127.0.0.1:1", "127.0.0.1:9") + "\n" + &relay("127.0.0.1:1", "udp://127.0.0.1:9")));
+    let said = text(&config.check().stderr);
+    assert!(said.contains("line 5: ") && said.contains("UDP"), "{said}");
+    config.write(&(relay("127.0.0.1:1", "127.0.0.1:9") + &relay("127.0.0.1:1", "127.0.0.1:8")));
+    let said = text(&config.check().stderr);
+    assert!(said.contains("line 4: it listens where the relay of line 1 does"), "{said}");
+    let missing = run(&["relay", "--check", "--config", "/nonexistent/relay.toml"], b"");
+    assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
+}
+
+#[test]
+fn options_of_a_relay_do_not_stand_beside_the_file() {
+    let config = Config::of(&relay("127.0.0.1:0", "127.0.0.1:9"));
+    let path = config.path();
+    let path = path.to_str().expect("a text");
+    for (words, what) in [
+        (&["--balance", "least"][..], "--balance is for one relay"),
+        (&["--idle-timeout=1s"], "--idle-timeout is for one relay"),
+        (&["127.0.0.1:0", "127.0.0.1:9"], "cannot be used with"),
+    ] {
+        let output = run(&[&["relay", "--check", "--config", path], words].concat(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(what), "{said}");
+    }
+    let quiet = run(&["relay", "--check", "-v", "--config", path], b"");
+    assert_eq!(quiet.status.code(), Some(0), "{}", text(&quiet.stderr));
+}
+
+#[test]
+fn sighup_reads_the_file_anew_and_no_connection_ends_by_it() {
+    let [(one, at_one), (two, at_two)] = [upstream(), upstream()];
+    serve(one, b'1');
+    serve(two, b'2');
+    let listen = refusing();
+    let config = Config::of(&relay(&listen, &at_one));
+    let mut server = config.start();
+    assert_eq!(server.address, listen);
+    let mut before = connect(&listen);
+    assert_eq!(byte_of(&before), b'1');
+
+    let new = refusing();
+    config.write(&(relay(&listen, &at_two) + &relay(&new, &at_one)));
+    server.signal(Signal::HUP);
+    let said = line_with(&mut server, "is read");
+    assert!(said.contains("relays kept 1, added 1, removed 0"), "{said}");
+    assert_eq!(byte_of(&connect(&new)), b'1');
+    until("the new settings are not used", || byte_of(&connect(&listen)) == b'2');
+    before.write_all(b"x").expect("it is open");
+    assert_eq!(byte_of(&before), b'x');
+
+    // What is wrong changes nothing.
+    config.write("[[relay]]\nlisten = \"127.0.0.1:0\"\n");
+    server.signal(Signal::HUP);
+    line_with(&mut server, "line 1: this relay has no 'to'");
+    line_with(&mut server, "the settings stay as they are");
+    assert_eq!(byte_of(&connect(&listen)), b'2');
+
+    config.write(&relay(&new, &at_one));
+    server.signal(Signal::HUP);
+    let said = line_with(&mut server, "is read");
+    assert!(said.contains("relays kept 1, added 0, removed 1"), "{said}");
+    until("the one that went still listens", || TcpStream::connect(&listen).is_err());
+    before.write_all(b"y").expect("it is open");
+    assert_eq!(byte_of(&before), b'y');
+    drop(before);
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+}
+
+#[test]
+fn the_file_names_the_log_and_where_metrics_are_served() {
+    let (listener, address) = upstream();
+    serve(listener, b'1');
+    let config = Config::of("");
+    let log = config.directory.path().join("log");
+    config.write(&format!(
+        "log = \"{}\"\nmetrics = \"127.0.0.1:0\"\n\n{}name = \"front\"\n",
+        log.display(),
+        relay("127.0.0.1:0", &address)
+    ));
+    let mut server = config.start();
+    assert!(line_with(&mut server, "metrics on ").contains("127.0.0.1:"));
+    assert_eq!(byte_of(&server.connect()), b'1');
+    until("the log has no line", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("\"relay\":\"front\""))
+    });
+}

@@ -1,0 +1,188 @@
+//! `adieu relay` as a service: what the service manager is told, the units, and being PID 1.
+
+use crate::relay::{accept, refusing, upstream};
+use crate::{ADIEU, BOUND, Server, adieu, until};
+use adieu_testkit::skip;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The socket of a service manager, and what it is told.
+struct Manager {
+    socket: UnixDatagram,
+    directory: tempfile::TempDir,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("there is room");
+        let socket = UnixDatagram::bind(directory.path().join("notify")).expect("a new path");
+        socket.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+        Self { socket, directory }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("notify")
+    }
+
+    fn told(&self) -> String {
+        let mut bytes = [0; 4096];
+        let n = self.socket.recv(&mut bytes).expect("something is told");
+        String::from_utf8(bytes[..n].to_vec()).expect("a text")
+    }
+
+    /// The next that begins so.
+    fn told_of(&self, begins: &str) -> String {
+        loop {
+            let told = self.told();
+            if told.starts_with(begins) {
+                return told;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_service_manager_is_told_of_the_start_a_reload_and_the_stop() {
+    let manager = Manager::new();
+    let (listener, address) = upstream();
+    let config = manager.directory.path().join("relay.toml");
+    let listen = refusing();
+    std::fs::write(&config, format!("[[relay]]\nlisten = \"{listen}\"\nto = \"{address}\"\n")).expect("room");
+    let mut command = adieu(&["relay", "--config"]);
+    command.arg(&config).env("NOTIFY_SOCKET", manager.path());
+    let server = Server::of(&mut command);
+    assert_eq!(manager.told(), format!("READY=1\nSTATUS=listening on {listen}\n"));
+    let mut client = server.connect();
+    let mut upstream_side = accept(&listener);
+    server.signal(Signal::HUP);
+    let told = manager.told();
+    let micros = told.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect("a reload is told");
+    assert!(micros.trim_end().parse::<u64>().is_ok_and(|micros| micros > 0), "{told}");
+    assert!(manager.told().starts_with("READY=1\n"));
+    server.signal(Signal::TERM);
+    let told = manager.told();
+    assert!(told.starts_with("STOPPING=1\nSTATUS=waiting for 1 connection to end\n"), "{told}");
+    // The grace, and a little more.
+    assert!(told.contains("\nEXTEND_TIMEOUT_USEC=15000000\n"), "{told}");
+    client.shutdown(Shutdown::Write).expect("it is open");
+    assert_eq!(upstream_side.read(&mut [0]).expect("the half-close passes"), 0);
+    drop(upstream_side);
+    assert_eq!(client.read(&mut [0]).expect("an end"), 0);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+}
+
+#[test]
+fn the_watchdog_hears_of_us_until_the_stop() {
+    let manager = Manager::new();
+    let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
+    command.env("NOTIFY_SOCKET", manager.path()).env("WATCHDOG_USEC", "400000").env_remove("WATCHDOG_PID");
+    let server = Server::of(&mut command);
+    assert!(manager.told().starts_with("READY=1\n"));
+    for _ in 0..3 {
+        assert_eq!(manager.told_of("WATCHDOG"), "WATCHDOG=1\n");
+    }
+    server.signal(Signal::TERM);
+    assert!(manager.told_of("STOPPING=1").contains("waiting for 0 connections"));
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_manager_with_an_abstract_socket_is_told_too_and_a_wrong_one_is_no_end() {
+    use std::os::linux::net::SocketAddrExt;
+    let name = format!("adieu-notify-{}", std::process::id());
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).expect("a name");
+    let socket = UnixDatagram::bind_addr(&address).expect("a new name");
+    socket.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
+    let _server = Server::of(command.env("NOTIFY_SOCKET", format!("@{name}")));
+    let mut bytes = [0; 256];
+    let n = socket.recv(&mut bytes).expect("it is told");
+    assert!(bytes[..n].starts_with(b"READY=1\n"));
+
+    let mut command = adieu(&["relay", "127.0.0.1:0", "127.0.0.1:9"]);
+    let mut server = Server::of(command.env("NOTIFY_SOCKET", "/nonexistent/notify"));
+    assert!(server.line().contains("the service manager cannot be told"));
+    assert!(TcpStream::connect(&server.address).is_ok());
+}
+
+/// What a service manager does: the socket stands where it belongs, and the variables name the process that the shell becomes.
+const PASS: &str =
+    "export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=relay; exec 3<&0 </dev/null; exec \"$0\" \"$@\"";
+
+#[test]
+fn a_socket_of_the_service_manager_serves_its_earliest_client() {
+    let (listener, address) = upstream();
+    let (passed, at) = upstream();
+    let mut early = TcpStream::connect(&at).expect("it listens");
+    early.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    let stdin = Stdio::from(std::os::fd::OwnedFd::from(passed));
+    let mut command = Command::new("sh");
+    let args = ["-c", PASS, ADIEU, "relay", "fd:relay", &address];
+    let server = Server::of_with(command.args(args), stdin, Stdio::piped());
+    assert_eq!(server.address, at);
+    early.write_all(b"x").expect("it is taken");
+    let mut upstream_side = accept(&listener);
+    upstream_side.read_exact(&mut [0]).expect("it passes");
+}
+
+#[test]
+fn the_units_are_what_systemd_reads() {
+    let Some(systemd_analyze) = skip::installed("systemd-analyze") else {
+        return skip::not_here("the_units_are_what_systemd_reads", "systemd-analyze is not installed");
+    };
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd");
+    let directory = tempfile::tempdir().expect("there is room");
+    let mut paths = Vec::new();
+    for (unit, instance) in [
+        ("adieu-relay@.service", "adieu-relay@8080.service"),
+        ("adieu-relay@.socket", "adieu-relay@8080.socket"),
+    ] {
+        let text = std::fs::read_to_string(units.join(unit)).expect("the unit is there");
+        let path = directory.path().join(instance);
+        std::fs::write(&path, text.replace("/usr/bin/adieu", ADIEU)).expect("there is room");
+        paths.push(path);
+    }
+    let output =
+        Command::new(systemd_analyze).args(["verify", "--man=no"]).args(&paths).output().expect("it runs");
+    let said = crate::text(&output.stderr);
+    assert!(output.status.success() && !said.contains("adieu-relay"), "{said}");
+}
+
+/// As in a container: the relay is PID 1, and orphans become its children.
+#[cfg(target_os = "linux")]
+#[test]
+fn as_pid_1_it_stops_at_sigterm_and_leaves_no_zombies() {
+    let (listener, address) = upstream();
+    // The shell becomes the relay, so its child becomes an orphan of PID 1 when the subshell ends.
+    let script = "(sleep 0.3 & exit); exec \"$0\" \"$@\"";
+    let namespace = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"];
+    let tried = Command::new("unshare").args(namespace).arg("true").output();
+    if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
+        let test = "as_pid_1_it_stops_at_sigterm_and_leaves_no_zombies";
+        return skip::loudly(test, &std::io::Error::other(format!("no namespace of processes: {tried:?}")));
+    }
+    let mut command = Command::new("unshare");
+    command.args(namespace).args(["sh", "-c", script, ADIEU, "relay", "127.0.0.1:0", &address]);
+    let server = Server::of(&mut command);
+    let mut client = server.connect();
+    client.write_all(b"x").expect("it is taken");
+    accept(&listener).read_exact(&mut [0]).expect("it passes");
+    let children = |of: u32| {
+        let listed = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+        listed.split_whitespace().filter_map(|one| one.parse::<u32>().ok()).collect::<Vec<_>>()
+    };
+    let init = children(server.child.id())[0];
+    until("the orphan stays, as a zombie", || children(init).is_empty());
+    drop(client);
+    let pid = Pid::from_raw(i32::try_from(init).expect("a process")).expect("a process");
+    kill_process(pid, Signal::TERM).expect("it lives");
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+}
