@@ -305,6 +305,15 @@ impl fmt::Display for Closed {
                 f.write_str("no connection to an upstream, so the client was reset")?;
                 return tried.iter().try_for_each(|(_, error)| write!(f, "; {error}"));
             }
+            Outcome::NotJoined { why: NoPair::NoHeader(why), .. } => {
+                return write!(f, "the client was reset: {why}");
+            }
+            Outcome::NotJoined { why: NoPair::NoRoute(why), .. } => {
+                return write!(f, "the client was reset: {why}");
+            }
+            Outcome::NotJoined { why: NoPair::TurnedAway(why), .. } => {
+                return write!(f, "the client was reset: its address is turned away ({})", why.name());
+            }
             Outcome::NotJoined { client, .. } => return write!(f, "client side: {client}"),
             Outcome::Relayed(report) => match self.cut_at() {
                 None => {

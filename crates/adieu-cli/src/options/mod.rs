@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod admission;
 pub(crate) mod durations;
 pub(crate) mod exchange;
+pub(crate) mod front;
 pub(crate) mod proxy;
 pub(crate) mod rate;
 pub(crate) mod reporting;

@@ -262,6 +262,11 @@ impl Common {
     }
 
     fn server(&self, ca: Option<&Path>) -> anyhow::Result<ServerConfig> {
+        self.unread_server(ca)?.build().map_err(|e| unusable(&e))
+    }
+
+    /// The same, with nothing read so far.
+    fn unread_server(&self, ca: Option<&Path>) -> anyhow::Result<Server> {
         let mut server = match self.identity()? {
             Some((certificate, key)) => Server::from_files(certificate, key),
             None => Server::self_signed(),
@@ -273,7 +278,7 @@ impl Common {
         if let Some(ca) = ca {
             server = server.client_ca_file(ca);
         }
-        server.build().map_err(|e| unusable(&e))
+        Ok(server)
     }
 }
 
@@ -345,15 +350,16 @@ impl EitherTls {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct RelayTls {
-    /// The certificate that clients see, with its chain: a PEM file. With it clients speak TLS, as with tls:// where it listens
+    /// The certificate that clients see, with its chain: a PEM file. With it clients speak TLS, as with tls:// where it listens. Given
+    /// again, with a --key each, a client sees the first that is for the name it asks for, or else the first
     #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true,
           add = Rules::new().asks_for_tls().guards(|_| true))]
-    cert: Option<PathBuf>,
+    cert: Vec<PathBuf>,
 
-    /// The key of that certificate: a PEM file
+    /// The key of that certificate: a PEM file; of several, in the same order
     #[arg(long, value_name = "FILE", env = "ADIEU_KEY", hide_env_values = true,
           add = Rules::new().asks_for_tls().guards(|_| true))]
-    key: Option<PathBuf>,
+    key: Vec<PathBuf>,
 
     #[command(flatten)]
     own: Own,
@@ -432,7 +438,20 @@ impl RelayTls {
         &self,
         endpoint: Endpoint,
     ) -> anyhow::Result<(Endpoint, Option<ServerConfig>)> {
-        self.common(self.cert.as_ref(), self.key.as_ref()).resolve_listen(endpoint, None, &self.own)
+        let common = self.common(self.cert.first(), self.key.first());
+        let (certificates, keys) = (self.cert.len(), self.key.len());
+        if certificates <= 1 && keys <= 1 {
+            return common.resolve_listen(endpoint, None, &self.own);
+        }
+        if certificates != keys {
+            anyhow::bail!(
+                "--cert is given {certificates} times and --key {keys}: each certificate needs its key"
+            );
+        }
+        let more = self.cert.iter().zip(&self.key).skip(1);
+        let server =
+            more.fold(common.unread_server(None)?, |server, (cert, key)| server.and_files(cert, key));
+        Ok((with_scheme(endpoint, true), Some(server.build().map_err(|e| unusable(&e))?)))
     }
 
     /// The upstreams, each with TLS if it is spoken there. What is read is read once.
@@ -466,6 +485,6 @@ impl RelayTls {
 
     /// Whether the certificate is one that nobody knows of yet.
     pub(crate) fn is_new(&self) -> bool {
-        self.cert.is_none()
+        self.cert.is_empty()
     }
 }

@@ -30,6 +30,7 @@ mod promises;
 mod proxies;
 mod relay;
 mod relay_config;
+mod relay_counterparts;
 mod relay_drain;
 mod relay_service;
 mod relay_upstreams;

@@ -316,12 +316,18 @@ fn what_cannot_be_a_relay_is_refused_before_anything_is_done() {
     let log = directory.path().join("log");
     let log = log.to_str().expect("UTF-8");
     for (args, why) in [
-        (&["127.0.0.1:0"][..], "2 values required"),
+        (&["127.0.0.1:0"][..], "give an upstream after where it listens"),
         (&["127.0.0.1:0", "udp://127.0.0.1:1"], "UDP has neither"),
         (&["127.0.0.1:0", "fd:3"], "fd"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--ca", "x"], "needs --tls, or an endpoint"),
         (&["tls://127.0.0.1:0", "127.0.0.1:1", "--self-signed", "--ca", "x"], "for upstreams with TLS"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--cert", "x"], "--cert needs its --key"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--cert", "x", "--cert", "y", "--key", "z"], "2 times and --key 1"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--route", "x"], "write NAME=TO"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--route", "192.0.2.1=127.0.0.1:1"], "not a name that a client"),
+        (&["127.0.0.1:0", "--route", "a.test=udp://127.0.0.1:1"], "UDP has neither"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--accept-proxy", "10.0.0.1/8"], "write 10.0.0.0/8"),
+        (&["127.0.0.1:0", "127.0.0.1:1", "--send-proxy", "3"], "v1, v2"),
         (&["unix:x", "127.0.0.1:1", "--allow", "::1"], "mean nothing for a Unix socket"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--report-file", log], "the same file"),
     ] {

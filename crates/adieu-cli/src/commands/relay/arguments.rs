@@ -4,6 +4,7 @@ use crate::exit;
 use crate::options::access::AccessOptions;
 use crate::options::admission::AdmissionOptions;
 use crate::options::durations::{Grace, grace, limit};
+use crate::options::front::FrontOptions;
 use crate::options::reporting::Reporting;
 use crate::options::socket::SocketOptions;
 use crate::options::tls::RelayTls;
@@ -37,8 +38,8 @@ use std::time::Duration;
     mut_arg("verbose", |arg| arg.help("Tell of each client that connects, of each upstream that it is joined with, and of each that cannot be connected to")))]
 pub(crate) struct Args {
     /// Where to listen, and whom to connect to
-    #[arg(help = "Where to listen: host:port, [::1]:port, :port, a port alone, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. Then one or more upstreams: host:port, tls://host:port, unix:path, or unix:@name",
-          value_names = ["LISTEN", "TO"], num_args = 2.., required_unless_present = "config", conflicts_with = "config", add = Rules::new().each_is_an_endpoint(CommandSide::Listens))]
+    #[arg(help = "Where to listen: host:port, [::1]:port, :port, a port alone, tls://host:port, unix:path, unix:@name, or fd:NAME or fd:NUMBER for a socket that the service manager passed. Then one or more upstreams: host:port, tls://host:port, unix:path, or unix:@name; with --route there may be none",
+          value_names = ["LISTEN", "TO"], num_args = 1.., required_unless_present = "config", conflicts_with = "config", add = Rules::new().each_is_an_endpoint(CommandSide::Listens))]
     pub(super) endpoints: Vec<OsString>,
 
     /// Read the relays from this file instead: TOML, with a table [[relay]] for each, whose keys are these options without the dashes,
@@ -112,6 +113,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) upstreams: UpstreamOptions,
+
+    #[command(flatten)]
+    pub(super) front: FrontOptions,
 
     #[command(flatten)]
     pub(super) access: AccessOptions,

@@ -32,6 +32,8 @@ const OF_THE_PROCESS: [&str; 10] =
 /// Where a relay listens, and whom it connects to: the words without an option.
 const LISTEN: &str = "listen";
 const TO: &str = "to";
+/// With it nobody need be connected to by default.
+const ROUTE: &str = "route";
 
 /// What a file says.
 #[derive(Debug)]
@@ -202,6 +204,7 @@ impl Reader<'_> {
                 name => options.extend(self.option(name, key.span(), value)),
             }
         }
+        let has_routes = keys.iter().any(|(key, _)| key.get_ref() == ROUTE);
         for (key, words) in [(LISTEN, &listen), (TO, &to)] {
             match words {
                 Some((words, span)) if key == LISTEN && words.len() != 1 => {
@@ -212,6 +215,7 @@ impl Reader<'_> {
                 }
                 Some((words, _)) => endpoints.extend(words.iter().cloned()),
                 None if keys.iter().any(|(one, _)| one.get_ref() == key) => {}
+                None if key == TO && has_routes => {}
                 None => self.note(at.clone(), format!("this relay has no '{key}'")),
             }
         }
@@ -397,6 +401,25 @@ to = "localhost:22"
         assert_eq!(web.args.name.as_deref(), Some("web"));
         assert!(web.args.reuse_port && !ssh.args.reuse_port);
         assert_eq!(ssh.args.endpoints, ["127.0.0.1:2222", "localhost:22"]);
+    }
+
+    #[test]
+    fn a_relay_with_routes_needs_nobody_by_default() {
+        let file = ConfigFile::parse(
+            r#"
+[[relay]]
+listen = ":443"
+route = ["a.test=192.0.2.1:443", "*.test=unix:/run/tls"]
+accept-proxy = ["10.0.0.0/8"]
+send-proxy = "v2"
+cert = ["a.pem", "b.pem"]
+key = ["a.key", "b.key"]
+"#,
+        )
+        .expect("it is right");
+        assert_eq!(file.relays[0].args.endpoints, [":443"]);
+        assert_eq!(file.relays[0].args.front.routes().expect("routes").len(), 2);
+        assert!(file.relays[0].args.front.accept_proxy().is_some());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::options::reporting::{Kind, Reports};
 use crate::options::{connecting_endpoint, listening_or_passed_endpoint};
 use adieu::tls::{Fingerprint, ServerConfig};
 use adieu::{Address, ConnectOptions, Endpoint, Limits, ListenOptions, RelayOptions, SocketOptions};
-use adieu_relay::{Admission, RelayConfig, Upstream};
+use adieu_relay::{Admission, RelayConfig, Routes, Upstream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -140,19 +140,33 @@ impl Described {
             .iter()
             .map(|word| connecting_endpoint(std::slice::from_ref(word)))
             .collect::<anyhow::Result<_>>()?;
-        if std::iter::once(&listen).chain(&to).any(|endpoint| matches!(endpoint, Endpoint::Udp { .. })) {
+        let routes = args.front.routes()?;
+        if to.is_empty() && routes.is_empty() {
+            return Err(NoPlan::refused(
+                "a relay needs whom to connect to: give an upstream after where it listens",
+            ));
+        }
+        let by_name = routes.iter().map(|(_, to)| to);
+        if std::iter::once(&listen)
+            .chain(&to)
+            .chain(by_name)
+            .any(|endpoint| matches!(endpoint, Endpoint::Udp { .. }))
+        {
             return Err(NoPlan::refused("a relay carries streams and how they ended, and UDP has neither"));
         }
         let (listen, front) = args.tls.resolve_listen(listen)?;
         let access = args.access.access();
-        if !access.is_open() && listen.is_unix() {
+        let accept_proxy = args.front.accept_proxy();
+        if !access.is_open() && listen.is_unix() && accept_proxy.is_none() {
             return Err(NoPlan::refused(NOT_OF_A_NETWORK));
         }
         let fingerprint = front.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);
         let is_everywhere = args.socket.is_everywhere(&listen);
         let listen_options = listen_options(args, &listen, front)?;
         let mut upstreams = Vec::new();
-        for (endpoint, tls) in args.tls.resolve_upstreams(to)? {
+        let own = to.len();
+        let (patterns, by_name): (Vec<_>, Vec<_>) = routes.into_iter().unzip();
+        for (endpoint, tls) in args.tls.resolve_upstreams(to.into_iter().chain(by_name).collect())? {
             let mut options = ConnectOptions::new().limits(limits(args)).socket(asked(args, &endpoint));
             options.check(&endpoint)?;
             if let Some(tls) = tls {
@@ -160,7 +174,13 @@ impl Described {
             }
             upstreams.push(Upstream::new(endpoint).options(options));
         }
+        let by_name = patterns.into_iter().zip(upstreams.split_off(own));
+        let mut routes = by_name.fold(Routes::new(), |routes, (pattern, to)| routes.route(pattern, to));
+        routes.timeout = args.front.route_timeout();
         let mut config = RelayConfig::new(listen, upstreams);
+        config.routes = routes;
+        config.accept_proxy = accept_proxy;
+        config.send_proxy = args.front.send_proxy();
         config.listen_options = listen_options;
         config.admission = args.admission.bounds(admission(&access));
         args.upstreams.apply_to(&mut config);

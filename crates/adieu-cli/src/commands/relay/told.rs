@@ -80,6 +80,9 @@ impl Told {
             RelayEvent::Accepted { id, client, .. } if self.printer.is_verbose() => {
                 said::about(Some(*id), || self.printer.connected_from(Some(client), None));
             }
+            RelayEvent::Introduced { id, client, .. } => {
+                self.step(Some(*id), || format!("it is a proxy: the client is {}", peer_name(Some(client))));
+            }
             RelayEvent::Joined { id, upstream, connect_time, .. } => {
                 self.step(Some(*id), || {
                     format!("joined with {upstream} after {:.3} ms", connect_time.as_secs_f64() * 1000.0)
@@ -134,6 +137,7 @@ fn turned_away(why: TurnedAway) -> &'static str {
         TurnedAway::Full => "there are as many connections as --max-connections lets in",
         TurnedAway::SourceFull => "its address has as many connections as --max-per-source lets in",
         TurnedAway::TooFast => "more clients came than --accept-rate lets in",
+        TurnedAway::NotAProxy => "it is not one of the proxies of --accept-proxy",
         _ => "it is not let in",
     }
 }

@@ -1,0 +1,102 @@
+//! Who a relay's clients are and where they go: `--accept-proxy`, `--send-proxy` and `--route`.
+
+use super::access::network;
+use super::connecting_endpoint;
+use super::durations::limit;
+use crate::parsing::rules::Rules;
+use adieu::Endpoint;
+use adieu_relay::NamePattern;
+use adieu_relay::proxy_protocol::{AcceptProxy, ProxyVersion};
+use anyhow::{Context, Result};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+use std::time::Duration;
+
+/// From whom headers of the PROXY protocol are taken, as it was written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Proxies")]
+pub(crate) struct AcceptProxyOptions {
+    /// Take from clients in these networks, which are proxies, a header of the PROXY protocol (v1 or v2) that says whose connection it
+    /// is, and reset every other client (given again, or with commas). A connection that does not begin with a valid header is reset.
+    /// --allow and --deny then judge the address that the header tells
+    #[arg(long, value_name = "CIDR", env = "ADIEU_ACCEPT_PROXY", hide_env_values = true, value_delimiter = ',', value_parser = network)]
+    accept_proxy: Vec<IpNet>,
+
+    /// How long the header of --accept-proxy may take
+    #[arg(long, value_name = "DURATION", default_value = "3s", env = "ADIEU_PROXY_TIMEOUT", hide_env_values = true,
+          value_parser = limit, help_heading = "Time limits")]
+    proxy_timeout: Duration,
+}
+
+impl AcceptProxyOptions {
+    /// From whom headers are taken. `None`: from nobody.
+    pub(crate) fn accept_proxy(&self) -> Option<AcceptProxy> {
+        (!self.accept_proxy.is_empty())
+            .then(|| AcceptProxy { trusted: self.accept_proxy.clone(), timeout: self.proxy_timeout })
+    }
+}
+
+/// What upstreams are told, and which of them a client is given, as it was written.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FrontOptions {
+    #[command(flatten)]
+    accept: AcceptProxyOptions,
+
+    /// Send every upstream a header of the PROXY protocol first, before TLS, that tells the client's address: v1 is a line of text,
+    /// v2 is binary and also tells the client's TLS and the name that it asked for
+    #[arg(
+        long,
+        value_name = "VERSION",
+        env = "ADIEU_SEND_PROXY",
+        hide_env_values = true,
+        help_heading = "Proxies"
+    )]
+    send_proxy: Option<Version>,
+
+    /// Give a client of TLS that asks for this name (SNI) this upstream, such as www.example.org=10.0.0.1:443 or
+    /// *.example.org=unix:/run/tls (given again; several of the same name take turns). Nothing is decrypted without --cert. A client
+    /// without a name, or without TLS, is given TO, and is reset if there is none. With Encrypted Client Hello only the outer name
+    /// can be seen
+    #[arg(long, value_name = "NAME=TO", env = "ADIEU_ROUTE", hide_env_values = true, help_heading = "Upstreams",
+          value_parser = NonEmptyStringValueParser::new(), add = Rules::new())]
+    route: Vec<String>,
+
+    /// How long a client may take to say its name, where there are routes; a client that has said nothing by then is given TO
+    #[arg(long, value_name = "DURATION", default_value = "3s", env = "ADIEU_ROUTE_TIMEOUT", hide_env_values = true,
+          value_parser = limit, help_heading = "Time limits")]
+    route_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Version {
+    V1,
+    V2,
+}
+
+impl FrontOptions {
+    pub(crate) fn accept_proxy(&self) -> Option<AcceptProxy> {
+        self.accept.accept_proxy()
+    }
+
+    pub(crate) fn send_proxy(&self) -> Option<ProxyVersion> {
+        self.send_proxy.map(|version| match version {
+            Version::V1 => ProxyVersion::V1,
+            Version::V2 => ProxyVersion::V2,
+        })
+    }
+
+    /// The routes, each to one upstream.
+    pub(crate) fn routes(&self) -> Result<Vec<(NamePattern, Endpoint)>> {
+        let one = |text: &String| -> Result<(NamePattern, Endpoint)> {
+            let (name, to) =
+                text.split_once('=').context("write NAME=TO, such as www.example.org=10.0.0.1:443")?;
+            Ok((name.parse()?, connecting_endpoint(&[to.into()])?))
+        };
+        self.route.iter().map(|text| one(text).with_context(|| format!("--route {text}"))).collect()
+    }
+
+    pub(crate) fn route_timeout(&self) -> Duration {
+        self.route_timeout
+    }
+}
