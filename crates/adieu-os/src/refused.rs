@@ -34,6 +34,11 @@ pub fn set_fast_open(_: &SockRef<'_>, _: u32) -> io::Result<()> {
 }
 
 /// Not here.
+pub fn send_clients_to_the_next(_: &SockRef<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here.
 pub fn send_with_syn(_: &Socket, _: &SockAddr, _: &[u8]) -> io::Result<Option<usize>> {
     Ok(None)
 }

@@ -19,6 +19,13 @@ use tokio::task::JoinSet;
 /// How long to rest after accepting failed for want of descriptors or memory: they must come back first.
 const REST: Duration = Duration::from_millis(100);
 
+/// Who shares its port with others listens on until nobody has come for this long: a handshake that has begun takes a round trip,
+/// and a second more if its last segment is lost.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// And no longer than this.
+const LAST_CALL: Duration = Duration::from_secs(3);
+
 /// How long connections that were cut may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -93,6 +100,7 @@ async fn accept(
             () = accept_with(&worker, &serving, &listener) => break,
         }
     }
+    leave_to_the_next(&worker, &serving, &listener).await;
     // Whose connections the kernel has made is served: to close the socket would reset them.
     while let Ok(Some(connection)) = listener.try_accept() {
         let Some(place) = let_in(&serving, Turn::default(), &connection) else { continue };
@@ -107,6 +115,28 @@ async fn accept(
             session.run(connection).await;
         });
     }
+}
+
+/// If others listen on the same port (SO_REUSEPORT), such as the process that follows this one: sends new clients to them, and goes
+/// on accepting until nobody comes any more. To close the socket resets those who are in a handshake with it.
+async fn leave_to_the_next(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Listener) {
+    #[cfg(unix)]
+    {
+        let is_shared = adieu_os::send_clients_to_the_next(&socket2::SockRef::from(listener)).is_ok();
+        // Of a relay that is stopped without another in its place, somebody comes all the time.
+        let until = Instant::now() + LAST_CALL;
+        while is_shared && Instant::now() < until {
+            let Ok(Some(connection)) = listener.accept_within(QUIET).await else {
+                return;
+            };
+            if let Some(place) = let_in(serving, Turn::default(), &connection) {
+                let session = Session::begin(worker, serving, &connection, place);
+                tokio::spawn(session.run(connection));
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (worker, serving, listener);
 }
 
 /// Accepts and serves with this, until accepting is interrupted.

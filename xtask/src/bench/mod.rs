@@ -13,6 +13,7 @@ mod measure;
 mod numbers;
 mod page;
 mod process;
+mod relay;
 mod rounds;
 mod target;
 mod tool;
@@ -56,6 +57,12 @@ pub(crate) struct Arguments {
     /// Whole file transfers instead, with both ends; writes bench/FILES.md, or --output
     #[arg(long, conflicts_with_all = ["quick", "case", "tools"])]
     files: bool,
+    /// `adieu relay` beside other forwarders instead; writes bench/RELAY.md, or --output. --case and --tools choose by a part of the name
+    #[arg(long, conflicts_with = "files")]
+    relay: bool,
+    /// With --relay: how many idle pairs
+    #[arg(long, value_name = "N", default_value_t = 4000, requires = "relay")]
+    pairs: usize,
     /// Counts instructions, and fails if they are more than 5 % away from bench/instructions.json
     #[arg(long, conflicts_with_all = ["quick", "case", "rounds", "size", "tools", "output"])]
     check: bool,
@@ -70,6 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     process::clean_up_on_signals(directory.path())?;
     if arguments.check || arguments.bless {
         return instructions(arguments.bless, &programs, directory.path());
+    }
+    if arguments.relay {
+        return relays(arguments, &programs, directory.path());
     }
     if arguments.files {
         return files(arguments, &programs, directory.path());
@@ -94,6 +104,31 @@ fn files(arguments: &Arguments, programs: &Programs, directory: &Path) -> Result
         plan.rounds,
         machine.lines(),
     );
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are for people")]
+fn relays(arguments: &Arguments, programs: &Programs, directory: &Path) -> Result<()> {
+    // What people have on tokio, built as adieu is.
+    let status = cargo()?
+        .args(["build", "--release", "-p", "adieu-relay", "--example", "copy_bidirectional"])
+        .status()?;
+    ensure!(status.success(), "the example does not build");
+    let Plan { rounds, size, .. } = plan(arguments);
+    let (short, turns) = if arguments.quick { (2000, 2000) } else { (10_000, 20_000) };
+    let pairs = if arguments.quick { arguments.pairs.min(500) } else { arguments.pairs };
+    let (cases, tools) = (arguments.case.clone(), arguments.tools.clone());
+    let is_partial = arguments.quick || !cases.is_empty() || !tools.is_empty();
+    let page =
+        relay::run(programs, directory, &relay::Plan { rounds, size, short, turns, pairs, cases, tools })?;
+    println!("{page}");
+    let path = match &arguments.output {
+        Some(path) => path.clone(),
+        None if is_partial => return Ok(()),
+        None => root()?.join("bench/RELAY.md"),
+    };
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     println!("written: {}", path.display());
     Ok(())

@@ -32,6 +32,7 @@ mod relay;
 mod relay_config;
 mod relay_counterparts;
 mod relay_drain;
+mod relay_restart;
 mod relay_service;
 mod relay_upstreams;
 mod reports;

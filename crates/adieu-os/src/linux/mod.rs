@@ -3,11 +3,13 @@
 mod direct;
 mod over;
 mod pace;
+mod reuse_port;
 mod undelivered;
 
 pub use direct::{Direct, Lane};
 pub use over::had_both_ended;
 pub use pace::ProbePace;
+pub use reuse_port::send_clients_to_the_next;
 pub use undelivered::{keep_undelivered, next_undelivered};
 
 use super::TcpFacts;

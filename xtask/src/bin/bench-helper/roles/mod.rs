@@ -9,6 +9,7 @@ mod limit;
 mod load;
 mod moving;
 mod net;
+mod splice_relay;
 mod tls;
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +36,7 @@ pub(crate) fn run() -> Result<()> {
         "feed" => counterpart::feed(&next("the file")?),
         "empty" => counterpart::empty(),
         "load" => load::run(&next("the port")?, &next("the clients")?, &next("the amount")?),
+        "splice-relay" => splice_relay::run(&next("the port")?, &next("the server's port")?),
         "core" => core::run(&next("the connections")?),
         "launch" => launch::run(&next("the runs")?, &next("the input")?, &next("the log")?, arguments),
         other => bail!("there is no role {other:?}"),
