@@ -101,17 +101,25 @@ pub fn has_streams_of_ours(domain: Domain) -> bool {
 /// The system could not accept: it has no descriptors left.
 pub fn try_accept(listener: &Socket) -> io::Result<Option<(Socket, SockAddr)>> {
     loop {
-        match listener.accept() {
-            Ok((socket, peer)) => {
-                socket.set_nonblocking(true)?;
-                return Ok(Some((socket, peer)));
-            }
+        match accept(listener) {
+            Ok(accepted) => return Ok(Some(accepted)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(error) if super::is_of_the_accepted(&error) || error.kind() == io::ErrorKind::Interrupted => {
             }
             Err(error) => return Err(error),
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+use super::accept;
+
+/// Accepts a connection, non-blocking, with the peer's address.
+#[cfg(not(target_os = "linux"))]
+fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+    let (socket, peer) = listener.accept()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, peer))
 }
 
 /// How many bytes a Unix socket's path, or its abstract name, may have: what `sun_path` has room for, less one.
@@ -158,10 +166,13 @@ pub fn abstract_address(name: &str) -> io::Result<SockAddr> {
 }
 
 /// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as
-/// the source port, and TCP's simultaneous open then succeeds with nobody there.
-pub fn is_connected_to_itself(socket: &Socket) -> bool {
-    match (socket.local_addr(), socket.peer_addr()) {
-        (Ok(local), Ok(peer)) => local.as_socket().is_some() && local.as_socket() == peer.as_socket(),
-        _ => false,
+/// the source port, and TCP's simultaneous open then succeeds with nobody there. `port`: what was dialled, if that is known.
+pub fn is_connected_to_itself(socket: &Socket, port: Option<u16>) -> bool {
+    let address = |address: io::Result<SockAddr>| address.ok().and_then(|address| address.as_socket());
+    let local = address(socket.local_addr());
+    // Mostly that is all there is to ask.
+    if local.is_none_or(|local| port.is_some_and(|port| port != local.port())) {
+        return false;
     }
+    local == address(socket.peer_addr())
 }

@@ -5,7 +5,7 @@
 use crate::endpoint::host_of;
 use crate::error::{EndpointError, ListenCause, ListenError};
 use crate::handle::{self, Opened};
-use crate::link::{Link, transport};
+use crate::link::{Established, Link, transport};
 use crate::options::{OpenError, Purpose, SocketOptions};
 use crate::os::{self, ListenAtError, SocketFile};
 use crate::{
@@ -34,6 +34,8 @@ pub(crate) struct Listening {
     /// Stops the wait for a connection.
     accepting: Option<Interrupt>,
     is_tcp: bool,
+    /// What its connections have from it already.
+    inherited: Option<SocketOptions>,
 }
 
 /// Gives the options of the connection to a client.
@@ -167,7 +169,8 @@ impl Listening {
             (_, Some(at)) => Endpoint::tcp(zoned.unwrap_or_else(|| host_of(at)), at.port()),
         };
         let is_tcp = local.as_socket().is_some();
-        Ok(Self::new((socket, file), network, endpoint, options, is_tcp))
+        let inherited = asked.are_inherited(local.domain()).then(|| asked.clone());
+        Ok(Self { inherited, ..Self::new((socket, file), network, endpoint, options, is_tcp) })
     }
 
     /// Takes over a socket that listens already.
@@ -241,6 +244,7 @@ impl Listening {
             filter: None,
             accepting,
             is_tcp,
+            inherited: None,
         }
     }
 
@@ -259,6 +263,7 @@ impl Listening {
             filter: self.filter.clone(),
             accepting: self.accepting.clone(),
             is_tcp: self.is_tcp,
+            inherited: self.inherited.clone(),
         })
     }
 
@@ -307,6 +312,12 @@ impl Listening {
     /// The system has no descriptors left.
     pub(crate) fn new_interrupt(&self) -> Result<Interrupt, ListenError> {
         Interrupt::new().map_err(|error| self.cannot_accept(&error))
+    }
+
+    /// What stops the connections.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn interrupt_of_connections(&self) -> Option<&Interrupt> {
+        self.options.interrupt.as_ref()
     }
 
     /// What stops the wait for a connection.
@@ -370,7 +381,11 @@ impl Listening {
         let socket = H::from_socket(socket, self.is_tcp).map_err(|e| self.cannot_accept(&e))?;
         let transport =
             if self.is_tcp { transport(&socket.socket(), &link.options.socket) } else { Transport::Unix };
-        link.adopted(socket, transport);
+        if self.inherited.as_ref() == Some(&link.options.socket) {
+            link.connected(Established { socket, fault: None }, transport);
+        } else {
+            link.adopted(socket, transport);
+        }
         Ok(link)
     }
 

@@ -17,7 +17,7 @@ use adieu_proto::{FaultKind, Path, Sample, SocketError, Unacknowledged};
 use rustix::event::{PollFd, PollFlags, epoll, poll};
 use socket2::{SockAddr, SockRef, Socket};
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::{io, time::Duration};
 
 /// Reads what is unacknowledged, then TCP_INFO, and SO_ERROR last, which clears it.
@@ -168,6 +168,22 @@ pub fn is_receiving_shut(socket: &SockRef<'_>) -> bool {
         && tcp_info(socket.as_fd()).is_ok_and(|info| {
             matches!(info.tcpi_state, state::ESTABLISHED | state::FIN_WAIT1 | state::FIN_WAIT2)
         })
+}
+
+/// Accepts a connection, non-blocking, with the peer's address, in one call.
+///
+/// Source: accept4(2).
+pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    #[expect(unsafe_code, reason = "no safe wrapper gives a Unix client's address too")]
+    // SAFETY: the storage has room for any address, its length is what the kernel is told, and the kernel writes both. The descriptor
+    // that comes back is new, and nobody else's.
+    unsafe {
+        SockAddr::try_init(|storage, length| {
+            let accepted = libc::accept4(listener.as_raw_fd(), storage.cast(), length, flags);
+            if accepted < 0 { Err(io::Error::last_os_error()) } else { Ok(Socket::from_raw_fd(accepted)) }
+        })
+    }
 }
 
 /// Source: socket(7), SO_BINDTODEVICE.

@@ -95,7 +95,11 @@ impl<H: Opened> Racing<H> {
                 continue;
             }
             let Running { place, handle, .. } = self.running.remove(at);
-            match finished(handle) {
+            let port = match &self.tried[place].tried {
+                Tried::Address(address) => address.socket_addr().map(|dialled| dialled.port()),
+                _ => None,
+            };
+            match finished(handle, port) {
                 Ok(established) => {
                     if let Tried::Address(address) = self.tried.swap_remove(place).tried {
                         link.facts.peer_address = Some(address);
@@ -147,12 +151,13 @@ impl<H: Opened> Racing<H> {
     /// Begins an attempt. While it is alone, bytes may go with its SYN.
     fn start(&self, link: &mut Link<H>, address: SocketAddr) -> Result<Started<H>, NotStarted> {
         let socket = link.options.socket.open(Domain::for_address(address), Purpose::Connect)?;
+        let port = Some(address.port());
         let address = address.into();
         if self.running.is_empty() && link.send_with_syn(&socket, &address)? {
             return Ok(Started::Running(H::from_socket(socket, true)?));
         }
         match socket.connect(&address) {
-            Ok(()) => Ok(Started::Connected(finished(H::from_socket(socket, true)?)?)),
+            Ok(()) => Ok(Started::Connected(finished(H::from_socket(socket, true)?, port)?)),
             Err(error) if os::is_in_progress(&error) => Ok(Started::Running(H::from_socket(socket, true)?)),
             Err(error) => Err(error.into()),
         }
@@ -171,8 +176,8 @@ impl<H: Opened> Racing<H> {
 /// Whether an attempt that is ready has connected.
 ///
 /// A reset while connecting is told as ECONNREFUSED. So ECONNRESET says that there was a connection, and that the peer
-/// has reset it before we looked.
-fn finished<H: Opened>(handle: H) -> io::Result<Established<H>> {
+/// has reset it before we looked. `port`: what was dialled, if that is known.
+fn finished<H: Opened>(handle: H, port: Option<u16>) -> io::Result<Established<H>> {
     let socket = handle.socket();
     if let Some(error) = socket.take_error()? {
         let fault = fault(Call::SocketError, &error);
@@ -183,7 +188,7 @@ fn finished<H: Opened>(handle: H) -> io::Result<Established<H>> {
             _ => Err(error),
         };
     }
-    if os::is_connected_to_itself(&socket) {
+    if os::is_connected_to_itself(&socket, port) {
         return Err(os::refused());
     }
     Ok(Established { socket: handle, fault: None })

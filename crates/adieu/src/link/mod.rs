@@ -269,8 +269,10 @@ impl<H: Handle> Link<H> {
         self.facts.transport = Some(transport);
         let sock = socket.socket();
         self.facts.local_address = sock.local_addr().ok().as_ref().map(handle::address_of);
-        // After a reset there is no peer name any more; what was dialled is.
-        let peer = sock.peer_addr().ok().as_ref().map(handle::address_of);
+        // After a reset there is no peer name any more; what was dialled is. Of a client it came with its connection.
+        let is_known = self.is_listening() && self.facts.peer_address.is_some();
+        let peer = if is_known { None } else { sock.peer_addr().ok() };
+        let peer = peer.as_ref().map(handle::address_of);
         self.facts.peer_address = peer.or(self.facts.peer_address.take());
         self.handle = Some(socket);
         self.observe(&Event::Connected {

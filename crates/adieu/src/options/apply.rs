@@ -300,6 +300,9 @@ impl SocketOptions {
     /// A non-blocking stream socket with all that was asked for.
     pub(crate) fn open(&self, domain: Domain, purpose: Purpose) -> Result<Socket, OpenError> {
         let socket = self.socket(domain)?;
+        if self.mptcp || cfg!(not(target_os = "linux")) {
+            socket.set_nonblocking(true)?;
+        }
         self.apply_to_new(&socket)?;
         match purpose {
             Purpose::Connect => {
@@ -310,14 +313,24 @@ impl SocketOptions {
             Purpose::Listen => {
                 self.keep_to_version(&socket, domain)?;
                 self.let_fast_open(&SockRef::from(&socket))?;
+                if self.are_inherited(domain) {
+                    set_options(&SockRef::from(&socket), true, self);
+                }
             }
         }
         Ok(socket)
     }
 
-    /// Makes a new socket non-blocking, and sets what was asked for of any.
+    /// Whether what is accepted from a listening socket of ours has every option from it, those of [`set_options`] too: then nobody
+    /// needs to set them on each. Even who waits in the backlog when this process is killed is then reset.
+    ///
+    /// Source: `sk_clone_lock` and `tcp_create_openreq_child` of Linux. What a Multipath TCP socket hands down is its own matter.
+    pub(crate) fn are_inherited(&self, domain: Domain) -> bool {
+        cfg!(target_os = "linux") && domain != Domain::UNIX && !self.mptcp
+    }
+
+    /// Sets what was asked for of any new socket.
     fn apply_to_new(&self, socket: &Socket) -> Result<(), OpenError> {
-        socket.set_nonblocking(true)?;
         self.apply(&SockRef::from(socket))?;
         if let Some(prepare) = &self.prepare {
             prepare.run(socket)?;
@@ -368,6 +381,7 @@ impl SocketOptions {
     /// A non-blocking socket of datagrams with all that was asked for.
     pub(crate) fn open_for_datagrams(&self, domain: Domain, purpose: Purpose) -> Result<Socket, OpenError> {
         let socket = Socket::new(domain, Type::DGRAM, None)?;
+        socket.set_nonblocking(true)?;
         self.apply_to_new(&socket)?;
         match purpose {
             Purpose::Connect => self.bind_source(&socket)?,
@@ -383,6 +397,10 @@ impl SocketOptions {
 
     fn socket(&self, domain: Domain) -> Result<Socket, OpenError> {
         if !self.mptcp {
+            // In one call, where there is one.
+            #[cfg(target_os = "linux")]
+            return Ok(Socket::new(domain, Type::STREAM.nonblocking(), None)?);
+            #[cfg(not(target_os = "linux"))]
             return Ok(Socket::new(domain, Type::STREAM, None)?);
         }
         Ok(refused("mptcp", &"on", os::multipath_socket(domain))?)
@@ -456,6 +474,9 @@ impl SocketOptions {
     /// connects from another one without a word. An unspecified address is any of ours.
     pub(crate) fn check_source(&self, socket: &SockRef<'_>) -> Result<(), OptionError> {
         let asked = self.source.map(|source| source.ip()).filter(|ip| !ip.is_unspecified());
+        if asked.is_none() {
+            return Ok(());
+        }
         let local = socket.local_addr().ok().and_then(|local| local.as_socket());
         match (asked, local.map(|local| local.ip())) {
             (Some(asked), Some(local)) if local != asked => {

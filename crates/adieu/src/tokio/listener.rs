@@ -23,6 +23,8 @@ pub struct Listener {
     acceptor: Acceptor,
     /// Of the interrupt, from the first wait on.
     interrupt: OnceLock<Arc<AsyncInterrupt>>,
+    /// Of the interrupt of the connections: held, so that each does not register it anew. `None`: they have none.
+    of_connections: OnceLock<Option<Arc<AsyncInterrupt>>>,
 }
 
 impl Listener {
@@ -52,7 +54,7 @@ impl Listener {
 
     fn new(inner: Listening) -> Result<Self, ListenError> {
         let acceptor = Acceptor::new(inner.socket()).map_err(|error| inner.cannot_accept(&error))?;
-        Ok(Self { inner, acceptor, interrupt: OnceLock::new() })
+        Ok(Self { inner, acceptor, interrupt: OnceLock::new(), of_connections: OnceLock::new() })
     }
 
     /// Takes over a socket that listens already: a [`std::net::TcpListener`] (of a tokio one, what its `into_std` gives), a Unix
@@ -124,7 +126,7 @@ impl Listener {
     #[must_use]
     pub fn with_options(self, options: &ListenOptions, accepting: &Interrupt) -> Self {
         let inner = self.inner.with_options(&options.0, accepting);
-        Self { inner, acceptor: self.acceptor, interrupt: OnceLock::new() }
+        Self { inner, acceptor: self.acceptor, interrupt: OnceLock::new(), of_connections: OnceLock::new() }
     }
 
     /// The same listener, with the options of each connection chosen when its client's address is known: a TLS configuration, or a
@@ -227,6 +229,10 @@ impl Listener {
     }
 
     fn interrupt(&self) -> Result<Option<&AsyncInterrupt>, ListenError> {
+        self.of_connections.get_or_init(|| {
+            // Without it each connection does that by itself.
+            self.inner.interrupt_of_connections().and_then(|interrupt| interrupt.awaited().ok())
+        });
         let Some(interrupt) = self.inner.interrupt() else { return Ok(None) };
         if self.interrupt.get().is_none() {
             let new = interrupt.awaited().map_err(|error| self.inner.cannot_accept(&error))?;

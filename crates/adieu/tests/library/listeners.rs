@@ -497,3 +497,24 @@ fn every_address_cannot_be_connected_to() {
     let error = adieu::connect(&Endpoint::tcp("", 80), &adieu::ConnectOptions::new()).expect_err("no host");
     assert_eq!(error.to_string(), "cannot connect to :80: there is no host to connect to");
 }
+
+/// They are set once, on the socket that listens: who waits in its backlog when this process is killed has them too.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_accepted_has_all_options_of_a_connection_from_the_socket_that_listens() {
+    let asked = adieu::SocketOptions::new().keep_alive(Duration::from_secs(40)).ttl(9);
+    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().socket(asked))
+        .expect("loopback can be listened on");
+    let Endpoint::Tcp { port, .. } = listener.local_endpoint() else { panic!("it is TCP") };
+    let _client = std::net::TcpStream::connect(("127.0.0.1", *port)).expect("it listens");
+    let connection = listener.accept().expect("a client waits");
+    let socket = connection.socket().expect("it is open");
+    let socket = socket2::SockRef::from(&socket);
+    assert_eq!(socket.linger().expect("it tells"), Some(Duration::ZERO));
+    assert!(socket.out_of_band_inline().expect("it tells"));
+    assert!(socket.tcp_nodelay().expect("it tells"));
+    assert!(socket.keepalive().expect("it tells"));
+    assert_eq!(socket.tcp_keepalive_time().expect("it tells"), Duration::from_secs(40));
+    assert_eq!(socket.ttl_v4().expect("it tells"), 9);
+    assert!(socket.nonblocking().expect("it tells"));
+}

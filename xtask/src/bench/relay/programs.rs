@@ -30,7 +30,7 @@ pub(super) struct Running {
     pub(super) port: u16,
 }
 
-const HAPROXY: &str = "global\n maxconn 30000\n nbthread $N\ndefaults\n mode tcp\n$S timeout connect 5s\n timeout client 1h\n \
+const HAPROXY: &str = "global\n maxconn 4500\n nbthread $N\ndefaults\n mode tcp\n$S timeout connect 5s\n timeout client 1h\n \
                        timeout server 1h\nlisten l\n bind 127.0.0.1:$P\n server s 127.0.0.1:$T\n";
 
 const SPLICE: &str = " option splice-request\n option splice-response\n";
@@ -164,14 +164,18 @@ impl Running {
     pub(super) fn cpu(&self) -> f64 {
         let mut seconds = 0.0;
         for (number, fields) in self.processes() {
-            let ended: u64 = [13, 14].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum();
-            seconds += ended as f64 / 100.0;
+            let ticks = |places: [usize; 2]| {
+                let ticks: u64 = places.iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum();
+                ticks as f64 / 100.0
+            };
+            seconds += ticks([13, 14]);
             let tasks = fs::read_dir(format!("/proc/{number}/task")).into_iter().flatten().flatten();
             let times = tasks.filter_map(|task| {
                 let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
                 text.split(' ').next()?.parse::<u64>().ok()
             });
-            seconds += times.sum::<u64>() as f64 / 1e9;
+            // Those of threads that have ended are in the ticks alone.
+            seconds += (times.sum::<u64>() as f64 / 1e9).max(ticks([11, 12]));
         }
         seconds
     }
