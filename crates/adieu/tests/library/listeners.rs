@@ -503,10 +503,11 @@ fn every_address_cannot_be_connected_to() {
 #[test]
 fn what_is_accepted_has_all_options_of_a_connection_from_the_socket_that_listens() {
     let asked = adieu::SocketOptions::new().keep_alive(Duration::from_secs(40)).ttl(9);
-    let listener = Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new().socket(asked))
-        .expect("loopback can be listened on");
-    let Endpoint::Tcp { port, .. } = listener.local_endpoint() else { panic!("it is TCP") };
-    let _client = std::net::TcpStream::connect(("127.0.0.1", *port)).expect("it listens");
+    let options = ListenOptions::new().socket(asked);
+    let listener =
+        adieu::Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &options).expect("loopback can be listened on");
+    let Endpoint::Tcp { port, .. } = *listener.local_endpoint() else { panic!("it is TCP") };
+    let _client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     let connection = listener.accept().expect("a client waits");
     let socket = connection.socket().expect("it is open");
     let socket = socket2::SockRef::from(&socket);
