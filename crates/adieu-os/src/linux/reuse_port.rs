@@ -23,7 +23,7 @@ pub fn send_clients_to_the_next(listener: &SockRef<'_>) -> io::Result<()> {
     const RETURN_CONSTANT: u16 = 0x06;
     let mut program = [libc::sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 1 }];
     let program = libc::sock_fprog { len: 1, filter: program.as_mut_ptr() };
-    let size = libc::socklen_t::try_from(size_of::<libc::sock_fprog>()).expect("a few bytes");
+    let size = libc::socklen_t::try_from(size_of::<libc::sock_fprog>()).map_err(io::Error::other)?;
     #[expect(unsafe_code, reason = "SO_ATTACH_REUSEPORT_CBPF has no safe wrapper")]
     // SAFETY: the descriptor is open for the call; the kernel copies the program, of one instruction, from where the pointer leads,
     // and both live until the call is over.
