@@ -29,6 +29,11 @@ pub(crate) fn duration(text: &str) -> anyhow::Result<Duration> {
     if text.starts_with('-') {
         return Err(anyhow!("it cannot be negative; write a duration such as 500ms, 2s or 1m30s"));
     }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(anyhow!(
+            "time unit needed: write {text}s for seconds, or a duration such as 500ms or 1m30s"
+        ));
+    }
     humantime::parse_duration(text)
         .map_err(|error| anyhow!("{error}; write a duration such as 500ms, 2s or 1m30s"))
 }

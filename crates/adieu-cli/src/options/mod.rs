@@ -158,6 +158,8 @@ mod tests {
         }
         let zero = limit("0s").expect_err("it bounds something").to_string();
         assert_eq!(zero, "it must be more than zero; leave the option out for its default");
+        let unitless = limit("60").expect_err("it has no unit").to_string();
+        assert_eq!(unitless, "time unit needed: write 60s for seconds, or a duration such as 500ms or 1m30s");
         assert_eq!(grace("none").ok(), Some(Grace::Unlimited));
         assert_eq!(grace("0s").ok(), Some(Grace::For(Duration::ZERO)));
     }

@@ -17,6 +17,9 @@ fn are_ports(word: &str) -> bool {
 /// What to write instead of a letter that this command does not have, and of the others in the same word. `None`: it is none of
 /// netcat's.
 pub(super) fn instead_of(unknown: &str, command: &Command, words: &[OsString]) -> Option<String> {
+    if unknown == "--ssl" && command.get_opts().any(|option| option.get_long() == Some("tls")) {
+        return Some("TLS is an endpoint, tls://host:port, or the option --tls".to_owned());
+    }
     let first = letter(unknown)?;
     let is_it = |word: &&str| word.starts_with('-') && !word.starts_with("--") && word.contains(first);
     let word = words.iter().skip(1).filter_map(|word| word.to_str()).find(is_it)?;

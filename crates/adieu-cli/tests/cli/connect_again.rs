@@ -86,6 +86,10 @@ fn the_number_or_the_time_ends_it_with_the_last_failure() {
     // Nobody asked to be told.
     let output = run(&["connect", &address, "--retry=1"], b"x");
     assert!(!text(&output.stderr).contains("trying again"), "{}", text(&output.stderr));
+    // But how often it was tried belongs to the failure.
+    assert!(text(&output.stderr).contains("gave up after 2 attempts in "), "{}", text(&output.stderr));
+    let output = run(&["connect", &address, "--retry=0"], b"x");
+    assert!(!text(&output.stderr).contains("attempts"), "{}", text(&output.stderr));
 }
 
 #[test]

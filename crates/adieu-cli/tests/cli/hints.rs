@@ -174,6 +174,21 @@ fn a_line_of_netcats_without_a_command_is_answered_with_one() {
 }
 
 #[test]
+fn what_newcomers_write_first_is_answered_with_what_to_write() {
+    for (args, hint) in [
+        (
+            &["connect", "--ssl", "h:443"][..],
+            "hint: TLS is an endpoint, tls://host:port, or the option --tls\n",
+        ),
+        (&["check", "--wait", "60s", "h:1", "./serve"], "hint: a command comes after `--`, as in: "),
+        (&["check", "--wait", "60", "h:1"], "write 60s for seconds"),
+    ] {
+        let (code, said) = said(args);
+        assert!(code == Some(2) && said.contains(hint), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn a_value_that_begins_with_a_dash_is_judged_as_a_value() {
     for (args, sentence) in [
         (

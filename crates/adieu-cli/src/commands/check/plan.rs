@@ -99,7 +99,12 @@ impl Targets {
 
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
-        let words = targets::parse(&args.endpoint)?;
+        let words = targets::parse(&args.endpoint).map_err(|error| NoPlan::Refused {
+            why: format!("{error:#}"),
+            hint: (args.command.is_empty() && targets::end_with_a_command(&args.endpoint)).then(|| {
+                "a command comes after `--`, as in: adieu check --wait 60s db:5432 -- ./serve".to_owned()
+            }),
+        })?;
         let resolved = args.tls.resolve_all(words.iter().map(|word| word.endpoint.clone()))?;
         let sockets = words.iter().map(|word| Sockets::of(&word.endpoint));
         let has_tcp = sockets.clone().any(|sockets| sockets == Sockets::Tcp);

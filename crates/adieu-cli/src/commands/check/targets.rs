@@ -61,6 +61,12 @@ pub(super) fn parse(words: &[OsString]) -> anyhow::Result<Vec<Word>> {
     words.iter().map(word).collect()
 }
 
+/// Whether something else stands behind an endpoint: a command, perhaps, whose `--` was forgotten.
+pub(super) fn end_with_a_command(words: &[OsString]) -> bool {
+    let is_endpoint = |written: &OsString| word(written).is_ok();
+    words.split_first().is_some_and(|(first, rest)| is_endpoint(first) && !rest.iter().all(is_endpoint))
+}
+
 /// `host 22`, as netcat's users write it.
 fn of_two_words(host: Option<&str>, ports: Option<&str>) -> Option<String> {
     let (host, ports) = (host?, ports?);

@@ -24,17 +24,26 @@ impl Attempts<'_> {
         let Some(RetryPlan { retry, limits, deadline }) = self.retry.take() else {
             return self.attempt(&self.options, self.connect_timeout).map_err(|error| report_of(&error));
         };
-        let mut retrying = retry.begin(Instant::now());
+        let began = Instant::now();
+        let mut retrying = retry.begin(began);
         let mut is_told = false;
+        let mut made = 0_u32;
         loop {
             let limit = retrying.limit_of_attempt(Instant::now(), self.connect_timeout);
             let options = self.options.clone().limits(limits.clone().connect_timeout(limit));
+            made += 1;
             let error = match self.attempt(&options, limit) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
             let pause = if may_be_cured(&error) { retrying.next_pause(Instant::now()) } else { None };
-            let Some(pause) = pause else { return Err(report_of(&error)) };
+            let Some(pause) = pause else {
+                if made > 1 {
+                    let time = began.elapsed().as_secs_f64();
+                    self.printer.say(&format!("gave up after {made} attempts in {time:.1} s"));
+                }
+                return Err(report_of(&error));
+            };
             if self.printer.watches() && !std::mem::replace(&mut is_told, true) {
                 self.printer.say(&format!("{}; trying again{}", error.report(), retry));
             }
