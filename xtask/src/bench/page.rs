@@ -122,7 +122,7 @@ impl Results {
     }
 
     fn target(&self, text: &mut String, row: &Row, target: &Target) {
-        let adieu = self.median(row, target.metric, |tool| tool.kin == Kin::Adieu);
+        let adieu = self.median(row, target.metric, |tool| tool.kin == target.of);
         let other = match target.against {
             Against::Limit => self.median(row, target.metric, |tool| tool.kin == Kin::Limit),
             Against::BestPeer => self.median(row, target.metric, Tool::is_peer),
@@ -136,6 +136,7 @@ impl Results {
             (Against::Limit, _) => "the limit".to_owned(),
             (Against::BestPeer, Some((_, name))) => format!("the best peer, {name}"),
             (Against::BestPeer, None) => "the best peer".to_owned(),
+            (Against::Peer(name), _) if target.of == Kin::AdieuNc => format!("{name}, as `adieu nc -N`"),
             (Against::Peer(name), _) => name.to_owned(),
             (Against::ShortStream, _) => format!("adieu with {}", bytes(self.plan.short())),
         };

@@ -3,6 +3,7 @@
 use super::{
     case::{Case, Kind},
     numbers::Metric,
+    tool::Kin,
 };
 use std::fmt;
 
@@ -30,6 +31,8 @@ pub(super) enum Rule {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Target {
+    /// Whose figure it is: adieu's, or that of `adieu nc`.
+    pub(super) of: Kin,
     pub(super) metric: Metric,
     pub(super) against: Against,
     pub(super) rule: Rule,
@@ -68,7 +71,7 @@ const FLAT: f64 = 1.1;
 
 /// The targets of a case.
 pub(super) fn of(case: &Case) -> Vec<Target> {
-    let target = |metric, against, rule| Target { metric, against, rule };
+    let target = |metric, against, rule| Target { of: Kin::Adieu, metric, against, rule };
     let wall = |against, bound| target(Metric::Wall, against, Rule::AtLeast(bound));
     let mut targets = match case.name {
         "file-to-socket" => vec![wall(Against::Limit, 0.95), wall(Against::BestPeer, 1.8)],
@@ -77,9 +80,11 @@ pub(super) fn of(case: &Case) -> Vec<Target> {
         }
         "tls-file-to-socket" | "tls-socket-to-null" | "tls-full-duplex" => vec![wall(Against::BestPeer, 1.2)],
         "full-duplex" => vec![wall(Against::Limit, 0.9), wall(Against::BestPeer, 1.2)],
-        "tiny" => [Metric::Wall, Metric::Cpu]
-            .map(|metric| target(metric, Against::Peer("nc.openbsd -N"), Rule::AtMost(1.1)))
-            .to_vec(),
+        "tiny" => {
+            let beside = |metric| target(metric, Against::Peer("nc.openbsd -N"), Rule::AtMost(1.1));
+            let as_nc = |metric| Target { of: Kin::AdieuNc, ..beside(metric) };
+            vec![beside(Metric::Wall), beside(Metric::Cpu), as_nc(Metric::Wall), as_nc(Metric::Cpu)]
+        }
         _ => vec![],
     };
     let is_tls = matches!(case.kind, Kind::Transfer(transfer) if transfer.tls);

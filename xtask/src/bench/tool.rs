@@ -17,6 +17,8 @@ pub(super) enum Kin {
     Socat,
     OpenSsl,
     Adieu,
+    /// The same program under a netcat's command line: for the tiny exchange, where starting is what counts.
+    AdieuNc,
     Limit,
 }
 
@@ -41,6 +43,7 @@ pub(super) fn all(adieu: &Path, before: Option<&Path>, helper: &Path) -> Result<
         ("socat", Kin::Socat, Path::new("socat")),
         ("s_client", Kin::OpenSsl, Path::new("openssl")),
         ("adieu", Kin::Adieu, adieu),
+        ("adieu nc -N", Kin::AdieuNc, adieu),
         ("limit", Kin::Limit, helper),
     ];
     let before = before.map(|program| ("adieu before", Kin::Adieu, program));
@@ -60,7 +63,7 @@ fn version(kin: Kin, program: &Path) -> Result<Option<String>> {
         Kin::Ncat => ("--version", "Version"),
         Kin::Socat => ("-V", "socat version"),
         Kin::OpenSsl => ("version", "OpenSSL"),
-        Kin::Adieu => ("--version", "adieu"),
+        Kin::Adieu | Kin::AdieuNc => ("--version", "adieu"),
         Kin::Limit => return Ok(Some("the limit program of each case (bench-helper)".into())),
     };
     let done = match Command::new(program).arg(argument).stdin(Stdio::null()).output() {
@@ -76,7 +79,7 @@ fn version(kin: Kin, program: &Path) -> Result<Option<String>> {
 impl Tool {
     /// The others, that adieu is compared with.
     pub(super) fn is_peer(&self) -> bool {
-        !matches!(self.kin, Kin::Adieu | Kin::Limit)
+        !matches!(self.kin, Kin::Adieu | Kin::AdieuNc | Kin::Limit)
     }
 
     /// Whether it half-closes at the end of its input, so that the counterpart can wait for that.
@@ -95,6 +98,8 @@ impl Tool {
         }
         let words: Vec<String> = match self.kin {
             Kin::OpenSsl => return Err("TLS only"),
+            Kin::AdieuNc if case.kind != Kind::Tiny => return Err("as adieu"),
+            Kin::AdieuNc => own(&["nc", "-N", "127.0.0.1", endpoint]),
             Kin::OpenBsd if unix => own(&["-N", "-U", endpoint]),
             Kin::OpenBsd => own(&["-N", "127.0.0.1", endpoint]),
             Kin::Traditional if unix => return Err("no Unix sockets"),
@@ -137,6 +142,7 @@ impl Tool {
         let (block, address) = (block.to_string(), format!("127.0.0.1:{port}"));
         let words = match self.kin {
             Kin::OpenBsd | Kin::Traditional => return Err("no TLS"),
+            Kin::AdieuNc => return Err("as adieu"),
             Kin::Limit => return Err("no limit program"),
             Kin::Ncat => {
                 let way: &[&str] = match ways {
@@ -176,6 +182,7 @@ impl Tool {
                 let listen = "TCP-LISTEN:0,bind=127.0.0.1,fork,backlog=1024";
                 own(&["-b", &block, "-t", "30", listen, "EXEC:/bin/cat"])
             }
+            Kin::AdieuNc => return Err("as adieu"),
             Kin::Adieu => own(&["listen", "-q", "--keep-open", "--echo", "127.0.0.1:0"]),
             Kin::Limit => own(&["limit", "echo", "0"]),
         };
@@ -224,6 +231,8 @@ mod tests {
             (Kin::Socat, "full-duplex", "9", "t -b 8192 -t 30 - TCP:127.0.0.1:9"),
             (Kin::Socat, "tiny", "9", "t -b 8192 - TCP:127.0.0.1:9"),
             (Kin::Adieu, "unix-file-to-socket", "/s", "t connect -q unix:/s"),
+            (Kin::AdieuNc, "tiny", "9", "t nc -N 127.0.0.1 9"),
+            (Kin::AdieuNc, "file-to-socket", "9", "as adieu"),
             (Kin::Limit, "tiny", "9", "t limit tiny 9"),
             (Kin::Ncat, "tls-file-to-socket", "9", "t --ssl --send-only 127.0.0.1 9"),
             (Kin::Ncat, "tls-full-duplex", "9", "t --ssl 127.0.0.1 9"),
