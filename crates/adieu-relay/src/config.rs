@@ -40,6 +40,10 @@ pub struct RelayConfig {
     pub routes: Routes,
     /// What is asked of each joined pair.
     pub relay: RelayOptions,
+    /// The name under which the service manager may have passed the socket that listens there, because the process before this one
+    /// gave it to be kept (FDSTORE, sd_notify(3)). If it has, that socket is taken in the place of a new one, so no client
+    /// was refused in between. Default: none.
+    pub kept_as: Option<String>,
     /// After a shutdown that names no time: how long the open connections may take to end. Default: 10 s.
     pub grace: Duration,
 }
@@ -60,8 +64,18 @@ impl RelayConfig {
             send_proxy: None,
             routes: Routes::new(),
             relay: RelayOptions::new(),
+            kept_as: None,
             grace: Duration::from_secs(10),
         }
+    }
+
+    /// Whether there is somebody to connect to, for every client.
+    pub(crate) fn check(&self) -> Result<(), RelayError> {
+        let has_empty_route = self.routes.all.iter().any(|route| route.upstreams.is_empty());
+        if has_empty_route || (self.upstreams.is_empty() && self.routes.all.is_empty()) {
+            return Err(RelayError::NoUpstream { name: self.name.clone() });
+        }
+        Ok(())
     }
 }
 

@@ -43,9 +43,7 @@ impl Handle {
         let mut is_kept = vec![false; relays.len()];
         let (mut kept, mut added) = (Vec::new(), Vec::new());
         for config in configs {
-            if config.upstreams.is_empty() {
-                return Err(RelayError::NoUpstream { name: config.name });
-            }
+            config.check()?;
             let same =
                 (0..relays.len()).find(|place| !is_kept[*place] && relays[*place].listen == config.listen);
             match same {
@@ -69,7 +67,7 @@ impl Handle {
             let slot = &mut relays[place];
             slot.grace = config.grace;
             let before = slot.serving.borrow().clone();
-            let serving = Serving::new(config, service, before.as_deref())?;
+            let serving = Serving::new(config, service, before.as_deref());
             slot.serving.send_replace(Some(Arc::new(serving)));
         }
         let mut is_kept = is_kept.into_iter();

@@ -9,7 +9,11 @@ use crate::upstream::UpstreamState;
 use crate::worker;
 use adieu::Endpoint;
 use std::fmt;
+#[cfg(unix)]
+use std::io;
 use std::num::NonZero;
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -115,6 +119,30 @@ impl Handle {
         let relays = self.0.relays.lock();
         let listeners = relays.iter().filter_map(|slot| slot.listener.as_ref());
         listeners.map(|listener| listener.local_endpoint().clone()).collect()
+    }
+
+    /// Where each relay listens, as it was configured.
+    pub fn configured_endpoints(&self) -> Vec<Endpoint> {
+        self.0.relays.lock().iter().map(|slot| slot.listen.clone()).collect()
+    }
+
+    /// The sockets that listen, each with the endpoint that it was configured with, for a service manager that keeps them for the next
+    /// process.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptors left.
+    ///
+    /// # Platforms
+    ///
+    /// Unix.
+    #[cfg(unix)]
+    pub fn listening_sockets(&self) -> io::Result<Vec<(Endpoint, OwnedFd)>> {
+        let relays = self.0.relays.lock();
+        let listening = relays.iter().filter_map(|slot| Some((&slot.listen, slot.listener.as_ref()?)));
+        let cloned =
+            listening.map(|(listen, listener)| Ok((listen.clone(), listener.as_fd().try_clone_to_owned()?)));
+        cloned.collect()
     }
 
     /// Whether every worker answers within this time. One that does not is stuck, or has so much to do that it is as good as

@@ -8,7 +8,10 @@ use crate::open::Roll;
 use crate::routes::NamePattern;
 use crate::shutdown::Shutdown;
 use crate::upstream::{HealthChange, Upstream, Upstreams};
-use adieu::{Endpoint, Interrupt, ListenOptions, Listener, RelayOptions, ResolveError, Signal};
+use adieu::{
+    Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, Listener, RelayOptions, ResolveError,
+    Signal,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -143,15 +146,28 @@ impl Relays {
 impl Slot {
     /// Binds a relay, which nobody accepts from so far.
     pub(crate) fn bind(config: RelayConfig, service: &Service) -> Result<Self, RelayError> {
+        config.check()?;
         let (listen, grace) = (config.listen.clone(), config.grace);
-        let listener = Listener::bind(&listen, &config.listen_options)?;
-        let serving = Serving::new(config, service, None)?;
+        let listener = Self::listener(&config)?;
+        let serving = Serving::new(config, service, None);
         Ok(Self {
             listen,
             grace,
             serving: watch::Sender::new(Some(Arc::new(serving))),
             listener: Some(listener),
         })
+    }
+
+    /// The socket that was kept for it, or a new one.
+    fn listener(config: &RelayConfig) -> Result<Listener, ListenError> {
+        if let Some(name) = &config.kept_as {
+            match Listener::bind(&Endpoint::passed(name), &config.listen_options) {
+                // None was kept.
+                Err(error) if matches!(error.cause(), ListenCause::Passed(_)) => {}
+                taken => return taken,
+            }
+        }
+        Listener::bind(&config.listen, &config.listen_options)
     }
 
     /// What is told of it: what the relay is called, and where it listens. Whoever hears of it may ask about the relays, so
@@ -163,12 +179,9 @@ impl Slot {
 }
 
 impl Serving {
-    /// `before`: what it replaces, which counted those who are inside, and knows how the upstreams are.
-    pub(crate) fn new(
-        config: RelayConfig,
-        service: &Service,
-        before: Option<&Self>,
-    ) -> Result<Self, RelayError> {
+    /// Of a configuration that was checked. `before`: what it replaces, which counted those who are inside, and knows how the upstreams
+    /// are.
+    pub(crate) fn new(config: RelayConfig, service: &Service, before: Option<&Self>) -> Self {
         let RelayConfig {
             name,
             listen: _,
@@ -182,12 +195,9 @@ impl Serving {
             send_proxy,
             routes,
             relay,
+            kept_as: _,
             grace: _,
         } = config;
-        let is_empty_route = |route: &crate::Route| route.upstreams.is_empty();
-        if routes.all.iter().any(is_empty_route) || (upstreams.is_empty() && routes.all.is_empty()) {
-            return Err(RelayError::NoUpstream { name });
-        }
         let with_interrupt = |upstream: Upstream| {
             let options = upstream.options.clone().interrupt(&service.abort);
             upstream.options(options)
@@ -207,7 +217,7 @@ impl Serving {
             }
             None => Arc::new(Gate::new(admission)),
         };
-        Ok(Self {
+        Self {
             name: name.into(),
             listen_options: listen_options.interrupt(&service.abort),
             upstreams: Some(own).filter(|own| !own.is_empty()),
@@ -218,7 +228,7 @@ impl Serving {
             relay,
             observer: Arc::clone(&service.observer),
             abort: service.abort.clone(),
-        })
+        }
     }
 
     pub(crate) fn tell(&self, event: &RelayEvent<'_>) {

@@ -98,6 +98,22 @@ fn settings_that_cannot_be_had_change_nothing() {
 }
 
 #[test]
+fn a_relay_with_routes_needs_no_upstream_of_its_own() {
+    let a = Server::named(b'a');
+    let relay = Running::start(config(&[a.at]));
+    let mut routed = config(&[]);
+    let pattern = "www.example".parse().expect("a name");
+    routed.routes = adieu_relay::Routes::new().route(pattern, Upstream::new(Endpoint::from(a.at)));
+    assert_eq!(counts(relay.handle.reload([routed])), (1, 0, 0));
+    assert_eq!(counts(relay.handle.reload([config(&[a.at])])), (1, 0, 0));
+    until("its own upstream is back", || {
+        let mut client = relay.connect();
+        let mut name = [0];
+        client.read(&mut name).is_ok() && name == *b"a"
+    });
+}
+
+#[test]
 fn who_is_inside_counts_for_the_new_bound_and_what_is_known_of_upstreams_stays() {
     let a = Server::named(b'a');
     let dead = refused();

@@ -3,9 +3,11 @@
 use crate::relay::{accept, refusing, upstream};
 use crate::{ADIEU, BOUND, Server, adieu, until};
 use adieu_testkit::skip;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -34,6 +36,26 @@ impl Manager {
         String::from_utf8(bytes[..n].to_vec()).expect("a text")
     }
 
+    /// The next, which comes with a descriptor.
+    fn told_with_a_descriptor(&self) -> (String, OwnedFd) {
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut bytes = [0; 4096];
+        let received = recvmsg(
+            &self.socket,
+            &mut [std::io::IoSliceMut::new(&mut bytes)],
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        );
+        let n = received.expect("something is told").bytes;
+        let mut descriptors = ancillary.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => descriptors.into_iter().next(),
+            _ => None,
+        });
+        let descriptor = descriptors.next().expect("a descriptor comes with it");
+        (String::from_utf8(bytes[..n].to_vec()).expect("a text"), descriptor)
+    }
+
     /// The next that begins so.
     fn told_of(&self, begins: &str) -> String {
         loop {
@@ -55,14 +77,14 @@ fn the_service_manager_is_told_of_the_start_a_reload_and_the_stop() {
     let mut command = adieu(&["relay", "--config"]);
     command.arg(&config).env("NOTIFY_SOCKET", manager.path());
     let server = Server::of(&mut command);
-    assert_eq!(manager.told(), format!("READY=1\nSTATUS=listening on {listen}\n"));
+    assert_eq!(manager.told_of("READY"), format!("READY=1\nSTATUS=listening on {listen}\n"));
     let mut client = server.connect();
     let mut upstream_side = accept(&listener);
     server.signal(Signal::HUP);
     let told = manager.told();
     let micros = told.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect("a reload is told");
     assert!(micros.trim_end().parse::<u64>().is_ok_and(|micros| micros > 0), "{told}");
-    assert!(manager.told().starts_with("READY=1\n"));
+    assert!(manager.told_of("READY").starts_with("READY=1\n"));
     server.signal(Signal::TERM);
     let told = manager.told();
     assert!(told.starts_with("STOPPING=1\nSTATUS=waiting for 1 connection to end\n"), "{told}");
@@ -113,8 +135,7 @@ fn a_manager_with_an_abstract_socket_is_told_too_and_a_wrong_one_is_no_end() {
 }
 
 /// What a service manager does: the socket stands where it belongs, and the variables name the process that the shell becomes.
-const PASS: &str =
-    "export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=relay; exec 3<&0 </dev/null; exec \"$0\" \"$@\"";
+const PASS: &str = "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null; exec \"$0\" \"$@\"";
 
 #[test]
 fn a_socket_of_the_service_manager_serves_its_earliest_client() {
@@ -122,14 +143,55 @@ fn a_socket_of_the_service_manager_serves_its_earliest_client() {
     let (passed, at) = upstream();
     let mut early = TcpStream::connect(&at).expect("it listens");
     early.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
-    let stdin = Stdio::from(std::os::fd::OwnedFd::from(passed));
+    let stdin = Stdio::from(OwnedFd::from(passed));
     let mut command = Command::new("sh");
     let args = ["-c", PASS, ADIEU, "relay", "fd:relay", &address];
-    let server = Server::of_with(command.args(args), stdin, Stdio::piped());
+    command.args(args).env("LISTEN_FDNAMES", "relay");
+    let server = Server::of_with(&mut command, stdin, Stdio::piped());
     assert_eq!(server.address, at);
     early.write_all(b"x").expect("it is taken");
     let mut upstream_side = accept(&listener);
     upstream_side.read_exact(&mut [0]).expect("it passes");
+}
+
+#[test]
+fn over_a_restart_the_service_manager_keeps_the_socket_and_no_client_is_refused() {
+    let manager = Manager::new();
+    let (listener, address) = upstream();
+    let listen = refusing();
+    let mut command = adieu(&["relay", &listen, &address]);
+    let server = Server::of(command.env("NOTIFY_SOCKET", manager.path()));
+    let (told, kept) = manager.told_with_a_descriptor();
+    let name = format!("adieu-{}", listen.replace(':', "%3A"));
+    assert_eq!(told, format!("FDSTORE=1\nFDNAME={name}\n"));
+    server.signal(Signal::TERM);
+    let (status, _, said) = server.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+
+    let mut between = TcpStream::connect(&listen).expect("it still listens");
+    between.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    between.write_all(b"x").expect("it is taken");
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS, ADIEU, "relay", &listen, &address]).env("LISTEN_FDNAMES", &name);
+    let server = Server::of_with(&mut command, Stdio::from(kept), Stdio::piped());
+    assert_eq!(server.address, listen);
+    accept(&listener).read_exact(&mut [0]).expect("it passes");
+    assert_eq!(between.read(&mut [0]).expect("its upstream has ended"), 0);
+}
+
+#[test]
+fn a_kept_socket_that_no_relay_has_any_more_is_closed() {
+    let manager = Manager::new();
+    let (kept, at) = upstream();
+    let stdin = Stdio::from(OwnedFd::from(kept));
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS, ADIEU, "relay", &refusing(), "127.0.0.1:9"]);
+    command.env("LISTEN_FDNAMES", "adieu-gone").env("NOTIFY_SOCKET", manager.path());
+    let _server = Server::of_with(&mut command, stdin, Stdio::piped());
+    assert_eq!(manager.told_of("FDSTOREREMOVE"), "FDSTOREREMOVE=1\nFDNAME=adieu-gone\n");
+    // The test's own handle went with the command.
+    drop(command);
+    until("it still listens", || TcpStream::connect(&at).is_err());
 }
 
 #[test]

@@ -46,6 +46,13 @@ pub fn take_passed_socket(name: &str) -> Result<OwnedFd, PassedSocketError> {
     take(&mut passed.lock().unwrap_or_else(PoisonError::into_inner), name)
 }
 
+/// The names of the sockets that the service manager passed and nobody has taken.
+pub fn passed_sockets_left() -> Vec<String> {
+    let Some(Ok(passed)) = PASSED.get() else { return Vec::new() };
+    let passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+    passed.iter().filter(|one| one.socket.is_some()).map(|one| one.name.clone()).collect()
+}
+
 fn take(passed: &mut [Passed], name: &str) -> Result<OwnedFd, PassedSocketError> {
     // A name may be a number too; what the service manager's configuration says goes first.
     let is_name = passed.iter().any(|one| one.name == name);

@@ -20,7 +20,7 @@ mod socket_file;
 mod standard;
 mod waker;
 
-pub use activation::take_passed_socket;
+pub use activation::{passed_sockets_left, take_passed_socket};
 pub use group::{Group, LeaderEnded, lead_group, stop_command, stop_groups};
 pub use hosts::{host_name, look_up_as};
 pub use limits::{free_descriptors, memory_suffices_for, open_files_limit, raise_descriptor_limit};

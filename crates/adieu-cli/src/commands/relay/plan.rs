@@ -4,6 +4,7 @@
 
 use super::arguments::Args;
 use super::config_file::{self, ConfigFile, Table, Wrong};
+use super::service_manager;
 use crate::no_plan::NoPlan;
 use crate::options::access::Access;
 use crate::options::reporting::{Kind, Reports};
@@ -189,6 +190,7 @@ impl Described {
         }
         config.relay = RelayOptions::new().idle_timeout(args.idle_timeout).flush_timeout(args.flush_timeout);
         config.grace = args.grace.limit().unwrap_or(Duration::MAX);
+        config.kept_as = service_manager::kept_as(&config.listen);
         Ok(Self { config, is_everywhere, access, fingerprint })
     }
 }

@@ -154,11 +154,16 @@ fn reload(file: &Path, handle: &Handle, printer: &Printer) {
     match DescribedInFile::read(file) {
         Ok(described) => {
             let configs = described.relays.into_iter().map(|described| described.config);
+            let before = handle.configured_endpoints();
             match handle.reload(configs) {
-                Ok(Reloaded { kept, added, removed, .. }) => printer.say(&format!(
-                    "{} is read: relays kept {kept}, added {added}, removed {removed}",
-                    file.display()
-                )),
+                Ok(Reloaded { kept, added, removed, .. }) => {
+                    let now = handle.configured_endpoints();
+                    before.iter().filter(|one| !now.contains(one)).for_each(service_manager::let_go);
+                    printer.say(&format!(
+                        "{} is read: relays kept {kept}, added {added}, removed {removed}",
+                        file.display()
+                    ));
+                }
                 Err(error) => complain(&format!("{error}; the settings stay as they are")),
             }
         }

@@ -4,7 +4,7 @@
 
 use crate::os::service_manager::{monotonic_micros, tell, watchdog_timeout};
 use crate::printer::complain;
-use adieu::describe_error;
+use adieu::{Endpoint, describe_error};
 use adieu_relay::Handle;
 use std::thread;
 use std::time::Duration;
@@ -12,8 +12,59 @@ use std::time::Duration;
 /// How much longer than its grace a stop may take: connections that are cut have 2 s.
 const TO_STOP: Duration = Duration::from_secs(5);
 
+/// What the names of the sockets that it keeps for us begin with.
+const KEPT: &str = "adieu-";
+
+/// Under which name the socket of a relay is kept over a restart of the service. `None`: it is not. The file of a Unix socket goes
+/// with its process; a port that the system chooses is nobody's; and a socket that was passed is kept by who passed it.
+pub(super) fn kept_as(listen: &Endpoint) -> Option<String> {
+    match listen {
+        Endpoint::Tcp { port: 1.., .. } | Endpoint::Tls { port: 1.., .. } => {}
+        _ => return None,
+    }
+    // systemd takes neither colons nor what is not ASCII, and 255 bytes at most.
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':' && byte != b'%';
+    let encoded = listen
+        .to_string()
+        .into_bytes()
+        .into_iter()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    Some(format!("{KEPT}{}", encoded.collect::<String>())).filter(|name| name.len() <= 255)
+}
+
+/// Lets the manager keep the sockets that listen, and close those that no relay has any more.
+fn keep_sockets(handle: &Handle) {
+    #[cfg(unix)]
+    {
+        use crate::os::service_manager as manager;
+        let kept = handle.listening_sockets().and_then(|sockets| {
+            let named = |(listen, socket)| Some((kept_as(&listen)?, socket));
+            let sockets: Vec<_> = sockets.into_iter().filter_map(named).collect();
+            manager::keep_sockets(&sockets)?;
+            manager::let_go_of_what_is_left(KEPT)
+        });
+        if let Err(error) = kept {
+            complain(&format!("the service manager keeps no sockets: {}", describe_error(&error)));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = handle;
+}
+
+/// A relay listens there no more.
+pub(super) fn let_go(listen: &Endpoint) {
+    #[cfg(unix)]
+    if let Some(name) = kept_as(listen) {
+        // To be closed by us alone is not worth a word.
+        let _ = crate::os::service_manager::let_go(&name);
+    }
+    #[cfg(not(unix))]
+    let _ = listen;
+}
+
 /// Everything is open, and clients are served. From here on it hears that we live, if it wants to.
 pub(super) fn ready(handle: &Handle) {
+    keep_sockets(handle);
     say(&format!("READY=1\n{}", status(handle)));
     let Some(timeout) = watchdog_timeout() else { return };
     let handle = handle.clone();
@@ -36,6 +87,7 @@ pub(super) fn reloading() {
 
 /// The settings are read, or stay as they were.
 pub(super) fn reloaded(handle: &Handle) {
+    keep_sockets(handle);
     say(&format!("READY=1\n{}", status(handle)));
 }
 
@@ -56,5 +108,20 @@ fn status(handle: &Handle) -> String {
 fn say(lines: &str) {
     if let Err(error) = tell(lines) {
         complain(&format!("the service manager cannot be told: {}", describe_error(&error)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_socket_has_a_name_that_systemd_takes_and_says_where_it_listens() {
+        assert_eq!(kept_as(&Endpoint::tcp("", 8080)).as_deref(), Some("adieu-%3A8080"));
+        assert_eq!(kept_as(&Endpoint::tls("::1", 443)).as_deref(), Some("adieu-tls%3A//[%3A%3A1]%3A443"));
+        for none in [Endpoint::tcp("127.0.0.1", 0), Endpoint::unix("/run/x"), Endpoint::passed("relay")] {
+            assert_eq!(kept_as(&none), None);
+        }
+        assert_eq!(kept_as(&Endpoint::tcp("x".repeat(300), 80)), None);
     }
 }
