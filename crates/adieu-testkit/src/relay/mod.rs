@@ -8,6 +8,7 @@
 //! | [`stage`] | brings both sides together through a relay, and has them perform |
 //! | [`judge`] | the rules that must hold, computed from what each side did |
 //! | [`matrix`] | the scripts, and every pair of them |
+//! | `program` | a forwarder as a program of its own: `adieu relay`, or another (Unix) |
 //! | [`random`] | conversations from a seed |
 //! | [`told`] | a relay at work, and what it told |
 //!
@@ -19,6 +20,8 @@ mod carrier;
 pub mod foresee;
 pub mod judge;
 pub mod matrix;
+#[cfg(unix)]
+pub mod program;
 pub mod random;
 pub mod script;
 pub mod shape;

@@ -15,10 +15,10 @@ pub struct Told {
     pub client_ending: String,
     /// How the upstream side did.
     pub upstream_ending: String,
-    /// Bytes from the client: received, and handed on.
-    pub up: [u64; 2],
-    /// Bytes for the client: received, and handed on.
-    pub down: [u64; 2],
+    /// Bytes from the client: received, and of these how many were handed on. `None`: it cannot tell.
+    pub up: (u64, Option<u64>),
+    /// Bytes for the client.
+    pub down: (u64, Option<u64>),
 }
 
 impl Told {
@@ -28,11 +28,25 @@ impl Told {
         let [client_ending, upstream_ending] = ["a", "b"].map(word);
         let is_graceful = report["graceful"].as_bool() == Some(true);
         let bytes = |way: &str| {
-            ["bytes_received", "bytes_accepted"].map(|key| report[way][key].as_u64().unwrap_or(u64::MAX))
+            let of = |key| report[way][key].as_u64();
+            (of("bytes_received").unwrap_or(u64::MAX), of("bytes_accepted"))
         };
         let worst = if client_ending == "graceful" { &upstream_ending } else { &client_ending };
         let ending = if is_graceful { "graceful".to_owned() } else { worst.clone() };
         Self { ending, client_ending, upstream_ending, up: bytes("a_to_b"), down: bytes("b_to_a") }
+    }
+
+    /// What a line of the log of `adieu relay` says.
+    pub fn from_log(line: &Value) -> Self {
+        let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        let bytes = |from: &str, to: &str| (line[from].as_u64().unwrap_or(u64::MAX), line[to].as_u64());
+        Self {
+            ending: word("ending"),
+            client_ending: word("client_ending"),
+            upstream_ending: word("upstream_ending"),
+            up: bytes("bytes_from_client", "bytes_to_upstream"),
+            down: bytes("bytes_from_upstream", "bytes_to_client"),
+        }
     }
 }
 
