@@ -57,7 +57,12 @@ impl Shell {
         let mut said = String::new();
         stderr.read_line(&mut said).expect("stderr is readable");
         assert!(said.contains("listening on"), "{line}: {said}");
-        Server { child, stderr, said, is_kept_open: line.contains("--keep-open") }
+        Server {
+            child,
+            stderr,
+            said,
+            is_kept_open: line.contains("--keep-open") || line.starts_with("adieu relay"),
+        }
     }
 }
 
@@ -174,6 +179,11 @@ fn check(document: &str) -> usize {
 fn the_readme_shows_what_comes_out() {
     let readme = include_str!("../../../README.md");
     assert!(check(readme) >= 8);
+}
+
+#[test]
+fn the_page_of_faults_shows_what_comes_out() {
+    assert!(check(include_str!("../../../docs/faults.md")) >= 6);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What one relay is: where it listens, where it connects to, and what it asks of both.
 
 use crate::admission::Admission;
+use crate::faults::Faults;
 use crate::proxy_protocol::{AcceptProxy, ProxyVersion};
 use crate::routes::Routes;
 use crate::upstream::{Balance, Health, Upstream};
@@ -38,6 +39,8 @@ pub struct RelayConfig {
     /// Upstreams by the name that a client of TLS asks for. Without TLS of its own the relay decrypts nothing; with it, it does, and
     /// chooses by the name all the same.
     pub routes: Routes,
+    /// What is to go wrong on purpose, for the test of a program. Default: nothing.
+    pub faults: Faults,
     /// What is asked of each joined pair.
     pub relay: RelayOptions,
     /// The name under which the service manager may have passed the socket that listens there, because the process before this one
@@ -63,6 +66,7 @@ impl RelayConfig {
             accept_proxy: None,
             send_proxy: None,
             routes: Routes::new(),
+            faults: Faults::default(),
             relay: RelayOptions::new(),
             kept_as: None,
             grace: Duration::from_secs(10),

@@ -4,6 +4,7 @@ use crate::admission::TurnedAway;
 use crate::proxy_protocol::ProxyError;
 use crate::routes::RouteError;
 use crate::upstream::UpstreamError;
+use adieu::faults::Injected;
 use adieu::{
     Address, ConnectCause, Context, Direction, Ending, Endpoint, ListenError, RelayReport, Report,
     ResolveError, Side,
@@ -111,6 +112,15 @@ pub enum RelayEvent<'a> {
         /// How long it took to connect to it.
         connect_time: Duration,
     },
+    /// A fault that was asked for has come.
+    FaultInjected {
+        /// What the relay is called.
+        relay: &'a str,
+        /// Of which connection.
+        id: u64,
+        /// Which, and where: `a_to_b` is what the client sends.
+        injected: &'a Injected,
+    },
     /// A connection is over.
     Closed(&'a Closed),
     /// Nobody is accepted any more, and so many connections are waited for.
@@ -155,6 +165,8 @@ pub struct Closed {
     pub duration: Duration,
     /// What became of it.
     pub outcome: Outcome,
+    /// The faults on purpose that came, in their order. What the reports say of such a connection is what was made of it.
+    pub faults: Vec<Injected>,
 }
 
 /// What became of a client.
@@ -251,6 +263,8 @@ impl Closed {
     /// How the whole ended: that of the side where it began to. Graceful, if both sides were.
     pub fn ending(&self) -> Ending {
         match &self.outcome {
+            // Both sides may have been given an end that was none.
+            Outcome::Relayed(_) if self.cut_at().is_none() && self.is_falsified() => Ending::Truncated,
             Outcome::Relayed(report) => match self.cut_at() {
                 Some(RelaySide::Upstream) => report.b.ending(),
                 _ => report.a.ending(),
@@ -264,6 +278,11 @@ impl Closed {
             },
             Outcome::NotJoined { client, .. } => client.ending(),
         }
+    }
+
+    /// Whether a fault on purpose made a stream look otherwise than it was.
+    fn is_falsified(&self) -> bool {
+        self.faults.iter().any(|injected| injected.fault.falsifies())
     }
 
     /// On which side it ended otherwise than gracefully, first if on both. `None`: on neither.
@@ -318,7 +337,8 @@ impl fmt::Display for Closed {
             Outcome::Relayed(report) => match self.cut_at() {
                 None => {
                     let (up, down) = (&report.a_to_b, &report.b_to_a);
-                    return write!(f, "graceful: up {up}; down {down}");
+                    let how = if self.is_falsified() { "cut on purpose" } else { "graceful" };
+                    return write!(f, "{how}: up {up}; down {down}");
                 }
                 Some(RelaySide::Client) => (report, RelaySide::Client),
                 Some(RelaySide::Upstream) => (report, RelaySide::Upstream),

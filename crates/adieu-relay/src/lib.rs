@@ -31,6 +31,7 @@
 mod admission;
 mod config;
 mod event;
+mod faults;
 mod front;
 mod metrics;
 mod open;
@@ -47,6 +48,7 @@ mod worker;
 pub use admission::{AcceptRate, Admission, TurnedAway, WhenFull};
 pub use config::{RelayConfig, RelayError};
 pub use event::{Closed, NoPair, Outcome, RelayEvent, RelaySide};
+pub use faults::{Faults, ParseFaultsError, PlannedFault};
 pub use metrics::{Metrics, MetricsError, MetricsServer};
 pub use open::{OpenConnection, State};
 pub use reload::Reloaded;

@@ -9,10 +9,14 @@ use crate::open::{Entry, State};
 use crate::proxy_protocol;
 use crate::shared::{Serving, Worker};
 use crate::upstream::{Picked, Tried, Upstream, UpstreamError};
+use adieu::faults::Injected;
 use adieu::tokio::{Connection, relay};
 use adieu::{Address, Ending, Endpoint, RelayProgress};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+/// The faults on purpose that have come.
+type Came = Arc<Mutex<Vec<Injected>>>;
 
 /// A client that was accepted. Dropped, it is no longer open.
 pub(crate) struct Session {
@@ -62,9 +66,13 @@ impl Session {
         // Each on the heap, and gone when it is done: the task of an idle pair holds what relaying takes, and no more.
         let mut tried = Connecting::default();
         let serving = Arc::clone(&self.serving);
+        let mut faults: Option<Came> = None;
         let outcome = match Box::pin(self.prepare(&serving, client, &mut tried)).await {
             Ok((client, server, picked)) => {
-                let options = serving.relay.clone().progress(Arc::clone(&self.progress));
+                let mut options = serving.relay.clone().progress(Arc::clone(&self.progress));
+                if let Some(planned) = serving.faults.for_connection(self.id) {
+                    options = options.faults(planned.told(self.fault_teller(faults.insert(Came::default()))));
+                }
                 let report = Box::pin(relay(client, server, &options)).await;
                 // It counts as a connection of its upstream until now.
                 drop(picked);
@@ -84,11 +92,23 @@ impl Session {
             connect_time: tried.took,
             duration: since.elapsed(),
             outcome,
+            faults: faults
+                .map(|came| came.lock().unwrap_or_else(PoisonError::into_inner).clone())
+                .unwrap_or_default(),
         };
         self.was_cut = matches!(closed.ending(), Ending::Interrupted { .. });
         // Whoever hears that it is over does not find it among what is open, nor its place taken.
         drop(self);
         serving.tell(&RelayEvent::Closed(&closed));
+    }
+
+    /// Tells of each fault that comes, and keeps it for the end.
+    fn fault_teller(&self, came: &Came) -> impl Fn(&Injected) + Send + Sync + use<> {
+        let (serving, id, came) = (Arc::clone(&self.serving), self.id, Arc::clone(came));
+        move |injected| {
+            came.lock().unwrap_or_else(PoisonError::into_inner).push(*injected);
+            serving.tell(&RelayEvent::FaultInjected { relay: &serving.name, id, injected });
+        }
     }
 
     /// Everything before the two sides are joined. A client that does not begin as it must is reset.

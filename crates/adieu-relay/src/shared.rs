@@ -3,6 +3,7 @@
 use crate::admission::Gate;
 use crate::config::{RelayConfig, RelayError};
 use crate::event::RelayEvent;
+use crate::faults::Faults;
 use crate::front::Front;
 use crate::open::Roll;
 use crate::routes::NamePattern;
@@ -73,6 +74,7 @@ pub(crate) struct Serving {
     resolve_every: Option<Duration>,
     /// Who is let in, and when.
     pub(crate) gate: Arc<Gate>,
+    pub(crate) faults: Faults,
     pub(crate) relay: RelayOptions,
     observer: Arc<Observer>,
     abort: Interrupt,
@@ -194,6 +196,7 @@ impl Serving {
             accept_proxy,
             send_proxy,
             routes,
+            faults,
             relay,
             kept_as: _,
             grace: _,
@@ -225,6 +228,7 @@ impl Serving {
             front: Front::new(accept_proxy, send_proxy, routes),
             resolve_every,
             gate,
+            faults,
             relay,
             observer: Arc::clone(&service.observer),
             abort: service.abort.clone(),

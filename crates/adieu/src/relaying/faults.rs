@@ -43,6 +43,12 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it makes a stream look otherwise than it was: a connection that had it did not end gracefully, whatever its two
+    /// sides saw. A stall, a latency and a rate only take their time.
+    pub fn falsifies(&self) -> bool {
+        !matches!(self, Self::Stall(_) | Self::Latency { .. } | Self::Rate(_))
+    }
+
     /// Its name, in the words of the command line.
     pub fn name(&self) -> &'static str {
         match self {

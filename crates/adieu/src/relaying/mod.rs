@@ -170,12 +170,22 @@ impl Relay {
     /// The report, once both are closed.
     pub(crate) fn report<H: Handle>(&self, a: &Peer<H>, b: &Peer<H>) -> RelayReport {
         let [before_a, before_b] = self.before;
-        RelayReport {
+        let mut report = RelayReport {
             a: a.link.final_report(),
             b: b.link.final_report(),
             a_to_b: report::direction(a, b, before_a.received, before_b.accepted),
             b_to_a: report::direction(b, a, before_b.received, before_a.accepted),
+        };
+        let falsified = self.gates.as_ref().map_or([false; 2], |gates| gates.are_falsified());
+        for (direction, source, is_falsified) in [
+            (&mut report.a_to_b, report.a.ending(), falsified[0]),
+            (&mut report.b_to_a, report.b.ending(), falsified[1]),
+        ] {
+            if is_falsified && direction.end == DirectionEnd::Whole {
+                direction.end = DirectionEnd::CutAtSource { ending: source };
+            }
         }
+        report
     }
 }
 

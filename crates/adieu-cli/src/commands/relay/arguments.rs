@@ -10,6 +10,7 @@ use crate::options::socket::SocketOptions;
 use crate::options::tls::RelayTls;
 use crate::options::upstreams::UpstreamOptions;
 use crate::parsing::rules::{CommandSide, Rules};
+use adieu_relay::Faults;
 use clap::ArgAction;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use std::ffi::OsString;
@@ -93,6 +94,29 @@ pub(crate) struct Args {
     /// Write the port (or the socket's path) to this file once it listens
     #[arg(long, value_name = "FILE", env = "ADIEU_PORT_FILE", hide_env_values = true)]
     pub(super) port_file: Option<PathBuf>,
+
+    /// Do wrong to connections on purpose, to test a program that talks through this relay: one or more of fin, rst, stall,
+    /// drop-fin, half-open, unread-close, tls-cut, latency=50ms±10ms and rate=1MiB/s, separated by commas, each with @ and a size,
+    /// a duration, a percentage of connections, up or down, such as fin@1MiB@down. docs/faults.md has each word
+    #[arg(
+        long,
+        value_name = "FAULTS",
+        env = "ADIEU_FAULT",
+        hide_env_values = true,
+        help_heading = "Faults on purpose"
+    )]
+    pub(super) fault: Option<Faults>,
+
+    /// Choose other connections, and other latencies: the same number gives the same again [default: 0]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "ADIEU_FAULT_SEED",
+        hide_env_values = true,
+        requires = "fault",
+        help_heading = "Faults on purpose"
+    )]
+    pub(super) fault_seed: Option<u64>,
 
     /// Share the port with other relays that ask for it too (SO_REUSEPORT), such as the one that is to follow this (Linux)
     #[arg(long, env = "ADIEU_REUSE_PORT", hide_env_values = true, help_heading = "Socket options",

@@ -2,6 +2,7 @@
 
 use crate::addresses::named;
 use crate::said;
+use adieu::faults::Injected;
 use adieu::{Report, Side};
 use adieu_relay::{Closed, RelaySide};
 use serde::Serialize;
@@ -35,7 +36,17 @@ pub(super) struct Line {
     bytes_to_client: Option<u64>,
     connect_time_us: Option<u64>,
     duration_us: u64,
+    faults: Vec<Came>,
     message: String,
+}
+
+/// A fault on purpose that came.
+#[derive(Serialize)]
+struct Came {
+    fault: &'static str,
+    direction: &'static str,
+    bytes: u64,
+    after_us: u64,
 }
 
 impl Line {
@@ -71,7 +82,19 @@ impl Line {
             bytes_to_client: down.map_or(Some(0), |down| down.bytes_acknowledged),
             connect_time_us: closed.connect_time.map(micros),
             duration_us: micros(closed.duration),
+            faults: closed.faults.iter().map(Came::of).collect(),
             message: closed.to_string(),
+        }
+    }
+}
+
+impl Came {
+    fn of(injected: &Injected) -> Self {
+        Self {
+            fault: injected.fault.name(),
+            direction: if injected.is_a_to_b { "up" } else { "down" },
+            bytes: injected.bytes,
+            after_us: micros(injected.after),
         }
     }
 }

@@ -189,6 +189,9 @@ impl Described {
             config.name.clone_from(name);
         }
         config.relay = RelayOptions::new().idle_timeout(args.idle_timeout).flush_timeout(args.flush_timeout);
+        if let Some(faults) = &args.fault {
+            config.faults = faults.clone().with_seed(args.fault_seed.unwrap_or(0));
+        }
         config.grace = args.grace.limit().unwrap_or(Duration::MAX);
         config.kept_as = service_manager::kept_as(&config.listen);
         Ok(Self { config, is_everywhere, access, fingerprint })

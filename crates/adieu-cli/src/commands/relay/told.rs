@@ -6,6 +6,7 @@ use crate::addresses::{named, peer_name};
 use crate::printer::{Printer, complain};
 use crate::said;
 use crate::sink::{Sink, Target};
+use adieu::faults::Injected;
 use adieu::{Ending, Endpoint, describe_error};
 use adieu_relay::{Closed, Metrics, RelayEvent, TurnedAway};
 use std::path::Path;
@@ -69,6 +70,13 @@ pub(super) struct Told {
     pub(super) metrics: Option<Arc<Metrics>>,
 }
 
+/// Which, in which direction, and where.
+fn fault_in_words(injected: &Injected) -> String {
+    let way = if injected.is_a_to_b { "up" } else { "down" };
+    let (name, bytes) = (injected.fault.name(), injected.bytes);
+    format!("{name} {way}, after {bytes} bytes and {:.3} s", injected.after.as_secs_f64())
+}
+
 impl Told {
     pub(super) fn hear(&self, event: &RelayEvent<'_>) {
         if let Some(metrics) = &self.metrics {
@@ -87,6 +95,11 @@ impl Told {
                 self.step(Some(*id), || {
                     format!("joined with {upstream} after {:.3} ms", connect_time.as_secs_f64() * 1000.0)
                 });
+            }
+            // Whoever asked for it wants to see it.
+            RelayEvent::FaultInjected { id, injected, .. } => {
+                let text = format!("fault on purpose: {}", fault_in_words(injected));
+                said::about(Some(*id), || self.printer.say_of_connection(&text));
             }
             RelayEvent::UpstreamFailed { id, error, .. } => self.step(Some(*id), || error.to_string()),
             RelayEvent::Draining { open, grace } => service_manager::stopping(*open, *grace),

@@ -130,6 +130,11 @@ impl Gates {
         moved
     }
 
+    /// Whether each direction was given an end that was not its own, or not given its end.
+    pub(super) fn are_falsified(&self) -> [bool; 2] {
+        [&self.a_to_b, &self.b_to_a].map(|gate| !gate.is_open())
+    }
+
     /// Whether a cut of the source is not to be told to the sink now.
     pub(super) fn hides_cut<H: Handle>(&self, from_a: bool, sink: &Peer<H>) -> bool {
         let gate = if from_a { &self.a_to_b } else { &self.b_to_a };
