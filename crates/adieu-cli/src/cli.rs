@@ -260,12 +260,13 @@ mod tests {
 
     /// Names that no option has: of clap's own, of the guard of commands, of what a command finds in its environment, and of
     /// the command that goes past clap.
-    const OTHER_NAMES: [&str; 8] = [
+    const OTHER_NAMES: [&str; 9] = [
         "--help",
         "--version",
         "--guard-commands",
         "ADIEU_COMPLETE",
         "ADIEU_PEER",
+        "ADIEU_PROXY_PEER",
         "ADIEU_LOCAL",
         "ADIEU_NC_FLAVOUR",
         "ADIEU_NC_EXIT",

@@ -23,6 +23,7 @@ mod fast_open;
 mod gone_readers;
 mod hints;
 mod listen;
+mod listen_proxies;
 mod local;
 mod ordinary;
 mod output_files;

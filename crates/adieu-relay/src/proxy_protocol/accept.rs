@@ -74,6 +74,18 @@ pub async fn accept(connection: &mut Connection, from: &AcceptProxy) -> Result<H
     found(connection.look_ahead(from.timeout, look).await, from.timeout)
 }
 
+/// The same as [`accept`], of a blocking connection.
+///
+/// # Errors
+///
+/// As of [`accept`].
+pub fn accept_blocking(connection: &mut adieu::Connection, from: &AcceptProxy) -> Result<Header, ProxyError> {
+    if !connection.peer_address().is_none_or(|peer| from.trusts(peer)) {
+        return Err(ProxyError::NotTrusted);
+    }
+    found(connection.look_ahead(from.timeout, look), from.timeout)
+}
+
 /// A look at what a connection begins with.
 fn look(octets: &[u8]) -> LookAhead<Result<Header, HeaderError>> {
     match read::read(octets) {

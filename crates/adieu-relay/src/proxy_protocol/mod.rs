@@ -17,7 +17,7 @@ mod read;
 mod tlv;
 mod write;
 
-pub use accept::{AcceptProxy, ProxyError, accept};
+pub use accept::{AcceptProxy, ProxyError, accept, accept_blocking};
 pub use read::{HeaderError, LONGEST, read};
 pub use tlv::{Tls, Tlv};
 

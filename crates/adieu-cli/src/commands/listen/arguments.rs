@@ -4,6 +4,7 @@ use crate::exit;
 use crate::options::access::AccessOptions;
 use crate::options::durations::{Grace, grace, limit_or_none};
 use crate::options::exchange::{Exchange, ExecRule};
+use crate::options::front::AcceptProxyOptions;
 use crate::options::reporting::Reporting;
 use crate::options::timers::Silence;
 use crate::options::tls::ListenTls;
@@ -67,7 +68,8 @@ pub(crate) struct Args {
     pub(super) output: Option<PathBuf>,
 
     /// Run this command with the shell for each connection: its stdin and stdout are the two directions. ADIEU_PEER holds the
-    /// client's address (empty for an unnamed one of a Unix socket), ADIEU_LOCAL ours
+    /// client's address (empty for an unnamed one of a Unix socket), ADIEU_LOCAL ours; with --accept-proxy they are those that the proxy
+    /// told, and ADIEU_PROXY_PEER holds the proxy's
     #[arg(short, long, value_name = "COMMAND", env = "ADIEU_EXEC", hide_env_values = true,
           value_parser = NonEmptyStringValueParser::new())]
     pub(super) exec: Option<String>,
@@ -106,6 +108,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) access: AccessOptions,
+
+    #[command(flatten)]
+    pub(super) proxies: AcceptProxyOptions,
 
     #[command(flatten)]
     pub(super) tls: ListenTls,

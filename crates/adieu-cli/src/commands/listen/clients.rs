@@ -62,6 +62,13 @@ impl Clients {
         id
     }
 
+    /// A proxy has told whose connection it is.
+    pub(super) fn introduce(&self, id: u64, peer: &Address) {
+        if let Some(client) = self.state().open.get_mut(&id) {
+            client.peer = peer.clone();
+        }
+    }
+
     /// Says that a client has connected, once.
     pub(super) fn tell(&self, id: u64, local: Option<&Address>) {
         let peer = match self.state().open.get_mut(&id) {

@@ -6,6 +6,7 @@
 mod arguments;
 mod clients;
 mod datagrams;
+mod introduced;
 mod message;
 mod observed;
 mod plan;

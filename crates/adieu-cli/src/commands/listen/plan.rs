@@ -14,6 +14,7 @@ use crate::os::{ExecStatus, command};
 use adieu::exchange::Closes;
 use adieu::tls::{Fingerprint, ServerConfig};
 use adieu::{Endpoint, ListenOptions};
+use adieu_relay::proxy_protocol::AcceptProxy;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     pub(super) is_everywhere: bool,
     /// Whose connections are served.
     pub(super) access: Access,
+    /// From whom headers of the PROXY protocol are taken.
+    pub(super) accept_proxy: Option<AcceptProxy>,
     pub(super) exchange: Exchange,
     pub(super) keep_open: bool,
     /// A client that leaves without a byte is not the one that is waited for.
@@ -114,7 +117,12 @@ impl Plan {
             ));
         }
         let access = args.access.access();
-        if !access.is_open() && matches!(endpoint, Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. }) {
+        let accept_proxy = args.proxies.accept_proxy();
+        let is_known = accept_proxy.is_some();
+        if !is_known
+            && !access.is_open()
+            && matches!(endpoint, Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. })
+        {
             return Err(NoPlan::refused(NOT_OF_A_NETWORK));
         }
         let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);
@@ -125,6 +133,7 @@ impl Plan {
             reports: args.shared.reporting.plan(if args.keep_open { Kind::Service } else { Kind::Once }),
             work,
             access,
+            accept_proxy,
             exchange: args.exchange.clone(),
             keep_open: args.keep_open,
             waits_on: waits_on(args),

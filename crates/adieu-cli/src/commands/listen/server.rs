@@ -75,7 +75,7 @@ impl Server {
         let touched = waits_on.then(|| touching.clone());
         let observed = Observed::new(plan.options.clone().interrupt(&stop), printer, touched, dump.clone());
         let closing = touching.clone();
-        let listener = filtered(listener, &plan.access, &clients);
+        let listener = filtered(listener, plan, &clients);
         let listener = listener.with_options(observed.common(), &stop).with_options_for(move |peer| {
             let id = entering.enter(peer);
             if keep_open {
@@ -107,6 +107,8 @@ impl Server {
         let serving = Serving {
             service,
             exchange: plan.exchange.clone(),
+            accept_proxy: plan.accept_proxy.clone(),
+            access: plan.access.clone(),
             dump,
             clients: Arc::clone(&clients),
             printer: Arc::clone(printer),
@@ -256,11 +258,16 @@ fn announce(plan: &Plan, endpoint: &Endpoint, printer: &Printer) {
 }
 
 /// Resets whoever is not let in.
-fn filtered(listener: Listener, access: &Access, clients: &Arc<Clients>) -> Listener {
+fn filtered(listener: Listener, plan: &Plan, clients: &Arc<Clients>) -> Listener {
+    // Whose connection it is, a proxy is still to tell.
+    let access = match &plan.accept_proxy {
+        Some(from) => Access { allow: from.trusted.clone(), deny: Vec::new() },
+        None => plan.access.clone(),
+    };
     if access.is_open() {
         return listener;
     }
-    let (access, clients) = (access.clone(), Arc::clone(clients));
+    let clients = Arc::clone(clients);
     listener.with_filter(move |peer| clients.lets_in(&access, peer))
 }
 
@@ -282,7 +289,7 @@ fn bind(
     })?;
     // Of a socket that was passed it is known only now.
     let is_unix = matches!(listener.local_endpoint(), Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. });
-    if is_unix && !plan.access.is_open() {
+    if is_unix && !plan.access.is_open() && plan.accept_proxy.is_none() {
         complain(NOT_OF_A_NETWORK);
         return Err(ExitStatus::Usage);
     }

@@ -1,6 +1,8 @@
 //! What a listener does with a connection, with what it takes open.
 
+use super::introduced::Introduced;
 use super::plan::Work;
+use crate::addresses::named;
 use crate::options::exchange::Exchange;
 use crate::os::{self, ExecStatus, Served, command};
 use crate::{dump, stdio};
@@ -79,6 +81,7 @@ impl Service {
         exchange: &Exchange,
         dump: Option<dump::Connection>,
         stop: &Interrupt,
+        told: Option<&Introduced>,
     ) -> Served {
         // Before anything is opened or started for it.
         let connection = match connection.handshake() {
@@ -89,7 +92,16 @@ impl Service {
         let output = match self {
             Self::Echo => return Served::Ended(Box::new(adieu::exchange::echo_with(connection, options))),
             Self::Command { line, policy, deadline, running } => {
-                let shell = os::shell(line);
+                let mut shell = os::shell(line);
+                if let Some(told) = told {
+                    for (name, address) in [
+                        ("ADIEU_PEER", Some(&told.client)),
+                        ("ADIEU_LOCAL", Some(&told.local)),
+                        ("ADIEU_PROXY_PEER", told.proxy.as_ref()),
+                    ] {
+                        shell.env(name, named(address).unwrap_or_default());
+                    }
+                }
                 return command::serve(connection, options, shell, *policy, *deadline, stop, running);
             }
             Self::Nowhere => Ok(Output::null()),

@@ -1,21 +1,27 @@
 //! What the thread of a connection does: it serves its client, and tells what became of it.
 
 use super::clients::Clients;
+use super::introduced::Introduced;
 use super::message::{ClientEnd, Message};
 use super::service::Service;
 use crate::dump::Dump;
+use crate::options::access::Access;
 use crate::options::exchange::Exchange;
 use crate::os::Served;
-use crate::printer::Printer;
+use crate::printer::{Printer, complain};
 use crate::{addresses, said};
 use adieu::tls::Failure;
-use adieu::{Connection, Ending, Endpoint, Interrupt, NeverConnected, Report, Role};
+use adieu::{Address, Connection, Ending, Endpoint, Interrupt, NeverConnected, Report, Role};
+use adieu_relay::proxy_protocol::{AcceptProxy, accept_blocking};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 pub(super) struct Serving {
     pub(super) service: Service,
     pub(super) exchange: Exchange,
+    /// From whom headers of the PROXY protocol are taken, and whose connections are served then.
+    pub(super) accept_proxy: Option<AcceptProxy>,
+    pub(super) access: Access,
     pub(super) dump: Option<Arc<Dump>>,
     pub(super) clients: Arc<Clients>,
     pub(super) printer: Arc<Printer>,
@@ -34,12 +40,26 @@ impl Serving {
         if self.keep_open {
             said::of_connection(id);
         }
-        self.clients.tell(id, connection.local_address());
-        let peer = connection.peer_address().cloned();
         let mut connection = connection;
+        let told = match self.introduced(id, &mut connection) {
+            Ok(told) => told,
+            Err(why) => {
+                self.clients.tell(id, connection.local_address());
+                said::about(Some(id), || complain(&format!("the client is reset: {why}")));
+                // The main thread may have gone by now, after its grace.
+                let _ = self.main.send(self.told(id, &connection.abort()));
+                return;
+            }
+        };
+        self.clients.tell(id, connection.local_address());
+        let peer = told.as_ref().map(|told| &told.client).or(connection.peer_address()).cloned();
         let message = loop {
             let dump = self.dump.as_ref().map(|dump| dump.of(id));
-            match self.service.serve(connection, &self.exchange, dump, &self.stop) {
+            let mut served = self.service.serve(connection, &self.exchange, dump, &self.stop, told.as_ref());
+            if let (Served::Ended(report), Some(told)) = (&mut served, &told) {
+                report.peer_address = Some(told.client.clone());
+            }
+            match served {
                 Served::Ended(report) if self.waits_on && left_without_a_byte(&report) => {
                     self.printer.say(&format!(
                         "{} has left without a byte; still listening (--accept-first takes the first client)",
@@ -71,6 +91,23 @@ impl Serving {
         };
         // The main thread may have gone by now, after its grace.
         let _ = self.main.send(message);
+    }
+
+    /// Takes the header of a proxy, if there is to be one. `None`: the client has connected itself, or is the proxy.
+    fn introduced(&self, id: u64, connection: &mut Connection) -> Result<Option<Introduced>, String> {
+        let Some(from) = &self.accept_proxy else { return Ok(None) };
+        let header = accept_blocking(connection, from).map_err(|error| error.to_string())?;
+        let client = header.source().or(connection.peer_address()).cloned();
+        if let Some(at) = client.as_ref().and_then(Address::socket_addr)
+            && !self.access.permits(at.ip())
+        {
+            return Err(format!("{at} is not let in (--allow, --deny)"));
+        }
+        let (Some(client), Some(local)) = (header.source().cloned(), header.destination().cloned()) else {
+            return Ok(None);
+        };
+        self.clients.introduce(id, &client);
+        Ok(Some(Introduced { client, local, proxy: connection.peer_address().cloned() }))
     }
 
     /// Reports it.

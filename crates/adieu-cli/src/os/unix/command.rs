@@ -32,9 +32,15 @@ pub(crate) fn serve(
     running: &Running,
 ) -> Served {
     let until = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+    for (name, address) in
+        [("ADIEU_PEER", connection.peer_address()), ("ADIEU_LOCAL", connection.local_address())]
+    {
+        // A proxy may have told others.
+        if command.get_envs().all(|(known, _)| known != name) {
+            command.env(name, named(address).unwrap_or_default());
+        }
+    }
     command
-        .env("ADIEU_PEER", named(connection.peer_address()).unwrap_or_default())
-        .env("ADIEU_LOCAL", named(connection.local_address()).unwrap_or_default())
         // Its own group, so that a pipeline is stopped as a whole.
         .process_group(0);
     let not_started = |connection, error| Served::NotStarted { connection: Box::new(connection), error };
