@@ -123,6 +123,10 @@ impl Relay for Program {
         self.front.clone()
     }
 
+    fn process(&self) -> Option<u32> {
+        Some(self.child.id())
+    }
+
     fn stop(mut self: Box<Self>) -> io::Result<Stopped> {
         let Some(log) = self.log.take() else {
             self.child.kill()?;

@@ -64,6 +64,11 @@ pub trait Relay: Send {
     /// Where it listens.
     fn front(&self) -> Address;
 
+    /// The number of its process, if it is one.
+    fn process(&self) -> Option<u32> {
+        None
+    }
+
     /// Stops it. It may have connections that are at their ends.
     ///
     /// # Errors

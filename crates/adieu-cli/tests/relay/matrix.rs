@@ -1,14 +1,9 @@
 //! The relay matrix, and random conversations, through `adieu relay`.
-#![cfg(unix)]
-
+use super::adieu;
 use adieu_testkit::relay::{SHAPES, Shape, matrix, program, random};
 
 /// More than a shape has cells, so all are under way at once.
 const ALL_AT_ONCE: usize = 500;
-
-fn adieu() -> &'static std::path::Path {
-    env!("CARGO_BIN_EXE_adieu").as_ref()
-}
 
 fn check(failed: &[String]) {
     assert!(failed.is_empty(), "{} do not hold:\n{}", failed.len(), failed.join("\n"));

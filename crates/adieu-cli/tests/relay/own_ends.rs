@@ -1,0 +1,62 @@
+//! Ends that are the relay's own: no upstream, a time limit, a signal. Both sides see a reset, and never an end.
+
+use super::{listener, patient, relay_to};
+use adieu_testkit::places;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+
+/// Nothing came, and then a reset.
+fn is_reset(mut stream: &TcpStream, who: &str) {
+    let mut got = Vec::new();
+    let end = stream.read_to_end(&mut got).map_err(|error| error.kind());
+    assert_eq!((got.len(), end), (0, Err(ErrorKind::ConnectionReset)), "{who}");
+}
+
+fn anywhere() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+#[test]
+fn a_client_without_an_upstream_is_reset() {
+    let (refusing, _held) = places::refusing(anywhere()).expect("loopback");
+    let (silent, _also_held) = places::unanswering(anywhere()).expect("loopback");
+    for upstream in [refusing, silent] {
+        let (relay, front, _directory) = relay_to(upstream, &["--connect-timeout", "300ms"]);
+        let client = patient(TcpStream::connect(front).expect("it listens"));
+        // What it has sent makes no difference.
+        let _ = (&client).write_all(b"request");
+        is_reset(&client, "the client");
+        let told = relay.stop().expect("it ends").told.expect("it has a log");
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].ending, "no_connection", "{told:?}");
+    }
+}
+
+#[test]
+fn two_silent_sides_are_reset_after_the_idle_time() {
+    let (upstream, address) = listener();
+    let (relay, front, _directory) = relay_to(address, &["--idle-timeout", "200ms"]);
+    let client = patient(TcpStream::connect(front).expect("it listens"));
+    let server = patient(upstream.accept().expect("the relay connects").0);
+    is_reset(&client, "the client");
+    is_reset(&server, "the upstream program");
+    let told = relay.stop().expect("it ends").told.expect("it has a log");
+    assert_eq!(told[0].ending, "timed_out", "{told:?}");
+}
+
+#[test]
+fn a_relay_that_is_killed_resets_both_sides() {
+    let (upstream, address) = listener();
+    let (relay, front, _directory) = relay_to(address, &[]);
+    let mut client = patient(TcpStream::connect(front).expect("it listens"));
+    let mut server = patient(upstream.accept().expect("the relay connects").0);
+    // They are joined.
+    client.write_all(b"x").expect("taken");
+    server.read_exact(&mut [0]).expect("passed on");
+    server.write_all(b"x").expect("taken");
+    client.read_exact(&mut [0]).expect("passed on");
+    // SIGKILL.
+    drop(relay);
+    is_reset(&client, "the client");
+    is_reset(&server, "the upstream program");
+}
