@@ -6,6 +6,7 @@ use adieu::Endpoint;
 use adieu_relay::{Closed, Drained, Handle, Relay, RelayConfig, RelayEvent, Upstream};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -130,7 +131,19 @@ pub(crate) fn is_reset(mut client: &TcpStream) -> bool {
 
 /// Nobody listens there: it was bound and let go.
 pub(crate) fn refused() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+    TcpListener::bind((own_address(), 0)).and_then(|listener| listener.local_addr()).expect("a port")
+}
+
+/// A loopback address that no other test has, where a system has more than one: a port there that was let go is not given to
+/// somebody else.
+fn own_address() -> Ipv4Addr {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST;
+    }
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Ipv4Addr::new(127, high | 0x80, low, count.clamp(1, 254))
 }
 
 /// Waits until this is so.
