@@ -5,7 +5,7 @@ use crate::{Server, adieu, run, text, until};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 /// Serves each client with this byte and its own back, and ends when the client does.
@@ -110,6 +110,13 @@ fn a_file_that_is_right_is_said_to_be_and_one_that_is_wrong_says_where() {
     assert!(said.contains("line 4: it listens where the relay of line 1 does"), "{said}");
     let missing = run(&["relay", "--check", "--config", "/nonexistent/relay.toml"], b"");
     assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
+}
+
+#[test]
+fn the_example_is_right() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd/relay-example.toml");
+    let output = run(&["relay", "--check", "--config", example.to_str().expect("a text")], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
 #[test]
