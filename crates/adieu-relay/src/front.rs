@@ -97,6 +97,9 @@ impl Front {
     }
 }
 
+/// How much of what the proxy before us said is passed on, in octets: a header must fit into the buffer of a new socket.
+const MOST: usize = 2048;
+
 /// What is known of a client beside its address: first what we know ourselves, then what the proxy before us said of the rest.
 fn told(greeting: &Greeting, tls: Option<Negotiated<'_>>, id: u64) -> Vec<Tlv> {
     let mut all = Vec::new();
@@ -110,7 +113,8 @@ fn told(greeting: &Greeting, tls: Option<Negotiated<'_>>, id: u64) -> Vec<Tlv> {
         all.push(described(tls).to_tlv());
     }
     for tlv in greeting.header.iter().flat_map(|header| &header.tlvs) {
-        if all.iter().all(|own| own.kind != tlv.kind) {
+        let length: usize = all.iter().map(|tlv: &Tlv| tlv.value.len()).sum();
+        if all.iter().all(|own| own.kind != tlv.kind) && length + tlv.value.len() <= MOST {
             all.push(tlv.clone());
         }
     }

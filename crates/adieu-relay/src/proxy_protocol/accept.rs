@@ -1,7 +1,8 @@
 //! Taking the header that a proxy sends first.
 
 use super::Header;
-use super::read::{self, HeaderError};
+use super::error::HeaderError;
+use super::read;
 use adieu::tokio::Connection;
 use adieu::{Address, LookAhead, LookAheadError};
 use ipnet::IpNet;

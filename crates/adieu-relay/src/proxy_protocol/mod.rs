@@ -13,12 +13,14 @@
 
 mod accept;
 mod crc32c;
+mod error;
 mod read;
 mod tlv;
 mod write;
 
 pub use accept::{AcceptProxy, ProxyError, accept, accept_blocking};
-pub use read::{HeaderError, LONGEST, read};
+pub use error::HeaderError;
+pub use read::{LONGEST, read};
 pub use tlv::{Tls, Tlv};
 
 use adieu::Address;

@@ -1,7 +1,7 @@
 //! The TLVs of a header of version 2: what a proxy knows of a connection beside its addresses.
 
 use super::crc32c::crc32c;
-use super::read::HeaderError;
+use super::error::HeaderError;
 
 /// The length of a TLV without its value: its kind, and the length of the value.
 const PREFIX: usize = 3;
