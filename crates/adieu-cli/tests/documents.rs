@@ -89,7 +89,9 @@ impl Server {
 
 /// Without what differs from run to run.
 fn settled(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = text.lines().map(settled_line).collect();
+    // How many were still open when it was stopped is chance.
+    let of_the_run = |line: &&str| !line.contains(": stopped by SIGTERM; ");
+    let mut lines: Vec<String> = text.lines().filter(of_the_run).map(settled_line).collect();
     if text.contains('│') {
         lines.sort();
     }
@@ -101,13 +103,14 @@ fn settled(text: &str) -> Vec<String> {
 
 fn settled_line(line: &str) -> String {
     let words = line.trim_end_matches('\r').split_whitespace().map(|word| {
-        match without_colon(word).rsplit_once(':') {
+        match without_mark(word).rsplit_once(':') {
             Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
                 format!("{host}:PORT")
             }
             _ if word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
                 "TIME".to_owned()
             }
+            _ if humantime::parse_rfc3339(word).is_ok() => "TIME".to_owned(),
             _ if word.strip_prefix('(').is_some_and(|time| time.parse::<f64>().is_ok()) => "(TIME".to_owned(),
             _ => word.to_owned(),
         }
@@ -116,8 +119,8 @@ fn settled_line(line: &str) -> String {
 }
 
 /// An address may be followed by what is said of it.
-fn without_colon(word: &str) -> &str {
-    word.strip_suffix(':').unwrap_or(word)
+fn without_mark(word: &str) -> &str {
+    word.strip_suffix([':', ',']).unwrap_or(word)
 }
 
 /// A block's commands, each with what it must print.
