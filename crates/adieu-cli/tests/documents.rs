@@ -185,6 +185,11 @@ fn the_readme_shows_what_comes_out() {
 }
 
 #[test]
+fn the_page_of_the_relay_shows_what_comes_out() {
+    assert!(check(include_str!("../../../docs/relay.md")) >= 3);
+}
+
+#[test]
 fn the_page_of_faults_shows_what_comes_out() {
     assert!(check(include_str!("../../../docs/faults.md")) >= 6);
 }
