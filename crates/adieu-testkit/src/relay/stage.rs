@@ -11,7 +11,7 @@ use super::shape::{Shape, Wire};
 use adieu_peer::tls::peer::{Address, Setup};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, Connection as Session, ServerConnection};
-use socket2::{Domain, SockAddr, Type};
+use socket2::{Domain, Type};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
@@ -181,7 +181,7 @@ async fn connect(to: &Address, receive_buffer: Option<usize>) -> io::Result<Stre
             if let Some(size) = receive_buffer {
                 socket.set_recv_buffer_size(size)?;
             }
-            socket.connect(&SockAddr::unix(path)?)?;
+            socket.connect(&socket2::SockAddr::unix(path)?)?;
             socket.set_nonblocking(true)?;
             Ok(Stream::Unix(tokio::net::UnixStream::from_std(socket.into())?))
         }
