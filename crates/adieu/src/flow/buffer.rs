@@ -15,6 +15,8 @@ pub(crate) struct Buffer {
     capacity: usize,
     /// The bytes that came filled it.
     was_full: bool,
+    /// How large it was before it [rested](Self::rest).
+    rested: usize,
 }
 
 impl Buffer {
@@ -25,7 +27,7 @@ impl Buffer {
     /// One that holds at most `capacity` bytes, which is not 0, and never more than is of use.
     pub(crate) fn of(capacity: usize) -> Self {
         let capacity = capacity.min(CAPACITY);
-        Self { bytes: Box::default(), start: 0, end: 0, capacity, was_full: true }
+        Self { bytes: Box::default(), start: 0, end: 0, capacity, was_full: true, rested: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -38,6 +40,9 @@ impl Buffer {
 
     /// Where the next bytes go.
     pub(crate) fn room(&mut self) -> &mut [u8] {
+        if self.bytes.is_empty() && self.rested > 0 {
+            self.bytes = pool::take(self.rested);
+        }
         // Only an empty one grows, so nothing is copied.
         if self.was_full && self.is_empty() && self.bytes.len() < self.capacity {
             let capacity = (self.bytes.len() * 4).max(FIRST).min(self.capacity);
@@ -46,6 +51,15 @@ impl Buffer {
             self.was_full = false;
         }
         &mut self.bytes[self.end..]
+    }
+
+    /// Nothing is expected soon: an empty one gives its memory to whoever on this thread needs some next.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn rest(&mut self) {
+        if self.is_empty() && !self.bytes.is_empty() {
+            self.rested = self.bytes.len();
+            pool::give(std::mem::take(&mut self.bytes));
+        }
     }
 
     /// `n` bytes were put into the room.
@@ -66,6 +80,39 @@ impl Buffer {
             self.start = 0;
             self.end = 0;
         }
+    }
+}
+
+/// The buffers of a thread that nobody uses: what thousands of connections share that are mostly silent. What one of them has held is
+/// overwritten before it is looked at.
+mod pool {
+    use std::cell::RefCell;
+
+    /// How many are kept.
+    #[cfg(feature = "tokio")]
+    const KEPT: usize = 8;
+
+    thread_local! {
+        static FREE: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// One of this size.
+    pub(super) fn take(size: usize) -> Box<[u8]> {
+        let kept = FREE.with_borrow_mut(|free| {
+            let place = free.iter().position(|bytes| bytes.len() == size)?;
+            Some(free.swap_remove(place))
+        });
+        kept.unwrap_or_else(|| vec![0; size].into_boxed_slice())
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn give(bytes: Box<[u8]>) {
+        FREE.with_borrow_mut(|free| {
+            if free.len() == KEPT {
+                free.remove(0);
+            }
+            free.push(bytes);
+        });
     }
 }
 
@@ -118,5 +165,23 @@ mod tests {
             buffer.consume(n);
         }
         assert_eq!(buffer.room().len(), CAPACITY);
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn one_that_rests_has_no_memory_and_the_same_room_afterwards() {
+        let mut buffer = Buffer::new();
+        buffer.room()[..2].copy_from_slice(b"ab");
+        buffer.fill(2);
+        buffer.rest();
+        assert_eq!(buffer.filled(), b"ab", "what it holds it keeps");
+        buffer.consume(2);
+        buffer.rest();
+        assert!(buffer.bytes.is_empty() && buffer.has_room());
+        let room = buffer.room();
+        assert_eq!(room.len(), FIRST);
+        room[..2].copy_from_slice(b"cd");
+        buffer.fill(2);
+        assert_eq!(buffer.filled(), b"cd");
     }
 }

@@ -223,6 +223,12 @@ impl Flow {
         }
     }
 
+    /// Nothing can be done now: what is not needed meanwhile is given back.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn rest(&mut self) {
+        self.buffer.rest();
+    }
+
     fn throw_away(&mut self) {
         self.buffer.consume(self.buffer.filled().len());
         self.direct = None;

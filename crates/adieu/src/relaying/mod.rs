@@ -162,6 +162,13 @@ impl Relay {
         self.nap
     }
 
+    /// Nothing can be done now, for either direction.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn rest(&mut self) {
+        self.a_to_b.rest();
+        self.b_to_a.rest();
+    }
+
     /// Whether what each connection gives goes on a direct way.
     pub(crate) fn are_direct(&self) -> [bool; 2] {
         [self.a_to_b.is_direct(), self.b_to_a.is_direct()]

@@ -81,6 +81,7 @@ fn poll(relay: &mut Relay, a: &mut Side, b: &mut Side, nap: &mut Nap, cx: &mut C
             let [of_a, of_b] = relay.waiting(&mut a.inner.peer, &mut b.inner.peer);
             // Both are to wake us.
             if !(a.has_news(cx, of_a) | b.has_news(cx, of_b) | nap.is_over(relay.nap(), cx)) {
+                relay.rest();
                 return Poll::Pending;
             }
         }
