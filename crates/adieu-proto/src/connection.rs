@@ -33,6 +33,8 @@ pub struct Connection {
     input: InputHalf,
     /// Whether our output took everything is told after the peer's end, and our FIN waits for that.
     output_end_awaited: bool,
+    /// It is one side of a relay: our input and our output are another connection.
+    is_relayed: bool,
     /// Our sending side was kept open for a silent peer for long enough.
     peer_grace_over: bool,
     /// The grace of our input once it has given a byte, if it has another one before.
@@ -70,6 +72,7 @@ impl Connection {
             receive: ReceiveHalf::Open,
             input: InputHalf::Open,
             output_end_awaited: false,
+            is_relayed: false,
             peer_grace_over: false,
             fin_hold: None,
             owes: false,
@@ -402,7 +405,8 @@ impl Connection {
     ///
     /// So a silence is the peer's, and never that of an input of ours. It is no end either: an input that is silent for
     /// [`Config::input_grace`] is given up. [`Config::idle_timeout`], unless it is `None`, and [`Config::flush_timeout`] are
-    /// set anew. Whether the output took everything is told with [`Connection::handle_output_ended`].
+    /// set anew. Whether the output took everything is told with [`Connection::handle_output_ended`]. If it is stopped before the
+    /// peer has ended, by a time limit or an interrupt, it is aborted, also after our FIN: what the peer still sends goes nowhere.
     pub fn join_relay(&mut self, now: Time, idle_timeout: Option<Duration>, flush_timeout: Duration) {
         let config = &mut self.config;
         config.input_silence = InputSilence::Peers;
@@ -411,6 +415,7 @@ impl Connection {
         config.peer_grace = None;
         config.idle_timeout = idle_timeout.or(config.idle_timeout);
         config.flush_timeout = flush_timeout;
+        self.is_relayed = true;
         self.await_output_end();
         self.handle_close(now);
     }

@@ -240,6 +240,12 @@ impl Connection {
                 Ending::TimedOut { timer: Timer::Idle } if self.config.idle_ends && self.is_all_sent() => {
                     false
                 }
+                // Nobody takes what the peer still sends, and nobody else would tell it.
+                Ending::Interrupted { .. } | Ending::TimedOut { .. } | Ending::Indeterminate { .. }
+                    if self.is_relayed && self.receive == ReceiveHalf::Open =>
+                {
+                    true
+                }
                 // The peer is still sending to an output that is broken: it shall not believe that all of it arrived.
                 Ending::LocalFailure { .. } if self.receive == ReceiveHalf::Open => true,
                 // The peer shall not believe that what it still sends arrives, and what it does not acknowledge is not kept.

@@ -53,6 +53,11 @@ impl<H: Handle> Peer<H> {
 
     /// The connection that it is relayed to is cut. What still comes from there is delivered.
     pub(crate) fn other_side_cut(&mut self) {
+        if !self.link.core.is_leaving() {
+            // What was acknowledged before the cut is no progress after it.
+            self.link.core.request_sample();
+            self.link.act();
+        }
         let now = self.link.now();
         self.link.core.handle_other_side_cut(now);
     }

@@ -225,3 +225,34 @@ fn the_idle_timeout_of_a_relay_counts_the_silence_of_each_peer() {
         assert_eq!(c.poll_timeout(), expected.map(ms), "{its_own:?} {relays:?}");
     }
 }
+
+#[test]
+fn a_side_that_is_stopped_after_our_fin_is_aborted_unless_its_peer_has_ended() {
+    let interrupted = Ending::Interrupted { signal: Signal::Terminate };
+    let timed_out = Ending::TimedOut { timer: Timer::Idle };
+    for (by_silence, peer_ended, ending, last) in [
+        (false, false, interrupted, Action::Abort),
+        (true, false, timed_out, Action::Abort),
+        (false, true, interrupted, Action::Close),
+    ] {
+        let config = Config { dead_peer: None, idle_timeout: Some(ms(30)), ..Config::default() };
+        let mut c = relayed(config, 0, 0);
+        c.join_relay(ms(1), None, ms(20));
+        c.handle_input_eof();
+        assert_eq!(c.poll_action(), Some(Action::ShutdownSend));
+        c.handle_shutdown(ms(2), Ok(()));
+        if peer_ended {
+            c.handle_eof(ms(3));
+        }
+        if by_silence {
+            c.handle_waiting(ms(3), RECEIVING);
+            time_out(&mut c, ms(40), RECEIVING);
+            assert_eq!(c.poll_action(), Some(Action::Sample));
+            c.handle_sample(ms(40), clear(1));
+        } else {
+            c.handle_interrupt(ms(40), Signal::Terminate);
+        }
+        let (ended, _, by) = end(&mut c, ms(40));
+        assert_eq!((ended, by), (ending, last));
+    }
+}
