@@ -14,6 +14,18 @@ use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How long a second signal leaves for cutting what is open, and for the log of it.
+const FOR_THE_LAST_LINES: Duration = Duration::from_millis(500);
+
+/// The signals that have come.
+#[derive(Default)]
+struct Heard {
+    first: OnceLock<Signal>,
+    /// It lets nothing finish any more.
+    second: OnceLock<Signal>,
+}
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
     if plan.is_check {
@@ -58,8 +70,8 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         None => None,
     };
     let handle = relay.handle();
-    let stopped_by = match heed_signals(&handle, &printer, file) {
-        Ok(stopped_by) => stopped_by,
+    let heard = match heed_signals(&handle, &printer, file) {
+        Ok(heard) => heard,
         Err(error) => return failed(&format!("cannot wait for signals: {}", describe_error(&error))),
     };
     if let (Some(path), Some(endpoint)) = (&port_file, endpoints.first())
@@ -83,10 +95,14 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Ok(drained) => drained,
         Err(error) => return failed(&error.to_string()),
     };
-    let signal = stopped_by.get().copied().unwrap_or(Signal::Terminate);
+    let signal = heard.first.get().copied().unwrap_or(Signal::Terminate);
     let status = conclude(&drained, signal, &printer);
     let is_logged = told.log.as_ref().is_none_or(Log::finish);
-    match printer.finish(status) {
+    let status = printer.finish(status);
+    if let Some(second) = heard.second.get() {
+        return ExitStatus::of_signal(*second);
+    }
+    match status {
         ExitStatus::Success if !is_logged => ExitStatus::LocalFailure,
         status => status,
     }
@@ -107,22 +123,22 @@ fn cannot_listen(error: &ListenError, format: ReportFormat, printer: &Printer) -
     printer.report_with(&report, hints::for_listening(asked, error))
 }
 
-/// From here on signals are heeded: the first shuts the relay down, a second exits at once, SIGUSR1 lists what is open, and SIGHUP
-/// reads the file anew, if there is one. Gives the first, once it has come.
-fn heed_signals(
-    handle: &Handle,
-    printer: &Arc<Printer>,
-    file: Option<PathBuf>,
-) -> io::Result<Arc<OnceLock<Signal>>> {
-    let stopped_by: Arc<OnceLock<Signal>> = Arc::default();
-    let (stopping, noted) = (handle.clone(), Arc::clone(&stopped_by));
+/// From here on signals are heeded: the first shuts the relay down, a second cuts what is open and exits, SIGUSR1 lists what is
+/// open, and SIGHUP reads the file anew, if there is one. Gives those that have come.
+fn heed_signals(handle: &Handle, printer: &Arc<Printer>, file: Option<PathBuf>) -> io::Result<Arc<Heard>> {
+    let heard: Arc<Heard> = Arc::default();
+    let (stopping, noted) = (handle.clone(), Arc::clone(&heard));
     let saying = Arc::clone(printer);
     let stop = move |signal: Signal, is_later: bool| {
         if is_later {
+            let _ = noted.second.set(signal);
+            // Whoever is cut has his line in the log, if that is written at once.
+            stopping.shutdown(Duration::ZERO);
+            std::thread::sleep(FOR_THE_LAST_LINES);
             std::process::exit(ExitStatus::of_signal(signal).number().into());
         }
         // The first is the only one that gets here.
-        let _ = noted.set(signal);
+        let _ = noted.first.set(signal);
         stopping.shutdown(None);
         let open = stopping.connections().len();
         if open > 0 {
@@ -145,7 +161,7 @@ fn heed_signals(
             said::about(Some(connection.id), || answer(&open::in_words(connection)));
         }
     })?;
-    Ok(stopped_by)
+    Ok(heard)
 }
 
 /// Goes on with what the file says now. If that cannot be had, what is wrong is said, and everything stays as it is.
