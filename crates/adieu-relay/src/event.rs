@@ -269,6 +269,7 @@ impl Closed {
                 Some(RelaySide::Upstream) => report.b.ending(),
                 _ => report.a.ending(),
             },
+            Outcome::NotJoined { client, why: NoPair::NoUpstream(_) } if has_reset(client) => client.ending(),
             Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => match tried.last() {
                 // We were stopped while we connected.
                 Some((_, UpstreamError::Connect(error))) if *error.cause() == ConnectCause::Interrupted => {
@@ -289,7 +290,9 @@ impl Closed {
     pub fn cut_at(&self) -> Option<RelaySide> {
         let report = match &self.outcome {
             Outcome::Relayed(report) => report,
-            Outcome::NotJoined { why: NoPair::NoUpstream(_), .. } => return Some(RelaySide::Upstream),
+            Outcome::NotJoined { client, why: NoPair::NoUpstream(_) } if !has_reset(client) => {
+                return Some(RelaySide::Upstream);
+            }
             Outcome::NotJoined { .. } => return Some(RelaySide::Client),
         };
         let [client, upstream] = [&report.a, &report.b].map(began_to_fail_after);
@@ -316,12 +319,21 @@ impl Closed {
     }
 }
 
+/// Whether a client reset its connection itself, before we could.
+fn has_reset(client: &Report) -> bool {
+    client.ending() == (Ending::Reset { by: Side::Peer })
+}
+
 /// One sentence: how it ended and on which side, then what became of each direction.
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (report, side) = match &self.outcome {
-            Outcome::NotJoined { why: NoPair::NoUpstream(tried), .. } => {
-                f.write_str("no connection to an upstream, so the client was reset")?;
+            Outcome::NotJoined { client, why: NoPair::NoUpstream(tried) } => {
+                f.write_str(if has_reset(client) {
+                    "reset by the client before an upstream was connected to"
+                } else {
+                    "no connection to an upstream, so the client was reset"
+                })?;
                 return tried.iter().try_for_each(|(_, error)| write!(f, "; {error}"));
             }
             Outcome::NotJoined { why: NoPair::NoHeader(why), .. } => {

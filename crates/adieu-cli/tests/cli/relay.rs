@@ -1,6 +1,7 @@
 //! `adieu relay`: what passes, what each side sees of the other's end, and what the log says of it.
 
 use crate::{BOUND, Server, adieu, ask, run, text, until};
+use adieu_testkit::places;
 use adieu_testkit::schema::Schema;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -182,6 +183,22 @@ fn an_upstream_that_does_not_answer_in_time_resets_the_client() {
     assert_eq!(
         facts(&relay.line(), ["ending", "upstream_ending"]),
         ["no_connection", "timed_out"].map(Value::from)
+    );
+}
+
+#[test]
+fn a_client_that_resets_before_its_upstream_answers_began_the_end() {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let (address, _held) = places::unanswering(any).expect("a full backlog");
+    let relay = Relay::start(&[&address.to_string()], &["--connect-timeout", "200ms"]);
+    // It is gone before it is accepted.
+    relay.server.signal(Signal::STOP);
+    reset(relay.server.connect());
+    relay.server.signal(Signal::CONT);
+    let names = ["ending", "by", "client_reset_by", "upstream_ending", "ended_first"];
+    assert_eq!(
+        facts(&relay.line(), names),
+        ["reset", "client", "client", "timed_out", "client"].map(Value::from)
     );
 }
 

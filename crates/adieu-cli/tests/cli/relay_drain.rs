@@ -65,7 +65,7 @@ fn a_half_closed_pair_that_is_cut_is_reset_on_both_sides() {
     for options in [["--grace", "0s"], ["--idle-timeout", "300ms"]] {
         for client_ended in [true, false] {
             let (listener, address) = upstream();
-            let mut relay = Relay::start(&[&address], &options);
+            let relay = Relay::start(&[&address], &options);
             let client = relay.server.connect();
             let server = accept(&listener);
             let (mut ended, mut other) = if client_ended { (client, server) } else { (server, client) };
