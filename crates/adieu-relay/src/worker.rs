@@ -21,9 +21,11 @@ const REST: Duration = Duration::from_millis(100);
 
 /// Who shares its port with others listens on until nobody has come for this long: a handshake that has begun takes a round trip,
 /// and a second more if its last segment is lost.
+#[cfg(unix)]
 const QUIET: Duration = Duration::from_millis(300);
 
 /// And no longer than this.
+#[cfg(unix)]
 const LAST_CALL: Duration = Duration::from_secs(3);
 
 /// How long connections that were cut may take to end.

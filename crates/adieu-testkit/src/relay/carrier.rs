@@ -88,8 +88,10 @@ pub(super) struct Carrier {
 
 impl Carrier {
     pub(super) fn new(stream: Stream, session: Option<Session>) -> io::Result<Self> {
-        if let Stream::Tcp(stream) = &stream {
-            stream.set_nodelay(true)?;
+        match &stream {
+            Stream::Tcp(stream) => stream.set_nodelay(true)?,
+            #[cfg(unix)]
+            Stream::Unix(_) => {}
         }
         let session = session.map(|mut session| {
             session.set_buffer_limit(Some(TLS_HELD));
