@@ -382,6 +382,20 @@ fn what_a_server_answers_can_be_asked_for() {
 }
 
 #[test]
+fn with_v_the_answer_that_matches_is_shown() {
+    let greet = |mut stream: TcpStream| stream.write_all(b"SSH-2.0-x\r\n").expect("it receives");
+    for (words, is_shown) in [(&["-v", "--expect", "^SSH"][..], true), (&["--expect", "^SSH"], false)] {
+        let (address, server) = serving(greet);
+        let output = run(&[&["check", &address], words].concat(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let line = format!(r#"{address}: the answer matches --expect: "SSH-2.0-x\r\n""#);
+        assert_eq!(said.contains(&line), is_shown, "{said}");
+        server.join().expect("it does not panic");
+    }
+}
+
+#[test]
 fn an_answer_without_end_is_looked_at_for_a_while_only() {
     let (address, server) = serving(|mut stream| {
         // Until the client has gone.

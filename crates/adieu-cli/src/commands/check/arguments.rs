@@ -47,7 +47,7 @@ If a command follows and all endpoints are open, the exit status is the command'
 #[command(after_long_help = AFTER,
     mut_arg("report", |arg| arg.help("How to print the results; with \"json\" one object a line, described by docs/check.schema.json, and all of stderr is JSON too [default: text]")),
     mut_arg("report_file", |arg| arg.help("Write the results to this file instead, replacing what it had; a name that ends in .json makes JSON the default format")),
-    mut_arg("verbose", |arg| arg.help("Tell each step of each attempt on stderr, and why an attempt failed")),
+    mut_arg("verbose", |arg| arg.help("Tell each step of each attempt on stderr, the answer that matched --expect, and why an attempt failed")),
     mut_arg("quiet", |arg| arg.help("Print only the endpoints that are not open, and no summary; --report none prints nothing")))]
 pub(crate) struct Args {
     /// What to check

@@ -191,8 +191,8 @@ fn work(board: &Board, attempts: &Arc<Attempts>, targets: &Targets, verbose: boo
         let mut is_told = false;
         let planned = Planned { endpoint: &endpoint, group, at: planned, until: board.until() };
         attempts.make(&planned, |outcome| {
-            if verbose && !outcome.is_open() {
-                failed(&endpoint, &outcome);
+            if verbose {
+                explain(&endpoint, &outcome);
             }
             is_told = true;
             board.tell(place, Some(outcome));
@@ -231,11 +231,17 @@ fn step(endpoint: &Endpoint, at: Duration, event: &Event<'_>) {
     }
 }
 
-/// Tells of an attempt that failed, all that is known.
-fn failed(endpoint: &Endpoint, outcome: &Outcome) {
-    let detail = outcome.facts.as_ref().and_then(|facts| facts.detail.as_deref());
-    let why = detail.map_or_else(String::new, |detail| format!(": {detail}"));
-    let text = format!("{endpoint}: {}{why}", outcome.state.words());
+/// Tells which answer matched `--expect`, or all that is known of an attempt that failed.
+fn explain(endpoint: &Endpoint, outcome: &Outcome) {
+    let facts = outcome.facts.as_deref();
+    let text = if outcome.is_open() {
+        let Some(received) = facts.and_then(|facts| facts.received.as_deref()) else { return };
+        format!("{endpoint}: the answer matches --expect: \"{received}\"")
+    } else {
+        let detail = facts.and_then(|facts| facts.detail.as_deref());
+        let why = detail.map_or_else(String::new, |detail| format!(": {detail}"));
+        format!("{endpoint}: {}{why}", outcome.state.words())
+    };
     if said::is_json() {
         said::Happened::new("note", &text).say();
     } else {
