@@ -41,6 +41,9 @@ pub(crate) struct Waiting {
 /// How long somebody at a terminal waits before he is told for what.
 const A_MOMENT: Duration = Duration::from_secs(3);
 
+/// How somebody who types what is sent ends it.
+const YOUR_END: &str = if cfg!(windows) { "Ctrl-Z and Enter end your side" } else { "Ctrl-D ends your side" };
+
 impl Waiting {
     /// `None`: there is no thread for it.
     fn new(say: impl FnOnce() + Send + 'static) -> Option<Self> {
@@ -395,8 +398,7 @@ impl Printer {
         let endpoint = endpoint.to_string();
         let address = named(peer).filter(|address| !endpoint.ends_with(address.as_str()));
         let address = address.map_or_else(String::new, |address| format!(" at {address}"));
-        let keys = if cfg!(windows) { "Ctrl-Z and Enter end" } else { "Ctrl-D ends" };
-        self.say(&format!("connected to {endpoint}{address}; {keys} your side"));
+        self.say(&format!("connected to {endpoint}{address}; {YOUR_END}"));
     }
 
     /// Says who has connected.
@@ -406,16 +408,24 @@ impl Printer {
 
     /// Says from where somebody has connected, and where to.
     pub(crate) fn connected_from(&self, peer: Option<&Address>, local: Option<&Address>) {
+        self.came(peer, local, &format!("connection from {}", peer_name(peer)));
+    }
+
+    /// Says it to a person who types what is sent, with how to end it.
+    pub(crate) fn connected_from_to_typist(&self, peer: Option<&Address>, local: Option<&Address>) {
+        self.came(peer, local, &format!("connection from {}; {YOUR_END}", peer_name(peer)));
+    }
+
+    fn came(&self, peer: Option<&Address>, local: Option<&Address>, text: &str) {
         let Some(_held) = self.speaks() else { return };
-        let text = format!("connection from {}", peer_name(peer));
         let (peer, local) = (named(peer), named(local));
         if said::is_json() {
-            let happened = Happened::new("connection", &text);
+            let happened = Happened::new("connection", text);
             Happened { peer_address: peer.as_deref(), local_address: local.as_deref(), ..happened }.say();
         } else if let (Kind::Service, Some(id)) = (self.kind, said::connection()) {
             said::text(Style::Plain, &format!("{} #{id} {text}", said::now()));
         } else {
-            said::text(Style::Plain, &text);
+            said::text(Style::Plain, text);
         }
     }
 

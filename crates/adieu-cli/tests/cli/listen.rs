@@ -1,10 +1,13 @@
 //! `adieu listen`: services, keep-open, signals.
 
-use crate::{Server, ask, run, text};
+use crate::cuts::terminal;
+use crate::{Server, adieu, ask, run, text};
 use adieu_testkit::places;
 use rustix::process::Signal;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
+use std::process::Stdio;
 
 #[cfg(target_os = "linux")]
 use rustix::process::Resource;
@@ -552,4 +555,35 @@ fn a_command_finds_both_addresses_in_its_variables() {
     let output = run(&["connect", "-q", &endpoint], b"");
     assert_eq!(text(&output.stdout), format!("|{endpoint}"), "the client has no name");
     assert_eq!(server.finish().0.code(), Some(0));
+}
+
+#[test]
+fn a_person_is_told_how_to_end_the_side_that_is_typed() {
+    for (words, are_typed) in [(&[][..], true), (&["--echo"], false), (&["--recv-only"], false)] {
+        let (master, slave) = terminal(true);
+        let mut child = adieu(&[&["listen", "127.0.0.1:0"], words].concat())
+            .env("TERM", "dumb")
+            .stdin(slave.try_clone().expect("it is open"))
+            .stdout(Stdio::null())
+            .stderr(slave)
+            .spawn()
+            .expect("the built binary starts");
+        let mut keys = File::from(master.try_clone().expect("it is open"));
+        let mut said = BufReader::new(File::from(master)).lines().map_while(Result::ok);
+        let listening = said.next().expect("it listens");
+        let address = listening.trim_end().strip_prefix("adieu: listening on ").expect("it says where");
+        let mut client = TcpStream::connect(address).expect("it listens");
+        let from = client.local_addr().expect("connected");
+        let end = if are_typed { "; Ctrl-D ends your side" } else { "" };
+        let line = said.next().expect("it is told of the client");
+        assert_eq!(line.trim_end(), format!("adieu: connection from {from}{end}"), "{words:?}");
+        if are_typed {
+            // As it says.
+            keys.write_all(b"\x04").expect("it is ours");
+            assert_eq!(client.read(&mut [0; 1]).expect("an end"), 0);
+        }
+        client.shutdown(Shutdown::Write).expect("connected");
+        assert_eq!(client.read(&mut [0; 1]).expect("an end"), 0);
+        assert!(child.wait().expect("it can be waited for").success(), "{words:?}");
+    }
 }

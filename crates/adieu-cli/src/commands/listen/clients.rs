@@ -17,6 +17,8 @@ const REST: Duration = Duration::from_millis(100);
 
 pub(super) struct Clients {
     printer: Arc<Printer>,
+    /// A person types what they are sent.
+    are_typed_to: bool,
     state: Mutex<State>,
 }
 
@@ -45,8 +47,8 @@ struct Client {
 }
 
 impl Clients {
-    pub(super) fn new(printer: &Arc<Printer>) -> Self {
-        Self { printer: Arc::clone(printer), state: Mutex::default() }
+    pub(super) fn new(printer: &Arc<Printer>, are_typed_to: bool) -> Self {
+        Self { printer: Arc::clone(printer), are_typed_to, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,7 +80,11 @@ impl Clients {
             }
             _ => return,
         };
-        self.printer.connected_from(Some(&peer), local);
+        if self.are_typed_to {
+            self.printer.connected_from_to_typist(Some(&peer), local);
+        } else {
+            self.printer.connected_from(Some(&peer), local);
+        }
     }
 
     /// A client has ended. `has_left`: without a byte having passed, and it does not count.

@@ -14,7 +14,7 @@ use crate::options::access::Access;
 use crate::options::reporting::ReportFormat;
 use crate::os::{self, command};
 use crate::printer::{Printer, complain};
-use crate::{hints, said};
+use crate::{hints, said, stdio};
 use adieu::{
     Drained, Ending, Endpoint, Interrupt, ListenError, Listener, NeverConnected, Role, ServerEvent,
     ServerHandle, Side, Signal, describe_error,
@@ -69,7 +69,11 @@ impl Server {
                 fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
             })?;
         }
-        let clients = Arc::new(Clients::new(printer));
+        let are_typed_to = printer.is_on_terminal()
+            && service.reads_stdin()
+            && !plan.exchange.recv_only
+            && stdio::stdin_is_terminal();
+        let clients = Arc::new(Clients::new(printer, are_typed_to));
         let (entering, to_main) = (Arc::clone(&clients), sender.clone());
         let touching = Handle::default();
         let touched = waits_on.then(|| touching.clone());
