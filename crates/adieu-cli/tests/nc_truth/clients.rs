@@ -246,7 +246,9 @@ fn openbsds_v_tells_of_tls_and_of_the_certificate() {
         for line in [
             &format!("TLS handshake negotiated TLSv1.3/TLS_AES_256_GCM_SHA384 with host {host}\n"),
             &format!("Peer name: {name}\n"),
-            "Subject: ",
+            "Subject: /CN=",
+            "Issuer: /CN=",
+            "Valid From: ",
             "Valid Until: ",
             "Cert Hash: SHA256:",
         ] {

@@ -12,6 +12,8 @@ pub(crate) struct TlsFacts {
     pub(crate) alpn: Option<String>,
     pub(crate) trust: Option<Trust>,
     pub(crate) peer_subject: Option<String>,
+    pub(crate) peer_issuer: Option<String>,
+    pub(crate) peer_not_before: Option<String>,
     pub(crate) peer_not_after: Option<String>,
     pub(crate) peer_sha256: Option<String>,
     pub(crate) alert: Option<Alert>,
@@ -37,6 +39,12 @@ pub struct Negotiated<'a> {
     pub alpn: Option<&'a str>,
     /// The subject of the certificate that the peer presented; a connection goes on only if it was accepted.
     pub peer_subject: Option<&'a str>,
+    /// Whom that certificate names as its issuer.
+    pub peer_issuer: Option<&'a str>,
+    /// When that certificate begins to be valid, as RFC 3339 writes it.
+    pub peer_not_before: Option<&'a str>,
+    /// When that certificate expires, as RFC 3339 writes it: `2027-01-31T12:00:00Z`.
+    pub peer_not_after: Option<&'a str>,
     /// The SHA-256 fingerprint of that certificate. `None`: the peer presented none.
     pub peer_sha256: Option<&'a str>,
 }
@@ -48,6 +56,9 @@ impl TlsFacts {
             cipher_suite: self.suite.as_deref(),
             alpn: self.alpn.as_deref(),
             peer_subject: self.peer_subject.as_deref(),
+            peer_issuer: self.peer_issuer.as_deref(),
+            peer_not_before: self.peer_not_before.as_deref(),
+            peer_not_after: self.peer_not_after.as_deref(),
             peer_sha256: self.peer_sha256.as_deref(),
         }
     }

@@ -12,6 +12,8 @@ use x509_cert::der::{DateTime, Decode};
 pub(crate) struct Described {
     /// Its subject; if that is empty, the names it is for.
     pub(crate) subject: Option<String>,
+    /// Who says that it issued it.
+    pub(crate) issuer: Option<String>,
     /// When it begins, as in RFC 3339.
     pub(crate) not_before: Option<String>,
     /// When it ends.
@@ -26,11 +28,19 @@ impl Described {
     pub(crate) fn new(der: &[u8]) -> Self {
         let sha256 = Fingerprint::of(der);
         let Ok(certificate) = Certificate::from_der(der) else {
-            return Self { subject: None, not_before: None, not_after: None, is_self_issued: false, sha256 };
+            return Self {
+                subject: None,
+                issuer: None,
+                not_before: None,
+                not_after: None,
+                is_self_issued: false,
+                sha256,
+            };
         };
         let tbs = &certificate.tbs_certificate;
         Self {
             subject: Some(printable(&tbs.subject.to_string())).filter(|subject| !subject.is_empty()),
+            issuer: Some(printable(&tbs.issuer.to_string())).filter(|issuer| !issuer.is_empty()),
             not_before: Some(tbs.validity.not_before.to_date_time().to_string()),
             not_after: Some(tbs.validity.not_after.to_date_time().to_string()),
             is_self_issued: tbs.subject == tbs.issuer,
@@ -84,6 +94,7 @@ mod tests {
         let certificate = parameters.self_signed(&key).expect("a certificate");
         let described = Described::new(certificate.der());
         assert_eq!(described.subject.as_deref(), Some("CN=example.test"));
+        assert_eq!(described.issuer, described.subject);
         assert_eq!(described.not_after.as_deref(), Some("2031-02-03T00:00:00Z"));
         assert!(described.is_self_issued);
     }

@@ -109,6 +109,8 @@ impl Carrier for Session {
         if let Some(certificate) = self.own.peer_certificate() {
             let described = Described::new(certificate);
             facts.peer_subject = described.subject;
+            facts.peer_issuer = described.issuer;
+            facts.peer_not_before = described.not_before;
             facts.peer_not_after = described.not_after;
             facts.peer_sha256 = Some(described.sha256.to_string());
         }

@@ -188,10 +188,7 @@ static OPENBSD: &[Opt] = &[
     flag('U', "Use UNIX domain socket"),
     flag('u', "UDP mode"),
     takes('V', "rtable", "Specify alternate routing table").refused(NO_TABLES),
-    flag('v', "Verbose").differs(
-        "with -c it tells of the handshake, and of the peer's certificate at the end; the issuer, and when the certificate began, \
-         it does not know",
-    ),
+    flag('v', "Verbose"),
     takes('W', "recvlimit", "Terminate after receiving a number of packets"),
     takes('w', "timeout", "Timeout for connects and final net reads"),
     takes('X', "proto", "Proxy protocol: \"4\", \"5\" (SOCKS) or \"connect\""),

@@ -51,15 +51,11 @@ fn options(run: &Run) -> Result<ConnectOptions, String> {
         .socket(choices::socket(plan))
         .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
-    let last = matches!(plan.at_input_end, AtInputEnd::Quit { .. }).then(|| Arc::clone(&run.last_received));
-    let teller = secured::teller(run);
-    if last.is_some() || teller.is_some() {
+    if matches!(plan.at_input_end, AtInputEnd::Quit { .. }) {
+        let last = Arc::clone(&run.last_received);
         options = options.observer(move |at, event| {
-            if let (Some(last), Event::Received { bytes: 1.. }) = (&last, event) {
+            if let Event::Received { bytes: 1.. } = event {
                 last.store(u64::try_from(at.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-            }
-            if let Some(teller) = &teller {
-                teller(event);
             }
         });
     }
@@ -370,6 +366,7 @@ fn connected(run: &Run, connection: Connection) -> Done {
     if run.plan.passes_socket {
         return pass(run, connection);
     }
+    secured::tell(run, &connection);
     if run.plan.zero_io {
         return glance(run, connection);
     }
@@ -382,15 +379,13 @@ fn connected(run: &Run, connection: Connection) -> Done {
 /// Nothing is sent or received: it is closed as any socket is, and the peer reads an end.
 fn glance(run: &Run, connection: Connection) -> Done {
     if run.printer.is_asked() {
-        let report = ended(connection);
-        secured::tell_certificate(run, &report);
-        run.printer.report(&report);
+        run.printer.report(&ended(connection));
         return Done::GOOD;
     }
     match connection.into_socket() {
         Ok(socket) => drop(socket),
         // With TLS there is more to it: close_notify comes first.
-        Err(connection) => secured::tell_certificate(run, &ended(*connection)),
+        Err(connection) => drop(ended(*connection)),
     }
     Done::GOOD
 }

@@ -5,9 +5,9 @@ use super::super::plan::{Family, Mode, Plan, Transport};
 use super::choices::{self, Side};
 use super::client::unix_endpoint;
 use super::crowd::Crowd;
-use super::hosts;
 use super::session::{Done, Run};
 use super::voice::{tell_tests_of_listening, words_of};
+use super::{hosts, secured};
 use crate::os::command;
 use adieu::{
     Connection, Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, Listener, NeverConnected, Role,
@@ -153,8 +153,11 @@ fn bind_and_leave(endpoint: &Endpoint, options: &ListenOptions) -> Result<Listen
     }
 }
 
+/// Listens at the path of a Unix socket.
 #[cfg(windows)]
-use Listener::bind as bind_and_leave;
+fn bind_and_leave(endpoint: &Endpoint, options: &ListenOptions) -> Result<Listener, ListenError> {
+    Listener::bind(endpoint, options)
+}
 
 /// Reports a socket that does not listen.
 pub(super) fn report(run: &Run, endpoint: &Endpoint, error: &ListenError) {
@@ -231,7 +234,10 @@ fn serve(run: &Run, listener: Listener) -> Done {
             listener = None;
         }
         let done = match connection.handshake() {
-            Ok(connection) => serve_one(run, connection),
+            Ok(connection) => {
+                secured::tell(run, &connection);
+                serve_one(run, connection)
+            }
             Err(report) => {
                 let words = report.to_string();
                 run.printer.report(&report);
@@ -331,7 +337,10 @@ fn serve_all(run: &Run, listener: &Listener, serve: &(dyn Fn(Connection) -> Done
             let (all, open) = (&all, &open);
             let spawned = std::thread::Builder::new().spawn_scoped(scope, move || {
                 let done = match connection.handshake() {
-                    Ok(connection) => serve(connection),
+                    Ok(connection) => {
+                        secured::tell(run, &connection);
+                        serve(connection)
+                    }
                     Err(report) => run.ended(&report),
                 };
                 let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,54 +1,55 @@
-//! What OpenBSD's nc tells of TLS with `-v`: the handshake when it is done, the peer's certificate once the report has it.
-//!
-//! The original also names the issuer and when the certificate began to be valid, which no report has.
+//! What OpenBSD's nc tells of TLS with `-v` once the handshake is done: what was agreed on, and the peer's certificate.
 
 use super::super::flavour::Flavour;
-use super::super::plan::{Mode, Plan};
+use super::super::plan::Mode;
 use super::session::Run;
-use adieu::{Event, Report};
+use adieu::Connection;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The host that is connected to over TLS, if somebody wants to hear of it.
-fn host(plan: &Plan) -> Option<&str> {
-    let is_told = plan.flavour == Flavour::OpenBsd && plan.tls.is_some() && plan.verbosity > 0;
-    match &plan.mode {
-        Mode::Connect { host, .. } if is_told => Some(host),
-        _ => None,
-    }
-}
-
-/// What tells of the handshake. `None`: nobody wants to hear of it.
-pub(super) fn teller(run: &Run) -> Option<impl Fn(&Event<'_>) + Send + Sync + 'static> {
-    let host = host(&run.plan)?.to_owned();
-    let expected = run.plan.tls.as_ref().and_then(|tls| tls.server_name.clone());
-    let voice = run.voice.clone();
-    Some(move |event: &Event<'_>| {
-        if let Event::Secured { version, suite } = event {
-            let version = version.map_or("TLS", adieu::tls::Version::name);
-            let suite = suite.unwrap_or("?");
-            voice.tell(&format!("TLS handshake negotiated {version}/{suite} with host {host}"));
-            voice.tell(&format!("Peer name: {}", expected.as_ref().unwrap_or(&host)));
-        }
-    })
-}
-
-/// Tells of the certificate that a report has.
-pub(super) fn tell_certificate(run: &Run, report: &Report) {
-    if host(&run.plan).is_none() {
+/// Tells of the handshake and of the peer's certificate. A listener tells of clients that have one.
+pub(super) fn tell(run: &Run, connection: &Connection) {
+    let plan = &run.plan;
+    if plan.flavour != Flavour::OpenBsd || plan.verbosity == 0 {
         return;
     }
-    if let Some(subject) = &report.tls_peer_subject {
-        run.voice.tell(&format!("Subject: {subject}"));
+    let (Some(tls), Some(agreed)) = (&plan.tls, connection.tls()) else { return };
+    let host = match &plan.mode {
+        Mode::Connect { host, .. } => host,
+        Mode::Listen { host: Some(host), .. } if agreed.peer_sha256.is_some() => host,
+        _ => return,
+    };
+    let version = agreed.version.map_or("TLS", adieu::tls::Version::name);
+    let suite = agreed.cipher_suite.unwrap_or("?");
+    run.voice.tell(&format!("TLS handshake negotiated {version}/{suite} with host {host}"));
+    run.voice.tell(&format!("Peer name: {}", tls.server_name.as_ref().unwrap_or(host)));
+    for (what, name) in [("Subject", agreed.peer_subject), ("Issuer", agreed.peer_issuer)] {
+        if let Some(name) = name {
+            run.voice.tell(&format!("{what}: {}", as_openssl(name)));
+        }
     }
-    let until =
-        report.tls_peer_not_after.as_deref().and_then(|time| humantime::parse_rfc3339_weak(time).ok());
-    if let Some(until) = until {
-        run.voice.tell(&format!("Valid Until: {}", as_ctime(until)));
+    for (what, time) in [("From", agreed.peer_not_before), ("Until", agreed.peer_not_after)] {
+        if let Some(time) = time.and_then(|time| humantime::parse_rfc3339_weak(time).ok()) {
+            run.voice.tell(&format!("Valid {what}: {}", as_ctime(time)));
+        }
     }
-    if let Some(hash) = &report.tls_peer_sha256 {
+    if let Some(hash) = agreed.peer_sha256 {
         let hash = hash.strip_prefix("sha256:").unwrap_or(hash);
         run.voice.tell(&format!("Cert Hash: SHA256:{hash}"));
     }
+}
+
+/// A name that RFC 4514 writes as `CN=a,O=b`, as `X509_NAME_oneline` writes it: `/O=b/CN=a`.
+fn as_openssl(name: &str) -> String {
+    let mut parts = vec![String::new()];
+    let mut letters = name.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            ',' => parts.push(String::new()),
+            '\\' => parts.last_mut().expect("it begins with one").extend(letters.next()),
+            other => parts.last_mut().expect("it begins with one").push(other),
+        }
+    }
+    parts.iter().rev().map(|part| format!("/{part}")).collect()
 }
 
 /// A time as ctime(3) has it, in UTC.
@@ -69,6 +70,12 @@ fn as_ctime(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_begins_with_what_is_widest() {
+        assert_eq!(as_openssl(r"CN=a.test,O=One\, Two,C=DE"), "/C=DE/O=One, Two/CN=a.test");
+        assert_eq!(as_openssl("CN=a"), "/CN=a");
+    }
 
     #[test]
     fn a_time_is_written_as_ctime_writes_it() {

@@ -5,7 +5,6 @@
 use super::super::flavour::Flavour;
 use super::super::plan::{ExitRule, Plan};
 use super::choices::{self, Side};
-use super::secured;
 use super::verdict::Verdict;
 use super::voice::Voice;
 use crate::dump::Dump;
@@ -136,7 +135,6 @@ impl Run {
 
     /// Says what became of a connection, and gives its status.
     pub(super) fn ended(&self, report: &Report) -> Done {
-        secured::tell_certificate(self, report);
         self.printer.report(report);
         if let Ending::Interrupted { signal } = report.ending() {
             // Where there are several clients, the one that found our output gone ends the others.
