@@ -445,7 +445,7 @@ fn what_cannot_be_checked_is_a_usage_error() {
         (&["check", "h:1", "--strict"], "the command runs only if all endpoints are open"),
         (&["check", "-z", "h", "1"], "adieu check sends nothing"),
         (&["check", "-u", "h:1"], "udp://host:port"),
-        (&["check", "h:1", "--wait", "30"], "write a duration such as"),
+        (&["check", "h:1", "--wait", "30"], "write 30s for seconds, or a duration such as"),
         (&["check", "udp://h:1", "--keepalive", "off"], "keepalive"),
         (&["check", "udp://h:1", "--proxy", "socks5://h:1"], "UDP is not reached through a proxy"),
         (&["check", "udp://h:1", "--min-days", "1"], "--min-days needs --tls"),

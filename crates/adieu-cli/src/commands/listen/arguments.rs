@@ -84,7 +84,7 @@ pub(crate) struct Args {
     pub(super) first_client: FirstClient,
 
     /// If stdin gives nothing: keep our sending side open until the client has ended its own, or has sent nothing for this
-    /// long; "none" waits for its end, 0s half-closes at once [default: 30s]
+    /// long; "none" waits for its end, 0s half-closes at once [default: 30s; 0s if stdin is a terminal]
     #[arg(long, value_name = "DURATION", env = "ADIEU_CLIENT_GRACE", hide_env_values = true, value_parser = grace,
           help_heading = "Time limits",
           add = Rules::new().meaningless_with(&[With::Any("echo"), With::Any("exec"), With::Any("recv_only")]))]

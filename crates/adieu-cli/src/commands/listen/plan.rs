@@ -11,6 +11,7 @@ use crate::options::listening_or_passed_endpoint;
 use crate::options::reporting::{Kind, Reports};
 use crate::options::timers::InputKind;
 use crate::os::{ExecStatus, command};
+use crate::stdio;
 use adieu::exchange::Closes;
 use adieu::tls::{Fingerprint, ServerConfig};
 use adieu::{Endpoint, ListenOptions};
@@ -204,9 +205,10 @@ impl Work {
         if let Self::Command { .. } = self { InputKind::Command } else { InputKind::Served }
     }
 
-    /// If our input gives nothing: how long a silent client keeps our sending side open.
+    /// If our input gives nothing: how long a silent client keeps our sending side open. Whoever types the end of it means it.
     fn client_grace(&self) -> Option<Duration> {
         match self {
+            Self::Standard { .. } | Self::File { .. } if stdio::stdin_is_terminal() => None,
             Self::Standard { .. } | Self::File { .. } => Some(CLIENT_GRACE),
             Self::Echo | Self::Command { .. } => None,
         }
