@@ -1,6 +1,7 @@
 //! What the originals' own test suites ask for: ncat's `ncat-test.pl`, and OpenBSD's `regress/usr.bin/nc`.
 
 use super::*;
+use adieu_testkit::tls::authority::{Authority, Identity};
 use std::net::UdpSocket;
 
 /// The next line on its stderr.
@@ -185,4 +186,46 @@ fn a_client_of_datagrams_says_the_name_that_it_is_answered_at() {
     let (_, from) = server.recv_from(&mut [0; 64]).expect("it sends");
     server.send_to_addr(b"answer", &from).expect("it is there");
     assert_eq!(stdout(&child.wait_with_output().expect("it ends")), "answer");
+}
+
+/// A client with another certificate of the same issuer is not served.
+#[test]
+fn openbsds_listener_serves_only_the_certificate_that_h_names() {
+    let authority = Authority::shared();
+    let roots = authority.file().display().to_string();
+    let files = |identity: &Identity| {
+        let (certificate, key) = &identity.files;
+        (certificate.display().to_string(), key.display().to_string())
+    };
+    let server = files(Authority::loopback());
+    let expected = authority.issue(&["expected.test"]).expect("it can be made");
+    let other = authority.issue(&["other.test"]).expect("it can be made");
+    let hash = expected.fingerprint().replace("sha256:", "SHA256:");
+    let address = own_address();
+    let host = address.ip().to_string();
+    for (identity, is_expected) in [(&expected, true), (&other, false)] {
+        let args = ["-clv", "-R", &roots, "-C", &server.0, "-K", &server.1, "-H", &hash, &host, "9000"];
+        let mut command = nc("nc", &args);
+        command.env("ADIEU_NC_FLAVOUR", "openbsd");
+        let listening = Listening::start(command, address);
+        let (certificate, key) = files(identity);
+        let args = ["-cN", "-T", "noverify", "-C", &certificate, "-K", &key, &host, "9000"];
+        let mut command = nc("nc", &args);
+        command.env("ADIEU_NC_FLAVOUR", "openbsd");
+        let client = run(command, "hello\n");
+        let (status, out, said) = listening.end();
+        assert!(said.contains("Subject: /CN="), "{said}");
+        if is_expected {
+            assert_eq!((status, out.as_str()), (0, "hello\n"), "{said} {client:?}");
+        } else {
+            assert_eq!((status, out.as_str()), (1, ""), "{said} {client:?}");
+            assert!(said.ends_with(&format!("nc: peer certificate is not {hash}\n")), "{said}");
+            assert_ne!(client.status.code(), Some(0), "{client:?}");
+        }
+    }
+    for (args, says) in [(["-e", "a.test"], "-e with -l: not supported"), (["-H", &hash], "needs -R")] {
+        let mut command = nc("nc", &[&["-cl"], &args[..], &[&host, "9000"]].concat());
+        command.env("ADIEU_NC_FLAVOUR", "openbsd");
+        assert_ends(&run(command, ""), 1, says);
+    }
 }

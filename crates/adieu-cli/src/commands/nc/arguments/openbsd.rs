@@ -441,6 +441,15 @@ impl Options<'_> {
         if !self.listens && self.tls.wants_client_certificate {
             return wrong("clientcert is only valid with -l");
         }
+        if self.listens && self.tls.server_name.is_some() {
+            return wrong(
+                "-e with -l: not supported, because adieu tells clients apart by their issuer (-R) and by the hash of their \
+                 certificate (-H), not by its name",
+            );
+        }
+        if self.listens && self.tls.pin.is_some() && self.tls.roots.is_none() {
+            return wrong("-H with -l needs -R: without it no client is asked for a certificate");
+        }
         if let Some(pin) = &self.tls.pin {
             if self.tls.verify == Verify::Nothing {
                 return wrong("-H and -T noverify may not be used together");

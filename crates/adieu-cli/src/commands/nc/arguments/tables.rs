@@ -157,10 +157,10 @@ static OPENBSD: &[Opt] = &[
     flag('c', "Use TLS"),
     flag('D', "Enable the debug socket option"),
     flag('d', "Detach from stdin"),
-    takes('e', "name", "Required name in peer certificate"),
+    takes('e', "name", "Required name in peer certificate").differs("with -l it is refused: a client is known by -R and -H"),
     flag('F', "Pass socket fd").differs(NOT_PASSED),
     takes('H', "hash", "Hash string of peer certificate")
-        .differs("it is a pin: a certificate with this hash is trusted, and needs no other proof"),
+        .differs("it is a pin: a certificate with this hash is trusted, and needs no other proof; with -l it needs -R"),
     flag('h', "This help text"),
     takes('I', "length", "TCP receive buffer length"),
     takes('i', "interval", "Delay interval for lines sent, ports scanned"),

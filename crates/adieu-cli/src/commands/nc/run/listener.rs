@@ -234,10 +234,8 @@ fn serve(run: &Run, listener: Listener) -> Done {
             listener = None;
         }
         let done = match connection.handshake() {
-            Ok(connection) => {
-                secured::tell(run, &connection);
-                serve_one(run, connection)
-            }
+            Ok(connection) => secured::admit(run, connection)
+                .map_or_else(|done| done, |connection| serve_one(run, connection)),
             Err(report) => {
                 let words = report.to_string();
                 run.printer.report(&report);
@@ -337,10 +335,7 @@ fn serve_all(run: &Run, listener: &Listener, serve: &(dyn Fn(Connection) -> Done
             let (all, open) = (&all, &open);
             let spawned = std::thread::Builder::new().spawn_scoped(scope, move || {
                 let done = match connection.handshake() {
-                    Ok(connection) => {
-                        secured::tell(run, &connection);
-                        serve(connection)
-                    }
+                    Ok(connection) => secured::admit(run, connection).map_or_else(|done| done, serve),
                     Err(report) => run.ended(&report),
                 };
                 let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,7 @@
 
 use super::super::flavour::Flavour;
 use super::super::plan::Mode;
-use super::session::Run;
+use super::session::{Done, Run};
 use adieu::Connection;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,6 +36,20 @@ pub(super) fn tell(run: &Run, connection: &Connection) {
         let hash = hash.strip_prefix("sha256:").unwrap_or(hash);
         run.voice.tell(&format!("Cert Hash: SHA256:{hash}"));
     }
+}
+
+/// Whether a listener may serve this client: it has the certificate that `-H` names, if one is named. Who may not is reset.
+pub(super) fn admit(run: &Run, connection: Connection) -> Result<Connection, Done> {
+    tell(run, &connection);
+    let Some(expected) = run.plan.tls.as_ref().and_then(|tls| tls.pin.as_deref()) else {
+        return Ok(connection);
+    };
+    if connection.tls().and_then(|agreed| agreed.peer_sha256) == Some(expected) {
+        return Ok(connection);
+    }
+    connection.abort();
+    let hash = expected.strip_prefix("sha256:").unwrap_or(expected);
+    Err(run.refuse(&format!("peer certificate is not SHA256:{hash}")))
 }
 
 /// A name that RFC 4514 writes as `CN=a,O=b`, as `X509_NAME_oneline` writes it: `/O=b/CN=a`.
