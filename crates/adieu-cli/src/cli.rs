@@ -258,9 +258,9 @@ mod tests {
         }
     }
 
-    /// Names that no option has: of clap's own, of the guard of commands, of what a command finds in its environment, and of
-    /// the command that goes past clap.
-    const OTHER_NAMES: [&str; 9] = [
+    /// Names that no option has: of clap's own, of the guard of commands, of what a command finds in its environment, of
+    /// the command that goes past clap, and what newcomers write first.
+    const OTHER_NAMES: [&str; 10] = [
         "--help",
         "--version",
         "--guard-commands",
@@ -270,6 +270,7 @@ mod tests {
         "ADIEU_LOCAL",
         "ADIEU_NC_FLAVOUR",
         "ADIEU_NC_EXIT",
+        "--ssl",
     ];
 
     /// The names after each of these in a text: a letter, and what a name is made of.
