@@ -63,7 +63,7 @@ fn as_openssl(name: &str) -> String {
             other => parts.last_mut().expect("it begins with one").push(other),
         }
     }
-    parts.iter().rev().map(|part| format!("/{part}")).collect()
+    parts.iter().rev().flat_map(|part| ["/", part]).collect()
 }
 
 /// A time as ctime(3) has it, in UTC.
