@@ -11,11 +11,8 @@ pub(crate) struct TlsFacts {
     pub(crate) suite: Option<String>,
     pub(crate) alpn: Option<String>,
     pub(crate) trust: Option<Trust>,
-    pub(crate) peer_subject: Option<String>,
-    pub(crate) peer_issuer: Option<String>,
-    pub(crate) peer_not_before: Option<String>,
-    pub(crate) peer_not_after: Option<String>,
-    pub(crate) peer_sha256: Option<String>,
+    /// On the heap, as it is there of few and every future that has a connection would be larger by it.
+    pub(crate) peer: Option<Box<PeerCertificate>>,
     pub(crate) alert: Option<Alert>,
     pub(crate) failure: Option<Failure>,
     pub(crate) error: Option<String>,
@@ -25,6 +22,16 @@ pub(crate) struct TlsFacts {
     pub(crate) cut_record: bool,
     /// When the handshake was done.
     pub(crate) secured: Option<Time>,
+}
+
+/// What is known of the certificate that the peer presented.
+#[derive(Debug, Clone)]
+pub(crate) struct PeerCertificate {
+    pub(crate) subject: Option<String>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) not_before: Option<String>,
+    pub(crate) not_after: Option<String>,
+    pub(crate) sha256: String,
 }
 
 /// What a TLS handshake has agreed on. What is absent is not known: not yet, or not at all.
@@ -51,15 +58,16 @@ pub struct Negotiated<'a> {
 
 impl TlsFacts {
     pub(crate) fn negotiated(&self) -> Negotiated<'_> {
+        let peer = self.peer.as_deref();
         Negotiated {
             version: self.version,
             cipher_suite: self.suite.as_deref(),
             alpn: self.alpn.as_deref(),
-            peer_subject: self.peer_subject.as_deref(),
-            peer_issuer: self.peer_issuer.as_deref(),
-            peer_not_before: self.peer_not_before.as_deref(),
-            peer_not_after: self.peer_not_after.as_deref(),
-            peer_sha256: self.peer_sha256.as_deref(),
+            peer_subject: peer.and_then(|peer| peer.subject.as_deref()),
+            peer_issuer: peer.and_then(|peer| peer.issuer.as_deref()),
+            peer_not_before: peer.and_then(|peer| peer.not_before.as_deref()),
+            peer_not_after: peer.and_then(|peer| peer.not_after.as_deref()),
+            peer_sha256: peer.map(|peer| peer.sha256.as_str()),
         }
     }
 
@@ -69,9 +77,11 @@ impl TlsFacts {
         report.tls_cipher_suite.clone_from(&self.suite);
         report.tls_alpn.clone_from(&self.alpn);
         report.tls_trust = self.trust;
-        report.tls_peer_subject.clone_from(&self.peer_subject);
-        report.tls_peer_not_after.clone_from(&self.peer_not_after);
-        report.tls_peer_sha256.clone_from(&self.peer_sha256);
+        if let Some(peer) = self.peer.as_deref() {
+            report.tls_peer_subject.clone_from(&peer.subject);
+            report.tls_peer_not_after.clone_from(&peer.not_after);
+            report.tls_peer_sha256 = Some(peer.sha256.clone());
+        }
         report.tls_close_notify_sent = Some(self.close_notify_sent);
         report.tls_close_notify_received = Some(self.close_notify_received);
         report.tls_alert = self.alert;

@@ -8,6 +8,7 @@ use super::refused::Presented;
 use super::{Failure, HandshakeError};
 use super::{TlsFacts, Trust, Version};
 use crate::carrier::{Arrived, Broken, Carrier, HandshakeState, OctetsFrom, PeerStream};
+use crate::tls::facts::PeerCertificate;
 use adieu_proto::Timer;
 use rustls::{Error, ProtocolVersion};
 use std::io;
@@ -108,11 +109,13 @@ impl Carrier for Session {
         facts.alpn = common.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
         if let Some(certificate) = self.own.peer_certificate() {
             let described = Described::new(certificate);
-            facts.peer_subject = described.subject;
-            facts.peer_issuer = described.issuer;
-            facts.peer_not_before = described.not_before;
-            facts.peer_not_after = described.not_after;
-            facts.peer_sha256 = Some(described.sha256.to_string());
+            facts.peer = Some(Box::new(PeerCertificate {
+                subject: described.subject,
+                issuer: described.issuer,
+                not_before: described.not_before,
+                not_after: described.not_after,
+                sha256: described.sha256.to_string(),
+            }));
         }
     }
 
