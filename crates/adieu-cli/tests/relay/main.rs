@@ -21,10 +21,10 @@ fn adieu() -> &'static Path {
 }
 
 /// A relay over IPv4 to this address, and where it listens.
-fn relay_to(upstream: SocketAddr, more: &[&str]) -> (Box<dyn Relay>, SocketAddr, tempfile::TempDir) {
+fn relay_to(upstream: impl Into<Address>, more: &[&str]) -> (Box<dyn Relay>, SocketAddr, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("there is room");
-    let upstream = Address::Tcp(upstream);
-    let relay = program::adieu(adieu(), more, Shape::PLAIN, &upstream, directory.path()).expect("it starts");
+    let relay =
+        program::adieu(adieu(), more, Shape::PLAIN, &upstream.into(), directory.path()).expect("it starts");
     let Address::Tcp(front) = relay.front() else { panic!("a relay over IPv4") };
     (relay, front, directory)
 }

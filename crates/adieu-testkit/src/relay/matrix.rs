@@ -10,7 +10,7 @@ use super::told::Start;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 /// If this variable is set, only cells whose name contains its value are run.
@@ -87,13 +87,51 @@ pub fn cells(shape: Shape) -> Vec<Cell> {
 ///
 /// The harness failed.
 pub fn run(shape: Shape, cells: &[Cell], at_once: usize, start: Start<'_>) -> io::Result<Vec<String>> {
+    play(shape, cells, at_once, start, false)
+}
+
+/// The same, all cells at once, by a relay that is asked to stop as soon as the last of its clients has come through: that changes
+/// nothing for any of them.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_while_it_stops(shape: Shape, cells: &[Cell], start: Start<'_>) -> io::Result<Vec<String>> {
+    play(shape, cells, cells.len(), start, true)
+}
+
+fn play(
+    shape: Shape,
+    cells: &[Cell],
+    at_once: usize,
+    start: Start<'_>,
+    stops_early: bool,
+) -> io::Result<Vec<String>> {
     let directory = tempfile::Builder::new().prefix("adieu-relay-").tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut stage = runtime.block_on(async { Stage::open(shape, directory.path()) })?;
     let relay = start(shape, stage.upstream(), directory.path())?;
     stage.set_front(relay.front());
-    let seen = runtime.block_on(converse_all(Arc::new(stage), cells, at_once));
-    let stopped = relay.stop()?;
+    let stage = Arc::new(stage);
+    let enough = if stops_early { cells.len() } else { usize::MAX };
+    let (seen, stopped) = runtime.block_on(async {
+        let conversing = converse_all(Arc::clone(&stage), cells, at_once);
+        let (all_over, over) = oneshot::channel::<()>();
+        let stopping = async {
+            tokio::select! {
+                () = stage.meetings(enough) => {}
+                _ = over => {}
+            }
+            tokio::task::spawn_blocking(|| relay.stop()).await
+        };
+        let conversing = async {
+            let seen = conversing.await;
+            drop(all_over);
+            seen
+        };
+        tokio::join!(conversing, stopping)
+    });
+    let stopped = stopped.map_err(io::Error::other)??;
     let mut wrong = stopped.wrong;
     if let Some(told) = &stopped.told
         && told.len() != cells.len()

@@ -15,7 +15,7 @@ use socket2::{Domain, Type};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
 /// No conversation takes so long, on however busy a machine.
@@ -41,6 +41,8 @@ pub struct Stage {
     front: Option<Address>,
     /// Held while one client comes through: how many did.
     door: Mutex<usize>,
+    /// How many came to the door, whether they came through or not.
+    came: watch::Sender<usize>,
 }
 
 impl Stage {
@@ -68,7 +70,7 @@ impl Stage {
             #[cfg(windows)]
             Address::Unix(_) => return Err(ErrorKind::Unsupported.into()),
         };
-        Ok(Self { shape, upstream, address, front: None, door: Mutex::new(0) })
+        Ok(Self { shape, upstream, address, front: None, door: Mutex::new(0), came: watch::Sender::new(0) })
     }
 
     /// What is on both sides.
@@ -86,13 +88,21 @@ impl Stage {
         self.front = Some(front);
     }
 
+    /// Waits until so many clients have come to the relay.
+    pub async fn meetings(&self, count: usize) {
+        // The sender lives as long as the stage.
+        let _ = self.came.subscribe().wait_for(|came| *came >= count).await;
+    }
+
     /// One conversation, from both connections to both ends.
     ///
     /// # Errors
     ///
     /// The two sides did not come together.
     pub async fn converse(&self, client: &Script, upstream: &Script) -> io::Result<Seen> {
-        let (a, b, number) = self.meet(client, upstream).await?;
+        let met = self.meet(client, upstream).await;
+        self.came.send_modify(|came| *came += 1);
+        let (a, b, number) = met?;
         let (mut a, mut b) = (Actor::new(Role::Client, a), Actor::new(Role::Upstream, b));
         let performing = async {
             tokio::join!(a.perform(client), b.perform(upstream));
