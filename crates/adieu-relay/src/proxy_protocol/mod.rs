@@ -1,7 +1,7 @@
 //! The PROXY protocol, versions 1 and 2: a header before the stream, in which a proxy says whose connection it passes on.
 //!
-//! Everything here is without I/O: [`read`] takes octets and [`Header::encode`] gives them. Who may send a header, and how long
-//! it is waited for, is [`AcceptProxy`]; the waiting itself is [`accept`].
+//! Everything here is without I/O: [`read()`] takes octets and [`Header::encode`] gives them. Who may send a header, and how long
+//! it is waited for, is [`AcceptProxy`]; the waiting itself is [`accept()`].
 //!
 //! Reading is strict, because what a header says is believed: a relay that expects one never guesses whether one is there, an
 //! address is written as the specification has it or refused, and a checksum that is present is checked.
