@@ -78,19 +78,21 @@ impl Relay {
     /// A worker could not be started.
     pub fn run(self) -> Result<Drained, RelayError> {
         let Self { service, controls } = self;
+        let runtimes = controls.iter().map(|_| worker::runtime()).collect::<Result<Vec<_>, _>>()?;
         let mut threads = Vec::new();
-        for (number, (roll, controls)) in service.rolls.iter().zip(controls).enumerate() {
+        let of_workers = service.rolls.iter().zip(controls).zip(runtimes);
+        for (number, ((roll, controls), runtime)) in of_workers.enumerate() {
             let worker =
                 Worker { service: Arc::clone(&service), roll: Arc::clone(roll), is_first: number == 0 };
             let thread = thread::Builder::new().name(format!("relay-{number}"));
-            threads.push(thread.spawn(move || worker::run(worker, controls)).map_err(RelayError::Worker)?);
+            threads.push(
+                thread.spawn(move || worker::run(&runtime, worker, controls)).map_err(RelayError::Worker)?,
+            );
         }
-        let mut result = Ok(());
         for thread in threads {
             // A worker that panicked has said so.
-            result = result.and(thread.join().unwrap_or(Ok(())));
+            let _ = thread.join();
         }
-        result?;
         // The thread that shuts it down may still be about to tell of it, and to close the sockets.
         drop(service.telling());
         Ok(service.shutdown.drained())

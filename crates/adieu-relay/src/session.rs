@@ -28,6 +28,7 @@ pub(crate) struct Session {
     peer: Address,
     began: (SystemTime, Instant),
     progress: Arc<RelayProgress>,
+    /// It did not end by itself. So it is until its end is known: of one that is dropped before, nobody can say that it finished.
     was_cut: bool,
     /// Given back once it is over.
     place: Place,
@@ -58,7 +59,7 @@ impl Session {
         serving.tell(&RelayEvent::Accepted { relay: &serving.name, id, client: &client });
         let (worker, serving) = (Arc::clone(worker), Arc::clone(serving));
         let peer = client.clone();
-        Self { worker, serving, id, client, peer, began, progress, was_cut: false, place }
+        Self { worker, serving, id, client, peer, began, progress, was_cut: true, place }
     }
 
     pub(crate) async fn run(mut self, client: Connection) {

@@ -12,6 +12,7 @@ use adieu::tokio::{Connection, Listener};
 use adieu::{Address, ListenCause, Signal};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,10 +32,18 @@ const LAST_CALL: Duration = Duration::from_secs(3);
 /// How long connections that were cut may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a worker runs on. It is made before any worker begins: without one of them, names would not be resolved, or fewer cores
+/// would serve than there are.
+///
+/// # Errors
+///
+/// The system has no descriptors left.
+pub(crate) fn runtime() -> Result<Runtime, RelayError> {
+    Builder::new_current_thread().enable_all().build().map_err(RelayError::Worker)
+}
+
 /// Serves until the service is shut down and everything has ended.
-pub(crate) fn run(worker: Worker, mut controls: UnboundedReceiver<Control>) -> Result<(), RelayError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(RelayError::Worker)?;
+pub(crate) fn run(runtime: &Runtime, worker: Worker, mut controls: UnboundedReceiver<Control>) {
     let worker = Arc::new(worker);
     runtime.block_on(async {
         let shutdown = &worker.service.shutdown;
@@ -47,8 +56,13 @@ pub(crate) fn run(worker: Worker, mut controls: UnboundedReceiver<Control>) -> R
                 () = shutdown.begun() => break,
             }
         }
-        // They hear of it too.
-        while accepting.join_next().await.is_some() {}
+        // They hear of it too. Whoever asks meanwhile whether this worker is alive gets an answer.
+        loop {
+            tokio::select! {
+                Some(control) = controls.recv() => drop(control),
+                left = accepting.join_next() => if left.is_none() { break },
+            }
+        }
         // All workers wait for the same number, so the last connection of any ends them all.
         loop {
             tokio::select! {
@@ -58,11 +72,11 @@ pub(crate) fn run(worker: Worker, mut controls: UnboundedReceiver<Control>) -> R
                         worker.service.abort(Signal::Terminate);
                         shutdown.all_ended_by(Instant::now() + PATIENCE).await;
                     }
-                    return Ok(());
+                    return;
                 }
             }
         }
-    })
+    });
 }
 
 fn heed(control: Control, worker: &Arc<Worker>, accepting: &mut JoinSet<()>) {

@@ -1,6 +1,7 @@
 //! The relay over real sockets: what each side sees, and what is told of it.
 
 use adieu::{Ending, Endpoint, Side};
+use adieu_relay::proxy_protocol::AcceptProxy;
 use adieu_relay::{Drained, Handle, NoPair, Outcome, Relay, RelayConfig, RelayEvent, RelaySide, Upstream};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -165,4 +166,31 @@ fn a_shutdown_waits_for_who_ends_and_cuts_the_rest() {
     let drained = relay.over.join().expect("it does not panic");
     assert_eq!((drained.finished, drained.cut.len()), (1, 1));
     assert!(TcpStream::connect(at).is_err(), "the socket is closed");
+}
+
+#[test]
+fn a_connection_whose_end_nobody_knows_did_not_finish() {
+    let (_server, at) = listener();
+    let mut config = RelayConfig::new(Endpoint::tcp("127.0.0.1", 0), [Upstream::new(Endpoint::from(at))]);
+    config.accept_proxy = Some(AcceptProxy {
+        timeout: LIMIT,
+        ..AcceptProxy::from_networks(["127.0.0.0/8".parse().expect("a network")])
+    });
+    let (tell, accepted) = channel();
+    let relay = Relay::bind([config], move |event| match event {
+        RelayEvent::Accepted { .. } => tell.send(()).expect("somebody waits"),
+        // Its connection is dropped by that.
+        RelayEvent::Introduced { .. } => panic!("an observer that fails"),
+        _ => {}
+    });
+    let relay = relay.expect("it listens");
+    let at = relay.local_endpoints()[0].to_string();
+    let handle = relay.handle();
+    let over = std::thread::spawn(move || relay.run().expect("it ran"));
+    let mut client = TcpStream::connect(at).expect("the relay listens");
+    accepted.recv_timeout(LIMIT).expect("it is accepted");
+    handle.shutdown(LIMIT);
+    client.write_all(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n").expect("it is taken");
+    let drained = over.join().expect("the workers go on");
+    assert_eq!((drained.finished, drained.cut.len()), (0, 1));
 }
