@@ -36,23 +36,24 @@ impl Handle {
     /// A relay has no upstream, or a new one cannot listen. Nothing has changed then.
     pub fn reload(&self, configs: impl IntoIterator<Item = RelayConfig>) -> Result<Reloaded, RelayError> {
         let service = &self.0;
-        let mut relays = service.relays.lock();
-        if service.shutdown.has_begun() {
-            return Ok(Reloaded::default());
-        }
-        let mut is_kept = vec![false; relays.len()];
+        let _reloading = service.reloading();
+        // Only a reload changes which relays there are. Binding may wait for the resolver, and a shutdown must not wait for that.
+        let before: Vec<_> = service.relays.lock().iter().map(|slot| slot.listen.clone()).collect();
+        let mut is_kept = vec![false; before.len()];
         let (mut kept, mut added) = (Vec::new(), Vec::new());
         for config in configs {
             config.check()?;
-            let same =
-                (0..relays.len()).find(|place| !is_kept[*place] && relays[*place].listen == config.listen);
-            match same {
+            match (0..before.len()).find(|place| !is_kept[*place] && before[*place] == config.listen) {
                 Some(place) => {
                     is_kept[place] = true;
                     kept.push((place, config));
                 }
                 None => added.push(Slot::bind(config, service)?),
             }
+        }
+        let mut relays = service.relays.lock();
+        if service.shutdown.has_begun() {
+            return Ok(Reloaded::default());
         }
         // What can fail is over once the workers have their handles.
         for slot in &added {

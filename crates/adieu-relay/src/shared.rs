@@ -34,6 +34,8 @@ pub(crate) struct Service {
     pub(crate) relays: Relays,
     /// Held by whoever shuts the service down, until all has been told.
     telling: Mutex<()>,
+    /// Held by whoever reloads.
+    reloading: Mutex<()>,
     /// What each worker is told.
     pub(crate) controls: Vec<mpsc::UnboundedSender<Control>>,
 }
@@ -105,12 +107,17 @@ impl Service {
             rolls: controls.iter().map(|_| Arc::default()).collect(),
             relays: Relays::default(),
             telling: Mutex::default(),
+            reloading: Mutex::default(),
             controls,
         })
     }
 
     pub(crate) fn telling(&self) -> MutexGuard<'_, ()> {
         self.telling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn reloading(&self) -> MutexGuard<'_, ()> {
+        self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn next_id(&self) -> u64 {
