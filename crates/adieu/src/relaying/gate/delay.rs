@@ -7,6 +7,12 @@ use std::time::{Duration, Instant};
 /// How much is held at most. A latency with more under way is a rate, too.
 const HELD: usize = 1024 * 1024;
 
+/// How many pieces are held at most: a peer that sends byte by byte must not cost more than one that sends as much at once.
+const PIECES: usize = 4096;
+
+/// A century: a moment beyond the clock's end never comes either.
+const FOR_GOOD: Duration = Duration::from_secs(3_155_760_000);
+
 /// How much is taken at once.
 const AT_ONCE: usize = 16 * 1024;
 
@@ -40,7 +46,7 @@ impl Delay {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.held < HELD && self.end.is_none()
+        self.held < HELD && self.pieces.len() < PIECES && self.end.is_none()
     }
 
     /// How long until something may pass. `None`: nothing is held.
@@ -52,13 +58,12 @@ impl Delay {
 
     /// Takes a piece of what `read` gives. False: it gave nothing.
     pub(super) fn take(&mut self, read: impl FnOnce(&mut [u8]) -> Gave) -> Result<bool, Gave> {
-        let mut piece = vec![0; AT_ONCE];
-        match read(&mut piece) {
+        let mut room = [0; AT_ONCE];
+        match read(&mut room) {
             Gave::Bytes(n) => {
-                piece.truncate(n);
                 self.held += n;
                 let at = self.next_moment();
-                self.pieces.push_back((at, piece));
+                self.pieces.push_back((at, room[..n].to_vec()));
                 Ok(true)
             }
             Gave::Blocked => Ok(false),
@@ -97,7 +102,9 @@ impl Delay {
         let wide = self.jitter.as_nanos().saturating_mul(2);
         let chance = if wide == 0 { 0 } else { u128::from(self.roll()) % (wide + 1) };
         let chance = Duration::from_nanos(u64::try_from(chance).unwrap_or(u64::MAX));
-        let at = Instant::now() + (self.time + chance).saturating_sub(self.jitter);
+        let now = Instant::now();
+        let late = self.time.saturating_add(chance).saturating_sub(self.jitter);
+        let at = now.checked_add(late).unwrap_or(now + FOR_GOOD);
         let at = self.last.map_or(at, |last| at.max(last));
         self.last = Some(at);
         at
@@ -147,6 +154,16 @@ mod tests {
         }
         assert_eq!(got, b"abcdef");
         assert!(delay.is_empty() && delay.held == 0);
+    }
+
+    #[test]
+    fn a_peer_that_sends_byte_by_byte_costs_what_its_bytes_do() {
+        let mut delay = Delay::new(Duration::from_secs(60), Duration::ZERO, 1);
+        while delay.has_room() {
+            assert!(delay.take(bytes(b"x")).is_ok());
+        }
+        let memory: usize = delay.pieces.iter().map(|(_, piece)| piece.capacity() + size_of_val(piece)).sum();
+        assert!(memory < HELD, "{memory} for {}", delay.held);
     }
 
     #[test]

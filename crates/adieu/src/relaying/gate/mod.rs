@@ -221,7 +221,10 @@ impl Gate {
                 self.hides_cut = true;
                 abort(source);
             }
-            Fault::Stall(time) => self.state = State::Stalled(time.map(|time| Instant::now() + time)),
+            Fault::Stall(time) => {
+                // A moment beyond the clock's end never comes.
+                self.state = State::Stalled(time.and_then(|time| Instant::now().checked_add(time)));
+            }
             Fault::KeepEnd => self.state = State::KeptEnd,
             Fault::Latency { delay, jitter, seed } => {
                 // What an earlier one holds back stays in front.
