@@ -1,6 +1,6 @@
 //! Both directions at once, on tokio: any `AsyncRead` to the peer and the peer to any `AsyncWrite`; and an echo.
 //!
-//! Two flows, or one, moved at each poll of one future. What waits for nothing is [`flow`](crate::flow)'s part; here are the
+//! Two flows, or one, moved at each poll of one future. What waits for nothing is [`flow`]'s part; here are the
 //! wakers.
 
 use super::connection::Connection;
