@@ -155,6 +155,7 @@ fn sighup_reads_the_file_anew_and_no_connection_ends_by_it() {
     server.signal(Signal::HUP);
     let said = line_with(&mut server, "is read");
     assert!(said.contains("relays kept 1, added 1, removed 0"), "{said}");
+    line_with(&mut server, &format!("listening on {new}"));
     assert_eq!(byte_of(&connect(&new)), b'1');
     until("the new settings are not used", || byte_of(&connect(&listen)) == b'2');
     before.write_all(b"x").expect("it is open");
@@ -197,4 +198,8 @@ fn the_file_names_the_log_and_where_metrics_are_served() {
     until("the log has no line", || {
         std::fs::read_to_string(&log).is_ok_and(|log| log.contains("\"relay\":\"front\""))
     });
+    // Both are of the start.
+    config.write(&relay("127.0.0.1:0", &address));
+    server.signal(Signal::HUP);
+    line_with(&mut server, "log and metrics stay as they are until the next start");
 }

@@ -21,8 +21,8 @@ pub(super) const NOT_OF_A_NETWORK: &str =
 
 pub(crate) struct Plan {
     pub(super) relays: Vec<Described>,
-    /// Where they are described, to be read anew.
-    pub(super) file: Option<PathBuf>,
+    /// The file that describes them, to be read anew.
+    pub(super) file: Option<File>,
     pub(super) reports: Reports,
     /// Where a line for each connection is appended.
     pub(super) log: Option<PathBuf>,
@@ -31,6 +31,13 @@ pub(crate) struct Plan {
     pub(super) port_file: Option<PathBuf>,
     /// Nothing is to be done.
     pub(super) is_check: bool,
+}
+
+/// A file that describes relays, and what it said of the process as a whole, which only a start can heed.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    log: Option<PathBuf>,
+    metrics: Option<String>,
 }
 
 /// One relay.
@@ -47,6 +54,7 @@ pub(super) struct Described {
 impl Plan {
     pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
         let (mut log, mut metrics) = (args.log.clone(), args.metrics.clone());
+        let mut file = None;
         let relays = match &args.config {
             None => vec![Described::new(args)?],
             Some(path) => {
@@ -55,10 +63,11 @@ impl Plan {
                         "--{option} is for one relay: with --config, write it into the file"
                     )));
                 }
-                let file = DescribedInFile::read(path)?;
-                log = log.or(file.log);
-                metrics = metrics.or(file.metrics);
-                file.relays
+                let read = DescribedInFile::read(path)?;
+                log = log.or_else(|| read.log.clone());
+                metrics = metrics.or_else(|| read.metrics.clone());
+                file = Some(File { path: path.clone(), log: read.log, metrics: read.metrics });
+                read.relays
             }
         };
         if let (Some(log), Some(file)) = (&log, &args.reporting.report_file)
@@ -71,7 +80,7 @@ impl Plan {
         }
         Ok(Self {
             relays,
-            file: args.config.clone(),
+            file,
             reports: args.reporting.plan(Kind::Service),
             log,
             metrics: metrics.as_deref().map(metrics_endpoint).transpose()?,
@@ -89,6 +98,11 @@ pub(super) struct DescribedInFile {
 }
 
 impl DescribedInFile {
+    /// Whether it says of the process as a whole what it said at the start.
+    pub(super) fn is_of_this_process(&self, started_with: &File) -> bool {
+        (&self.log, &self.metrics) == (&started_with.log, &started_with.metrics)
+    }
+
     /// Reads it, and plans each relay of it.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Opens what a relay writes to, binds, serves until a signal comes, and says how it ended.
 
-use super::plan::{DescribedInFile, NOT_OF_A_NETWORK, Plan};
+use super::plan::{Described, DescribedInFile, File, NOT_OF_A_NETWORK, Plan};
 use super::told::{Log, Told};
 use super::{open, service_manager};
 use crate::commands::listen::port_file;
@@ -12,7 +12,6 @@ use crate::{hints, said};
 use adieu::{Ending, ListenError, NeverConnected, Role, Side, Signal, describe_error};
 use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError, Reloaded};
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -81,11 +80,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     }
     for (endpoint, described) in endpoints.iter().zip(&relays) {
         printer.listening(endpoint, described.is_everywhere);
-        if let Some(fingerprint) = &described.fingerprint {
-            say_always(&format!(
-                "the certificate was made for this run; clients trust it with --pin {fingerprint}"
-            ));
-        }
+        tell_certificate(described, "for this run");
     }
     if let Some(server) = &metrics {
         printer.say(&format!("metrics on {}", server.local_endpoint()));
@@ -113,6 +108,13 @@ fn failed(why: &str) -> ExitStatus {
     ExitStatus::LocalFailure
 }
 
+/// Says how clients can know a certificate that was made just now. What for: `made`.
+fn tell_certificate(described: &Described, made: &str) {
+    if let Some(fingerprint) = &described.fingerprint {
+        say_always(&format!("the certificate was made {made}; clients trust it with --pin {fingerprint}"));
+    }
+}
+
 fn cannot_listen(error: &ListenError, format: ReportFormat, printer: &Printer) -> ExitStatus {
     let asked = error.endpoint();
     let report = NeverConnected::CannotListen { error }.report(asked, Role::Listen);
@@ -125,7 +127,7 @@ fn cannot_listen(error: &ListenError, format: ReportFormat, printer: &Printer) -
 
 /// From here on signals are heeded: the first shuts the relay down, a second cuts what is open and exits, SIGUSR1 lists what is
 /// open, and SIGHUP reads the file anew, if there is one. Gives those that have come.
-fn heed_signals(handle: &Handle, printer: &Arc<Printer>, file: Option<PathBuf>) -> io::Result<Arc<Heard>> {
+fn heed_signals(handle: &Handle, printer: &Arc<Printer>, file: Option<File>) -> io::Result<Arc<Heard>> {
     let heard: Arc<Heard> = Arc::default();
     let (stopping, noted) = (handle.clone(), Arc::clone(&heard));
     let saying = Arc::clone(printer);
@@ -165,30 +167,41 @@ fn heed_signals(handle: &Handle, printer: &Arc<Printer>, file: Option<PathBuf>) 
 }
 
 /// Goes on with what the file says now. If that cannot be had, what is wrong is said, and everything stays as it is.
-fn reload(file: &Path, handle: &Handle, printer: &Printer) {
+fn reload(file: &File, handle: &Handle, printer: &Printer) {
     service_manager::reloading();
-    match DescribedInFile::read(file) {
-        Ok(described) => {
-            let configs = described.relays.into_iter().map(|described| described.config);
-            let before = handle.configured_endpoints();
-            match handle.reload(configs) {
-                Ok(Reloaded { kept, added, removed, .. }) => {
-                    let now = handle.configured_endpoints();
-                    before.iter().filter(|one| !now.contains(one)).for_each(service_manager::let_go);
-                    printer.say(&format!(
-                        "{} is read: relays kept {kept}, added {added}, removed {removed}",
-                        file.display()
-                    ));
-                }
-                Err(error) => complain(&format!("{error}; the settings stay as they are")),
-            }
-        }
+    match DescribedInFile::read(&file.path) {
+        Ok(described) => take_over(&described, file, handle, printer),
         Err(wrong) => {
             wrong.conclude();
             complain("the settings stay as they are");
         }
     }
     service_manager::reloaded(handle);
+}
+
+fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, printer: &Printer) {
+    let (before, listening) = (handle.configured_endpoints(), handle.local_endpoints());
+    let configs = described.relays.iter().map(|described| described.config.clone());
+    let Reloaded { kept, added, removed, .. } = match handle.reload(configs) {
+        Ok(reloaded) => reloaded,
+        Err(error) => return complain(&format!("{error}; the settings stay as they are")),
+    };
+    let now = handle.configured_endpoints();
+    before.iter().filter(|one| !now.contains(one)).for_each(service_manager::let_go);
+    let path = file.path.display();
+    printer.say(&format!("{path} is read: relays kept {kept}, added {added}, removed {removed}"));
+    if !described.is_of_this_process(file) {
+        complain(&format!("{path}: log and metrics stay as they are until the next start"));
+    }
+    for (configured, endpoint) in now.iter().zip(handle.local_endpoints()) {
+        let is_this = |one: &&Described| one.config.listen == *configured;
+        if !listening.contains(&endpoint)
+            && let Some(described) = described.relays.iter().find(is_this)
+        {
+            printer.listening(&endpoint, described.is_everywhere);
+        }
+    }
+    described.relays.iter().for_each(|described| tell_certificate(described, "anew"));
 }
 
 /// Says what the drain came to, and gives the exit status.
