@@ -5,6 +5,7 @@
 //! is dropped and counted, and the count is written as soon as something can be. Lines keep their order.
 
 use adieu_os::LinesTo;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -51,6 +52,8 @@ struct State {
     has_thread: bool,
     /// The thread is writing what it has taken from the queue.
     writing: bool,
+    /// The last line was written in part, and then the system refused the rest: the next one begins a new line.
+    is_torn: bool,
     /// The first failure of the thread.
     failure: Option<io::Error>,
 }
@@ -79,13 +82,19 @@ impl Sink {
     /// What the system said, if it could be written without waiting. Of a line that is queued, [`Sink::finish`] tells.
     pub(crate) fn write(&self, line: &str) -> io::Result<()> {
         let mut state = self.shared.state();
+        let line = if state.is_torn { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
         let mut rest = line.as_bytes();
         if state.is_idle() {
-            rest = self.shared.write_now(rest)?;
+            let written = self.shared.write_now(&mut rest);
+            if let Some(last) = line.as_bytes()[..line.len() - rest.len()].last() {
+                state.is_torn = written.is_err() && *last != b'\n';
+            }
+            written?;
             if rest.is_empty() {
                 return Ok(());
             }
         }
+        state.is_torn = false;
         // What is larger than all the room goes when nothing is before it.
         let room = if state.dropped > 0 { ROOM_AGAIN } else { ROOM };
         if state.queued > 0 && state.queued + rest.len() > room {
@@ -102,10 +111,8 @@ impl Sink {
     #[cfg(unix)]
     pub(crate) fn write_now_or_never(&self, bytes: &[u8]) {
         let mut state = self.shared.state();
-        if state.is_idle()
-            && let Ok(rest) = self.shared.write_now(bytes)
-            && !rest.is_empty()
-        {
+        let mut rest = bytes;
+        if state.is_idle() && self.shared.write_now(&mut rest).is_ok() && !rest.is_empty() {
             // A part of it has been written, or nobody can tell whether it could be without waiting.
             state.push(rest.to_vec());
             self.start(&mut state);
@@ -150,21 +157,21 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes as much as takes no waiting, and gives the rest.
-    fn write_now<'a>(&self, mut bytes: &'a [u8]) -> io::Result<&'a [u8]> {
+    /// Writes as much as takes no waiting, and leaves the rest, also if it fails.
+    fn write_now(&self, bytes: &mut &[u8]) -> io::Result<()> {
         let stream = match &self.target {
             Target::Stderr => LinesTo::Stderr,
             Target::File(file) => LinesTo::File(file),
-            Target::Fifo(_) => return Ok(bytes),
+            Target::Fifo(_) => return Ok(()),
         };
         while !bytes.is_empty() {
             match adieu_os::write_now(stream, bytes) {
-                Ok(n) => bytes = &bytes[n..],
+                Ok(n) => *bytes = &bytes[n..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 
     fn note_dropped(&self, state: &mut State) {

@@ -15,7 +15,7 @@ use rustix::process::Resource;
 #[cfg(target_os = "linux")]
 impl Server {
     /// Sets a limit of the running server, and gives the one that it had.
-    fn limit(&self, resource: Resource, current: Option<u64>) -> Option<u64> {
+    pub(crate) fn limit(&self, resource: Resource, current: Option<u64>) -> Option<u64> {
         let pid = rustix::process::Pid::from_child(&self.child);
         let maximum = rustix::process::getrlimit(resource).maximum;
         let limit = rustix::process::Rlimit { current, maximum };

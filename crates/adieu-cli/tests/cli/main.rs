@@ -33,6 +33,8 @@ mod relay;
 mod relay_config;
 mod relay_counterparts;
 mod relay_drain;
+#[cfg(target_os = "linux")]
+mod relay_log;
 mod relay_restart;
 mod relay_service;
 mod relay_upstreams;

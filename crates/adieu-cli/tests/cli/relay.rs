@@ -31,7 +31,7 @@ impl Relay {
         Self { server: Server::of(&mut command), directory }
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.directory.path().join("log")
     }
 
