@@ -35,16 +35,16 @@ pub(crate) struct Sink {
 }
 
 struct Shared {
-    target: Target,
     /// The line that says how many were dropped.
     dropped: fn(u64) -> String,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct State {
-    queue: VecDeque<Vec<u8>>,
+    target: Arc<Target>,
+    /// Each with where it goes: the target of those to come may be another.
+    queue: VecDeque<(Arc<Target>, Vec<u8>)>,
     /// Bytes in the queue.
     queued: usize,
     /// Lines that were dropped since the last one that was queued.
@@ -65,14 +65,31 @@ impl State {
 
     fn push(&mut self, line: Vec<u8>) {
         self.queued += line.len();
-        self.queue.push_back(line);
+        self.queue.push_back((Arc::clone(&self.target), line));
     }
 }
 
 impl Sink {
     pub(crate) fn new(target: Target, dropped: fn(u64) -> String) -> Self {
-        let shared = Shared { target, dropped, state: Mutex::default(), changed: Condvar::new() };
+        let state = State {
+            target: Arc::new(target),
+            queue: VecDeque::new(),
+            queued: 0,
+            dropped: 0,
+            has_thread: false,
+            writing: false,
+            is_torn: false,
+            failure: None,
+        };
+        let shared = Shared { dropped, state: Mutex::new(state), changed: Condvar::new() };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Writes later lines to another target. Lines that are queued still go to the one before.
+    pub(crate) fn go_on_in(&self, target: Target) {
+        let mut state = self.shared.state();
+        state.target = Arc::new(target);
+        state.is_torn = false;
     }
 
     /// Writes a line, or queues or drops it.
@@ -85,7 +102,7 @@ impl Sink {
         let line = if state.is_torn { Cow::Owned(format!("\n{line}")) } else { Cow::Borrowed(line) };
         let mut rest = line.as_bytes();
         if state.is_idle() {
-            let written = self.shared.write_now(&mut rest);
+            let written = state.target.write_now(&mut rest);
             if let Some(last) = line.as_bytes()[..line.len() - rest.len()].last() {
                 state.is_torn = written.is_err() && *last != b'\n';
             }
@@ -112,7 +129,7 @@ impl Sink {
     pub(crate) fn write_now_or_never(&self, bytes: &[u8]) {
         let mut state = self.shared.state();
         let mut rest = bytes;
-        if state.is_idle() && self.shared.write_now(&mut rest).is_ok() && !rest.is_empty() {
+        if state.is_idle() && state.target.write_now(&mut rest).is_ok() && !rest.is_empty() {
             // A part of it has been written, or nobody can tell whether it could be without waiting.
             state.push(rest.to_vec());
             self.start(&mut state);
@@ -157,23 +174,6 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes as much as takes no waiting, and leaves the rest, also if it fails.
-    fn write_now(&self, bytes: &mut &[u8]) -> io::Result<()> {
-        let stream = match &self.target {
-            Target::Stderr => LinesTo::Stderr,
-            Target::File(file) => LinesTo::File(file),
-            Target::Fifo(_) => return Ok(()),
-        };
-        while !bytes.is_empty() {
-            match adieu_os::write_now(stream, bytes) {
-                Ok(n) => *bytes = &bytes[n..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
     fn note_dropped(&self, state: &mut State) {
         if state.dropped > 0 {
             let line = (self.dropped)(std::mem::take(&mut state.dropped));
@@ -192,11 +192,11 @@ impl Shared {
                     state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
             }
-            let line = state.queue.pop_front().unwrap_or_default();
+            let Some((target, line)) = state.queue.pop_front() else { continue };
             state.queued -= line.len();
             state.writing = true;
             drop(state);
-            let written = self.write_waiting(&mut opened, &line);
+            let written = target.write_waiting(&mut opened, &line);
             let mut state = self.state();
             state.writing = false;
             if let Err(error) = written {
@@ -206,16 +206,41 @@ impl Shared {
             self.changed.notify_all();
         }
     }
+}
 
-    fn write_waiting(&self, opened: &mut Option<File>, line: &[u8]) -> io::Result<()> {
-        match &self.target {
-            Target::Stderr => adieu_os::write_waiting(LinesTo::Stderr, line),
-            Target::File(file) => adieu_os::write_waiting(LinesTo::File(file), line),
-            Target::Fifo(path) => {
-                let file = match opened {
-                    Some(file) => file,
-                    None => opened.insert(File::options().write(true).open(path)?),
+impl Target {
+    /// Writes as much as takes no waiting, and leaves the rest, also if it fails.
+    fn write_now(&self, bytes: &mut &[u8]) -> io::Result<()> {
+        let stream = match self {
+            Self::Stderr => LinesTo::Stderr,
+            Self::File(file) => LinesTo::File(file),
+            Self::Fifo(_) => return Ok(()),
+        };
+        while !bytes.is_empty() {
+            match adieu_os::write_now(stream, bytes) {
+                Ok(n) => *bytes = &bytes[n..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// `opened`: the FIFO that was opened last, with its target.
+    fn write_waiting(
+        self: &Arc<Self>,
+        opened: &mut Option<(Arc<Self>, File)>,
+        line: &[u8],
+    ) -> io::Result<()> {
+        match &**self {
+            Self::Stderr => adieu_os::write_waiting(LinesTo::Stderr, line),
+            Self::File(file) => adieu_os::write_waiting(LinesTo::File(file), line),
+            Self::Fifo(path) => {
+                let file = match opened.take().filter(|(of, _)| Arc::ptr_eq(of, self)) {
+                    Some((_, file)) => file,
+                    None => File::options().write(true).open(path)?,
                 };
+                let (_, file) = opened.insert((Arc::clone(self), file));
                 adieu_os::write_waiting(LinesTo::File(file), line)
             }
         }

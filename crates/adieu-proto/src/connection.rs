@@ -403,8 +403,9 @@ impl Connection {
     /// From now on this connection is one side of a relay: its input and its output are another connection, and it closes
     /// as soon as both directions have ended.
     ///
-    /// So a silence is the peer's, and never that of an input of ours. It is no end either: an input that is silent for
-    /// [`Config::input_grace`] is given up. [`Config::idle_timeout`], unless it is `None`, and [`Config::flush_timeout`] are
+    /// So a silence is the peer's, and never that of an input of ours. It is no end either: once the peer has ended its stream, an
+    /// input that is silent for [`Config::input_grace`] times out ([`Timer::HalfOpen`]).
+    /// [`Config::idle_timeout`], unless it is `None`, and [`Config::flush_timeout`] are
     /// set anew. Whether the output took everything is told with [`Connection::handle_output_ended`]. If it is stopped before the
     /// peer has ended, by a time limit or an interrupt, it is aborted, also after our FIN: what the peer still sends goes nowhere.
     pub fn join_relay(&mut self, now: Time, idle_timeout: Option<Duration>, flush_timeout: Duration) {
@@ -562,7 +563,13 @@ impl Connection {
             if self.config.input_grace_now().is_some_and(|grace| grace.is_end) {
                 self.update_timers(now);
             } else {
-                self.abort_after_delivery(now, Ending::Indeterminate { missing: Missing::InputEnd });
+                // A relay's input is the other side, whose silence had a limit.
+                let ending = if self.is_relayed {
+                    Ending::TimedOut { timer: Timer::HalfOpen }
+                } else {
+                    Ending::Indeterminate { missing: Missing::InputEnd }
+                };
+                self.abort_after_delivery(now, ending);
             }
         } else if is_confirmed(self.timers.check_at())
             || is_confirmed(self.timers.idle_at(&self.config))

@@ -72,6 +72,8 @@ pub enum Timer {
     Idle,
     /// No byte passed in either direction.
     FirstByte,
+    /// One side of a relay: the peer had ended its stream, and the other side then sent nothing for the limit.
+    HalfOpen,
     /// The user's total time is up.
     Deadline,
     /// The bound on closing alone has passed, which counts from our shutdown of the sending side.
@@ -203,6 +205,7 @@ impl Timer {
         Self::Connect,
         Self::Idle,
         Self::FirstByte,
+        Self::HalfOpen,
         Self::Deadline,
         Self::Linger,
         Self::DeadPeer,
@@ -210,13 +213,14 @@ impl Timer {
         Self::Kernel,
     ];
 
-    /// The timer's name in reports: `connect`, `idle`, `first_byte`, `deadline`, `linger`, `dead_peer`, `unacknowledged`,
-    /// `kernel`.
+    /// The timer's name in reports: `connect`, `idle`, `first_byte`, `half_open`, `deadline`, `linger`, `dead_peer`,
+    /// `unacknowledged`, `kernel`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Idle => "idle",
             Self::FirstByte => "first_byte",
+            Self::HalfOpen => "half_open",
             Self::Deadline => "deadline",
             Self::Linger => "linger",
             Self::DeadPeer => "dead_peer",
@@ -319,6 +323,7 @@ mod tests {
             Timer::Connect,
             Timer::Idle,
             Timer::FirstByte,
+            Timer::HalfOpen,
             Timer::Deadline,
             Timer::Linger,
             Timer::DeadPeer,
@@ -327,7 +332,17 @@ mod tests {
         ];
         assert_eq!(
             timers.map(Timer::name),
-            ["connect", "idle", "first_byte", "deadline", "linger", "dead_peer", "unacknowledged", "kernel"]
+            [
+                "connect",
+                "idle",
+                "first_byte",
+                "half_open",
+                "deadline",
+                "linger",
+                "dead_peer",
+                "unacknowledged",
+                "kernel"
+            ]
         );
         let ends = [LocalEnd::Input, LocalEnd::Output, LocalEnd::Command, LocalEnd::Socket];
         assert_eq!(ends.map(LocalEnd::name), ["input", "output", "command", "socket"]);

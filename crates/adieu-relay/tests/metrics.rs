@@ -269,3 +269,11 @@ fn requests_for_something_else_are_told_so() {
         assert_eq!(body.is_empty(), request.starts_with("HEAD"), "{request}: {body}");
     }
 }
+
+#[test]
+fn clients_that_say_nothing_do_not_keep_a_scrape_waiting() {
+    let served = Served::to(&[refused()]);
+    let silent = || TcpStream::connect(served.metrics_at).expect("the metrics are served");
+    let _silent: Vec<TcpStream> = (0..200).map(|_| silent()).collect();
+    assert!(!served.samples().is_empty());
+}

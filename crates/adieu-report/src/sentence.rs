@@ -144,6 +144,10 @@ impl Report {
             Ending::TimedOut { timer: Timer::FirstByte } => {
                 "timed out, no byte had passed in either direction".to_owned()
             }
+            Ending::TimedOut { timer: Timer::HalfOpen } => {
+                "timed out, the peer had ended its stream and nothing was sent to it for the whole half-open timeout"
+                    .to_owned()
+            }
             Ending::TimedOut { timer: Timer::Deadline } => format!("the deadline passed while {during}"),
             Ending::TimedOut { timer: Timer::Linger } => {
                 format!("timed out while {during}, closing took longer than its limit")

@@ -229,8 +229,15 @@ fn meaningless(facts: &Facts<'_>, yielding: &mut Yielding) -> Option<Wrong> {
 fn without_tls(facts: &Facts<'_>) -> Option<Wrong> {
     let mut written =
         facts.options().filter(|(a, rules)| rules.for_tls && facts.given(a) == Some(Given::Written));
-    let (argument, _) = written.next().filter(|_| !facts.over_tls())?;
-    let sentence = format!("{} needs --tls, or an endpoint such as tls://host:port", written_as(argument));
+    let (argument, rules) = written.next().filter(|_| !facts.over_tls())?;
+    let option = written_as(argument);
+    let sentence = if facts.options().any(|(other, _)| other.get_long() == Some("tls")) {
+        format!("{option} needs --tls, or an endpoint such as tls://host:port")
+    } else if rules.yields_if.is_some() {
+        format!("{option} is for upstreams with TLS: write tls:// before one")
+    } else {
+        format!("{option} needs TLS: write tls:// before an upstream, or before where it listens")
+    };
     Some((ErrorKind::MissingRequiredArgument, sentence))
 }
 

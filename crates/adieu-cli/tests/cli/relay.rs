@@ -226,7 +226,7 @@ fn a_half_open_pair_is_reset_after_its_own_timeout() {
     // It never answers.
     assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset));
     let line = relay.line();
-    assert_ne!(line["ending"], "graceful", "{line}");
+    assert_eq!(line["ending"], "timed_out", "{line}");
     assert_eq!(line["ended_first"], "client", "{line}");
 }
 
@@ -346,7 +346,10 @@ fn what_cannot_be_a_relay_is_refused_before_anything_is_done() {
         (&["127.0.0.1:0"][..], "give an upstream after where it listens"),
         (&["127.0.0.1:0", "udp://127.0.0.1:1"], "UDP has neither"),
         (&["127.0.0.1:0", "fd:3"], "fd"),
-        (&["127.0.0.1:0", "127.0.0.1:1", "--ca", "x"], "needs --tls, or an endpoint"),
+        (
+            &["127.0.0.1:0", "127.0.0.1:1", "--ca", "x"],
+            "--ca is for upstreams with TLS: write tls:// before one",
+        ),
         (&["tls://127.0.0.1:0", "127.0.0.1:1", "--self-signed", "--ca", "x"], "for upstreams with TLS"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--cert", "x"], "--cert needs its --key"),
         (&["127.0.0.1:0", "127.0.0.1:1", "--cert", "x", "--cert", "y", "--key", "z"], "2 times and --key 1"),

@@ -1,9 +1,9 @@
-//! The log of `adieu relay` when its file is in trouble: a full disk.
+//! The log of `adieu relay` when something happens to its file: a full disk, a new name.
 
 use crate::adieu;
 use crate::relay::{Relay, accept, checked, upstream};
 use crate::{Server, until};
-use rustix::process::Resource;
+use rustix::process::{Resource, Signal};
 use std::io::Read;
 use std::process::Command;
 
@@ -17,13 +17,7 @@ fn a_line_of_the_log_that_was_torn_takes_no_other_with_it() {
     drop(accept(&listener));
     assert_eq!(client.read(&mut [0]).expect("a FIN passes"), 0);
     drop(client);
-    loop {
-        let said = relay.server.line();
-        assert_ne!(said, "", "it ends without a word about the log");
-        if said.contains("cannot write the log") {
-            break;
-        }
-    }
+    wait_for_word(&mut relay, "cannot write the log");
     relay.server.limit(Resource::Fsize, before);
     let client = relay.server.connect();
     drop(accept(&listener));
@@ -38,13 +32,64 @@ fn a_line_of_the_log_that_was_torn_takes_no_other_with_it() {
     assert_eq!(checked(lines[1])["connection_id"], 2);
 }
 
+/// As logrotate does it: the file gets another name, and SIGHUP says so.
+#[test]
+fn a_log_that_was_renamed_is_begun_anew_at_sighup() {
+    for by_file in [false, true] {
+        let (listener, address) = upstream();
+        let directory = tempfile::tempdir().expect("there is room");
+        let [log, old, file] = ["log", "log.1", "relays.toml"].map(|name| directory.path().join(name));
+        let mut command = adieu(&["relay"]);
+        if by_file {
+            let text = format!("[[relay]]\nlisten = \"127.0.0.1:0\"\nto = [\"{address}\"]\n");
+            std::fs::write(&file, text).expect("there is room");
+            command.arg("--config").arg(&file);
+        } else {
+            command.args(["127.0.0.1:0", &address]);
+        }
+        command.arg("--log").arg(&log);
+        let mut relay = Relay { server: Server::of(&mut command), directory };
+        let pass = |relay: &Relay| {
+            let client = relay.server.connect();
+            drop(accept(&listener));
+            drop(client);
+        };
+        pass(&relay);
+        assert_eq!(relay.lines(1).len(), 1);
+        std::fs::rename(&log, &old).expect("it is there");
+        relay.server.signal(Signal::HUP);
+        wait_for_word(&mut relay, "the log is opened again");
+        pass(&relay);
+        assert_eq!(relay.lines(1).remove(0)["connection_id"], 2);
+        let first = std::fs::read_to_string(&old).expect("it is there");
+        assert_eq!((first.lines().count(), &checked(first.trim_end())["connection_id"]), (1, &1.into()));
+        relay.server.signal(Signal::TERM);
+        let (status, _, said) = relay.server.finish();
+        assert_eq!(status.code(), Some(0), "{said}");
+    }
+}
+
+/// Waits until it says this.
+fn wait_for_word(relay: &mut Relay, word: &str) {
+    loop {
+        let said = relay.server.line();
+        assert_ne!(said, "", "it ends without saying {word:?}");
+        if said.contains(word) {
+            break;
+        }
+    }
+}
+
 /// A relay that was started with a file size limit, so it survives the signal of one that is exceeded.
 fn limited(upstream: &str) -> Relay {
     let directory = tempfile::tempdir().expect("there is room");
     let mut inner = adieu(&["relay", "127.0.0.1:0", upstream, "--log"]);
     inner.arg(directory.path().join("log"));
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -S -f 8; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
+    command
+        .args(["-c", "ulimit -S -f 8; exec \"$0\" \"$@\""])
+        .arg(inner.get_program())
+        .args(inner.get_args());
     for (name, _) in inner.get_envs() {
         command.env_remove(name);
     }

@@ -3,7 +3,7 @@
 use crate::relay::{Relay, accept, refusing, upstream};
 use crate::{BOUND, run, text, until};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 
 /// Serves each client of a listener with this byte, and ends when the client does.
 fn serve(listener: TcpListener, byte: u8) {
@@ -79,14 +79,21 @@ fn clients_beyond_the_bounds_wait_or_are_reset_and_the_option_is_named() {
 
 #[test]
 fn a_client_without_a_word_is_reset_and_the_log_says_so() {
-    let (listener, address) = upstream();
-    let relay = Relay::start(&[&address], &["--first-byte-timeout", "200ms", "--name", "front"]);
-    let client = relay.server.connect();
-    let server = accept(&listener);
-    assert!(is_reset(&client) && is_reset(&server));
-    let line = relay.lines(1).remove(0);
-    assert_eq!(line["ending"], "timed_out", "{line}");
-    assert_eq!((&line["relay"], &line["by"]), (&"front".into(), &"client".into()), "{line}");
+    // An end is no byte.
+    for has_ended in [false, true] {
+        let (listener, address) = upstream();
+        let relay = Relay::start(&[&address], &["--first-byte-timeout", "200ms", "--name", "front"]);
+        let client = relay.server.connect();
+        let mut server = accept(&listener);
+        if has_ended {
+            client.shutdown(Shutdown::Write).expect("connected");
+            assert!(matches!(server.read(&mut [0]), Ok(0)), "the half-close passes");
+        }
+        assert!(is_reset(&client) && (has_ended || is_reset(&server)));
+        let line = relay.lines(1).remove(0);
+        assert_eq!(line["ending"], "timed_out", "{line}");
+        assert_eq!((&line["relay"], &line["by"]), (&"front".into(), &"client".into()), "{line}");
+    }
 }
 
 #[test]

@@ -149,10 +149,10 @@ impl Connection {
                 InputSilence::OursOnceItGave => self.counts.read > 0,
                 InputSilence::Peers => false,
             },
-            // Once the peer has ended its side, it is we who are waited for.
+            // Once the peer has ended its side, it is we who are waited for; a relay waits for somebody on either side.
             untouched: alive
                 && self.is_connected()
-                && self.receive == ReceiveHalf::Open
+                && (self.receive == ReceiveHalf::Open || self.is_relayed)
                 && self.counts.received == 0
                 && self.counts.accepted == 0,
         }

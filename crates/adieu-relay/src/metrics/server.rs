@@ -12,8 +12,20 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How many requests are answered at once; others wait.
-const AT_ONCE: usize = 4;
+/// How many requests are answered at once; others wait. Clients that say nothing have places too, so there are many.
+const AT_ONCE: usize = 128;
+
+/// How many there are at least, however few descriptors the system has left.
+const AT_LEAST: usize = 4;
+
+/// The part of the descriptors that are left which requests may take.
+const PART: usize = 8;
+
+/// How long a client may say nothing, so that silent ones hold no place against one that asks.
+const FIRST_BYTE: Duration = Duration::from_secs(2);
+
+/// What a thread needs that answers a request, in bytes.
+const STACK: usize = 256 * 1024;
 
 /// How long a request and its answer may take, whatever happens.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -38,10 +50,12 @@ impl MetricsServer {
     ///
     /// It cannot listen there, or the system gives no thread.
     pub fn start(endpoint: &Endpoint, metrics: Arc<Metrics>, relay: Handle) -> Result<Self, MetricsError> {
-        let options = ListenOptions::new().limits(Limits::new().deadline(DEADLINE));
+        let options =
+            ListenOptions::new().limits(Limits::new().deadline(DEADLINE).first_byte_timeout(FIRST_BYTE));
         let listener = Listener::bind(endpoint, &options)?;
         let endpoint = listener.local_endpoint().clone();
-        let server = Server::new(listener).max_connections(AT_ONCE);
+        let at_once = (adieu_os::free_descriptors() / PART).clamp(AT_LEAST, AT_ONCE);
+        let server = Server::new(listener).max_connections(at_once).stack_size(STACK);
         let handle = server.handle();
         let answer = move |connection| {
             // Whoever leaves before the answer does not want it.

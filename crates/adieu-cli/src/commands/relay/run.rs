@@ -11,7 +11,7 @@ use crate::printer::{Printer, answer, complain, say_always};
 use crate::{hints, said};
 use adieu::{Ending, ListenError, NeverConnected, Role, Side, Signal, describe_error};
 use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError, Reloaded};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         None => None,
     };
     let handle = relay.handle();
-    let heard = match heed_signals(&handle, &printer, file) {
+    let heard = match heed_signals(&handle, &told, file) {
         Ok(heard) => heard,
         Err(error) => return failed(&format!("cannot wait for signals: {}", describe_error(&error))),
     };
@@ -126,8 +126,11 @@ fn cannot_listen(error: &ListenError, format: ReportFormat, printer: &Printer) -
 }
 
 /// From here on signals are heeded: the first shuts the relay down, a second cuts what is open and exits, SIGUSR1 lists what is
-/// open, and SIGHUP reads the file anew, if there is one. Gives those that have come.
-fn heed_signals(handle: &Handle, printer: &Arc<Printer>, file: Option<File>) -> io::Result<Arc<Heard>> {
+/// open, and SIGHUP opens the log again and reads the file anew, if there is one. Gives those that have come.
+///
+/// A terminal that is closed sends SIGHUP too. A relay that has one, and no file, is shut down by it.
+fn heed_signals(handle: &Handle, told: &Arc<Told>, file: Option<File>) -> io::Result<Arc<Heard>> {
+    let printer = &told.printer;
     let heard: Arc<Heard> = Arc::default();
     let (stopping, noted) = (handle.clone(), Arc::clone(&heard));
     let saying = Arc::clone(printer);
@@ -147,12 +150,11 @@ fn heed_signals(handle: &Handle, printer: &Arc<Printer>, file: Option<File>) -> 
             saying.say(&format!("{}: waiting for {open} to finish", signal.name()));
         }
     };
-    match file {
-        None => signals::on_signal(stop)?,
-        Some(file) => {
-            let (handle, printer) = (handle.clone(), Arc::clone(printer));
-            signals::on_signal_or_hangup(stop, move || reload(&file, &handle, &printer))?;
-        }
+    if file.is_none() && (io::stdin().is_terminal() || io::stderr().is_terminal()) {
+        signals::on_signal(stop)?;
+    } else {
+        let (handle, told) = (handle.clone(), Arc::clone(told));
+        signals::on_signal_or_hangup(stop, move || begin_anew(&told, file.as_ref(), &handle))?;
     }
     let handle = handle.clone();
     signals::on_request(move || {
@@ -166,9 +168,22 @@ fn heed_signals(handle: &Handle, printer: &Arc<Printer>, file: Option<File>) -> 
     Ok(heard)
 }
 
+/// Opens the log again, and goes on with what the file says now, if there is one.
+fn begin_anew(told: &Told, file: Option<&File>, handle: &Handle) {
+    service_manager::reloading();
+    match told.log.as_ref().map(Log::reopen) {
+        Some(Ok(())) => told.printer.say("the log is opened again"),
+        Some(Err(wrong)) => complain(&format!("{wrong}; it goes on in the file that is open")),
+        None => {}
+    }
+    if let Some(file) = file {
+        reload(file, handle, &told.printer);
+    }
+    service_manager::reloaded(handle);
+}
+
 /// Goes on with what the file says now. If that cannot be had, what is wrong is said, and everything stays as it is.
 fn reload(file: &File, handle: &Handle, printer: &Printer) {
-    service_manager::reloading();
     match DescribedInFile::read(&file.path) {
         Ok(described) => take_over(&described, file, handle, printer),
         Err(wrong) => {
@@ -176,7 +191,6 @@ fn reload(file: &File, handle: &Handle, printer: &Printer) {
             complain("the settings stay as they are");
         }
     }
-    service_manager::reloaded(handle);
 }
 
 fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, printer: &Printer) {

@@ -9,7 +9,7 @@ use crate::sink::{Sink, Target};
 use adieu::faults::Injected;
 use adieu::{Ending, Endpoint, describe_error};
 use adieu_relay::{Closed, Metrics, RelayEvent, TurnedAway};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const FOR_THE_LOG: Duration = Duration::from_secs(1);
 
 /// The log of connections.
 pub(super) struct Log {
-    name: String,
+    path: PathBuf,
     file: Sink,
     is_lost: AtomicBool,
 }
@@ -31,14 +31,18 @@ impl Log {
     ///
     /// A sentence that names the file.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let name = path.display().to_string();
-        let target = match adieu_os::open_for_lines(path, true) {
-            Ok(Some(file)) => Target::File(file),
-            Ok(None) => Target::Fifo(path.to_owned()),
-            Err(error) => return Err(format!("cannot write the log to {name}: {}", describe_error(&error))),
-        };
-        let file = Sink::new(target, |lines| said::dropped(lines, true));
-        Ok(Self { name, file, is_lost: AtomicBool::new(false) })
+        let file = Sink::new(target(path)?, |lines| said::dropped(lines, true));
+        Ok(Self { path: path.to_owned(), file, is_lost: AtomicBool::new(false) })
+    }
+
+    /// Opens it by its name again: the file that had this name may have been renamed.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the file. Lines still go to the file that was open.
+    pub(super) fn reopen(&self) -> Result<(), String> {
+        self.file.go_on_in(target(&self.path)?);
+        Ok(())
     }
 
     fn write(&self, json: &str) {
@@ -50,7 +54,7 @@ impl Log {
     /// Said once, and in the exit status.
     fn fail(&self, error: &std::io::Error) {
         if !self.is_lost.swap(true, Ordering::Relaxed) {
-            complain(&format!("cannot write the log to {}: {}", self.name, describe_error(error)));
+            complain(&cannot_write(&self.path, error));
         }
     }
 
@@ -61,6 +65,19 @@ impl Log {
         }
         !self.is_lost.load(Ordering::Relaxed)
     }
+}
+
+/// The log's file, opened at its end.
+fn target(path: &Path) -> Result<Target, String> {
+    match adieu_os::open_for_lines(path, true) {
+        Ok(Some(file)) => Ok(Target::File(file)),
+        Ok(None) => Ok(Target::Fifo(path.to_owned())),
+        Err(error) => Err(cannot_write(path, &error)),
+    }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot write the log to {}: {}", path.display(), describe_error(error))
 }
 
 /// Whoever is told of a relay's events, from any of its threads.

@@ -116,6 +116,9 @@ fn a_side_of_a_relay_has_the_relays_flush_timeout_and_no_grace_that_is_an_end() 
     time_out(&mut c, ms(12), Waiting { input: true, ..Waiting::default() });
     assert!(c.is_leaving() && c.input_abandoned(), "its silence is not its end");
     assert_eq!(c.poll_action(), Some(Action::Sample));
+    c.handle_sample(ms(12), clear(0));
+    let timed_out = Ending::TimedOut { timer: Timer::HalfOpen };
+    assert_eq!(end(&mut c, ms(12)), (timed_out, Phase::Sending, Action::Abort));
 
     let mut c = relayed(Config { peer_grace: Some(ms(7)), ..Config::default() }, 0, 0);
     c.join_relay(ms(1), None, ms(20));
@@ -255,4 +258,16 @@ fn a_side_that_is_stopped_after_our_fin_is_aborted_unless_its_peer_has_ended() {
         let (ended, _, by) = end(&mut c, ms(40));
         assert_eq!((ended, by), (ending, last));
     }
+}
+
+#[test]
+fn an_end_without_a_byte_is_no_first_byte_of_a_relay() {
+    let config = Config { first_byte_timeout: Some(ms(100)), dead_peer: None, ..Config::default() };
+    let waiting = Waiting { input: true, ..Waiting::default() };
+    let mut c = relayed(config, 0, 0);
+    c.join_relay(ms(1), None, ms(20));
+    c.handle_eof(ms(2));
+    c.handle_waiting(ms(2), waiting);
+    time_out(&mut c, ms(102), waiting);
+    assert!(c.is_decided());
 }

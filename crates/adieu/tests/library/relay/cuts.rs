@@ -256,7 +256,7 @@ fn a_deadline_of_one_side_is_passed_on_after_what_came_before_it() {
     });
 }
 
-/// One that is half-closed has a bound too: it is given up, which is no end.
+/// One that is half-closed has a bound too, which is no end.
 #[test]
 fn a_half_open_relay_is_given_up_where_that_is_asked_for() {
     on_both(|setup| {
@@ -271,7 +271,7 @@ fn a_half_open_relay_is_given_up_where_that_is_asked_for() {
             assert_eq!(bytes_of(&upstream), b"", "the half-close is passed on");
             assert_eq!(read_out(&client), (Vec::new(), Some(ErrorKind::ConnectionReset)), "{setup:?}");
             let relayed = relaying.join().expect("no panic");
-            let ending = Ending::Indeterminate { missing: adieu::Missing::InputEnd };
+            let ending = Ending::TimedOut { timer: adieu::Timer::HalfOpen };
             assert_eq!(relayed.a.ending(), ending, "{setup:?}: {}", relayed.a);
             assert!(is_passed_on(&relayed.b), "{setup:?}: {}", relayed.b);
             assert_eq!(relayed.a_to_b.end, DirectionEnd::Whole, "{relayed:?}");
