@@ -166,13 +166,13 @@ pub fn abstract_address(name: &str) -> io::Result<SockAddr> {
 }
 
 /// Whether a socket is connected to itself: on loopback the kernel may choose the very port that is dialled as
-/// the source port, and TCP's simultaneous open then succeeds with nobody there. `port`: what was dialled, if that is known.
-pub fn is_connected_to_itself(socket: &Socket, port: Option<u16>) -> bool {
-    let address = |address: io::Result<SockAddr>| address.ok().and_then(|address| address.as_socket());
-    let local = address(socket.local_addr());
+/// the source port, and TCP's simultaneous open then succeeds with nobody there. `local`: the socket's own address. `port`: what
+/// was dialled, if that is known.
+pub fn is_connected_to_itself(socket: &Socket, local: Option<&SockAddr>, port: Option<u16>) -> bool {
+    let local = local.and_then(SockAddr::as_socket);
     // Mostly that is all there is to ask.
     if local.is_none_or(|local| port.is_some_and(|port| port != local.port())) {
         return false;
     }
-    local == address(socket.peer_addr())
+    local == socket.peer_addr().ok().and_then(|peer| peer.as_socket())
 }

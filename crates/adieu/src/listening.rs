@@ -382,7 +382,7 @@ impl Listening {
         let transport =
             if self.is_tcp { transport(&socket.socket(), &link.options.socket) } else { Transport::Unix };
         if self.inherited.as_ref() == Some(&link.options.socket) {
-            link.connected(Established { socket, fault: None }, transport);
+            link.connected(Established::new(socket), transport);
         } else {
             link.adopted(socket, transport);
         }

@@ -6,7 +6,7 @@
 use super::Stepped;
 use crate::error::{Attempt, AttemptError, ConnectCause, Tried};
 use crate::handle::Opened;
-use crate::link::{Established, Link, fault};
+use crate::link::{Established, Link, fault, is_exact};
 use crate::options::{OpenError, OptionError, Purpose};
 use crate::os;
 use crate::{Address, Event};
@@ -95,11 +95,11 @@ impl<H: Opened> Racing<H> {
                 continue;
             }
             let Running { place, handle, .. } = self.running.remove(at);
-            let port = match &self.tried[place].tried {
-                Tried::Address(address) => address.socket_addr().map(|dialled| dialled.port()),
+            let dialled = match &self.tried[place].tried {
+                Tried::Address(address) => address.socket_addr(),
                 _ => None,
             };
-            match finished(handle, port) {
+            match finished(handle, dialled) {
                 Ok(established) => {
                     if let Tried::Address(address) = self.tried.swap_remove(place).tried {
                         link.facts.peer_address = Some(address);
@@ -151,13 +151,17 @@ impl<H: Opened> Racing<H> {
     /// Begins an attempt. While it is alone, bytes may go with its SYN.
     fn start(&self, link: &mut Link<H>, address: SocketAddr) -> Result<Started<H>, NotStarted> {
         let socket = link.options.socket.open(Domain::for_address(address), Purpose::Connect)?;
-        let port = Some(address.port());
-        let address = address.into();
+        let dialled = address;
+        let address = dialled.into();
         if self.running.is_empty() && link.send_with_syn(&socket, &address)? {
             return Ok(Started::Running(H::from_socket(socket, true)?));
         }
         match socket.connect(&address) {
-            Ok(()) => Ok(Started::Connected(finished(H::from_socket(socket, true)?, port)?)),
+            Ok(()) => {
+                let established = finished(H::from_socket(socket, true)?, Some(dialled))?;
+                link.facts.peer_address = Some(dialled.into());
+                Ok(Started::Connected(established))
+            }
             Err(error) if os::is_in_progress(&error) => Ok(Started::Running(H::from_socket(socket, true)?)),
             Err(error) => Err(error.into()),
         }
@@ -176,20 +180,22 @@ impl<H: Opened> Racing<H> {
 /// Whether an attempt that is ready has connected.
 ///
 /// A reset while connecting is told as ECONNREFUSED. So ECONNRESET says that there was a connection, and that the peer
-/// has reset it before we looked. `port`: what was dialled, if that is known.
-fn finished<H: Opened>(handle: H, port: Option<u16>) -> io::Result<Established<H>> {
+/// has reset it before we looked. `dialled`: to what it connects, if that is known.
+fn finished<H: Opened>(handle: H, dialled: Option<SocketAddr>) -> io::Result<Established<H>> {
     let socket = handle.socket();
     if let Some(error) = socket.take_error()? {
         let fault = fault(Call::SocketError, &error);
         return match fault.kind {
             FaultKind::Reset | FaultKind::BrokenPipe => {
-                Ok(Established { socket: handle, fault: Some(fault) })
+                Ok(Established { fault: Some(fault), ..Established::new(handle) })
             }
             _ => Err(error),
         };
     }
-    if os::is_connected_to_itself(&socket, port) {
+    let local = socket.local_addr().ok();
+    if os::is_connected_to_itself(&socket, local.as_ref(), dialled.map(|dialled| dialled.port())) {
         return Err(os::refused());
     }
-    Ok(Established { socket: handle, fault: None })
+    let peer_is_dialled = dialled.is_some_and(is_exact);
+    Ok(Established { local, peer_is_dialled, ..Established::new(handle) })
 }

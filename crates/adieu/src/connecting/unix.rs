@@ -56,7 +56,7 @@ impl Knocking {
             Ok(()) => {
                 let socket = H::from_socket(self.socket, false)
                     .map_err(|error| ConnectCause::System(system_error::of(&error)))?;
-                Ok(Knocked::Connected(Established { socket, fault: None }))
+                Ok(Knocked::Connected(Established::new(socket)))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.next_at = Some(link.now() + BACKLOG_PAUSE);

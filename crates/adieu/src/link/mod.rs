@@ -29,7 +29,7 @@ mod trace;
 
 pub(crate) use ahead::Looked;
 pub use ahead::{LookAhead, LookAheadError};
-pub(crate) use established::{Established, transport};
+pub(crate) use established::{Established, is_exact, transport};
 pub(crate) use handshake::HandshakeTurn;
 pub(crate) use methods::methods_of_a_connection;
 pub(crate) use program::without_empty_ones;
@@ -260,17 +260,18 @@ impl<H: Handle> Link<H> {
     /// Takes a non-blocking socket over that somebody else has opened: accepted, or given to us.
     pub(crate) fn adopted(&mut self, socket: H, transport: Transport) {
         crate::options::set_options(&socket.socket(), transport.is_tcp(), &self.options.socket);
-        self.connected(Established { socket, fault: None }, transport);
+        self.connected(Established::new(socket), transport);
     }
 
     /// Takes a socket over that was opened for connecting, and has connected.
     pub(crate) fn connected(&mut self, established: Established<H>, transport: Transport) {
-        let Established { socket, fault } = established;
+        let Established { socket, fault, local, peer_is_dialled } = established;
         self.facts.transport = Some(transport);
         let sock = socket.socket();
-        self.facts.local_address = sock.local_addr().ok().as_ref().map(handle::address_of);
+        let local = local.or_else(|| sock.local_addr().ok());
+        self.facts.local_address = local.as_ref().map(handle::address_of);
         // After a reset there is no peer name any more; what was dialled is. Of a client it came with its connection.
-        let is_known = self.is_listening() && self.facts.peer_address.is_some();
+        let is_known = (self.is_listening() || peer_is_dialled) && self.facts.peer_address.is_some();
         let peer = if is_known { None } else { sock.peer_addr().ok() };
         let peer = peer.as_ref().map(handle::address_of);
         self.facts.peer_address = peer.or(self.facts.peer_address.take());
