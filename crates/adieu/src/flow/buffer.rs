@@ -47,7 +47,7 @@ impl Buffer {
         if self.was_full && self.is_empty() && self.bytes.len() < self.capacity {
             let capacity = (self.bytes.len() * 4).max(FIRST).min(self.capacity);
             self.bytes = Box::default();
-            self.bytes = vec![0; capacity].into_boxed_slice();
+            self.bytes = pool::take(capacity);
             self.was_full = false;
         }
         &mut self.bytes[self.end..]
