@@ -85,8 +85,8 @@ pub(crate) struct Facts {
     pub(crate) received_tls: bool,
     /// Without TLS of ours, what was sent begins as our side of TLS would.
     pub(crate) sent_tls: bool,
-    pub(crate) handshake: Option<crate::tls::HandshakeError>,
-    pub(crate) tls: Option<crate::tls::TlsFacts>,
+    pub(crate) handshake: Option<Box<crate::tls::HandshakeError>>,
+    pub(crate) tls: Option<Box<crate::tls::TlsFacts>>,
 }
 
 impl Facts {

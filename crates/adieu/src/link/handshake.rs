@@ -31,7 +31,7 @@ impl<H: Handle> Link<H> {
         else {
             return false;
         };
-        self.facts.tls = Some(TlsFacts { trust: tls.trust(), ..TlsFacts::default() });
+        self.facts.tls = Some(Box::new(TlsFacts { trust: tls.trust(), ..TlsFacts::default() }));
         match (session, fault) {
             (Ok(mut session), None) => {
                 session.sent(with_syn.map_or(0, |(taken, _)| taken));
@@ -55,7 +55,7 @@ impl<H: Handle> Link<H> {
     /// From now on this session carries the streams, whose handshake the program has made. Returns how many octets it has to send
     /// that the program has made it encrypt.
     pub(super) fn carried_by(&mut self, mut session: Session) -> u64 {
-        let mut facts = TlsFacts { secured: Some(self.now()), ..TlsFacts::default() };
+        let mut facts = Box::new(TlsFacts { secured: Some(self.now()), ..TlsFacts::default() });
         session.describe(&mut facts);
         self.facts.tls = Some(facts);
         let unsent = session.unsent().len() as u64;
@@ -163,7 +163,7 @@ impl<H: Handle> Link<H> {
         if let Some(facts) = &mut self.facts.tls {
             facts.failure = Some(error.failure());
         }
-        self.facts.handshake = Some(error.clone());
+        self.facts.handshake = Some(Box::new(error.clone()));
         self.facts.failure = Some(error.words());
         let call = told.map_or(Call::Receive, |fault| fault.call);
         let fault = Fault { call, kind: FaultKind::Protocol, code: told.and_then(|f| f.code) };
@@ -192,7 +192,7 @@ impl<H: Handle> Link<H> {
 
     /// Why there is no connection, if the handshake is why.
     pub(crate) fn handshake_error(&self) -> Option<&HandshakeError> {
-        self.facts.handshake.as_ref()
+        self.facts.handshake.as_deref()
     }
 
     /// Before a report is made: which time was over while a handshake was under way, if one was.

@@ -49,7 +49,7 @@ macro_rules! methods_of_a_connection {
 
             /// What the TLS handshake has agreed on so far. `None`: the connection speaks no TLS.
             pub fn tls(&self) -> Option<crate::tls::Negotiated<'_>> {
-                self.$($link).+.facts.tls.as_ref().map(crate::tls::TlsFacts::negotiated)
+                self.$($link).+.facts.tls.as_deref().map(crate::tls::TlsFacts::negotiated)
             }
 
             /// A handle that gives the report however this connection ends: closed, dropped, aborted, or by a timer while other

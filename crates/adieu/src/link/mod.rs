@@ -80,7 +80,8 @@ pub(crate) struct Link<H: Handle> {
     /// Whose FIN was first, where that is asked.
     first_fin: Option<Side>,
     pace: os::ProbePace,
-    report: Option<Report>,
+    /// On the heap: most of its life a connection has none.
+    report: Option<Box<Report>>,
     id: u64,
     trace: Trace,
     /// Who waits for the report, if anybody has asked.
@@ -411,7 +412,7 @@ impl<H: Handle> Link<H> {
         self.core.handle_closed(self.now());
         self.note_unfinished_handshake();
         if let Some(outcome) = self.core.outcome() {
-            self.report = Some(report::of(&self.core, &outcome, &self.facts));
+            self.report = Some(Box::new(report::of(&self.core, &outcome, &self.facts)));
         }
         if let Some(report) = &self.report {
             // Only TCP has a reset to abort with.
@@ -446,7 +447,7 @@ impl<H: Handle> Link<H> {
 
     /// The report, once closed.
     pub(crate) fn report(&self) -> Option<&Report> {
-        self.report.as_ref()
+        self.report.as_deref()
     }
 
     /// Closes without waiting for anything more, with an abort if our sending side is still open.

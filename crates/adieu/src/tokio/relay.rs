@@ -62,7 +62,7 @@ pub async fn relay(a: Connection, b: Connection, options: &RelayOptions) -> Rela
 
 /// One of the two connections.
 struct Side {
-    inner: Inner,
+    inner: Box<Inner>,
     hang_up_known: bool,
 }
 
@@ -109,7 +109,7 @@ impl Nap {
 }
 
 impl Side {
-    fn new(inner: Inner) -> Self {
+    fn new(inner: Box<Inner>) -> Self {
         Self { inner, hang_up_known: false }
     }
 
