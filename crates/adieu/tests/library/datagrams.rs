@@ -302,6 +302,9 @@ fn what_was_dropped_is_known_where_the_system_tells_it() {
 
 #[test]
 fn a_name_is_tried_at_each_of_its_addresses() {
+    if is_wine() {
+        return; // It takes what ICMP tells, and does not hand it on.
+    }
     // The first is ::1, where nobody receives.
     let (server, endpoint) = socket("127.0.0.1");
     let Endpoint::Udp { port, .. } = endpoint else { panic!("it is one of UDP") };

@@ -158,9 +158,12 @@ fn a_reset_a_deadline_and_an_interrupt_end_the_look_and_the_connection() {
             SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("an option");
             drop(client);
             let reset = server.look_ahead(LIMIT, line);
-            assert!(matches!(reset, Err(LookAheadError::Ended(_))), "{reset:?}");
-            let ending = server.abort().ending();
-            assert!(matches!(ending, Ending::Reset { .. } | Ending::NoConnection), "{ending:?}");
+            // Wine shows an EOF for a reset that came before the first receive.
+            if !adieu_testkit::scenario::is_wine() {
+                assert!(matches!(reset, Err(LookAheadError::Ended(_))), "{reset:?}");
+                let ending = server.abort().ending();
+                assert!(matches!(ending, Ending::Reset { .. } | Ending::NoConnection), "{ending:?}");
+            }
 
             let limits = Limits::new().deadline(Duration::from_millis(30));
             let (_client, mut server) = accepted(&options.clone().limits(limits));

@@ -83,7 +83,7 @@ fn a_client_that_cannot_be_served_is_told_by_an_alert_and_then_reset() {
                     };
                     let mut said = Vec::new();
                     let _ = session.reader().read_to_end(&mut said);
-                    (alert, said, socket.read(&mut [0]).expect_err("a reset").kind())
+                    (alert, said, socket.read(&mut [0]).map_err(|error| error.kind()))
                 });
                 let mut connection = listener.accept().expect("a client").handshake().expect("it is trusted");
                 if has_spoken {
@@ -101,7 +101,7 @@ fn a_client_that_cannot_be_served_is_told_by_an_alert_and_then_reset() {
                 assert_eq!(said, if has_spoken { &b"!"[..] } else { b"" });
                 assert_eq!(alert, Error::AlertReceived(AlertDescription::InternalError), "{suite:?}");
                 if !adieu_testkit::scenario::is_wine() {
-                    assert_eq!(then, ErrorKind::ConnectionReset, "{suite:?}");
+                    assert_eq!(then, Err(ErrorKind::ConnectionReset), "{suite:?}");
                 }
             }
         }
@@ -122,8 +122,12 @@ fn before_the_handshake_the_alert_goes_in_the_clear_and_without_tls_there_is_non
                 "{report}"
             );
             let mut got = Vec::new();
-            let error = client.read_to_end(&mut got).expect_err("a reset");
-            assert_eq!((&*got, error.kind()), (expected, ErrorKind::ConnectionReset));
+            let end = client.read_to_end(&mut got).map_err(|error| error.kind());
+            assert_eq!(got, expected);
+            // Wine shows an EOF for a reset.
+            if !adieu_testkit::scenario::is_wine() {
+                assert_eq!(end, Err(ErrorKind::ConnectionReset));
+            }
         }
     });
 }
