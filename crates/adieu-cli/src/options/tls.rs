@@ -8,16 +8,10 @@ use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
-/// What both sides can choose.
+/// What is asked of each session, whoever it is with.
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "TLS")]
-pub(crate) struct Common {
-    /// Speak TLS, as the endpoint tls://host:port does
-    #[arg(long, env = "ADIEU_TLS", hide_env_values = true, action = ArgAction::SetTrue,
-          value_parser = BoolishValueParser::new(),
-          add = Rules::new().asks_for_tls())]
-    tls: bool,
-
+struct Terms {
     /// The lowest version of TLS that will do [default: 1.2]
     #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true,
           add = Rules::new().for_tls().guards(|run| run.over_tls))]
@@ -33,6 +27,20 @@ pub(crate) struct Common {
           value_parser = NonEmptyStringValueParser::new(),
           add = Rules::new().for_tls())]
     alpn: Vec<String>,
+}
+
+/// What both sides can choose.
+#[derive(Debug, Clone, Args, Default)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct Common {
+    /// Speak TLS, as the endpoint tls://host:port does
+    #[arg(long, env = "ADIEU_TLS", hide_env_values = true, action = ArgAction::SetTrue,
+          value_parser = BoolishValueParser::new(),
+          add = Rules::new().asks_for_tls())]
+    tls: bool,
+
+    #[command(flatten)]
+    terms: Terms,
 
     /// Our certificate, with its chain: a PEM file
     #[arg(long, value_name = "FILE", env = "ADIEU_CERT", hide_env_values = true,
@@ -178,11 +186,11 @@ impl From<EofRule> for Eof {
 
 impl Common {
     fn least_version(&self) -> Version {
-        self.tls_min.map_or_else(Version::default, Version::from)
+        self.terms.tls_min.map_or_else(Version::default, Version::from)
     }
 
     fn eof(&self) -> Eof {
-        self.tls_eof.map_or_else(Eof::default, Eof::from)
+        self.terms.tls_eof.map_or_else(Eof::default, Eof::from)
     }
 
     fn identity(&self) -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
@@ -240,7 +248,7 @@ impl Common {
 
     fn client(&self, ca: Option<&Path>, trust: &Trust) -> anyhow::Result<ClientConfig> {
         let mut client = Client::new().least_version(self.least_version()).eof(self.eof());
-        for protocol in &self.alpn {
+        for protocol in &self.terms.alpn {
             client = client.alpn(protocol);
         }
         if let Some((certificate, key)) = self.identity()? {
@@ -272,7 +280,7 @@ impl Common {
             None => Server::self_signed(),
         };
         server = server.least_version(self.least_version()).eof(self.eof());
-        for protocol in &self.alpn {
+        for protocol in &self.terms.alpn {
             server = server.alpn(protocol);
         }
         if let Some(ca) = ca {
@@ -394,21 +402,8 @@ pub(crate) struct RelayTls {
           add = Rules::new().for_tls().yields_if(has_plain_upstreams))]
     servername: Option<String>,
 
-    /// The lowest version of TLS that will do [default: 1.2]
-    #[arg(long, value_name = "VERSION", env = "ADIEU_TLS_MIN", hide_env_values = true,
-          add = Rules::new().for_tls().guards(|run| run.over_tls))]
-    tls_min: Option<LeastVersion>,
-
-    /// What an EOF means without TLS's close_notify before it [default: require]
-    #[arg(long, value_name = "RULE", env = "ADIEU_TLS_EOF", hide_env_values = true,
-          add = Rules::new().for_tls())]
-    tls_eof: Option<EofRule>,
-
-    /// Protocols to agree on (ALPN), best first, such as http/1.1; with clients and with upstreams
-    #[arg(long, value_name = "NAMES", env = "ADIEU_ALPN", hide_env_values = true, value_delimiter = ',',
-          value_parser = NonEmptyStringValueParser::new(),
-          add = Rules::new().for_tls())]
-    alpn: Vec<String>,
+    #[command(flatten)]
+    terms: Terms,
 }
 
 /// Whether no upstream of a relay is spoken to in TLS: what says whom to trust is then for other runs.
@@ -423,14 +418,7 @@ fn is_tls(word: &std::ffi::OsStr) -> bool {
 
 impl RelayTls {
     fn common(&self, cert: Option<&PathBuf>, key: Option<&PathBuf>) -> Common {
-        Common {
-            tls: false,
-            tls_min: self.tls_min,
-            tls_eof: self.tls_eof,
-            alpn: self.alpn.clone(),
-            cert: cert.cloned(),
-            key: key.cloned(),
-        }
+        Common { tls: false, terms: self.terms.clone(), cert: cert.cloned(), key: key.cloned() }
     }
 
     /// Where it listens, and TLS if clients speak it.
