@@ -387,8 +387,8 @@ typedef struct adieu_waits {
     /// POLLIN, POLLOUT, both or neither, as poll() has them; POLLRDNORM and POLLWRNORM on Windows.
     /// Level-triggered and edge-triggered are both right.
     short events;
-    /// The longest time in milliseconds until the next call of adieu_finisher_advance(). -1: there
-    /// is no bound. 0: adieu_finisher_advance() is to be called at once.
+    /// The longest time in milliseconds until the next call of adieu_finisher_advance(). -1: as
+    /// long as no event comes. 0: call it at once.
     int timeout_ms;
 } adieu_waits;
 
@@ -504,7 +504,7 @@ int adieu_unacknowledged(adieu_socket socket, uint64_t *bytes);
 /// As with snprintf(), what does not fit into `size` bytes is cut, the text is terminated in any
 /// case (if `size` is not 0), and the length of the whole text is returned, without its terminating
 /// zero. `text` may be NULL if `size` is 0. The text is UTF-8 in one line; bytes of an address that
-/// cannot be printed are escaped. A report that was not filled in yet gives "there is no report".
+/// cannot be printed are escaped. Before the report is filled in, the text is "there is no report".
 ///
 /// Threads: any. Platforms: all.
 size_t adieu_report_sentence(const struct adieu_report *report, char *text, size_t size);

@@ -36,8 +36,8 @@ pub struct adieu_waits {
     /// POLLIN, POLLOUT, both or neither, as poll() has them; POLLRDNORM and POLLWRNORM on Windows.
     /// Level-triggered and edge-triggered are both right.
     pub events: c_short,
-    /// The longest time in milliseconds until the next call of adieu_finisher_advance(). -1: there
-    /// is no bound. 0: adieu_finisher_advance() is to be called at once.
+    /// The longest time in milliseconds until the next call of adieu_finisher_advance(). -1: as
+    /// long as no event comes. 0: call it at once.
     pub timeout_ms: c_int,
 }
 

@@ -33,7 +33,7 @@ unsafe fn show(
 /// As with snprintf(), what does not fit into `size` bytes is cut, the text is terminated in any
 /// case (if `size` is not 0), and the length of the whole text is returned, without its terminating
 /// zero. `text` may be NULL if `size` is 0. The text is UTF-8 in one line; bytes of an address that
-/// cannot be printed are escaped. A report that was not filled in yet gives "there is no report".
+/// cannot be printed are escaped. Before the report is filled in, the text is "there is no report".
 ///
 /// Threads: any. Platforms: all.
 #[unsafe(no_mangle)]

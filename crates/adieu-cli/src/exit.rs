@@ -19,8 +19,9 @@ Exit status:
   130  interrupted (SIGINT)
   143  terminated (SIGTERM, or SIGHUP: the terminal was closed)
 
-A service (--keep-open) that SIGTERM has stopped exits 0 if every connection ended by itself within --grace,
-and 4 if one had to be aborted. check exits 0 if all are open, and 3 if not.";
+A service (--keep-open, relay) that SIGTERM has stopped exits 0 if every connection ended
+by itself within --grace, and 4 if one had to be aborted. check exits 0 if all are open,
+and 3 if not.";
 
 /// The same, after examples: one command line a line, indented.
 pub(crate) fn table_after(examples: &str) -> String {

@@ -119,8 +119,8 @@ pub(crate) struct ListenTls {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "TLS")]
 struct Own {
-    /// Speak TLS with a certificate made for this run, and say its fingerprint, for --pin, also with -q; --tls without --cert
-    /// does it
+    /// Speak TLS with a certificate made for this run, and say its fingerprint, for --pin, also with -q; so does TLS that is
+    /// asked for without --cert
     #[arg(long, env = "ADIEU_SELF_SIGNED", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new(), conflicts_with_all = ["cert", "key"],
           add = Rules::new().asks_for_tls_when_listening().of_side(CommandSide::Listens))]

@@ -1,5 +1,5 @@
-//! The schedule and the results of a check: which target is tried when, and what came of it. The threads that try, the one that
-//! prints and the one that waits share it.
+//! The schedule and the results of a check: when each target is tried, and what each try found. Three kinds of threads share it: those
+//! that try, the one that prints, and the one that waits.
 //!
 //! Nothing is connected or said here. Only what is tried again is kept per target.
 

@@ -92,11 +92,16 @@ impl Came {
     fn of(injected: &Injected) -> Self {
         Self {
             fault: injected.fault.name(),
-            direction: if injected.is_a_to_b { "up" } else { "down" },
+            direction: direction(injected),
             bytes: injected.bytes,
             after_us: micros(injected.after),
         }
     }
+}
+
+/// In which direction a fault came.
+pub(super) fn direction(injected: &Injected) -> &'static str {
+    if injected.is_a_to_b { "up" } else { "down" }
 }
 
 /// Whose RST a connection ended by: its peer's, or ours.

@@ -1,6 +1,6 @@
 //! What is told of the connections of a relay: on stderr, in the report's file, and in the log.
 
-use super::log::Line;
+use super::log::{Line, direction};
 use super::service_manager;
 use crate::addresses::{named, peer_name};
 use crate::printer::{Printer, complain};
@@ -89,7 +89,7 @@ pub(super) struct Told {
 
 /// Which, in which direction, and where.
 fn fault_in_words(injected: &Injected) -> String {
-    let way = if injected.is_a_to_b { "up" } else { "down" };
+    let way = direction(injected);
     let (name, bytes) = (injected.fault.name(), injected.bytes);
     format!("{name} {way}, after {bytes} bytes and {:.3} s", injected.after.as_secs_f64())
 }

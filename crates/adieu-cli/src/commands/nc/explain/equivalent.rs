@@ -198,7 +198,7 @@ fn shared(plan: &Plan) -> Vec<String> {
             all.extend([name.to_owned(), value]);
         }
     };
-    // Over UDP nobody answers who does not want to, and a silence is the end.
+    // A peer need not answer over UDP, so silence is how an exchange ends there.
     let silence = if plan.transport == Transport::Udp { "--silence" } else { "--idle-timeout" };
     add(silence, plan.idle_timeout.filter(|limit| !limit.is_zero()).map(duration));
     add("--receive-buffer", plan.socket.receive_buffer.map(|size| size.to_string()));

@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(tried("nc -p 9 h 80", &all), all);
         assert_eq!(tried("nc -s 127.0.0.1 h 80", &all), all[1..]);
         assert_eq!(tried("nc -s ::1 h 80", &all), all[..1]);
-        // It is told why that is no way.
+        // With no address left, the attempt itself fails, and says why.
         assert_eq!(tried("nc -s ::1 h 80", &all[1..]), all[1..]);
     }
 }

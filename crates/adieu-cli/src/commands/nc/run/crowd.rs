@@ -2,7 +2,7 @@
 //!
 //! stdin is read while there is a client, by a thread of its own, and each block goes to everybody who is there. Nothing is left out
 //! for anybody, so a client that takes nothing holds up the others, as in the original. A client's end, or its reset, is its own
-//! matter. A stdin that fails is no end, and cuts them all.
+//! matter. If reading stdin fails, every client is reset: its stream is not whole.
 
 use super::session::{Done, Run};
 use adieu::Connection;
