@@ -64,8 +64,7 @@ pub(super) fn let_go(listen: &Endpoint) {
 
 /// Everything is open, and clients are served. From here on it hears that we live, if it wants to.
 pub(super) fn ready(handle: &Handle) {
-    keep_sockets(handle);
-    say(&format!("READY=1\n{}", status(handle)));
+    reloaded(handle);
     let Some(timeout) = watchdog_timeout() else { return };
     let handle = handle.clone();
     // Half of the time, as sd_watchdog_enabled(3) says. A worker that does not answer is told of by silence.

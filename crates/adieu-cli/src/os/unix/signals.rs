@@ -57,14 +57,24 @@ pub(crate) fn on_signal(heard: impl FnMut(Signal, bool) + Send + 'static) -> io:
 /// The same, without SIGHUP, which means something else: `asked` is called with each, on a thread of its own.
 pub(crate) fn on_signal_or_hangup(
     heard: impl FnMut(Signal, bool) + Send + 'static,
-    mut asked: impl FnMut() + Send + 'static,
+    asked: impl FnMut() + Send + 'static,
 ) -> io::Result<()> {
     let (hangup, others): (Vec<_>, Vec<_>) =
         heeded().into_iter().partition(|(_, signal)| *signal == Signal::Hangup);
-    let mut signals = signal_hook::iterator::Signals::new(hangup.iter().map(|(number, _)| number))?;
-    let wait = move || signals.forever().for_each(|_| asked());
-    std::thread::Builder::new().name("adieu-reload".into()).spawn(wait)?;
+    on_every(hangup.into_iter().map(|(number, _)| number), "adieu-reload", asked)?;
     on_each(others, heard)
+}
+
+/// Calls `asked` with each of these signals, on a thread of this name.
+fn on_every(
+    numbers: impl IntoIterator<Item = i32>,
+    thread: &str,
+    mut asked: impl FnMut() + Send + 'static,
+) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new(numbers)?;
+    let wait = move || signals.forever().for_each(|_| asked());
+    std::thread::Builder::new().name(thread.into()).spawn(wait)?;
+    Ok(())
 }
 
 fn on_each(
@@ -88,11 +98,8 @@ fn on_each(
 }
 
 /// From here on, `asked` is called with each SIGUSR1, on a thread of its own.
-pub(crate) fn on_request(mut asked: impl FnMut() + Send + 'static) -> io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGUSR1])?;
-    let wait = move || signals.forever().for_each(|_| asked());
-    std::thread::Builder::new().name("adieu-asked".into()).spawn(wait)?;
-    Ok(())
+pub(crate) fn on_request(asked: impl FnMut() + Send + 'static) -> io::Result<()> {
+    on_every([SIGUSR1], "adieu-asked", asked)
 }
 
 /// From here on, a signal does what it does to a program that heeds none. One that was ignored when we started stays ignored.
