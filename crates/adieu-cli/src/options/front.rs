@@ -59,7 +59,7 @@ pub(crate) struct FrontOptions {
     /// without a name, or without TLS, is given TO, and is reset if there is none. With Encrypted Client Hello only the outer name
     /// can be seen
     #[arg(long, value_name = "NAME=TO", env = "ADIEU_ROUTE", hide_env_values = true, help_heading = "Upstreams",
-          value_parser = NonEmptyStringValueParser::new(), add = Rules::new())]
+          value_parser = NonEmptyStringValueParser::new(), add = Rules::new().names_endpoints())]
     route: Vec<String>,
 
     /// How long a client may take to say its name, where there are routes; a client that has said nothing by then is given TO

@@ -1,6 +1,7 @@
 //! TLS's options: what they are, and what they make of an endpoint.
 
 use crate::parsing::rules::{CommandSide, Rules};
+use crate::parsing::{is_tls, names_tls, raw_words};
 use adieu::Endpoint;
 use adieu::tls::{Client, ClientConfig, ConfigError, Eof, Fingerprint, Server, ServerConfig, Version};
 use anyhow::anyhow;
@@ -408,12 +409,8 @@ pub(crate) struct RelayTls {
 
 /// Whether no upstream of a relay is spoken to in TLS: what says whom to trust is then for other runs.
 fn has_plain_upstreams(matches: &clap::ArgMatches) -> bool {
-    let words = crate::parsing::raw_words(matches, "endpoints");
-    !words.iter().skip(1).any(|word| is_tls(word))
-}
-
-fn is_tls(word: &std::ffi::OsStr) -> bool {
-    word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
+    let words = raw_words(matches, "endpoints");
+    !(words.iter().skip(1).any(|word| is_tls(word.as_encoded_bytes())) || names_tls(matches, "route"))
 }
 
 impl RelayTls {

@@ -47,9 +47,6 @@ impl<'a> Facts<'a> {
         let is_unix = |word: &OsString| word.as_encoded_bytes().starts_with(b"unix:");
         facts.is_unix = !words.is_empty() && words.iter().all(is_unix);
         facts.is_udp = words.iter().any(|word| is_udp(word));
-        let is_tls = |word: &OsString| {
-            word.as_encoded_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
-        };
         let asks = |(argument, rules): (&Arg, Rules)| {
             let may = match rules.asks_for_tls {
                 None => false,
@@ -58,7 +55,12 @@ impl<'a> Facts<'a> {
             };
             may && facts.given(argument).is_some()
         };
-        facts.over_tls = words.iter().any(is_tls) || facts.options().any(asks);
+        let named = |(argument, rules): (&Arg, Rules)| {
+            rules.names_endpoints && names_tls(matches, argument.get_id().as_str())
+        };
+        facts.over_tls = words.iter().any(|word| is_tls(word.as_encoded_bytes()))
+            || facts.options().any(asks)
+            || facts.options().any(named);
         facts
     }
 
@@ -151,6 +153,19 @@ fn given(matches: &ArgMatches, id: &str) -> Option<Given> {
         ValueSource::EnvVariable => Some(Given::Variable),
         _ => None,
     }
+}
+
+/// Whether an endpoint, as it was written, is one that TLS is spoken with.
+pub(crate) fn is_tls(word: &[u8]) -> bool {
+    word.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tls://"))
+}
+
+/// Whether a value of an option, which is a name, `=` and an endpoint, has such an endpoint.
+pub(crate) fn names_tls(matches: &ArgMatches, id: &str) -> bool {
+    let of = |value: &OsString| {
+        value.as_encoded_bytes().splitn(2, |byte| *byte == b'=').nth(1).is_some_and(is_tls)
+    };
+    raw_words(matches, id).iter().any(of)
 }
 
 /// The words of an argument, as they were written.

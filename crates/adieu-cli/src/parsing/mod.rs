@@ -13,7 +13,7 @@ mod wait_for;
 
 #[cfg(test)]
 pub(crate) use facts::can_be_either_side;
-pub(crate) use facts::raw_words;
+pub(crate) use facts::{is_tls, names_tls, raw_words};
 pub(crate) use resolve::{has_variables, resolve};
 
 use crate::exit::ExitStatus;

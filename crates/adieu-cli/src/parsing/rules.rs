@@ -16,6 +16,7 @@ pub(crate) struct Rules {
     pub(super) udp: OverUdp,
     pub(super) for_tls: bool,
     pub(super) asks_for_tls: Option<AsksForTls>,
+    pub(super) names_endpoints: bool,
     pub(super) side: Option<CommandSide>,
     pub(super) turns_side: bool,
     pub(super) guard: Option<Guard>,
@@ -138,6 +139,7 @@ impl Rules {
             not_for_unix: false,
             for_tls: false,
             asks_for_tls: None,
+            names_endpoints: false,
             side: None,
             turns_side: false,
             guard: None,
@@ -206,6 +208,12 @@ impl Rules {
     /// It asks for TLS by itself, where we listen.
     pub(crate) const fn asks_for_tls_when_listening(mut self) -> Self {
         self.asks_for_tls = Some(AsksForTls::WhenListening);
+        self
+    }
+
+    /// What follows the `=` in each of its values is an endpoint.
+    pub(crate) const fn names_endpoints(mut self) -> Self {
+        self.names_endpoints = true;
         self
     }
 
