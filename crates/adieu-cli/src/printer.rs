@@ -6,7 +6,11 @@ use crate::options::reporting::{Kind, ReportFormat, Reports};
 use crate::said::{self, Happened, Style};
 use crate::sink::{Sink, Target};
 use crate::{hints, steps};
-use adieu::{Address, Connection, Endpoint, Event, Report, Signal, Transport, describe_error};
+use adieu::tls::Fingerprint;
+use adieu::{
+    Address, Connection, Endpoint, Event, ListenError, NeverConnected, Report, Role, Signal, Transport,
+    describe_error,
+};
 use adieu_transfer::TransferResult;
 use serde::Serialize;
 use std::io::{self, IsTerminal};
@@ -135,6 +139,16 @@ impl Printer {
             complain(&error);
             ExitStatus::LocalFailure
         })
+    }
+
+    /// Says that we cannot listen, and gives the exit status.
+    pub(crate) fn cannot_listen(&self, endpoint: &Endpoint, error: &ListenError) -> ExitStatus {
+        // Without reports it is said all the same: nothing will run.
+        if !self.is_asked() {
+            complain(&error.to_string());
+        }
+        let report = NeverConnected::CannotListen { error }.report(endpoint, Role::Listen);
+        self.report_with(&report, hints::for_listening(endpoint, error))
     }
 
     /// Whether reports are wanted at all.
@@ -521,6 +535,11 @@ pub(crate) fn say_always(text: &str) {
     } else {
         said::text(Style::Plain, text);
     }
+}
+
+/// How clients can know a certificate that was made just now. What for: `made`.
+pub(crate) fn say_certificate(fingerprint: &Fingerprint, made: &str) {
+    say_always(&format!("the certificate was made {made}; clients trust it with --pin {fingerprint}"));
 }
 
 /// What somebody has asked for while we run, said also when quiet.

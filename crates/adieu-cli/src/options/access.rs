@@ -4,6 +4,7 @@
 //! told.
 
 use crate::parsing::rules::Rules;
+use adieu::{Address, Endpoint};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use ipnet::{IpNet, Ipv4Net};
@@ -31,6 +32,10 @@ impl AccessOptions {
     }
 }
 
+/// Clients of a Unix socket come from no network.
+pub(crate) const NOT_OF_A_NETWORK: &str =
+    "--allow and --deny mean nothing for a Unix socket: its file's permissions say who may connect";
+
 /// Whose connections are served.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Access {
@@ -44,6 +49,16 @@ impl Access {
     /// Whether everybody is served.
     pub(crate) fn is_open(&self) -> bool {
         self.allow.is_empty() && self.deny.is_empty()
+    }
+
+    /// Whether a client with this address is served. One without an IP address is.
+    pub(crate) fn lets_in(&self, client: &Address) -> bool {
+        client.socket_addr().is_none_or(|at| self.permits(at.ip()))
+    }
+
+    /// Whether it can be heeded where clients are accepted: at a Unix socket only if a proxy tells whose connections they are.
+    pub(crate) fn is_suited(&self, listens_at: &Endpoint, proxy_tells: bool) -> bool {
+        self.is_open() || proxy_tells || !listens_at.is_unix()
     }
 
     /// Whether a client with this address is served. One of IPv4 that is written as one of IPv6 (`::ffff:192.0.2.1`) is one of IPv4.

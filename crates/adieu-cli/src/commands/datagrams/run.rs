@@ -4,7 +4,6 @@ use super::plan::{Listening, Plan, Side, Work};
 use crate::commands::listen::port_file;
 use crate::dump::{self, Dump, Holds};
 use crate::exit::ExitStatus;
-use crate::hints;
 use crate::options::access::Access;
 use crate::options::exchange::Exchange as Asked;
 use crate::os::{self, command, signals};
@@ -146,14 +145,7 @@ fn listen(
     }
     let bound = match Bound::bind(endpoint, &options) {
         Ok(bound) => bound,
-        Err(error) => {
-            // Without reports it is said all the same: nothing will run.
-            if !printer.is_asked() {
-                complain(&error.to_string());
-            }
-            let report = NeverConnected::CannotListen { error: &error }.report(endpoint, Role::Listen);
-            return printer.report_with(&report, hints::for_listening(endpoint, &error));
-        }
+        Err(error) => return printer.cannot_listen(endpoint, &error),
     };
     let endpoint = bound.local_endpoint().clone();
     let bound = filtered(bound, access);

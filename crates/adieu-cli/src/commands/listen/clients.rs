@@ -106,7 +106,7 @@ impl Clients {
 
     /// Somebody has connected: whether it is let in. Who is not is counted, and with -v told of.
     pub(super) fn lets_in(&self, access: &Access, peer: &Address) -> bool {
-        if peer.socket_addr().is_none_or(|at| access.permits(at.ip())) {
+        if access.lets_in(peer) {
             return true;
         }
         self.state().denied += 1;

@@ -5,7 +5,7 @@
 use super::arguments::Args;
 use crate::commands::datagrams::Planned;
 use crate::no_plan::NoPlan;
-use crate::options::access::Access;
+use crate::options::access::{Access, NOT_OF_A_NETWORK};
 use crate::options::exchange::Exchange;
 use crate::options::listening_or_passed_endpoint;
 use crate::options::reporting::{Kind, Reports};
@@ -29,10 +29,6 @@ const CLIENT_GRACE: Duration = Duration::from_secs(30);
 /// What sends the same to every client.
 pub(super) const FOR_EACH: &str =
     "to send a file to each, give --exec 'cat FILE', and nothing on stdin (</dev/null)";
-
-/// Clients of a Unix socket come from no network.
-pub(super) const NOT_OF_A_NETWORK: &str =
-    "--allow and --deny mean nothing for a Unix socket: its file's permissions say who may connect";
 
 /// How many clients may have sent data with a SYN and not finished their handshake.
 const FAST_OPEN_QUEUE: u32 = 256;
@@ -119,11 +115,7 @@ impl Plan {
         }
         let access = args.access.access();
         let accept_proxy = args.proxies.accept_proxy();
-        let is_known = accept_proxy.is_some();
-        if !is_known
-            && !access.is_open()
-            && matches!(endpoint, Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. })
-        {
+        if !access.is_suited(&endpoint, accept_proxy.is_some()) {
             return Err(NoPlan::refused(NOT_OF_A_NETWORK));
         }
         let fingerprint = tls.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);

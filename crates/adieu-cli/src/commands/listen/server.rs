@@ -4,17 +4,16 @@
 use super::clients::Clients;
 use super::message::{ClientEnd, Message};
 use super::observed::{Handle, Observed};
-use super::plan::{FOR_EACH, NOT_OF_A_NETWORK, Plan};
+use super::plan::{FOR_EACH, Plan};
 use super::port_file;
 use super::service::Service;
 use super::serving::Serving;
 use crate::dump::Dump;
 use crate::exit::ExitStatus;
-use crate::options::access::Access;
-use crate::options::reporting::ReportFormat;
+use crate::options::access::{Access, NOT_OF_A_NETWORK};
 use crate::os::{self, command};
-use crate::printer::{Printer, complain};
-use crate::{hints, said, stdio};
+use crate::printer::{Printer, complain, say_certificate};
+use crate::{said, stdio};
 use adieu::{
     Drained, Ending, Endpoint, Interrupt, ListenError, Listener, NeverConnected, Role, ServerEvent,
     ServerHandle, Side, Signal, describe_error,
@@ -255,9 +254,7 @@ impl Server {
 fn announce(plan: &Plan, endpoint: &Endpoint, printer: &Printer) {
     printer.listening(endpoint, plan.is_everywhere);
     if let Some(fingerprint) = plan.fingerprint {
-        crate::printer::say_always(&format!(
-            "the certificate was made for this run; clients trust it with --pin {fingerprint}"
-        ));
+        say_certificate(&fingerprint, "for this run");
     }
 }
 
@@ -282,18 +279,9 @@ fn bind(
     printer: &Printer,
 ) -> Result<Listener, ExitStatus> {
     let bound = passed.unwrap_or_else(|| Listener::bind(&plan.endpoint, &plan.options));
-    let listener = bound.map_err(|error| {
-        let cause = NeverConnected::CannotListen { error: &error };
-        let report = cause.report(&plan.endpoint, Role::Listen);
-        // Without reports it is said all the same: nothing will run.
-        if plan.reports.format == ReportFormat::None {
-            complain(&error.to_string());
-        }
-        printer.report_with(&report, hints::for_listening(&plan.endpoint, &error))
-    })?;
+    let listener = bound.map_err(|error| printer.cannot_listen(&plan.endpoint, &error))?;
     // Of a socket that was passed it is known only now.
-    let is_unix = matches!(listener.local_endpoint(), Endpoint::Unix { .. } | Endpoint::UnixAbstract { .. });
-    if is_unix && !plan.access.is_open() && plan.accept_proxy.is_none() {
+    if !plan.access.is_suited(listener.local_endpoint(), plan.accept_proxy.is_some()) {
         complain(NOT_OF_A_NETWORK);
         return Err(ExitStatus::Usage);
     }

@@ -28,7 +28,9 @@ use std::time::Duration;
 /// is left alone for a while.
 ///
 /// SIGTERM or SIGINT stops accepting, lets the open connections end within --grace, and resets the rest. The exit status is then 0 if
-/// none had to be reset, and 4 if one had. A second signal resets what is open, and adieu is gone within half a second. SIGUSR1 lists the open connections. SIGHUP stops too, or with --config reads the file anew.
+/// none had to be reset, and 4 if one had. A second signal resets what is open, and adieu is gone within half a second. SIGUSR1 lists
+/// the open connections. SIGHUP opens --log again, and with --config reads the file anew; without --config it stops a relay whose
+/// stdin or stderr is a terminal.
 ///
 /// A service manager that sets NOTIFY_SOCKET (systemd, Type=notify) is told of the start, of the stop and of each reload, and is
 /// answered if it sets WATCHDOG_USEC.

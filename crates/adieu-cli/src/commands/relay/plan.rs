@@ -6,7 +6,7 @@ use super::arguments::Args;
 use super::config_file::{self, ConfigFile, Table, Wrong};
 use super::service_manager;
 use crate::no_plan::NoPlan;
-use crate::options::access::Access;
+use crate::options::access::{Access, NOT_OF_A_NETWORK};
 use crate::options::reporting::{Kind, Reports};
 use crate::options::{connecting_endpoint, listening_or_passed_endpoint};
 use adieu::tls::{Fingerprint, ServerConfig};
@@ -14,10 +14,6 @@ use adieu::{Address, ConnectOptions, Endpoint, Limits, ListenOptions, RelayOptio
 use adieu_relay::{Admission, RelayConfig, Routes, Upstream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Clients of a Unix socket come from no network.
-pub(super) const NOT_OF_A_NETWORK: &str =
-    "--allow and --deny mean nothing for a Unix socket: its file's permissions say who may connect";
 
 pub(crate) struct Plan {
     pub(super) relays: Vec<Described>,
@@ -46,7 +42,7 @@ pub(super) struct Described {
     /// It is every address of this machine, which is said.
     pub(super) is_everywhere: bool,
     /// Whose connections are served.
-    pub(super) access: Access,
+    access: Access,
     /// Of a certificate that nobody can know yet.
     pub(super) fingerprint: Option<Fingerprint>,
 }
@@ -146,6 +142,11 @@ impl Described {
         (self.config.listen == other.config.listen && !is_any_port) || self.config.name == other.config.name
     }
 
+    /// Whether its clients come from networks as far as it has to know, where it listens in truth.
+    pub(super) fn is_suited_to(&self, endpoint: &Endpoint) -> bool {
+        self.access.is_suited(endpoint, self.config.accept_proxy.is_some())
+    }
+
     fn new(args: &Args) -> Result<Self, NoPlan> {
         let Some((listen, to)) = args.endpoints.split_first() else {
             return Err(NoPlan::refused("a relay needs where to listen, and whom to connect to"));
@@ -172,7 +173,7 @@ impl Described {
         let (listen, front) = args.tls.resolve_listen(listen)?;
         let access = args.access.access();
         let accept_proxy = args.front.accept_proxy();
-        if !access.is_open() && listen.is_unix() && accept_proxy.is_none() {
+        if !access.is_suited(&listen, accept_proxy.is_some()) {
             return Err(NoPlan::refused(NOT_OF_A_NETWORK));
         }
         let fingerprint = front.as_ref().filter(|_| args.tls.is_new()).and_then(ServerConfig::fingerprint);
@@ -269,6 +270,5 @@ fn admission(access: &Access) -> Admission {
         return Admission::new();
     }
     let access = access.clone();
-    Admission::new()
-        .filter(move |client: &Address| client.socket_addr().is_none_or(|at| access.permits(at.ip())))
+    Admission::new().filter(move |client: &Address| access.lets_in(client))
 }

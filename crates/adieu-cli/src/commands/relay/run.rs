@@ -1,15 +1,15 @@
 //! Opens what a relay writes to, binds, serves until a signal comes, and says how it ended.
 
-use super::plan::{Described, DescribedInFile, File, NOT_OF_A_NETWORK, Plan};
+use super::plan::{Described, DescribedInFile, File, Plan};
 use super::told::{Log, Told};
 use super::{open, service_manager};
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
-use crate::options::reporting::ReportFormat;
+use crate::options::access::NOT_OF_A_NETWORK;
 use crate::os::{self, signals};
-use crate::printer::{Printer, answer, complain, say_always};
-use crate::{hints, said};
-use adieu::{Ending, ListenError, NeverConnected, Role, Side, Signal, describe_error};
+use crate::printer::{Printer, answer, complain, say_certificate};
+use crate::said;
+use adieu::{Ending, Side, Signal, describe_error};
 use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError, Reloaded};
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, OnceLock};
@@ -35,9 +35,9 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     if let Err(error) = os::reap_as_init() {
         return failed(&format!("cannot wait for orphans: {}", describe_error(&error)));
     }
-    let printer = match Printer::new(&plan.reports) {
-        Ok(printer) => Arc::new(printer),
-        Err(error) => return failed(&error),
+    let printer = match Printer::open(&plan.reports) {
+        Ok(printer) => printer,
+        Err(status) => return status,
     };
     let log = match plan.log.as_deref().map(Log::open).transpose() {
         Ok(log) => log,
@@ -47,23 +47,23 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     let metrics = plan.metrics.as_ref().map(|_| Arc::new(Metrics::new()));
     let told = Arc::new(Told { printer: Arc::clone(&printer), log, metrics: metrics.clone() });
     let hearing = Arc::clone(&told);
-    let Plan { relays, file, metrics: metrics_at, port_file, reports, .. } = plan;
+    let Plan { relays, file, metrics: metrics_at, port_file, .. } = plan;
     let configs = relays.iter().map(|described| described.config.clone());
     let relay = match Relay::bind(configs, move |event| hearing.hear(event)) {
         Ok(relay) => relay,
-        Err(RelayError::Listen(error)) => return cannot_listen(&error, reports.format, &printer),
+        Err(RelayError::Listen(error)) => return printer.cannot_listen(error.endpoint(), &error),
         Err(error) => return failed(&error.to_string()),
     };
     let endpoints = relay.local_endpoints();
     // Of a socket that was passed it is known only now.
-    if endpoints.iter().zip(&relays).any(|(endpoint, one)| endpoint.is_unix() && !one.access.is_open()) {
+    if !endpoints.iter().zip(&relays).all(|(endpoint, described)| described.is_suited_to(endpoint)) {
         complain(NOT_OF_A_NETWORK);
         return ExitStatus::Usage;
     }
     let metrics = match metrics_at.zip(metrics) {
         Some((at, metrics)) => match MetricsServer::start(&at, metrics, relay.handle()) {
             Ok(server) => Some(server),
-            Err(MetricsError::Listen(error)) => return cannot_listen(&error, reports.format, &printer),
+            Err(MetricsError::Listen(error)) => return printer.cannot_listen(error.endpoint(), &error),
             Err(error) => return failed(&error.to_string()),
         },
         None => None,
@@ -108,21 +108,10 @@ fn failed(why: &str) -> ExitStatus {
     ExitStatus::LocalFailure
 }
 
-/// Says how clients can know a certificate that was made just now. What for: `made`.
 fn tell_certificate(described: &Described, made: &str) {
     if let Some(fingerprint) = &described.fingerprint {
-        say_always(&format!("the certificate was made {made}; clients trust it with --pin {fingerprint}"));
+        say_certificate(fingerprint, made);
     }
-}
-
-fn cannot_listen(error: &ListenError, format: ReportFormat, printer: &Printer) -> ExitStatus {
-    let asked = error.endpoint();
-    let report = NeverConnected::CannotListen { error }.report(asked, Role::Listen);
-    // Without reports it is said all the same: nothing will run.
-    if format == ReportFormat::None {
-        complain(&error.to_string());
-    }
-    printer.report_with(&report, hints::for_listening(asked, error))
 }
 
 /// From here on signals are heeded: the first shuts the relay down, a second cuts what is open and exits, SIGUSR1 lists what is
