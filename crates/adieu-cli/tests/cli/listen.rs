@@ -157,7 +157,7 @@ fn the_output_goes_to_a_file_one_connection_after_another() {
         Server::start(&["--keep-open", "--output", file.to_str().expect("a UTF-8 path"), "--report", "json"]);
     for part in ["one ", "two ", "three"] {
         ask(server.connect(), part.as_bytes());
-        while !server.line().contains("\"ending\":\"graceful\"") {}
+        server.line_with("\"ending\":\"graceful\"");
     }
     server.signal(Signal::TERM);
     assert_eq!(server.finish().0.code(), Some(0));

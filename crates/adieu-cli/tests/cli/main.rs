@@ -64,6 +64,7 @@ mod variables;
 mod ways;
 
 use adieu_testkit::places;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -200,11 +201,39 @@ impl Server {
         stream
     }
 
-    /// The next line it says.
+    /// The next line it says. Empty: it has ended.
     pub(crate) fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stderr.read_line(&mut line).expect("stderr is readable");
-        line.trim_end().to_owned()
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            if self.stderr.buffer().is_empty() {
+                let mut waits = [PollFd::new(self.stderr.get_ref(), PollFlags::IN)];
+                let bound = BOUND.try_into().expect("it is short");
+                assert_ne!(
+                    poll(&mut waits, Some(&bound)).expect("it can be waited for"),
+                    0,
+                    "it says nothing"
+                );
+            }
+            let there = self.stderr.fill_buf().expect("stderr is readable");
+            if there.is_empty() {
+                break;
+            }
+            let n = there.iter().position(|byte| *byte == b'\n').map_or(there.len(), |at| at + 1);
+            line.extend_from_slice(&there[..n]);
+            self.stderr.consume(n);
+        }
+        String::from_utf8(line).expect("it says text").trim_end().to_owned()
+    }
+
+    /// The next line that has this in it.
+    pub(crate) fn line_with(&mut self, what: &str) -> String {
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "it has ended, and did not say '{what}'");
+            if line.contains(what) {
+                return line;
+            }
+        }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

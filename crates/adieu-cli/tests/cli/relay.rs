@@ -289,6 +289,28 @@ fn unix_sockets_stand_on_either_side() {
     assert!(!path("front").exists(), "the file goes with the relay");
 }
 
+/// Whose connections they are, the header of a proxy tells.
+#[test]
+fn clients_of_a_unix_socket_are_of_networks_where_a_proxy_tells_so() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let front = format!("unix:{}", directory.path().join("front").display());
+    let options = ["--accept-proxy", "10.0.0.0/8", "--allow", "10.0.0.0/8"];
+    let relay = Relay::start_at(&front, &["127.0.0.1:9"], &options);
+    assert_eq!(relay.server.address, front);
+}
+
+#[test]
+fn an_upstream_of_a_route_may_be_the_only_one_with_tls() {
+    let behind = Server::start(&["--echo", "--keep-open", "--self-signed"]);
+    let route = format!("a.test={}", behind.address);
+    let pin = format!("sha256:{}", "00".repeat(32));
+    let line = ["relay", "127.0.0.1:0", "127.0.0.1:9", "--check", "--pin", &pin, "--route"];
+    let output = run(&[&line[..], &[&route]].concat(), b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = run(&[&line[..], &["a.test=127.0.0.1:9"]].concat(), b"");
+    assert_eq!(output.status.code(), Some(2));
+}
+
 #[test]
 fn tls_is_spoken_in_front_and_behind() {
     let mut behind = Server::start(&["--echo", "--keep-open", "--self-signed"]);

@@ -64,17 +64,6 @@ impl Config {
     }
 }
 
-/// The next line that has this in it.
-fn line_with(server: &mut Server, what: &str) -> String {
-    loop {
-        let line = server.line();
-        assert!(!line.is_empty(), "it has ended, and did not say '{what}'");
-        if line.contains(what) {
-            return line;
-        }
-    }
-}
-
 fn relay(listen: &str, to: &str) -> String {
     format!("[[relay]]\nlisten = \"{listen}\"\nto = \"{to}\"\n")
 }
@@ -153,9 +142,9 @@ fn sighup_reads_the_file_anew_and_no_connection_ends_by_it() {
     let new = refusing();
     config.write(&(relay(&listen, &at_two) + &relay(&new, &at_one)));
     server.signal(Signal::HUP);
-    let said = line_with(&mut server, "is read");
+    let said = server.line_with("is read");
     assert!(said.contains("relays kept 1, added 1, removed 0"), "{said}");
-    line_with(&mut server, &format!("listening on {new}"));
+    server.line_with(&format!("listening on {new}"));
     assert_eq!(byte_of(&connect(&new)), b'1');
     until("the new settings are not used", || byte_of(&connect(&listen)) == b'2');
     before.write_all(b"x").expect("it is open");
@@ -164,13 +153,13 @@ fn sighup_reads_the_file_anew_and_no_connection_ends_by_it() {
     // What is wrong changes nothing.
     config.write("[[relay]]\nlisten = \"127.0.0.1:0\"\n");
     server.signal(Signal::HUP);
-    line_with(&mut server, "line 1: this relay has no 'to'");
-    line_with(&mut server, "the settings stay as they are");
+    server.line_with("line 1: this relay has no 'to'");
+    server.line_with("the settings stay as they are");
     assert_eq!(byte_of(&connect(&listen)), b'2');
 
     config.write(&relay(&new, &at_one));
     server.signal(Signal::HUP);
-    let said = line_with(&mut server, "is read");
+    let said = server.line_with("is read");
     assert!(said.contains("relays kept 1, added 0, removed 1"), "{said}");
     until("the one that went still listens", || TcpStream::connect(&listen).is_err());
     before.write_all(b"y").expect("it is open");
@@ -193,7 +182,7 @@ fn the_file_names_the_log_and_where_metrics_are_served() {
         relay("127.0.0.1:0", &address)
     ));
     let mut server = config.start();
-    assert!(line_with(&mut server, "metrics on ").contains("127.0.0.1:"));
+    assert!(server.line_with("metrics on ").contains("127.0.0.1:"));
     assert_eq!(byte_of(&server.connect()), b'1');
     until("the log has no line", || {
         std::fs::read_to_string(&log).is_ok_and(|log| log.contains("\"relay\":\"front\""))
@@ -201,5 +190,5 @@ fn the_file_names_the_log_and_where_metrics_are_served() {
     // Both are of the start.
     config.write(&relay("127.0.0.1:0", &address));
     server.signal(Signal::HUP);
-    line_with(&mut server, "log and metrics stay as they are until the next start");
+    server.line_with("log and metrics stay as they are until the next start");
 }

@@ -17,7 +17,7 @@ fn a_line_of_the_log_that_was_torn_takes_no_other_with_it() {
     drop(accept(&listener));
     assert_eq!(client.read(&mut [0]).expect("a FIN passes"), 0);
     drop(client);
-    wait_for_word(&mut relay, "cannot write the log");
+    relay.server.line_with("cannot write the log");
     relay.server.limit(Resource::Fsize, before);
     let client = relay.server.connect();
     drop(accept(&listener));
@@ -58,7 +58,7 @@ fn a_log_that_was_renamed_is_begun_anew_at_sighup() {
         assert_eq!(relay.lines(1).len(), 1);
         std::fs::rename(&log, &old).expect("it is there");
         relay.server.signal(Signal::HUP);
-        wait_for_word(&mut relay, "the log is opened again");
+        relay.server.line_with("the log is opened again");
         pass(&relay);
         assert_eq!(relay.lines(1).remove(0)["connection_id"], 2);
         let first = std::fs::read_to_string(&old).expect("it is there");
@@ -66,17 +66,6 @@ fn a_log_that_was_renamed_is_begun_anew_at_sighup() {
         relay.server.signal(Signal::TERM);
         let (status, _, said) = relay.server.finish();
         assert_eq!(status.code(), Some(0), "{said}");
-    }
-}
-
-/// Waits until it says this.
-fn wait_for_word(relay: &mut Relay, word: &str) {
-    loop {
-        let said = relay.server.line();
-        assert_ne!(said, "", "it ends without saying {word:?}");
-        if said.contains(word) {
-            break;
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// The socket of a service manager, and what it is told.
 struct Manager {
@@ -58,12 +59,14 @@ impl Manager {
 
     /// The next that begins so.
     fn told_of(&self, begins: &str) -> String {
-        loop {
+        let began = Instant::now();
+        while began.elapsed() < BOUND {
             let told = self.told();
             if told.starts_with(begins) {
                 return told;
             }
         }
+        panic!("{begins} is not told");
     }
 }
 

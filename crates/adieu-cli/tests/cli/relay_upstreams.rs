@@ -36,10 +36,7 @@ fn clients_take_turns_or_keep_their_upstream_and_one_that_is_down_is_told() {
     let mut relay = Relay::start(&[&one.1, &dead, &two.1], &["--slow-start", "0s"]);
     let served: Vec<u8> = (0..6).map(|_| byte_of(&relay.server.connect())).collect();
     assert!(served.contains(&b'1') && served.contains(&b'2'), "{served:?}");
-    let mut said = relay.server.line();
-    while !said.contains("is down") {
-        said = relay.server.line();
-    }
+    let said = relay.server.line_with("is down");
     assert_eq!(said, format!("adieu: upstream {dead} is down"));
 
     let relay = Relay::start(&[&one.1, &two.1], &["--balance", "hash"]);
@@ -69,10 +66,7 @@ fn clients_beyond_the_bounds_wait_or_are_reset_and_the_option_is_named() {
         assert!(is_denied || byte_of(&first) == b'x');
         let second = relay.server.connect();
         assert!(is_reset(&second), "{options:?}");
-        let mut said = relay.server.line();
-        while !said.contains("is reset") {
-            said = relay.server.line();
-        }
+        let said = relay.server.line_with("is reset");
         assert!(said.contains(why), "{said}");
     }
 }
@@ -82,7 +76,9 @@ fn a_client_without_a_word_is_reset_and_the_log_says_so() {
     // An end is no byte.
     for has_ended in [false, true] {
         let (listener, address) = upstream();
-        let relay = Relay::start(&[&address], &["--first-byte-timeout", "200ms", "--name", "front"]);
+        // A half-close has to pass before it is over.
+        let limit = if has_ended { "2s" } else { "200ms" };
+        let relay = Relay::start(&[&address], &["--first-byte-timeout", limit, "--name", "front"]);
         let client = relay.server.connect();
         let mut server = accept(&listener);
         if has_ended {
