@@ -358,13 +358,15 @@ impl Listening {
     /// Whether a client is not let in. Its socket is then reset by being closed.
     pub(crate) fn turns_away(&self, (socket, peer): &(Socket, SockAddr)) -> bool {
         let Some(filter) = &self.filter else { return false };
-        // Whatever becomes of the question.
-        os::set_reset_on_close(&SockRef::from(socket), true);
-        if !filter.lets_in(peer) {
-            return true;
+        // Whatever becomes of the question. One that has its options from the socket that listens has this too.
+        if self.inherited.is_none() {
+            os::set_reset_on_close(&SockRef::from(socket), true);
         }
-        os::set_reset_on_close(&SockRef::from(socket), false);
-        false
+        let is_let_in = filter.lets_in(peer);
+        if is_let_in && self.inherited.is_none() {
+            os::set_reset_on_close(&SockRef::from(socket), false);
+        }
+        !is_let_in
     }
 
     /// The link of a socket that was accepted, non-blocking, from this peer.
@@ -397,7 +399,9 @@ impl Listening {
             return Ok(self.options.clone());
         };
         // Whatever becomes of the choice.
-        os::set_reset_on_close(&SockRef::from(socket), true);
+        if self.inherited.is_none() {
+            os::set_reset_on_close(&SockRef::from(socket), true);
+        }
         let ListenOptions(options) = choose(peer);
         options.check_tls_of_listener(&self.endpoint).map_err(ListenCause::TlsSetup)?;
         options.check_face::<H>().map_err(ListenCause::Option)?;

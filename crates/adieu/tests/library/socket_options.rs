@@ -117,6 +117,21 @@ fn accepted_connections_have_what_the_listener_was_asked_for() {
     drop((client, connection));
 }
 
+/// A process that is killed then resets its clients, and who is let in is no exception.
+#[cfg(unix)]
+#[test]
+fn accepted_connections_are_reset_by_a_close_that_nobody_made() {
+    let listening =
+        || Listener::bind(&Endpoint::tcp("127.0.0.1", 0), &ListenOptions::new()).expect("loopback");
+    for listener in [listening(), listening().with_filter(|_| true)] {
+        let client = adieu::connect(listener.local_endpoint(), &ConnectOptions::new()).expect("it listens");
+        let connection = listener.accept().expect("one has connected");
+        let fd = connection.socket().expect("open");
+        assert_eq!(SockRef::from(&fd).linger().expect("it tells"), Some(Duration::ZERO), "{listener:?}");
+        drop((client, connection));
+    }
+}
+
 #[test]
 fn an_option_that_the_system_refuses_is_named_and_is_our_failure() {
     on_both(|arm| {
