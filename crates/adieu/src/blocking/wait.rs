@@ -261,8 +261,9 @@ pub(super) fn look_ahead<T>(
     mut look: impl FnMut(&[u8]) -> LookAhead<T>,
 ) -> Result<T, LookAheadError> {
     let until = Instant::now().checked_add(limit);
+    let mut seen = 0;
     let result = loop {
-        match waiter.link().look_ahead(&mut look) {
+        match waiter.link().look_ahead(&mut look, &mut seen) {
             Looked::Found(value) => break Ok(value),
             Looked::Failed(error) => break Err(error),
             Looked::Blocked if is_past(until) => break Err(LookAheadError::TimedOut),

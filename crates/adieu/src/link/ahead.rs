@@ -74,8 +74,13 @@ pub(crate) enum Looked<T> {
 }
 
 impl<H: Handle> Link<H> {
-    /// Looks at what has come ahead, and receives more until it tells or nothing more is there.
-    pub(crate) fn look_ahead<T>(&mut self, look: &mut impl FnMut(&[u8]) -> LookAhead<T>) -> Looked<T> {
+    /// Looks at what has come ahead, and receives more until it tells or nothing more is there. `seen`: how many octets it was shown
+    /// already, which is 0 at first.
+    pub(crate) fn look_ahead<T>(
+        &mut self,
+        look: &mut impl FnMut(&[u8]) -> LookAhead<T>,
+        seen: &mut usize,
+    ) -> Looked<T> {
         let is_carried = !self.is_plain() && !self.is_handshaking();
         if self.core.counts().received > 0 || (is_carried && !self.core.is_decided()) {
             return Looked::Failed(LookAheadError::HasBegun);
@@ -87,8 +92,9 @@ impl<H: Handle> Link<H> {
                 return Looked::Failed(LookAheadError::Ended(self.never_connected()));
             }
             let rest = self.ahead.as_deref().map_or(&[][..], Ahead::rest);
-            if !rest.is_empty() {
-                let length = rest.len();
+            let length = rest.len();
+            if length > *seen {
+                *seen = length;
                 if let LookAhead::Found { skip, value } = look(rest) {
                     self.skip_ahead(skip.min(length));
                     return Looked::Found(value);

@@ -20,9 +20,10 @@ impl Inner {
         mut look: impl FnMut(&[u8]) -> LookAhead<T>,
     ) -> Result<T, LookAheadError> {
         let mut limit = pin!(sleep(limit));
+        let mut seen = 0;
         let result = poll_fn(|cx| {
             loop {
-                match self.peer.link.look_ahead(&mut look) {
+                match self.peer.link.look_ahead(&mut look, &mut seen) {
                     Looked::Found(value) => return Poll::Ready(Ok(value)),
                     Looked::Failed(error) => return Poll::Ready(Err(error)),
                     Looked::Blocked => {}
