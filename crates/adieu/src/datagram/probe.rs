@@ -163,16 +163,17 @@ impl Probe {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return told(error),
             }
-            let left = self.wait.saturating_sub(began.elapsed());
-            if left.is_zero() && (sent == self.times || !self.only_refusals) {
+            // Where nobody is expected to answer, each is sent first.
+            let left = if self.only_refusals && sent < self.times {
+                Duration::MAX
+            } else {
+                self.wait.saturating_sub(began.elapsed())
+            };
+            if left.is_zero() {
                 return Ok(Answer::Silent);
             }
             let again = self.interval.saturating_mul(sent).saturating_sub(began.elapsed());
-            let timeout = if sent < self.times && !is_full {
-                if self.only_refusals { again } else { left.min(again) }
-            } else {
-                left
-            };
+            let timeout = if sent < self.times && !is_full { left.min(again) } else { left };
             let for_answers = !self.only_refusals;
             let mut watches =
                 [Watch::new(session.socket.as_pollable(), for_answers, is_full), session.watch_interrupt()];

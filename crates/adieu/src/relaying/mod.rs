@@ -19,7 +19,7 @@ pub use options::RelayOptions;
 pub use progress::RelayProgress;
 pub use report::{Direction, DirectionEnd, RelayReport};
 
-use crate::flow::ends::Source;
+use crate::flow::ends::{Sink, Source};
 use crate::flow::{End, Flow, Pair, Peer, waiting};
 use crate::handle::{Handle, Readiness};
 use crate::link::HandshakeTurn;
@@ -198,10 +198,9 @@ impl Relay {
 
 /// Ends a connection whose interrupt or deadline has come. True: this did.
 fn look_at_the_time<H: Handle>(peer: &mut Peer<H>) -> bool {
-    let goes_on = |peer: &Peer<H>| !(peer.link.core.is_decided() || peer.link.core.is_leaving());
-    let went_on = goes_on(peer);
+    let was_settled = peer.is_settled();
     peer.link.tick();
-    let has_ended = went_on && !goes_on(peer);
+    let has_ended = !was_settled && peer.is_settled();
     peer.link.act();
     has_ended
 }

@@ -127,18 +127,6 @@ impl<H: Handle> Source for GatedEnd<'_, H> {
         false
     }
 
-    fn set_blocked(&mut self) {
-        Source::set_blocked(self.peer);
-    }
-
-    fn failed(&mut self, error: &io::Error) {
-        Source::failed(self.peer, error);
-    }
-
-    fn set_ready(&mut self) {
-        self.peer.set_ready();
-    }
-
     fn handed_on(&mut self, n: usize) {
         self.peer.handed_on(n);
     }
