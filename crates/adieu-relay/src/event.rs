@@ -295,13 +295,8 @@ impl Closed {
             }
             Outcome::NotJoined { .. } => return Some(RelaySide::Client),
         };
-        let [client, upstream] = [&report.a, &report.b].map(began_to_fail_after);
-        match (client, upstream) {
-            (None, None) => None,
-            (Some(client), Some(upstream)) if upstream < client => Some(RelaySide::Upstream),
-            (Some(_), _) => Some(RelaySide::Client),
-            (None, Some(_)) => Some(RelaySide::Upstream),
-        }
+        let [client, upstream] = [&report.a, &report.b].map(began_to_fail);
+        first_of(client, upstream)
     }
 
     /// Which side ended its stream first, or was cut before either did. `None`: no side did, because we ended it.
@@ -310,12 +305,18 @@ impl Closed {
             return self.cut_at();
         };
         let end = |report: &Report| report.peer_eof_after.map(|after| report.started_at + after);
-        match (end(&report.a), end(&report.b)) {
-            (Some(client), Some(upstream)) if upstream < client => Some(RelaySide::Upstream),
-            (Some(_), _) => Some(RelaySide::Client),
-            (None, Some(_)) => Some(RelaySide::Upstream),
-            (None, None) => self.cut_at().filter(|_| !matches!(self.ending(), Ending::Interrupted { .. })),
-        }
+        let cut = || self.cut_at().filter(|_| !matches!(self.ending(), Ending::Interrupted { .. }));
+        first_of(end(&report.a), end(&report.b)).or_else(cut)
+    }
+}
+
+/// The side where something came first: the client side, if it was at the same time. `None`: it came on neither.
+fn first_of(client: Option<SystemTime>, upstream: Option<SystemTime>) -> Option<RelaySide> {
+    match (client, upstream) {
+        (None, None) => None,
+        (Some(client), Some(upstream)) if upstream < client => Some(RelaySide::Upstream),
+        (Some(_), _) => Some(RelaySide::Client),
+        (None, Some(_)) => Some(RelaySide::Upstream),
     }
 }
 
@@ -363,7 +364,7 @@ impl fmt::Display for Closed {
 }
 
 /// When a connection ended otherwise than gracefully. `None`: it was graceful, or cut because the other side was.
-fn began_to_fail_after(report: &Report) -> Option<SystemTime> {
+fn began_to_fail(report: &Report) -> Option<SystemTime> {
     let is_passed_on =
         report.context == Context::OtherSideCut && matches!(report.ending(), Ending::Reset { by: Side::Us });
     (!report.is_graceful() && !is_passed_on).then(|| report.started_at + report.ended_after)

@@ -78,8 +78,8 @@ impl Roll {
     }
 
     /// Takes one out that has ended.
-    pub(crate) fn strike_out(&self, id: u64) -> Option<OpenConnection> {
-        self.lock().remove(&id).map(|entry| entry.shown(id))
+    pub(crate) fn strike_out(&self, id: u64) -> Option<Entry> {
+        self.lock().remove(&id)
     }
 
     pub(crate) fn list(&self) -> Vec<OpenConnection> {
@@ -88,7 +88,7 @@ impl Roll {
 }
 
 impl Entry {
-    fn shown(&self, id: u64) -> OpenConnection {
+    pub(crate) fn shown(&self, id: u64) -> OpenConnection {
         OpenConnection {
             id,
             relay: Arc::clone(&self.relay),

@@ -209,7 +209,7 @@ impl Session {
                 error: &error,
             });
             failed.push((endpoint.clone(), error));
-            if self.serving.is_aborted() {
+            if self.worker.service.is_aborted() {
                 break;
             }
         }
@@ -228,6 +228,7 @@ struct Connecting {
 impl Drop for Session {
     fn drop(&mut self) {
         let entry = self.worker.roll.strike_out(self.id);
-        self.worker.service.shutdown.has_ended(entry.filter(|_| self.was_cut));
+        let cut = entry.filter(|_| self.was_cut).map(|entry| entry.shown(self.id));
+        self.worker.service.shutdown.has_ended(cut);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) type Observer = dyn Fn(&RelayEvent<'_>) + Send + Sync;
 pub(crate) struct Service {
     pub(crate) shutdown: Shutdown,
     pub(crate) observer: Arc<Observer>,
-    pub(crate) abort: Interrupt,
+    abort: Interrupt,
     /// Stops nothing: it keeps `abort` from stopping to accept.
     pub(crate) accepting: Interrupt,
     ids: AtomicU64,
@@ -79,7 +79,6 @@ pub(crate) struct Serving {
     pub(crate) faults: Faults,
     pub(crate) relay: RelayOptions,
     observer: Arc<Observer>,
-    abort: Interrupt,
 }
 
 /// What the sessions of one worker share.
@@ -127,6 +126,11 @@ impl Service {
     /// Cuts every connection.
     pub(crate) fn abort(&self, signal: Signal) {
         self.abort.raise(signal);
+    }
+
+    /// Whether every connection is being cut.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.abort.raised().is_some()
     }
 
     /// Lets every worker accept from the socket of a relay. Nothing is begun if it fails.
@@ -238,7 +242,6 @@ impl Serving {
             faults,
             relay,
             observer: Arc::clone(&service.observer),
-            abort: service.abort.clone(),
         }
     }
 
@@ -290,10 +293,5 @@ impl Serving {
     fn with_names(&self) -> Vec<(usize, usize)> {
         let groups = self.groups().enumerate();
         groups.flat_map(|(group, all)| all.with_names().map(move |number| (group, number))).collect()
-    }
-
-    /// Whether every connection is being cut.
-    pub(crate) fn is_aborted(&self) -> bool {
-        self.abort.raised().is_some()
     }
 }

@@ -119,8 +119,7 @@ async fn accept(
     leave_to_the_next(&worker, &serving, &listener).await;
     // Whose connections the kernel has made is served: to close the socket would reset them.
     while let Ok(Some(connection)) = listener.try_accept() {
-        let Some(place) = let_in(&serving, Turn::default(), &connection) else { continue };
-        let session = Session::begin(&worker, &serving, &connection, place);
+        let Some(session) = begin(&worker, &serving, Turn::default(), &connection) else { continue };
         let (worker, serving) = (Arc::clone(&worker), Arc::clone(&serving));
         tokio::spawn(async move {
             // Those beyond the bounds wait here as they did in the backlog. Whose time is up meanwhile is cut as everybody is.
@@ -145,10 +144,7 @@ async fn leave_to_the_next(worker: &Arc<Worker>, serving: &Arc<Serving>, listene
             let Ok(Some(connection)) = listener.accept_within(QUIET).await else {
                 return;
             };
-            if let Some(place) = let_in(serving, Turn::default(), &connection) {
-                let session = Session::begin(worker, serving, &connection, place);
-                tokio::spawn(session.run(connection));
-            }
+            serve(worker, serving, Turn::default(), connection);
         }
     }
     #[cfg(not(unix))]
@@ -163,10 +159,7 @@ async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Li
         match listener.accept().await {
             Ok(connection) => {
                 is_failing = false;
-                if let Some(place) = let_in(serving, turn, &connection) {
-                    let session = Session::begin(worker, serving, &connection, place);
-                    tokio::spawn(session.run(connection));
-                }
+                serve(worker, serving, turn, connection);
             }
             Err(error) if *error.cause() == ListenCause::Interrupted => return,
             Err(error) => {
@@ -178,6 +171,24 @@ async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Li
             }
         }
     }
+}
+
+/// Serves a client, unless it is turned away.
+fn serve(worker: &Arc<Worker>, serving: &Arc<Serving>, turn: Turn, connection: Connection) {
+    if let Some(session) = begin(worker, serving, turn, &connection) {
+        tokio::spawn(session.run(connection));
+    }
+}
+
+/// The session of a client. `None`: it is turned away.
+fn begin(
+    worker: &Arc<Worker>,
+    serving: &Arc<Serving>,
+    turn: Turn,
+    connection: &Connection,
+) -> Option<Session> {
+    let place = let_in(serving, turn, connection)?;
+    Some(Session::begin(worker, serving, connection, place))
 }
 
 /// The place of a client. `None`: it is turned away, and is reset when its connection is dropped.
