@@ -149,7 +149,7 @@ fn a_shutdown_waits_for_who_ends_and_cuts_the_rest() {
     }
     assert_eq!(relay.handle.connections().len(), 2);
     let at = relay.at;
-    relay.handle.shutdown(Duration::from_millis(500));
+    relay.handle.shutdown(LIMIT);
     ends.shutdown(Shutdown::Write).expect("a half-close");
     // Which of the two is whose is the workers' to choose: each echoes what ends.
     for joined in [&mut first, &mut second] {
@@ -158,10 +158,14 @@ fn a_shutdown_waits_for_who_ends_and_cuts_the_rest() {
     let echo = |mut joined: TcpStream| {
         std::thread::spawn(move || joined.read(&mut [0]).map(|_| drop(joined)).map_err(|error| error.kind()))
     };
-    let ends_of_servers = [echo(first), echo(second)].map(|thread| thread.join().expect("it does not panic"));
+    let servers = [echo(first), echo(second)];
+    assert_eq!(ends.read(&mut [0]).expect("an end"), 0);
+    relay.closed();
+    // The one has ended in its time. The other's is over.
+    relay.handle.shutdown(Duration::ZERO);
+    let ends_of_servers = servers.map(|thread| thread.join().expect("it does not panic"));
     assert!(ends_of_servers.contains(&Ok(())), "{ends_of_servers:?}");
     assert!(ends_of_servers.contains(&Err(ErrorKind::ConnectionReset)), "{ends_of_servers:?}");
-    assert_eq!(ends.read(&mut [0]).expect("an end"), 0);
     assert_eq!(stays.read(&mut [0]).expect_err("it is cut").kind(), ErrorKind::ConnectionReset);
     let drained = relay.over.join().expect("it does not panic");
     assert_eq!((drained.finished, drained.cut.len()), (1, 1));

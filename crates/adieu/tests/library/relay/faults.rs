@@ -38,7 +38,7 @@ fn at_place(fault: Fault) -> Planned {
 
 /// One fault came, there.
 fn came(told: &Receiver<Injected>, fault: Fault, bytes: u64) {
-    let injected = told.try_recv().expect("it was told");
+    let injected = told.recv_timeout(BOUND).expect("it was told");
     assert_eq!((injected.fault, injected.bytes, injected.is_a_to_b), (fault, bytes, false));
     assert!(told.try_recv().is_err(), "once");
 }
@@ -114,7 +114,7 @@ fn a_reset_comes_at_its_time_although_nothing_moves() {
         for stream in [&client, &upstream] {
             assert_eq!(read_all(stream), (Vec::new(), Some(ErrorKind::ConnectionReset)));
         }
-        let injected = told.try_recv().expect("it was told");
+        let injected = told.recv_timeout(BOUND).expect("it was told");
         assert!(injected.after >= A_WHILE, "{injected:?}");
         relaying.join().expect("no panic");
     });
