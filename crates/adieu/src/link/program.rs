@@ -93,11 +93,16 @@ impl<H: Handle> Link<H> {
         self.ended()
     }
 
-    /// Closes abortively.
-    pub(crate) fn abort(&mut self) -> Report {
+    /// Closes abortively, in the middle of a handshake too.
+    pub(crate) fn break_off(&mut self) {
         self.is_aborted = true;
         self.core.handle_abort(self.now());
         self.act();
+    }
+
+    /// Closes abortively.
+    pub(crate) fn abort(&mut self) -> Report {
+        self.break_off();
         self.final_report()
     }
 

@@ -214,12 +214,12 @@ impl Gate {
                 other.state = State::Silent;
                 (self.cuts_tls, self.hides_cut) = (true, true);
             }
-            Fault::Reset => abort(source),
+            Fault::Reset => source.link.break_off(),
             Fault::HalfOpen => {
                 self.state = State::Silent;
                 other.state = State::Silent;
                 self.hides_cut = true;
-                abort(source);
+                source.link.break_off();
             }
             Fault::Stall(time) => {
                 // A moment beyond the clock's end never comes.
@@ -272,7 +272,7 @@ impl Gate {
         let is_shut = sink.link.core.milestones().shutdown_send.is_some();
         if self.resets_after_end && is_shut {
             (self.resets_after_end, moved) = (false, true);
-            abort(sink);
+            sink.link.break_off();
         }
         if self.cuts_tls && flow.is_empty() && !sink.link.has_unsent() {
             (self.cuts_tls, moved) = (false, true);
@@ -288,7 +288,7 @@ impl Gate {
             _ => false,
         };
         if has_left && is_over {
-            abort(sink);
+            sink.link.break_off();
             moved = true;
         }
         moved
@@ -347,12 +347,6 @@ impl Gate {
         let most = next.and_then(|next| usize::try_from(next).ok()).map_or(most, |next| most.min(next));
         self.rate.as_ref().map_or(most, |rate| rate.piece(most))
     }
-}
-
-fn abort<H: Handle>(peer: &mut Peer<H>) {
-    let now = peer.link.now();
-    peer.link.core.handle_abort(now);
-    peer.link.act();
 }
 
 /// Receives what nobody takes. True: something came.
