@@ -1,0 +1,11 @@
+//! Says how the TCP connections of a packet capture ended, who ended them, and what was lost.
+//!
+//! The crate reads captures and never the network: it opens no sockets, knows no TLS keys, prints nothing and reads no
+//! environment. Everything that it reads is untrusted. Lengths are bounded, a damaged packet is counted and passed over,
+//! and memory follows the connections that are open, not the size of the capture.
+//!
+//! What each part does, from the bytes upwards:
+//!
+//! 1. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
+
+pub mod segment;
