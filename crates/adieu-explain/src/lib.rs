@@ -6,6 +6,8 @@
 //!
 //! What each part does, from the bytes upwards:
 //!
-//! 1. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
+//! 1. [`capture`] reads frames from pcap and pcapng files, compressed or not.
+//! 2. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
 
+pub mod capture;
 pub mod segment;
