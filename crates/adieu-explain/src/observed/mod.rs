@@ -1,0 +1,401 @@
+//! One TCP connection as a capture shows it: facts, without judgement.
+//!
+//! A [`Connection`] is fed with segments by [`Connection::observe`] and keeps what is needed to say afterwards how the
+//! connection ended (see [`crate::verdict`]). It is a state machine without I/O, clock or threads. It takes segments in
+//! any order: a capture may have lost, doubled or reordered frames, may begin in the middle, and may show one side only.
+//!
+//! Memory is bounded: nothing of a payload is kept but by [`crate::content`], gaps are kept in a set of at most two dozen
+//! spans, and of RSTs the first few in full. Where a bound is reached the facts become less certain, never wrong. A
+//! segment that follows the last in order costs no allocation.
+
+mod half;
+mod packets;
+mod recent;
+mod reset;
+mod spans;
+
+use std::{net::SocketAddr, time::Duration};
+
+pub(crate) use self::{
+    half::Half,
+    reset::{OwnEnd, Reset},
+};
+pub use self::{
+    packets::IdFit,
+    reset::{Position, Trigger},
+};
+use crate::{
+    content::Conversation,
+    segment::{Checksum, Segment, Timestamp, TunnelId},
+};
+
+/// How many RSTs are kept in full. Real ones come in small numbers: a refusal, an abort, or an answer to each segment that
+/// was in flight, of which the first says all.
+const RESETS: usize = 6;
+
+/// What a side sends so long after an RST in its name was sent after it: frames of one moment may be out of order.
+const AFTERWARDS: Duration = Duration::from_millis(5);
+
+/// A frame of the capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Number of the frame, from 1.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+}
+
+impl Seen {
+    pub(crate) fn of(segment: &Segment<'_>) -> Self {
+        Self { frame: segment.frame, time: segment.time }
+    }
+}
+
+/// A TCP connection, as far as the capture has shown it.
+///
+/// # Examples
+///
+/// ```
+/// use adieu_explain::{observed::Connection, segment::{Flags, Segment}};
+///
+/// let (client, server) = ("10.0.0.1:40000".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
+/// let syn = Segment { frame: 1, flags: Flags::SYN, sequence: 7, ..Segment::between(client, server) };
+/// let rst = Segment { frame: 2, flags: Flags::RST | Flags::ACK, acknowledgement: 8, ..Segment::between(server, client) };
+///
+/// let mut connection = Connection::new(&syn);
+/// connection.observe(&rst);
+/// assert_eq!(connection.judge(None).ending.value(), Some(&adieu_explain::verdict::Ending::Refused));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub(crate) ends: [SocketAddr; 2],
+    tunnel: TunnelId,
+    pub(crate) halves: [Half; 2],
+    /// The side that sent the first SYN: 0 or 1.
+    pub(crate) opener: Option<usize>,
+    pub(crate) resets: Vec<Reset>,
+    pub(crate) resets_not_kept: u64,
+    pub(crate) first: Seen,
+    pub(crate) last: Seen,
+    pub(crate) over: Option<Seen>,
+    pub(crate) bad_checksums: u64,
+    pub(crate) duplicates: u64,
+    /// Segments that were cut by the snapshot length.
+    pub(crate) cut: u64,
+    pub(crate) out_of_order: u64,
+    pub(crate) established: Option<Seen>,
+    round_trip: Option<Duration>,
+    pub(crate) content: Conversation,
+}
+
+impl Connection {
+    /// The connection that `segment` belongs to, and begins for us.
+    pub fn new(segment: &Segment<'_>) -> Self {
+        let seen = Seen::of(segment);
+        let mut connection = Self {
+            ends: [segment.source, segment.destination],
+            tunnel: segment.tunnel,
+            halves: [Half::default(), Half::default()],
+            opener: None,
+            resets: Vec::new(),
+            resets_not_kept: 0,
+            first: seen,
+            last: seen,
+            over: None,
+            bad_checksums: 0,
+            duplicates: 0,
+            cut: 0,
+            out_of_order: 0,
+            established: None,
+            round_trip: None,
+            content: Conversation::default(),
+        };
+        connection.observe(segment);
+        connection
+    }
+
+    /// Both ends: first the one that sent the first segment of the capture. Who is the client is in the verdict.
+    pub fn ends(&self) -> [SocketAddr; 2] {
+        self.ends
+    }
+
+    /// The tunnel that carries the connection.
+    pub fn tunnel(&self) -> TunnelId {
+        self.tunnel
+    }
+
+    /// The first frame of the connection.
+    pub fn first(&self) -> Seen {
+        self.first
+    }
+
+    /// The last frame of the connection.
+    pub fn last(&self) -> Seen {
+        self.last
+    }
+
+    /// The frame with which the connection was over: both FINs were acknowledged, or an RST came. `None`: it is open.
+    ///
+    /// Segments can still follow: an acknowledgement, a late copy, and the RSTs that answer them. They belong to this
+    /// connection until [`starts_anew`](Self::starts_anew).
+    pub fn over(&self) -> Option<Seen> {
+        self.over
+    }
+
+    /// Whether `segment`, of the same addresses and ports, is the first of another connection.
+    ///
+    /// A SYN is, if this connection is over, or if it has another sequence number than the SYN that the same side sent
+    /// here. So is a SYN with ACK of a connection that this capture shows from there on.
+    pub fn starts_anew(&self, segment: &Segment<'_>) -> bool {
+        if !segment.flags.syn() || segment.flags.rst() {
+            return false;
+        }
+        let from = self.side(segment);
+        if self.halves[from].recent.has(segment) {
+            return false;
+        }
+        match self.halves[from].syn {
+            Some(syn) if syn.sequence == segment.sequence => self.over.is_some() && !segment.flags.ack(),
+            Some(_) => true,
+            // The SYN of the other side of a handshake.
+            None if self.halves[1 - from].syn.is_some() && self.halves[from].is_unseen() => {
+                self.over.is_some() && !segment.flags.ack()
+            }
+            // Midstream: a SYN that comes late belongs here, if its number lies just before what was seen.
+            None => self.over.is_some() || !self.is_late_syn(segment, from),
+        }
+    }
+
+    /// Whether a SYN that comes after other segments of its side is the SYN of this connection: the capture reordered it.
+    fn is_late_syn(&self, segment: &Segment<'_>, from: usize) -> bool {
+        let half = &self.halves[from];
+        let near = |position: i64| (half.start - 1 - 4 * 65_536..half.start.max(1)).contains(&position);
+        half.position(segment.sequence).is_none_or(near)
+    }
+
+    /// The side that sent `segment`.
+    fn side(&self, segment: &Segment<'_>) -> usize {
+        usize::from(segment.source != self.ends[0])
+    }
+
+    /// Takes in a segment of this connection.
+    ///
+    /// A segment with a bad checksum is only counted, because its receiver drops it. Whoever does not trust the
+    /// capture's checksums gives it as [`Checksum::Unknown`].
+    pub fn observe(&mut self, segment: &Segment<'_>) {
+        if segment.checksum == Checksum::Bad {
+            self.bad_checksums += 1;
+            return;
+        }
+        let from = self.side(segment);
+        if segment.time < self.last.time {
+            self.out_of_order += 1;
+        }
+        if !segment.flags.rst() {
+            self.halves[from].packets.note(segment);
+        }
+        if self.halves[from].recent.has(segment) {
+            self.duplicates += 1;
+            return;
+        }
+        self.cut += u64::from(!segment.is_whole());
+        self.last = Seen::of(segment);
+        if segment.flags.rst() {
+            self.on_reset(segment, from);
+        } else {
+            self.on_segment(segment, from);
+        }
+        self.halves[from].recent.push(segment);
+        self.halves[1 - from].on_heard();
+    }
+
+    /// Takes in a segment without RST.
+    fn on_segment(&mut self, segment: &Segment<'_>, from: usize) {
+        let seen = Seen::of(segment);
+        let [low, high] = &mut self.halves;
+        let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
+        me.segments += 1;
+        me.last_seen = Some(seen);
+        if let Some(timestamps) = segment.options.timestamps {
+            me.with_timestamps += 1;
+            me.clock = timestamps.value;
+        }
+        let syn = segment.flags.syn();
+        if syn {
+            me.on_syn(segment);
+            if self.opener.is_none() {
+                self.opener = Some(if segment.flags.ack() { 1 - from } else { from });
+            }
+        }
+        let acknowledged = segment.flags.ack().then(|| peer.on_ack(segment.acknowledgement));
+        if syn && segment.flags.ack() && self.round_trip.is_none() {
+            self.round_trip = peer.syn.and_then(|theirs| seen.time.since(theirs.last.time));
+        }
+        if !syn && self.established.is_none() && me.syn.is_some() && peer.syn.is_some() {
+            self.established = Some(seen);
+            let answer = peer.syn.and_then(|theirs| seen.time.since(theirs.last.time));
+            self.round_trip = self.round_trip.max(answer);
+        }
+        let sequence = segment.sequence.wrapping_add(u32::from(syn));
+        if segment.payload_len > 0 {
+            self.on_payload(segment, from, sequence, acknowledged);
+        } else if !syn && !segment.flags.fin() {
+            self.on_bare(segment, from, acknowledged);
+        }
+        if segment.flags.fin() {
+            let sequence = sequence.wrapping_add(segment.payload_len);
+            self.halves[from].on_fin(segment, sequence, acknowledged);
+            self.note_progress(from, self.halves[from].next(), segment.time);
+        }
+        if !syn && segment.flags.ack() {
+            let received = self.halves[1 - from].acked;
+            let sends = segment.payload_len > 0;
+            self.halves[from].on_window(segment, received, sends);
+        }
+        if self.over.is_none() && self.halves[0].fin_acked() && self.halves[1].fin_acked() {
+            self.over = Some(seen);
+        }
+    }
+
+    /// Takes in a payload.
+    fn on_payload(&mut self, segment: &Segment<'_>, from: usize, sequence: u32, acknowledged: Option<i64>) {
+        let [low, high] = &mut self.halves;
+        let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
+        // One octet before the newest, which is acknowledged: a keep-alive probe with a garbage octet (RFC 9293, 3.8.4).
+        if segment.payload_len == 1 && !segment.flags.fin() && me.placed {
+            let position = me.position(sequence);
+            if position == Some(me.next() - 1) && me.acked.is_some_and(|acked| acked >= me.next()) {
+                return me.on_probe(Seen::of(segment), peer.window.last == Some(0));
+            }
+        }
+        let (position, _) = me.on_payload(segment, sequence);
+        let end = position + i64::from(segment.payload_len);
+        let first = me.syn.is_some() && position == 1;
+        let peer_ended =
+            peer.fin.is_some_and(|fin| acknowledged.is_some_and(|acknowledged| acknowledged > fin.position));
+        self.content.on_payload(from, position, segment, first, peer_ended);
+        self.note_progress(from, end, segment.time);
+        self.note_receiver(1 - from, acknowledged);
+    }
+
+    /// Takes in a segment without octets: an acknowledgement or a probe.
+    fn on_bare(&mut self, segment: &Segment<'_>, from: usize, acknowledged: Option<i64>) {
+        let [low, high] = &mut self.halves;
+        let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
+        if let Some(position) = me.position(segment.sequence) {
+            if me.placed && position == me.next() - 1 {
+                me.on_probe(Seen::of(segment), peer.window.last == Some(0));
+            } else if !me.placed {
+                (me.start, me.end, me.placed) = (position, position, true);
+            } else if position > me.next() && me.acked.is_none_or(|acked| acked < position) && me.payload == 0
+            {
+                // Midstream, and the first segment was a probe.
+                me.end = position;
+            }
+        } else {
+            me.begin_at(segment.sequence);
+            me.placed = true;
+        }
+        self.note_receiver(1 - from, acknowledged);
+    }
+
+    /// Notes that `from` sent up to `end`: its RSTs at lower numbers were not its own. Neither were those at numbers that
+    /// it has not reached. What comes at once may be a frame that the capture has out of order.
+    fn note_progress(&mut self, from: usize, end: i64, time: Timestamp) {
+        for reset in self.resets.iter_mut().filter(|reset| reset.from == from) {
+            let (Some(sequence), Some(later)) = (reset.sequence, time.since(reset.seen.time)) else {
+                continue;
+            };
+            if later >= AFTERWARDS {
+                reset.sender_went_on |= end > sequence;
+                reset.sender_stayed_below |= end < sequence;
+            }
+        }
+    }
+
+    /// Notes that the peer of `from` acknowledged up to `acknowledged`: RSTs at lower numbers did not stop it.
+    fn note_receiver(&mut self, from: usize, acknowledged: Option<i64>) {
+        for reset in self.resets.iter_mut().filter(|reset| reset.from == from) {
+            reset.receiver_went_on |= reset
+                .sequence
+                .zip(acknowledged)
+                .is_some_and(|(sequence, acknowledged)| acknowledged > sequence && reset.sender_went_on);
+        }
+    }
+
+    /// Takes in an RST.
+    fn on_reset(&mut self, segment: &Segment<'_>, from: usize) {
+        let seen = Seen::of(segment);
+        let [low, high] = &self.halves;
+        let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
+        let refuses = segment.flags.ack()
+            && me.segments == 0
+            && peer.syn.is_some_and(|syn| {
+                let ahead = segment.acknowledgement.wrapping_sub(syn.sequence);
+                !syn.with_ack && (1..=1 + u32::try_from(peer.payload).unwrap_or(u32::MAX)).contains(&ahead)
+            });
+        let sequence =
+            if me.segments == 0 && me.acked.is_none() { None } else { me.position(segment.sequence) };
+        let acknowledged = segment.flags.ack().then(|| peer.position(segment.acknowledgement)).flatten();
+        let received = peer.acked.max(acknowledged);
+        let own_reset = self.resets.iter().any(|reset| reset.from == from);
+        let reset = Reset {
+            seen,
+            from,
+            sequence,
+            acknowledged,
+            refuses,
+            position: if refuses { Position::Exact } else { reset::position(sequence, me, peer) },
+            answers: reset::answered(segment, peer, me, self.round_trip),
+            hop_limit: segment.hop_limit,
+            id_fit: me.packets.fit(segment.ip_id),
+            payload_len: segment.payload_len,
+            timestamps: segment.options.timestamps.is_some(),
+            timestamps_usual: me.with_timestamps * 2 > me.segments,
+            own_end: match () {
+                () if own_reset => OwnEnd::Reset,
+                () if me.fin.is_some() => OwnEnd::Fin,
+                () => OwnEnd::Open,
+            },
+            after_both: me.fin_acked() && peer.fin_acked(),
+            had_received: peer.payload > 0 || received.is_some_and(|received| received > peer.start.max(1)),
+            perhaps_unread: received.is_some_and(|received| received > me.window.read_to.max(peer.start)),
+            window_shrunk: me.window.has_shrunk(),
+            window_opened: me.window.last.is_some_and(|last| last < segment.window),
+            unanswered_probes: me.unheard.probes,
+            probe_interval: me.unheard.probe_interval,
+            since_probe: me.unheard.last_probe.and_then(|last| seen.time.since(last.time)),
+            unanswered_repeats: me.unheard.repeated,
+            since_payload: self.since_payload(segment, from),
+            sender_went_on: false,
+            sender_stayed_below: false,
+            receiver_went_on: false,
+        };
+        let effective = reset.refuses || matches!(reset.position, Position::Exact | Position::Unknown);
+        if self.over.is_none() && effective {
+            self.over = Some(seen);
+        }
+        // An RST acknowledges too, if it can be this side's own.
+        if effective && let Some(position) = acknowledged {
+            let peer = &mut self.halves[1 - from];
+            if position <= peer.next() && peer.acked.is_none_or(|acked| acked < position) {
+                peer.on_ack(segment.acknowledgement);
+            }
+        }
+        if self.resets.len() < RESETS {
+            self.resets.push(reset);
+        } else {
+            self.resets_not_kept += 1;
+        }
+    }
+
+    /// Time since the other side's last payload: the longer of the capture's, and of the sender's own clock in milliseconds.
+    fn since_payload(&self, segment: &Segment<'_>, from: usize) -> Option<Duration> {
+        let by_capture = self.halves[1 - from].last_payload.and_then(|last| segment.time.since(last.time))?;
+        let by_clock = segment
+            .options
+            .timestamps
+            .map_or(0, |timestamps| timestamps.value.wrapping_sub(self.halves[from].clock));
+        Some(by_capture.max(Duration::from_millis(u64::from(by_clock))))
+    }
+}

@@ -1,0 +1,63 @@
+//! Whether the message that a connection carried was whole: TLS to its close_notify, HTTP/1 to its promised length.
+
+use super::{
+    claim::{Claim, Grade, Unknown, Vantage},
+    words::CloseNotify,
+};
+use crate::{
+    content::{Notified, Protocol, TlsVersion},
+    observed::Connection,
+};
+
+/// What the content of a connection says of its end.
+pub(super) struct Message {
+    pub(super) tls: Claim<TlsVersion>,
+    pub(super) close_notify: Claim<CloseNotify>,
+    /// Each side's TLS stream ended without close_notify, and not in answer to the other's.
+    pub(super) cut_tls: [bool; 2],
+    pub(super) cut_grade: Grade,
+    /// An HTTP/1 message is shorter than promised.
+    pub(super) cut_http: bool,
+}
+
+impl Message {
+    /// What the content of `connection` says.
+    pub(super) fn of(connection: &Connection, client: usize) -> Self {
+        let told = connection.content.told();
+        let mut message = Self {
+            tls: Claim::seen(TlsVersion::NotTls),
+            close_notify: Claim::seen(CloseNotify::NotTls),
+            cut_tls: [false; 2],
+            cut_grade: Grade::Concluded,
+            cut_http: told.protocol == Protocol::Http1 && told.short.contains(&true),
+        };
+        if told.protocol == Protocol::Unseen && connection.halves.iter().any(|half| half.payload > 0) {
+            // The first octets are missing. That it is not TLS cannot be told from later ones.
+            message.tls = Claim::hinted(TlsVersion::NotTls);
+            message.close_notify = Claim::hinted(CloseNotify::NotTls);
+        }
+        if told.protocol != Protocol::Tls {
+            return message;
+        }
+        let unknown = || Claim::unknown(Unknown::FramesMissing, Vantage::ForLonger);
+        message.tls = told
+            .version
+            .map_or_else(|| Claim::unknown(Unknown::FramesMissing, Vantage::ForLonger), Claim::seen);
+        let grade = if told.encrypted { Grade::Hinted } else { Grade::Seen };
+        let known = |value| Claim::Known { value, grade };
+        message.close_notify = match (told.notified[client], told.notified[1 - client]) {
+            (Notified::Unknown, _) | (_, Notified::Unknown) => unknown(),
+            (Notified::No, Notified::No) => known(CloseNotify::None),
+            (Notified::Yes, Notified::No) => known(CloseNotify::Client),
+            (Notified::No, Notified::Yes) => known(CloseNotify::Server),
+            (Notified::Yes, Notified::Yes) => known(CloseNotify::Both),
+        };
+        message.cut_grade = if told.encrypted { Grade::Hinted } else { Grade::Concluded };
+        for side in 0..2 {
+            // Whoever has the other's close_notify may close without one of its own (RFC 8446, 6.1), if it said no more.
+            let excused = told.notified[1 - side] != Notified::No && !told.spoke_after[side];
+            message.cut_tls[side] = told.notified[side] == Notified::No && !excused;
+        }
+        message
+    }
+}
