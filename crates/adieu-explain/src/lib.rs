@@ -7,13 +7,15 @@
 //! What each part does, from the bytes upwards:
 //!
 //! 1. [`capture`] reads frames from pcap and pcapng files, compressed or not.
-//! 2. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
-//! 3. [`observed`] is the state machine of one connection: the facts, without judgement.
-//! 4. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
-//! 5. [`verdict`] says what the facts come to, each with how sure it is.
+//! 2. [`packet`] finds the TCP segment in a frame, through link layers, tags and tunnels.
+//! 3. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
+//! 4. [`observed`] is the state machine of one connection: the facts, without judgement.
+//! 5. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
+//! 6. [`verdict`] says what the facts come to, each with how sure it is.
 
 pub mod capture;
 mod content;
 pub mod observed;
+pub mod packet;
 pub mod segment;
 pub mod verdict;
