@@ -10,12 +10,14 @@
 //! 2. [`packet`] finds the TCP segment in a frame, through link layers, tags and tunnels.
 //! 3. [`segment`] has the types that the parts share: one TCP segment as the capture shows it.
 //! 4. [`observed`] is the state machine of one connection: the facts, without judgement.
-//! 5. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
-//! 6. [`verdict`] says what the facts come to, each with how sure it is.
+//! 5. [`table`] knows which connection a segment belongs to, and when one is over.
+//! 6. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
+//! 7. [`verdict`] says what the facts come to, each with how sure it is.
 
 pub mod capture;
 mod content;
 pub mod observed;
 pub mod packet;
 pub mod segment;
+pub mod table;
 pub mod verdict;

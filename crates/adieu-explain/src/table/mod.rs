@@ -1,0 +1,348 @@
+//! Which connection a segment belongs to: the connections of a capture that are open, by addresses, ports and tunnel.
+//!
+//! A connection leaves the table when it is over and its late segments had time to come, when its addresses and ports are
+//! used by another, or when the capture ends. So memory follows the connections that are open. Their number is bounded,
+//! too: beyond it the one that was idle longest is handed on, which is told.
+//!
+//! Time is the capture's. The table has no clock.
+
+mod entries;
+
+use crate::{
+    observed::Connection,
+    segment::{Checksum, Segment, Timestamp},
+};
+use entries::{Entries, Number};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+/// How many SYNs are kept that may belong to the next connection of the same addresses and ports.
+const MOST_CLAIMS: usize = 8;
+
+/// What a table may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many connections are followed at once, those that are over but linger included.
+    pub connections: usize,
+    /// How many connections linger at once that are over.
+    pub lingering: usize,
+    /// How long a connection lingers that is over, for segments that come late.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    /// 100,000 connections, of which 10,000 may linger for up to a minute, as long as Linux keeps TIME-WAIT.
+    fn default() -> Self {
+        Self { connections: 100_000, lingering: 10_000, linger: Duration::from_secs(60) }
+    }
+}
+
+/// A connection that has left the table.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The connection.
+    pub connection: Connection,
+    /// Why it has left.
+    pub reason: Reason,
+    /// Up to when its segments were waited for: what [`Connection::judge`] wants to know.
+    pub until: Timestamp,
+}
+
+/// Why a connection has left the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// It was over, and nothing more of it came.
+    Over,
+    /// Another connection uses its addresses and ports.
+    UsedAnew,
+    /// There were too many connections, and this one was idle longest. What came of it afterwards looks like a connection
+    /// whose beginning is not in the capture.
+    Evicted,
+    /// The capture has ended.
+    CaptureEnded,
+}
+
+/// The connections of a capture that are open, and those that are over but linger.
+///
+/// # Examples
+///
+/// ```
+/// use adieu_explain::{segment::{Flags, Segment}, table::{Limits, Reason, Table}};
+///
+/// let (client, server) = (([10, 0, 0, 1], 40000).into(), ([10, 0, 0, 2], 80).into());
+/// let syn = Segment { frame: 1, flags: Flags::SYN, ..Segment::between(client, server) };
+/// let mut finished = Vec::new();
+/// let mut table = Table::new(Limits::default());
+/// table.observe(&syn, &mut |one| finished.push(one));
+/// table.finish(&mut |one| finished.push(one));
+/// assert_eq!(finished[0].reason, Reason::CaptureEnded);
+/// ```
+pub struct Table {
+    limits: Limits,
+    /// The default hasher: nobody can make many connections that fall on each other.
+    numbers: HashMap<Key, Number>,
+    entries: Entries<Entry>,
+    /// Segments come in trains: where the last one went.
+    last: Option<(Key, Number)>,
+    now: Timestamp,
+    evicted: u64,
+}
+
+/// A connection in the table.
+struct Entry {
+    key: Key,
+    connection: Connection,
+    last_heard: Timestamp,
+    /// SYNs that may be the beginning of the next connection with the same addresses and ports.
+    claims: Vec<Segment<'static>>,
+}
+
+/// Addresses and ports of a connection, the same in both directions, and its tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key([u64; 6]);
+
+impl Key {
+    fn of(segment: &Segment<'_>) -> Self {
+        fn end(address: SocketAddr) -> (u128, u16) {
+            match address.ip() {
+                IpAddr::V4(ip) => (ip.to_bits().into(), address.port()),
+                IpAddr::V6(ip) => (ip.to_bits(), address.port()),
+            }
+        }
+        fn halves(ip: u128) -> [u64; 2] {
+            let bytes = ip.to_be_bytes();
+            let half = |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+            [half(0), half(8)]
+        }
+        let (source, destination) = (end(segment.source), end(segment.destination));
+        let (low, high) = (source.min(destination), source.max(destination));
+        let ports = u64::from(low.1) << 16 | u64::from(high.1) | u64::from(segment.source.is_ipv6()) << 32;
+        let ([a, b], [c, d]) = (halves(low.0), halves(high.0));
+        Self([a, b, c, d, ports, segment.tunnel.number()])
+    }
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            numbers: HashMap::new(),
+            entries: Entries::new(),
+            last: None,
+            now: Timestamp::from_nanoseconds(i64::MIN),
+            evicted: 0,
+        }
+    }
+
+    /// How many connections are in the table.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether no connection is in the table.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// How many connections have left because there were too many.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Gives a segment to its connection. Connections that leave the table meanwhile are given to `finished`.
+    pub fn observe(&mut self, segment: &Segment<'_>, finished: &mut impl FnMut(Finished)) {
+        self.pass(segment.time, finished);
+        let key = Key::of(segment);
+        let number = match self.last {
+            Some((last, number)) if last == key => Some(number),
+            _ => self.numbers.get(&key).copied(),
+        };
+        let Some(number) = number else { return self.begin(key, &[], segment, finished) };
+        self.last = Some((key, number));
+        let entry = self.entries.get_mut(number);
+        match entry.belonging(segment) {
+            Belonging::Ours => {}
+            Belonging::Unclear => {
+                if entry.claims.len() < MOST_CLAIMS {
+                    entry.claims.push(kept(segment));
+                }
+                return;
+            }
+            Belonging::Next => {
+                let entry = self.remove(number);
+                let (reason, until) = (Reason::UsedAnew, self.now);
+                finished(Finished { connection: entry.connection, reason, until });
+                let (ours, others): (Vec<_>, Vec<_>) = entry
+                    .claims
+                    .into_iter()
+                    .partition(|claim| confirms(segment, claim) || repeats(segment, claim));
+                hand_on_claims(&others, reason, until, finished);
+                return self.begin(key, &ours, segment, finished);
+            }
+        }
+        entry.connection.observe(segment);
+        entry.last_heard = self.now;
+        let over = entry.connection.over().is_some();
+        self.entries.touch(number, over);
+        if self.entries.lingering() > self.limits.lingering {
+            self.hand_on_lingering(finished);
+        }
+    }
+
+    /// Tells the table what time it is in the capture, so that connections leave which are over. Segments do the same.
+    pub fn pass(&mut self, now: Timestamp, finished: &mut impl FnMut(Finished)) {
+        self.now = self.now.max(now);
+        while let Some(number) = self.entries.oldest_lingering() {
+            let idle = self.now.since(self.entries.get_mut(number).last_heard);
+            if idle.is_none_or(|idle| idle < self.limits.linger) {
+                return;
+            }
+            self.hand_on_lingering(finished);
+        }
+    }
+
+    /// The capture has ended: gives all connections to `finished`, in the order of their first frames.
+    pub fn finish(self, finished: &mut impl FnMut(Finished)) {
+        let until = self.now;
+        let mut all: Vec<Entry> = self.entries.into_iter().collect();
+        all.sort_unstable_by_key(|entry| entry.connection.first().frame);
+        for entry in all {
+            finished(Finished { connection: entry.connection, reason: Reason::CaptureEnded, until });
+            hand_on_claims(&entry.claims, Reason::CaptureEnded, until, finished);
+        }
+    }
+
+    /// A connection of which this is the first segment, after its SYNs if they came before.
+    fn begin(
+        &mut self,
+        key: Key,
+        syns: &[Segment<'static>],
+        segment: &Segment<'_>,
+        finished: &mut impl FnMut(Finished),
+    ) {
+        if self.numbers.len() >= self.limits.connections.max(1) {
+            self.evict(finished);
+        }
+        let connection = match syns {
+            [first, more @ ..] => {
+                let mut connection = Connection::new(first);
+                for segment in more {
+                    connection.observe(segment);
+                }
+                connection.observe(segment);
+                connection
+            }
+            [] => Connection::new(segment),
+        };
+        let over = connection.over().is_some();
+        let entry = Entry { key, connection, last_heard: self.now, claims: Vec::new() };
+        let number = self.entries.insert(entry, over);
+        self.numbers.insert(key, number);
+        self.last = Some((key, number));
+    }
+
+    fn remove(&mut self, number: Number) -> Entry {
+        let entry = self.entries.remove(number);
+        self.numbers.remove(&entry.key);
+        self.last = None;
+        entry
+    }
+
+    fn hand_on_lingering(&mut self, finished: &mut impl FnMut(Finished)) {
+        if let Some(number) = self.entries.oldest_lingering() {
+            self.hand_on(number, Reason::Over, finished);
+        }
+    }
+
+    #[cold]
+    fn evict(&mut self, finished: &mut impl FnMut(Finished)) {
+        // One that is over loses least.
+        if let Some(number) = self.entries.oldest_lingering() {
+            self.hand_on(number, Reason::Over, finished);
+        } else if let Some(number) = self.entries.oldest_open() {
+            self.evicted += 1;
+            self.hand_on(number, Reason::Evicted, finished);
+        }
+    }
+
+    fn hand_on(&mut self, number: Number, reason: Reason, finished: &mut impl FnMut(Finished)) {
+        let entry = self.remove(number);
+        let until = self.now;
+        finished(Finished { connection: entry.connection, reason, until });
+        hand_on_claims(&entry.claims, reason, until, finished);
+    }
+}
+
+/// To which of the connections with its addresses and ports a segment belongs.
+enum Belonging {
+    /// To the one in the table.
+    Ours,
+    /// To the next one.
+    Next,
+    /// It is a SYN that has no place in ours: the next one's, or a stray one or a forged one. The answer will tell.
+    Unclear,
+}
+
+impl Entry {
+    fn belonging(&self, segment: &Segment<'_>) -> Belonging {
+        if segment.checksum == Checksum::Bad {
+            return Belonging::Ours;
+        }
+        if self.claims.iter().any(|claim| confirms(segment, claim)) {
+            return Belonging::Next;
+        }
+        if !self.connection.starts_anew(segment) {
+            return Belonging::Ours;
+        }
+        // A receiver takes no SYN into a connection that is open (RFC 9293, 3.10.7.4), so it ends none.
+        let both_spoke = self.connection.established.is_some();
+        let is_midstream = self.connection.opener.is_none();
+        let takes_no_syn = self.connection.over().is_none() && (both_spoke || is_midstream);
+        if takes_no_syn && !segment.flags.ack() { Belonging::Unclear } else { Belonging::Next }
+    }
+}
+
+/// Whether `segment` shows that the SYN `claim` began a connection: it is the answer to it, or what its sender sends next.
+fn confirms(segment: &Segment<'_>, claim: &Segment<'_>) -> bool {
+    let next = claim.sequence_end();
+    if segment.source == claim.source {
+        !segment.flags.syn() && !segment.flags.rst() && segment.sequence == next
+    } else {
+        let answers = segment.flags.syn() || segment.flags.rst();
+        answers && segment.flags.ack() && segment.acknowledgement == next
+    }
+}
+
+/// Whether `segment` is the SYN `claim` once more.
+fn repeats(segment: &Segment<'_>, claim: &Segment<'_>) -> bool {
+    segment.source == claim.source && segment.flags == claim.flags && segment.sequence == claim.sequence
+}
+
+/// SYNs that nobody answered: a connection of their own.
+fn hand_on_claims(
+    claims: &[Segment<'static>],
+    reason: Reason,
+    until: Timestamp,
+    finished: &mut impl FnMut(Finished),
+) {
+    for attempt in claims.chunk_by(|one, next| one.sequence == next.sequence) {
+        let [first, more @ ..] = attempt else { continue };
+        let mut connection = Connection::new(first);
+        for segment in more {
+            connection.observe(segment);
+        }
+        finished(Finished { connection, reason, until });
+    }
+}
+
+/// A segment without what it borrows.
+fn kept(segment: &Segment<'_>) -> Segment<'static> {
+    Segment { payload: &[], wrappers: &[], ..*segment }
+}
+
+#[cfg(test)]
+mod tests;
