@@ -63,9 +63,10 @@ impl<T: Sink + Default> Followed<T> {
         stream.take(position, segment.payload, segment.payload_len, at, &mut self.sinks[side]);
     }
 
-    fn finish(&mut self) {
-        for side in 0..2 {
-            self.streams[side].finish(&mut self.sinks[side]);
+    /// Nothing more comes. The directions end at `ends`, as far as is known.
+    fn finish(&mut self, ends: [i64; 2]) {
+        for (side, end) in ends.into_iter().enumerate() {
+            self.streams[side].finish(end, &mut self.sinks[side]);
         }
     }
 }
@@ -153,14 +154,14 @@ impl Conversation {
         }
     }
 
-    /// What the conversation comes to, if nothing more follows.
-    pub(crate) fn told(&self) -> Told {
+    /// What the conversation comes to, if nothing more follows. The octets of its sides, 0 and 1, end at `ends`.
+    pub(crate) fn told(&self, ends: [i64; 2]) -> Told {
         match &self.state {
             State::Undecided | State::Unseen => Told::default(),
             State::Other => Told { protocol: Protocol::Other, ..Told::default() },
             State::Tls(followed) => {
                 let mut followed = followed.clone();
-                followed.finish();
+                followed.finish(ends);
                 let session = tls::session(&followed.sinks, followed.opener);
                 Told {
                     protocol: Protocol::Tls,
@@ -173,7 +174,7 @@ impl Conversation {
             }
             State::Http1(followed) => {
                 let mut followed = followed.clone();
-                followed.finish();
+                followed.finish(ends);
                 let short = [followed.sinks[0].is_short(), followed.sinks[1].is_short()];
                 Told { protocol: Protocol::Http1, short, ..Told::default() }
             }

@@ -84,10 +84,14 @@ impl Reassembly {
         self.hand_on_early(sink);
     }
 
-    /// Gives up everything that is missing: nothing more comes.
-    pub(super) fn finish(&mut self, sink: &mut impl Sink) {
+    /// Gives up everything that is missing: nothing more comes, and the direction ends at `end`.
+    pub(super) fn finish(&mut self, end: i64, sink: &mut impl Sink) {
         while !self.early.is_empty() {
             self.skip(sink);
+        }
+        if let Some(next) = self.next.filter(|&next| next < end) {
+            sink.gap(end.abs_diff(next), At::default());
+            self.next = Some(end);
         }
     }
 
@@ -144,7 +148,7 @@ mod tests {
         for &(position, octets, len) in segments {
             reassembly.take(position, octets.as_bytes(), len, At::default(), &mut log);
         }
-        reassembly.finish(&mut log);
+        reassembly.finish(0, &mut log);
         log.0
     }
 

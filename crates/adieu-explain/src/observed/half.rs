@@ -21,8 +21,8 @@ pub(crate) struct Fin {
     pub(crate) position: i64,
     /// The first frame with the FIN.
     pub(crate) seen: Seen,
-    /// What this frame acknowledged of the peer's octets.
-    pub(crate) acknowledged: Option<i64>,
+    /// What this frame acknowledged, as it stands in the header: positions are counted anew if a SYN comes late.
+    pub(crate) acknowledged: Option<u32>,
     /// How often the FIN was sent.
     pub(crate) sent: u32,
 }
@@ -34,6 +34,8 @@ pub(crate) struct Syn {
     pub(crate) sequence: u32,
     pub(crate) with_ack: bool,
     pub(crate) window_scale: Option<u8>,
+    /// Longest segment that this side takes (MSS).
+    pub(crate) longest: Option<u16>,
     pub(crate) timestamps: bool,
     /// How often the SYN was sent.
     pub(crate) sent: u32,
@@ -49,7 +51,7 @@ pub(crate) struct Unheard {
     pub(crate) last: Option<Seen>,
     /// How many segments repeated what had been sent.
     pub(crate) repeated: u32,
-    /// Keep-alive probes and window probes.
+    /// Keep-alive probes.
     pub(crate) probes: u32,
     /// Time between the last two probes.
     pub(crate) probe_interval: Option<Duration>,
@@ -107,7 +109,7 @@ pub(crate) struct Half {
     pub(crate) acked: Option<i64>,
     /// The acknowledgement before the last advance.
     pub(crate) acked_before: Option<i64>,
-    /// Highest position that an RST of this side shows to have been sent.
+    /// Highest position that a segment without octets shows to have been sent, a FIN perhaps included.
     pub(crate) proven: Option<i64>,
     pub(crate) syn: Option<Syn>,
     pub(crate) fin: Option<Fin>,
@@ -133,6 +135,8 @@ pub(crate) struct Half {
     pub(crate) window: Window,
     pub(crate) packets: Packets,
     pub(crate) recent: Recent,
+    /// It acknowledged the peer's FIN before it sent one itself.
+    pub(crate) outlived_peer: bool,
     /// Most repetitions without an answer of the peer, over the whole connection.
     pub(crate) most_repeated: u32,
 }
@@ -224,12 +228,15 @@ impl Half {
                     sequence: segment.sequence,
                     with_ack: segment.flags.ack(),
                     window_scale: segment.options.window_scale,
+                    longest: segment.options.mss,
                     timestamps: segment.options.timestamps.is_some(),
                     sent: 1,
                     last: seen,
                 });
-                if !self.placed {
-                    self.end = self.end.max(1);
+                if self.payload == 0 {
+                    // What was taken for the beginning lies behind octets, and perhaps a FIN.
+                    self.proven = self.proven.max(Some(self.end)).filter(|&proven| self.placed && proven > 1);
+                    self.end = 1;
                 } else if self.start > 1 {
                     // What lies between the SYN and the first octet that was seen is a gap of the capture.
                     self.missing.push_front(1, self.start);
@@ -262,6 +269,11 @@ impl Half {
         let seen = Seen::of(segment);
         if !self.placed {
             self.placed = true;
+            (self.start, self.end) = (from, from);
+        }
+        if self.payload == 0 && self.syn.is_none() && from < self.end {
+            // Midstream, and what was taken for the beginning lies behind octets: a FIN may lie between.
+            self.proven = self.proven.max(Some(self.end));
             (self.start, self.end) = (from, from);
         }
         self.payload += u64::from(segment.payload_len);
@@ -315,7 +327,8 @@ impl Half {
     }
 
     /// Notes a FIN, which follows the payload that ends at `position`.
-    pub(crate) fn on_fin(&mut self, segment: &Segment<'_>, sequence: u32, acknowledged: Option<i64>) {
+    pub(crate) fn on_fin(&mut self, segment: &Segment<'_>, sequence: u32) {
+        let acknowledged = segment.flags.ack().then_some(segment.acknowledgement);
         let position = self.place(sequence);
         let seen = Seen::of(segment);
         if !self.placed {
@@ -368,11 +381,14 @@ impl Half {
         } else {
             self.keep_alives += 1;
         }
+        self.wait(seen);
+        if closed {
+            return;
+        }
         let unheard = &mut self.unheard;
         unheard.probe_interval = unheard.last_probe.and_then(|last| seen.time.since(last.time));
         unheard.last_probe = Some(seen);
         unheard.probes = unheard.probes.saturating_add(1);
-        self.wait(seen);
     }
 
     /// Notes that the peer was heard.

@@ -18,7 +18,7 @@ use std::{net::SocketAddr, time::Duration};
 
 pub(crate) use self::{
     half::Half,
-    reset::{OwnEnd, Reset},
+    reset::{OwnEnd, Reset, only_syns},
 };
 pub use self::{
     packets::IdFit,
@@ -212,6 +212,7 @@ impl Connection {
     /// Takes in a segment without RST.
     fn on_segment(&mut self, segment: &Segment<'_>, from: usize) {
         let seen = Seen::of(segment);
+        self.note_life(from, segment.time);
         let [low, high] = &mut self.halves;
         let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
         me.segments += 1;
@@ -244,7 +245,7 @@ impl Connection {
         }
         if segment.flags.fin() {
             let sequence = sequence.wrapping_add(segment.payload_len);
-            self.halves[from].on_fin(segment, sequence, acknowledged);
+            self.halves[from].on_fin(segment, sequence);
             self.note_progress(from, self.halves[from].next(), segment.time);
         }
         if !syn && segment.flags.ack() {
@@ -287,11 +288,16 @@ impl Connection {
                 me.on_probe(Seen::of(segment), peer.window.last == Some(0));
             } else if !me.placed {
                 (me.start, me.end, me.placed) = (position, position, true);
-            } else if position > me.next() && me.acked.is_none_or(|acked| acked < position) && me.payload == 0
-            {
-                // Midstream, and the first segment was a probe.
-                me.end = position;
+            } else if position > me.next() {
+                if me.syn.is_none() && me.payload == 0 {
+                    // Midstream, and the first segment was a probe.
+                    me.end = position;
+                } else {
+                    me.proven = me.proven.max(Some(position));
+                }
             }
+            let taken = peer.fin.is_some_and(|fin| acknowledged.is_some_and(|acked| acked > fin.position));
+            me.outlived_peer |= taken && me.fin.is_none() && position <= me.end;
         } else {
             me.begin_at(segment.sequence);
             me.placed = true;
@@ -313,6 +319,15 @@ impl Connection {
         }
     }
 
+    /// Notes that `from` sent a segment.
+    fn note_life(&mut self, from: usize, time: Timestamp) {
+        for reset in &mut self.resets {
+            if time.since(reset.seen.time).is_some_and(|later| later >= AFTERWARDS) {
+                reset.spoke[usize::from(reset.from != from)] = true;
+            }
+        }
+    }
+
     /// Notes that the peer of `from` acknowledged up to `acknowledged`: RSTs at lower numbers did not stop it.
     fn note_receiver(&mut self, from: usize, acknowledged: Option<i64>) {
         for reset in self.resets.iter_mut().filter(|reset| reset.from == from) {
@@ -328,8 +343,11 @@ impl Connection {
         let seen = Seen::of(segment);
         let [low, high] = &self.halves;
         let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
+        // RFC 9293, 3.10.7.1: the answer to a SYN has sequence number 0. An abort has the next number of its side.
         let refuses = segment.flags.ack()
+            && (segment.sequence == 0 || (segment.window == 0 && segment.options.timestamps.is_none()))
             && me.segments == 0
+            && reset::only_syns(peer)
             && peer.syn.is_some_and(|syn| {
                 let ahead = segment.acknowledgement.wrapping_sub(syn.sequence);
                 !syn.with_ack && (1..=1 + u32::try_from(peer.payload).unwrap_or(u32::MAX)).contains(&ahead)
@@ -346,6 +364,7 @@ impl Connection {
             acknowledged,
             refuses,
             position: if refuses { Position::Exact } else { reset::position(sequence, me, peer) },
+            behind: !segment.flags.ack() && sequence.is_some_and(|sequence| sequence < me.next()),
             answers: reset::answered(segment, peer, me, self.round_trip),
             hop_limit: segment.hop_limit,
             id_fit: me.packets.fit(segment.ip_id),
@@ -368,9 +387,18 @@ impl Connection {
             unanswered_repeats: me.unheard.repeated,
             since_payload: self.since_payload(segment, from),
             sender_went_on: false,
+            spoke: [false; 2],
             sender_stayed_below: false,
             receiver_went_on: false,
         };
+        if segment.flags.ack()
+            && reset.timestamps == reset.timestamps_usual
+            && matches!(reset.position, Position::Exact | Position::InWindow)
+        {
+            // An abort has the number after everything that was sent, also of what the capture did not see.
+            let me = &mut self.halves[from];
+            me.proven = me.proven.max(sequence.filter(|&sequence| me.placed && sequence > me.next()));
+        }
         let effective = reset.refuses || matches!(reset.position, Position::Exact | Position::Unknown);
         if self.over.is_none() && effective {
             self.over = Some(seen);

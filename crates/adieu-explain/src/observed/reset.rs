@@ -62,6 +62,8 @@ pub(crate) struct Reset {
     /// Whether it acknowledges exactly a SYN, and this side had not sent one itself.
     pub(crate) refuses: bool,
     pub(crate) position: Position,
+    /// It answers an older state of the connection: this side had sent more.
+    pub(crate) behind: bool,
     pub(crate) answers: Option<Answered>,
     pub(crate) hop_limit: u8,
     pub(crate) id_fit: IdFit,
@@ -91,6 +93,8 @@ pub(crate) struct Reset {
     pub(crate) since_payload: Option<Duration>,
     /// This side sent octets, or a FIN, beyond the RST's sequence number afterwards.
     pub(crate) sender_went_on: bool,
+    /// Which sides sent segments afterwards: this one, and the other.
+    pub(crate) spoke: [bool; 2],
     /// This side sent segments afterwards that end before the RST's sequence number.
     pub(crate) sender_stayed_below: bool,
     /// The other side acknowledged octets afterwards that lie beyond the RST.
@@ -131,8 +135,9 @@ pub(super) fn answered(
     let (past, sure) = candidate.map(|past| (past, true)).or_else(|| late().map(|past| (past, false)))?;
     let end = peer.position(past.sequence_end());
     // What was acknowledged before, without this RST.
+    let takes = if segment.flags.ack() { peer.position(segment.acknowledgement) } else { None };
     let new_octets = past.payload_len + u32::from(past.flags.fin()) > 0
-        && end.is_some_and(|end| peer.acked.is_none_or(|acked| end > acked));
+        && end.is_some_and(|end| peer.acked.max(takes).is_none_or(|acked| end > acked));
     if !sure && !new_octets {
         return None;
     }
@@ -151,10 +156,7 @@ pub(super) fn answered(
 
 /// Where an RST of `me` with this sequence number lies for `peer`.
 pub(super) fn position(sequence: Option<i64>, me: &Half, peer: &Half) -> Position {
-    if me.segments == 0
-        && peer.syn.is_some_and(|syn| !syn.with_ack)
-        && peer.segments == u64::from(peer_syns(peer))
-    {
+    if me.segments == 0 && only_syns(peer) && peer.syn.is_some_and(|syn| !syn.with_ack) {
         // In SYN-SENT only an RST is taken that acknowledges the SYN.
         return Position::Beyond;
     }
@@ -166,7 +168,7 @@ pub(super) fn position(sequence: Option<i64>, me: &Half, peer: &Half) -> Positio
     let offered = peer.window.last.map_or(65_535, u64::from)
         << peer.scale(me).unwrap_or(if me.syn.is_some() && peer.syn.is_some() { 0 } else { 14 });
     let offered = i64::try_from(offered).unwrap_or(i64::MAX);
-    if sequence == acked || sequence == me.next() || sequence == me.end {
+    if sequence == acked || sequence == me.next() || (sequence == me.end && acked <= me.end) {
         Position::Exact
     } else if sequence < acked {
         Position::Before
@@ -177,7 +179,7 @@ pub(super) fn position(sequence: Option<i64>, me: &Half, peer: &Half) -> Positio
     }
 }
 
-/// How many SYNs `peer` sent.
-fn peer_syns(peer: &Half) -> u32 {
-    peer.syn.map_or(0, |syn| syn.sent)
+/// Whether a side sent nothing but SYNs, and at least one.
+pub(crate) fn only_syns(half: &Half) -> bool {
+    half.syn.is_some_and(|syn| u64::from(syn.sent) == half.segments)
 }

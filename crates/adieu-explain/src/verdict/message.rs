@@ -23,7 +23,7 @@ pub(super) struct Message {
 impl Message {
     /// What the content of `connection` says.
     pub(super) fn of(connection: &Connection, client: usize) -> Self {
-        let told = connection.content.told();
+        let told = connection.content.told([0, 1].map(|side: usize| connection.halves[side].data_end()));
         let mut message = Self {
             tls: Claim::seen(TlsVersion::NotTls),
             close_notify: Claim::seen(CloseNotify::NotTls),

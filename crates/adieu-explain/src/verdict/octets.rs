@@ -160,7 +160,9 @@ impl Course<'_> {
         }
         // A segment that is pushed and shorter than others empties the send queue (RFC 9293, 3.9.1.2; every usual stack
         // pushes the last segment of a write, and fills segments while it has octets).
-        let short = half.last_len < half.longest || half.longest < 536 || in_flight == 0;
+        let full =
+            peer.syn.and_then(|syn| syn.longest).map_or(536, |longest| u32::from(longest).saturating_sub(40));
+        let short = half.last_len < half.longest.max(full) || in_flight == 0;
         if half.last_pushed && short {
             return Claim::concluded(0);
         }

@@ -11,7 +11,7 @@ use super::{
     claim::{Claim, Grade, Unknown, Vantage},
     words::{Actor, ResetKind, Side},
 };
-use crate::observed::{Connection, Half, IdFit, OwnEnd, Position, Reset, Seen, Trigger};
+use crate::observed::{Connection, Half, IdFit, OwnEnd, Position, Reset, Seen, Trigger, only_syns};
 
 /// What an RST did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -89,6 +89,8 @@ pub struct JudgedReset {
     pub signs: Vec<Sign>,
     /// It repeats what an earlier RST of the same sender said.
     pub echo: bool,
+    /// Its receiver may have been ahead of it, so that it had no effect: it answers an old segment, as far as is known.
+    pub(crate) behind: bool,
     /// Its sender chose to end by it: not the answer of a socket that another RST had ended.
     pub(crate) chosen: bool,
 }
@@ -135,13 +137,18 @@ fn one(connection: &Connection, reset: &Reset, name_of: Side, killed: bool, spok
         signs: Vec::new(),
         echo: false,
         chosen: true,
+        behind: reset.behind || (me.is_unseen() && reset.acknowledged.is_none()),
     };
     let strangeness = strangeness(reset, me, &mut judged.signs);
+    if me.packets.hop_limits().is_empty() && !reset.refuses {
+        // There is no other packet of this side to compare it with.
+        judged.by = Claim::hinted(name_of.into());
+    }
     if reset.payload_len > 0 {
         judged.signs.push(Sign::Payload);
     }
     if strangeness >= 2 {
-        strange(reset, &mut judged, strangeness);
+        strange(&mut judged, strangeness);
         return judged;
     }
     if spoken {
@@ -150,7 +157,7 @@ fn one(connection: &Connection, reset: &Reset, name_of: Side, killed: bool, spok
         set(&mut judged, ResetKind::DeadSocket, Grade::Concluded);
         return judged;
     }
-    if killed {
+    if killed && reset.answers.is_some() {
         judged.chosen = false;
     }
     kind(reset, me, peer, killed, &mut judged);
@@ -162,6 +169,8 @@ fn effect(reset: &Reset) -> Effect {
     match reset.position {
         _ if reset.after_both => Effect::Noise,
         _ if reset.receiver_went_on => Effect::NoEffect,
+        Position::Unknown if reset.spoke == [true; 2] => Effect::NoEffect,
+        Position::Unknown if reset.spoke[0] => Effect::Unclear,
         Position::Exact | Position::Unknown => Effect::Ended,
         Position::InWindow => Effect::Unclear,
         Position::Before | Position::Beyond => Effect::NoEffect,
@@ -180,7 +189,8 @@ fn strangeness(reset: &Reset, me: &Half, signs: &mut Vec<Sign>) -> u32 {
         signs.push(Sign::OtherHopLimit);
         strangeness += 2;
     }
-    if reset.sender_went_on && reset.own_end != OwnEnd::Reset {
+    let unplaced = reset.position == Position::Unknown && reset.spoke[0] && !reset.refuses;
+    if (reset.sender_went_on || unplaced) && reset.own_end != OwnEnd::Reset {
         signs.push(Sign::SenderWentOn);
         strangeness += 2;
     }
@@ -214,7 +224,7 @@ fn strangeness(reset: &Reset, me: &Half, signs: &mut Vec<Sign>) -> u32 {
 }
 
 /// An RST that the side in whose name it came did not send.
-fn strange(reset: &Reset, judged: &mut JudgedReset, strangeness: u32) {
+fn strange(judged: &mut JudgedReset, strangeness: u32) {
     let only_form = strangeness == 2
         && !judged
             .signs
@@ -226,11 +236,7 @@ fn strange(reset: &Reset, judged: &mut JudgedReset, strangeness: u32) {
     match judged.effect {
         Effect::Ended => set(judged, ResetKind::Injected, grade),
         Effect::NoEffect | Effect::Noise => set(judged, ResetKind::Ignored, grade),
-        // A receiver of today asks by a challenge ACK whether the RST is meant (RFC 5961).
-        Effect::Unclear if reset.sender_went_on || reset.sender_stayed_below => {
-            judged.effect = Effect::NoEffect;
-            set(judged, ResetKind::Ignored, Grade::Hinted);
-        }
+        // A receiver of today asks by a challenge ACK whether the RST is meant (RFC 5961), and others take it.
         Effect::Unclear => {
             judged.candidates = vec![ResetKind::Ignored, ResetKind::Injected];
             judged.kind = Claim::unknown(Unknown::NotOnTheWire, Vantage::BehindTheBox);
@@ -271,11 +277,14 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
         return set(judged, ResetKind::KeepaliveTimeout, if sure { Grade::Concluded } else { Grade::Hinted });
     }
     if plain {
-        judged.candidates = match trigger {
-            Some(_) => vec![ResetKind::HalfOpen, ResetKind::DeadSocket],
-            None => vec![ResetKind::HalfOpen, ResetKind::DeadSocket, ResetKind::Linger0, ResetKind::Injected],
-        };
         judged.kind = Claim::unknown(Unknown::NotOnTheWire, vantage);
+        judged.candidates = vec![ResetKind::HalfOpen, ResetKind::DeadSocket];
+        if trigger.is_none() {
+            // The usual stacks set the ACK bit when they abort. It answers something that the capture missed, or it is not
+            // from this host.
+            judged.candidates.push(ResetKind::Injected);
+            judged.by = Claim::unknown(Unknown::NotOnTheWire, vantage);
+        }
         return;
     }
     if reset.unanswered_repeats > 0 {
@@ -287,7 +296,7 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
     if reset.window_opened && reset.had_received {
         judged.signs.push(Sign::WindowOpened);
     }
-    if !reset.had_received && me.placed && peer.placed {
+    if !reset.had_received && me.placed && peer.syn.is_some() && peer.next() <= 1 {
         judged.signs.push(Sign::NothingReceived);
         // A server's kernel also resets connections that its program has not accepted, when it stops listening; and a
         // kernel that gives up after many repetitions may say so by an RST.
@@ -307,11 +316,6 @@ fn kind(reset: &Reset, me: &Half, peer: &Half, killed: bool, judged: &mut Judged
         // It came just after octets that nobody had taken yet.
         judged.candidates.push(ResetKind::DeadSocket);
     }
-}
-
-/// Whether a side sent nothing but SYNs.
-fn only_syns(half: &Half) -> bool {
-    half.segments == half.syn.map_or(0, |syn| u64::from(syn.sent))
 }
 
 /// Whether an RST came when the next keep-alive probe was due.

@@ -1,4 +1,5 @@
 //! What the crate says of captures whose endings are known.
 
+mod degraded;
 mod frames;
 mod own;
