@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, fs, path::PathBuf};
 
-use adieu_explain::{observed::Connection, segment::Timestamp, verdict::Verdict};
+use adieu_explain::{
+    table::{Finished, Limits, Table},
+    verdict::Verdict,
+};
 
 use crate::frames::{self, Owned};
 
@@ -67,27 +70,17 @@ pub(crate) fn expected(set: &str) -> Vec<Expected> {
         .collect()
 }
 
-/// The connections of a capture, in the order of their first segments.
-pub(crate) fn connections(segments: &[Owned]) -> Vec<Connection> {
-    let mut connections: Vec<Connection> = Vec::new();
-    for owned in segments {
-        let segment = owned.borrowed();
-        let ends = [segment.source, segment.destination];
-        let known = connections
-            .iter_mut()
-            .rev()
-            .find(|connection| connection.ends() == ends || connection.ends() == [ends[1], ends[0]]);
-        match known {
-            Some(connection) if !connection.starts_anew(&segment) => connection.observe(&segment),
-            _ => connections.push(Connection::new(&segment)),
-        }
-    }
-    connections
-}
-
+/// The verdicts of a capture, in the order of the connections' first segments.
 pub(crate) fn verdicts(segments: &[Owned]) -> Vec<Verdict> {
-    let end = segments.iter().map(|owned| owned.segment.time).max().unwrap_or(Timestamp::EPOCH);
-    connections(segments).iter().map(|connection| connection.judge(Some(end))).collect()
+    let mut verdicts = Vec::new();
+    let mut judge = |one: Finished| verdicts.push(one.connection.judge(Some(one.until)));
+    let mut table = Table::new(Limits::default());
+    for owned in segments {
+        table.observe(&owned.borrowed(), &mut judge);
+    }
+    table.finish(&mut judge);
+    verdicts.sort_by_key(|verdict| verdict.first.frame);
+    verdicts
 }
 
 /// The columns of a verdict as the table writes them. `None` cannot be known.
