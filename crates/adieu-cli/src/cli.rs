@@ -4,7 +4,9 @@
 //! it. Before the plan is complete nothing is created, emptied, resolved or connected.
 
 use crate::commands::datagrams::Planned;
-use crate::commands::{check, completions, connect, datagrams, demo, listen, man, nc, receive, relay, send};
+use crate::commands::{
+    check, completions, connect, datagrams, demo, explain, listen, man, nc, receive, relay, send,
+};
 use crate::exit::{self, ExitStatus};
 use crate::no_plan::NoPlan;
 use crate::parsing;
@@ -36,6 +38,7 @@ enum Command {
     Receive(receive::Args),
     Check(check::Args),
     Relay(relay::Args),
+    Explain(explain::Args),
     Nc(nc::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -52,7 +55,7 @@ impl Command {
             Self::Receive(args) => args.reporting().apply(),
             Self::Check(args) => args.reporting().apply(),
             Self::Relay(args) => args.reporting().apply(),
-            Self::Nc(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
+            Self::Explain(_) | Self::Nc(_) | Self::Demo(_) | Self::Completions(_) | Self::Man(_) => {}
         }
     }
 
@@ -72,6 +75,7 @@ impl Command {
             Self::Receive(args) => planned(receive::Plan::new(&args), receive::run),
             Self::Check(args) => planned(check::Plan::new(&args), check::run),
             Self::Relay(args) => planned(relay::Plan::new(&args), relay::run),
+            Self::Explain(args) => planned(explain::Plan::new(&args), explain::run),
             Self::Nc(args) => args.run(),
             Self::Demo(args) => demo::run(demo::Plan::new(&args)),
             Self::Completions(args) => {
@@ -314,8 +318,15 @@ mod tests {
     /// A program with the library has fields and methods where the command line has options: `hints` knows which are which.
     #[test]
     fn no_text_of_a_library_names_an_option() {
-        let libraries =
-            sources(&["adieu", "adieu-os", "adieu-proto", "adieu-report", "adieu-transfer", "adieu-relay"]);
+        let libraries = sources(&[
+            "adieu",
+            "adieu-explain",
+            "adieu-os",
+            "adieu-proto",
+            "adieu-report",
+            "adieu-transfer",
+            "adieu-relay",
+        ]);
         assert!(libraries.len() > 150, "{}", libraries.len());
         for (path, text) in libraries {
             if path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests") {
@@ -341,6 +352,7 @@ mod tests {
         let own = [
             "adieu",
             "adieu-cli",
+            "adieu-explain",
             "adieu-os",
             "adieu-proto",
             "adieu-report",

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod datagrams;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod listen;
 pub(crate) mod man;
 pub(crate) mod nc;

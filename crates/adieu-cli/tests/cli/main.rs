@@ -18,6 +18,7 @@ mod descriptors;
 mod endpoints;
 mod events;
 mod exchange;
+mod explain;
 #[cfg(target_os = "linux")]
 mod fast_open;
 mod gone_readers;

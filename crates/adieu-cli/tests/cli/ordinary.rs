@@ -149,5 +149,6 @@ fn help_is_what_it_was() {
     insta::assert_snapshot!("help_receive", help(&["receive", "--help"]));
     insta::assert_snapshot!("help_check", help(&["check", "--help"]));
     insta::assert_snapshot!("help_relay", help(&["relay", "--help"]));
+    insta::assert_snapshot!("help_explain", help(&["explain", "--help"]));
     insta::assert_snapshot!("help_demo", help(&["demo", "--help"]));
 }

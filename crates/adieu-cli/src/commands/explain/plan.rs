@@ -1,0 +1,31 @@
+//! Which captures are read, and how their connections are printed.
+
+use super::arguments::{Args, Format};
+use crate::no_plan::NoPlan;
+use std::path::PathBuf;
+
+pub(crate) struct Plan {
+    pub(super) captures: Vec<Capture>,
+    pub(super) format: Format,
+}
+
+/// Where a capture is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Capture {
+    Stdin,
+    File(PathBuf),
+}
+
+impl Plan {
+    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
+        let captures: Vec<Capture> = args
+            .file
+            .iter()
+            .map(|name| if name == "-" { Capture::Stdin } else { Capture::File(name.into()) })
+            .collect();
+        if captures.iter().filter(|capture| **capture == Capture::Stdin).count() > 1 {
+            return Err(NoPlan::refused("stdin can be read once: - was given twice"));
+        }
+        Ok(Self { captures, format: args.format.unwrap_or(Format::Text) })
+    }
+}

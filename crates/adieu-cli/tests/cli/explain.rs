@@ -1,0 +1,126 @@
+//! `adieu explain`: which captures are read, what is printed, and the exit status. What it says of endings is tested in its crate.
+
+use crate::{BOUND, adieu, run, signal, text};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Signal;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Stdio};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../adieu-explain/tests/fixtures/own").join(name)
+}
+
+fn path(name: &str) -> String {
+    fixture(name).to_str().expect("our own paths are UTF-8").to_owned()
+}
+
+#[test]
+fn a_file_is_explained_connection_by_connection() {
+    let output = run(&["explain", &path("several_connections.pcap")], b"");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let out = text(&output.stdout);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 6);
+    assert!(lines[0].starts_with("10.7.0.1:43300 -> 10.7.0.2:27015: graceful"), "{out}");
+    assert!(lines[1].contains("refused"), "{out}");
+}
+
+#[test]
+fn json_has_the_names_of_the_columns() {
+    let output =
+        run(&["explain", "--format", "json", &path("refused.pcap"), &path("orderly_client_first.pcap")], b"");
+    let lines: Vec<serde_json::Value> = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["ending"], "refused");
+    assert_eq!(lines[0]["conn"], 1);
+    assert_eq!(lines[1]["ended_first"], "client");
+    assert_eq!(lines[1]["file"], path("orderly_client_first.pcap"));
+}
+
+#[test]
+fn what_is_no_whole_capture_is_told_and_has_its_exit_status() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let whole = fs::read(fixture("refused.pcap")).expect("a fixture");
+    let make = |name: &str, bytes: &[u8]| {
+        let path = directory.path().join(name);
+        fs::write(&path, bytes).expect("it can be written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let cut = make("cut", &whole[..whole.len() - 7]);
+    let other = make("other", b"GET / HTTP/1.1\r\n\r\n");
+    let empty = make("empty", b"");
+    let missing = directory.path().join("missing").to_str().expect("UTF-8").to_owned();
+    let folder = directory.path().to_str().expect("UTF-8").to_owned();
+    for (file, status, lines, said) in [
+        (&cut, 6, 1, "at least 7 bytes are missing"),
+        (&other, 2, 0, "not a capture"),
+        (&empty, 2, 0, "it is empty"),
+        (&missing, 7, 0, "cannot read"),
+        (&folder, 7, 0, "cannot read"),
+    ] {
+        // Another capture is explained all the same.
+        for (more, others) in [(None, 0), (Some(path("refused.pcap")), 1)] {
+            let args = ["explain", file.as_str()].into_iter().chain(more.as_deref()).collect::<Vec<_>>();
+            let output = run(&args, b"");
+            let (out, err) = (text(&output.stdout), text(&output.stderr));
+            assert_eq!(output.status.code(), Some(status), "{file}: {err}");
+            assert_eq!(out.lines().count(), lines + others, "{file}: {out}");
+            assert!(err.contains(said) && err.lines().count() == 1, "{file}: {err}");
+        }
+    }
+    let output = run(&["explain", "-", "-"], b"");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// The next line of an output, in time.
+fn line(stdout: &mut BufReader<ChildStdout>) -> String {
+    if stdout.buffer().is_empty() {
+        let mut waits = [PollFd::new(stdout.get_ref(), PollFlags::IN)];
+        let bound = BOUND.try_into().expect("it is short");
+        assert_ne!(poll(&mut waits, Some(&bound)).expect("it can be waited for"), 0, "it prints nothing");
+    }
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("stdout is readable");
+    line
+}
+
+#[test]
+fn a_live_capture_is_told_as_its_connections_end_and_a_signal_ends_it() {
+    let mut child = adieu(&["explain", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the built binary starts");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    let mut stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+    // One that stays open, and then one that is refused: the second file's header is left out.
+    for (name, header) in [("still_open.pcap", 0), ("refused.pcap", 24)] {
+        let capture = fs::read(fixture(name)).expect("a fixture");
+        stdin.write_all(&capture[header..]).expect("it reads");
+    }
+    let first = line(&mut stdout);
+    assert!(first.contains("refused"), "the one that is over comes first: {first}");
+    signal(&child, Signal::INT);
+    let second = line(&mut stdout);
+    assert!(second.contains(": open"), "{second}");
+    let output = child.wait_with_output().expect("it can be waited for");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    drop(stdin);
+}
+
+#[test]
+fn a_capture_on_stdin_ends_with_it() {
+    let whole = fs::read(fixture("orderly_client_first.pcap")).expect("a fixture");
+    let output = run(&["explain", "-"], &whole);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("graceful"));
+    let output = run(&["explain", "-"], &whole[..whole.len() - 1]);
+    assert_eq!(output.status.code(), Some(6));
+    assert!(text(&output.stderr).contains("stdin: the capture is cut at byte"));
+}
