@@ -16,7 +16,8 @@ pub(crate) struct Arguments {
     target: Option<String>,
 }
 
-const TARGETS: &[&str] = &["endpoint", "duration", "tls_eof", "frames", "proxy_reply", "proxy_header"];
+const TARGETS: &[&str] =
+    &["endpoint", "duration", "tls_eof", "frames", "proxy_reply", "proxy_header", "segments"];
 
 #[expect(clippy::print_stdout, reason = "what is run is for people")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

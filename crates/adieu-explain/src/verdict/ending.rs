@@ -121,6 +121,13 @@ impl Judge<'_> {
                 }
             };
         }
+        let silent_so_far =
+            half.acked_before.is_none_or(|before| half.acked.is_some_and(|acked| acked - before != 1));
+        let answered = self.resets.iter().any(|reset| reset.chosen && self.side(reset.name_of) != index);
+        if half.is_unseen() && half.acked.is_some() && silent_so_far && answered {
+            // Its peer aborted, and the last that the peer had acknowledged by then is not a FIN.
+            return Claim::hinted(SideEnd::None);
+        }
         if half.is_unseen() && half.acked.is_some() {
             return Claim::unknown(Unknown::DirectionNotCaptured, self.at(index));
         }

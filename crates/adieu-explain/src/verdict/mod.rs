@@ -193,7 +193,12 @@ impl Connection {
         if let Some(client) = self.content.client() {
             return (client, Grade::Concluded);
         }
-        // In most protocols the client speaks first; if nobody did, whoever the capture shows first.
+        // Most connections fetch more than they send. Otherwise: in most protocols the client speaks first; and if nobody
+        // spoke, whoever the capture shows first.
+        let sent = [0, 1].map(|side: usize| self.halves[side].payload);
+        if let Some(client) = (0..2).find(|&side| sent[1 - side] > 1460 && sent[1 - side] / 4 > sent[side]) {
+            return (client, Grade::Hinted);
+        }
         let frame = |half: &Half| half.first_payload.map_or(u64::MAX, |seen| seen.frame);
         (usize::from(frame(&self.halves[1]) < frame(&self.halves[0])), Grade::Hinted)
     }

@@ -114,6 +114,10 @@ impl Course<'_> {
     /// Octets that side `from` put on the wire and that were never acknowledged.
     pub(super) fn unacked(&self, from: usize) -> Claim<u64> {
         let (half, peer) = (&self.connection.halves[from], &self.connection.halves[1 - from]);
+        if self.graceful && half.unacked() > 0 {
+            // The FIN behind the octets was taken, so the capture missed the acknowledgement.
+            return Claim::concluded(0);
+        }
         let answers_seen = !peer.is_unseen() || self.connection.resets.iter().any(|reset| reset.from != from);
         let fin_acked = self.fins[from] && half.fin.is_none_or(|_| half.fin_acked());
         if half.is_unseen() {

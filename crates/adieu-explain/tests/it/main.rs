@@ -2,4 +2,5 @@
 
 mod degraded;
 mod frames;
+mod fuzz;
 mod own;
