@@ -87,7 +87,7 @@ fn agrees(verdict: &Verdict) {
             assert_eq!(columns.unacked_s2c.unwrap_or(0), 0, "{verdict:?}");
         }
         Some(Ending::Reset | Ending::Refused) => {
-            assert_ne!(columns.rst_by.as_deref(), Some("-"), "{verdict:?}")
+            assert_ne!(columns.rst_by.as_deref(), Some("-"), "{verdict:?}");
         }
         Some(Ending::NoAnswer) => assert_eq!(columns.rst_by.as_deref(), Some("-"), "{verdict:?}"),
         _ => {}

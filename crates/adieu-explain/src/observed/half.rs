@@ -123,6 +123,10 @@ pub(crate) struct Half {
     pub(crate) keep_alives: u64,
     pub(crate) window_probes: u64,
     pub(crate) first_payload: Option<Seen>,
+    /// First octet that the snapshot length cut off and that was not acknowledged yet.
+    pub(crate) cut_at: Option<i64>,
+    /// Missing octets before the last acknowledgement, when it came.
+    pub(crate) missed: u64,
     pub(crate) last_payload: Option<Seen>,
     /// Longest payload, and whether the segment with the last octet was shorter and pushed.
     pub(crate) longest: u32,
@@ -278,6 +282,9 @@ impl Half {
         }
         self.payload += u64::from(segment.payload_len);
         self.first_payload.get_or_insert(seen);
+        if !segment.is_whole() && self.cut_at.is_none() {
+            self.cut_at = Some(from);
+        }
         let placed = match from.cmp(&self.end) {
             std::cmp::Ordering::Equal => Placed::Next,
             std::cmp::Ordering::Greater => {
@@ -366,6 +373,21 @@ impl Half {
             }
         }
         position
+    }
+
+    /// Whether an acknowledgement up to `acked` shows octets to be missing in the capture that did not show before.
+    pub(crate) fn shows_gap(&mut self, acked: i64) -> bool {
+        let cut = self.cut_at.take_if(|cut| *cut < acked).is_some();
+        if self.syn.is_none() && !cut {
+            return false;
+        }
+        let last = self.fin.map_or(self.end, |fin| fin.position + 1);
+        let beyond = acked.checked_sub(last).and_then(|octets| u64::try_from(octets).ok()).unwrap_or(0);
+        let missed =
+            if beyond == 0 && self.missing.is_empty() { 0 } else { self.missing.before(acked) + beyond };
+        let more = missed > self.missed;
+        self.missed = missed;
+        more || cut
     }
 
     /// Notes a segment that asks for an answer.

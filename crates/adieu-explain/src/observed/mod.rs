@@ -9,6 +9,7 @@
 //! segment that follows the last in order costs no allocation.
 
 mod half;
+mod history;
 mod packets;
 mod recent;
 mod reset;
@@ -86,6 +87,7 @@ pub struct Connection {
     pub(crate) established: Option<Seen>,
     round_trip: Option<Duration>,
     pub(crate) content: Conversation,
+    pub(crate) history: history::History,
 }
 
 impl Connection {
@@ -109,6 +111,7 @@ impl Connection {
             established: None,
             round_trip: None,
             content: Conversation::default(),
+            history: history::History::default(),
         };
         connection.observe(segment);
         connection
@@ -185,6 +188,7 @@ impl Connection {
     pub fn observe(&mut self, segment: &Segment<'_>) {
         if segment.checksum == Checksum::Bad {
             self.bad_checksums += 1;
+            self.history.counted(self.side(segment), b'C');
             return;
         }
         let from = self.side(segment);
@@ -199,11 +203,19 @@ impl Connection {
             return;
         }
         self.cut += u64::from(!segment.is_whole());
+        self.history.on_segment(segment, from);
+        if segment.window == 0 && !segment.flags.rst() && self.halves[1 - from].fin.is_none() {
+            self.history.counted(from, b'W');
+        }
+        let repeated = self.halves[from].repeated_octets;
         self.last = Seen::of(segment);
         if segment.flags.rst() {
             self.on_reset(segment, from);
         } else {
             self.on_segment(segment, from);
+        }
+        if self.halves[from].repeated_octets > repeated {
+            self.history.counted(from, b'T');
         }
         self.halves[from].recent.push(segment);
         self.halves[1 - from].on_heard();
@@ -229,6 +241,11 @@ impl Connection {
             }
         }
         let acknowledged = segment.flags.ack().then(|| peer.on_ack(segment.acknowledgement));
+        if let Some(acknowledged) = acknowledged
+            && peer.shows_gap(acknowledged)
+        {
+            self.history.counted(1 - from, b'G');
+        }
         if syn && segment.flags.ack() && self.round_trip.is_none() {
             self.round_trip = peer.syn.and_then(|theirs| seen.time.since(theirs.last.time));
         }

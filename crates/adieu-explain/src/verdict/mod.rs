@@ -10,6 +10,7 @@ mod message;
 mod octets;
 mod resets;
 mod words;
+mod zeek;
 
 use std::net::SocketAddr;
 
@@ -19,6 +20,7 @@ pub use self::{
     octets::Direction,
     resets::{Effect, JudgedReset, Sign},
     words::{Actor, CloseNotify, EndedFirst, Ending, OpenAtEnd, ResetKind, Side, SideEnd},
+    zeek::Zeek,
 };
 use self::{ending::Judge, message::Message, octets::Course};
 pub use crate::content::TlsVersion;
@@ -80,6 +82,8 @@ pub struct Verdict {
     pub c2s: Direction,
     /// Server to client.
     pub s2c: Direction,
+    /// The connection in Zeek's words.
+    pub zeek: Zeek,
     /// Frames that the capture holds more than once.
     pub duplicates: u64,
     /// Frames with a bad checksum, which were left out.
@@ -176,6 +180,7 @@ impl Connection {
             server_name: self.content.server_name().map(str::to_owned),
             c2s: octets::direction(&self.halves[client], &self.halves[server], self.last),
             s2c: octets::direction(&self.halves[server], &self.halves[client], self.last),
+            zeek: Zeek::of(self, client),
             duplicates: self.duplicates,
             bad_checksums: self.bad_checksums,
             cut: self.cut,
@@ -193,12 +198,7 @@ impl Connection {
         if let Some(client) = self.content.client() {
             return (client, Grade::Concluded);
         }
-        // Most connections fetch more than they send. Otherwise: in most protocols the client speaks first; and if nobody
-        // spoke, whoever the capture shows first.
-        let sent = [0, 1].map(|side: usize| self.halves[side].payload);
-        if let Some(client) = (0..2).find(|&side| sent[1 - side] > 1460 && sent[1 - side] / 4 > sent[side]) {
-            return (client, Grade::Hinted);
-        }
+        // In most protocols the client speaks first; and if nobody spoke, it is whoever the capture shows first.
         let frame = |half: &Half| half.first_payload.map_or(u64::MAX, |seen| seen.frame);
         (usize::from(frame(&self.halves[1]) < frame(&self.halves[0])), Grade::Hinted)
     }

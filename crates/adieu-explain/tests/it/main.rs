@@ -4,3 +4,4 @@ mod degraded;
 mod frames;
 mod fuzz;
 mod own;
+mod zeek;
