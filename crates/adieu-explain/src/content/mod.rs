@@ -162,6 +162,10 @@ impl Conversation {
             State::Tls(followed) => {
                 let mut followed = followed.clone();
                 followed.finish(ends);
+                if followed.opener.is_some_and(|opener| followed.sinks[1 - opener].is_foreign()) {
+                    // A ClientHello to a server that does not speak TLS.
+                    return Told { protocol: Protocol::Other, ..Told::default() };
+                }
                 let session = tls::session(&followed.sinks, followed.opener);
                 Told {
                     protocol: Protocol::Tls,

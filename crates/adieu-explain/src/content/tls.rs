@@ -127,6 +127,11 @@ impl Records {
         }
     }
 
+    /// Whether what this side sent first is no TLS record.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.lost && !self.any
+    }
+
     /// Octets of the last record, if it is an alert.
     pub(super) fn alert_octets(&self, version: Option<u16>) -> u64 {
         if self.is_alert(version) { u64::from(self.last.len) + 5 } else { 0 }
@@ -184,6 +189,8 @@ impl Sink for Records {
             }
         } else {
             self.lost = true;
+            // What is missing may well have been TLS.
+            self.any = true;
         }
     }
 }

@@ -198,7 +198,7 @@ impl Judge<'_> {
                 let reset_later = first == with_fin && reset_of(1 - with_fin).is_some();
                 let crossing = first == with_fin
                     && !self.half(with_fin).fin_acked()
-                    && reset_of(1 - with_fin).is_none()
+                    && !self.is_reset()
                     && !self.is_mute(with_fin);
                 if crossing {
                     return Claim::unknown(Unknown::CaptureStopsEarly, Vantage::ForLonger);
