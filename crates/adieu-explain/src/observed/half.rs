@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::{Seen, packets::Packets, recent::Recent, spans::Spans};
-use crate::segment::Segment;
+use crate::segment::{Segment, Timestamp};
 
 /// How much may be received at once so that an answer to it shows that it was read: a usual buffer. A program that answers
 /// before it has read a long message is common (`413 Content Too Large`); one that answers a short one without having read
@@ -30,32 +30,29 @@ pub(crate) struct Fin {
 /// The SYN of a side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Syn {
-    pub(crate) seen: Seen,
     pub(crate) sequence: u32,
     pub(crate) with_ack: bool,
     pub(crate) window_scale: Option<u8>,
     /// Longest segment that this side takes (MSS).
     pub(crate) longest: Option<u16>,
-    pub(crate) timestamps: bool,
     /// How often the SYN was sent.
     pub(crate) sent: u32,
-    /// The last frame with the SYN.
-    pub(crate) last: Seen,
+    /// When it was sent last.
+    pub(crate) last: Timestamp,
 }
 
 /// What a side has sent since it heard from its peer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Unheard {
-    /// The first and the last segment that ask for an acknowledgement.
-    pub(crate) first: Option<Seen>,
-    pub(crate) last: Option<Seen>,
+    /// When the first segment was sent that asks for an acknowledgement.
+    pub(crate) first: Option<Timestamp>,
     /// How many segments repeated what had been sent.
     pub(crate) repeated: u32,
     /// Keep-alive probes.
     pub(crate) probes: u32,
     /// Time between the last two probes.
     pub(crate) probe_interval: Option<Duration>,
-    pub(crate) last_probe: Option<Seen>,
+    pub(crate) last_probe: Option<Timestamp>,
 }
 
 /// The window that a side offers.
@@ -66,7 +63,7 @@ pub(crate) struct Window {
     pub(crate) largest: u16,
     /// How often the window went to zero.
     pub(crate) closed: u32,
-    pub(crate) closed_since: Option<Seen>,
+    pub(crate) closed_since: Option<Timestamp>,
     /// Total time with the window at zero, without the time since `closed_since`.
     pub(crate) closed_for: Duration,
     /// The position up to which the octets that came evidently were read.
@@ -120,8 +117,8 @@ pub(crate) struct Half {
     pub(crate) repeated_segments: u64,
     /// Repeated octets that the peer had already acknowledged.
     pub(crate) spurious_octets: u64,
-    pub(crate) keep_alives: u64,
-    pub(crate) window_probes: u64,
+    pub(crate) keep_alives: u32,
+    pub(crate) window_probes: u32,
     pub(crate) first_payload: Option<Seen>,
     /// First octet that the snapshot length cut off and that was not acknowledged yet.
     pub(crate) cut_at: Option<i64>,
@@ -132,7 +129,6 @@ pub(crate) struct Half {
     pub(crate) longest: u32,
     pub(crate) last_len: u32,
     pub(crate) last_pushed: bool,
-    pub(crate) last_seen: Option<Seen>,
     pub(crate) with_timestamps: u64,
     pub(crate) clock: u32,
     pub(crate) unheard: Unheard,
@@ -215,7 +211,7 @@ impl Half {
         match &mut self.syn {
             Some(syn) if syn.sequence == segment.sequence => {
                 syn.sent = syn.sent.saturating_add(1);
-                syn.last = seen;
+                syn.last = seen.time;
                 syn.with_ack |= segment.flags.ack();
                 self.repeat(0);
             }
@@ -228,14 +224,12 @@ impl Half {
                 }
                 self.origin = Some(segment.sequence);
                 self.syn = Some(Syn {
-                    seen,
                     sequence: segment.sequence,
                     with_ack: segment.flags.ack(),
                     window_scale: segment.options.window_scale,
                     longest: segment.options.mss,
-                    timestamps: segment.options.timestamps.is_some(),
                     sent: 1,
-                    last: seen,
+                    last: seen.time,
                 });
                 if self.payload == 0 {
                     // What was taken for the beginning lies behind octets, and perhaps a FIN.
@@ -392,24 +386,23 @@ impl Half {
 
     /// Notes a segment that asks for an answer.
     fn wait(&mut self, seen: Seen) {
-        self.unheard.first.get_or_insert(seen);
-        self.unheard.last = Some(seen);
+        self.unheard.first.get_or_insert(seen.time);
     }
 
     /// Notes a probe: of an idle connection, or of a closed window.
     pub(crate) fn on_probe(&mut self, seen: Seen, closed: bool) {
         if closed {
-            self.window_probes += 1;
+            self.window_probes = self.window_probes.saturating_add(1);
         } else {
-            self.keep_alives += 1;
+            self.keep_alives = self.keep_alives.saturating_add(1);
         }
         self.wait(seen);
         if closed {
             return;
         }
         let unheard = &mut self.unheard;
-        unheard.probe_interval = unheard.last_probe.and_then(|last| seen.time.since(last.time));
-        unheard.last_probe = Some(seen);
+        unheard.probe_interval = unheard.last_probe.and_then(|last| seen.time.since(last));
+        unheard.last_probe = Some(seen.time);
         unheard.probes = unheard.probes.saturating_add(1);
     }
 
@@ -428,11 +421,11 @@ impl Half {
         if segment.window == 0 {
             if window.closed_since.is_none() {
                 window.closed += 1;
-                window.closed_since = Some(Seen::of(segment));
+                window.closed_since = Some(segment.time);
             }
         } else if let Some(since) = window.closed_since.take() {
             window.closed_for =
-                window.closed_for.saturating_add(segment.time.since(since.time).unwrap_or_default());
+                window.closed_for.saturating_add(segment.time.since(since).unwrap_or_default());
         }
         window.last = Some(segment.window);
         window.largest = window.largest.max(segment.window);

@@ -228,7 +228,6 @@ impl Connection {
         let [low, high] = &mut self.halves;
         let (me, peer) = if from == 0 { (low, high) } else { (high, low) };
         me.segments += 1;
-        me.last_seen = Some(seen);
         if let Some(timestamps) = segment.options.timestamps {
             me.with_timestamps += 1;
             me.clock = timestamps.value;
@@ -247,11 +246,11 @@ impl Connection {
             self.history.counted(1 - from, b'G');
         }
         if syn && segment.flags.ack() && self.round_trip.is_none() {
-            self.round_trip = peer.syn.and_then(|theirs| seen.time.since(theirs.last.time));
+            self.round_trip = peer.syn.and_then(|theirs| seen.time.since(theirs.last));
         }
         if !syn && self.established.is_none() && me.syn.is_some() && peer.syn.is_some() {
             self.established = Some(seen);
-            let answer = peer.syn.and_then(|theirs| seen.time.since(theirs.last.time));
+            let answer = peer.syn.and_then(|theirs| seen.time.since(theirs.last));
             self.round_trip = self.round_trip.max(answer);
         }
         let sequence = segment.sequence.wrapping_add(u32::from(syn));
@@ -400,7 +399,7 @@ impl Connection {
             window_opened: me.window.last.is_some_and(|last| last < segment.window),
             unanswered_probes: me.unheard.probes,
             probe_interval: me.unheard.probe_interval,
-            since_probe: me.unheard.last_probe.and_then(|last| seen.time.since(last.time)),
+            since_probe: me.unheard.last_probe.and_then(|last| seen.time.since(last)),
             unanswered_repeats: me.unheard.repeated,
             since_payload: self.since_payload(segment, from),
             sender_went_on: false,
@@ -442,5 +441,16 @@ impl Connection {
             .timestamps
             .map_or(0, |timestamps| timestamps.value.wrapping_sub(self.halves[from].clock));
         Some(by_capture.max(Duration::from_millis(u64::from(by_clock))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 38,000 connections that are open at once take about 60 MB.
+    #[test]
+    fn a_usual_connection_is_small() {
+        assert!(size_of::<Connection>() <= 1664, "{}", size_of::<Connection>());
     }
 }

@@ -374,7 +374,7 @@ impl Judge<'_> {
             || half.syn.is_some() && half.acked.is_none()
             || unheard.probes >= 2;
         let end = self.capture_end.unwrap_or(self.connection.last.time).max(self.connection.last.time);
-        let waited = end.since(first.time).unwrap_or_default();
+        let waited = end.since(first).unwrap_or_default();
         waits && (waited >= MUTE || (unheard.repeated > 0 && waited >= MUTE_REPEATED))
     }
 

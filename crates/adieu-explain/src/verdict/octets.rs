@@ -56,7 +56,7 @@ pub struct Direction {
 /// The direction that `half` sends.
 pub(super) fn direction(half: &Half, peer: &Half, last: Seen) -> Direction {
     let acked = half.acked.unwrap_or(half.start);
-    let open = peer.window.closed_since.and_then(|since| last.time.since(since.time)).unwrap_or_default();
+    let open = peer.window.closed_since.and_then(|since| last.time.since(since)).unwrap_or_default();
     let closed_for = peer.window.closed_for.saturating_add(open);
     let beyond =
         half.data_end().checked_sub(half.end).and_then(|octets| u64::try_from(octets).ok()).unwrap_or(0);
@@ -81,8 +81,8 @@ pub(super) fn direction(half: &Half, peer: &Half, last: Seen) -> Direction {
         gaps_joined: half.missing.is_rough(),
         missing: half.missing.from(acked) + beyond.saturating_sub(beyond_acked),
         repeated_in_vain: half.most_repeated,
-        keep_alives: half.keep_alives,
-        window_probes: half.window_probes,
+        keep_alives: half.keep_alives.into(),
+        window_probes: half.window_probes.into(),
         windows_closed: u64::from(peer.window.closed),
         window_closed_for: u64::try_from(closed_for.as_nanos()).unwrap_or(u64::MAX),
         first_payload: half.first_payload,
