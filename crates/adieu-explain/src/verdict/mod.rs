@@ -200,7 +200,10 @@ impl Connection {
         }
         // In most protocols the client speaks first; and if nobody spoke, it is whoever the capture shows first.
         let frame = |half: &Half| half.first_payload.map_or(u64::MAX, |seen| seen.frame);
-        (usize::from(frame(&self.halves[1]) < frame(&self.halves[0])), Grade::Hinted)
+        let first = usize::from(frame(&self.halves[1]) < frame(&self.halves[0]));
+        // If only one side speaks, and much, it is rather an answer whose question the capture does not have.
+        let answer = self.halves[1 - first].payload == 0 && self.halves[first].payload > 2 * 1460;
+        (if answer { 1 - first } else { first }, Grade::Hinted)
     }
 
     /// Whether side `index` sent a FIN: seen, or proven by an acknowledgement.
