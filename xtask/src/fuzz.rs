@@ -16,8 +16,17 @@ pub(crate) struct Arguments {
     target: Option<String>,
 }
 
-const TARGETS: &[&str] =
-    &["endpoint", "duration", "tls_eof", "frames", "proxy_reply", "proxy_header", "segments"];
+const TARGETS: &[&str] = &[
+    "endpoint",
+    "duration",
+    "tls_eof",
+    "frames",
+    "proxy_reply",
+    "proxy_header",
+    "segments",
+    "capture",
+    "packet",
+];
 
 #[expect(clippy::print_stdout, reason = "what is run is for people")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
