@@ -28,6 +28,39 @@ fn a_file_is_explained_connection_by_connection() {
 }
 
 #[test]
+fn what_is_not_wanted_is_not_printed() {
+    let file = path("several_connections.pcap");
+    for (options, ports) in [
+        (&["--only", "graceful"][..], &[43300][..]),
+        (&["--only", "reset,refused"], &[43301, 43302, 43303]),
+        (&["--only", "not-graceful", "--port", "43300,43305"], &[43305]),
+        (&["--host", "10.7.0.1", "--port", "43301", "--port", "43302"], &[43301, 43302]),
+        (&["--net", "10.7.0.0/24", "--port", "43301"], &[43301]),
+        (&["--host", "10.7.0.9"], &[]),
+        (&["--net", "192.0.2.0/24,2001:db8::/32"], &[]),
+        (&["--until", "2001-01-01T00:00:00Z"], &[]),
+        (&["--since", "2001-01-01 00:00:00", "--only", "graceful"], &[43300]),
+    ] {
+        let output = run(&[&["explain", "--format", "json", &file], options].concat(), b"");
+        assert_eq!(output.status.code(), Some(0), "{options:?}: {}", text(&output.stderr));
+        let cport =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["cport"].as_u64();
+        let found: Vec<u64> = text(&output.stdout).lines().filter_map(cport).collect();
+        assert_eq!(found, ports, "{options:?}");
+    }
+    for wrong in [
+        &["--only", "clean"][..],
+        &["--port", "70000"],
+        &["--host", "example.org"],
+        &["--since", "yesterday"],
+        &["--since", "2026-01-02T00:00:00Z", "--until", "2026-01-01T00:00:00Z"],
+    ] {
+        let output = run(&[&["explain", &file], wrong].concat(), b"");
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
 fn json_has_the_names_of_the_columns() {
     let output =
         run(&["explain", "--format", "json", &path("refused.pcap"), &path("orderly_client_first.pcap")], b"");

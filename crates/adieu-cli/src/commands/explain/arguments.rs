@@ -1,12 +1,18 @@
 //! What `adieu explain` is asked for, as it was written.
 
+use crate::options::access::network;
+use adieu_explain::segment::Timestamp;
 use clap::{ValueEnum, ValueHint};
+use ipnet::IpNet;
 use std::ffi::OsString;
+use std::net::IpAddr;
+use std::time::UNIX_EPOCH;
 
 /// What `--help` says after the options.
 const AFTER: &str = "\
 Examples:
   adieu explain trace.pcap                        one line for each connection
+  adieu explain --only not-graceful --port 5432 trace.pcap
   adieu explain --format json trace.pcapng.gz     the same for a program
   tcpdump -i eth0 -U -w - tcp | adieu explain -   each connection as it ends
 
@@ -37,6 +43,43 @@ pub(crate) struct Args {
     /// How to print the connections [default: text]
     #[arg(long, value_name = "FORMAT", env = "ADIEU_FORMAT", hide_env_values = true)]
     pub(super) format: Option<Format>,
+
+    /// Print only connections with this ending (given again, or with commas)
+    #[arg(long, value_name = "ENDING", env = "ADIEU_ONLY", hide_env_values = true, value_delimiter = ',')]
+    pub(super) only: Vec<Only>,
+
+    /// Print only connections of this address, on either side (given again, or with commas)
+    #[arg(long, value_name = "ADDRESS", env = "ADIEU_HOST", hide_env_values = true, value_delimiter = ',')]
+    pub(super) host: Vec<IpAddr>,
+
+    /// Print only connections of this network, such as 192.0.2.0/24, on either side (given again, or with commas)
+    #[arg(long, value_name = "CIDR", env = "ADIEU_NET", hide_env_values = true, value_delimiter = ',', value_parser = network)]
+    pub(super) net: Vec<IpNet>,
+
+    /// Print only connections of this port, on either side (given again, or with commas)
+    #[arg(long, value_name = "PORT", env = "ADIEU_PORT", hide_env_values = true, value_delimiter = ',')]
+    pub(super) port: Vec<u16>,
+
+    /// Print only connections with a packet at this time or later; the time is in UTC, such as 2026-11-30T06:00:00Z
+    #[arg(long, value_name = "TIME", env = "ADIEU_SINCE", hide_env_values = true, value_parser = time)]
+    pub(super) since: Option<Timestamp>,
+
+    /// Print only connections with a packet at this time or earlier
+    #[arg(long, value_name = "TIME", env = "ADIEU_UNTIL", hide_env_values = true, value_parser = time)]
+    pub(super) until: Option<Timestamp>,
+}
+
+/// A time as RFC 3339 has it; a space may stand for the T, and the Z may be left out.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let time = humantime::parse_rfc3339_weak(text)
+        .map_err(|error| format!("{error}: write it as 2026-11-30T06:00:00Z"))?;
+    let nanoseconds = match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => {
+            i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanoseconds| -nanoseconds)
+        }
+    };
+    Ok(Timestamp::from_nanoseconds(nanoseconds))
 }
 
 /// How connections are printed.
@@ -46,4 +89,25 @@ pub(super) enum Format {
     Text,
     /// One line of JSON; null is what cannot be known
     Json,
+}
+
+/// Which endings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Only {
+    /// Every other than graceful, also what is open or cannot be known
+    NotGraceful,
+    /// Both sides ended by FIN, and everything was acknowledged
+    Graceful,
+    /// A reset ended it
+    Reset,
+    /// A SYN was answered by a reset
+    Refused,
+    /// No SYN was answered
+    NoAnswer,
+    /// TCP ended in order, but the message was cut
+    Truncated,
+    /// One side fell silent while the other waited for it
+    Silent,
+    /// It has not ended
+    Open,
 }

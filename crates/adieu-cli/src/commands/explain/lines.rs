@@ -1,5 +1,6 @@
 //! One line for each connection.
 
+use super::filter::Filter;
 use adieu_explain::table::Finished;
 use adieu_explain::verdict::{Columns, Verdict};
 use serde::Serialize;
@@ -24,9 +25,14 @@ struct Json<'a> {
 }
 
 impl Line {
-    pub(super) fn of(finished: &Finished) -> Self {
+    /// `None`: it is not wanted.
+    pub(super) fn of(finished: &Finished, filter: &Filter) -> Option<Self> {
         let verdict: Verdict = finished.connection.judge(Some(finished.until));
-        Self { columns: verdict.columns(), first_frame: verdict.first.frame, last_frame: verdict.last.frame }
+        filter.wants(&verdict).then(|| Self {
+            columns: verdict.columns(),
+            first_frame: verdict.first.frame,
+            last_frame: verdict.last.frame,
+        })
     }
 
     pub(super) const fn first_frame(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! `adieu explain`: how the connections of a capture ended.
 
 mod arguments;
+mod filter;
 mod lines;
 mod live;
 mod plan;

@@ -1,12 +1,14 @@
 //! Which captures are read, and how their connections are printed.
 
 use super::arguments::{Args, Format};
+use super::filter::Filter;
 use crate::no_plan::NoPlan;
 use std::path::PathBuf;
 
 pub(crate) struct Plan {
     pub(super) captures: Vec<Capture>,
     pub(super) format: Format,
+    pub(super) filter: Filter,
 }
 
 /// Where a capture is.
@@ -26,6 +28,11 @@ impl Plan {
         if captures.iter().filter(|capture| **capture == Capture::Stdin).count() > 1 {
             return Err(NoPlan::refused("stdin can be read once: - was given twice"));
         }
-        Ok(Self { captures, format: args.format.unwrap_or(Format::Text) })
+        if let (Some(since), Some(until)) = (args.since, args.until)
+            && until < since
+        {
+            return Err(NoPlan::refused("--until is before --since: no connection fits"));
+        }
+        Ok(Self { captures, format: args.format.unwrap_or(Format::Text), filter: Filter::of(args) })
     }
 }

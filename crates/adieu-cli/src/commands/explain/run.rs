@@ -1,6 +1,7 @@
 //! Reads the captures and prints their connections.
 
 use super::arguments::Format;
+use super::filter::Filter;
 use super::lines::Line;
 use super::live::Live;
 use super::plan::{Capture, Plan};
@@ -23,13 +24,13 @@ const LIVE_LINGER: Duration = Duration::from_secs(2);
 const TRUNCATED: ExitStatus = ExitStatus::Ending(6);
 
 pub(crate) fn run(plan: Plan) -> ExitStatus {
-    let Plan { captures, format } = plan;
+    let Plan { captures, format, filter } = plan;
     let mut status = ExitStatus::Success;
     let printed = to_stdout(|| {
         let mut out =
             Out { writer: BufWriter::new(io::stdout().lock()), format, several: captures.len() > 1 };
         for capture in &captures {
-            let of_this = explain(capture, &mut out)?;
+            let of_this = explain(capture, &filter, &mut out)?;
             if of_this.number() > status.number() {
                 status = of_this;
             }
@@ -69,17 +70,17 @@ impl<W: Write> Out<W> {
 }
 
 /// Explains one capture. `Err`: stdout failed.
-fn explain(capture: &Capture, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
+fn explain(capture: &Capture, filter: &Filter, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
     match capture {
         Capture::File(path) => {
             let name = path.display().to_string();
             match open(path) {
-                Ok(file) => whole(file, &name, out),
+                Ok(file) => whole(file, &name, filter, out),
                 Err(error) => Ok(unreadable(&name, &error)),
             }
         }
         Capture::Stdin => match Live::new() {
-            Ok(stdin) => live(stdin, out),
+            Ok(stdin) => live(stdin, filter, out),
             Err(error) => Ok(unreadable("stdin", &error)),
         },
     }
@@ -99,16 +100,16 @@ fn unreadable(name: &str, error: &io::Error) -> ExitStatus {
 }
 
 /// Explains a file: its connections are in the order of their first frames.
-fn whole(file: impl Read, name: &str, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
+fn whole(file: impl Read, name: &str, filter: &Filter, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
     let mut lines = Vec::new();
-    let mut pass = Pass::new(file, Limits::default());
+    let mut pass = Pass::new(file, Limits::default(), filter);
     let status = loop {
-        match pass.step(&mut |one| lines.push(Line::of(&one))) {
+        match pass.step(&mut |one| lines.extend(Line::of(&one, filter))) {
             Step::Frame | Step::Nothing => {}
             Step::Over(error) => break told(name, error),
         }
     };
-    let (counts, evicted) = pass.finish(&mut |one| lines.push(Line::of(&one)));
+    let (counts, evicted) = pass.finish(&mut |one| lines.extend(Line::of(&one, filter)));
     lines.sort_by_key(Line::first_frame);
     for (number, line) in (1..).zip(&lines) {
         out.print(name, number, line)?;
@@ -119,21 +120,21 @@ fn whole(file: impl Read, name: &str, out: &mut Out<impl Write>) -> io::Result<E
 }
 
 /// Explains a capture that is still being written: a connection is printed when it is over.
-fn live(input: impl Read, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
+fn live(input: impl Read, filter: &Filter, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
     let limits = Limits { linger: LIVE_LINGER, ..Limits::default() };
-    let mut pass = Pass::new(input, limits);
+    let mut pass = Pass::new(input, limits, filter);
     let mut lines = Vec::new();
     let mut number = 0;
     let status = loop {
-        let step = pass.step(&mut |one| lines.push(Line::of(&one)));
+        let step = pass.step(&mut |one| lines.extend(Line::of(&one, filter)));
         out.print_all("-", &mut number, &mut lines)?;
         match step {
             Step::Frame => {}
-            Step::Nothing => pass.wait(&mut |one| lines.push(Line::of(&one))),
+            Step::Nothing => pass.wait(&mut |one| lines.extend(Line::of(&one, filter))),
             Step::Over(error) => break told("stdin", error),
         }
     };
-    let (counts, evicted) = pass.finish(&mut |one| lines.push(Line::of(&one)));
+    let (counts, evicted) = pass.finish(&mut |one| lines.extend(Line::of(&one, filter)));
     out.print_all("-", &mut number, &mut lines)?;
     tell_counts("stdin", &counts, evicted);
     Ok(status)
@@ -142,6 +143,7 @@ fn live(input: impl Read, out: &mut Out<impl Write>) -> io::Result<ExitStatus> {
 /// One way through a capture.
 struct Pass<'r> {
     reader: Reader<'r>,
+    filter: &'r Filter,
     decoder: Decoder,
     table: Table,
     counts: Counts,
@@ -160,9 +162,10 @@ enum Step {
 }
 
 impl<'r> Pass<'r> {
-    fn new(input: impl Read + 'r, limits: Limits) -> Self {
+    fn new(input: impl Read + 'r, limits: Limits, filter: &'r Filter) -> Self {
         Self {
             reader: Reader::new(input),
+            filter,
             decoder: Decoder::new(),
             table: Table::new(limits),
             counts: Counts::default(),
@@ -180,7 +183,9 @@ impl<'r> Pass<'r> {
         };
         let packet = self.decoder.decode(&frame);
         self.counts.add(&packet);
-        if let Packet::Tcp(segment) = &packet {
+        if let Packet::Tcp(segment) = &packet
+            && self.filter.wants_segment(segment)
+        {
             self.table.observe(segment, finished);
         }
         self.last = self.last.max(Some(frame.time));

@@ -1,0 +1,68 @@
+//! Which connections are printed.
+//!
+//! Addresses and ports are asked of each segment, so what is not wanted costs no memory. Times and endings are asked of a whole
+//! connection: it would look cut otherwise.
+
+use super::arguments::{Args, Only};
+use adieu_explain::segment::{Segment, Timestamp};
+use adieu_explain::verdict::{Ending, Verdict};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// What is wanted. Of each kind one has to fit, and kinds that are empty are not asked for.
+pub(super) struct Filter {
+    hosts: Vec<IpAddr>,
+    networks: Vec<IpNet>,
+    ports: Vec<u16>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    only: Vec<Only>,
+}
+
+impl Filter {
+    pub(super) fn of(args: &Args) -> Self {
+        Self {
+            hosts: args.host.clone(),
+            networks: args.net.clone(),
+            ports: args.port.clone(),
+            since: args.since,
+            until: args.until,
+            only: args.only.clone(),
+        }
+    }
+
+    /// Whether connections with these addresses and ports are wanted.
+    pub(super) fn wants_segment(&self, segment: &Segment<'_>) -> bool {
+        fn either<T>(wanted: &[T], fits: impl Fn(&T) -> bool) -> bool {
+            wanted.is_empty() || wanted.iter().any(fits)
+        }
+        let (source, destination) = (segment.source, segment.destination);
+        either(&self.ports, |port| [source.port(), destination.port()].contains(port))
+            && either(&self.hosts, |host| [source.ip(), destination.ip()].contains(host))
+            && either(&self.networks, |net| net.contains(&source.ip()) || net.contains(&destination.ip()))
+    }
+
+    /// Whether a connection is wanted that has ended so.
+    pub(super) fn wants(&self, verdict: &Verdict) -> bool {
+        let in_time = self.since.is_none_or(|since| verdict.last.time >= since)
+            && self.until.is_none_or(|until| verdict.first.time <= until);
+        let ending = verdict.ending.value().copied();
+        in_time && (self.only.is_empty() || self.only.iter().any(|only| only.is(ending)))
+    }
+}
+
+impl Only {
+    fn is(self, ending: Option<Ending>) -> bool {
+        let named = match self {
+            Self::NotGraceful => return ending != Some(Ending::Graceful),
+            Self::Graceful => Ending::Graceful,
+            Self::Reset => Ending::Reset,
+            Self::Refused => Ending::Refused,
+            Self::NoAnswer => Ending::NoAnswer,
+            Self::Truncated => Ending::Truncated,
+            Self::Silent => Ending::Silent,
+            Self::Open => Ending::Open,
+        };
+        ending == Some(named)
+    }
+}
