@@ -8,6 +8,7 @@
 mod callgrind;
 mod case;
 mod echo;
+mod explain;
 mod files;
 mod measure;
 mod numbers;
@@ -60,6 +61,9 @@ pub(crate) struct Arguments {
     /// `adieu relay` beside other forwarders instead; writes bench/RELAY.md, or --output. --case and --tools choose by a part of the name
     #[arg(long, conflicts_with = "files")]
     relay: bool,
+    /// `adieu explain` beside tshark and tcptrace instead; writes bench/EXPLAIN.md, or --output
+    #[arg(long, conflicts_with_all = ["files", "relay", "case", "tools", "size"])]
+    explain: bool,
     /// With --relay: how many idle pairs
     #[arg(long, value_name = "N", default_value_t = 4000, requires = "relay")]
     pairs: usize,
@@ -80,6 +84,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.relay {
         return relays(arguments, &programs, directory.path());
+    }
+    if arguments.explain {
+        return explained(arguments, &programs, directory.path());
     }
     if arguments.files {
         return files(arguments, &programs, directory.path());
@@ -128,6 +135,20 @@ fn relays(arguments: &Arguments, programs: &Programs, directory: &Path) -> Resul
         Some(path) => path.clone(),
         None if is_partial => return Ok(()),
         None => root()?.join("bench/RELAY.md"),
+    };
+    fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are for people")]
+fn explained(arguments: &Arguments, programs: &Programs, directory: &Path) -> Result<()> {
+    let page = explain::run(programs, directory, plan(arguments).rounds, arguments.quick)?;
+    println!("{page}");
+    let path = match &arguments.output {
+        Some(path) => path.clone(),
+        None if arguments.quick => return Ok(()),
+        None => root()?.join("bench/EXPLAIN.md"),
     };
     fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     println!("written: {}", path.display());

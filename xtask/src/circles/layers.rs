@@ -57,7 +57,11 @@ pub(super) fn misplaced_crate<'a>(name: &str, on: impl IntoIterator<Item = &'a s
 pub(super) type Layers = &'static [&'static [&'static str]];
 
 /// Crates whose modules have an order. In the others, circles are all that is forbidden.
-pub(super) const MODULES: &[(&str, Layers)] = &[("adieu", ADIEU)];
+pub(super) const MODULES: &[(&str, Layers)] = &[("adieu", ADIEU), ("adieu-explain", EXPLAIN)];
+
+/// From the bytes of a capture up to the words.
+const EXPLAIN: Layers =
+    &[&["segment"], &["capture", "content"], &["packet", "observed"], &["table", "verdict"]];
 
 const ADIEU: Layers = &[
     // Words and small types. Those of proxies, of TLS and of a socket's options are here because errors name them.
