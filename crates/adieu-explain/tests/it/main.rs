@@ -1,5 +1,6 @@
 //! What the crate says of captures whose endings are known.
 
+mod by_hand;
 mod captures;
 mod degraded;
 mod frames;

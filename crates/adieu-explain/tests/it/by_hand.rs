@@ -1,0 +1,164 @@
+//! Connections made by hand, for what the captures do not have.
+
+use adieu_explain::{
+    observed::Connection,
+    segment::{Flags, Segment, Timestamp},
+    verdict::{EndedFirst, Ending, ResetKind, Verdict},
+};
+
+const CLIENT: bool = true;
+const SERVER: bool = false;
+
+/// Segments with a payload of zeros, ten milliseconds apart.
+struct Talk {
+    connection: Option<Connection>,
+    frame: u64,
+    ip_id: Option<u16>,
+}
+
+impl Talk {
+    fn new() -> Self {
+        Self { connection: None, frame: 0, ip_id: None }
+    }
+
+    fn say(&mut self, from: bool, flags: Flags, sequence: u32, acknowledgement: u32, len: u32) -> &mut Self {
+        let (client, server) = (([10, 0, 0, 1], 1000).into(), ([10, 0, 0, 2], 2000).into());
+        let (source, destination) = if from { (client, server) } else { (server, client) };
+        self.frame += 1;
+        let payload = vec![0; len as usize];
+        let segment = Segment {
+            frame: self.frame,
+            time: Timestamp::from_nanoseconds(i64::try_from(self.frame).expect("small") * 10_000_000),
+            ip_id: self.ip_id,
+            flags,
+            sequence,
+            acknowledgement,
+            window: 1000,
+            payload: &payload,
+            payload_len: len,
+            ..Segment::between(source, destination)
+        };
+        match &mut self.connection {
+            Some(connection) => connection.observe(&segment),
+            None => self.connection = Some(Connection::new(&segment)),
+        }
+        self
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.connection.as_ref().expect("something was said").judge(None)
+    }
+}
+
+const SYN: Flags = Flags::SYN;
+const ACK: Flags = Flags::ACK;
+const SYN_ACK: Flags = Flags::SYN.with(Flags::ACK);
+const FIN_ACK: Flags = Flags::FIN.with(Flags::ACK);
+
+#[test]
+fn more_than_four_gibibytes_are_counted_across_the_wrap() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 0);
+    let mut sequence = 501_u32;
+    let mut sent = 0_u64;
+    while sent < 5 << 30 {
+        talk.say(SERVER, ACK, sequence, 101, 1448);
+        sequence = sequence.wrapping_add(1448);
+        // The capture has one segment of each 256 MiB or so.
+        sequence = sequence.wrapping_add(1 << 28);
+        sent += 1448 + (1 << 28);
+        talk.say(CLIENT, ACK, 101, sequence, 0);
+    }
+    talk.say(SERVER, FIN_ACK, sequence, 101, 0).say(CLIENT, FIN_ACK, 101, sequence.wrapping_add(1), 0).say(
+        SERVER,
+        ACK,
+        sequence.wrapping_add(1),
+        102,
+        0,
+    );
+    let verdict = talk.verdict();
+    assert_eq!(verdict.s2c.acknowledged, sent);
+    assert_eq!(verdict.s2c.missed_by_capture, sent - 20 * 1448);
+    assert_eq!(verdict.ending.value(), Some(&Ending::Graceful));
+    assert_eq!(verdict.ended_first.value(), Some(&EndedFirst::Server));
+}
+
+#[test]
+fn both_sides_open_at_once() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0)
+        .say(SERVER, SYN, 500, 0, 0)
+        .say(CLIENT, SYN_ACK, 100, 501, 0)
+        .say(SERVER, SYN_ACK, 500, 101, 0)
+        .say(CLIENT, FIN_ACK, 101, 501, 5)
+        .say(SERVER, FIN_ACK, 501, 107, 0)
+        .say(CLIENT, ACK, 107, 502, 0);
+    let verdict = talk.verdict();
+    assert_eq!(verdict.ending.value(), Some(&Ending::Graceful));
+    assert_eq!(verdict.client.port(), 1000);
+    assert_eq!((verdict.c2s.sent, verdict.c2s.acknowledged), (5, 5));
+}
+
+#[test]
+fn data_in_the_syn_is_data() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 40).say(SERVER, SYN_ACK, 500, 141, 0).say(CLIENT, ACK, 141, 501, 0);
+    let verdict = talk.verdict();
+    assert_eq!((verdict.c2s.sent, verdict.c2s.acknowledged), (40, 40));
+    let mut refused = Talk::new();
+    refused.say(CLIENT, SYN, 100, 0, 40).say(SERVER, Flags::RST | ACK, 0, 101, 0);
+    let verdict = refused.verdict();
+    assert_eq!(verdict.ending.value(), Some(&Ending::Refused));
+    assert_eq!(verdict.unacked_c2s.value(), Some(&40));
+}
+
+#[test]
+fn a_keep_alive_with_a_garbage_octet_sends_nothing() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0)
+        .say(SERVER, SYN_ACK, 500, 101, 0)
+        .say(CLIENT, ACK, 101, 501, 9)
+        .say(SERVER, ACK, 501, 110, 0)
+        .say(CLIENT, ACK, 109, 501, 1)
+        .say(SERVER, ACK, 501, 110, 0);
+    let verdict = talk.verdict();
+    assert_eq!((verdict.c2s.sent, verdict.c2s.keep_alives, verdict.c2s.retransmitted), (9, 1, 0));
+}
+
+#[test]
+fn an_rst_with_the_wrong_acknowledgement_refuses_nothing() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0)
+        .say(SERVER, Flags::RST | ACK, 0, 77, 0)
+        .say(SERVER, SYN_ACK, 500, 101, 0)
+        .say(CLIENT, ACK, 101, 501, 0);
+    assert_eq!(talk.verdict().ending.value(), Some(&Ending::Open));
+}
+
+#[test]
+fn many_rsts_are_bounded_and_counted() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0).say(CLIENT, ACK, 101, 501, 3);
+    for _ in 0..1000 {
+        talk.say(SERVER, Flags::RST, 501, 0, 0);
+    }
+    let verdict = talk.verdict();
+    assert_eq!(verdict.ending.value(), Some(&Ending::Reset));
+    assert_eq!(verdict.resets.len() as u64 + verdict.resets_not_kept, 1000);
+    assert!(verdict.resets.len() < 10);
+    assert!(verdict.resets[0].candidates.contains(&ResetKind::HalfOpen));
+}
+
+#[test]
+fn octets_sent_again_are_counted_apart_and_spurious_ones_too() {
+    let mut talk = Talk::new();
+    talk.say(CLIENT, SYN, 100, 0, 0).say(SERVER, SYN_ACK, 500, 101, 0);
+    talk.ip_id = Some(7);
+    talk.say(CLIENT, ACK, 101, 501, 50);
+    talk.ip_id = Some(8);
+    talk.say(CLIENT, ACK, 101, 501, 50).say(SERVER, ACK, 501, 151, 0);
+    talk.ip_id = Some(9);
+    talk.say(CLIENT, ACK, 101, 501, 50);
+    let verdict = talk.verdict();
+    assert_eq!((verdict.c2s.sent, verdict.c2s.retransmitted, verdict.c2s.spurious), (50, 100, 50));
+}
