@@ -110,6 +110,27 @@ fn what_is_no_whole_capture_is_told_and_has_its_exit_status() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+#[test]
+fn a_name_of_a_file_makes_no_line_of_its_own() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let strange = directory.path().join("a\nb\u{1b}[2J");
+    fs::copy(fixture("refused.pcap"), &strange).expect("a fixture can be copied");
+    let strange = strange.to_str().expect("UTF-8");
+    let output = run(&["explain", strange, strange], b"");
+    let out = text(&output.stdout);
+    assert_eq!(out.lines().count(), 2, "{out}");
+    assert!(out.contains(r"a\nb\u{1b}[2J: 10.7.0.1:40250"), "{out}");
+}
+
+#[test]
+fn a_terminal_is_no_capture() {
+    let (_master, terminal) = crate::cuts::terminal(true);
+    let output =
+        adieu(&["explain", "-"]).stdin(Stdio::from(terminal)).output().expect("the built binary starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("stdin is a terminal"));
+}
+
 /// The next line of an output, in time.
 fn line(stdout: &mut BufReader<ChildStdout>) -> String {
     if stdout.buffer().is_empty() {

@@ -43,7 +43,7 @@ impl Line {
     pub(super) fn write_text(&self, out: &mut impl Write, name: Option<&str>) -> io::Result<()> {
         let columns = &self.columns;
         if let Some(name) = name {
-            write!(out, "{name}: ")?;
+            write!(out, "{}: ", adieu::shown(name.as_bytes()))?;
         }
         let client = std::net::SocketAddr::new(columns.client, columns.cport);
         let server = std::net::SocketAddr::new(columns.server, columns.sport);

@@ -3,6 +3,7 @@
 use super::arguments::{Args, Format};
 use super::filter::Filter;
 use crate::no_plan::NoPlan;
+use crate::stdio::stdin_is_terminal;
 use std::path::PathBuf;
 
 pub(crate) struct Plan {
@@ -27,6 +28,15 @@ impl Plan {
             .collect();
         if captures.iter().filter(|capture| **capture == Capture::Stdin).count() > 1 {
             return Err(NoPlan::refused("stdin can be read once: - was given twice"));
+        }
+        if captures.contains(&Capture::Stdin) && stdin_is_terminal() {
+            return Err(NoPlan::Refused {
+                why: "stdin is a terminal, and no capture".to_owned(),
+                hint: Some(
+                    "give a file, or let a program write the capture: tcpdump -U -w - | adieu explain -"
+                        .to_owned(),
+                ),
+            });
         }
         if let (Some(since), Some(until)) = (args.since, args.until)
             && until < since
