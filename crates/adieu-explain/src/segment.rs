@@ -34,7 +34,8 @@ pub struct Segment<'a> {
     pub frame: u64,
     /// When the frame was captured. Captures may go back in time.
     pub time: Timestamp,
-    /// Interface of a pcapng capture, counted from 0 over the whole file; 0 for pcap.
+    /// Interface that saw the frame: its place in a pcapng capture, counted from 0 over the whole file, or the kernel's index
+    /// of it where a frame has Linux's second cooked header. 0 for others of pcap.
     pub interface: u32,
     /// Sender's address and port.
     pub source: SocketAddr,

@@ -111,6 +111,20 @@ fn what_is_no_whole_capture_is_told_and_has_its_exit_status() {
 }
 
 #[test]
+fn what_was_passed_over_is_told() {
+    let mut capture = fs::read(fixture("refused.pcap")).expect("a fixture");
+    // The first frame's IP packet has more fragments; the second's has another version.
+    capture[24 + 16 + 14 + 6] |= 0x20;
+    let second = 24 + 16 + 74;
+    capture[second + 16 + 14] = 0x95;
+    let output = run(&["explain", "-"], &capture);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), String::new()));
+    let expected = "adieu: stdin: IP fragments are not put together, so connections may have gaps (1 frame passed over)\n\
+                    adieu: stdin: IP headers are impossible (1 frame passed over)\n";
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
 fn a_name_of_a_file_makes_no_line_of_its_own() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let strange = directory.path().join("a\nb\u{1b}[2J");

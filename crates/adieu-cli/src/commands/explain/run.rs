@@ -223,19 +223,17 @@ fn told(name: &str, error: Option<CaptureError>) -> ExitStatus {
 fn tell_counts(name: &str, counts: &Counts, evicted: u64) {
     let links: Vec<String> = counts.unknown_links().iter().map(|link| link.0.to_string()).collect();
     for (count, what) in [
-        (
-            counts.fragments,
-            "are IP fragments, which are not put together: connections may have gaps".to_owned(),
-        ),
-        (counts.unknown_link, format!("have a link type that is not understood: {}", links.join(", "))),
-        (counts.cut, "were cut by the snapshot length before the end of a TCP header".to_owned()),
-        (counts.too_short, "are too short for their own headers".to_owned()),
-        (counts.bad_ip, "have an impossible IP header".to_owned()),
-        (counts.bad_tcp, "have an impossible TCP header".to_owned()),
-        (counts.too_many_headers, "have more headers than are followed".to_owned()),
+        (counts.fragments, "IP fragments are not put together, so connections may have gaps".to_owned()),
+        (counts.unknown_link, format!("frames of link type {} are not understood", links.join(", "))),
+        (counts.cut, "the snapshot length cut TCP headers".to_owned()),
+        (counts.too_short, "frames are too short for their own headers".to_owned()),
+        (counts.bad_ip, "IP headers are impossible".to_owned()),
+        (counts.bad_tcp, "TCP headers are impossible".to_owned()),
+        (counts.too_many_headers, "frames have more headers than are followed".to_owned()),
     ] {
         if count > 0 {
-            complain(&format!("{name}: {count} frames {what}"));
+            let frames = if count == 1 { "frame" } else { "frames" };
+            complain(&format!("{name}: {what} ({count} {frames} passed over)"));
         }
     }
     if evicted > 0 {
