@@ -1,6 +1,7 @@
 //! `adieu explain`: which captures are read, what is printed, and the exit status. What it says of endings is tested in its crate.
 
 use crate::{BOUND, adieu, run, signal, text};
+use adieu_testkit::schema::Schema;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
 use std::fs;
@@ -191,4 +192,54 @@ fn a_capture_on_stdin_ends_with_it() {
     let output = run(&["explain", "-"], &whole[..whole.len() - 1]);
     assert_eq!(output.status.code(), Some(6));
     assert!(text(&output.stderr).contains("stdin: the capture is cut at byte"));
+}
+
+#[test]
+fn a_code_is_explained_with_all_that_it_can_mean() {
+    let output = run(&["explain", "--code", "10054"], b"");
+    let out = text(&output.stdout);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(
+        out.starts_with(
+            "ECONNRESET (error number, Linux 104, macOS 54, Windows 10054)\n  also:    WSAECONNRESET\n"
+        ),
+        "{out}"
+    );
+    for label in
+        ["\n  means:   An RST came.", "\n  ending:  reset by the peer, exit status 4\n", "\n  look at: - "]
+    {
+        assert!(out.contains(label), "{label} in {out}");
+    }
+    assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
+
+    let both = text(&run(&["explain", "--code", "4"], b"").stdout);
+    assert!(both.starts_with("4 means 2 things:\n\nEINTR (error number, "), "{both}");
+    assert!(both.contains("\n\nexit status 4 (exit status, adieu 4)\n"), "{both}");
+    let negative = text(&run(&["explain", "--code", "-104"], b"").stdout);
+    assert_eq!(negative, out);
+
+    let output = run(&["explain", "--format", "json", "--code", "exit 5"], b"");
+    let schema = Schema::of("explain-code");
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| schema.checked(line)).collect();
+    assert_eq!(lines.len(), 1);
+    assert_eq!((&lines[0]["code"], &lines[0]["name"]), (&"exit 5".into(), &"exit status 5".into()));
+    assert_eq!(lines[0]["ending"], "timed out");
+}
+
+#[test]
+fn an_unknown_code_is_told_with_the_nearest() {
+    for (code, said) in [
+        ("ECONRESET", "no code is known by 'ECONRESET'\n  hint: did you mean ECONNRESET?"),
+        ("99999", "no code is known by '99999'"),
+        ("\u{1b}[2J", "no code is known by '\\u{1b}[2J'"),
+    ] {
+        let output = run(&["explain", "--code", code], b"");
+        let err = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{err}");
+        assert!(err.contains(said), "{err}");
+    }
+    let output = run(&["explain", "--code", "104", "capture.pcap"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("cannot be used"), "{}", text(&output.stderr));
 }

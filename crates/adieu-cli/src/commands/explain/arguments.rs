@@ -2,6 +2,7 @@
 
 use crate::options::access::network;
 use adieu_explain::segment::Timestamp;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ValueEnum, ValueHint};
 use ipnet::IpNet;
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ Examples:
   adieu explain --only not-graceful --port 5432 trace.pcap
   adieu explain --format json trace.pcapng.gz     the same for a program
   tcpdump -i eth0 -U -w - tcp | adieu explain -   each connection as it ends
+  adieu explain --code ECONNRESET                 what an error means for an ending
 
 Exit status:
   0    every capture was read to its end, however the connections ended
@@ -37,7 +39,7 @@ If several captures have different ones, it is the largest.";
 #[command(after_long_help = AFTER)]
 pub(crate) struct Args {
     /// The captures to read; - is stdin
-    #[arg(value_name = "FILE", num_args = 1.., required = true, value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "FILE", num_args = 1.., required_unless_present = "code", value_hint = ValueHint::FilePath)]
     pub(super) file: Vec<OsString>,
 
     /// How to print the connections [default: text]
@@ -67,6 +69,13 @@ pub(crate) struct Args {
     /// Print only connections with a packet at this time or earlier
     #[arg(long, value_name = "TIME", env = "ADIEU_UNTIL", hide_env_values = true, value_parser = time)]
     pub(super) until: Option<Timestamp>,
+
+    /// Instead of captures: say what an error number or name, an exit status, a TLS alert or a conn_state of Zeek means for how a
+    /// connection ended, and what to look at next. A number that means several things has them all
+    #[arg(long, value_name = "CODE", env = "ADIEU_CODE", hide_env_values = true, allow_hyphen_values = true,
+          value_parser = NonEmptyStringValueParser::new(),
+          conflicts_with_all = ["file", "only", "host", "net", "port", "since", "until"])]
+    pub(super) code: Option<String>,
 }
 
 /// A time as RFC 3339 has it; a space may stand for the T, and the Z may be left out.

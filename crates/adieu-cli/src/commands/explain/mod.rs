@@ -1,6 +1,7 @@
-//! `adieu explain`: how the connections of a capture ended.
+//! `adieu explain`: how the connections of a capture ended, and what a code means for an ending.
 
 mod arguments;
+mod code;
 mod filter;
 mod lines;
 mod live;
@@ -8,5 +9,28 @@ mod plan;
 mod run;
 
 pub(crate) use arguments::Args;
-pub(crate) use plan::Plan;
-pub(crate) use run::run;
+
+use crate::exit::ExitStatus;
+use crate::no_plan::NoPlan;
+
+/// What is explained.
+pub(crate) enum Plan {
+    Captures(Box<plan::Plan>),
+    Code(code::Plan),
+}
+
+impl Plan {
+    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
+        if let Some(code) = &args.code {
+            return code::Plan::new(code, args.format).map(Self::Code);
+        }
+        plan::Plan::new(args).map(|plan| Self::Captures(Box::new(plan)))
+    }
+}
+
+pub(crate) fn run(plan: Plan) -> ExitStatus {
+    match plan {
+        Plan::Captures(plan) => run::run(*plan),
+        Plan::Code(plan) => code::run(&plan),
+    }
+}

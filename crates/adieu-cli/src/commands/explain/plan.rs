@@ -20,7 +20,7 @@ pub(super) enum Capture {
 }
 
 impl Plan {
-    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
+    pub(super) fn new(args: &Args) -> Result<Self, NoPlan> {
         let captures: Vec<Capture> = args
             .file
             .iter()

@@ -23,7 +23,7 @@ const LIVE_LINGER: Duration = Duration::from_secs(2);
 /// The exit status of a capture that is cut or damaged.
 const TRUNCATED: ExitStatus = ExitStatus::Ending(6);
 
-pub(crate) fn run(plan: Plan) -> ExitStatus {
+pub(super) fn run(plan: Plan) -> ExitStatus {
     let Plan { captures, format, filter } = plan;
     let mut status = ExitStatus::Success;
     let printed = to_stdout(|| {
