@@ -24,6 +24,7 @@ const TARGETS: &[&str] = &[
     "proxy_reply",
     "proxy_header",
     "segments",
+    "sockets",
     "capture",
     "packet",
 ];

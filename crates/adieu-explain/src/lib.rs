@@ -14,11 +14,13 @@
 //! 6. `content` looks into the octets of a connection for the end marks of TLS and HTTP/1.
 //! 7. [`verdict`] says what the facts come to, each with how sure it is.
 //!
-//! Apart from captures, [`codes`] says what error numbers, exit statuses and other codes mean for an ending.
+//! Apart from captures, [`live`] says which sockets of a running machine hang, and [`codes`] what error numbers, exit statuses and
+//! other codes mean for an ending.
 
 pub mod capture;
 pub mod codes;
 mod content;
+pub mod live;
 pub mod observed;
 pub mod packet;
 pub mod segment;

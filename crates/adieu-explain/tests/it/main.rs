@@ -5,5 +5,6 @@ mod captures;
 mod degraded;
 mod frames;
 mod fuzz;
+mod live;
 mod own;
 mod zeek;

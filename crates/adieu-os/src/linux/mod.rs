@@ -1,15 +1,19 @@
 //! Linux: the evidence of SIOCOUTQ, TCP_INFO and SO_ERROR, and being woken by an acknowledgement.
 
 mod direct;
+mod holders;
 mod over;
 mod pace;
 mod reuse_port;
+mod socket_diag;
 mod undelivered;
 
 pub use direct::{Direct, Lane};
+pub use holders::{Process, ProcessScan, descriptor_limit_of, process_name, socket_holders};
 pub use over::had_both_ended;
 pub use pace::ProbePace;
 pub use reuse_port::send_clients_to_the_next;
+pub use socket_diag::SocketDiag;
 pub use undelivered::{keep_undelivered, next_undelivered};
 
 use super::TcpFacts;
