@@ -69,6 +69,9 @@ fn options(run: &Run) -> Result<ListenOptions, String> {
         .socket(choices::listening_socket(plan))
         .data_path(choices::data_path(plan))
         .interrupt(&run.interrupt);
+    if let Some(observer) = run.rhythm_observer() {
+        options = options.observer(observer);
+    }
     if let Some(tls) = &plan.tls {
         let server = choices::tls_server(tls)?;
         if let Some(fingerprint) =

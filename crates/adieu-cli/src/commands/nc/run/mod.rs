@@ -12,6 +12,7 @@ mod datagrams;
 mod hosts;
 mod listener;
 mod pass;
+mod rhythm;
 mod secured;
 mod session;
 mod verdict;
@@ -63,7 +64,7 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
         interrupt,
         began: Instant::now(),
         dumps,
-        last_received: Arc::default(),
+        rhythm: Arc::default(),
         passed: Default::default(),
         output_is_gone: false.into(),
         plan,
