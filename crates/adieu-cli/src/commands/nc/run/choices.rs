@@ -85,12 +85,8 @@ fn ends_with_peer(plan: &Plan, side: Side) -> bool {
 /// What an exchange does beside moving bytes, but for what has to be opened.
 pub(super) fn exchange(plan: &Plan) -> ExchangeOptions {
     let at_input_end = match plan.at_input_end {
-        AtInputEnd::KeepOpen => {
-            adieu::exchange::AtInputEnd::AfterPeer
-        }
-        AtInputEnd::HalfClose | AtInputEnd::Quit { .. } => {
-            adieu::exchange::AtInputEnd::HalfClose
-        }
+        AtInputEnd::KeepOpen => adieu::exchange::AtInputEnd::AfterPeer,
+        AtInputEnd::HalfClose | AtInputEnd::Quit { .. } => adieu::exchange::AtInputEnd::HalfClose,
     };
     let mut options = ExchangeOptions::new()
         .at_input_end(at_input_end)

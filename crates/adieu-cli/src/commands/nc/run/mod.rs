@@ -72,6 +72,11 @@ pub(super) fn run(plan: Plan) -> ExitStatus {
     if run.plan.flavour == Flavour::Ncat && run.voice.is_verbose() {
         run.voice.tell(super::help::ncat_banner().trim_start_matches("Ncat: ").trim_end());
     }
+    if run.plan.max_connections.is_some() && !run.plan.keep_listening {
+        run.voice.tell(
+            "Warning: Maximum connections ignored, since it does not take effect without -k or --broker.",
+        );
+    }
     let done = match (run.plan.transport, Side::of(&run.plan.mode)) {
         (Transport::Udp | Transport::UnixDatagram, Side::Connects) => datagrams::connect(&run),
         (Transport::Udp | Transport::UnixDatagram, Side::Listens) => datagrams::listen(&run),

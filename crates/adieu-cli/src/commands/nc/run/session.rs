@@ -14,8 +14,8 @@ use crate::printer::Printer;
 use crate::stdio;
 use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
 use adieu::{Connection, Ending, Endpoint, Event, Interrupt, LocalEnd, NeverConnected, Report, Role, Signal};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A plan that runs, with what all of its connections share.
