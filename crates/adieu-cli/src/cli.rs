@@ -77,7 +77,7 @@ impl Command {
             Self::Completions(args) => {
                 completions::run(&completions::Plan::new(&args), &Cli::<Self>::command())
             }
-            Self::Man(man::Args {}) => man::run(Cli::<Self>::command()),
+            Self::Man(args) => man::run(&args, Cli::<Self>::command()),
         }
     }
 }

@@ -37,6 +37,7 @@ mod relay_drain;
 mod relay_log;
 mod relay_restart;
 mod relay_service;
+mod relay_terminal;
 mod relay_upstreams;
 mod reports;
 mod resources;
