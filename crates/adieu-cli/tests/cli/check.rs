@@ -175,6 +175,32 @@ fn a_server_sees_a_client_that_leaves() {
     }
 }
 
+/// Whether the reset comes before our system has told us of the connection or after, it is the same server.
+#[test]
+fn a_server_that_resets_at_once_is_open_and_that_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("it has one").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.expect("a client comes");
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+        }
+    });
+    // On a busy machine the server may come too late for one that waits for a second.
+    let is_told = (0..5).any(|_| {
+        let (result, code) = result(&[&address]);
+        assert_eq!((result["state"].as_str(), code), (Some("open"), Some(0)), "{result}");
+        let told = result["reset_at_once"] == true;
+        let words = if told { "open, but the server reset the connection at once" } else { "open" };
+        assert_eq!(result["message"], words);
+        told
+    });
+    assert!(is_told);
+    // Who asks for more gets no answer.
+    let (result, code) = result(&[&address, "--expect", "imok"]);
+    assert_eq!((&result["state"], &result["reset_at_once"], code), (&"cut".into(), &false.into(), Some(3)));
+}
+
 #[test]
 fn a_server_that_does_not_end_its_side_is_not_waited_for_nor_reset() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
