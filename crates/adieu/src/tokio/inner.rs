@@ -3,6 +3,7 @@
 //! Each half makes its calls here, so one task may read while another writes. What the calls mean to whoever has the connection, and
 //! which of them may be made when, is in `connection`. The composed exchanges and the relay drive the same link, each by one task.
 
+use super::exchange::is_hung_up;
 use super::finish::Task;
 use super::stream::Stream;
 use super::waiters::{Half, Waiters};
@@ -302,6 +303,30 @@ impl Inner {
         if self.peer.link.outcome().is_none() {
             self.peer.link.give_up();
         }
+    }
+
+    /// Waits until the core knows of a fault, or has decided how the connection ends, and receives nothing.
+    pub(super) async fn wait_for_cut(&mut self) {
+        let mut hang_up_known = false;
+        poll_fn(|cx| {
+            loop {
+                self.peer.link.check_stop();
+                self.peer.link.act();
+                let core = &self.peer.link.core;
+                if core.is_decided() || core.evidence().fault.is_some() {
+                    return Poll::Ready(());
+                }
+                let has_news = is_hung_up(self, cx, &mut hang_up_known)
+                    | self.poll_interrupt(cx)
+                    | self.poll_time(cx, Waiting::default());
+                // tokio was made to forget that there is room, and the socket will not tell it again.
+                self.peer.may_send();
+                if !has_news {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
     }
 
     fn poll_acknowledged(&mut self, cx: &mut Context<'_>) -> Poll<()> {
