@@ -49,6 +49,12 @@ pub enum RelayEvent<'a> {
         /// Why.
         error: &'a ListenError,
     },
+    /// There are as many connections as there are descriptors for. Further clients wait in the backlog. Told once, until half of the
+    /// connections have ended.
+    NoRoom {
+        /// How many connections there are descriptors for.
+        most: usize,
+    },
     /// A proxy has told whose connection it passes on.
     Introduced {
         /// What the relay is called.
@@ -196,6 +202,9 @@ pub enum NoPair {
     TurnedAway(TurnedAway),
     /// It is not known where it is to go. It was reset.
     NoRoute(RouteError),
+    /// The client's connection was cut while an upstream was being connected to, which was given up: the client reset it, or one
+    /// of its limits passed. Each upstream that was tried before, and why not.
+    ClientCut(Vec<(Endpoint, UpstreamError)>),
     /// No upstream could be connected to: each that was tried, and why not. The client was reset.
     NoUpstream(Vec<(Endpoint, UpstreamError)>),
 }

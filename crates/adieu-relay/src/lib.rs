@@ -34,14 +34,17 @@ mod event;
 mod faults;
 mod front;
 mod metrics;
+mod moment;
 mod open;
 pub mod proxy_protocol;
 mod reload;
+mod room;
 mod routes;
 mod service;
 mod session;
 mod shared;
 mod shutdown;
+mod split_mix;
 mod upstream;
 mod worker;
 

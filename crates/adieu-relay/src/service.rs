@@ -79,6 +79,7 @@ impl Relay {
     pub fn run(self) -> Result<Drained, RelayError> {
         let Self { service, controls } = self;
         let runtimes = controls.iter().map(|_| worker::runtime()).collect::<Result<Vec<_>, _>>()?;
+        service.measure_room();
         let mut threads = Vec::new();
         let of_workers = service.rolls.iter().zip(controls).zip(runtimes);
         for (number, ((roll, controls), runtime)) in of_workers.enumerate() {

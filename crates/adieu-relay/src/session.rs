@@ -7,11 +7,12 @@ use crate::event::{Closed, NoPair, Outcome, RelayEvent};
 use crate::front::{Alert, Greeting, refuse};
 use crate::open::{Entry, State};
 use crate::proxy_protocol;
-use crate::shared::{Serving, Worker};
-use crate::upstream::{Picked, Tried, Upstream, UpstreamError};
+use crate::shared::{REST, Serving, Worker};
+use crate::upstream::{HealthChange, Picked, Tried, Upstream, UpstreamError};
 use adieu::faults::Injected;
 use adieu::tokio::{Connection, relay};
-use adieu::{Address, Ending, Endpoint, RelayProgress};
+use adieu::{Address, ConnectOptions, Ending, Endpoint, RelayProgress};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -165,7 +166,7 @@ impl Session {
                 return Err(Outcome::NotJoined { client, why: NoPair::NoRoute(why) });
             }
         };
-        let client = client
+        let mut client = client
             .handshake()
             .await
             .map_err(|client| Outcome::NotJoined { client, why: NoPair::Handshake })?;
@@ -180,9 +181,19 @@ impl Session {
                 entry.upstream = Some(endpoint.clone());
             });
             let from = Instant::now();
-            let (connected, change) = match &preface {
-                Some(preface) => picked.connect(&options.clone().preface(preface.as_slice())).await,
-                None => picked.connect(options).await,
+            let options = match &preface {
+                Some(preface) => Cow::Owned(options.clone().preface(preface.as_slice())),
+                None => Cow::Borrowed(options),
+            };
+            let connected = tokio::select! {
+                biased;
+                () = client.wait_for_cut() => None,
+                connected = connect(&mut picked, &options) => Some(connected),
+            };
+            let Some((connected, change)) = connected else {
+                drop(picked);
+                let client = Box::new(client.abort());
+                return Err(Outcome::NotJoined { client, why: NoPair::ClientCut(failed) });
             };
             if let Some(change) = change {
                 self.serving.tell_health(endpoint, change);
@@ -215,6 +226,20 @@ impl Session {
         }
         let client = Box::new(refuse(client, greeting, Alert::InternalError));
         Err(Outcome::NotJoined { client, why: NoPair::NoUpstream(failed) })
+    }
+}
+
+/// Connects to the upstream. Where our system has no descriptor for that, it waits until there is one.
+async fn connect(
+    picked: &mut Picked<'_>,
+    options: &ConnectOptions,
+) -> (Result<Connection, UpstreamError>, Option<HealthChange>) {
+    loop {
+        let (connected, change) = picked.connect(options).await;
+        if !connected.as_ref().is_err_and(UpstreamError::is_for_want_of_resources) {
+            return (connected, change);
+        }
+        tokio::time::sleep(REST).await;
     }
 }
 

@@ -19,6 +19,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+/// How long to rest after something failed for want of descriptors or memory: they must come back first.
+pub(crate) const REST: Duration = Duration::from_millis(100);
+
 /// Who is told of every event.
 pub(crate) type Observer = dyn Fn(&RelayEvent<'_>) + Send + Sync;
 
@@ -117,6 +120,19 @@ impl Service {
 
     pub(crate) fn reloading(&self) -> MutexGuard<'_, ()> {
         self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what connections there are descriptors for now.
+    pub(crate) fn measure_room(&self) {
+        let relays = self.relays.lock().len();
+        self.shutdown.room.measure(relays * self.controls.len());
+    }
+
+    /// Tells that there is no room for more connections, if it is so and news.
+    pub(crate) fn tell_if_full(&self) {
+        if let Some(most) = self.shutdown.room.news() {
+            (self.observer)(&RelayEvent::NoRoom { most });
+        }
     }
 
     pub(crate) fn next_id(&self) -> u64 {

@@ -9,7 +9,7 @@ mod undelivered;
 pub use direct::{Direct, Lane};
 pub use over::had_both_ended;
 pub use pace::ProbePace;
-pub use reuse_port::send_clients_to_the_next;
+pub use reuse_port::send_clients_to;
 pub use undelivered::{keep_undelivered, next_undelivered};
 
 use super::TcpFacts;

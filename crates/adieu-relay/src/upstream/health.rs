@@ -12,6 +12,7 @@
 //!      |                             may try once per fail_timeout; it connected
 //! ```
 
+use crate::moment;
 use std::time::{Duration, Instant};
 
 /// When an upstream counts as down, and how it comes back. The defaults are nginx's, except for the slow start.
@@ -110,7 +111,7 @@ impl State {
     }
 
     pub(super) fn failed(&mut self, health: &Health, now: Instant) -> Option<HealthChange> {
-        let until = now.checked_add(health.fail_timeout).unwrap_or(now);
+        let until = moment::after(now, health.fail_timeout);
         match self {
             Self::Down { until: before, is_tried } => {
                 (*before, *is_tried) = (until, false);

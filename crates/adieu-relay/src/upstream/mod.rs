@@ -233,6 +233,21 @@ impl UpstreamError {
         }
     }
 
+    /// Whether our own system had no descriptors or no memory left, so that it may be tried again when it has.
+    pub fn is_for_want_of_resources(&self) -> bool {
+        let is_of = |attempt: &adieu::Attempt| matches!(attempt.error, AttemptError::Exhausted(_));
+        match self {
+            Self::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
+            Self::Connect(error) => match error.cause() {
+                ConnectCause::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
+                ConnectCause::Attempts(attempts) | ConnectCause::TimedOut(attempts) => {
+                    attempts.iter().any(is_of)
+                }
+                _ => false,
+            },
+        }
+    }
+
     /// Whether it is the upstream's fault. Our own system may have had no descriptors or ports left, or we were interrupted.
     pub fn is_of_upstream(&self) -> bool {
         match self {

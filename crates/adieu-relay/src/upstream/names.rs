@@ -3,7 +3,8 @@
 //! A client never waits for the resolver, except for the first answer. An old answer is kept while the resolver gives no new
 //! one: most often the addresses are still right, and if they are not, connecting fails as it would without them.
 
-use super::balance::{affinity, mix, of_address};
+use super::balance::{affinity, of_address};
+use crate::split_mix::mix;
 use adieu::{Endpoint, ResolveError};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -102,6 +102,9 @@ impl Told {
         match event {
             RelayEvent::Closed(closed) => self.closed(closed),
             RelayEvent::AcceptFailed { error, .. } => complain(&error.to_string()),
+            RelayEvent::NoRoom { most } => complain(&format!(
+                "{most} connections are open, and there are descriptors for no more (ulimit -n): further clients wait"
+            )),
             RelayEvent::Accepted { id, client, .. } if self.printer.is_verbose() => {
                 said::about(Some(*id), || self.printer.connected_from(Some(client), None));
             }

@@ -99,6 +99,19 @@ fn one_that_is_down_is_left_alone_then_tried_by_one_client_and_comes_back_slowly
     assert_eq!(share_at(&mut table, back + SECOND * 10), 50);
 }
 
+/// A time that is beyond the clock's range is for good.
+#[test]
+fn one_that_is_to_be_left_alone_for_ever_is() {
+    let health = Health { max_fails: 1, fail_timeout: Duration::MAX, slow_start: Duration::ZERO };
+    let mut table = table_with(Balance::RoundRobin, health, 2);
+    let now = Instant::now();
+    let dead = table.first(None, now);
+    assert_eq!(table.fail(dead, now), Some(HealthChange::Down));
+    for hours in 0..10 {
+        assert_ne!(table.first(None, now + SECOND * 3600 * hours), dead);
+    }
+}
+
 #[test]
 fn an_attempt_that_was_given_up_lets_another_client_try() {
     let (mut table, start) = (table(Balance::RoundRobin, 2), Instant::now());
