@@ -32,6 +32,7 @@ mod proxies;
 mod relay;
 mod relay_config;
 mod relay_counterparts;
+mod relay_crowded;
 mod relay_drain;
 #[cfg(target_os = "linux")]
 mod relay_log;
