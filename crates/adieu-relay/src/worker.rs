@@ -160,7 +160,6 @@ async fn serve_backlog(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &
         }
         match listener.try_accept() {
             Ok(Some(connection)) => serve_in_turn(worker, serving, connection),
-            Ok(None) => return,
             // Whoever is open now will give descriptors back.
             Err(error) if error.is_for_want_of_resources() => tokio::select! {
                 () = tokio::time::sleep(REST) => {}
@@ -168,7 +167,7 @@ async fn serve_backlog(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &
             },
             // That client has gone, and the next may be there.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-            Err(_) => return,
+            Ok(None) | Err(_) => return,
         }
     }
 }
