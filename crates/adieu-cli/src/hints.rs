@@ -126,6 +126,10 @@ fn for_no_connection(report: &Report) -> Option<&'static str> {
         }
         E::Unreachable => Some("there is no route: check the address and this machine's network"),
         E::NoSuchFile => Some("there is no such socket file: is the server running?"),
+        // connect(2), EACCES.
+        E::Forbidden if matches!(endpoint, Some(Endpoint::Udp { .. })) => {
+            Some("a network's broadcast address needs --broadcast; else a firewall rule forbids it")
+        }
         E::Forbidden | E::NotPermitted => Some("a permission or a firewall rule forbids it"),
         E::NameServerSilent => Some("check this machine's network and its name server, or try again"),
         E::NoSuchName => Some("check the name, or give an address"),
