@@ -48,7 +48,7 @@ pub(super) fn limits(plan: &Plan, side: Side) -> Limits {
         // To ncat that is a failure: whatever stdin would still have given, the peer shall not believe that it has everything.
         limits = limits.idle_ends(plan.flavour != Flavour::Ncat);
     }
-    if let AtInputEnd::Quit { after, .. } = plan.at_input_end {
+    if let AtInputEnd::Quit { after } = plan.at_input_end {
         limits = limits.drain_limit(after).idle_timeout_after_fin(after + FOR_ACKNOWLEDGEMENTS);
     }
     if plan.send_only {

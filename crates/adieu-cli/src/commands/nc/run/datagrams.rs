@@ -27,7 +27,7 @@ const AFTER_INPUT: Duration = Duration::from_millis(250);
 fn terms(run: &Run) -> Exchange {
     let plan = &run.plan;
     let mut terms = Exchange::new().silence(match (plan.at_input_end, plan.flavour) {
-        (AtInputEnd::Quit { after, .. }, _) => Some(after.max(AFTER_INPUT)),
+        (AtInputEnd::Quit { after }, _) => Some(after.max(AFTER_INPUT)),
         // ncat ends with stdin, but not where it listens, or has none.
         (_, Flavour::Ncat) if Side::of(&plan.mode) == Side::Connects && !plan.recv_only => {
             Some(plan.idle_timeout.unwrap_or(AFTER_INPUT))
