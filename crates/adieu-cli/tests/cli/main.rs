@@ -7,6 +7,8 @@ mod activation;
 mod bounds;
 mod captures;
 mod check;
+#[cfg(target_os = "linux")]
+mod check_alone;
 mod check_waits;
 mod completions;
 mod connect_again;

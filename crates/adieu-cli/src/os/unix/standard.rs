@@ -3,9 +3,14 @@
 //! Rust's runtime opens /dev/null for a standard descriptor that is closed, before `main`, so that no socket can
 //! become descriptor 1; but then writing there looks like success and the answer is lost. Whether one was closed is
 //! noted earlier still, when the loader runs the initialisers.
+//!
+//! Where there is no /dev/null, as in a container without /dev, the runtime aborts the process. So the root directory is opened
+//! there: it takes the descriptor, and can neither be read nor written.
 
 use crate::os::Standard;
+use rustix::fs::{Mode, OFlags, open};
 use std::io;
+use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Bit n: descriptor n was closed.
@@ -13,12 +18,19 @@ static CLOSED: AtomicU8 = AtomicU8::new(0);
 
 extern "C" fn look() {
     let mut closed = 0;
-    for (bit, fd) in [(1, rustix::stdio::raw_stdin()), (2, rustix::stdio::raw_stdout())] {
+    // From the lowest on: what is opened takes the lowest that is free.
+    for (bit, fd) in
+        [(1, rustix::stdio::raw_stdin()), (2, rustix::stdio::raw_stdout()), (4, rustix::stdio::raw_stderr())]
+    {
         #[expect(unsafe_code, reason = "whether a descriptor is open can only be asked with one")]
         // SAFETY: the borrow is used for F_GETFD only, which is sound for a closed descriptor: it fails.
         let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
         if rustix::io::fcntl_getfd(borrowed).is_err() {
             closed |= bit;
+            let any = open(c"/dev/null", OFlags::RDWR, Mode::empty())
+                .or_else(|_| open(c"/", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()));
+            // It stays open. If there is nothing to open, the runtime aborts.
+            any.map(IntoRawFd::into_raw_fd).ok();
         }
     }
     CLOSED.store(closed, Ordering::Relaxed);
