@@ -94,11 +94,7 @@ pub(super) fn all(programs: &Programs) -> Result<Vec<Forwarder>> {
         all.push(plain("tokio copy_bidirectional", "crates/adieu-relay/examples".to_owned(), line));
     }
     let line = format!("exec {helper} splice-relay $P $T");
-    all.push(plain(
-        "a bare splice loop",
-        "a thread for each direction, xtask/src/bin/bench-helper".to_owned(),
-        line,
-    ));
+    all.push(plain("a bare splice loop", "a thread for each direction, xtask/bench-helper".to_owned(), line));
     Ok(all)
 }
 
