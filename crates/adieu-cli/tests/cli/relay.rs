@@ -7,10 +7,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 /// A relay with a log.
@@ -57,22 +56,14 @@ pub(crate) fn checked(line: &str) -> Value {
 }
 
 pub(crate) fn upstream() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let listener = places::listener();
     let address = listener.local_addr().expect("bound").to_string();
     (listener, address)
 }
 
-/// Nobody listens there any more. Where a system has more loopback addresses than one, no other test has this one, so the port is
-/// not given to somebody else.
+/// Where nobody listens, and somebody may later: no other test has this address.
 pub(crate) fn refusing() -> String {
-    static COUNT: AtomicU8 = AtomicU8::new(1);
-    let own = if cfg!(target_os = "linux") {
-        let [.., high, low] = std::process::id().to_be_bytes();
-        Ipv4Addr::new(127, high | 0x80, low, COUNT.fetch_add(1, Ordering::Relaxed).clamp(1, 254))
-    } else {
-        Ipv4Addr::LOCALHOST
-    };
-    let listener = TcpListener::bind((own, 0)).expect("loopback");
+    let listener = TcpListener::bind((places::own_loopback(), 0)).expect("loopback");
     listener.local_addr().expect("bound").to_string()
 }
 

@@ -2,7 +2,8 @@
 //! gnutls as the other ends of TLS.
 
 use crate::relay::{Relay, upstream};
-use crate::{BOUND, ask, text, until};
+use crate::{BOUND, ask, refusing, text, until};
+use adieu_testkit::places;
 use adieu_testkit::skip::counterpart;
 use adieu_testkit::tls::authority::{Authority, Identity};
 use std::io::{ErrorKind, Read, Write};
@@ -49,21 +50,12 @@ impl Running {
     }
 }
 
-/// Starts a program on a port that was free a moment ago; if somebody took it meanwhile, on another.
+/// Starts a program on a port that nobody has, and waits until it listens.
 fn on_a_port(start: impl Fn(u16) -> Running) -> (Running, u16) {
-    for _ in 0..10 {
-        let port = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port();
-        let mut running = start(port);
-        let mut has_ended = false;
-        until("it neither listens nor ends", || {
-            has_ended = running.child.try_wait().expect("it is ours").is_some();
-            has_ended || TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        if !has_ended {
-            return (running, port);
-        }
-    }
-    panic!("it does not start");
+    let port = places::free_port();
+    let running = start(port);
+    until("it does not listen", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    (running, port)
 }
 
 fn haproxy(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
@@ -203,7 +195,7 @@ fn words_of(command: &mut Command) -> Output {
 #[test]
 fn openssl_curl_and_gnutls_are_told_by_an_alert_that_there_is_no_upstream() {
     let test = "an alert to openssl, curl and gnutls";
-    let refused = upstream().1;
+    let (refused, _held) = refusing();
     let (certificate, key) = &Authority::loopback().files;
     let [certificate, key] = [certificate, key].map(|path| path.to_str().expect("UTF-8"));
     let ca = Authority::shared().file();

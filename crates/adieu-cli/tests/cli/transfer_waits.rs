@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -172,7 +172,7 @@ fn a_listening_sender_that_may_try_again_is_not_ended_by_a_stranger() {
 
 /// A receiver that agrees, takes everything and says nothing.
 fn silent_receiver() -> (String, std::thread::JoinHandle<TcpStream>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let listener = places::listener();
     let address = listener.local_addr().expect("it has one").to_string();
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("it connects");

@@ -8,9 +8,10 @@ use adieu::{
     LookAhead, LookAheadError, OptionError, Proxy, RelayOptions, Signal, Timer,
 };
 use adieu_testkit::pattern::Pattern;
+use adieu_testkit::places;
 use socket2::SockRef;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -236,7 +237,7 @@ fn on_tokio_a_cut_is_noticed_by_who_receives_nothing_and_an_end_is_none() {
 fn on_tokio_a_relay_passes_on_what_was_only_looked_at() {
     bounded("relay", || {
         let bytes = long(&Pattern::of_program());
-        let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let upstream = places::listener();
         let to = Endpoint::from(upstream.local_addr().expect("an address"));
         let receiving = thread::spawn(move || {
             let (mut server, _) = upstream.accept().expect("a client");

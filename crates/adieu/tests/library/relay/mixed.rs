@@ -4,6 +4,7 @@ use super::*;
 use adieu::exchange::{Input, Output};
 use adieu::tls::{Client, Server};
 use adieu::{Limits, Report, Timer};
+use adieu_testkit::places;
 use adieu_testkit::tls::authority::Authority;
 use adieu_testkit::tls::peer::{Address, Peer, Script, Setup as Tls, Step};
 use std::io::{ErrorKind, Seek};
@@ -140,7 +141,7 @@ fn a_cut_tls_stream_is_never_passed_on_as_an_end() {
             check_cut(&relayed.b, &relayed.a, relayed.b_to_a, is_whole);
 
             // In front of it.
-            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+            let listener = places::listener();
             let before = Setup { listen: Kind::Tls.listen(setup.listen.clone()), ..setup.clone() };
             let (at, relaying) = before.start("127.0.0.1:0", listener.local_addr().expect("bound").into());
             let address = at.to_string().parse().expect("an address");
