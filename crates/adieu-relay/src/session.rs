@@ -2,12 +2,12 @@
 //!
 //! Whatever goes wrong before the two sides are joined resets the client: it must not take silence for an answer.
 
-use crate::admission::Place;
+use crate::admission::{Place, TurnedAway};
 use crate::event::{Closed, NoPair, Outcome, RelayEvent};
 use crate::front::{Alert, Greeting, refuse};
 use crate::open::{Entry, State};
 use crate::proxy_protocol;
-use crate::shared::{REST, Serving, Worker};
+use crate::shared::{REST, Service, Serving, Worker};
 use crate::upstream::{HealthChange, Picked, Tried, Upstream, UpstreamError};
 use adieu::faults::Injected;
 use adieu::tokio::{Connection, relay};
@@ -15,6 +15,11 @@ use adieu::{Address, ConnectOptions, Ending, Endpoint, RelayProgress};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+/// How much longer an upstream is connected to for a client whose connection was cut. What the client sent before was acknowledged
+/// to it, and belongs to an upstream that answers; a SYN that was lost is sent again after a second. One that does not answer must
+/// not keep the place of a client that has gone.
+const FOR_A_CUT_CLIENT: Duration = Duration::from_secs(2);
 
 /// The faults on purpose that have come.
 type Came = Arc<Mutex<Vec<Injected>>>;
@@ -90,6 +95,7 @@ impl Session {
             client: self.client.clone(),
             peer: self.peer.clone(),
             local,
+            server_name: tried.server_name,
             upstream: tried.upstream,
             connect_time: tried.took,
             duration: since.elapsed(),
@@ -124,6 +130,7 @@ impl Session {
             Ok(greeting) => greeting,
             Err(why) => return Err(Outcome::NotJoined { client: Box::new(client.abort()), why }),
         };
+        last.server_name = greeting.hello.as_ref().and_then(|hello| hello.server_name.clone());
         self.join(serving, client, &greeting, last).await
     }
 
@@ -187,8 +194,8 @@ impl Session {
             };
             let connected = tokio::select! {
                 biased;
-                () = client.wait_for_cut() => None,
                 connected = connect(&mut picked, &options) => Some(connected),
+                () = has_left(&mut client) => None,
             };
             let Some((connected, change)) = connected else {
                 drop(picked);
@@ -196,7 +203,7 @@ impl Session {
                 return Err(Outcome::NotJoined { client, why: NoPair::ClientCut(failed) });
             };
             if let Some(change) = change {
-                self.serving.tell_health(endpoint, change);
+                self.serving.tell_health(endpoint, change, connected.as_ref().err());
             }
             let error = match connected {
                 Ok(server) => {
@@ -229,6 +236,12 @@ impl Session {
     }
 }
 
+/// Waits until nothing is worth being connected to for this client any more: its connection was cut a while ago.
+async fn has_left(client: &mut Connection) {
+    client.wait_for_cut().await;
+    tokio::time::sleep(FOR_A_CUT_CLIENT).await;
+}
+
 /// Connects to the upstream. Where our system has no descriptor for that, it waits until there is one.
 async fn connect(
     picked: &mut Picked<'_>,
@@ -243,11 +256,35 @@ async fn connect(
     }
 }
 
-/// The upstream that was connected to last, or was to be, and how long it took.
+/// What becomes known of a client before it is joined.
 #[derive(Default)]
 struct Connecting {
+    server_name: Option<String>,
+    /// The upstream that was connected to last, or was to be, and how long it took.
     upstream: Option<Endpoint>,
     took: Option<Duration>,
+}
+
+/// Resets a client that is not let in, and tells of it.
+pub(crate) fn turn_away(service: &Service, serving: &Serving, connection: Connection, why: TurnedAway) {
+    let (began, since) = (SystemTime::now(), Instant::now());
+    let client = connection.peer_address().cloned().unwrap_or(Address::Unnamed);
+    let local = connection.local_address().cloned();
+    let closed = Closed {
+        id: service.next_id(),
+        relay: Arc::clone(&serving.name),
+        began,
+        peer: client.clone(),
+        client,
+        local,
+        server_name: None,
+        upstream: None,
+        connect_time: None,
+        outcome: Outcome::NotJoined { client: Box::new(connection.abort()), why: NoPair::TurnedAway(why) },
+        duration: since.elapsed(),
+        faults: Vec::new(),
+    };
+    serving.tell(&RelayEvent::TurnedAway { relay: &serving.name, why, closed: &closed });
 }
 
 impl Drop for Session {

@@ -50,7 +50,7 @@ fn a_client_that_no_upstream_takes_is_reset() {
 }
 
 #[test]
-fn a_client_that_resets_while_its_upstream_is_connected_to_gives_its_place_back_at_once() {
+fn a_client_that_resets_while_its_upstream_is_connected_to_gives_its_place_back_soon() {
     let any = "127.0.0.1:0".parse().expect("an address");
     let (silent, _held) = places::unanswering(any).expect("a full backlog");
     let relay = Running::start(config(&[silent]));

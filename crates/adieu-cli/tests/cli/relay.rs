@@ -119,7 +119,10 @@ fn what_is_whole_on_both_sides_is_graceful() {
     relay.server.signal(Signal::TERM);
     let (status, stdout, said) = relay.server.finish();
     assert_eq!((status.code(), stdout.len()), (Some(0), 0), "{said}");
-    assert!(said.contains("stopped by SIGTERM; 0 finished, 0 cut"), "{said}");
+    assert!(
+        said.contains("stopped by SIGTERM; of the connections that were open 0 finished, 0 cut"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn an_upstream_that_does_not_answer_in_time_resets_the_client() {
 }
 
 #[test]
-fn a_client_that_resets_before_its_upstream_answers_is_let_go_at_once() {
+fn a_client_that_resets_before_its_upstream_answers_is_let_go_soon() {
     let any = "127.0.0.1:0".parse().expect("an address");
     let (address, _held) = places::unanswering(any).expect("a full backlog");
     // Nobody waits for that.
@@ -202,7 +205,32 @@ fn a_silent_pair_is_reset_on_both_sides_after_the_idle_timeout() {
     let mut server = accept(&listener);
     assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset));
     assert_eq!(read_all(&mut server).1, Some(ErrorKind::ConnectionReset));
-    assert_eq!(relay.line()["ending"], "timed_out");
+    assert_eq!(
+        facts(&relay.line(), ["ending", "by", "ended_first"]),
+        [Value::from("timed_out"), "relay".into(), Value::Null]
+    );
+}
+
+/// The relay's own doing is called that.
+#[test]
+fn what_the_relay_ends_itself_is_the_relays_in_the_log() {
+    let (_listener, address) = upstream();
+    let relay = Relay::start(&[&address], &["--fault", "rst"]);
+    assert_eq!(read_all(&mut relay.server.connect()).1, Some(ErrorKind::ConnectionReset));
+    let line = relay.line();
+    assert_eq!(facts(&line, ["ending", "by"]), ["reset", "relay"].map(Value::from), "{line}");
+    assert!(!line["message"].as_str().expect("a text").contains("its source"), "{line}");
+
+    let relay = Relay::start(&[], &["--route", &format!("a.test={address}")]);
+    let mut client = relay.server.connect();
+    client.write_all(b"no TLS").expect("it is taken");
+    assert_eq!(read_all(&mut client).1, Some(ErrorKind::ConnectionReset));
+    let line = relay.line();
+    assert_eq!(
+        facts(&line, ["ending", "by", "ended_first"]),
+        [Value::from("reset"), "relay".into(), Value::Null],
+        "{line}"
+    );
 }
 
 #[test]
@@ -318,11 +346,27 @@ fn tls_is_spoken_in_front_and_behind() {
         facts(&line, ["ending", "client_ending", "upstream_ending"]),
         ["graceful"; 3].map(Value::from)
     );
+    assert_eq!(facts(&line, ["client_tls_version", "upstream_tls_version"]), ["TLSv1.3"; 2].map(Value::from));
     // Whoever does not know the upstream's certificate gives the client nothing.
     let distrusting = Relay::start(&[&upstream], &[]);
     let mut client = distrusting.server.connect();
     assert_eq!(read_all(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
-    assert_eq!(distrusting.line()["ending"], "no_connection");
+    assert_eq!(
+        facts(&distrusting.line(), ["ending", "upstream_error"]),
+        ["no_connection", "tls_unknown_issuer"].map(Value::from)
+    );
+    // One who asks for a name, and one who does not speak TLS.
+    let relay = Relay::start_at("tls://127.0.0.1:0", &[&upstream], &["--self-signed", "--pin", &pin]);
+    let address = relay.server.address.clone();
+    let output = run(&["connect", &address, "--insecure", "--servername", "www.example.org"], b"word");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(relay.line()["server_name"], "www.example.org");
+    let mut plain = TcpStream::connect(address.trim_start_matches("tls://")).expect("it listens");
+    plain.set_read_timeout(Some(BOUND)).expect("a timeout can be set");
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("it is taken");
+    let _ = read_all(&mut plain);
+    let line = relay.lines(2).remove(1);
+    assert_eq!(facts(&line, ["client_error", "by"]), ["tls_not_tls", "client"].map(Value::from), "{line}");
 }
 
 fn pin_of(server: &mut Server) -> String {
