@@ -228,7 +228,7 @@ impl Printer {
         let (mut status, mut is_lost) = (status, false);
         if let Some((name, file)) = &self.file {
             let line = if self.format == ReportFormat::Json { json() } else { adieu::shown(text.as_bytes()) };
-            let mut written = file.write(&format!("{line}\n"));
+            let mut written = file.write(&format!("{line}\n")).map(drop);
             if written.is_ok() && self.kind != Kind::Service {
                 written = file.finish(FOR_THE_FILE);
             }
@@ -341,7 +341,11 @@ impl Printer {
         if self.quiet && cut.is_empty() {
             return;
         }
-        let mut text = format!("stopped by {}; {finished} finished, {} cut", by.name(), cut.len());
+        let mut text = format!(
+            "stopped by {}; of the connections that were open {finished} finished, {} cut",
+            by.name(),
+            cut.len()
+        );
         if !cut.is_empty() {
             text += &format!(": {}", cut.join("; "));
         }

@@ -47,12 +47,12 @@ impl Front {
         self.routes.all.iter().position(|route| route.pattern == *pattern)
     }
 
-    /// The ClientHello of a client, if it is of use.
+    /// The ClientHello of a client: where there are routes, and where its TLS ends here, for the log and the upstream's header.
     pub(crate) async fn hello(&self, client: &mut Connection) -> Result<Option<ClientHello>, RouteError> {
         if !self.routes.all.is_empty() {
             return crate::routes::look(client, self.routes.timeout).await;
         }
-        if self.send_proxy != Some(ProxyVersion::V2) || client.tls().is_none() {
+        if client.tls().is_none() {
             return Ok(None);
         }
         // Its handshake is made next, has a bound of its own, and says what was wrong.

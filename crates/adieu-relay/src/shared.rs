@@ -8,7 +8,7 @@ use crate::front::Front;
 use crate::open::Roll;
 use crate::routes::NamePattern;
 use crate::shutdown::Shutdown;
-use crate::upstream::{HealthChange, Upstream, Upstreams};
+use crate::upstream::{HealthChange, Upstream, UpstreamError, Upstreams};
 use adieu::{
     Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, Listener, RelayOptions, ResolveError,
     Signal,
@@ -265,13 +265,24 @@ impl Serving {
         (self.observer)(event);
     }
 
-    /// Tells that an upstream is down, or back.
-    pub(crate) fn tell_health(&self, upstream: &Endpoint, change: HealthChange) {
+    /// Tells that an upstream is down, because of this error, or back.
+    pub(crate) fn tell_health(
+        &self,
+        upstream: &Endpoint,
+        change: HealthChange,
+        error: Option<&UpstreamError>,
+    ) {
         let relay = &self.name;
-        self.tell(&match change {
-            HealthChange::Down => RelayEvent::UpstreamDown { relay, upstream },
-            HealthChange::Up => RelayEvent::UpstreamUp { relay, upstream },
-        });
+        match (change, error) {
+            (HealthChange::Down { left_alone }, Some(error)) => {
+                self.tell(&RelayEvent::UpstreamDown { relay, upstream, error, left_alone });
+            }
+            (HealthChange::Up { was_down }, _) => {
+                self.tell(&RelayEvent::UpstreamUp { relay, upstream, was_down });
+            }
+            // A failure has made it so.
+            (HealthChange::Down { .. }, None) => {}
+        }
     }
 
     /// Keeps the addresses of the upstreams' names known, by tasks of this runtime that end when they are dropped.

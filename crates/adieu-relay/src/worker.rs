@@ -6,7 +6,7 @@
 use crate::admission::{Place, Turn, TurnedAway};
 use crate::config::RelayError;
 use crate::event::RelayEvent;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::shared::{Control, REST, Serving, Worker};
 use adieu::tokio::{Connection, Listener};
 use adieu::{Address, ListenCause, Signal};
@@ -173,8 +173,8 @@ async fn serve_backlog(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &
 }
 
 /// Serves a client that was accepted before it was its turn, once it is.
-fn serve_in_turn(worker: &Arc<Worker>, serving: &Arc<Serving>, mut connection: Connection) {
-    let Some(session) = begin(worker, serving, Turn::default(), &connection) else { return };
+fn serve_in_turn(worker: &Arc<Worker>, serving: &Arc<Serving>, connection: Connection) {
+    let Some((session, mut connection)) = begin(worker, serving, Turn::default(), connection) else { return };
     let (worker, serving) = (Arc::clone(worker), Arc::clone(serving));
     tokio::spawn(async move {
         // Those beyond the bounds wait here as they did in the backlog. Whose time is up meanwhile is cut as everybody is.
@@ -214,33 +214,34 @@ async fn accept_with(worker: &Arc<Worker>, serving: &Arc<Serving>, listener: &Li
 
 /// Serves a client, unless it is turned away.
 fn serve(worker: &Arc<Worker>, serving: &Arc<Serving>, turn: Turn, connection: Connection) {
-    if let Some(session) = begin(worker, serving, turn, &connection) {
+    if let Some((session, connection)) = begin(worker, serving, turn, connection) {
         tokio::spawn(session.run(connection));
     }
 }
 
-/// The session of a client. `None`: it is turned away.
+/// The session of a client. `None`: it was turned away.
 fn begin(
     worker: &Arc<Worker>,
     serving: &Arc<Serving>,
     turn: Turn,
-    connection: &Connection,
-) -> Option<Session> {
-    let place = let_in(serving, turn, connection)?;
-    Some(Session::begin(worker, serving, connection, place))
+    connection: Connection,
+) -> Option<(Session, Connection)> {
+    match let_in(serving, turn, &connection) {
+        Ok(place) => Some((Session::begin(worker, serving, &connection, place), connection)),
+        Err(why) => {
+            session::turn_away(&worker.service, serving, connection, why);
+            None
+        }
+    }
 }
 
-/// The place of a client. `None`: it is turned away, and is reset when its connection is dropped.
-fn let_in(serving: &Serving, turn: Turn, connection: &Connection) -> Option<Place> {
+/// The place of a client.
+fn let_in(serving: &Serving, turn: Turn, connection: &Connection) -> Result<Place, TurnedAway> {
     let client = connection.peer_address().unwrap_or(&Address::Unnamed);
-    let told = |why: &TurnedAway| {
-        serving.tell(&RelayEvent::TurnedAway { relay: &serving.name, client, why: *why });
-    };
-    let admitted = match &serving.front.accept_proxy {
+    match &serving.front.accept_proxy {
         // Who the client is, the proxy will tell.
         Some(from) if from.trusts(client) => serving.gate.admit_proxy(turn),
         Some(_) => Err(TurnedAway::NotAProxy),
         None => serving.gate.admit(turn, client),
-    };
-    admitted.inspect_err(told).ok()
+    }
 }

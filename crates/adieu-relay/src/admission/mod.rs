@@ -70,6 +70,18 @@ impl TurnedAway {
     }
 }
 
+impl fmt::Display for TurnedAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotLetIn => "its address is not let in",
+            Self::Full => "as many connections are open as may be",
+            Self::SourceFull => "its address has as many connections open as it may have",
+            Self::TooFast => "more clients came than are accepted in that time",
+            Self::NotAProxy => "it is not a proxy that is trusted",
+        })
+    }
+}
+
 impl Admission {
     /// Everybody may connect.
     pub fn new() -> Self {

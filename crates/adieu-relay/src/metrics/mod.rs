@@ -17,6 +17,7 @@
 //! | `adieu_upstream_up` | gauge | relay, upstream |
 //! | `adieu_upstream_connections_open` | gauge | relay, upstream |
 //! | `adieu_upstream_failures_total` | counter | relay, upstream |
+//! | `adieu_log_lines_dropped_total` | counter | |
 //!
 //! `ending` is the word of [`Ending`](adieu::Ending) in reports; `by` is the side that made it end so, `client` or `upstream`, or
 //! `relay` for the relay itself. `direction` is `to_upstream` or `to_client`. Without an upstream that was tried, `upstream` is
@@ -27,18 +28,23 @@ mod text;
 
 pub use server::{MetricsError, MetricsServer};
 
-use crate::event::{Closed, Outcome, RelayEvent, RelaySide};
+use crate::event::{Closed, Outcome, RelayEvent};
 use crate::service::Handle;
 use adieu::{Direction, DirectionEnd, Endpoint, Report};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use text::Text;
 
 /// The metrics of one or several relays. Its [`observe`](Self::observe) is to hear of every event.
 #[derive(Default)]
-pub struct Metrics(Mutex<BTreeMap<String, OfRelay>>);
+pub struct Metrics {
+    relays: Mutex<BTreeMap<String, OfRelay>>,
+    /// Lines of a log that had no room.
+    lines_dropped: AtomicU64,
+}
 
 /// What has happened in one relay.
 #[derive(Default)]
@@ -90,7 +96,7 @@ impl Metrics {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, OfRelay>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, relay: &str, note: impl FnOnce(&mut OfRelay)) {
@@ -99,6 +105,11 @@ impl Metrics {
             Some(of_relay) => note(of_relay),
             None => note(relays.entry(relay.to_owned()).or_default()),
         }
+    }
+
+    /// Counts a line of a log that was dropped because the log takes none at the moment.
+    pub fn note_line_dropped(&self) {
+        self.lines_dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an event.
@@ -152,6 +163,7 @@ impl Metrics {
         text.relays(&relays, &open);
         drop(relays);
         text.upstreams(&upstreams);
+        text.lines_dropped(self.lines_dropped.load(Ordering::Relaxed));
         text.finish()
     }
 }
@@ -171,7 +183,7 @@ impl OfRelay {
 
     fn note_closed(&mut self, closed: &Closed) {
         let ending = closed.ending().name();
-        let by = closed.by().map_or("relay", RelaySide::name);
+        let by = closed.by().name();
         *self.upstream(closed.upstream.as_ref()).closed.entry((ending, by)).or_default() += 1;
         let Outcome::Relayed(report) = &closed.outcome else { return };
         for (place, direction) in [report.a_to_b, report.b_to_a].iter().enumerate() {

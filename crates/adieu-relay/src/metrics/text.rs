@@ -100,6 +100,12 @@ impl Text {
         }
     }
 
+    pub(super) fn lines_dropped(&mut self, count: u64) {
+        let help = "Lines of the log that were dropped because it took none.";
+        self.family("adieu_log_lines_dropped_total", "counter", help);
+        self.sample("adieu_log_lines_dropped_total", &[], count);
+    }
+
     fn directions(&mut self, name: &str, help: &str, relays: &Relays, of: impl Fn(&OfRelay) -> [u64; 2]) {
         self.family(name, "counter", help);
         for (relay, of_relay) in relays {

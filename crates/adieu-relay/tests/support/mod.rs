@@ -41,7 +41,13 @@ impl Running {
                     let _ = tell_closed.send((*closed).clone());
                     return;
                 }
-                RelayEvent::TurnedAway { why, .. } => why.name().to_owned(),
+                RelayEvent::TurnedAway { why, closed, .. } => {
+                    assert_eq!(
+                        (closed.turned_away(), closed.by()),
+                        (Some(*why), adieu_relay::EndedBy::Relay)
+                    );
+                    why.name().to_owned()
+                }
                 RelayEvent::UpstreamDown { upstream, .. } => format!("down {upstream}"),
                 RelayEvent::UpstreamUp { upstream, .. } => format!("up {upstream}"),
                 RelayEvent::NameFailed { host, .. } => format!("unresolved {host}"),

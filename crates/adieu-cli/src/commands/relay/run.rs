@@ -1,7 +1,7 @@
 //! Opens what a relay writes to, binds, serves until a signal comes, and says how it ended.
 
 use super::plan::{Described, DescribedInFile, File, Plan};
-use super::told::{Log, Told};
+use super::told::{Few, Log, Told};
 use super::{open, service_manager};
 use crate::commands::listen::port_file;
 use crate::exit::ExitStatus;
@@ -45,7 +45,12 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
     };
     adieu_os::raise_descriptor_limit();
     let metrics = plan.metrics.as_ref().map(|_| Arc::new(Metrics::new()));
-    let told = Arc::new(Told { printer: Arc::clone(&printer), log, metrics: metrics.clone() });
+    let told = Arc::new(Told {
+        printer: Arc::clone(&printer),
+        log,
+        metrics: metrics.clone(),
+        turned_away: Few::default(),
+    });
     let hearing = Arc::clone(&told);
     let Plan { relays, file, metrics: metrics_at, port_file, .. } = plan;
     let configs = relays.iter().map(|described| described.config.clone());
