@@ -39,13 +39,9 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
         }
     };
     let holds = if plan.keep_open { Holds::Connections } else { Holds::Connection };
-    let dump = plan.exchange.dump.as_deref().map(|path| Dump::create(path, Role::Listen, holds));
-    let dump = match dump.transpose() {
+    let dump = match Dump::create(plan.exchange.dump.as_deref(), Role::Listen, holds) {
         Ok(dump) => dump,
-        Err(error) => {
-            complain(&error);
-            return ExitStatus::LocalFailure;
-        }
+        Err(status) => return status,
     };
     match Server::start(plan, passed, service, &printer, dump.clone()) {
         Ok(server) => Dump::judge(dump.as_deref(), server.run()),

@@ -7,6 +7,7 @@ use super::super::flavour::Flavour;
 use super::super::plan::{Exec, Transport};
 use super::hosts;
 use super::session::{Done, Run};
+use crate::addresses::tell_addresses;
 use crate::os::{ExecStatus, Served, command};
 use adieu::exchange::ExchangeOptions;
 use adieu::{Connection, NeverConnected};
@@ -60,6 +61,7 @@ fn command_of(run: &Run, connection: &Connection, exec: &Exec) -> Command {
             command
         }
     };
+    tell_addresses(&mut command, connection.peer_address(), connection.local_address());
     command.envs(variables(run, connection));
     command
 }
