@@ -90,6 +90,8 @@ pub(crate) struct Link<H: Handle> {
     pub(crate) syn: Option<Box<Syn>>,
     /// What carries the two streams over the socket. `None`: they are what is on the wire.
     carrier: Option<Session>,
+    /// Octets of the carrier's end mark that our kernel has accepted: the last ones before our FIN.
+    end_octets: u64,
     /// What was received before the streams began, and is not given to them yet.
     ahead: Option<Box<Ahead>>,
     /// After the handle in order: the socket is closed before the network is given back.
@@ -133,6 +135,7 @@ impl<H: Handle> Link<H> {
             ending: OnceLock::new(),
             syn: None,
             carrier: None,
+            end_octets: 0,
             ahead: None,
             network: Some(os::Network::start()),
         };
@@ -175,6 +178,7 @@ impl<H: Handle> Link<H> {
             ending: std::mem::take(&mut self.ending),
             syn: self.syn.take(),
             carrier: self.carrier.take(),
+            end_octets: self.end_octets,
             ahead: self.ahead.take(),
             network: self.network.take(),
         }

@@ -329,7 +329,12 @@ impl Options {
             Some(tls) => tls.eof() == crate::tls::Eof::Require,
             None => self.proxy.as_ref().is_some_and(is_secure),
         };
-        adieu_proto::Config { end_mark: config.end_mark || end_mark, ..config }
+        let is_carried = self.tls.is_some() || self.proxy.as_ref().is_some_and(is_secure);
+        adieu_proto::Config {
+            end_mark: config.end_mark || end_mark,
+            end_hold: is_carried.then_some(adieu_proto::Config::END_HOLD),
+            ..config
+        }
     }
 
     /// See [`ConnectOptions::check`].

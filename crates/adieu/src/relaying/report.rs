@@ -69,7 +69,8 @@ pub struct Direction {
 #[non_exhaustive]
 pub enum DirectionEnd {
     /// The source ended its stream (FIN; with TLS, close_notify), and after everything before it that end was passed on to the
-    /// sink. It was acknowledged there, as far as that can be told.
+    /// sink. It was acknowledged there, as far as that can be told; or the sink had ended its own stream and closed, and everything
+    /// before that end was acknowledged.
     Whole,
     /// The source's connection was cut first. The sink was given what came before that, and then a reset.
     CutAtSource {
@@ -131,8 +132,8 @@ pub(super) fn direction<H: Handle>(from: &Peer<H>, to: &Peer<H>, received: u64, 
 fn end<H: Handle>(from: &Peer<H>, to: &Peer<H>) -> DirectionEnd {
     let (source, sink) = (&from.link.core, &to.link.core);
     let ended_whole = Source::end(from) == Some(End::Whole);
-    let was_told =
-        sink.milestones().shutdown_send.is_some() && sink.evidence().fin_acknowledged != Some(false);
+    let has_end = sink.evidence().fin_acknowledged != Some(false) || sink.evidence().end_refused;
+    let was_told = sink.milestones().shutdown_send.is_some() && has_end;
     if ended_whole && was_told {
         return DirectionEnd::Whole;
     }

@@ -274,6 +274,7 @@ impl Inner {
     /// Shuts down the sending side. False: it could not be, and the link has its fault.
     pub(super) fn poll_shutdown_send(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         ready!(self.poll_connected(cx, Half::Writing));
+        self.peer.link.core.release_end();
         self.peer.link.core.handle_input_eof();
         self.peer.link.act();
         ready!(self.poll_sent(cx, Half::Writing));
