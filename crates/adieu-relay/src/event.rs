@@ -374,7 +374,11 @@ impl Closed {
     pub fn ended_first(&self) -> Option<RelaySide> {
         let ended = match &self.outcome {
             Outcome::Relayed(report) => {
-                let end = |report: &Report| report.peer_eof_after.map(|after| report.started_at + after);
+                // Of TLS its close_notify, which the EOF of its transport may follow much later.
+                let end = |report: &Report| {
+                    let after = report.tls_close_notify_after.or(report.peer_eof_after)?;
+                    Some(report.started_at + after)
+                };
                 first_of(end(&report.a), end(&report.b))
             }
             Outcome::NotJoined { .. } => None,
