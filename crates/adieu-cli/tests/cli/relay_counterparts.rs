@@ -234,6 +234,41 @@ fn openssl_curl_and_gnutls_are_told_by_an_alert_that_there_is_no_upstream() {
     }
 }
 
+/// curl says close_notify and closes: our own, which answers its, is answered by a reset. It has read the whole answer all the same.
+#[test]
+fn curl_that_closes_at_its_close_notify_has_ended_gracefully() {
+    let Some(curl) = counterpart("curl that closes at once", "curl") else { return };
+    let (certificate, key) = &Authority::loopback().files;
+    let [certificate, key] = [certificate, key].map(|path| path.to_str().expect("UTF-8"));
+    let (listener, address) = upstream();
+    let relay = Relay::start_at("tls://127.0.0.1:0", &[&address], &["--cert", certificate, "--key", key]);
+    let url = relay.server.address.replace("tls://", "https://");
+    for version in ["1.2", "1.3"] {
+        let mut command = Command::new(&curl);
+        command.args(["-sS", "-k", "--max-time", "15", "--tlsv1.2", "--tls-max", version, &url]);
+        let client = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let (mut accepted, _) = listener.accept().expect("the relay connects");
+        accepted.set_read_timeout(Some(BOUND)).expect("a timeout");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut octet = [0];
+            accepted.read_exact(&mut octet).expect("a request");
+            head.push(octet[0]);
+        }
+        accepted.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole").expect("it is taken");
+        assert_eq!(accepted.read(&mut [0]).expect("the end is passed on"), 0);
+        // Once it is gone, there is nobody for the end of the other direction.
+        let output = client.wait_with_output().expect("it is ours");
+        assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"whole"[..]));
+        drop(accepted);
+    }
+    for line in relay.lines(2) {
+        let told = [&line["ending"], &line["client_ending"], &line["upstream_ending"], &line["ended_first"]];
+        assert_eq!(told, ["graceful", "graceful", "graceful", "client"], "{line}");
+        assert!(text(line["message"].to_string().as_bytes()).contains("passed on whole"), "{line}");
+    }
+}
+
 /// `openssl s_client` that talks through a pipe of ours.
 fn openssl_client(openssl: &Path, address: &str) -> (Running, ChildStdin) {
     let mut command = Command::new(openssl);
