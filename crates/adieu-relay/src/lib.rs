@@ -48,14 +48,14 @@ mod split_mix;
 mod upstream;
 mod worker;
 
-pub use admission::{AcceptRate, Admission, TurnedAway, WhenFull};
+pub use admission::{AcceptRate, Admission, TurnedAway, WhenFull, source_of};
 pub use config::{RelayConfig, RelayError};
 pub use event::{Closed, EndedBy, NoPair, Outcome, RelayEvent, RelaySide};
 pub use faults::{Faults, ParseFaultsError, PlannedFault};
 pub use metrics::{Metrics, MetricsError, MetricsServer};
 pub use open::{OpenConnection, State};
 pub use reload::Reloaded;
-pub use routes::{ClientHello, NamePattern, ParsePatternError, Route, RouteError, Routes};
+pub use routes::{NamePattern, ParsePatternError, Route, RouteError, Routes};
 pub use service::{Handle, Relay};
 pub use shutdown::Drained;
 pub use upstream::{Balance, Health, Upstream, UpstreamError, UpstreamState};

@@ -82,7 +82,7 @@ impl Handle {
         let events: Vec<_> = added.iter().filter_map(Slot::told).collect();
         relays.extend(added);
         drop(relays);
-        service.measure_room();
+        service.measure_room(false);
         for (relay, endpoint) in &events {
             (service.observer)(&RelayEvent::Listening { relay, endpoint });
         }

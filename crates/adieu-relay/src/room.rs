@@ -13,8 +13,14 @@ use tokio::sync::Notify;
 /// Descriptors of one connection: those of its two sockets. Without pipes it goes through memory.
 const OF_A_CONNECTION: usize = 2;
 
-/// Descriptors that are kept for whatever is opened in passing: files, the resolver.
+/// Descriptors that are kept for whatever is opened in passing, such as files and the resolver's sockets, unless they are few.
 const IN_PASSING: usize = 8;
+
+/// Descriptors that a worker opens once it runs.
+const OF_A_WORKER: usize = 4;
+
+/// A process that may open no more descriptors than this for each core has one worker: the others would need them.
+const FEW: usize = 64;
 
 /// The room of a service.
 #[derive(Debug)]
@@ -36,10 +42,12 @@ impl Room {
         }
     }
 
-    /// Takes what the process may still open. `accepting`: how many tasks accept, each of which may be a client ahead.
-    pub(crate) fn measure(&self, accepting: usize) {
+    /// Takes what the process may still open. `accepting`: how many tasks accept, each of which may be a client ahead. `beginning`: how
+    /// many workers are to run that do not yet.
+    pub(crate) fn measure(&self, accepting: usize, beginning: usize) {
         let open = self.open.load(Ordering::Acquire);
-        self.set(open.saturating_add(suffices_for(adieu_os::free_descriptors(), accepting)));
+        let free = adieu_os::free_descriptors().saturating_sub(beginning * OF_A_WORKER);
+        self.set(open.saturating_add(suffices_for(free, accepting)));
     }
 
     fn set(&self, most: usize) {
@@ -89,9 +97,14 @@ impl Room {
     }
 }
 
+/// How many workers are to run on so many cores.
+pub(crate) fn workers(cores: usize) -> usize {
+    (adieu_os::free_descriptors() / FEW).clamp(1, cores)
+}
+
 /// How many connections so many free descriptors suffice for. A quarter is left for pipes and metrics.
 fn suffices_for(free: usize, accepting: usize) -> usize {
-    let kept = free / 4 + IN_PASSING + accepting * OF_A_CONNECTION;
+    let kept = free / 4 + IN_PASSING.min(free / 4) + accepting.saturating_sub(1) * OF_A_CONNECTION;
     free.saturating_sub(kept) / OF_A_CONNECTION
 }
 
@@ -103,9 +116,9 @@ mod tests {
 
     #[test]
     fn there_is_room_for_one_at_least_and_for_no_more_than_there_are_descriptors() {
-        for (free, accepting, connections) in [(0, 2, 0), (1000, 4, 367), (60, 2, 16), (40, 2, 9)] {
+        for (free, accepting, connections) in [(0, 2, 0), (1000, 4, 368), (60, 2, 17), (8, 1, 2)] {
             assert_eq!(suffices_for(free, accepting), connections, "{free}");
-            assert!(connections * OF_A_CONNECTION + accepting * OF_A_CONNECTION <= free.max(4));
+            assert!((connections + accepting - 1) * OF_A_CONNECTION <= free.max(2));
         }
         let room = Room::new();
         room.set(0);

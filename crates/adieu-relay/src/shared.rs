@@ -6,7 +6,7 @@ use crate::event::RelayEvent;
 use crate::faults::Faults;
 use crate::front::Front;
 use crate::open::Roll;
-use crate::routes::NamePattern;
+use crate::routes::{NamePattern, Route, Routes};
 use crate::shutdown::Shutdown;
 use crate::upstream::{HealthChange, Upstream, UpstreamError, Upstreams};
 use adieu::{
@@ -78,7 +78,7 @@ pub(crate) struct Serving {
     pub(crate) front: Front,
     resolve_every: Option<Duration>,
     /// Who is let in, and when.
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) gate: Gate,
     pub(crate) faults: Faults,
     pub(crate) relay: RelayOptions,
     observer: Arc<Observer>,
@@ -123,9 +123,10 @@ impl Service {
     }
 
     /// Takes what connections there are descriptors for now.
-    pub(crate) fn measure_room(&self) {
-        let relays = self.relays.lock().len();
-        self.shutdown.room.measure(relays * self.controls.len());
+    /// `beginning`: the workers do not run yet.
+    pub(crate) fn measure_room(&self, beginning: bool) {
+        let (relays, workers) = (self.relays.lock().len(), self.controls.len());
+        self.shutdown.room.measure(relays * workers, if beginning { workers } else { 0 });
     }
 
     /// Tells that there is no room for more connections, if it is so and news.
@@ -235,24 +236,20 @@ impl Serving {
         let group = |upstreams: Vec<Upstream>, before| {
             Upstreams::new(upstreams.into_iter().map(with_interrupt).collect(), balance, health, before)
         };
-        let of_routes = routes.all.iter().map(|route| {
-            group(route.upstreams.clone(), before.and_then(|before| before.of_route(&route.pattern)))
-        });
-        let of_routes = of_routes.collect();
-        let own = group(upstreams, before.and_then(|before| before.upstreams.as_ref()));
-        let gate = match before {
-            Some(before) => {
-                before.gate.change(admission);
-                Arc::clone(&before.gate)
-            }
-            None => Arc::new(Gate::new(admission)),
+        let Routes { all, timeout } = routes;
+        let of_route = |Route { pattern, upstreams }: Route| {
+            let of_route = group(upstreams, before.and_then(|before| before.of_route(&pattern)));
+            (pattern, of_route)
         };
+        let (patterns, of_routes) = all.into_iter().map(of_route).unzip();
+        let own = group(upstreams, before.and_then(|before| before.upstreams.as_ref()));
+        let gate = Gate::new(admission, before.map(|before| &before.gate));
         Self {
             name: name.into(),
             listen_options: listen_options.interrupt(&service.abort),
             upstreams: Some(own).filter(|own| !own.is_empty()),
             of_routes,
-            front: Front::new(accept_proxy, send_proxy, routes),
+            front: Front::new(accept_proxy, send_proxy, patterns, timeout),
             resolve_every,
             gate,
             faults,
@@ -288,7 +285,7 @@ impl Serving {
     /// Keeps the addresses of the upstreams' names known, by tasks of this runtime that end when they are dropped.
     pub(crate) fn keep_names_known(self: &Arc<Self>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        for (group, number) in self.with_names() {
+        for name in self.groups().flat_map(Upstreams::names).map(Arc::clone) {
             let serving = Arc::clone(self);
             tasks.spawn(async move {
                 let told = |host: &str, resolved: Result<(), &ResolveError>| {
@@ -298,9 +295,7 @@ impl Serving {
                         Err(error) => RelayEvent::NameFailed { relay, host, error },
                     });
                 };
-                if let Some(upstreams) = serving.groups().nth(group) {
-                    upstreams.keep_name_known(number, serving.resolve_every, &told).await;
-                }
+                name.keep_known(serving.resolve_every, &told).await;
             });
         }
         tasks
@@ -314,11 +309,5 @@ impl Serving {
     /// The groups of upstreams: its own, and those of its routes.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &Upstreams> {
         self.upstreams.iter().chain(&self.of_routes)
-    }
-
-    /// The upstreams that have a name: the place of the group, and that in it.
-    fn with_names(&self) -> Vec<(usize, usize)> {
-        let groups = self.groups().enumerate();
-        groups.flat_map(|(group, all)| all.with_names().map(move |number| (group, number))).collect()
     }
 }

@@ -29,7 +29,7 @@ fn answered(mut client: TcpStream) -> std::io::Result<Vec<u8>> {
 /// Each has a descriptor, and so has its upstream.
 #[test]
 fn with_few_descriptors_clients_wait_and_each_is_served() {
-    for limit in [50, 36] {
+    for limit in [50, 30] {
         let (listener, address) = upstream();
         let mut relay = with_descriptors(limit, &address);
         let clients: Vec<TcpStream> = (0..40)

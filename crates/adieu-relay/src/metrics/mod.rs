@@ -31,7 +31,7 @@ pub use server::{MetricsError, MetricsServer};
 use crate::event::{Closed, Outcome, RelayEvent};
 use crate::service::Handle;
 use adieu::{Direction, DirectionEnd, Endpoint, Report};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,7 +51,10 @@ pub struct Metrics {
 struct OfRelay {
     accepted: u64,
     turned_away: BTreeMap<&'static str, u64>,
-    upstreams: HashMap<Option<Endpoint>, OfUpstream>,
+    /// In the order in which they came: there are few, and to find one here clones no endpoint.
+    upstreams: Vec<(Endpoint, OfUpstream)>,
+    /// Of connections for which no upstream was tried.
+    without_upstream: OfUpstream,
     /// Of connections that are over: delivered, and not delivered, in each [direction](DIRECTIONS).
     bytes: [u64; 2],
     cut: [u64; 2],
@@ -178,7 +181,13 @@ struct Now {
 
 impl OfRelay {
     fn upstream(&mut self, endpoint: Option<&Endpoint>) -> &mut OfUpstream {
-        self.upstreams.entry(endpoint.cloned()).or_default()
+        let Some(endpoint) = endpoint else { return &mut self.without_upstream };
+        let known = self.upstreams.iter().position(|(known, _)| known == endpoint);
+        let place = known.unwrap_or_else(|| {
+            self.upstreams.push((endpoint.clone(), OfUpstream::default()));
+            self.upstreams.len() - 1
+        });
+        &mut self.upstreams[place].1
     }
 
     fn note_closed(&mut self, closed: &Closed) {

@@ -5,7 +5,7 @@
 
 mod client_hello;
 
-pub use client_hello::ClientHello;
+pub(crate) use client_hello::ClientHello;
 
 use crate::upstream::Upstream;
 use adieu::tokio::Connection;
@@ -117,8 +117,8 @@ impl FromStr for NamePattern {
 }
 
 /// The place of the pattern that fits a name best. `None`: none fits.
-pub(crate) fn best<'a>(patterns: impl Iterator<Item = &'a NamePattern>, name: &str) -> Option<usize> {
-    let fits = patterns.enumerate().filter_map(|(place, pattern)| Some((pattern.fit(name)?, place)));
+pub(crate) fn best(patterns: &[NamePattern], name: &str) -> Option<usize> {
+    let fits = patterns.iter().enumerate().filter_map(|(place, pattern)| Some((pattern.fit(name)?, place)));
     fits.max_by_key(|(length, _)| *length).map(|(_, place)| place)
 }
 
@@ -197,7 +197,7 @@ mod tests {
             (".org", None),
             ("example.com", None),
         ] {
-            assert_eq!(best(all.iter(), name), place, "{name}");
+            assert_eq!(best(&all, name), place, "{name}");
         }
     }
 

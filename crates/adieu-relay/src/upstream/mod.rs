@@ -18,11 +18,11 @@ use adieu::tokio::{Connection, connect};
 use adieu::{
     Address, AttemptError, ConnectCause, ConnectError, ConnectOptions, Endpoint, Report, ResolveError,
 };
-use names::{Name, Told};
+use names::Name;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use table::Table;
 
 /// Somebody whom a relay connects to.
@@ -105,20 +105,10 @@ impl Upstreams {
         self.all.is_empty()
     }
 
-    /// The upstreams that have a name, each for [`keep_name_known`](Self::keep_name_known).
-    pub(crate) fn with_names(&self) -> impl Iterator<Item = usize> {
-        self.names.iter().enumerate().filter_map(|(number, name)| name.as_ref().map(|_| number))
-    }
-
-    /// Keeps the addresses of an upstream's name known, for as long as this is polled. `every` bounds the age of an answer, as
-    /// long as the resolver answers; `None` asks once. `told` hears when the resolver begins to fail for the name, and when it
-    /// answers again.
-    ///
-    /// Clients of an upstream with a name wait for a moment until this has had a first answer.
-    pub(crate) async fn keep_name_known(&self, number: usize, every: Option<Duration>, told: Told<'_>) {
-        if let Some(name) = &self.names[number] {
-            name.keep_known(every, told).await;
-        }
+    /// The names of the upstreams that have one. For as long as somebody [keeps](Name::keep_known) a name known, clients do not wait
+    /// for the resolver but for its first answer.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<Name>> {
+        self.names.iter().flatten()
     }
 
     /// Chooses an upstream for a client, which has tried those before. `None`: it has tried every one that is worth trying.

@@ -22,10 +22,10 @@ const FIRST_ANSWER: Duration = Duration::from_secs(2);
 type Answer = Result<Arc<[SocketAddr]>, ResolveError>;
 
 /// Tells that the resolver has begun to fail for a name (`Err`), or answers again.
-pub(super) type Told<'a> = &'a (dyn Fn(&str, Result<(), &ResolveError>) + Send + Sync);
+pub(crate) type Told<'a> = &'a (dyn Fn(&str, Result<(), &ResolveError>) + Send + Sync);
 
 /// One name and what is known of it.
-pub(super) struct Name {
+pub(crate) struct Name {
     host: String,
     port: u16,
     /// The last answer, or the last addresses if there have been any.
@@ -59,8 +59,9 @@ impl Name {
     }
 
     /// Looks the name up again and again, for as long as it is polled. `every` bounds the age of an answer, as long as the
-    /// resolver answers. `None`: the first answer is kept.
-    pub(super) async fn keep_known(&self, every: Option<Duration>, told: Told<'_>) {
+    /// resolver answers. `None`: the first answer is kept. `told` hears when the resolver begins to fail for the name, and when it
+    /// answers again.
+    pub(crate) async fn keep_known(&self, every: Option<Duration>, told: Told<'_>) {
         let mut fails = false;
         loop {
             let answer = adieu::tokio::look_up(&self.host, self.port).await;

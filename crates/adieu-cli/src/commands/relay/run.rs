@@ -189,6 +189,14 @@ fn reload(file: &File, handle: &Handle, printer: &Printer) {
 
 fn take_over(described: &DescribedInFile, file: &File, handle: &Handle, printer: &Printer) {
     let (before, listening) = (handle.configured_endpoints(), handle.local_endpoints());
+    // What a socket is that was passed or stays, nothing but its own endpoint tells.
+    let is_unsuited = |described: &Described| {
+        let place = before.iter().position(|listen| *listen == described.config.listen);
+        place.and_then(|place| listening.get(place)).is_some_and(|endpoint| !described.is_suited_to(endpoint))
+    };
+    if described.relays.iter().any(is_unsuited) {
+        return complain(&format!("{NOT_OF_A_NETWORK}; the settings stay as they are"));
+    }
     let configs = described.relays.iter().map(|described| described.config.clone());
     let Reloaded { kept, added, removed, .. } = match handle.reload(configs) {
         Ok(reloaded) => reloaded,
