@@ -42,8 +42,8 @@ pub(crate) fn adopt_tls<H: Handle>(
     if options.tls.is_some() {
         return Err(OptionError::ConnectedAlready { option: "tls" }.into());
     }
-    let options =
-        Options { tls: Some(tls::Config::OfProgram(connection.meaning_of_eof())), ..options.clone() };
+    let mut options = options.clone();
+    options.tls = Some(tls::Config::OfProgram(connection.meaning_of_eof()));
     adopt_as(handle, role, options, Some(connection.into_session()?))
 }
 

@@ -137,7 +137,7 @@ fn end<H: Handle>(from: &Peer<H>, to: &Peer<H>) -> DirectionEnd {
     if ended_whole && was_told {
         return DirectionEnd::Whole;
     }
-    let ending = |peer: &Peer<H>| peer.link.final_report().ending();
+    let ending = |peer: &Peer<H>| peer.link.final_ending();
     // Whoever was told of the other's cut was not the first. If neither was, both ended by themselves.
     let is_source = sink.evidence().other_side_cut || (!source.evidence().other_side_cut && !ended_whole);
     if is_source {

@@ -99,18 +99,17 @@ impl Waiter<'_> {
     }
 
     fn poll_sockets(&mut self, cx: &mut Context<'_>) -> bool {
-        let sockets = self.connecting.sockets().enumerate();
-        let ready = sockets.filter(|(_, (stream, until))| {
+        let mut is_any = false;
+        for place in 0.. {
+            let Some((stream, until)) = self.connecting.sockets().nth(place) else { break };
             let readiness = match until {
                 Until::Connected => Readiness::Send,
-                Until::Ready(readiness) => *readiness,
+                Until::Ready(readiness) => readiness,
             };
-            stream.poll_ready(cx, readiness).is_ready()
-        });
-        let ready: Vec<usize> = ready.map(|(place, _)| place).collect();
-        let is_any = !ready.is_empty();
-        for place in ready {
-            self.connecting.note_ready(place);
+            if stream.poll_ready(cx, readiness).is_ready() {
+                self.connecting.note_ready(place);
+                is_any = true;
+            }
         }
         is_any
     }

@@ -214,6 +214,10 @@ pub(super) fn is_hung_up(inner: &mut Inner, cx: &mut Context<'_>, known: &mut bo
     if stream.poll_ready(cx, Readiness::Send).is_pending() {
         return false;
     }
+    if stream.is_known_faultless() {
+        // It was only room: the next turn clears that.
+        return true;
+    }
     let mut watches = [Watch::new(stream.pollable(), false, false)];
     *known = os::wait(&mut watches, Some(Duration::ZERO)).is_err() || watches[0].ready.alert;
     if *known {

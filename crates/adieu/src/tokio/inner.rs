@@ -31,7 +31,8 @@ pub(super) struct Inner {
     pub(super) wakes: Wakes,
     /// What the two directions wait for; the core is told the sum.
     pub(super) waiting: Waiting,
-    waiters: Arc<Waiters>,
+    /// From the first wait of a half on.
+    waiters: Option<Arc<Waiters>>,
     /// How it is finished if it is dropped, and where.
     when_dropped: Option<Box<(Finish, Handle)>>,
 }
@@ -66,8 +67,18 @@ impl Inner {
             peer: Peer::new(link),
             wakes: Wakes::default(),
             waiting: Waiting::default(),
-            waiters: Arc::default(),
+            waiters: None,
             when_dropped: None,
+        }
+    }
+
+    fn waiters(&mut self) -> &Arc<Waiters> {
+        self.waiters.get_or_insert_default()
+    }
+
+    fn wake_waiters(&self) {
+        if let Some(waiters) = &self.waiters {
+            waiters.wake_by_ref();
         }
     }
 
@@ -90,11 +101,11 @@ impl Inner {
     /// Waits for readiness or time, on behalf of this half. Ready: try again.
     pub(super) fn poll_wait(&mut self, cx: &mut Context<'_>, half: Half, readiness: Readiness) -> Poll<()> {
         // Before the socket is asked: it may be ready, and wake who is noted, at any moment from then on.
-        self.waiters.note(half, cx.waker());
+        self.waiters().note(half, cx.waker());
         // The socket knows one waker for each direction. With TLS both halves may wait for the same one, in a handshake or
         // with sealed bytes to send; who comes last must not take the other's place.
         let is_shared = self.peer.link.is_handshaking() || self.peer.link.has_unsent();
-        let both = is_shared.then(|| Waker::from(Arc::clone(&self.waiters)));
+        let both = is_shared.then(|| Waker::from(Arc::clone(self.waiters())));
         let waker = both.as_ref().unwrap_or(cx.waker());
         if let Some(stream) = &self.peer.link.handle
             && stream.poll_ready(&mut Context::from_waker(waker), readiness).is_ready()
@@ -110,7 +121,7 @@ impl Inner {
 
     /// The timer, on behalf of every task that waits.
     fn poll_time_for_all(&mut self) -> bool {
-        let waker = Waker::from(Arc::clone(&self.waiters));
+        let waker = Waker::from(Arc::clone(self.waiters()));
         let came = self.poll_time(&mut Context::from_waker(&waker), self.waiting);
         if came {
             // The other half's task may sleep until this very moment.
@@ -125,7 +136,7 @@ impl Inner {
         if self.waiting == Waiting::default() {
             self.peer.link.wait_for(self.waiting);
         } else if self.peer.link.core.is_decided() || self.peer.link.core.evidence().fault.is_some() {
-            self.waiters.wake_by_ref();
+            self.wake_waiters();
         } else {
             self.poll_time_for_all();
         }
@@ -137,7 +148,7 @@ impl Inner {
             match self.peer.link.handshake() {
                 HandshakeTurn::Done => self.waiting = Waiting::default(),
                 HandshakeTurn::Failed => {
-                    self.waiters.wake_by_ref();
+                    self.wake_waiters();
                     return Poll::Ready(false);
                 }
                 HandshakeTurn::Wait(readiness) => ready!(self.poll_wait(cx, half, readiness)),
