@@ -18,7 +18,7 @@ mod text;
 
 use crate::addresses::peer_name;
 use crate::exit::ExitStatus;
-use crate::printer::{Printer, complain};
+use crate::printer::complain;
 use adieu::exchange::{ExchangeOptions, Way};
 use adieu::{Address, Event, FaultKind, Report, Role, Side, describe_error};
 use packets::{Datagrams, Packet, Packets, Wire, addresses};
@@ -78,22 +78,6 @@ impl Style {
     }
 }
 
-/// What tells each step of a connection to whoever wants to hear of it: the printer, and its part of a dump. `None`: nobody does.
-pub(crate) fn observer(
-    printer: &Arc<Printer>,
-    dumped: Option<Connection>,
-) -> Option<impl Fn(Duration, &Event<'_>) + Send + Sync + use<>> {
-    let watching = printer.watches().then(|| Arc::clone(printer));
-    (watching.is_some() || dumped.is_some()).then_some(move |at: Duration, event: &Event<'_>| {
-        if let Some(printer) = &watching {
-            printer.step(at, event);
-        }
-        if let Some(dumped) = &dumped {
-            dumped.step(event);
-        }
-    })
-}
-
 /// The file of a run.
 pub(crate) struct Dump {
     name: String,
@@ -122,21 +106,9 @@ struct Stream {
 }
 
 impl Dump {
-    /// [Opens](Self::open) and empties the file of `--dump`, in the form that its name asks for. `None`: there is to be none.
-    ///
-    /// # Errors
-    ///
-    /// The exit status, once it was told why.
-    pub(crate) fn create(
-        path: Option<&Path>,
-        role: Role,
-        holds: Holds,
-    ) -> Result<Option<Arc<Self>>, ExitStatus> {
-        let open = |path| Self::open(path, Style::by_name(path), Existing::Emptied, role, holds);
-        path.map(open).transpose().map_err(|why| {
-            complain(&why);
-            ExitStatus::LocalFailure
-        })
+    /// [Opens](Self::open) and empties a file, in the form that its name asks for.
+    pub(crate) fn create(path: &Path, role: Role, holds: Holds) -> Result<Arc<Self>, String> {
+        Self::open(path, Style::by_name(path), Existing::Emptied, role, holds)
     }
 
     /// Opens the file, which is then private, or makes it.

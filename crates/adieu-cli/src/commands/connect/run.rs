@@ -2,8 +2,7 @@
 
 use super::attempts::Attempts;
 use super::plan::{CommandPlan, FastOpen, Plan};
-use crate::addresses::tell_addresses;
-use crate::dump::{self, Dump, Holds};
+use crate::dump::{Dump, Holds};
 use crate::exit::ExitStatus;
 use crate::options::exchange::Exchange;
 use crate::os::{self, Served, command, signals};
@@ -12,6 +11,7 @@ use crate::stdio;
 use adieu::exchange::{Closes, ExchangeOptions, Input, Output};
 use adieu::{Connection, Interrupt, LocalEnd, NeverConnected, Role, Transport, describe_error};
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// More does not fit a SYN on Ethernet: 1500 octets without IPv4's and TCP's headers.
@@ -42,9 +42,17 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Ok(ends) => ends,
         Err((end, error)) => return failed(end, &error),
     };
-    let dump = match Dump::create(exchange.dump.as_deref(), Role::Connect, Holds::Connection) {
+    let dump = match exchange
+        .dump
+        .as_deref()
+        .map(|path| Dump::create(path, Role::Connect, Holds::Connection))
+        .transpose()
+    {
         Ok(dump) => dump,
-        Err(status) => return status,
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
     };
     let dumped = dump.as_ref().map(|dump| dump.of(1));
     let interrupt = match Interrupt::new().and_then(|i| ends.raise_on_signal(&i).map(|()| i)) {
@@ -56,8 +64,17 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Err(error) => return failed(LocalEnd::Input, &error),
     };
     let mut options = options.interrupt(&interrupt);
-    if let Some(observer) = dump::observer(&printer, dumped.clone()) {
-        options = options.observer(observer);
+    let watching = printer.watches().then(|| Arc::clone(&printer));
+    if watching.is_some() || dumped.is_some() {
+        let dumped = dumped.clone();
+        options = options.observer(move |at, event| {
+            if let Some(printer) = &watching {
+                printer.step(at, event);
+            }
+            if let Some(dumped) = &dumped {
+                dumped.step(event);
+            }
+        });
     }
     let (connect_timeout, retry) = (plan.connect_timeout, plan.retry);
     let attempts =
@@ -131,8 +148,7 @@ impl Ends {
             }
             Self::Command { command: CommandPlan { line, policy, until }, running } => {
                 let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-                let mut shell = os::shell(&line);
-                tell_addresses(&mut shell, connection.peer_address(), connection.local_address());
+                let shell = os::shell(&line);
                 command::serve(connection, exchange, shell, policy, left, interrupt, &running)
             }
         }

@@ -13,8 +13,10 @@ use adieu::datagram::{self, Bound, Exchange};
 use adieu::exchange::{Closes, Input, Output};
 use adieu::{
     ConnectOptions, Endpoint, Event, Interrupt, ListenCause, LocalEnd, NeverConnected, Report, Role, Signal,
+    describe_error,
 };
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +30,13 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Side::Connect(_) => Role::Connect,
         Side::Listen(_) => Role::Listen,
     };
-    let dump = match Dump::create(exchange.dump.as_deref(), role, Holds::Datagrams) {
+    let dump = exchange.dump.as_deref().map(|path| Dump::create(path, role, Holds::Datagrams)).transpose();
+    let dump = match dump {
         Ok(dump) => dump,
-        Err(status) => return status,
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
     };
     // There is one exchange, and its number means nothing.
     let dumped = dump.as_ref().map(|dump| dump.of(0));
@@ -52,7 +58,16 @@ struct Told {
 impl Told {
     /// `None`: nobody wants to hear of them.
     fn observer(&self) -> Option<impl Fn(Duration, &Event<'_>) + Send + Sync + 'static> {
-        dump::observer(&self.printer, self.dumped.clone())
+        let watching = self.printer.watches().then(|| Arc::clone(&self.printer));
+        let dumped = self.dumped.clone();
+        (watching.is_some() || dumped.is_some()).then_some(move |at, event: &Event<'_>| {
+            if let Some(printer) = &watching {
+                printer.step(at, event);
+            }
+            if let Some(dumped) = &dumped {
+                dumped.step(event);
+            }
+        })
     }
 }
 
@@ -135,10 +150,9 @@ fn listen(
     let endpoint = bound.local_endpoint().clone();
     let bound = filtered(bound, access);
     if let Some(path) = &port_file
-        && let Err(why) = port_file::write(path, &endpoint)
+        && let Err(status) = write_port(path, &endpoint)
     {
-        complain(&why);
-        return ExitStatus::LocalFailure;
+        return status;
     }
     // Whoever reads it may rely on it: what is sent from here on is received.
     printer.listening(&endpoint, is_everywhere);
@@ -200,4 +214,12 @@ fn filtered(bound: Bound, access: Access) -> Bound {
         return bound;
     }
     bound.with_filter(move |from| from.socket_addr().is_some_and(|at| access.permits(at.ip())))
+}
+
+fn write_port(path: &Path, endpoint: &Endpoint) -> Result<(), ExitStatus> {
+    port_file::write(path, endpoint).map_err(|error| {
+        let why = describe_error(&error);
+        complain(&format!("cannot write the port to {}: {why}", path.display()));
+        ExitStatus::LocalFailure
+    })
 }

@@ -34,7 +34,7 @@ pub(super) struct Observed {
 /// What the options of one connection are made of, where each has its part of a dump.
 struct Own {
     options: ListenOptions,
-    printer: Arc<Printer>,
+    watching: Option<Arc<Printer>>,
     touched: Option<Touched>,
     dump: Arc<Dump>,
 }
@@ -50,10 +50,10 @@ impl Observed {
         touched: Option<Handle>,
         dump: Option<Arc<Dump>>,
     ) -> Self {
+        let watching = printer.watches().then(|| Arc::clone(printer));
         let touched = touched.map(|handle| Arc::new((handle, AtomicBool::new(false))));
-        let common = observe(options.clone(), printer, touched.clone(), None);
-        let printer = Arc::clone(printer);
-        Self { common, own: dump.map(|dump| Own { options, printer, touched, dump }) }
+        let common = observe(options.clone(), watching.clone(), touched.clone(), None);
+        Self { common, own: dump.map(|dump| Own { options, watching, touched, dump }) }
     }
 
     pub(super) const fn common(&self) -> &ListenOptions {
@@ -63,8 +63,8 @@ impl Observed {
     pub(super) fn options_of(&self, id: u64) -> ListenOptions {
         match &self.own {
             None => self.common.clone(),
-            Some(Own { options, printer, touched, dump }) => {
-                observe(options.clone(), printer, touched.clone(), Some(dump.of(id)))
+            Some(Own { options, watching, touched, dump }) => {
+                observe(options.clone(), watching.clone(), touched.clone(), Some(dump.of(id)))
             }
         }
     }
@@ -72,17 +72,19 @@ impl Observed {
 
 fn observe(
     options: ListenOptions,
-    printer: &Arc<Printer>,
+    watching: Option<Arc<Printer>>,
     touched: Option<Touched>,
-    dumped: Option<dump::Connection>,
+    dump: Option<dump::Connection>,
 ) -> ListenOptions {
-    let observer = dump::observer(printer, dumped);
-    if observer.is_none() && touched.is_none() {
+    if watching.is_none() && touched.is_none() && dump.is_none() {
         return options;
     }
     options.observer(move |at, event| {
-        if let Some(observer) = &observer {
-            observer(at, event);
+        if let Some(printer) = &watching {
+            printer.step(at, event);
+        }
+        if let Some(dump) = &dump {
+            dump.step(event);
         }
         if let (Some((server, told)), Event::Sent { bytes: 1.. } | Event::Received { bytes: 1.. }) =
             (touched.as_deref(), event)

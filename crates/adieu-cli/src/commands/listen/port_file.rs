@@ -1,6 +1,6 @@
 //! The file that tells a script where we listen.
 
-use adieu::{Endpoint, describe_error};
+use adieu::Endpoint;
 use std::path::Path;
 use std::{fs, io};
 
@@ -8,19 +8,7 @@ use std::{fs, io};
 ///
 /// That takes a rename, which is only for nothing and for a regular file. Whatever else stands there (a FIFO, a device, a
 /// symlink) is written into: a rename would replace it.
-///
-/// # Errors
-///
-/// A sentence that names the file.
-pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> Result<(), String> {
-    try_write(path, endpoint).map_err(|error| cannot_write(path, &error))
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!("cannot write the port to {}: {}", path.display(), describe_error(error))
-}
-
-fn try_write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
+pub(crate) fn write(path: &Path, endpoint: &Endpoint) -> io::Result<()> {
     let mut text = match endpoint {
         Endpoint::Tcp { port, .. } | Endpoint::Tls { port, .. } | Endpoint::Udp { port, .. } => {
             port.to_string().into_bytes()
@@ -46,7 +34,8 @@ fn write_into(path: &Path, text: Vec<u8>) -> io::Result<()> {
         let path = path.to_owned();
         std::thread::Builder::new().name("adieu-port".into()).spawn(move || {
             if let Err(error) = fs::write(&path, text) {
-                crate::printer::complain(&cannot_write(&path, &error));
+                let why = adieu::describe_error(&error);
+                crate::printer::complain(&format!("cannot write the port to {}: {why}", path.display()));
             }
         })?;
         return Ok(());

@@ -39,9 +39,13 @@ pub(crate) fn run(plan: &Plan) -> ExitStatus {
         }
     };
     let holds = if plan.keep_open { Holds::Connections } else { Holds::Connection };
-    let dump = match Dump::create(plan.exchange.dump.as_deref(), Role::Listen, holds) {
+    let dump = plan.exchange.dump.as_deref().map(|path| Dump::create(path, Role::Listen, holds));
+    let dump = match dump.transpose() {
         Ok(dump) => dump,
-        Err(status) => return status,
+        Err(error) => {
+            complain(&error);
+            return ExitStatus::LocalFailure;
+        }
     };
     match Server::start(plan, passed, service, &printer, dump.clone()) {
         Ok(server) => Dump::judge(dump.as_deref(), server.run()),

@@ -64,7 +64,9 @@ impl Server {
         let listener = bind(plan, passed, printer)?;
         let endpoint = listener.local_endpoint().clone();
         if let Some(path) = &plan.port_file {
-            port_file::write(path, &endpoint).map_err(|why| fail(&why))?;
+            port_file::write(path, &endpoint).map_err(|e| {
+                fail(&format!("cannot write the port to {}: {}", path.display(), describe_error(&e)))
+            })?;
         }
         let are_typed_to = printer.is_on_terminal()
             && service.reads_stdin()

@@ -2,7 +2,7 @@
 
 use super::introduced::Introduced;
 use super::plan::Work;
-use crate::addresses::{named, tell_addresses};
+use crate::addresses::named;
 use crate::options::exchange::Exchange;
 use crate::os::{self, ExecStatus, Served, command};
 use crate::{dump, stdio};
@@ -93,13 +93,13 @@ impl Service {
             Self::Echo => return Served::Ended(Box::new(adieu::exchange::echo_with(connection, options))),
             Self::Command { line, policy, deadline, running } => {
                 let mut shell = os::shell(line);
-                match told {
-                    Some(Introduced { client, local, proxy }) => {
-                        tell_addresses(&mut shell, Some(client), Some(local));
-                        shell.env("ADIEU_PROXY_PEER", named(proxy.as_ref()).unwrap_or_default());
-                    }
-                    None => {
-                        tell_addresses(&mut shell, connection.peer_address(), connection.local_address());
+                if let Some(told) = told {
+                    for (name, address) in [
+                        ("ADIEU_PEER", Some(&told.client)),
+                        ("ADIEU_LOCAL", Some(&told.local)),
+                        ("ADIEU_PROXY_PEER", told.proxy.as_ref()),
+                    ] {
+                        shell.env(name, named(address).unwrap_or_default());
                     }
                 }
                 return command::serve(connection, options, shell, *policy, *deadline, stop, running);

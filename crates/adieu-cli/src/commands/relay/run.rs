@@ -79,9 +79,9 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         Err(error) => return failed(&format!("cannot wait for signals: {}", describe_error(&error))),
     };
     if let (Some(path), Some(endpoint)) = (&port_file, endpoints.first())
-        && let Err(why) = port_file::write(path, endpoint)
+        && let Err(error) = port_file::write(path, endpoint)
     {
-        return failed(&why);
+        return failed(&format!("cannot write the port to {}: {}", path.display(), describe_error(&error)));
     }
     for (endpoint, described) in endpoints.iter().zip(&relays) {
         printer.listening(endpoint, described.is_everywhere);

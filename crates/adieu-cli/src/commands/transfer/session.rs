@@ -123,7 +123,13 @@ impl Session {
     pub(crate) fn announce(&self, endpoint: &Endpoint, options: &str) -> Result<(), ExitStatus> {
         let plan = &self.plan;
         if let Some(path) = &plan.port_file {
-            port_file::write(path, endpoint).map_err(|why| self.local_failure(&why))?;
+            port_file::write(path, endpoint).map_err(|e| {
+                self.local_failure(&format!(
+                    "cannot write the port to {}: {}",
+                    path.display(),
+                    describe_error(&e)
+                ))
+            })?;
         }
         self.printer.listening(endpoint, plan.is_everywhere);
         if let Some(fingerprint) = &plan.fingerprint {

@@ -6,6 +6,7 @@
 //! EOF. Should we be killed ourselves, the guard does that.
 
 use super::guard::{Guard, Guarded};
+use crate::addresses::named;
 use crate::os::{ExecStatus, Served};
 use adieu::exchange::{ExchangeOptions, Input, Output};
 use adieu::{CommandEnd, Connection, Interrupt, LocalEnd};
@@ -31,6 +32,14 @@ pub(crate) fn serve(
     running: &Running,
 ) -> Served {
     let until = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+    for (name, address) in
+        [("ADIEU_PEER", connection.peer_address()), ("ADIEU_LOCAL", connection.local_address())]
+    {
+        // A proxy may have told others.
+        if command.get_envs().all(|(known, _)| known != name) {
+            command.env(name, named(address).unwrap_or_default());
+        }
+    }
     command
         // Its own group, so that a pipeline is stopped as a whole.
         .process_group(0);

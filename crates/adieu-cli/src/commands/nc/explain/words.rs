@@ -247,8 +247,7 @@ fn without_keywords<'a, 'b>(part: &'b [&'a Token]) -> (Vec<&'a str>, &'b [&'a To
 
 const KEYWORDS: [&str; 10] = ["until", "while", "!", "if", "elif", "do", "then", "else", "{", "("];
 
-/// The limit of `timeout`, if that is among the words: a number of seconds, or of what the letter behind it says (s, m, h, d).
-/// timeout(1).
+/// The limit of `timeout`, if that is among the words.
 fn timeout_in(part: &[&Token]) -> Option<Duration> {
     let mut words = part.iter().filter_map(|token| match token {
         Token::Word(word) => Some(word.as_str()),

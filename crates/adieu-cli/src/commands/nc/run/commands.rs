@@ -7,7 +7,6 @@ use super::super::flavour::Flavour;
 use super::super::plan::{Exec, Transport};
 use super::hosts;
 use super::session::{Done, Run};
-use crate::addresses::tell_addresses;
 use crate::os::{ExecStatus, Served, command};
 use adieu::exchange::ExchangeOptions;
 use adieu::{Connection, NeverConnected};
@@ -61,7 +60,6 @@ fn command_of(run: &Run, connection: &Connection, exec: &Exec) -> Command {
             command
         }
     };
-    tell_addresses(&mut command, connection.peer_address(), connection.local_address());
     command.envs(variables(run, connection));
     command
 }

@@ -35,25 +35,25 @@ pub(super) fn run(run: &Run) -> Done {
         Ok(options) => options,
         Err(why) => return run.refuse(&why),
     };
-    let bound = match &run.plan.mode {
-        Mode::ListenUnix { path } => bind_unix(run, path, &options).map(|listener| (listener, None)),
+    let listener = match &run.plan.mode {
+        Mode::ListenUnix { path } => bind_unix(run, path, &options),
         Mode::Listen { host, port, .. } => {
             let bind_to = |endpoint: &Endpoint| Listener::bind(endpoint, &options);
             bind(run, host.as_deref(), port.unwrap_or(0), bind_to).map(|(listener, mut address)| {
                 address.set_port(hosts::port(listener.local_endpoint()).unwrap_or(address.port()));
                 say_listening(run, address);
-                (listener, Some(address))
+                listener
             })
         }
         Mode::Connect { .. } | Mode::ConnectUnix { .. } => unreachable!("it is a plan that listens"),
     };
-    let (listener, address) = match bound {
-        Ok(bound) => bound,
+    let listener = match listener {
+        Ok(listener) => listener,
         Err(done) => return done,
     };
     tell_tests_of_listening(&run.plan);
     match &run.plan.exec {
-        _ if !run.plan.keep_listening => serve(run, listener, address),
+        _ if !run.plan.keep_listening => serve(run, listener),
         Some(exec) => {
             let running = command::Running::guarded();
             serve_all(run, &listener, &|connection| {
@@ -61,7 +61,7 @@ pub(super) fn run(run: &Run) -> Done {
             })
         }
         None if run.plan.flavour == Flavour::Ncat => serve_crowd(run, listener, &options),
-        None => serve(run, listener, address),
+        None => serve(run, listener),
     }
 }
 
@@ -214,12 +214,19 @@ pub(super) fn say_listening(run: &Run, address: SocketAddr) {
     }
 }
 
+/// Where it listens, if that is an address: as it was asked for, with the port that it has.
+fn address_of(run: &Run, listener: &Listener) -> Option<SocketAddr> {
+    let Mode::Listen { host, .. } = &run.plan.mode else { return None };
+    let port = hosts::port(listener.local_endpoint())?;
+    addresses(run, host.as_deref(), port).ok()?.first().copied()
+}
+
 fn takes_both(plan: &Plan) -> bool {
     plan.family == Family::Any && matches!(&plan.mode, Mode::Listen { host: None, .. })
 }
 
-/// Serves clients, one at a time. `address`: where it listens, if that is no Unix socket.
-fn serve(run: &Run, listener: Listener, address: Option<SocketAddr>) -> Done {
+/// Serves clients, one at a time.
+fn serve(run: &Run, listener: Listener) -> Done {
     let mut listener = Some(listener);
     loop {
         let Some(open) = &listener else { return Done::GOOD };
@@ -250,7 +257,10 @@ fn serve(run: &Run, listener: Listener, address: Option<SocketAddr>) -> Done {
             Done::Exit(_) => {
                 if run.plan.flavour == Flavour::OpenBsd {
                     // The original makes a new socket for each client, and says so.
-                    address.inspect(|at| say_listening(run, *at));
+                    listener
+                        .as_ref()
+                        .and_then(|open| address_of(run, open))
+                        .inspect(|at| say_listening(run, *at));
                 }
             }
         }
