@@ -50,6 +50,7 @@ mod stuck;
 mod tls_through_proxies;
 mod transfer;
 mod transfer_choice;
+mod transfer_harm;
 mod transfer_keep_open;
 mod transfer_plain;
 mod transfer_relays;

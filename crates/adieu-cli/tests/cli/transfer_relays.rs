@@ -1,6 +1,7 @@
 //! `send` and `receive` through relays that know no half-close: a receipt comes, whoever connected.
 
-use crate::transfer::{Harm, Scene, proxy, send, start};
+use crate::transfer::{Scene, send, start};
+use crate::transfer_harm::{Harm, proxy};
 use crate::transfer_waits::{ended, spawn};
 use crate::{BOUND, adieu};
 use adieu_testkit::places;

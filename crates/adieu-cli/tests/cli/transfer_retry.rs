@@ -1,6 +1,7 @@
 //! `send` and `receive` that try again: when, for how long, and what they say in the end.
 
-use crate::transfer::{Harm, Listening, Scene, checked, proxies, proxy, send};
+use crate::transfer::{Listening, Scene, checked, send};
+use crate::transfer_harm::{Harm, proxies, proxy};
 use crate::transfer_waits::{ended, spawn};
 use crate::{BOUND, adieu, refusing, signal};
 use adieu_testkit::places;

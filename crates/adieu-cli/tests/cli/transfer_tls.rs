@@ -1,6 +1,7 @@
 //! `send` and `receive` over TLS and through proxies.
 
-use crate::transfer::{Harm, Scene, checked, proxy, send, start};
+use crate::transfer::{Scene, checked, send, start};
+use crate::transfer_harm::{Harm, proxy};
 use crate::{ADIEU, adieu, text};
 use adieu_testkit::places;
 use adieu_testkit::tls::authority::Authority;
