@@ -45,6 +45,8 @@ pub struct Connection {
     owes: bool,
     /// The program says when to close; until then an ended connection stays open.
     held: bool,
+    /// Nothing more of what the peer sends is taken.
+    has_enough: bool,
     /// Octets that were sent before the connection was given to us and not acknowledged then.
     sent_before: u64,
     counts: Counts,
@@ -79,6 +81,7 @@ impl Connection {
             end_held_until: None,
             owes: false,
             held: false,
+            has_enough: false,
             sent_before: 0,
             counts: Counts::default(),
             milestones: Milestones::default(),
@@ -213,6 +216,13 @@ impl Connection {
         if fault.call == Call::Receive && self.is_receiving() {
             self.receive = ReceiveHalf::Failed;
         }
+        self.conclude(now);
+    }
+
+    /// The program takes nothing more of what the peer sends. So a fault, known already or told later, ends the connection without
+    /// what came before it.
+    pub fn handle_enough(&mut self, now: Time) {
+        self.has_enough = true;
         self.conclude(now);
     }
 

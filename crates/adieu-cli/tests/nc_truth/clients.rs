@@ -272,6 +272,41 @@ fn w_ends_after_so_many_receives_whatever_is_open() {
     assert_eq!(serving.join().expect("it has served"), "");
 }
 
+/// Its end meets nobody who receives: only the socket's error tells that the peer has reset the connection.
+#[test]
+fn a_reset_after_the_last_receive_of_w_is_told() {
+    let ask = || {
+        let (port, serving) = server(|mut stream| {
+            until_readable(&stream);
+            // With the request unread, the close resets.
+            stream.write_all(b"answer\n").expect("it receives");
+        });
+        let mut command = nc("nc", &["-W1", "127.0.0.1", &port]);
+        command.stdin(Stdio::piped());
+        let mut child = start(command);
+        let mut stdin = child.stdin.take().expect("it is a pipe");
+        stdin.write_all(b"request\n").expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        drop(stdin);
+        serving.join().expect("it has served");
+        assert_eq!(stdout(&output), "answer\n");
+        output
+    };
+    // A server that gets no turn on the processor after its answer resets a connection that is over.
+    let is_told = (0..5).any(|_| {
+        let output = ask();
+        let is_told = output.status.code() == Some(1);
+        assert_ends(&output, is_told.into(), if is_told { "reset by the peer while " } else { "" });
+        is_told
+    });
+    assert!(is_told);
+}
+
+/// Waits until something has come, and leaves it there.
+fn until_readable(stream: &TcpStream) {
+    assert!(stream.peek(&mut [0; 1]).expect("something comes") > 0);
+}
+
 #[test]
 fn openbsds_v_tells_of_tls_and_of_the_certificate() {
     let address = own_address();

@@ -179,7 +179,7 @@ impl Connection {
             return;
         };
         // Whatever came before the fault is still to be received and handed on. A look that is due comes first.
-        let is_all_known = self.receive != ReceiveHalf::Open && self.flushed();
+        let is_all_known = (self.has_enough || self.receive != ReceiveHalf::Open) && self.flushed();
         if (is_all_known || self.is_leaving()) && !self.sample_due {
             self.decide(now, self.ending_of(fault));
         }
