@@ -8,7 +8,7 @@ use crate::front::Front;
 use crate::open::Roll;
 use crate::routes::{NamePattern, Route, Routes};
 use crate::shutdown::Shutdown;
-use crate::upstream::{HealthChange, Upstream, UpstreamError, Upstreams};
+use crate::upstream::{HealthChange, Itself, Upstream, UpstreamError, Upstreams};
 use adieu::{
     Endpoint, Interrupt, ListenCause, ListenError, ListenOptions, Listener, RelayOptions, ResolveError,
     Signal,
@@ -179,7 +179,7 @@ impl Slot {
         config.check()?;
         let (listen, grace) = (config.listen.clone(), config.grace);
         let listener = Self::listener(&config)?;
-        let serving = Serving::new(config, service, None);
+        let serving = Serving::new(config, listener.local_endpoint(), service, None);
         Ok(Self {
             listen,
             grace,
@@ -209,9 +209,14 @@ impl Slot {
 }
 
 impl Serving {
-    /// Of a configuration that was checked. `before`: what it replaces, which counted those who are inside, and knows how the upstreams
+    /// Of a configuration that was checked. `listens`: where, with the port that the system chose. `before`: what it replaces, which counted those who are inside, and knows how the upstreams
     /// are.
-    pub(crate) fn new(config: RelayConfig, service: &Service, before: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        config: RelayConfig,
+        listens: &Endpoint,
+        service: &Service,
+        before: Option<&Self>,
+    ) -> Self {
         let RelayConfig {
             name,
             listen: _,
@@ -233,8 +238,10 @@ impl Serving {
             let options = upstream.options.clone().interrupt(&service.abort);
             upstream.options(options)
         };
+        let itself = Itself::listening_at(listens);
         let group = |upstreams: Vec<Upstream>, before| {
-            Upstreams::new(upstreams.into_iter().map(with_interrupt).collect(), balance, health, before)
+            let upstreams = upstreams.into_iter().map(with_interrupt).collect();
+            Upstreams::new(upstreams, itself, balance, health, before)
         };
         let Routes { all, timeout } = routes;
         let of_route = |Route { pattern, upstreams }: Route| {

@@ -55,6 +55,11 @@ impl Routes {
         }
         self
     }
+
+    /// The route of a client that asks for this name, in lower case. `None`: there is none for it.
+    pub fn best(&self, name: &str) -> Option<&Route> {
+        best(self.all.iter().map(|route| &route.pattern), name).and_then(|place| self.all.get(place))
+    }
 }
 
 impl Default for Routes {

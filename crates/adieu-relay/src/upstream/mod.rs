@@ -6,12 +6,14 @@
 
 mod balance;
 mod health;
+mod itself;
 mod names;
 mod table;
 
 pub use balance::Balance;
 pub use health::Health;
 pub(crate) use health::HealthChange;
+pub(crate) use itself::Itself;
 pub(crate) use table::Tried;
 
 use adieu::tokio::{Connection, connect};
@@ -53,6 +55,9 @@ impl Upstream {
 pub(crate) struct Upstreams {
     all: Vec<Upstream>,
     names: Vec<Option<Arc<Name>>>,
+    /// Where the relay listens itself, and which of the upstreams have this address.
+    itself: Itself,
+    is_itself: Vec<bool>,
     balance: Balance,
     table: Mutex<Table>,
 }
@@ -67,6 +72,9 @@ pub enum UpstreamError {
     /// No connection could be made.
     #[error("{0}")]
     Connect(#[source] ConnectError),
+    /// It is the relay itself, by all the addresses that are known of it. None was connected to.
+    #[error("{0} leads back to where this relay listens")]
+    Itself(Endpoint),
 }
 
 /// How an upstream is.
@@ -84,8 +92,15 @@ pub struct UpstreamState {
 }
 
 impl Upstreams {
-    /// These upstreams, all of them up; or as they were in the place of `before`, if they were there.
-    pub(crate) fn new(all: Vec<Upstream>, balance: Balance, health: Health, before: Option<&Self>) -> Self {
+    /// These upstreams, all of them up; or as they were in the place of `before`, if they were there. None is connected to where the
+    /// relay listens itself.
+    pub(crate) fn new(
+        all: Vec<Upstream>,
+        itself: Itself,
+        balance: Balance,
+        health: Health,
+        before: Option<&Self>,
+    ) -> Self {
         let shown: Vec<String> = all.iter().map(|one| one.endpoint.to_string()).collect();
         let mut table = Table::new(balance, health, shown.iter().map(String::as_str));
         if let Some(before) = before {
@@ -97,7 +112,8 @@ impl Upstreams {
             Some(known.map_or_else(|| Arc::new(name), Arc::clone))
         };
         let names = all.iter().map(|one| name_of(&one.endpoint)).collect();
-        Self { all, names, balance, table: Mutex::new(table) }
+        let is_itself = all.iter().map(|one| itself.is_at_endpoint(&one.endpoint)).collect();
+        Self { all, names, itself, is_itself, balance, table: Mutex::new(table) }
     }
 
     /// Whether there are none.
@@ -176,11 +192,20 @@ impl<'a> Picked<'a> {
     }
 
     async fn try_to_connect(&self, options: &ConnectOptions) -> Result<Connection, UpstreamError> {
+        let Upstreams { names, itself, is_itself, .. } = self.upstreams;
         let endpoint = &self.upstream().endpoint;
-        let addresses = match &self.upstreams.names[self.number] {
+        let addresses = match &names[self.number] {
+            None if is_itself[self.number] => return Err(UpstreamError::Itself(endpoint.clone())),
             None => None,
             Some(name) => name.addresses(self.client).await.transpose().map_err(UpstreamError::Resolve)?,
         };
+        let addresses = addresses.map(|mut all| {
+            all.retain(|address| !itself.is_at(address));
+            all
+        });
+        if addresses.as_ref().is_some_and(Vec::is_empty) {
+            return Err(UpstreamError::Itself(endpoint.clone()));
+        }
         let connected = match addresses {
             None => connect(endpoint, options).await,
             Some(addresses) => connect(endpoint, &options.clone().addresses(addresses)).await,
@@ -215,10 +240,10 @@ impl Drop for Picked<'_> {
 }
 
 impl UpstreamError {
-    /// The report of the connection that there is not. `None`: its name has no address, so none was begun.
+    /// The report of the connection that there is not. `None`: its name has no address, or it is the relay itself, so none was begun.
     pub fn report(&self) -> Option<&Report> {
         match self {
-            Self::Resolve(_) => None,
+            Self::Resolve(_) | Self::Itself(_) => None,
             Self::Connect(error) => Some(error.report()),
         }
     }
@@ -241,6 +266,7 @@ impl UpstreamError {
     /// Whether it is the upstream's fault. Our own system may have had no descriptors or ports left, or we were interrupted.
     pub fn is_of_upstream(&self) -> bool {
         match self {
+            Self::Itself(_) => true,
             Self::Resolve(error) => is_of_the_name(error),
             Self::Connect(error) => is_of_the_peer(error.cause()),
         }
