@@ -4,21 +4,23 @@
 
 use super::arguments::Args;
 use super::config_file::{self, ConfigFile, Table, Wrong};
-use super::service_manager;
+use super::{service_manager, together};
 use crate::no_plan::NoPlan;
 use crate::options::access::{Access, NOT_OF_A_NETWORK};
 use crate::options::reporting::{Kind, Reports};
 use crate::options::{connecting_endpoint, listening_or_passed_endpoint};
 use adieu::tls::{Fingerprint, ServerConfig};
-use adieu::{Address, ConnectOptions, Endpoint, Limits, ListenOptions, RelayOptions, SocketOptions};
+use adieu::{
+    Address, ConnectOptions, Endpoint, IpVersion, Limits, ListenOptions, RelayOptions, SocketOptions,
+};
 use adieu_relay::{Admission, RelayConfig, Routes, Upstream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) struct Plan {
     pub(super) relays: Vec<Described>,
-    /// The file that describes them, to be read anew.
-    pub(super) file: Option<File>,
+    /// What describes them, to be read anew.
+    pub(super) origin: Origin,
     pub(super) reports: Reports,
     /// Where a line for each connection is appended.
     pub(super) log: Option<PathBuf>,
@@ -27,6 +29,13 @@ pub(crate) struct Plan {
     pub(super) port_file: Option<PathBuf>,
     /// Nothing is to be done.
     pub(super) is_check: bool,
+}
+
+/// What describes the relays.
+pub(super) enum Origin {
+    File(File),
+    /// The command line. The files that it names may change.
+    CommandLine(Box<Args>),
 }
 
 /// A file that describes relays, and what it said of the process as a whole, which only a start can heed.
@@ -45,14 +54,20 @@ pub(super) struct Described {
     access: Access,
     /// Of a certificate that nobody can know yet.
     pub(super) fingerprint: Option<Fingerprint>,
+    /// The one version of IP that its sockets are of.
+    pub(super) version: Option<IpVersion>,
+    /// Others may listen on its port (SO_REUSEPORT).
+    pub(super) shares_port: bool,
+    /// Where it stands in the file.
+    pub(super) line: Option<usize>,
 }
 
 impl Plan {
-    pub(crate) fn new(args: &Args) -> Result<Self, NoPlan> {
+    pub(crate) fn new(args: Args) -> Result<Self, NoPlan> {
         let (mut log, mut metrics) = (args.log.clone(), args.metrics.clone());
         let mut file = None;
         let relays = match &args.config {
-            None => vec![Described::new(args)?],
+            None => alone(Described::new(&args)?)?,
             Some(path) => {
                 if let Some(option) = config_file::option_of_a_relay(std::env::args_os()) {
                     return Err(NoPlan::refused(format!(
@@ -71,17 +86,24 @@ impl Plan {
         {
             return Err(NoPlan::refused("--log and --report-file are the same file"));
         }
+        let metrics = metrics.as_deref().map(metrics_endpoint).transpose()?;
+        if let Some(at) = &metrics
+            && let Some(relay) = together::relay_at(at, &relays)
+        {
+            let whose = relays[relay].line.map_or_else(|| "the relay".to_owned(), relay_of_line);
+            return Err(NoPlan::refused(format!("metrics cannot be served on {at}: {whose} listens there")));
+        }
         if args.port_file.is_some() && relays.len() != 1 {
             return Err(NoPlan::refused("--port-file has room for one relay's port"));
         }
         Ok(Self {
             relays,
-            file,
             reports: args.reporting.plan(Kind::Service),
             log,
-            metrics: metrics.as_deref().map(metrics_endpoint).transpose()?,
+            metrics,
             port_file: args.port_file.clone(),
             is_check: args.check,
+            origin: file.map_or_else(|| Origin::CommandLine(Box::new(args)), Origin::File),
         })
     }
 }
@@ -110,38 +132,54 @@ impl DescribedInFile {
             whys: wrong.iter().map(|wrong| format!("{}: {wrong}", path.display())).collect(),
         };
         let ConfigFile { log, metrics, relays: tables } = ConfigFile::parse(&text).map_err(all)?;
-        let mut relays: Vec<(usize, Described)> = Vec::new();
+        let mut relays: Vec<Described> = Vec::new();
         let mut wrong = Vec::new();
         for Table { line, args } in tables {
             match Described::new(&args) {
-                Ok(described) => {
-                    if let Some((first, _)) = relays.iter().find(|(_, other)| described.collides_with(other))
-                    {
-                        let what =
-                            format!("it listens where the relay of line {first} does, or has its name");
-                        wrong.push(Wrong { line, what });
-                    }
-                    relays.push((line, described));
-                }
+                Ok(described) => relays.push(Described { line: Some(line), ..described }),
                 Err(NoPlan::Refused { why, .. } | NoPlan::Failed { why }) => {
                     wrong.push(Wrong { line, what: why });
                 }
                 Err(other) => return Err(other),
             }
         }
-        let relays = relays.into_iter().map(|(_, described)| described).collect();
+        let line_of = |relay: usize| relays[relay].line.unwrap_or_default();
+        for found in together::wrong(&relays, &|relay| relay_of_line(line_of(relay))) {
+            wrong.push(Wrong { line: line_of(found.relay), what: found.what });
+        }
+        wrong.sort();
         if wrong.is_empty() { Ok(Self { log, metrics, relays }) } else { Err(all(wrong)) }
     }
 }
 
-impl Described {
-    /// Whether there cannot be both: they would have the same socket, or the same name in the log.
-    fn collides_with(&self, other: &Self) -> bool {
-        let is_any_port =
-            matches!(self.config.listen, Endpoint::Tcp { port: 0, .. } | Endpoint::Tls { port: 0, .. });
-        (self.config.listen == other.config.listen && !is_any_port) || self.config.name == other.config.name
+/// The relay of a command line as the files that it names have it now, and these files. `None`: there is nothing to be read anew.
+pub(super) fn again(args: &Args) -> Option<Result<(Described, Vec<&Path>), NoPlan>> {
+    let files: Vec<&Path> = args.tls.files().collect();
+    if files.is_empty() {
+        return None;
     }
+    let described = Described::new(args);
+    // A certificate that is made for the run stays that of the run.
+    if described.as_ref().is_ok_and(|described| described.fingerprint.is_some()) {
+        return None;
+    }
+    Some(described.map(|described| (described, files)))
+}
 
+fn relay_of_line(line: usize) -> String {
+    format!("the relay of line {line}")
+}
+
+/// The one relay of a command line, unless it is at odds with itself.
+fn alone(described: Described) -> Result<Vec<Described>, NoPlan> {
+    let relays = vec![described];
+    match together::wrong(&relays, &|_| "this relay".to_owned()).pop() {
+        Some(found) => Err(NoPlan::refused(found.what)),
+        None => Ok(relays),
+    }
+}
+
+impl Described {
     /// Whether its clients come from networks as far as it has to know, where it listens in truth.
     pub(super) fn is_suited_to(&self, endpoint: &Endpoint) -> bool {
         self.access.is_suited(endpoint, self.config.accept_proxy.is_some())
@@ -209,7 +247,8 @@ impl Described {
         }
         config.grace = args.grace.limit().unwrap_or(Duration::MAX);
         config.kept_as = service_manager::kept_as(&config.listen);
-        Ok(Self { config, is_everywhere, access, fingerprint })
+        let (version, shares_port) = (args.socket.version(), args.reuse_port);
+        Ok(Self { config, is_everywhere, access, fingerprint, version, shares_port, line: None })
     }
 }
 
