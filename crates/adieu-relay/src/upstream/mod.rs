@@ -252,6 +252,7 @@ impl UpstreamError {
     pub fn is_for_want_of_resources(&self) -> bool {
         let is_of = |attempt: &adieu::Attempt| matches!(attempt.error, AttemptError::Exhausted(_));
         match self {
+            Self::Itself(_) => false,
             Self::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
             Self::Connect(error) => match error.cause() {
                 ConnectCause::Resolve(error) => matches!(error, ResolveError::Exhausted(_)),
