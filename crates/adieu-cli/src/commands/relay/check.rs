@@ -20,7 +20,9 @@ pub(super) fn run(plan: &Plan) -> ExitStatus {
         answer(&format!("{} relay{s}, and nothing is wrong", plan.relays.len()));
         return ExitStatus::Success;
     }
-    wrong.iter().for_each(|what| complain(what));
+    for what in &wrong {
+        complain(what);
+    }
     ExitStatus::Usage
 }
 

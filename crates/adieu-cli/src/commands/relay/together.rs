@@ -328,9 +328,10 @@ impl Hosts {
                 if ip.is_ipv4() { *v4 } else { *v6 }
             }
             (Self::One(a), Self::One(b)) => a == b,
-            (Self::Localhost, Self::Localhost) => true,
-            // A name may have other addresses.
-            (Self::Every { v4: true, v6: true }, _) | (_, Self::Every { v4: true, v6: true }) => true,
+            // Whatever the addresses of a name are; of another name they may be others.
+            (Self::Every { v4: true, v6: true }, _)
+            | (_, Self::Every { v4: true, v6: true })
+            | (Self::Localhost, Self::Localhost) => true,
             (Self::Named(a), Self::Named(b)) => a == b,
             _ => false,
         }
