@@ -7,6 +7,7 @@ use adieu::{
     Ending, Endpoint, ErrorMeaning, ListenCause, ListenError, LocalEnd, Missing, PassedSocketError, Report,
     Role, Setting, Side, Timer,
 };
+use adieu_relay::{Closed, RelaySide};
 use adieu_transfer::Advice;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -85,6 +86,32 @@ pub(crate) fn for_report(report: &Report) -> Option<&'static str> {
         Ending::TimedOut { timer: Timer::Connect } => Some(for_connect_timeout(report)),
         Ending::TimedOut { timer: Timer::Idle } => Some("raise --idle-timeout if the peer may take longer"),
         Ending::LocalFailure { end } => for_local_failure(end, meaning(report)?),
+        _ => None,
+    }
+}
+
+/// For a connection of a relay.
+pub(crate) fn for_relayed(closed: &Closed) -> Option<&'static str> {
+    if !closed.faults.is_empty() {
+        // It was asked for.
+        return None;
+    }
+    let side = closed.cut_at()?;
+    let report = match side {
+        RelaySide::Client => closed.client_report(),
+        RelaySide::Upstream => closed.upstream_report()?,
+    };
+    let is_unannounced = report.tls_close_notify_received == Some(false)
+        && report.tls_alert.is_none()
+        && report.error.is_none();
+    match (report.ending(), side) {
+        (Ending::Truncated, RelaySide::Upstream) if is_unannounced => Some(
+            "the upstream ends TLS without close_notify, as nginx does: if the bytes say themselves where they end, as in HTTP, --tls-eof framed takes this for an end",
+        ),
+        (Ending::Truncated, RelaySide::Client) if is_unannounced => Some(
+            "the client ends TLS without close_notify: if the bytes say themselves where they end, as in HTTP, --tls-eof framed takes this for an end",
+        ),
+        (Ending::NoConnection, RelaySide::Upstream) if report.tls_failure.is_none() => for_report(report),
         _ => None,
     }
 }

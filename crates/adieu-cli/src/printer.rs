@@ -317,8 +317,14 @@ impl Printer {
         }
     }
 
-    /// Reports a connection of a relay: `json` where that is the format, else `text`.
-    pub(crate) fn relayed(&self, json: impl Fn() -> String, text: impl Fn() -> String, is_good: bool) {
+    /// Reports a connection of a relay: `json` where that is the format, else `text`. A person on stderr is given the hint too.
+    pub(crate) fn relayed(
+        &self,
+        json: impl Fn() -> String,
+        text: impl Fn() -> String,
+        hint: impl FnOnce() -> Option<&'static str>,
+        is_good: bool,
+    ) {
         if self.format == ReportFormat::None {
             return;
         }
@@ -333,6 +339,9 @@ impl Printer {
             said::json_line(&json());
         } else if !(self.quiet && is_good) {
             said::text(if is_good { Style::Plain } else { Style::Bad }, &text());
+            if let Some(hint) = hint() {
+                said::hint(hint);
+            }
         }
     }
 

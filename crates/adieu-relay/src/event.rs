@@ -7,8 +7,9 @@ use crate::upstream::UpstreamError;
 use adieu::faults::Injected;
 use adieu::{
     Address, ConnectCause, Context, Direction, DirectionEnd, Ending, Endpoint, ListenError, RelayReport,
-    Report, ResolveError, Side, Timer,
+    Report, ResolveError, Setting, Side, Timer,
 };
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -411,20 +412,36 @@ fn has_reset(client: &Report) -> bool {
 /// One sentence: how it ended and on which side, then what became of each direction.
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.outcome {
-            Outcome::Relayed(report) => self.tell_relayed(f, report),
-            Outcome::NotJoined { client, why } => tell_not_joined(f, client, why),
-        }
+        self.tell(f, &Setting::name)
     }
 }
 
+/// What the reader calls a setting.
+type Called<'a> = &'a dyn Fn(Setting) -> &'static str;
+
 impl Closed {
-    fn tell_relayed(&self, f: &mut fmt::Formatter<'_>, report: &RelayReport) -> fmt::Result {
+    /// The sentence that it is displayed as, with the settings in it called as the reader knows them: a command line calls them by its
+    /// options.
+    pub fn sentence(&self, name: impl Fn(Setting) -> &'static str) -> String {
+        let mut sentence = String::new();
+        // A string takes everything.
+        let _ = self.tell(&mut sentence, &name);
+        sentence
+    }
+
+    fn tell(&self, f: &mut dyn fmt::Write, name: Called<'_>) -> fmt::Result {
+        match &self.outcome {
+            Outcome::Relayed(report) => self.tell_relayed(f, report, name),
+            Outcome::NotJoined { client, why } => tell_not_joined(f, client, why, name),
+        }
+    }
+
+    fn tell_relayed(&self, f: &mut dyn fmt::Write, report: &RelayReport, name: Called<'_>) -> fmt::Result {
         match self.cut_at() {
             None if self.is_falsified() => f.write_str("cut on purpose")?,
             None => f.write_str("graceful")?,
-            Some(RelaySide::Client) => write!(f, "client side: {}", report.a)?,
-            Some(RelaySide::Upstream) => write!(f, "upstream side: {}", report.b)?,
+            Some(RelaySide::Client) => write!(f, "client side: {}", called(&report.a, name))?,
+            Some(RelaySide::Upstream) => write!(f, "upstream side: {}", called(&report.b, name))?,
         }
         let separator = if self.cut_at().is_none() { ':' } else { ';' };
         let up = Way { direction: &report.a_to_b, source: RelaySide::Client, sink: RelaySide::Upstream };
@@ -433,7 +450,17 @@ impl Closed {
     }
 }
 
-fn tell_not_joined(f: &mut fmt::Formatter<'_>, client: &Report, why: &NoPair) -> fmt::Result {
+/// A report with the settings in its sentence called so.
+fn called<'a>(report: &'a Report, name: Called<'_>) -> Cow<'a, Report> {
+    if report.error.as_ref().is_none_or(|error| error.words.settings().next().is_none()) {
+        return Cow::Borrowed(report);
+    }
+    let mut report = report.clone();
+    report.call_settings(name);
+    Cow::Owned(report)
+}
+
+fn tell_not_joined(f: &mut dyn fmt::Write, client: &Report, why: &NoPair, name: Called<'_>) -> fmt::Result {
     let tried = match why {
         NoPair::NoUpstream(tried) | NoPair::ClientCut(tried) => {
             f.write_str(match why {
@@ -442,16 +469,16 @@ fn tell_not_joined(f: &mut fmt::Formatter<'_>, client: &Report, why: &NoPair) ->
                 _ => "no connection to an upstream, so the client was reset",
             })?;
             if matches!(why, NoPair::ClientCut(_)) && !has_reset(client) {
-                write!(f, ": client side: {client}")?;
+                write!(f, ": client side: {}", called(client, name))?;
             }
             tried
         }
         NoPair::NoHeader(why) => return write!(f, "the client was reset: {why}"),
         NoPair::NoRoute(why) => return write!(f, "the client was reset: {why}"),
         NoPair::TurnedAway(why) => return write!(f, "the client was turned away: {why}"),
-        NoPair::Handshake => return write!(f, "client side: {client}"),
+        NoPair::Handshake => return write!(f, "client side: {}", called(client, name)),
     };
-    tried.iter().try_for_each(|(_, error)| write!(f, "; {error}"))
+    tried.iter().try_for_each(|(_, error)| write!(f, "; {}", error.sentence(name)))
 }
 
 /// A direction, with the names of its two ends.

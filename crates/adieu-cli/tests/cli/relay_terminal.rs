@@ -236,3 +236,72 @@ fn sighup_reads_the_certificates_of_the_command_line_anew() {
     relay.line_with("the certificates stay as they are");
     assert_eq!(ask("new.test"), b"word");
 }
+
+#[test]
+fn words_of_other_forwarders_are_answered_with_what_says_the_same() {
+    let to = "192.0.2.10:80";
+    for (words, hint) in [
+        (&["-p", "8000", to][..], "an endpoint has no option: first where it listens"),
+        (&["-l", "8000", to], "an endpoint has no option"),
+        (&["-L", "8000:192.0.2.10:80"], "an endpoint has no option"),
+        (&[":8000", to, "--tls"], "write tls:// before"),
+        (&[":8000", to, "--timeout", "3s"], "--connect-timeout bounds connecting"),
+        (&[":8000", to, "--maxconn", "3"], "--max-connections bounds"),
+        (&[":8000", to, "--bind", "x"], "an endpoint has no option"),
+        (&[":8000", to, "--idletimeout", "3s"], "'--idle-timeout'"),
+        (&["TCP-LISTEN:8000,fork", "TCP:192.0.2.10:80"], "hint: write :8000"),
+        (&[":8000", "TCP:192.0.2.10:80"], "hint: write 192.0.2.10:80"),
+        (&["8000:192.0.2.10:80"], "hint: write 127.0.0.1:8000 192.0.2.10:80"),
+        (&["bind", ":80", to], "leave the word out"),
+        (&["*:80", to], "to listen on every address"),
+        (
+            &[":8000", "http://192.0.2.10"],
+            "hint: a relay carries bytes, whatever they mean: write 192.0.2.10:80",
+        ),
+        (&[":8000", "udp://192.0.2.10:80"], "a relay carries TCP, TLS and Unix sockets"),
+        (&["udp://:8000", to], "a relay carries TCP, TLS and Unix sockets"),
+        (&[":8000", "quic://192.0.2.10:80"], "a relay carries TCP, TLS and Unix sockets"),
+    ] {
+        let output = run(&[&["relay"], words].concat(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains(hint), "{words:?}: {said}");
+        assert!(!said.contains("udp://host") && !said.contains("adieu nc"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn the_line_of_a_connection_names_options_and_a_hint_is_given_once() {
+    let upstream = crate::Server::start(&["--echo", "--keep-open", "--report", "none"]);
+    let words = ["relay", "tls://127.0.0.1:0", &upstream.address, "--self-signed", "--fault", "tls-cut@down"];
+    let mut cutting = crate::Server::of_with(
+        &mut crate::adieu(&words),
+        std::process::Stdio::null(),
+        std::process::Stdio::null(),
+    );
+    cutting.line_with("sha256:");
+    let relay = |option: &[&str]| {
+        crate::Server::of(crate::adieu(&["relay", "127.0.0.1:0", &cutting.address]).args(option))
+    };
+    let ask = |address: &str| run(&["connect", "-q", address], b"").status.code();
+    let mut trusting = relay(&["--insecure"]);
+    assert_eq!(ask(&trusting.address), Some(4));
+    trusting.line_with("#1 ");
+    let hint = trusting.line();
+    assert!(
+        hint.starts_with("  hint: ") && hint.contains("nginx") && hint.contains("--tls-eof framed"),
+        "{hint}"
+    );
+    assert_eq!(ask(&trusting.address), Some(4));
+    trusting.line_with("#2 ");
+    trusting.signal(rustix::process::Signal::TERM);
+    let (_, _, said) = trusting.finish();
+    assert!(!said.contains("hint"), "{said}");
+    let mut framed = relay(&["--insecure", "--tls-eof", "framed"]);
+    assert_eq!(ask(&framed.address), Some(0));
+    assert!(framed.line_with("#1 ").contains("graceful"));
+    let mut strict = relay(&[]);
+    assert_eq!(ask(&strict.address), Some(4));
+    let said = strict.line_with("#1 ");
+    assert!(said.contains("use --pin sha256:"), "{said}");
+}

@@ -19,6 +19,7 @@ pub(crate) use table::Tried;
 use adieu::tokio::{Connection, connect};
 use adieu::{
     Address, AttemptError, ConnectCause, ConnectError, ConnectOptions, Endpoint, Report, ResolveError,
+    Setting,
 };
 use names::Name;
 use std::io;
@@ -245,6 +246,16 @@ impl UpstreamError {
         match self {
             Self::Resolve(_) | Self::Itself(_) => None,
             Self::Connect(error) => Some(error.report()),
+        }
+    }
+
+    /// The sentence, with the settings in it called so.
+    pub(crate) fn sentence(&self, name: impl Fn(Setting) -> &'static str) -> String {
+        match self {
+            Self::Connect(error) => {
+                format!("cannot connect to {}: {}", error.endpoint(), error.cause().words().called(name))
+            }
+            other => other.to_string(),
         }
     }
 

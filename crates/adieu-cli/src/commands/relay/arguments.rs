@@ -51,8 +51,8 @@ How a single connection ended is told on stderr and in --log. It does not change
 ///
 /// SIGTERM or SIGINT stops accepting, lets the open connections end within --grace, and resets the rest. The exit status is then 0 if
 /// none had to be reset, and 4 if one had. A second signal resets what is open, and adieu is gone within half a second. SIGUSR1 lists
-/// the open connections. SIGHUP opens --log again, and with --config reads the file anew; without --config it stops a relay whose
-/// stdin or stderr is a terminal.
+/// the open connections. SIGHUP opens --log again, and reads the --config file anew, or the certificates of the command line.
+/// Without --config it stops a relay whose stdin or stderr is a terminal.
 ///
 /// A service manager that sets NOTIFY_SOCKET (systemd, Type=notify) is told of the start, of the stop and of each reload, and is
 /// answered if it sets WATCHDOG_USEC.
@@ -74,7 +74,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "ADIEU_CONFIG", hide_env_values = true)]
     pub(super) config: Option<PathBuf>,
 
-    /// Only say whether the command line, or the --config file, is right, and exit 0 or 2
+    /// Say what is wrong with the command line, or the --config file, and with the files and addresses that it names; exit 0 if
+    /// nothing is, and 2 otherwise. Nothing is bound, created or connected to
     #[arg(long, env = "ADIEU_CHECK", hide_env_values = true, action = ArgAction::SetTrue,
           value_parser = BoolishValueParser::new())]
     pub(super) check: bool,

@@ -1,6 +1,7 @@
 //! The line of a connection for machines: one flat object, described by docs/relay-log.schema.json.
 
 use crate::addresses::named;
+use crate::hints;
 use crate::said;
 use adieu::faults::Injected;
 use adieu::tls::Version as TlsVersion;
@@ -95,7 +96,7 @@ impl Line {
             connect_time_us: closed.connect_time.map(micros),
             duration_us: micros(closed.duration),
             faults: closed.faults.iter().map(Came::of).collect(),
-            message: closed.to_string(),
+            message: closed.sentence(hints::option),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::arguments::Args;
 use super::config_file::{self, ConfigFile, Table, Wrong};
-use super::{service_manager, together};
+use super::{foreign, service_manager, together};
 use crate::no_plan::NoPlan;
 use crate::options::access::{Access, NOT_OF_A_NETWORK};
 use crate::options::reporting::{Kind, Reports};
@@ -14,6 +14,7 @@ use adieu::{
     Address, ConnectOptions, Endpoint, IpVersion, Limits, ListenOptions, RelayOptions, SocketOptions,
 };
 use adieu_relay::{Admission, RelayConfig, Routes, Upstream};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -137,9 +138,11 @@ impl DescribedInFile {
         for Table { line, args } in tables {
             match Described::new(&args) {
                 Ok(described) => relays.push(Described { line: Some(line), ..described }),
-                Err(NoPlan::Refused { why, .. } | NoPlan::Failed { why }) => {
-                    wrong.push(Wrong { line, what: why });
+                Err(NoPlan::Refused { why, hint }) => {
+                    let what = hint.map_or_else(|| why.clone(), |hint| format!("{why}: {hint}"));
+                    wrong.push(Wrong { line, what });
                 }
+                Err(NoPlan::Failed { why }) => wrong.push(Wrong { line, what: why }),
                 Err(other) => return Err(other),
             }
         }
@@ -189,11 +192,9 @@ impl Described {
         let Some((listen, to)) = args.endpoints.split_first() else {
             return Err(NoPlan::refused("a relay needs where to listen, and whom to connect to"));
         };
-        let listen = listening_or_passed_endpoint(std::slice::from_ref(listen))?;
-        let to: Vec<Endpoint> = to
-            .iter()
-            .map(|word| connecting_endpoint(std::slice::from_ref(word)))
-            .collect::<anyhow::Result<_>>()?;
+        let listen = understood(listen, listening_or_passed_endpoint)?;
+        let to: Vec<Endpoint> =
+            to.iter().map(|word| understood(word, connecting_endpoint)).collect::<Result<_, NoPlan>>()?;
         let routes = args.front.routes()?;
         if to.is_empty() && routes.is_empty() {
             return Err(NoPlan::refused(
@@ -206,7 +207,10 @@ impl Described {
             .chain(by_name)
             .any(|endpoint| matches!(endpoint, Endpoint::Udp { .. }))
         {
-            return Err(NoPlan::refused("a relay carries streams and how they ended, and UDP has neither"));
+            return Err(NoPlan::Refused {
+                why: "a relay carries streams and how they ended, and UDP has neither".to_owned(),
+                hint: Some(foreign::STREAMS.to_owned()),
+            });
         }
         let (listen, front) = args.tls.resolve_listen(listen)?;
         let access = args.access.access();
@@ -250,6 +254,17 @@ impl Described {
         let (version, shares_port) = (args.socket.version(), args.reuse_port);
         Ok(Self { config, is_everywhere, access, fingerprint, version, shares_port, line: None })
     }
+}
+
+/// The endpoint that a word is. If it is how another forwarder writes one, the refusal says how it is written here.
+fn understood(
+    word: &OsString,
+    parse: fn(&[OsString]) -> anyhow::Result<Endpoint>,
+) -> Result<Endpoint, NoPlan> {
+    parse(std::slice::from_ref(word)).map_err(|error| match foreign::instead_of(word) {
+        None => error.into(),
+        hint => NoPlan::Refused { why: format!("'{}' is not an endpoint", word.display()), hint },
+    })
 }
 
 /// Where metrics are served.

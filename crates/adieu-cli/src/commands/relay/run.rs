@@ -13,7 +13,7 @@ use crate::said;
 use adieu::{Ending, Side, Signal, describe_error};
 use adieu_relay::{Drained, Handle, Metrics, MetricsError, MetricsServer, Relay, RelayError, Reloaded};
 use std::io::{self, IsTerminal};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// How long a second signal leaves for cutting what is open, and for the log of it.
@@ -49,6 +49,7 @@ pub(crate) fn run(plan: Plan) -> ExitStatus {
         log,
         metrics: metrics.clone(),
         turned_away: Few::default(),
+        hints: Mutex::default(),
     });
     let hearing = Arc::clone(&told);
     let Plan { relays, origin, metrics: metrics_at, port_file, .. } = plan;

@@ -3,12 +3,14 @@
 use super::log::{Line, direction};
 use super::service_manager;
 use crate::addresses::{named, peer_name};
+use crate::hints;
 use crate::printer::{Printer, complain};
 use crate::said;
 use crate::sink::{Sink, Target};
 use adieu::faults::Injected;
 use adieu::{Ending, Endpoint, describe_error};
 use adieu_relay::{Closed, Metrics, RelayEvent, TurnedAway};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,6 +94,8 @@ pub(super) struct Told {
     pub(super) log: Option<Log>,
     pub(super) metrics: Option<Arc<Metrics>>,
     pub(super) turned_away: Few,
+    /// The hints that were given.
+    pub(super) hints: Mutex<BTreeSet<&'static str>>,
 }
 
 /// How many clients that are turned away have a line in a second. More are counted.
@@ -215,13 +219,17 @@ impl Told {
             let took = closed.duration.as_secs_f64();
             let what = match closed.turned_away() {
                 Some(why) => format!("turned away: {}", turned_away(why)),
-                None => closed.to_string(),
+                None => closed.sentence(hints::option),
             };
             let more = unlogged.filter(|more| *more > 0);
             let more = more.map(|more| format!("; {more} more before it have no line")).unwrap_or_default();
             format!("{} #{} {client} to {upstream}, {took:.3} s: {what}{more}", said::now(), closed.id)
         };
-        said::about(Some(closed.id), || self.printer.relayed(json, text, is_good));
+        // Each hint is given once: a busy relay would say it again with every connection.
+        let is_new =
+            |hint: &&'static str| self.hints.lock().unwrap_or_else(PoisonError::into_inner).insert(*hint);
+        let hint = || hints::for_relayed(closed).filter(is_new);
+        said::about(Some(closed.id), || self.printer.relayed(json, text, hint, is_good));
     }
 }
 
