@@ -58,7 +58,8 @@ impl Routes {
 
     /// The route of a client that asks for this name, in lower case. `None`: there is none for it.
     pub fn best(&self, name: &str) -> Option<&Route> {
-        best(self.all.iter().map(|route| &route.pattern), name).and_then(|place| self.all.get(place))
+        let fits = |route: &&Route| route.pattern.fit(name).is_some();
+        self.all.iter().filter(fits).max_by_key(|route| route.pattern.fit(name))
     }
 }
 
