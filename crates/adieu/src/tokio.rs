@@ -33,6 +33,7 @@ mod connection;
 mod exchange;
 mod finish;
 mod finish_tls;
+mod hang_up;
 mod inner;
 mod listener;
 mod look_up;

@@ -3,8 +3,8 @@
 //! Each half makes its calls here, so one task may read while another writes. What the calls mean to whoever has the connection, and
 //! which of them may be made when, is in `connection`. The composed exchanges and the relay drive the same link, each by one task.
 
-use super::exchange::is_hung_up;
 use super::finish::Task;
+use super::hang_up::is_hung_up;
 use super::stream::Stream;
 use super::waiters::{Half, Waiters};
 use super::wakes::Wakes;
@@ -328,7 +328,7 @@ impl Inner {
                 if core.is_decided() || core.evidence().fault.is_some() {
                     return Poll::Ready(());
                 }
-                let has_news = is_hung_up(self, cx, &mut hang_up_known)
+                let has_news = is_hung_up(&mut self.peer.link, cx, &mut hang_up_known)
                     | self.poll_interrupt(cx)
                     | self.poll_time(cx, Waiting::default());
                 // tokio was made to forget that there is room, and the socket will not tell it again.

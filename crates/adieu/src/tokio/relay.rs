@@ -3,7 +3,7 @@
 //! What is passed on, and when, is [`relaying`](crate::relaying)'s part; here are only the wakers.
 
 use super::connection::Connection;
-use super::exchange::is_hung_up;
+use super::hang_up::is_hung_up;
 use super::inner::Inner;
 use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
@@ -186,7 +186,7 @@ impl Side {
         self.is_ready(cx, waiting)
             || (!moves
                 && !waiting.acknowledgement
-                && is_hung_up(&mut self.inner, cx, &mut self.hang_up_known))
+                && is_hung_up(&mut self.inner.peer.link, cx, &mut self.hang_up_known))
             || (waiting.acknowledgement && self.is_acknowledged(cx))
     }
 
