@@ -11,6 +11,7 @@
 //! - a peer that has closed cannot take our close_notify, as it could take a FIN: TCP answers it with a reset, and a Unix
 //!   socket refuses it. The core judges the first by what was acknowledged, and our own system tells the second.
 
+use super::streams::receive;
 use super::{Link, Moved};
 use crate::carrier::{Arrived, Carrier, HandshakeState, OctetsFrom, PeerStream};
 use crate::handle::{Handle, Readiness};
@@ -18,7 +19,7 @@ use crate::tls::Eof;
 use crate::{Event, os};
 use adieu_proto::{Call, Fault, FaultKind, LocalEnd, Sample, Side, Time, Unacknowledged};
 use socket2::SockRef;
-use std::io::{self, Read};
+use std::io;
 
 /// How much of what waits our kernel took.
 pub(super) enum Flushed {
@@ -63,7 +64,7 @@ impl<H: Handle> Link<H> {
                 OctetsFrom::Nowhere => return Err(io::ErrorKind::WouldBlock.into()),
                 OctetsFrom::Socket => {}
             }
-            let n = receive(handle, carrier)?;
+            let n = receive(handle, carrier.room())?;
             if n == 0 {
                 return Ok(0);
             }
@@ -381,16 +382,6 @@ impl<H: Handle> Link<H> {
             carrier.acknowledgements_unknown();
         }
         sample
-    }
-}
-
-/// Receives from the socket what a carrier is to open.
-fn receive<H: Handle>(handle: &H, carrier: &mut impl Carrier) -> io::Result<usize> {
-    loop {
-        match handle.attempt(Readiness::Receive, |socket| (&**socket).read(carrier.room())) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }
 
