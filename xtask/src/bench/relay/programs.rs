@@ -54,7 +54,7 @@ const NGINX: &str = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;\nd
 
 /// What makes them terminate TLS.
 const HAPROXY_TLS: &str = " ssl crt $B";
-const NGINX_TLS: &str = " ssl; ssl_certificate $C; ssl_certificate_key $K;";
+const NGINX_TLS: &str = " ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate $C; ssl_certificate_key $K;";
 
 /// Those that are installed, adieu's first.
 pub(super) fn all(programs: &Programs) -> Result<Vec<Forwarder>> {
