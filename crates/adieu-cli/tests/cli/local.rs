@@ -65,7 +65,8 @@ fn descriptors_that_run_out_for_a_name_say_nothing_about_the_name() {
         let output = Command::new("sh").args(["-c", &line]).stdin(Stdio::null()).output();
         let output = output.expect("a shell starts");
         let said = text(&output.stderr);
-        if said.contains("EMFILE") || said.contains("Too many open files") {
+        // Up to eight, nothing is left for a lookup. With more it may have its answer before anything else takes a descriptor.
+        if limit <= 8 || said.contains("EMFILE") {
             assert_eq!(output.status.code(), Some(7), "{limit}: {said}");
             assert!(said.contains("Too many open files (EMFILE 24)"), "{limit}: {said}");
             assert!(!said.contains("the name was not found"), "{limit}: {said}");
