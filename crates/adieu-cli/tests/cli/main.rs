@@ -38,6 +38,7 @@ mod relay_crowded;
 mod relay_drain;
 #[cfg(target_os = "linux")]
 mod relay_log;
+mod relay_peers;
 mod relay_restart;
 mod relay_service;
 mod relay_terminal;

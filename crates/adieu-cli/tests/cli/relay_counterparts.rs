@@ -15,9 +15,9 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 const STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// Another program that runs, and is killed at the end.
-struct Running {
-    child: Child,
-    directory: tempfile::TempDir,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Drop for Running {
@@ -51,21 +51,21 @@ impl Running {
 }
 
 /// Starts a program on a port that nobody has, and waits until it listens.
-fn on_a_port(start: impl Fn(u16) -> Running) -> (Running, u16) {
+pub(crate) fn on_a_port(start: impl Fn(u16) -> Running) -> (Running, u16) {
     let port = places::free_port();
     let running = start(port);
     until("it does not listen", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     (running, port)
 }
 
-fn haproxy(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
+pub(crate) fn haproxy(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
     Running::configured(program, &["-db", "-f"], |place| {
         let limits = "timeout connect 10s\n timeout client 20s\n timeout server 20s\n";
         format!("defaults\n {limits}{}", configuration(place))
     })
 }
 
-fn nginx(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
+pub(crate) fn nginx(program: &Path, configuration: impl Fn(&str) -> String) -> Running {
     Running::configured(program, &["-c"], |place| {
         let modules = "/usr/lib/nginx/modules/ngx_stream_module.so";
         let load =
