@@ -20,7 +20,7 @@ const GRID: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (
 const FILE: usize = 3_000_000;
 
 fn contents() -> Vec<u8> {
-    (0..FILE).map(|at| (at * 31 % 251) as u8).collect()
+    (0..FILE).map(|at| u8::try_from(at * 31 % 251).expect("it is below 251")).collect()
 }
 
 /// Certificate and key of the servers here, ours and theirs.
