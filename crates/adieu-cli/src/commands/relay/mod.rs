@@ -6,6 +6,7 @@
 mod arguments;
 mod check;
 mod config_file;
+mod described;
 mod foreign;
 mod log;
 mod open;

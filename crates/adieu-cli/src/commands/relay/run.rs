@@ -1,7 +1,8 @@
 //! Opens what a relay writes to, binds, serves until a signal comes, and says how it ended.
 
 use super::arguments::Args;
-use super::plan::{self, Described, DescribedInFile, File, Origin, Plan};
+use super::described::Described;
+use super::plan::{self, DescribedInFile, File, Origin, Plan};
 use super::told::{Few, Log, Told};
 use super::{check, open, service_manager};
 use crate::commands::listen::port_file;

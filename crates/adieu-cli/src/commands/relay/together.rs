@@ -4,7 +4,7 @@
 //! Nothing is resolved here. What a name leads to is known once it is looked up, and a relay that is about to connect to itself
 //! then does not (`adieu_relay`).
 
-use super::plan::Described;
+use super::described::Described;
 use adieu::{Endpoint, IpVersion};
 use adieu_relay::RelayConfig;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
