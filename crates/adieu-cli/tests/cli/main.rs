@@ -75,6 +75,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 pub(crate) const ADIEU: &str = env!("CARGO_BIN_EXE_adieu");
@@ -93,6 +94,25 @@ pub(crate) fn adieu(args: &[&str]) -> Command {
 
 pub(crate) fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it is there to be signalled");
+}
+
+/// Until this is dropped, the process may run for [`BOUND`] and is then killed: whoever waits for its end sees that.
+pub(crate) fn bounded(child: &Child) -> impl Drop + use<> {
+    struct Over(Option<mpsc::Sender<()>>);
+    impl Drop for Over {
+        fn drop(&mut self) {
+            // It wakes the thread.
+            self.0.take();
+        }
+    }
+    let process = Pid::from_child(child);
+    let (over, is_over) = mpsc::channel();
+    std::thread::spawn(move || {
+        if is_over.recv_timeout(BOUND) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+    });
+    Over(Some(over))
 }
 
 /// Waits for what nothing wakes anybody for: a file's name, another process's state.
@@ -139,6 +159,7 @@ pub(crate) fn run(args: &[&str], input: &[u8]) -> Output {
         // Whoever does not want our input may leave.
         let _ = stdin.write_all(&input);
     });
+    let _bounded = bounded(&child);
     let output = child.wait_with_output().expect("it can be waited for");
     feeding.join().expect("feeding does not panic");
     output
@@ -248,6 +269,7 @@ impl Server {
 
     /// Waits for its end: status, stdout, and the rest of stderr.
     pub(crate) fn finish(mut self) -> (ExitStatus, Vec<u8>, String) {
+        let _bounded = bounded(&self.child);
         let mut stdout = Vec::new();
         let mut pipe = self.child.stdout.take().expect("stdout is a pipe");
         pipe.read_to_end(&mut stdout).expect("stdout is readable");

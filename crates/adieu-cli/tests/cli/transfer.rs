@@ -44,13 +44,14 @@ pub(crate) fn start_with(directory: &Path, mut command: Command, stderr: impl In
 
 impl Listening {
     pub(crate) fn finish(self) -> (Option<i32>, String, Vec<u8>) {
+        let _bounded = crate::bounded(&self.child);
         let output = self.child.wait_with_output().expect("it can be waited for");
         (output.status.code(), text(&output.stderr), output.stdout)
     }
 }
 
 pub(crate) fn send(args: &[&str]) -> (Option<i32>, String) {
-    let output = adieu(&[&["send"], args].concat()).stdin(Stdio::null()).output().expect("it starts");
+    let output = crate::run(&[&["send"], args].concat(), b"");
     (output.status.code(), text(&output.stderr))
 }
 
