@@ -37,6 +37,7 @@ mod hang_up;
 mod inner;
 mod listener;
 mod look_up;
+mod nap;
 mod raised;
 mod relay;
 mod server;

@@ -5,18 +5,17 @@
 use super::connection::Connection;
 use super::hang_up::is_hung_up;
 use super::inner::Inner;
+use super::nap::Nap;
 use crate::handle::{Handle, Readiness};
 use crate::os::{self, Watch};
 use crate::relaying::Relay;
 use crate::{Interrupt, RelayOptions, RelayReport};
 use adieu_proto::Waiting;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::coop::poll_proceed;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Passes on what each of two connections sends to the other, and how it ended, until both have ended. The async
 /// [`adieu::relay`](crate::relay()), which says what becomes of an end and of a cut.
@@ -128,25 +127,6 @@ fn time_has_come(a: &mut Side, b: &mut Side, cx: &mut Context<'_>, [of_a, of_b]:
             b.inner.poll_time(cx, of_b)
         };
     is_over_for_a | is_over_for_b
-}
-
-/// The timer of a relay that holds something back. Most never have one.
-#[derive(Default)]
-struct Nap(Option<Pin<Box<Sleep>>>);
-
-impl Nap {
-    fn is_over(&mut self, left: Option<Duration>, cx: &mut Context<'_>) -> bool {
-        let Some(left) = left else { return false };
-        // tokio's clock ticks in milliseconds: the gate, not the timer, says whether its time has come.
-        if left.is_zero() {
-            return true;
-        }
-        // A moment beyond the clock's end never comes.
-        let Some(until) = Instant::now().checked_add(left) else { return false };
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        timer.as_mut().reset(until);
-        timer.as_mut().poll(cx).is_ready()
-    }
 }
 
 impl Side {
