@@ -131,7 +131,8 @@ pub(super) fn direction<H: Handle>(from: &Peer<H>, to: &Peer<H>, received: u64, 
 
 fn end<H: Handle>(from: &Peer<H>, to: &Peer<H>) -> DirectionEnd {
     let (source, sink) = (&from.link.core, &to.link.core);
-    let ended_whole = Source::end(from) == Some(End::Whole);
+    // A stream that has ended by its own mark stays whole, whatever becomes of its connection after that.
+    let ended_whole = Source::end(from) == Some(End::Whole) || source.milestones().stream_end.is_some();
     let has_end = sink.evidence().fin_acknowledged != Some(false) || sink.evidence().end_refused;
     let was_told = sink.milestones().shutdown_send.is_some() && has_end;
     if ended_whole && was_told {

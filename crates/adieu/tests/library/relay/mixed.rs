@@ -159,6 +159,28 @@ fn a_cut_tls_stream_is_never_passed_on_as_an_end() {
     });
 }
 
+/// Its stream was whole, and so it is told, whatever became of the connection after that.
+#[test]
+fn a_tls_stream_that_has_ended_and_was_passed_on_stays_whole_when_its_sender_resets() {
+    const SCRIPT: &Script =
+        &[Step::Handshake, Step::Send(1000), Step::CloseNotify, Step::Receive(1), Step::Reset];
+    on_every_way(|setup| {
+        let peer = Peer::listen(Tls::PLAIN, SCRIPT).expect("loopback");
+        let setup = Setup { onward: Kind::Tls.connect(setup.onward.clone()), ..setup };
+        let (at, relaying) = setup.start("127.0.0.1:0", peer.address().into());
+        let mut client = patient(TcpStream::connect(at.to_string()).expect("it listens"));
+        let mut got = Vec::new();
+        client.read_to_end(&mut got).expect("the end is passed on");
+        assert_eq!(got.len(), 1000);
+        client.write_all(&request()[..1]).expect("half-closed");
+        let relayed = relaying.join().expect("no panic");
+        assert_eq!(relayed.b.ending(), Ending::Reset { by: adieu::Side::Peer }, "{relayed}");
+        assert!(is_passed_on(&relayed.a), "{relayed}");
+        assert_eq!(relayed.b_to_a.end, DirectionEnd::Whole, "{relayed}");
+        assert_ne!(relayed.a_to_b.end, DirectionEnd::Whole, "{relayed}");
+    });
+}
+
 fn check_tls(mut reading: &TcpStream, is_whole: bool) {
     let mut got = Vec::new();
     let end = reading.read_to_end(&mut got).map(|_| ()).map_err(|error| error.kind());
